@@ -1,0 +1,44 @@
+"""What can go wrong, and who is told.
+
+Four things that look alike are kept apart:
+
+* A bad row of a source is data: it ends as a dropped set or in the manifest's count of unreadable rows.
+* A bad answer of a model is data: it is a trajectory with an outcome. A failed request is a `Completion` with its
+  error.
+* A wrong recipe or input is the user's to mend: `RecipeError`, `SourceError`. Nothing has been spent.
+* A stage that cannot go on is a crash: `EngineError`, `StorageError`. What was already paid for is on disk.
+
+Only the last two kinds are exceptions. Each message is one line that names the record, file or key, and the way out.
+"""
+
+
+class ForgeError(Exception):
+    """The base of every error grmforge raises on purpose; `exit_code` is what the command ends with."""
+
+    exit_code = 1
+
+
+class RecipeError(ForgeError, ValueError):
+    """The recipe, or an argument of the command, is wrong."""
+
+    exit_code = 2
+
+
+class SourceError(ForgeError, ValueError):
+    """A source as a whole cannot be read: missing, truncated, locked, or of another layout."""
+
+    exit_code = 2
+
+
+class EngineError(ForgeError, RuntimeError):
+    """The engine is gone: every further request would fail in the same way."""
+
+
+class StorageError(ForgeError, OSError):
+    """The root cannot be read or written: full, unwritable, damaged, or made by a newer grmforge."""
+
+
+class BudgetReached(ForgeError, RuntimeError):
+    """A hard ceiling of the recipe's budget stands before the next request. Everything bought is kept."""
+
+    exit_code = 3

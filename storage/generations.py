@@ -1,0 +1,110 @@
+"""Generations: every answer ever bought under a root, looked up by request, a bucket at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.generation import GENERATIONS, Completion, FaultKind
+from schemas.record import bucket_of, content_id
+from storage.journal import is_being_written, read_segment, segments
+from storage.root import Root
+from storage.tables import read_table
+
+FILES_A_BUCKET = 16
+"""A bucket with more files than this is rewritten as one, so that look-ups stay quick after many nights."""
+
+_ANSWER = GENERATIONS.names[GENERATIONS.names.index("text") : GENERATIONS.names.index("created_at")]
+
+
+class Generations:
+    """The answers under a root. Opening it folds the journals of earlier runs."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._unfolded: dict[int, list[pa.Table]] = {}
+        self.fold()
+
+    def fold(self) -> None:
+        """Move finished journals into their buckets.
+
+        A part is named after its segment, so that a fold which was killed half way is simply done again. Segments
+        that another process is still writing are read, and stay.
+        """
+        self._unfolded = {}
+        touched = set()
+        for key in segments(self._root):
+            path = self._root.at(key)
+            alive = is_being_written(path)
+            for bucket, part in _by_bucket(pa.concat_tables([GENERATIONS.empty_table(), *read_segment(path)])):
+                if alive:
+                    self._unfolded.setdefault(bucket, []).append(part)
+                else:
+                    touched.add(bucket)
+                    with self._root.replacing(f"{_folder(bucket)}/{path.stem}.parquet") as temporary:
+                        pq.write_table(part, temporary, compression="zstd", compression_level=1)
+            if not alive:
+                self._root.remove(key)
+        for bucket in sorted(touched):
+            self._compact(bucket)
+
+    def lookup(self, bucket: int) -> dict[str, Completion]:
+        """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
+        rows = self.table(bucket).select(["request_id", *_ANSWER]).to_pydict()
+        ids = rows.pop("request_id")
+        faults = [None if error is None else FaultKind.REQUEST for error in rows["error"]]
+        return {
+            request_id: Completion(request_id, text, reasoning, finish_reason, error, fault, *usage)
+            for request_id, fault, text, reasoning, finish_reason, error, *usage in zip(
+                ids, faults, *rows.values(), strict=True
+            )
+        }
+
+    def table(self, bucket: int) -> pa.Table:
+        """Return a bucket's generations, one row a request."""
+        found = read_table(self._files(bucket), GENERATIONS)
+        found = pa.concat_tables([found, *self._unfolded.get(bucket, [])])
+        return _earliest(found) if found.num_rows else found
+
+    def _files(self, bucket: int) -> list[Path]:
+        return [self._root.at(f"{_folder(bucket)}/{name}") for name in self._root.names(_folder(bucket), ".parquet")]
+
+    def _compact(self, bucket: int) -> None:
+        names = self._root.names(_folder(bucket), ".parquet")
+        if len(names) <= FILES_A_BUCKET:
+            return
+        merged = _earliest(read_table(self._files(bucket), GENERATIONS))
+        with self._root.replacing(f"{_folder(bucket)}/{content_id('compacted', names)}.parquet") as temporary:
+            pq.write_table(merged, temporary, compression="zstd", compression_level=1)
+        for name in names:
+            self._root.remove(f"{_folder(bucket)}/{name}")
+
+
+def _folder(bucket: int) -> str:
+    return f"generations/bucket={bucket:02x}"
+
+
+def _by_bucket(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """Yield the rows of each bucket, in the order of the buckets."""
+    buckets = pl.Series("bucket", [bucket_of(query_id) for query_id in table.column("query_id").to_pylist()], pl.UInt8)
+    order = buckets.arg_sort()
+    ordered = table.take(order.to_arrow())
+    start = 0
+    for bucket, rows in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
+        yield bucket, ordered.slice(start, rows)
+        start += rows
+
+
+def _earliest(table: pa.Table) -> pa.Table:
+    """Keep one row a request: answers before errors, then the earliest."""
+    keys = pl.DataFrame(
+        {
+            "request_id": pl.from_arrow(table.column("request_id")),
+            "failed": pl.from_arrow(table.column("error").is_valid()),
+            "created_at": pl.from_arrow(table.column("created_at")),
+        }
+    ).with_row_index()
+    kept = keys.sort("failed", "created_at", "index").unique("request_id", keep="first", maintain_order=True)
+    return table.take(kept["index"].sort().to_arrow())

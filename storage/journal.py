@@ -1,0 +1,175 @@
+"""The journal: every answer on disk within a second of its arrival, in files that only grow.
+
+One writer has one journal, cut into segments: `generations/journal/<writer>-<seq>.arrows`, Arrow IPC streams of
+GENERATIONS. A writer holds a lock on the segment it writes to, so that others know whether it is still alive. A torn
+tail, as a kill leaves it, is read up to its last whole batch.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from schemas.errors import StorageError
+from schemas.generation import GENERATIONS, Completion, Request, body_json
+from storage.root import Root, storage_errors
+from storage.tables import check_format, filled
+
+FOLDER = "generations/journal"
+FLUSH_SECONDS = 0.5
+FLUSH_ROWS = 4_096
+SEGMENT_ROWS = 65_536
+
+
+class JournalWriter:
+    """Appends answers; a background thread flushes them twice a second. Use as a context manager."""
+
+    def __init__(self, root: Root, run_id: str) -> None:
+        self._root = root
+        self._run_id = run_id
+        self._rows: list[tuple[Any, ...]] = []
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._file: BinaryIO | None = None
+        self._stream: pa.RecordBatchStreamWriter | None = None
+        self._segment_rows = 0
+        self._stop = threading.Event()
+        self._failure: StorageError | None = None
+        self._thread = threading.Thread(target=self._flush_now_and_then, name="journal", daemon=True)
+
+    def __enter__(self) -> "JournalWriter":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        try:
+            if self._failure is None:
+                self.flush()
+        finally:
+            self._close_segment()
+        if self._failure is not None and error is None:
+            raise self._failure
+
+    def append(self, request: Request, completion: Completion) -> None:
+        """Put down an answer. Raises StorageError once the disk has refused an earlier one."""
+        if self._failure is not None:
+            raise self._failure
+        self._rows.append(
+            (
+                request.request_id,
+                request.query_id,
+                request.role,
+                body_json(request.body),
+                completion.text,
+                completion.reasoning,
+                completion.finish_reason,
+                completion.error,
+                completion.served_model,
+                completion.prompt_tokens,
+                completion.completion_tokens,
+                completion.cached_tokens,
+                completion.reasoning_tokens,
+                completion.cost_usd,
+                time.time_ns() // 1_000,
+                self._run_id,
+            )
+        )
+        if len(self._rows) >= FLUSH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring every appended answer to the disk."""
+        with self._lock:
+            rows, self._rows = self._rows, []
+            if not rows:
+                return
+            arrays = [
+                pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), GENERATIONS, strict=True)
+            ]
+            with storage_errors(str(self._root.at(FOLDER))):
+                if self._stream is None:
+                    self._open_segment()
+                assert self._stream is not None
+                assert self._file is not None
+                self._stream.write_batch(pa.record_batch(arrays, schema=GENERATIONS))
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._segment_rows += len(rows)
+            if self._segment_rows >= SEGMENT_ROWS:
+                self._close_segment()
+
+    def _flush_now_and_then(self) -> None:
+        while not self._stop.wait(FLUSH_SECONDS):
+            try:
+                self.flush()
+            except StorageError as error:
+                self._failure = error
+                return
+
+    def _open_segment(self) -> None:
+        path = self._root.at(f"{FOLDER}/{self._run_id}-{self._sequence:05}.arrows")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("xb")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._stream = pa.ipc.new_stream(self._file, GENERATIONS, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+        self._sequence += 1
+        self._segment_rows = 0
+
+    def _close_segment(self) -> None:
+        stream, file = self._stream, self._file
+        self._stream = self._file = None
+        if file is None:
+            return
+        with storage_errors(file.name):
+            try:
+                if stream is not None:
+                    stream.close()
+            finally:
+                file.close()
+
+
+def new_run_id() -> str:
+    """Return an id that no other run has: UTC time and random digits."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
+
+
+def segments(root: Root) -> list[str]:
+    """Return the keys of all journal segments, oldest first."""
+    return [f"{FOLDER}/{name}" for name in root.names(FOLDER, ".arrows")]
+
+
+def is_being_written(path: Path) -> bool:
+    """Say whether the writer of a segment is alive."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+
+def read_segment(path: Path) -> Iterator[pa.Table]:
+    """Yield a segment's whole batches; what stands behind the last of them is a torn tail, lost with its writer."""
+    with storage_errors(str(path)), path.open("rb") as file:
+        try:
+            stream = pa.ipc.open_stream(file)
+        except (pa.ArrowInvalid, EOFError):
+            return  # killed before the first batch
+        check_format(stream.schema, str(path))
+        while True:
+            try:
+                batch = stream.read_next_batch()
+            except (StopIteration, pa.ArrowInvalid, OSError):
+                return
+            yield filled(pa.Table.from_batches([batch]), GENERATIONS)

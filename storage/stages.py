@@ -1,0 +1,69 @@
+"""Stage tables: what a stage made of its inputs, kept under a fingerprint of all it depends on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from schemas.errors import StorageError
+from schemas.record import FORMAT, canonical_json, content_id
+from storage.root import Root
+from storage.tables import TableFile
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage: its tables' files and what it has to say of them."""
+
+    root: Root
+    key: str
+    """`stages/<stage>/<fingerprint>`"""
+    content: str
+    """Hash of the tables' bytes; what later stages depend on."""
+    tables: Mapping[str, tuple[TableFile, ...]]
+    facts: Mapping[str, Any]
+    """Counts and checks, as JSON."""
+
+    def paths(self, table: str) -> list[Path]:
+        """Return the files of a table, in order; none where it has no rows."""
+        return [self.root.at(f"{self.key}/{file.path}") for file in self.tables.get(table, ())]
+
+    def rows(self, table: str) -> int:
+        return sum(file.rows for file in self.tables.get(table, ()))
+
+
+def stage_key(stage: str, version: int, settings: Any, inputs: list[str]) -> str:
+    """Return the key of a stage: its name and the fingerprint of its version, settings and inputs' contents."""
+    return f"stages/{stage}/{content_id('stage', stage, version, settings, inputs)}"
+
+
+def find_stage(root: Root, key: str) -> Stage | None:
+    """Return the finished stage at a key; None where it is absent or was left unfinished."""
+    if not root.exists(f"{key}/manifest.json"):
+        return None
+    try:
+        manifest = orjson.loads(root.read(f"{key}/manifest.json"))
+    except orjson.JSONDecodeError as error:
+        raise StorageError(f"{root.at(key)}/manifest.json: not JSON ({error}); remove the folder, run again") from None
+    if manifest["format"] > FORMAT:
+        raise StorageError(f"{root.at(key)}: written in format {manifest['format']}: upgrade grmforge")
+    tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
+    return Stage(root, key, manifest["content"], tables, manifest["facts"])
+
+
+def finish_stage(root: Root, key: str, tables: Mapping[str, list[TableFile]], facts: Mapping[str, Any]) -> Stage:
+    """Write the manifest, last of all, and return the finished stage."""
+    files = {name: [asdict(file) for file in table] for name, table in tables.items() if table}
+    content = content_hash(file["sha256"] for name in sorted(files) for file in files[name])
+    manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts}
+    root.write(f"{key}/manifest.json", canonical_json(manifest))
+    found = find_stage(root, key)
+    assert found is not None
+    return found
+
+
+def content_hash(hashes: Any) -> str:
+    """Return the hash of files' hashes, taken in order."""
+    return content_id("content", list(hashes))
