@@ -41,6 +41,8 @@ class BuildSection(Section):
 class SourceSection(Section):
     """Keys of every `[[sources]]` entry."""
 
+    kind: str
+    """Which data set it is."""
     path: str | None = None
     """Local file or directory of the layout that the hub has; relative to the recipe. The hub is read unless given."""
     hub: str | None = None
@@ -53,6 +55,11 @@ class SourceSection(Section):
     """Whether each set also gets one hinted sample."""
     max_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """At most this share of all kept sets comes from here."""
+
+    @property
+    def source(self) -> str:
+        """What the source is called in tables and reports."""
+        return self.kind
 
 
 class TeleQnA(SourceSection):
@@ -98,6 +105,10 @@ class PreferenceSets(SourceSection):
     min_margin: Annotated[float, Field(ge=0)] = 0.0
     """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
 
+    @property
+    def source(self) -> str:
+        return self.name
+
     @model_validator(mode="after")
     def _has_a_place(self) -> "PreferenceSets":
         if self.path is None and self.hub is None:
@@ -132,7 +143,9 @@ class Price(Section):
     """What a million tokens cost, in US dollars."""
 
     input: Annotated[float, Field(ge=0)] = 0.0
+    """Of the prompt."""
     output: Annotated[float, Field(ge=0)] = 0.0
+    """Of the answer, reasoning included."""
 
 
 class Simulated(Section):
@@ -141,17 +154,23 @@ class Simulated(Section):
     accuracy: Annotated[float, Field(gt=0, lt=1)] = 0.75
     """Share of samples in which the best response scores highest, over all positions."""
     chance: bool = False
-    """Independent uniform scores in place of a judgement: right at the rates of METHOD section 2."""
+    """Independent uniform scores in place of a judgement: right in .45 of pairs, .20 of fours."""
     position_bias: float = 0.0
     """Added to the quality of the first response shown, in standard deviations of the judge's noise."""
     difficulty_spread: Annotated[float, Field(ge=0)] = 1.0
     """How much sets differ in difficulty, in standard deviations of the judge's noise."""
     tied: Share = 0.02
+    """Share of answers in which another response gets the best score too."""
     truncated: Share = 0.01
+    """Share of answers that end at `max_tokens`."""
     wrong_count: Share = 0.01
+    """Share of answers with a score too many or too few."""
     out_of_range: Share = 0.005
+    """Share of answers with a score outside the range."""
     unparsed: Share = 0.005
+    """Share of answers without a verdict."""
     refused: Share = 0.005
+    """Share of answers that refuse to judge."""
     thinks_aloud: Share = 0.1
     """Share of answers that begin with a `<think>` part."""
     hint_leak: Share = 0.1
@@ -159,7 +178,9 @@ class Simulated(Section):
     failed: Share = 0.0
     """Share of requests that the engine refuses for good, as an endpoint does with a 400."""
     latency_s: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds that each answer takes."""
     seed: int = 0
+    """Seed of the judge; another one is another judge."""
 
 
 class ModelSection(Section):
@@ -172,7 +193,7 @@ class ModelSection(Section):
     revision: str | None = None
     """Revision of the model; part of its identity, so that another revision is asked anew."""
     base_url: tuple[str, ...] = ()
-    """Endpoints, `http://host:port/v1`; OpenAI's own unless given."""
+    """One endpoint or several, `http://host:port/v1`; OpenAI's own unless given."""
     api_key_env: str | None = None
     """Environment variable with the key; OPENAI_API_KEY where no base_url is given, no key where one is."""
     max_concurrency: Count = 256
@@ -188,9 +209,11 @@ class ModelSection(Section):
     extra_body: dict[str, Any] = {}
     """Further keys of the request body, as the endpoint takes them."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Nucleus sampling; the endpoint's default unless given."""
     system_role: bool = True
     """False folds a system message into the user's turn, for models that refuse it."""
     price_per_mtok: Price | None = None
+    """What a million tokens cost; without it, cost is unknown and `max_cost_usd` cannot hold."""
     simulated: Simulated = Simulated()
     """Settings of the simulated engine."""
 
@@ -228,6 +251,7 @@ class SameAsGrm(Section):
     """`[models.difficulty] same_as_grm = true`: the filter then only repeats RFT's, and the build says so."""
 
     same_as_grm: Literal[True]
+    """Use the GRM's own samples in place of a difficulty model's."""
 
 
 def _difficulty_kind(value: Any) -> str:
@@ -256,7 +280,9 @@ class GrmSection(Section):
     n_rft: Annotated[int, Field(ge=1, le=32)] = 3
     """Readable non-hinted samples a set."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """Sampling temperature."""
     max_tokens: Count = 4096
+    """Length of an answer at most, reasoning included; longer ones are `truncated`."""
     resample_unreadable: Annotated[int, Field(ge=0, le=10)] = 2
     """How often an unreadable sample is sampled again."""
     reference: Literal["none", "prompt", "hint"] = "none"
@@ -268,6 +294,7 @@ class GrmSection(Section):
     template: str | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
+    """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
     max_prompt_tokens: Count | None = None
     """Wrong responses are left out until a prompt fits; a set that still does not is dropped as too_long."""
 
@@ -282,6 +309,7 @@ class RejectionSection(Section):
     balance_positions: bool = True
     """Downsample, per source and number of responses, until the best response stands everywhere equally often."""
     max_accepted_per_set: Count | None = None
+    """At most this many accepted trajectories a set."""
     max_hinted_share: Share = 0.5
     """Hinted rows are at most this share of the accepted."""
 
@@ -299,6 +327,7 @@ class SplitsSection(Section):
     """`[splits]`: shares of queries, by their own hash."""
 
     validation: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """Share of validation queries."""
     test: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Share of test queries; sources that are benchmarks keep at least 0.1."""
 
@@ -309,10 +338,13 @@ class GeneralSection(Section):
     path: str | None = None
     """Local JSONL or Parquet with a `messages` column; relative to the recipe."""
     hub: str | None = None
+    """Hub id of a chat data set with a `messages` column."""
     revision: str | None = None
+    """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
     ratio: Annotated[float, Field(gt=0)] = 1.0
     """General rows for each judged one. The paper mixes about 5.75."""
     license: str = "unknown"
+    """Licence of rows that name none."""
 
     @model_validator(mode="after")
     def _has_a_place(self) -> "GeneralSection":
@@ -325,8 +357,11 @@ class BudgetSection(Section):
     """`[budget]`: hard ceilings of one run, with what is in flight reserved."""
 
     max_cost_usd: Annotated[float, Field(gt=0)] | None = None
+    """US dollars at most, by `price_per_mtok`."""
     max_tokens: Count | None = None
+    """Tokens at most, prompts and answers."""
     max_requests: Count | None = None
+    """Requests at most."""
 
 
 class Recipe(Section):
@@ -346,6 +381,9 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
+        names = [source.source for source in self.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each")
         if "rl" in self.build.sets and self.models.difficulty is None:
             raise ValueError(
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
@@ -440,11 +478,11 @@ def _known_keys(tree: Any, keys: list[Any]) -> list[str]:
         elif key == "difficulty":
             section = SameAsGrm if "same_as_grm" in tree else ModelSection
         else:
-            section = _section_type(section.model_fields[key].annotation)
+            section = section_type(section.model_fields[key].annotation)
     return [name for name in section.model_fields if name != "directory"] if section else []
 
 
-def _section_type(annotation: Any) -> type[BaseModel]:
+def section_type(annotation: Any) -> type[BaseModel]:
     """Return the section class inside `Section | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation

@@ -1,10 +1,10 @@
 """Preference sets as an Arrow table, and back."""
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import pyarrow as pa
 
+from schemas.columns import struct_lists
 from schemas.preference import RESPONSES, SETS, DropReason, LabelSource, PreferenceSet, Response, Split
 from schemas.query import messages_array, messages_of
 
@@ -14,18 +14,13 @@ _PLAIN = [name for name in SETS.names if name not in ("query", "responses")]
 def sets_table(sets: Sequence[PreferenceSet]) -> pa.Table:
     """Return the sets, in the order given, as a table of SETS."""
     responses = [response for one in sets for response in one.responses]
-    response_columns = [
-        pa.array([getattr(response, field.name) for response in responses], field.type)
-        for field in RESPONSES.value_type
-    ]
-    offsets = pa.array([0, *accumulate(one.n_responses for one in sets)], pa.int32())
     columns = {name: [getattr(one, name) for one in sets] for name in _PLAIN}
     arrays = {
         "query": messages_array([one.query for one in sets]),
-        "responses": pa.ListArray.from_arrays(
-            offsets,
-            pa.StructArray.from_arrays(response_columns, fields=list(RESPONSES.value_type)),
-            type=RESPONSES,
+        "responses": struct_lists(
+            RESPONSES,
+            [one.n_responses for one in sets],
+            [[getattr(response, field.name) for response in responses] for field in RESPONSES.value_type],
         ),
     }
     return pa.table(

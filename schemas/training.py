@@ -100,3 +100,18 @@ PAIRS = table_schema(
         pa.field("license", pa.string()),
     ],
 )
+
+GENERAL = table_schema(
+    "general",
+    [
+        pa.field("query_id", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("source_id", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("prompt", MESSAGES),
+        pa.field("completion", pa.string()),
+        pa.field("drop_reason", pa.string()),
+    ],
+)
+"""General instruction rows on their way into RFT; a stage's table, not published as it is."""

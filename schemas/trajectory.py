@@ -95,6 +95,10 @@ class Reading:
     critique: str | None = None
 
 
+PRINCIPLES = pa.list_(
+    pa.struct([pa.field("name", pa.string()), pa.field("description", pa.string()), pa.field("weight", pa.float64())])
+)
+
 TRAJECTORIES = table_schema(
     "trajectories",
     [
@@ -115,18 +119,7 @@ TRAJECTORIES = table_schema(
         pa.field("prompt", MESSAGES),
         pa.field("text", pa.string()),
         pa.field("reasoning", pa.string()),
-        pa.field(
-            "principles",
-            pa.list_(
-                pa.struct(
-                    [
-                        pa.field("name", pa.string()),
-                        pa.field("description", pa.string()),
-                        pa.field("weight", pa.float64()),
-                    ]
-                )
-            ),
-        ),
+        pa.field("principles", PRINCIPLES),
         pa.field("critique", pa.string()),
         pa.field("scores", pa.list_(pa.float64())),
         pa.field("margin", pa.float64()),
@@ -139,3 +132,15 @@ TRAJECTORIES = table_schema(
         pa.field("completion_tokens", pa.int64()),
     ],
 )
+
+JUDGED = table_schema(
+    "judged",
+    [
+        *(field for field in TRAJECTORIES if field.name not in ("accepted", "reject_reason")),
+        pa.field("hint_leak", pa.bool_()),
+        pa.field("n_responses", pa.int32()),
+        pa.field("best_position", pa.int32()),
+        pa.field("label", pa.int32()),
+    ],
+)
+"""Trajectories before rejection, with what rejection needs; a stage's table, not published as it is."""

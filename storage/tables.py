@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.errors import StorageError
@@ -174,3 +175,33 @@ def _read(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | Non
 
 def _present(file: pq.ParquetFile, wanted: pa.Schema) -> list[str]:
     return [name for name in wanted.names if name in file.schema_arrow.names]
+
+
+def read_buckets(
+    paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield (bucket, rows) of a table that is sorted by query_id, in order, a bucket at a time in memory."""
+    pending: list[pa.Table] = []
+    current: int | None = None
+    for batch in read_batches(paths, schema, columns):
+        start = 0
+        for bucket, rows in _bucket_runs(batch):
+            if current is not None and bucket != current:
+                yield current, pa.concat_tables(pending)
+                pending = []
+            current = bucket
+            pending.append(batch.slice(start, rows))
+            start += rows
+    if current is not None:
+        yield current, pa.concat_tables(pending)
+
+
+def _bucket_runs(batch: pa.Table) -> list[tuple[int, int]]:
+    """Return (bucket, number of rows) of each run of equal buckets."""
+    prefixes = pc.utf8_slice_codeunits(batch.column("query_id"), 0, 2).combine_chunks()
+    runs = pc.run_end_encode(prefixes)
+    ends = runs.run_ends.to_pylist()
+    return [
+        (int(prefix, 16), end - start)
+        for prefix, start, end in zip(runs.values.to_pylist(), [0, *ends], ends, strict=False)
+    ]

@@ -1,0 +1,166 @@
+"""The curation stage: the sets of all sources become one table, each kept once and in one split, or dropped by name."""
+
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from pipelines.curation.clusters import clusters
+from pipelines.curation.duplicates import duplicate_reasons
+from pipelines.curation.prompt_length import fitted
+from pipelines.curation.splits import query_splits
+from schemas.errors import RecipeError
+from schemas.preference import SETS, DropReason, Split
+from schemas.recipe import Recipe
+from schemas.record import content_id
+from schemas.set_table import sets_of, sets_table
+from schemas.training import GENERAL
+from storage.root import Root
+from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.tables import TableWriter, read_table
+
+STAGE_VERSION = 1
+
+
+def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage | None) -> Stage:
+    """Return the stage with the tables `sets` (every readable set, dropped ones with their reason) and `general`.
+
+    Both are sorted by (query_id, set_id, source, source_id). `sources` stand in the recipe's order: of equal sets the
+    first source's is kept.
+    """
+    settings = {
+        "licenses": recipe.build.licenses,
+        "splits": recipe.splits.model_dump(),
+        "max_prompt_tokens": recipe.grm.max_prompt_tokens,
+        "max_share": [source.max_share for source in recipe.sources],
+    }
+    inputs = [stage.content for stage in (*sources, *([general] if general else []))]
+    key = stage_key("curated", STAGE_VERSION, settings, inputs)
+    if found := find_stage(root, key):
+        return found
+
+    tables = [_fitted(read_table(stage.paths("sets"), SETS), recipe.grm.max_prompt_tokens) for stage in sources]
+    ranks = [rank for rank, table in enumerate(tables) for _ in range(table.num_rows)]
+    sets = pa.concat_tables([SETS.empty_table(), *tables])
+    chat = read_table(general.paths("general") if general else [], GENERAL)
+    splits = _splits(sets, chat, recipe)
+    sets = _decided(sets, ranks, splits, recipe)
+    chat = _decontaminated(chat, sets, splits)
+    with TableWriter(root, key, "sets", SETS) as set_writer, TableWriter(root, key, "general", GENERAL) as chat_writer:
+        set_writer.write(sets)
+        chat_writer.write(chat)
+    return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, {})
+
+
+def _fitted(table: pa.Table, max_prompt_tokens: int | None) -> pa.Table:
+    """Return the table with its sets fitted to the judge's prompt, where the recipe bounds it."""
+    if max_prompt_tokens is None:
+        return table
+    return sets_table([fitted(preference, max_prompt_tokens) for preference in sets_of(table)])
+
+
+def _frame(table: pa.Table, columns: Sequence[str]) -> pl.DataFrame:
+    frame = pl.from_arrow(table.select(list(columns)))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _query_texts(table: pa.Table, column: str) -> pl.DataFrame:
+    """Return query_id and all that each query of the table says."""
+    return _frame(table, ["query_id", column]).select(
+        "query_id", text=pl.col(column).list.eval(pl.element().struct.field("content")).list.join("\n")
+    )
+
+
+def _splits(sets: pa.Table, chat: pa.Table, recipe: Recipe) -> pl.DataFrame:
+    """Return query_id, cluster and split of every query, those of general rows included."""
+    texts = pl.concat([_query_texts(sets, "query"), _query_texts(chat, "prompt")]).unique("query_id").sort("query_id")
+    cluster_of = clusters(texts["query_id"].to_list(), texts["text"].to_list())
+    joined = pl.DataFrame({"query_id": list(cluster_of), "cluster": list(cluster_of.values())})
+    queries = pl.concat(
+        [
+            _frame(sets, ["query_id", "benchmark", "split"]),
+            _frame(chat, ["query_id"]).with_columns(benchmark=False, split=pl.lit(None, pl.String)),
+        ]
+    ).rename({"split": "official"})
+    splits = query_splits(
+        queries.join(joined, on="query_id", maintain_order="left"), recipe.splits.test, recipe.splits.validation
+    )
+    return splits.join(joined, on="query_id", maintain_order="left")
+
+
+def _decided(sets: pa.Table, ranks: list[int], splits: pl.DataFrame, recipe: Recipe) -> pa.Table:
+    """Return the sets, sorted, with cluster, split and drop_reason."""
+    columns = ["set_id", "query_id", "source", "source_id", "license", "best", "label", "drop_reason"]
+    frame = _frame(sets, columns).with_columns(pl.Series("source_rank", ranks, pl.Int64)).with_row_index("row")
+    if recipe.build.licenses is not None:
+        refused = ~pl.col("license").is_in(recipe.build.licenses)
+        frame = frame.with_columns(drop_reason=_first_reason(pl.when(refused).then(pl.lit(DropReason.LICENSE.value))))
+    frame = frame.with_columns(drop_reason=_first_reason(duplicate_reasons(frame)))
+    frame = frame.with_columns(drop_reason=_first_reason(_share_reasons(frame, recipe)))
+    frame = frame.join(splits, on="query_id", how="left").sort("query_id", "set_id", "source", "source_id", "row")
+    ordered = sets.take(frame["row"].to_arrow())
+    for name in ("cluster", "split", "drop_reason"):
+        position = SETS.get_field_index(name)
+        ordered = ordered.set_column(position, SETS.field(position), frame[name].to_arrow().cast(pa.string()))
+    return ordered
+
+
+def _first_reason(further: pl.Expr | pl.Series) -> pl.Expr:
+    """Return the drop_reason that stands, or the further one where there is none."""
+    return pl.coalesce(pl.col("drop_reason"), further)
+
+
+def _share_reasons(sets: pl.DataFrame, recipe: Recipe) -> pl.Series:
+    """Return `max_share` for the sets beyond their source's share of all kept sets, chosen by hash, and null else."""
+    shares = [source.max_share for source in recipe.sources]
+    kept = sets.filter(pl.col("drop_reason").is_null())
+    counts = [kept.filter(pl.col("source_rank") == rank).height for rank in range(len(shares))]
+    allowed = allowed_rows(counts, shares)
+    surplus: set[int] = set()
+    for rank, limit in enumerate(allowed):
+        if limit < counts[rank]:
+            rows = kept.filter(pl.col("source_rank") == rank).select("row", "set_id").rows()
+            rows.sort(key=lambda pair: content_id("share", pair[1]))
+            surplus.update(row for row, _ in rows[limit:])
+    reason = DropReason.MAX_SHARE.value
+    return pl.Series("reason", [reason if row in surplus else None for row in sets["row"]], pl.String)
+
+
+def allowed_rows(counts: Sequence[int], shares: Sequence[float]) -> list[int]:
+    """Return how many rows each source may keep so that none exceeds its share of what is kept in all.
+
+    Raises RecipeError when only capped sources are left and their shares do not add up to a whole.
+    """
+    capped: set[int] = set()
+    while True:
+        free = sum(count for rank, count in enumerate(counts) if rank not in capped)
+        room = 1 - sum(shares[rank] for rank in capped)
+        if capped and (room <= 0 or free == 0):
+            raise RecipeError("sources: max_share of all sources together must leave room for one without it")
+        total = free / room
+        over = {rank for rank, count in enumerate(counts) if rank not in capped and count > shares[rank] * total + 1e-9}
+        if not over:
+            return [int(shares[rank] * total) if rank in capped else count for rank, count in enumerate(counts)]
+        capped |= over
+
+
+def _decontaminated(chat: pa.Table, sets: pa.Table, splits: pl.DataFrame) -> pa.Table:
+    """Return the general rows, sorted, with their split; repeats, and near-duplicates of test queries, are dropped."""
+    frame = _frame(chat, ["query_id", "source", "source_id", "drop_reason"]).with_row_index("row")
+    frame = frame.join(splits, on="query_id", how="left").sort("query_id", "source", "source_id", "row")
+    in_sets = set(sets.column("query_id").to_pylist())
+    contaminated = (pl.col("split") == Split.TEST.value) | pl.col("query_id").is_in(list(in_sets))
+    frame = frame.with_columns(
+        drop_reason=_first_reason(
+            pl.when(contaminated)
+            .then(pl.lit(DropReason.CONTAMINATED.value))
+            .when(pl.col("query_id").is_first_distinct().not_())
+            .then(pl.lit(DropReason.DUPLICATE.value))
+        )
+    )
+    ordered = chat.take(frame["row"].to_arrow())
+    for name in ("split", "drop_reason"):
+        position = GENERAL.get_field_index(name)
+        ordered = ordered.set_column(position, GENERAL.field(position), frame[name].to_arrow().cast(pa.string()))
+    return ordered

@@ -1,0 +1,185 @@
+"""The judging stage: stored answers become trajectories with an outcome. No model is called here."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from pipelines.grm.hint_leaks import leaks_hint
+from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
+from pipelines.grm.sampling import read_sample, sampled_sets
+from schemas.columns import struct_lists
+from schemas.generation import Completion
+from schemas.preference import PreferenceSet
+from schemas.query import messages_array
+from schemas.record import content_id
+from schemas.trajectory import JUDGED, PRINCIPLES, Mode, Outcome, Reading
+from storage.generations import Generations
+from storage.root import Root
+from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.tables import TableWriter
+
+STAGE_VERSION = 1
+
+_NO_ANSWER = Completion("")
+
+
+class Row(NamedTuple):
+    """One trajectory on its way into the table."""
+
+    trajectory_id: str
+    preference: PreferenceSet
+    sample: Sample
+    completion: Completion | None
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The trajectories of one purpose."""
+
+    job: SamplingJob
+    stage: Stage
+    cached: int
+    """How many of its answers were there before this run."""
+
+
+def judged_key(job: SamplingJob, curated: Stage) -> str:
+    """Return the key of the stage that holds the job's trajectories over these sets."""
+    return stage_key(f"judged-{job.purpose}", STAGE_VERSION, job.settings(), [curated.content])
+
+
+def find_judged(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool = False) -> Stage | None:
+    """Return the finished stage, unless it holds failed requests that are to be asked again."""
+    found = find_stage(root, judged_key(job, curated))
+    return None if found is not None and retry_failed and found.facts["failed"] else found
+
+
+def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Sequence[str]) -> Stage:
+    """Return the stage with the table `judged`, sorted by (query_id, set_id, trajectory_id).
+
+    Where requests were given up for a passing reason, the stage stands under a key of its own, so that the next build
+    asks for them again.
+    """
+    generations = Generations(root)
+    settings = [job.settings(), given_up] if given_up else job.settings()
+    key = stage_key(f"judged-{job.purpose}", STAGE_VERSION, settings, [curated.content])
+    counts = _Counts()
+    with TableWriter(root, key, "judged", JUDGED) as writer:
+        for bucket, sets in sampled_sets(curated):
+            answers = generations.lookup(bucket)
+            rows = [row for preference in sets for row in _set_rows(job, preference, answers)]
+            counts.add(rows)
+            writer.write(_judged_table(job, rows))
+    return finish_stage(root, key, {"judged": writer.files}, counts.facts())
+
+
+def _set_rows(job: SamplingJob, preference: PreferenceSet, answers: Mapping[str, Completion]) -> list[Row]:
+    """Return a set's samples with what was read from their answers, in the order of their trajectory ids."""
+    shown = shown_set(job, preference)
+    rows: list[Row] = []
+    for mode in modes_of(job, preference):
+        outcomes: list[Outcome] = []
+        while wanted := next_samples(outcomes, samples_wanted(job, mode), job.resample):
+            for index in wanted:
+                drawn = sample(job, preference, shown, mode, index)
+                completion = answers.get(drawn.request.request_id)
+                reading = read_sample(drawn, preference, completion)
+                outcomes.append(reading.outcome)
+                rows.append(Row(_trajectory_id(job, preference, drawn), preference, drawn, completion, reading))
+    rows.sort(key=lambda row: row.trajectory_id)
+    return rows
+
+
+def _trajectory_id(job: SamplingJob, preference: PreferenceSet, drawn: Sample) -> str:
+    return content_id("trajectory", preference.set_id, drawn.mode, job.purpose, drawn.request.request_id)
+
+
+def _judged_table(job: SamplingJob, rows: list[Row]) -> pa.Table:
+    """Return the rows as a table of JUDGED."""
+    principles = [principle for row in rows for principle in row.reading.principles]
+    nested = {
+        "prompt": messages_array([row.sample.messages for row in rows]),
+        "principles": struct_lists(
+            PRINCIPLES,
+            [len(row.reading.principles) for row in rows],
+            [
+                [principle.name for principle in principles],
+                [principle.description for principle in principles],
+                [principle.weight for principle in principles],
+            ],
+        ),
+    }
+    columns = list(zip(*(_plain_values(job, row) for row in rows), strict=True))
+    plain = [name for name in JUDGED.names if name not in nested]
+    arrays = {name: pa.array(values, JUDGED.field(name).type) for name, values in zip(plain, columns, strict=True)}
+    return pa.table([nested[name] if name in nested else arrays[name] for name in JUDGED.names], schema=JUDGED)
+
+
+def _plain_values(job: SamplingJob, row: Row) -> tuple[Any, ...]:
+    """Return a row's values in the order of JUDGED, without its nested columns."""
+    preference, drawn, completion, reading = row.preference, row.sample, row.completion, row.reading
+    answer = completion or _NO_ANSWER
+    return (
+        row.trajectory_id,
+        drawn.request.request_id,
+        preference.set_id,
+        preference.query_id,
+        preference.source,
+        preference.domain,
+        preference.split,
+        job.purpose,
+        drawn.mode,
+        drawn.index,
+        job.model.name,
+        drawn.template.identity,
+        job.temperature,
+        drawn.order,
+        answer.text,
+        answer.reasoning,
+        reading.critique,
+        reading.scores,
+        reading.margin,
+        reading.outcome,
+        drawn.has_reference,
+        answer.finish_reason,
+        answer.prompt_tokens,
+        answer.completion_tokens,
+        drawn.mode is Mode.HINTED and answer.text is not None and leaks_hint(answer.text),
+        preference.n_responses,
+        drawn.best_position,
+        preference.label,
+    )
+
+
+class _Counts:
+    """What the manifest says of a role's requests, and of the outcomes of each source."""
+
+    def __init__(self) -> None:
+        self._outcomes: Counter[tuple[str, str, str]] = Counter()
+        self._usage: Counter[str] = Counter()
+        self._cost_usd = 0.0
+
+    def add(self, rows: list[Row]) -> None:
+        for row in rows:
+            self._outcomes[row.preference.source, row.sample.mode, row.reading.outcome] += 1
+            answer = row.completion or _NO_ANSWER
+            self._usage["failed"] += row.reading.outcome is Outcome.FAILED
+            self._usage["prompt_tokens"] += answer.prompt_tokens or 0
+            self._usage["completion_tokens"] += answer.completion_tokens or 0
+            self._cost_usd += answer.cost_usd or 0.0
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "requests": self._outcomes.total(),
+            "failed": self._usage["failed"],
+            "prompt_tokens": self._usage["prompt_tokens"],
+            "completion_tokens": self._usage["completion_tokens"],
+            "cost_usd": round(self._cost_usd, 6),
+            "outcomes": [
+                {"source": source, "mode": mode, "outcome": outcome, "rows": rows}
+                for (source, mode, outcome), rows in sorted(self._outcomes.items())
+            ],
+        }

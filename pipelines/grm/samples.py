@@ -1,0 +1,171 @@
+"""Which samples a set gets, and the request behind each: pure functions of ids and settings."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.engines.protocol import identity, request_body
+from pipelines.grm.prompts import Template, hint_text, load_template, render, shown_order
+from pipelines.grm.shown_text import ShownSet, show
+from schemas.generation import Request, Truth, request
+from schemas.preference import PreferenceSet
+from schemas.query import Messages
+from schemas.recipe import ModelSection, Recipe, SameAsGrm
+from schemas.trajectory import Mode, Outcome, Purpose
+
+ROLE = {Purpose.RFT: "grm", Purpose.DIFFICULTY: "difficulty", Purpose.ON_POLICY: "policy"}
+
+
+@dataclass(frozen=True)
+class SamplingJob:
+    """All that decides what is sampled for one purpose."""
+
+    purpose: Purpose
+    model: ModelSection
+    identity: dict[str, Any]
+    n: int
+    """Readable non-hinted samples a set."""
+    hinted_sources: frozenset[str]
+    """Sources whose sets also get one hinted sample."""
+    resample: int
+    temperature: float
+    max_tokens: int
+    reference: str
+    shown: str
+    template: Template
+    single_template: Template
+    seed: int
+
+    @property
+    def role(self) -> str:
+        return ROLE[self.purpose]
+
+    def template_of(self, n_responses: int) -> Template:
+        """Return the template: single-response items are scored 0 or 1 by one of their own."""
+        return self.single_template if n_responses == 1 else self.template
+
+    def settings(self) -> dict[str, Any]:
+        """Return everything that a stage made by this job depends on."""
+        return {
+            "purpose": self.purpose,
+            "model": self.model.name,
+            "identity": self.identity,
+            "body": request_body(self.model, (), temperature=self.temperature, max_tokens=self.max_tokens),
+            "system_role": self.model.system_role,
+            "n": self.n,
+            "hinted_sources": sorted(self.hinted_sources),
+            "resample": self.resample,
+            "reference": self.reference,
+            "shown": self.shown,
+            "templates": [self.template.identity, self.single_template.identity],
+            "seed": self.seed,
+        }
+
+
+def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
+    """Return what to sample for a purpose; None where the recipe has no model of its own for it."""
+    model: ModelSection | SameAsGrm | None = getattr(recipe.models, ROLE[purpose])
+    if model is None or isinstance(model, SameAsGrm):
+        return None
+    grm = recipe.grm
+    builtin = "grm" if grm.principles == "self" else "grm_no_principles"
+    return SamplingJob(
+        purpose=purpose,
+        model=model,
+        identity=identity(model, Path(recipe.directory)),
+        n=recipe.meta_rm.n if purpose is Purpose.ON_POLICY else grm.n_rft,
+        hinted_sources=frozenset(hinted_sources(recipe)) if purpose is Purpose.RFT else frozenset(),
+        resample=grm.resample_unreadable,
+        temperature=grm.temperature,
+        max_tokens=grm.max_tokens,
+        reference=grm.reference,
+        shown=grm.shown,
+        template=load_template(recipe.at(grm.template) if grm.template else builtin),
+        single_template=load_template("grm_single"),
+        seed=recipe.build.seed,
+    )
+
+
+def hinted_sources(recipe: Recipe) -> Iterator[str]:
+    """Yield the names of the sources whose sets get a hinted sample."""
+    return (source.source for source in recipe.sources if source.hinted)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One prompt of one set, as it is or would be sent."""
+
+    mode: Mode
+    index: int
+    order: tuple[int, ...]
+    """order[p] = index, in the set, of the response shown at position p."""
+    template: Template
+    messages: Messages
+    request: Request
+    best_position: int | None
+    has_reference: bool
+
+
+def modes_of(job: SamplingJob, preference: PreferenceSet) -> tuple[Mode, ...]:
+    """Return the modes in which a set is sampled."""
+    return (Mode.NON_HINTED, Mode.HINTED) if preference.source in job.hinted_sources else (Mode.NON_HINTED,)
+
+
+def next_samples(outcomes: Sequence[Outcome], n: int, resample: int) -> range:
+    """Return the sample indices to ask for, given the outcomes of samples 0, 1, .. so far.
+
+    First n; then, for each that was unreadable, one more with the next index, at most `resample` times over. A failed
+    request is not sampled again: its next sample would fail likewise, and the next run asks for it anyway.
+    """
+    asked, wanted = 0, n
+    for _ in range(resample + 1):
+        if len(outcomes) < asked + wanted:
+            return range(len(outcomes), asked + wanted)
+        asked += wanted
+        settled = sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:asked])
+        wanted = n - settled
+        if wanted <= 0:
+            break
+    return range(0)
+
+
+def samples_wanted(job: SamplingJob, mode: Mode) -> int:
+    """Return how many readable samples a set needs in a mode."""
+    return job.n if mode is Mode.NON_HINTED else 1
+
+
+def shown_set(job: SamplingJob, preference: PreferenceSet) -> ShownSet:
+    """Return the set's texts as they are shown, made once for all its samples."""
+    return show(preference, job.shown)
+
+
+def sample(job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: Mode, index: int) -> Sample:
+    """Return one sample of a set: its order, prompt and request, all derived from ids."""
+    n_responses = preference.n_responses
+    order = shown_order(job.seed, preference.set_id, job.purpose, mode, index, n_responses)
+    best_position = None if preference.best is None else order.index(preference.best)
+    hinted = mode is Mode.HINTED
+    in_prompt = job.reference == "prompt" and preference.reference is not None
+    in_hint = hinted and job.reference == "hint" and preference.reference is not None
+    template = job.template_of(n_responses)
+    hint = hint_text(shown, order, with_reference=in_hint) if hinted else None
+    messages = render(template, shown, order, hint=hint, reference=in_prompt)
+    return Sample(
+        mode=mode,
+        index=index,
+        order=order,
+        template=template,
+        messages=messages,
+        request=request(
+            role=job.role,
+            identity=job.identity,
+            query_id=preference.query_id,
+            body=request_body(job.model, messages, temperature=job.temperature, max_tokens=job.max_tokens),
+            sample_index=index,
+            build_seed=job.seed,
+            truth=Truth(preference.set_id, n_responses, best_position, preference.label, hinted),
+        ),
+        best_position=best_position,
+        has_reference=in_prompt or in_hint,
+    )

@@ -1,0 +1,113 @@
+"""The sampling stage: every sample that the sets of a build need is asked for, in one stream over all buckets."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipelines.engines.answering import Run, answer
+from pipelines.grm.extraction import read_answer
+from pipelines.grm.prompts import score_range
+from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
+from pipelines.grm.shown_text import ShownSet
+from schemas.generation import Completion, FaultKind, Request
+from schemas.preference import SETS, PreferenceSet, Split
+from schemas.set_table import sets_of
+from schemas.trajectory import Mode, Outcome, Reading
+from storage.root import Root
+from storage.stages import Stage
+from storage.tables import read_buckets, read_table
+
+SAMPLED_SPLITS = (Split.TRAIN, Split.VALIDATION)
+"""Test sets are sampled for nothing."""
+
+
+@dataclass(slots=True)
+class _SetInMode:
+    """One set's samples of one mode, while answers are still out."""
+
+    preference: PreferenceSet
+    shown: ShownSet
+    mode: Mode
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    asked: int = 0
+
+
+def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[str]:
+    """See that every sample the job wants of every sampled set has its answer in the generations.
+
+    Returns the ids of the requests that failed for a passing reason, however often they were tried: no answer of theirs
+    is stored, and the next build asks for them again.
+
+    An unreadable answer is sampled again as soon as its set's other samples are in. Requests of one set stand
+    together, so that a server's prefix cache pays.
+    """
+    waiting: dict[str, tuple[_SetInMode, Sample]] = {}
+    given_up: list[str] = []
+
+    def further(state: _SetInMode) -> Iterator[Request]:
+        """Yield the requests for the samples that the set wants next, given its outcomes so far."""
+        outcomes = [state.outcomes[index] for index in range(state.asked)]
+        for index in next_samples(outcomes, samples_wanted(job, state.mode), job.resample):
+            drawn = sample(job, state.preference, state.shown, state.mode, index)
+            state.asked += 1
+            waiting[drawn.request.request_id] = (state, drawn)
+            yield drawn.request
+
+    def requests() -> Iterator[Request]:
+        for _, sets in sampled_sets(curated):
+            for preference in sets:
+                shown = shown_set(job, preference)
+                for mode in modes_of(job, preference):
+                    yield from list(further(_SetInMode(preference, shown, mode)))
+
+    def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
+        state, drawn = waiting.pop(request.request_id)
+        if completion.fault is FaultKind.TRANSIENT:
+            given_up.append(request.request_id)
+        outcome = read_sample(drawn, state.preference, completion).outcome
+        state.outcomes[drawn.index] = outcome
+        run.watcher.judged(outcome)
+        return list(further(state)) if len(state.outcomes) == state.asked else []
+
+    run.watcher.stage(f"sampling {job.purpose} with {job.model.name}", wanted_answers(job, curated))
+    answer(root, run, job.model, requests(), follow_up)
+    return sorted(given_up)
+
+
+def read_sample(drawn: Sample, preference: PreferenceSet, completion: Completion | None) -> Reading:
+    """Return what the answer to a sample amounts to; `failed` where there is none."""
+    if completion is None or completion.text is None:
+        return Reading(Outcome.FAILED)
+    low, high = score_range(preference.n_responses)
+    return read_answer(
+        completion.text,
+        completion.finish_reason,
+        preference.n_responses,
+        drawn.best_position,
+        preference.label,
+        low,
+        high,
+    )
+
+
+def sampled_sets(curated: Stage) -> Iterator[tuple[int, list[PreferenceSet]]]:
+    """Yield (bucket, sets) of the kept train and validation sets, in the table's order."""
+    for bucket, table in read_buckets(curated.paths("sets"), SETS):
+        kept = [
+            row
+            for row, (split, reason) in enumerate(
+                zip(table.column("split").to_pylist(), table.column("drop_reason").to_pylist(), strict=True)
+            )
+            if reason is None and split in SAMPLED_SPLITS
+        ]
+        if kept:
+            yield bucket, sets_of(table.take(kept))
+
+
+def wanted_answers(job: SamplingJob, curated: Stage) -> int:
+    """Return how many answers the job needs, when every one is readable."""
+    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]))
+    assert isinstance(frame, pl.DataFrame)
+    sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
+    return sampled.height * job.n + sampled.filter(pl.col("source").is_in(list(job.hinted_sources))).height

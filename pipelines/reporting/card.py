@@ -1,0 +1,124 @@
+"""The dataset card: what a snapshot holds, in words, and in the YAML that `datasets.load_dataset` reads."""
+
+from collections.abc import Iterable, Sequence
+
+from schemas.manifest import Manifest
+
+_SPLIT_TABLES = ("rft", "rl", "meta_rm", "pairs")
+_WHOLE_TABLES = (
+    "trajectories/accepted",
+    "trajectories/rejected",
+    "trajectories/difficulty",
+    "trajectories/on_policy",
+    "sets/kept",
+    "sets/dropped",
+)
+_MEANING = {
+    "rft": "rejective fine-tuning: prompt and completion, for TRL's SFTTrainer and its like",
+    "rl": "questions with a rule reward, in verl's columns; rewards.py scores them",
+    "meta_rm": "trajectories labelled right or wrong",
+    "pairs": "chosen and rejected responses, for scalar and pairwise baselines",
+    "trajectories_accepted": "judgements that are in rft",
+    "trajectories_rejected": "judgements that are not, each with its reject_reason",
+    "trajectories_difficulty": "the difficulty model's samples",
+    "trajectories_on_policy": "the trained GRM's own samples",
+    "sets_kept": "preference sets that were kept, test sets included",
+    "sets_dropped": "preference sets that were not, each with its drop_reason",
+}
+
+
+def card_of(manifest: Manifest) -> str:
+    """Return the card of a snapshot, README.md."""
+    configs = list(_configs(manifest))
+    restricted = [one.source for one in manifest.inputs if one.redistribution == "restricted"]
+    parts = [
+        _front_matter(manifest, configs),
+        f"# {_line(manifest.name)} {manifest.version}",
+        "Training sets of a generative reward model, built by grmforge.",
+        *_restriction(restricted),
+        "## Tables",
+        _table(
+            ["config", "split", "rows", "what it is"],
+            [
+                [name, split, f"{manifest.tables[path].rows:,}", _MEANING[name]]
+                for name, splits in configs
+                for split, path in splits
+            ],
+        ),
+        "```python\nimport datasets\n\n"
+        f'datasets.load_dataset(".", "{configs[0][0] if configs else "rft"}")   # "." is this directory\n```',
+        "`rewards.py` holds the rule reward of the rl rows (+1 right, -1 wrong); it needs nothing but Python. "
+        "`manifest.json` has the recipe, the counts of every stage, the checks and the hash of every file; "
+        "`report.html` shows them.",
+        "## Sources",
+        _table(
+            ["source", "from", "revision", "licence", "redistribution", "rows", "kept", "dropped", "unreadable"],
+            [
+                [
+                    one.source,
+                    one.origin,
+                    one.revision[:19],
+                    one.license,
+                    one.redistribution,
+                    f"{one.rows:,}",
+                    f"{one.kept:,}",
+                    f"{one.dropped:,}",
+                    f"{one.unreadable:,}",
+                ]
+                for one in manifest.inputs
+            ],
+        ),
+        "## Models",
+        _table(
+            ["role", "engine", "model", "requests", "failed", "answer tokens"],
+            [
+                [use.role, use.engine, use.model, f"{use.requests:,}", f"{use.failed:,}", f"{use.completion_tokens:,}"]
+                for use in manifest.models
+            ],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _configs(manifest: Manifest) -> Iterable[tuple[str, list[tuple[str, str]]]]:
+    """Yield (config, [(split, published path)]) of every table that has rows."""
+    for name in _SPLIT_TABLES:
+        splits = [(split, f"{name}/{split}") for split in ("train", "validation")]
+        present = [(split, path) for split, path in splits if path in manifest.tables]
+        if present:
+            yield name, present
+    for path in _WHOLE_TABLES:
+        if path in manifest.tables:
+            yield path.replace("/", "_"), [("train", path)]
+
+
+def _front_matter(manifest: Manifest, configs: Sequence[tuple[str, list[tuple[str, str]]]]) -> str:
+    lines = ["---", "tags:", "- reward-model", "- grmforge", "configs:"]
+    for name, splits in configs:
+        lines += [f"- config_name: {name}", "  data_files:"]
+        for split, path in splits:
+            lines += [f"  - split: {split}", f"    path: {path}-*.parquet"]
+    return "\n".join([*lines, "---"])
+
+
+def _restriction(sources: Sequence[str]) -> list[str]:
+    if not sources:
+        return []
+    return [
+        f"**Redistribution restricted**: the authors of {', '.join(map(_line, sources))} ask that rows are not "
+        "republished in plain text. Do not upload this snapshot where it can be read by anyone."
+    ]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(map(_line, row)) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _line(text: str) -> str:
+    """Return text from a recipe or a source as one line of Markdown that stays text."""
+    flat = " ".join(text.split())
+    for mark in "\\`*_[]<>|":
+        flat = flat.replace(mark, f"\\{mark}")
+    return flat

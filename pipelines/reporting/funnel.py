@@ -1,0 +1,52 @@
+"""The funnel: how many rows of each source ended each stage in which outcome, from first to last."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from schemas.manifest import FunnelRow, Input
+from schemas.preference import SETS
+from storage.stages import Stage
+from storage.tables import read_table
+
+
+def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:
+    """Return the manifest's inputs: each source's facts, with what curation kept and dropped of it."""
+    decided = _decided(curated)
+    inputs = []
+    for stage in sources:
+        here = decided.filter(pl.col("source") == stage.facts["source"])
+        kept = here.filter(pl.col("drop_reason").is_null()).height
+        inputs.append(Input(**stage.facts, kept=kept, dropped=here.height - kept))
+    return inputs
+
+
+def funnel_of(inputs: Sequence[Input], curated: Stage, assembled: Sequence[Mapping[str, Any]]) -> list[FunnelRow]:
+    """Return the whole funnel, in the order that rows travel."""
+    rows: list[FunnelRow] = []
+    for one in inputs:
+        rows.append(FunnelRow(source=one.source, stage="read", outcome="rows", rows=one.rows))
+        rows += [
+            FunnelRow(source=one.source, stage="read", outcome=f"unreadable: {reason.reason}", rows=reason.rows)
+            for reason in one.unreadable_reasons
+        ]
+    counts = (
+        _decided(curated)
+        .with_columns(
+            stage=pl.when(pl.col("drop_reason").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")),
+            outcome=pl.coalesce("drop_reason", "split"),
+        )
+        .group_by("source", "stage", "outcome")
+        .len("rows")
+        .sort("source", "stage", "outcome")
+    )
+    rows += [FunnelRow(**row) for row in counts.to_dicts()]
+    rows += [FunnelRow(**row) for row in assembled]
+    return rows
+
+
+def _decided(curated: Stage) -> pl.DataFrame:
+    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame

@@ -1,0 +1,92 @@
+"""The publication stage: assembled tables become an immutable version with its manifest, card, report and reward."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata, resources
+
+from pipelines.grm.judging import Judged
+from pipelines.reporting.card import card_of
+from pipelines.reporting.funnel import funnel_of, inputs_of
+from pipelines.reporting.report import report_of
+from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
+from schemas.recipe import Recipe
+from schemas.trajectory import Purpose
+from storage.root import Root
+from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
+from storage.stages import Stage
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a build ends with."""
+
+    snapshot: Snapshot
+    new: bool
+    """False where a version with the same content stood there already."""
+    missing: tuple[str, ...]
+    """Sets of the recipe that got no row; LATEST is not moved to such a version."""
+
+
+def publish_snapshot(
+    recipe: Recipe,
+    root: Root,
+    sources: Sequence[Stage],
+    curated: Stage,
+    judged: Mapping[Purpose, Judged],
+    assembled: Stage,
+) -> Published:
+    """Publish the assembled tables, unless a version of the name holds the same content."""
+    tables = {name: TableEntry(rows=assembled.rows(name), files=_files(assembled, name)) for name in assembled.tables}
+    missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
+    name = recipe.build.name
+    snapshot = with_content(root, name, assembled.content)
+    new = snapshot is None
+    if snapshot is None:
+        inputs = inputs_of(sources, curated)
+        manifest = Manifest(
+            name=name,
+            version=new_version(assembled.content),
+            content_hash=assembled.content,
+            created_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            package_version=metadata.version("grmforge"),
+            seed=recipe.build.seed,
+            recipe=recipe.resolved(),
+            inputs=inputs,
+            models=[_use(one) for one in judged.values()],
+            funnel=funnel_of(inputs, curated, assembled.facts["funnel"]),
+            checks=dict(assembled.facts["checks"]),
+            tables=tables,
+        )
+        pages = {
+            "README.md": card_of(manifest),
+            "report.html": report_of(manifest, assembled),
+            "rewards.py": (resources.files("pipelines.grm") / "verdicts.py").read_text("utf-8"),
+        }
+        data = {file.path: f"{assembled.key}/{file.path}" for table in tables.values() for file in table.files}
+        snapshot = publish(root, manifest, data, pages)
+    if not missing and latest(root, name) != snapshot.manifest.version:
+        set_latest(root, name, snapshot.manifest.version)
+    return Published(snapshot, new, missing)
+
+
+def _files(assembled: Stage, table: str) -> list[FileEntry]:
+    return [
+        FileEntry(path=file.path, rows=file.rows, bytes=file.bytes, sha256=file.sha256)
+        for file in assembled.tables[table]
+    ]
+
+
+def _use(judged: Judged) -> ModelUse:
+    facts = judged.stage.facts
+    return ModelUse(
+        role=judged.job.role,
+        engine=judged.job.model.engine,
+        model=judged.job.model.name,
+        requests=facts["requests"],
+        cached=judged.cached,
+        failed=facts["failed"],
+        prompt_tokens=facts["prompt_tokens"],
+        completion_tokens=facts["completion_tokens"],
+        cost_usd=facts["cost_usd"],
+    )

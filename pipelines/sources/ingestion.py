@@ -1,0 +1,141 @@
+"""The ingestion stage: a source's rows become sets, dropped sets, or counted unreadable rows."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.sources import general
+from pipelines.sources.files import SourceFiles, open_files
+from pipelines.sources.general import GeneralRow
+from pipelines.sources.registry import SOURCES
+from schemas.errors import SourceError
+from schemas.preference import SETS, PreferenceSet, UnreadableRow
+from schemas.query import messages_array
+from schemas.recipe import GeneralSection, Recipe, SourceSection
+from schemas.record import content_id
+from schemas.set_table import sets_table
+from schemas.training import GENERAL
+from storage.root import Root
+from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.tables import TableWriter
+
+STAGE_VERSION = 1
+EXAMPLES = 5
+"""Unreadable rows shown for each reason."""
+_BATCH = 2_048
+_PLACE_KEYS = {"path", "hub", "hinted", "max_share", "limit"}
+"""Keys of a section that say where its rows are or what happens to them later, not what they are."""
+
+
+def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
+    """Return the stage with the table `sets` of one source, sorted by (query_id, set_id, source_id).
+
+    Its facts are the manifest's entry for this input: rows = sets + unreadable rows. Raises SourceError where the
+    source as a whole cannot be read.
+    """
+    facts = SOURCES[section.kind]
+    files = open_files(section, facts.hub, facts.patterns, recipe.at("."))
+    settings = [section.model_dump(mode="json", exclude=_PLACE_KEYS), section.limit, files.revision]
+    key = stage_key(f"source-{section.source}", STAGE_VERSION, settings, [files.sha256])
+    if found := find_stage(root, key):
+        return found
+    rows, sampled_out = _sampled(facts.read(section, files), section.limit)
+    sets = sorted(
+        (row for row in rows if isinstance(row, PreferenceSet)),
+        key=lambda row: (row.query_id, row.set_id, row.source_id),
+    )
+    unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
+    if not sets:
+        raise SourceError(
+            f"{section.source}: no row of {files.origin} could be read"
+            + (f"; the first: {unreadable[0].source_id}: {unreadable[0].detail}" if unreadable else "")
+        )
+    with TableWriter(root, key, "sets", SETS) as writer:
+        for start in range(0, len(sets), _BATCH):
+            writer.write(sets_table(sets[start : start + _BATCH]))
+    counts = {
+        "source": section.source,
+        "kind": facts.kind,
+        "license": facts.license or "by row",
+        "redistribution": facts.redistribution,
+        "unit": facts.unit,
+    }
+    return finish_stage(
+        root, key, {"sets": writer.files}, counts | _input_facts(files, len(rows), sampled_out, unreadable)
+    )
+
+
+def ingest_general(recipe: Recipe, root: Root, section: GeneralSection) -> Stage:
+    """Return the stage with the table `general`, sorted by (query_id, source_id)."""
+    files = open_files(section, general.HUB, general.PATTERNS, recipe.at("."))
+    key = stage_key("general", STAGE_VERSION, [section.license, files.revision], [files.sha256])
+    if found := find_stage(root, key):
+        return found
+    read = list(general.read(section, files))
+    rows = sorted((row for row in read if isinstance(row, GeneralRow)), key=lambda row: (row.query_id, row.source_id))
+    unreadable = [row for row in read if isinstance(row, UnreadableRow)]
+    with TableWriter(root, key, "general", GENERAL) as writer:
+        for start in range(0, len(rows), _BATCH):
+            writer.write(_general_table(rows[start : start + _BATCH]))
+    counts = {
+        "source": "general",
+        "kind": "general",
+        "license": section.license,
+        "redistribution": "open",
+        "unit": "row",
+    }
+    return finish_stage(root, key, {"general": writer.files}, counts | _input_facts(files, len(read), 0, unreadable))
+
+
+def _sampled(
+    rows: Iterable[PreferenceSet | UnreadableRow], limit: int | None
+) -> tuple[list[PreferenceSet | UnreadableRow], int]:
+    """Return at most `limit` rows, those with the smallest hashes, and how many were left out.
+
+    A larger limit keeps every row of a smaller one; repeats of a query stay together.
+    """
+    every = list(rows)
+    if limit is None or len(every) <= limit:
+        return every, 0
+    every.sort(key=_limit_order)
+    return every[:limit], len(every) - limit
+
+
+def _limit_order(row: PreferenceSet | UnreadableRow) -> tuple[str, str]:
+    return content_id("limit", row.query_id if isinstance(row, PreferenceSet) else row.source_id), row.source_id
+
+
+def _input_facts(files: SourceFiles, rows: int, sampled_out: int, unreadable: list[UnreadableRow]) -> dict[str, Any]:
+    """Return what the manifest says of an input, whatever its kind."""
+    reasons: dict[str, list[UnreadableRow]] = {}
+    for row in sorted(unreadable, key=lambda row: row.source_id):
+        reasons.setdefault(row.reason, []).append(row)
+    return {
+        "origin": files.origin,
+        "revision": files.revision,
+        "sha256": files.sha256,
+        "rows": rows,
+        "sampled_out": sampled_out,
+        "unreadable": len(unreadable),
+        "unreadable_reasons": [
+            {
+                "reason": reason,
+                "rows": len(found),
+                "examples": [{"source_id": row.source_id, "detail": row.detail} for row in found[:EXAMPLES]],
+            }
+            for reason, found in sorted(reasons.items())
+        ],
+    }
+
+
+def _general_table(rows: list[GeneralRow]) -> pa.Table:
+    columns = {
+        "query_id": pa.array([row.query_id for row in rows], pa.string()),
+        "source": pa.array(["general"] * len(rows), pa.string()),
+        "source_id": pa.array([row.source_id for row in rows], pa.string()),
+        "license": pa.array([row.license for row in rows], pa.string()),
+        "prompt": messages_array([row.prompt for row in rows]),
+        "completion": pa.array([row.completion for row in rows], pa.string()),
+    }
+    return pa.table([columns.get(field.name, pa.nulls(len(rows), field.type)) for field in GENERAL], schema=GENERAL)

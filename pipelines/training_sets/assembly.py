@@ -1,0 +1,243 @@
+"""The assembly stage: every table of a snapshot, written a bucket at a time from what was decided over all of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.grm.prompts import Template, load_template
+from pipelines.grm.samples import SamplingJob, sampling_job
+from pipelines.grm.sampling import sampled_sets
+from pipelines.training_sets.decisions import Decisions, decisions_of
+from pipelines.training_sets.meta_rm import meta_rm_table
+from pipelines.training_sets.pairs import pairs_table
+from pipelines.training_sets.rft import chosen_splits, general_table, rft_table
+from pipelines.training_sets.rl import RlRow, rl_table
+from schemas.preference import SETS, PreferenceSet, Split
+from schemas.recipe import ModelSection, Recipe
+from schemas.record import BUCKETS
+from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
+from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
+from storage.root import Root
+from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.tables import TableFile, TableWriter, read_batches, read_buckets
+
+STAGE_VERSION = 1
+
+
+def assemble(recipe: Recipe, root: Root, curated: Stage, judged: Mapping[Purpose, Stage]) -> Stage:
+    """Return the stage with every table of a snapshot, under the paths that it is published at.
+
+    Its facts hold the checks and the funnel's part. Nothing here calls a model.
+    """
+    job = sampling_job(recipe, Purpose.RFT)
+    assert job is not None
+    meta_template = load_template("meta_rm")
+    settings = {
+        "sets": sorted(recipe.build.sets),
+        "rejection": recipe.rejection.model_dump(),
+        "one_label_share": recipe.meta_rm.one_label_share,
+        "general": recipe.general.ratio if recipe.general else None,
+        "job": job.settings(),
+        "meta_rm_template": meta_template.identity,
+        "purposes": sorted(judged),
+    }
+    inputs = [curated.content, *(judged[purpose].content for purpose in sorted(judged))]
+    key = stage_key("assembled", STAGE_VERSION, settings, inputs)
+    if found := find_stage(root, key):
+        return found
+    decisions = decisions_of(recipe, curated, judged)
+    with ExitStack() as stack:
+        tables = _Tables(root, key, stack)
+        _write_sets(curated, tables)
+        _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)
+    return finish_stage(root, key, tables.files(), {"checks": decisions.checks, "funnel": decisions.funnel})
+
+
+class _Tables:
+    """The writers of all tables by published path, each opened with its first rows."""
+
+    def __init__(self, root: Root, key: str, stack: ExitStack) -> None:
+        self._root = root
+        self._key = key
+        self._stack = stack
+        self._writers: dict[str, TableWriter] = {}
+
+    def write(self, path: str, table: pa.Table, schema: pa.Schema) -> None:
+        """Append rows to the table at `folder/name`."""
+        if table.num_rows and path not in self._writers:
+            folder, name = path.split("/")
+            writer = TableWriter(self._root, f"{self._key}/{folder}", name, schema)
+            self._writers[path] = self._stack.enter_context(writer)
+        if table.num_rows:
+            self._writers[path].write(table)
+
+    def write_splits(self, folder: str, table: pa.Table, schema: pa.Schema, splits: Sequence[str] | pa.Array) -> None:
+        """Append rows to `folder/train` and `folder/validation`, as their split, row by row, says."""
+        column = pa.array(splits, pa.string())
+        for split in (Split.TRAIN, Split.VALIDATION):
+            self.write(f"{folder}/{split}", table.filter(pc.equal(column, split.value)), schema)
+
+    def files(self) -> dict[str, list[TableFile]]:
+        """Return the files of each table, their paths relative to the stage. Call it once the writers are closed."""
+        return {
+            path: [
+                TableFile(f"{path.split('/')[0]}/{file.path}", file.rows, file.bytes, file.sha256)
+                for file in writer.files
+            ]
+            for path, writer in self._writers.items()
+        }
+
+
+def _write_sets(curated: Stage, tables: _Tables) -> None:
+    """Write sets/kept and sets/dropped; test sets are published here and nowhere else."""
+    for batch in read_batches(curated.paths("sets"), SETS):
+        kept = pc.is_null(batch.column("drop_reason"))
+        tables.write("sets/kept", batch.filter(kept), SETS)
+        tables.write("sets/dropped", batch.filter(pc.invert(kept)), SETS)
+
+
+def _write_buckets(
+    recipe: Recipe,
+    curated: Stage,
+    judged: Mapping[Purpose, Stage],
+    decisions: Decisions,
+    job: SamplingJob,
+    meta_template: Template,
+    tables: _Tables,
+) -> None:
+    """Write trajectories, rft, rl, meta_rm and pairs."""
+    wanted = recipe.build.sets
+    decided = {purpose: _decided_buckets(stage, decisions.trajectories[purpose]) for purpose, stage in judged.items()}
+    rl_rows = {row["set_id"]: row for row in decisions.rl.to_dicts()} if decisions.rl is not None else {}
+    general = _general_buckets(curated, decisions.general)
+    for bucket, sets in _every_bucket(curated):
+        by_id = {preference.set_id: preference for preference in sets}
+        if not sets:
+            if bucket in general:
+                _write_rft(RFT.empty_table(), general[bucket], tables, [])
+            continue
+        trajectories = {purpose: next(buckets) for purpose, buckets in decided.items()}
+        for purpose, table in trajectories.items():
+            _write_trajectories(purpose, table, tables)
+        if "rft" in wanted:
+            rft = trajectories[Purpose.RFT]
+            accepted = rft.filter(rft.column("accepted"))
+            examples = rft_table(accepted, by_id, job)
+            _write_rft(examples, general.get(bucket), tables, accepted.column("split").to_pylist())
+        if "rl" in wanted:
+            _write_rl(sets, rl_rows, job, _difficulty_model(recipe), tables)
+        if "meta_rm" in wanted:
+            _write_meta_rm(trajectories, by_id, job, meta_template, tables)
+        if "pairs" in wanted:
+            pairs = pairs_table(sets)
+            splits = [by_id[set_id].split or Split.TRAIN for set_id in pairs.column("set_id").to_pylist()]
+            tables.write_splits("pairs", pairs, PAIRS, splits)
+
+
+def _decided_buckets(stage: Stage, decided: pl.DataFrame) -> Iterator[pa.Table]:
+    """Yield a judged table bucket by bucket, with what was decided of each row beside it."""
+    further = decided.select(name for name in decided.columns if name not in JUDGED.names)
+    start = 0
+    for _, table in read_buckets(stage.paths("judged"), JUDGED):
+        verdicts = further.slice(start, table.num_rows).to_arrow()
+        start += table.num_rows
+        for name in verdicts.column_names:
+            table = table.append_column(name, verdicts.column(name))
+        yield table
+
+
+def _write_trajectories(purpose: Purpose, table: pa.Table, tables: _Tables) -> None:
+    """Write a bucket's trajectories; only RFT's are accepted or rejected."""
+    columns = {name: table.column(name) for name in table.column_names}
+    for name in ("accepted", "reject_reason"):
+        columns.setdefault(name, pa.nulls(table.num_rows, TRAJECTORIES.field(name).type))
+    columns["reject_reason"] = columns["reject_reason"].cast(pa.string())
+    published = pa.table([columns[name] for name in TRAJECTORIES.names], schema=TRAJECTORIES)
+    if purpose is Purpose.RFT:
+        tables.write("trajectories/accepted", published.filter(columns["accepted"]), TRAJECTORIES)
+        tables.write("trajectories/rejected", published.filter(pc.invert(columns["accepted"])), TRAJECTORIES)
+    else:
+        tables.write(f"trajectories/{purpose}", published, TRAJECTORIES)
+
+
+def _write_rl(
+    sets: Sequence[PreferenceSet],
+    rl_rows: Mapping[str, Mapping[str, int]],
+    job: SamplingJob,
+    difficulty_model: str,
+    tables: _Tables,
+) -> None:
+    kept = [preference for preference in sets if rl_rows[preference.set_id]["reject_reason"] is None]
+    rows = [
+        RlRow(*(rl_rows[preference.set_id][name] for name in ("best_position", "index", "pass_count", "pass_samples")))
+        for preference in kept
+    ]
+    splits = [preference.split or Split.TRAIN for preference in kept]
+    tables.write_splits("rl", rl_table(kept, rows, job, difficulty_model), RL, splits)
+
+
+def _difficulty_model(recipe: Recipe) -> str:
+    """Return the name of the model whose samples decided what is too easy."""
+    difficulty = recipe.models.difficulty
+    return difficulty.name if isinstance(difficulty, ModelSection) else recipe.models.grm.name
+
+
+def _write_meta_rm(
+    trajectories: Mapping[Purpose, pa.Table],
+    sets: Mapping[str, PreferenceSet],
+    job: SamplingJob,
+    template: Template,
+    tables: _Tables,
+) -> None:
+    chosen = [
+        table.filter(table.column("in_meta_rm"))
+        for table in trajectories.values()
+        if "in_meta_rm" in table.column_names
+    ]
+    columns = [
+        *(name for name in META_RM.names if name in JUDGED.names),
+        "text",
+        "model",
+        "purpose",
+        "order",
+        "split",
+        "right",
+        "set_correct",
+        "set_readable",
+    ]
+    rows = pa.concat_tables([table.select(columns) for table in chosen])
+    rows = rows.sort_by([("query_id", "ascending"), ("set_id", "ascending"), ("trajectory_id", "ascending")])
+    tables.write_splits("meta_rm", meta_rm_table(rows, sets, job, template), META_RM, rows.column("split").to_pylist())
+
+
+def _general_buckets(curated: Stage, chosen: frozenset[str]) -> dict[int, tuple[pa.Table, list[str]]]:
+    """Return, for each bucket, the chosen general rows as RFT examples, and their splits."""
+    if not chosen:
+        return {}
+    return {
+        bucket: (general_table(table, chosen), chosen_splits(table, chosen))
+        for bucket, table in read_buckets(curated.paths("general"), GENERAL)
+    }
+
+
+def _write_rft(
+    accepted: pa.Table, general: tuple[pa.Table, list[str]] | None, tables: _Tables, splits: list[str]
+) -> None:
+    """Write a bucket's examples, judged and general ones, in the order of their ids."""
+    if general is not None:
+        accepted, splits = pa.concat_tables([accepted, general[0]]), splits + general[1]
+    order = pc.sort_indices(accepted, [(name, "ascending") for name in ("query_id", "set_id", "example_id")])
+    tables.write_splits("rft", accepted.take(order), RFT, pa.array(splits, pa.string()).take(order))
+
+
+def _every_bucket(curated: Stage) -> Iterator[tuple[int, list[PreferenceSet]]]:
+    """Yield (bucket, sampled sets) for all buckets, also those without sets."""
+    expected = 0
+    for bucket, sets in sampled_sets(curated):
+        yield from ((empty, []) for empty in range(expected, bucket))
+        yield bucket, sets
+        expected = bucket + 1
+    yield from ((empty, []) for empty in range(expected, BUCKETS))

@@ -1,0 +1,107 @@
+"""The Meta RM set: trajectories labelled right or wrong, balanced so that the set alone does not tell them apart."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipelines.grm.prompts import Template, render
+from pipelines.grm.rejection import READABLE_OUTCOMES
+from pipelines.grm.samples import SamplingJob, shown_set
+from pipelines.training_sets.rft import answer_of
+from schemas.errors import ForgeError
+from schemas.preference import PreferenceSet
+from schemas.query import messages_array
+from schemas.training import META_RM
+from schemas.trajectory import Mode, Outcome
+
+MIN_NEGATIVES = 0.25
+
+
+def meta_rm_candidates(trajectories: pl.DataFrame) -> pl.DataFrame:
+    """Return the readable non-hinted trajectories with `right`, and their set's set_correct and set_readable.
+
+    `trajectories` has trajectory_id, set_id, split, model, mode, outcome. Counts are per set and policy.
+    """
+    right = pl.col("outcome") == Outcome.CORRECT.value
+    return trajectories.filter(
+        (pl.col("mode") == Mode.NON_HINTED.value) & pl.col("outcome").is_in(READABLE_OUTCOMES)
+    ).with_columns(
+        right=right,
+        set_correct=right.sum().over("set_id", "model").cast(pl.Int32),
+        set_readable=pl.len().over("set_id", "model").cast(pl.Int32),
+    )
+
+
+def choose_meta_rm(candidates: pl.DataFrame, one_label_share: float) -> pl.DataFrame:
+    """Return the candidates to keep: as many right as wrong ones of each set and policy, and few sets of one label.
+
+    Sets whose samples are all right or all wrong give one row each, as many right as wrong, up to `one_label_share` of
+    the rows of a split. Raises ForgeError where fewer than a quarter of the rows would be negatives.
+    """
+    wrong_count = pl.col("set_readable") - pl.col("set_correct")
+    pairs = pl.min_horizontal(pl.col("set_correct"), wrong_count)
+    rank = pl.col("trajectory_id").rank("ordinal").over("set_id", "model", "right")
+    ranked = candidates.with_columns(rank=rank, pairs=pairs)
+    mixed = ranked.filter((pl.col("pairs") > 0) & (pl.col("rank") <= pl.col("pairs")))
+    single = ranked.filter((pl.col("pairs") == 0) & (pl.col("rank") == 1))
+    kept = [mixed]
+    for split in sorted(single["split"].unique()):
+        here = single.filter(pl.col("split") == split).sort("set_id", "model")
+        right, wrong = here.filter(pl.col("right")), here.filter(~pl.col("right"))
+        room = _room(mixed.filter(pl.col("split") == split).height, one_label_share, here.height)
+        each = min(right.height, wrong.height, room // 2)
+        kept += [right.head(each), wrong.head(each)]
+    chosen = pl.concat(kept).drop("rank", "pairs")
+    negatives = chosen.filter(~pl.col("right")).height
+    if chosen.height and negatives < MIN_NEGATIVES * chosen.height:
+        raise ForgeError(
+            f"meta_rm: only {negatives / chosen.height:.0%} of {chosen.height} rows are negatives, {MIN_NEGATIVES:.0%} "
+            "are needed; lower [meta_rm] one_label_share, or sample more ([meta_rm] n, [grm] n_rft)"
+        )
+    return chosen
+
+
+def _room(mixed_rows: int, share: float, available: int) -> int:
+    """Return how many rows of one-label sets make at most `share` of all."""
+    return available if share >= 1 else int(share / (1 - share) * mixed_rows + 1e-9)
+
+
+def set_alone_auc(candidates: pl.DataFrame) -> float | None:
+    """Return the AUC with which a set's share of right samples predicts a row's label; None for a single class.
+
+    It is what a scorer reaches that knows the query and never looks at the trajectory: 0.5 is the aim.
+    """
+    scores = (candidates["set_correct"] / candidates["set_readable"]).to_numpy()
+    labels = candidates["right"].to_numpy()
+    positives, negatives = int(labels.sum()), int((~labels).sum())
+    if not positives or not negatives:
+        return None
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2
+    rank_sum = float(mean_rank[inverse][labels].sum())
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def meta_rm_table(
+    chosen: pa.Table, sets: Mapping[str, PreferenceSet], job: SamplingJob, template: Template
+) -> pa.Table:
+    """Return the Meta RM rows of chosen trajectories, in their order.
+
+    `chosen` has JUDGED's columns with right, set_correct and set_readable. The prompt is Meta RM's own: context and
+    responses in the trajectory's order, no criteria; the completion is the whole answer, scores included.
+    """
+    rows = chosen.select(["set_id", "order"]).to_pylist()
+    prompts = [render(template, shown_set(job, sets[row["set_id"]]), row["order"]) for row in rows]
+    columns = {
+        "prompt": messages_array(prompts),
+        "completion": messages_array([answer_of(text) for text in chosen.column("text").to_pylist()]),
+        "label": chosen.column("right"),
+        "policy": chosen.column("model"),
+        "origin": chosen.column("purpose"),
+        "license": pa.array([sets[row["set_id"]].license for row in rows], pa.string()),
+    }
+    return pa.table(
+        [columns[name] if name in columns else chosen.column(name) for name in META_RM.names], schema=META_RM
+    )

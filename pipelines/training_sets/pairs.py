@@ -1,0 +1,37 @@
+"""Pairs for scalar and pairwise baselines: the best response of a set against each other one."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pipelines.training_sets.rft import answer_of
+from schemas.preference import PreferenceSet
+from schemas.query import messages_array
+from schemas.training import PAIRS
+
+
+def pairs_table(sets: Sequence[PreferenceSet]) -> pa.Table:
+    """Return n - 1 pairs a set, in the order of the sets; sets of a single response have none.
+
+    `margin` is the distance between the two rewards, in the source's own units.
+    """
+    pairs = [
+        (preference, preference.responses[preference.best], other)
+        for preference in sets
+        if preference.best is not None
+        for index, other in enumerate(preference.responses)
+        if index != preference.best
+    ]
+    margins = [
+        None if chosen.reward is None or rejected.reward is None else chosen.reward - rejected.reward
+        for _, chosen, rejected in pairs
+    ]
+    columns = {
+        "prompt": messages_array([preference.query for preference, _, _ in pairs]),
+        "chosen": messages_array([answer_of(chosen.text) for _, chosen, _ in pairs]),
+        "rejected": messages_array([answer_of(rejected.text) for _, _, rejected in pairs]),
+        "margin": pa.array(margins, pa.float64()),
+    }
+    for name in ("set_id", "query_id", "source", "license"):
+        columns[name] = pa.array([getattr(preference, name) for preference, _, _ in pairs], pa.string())
+    return pa.table([columns[name] for name in PAIRS.names], schema=PAIRS)

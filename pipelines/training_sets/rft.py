@@ -1,0 +1,107 @@
+"""The RFT set: accepted trajectories under the prompt a trainer wants, hints stripped, with general rows mixed in."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from pipelines.grm.prompts import render
+from pipelines.grm.samples import SamplingJob, shown_set
+from schemas.preference import PreferenceSet
+from schemas.query import Message, Messages, messages_array, messages_of
+from schemas.record import content_id
+from schemas.training import RFT
+from schemas.trajectory import Mode
+
+GENERAL_MODE = "general"
+
+_FROM_TRAJECTORY = [
+    "set_id", "trajectory_id", "query_id", "source", "domain", "mode", "n_responses", "best_position", "label",
+    "scores", "margin", "has_reference", "prompt_tokens", "completion_tokens", "model", "prompt_template",
+]  # fmt: skip
+
+
+def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: SamplingJob) -> pa.Table:
+    """Return the examples of accepted trajectories, in their order.
+
+    `accepted` has JUDGED's columns with pass_count and pass_samples. A hinted trajectory's prompt is rendered anew
+    without its hint; every other prompt is the one that was sent.
+    """
+    rows = accepted.select(["set_id", "trajectory_id", "mode", "order", "has_reference"]).to_pylist()
+    prompts = [messages_of(turns) for turns in accepted.column("prompt").to_pylist()]
+    for number, row in enumerate(rows):
+        if row["mode"] == Mode.HINTED:
+            prompts[number] = training_prompt(job, sets[row["set_id"]], row["order"], row["has_reference"])
+    columns = {name: accepted.column(name) for name in (*_FROM_TRAJECTORY, "pass_count", "pass_samples")}
+    columns |= {
+        "example_id": pa.array([content_id("rft", row["trajectory_id"]) for row in rows], pa.string()),
+        "prompt": messages_array(prompts),
+        "completion": messages_array([answer_of(text) for text in accepted.column("text").to_pylist()]),
+        "license": pa.array([sets[row["set_id"]].license for row in rows], pa.string()),
+    }
+    return pa.table([columns[name] for name in RFT.names], schema=RFT)
+
+
+def training_prompt(
+    job: SamplingJob, preference: PreferenceSet, order: Sequence[int], has_reference: bool = False
+) -> Messages:
+    """Return the non-hinted prompt of a set in this order; a reference that the hint held goes with the hint."""
+    return render(
+        job.template_of(preference.n_responses),
+        shown_set(job, preference),
+        order,
+        reference=has_reference and job.reference == "prompt",
+    )
+
+
+def answer_of(text: str) -> Messages:
+    """Return a completion: one assistant message."""
+    return (Message("assistant", text),)
+
+
+def general_table(general: pa.Table, chosen: frozenset[str]) -> pa.Table:
+    """Return the chosen general rows, by their example ids, as RFT examples."""
+    rows = [
+        (example_id, row)
+        for example_id, row in zip(general_ids(general), general.to_pylist(), strict=True)
+        if example_id in chosen
+    ]
+    columns: dict[str, pa.Array] = {
+        "example_id": pa.array([example_id for example_id, _ in rows], pa.string()),
+        "prompt": messages_array([messages_of(row["prompt"]) for _, row in rows]),
+        "completion": messages_array([answer_of(row["completion"]) for _, row in rows]),
+        "mode": pa.array([GENERAL_MODE] * len(rows), pa.string()),
+        "domain": pa.array([GENERAL_MODE] * len(rows), pa.string()),
+    }
+    for name in ("query_id", "source", "license"):
+        columns[name] = pa.array([row[name] for _, row in rows], pa.string())
+    return pa.table([columns.get(field.name, pa.nulls(len(rows), field.type)) for field in RFT], schema=RFT)
+
+
+def chosen_splits(general: pa.Table, chosen: frozenset[str]) -> list[str]:
+    """Return the splits of the chosen general rows, as `general_table` orders them."""
+    splits = general.column("split").to_pylist()
+    return [split for example_id, split in zip(general_ids(general), splits, strict=True) if example_id in chosen]
+
+
+def general_ids(general: pa.Table) -> list[str]:
+    """Return the example ids of general rows."""
+    return [
+        content_id("general", query_id, source_id)
+        for query_id, source_id in zip(
+            general.column("query_id").to_pylist(), general.column("source_id").to_pylist(), strict=True
+        )
+    ]
+
+
+def chosen_general(general: pl.DataFrame, judged_rows: Mapping[str, int], ratio: float) -> frozenset[str]:
+    """Return the example ids of general rows to mix in: `ratio` for each judged row of a split, chosen by id.
+
+    `general` has example_id, split and drop_reason.
+    """
+    chosen: set[str] = set()
+    kept = general.filter(pl.col("drop_reason").is_null())
+    for split, rows in sorted(judged_rows.items()):
+        ids = sorted(kept.filter(pl.col("split") == split)["example_id"])
+        chosen.update(ids[: round(ratio * rows)])
+    return frozenset(chosen)

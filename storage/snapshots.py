@@ -1,0 +1,124 @@
+"""Published snapshots: immutable versions under a name, and LATEST."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas.errors import StorageError
+from schemas.manifest import Manifest
+from schemas.record import FORMAT
+from storage.root import Root
+
+FOLDER = "snapshots"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One published version."""
+
+    path: Path
+    manifest: Manifest
+
+    def files(self, table: str) -> list[Path]:
+        """Return the files of a table, by its published path; none where it has no rows."""
+        entry = self.manifest.tables.get(table)
+        return [self.path / file.path for file in entry.files] if entry else []
+
+    def rows(self, table: str) -> int:
+        entry = self.manifest.tables.get(table)
+        return entry.rows if entry else 0
+
+
+def new_version(content_hash: str) -> str:
+    """Return the version of a snapshot published now."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{content_hash[:8]}"
+
+
+def versions(root: Root, name: str) -> list[str]:
+    """Return the whole versions of a name, oldest first."""
+    folder = f"{FOLDER}/{name}"
+    return [version for version in root.folders(folder) if root.exists(f"{folder}/{version}/manifest.json")]
+
+
+def with_content(root: Root, name: str, content_hash: str) -> Snapshot | None:
+    """Return the version of a name that holds just this content, if one does."""
+    for version in reversed(versions(root, name)):
+        if version.endswith(f"-{content_hash[:8]}"):
+            snapshot = read_snapshot(root.at(f"{FOLDER}/{name}/{version}"))
+            if snapshot.manifest.content_hash == content_hash:
+                return snapshot
+    return None
+
+
+def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapping[str, str]) -> Snapshot:
+    """Publish a version: data files by the keys they have now, then pages, the manifest last.
+
+    `data` maps paths in the snapshot to keys under the root; `pages` maps paths to texts.
+    """
+    folder = f"{FOLDER}/{manifest.name}/{manifest.version}"
+    for path, key in data.items():
+        root.link(key, f"{folder}/{path}")
+    for path, text in pages.items():
+        root.write(f"{folder}/{path}", text.encode())
+    root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
+    return Snapshot(root.at(folder), manifest)
+
+
+def set_latest(root: Root, name: str, version: str) -> None:
+    """Make a version the one that the bare name means."""
+    root.write(f"{FOLDER}/{name}/LATEST", f"{version}\n".encode())
+
+
+def latest(root: Root, name: str) -> str | None:
+    """Return the version that LATEST names."""
+    key = f"{FOLDER}/{name}/LATEST"
+    return root.read(key).decode().strip() if root.exists(key) else None
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Return the snapshot in a directory. Raises StorageError where there is none."""
+    file = path / "manifest.json"
+    try:
+        manifest = Manifest.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        raise StorageError(f"{path}: not a snapshot, it has no manifest.json") from None
+    except ValidationError as error:
+        raise StorageError(f"{file}: not a manifest: {error.errors()[0]['msg']}") from None
+    if manifest.format > FORMAT:
+        raise StorageError(f"{file}: written in format {manifest.format}, this grmforge reads up to {FORMAT}")
+    return Snapshot(path, manifest)
+
+
+def find_snapshot(root: Root | None, given: str) -> Snapshot:
+    """Return the snapshot that a user means: a directory, a name, or name@version.
+
+    Raises StorageError that lists what there is.
+    """
+    directory = Path(given)
+    if (directory / "manifest.json").is_file():
+        return read_snapshot(directory)
+    if root is None:
+        raise StorageError(f"{given}: no such snapshot directory")
+    name, _, version = given.partition("@")
+    known = versions(root, name) if name else []
+    if not known:
+        names = root.folders(FOLDER)
+        raise StorageError(
+            f"no snapshot {given!r} under {root.path}; " + (f"there are: {', '.join(names)}" if names else "none yet")
+        )
+    chosen = version or latest(root, name) or known[-1]
+    matching = _matching(known, chosen)
+    if matching is None:
+        raise StorageError(f"{name} has no version {chosen!r}; it has: {', '.join(known[-5:])}")
+    return read_snapshot(root.at(f"{FOLDER}/{name}/{matching}"))
+
+
+def _matching(known: Sequence[str], chosen: str) -> str | None:
+    """Return the version itself, or the only one that begins or ends with what was given."""
+    if chosen in known:
+        return chosen
+    near = [version for version in known if version.startswith(chosen) or version.endswith(chosen)]
+    return near[0] if len(near) == 1 else None
