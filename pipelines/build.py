@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.curation.curation import curate
-from pipelines.engines.answering import Run
+from pipelines.engines.answering import Run, Watcher, check_key
+from pipelines.engines.budget import Budget
 from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
@@ -17,8 +18,9 @@ from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.training_sets.assembly import assemble
 from schemas.errors import RecipeError
-from schemas.recipe import Recipe, SameAsGrm, recipe_of
+from schemas.recipe import ModelSection, Recipe, SameAsGrm, recipe_of
 from schemas.trajectory import Purpose
+from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
 
@@ -26,6 +28,7 @@ from storage.stages import Stage
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
     """Build every set of the recipe and publish them. Raises ForgeError; what was bought by then is kept."""
     sources, curated = prepare(recipe, root, run)
+    check_keys(recipe, root, run, curated)
     judged = {purpose: sample_and_judge(recipe, root, run, purpose, curated) for purpose in purposes_of(recipe)}
     return finish(recipe, root, run, sources, curated, judged)
 
@@ -39,6 +42,14 @@ def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[Stage], Stage]:
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
     return sources, curate(recipe, root, sources, general)
+
+
+def check_keys(recipe: Recipe, root: Root, run: Run, curated: Stage) -> None:
+    """Raise EngineError where a key is missing that a later stage needs, before an earlier one spends anything."""
+    for purpose in purposes_of(recipe):
+        job = sampling_job(recipe, purpose)
+        if job is not None and not find_judged(root, job, curated, run.retry_failed):
+            check_key(job.model, run.keys)
 
 
 def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage) -> Judged:
@@ -85,21 +96,31 @@ def purposes_of(recipe: Recipe) -> list[Purpose]:
     return purposes
 
 
-def with_sets(recipe: Recipe, sets: Sequence[str]) -> Recipe:
-    """Return the recipe for some of its sets only, published under a name that says so: `<name>-rft`."""
-    if set(sets) == set(recipe.build.sets):
-        return recipe
-    build_section = {**recipe.build.model_dump(), "sets": list(sets), "name": "-".join([recipe.build.name, *sets])}
-    return _changed(recipe, {"build": build_section})
+def new_run(recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False) -> Run:
+    """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
+    models = [getattr(recipe.models, role) for role in type(recipe.models).model_fields]
+    variables = [model.key_variable for model in models if isinstance(model, ModelSection)]
+    keys = {name: environment[name] for name in variables if name is not None and name in environment}
+    return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed)
 
 
-def with_limit(recipe: Recipe, limit: int) -> Recipe:
-    """Return the recipe with at most so many rows of every source."""
-    sources = [
-        {**source.model_dump(), "limit": min(limit, source.limit or limit)} for source in recipe.sources
-    ]
-    return _changed(recipe, {"sources": sources})
+def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None, limit: int | None = None) -> Recipe:
+    """Return the recipe with what a command's or a flow's parameters change in it.
 
-
-def _changed(recipe: Recipe, changes: Mapping[str, object]) -> Recipe:
-    return recipe_of({**recipe.model_dump(exclude_unset=True), **changes}, Path(recipe.directory))
+    `sets` is a comma-separated choice; a part of the recipe's sets is published under a name that says so, such as
+    `<name>-rft`. `limit` bounds the rows of every source.
+    """
+    tree = recipe.model_dump(exclude_unset=True)
+    if sets is not None:
+        chosen = [name.strip() for name in sets.split(",") if name.strip()]
+        if unknown := [name for name in chosen if name not in recipe.build.sets] or not chosen:
+            named = ", ".join(unknown) if isinstance(unknown, list) else repr(sets)
+            raise RecipeError(f"--sets {named}: the recipe's sets are {', '.join(recipe.build.sets)}")
+        if set(chosen) != set(recipe.build.sets):
+            tree["build"] |= {"sets": chosen, "name": "-".join([recipe.build.name, *chosen])}
+    if root is not None:
+        tree["build"]["root"] = root
+    if limit is not None:
+        for source, section in zip(tree["sources"], recipe.sources, strict=True):
+            source["limit"] = min(limit, section.limit or limit)
+    return recipe_of(tree, Path(recipe.directory))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import isfinite
 
 import pyarrow as pa
 
@@ -181,9 +182,9 @@ def _best_response(
     if len({tuple(response.content) for response in responses}) < len(responses):
         return None, None, DropReason.DUPLICATE_RESPONSES
     rewards = [response.reward for response in responses]
-    if any(reward is None for reward in rewards):
+    ranked = sorted((reward for reward in rewards if reward is not None and isfinite(reward)), reverse=True)
+    if len(ranked) < len(responses):
         return None, None, DropReason.TOO_FEW_RESPONSES
-    ranked = sorted((reward for reward in rewards if reward is not None), reverse=True)
     margin = ranked[0] - ranked[1]
     if margin == 0:
         return None, margin, DropReason.TIE

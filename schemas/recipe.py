@@ -17,6 +17,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
+RESERVED_BODY_KEYS = frozenset({"model", "messages", "seed", "n", "stream"})
+
+
 class Section(BaseModel):
     """A frozen part of the recipe that knows all its keys."""
 
@@ -228,6 +231,13 @@ class ModelSection(Section):
         for url in value:
             if not url.startswith(("http://", "https://")):
                 raise ValueError(f"base_url {url!r} must begin with http:// or https://")
+        return value
+
+    @field_validator("extra_body")
+    @classmethod
+    def _leaves_our_keys_alone(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for key in RESERVED_BODY_KEYS & value.keys():
+            raise ValueError(f"{key!r} is not an extra: every request sets it itself, or needs it as it is")
         return value
 
     @model_validator(mode="after")

@@ -80,7 +80,7 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
     first = next(missing, None)
     if first is None:
         return
-    engine = open_engine(model, _key(model, run.keys))
+    engine = open_engine(model, check_key(model, run.keys))
     with JournalWriter(root, run.run_id) as journal:
 
         def on_completion(request: Request, completion: Completion) -> Iterable[Request]:
@@ -92,7 +92,7 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
     generations.fold()
 
 
-def _key(model: ModelSection, keys: Mapping[str, str]) -> str | None:
+def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:
     """Return the model's API key. Raises EngineError, naming the variable, where it is not set."""
     variable = model.key_variable
     if variable is None:

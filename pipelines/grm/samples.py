@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.engines.protocol import identity, request_body
 from pipelines.grm.prompts import Template, hint_text, load_template, render, shown_order
@@ -32,7 +32,7 @@ class SamplingJob:
     temperature: float
     max_tokens: int
     reference: str
-    shown: str
+    shown: Literal["answer", "reasoning", "turns"]
     template: Template
     single_template: Template
     seed: int

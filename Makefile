@@ -1,0 +1,73 @@
+# On a machine with Python 3.11, git and make, `make demo` and `make test` are all it takes.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP_INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+
+.PHONY: help demo test check format docs lock clean
+
+help:  ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/core.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing grmforge into .venv .."
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing grmforge with everything that the checks and tests need into .venv .."
+	$(PIP_INSTALL) -e ".[flows,dev]"
+	@touch .venv/core.stamp $@
+
+demo: .venv/core.stamp  ## build a small snapshot offline, then look at one accepted and one rejected trajectory
+	$(BIN)/grmforge build recipes/demo.toml
+	$(BIN)/grmforge inspect demo --status accepted -n 1
+	$(BIN)/grmforge inspect demo --status rejected -n 1
+	@echo
+	@echo "The snapshot: data/snapshots/demo/$$(cat data/snapshots/demo/LATEST)"
+	@echo "Try next:     .venv/bin/grmforge inspect demo --status rejected --reason too_easy"
+	@echo "              recipes/local_vllm.toml, for your own model and your own JSONL"
+
+test: .venv/dev.stamp  ## run the tests
+	$(BIN)/pytest
+
+check: .venv/dev.stamp  ## lint, format, types, import layers, generated docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+
+format: .venv/dev.stamp  ## format the code, and mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: .venv/dev.stamp  ## write docs/tables.md and docs/recipes.md anew
+	$(BIN)/python -m docs.generate
+
+# The lock comes from a new environment, so that nothing installed by hand gets into it. Its comment lines stay.
+lock:  ## resolve pyproject.toml anew, and write constraints.txt
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet -e ".[flows,dev]"
+	{ grep '^#' constraints.txt; build/lock/bin/python -m pip freeze --exclude-editable \
+		| sed -E 's/\+[A-Za-z0-9.]+$$//' | grep -viE '^(nvidia|cuda|triton)'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/lock
+
+clean:  ## remove the environment and every cache; data/ stays
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What is generated of the documentation, and where its words stand."""

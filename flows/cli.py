@@ -1,0 +1,295 @@
+"""The command `grmforge`. No Prefect here; what is heavy is imported by the command that needs it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from schemas.errors import BudgetReached, ForgeError
+
+if TYPE_CHECKING:
+    from pipelines.engines.answering import Run
+    from schemas.recipe import Recipe
+
+app = typer.Typer(
+    name="grmforge",
+    help="Build the training sets of generative reward models: RFT, RL, Meta RM and pairs.",
+    epilog="Start with: grmforge build recipes/demo.toml",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
+SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
+SetsOption = Annotated[
+    str | None, typer.Option("--sets", help="Only these sets, such as rft,rl; published under <name>-rft-rl.")
+]
+RootOption = Annotated[str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+    os.environ["GRMFORGE_DEBUG"] = "1" if debug else os.environ.get("GRMFORGE_DEBUG", "")
+
+
+@app.command()
+def build(
+    recipe: RecipeArgument,
+    sets: SetsOption = None,
+    root: RootOption = None,
+    limit: LimitOption = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for what an endpoint refused for good.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
+
+    Example: grmforge build recipes/telecom.toml --limit 500
+    """
+    from pipelines.reporting.acceptance import closing_lines
+
+    from pipelines.build import build as build_sets
+    from storage.root import Root
+
+    settings = _recipe(recipe, sets, root, limit)
+    place = Root.open(settings.build.root)
+    with _progress() as watcher:
+        published = build_sets(settings, place, _run(settings, watcher, retry_failed))
+    snapshot = published.snapshot
+    if json:
+        _print_json(
+            {
+                "snapshot": str(snapshot.path),
+                "version": snapshot.manifest.version,
+                "new": published.new,
+                "missing": published.missing,
+                "tables": {name: table.rows for name, table in snapshot.manifest.tables.items()},
+            }
+        )
+    else:
+        for line in closing_lines(snapshot.manifest, snapshot):
+            typer.echo(line)
+        what = "published" if published.new else "nothing new to publish: the content is that of"
+        typer.echo(f"\n{what} {_shown_path(snapshot.path)}")
+    if published.missing:
+        raise ForgeError(
+            f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "
+            f"see why: grmforge inspect {_shown_path(snapshot.path)} --status rejected"
+        )
+    if not json:
+        name = settings.build.name
+        typer.echo("look at it:   " + f"grmforge inspect {name} --status rejected" + _root_flag(settings))
+        typer.echo(f"in a browser: {_shown_path(snapshot.path / 'report.html')}")
+
+
+@app.command()
+def plan(
+    recipe: RecipeArgument,
+    sets: SetsOption = None,
+    root: RootOption = None,
+    limit: LimitOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a build would ask and cost, before anything is spent. No model is called.
+
+    Example: grmforge plan recipes/telecom.toml
+    """
+    from pipelines.plan import plan_of
+    from storage.root import Root
+
+    settings = _recipe(recipe, sets, root, limit)
+    planned = plan_of(settings, Root.open(settings.build.root), _run(settings, _quiet(), False))
+    if json:
+        _print_json(planned.as_json())
+    else:
+        typer.echo(planned.as_text())
+
+
+@app.command()
+def probe(
+    recipe: RecipeArgument,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many sets to sample.")] = 20,
+    root: RootOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
+
+    The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
+    """
+    from pipelines.probe import probe_of
+
+    from storage.root import Root
+
+    settings = _recipe(recipe, None, root, None)
+    place = Root.open(settings.build.root)
+    with _progress() as watcher:
+        probed = probe_of(settings, place, _run(settings, watcher, False), n)
+    if json:
+        _print_json(probed.as_json())
+    else:
+        typer.echo(probed.as_text())
+
+
+@app.command()
+def inspect(
+    snapshot: SnapshotArgument,
+    table: Annotated[str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm or pairs.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="accepted or rejected; for sets kept or dropped.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Only this reject_reason or drop_reason.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many examples.")] = 5,
+    root: RootOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show whole examples, readable in a terminal.
+
+    Example: grmforge inspect demo --status rejected --reason too_easy -n 1
+    """
+    from pipelines.reporting.examples import as_json, find_examples, render
+
+    from storage.root import Root
+    from storage.snapshots import find_snapshot
+
+    place = Path(root or "data")
+    found = find_snapshot(Root(place.absolute()) if place.is_dir() else None, snapshot)
+    examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
+    if json:
+        _print_json([as_json(example) for example in examples])
+        return
+    width = min(typer.get_terminal_size().columns if hasattr(typer, "get_terminal_size") else 100, 110)
+    typer.echo("\n\n".join(render(example, width) for example in examples))
+
+
+@app.command()
+def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = False) -> None:
+    """Check every endpoint, key, data file and directory that a build needs, before it starts.
+
+    Example: grmforge doctor recipes/local_vllm.toml
+    """
+    from pipelines.doctor import examine
+
+    findings = examine(_recipe(recipe, None, root, None), os.environ)
+    if json:
+        _print_json([finding.as_json() for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(finding.line())
+    wrong = sum(not finding.ok for finding in findings)
+    if wrong:
+        raise ForgeError(f"{wrong} of {len(findings)} checks failed")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL with prompt, text and model in each row.")],
+    root: RootOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring in answers that were paid for elsewhere; builds that would ask the same do not ask again.
+
+    Example: grmforge import answers.jsonl --root data
+    """
+    from storage.imports import import_answers
+
+    from storage.root import Root
+
+    imported = import_answers(Root.open(root or "data"), file)
+    if json:
+        _print_json(imported.as_json())
+        return
+    for line in imported.lines():
+        typer.echo(line)
+
+
+def main() -> NoReturn:
+    """Run the command: errors on purpose are one line and an exit code, never a traceback."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        app(standalone_mode=False)
+    except ForgeError as error:
+        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached))
+    except KeyboardInterrupt:
+        _fail("interrupted; every answer so far is kept: the same command goes on from here", 130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
+        import click
+
+        if isinstance(error, click.ClickException):
+            error.show()
+            sys.exit(error.exit_code)
+        _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
+    sys.exit(0)
+
+
+def _fail(message: str, code: int, stopped: bool = False) -> NoReturn:
+    if os.environ.get("GRMFORGE_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    word = "stopped" if stopped else "error"
+    print(f"{word}: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -> "Recipe":
+    """Return the recipe with what the command's options change in it."""
+    from pipelines.build import changed
+    from schemas.recipe import read_recipe
+
+    return changed(read_recipe(path), sets=sets, root=root, limit=limit)
+
+
+def _run(recipe: "Recipe", watcher: object, retry_failed: bool) -> "Run":
+    from pipelines.build import new_run
+
+    return new_run(recipe, os.environ, watcher, retry_failed)  # type: ignore[arg-type]
+
+
+def _progress():  # type: ignore[no-untyped-def]
+    from rich.console import Console
+
+    from flows.progress import progress_for
+
+    return progress_for(Console(stderr=True))
+
+
+def _quiet():  # type: ignore[no-untyped-def]
+    from flows.progress import LineProgress
+
+    return LineProgress(lambda text: None)
+
+
+def _shown_path(path: Path) -> str:
+    """Return a path as short as it can be typed from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _root_flag(recipe: "Recipe") -> str:
+    return "" if recipe.build.root == "data" else f" --root {recipe.build.root}"
+
+
+def _print_json(value: object) -> None:
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The stages of a build as Prefect flows: `build-rft-set`, `build-rl-set`, `build-meta-rm-set`.
+
+A thin shell: tasks take and return places, never rows, and each stage finds its finished table by itself, so Prefect
+neither caches nor stores results. Keys are read from the environment inside the task.
+"""
+
+import os
+from pathlib import Path
+
+from pipelines.reporting.acceptance import closing_lines
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.logging import get_run_logger
+
+from flows.progress import LineProgress
+from pipelines import build
+from pipelines.engines.answering import Run
+from pipelines.grm.judging import Judged
+from pipelines.grm.samples import sampling_job
+from pipelines.sources.ingestion import ingest, ingest_general
+from schemas.errors import ForgeError, StorageError
+from schemas.recipe import Recipe, read_recipe
+from schemas.trajectory import Purpose
+from storage.root import Root
+from storage.stages import Stage, find_stage
+
+DEMO = "recipes/demo.toml"
+
+
+@flow(name="build-rft-set", log_prints=False, validate_parameters=True)
+def build_rft_set(recipe: str = DEMO, root: str | None = None, limit: int | None = None) -> str:
+    """Build and publish the RFT set of a recipe; returns the snapshot's directory."""
+    return _build_set(recipe, "rft", root, limit)
+
+
+@flow(name="build-rl-set", log_prints=False, validate_parameters=True)
+def build_rl_set(recipe: str = DEMO, root: str | None = None, limit: int | None = None) -> str:
+    """Build and publish the RL set of a recipe; returns the snapshot's directory."""
+    return _build_set(recipe, "rl", root, limit)
+
+
+@flow(name="build-meta-rm-set", log_prints=False, validate_parameters=True)
+def build_meta_rm_set(recipe: str = DEMO, root: str | None = None, limit: int | None = None) -> str:
+    """Build and publish the Meta RM set of a recipe; returns the snapshot's directory."""
+    return _build_set(recipe, "meta_rm", root, limit)
+
+
+def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> str:
+    order = (recipe, sets, root, limit)
+    settings = _settings(*order)
+    sources = [read_source.submit(*order, index) for index in range(len(settings.sources))]
+    general = read_general.submit(*order) if settings.general else None
+    source_keys = [source.result() for source in sources]
+    curated = curate(*order, source_keys, general.result() if general else None)
+    judged = {
+        purpose.value: sample_and_judge(*order, purpose.value, curated) for purpose in build.purposes_of(settings)
+    }
+    return publish(*order, source_keys, curated, judged)
+
+
+@task(task_run_name="read source {index}")
+def read_source(recipe: str, sets: str, root: str | None, limit: int | None, index: int) -> str:
+    """Return the stage of one source."""
+    settings = _settings(recipe, sets, root, limit)
+    return ingest(settings, _root(settings), settings.sources[index]).key
+
+
+@task
+def read_general(recipe: str, sets: str, root: str | None, limit: int | None) -> str:
+    """Return the stage of the general rows."""
+    settings = _settings(recipe, sets, root, limit)
+    assert settings.general is not None
+    return ingest_general(settings, _root(settings), settings.general).key
+
+
+@task
+def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources: list[str], general: str | None) -> str:
+    """Return the stage of the curated sets."""
+    settings = _settings(recipe, sets, root, limit)
+    place = _root(settings)
+    stages = [_stage(place, key) for key in sources]
+    curated = build.curate(settings, place, stages, _stage(place, general) if general else None)
+    build.check_keys(settings, place, _run(settings), curated)
+    return curated.key
+
+
+@task(task_run_name="sample and judge {purpose}")
+def sample_and_judge(
+    recipe: str, sets: str, root: str | None, limit: int | None, purpose: str, curated: str
+) -> tuple[str, int]:
+    """Return the stage of a purpose's trajectories, and how many of its answers were there before."""
+    settings = _settings(recipe, sets, root, limit)
+    place = _root(settings)
+    judged = build.sample_and_judge(settings, place, _run(settings), Purpose(purpose), _stage(place, curated))
+    return judged.stage.key, judged.cached
+
+
+@task
+def publish(
+    recipe: str,
+    sets: str,
+    root: str | None,
+    limit: int | None,
+    sources: list[str],
+    curated: str,
+    judged: dict[str, tuple[str, int]],
+) -> str:
+    """Assemble and publish; returns the snapshot's directory."""
+    settings = _settings(recipe, sets, root, limit)
+    place = _root(settings)
+    stages = {}
+    for name, (key, cached) in judged.items():
+        job = sampling_job(settings, Purpose(name))
+        assert job is not None
+        stages[Purpose(name)] = Judged(job, _stage(place, key), cached)
+    published = build.finish(
+        settings,
+        place,
+        _run(settings),
+        [_stage(place, key) for key in sources],
+        _stage(place, curated),
+        stages,
+    )
+    manifest = published.snapshot.manifest
+    lines = "\n".join(closing_lines(manifest, published.snapshot))
+    get_run_logger().info("%s\n%s", published.snapshot.path, lines)
+    create_markdown_artifact(f"```\n{lines}\n```", key=f"{manifest.name.replace('_', '-')}-funnel")
+    if published.missing:
+        raise ForgeError(f"no row for {', '.join(published.missing)}: LATEST was not moved to {manifest.version}")
+    return str(published.snapshot.path)
+
+
+def _settings(recipe: str, sets: str, root: str | None, limit: int | None) -> Recipe:
+    read = read_recipe(Path(recipe))
+    return build.changed(read, sets=sets, root=root, limit=limit)
+
+
+def _root(settings: Recipe) -> Root:
+    return Root.open(settings.build.root)
+
+
+def _run(settings: Recipe) -> Run:
+    logger = get_run_logger()
+    return build.new_run(settings, os.environ, LineProgress(logger.info))
+
+
+def _stage(root: Root, key: str) -> Stage:
+    found = find_stage(root, key)
+    if found is None:
+        raise StorageError(f"{root.at(key)}: the stage has gone; run the flow again")
+    return found

@@ -1,0 +1,161 @@
+"""The build's hard ceilings: what a request may cost at most is reserved before it is sent, and settled after."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.engines.protocol import prompt_bytes
+from schemas.errors import BudgetReached
+from schemas.generation import Completion
+from schemas.recipe import BudgetSection, Price
+
+WARN_AT = 0.8
+BYTES_PER_TOKEN_RESERVED = 2
+"""Text has about four bytes a token; a reservation assumes twice as many tokens, so that a ceiling stays one."""
+BYTES_PER_TOKEN = 4
+UNLIMITED_ANSWER = 32_768
+"""Tokens to reserve for an answer whose request sets no limit."""
+
+FREE = Price()
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The most that one request in flight may spend."""
+
+    tokens: int
+    cost_usd: float
+    price: Price
+    prompt_tokens: int
+    """Estimated, for an answer that comes without usage."""
+
+
+class Budget:
+    """What may be spent and what was, over all dispatches of a build, one after the other.
+
+    Reservations carry the price of their model, so roles of different prices share one budget. An answer without
+    usage counts by its length; a failed request counts as a request, and its tokens only where the endpoint gave usage.
+    Answers found in generations cost nothing and never come here.
+    """
+
+    def __init__(
+        self, max_cost_usd: float | None = None, max_tokens: int | None = None, max_requests: int | None = None
+    ) -> None:
+        self.max_cost_usd = max_cost_usd
+        self.max_tokens = max_tokens
+        self.max_requests = max_requests
+        self.requests = 0
+        """Sent, retries included."""
+        self.tokens = 0
+        self.cost_usd = 0.0
+        self._reserved_tokens = 0
+        self._reserved_usd = 0.0
+        self._warned: set[str] = set()
+
+    @classmethod
+    def of(cls, section: BudgetSection) -> "Budget":
+        return cls(section.max_cost_usd, section.max_tokens, section.max_requests)
+
+    def reserve(self, need: Reservation) -> bool:
+        """Set the most that a request may cost aside; False while what is in flight must be settled first.
+
+        Whoever gets False and has nothing in flight raises what `reached` returns.
+        """
+        if self._ceiling(need):
+            return False
+        self.requests += 1
+        self._reserved_tokens += need.tokens
+        self._reserved_usd += need.cost_usd
+        return True
+
+    def release(self, reservation: Reservation) -> None:
+        """Free a reservation whose request was never answered, because the run ends."""
+        self._reserved_tokens -= reservation.tokens
+        self._reserved_usd -= reservation.cost_usd
+
+    def settle(self, reservation: Reservation, completion: Completion) -> str | None:
+        """Put what a request really cost in the place of its reservation; return a warning, once a ceiling, at 80 %."""
+        self.release(reservation)
+        prompt, answer = spent_tokens(reservation, completion)
+        self.tokens += prompt + answer
+        self.cost_usd += (
+            completion.cost_usd
+            if completion.cost_usd is not None
+            else (prompt * reservation.price.input + answer * reservation.price.output) / 1e6
+        )
+        return self._warning()
+
+    def reached(self, need: Reservation) -> BudgetReached:
+        """Return the error that says which ceiling stands before a request, what was spent, and how to go on."""
+        ceiling = self._ceiling(need) or "max_requests"
+        next_one = {
+            "max_cost_usd": f"${need.cost_usd:.4f}",
+            "max_tokens": f"{need.tokens:,} tokens",
+            "max_requests": "one request",
+        }[ceiling]
+        return BudgetReached(
+            f"budget: {self._spent(ceiling)} spent, and the next request may need {next_one}; in all "
+            f"${self.cost_usd:.4f}, {self.tokens:,} tokens, {self.requests:,} requests; everything bought is kept: "
+            f"raise [budget] {ceiling} and run again to go on"
+        )
+
+    def _ceiling(self, need: Reservation) -> str | None:
+        """Return the first ceiling that a reservation would break through."""
+        if self.max_requests is not None and self.requests + 1 > self.max_requests:
+            return "max_requests"
+        if self.max_tokens is not None and self.tokens + self._reserved_tokens + need.tokens > self.max_tokens:
+            return "max_tokens"
+        if self.max_cost_usd is not None and (
+            # Sums of floats may miss by a rounding error what their terms add up to.
+            self.cost_usd + self._reserved_usd + need.cost_usd > self.max_cost_usd * (1 + 1e-9)
+        ):
+            return "max_cost_usd"
+        return None
+
+    def _shares(self) -> dict[str, float]:
+        return {
+            name: spent / most
+            for name, spent, most in (
+                ("max_cost_usd", self.cost_usd, self.max_cost_usd),
+                ("max_tokens", self.tokens, self.max_tokens),
+                ("max_requests", self.requests, self.max_requests),
+            )
+            if most
+        }
+
+    def _warning(self) -> str | None:
+        for ceiling, share in self._shares().items():
+            if share >= WARN_AT and ceiling not in self._warned:
+                self._warned.add(ceiling)
+                return f"budget: {self._spent(ceiling)} spent ({share:.0%})"
+        return None
+
+    def _spent(self, ceiling: str) -> str:
+        return {
+            "max_cost_usd": f"${self.cost_usd:.4f} of max_cost_usd = {self.max_cost_usd}",
+            "max_tokens": f"{self.tokens:,} tokens of max_tokens = {self.max_tokens}",
+            "max_requests": f"{self.requests:,} requests of max_requests = {self.max_requests}",
+        }[ceiling]
+
+
+def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
+    """Return the most that a request may cost: its prompt, generously estimated, and its longest answer."""
+    price = price or FREE
+    size = prompt_bytes(body)
+    prompt = size // BYTES_PER_TOKEN_RESERVED + 16
+    answer = body.get("max_completion_tokens") or body.get("max_tokens") or UNLIMITED_ANSWER
+    return Reservation(
+        tokens=prompt + answer,
+        cost_usd=(prompt * price.input + answer * price.output) / 1e6,
+        price=price,
+        prompt_tokens=size // BYTES_PER_TOKEN + 1,
+    )
+
+
+def spent_tokens(reservation: Reservation, completion: Completion) -> tuple[int, int]:
+    """Return (prompt, answer) tokens of a completion: by its usage, by the length of its answer, or none."""
+    if completion.prompt_tokens is not None or completion.completion_tokens is not None:
+        return completion.prompt_tokens or 0, completion.completion_tokens or 0
+    if completion.text is None:
+        return 0, 0
+    written = len(completion.text) + len(completion.reasoning or "")
+    return reservation.prompt_tokens, written // BYTES_PER_TOKEN + 1

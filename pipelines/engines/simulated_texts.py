@@ -1,0 +1,152 @@
+"""What the simulated engine writes: judgements in the published layout (METHOD section 1), refusals, short answers.
+
+Every function takes `draws`, sixteen numbers in [0, 1) that belong to the request; those from the seventh on vary the
+wording. No text speaks of a hint unless it is asked to.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+# A little of the variety of real judges: bold, singular and plural, and the "standards" of METHOD section 1.
+HEADS = ("Specific Criteria:", "Specific Criteria:", "**Specific Criteria:**", "Specific standards:")
+VERDICTS = (
+    "Scores: \\boxed{%s}",
+    "Scores: \\boxed{%s}",
+    "Scores: \\boxed{%s}",
+    "**Scores:** \\boxed{%s}",
+    "Score: \\boxed{%s}",
+    "**Scores: \\boxed{%s}**",
+    "Scores: $\\boxed{%s}$",
+)
+UNBOXED_VERDICTS = (
+    "Scores: %s",
+    "Overall I would place the responses as described above.",
+    "Final scores, in the order shown: %s",
+)
+WEIGHTS = ((40, 30, 30), (50, 30, 20), (40, 30, 20, 10), (35, 25, 25, 15), (60, 40))
+CRITERIA = (
+    ("Factual accuracy", "Each claim must be correct and must not contradict what the question takes as given."),
+    ("Relevance", "The response must address what was asked, and not a neighbouring question."),
+    ("Completeness", "Every part of the question should be covered at a depth that fits it."),
+    ("Reasoning", "Each step should follow from the one before it, without a gap or a leap."),
+    ("Clarity", "A reader who knows the field should be able to follow it at the first reading."),
+    ("Conciseness", "Nothing should be said twice, and nothing that does not help."),
+    ("Terminology", "Terms of the field should be used in the sense that its standards give them."),
+)
+STRONG = (
+    "Response {i} answers the question directly, and its main claim holds up when it is checked against what is given.",
+    "Response {i} names the mechanism that matters here and uses its terms in the way the field does.",
+    "Response {i} is precise, stays with what was asked, and leaves no step for the reader to fill in.",
+)
+MIDDLING = (
+    "Response {i} is on the right track, yet it leaves out a condition that decides the matter.",
+    "Response {i} is partly right, but it mixes up two terms that are close to each other.",
+    "Response {i} reads well and covers most of the question, though its last step is asserted and not shown.",
+)
+WEAK = (
+    "Response {i} rests on a claim that does not hold, and the rest of it follows from that claim.",
+    "Response {i} answers a neighbouring question and says little about the one that was asked.",
+    "Response {i} contradicts what the question takes as given, and its conclusion cannot be kept.",
+)
+CLOSINGS = (
+    "Weighing the criteria as above, accuracy counts most, and the order of the responses follows from it.",
+    "Since the first criterion carries the most weight, differences in style decide little here.",
+    "Taken together, the differences are clear on the first criterion and small on the others.",
+)
+LEAKS = (
+    "As the hint says, Response {i} is the best one, so it should get the highest score.",
+    "I was told that Response {i} is the best response, and the analysis confirms it.",
+    "According to the hint in the prompt, Response {i} is the right choice.",
+)
+REFUSALS = (
+    "I'm sorry, but I can't help with that request.",
+    "I cannot assist with evaluating this content.",
+)
+THOUGHTS = (
+    "Let me look at what is asked first. I should compare the claims one by one before I settle on any score.",
+    "The criteria should come from the question itself. Then I go through the responses in the order shown.",
+    "I need to be careful here: a fluent text can still be wrong, so I check the central claim before the style.",
+)
+ANSWERS = (
+    "It depends mainly on the first condition that the question names.",
+    "The second of the quantities in question decides it.",
+    "In short: yes, as long as the usual assumptions hold.",
+    "In short: no, because one of its conditions is not met.",
+)
+
+QUOTE_CHARACTERS = 60
+T = TypeVar("T")
+
+_OPTION = re.compile(r"^\s*(?:option\s+)?(\d{1,2})\s*[:.)]\s*(\S.*)$", re.I | re.M)
+_BLANKS = re.compile(r"\s+")
+
+
+def judgement(
+    scores: Sequence[int],
+    shown: Sequence[str],
+    draws: Sequence[float],
+    messages: Sequence[dict[str, Any]],
+    *,
+    boxed: bool,
+    leaks_hint: bool,
+    may_quote: bool,
+) -> str:
+    """Return criteria, analysis and verdict for these scores, about 1 kB.
+
+    `scores` is what the analysis speaks of, `shown` what stands in the verdict: they differ where a fault is wanted.
+    """
+    weights = _pick(WEIGHTS, draws[7])
+    first = int(draws[8] * len(CRITERIA))
+    lines = [_pick(HEADS, draws[9])]
+    for number, weight in enumerate(weights):
+        name, description = CRITERIA[(first + number) % len(CRITERIA)]
+        lines.append(f"{number + 1}. {name} (Weight: {weight}%): {description}")
+    lines.append("\nAnalysis:")
+    top = max(scores)
+    if leaks_hint:
+        lines.append(_pick(LEAKS, draws[10]).format(i=scores.index(top) + 1))
+    variant = int(draws[11] * 3)
+    for position, score in enumerate(scores):
+        phrases = STRONG if score == top else MIDDLING if 2 * score > top else WEAK
+        lines.append(phrases[(variant + position) % 3].format(i=position + 1))
+    if may_quote and draws[12] < 0.3:
+        lines.append(f'The prompt says "{_quote(messages, draws[13])}", which matters for the first criterion.')
+    lines.append(_pick(CLOSINGS, draws[14]))
+    verdict = _pick(VERDICTS if boxed else UNBOXED_VERDICTS, draws[15])
+    lines.append("\n" + (verdict % ", ".join(shown) if "%s" in verdict else verdict))
+    return "\n".join(lines)
+
+
+def refusal(draws: Sequence[float]) -> str:
+    return _pick(REFUSALS, draws[7])
+
+
+def thoughts(draws: Sequence[float]) -> str:
+    """Return the `<think>` part that stands in front of an answer."""
+    return f"<think>\n{_pick(THOUGHTS, draws[12])}\n</think>\n\n"
+
+
+def short_answer(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> str:
+    """Return a short answer to a question, with its thoughts; one of its options, where the question lists some."""
+    options = _OPTION.findall(_last_turn(messages))
+    if options:
+        number, text = _pick(options, draws[7])
+        return f"{thoughts(draws)}The answer is option {number}: {text.strip()}"
+    return f"{thoughts(draws)}{_pick(ANSWERS, draws[7])}"
+
+
+def _pick(choices: Sequence[T], draw: float) -> T:
+    return choices[int(draw * len(choices))]
+
+
+def _last_turn(messages: Sequence[dict[str, Any]]) -> str:
+    content = messages[-1].get("content") if messages else None
+    return content if isinstance(content, str) else ""
+
+
+def _quote(messages: Sequence[dict[str, Any]], draw: float) -> str:
+    """Return a few words of the prompt, on one line."""
+    text = _last_turn(messages)
+    start = int(draw * max(1, len(text) - QUOTE_CHARACTERS))
+    return _BLANKS.sub(" ", text[start : start + QUOTE_CHARACTERS]).strip()

@@ -1,0 +1,124 @@
+"""What a chat completion says: from the bytes of an HTTP 200 to a `Completion`, or the reason why there is none."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from pipelines.engines.faults import Broken
+from pipelines.engines.protocol import cost_usd
+from schemas.generation import Completion
+from schemas.recipe import ModelSection
+from schemas.record import clean_text
+
+THINK_OPEN = "<think>"
+THINK_CLOSE = "</think>"
+MAX_COUNT = 2**53
+"""Token counts above this are nonsense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A 200 that holds no completion: how it is broken, or the error that it carries in itself."""
+
+    broken: Broken
+    detail: str = ""
+    error: Any = None
+
+
+def read_answer(content: bytes, request_id: str, model: ModelSection) -> Completion | Unreadable:
+    """Return the completion in the body of an HTTP 200. Pure; never raises."""
+    try:
+        tree = _parsed(content)
+    except (ValueError, RecursionError):
+        start = content[:200].decode("utf-8", "replace")
+        # An answer that begins as JSON was cut off or garbled on its way; anything else comes from another kind of
+        # server.
+        return Unreadable(Broken.HALF if start.lstrip()[:1] in ("{", "[") else Broken.NOT_API, start)
+    if not isinstance(tree, dict):
+        return Unreadable(Broken.NOT_API, str(tree)[:200])
+    choices = tree.get("choices")
+    if not isinstance(choices, list):
+        if tree.get("error"):
+            return Unreadable(Broken.NO_CHOICE, error=tree["error"])
+        return Unreadable(Broken.NOT_API, str(tree)[:200])
+    choice = choices[0] if choices else None
+    if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+        error = tree.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
+        return Unreadable(Broken.NO_CHOICE, error=error)
+    if choice.get("error") and not choice["message"].get("content"):
+        return Unreadable(Broken.NO_CHOICE, error=choice["error"])
+    return _completion(tree, choice, request_id, model)
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except ValueError:
+        # The standard parser also takes lone surrogates and wrong UTF-8, which servers that stream bytes do send.
+        return json.loads(content.decode("utf-8", "replace"))
+
+
+def _completion(tree: dict[str, Any], choice: dict[str, Any], request_id: str, model: ModelSection) -> Completion:
+    message = choice["message"]
+    text, reasoning = split_reasoning(
+        _text_of(message.get("content")) or "",
+        _text_of(message.get("reasoning_content")) or _text_of(message.get("reasoning")),
+    )
+    finish_reason = choice.get("finish_reason")
+    refusal = _text_of(message.get("refusal"))
+    if refusal:
+        text, finish_reason = text or refusal, "refusal"
+    usage = tree.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    prompt_tokens, completion_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    served_model = tree.get("model")
+    return Completion(
+        request_id=request_id,
+        text=clean_text(text),
+        reasoning=clean_text(reasoning) if reasoning else None,
+        finish_reason=clean_text(finish_reason) if isinstance(finish_reason, str) else None,
+        served_model=clean_text(served_model) if isinstance(served_model, str) else None,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        cost_usd=cost_usd(model, prompt_tokens, completion_tokens),
+    )
+
+
+def split_reasoning(content: str, reasoning: str | None = None) -> tuple[str, str | None]:
+    """Return (answer, reasoning) of a content that may begin with a `<think>` part.
+
+    Chat templates often open the part themselves, so that only its end stands in the content. A part that never ends
+    is all there is: the answer is then empty, not the thoughts. A `<think>` that a judge quotes later in its answer
+    is text. A reasoning that the server has split off already stays in front of what is found here.
+    """
+    begun = content.lstrip()
+    if begun.startswith(THINK_OPEN):
+        thoughts, closed, answer = begun.removeprefix(THINK_OPEN).partition(THINK_CLOSE)
+    else:
+        thoughts, closed, answer = content.partition(THINK_CLOSE)
+        if not closed or THINK_OPEN in thoughts or reasoning:
+            return content, reasoning
+    parts = [part for part in (reasoning, thoughts.strip()) if part]
+    return (answer.lstrip() if closed else ""), ("\n".join(parts) or None)
+
+
+def _text_of(content: Any) -> str | None:
+    """Return a message's text: a string, or the text parts of a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = [
+            part if isinstance(part, str) else part.get("text") for part in content if isinstance(part, str | dict)
+        ]
+        return "".join(part for part in parts if isinstance(part, str))
+    return None
+
+
+def _count(usage: Any, name: str) -> int | None:
+    """Return a token count; None where the endpoint gives none, or nonsense."""
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if type(value) is int and 0 <= value < MAX_COUNT else None

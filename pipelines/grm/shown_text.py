@@ -1,0 +1,137 @@
+"""A set's texts as a judge is shown them: harmless to the prompt's frame, to chat templates, and to the extractor.
+
+Data sets are hostile: a response may imitate the prompt's markers to look like two, carry the tokens that end a
+turn, or hold a score line that a judge quotes as its last words. What could do so is shown in another form, only in
+the prompt; tables keep texts as they are.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas.preference import PreferenceSet, Response
+from schemas.query import Messages
+from schemas.record import clean_text
+
+Shown = Literal["answer", "reasoning", "turns"]
+
+_MARKER = re.compile(r"\[(?=\s*the\s+(?:begin|end)\s+of\s+response)", re.IGNORECASE)
+# A heading closed by hashes, as the templates write theirs; and the templates' own, closed or not.
+_CLOSED_HEADING = re.compile(r"(?<!#)#{4,}(?!#)([^#\n]{1,100})(?<!#)#{4,}")
+_OWN_HEADING = re.compile(
+    r"^([ \t>]*)####(?=[ \t]*(?:conversation\s+context|responses\s+to\s+be\s+scored|reference\s+answer|hint"
+    r"|general\s+(?:evaluation\s+)?criteria|scale|output\s+format)\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+# What chat templates and tokenizers read as more than text; the thinking tags would hide or end a judge's answer.
+_SPECIAL = re.compile(
+    r"<([|｜][^|｜<>\s]{1,60}[|｜]|/?think|/?s|im_start|im_end|start_of_turn|end_of_turn|bos|eos|/?tool_call|/?tool_response)>"
+)
+_INSTRUCTION = re.compile(r"\[(/?(?:INST|THINK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS))\]")
+_SYSTEM = re.compile(r"<<(/?SYS)>>")
+# Wider than the verdict grammar: any box after the word, and a word that ends the text, where a box may follow.
+_SCORE_LINE = re.compile(
+    r"(scores?[\s*_]*+):(?=[\s*_$\[\](]*+(?:\\[\[(][\s*_$\[\](]*+)*+(?:\\boxed|\Z))", re.IGNORECASE
+)
+_MAY_PRECEDE_BOX = " \t\r\n\f\v\u00a0*_$[](\\"
+_ROLES = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool", "developer": "System"}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSet:
+    """A set's texts, prepared once for all its prompts, and what a hint may say of it."""
+
+    set_id: str
+    source: str
+    context: str
+    responses: tuple[str, ...]
+    """By index in the set."""
+    reference: str | None
+    best: int | None
+    label: int | None
+    margin: float | None
+
+
+def show(preference: PreferenceSet, shown: Shown = "answer") -> ShownSet:
+    """Return a set's texts as prompts hold them; `shown` says what of a response is shown."""
+    return ShownSet(
+        set_id=preference.set_id,
+        source=preference.source,
+        context=shown_text(conversation_text(preference.query)),
+        responses=tuple(shown_text(_response_text(response, shown)) for response in preference.responses),
+        reference=shown_text(preference.reference) if preference.reference else None,
+        best=preference.best,
+        label=preference.label,
+        margin=preference.margin,
+    )
+
+
+def _response_text(response: Response, shown: Shown) -> str:
+    """Return what of a response is shown; its answer alone where there is nothing more."""
+    if shown == "reasoning" and response.reasoning:
+        return f"{response.reasoning}\n\nFinal answer: {response.text}"
+    if shown == "turns" and response.turns:
+        return transcript_text(response.turns)
+    return response.text
+
+
+def shown_text(text: str) -> str:
+    """Return a text of a data set as a prompt may hold it; clean text, as it is."""
+    if "[" in text:
+        text = _INSTRUCTION.sub(r"(\1)", _MARKER.sub("(", text))
+    if "####" in text:
+        text = _OWN_HEADING.sub(r"\1**", _CLOSED_HEADING.sub(r"(\1)", text))
+    if "<" in text:
+        text = _SYSTEM.sub(r"((\1))", _SPECIAL.sub(r"(\1)", text))
+    if "\\boxed" in text or text.rstrip(_MAY_PRECEDE_BOX).endswith(":"):
+        text = _SCORE_LINE.sub(r"\1 -", text)
+    return text
+
+
+def conversation_text(messages: Messages) -> str:
+    """Return a conversation turn by turn, each after the name of its role."""
+    return "\n\n".join(_turn(_role(message.role), message.content) for message in messages)
+
+
+def transcript_text(turns: str) -> str:
+    """Return a conversation's JSON as a judge reads it, tool calls included; text that is no such JSON, as it is."""
+    try:
+        messages = json.loads(turns)
+    except (ValueError, RecursionError):
+        return turns
+    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
+        return turns
+    # JSON may spell out lone surrogates, which nothing after this can hash or store.
+    return clean_text("\n\n".join(turn for message in messages for turn in _turns(message)))
+
+
+def _turns(message: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a message says, and what it calls."""
+    role, content, calls = _role(str(message.get("role", ""))), message.get("content"), message.get("tool_calls")
+    if content:
+        yield _turn(role, content if isinstance(content, str) else _json(content))
+    if isinstance(calls, list) and calls:
+        yield _turn(f"{role} calls", "\n".join(_call(call) for call in calls))
+
+
+def _call(call: Any) -> str:
+    """Return a tool call, as chat endpoints or as tau2 write it, in one line."""
+    function = call.get("function", call) if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return _json(call)
+    arguments = function.get("arguments")
+    return f"{function.get('name')}({arguments if isinstance(arguments, str) else _json(arguments)})"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _turn(role: str, content: str) -> str:
+    return f"{role}: {content}"
+
+
+def _role(role: str) -> str:
+    return _ROLES.get(role, role)

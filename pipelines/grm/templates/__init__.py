@@ -1,0 +1,1 @@
+"""The prompts, as text files; `pipelines.grm.prompts` says what their slots take."""

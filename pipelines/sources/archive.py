@@ -1,0 +1,98 @@
+"""One file out of a password-protected archive, read into memory and never written anywhere."""
+
+import lzma
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyzipper
+
+from schemas.errors import SourceError
+
+MAX_MEMBER = 256 << 20
+"""Bytes that a member may unpack to, as declared and as found."""
+
+MAX_RATIO = 200
+"""How many times a member may grow beyond `RATIO_FROM`. TeleQnA grows 5 times; zeros in a zip bomb 1,000 times."""
+
+RATIO_FROM = 16 << 20
+
+MAX_MEMBERS = 1000
+
+_BLOCK = 1 << 20
+
+
+def archive_member(path: Path, password: str | None, endings: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return (name, content) of the archive's one file with one of the `endings`, of AES or of plain zip.
+
+    The name is what the archive says, and nothing is ever written under it. Raises SourceError: not a zip, truncated,
+    a missing or wrong password, a bomb, or not exactly one such file.
+    """
+    with _zip_faults(path.name, password), pyzipper.AESZipFile(path) as archive:
+        info = _only_member(path.name, archive, endings)
+        if info.flag_bits & 1 and not password:
+            raise SourceError(f"{path.name}: the archive needs its password; give password = '..' in the recipe")
+        if info.file_size > MAX_MEMBER or info.file_size > max(RATIO_FROM, MAX_RATIO * info.compress_size):
+            raise SourceError(
+                f"{path.name}: its member would unpack to {info.file_size:,} bytes from {info.compress_size:,}; "
+                f"not unpacked: at most {MAX_MEMBER >> 20} MiB and {MAX_RATIO} times are"
+            )
+        return info.filename, _content(path.name, archive, info, password)
+
+
+def _only_member(name: str, archive: Any, endings: tuple[str, ...]) -> Any:
+    """Return the one member with one of the endings; copies that macOS adds do not count."""
+    members = archive.infolist()
+    if len(members) > MAX_MEMBERS:
+        raise SourceError(f"{name}: has {len(members):,} members; the published archive has one")
+    found = [
+        info
+        for info in members
+        if not info.is_dir()
+        and info.filename.lower().endswith(endings)
+        and not info.filename.rsplit("/", 1)[-1].startswith("._")
+        and not info.filename.startswith("__MACOSX/")
+    ]
+    if len(found) != 1:
+        raise SourceError(f"{name}: has {len(found)} members that end in {' or '.join(endings)}, where one is expected")
+    return found[0]
+
+
+def _content(name: str, archive: Any, info: Any, password: str | None) -> bytes:
+    """Read a member in blocks, and stop where it holds more than it declares."""
+    blocks: list[bytes] = []
+    size, declared = 0, info.file_size
+    # The reader stops at the declared size, without a check of what it read; one byte more shows what lies beyond.
+    info.file_size += 1
+    with archive.open(info, pwd=password.encode() if password else None) as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            if size > declared:
+                raise SourceError(f"{name}: its member unpacks to more than the {declared:,} bytes it declares")
+            blocks.append(block)
+    if size != declared:
+        raise SourceError(f"{name}: its member holds {size:,} of {declared:,} bytes; download it again")
+    return b"".join(blocks)
+
+
+@contextmanager
+def _zip_faults(name: str, password: str | None) -> Iterator[None]:
+    """Turn everything that reading a hostile or damaged zip raises into one SourceError."""
+    try:
+        yield
+    except pyzipper.BadZipFile as error:
+        raise SourceError(f"{name}: not a zip archive, or a truncated or damaged one ({error})") from None
+    except RuntimeError as error:
+        # zipfile has no class for it: "Bad password for file .." and "File .. is encrypted, password required".
+        if "password" not in str(error).lower():
+            raise SourceError(f"{name}: the archive cannot be read: {error}") from None
+        raise SourceError(f"{name}: the archive's password is {'wrong' if password else 'missing'}") from None
+    except (EOFError, LookupError, ValueError, OverflowError, struct.error, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"{name}: the archive is truncated or damaged ({type(error).__name__}: {error})") from None
+    except OSError as error:
+        raise SourceError(f"{name}: the archive cannot be read: {error.strerror or error}") from None

@@ -1,0 +1,178 @@
+"""A source's files: a local path, or a data set of the Hugging Face hub at one commit."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol
+
+from schemas.errors import SourceError
+
+_BLOCK = 1 << 20
+_COMMIT_LENGTH = 40
+
+
+class Place(Protocol):
+    """Where a section of the recipe says its rows are."""
+
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def hub(self) -> str | None: ...
+    @property
+    def revision(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFiles:
+    """The files of one source, on local disk."""
+
+    root: Path
+    """Directory that their names start at."""
+    paths: tuple[Path, ...]
+    """The files, sorted by name."""
+    revision: str
+    """The hub's commit; for a local path the recipe's revision, else `sha256:` and 12 digits."""
+    sha256: str
+    """Hash of the files' names and contents."""
+    origin: str
+    """The hub id, or the local path's last part: never an absolute path."""
+
+    def name(self, path: Path) -> str:
+        """Return a file's name as locations and errors show it."""
+        return path.relative_to(self.root).as_posix()
+
+
+def open_files(
+    place: Place,
+    default_hub: str,
+    patterns: tuple[str, ...],
+    directory: Path,
+    *,
+    endpoint: str | None = None,
+    cache: Path | None = None,
+) -> SourceFiles:
+    """Return the local files of a source, downloaded from the hub unless the recipe names a path.
+
+    `patterns` choose among the files of a directory or a hub data set; a path to a file is taken as it is. Relative
+    paths start at `directory`, where the recipe stands. `endpoint` and `cache` are huggingface_hub's own unless given
+    (HF_ENDPOINT, HF_HOME). Raises SourceError, one line, with the way out.
+    """
+    kind = getattr(place, "kind", "general")
+    if place.path is not None:
+        return _local_files(kind, place.path, place.revision, patterns, directory)
+    hub = place.hub or default_hub
+    if not hub:
+        raise SourceError(f"{kind}: neither a path nor a hub id; give path = '..' or hub = '..' in the recipe")
+    root = _snapshot(kind, hub, place.revision, patterns, endpoint, cache)
+    paths = _matching(root, patterns)
+    if not paths:
+        raise SourceError(f"{kind}: {hub} on the hub has no file that matches {', '.join(patterns)}")
+    return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
+
+
+def _local_files(
+    kind: str, given: str, revision: str | None, patterns: tuple[str, ...], directory: Path
+) -> SourceFiles:
+    path = Path(directory, given)
+    try:
+        if path.is_dir():
+            root, paths = path, _matching(path, patterns)
+            if not paths:
+                raise SourceError(f"{kind}: {given} has no file that matches {', '.join(patterns)}")
+        elif path.exists():
+            root, paths = path.parent, (path,)
+        else:
+            raise SourceError(f"{kind}: {given}: no such file or directory (paths start where the recipe stands)")
+    except OSError as error:
+        raise SourceError(f"{kind}: {given} cannot be read: {error.strerror}") from None
+    digest = _sha256(kind, root, paths)
+    return SourceFiles(root, paths, revision or f"sha256:{digest[:12]}", digest, path.resolve().name)
+
+
+def _matching(root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
+    """Return the files under `root` whose name, from there, matches a pattern (`*` also matches `/`)."""
+    names = {
+        path.relative_to(root).as_posix(): path
+        for path in root.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    }
+    return tuple(names[name] for name in sorted(names) if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _sha256(kind: str, root: Path, paths: tuple[Path, ...]) -> str:
+    """Return the hash of the files' names, sizes and contents, read in blocks."""
+    digest = hashlib.sha256()
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        try:
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            for block in _blocks(path):
+                digest.update(block)
+        except OSError as error:
+            raise SourceError(f"{kind}: {name} cannot be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def _snapshot(
+    kind: str, hub: str, revision: str | None, patterns: tuple[str, ...], endpoint: str | None, cache: Path | None
+) -> Path:
+    """Return the directory of the data set's files at one commit; the commit is the directory's name."""
+    # Here and not above: it takes half a second, and a build of local files never needs it.
+    import httpx2
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        IncompleteSnapshotError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    at = f"{kind}: {hub}" + (f"@{revision}" if revision else "")
+    local = "or give a local copy as path = '..'"
+    try:
+        found = snapshot_download(
+            hub,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=list(patterns),
+            endpoint=endpoint,
+            cache_dir=cache,
+        )
+    except GatedRepoError:
+        raise SourceError(f"{at} is gated: accept its terms on the hub and set HF_TOKEN, {local}") from None
+    except RepositoryNotFoundError:
+        raise SourceError(
+            f"{at}: no such data set on the hub, or a private one: mend its id, set HF_TOKEN, {local}"
+        ) from None
+    except RevisionNotFoundError:
+        raise SourceError(f"{at}: no such revision; give a commit, tag or branch of {hub}") from None
+    except HFValidationError:
+        raise SourceError(f"{at}: not a hub id; write it as 'owner/name', {local}") from None
+    except (IncompleteSnapshotError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx2.TransportError):
+        raise SourceError(
+            f"{at}: the hub cannot be reached and the cache does not hold it: check the network, HF_ENDPOINT and "
+            f"HF_HUB_OFFLINE, {local}"
+        ) from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        raise SourceError(f"{at}: the hub answered {status}: check HF_TOKEN or try again later, {local}") from None
+    except OSError as error:
+        raise SourceError(
+            f"{at}: cannot be stored in the hub's cache: {error.strerror or error}; see HF_HOME"
+        ) from None
+    root = Path(found)
+    if len(root.name) != _COMMIT_LENGTH or not root.is_dir():
+        raise SourceError(f"{at}: no file of it matches {', '.join(patterns)}")
+    return root

@@ -1,0 +1,90 @@
+"""Every kind of source a recipe can name: what is known of it, and what reads it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipelines.sources import helpsteer2, helpsteer2_preference, preference_sets, teleqna, ultrafeedback
+from pipelines.sources.files import SourceFiles
+from schemas.preference import PreferenceSet, UnreadableRow
+
+Reader = Callable[[Any, SourceFiles], Iterator[PreferenceSet | UnreadableRow]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What is known of a source before a row is read."""
+
+    kind: str
+    hub: str
+    """Its usual hub id; empty where the recipe must name a place."""
+    patterns: tuple[str, ...]
+    """Which files of the hub's layout are read."""
+    license: str | None
+    """None where rows or the recipe name it."""
+    benchmark: bool
+    """Whether models are tested on it: its test share is always kept out."""
+    redistribution: Literal["open", "restricted"]
+    """`restricted` where the authors ask that rows are not republished in plain text."""
+    unit: str
+    """What one row is, as the counts of rows mean it."""
+    read: Reader
+    """Reads the files for a section of this kind; as many sets and unreadable rows come out as there are rows."""
+
+
+SOURCES: dict[str, SourceFacts] = {
+    facts.kind: facts
+    for facts in (
+        SourceFacts(
+            kind="teleqna",
+            hub=teleqna.HUB,
+            patterns=teleqna.PATTERNS,
+            license=teleqna.LICENSE,
+            benchmark=True,
+            redistribution="restricted",
+            unit="question",
+            read=teleqna.read,
+        ),
+        SourceFacts(
+            kind="ultrafeedback",
+            hub=ultrafeedback.HUB,
+            patterns=ultrafeedback.PATTERNS,
+            license=ultrafeedback.LICENSE,
+            benchmark=False,
+            redistribution="open",
+            unit="instruction",
+            read=ultrafeedback.read,
+        ),
+        SourceFacts(
+            kind="helpsteer2",
+            hub=helpsteer2.HUB,
+            patterns=helpsteer2.PATTERNS,
+            license=helpsteer2.LICENSE,
+            benchmark=False,
+            redistribution="open",
+            unit="pair of rows",
+            read=helpsteer2.read,
+        ),
+        SourceFacts(
+            kind="helpsteer2_preference",
+            hub=helpsteer2_preference.HUB,
+            patterns=helpsteer2_preference.PATTERNS,
+            license=helpsteer2_preference.LICENSE,
+            benchmark=False,
+            redistribution="open",
+            unit="pair",
+            read=helpsteer2_preference.read,
+        ),
+        SourceFacts(
+            kind="preference_sets",
+            hub=preference_sets.HUB,
+            patterns=preference_sets.PATTERNS,
+            license=None,
+            benchmark=False,
+            redistribution="open",
+            unit="set",
+            read=preference_sets.read,
+        ),
+    )
+}
+"""The sources by the `kind` of their `[[sources]]` section. General rows are no sets: see `general`."""

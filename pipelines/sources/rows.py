@@ -1,0 +1,193 @@
+"""Rows of JSONL, gzipped JSONL, JSON and Parquet files, one at a time and whatever they hold.
+
+A bad row is an `UnreadableRow` and never an exception; a file that is no such file at all is a `SourceError`.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.sources.files import SourceFiles
+from pipelines.sources.text import RowError, shown
+from schemas.errors import SourceError
+from schemas.preference import PreferenceSet, UnreadableRow
+
+MAX_LINE = 64 << 20
+"""Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
+
+MAX_JSON = 1 << 30
+"""Bytes of a file that can only be read as a whole."""
+
+MAX_COLUMN_CHUNK = 4 << 30
+"""Uncompressed bytes that one column of a Parquet row group may declare."""
+
+BOMB_RATIO = 200
+"""A gzip file that grows more than this, and beyond `MAX_JSON`, is a bomb; text grows 3 to 30 times."""
+
+_BATCH = 128
+_BLOCK = 1 << 20
+
+Row = dict[str, Any]
+Located = tuple[str, Row | UnreadableRow]
+
+
+def sets_of(files: SourceFiles, build: Callable[[str, Row], PreferenceSet]) -> Iterator[PreferenceSet | UnreadableRow]:
+    """Return what `build(location, row)` makes of every row; its RowError is an unreadable row."""
+    for location, row in rows_in(files):
+        if isinstance(row, UnreadableRow):
+            yield row
+            continue
+        try:
+            yield build(location, row)
+        except RowError as error:
+            yield UnreadableRow(location, error.reason, error.detail)
+
+
+def rows_in(files: SourceFiles) -> Iterator[Located]:
+    """Return the rows of all files of a source, in the order of their names."""
+    for path in files.paths:
+        yield from rows_of(path, files.name(path))
+
+
+def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
+    """Return (location, row) of a file's rows; a location is the file's name and the row's number from 1.
+
+    Raises SourceError: empty, truncated, not what its ending says, or of an ending that is not read.
+    """
+    name = name or path.name
+    reader = _reader(path)
+    if reader is None:
+        raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json or .parquet file")
+    empty = True
+    try:
+        for number, row in reader(path, name):
+            empty = False
+            location = f"{name}:{number}"
+            yield location, UnreadableRow(location, row.reason, row.detail) if isinstance(row, RowError) else row
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
+    if empty:
+        raise SourceError(f"{name}: holds no rows")
+
+
+def _reader(path: Path) -> Callable[[Path, str], Iterator[tuple[int, Row | RowError]]] | None:
+    name = path.name.lower()
+    if name.endswith((".jsonl.gz", ".json.gz")):
+        return _gzip_lines
+    return {".jsonl": _lines, ".ndjson": _lines, ".json": _json, ".parquet": _parquet}.get(Path(name).suffix)
+
+
+def _lines(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
+    with path.open("rb") as file:
+        yield from _rows_of_lines(file)
+
+
+def _gzip_lines(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
+    size = path.stat().st_size
+    try:
+        with gzip.open(path, "rb") as file:
+            for numbered in _rows_of_lines(cast(BinaryIO, file)):
+                if file.tell() > max(MAX_JSON, BOMB_RATIO * size):
+                    raise SourceError(f"{name}: grows more than {BOMB_RATIO} times when unpacked; not read further")
+                yield numbered
+    except gzip.BadGzipFile:
+        raise SourceError(f"{name}: not a gzip file, or a damaged one") from None
+    except EOFError:
+        raise SourceError(f"{name}: the gzip file is truncated; download it again") from None
+    except zlib.error as error:
+        raise SourceError(f"{name}: the gzip file is damaged: {error}") from None
+
+
+def _rows_of_lines(file: BinaryIO) -> Iterator[tuple[int, Row | RowError]]:
+    """Return the rows of lines, counted from 1; blank lines are counted and left out."""
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE and not line.endswith(b"\n"):
+            while (rest := file.readline(_BLOCK)) and not rest.endswith(b"\n"):
+                pass
+            yield number, RowError("line_too_long", f"the line has more than {MAX_LINE >> 20} MiB")
+            continue
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if line.strip():
+            yield number, _parsed(line)
+
+
+def _parsed(line: bytes) -> Row | RowError:
+    """Return one line's object. orjson is fast and strict; what it refuses gets json's more lenient second look."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            return RowError("invalid_utf8", f"byte {error.start} of the line is not UTF-8")
+        except RecursionError:
+            return RowError("nested_too_deep", "the line nests too deep to be read")
+        except ValueError as error:  # JSONDecodeError is one, and an integer of thousands of digits raises another
+            return RowError("bad_json", _first_line(error))
+    return value if isinstance(value, dict) else RowError("not_an_object", f"the row is {shown(value)}")
+
+
+def _json(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
+    """Return the items of a file that is one JSON list."""
+    if path.stat().st_size > MAX_JSON:
+        raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
+    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if not content.strip():
+        return
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
+    except RecursionError:
+        raise SourceError(f"{name}: nests too deep to be read") from None
+    except ValueError as error:
+        raise SourceError(f"{name}: truncated or not valid JSON: {_first_line(error)}") from None
+    if not isinstance(value, list):
+        raise SourceError(f"{name}: holds no list of rows; write it as .jsonl, a row a line")
+    for number, row in enumerate(value, 1):
+        yield number, row if isinstance(row, dict) else RowError("not_an_object", f"the row is {shown(row)}")
+
+
+def _parquet(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_sizes(file.metadata, name)
+            for batch in file.iter_batches(_BATCH):
+                for row in _rows_of_batch(batch):
+                    number += 1
+                    yield number, row
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{name}: not a Parquet file, or a damaged one: {_first_line(error)}") from None
+
+
+def _check_sizes(metadata: Any, name: str) -> None:
+    for group in range(metadata.num_row_groups):
+        for column in range(metadata.num_columns):
+            if metadata.row_group(group).column(column).total_uncompressed_size > MAX_COLUMN_CHUNK:
+                raise SourceError(f"{name}: a column declares more than {MAX_COLUMN_CHUNK >> 30} GiB; not read")
+
+
+def _rows_of_batch(batch: Any) -> Iterator[Row | RowError]:
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for index in range(batch.num_rows):
+            try:
+                yield from batch.slice(index, 1).to_pylist()
+            except UnicodeDecodeError:
+                yield RowError("invalid_utf8", "a text of the row is not UTF-8")
+
+
+def _first_line(error: BaseException) -> str:
+    return shown(str(error).partition("\n")[0], 120).strip("'\"")

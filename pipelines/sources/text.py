@@ -1,0 +1,134 @@
+"""Values as they enter from a data set: cleaned, bounded, and strictly of the type they claim to be.
+
+Nothing here guesses. A value that cannot be used raises `RowError`, which a source catches at its per-row boundary and
+turns into an `UnreadableRow`.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.record import canonical_json, clean_text
+
+MAX_TEXT = 1_000_000
+"""Longest text a row may hold, in characters. A longer one makes the row unreadable: no judge could read it."""
+
+MAX_DEPTH = 64
+"""How deep a conversation's JSON may nest."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+
+
+class RowError(Exception):
+    """A row that no set can be made of: `reason` is what it is counted by, `detail` one line on this row."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def shown(value: Any, length: int = 60) -> str:
+    """Return a value as a detail shows it: one short line without control or escape characters."""
+    if isinstance(value, list | dict):  # whose repr may be as large or as deep as the row itself
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    text = repr(value[: length + 1] if isinstance(value, str) else value)
+    return clean_text(text if len(text) <= length else f"{text[:length]}..")
+
+
+def cleaned(text: str) -> str:
+    """Return the text as the project keeps it.
+
+    Lone surrogates become U+FFFD, line ends become `\\n`, and the other C0 and C1 control characters except the tab
+    are removed: NUL breaks readers of the tables, an escape character a terminal, and neither says anything.
+    """
+    text = clean_text(text)
+    if not _CONTROL.search(text):
+        return text
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def text_of(value: Any, name: str) -> str:
+    """Return a text, cleaned. Raises RowError: missing_field, not_text, text_too_long."""
+    if value is None:
+        raise RowError("missing_field", f"no {name}")
+    if not isinstance(value, str):
+        raise RowError("not_text", f"{name} is {shown(value)}, not text")
+    if len(value) > MAX_TEXT:
+        raise RowError("text_too_long", f"{name} has {len(value):,} characters, more than {MAX_TEXT:,}")
+    return cleaned(value)
+
+
+def optional_text(value: Any, name: str) -> str | None:
+    """Return a text that may be missing: null and the empty text are None."""
+    return None if value is None else text_of(value, name) or None
+
+
+def filled_text(value: Any, name: str) -> str:
+    """Return a text that must say something. Raises RowError as `text_of` does, and empty_field."""
+    text = text_of(value, name)
+    if not text.strip():
+        raise RowError("empty_field", f"{name} is empty")
+    return text
+
+
+def list_of(value: Any, name: str) -> list[Any]:
+    """Return a list. Raises RowError: missing_field, not_a_list."""
+    if value is None:
+        raise RowError("missing_field", f"no {name}")
+    if not isinstance(value, list):
+        raise RowError("not_a_list", f"{name} is {shown(value)}, not a list")
+    return value
+
+
+def mapping_of(value: Any, name: str) -> Mapping[str, Any]:
+    """Return an object. Raises RowError: missing_field, not_an_object."""
+    if value is None:
+        raise RowError("missing_field", f"no {name}")
+    if not isinstance(value, Mapping):
+        raise RowError("not_an_object", f"{name} is {shown(value)}, not an object")
+    return value
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, written as one or as text; None for everything else: "N/A", null, NaN, booleans."""
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) > 40 or not _NUMBER.fullmatch(text):
+            return None
+        value = float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        read = float(value)
+    except OverflowError:
+        return None
+    return read if math.isfinite(read) else None
+
+
+def cleaned_json(value: Any, name: str) -> str:
+    """Return a value of a row as canonical JSON, every text in it cleaned.
+
+    Raises RowError: nested_too_deep, not_json, text_too_long.
+    """
+    try:
+        text = canonical_json(_cleaned_tree(value, name, MAX_DEPTH)).decode()
+    except TypeError as error:  # orjson: an integer beyond 64 bits, or a type that JSON does not have
+        raise RowError("not_json", f"{name}: {error}") from None
+    if len(text) > MAX_TEXT:
+        raise RowError("text_too_long", f"{name} has {len(text):,} characters, more than {MAX_TEXT:,}")
+    return text
+
+
+def _cleaned_tree(value: Any, name: str, depth: int) -> Any:
+    if depth == 0:
+        raise RowError("nested_too_deep", f"{name} nests deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        return cleaned(value)
+    if isinstance(value, Mapping):
+        return {cleaned(str(key)): _cleaned_tree(item, name, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned_tree(item, name, depth - 1) for item in value]
+    return value

@@ -1,0 +1,87 @@
+"""UltraFeedback: 63,967 instructions with four responses each, rated by GPT-4 in four aspects (arXiv 2310.01377).
+
+    {"source": "evol_instruct", "instruction": "Write a haiku about rain.", "models": ["alpaca-7b", ..],
+     "completions": [{"model": "alpaca-7b", "principle": "honesty", "custom_system_prompt": "As an AI assistant, ..",
+                      "response": "Rain on the tin roof ..",
+                      "annotations": {"instruction_following": {"Rating": "4", "Rationale": ".."},
+                                      "honesty": {"Rating": "N/A", ..}, "truthfulness": {..}, "helpfulness": {..}},
+                      "fine-grained_score": 3.75, "overall_score": 6.0, "critique": ".."}, ..]}
+
+Hub id `openbmb/UltraFeedback`, licence MIT, one JSONL file for each place the instructions come from. The reward is
+the mean of the four aspect ratings, 1 to 5. The traps:
+
+* a rating is text and may be "N/A": a response without all four is left out, since a mean of three is another scale;
+* `overall_score` had a bug that turned 1 into 10 (2,628 completions), and disagrees with the aspects: never read;
+* means come in quarters and are one annotator's: under `min_margin` between the top two a set is `uncertain`;
+* rows from TruthfulQA would contaminate that benchmark (`contaminated`);
+* each response was written under a hidden system prompt of its own: it is no part of the query, which all share; the
+  principle behind it is kept as the response's `origin`.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipelines.sources.files import SourceFiles
+from pipelines.sources.rows import Row, sets_of
+from pipelines.sources.text import filled_text, list_of, mapping_of, number, optional_text, text_of
+from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, UnreadableRow, preference_set
+from schemas.query import user
+from schemas.recipe import UltraFeedback
+
+HUB = "openbmb/UltraFeedback"
+PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.parquet")
+LICENSE = "MIT"
+DOMAIN = "general"
+
+ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
+_LOWEST, _HIGHEST = 1, 5
+_BENCHMARKS = frozenset({"truthful_qa"})
+
+
+def read(section: UltraFeedback, files: SourceFiles) -> Iterator[PreferenceSet | UnreadableRow]:
+    """Return a set or an unreadable row for each instruction."""
+    return sets_of(files, partial(_set_of, section, files))
+
+
+def _set_of(section: UltraFeedback, files: SourceFiles, location: str, row: Row) -> PreferenceSet:
+    completions = list_of(row.get("completions"), "completions")
+    found = [_response(value, f"completions[{index}]") for index, value in enumerate(completions)]
+    return preference_set(
+        query=user(filled_text(row.get("instruction"), "instruction")),
+        responses=[response for response in found if response is not None],
+        source=section.kind,
+        source_id=location,
+        source_revision=files.revision,
+        license=LICENSE,
+        domain=DOMAIN,
+        label_source=LabelSource.MODEL,
+        min_margin=section.min_margin,
+        drop_reason=DropReason.CONTAMINATED if row.get("source") in _BENCHMARKS else None,
+    )
+
+
+def _response(value: Any, name: str) -> Response | None:
+    """Return a completion; None unless all four aspects are rated."""
+    completion = mapping_of(value, name)
+    reward = _mean_rating(completion.get("annotations"))
+    if reward is None:
+        return None
+    return Response(
+        text=text_of(completion.get("response"), f"{name}.response"),
+        reward=reward,
+        model=optional_text(completion.get("model"), f"{name}.model"),
+        origin=optional_text(completion.get("principle"), f"{name}.principle"),
+    )
+
+
+def _mean_rating(annotations: Any) -> float | None:
+    """Return the mean of the four ratings, each 1 to 5; None unless all four are."""
+    if not isinstance(annotations, Mapping):
+        return None
+    ratings = [
+        number(aspect.get("Rating")) if isinstance(aspect, Mapping) else None
+        for aspect in (annotations.get(name) for name in ASPECTS)
+    ]
+    known = [rating for rating in ratings if rating is not None and _LOWEST <= rating <= _HIGHEST]
+    return sum(known) / len(ASPECTS) if len(known) == len(ASPECTS) else None

@@ -1,0 +1,281 @@
+"""The openai engine against a real HTTP server on loopback that fails in every way one does."""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.engines.budget import Budget
+from pipelines.engines.dispatch import DispatchTally, dispatch
+from pipelines.engines.openai_compatible import MAX_ANSWER_BYTES
+from pipelines.engines.protocol import Attempt, open_engine
+from schemas.errors import EngineError
+from schemas.generation import Completion, FaultKind, Request, Truth
+from schemas.recipe import ModelSection
+from tests.pipelines.engines import stand_in_server as stand_in
+from tests.pipelines.engines.requests import Watcher, ask, row_of
+from tests.pipelines.engines.stand_in_server import Answer, Reply, StandIn
+
+KEY = "sk-secret-0123456789"
+
+
+def section(*urls: str, **settings: Any) -> ModelSection:
+    usual: dict[str, Any] = {"engine": "openai", "model": "stand-in", "base_url": urls, "timeout_s": 5.0}
+    return ModelSection(**(usual | settings))
+
+
+def attempts(model: ModelSection, *requests: Request, key: str | None = None) -> list[Attempt]:
+    """Return one try of each request, one after the other."""
+
+    async def tried() -> list[Attempt]:
+        engine = open_engine(model, key)
+        try:
+            return [await engine.complete(request) for request in requests]
+        finally:
+            await engine.close()
+
+    return asyncio.run(tried())
+
+
+def attempt(*script: Answer, key: str | None = None, **settings: Any) -> Attempt:
+    """Return the last of as many tries as the script has replies."""
+    with StandIn(*script) as server:
+        model = section(server.url, **settings)
+        return attempts(model, *(ask(number, model) for number in range(len(script))), key=key)[-1]
+
+
+def run(
+    model: ModelSection, count: int, key: str | None = None
+) -> tuple[DispatchTally, dict[int, Completion], Watcher]:
+    handed: dict[int, Completion] = {}
+    watcher = Watcher()
+
+    def keep(request: Request, completion: Completion) -> Iterable[Request]:
+        assert row_of(request) not in handed
+        handed[row_of(request)] = completion
+        return ()
+
+    requests: Iterator[Request] = (ask(number, model) for number in range(count))
+    tally = dispatch(requests, open_engine(model, key), model, Budget(), keep, watcher)
+    return tally, handed, watcher
+
+
+def test_a_good_answer_and_exactly_the_body_on_the_wire() -> None:
+    with StandIn() as server:
+        model = section(server.url, extra_body={"top_k": 20}, system_role=False)
+        secret = Truth("set-of-the-truth", 2, 1, None, True)
+        request = ask(1, model, prompt="grüße 語 [The Begin of Response 2]", truth=secret)
+        (answer,) = attempts(model, request, key=KEY)
+    assert answer.completion.fault is None
+    assert "Scores: \\boxed{" in (answer.completion.text or "")
+    assert answer.completion.served_model == "stand-in"
+    assert answer.completion.prompt_tokens and answer.completion.completion_tokens
+    (received,) = server.requests
+    assert received.path == "/v1/chat/completions"
+    assert received.headers["authorization"] == f"Bearer {KEY}"
+    assert received.body == request.body
+    assert set(received.body) == {"model", "messages", "temperature", "max_tokens", "top_k", "seed"}
+    wire = received.raw + repr(received.headers).encode()
+    for hidden in ("set-of-the-truth", "truth", "best_position", "hinted", request.query_id, request.request_id):
+        assert hidden.encode() not in wire
+
+
+def test_without_a_key_none_is_sent_and_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    with StandIn() as server:
+        model = section(server.url)
+        attempts(model, ask(1, model))
+    assert server.requests[0].headers["authorization"] == "Bearer none"
+
+
+def test_answers_as_servers_vary_them() -> None:
+    thought = attempt(lambda body: stand_in.judged(body, thinks=True)).completion
+    assert thought.reasoning == "Compare them." and (thought.text or "").startswith("Specific Criteria:")
+    assert attempt(stand_in.chat("fine", reasoning_content="hm")).completion.reasoning == "hm"
+    empty = attempt(stand_in.chat(None)).completion
+    assert (empty.text, empty.fault) == ("", None)
+    bare = attempt(stand_in.chat("fine", usage=None, model="another")).completion
+    assert (bare.prompt_tokens, bare.served_model) == (None, "another")
+    assert attempt(stand_in.chat(None, refusal="No.")).completion.finish_reason == "refusal"
+
+
+WELL = stand_in.chat("fine")
+TRANSIENT, REQUEST, ENGINE = FaultKind.TRANSIENT, FaultKind.REQUEST, FaultKind.ENGINE
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "said"),
+    [
+        ([stand_in.rate_limited()], TRANSIENT, "HTTP 429"),
+        ([stand_in.no_credit()], ENGINE, "no credit"),
+        ([stand_in.server_error(500)], TRANSIENT, "HTTP 500"),
+        ([stand_in.server_error(503)], TRANSIENT, "HTTP 503"),
+        ([stand_in.context_too_long()], REQUEST, "maximum context length"),
+        ([stand_in.content_filtered()], REQUEST, "content_filter"),
+        ([stand_in.wrong_key()], ENGINE, "api_key_env"),
+        ([stand_in.no_such_model()], ENGINE, "does not exist"),
+        ([stand_in.reset()], TRANSIENT, "broke off"),
+        ([stand_in.cut_off()], TRANSIENT, "breaks off"),
+        ([stand_in.half_json()], TRANSIENT, "cannot be read"),
+        ([stand_in.html_page()], ENGINE, "base_url"),
+        ([WELL, stand_in.html_page()], TRANSIENT, "OpenAI-compatible"),
+        ([WELL, stand_in.html_page(502)], TRANSIENT, "HTTP 502"),
+        ([stand_in.html_page(404)], ENGINE, "HTTP 404"),
+        ([stand_in.other_json()], ENGINE, "another kind"),
+        ([WELL, stand_in.other_json()], TRANSIENT, "OpenAI-compatible"),
+        ([stand_in.empty_choices()], TRANSIENT, "without a choice"),
+        ([stand_in.error_inside(502)], TRANSIENT, "upstream is down"),
+        ([stand_in.error_inside(400)], REQUEST, "upstream is down"),
+        ([stand_in.error_inside(401)], ENGINE, "upstream is down"),
+        ([stand_in.other_protocol()], ENGINE, "does not speak HTTP"),
+        ([WELL, stand_in.other_protocol()], TRANSIENT, "does not speak HTTP"),
+        ([Reply(status=204)], ENGINE, "OpenAI-compatible"),
+        ([Reply(302, headers={"location": "/login"}), stand_in.html_page(405)], ENGINE, ""),
+    ],
+)
+def test_every_way_to_fail_is_a_fault_in_one_line(script: list[Answer], kind: FaultKind, said: str) -> None:
+    completion = attempt(*script).completion
+    assert completion.fault is kind, completion.error
+    assert completion.text is None
+    assert completion.error is not None
+    assert completion.error.startswith("http://127.0.0.1:")
+    assert said in completion.error
+    assert "\n" not in completion.error
+
+
+def test_retry_after_and_throttling_come_through() -> None:
+    limited = attempt(stand_in.rate_limited("86400"))
+    assert (limited.retry_after_s, limited.throttled) == (86_400, True)
+    assert attempt(stand_in.server_error()).throttled is False
+
+
+def test_an_answer_of_50_mb_is_not_read() -> None:
+    with StandIn(stand_in.huge(50)) as server:
+        model = section(server.url)
+        (answer,) = attempts(model, ask(1, model))
+    assert answer.completion.fault is FaultKind.REQUEST
+    assert f"{MAX_ANSWER_BYTES:,}" in (answer.completion.error or "")
+    assert server.bytes_sent < 2 * MAX_ANSWER_BYTES
+
+
+def test_an_error_page_of_50_mb_is_not_read_either() -> None:
+    assert attempt(Reply(500, b"trouble", megabytes=50)).completion.fault is not None
+
+
+def test_a_socket_that_never_closes_times_out() -> None:
+    started = time.monotonic()
+    answer = attempt(stand_in.hang(), timeout_s=0.3)
+    assert time.monotonic() - started < 3
+    assert (answer.completion.fault, answer.throttled) == (FaultKind.TRANSIENT, True)
+    assert "did not answer in time" in (answer.completion.error or "")
+
+
+def test_a_certificate_that_does_not_match() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).with_name("elsewhere.pem"))
+    with StandIn(tls=context) as server:
+        model = section(server.url)
+        (answer,) = attempts(model, ask(1, model))
+    assert answer.completion.fault is FaultKind.ENGINE
+    assert "certificate does not match" in (answer.completion.error or "")
+
+
+def test_tls_where_there_is_none() -> None:
+    with StandIn() as server:
+        model = section(server.url.replace("http:", "https:"))
+        (answer,) = attempts(model, ask(1, model))
+    assert answer.completion.fault is FaultKind.ENGINE
+    assert "http://" in (answer.completion.error or "")
+
+
+@pytest.mark.parametrize("reply", [stand_in.wrong_key(f"Incorrect key: {KEY}"), stand_in.error_inside(401, KEY)])
+def test_no_message_repeats_the_key(reply: Reply) -> None:
+    error = attempt(reply, key=KEY).completion.error
+    assert error is not None
+    assert KEY not in error
+    assert "***" in error
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_an_endpoint_that_is_down_ends_the_run_before_rows_are_burned() -> None:
+    model = section(f"http://127.0.0.1:{free_port()}/v1")
+    started = time.monotonic()
+    with pytest.raises(EngineError, match=r"no endpoint answers at http://127.*is the server up"):
+        run(model, 1000)
+    assert time.monotonic() - started < 15
+
+
+def test_a_host_that_does_not_exist() -> None:
+    model = section("http://nowhere.invalid/v1")
+    completion = attempts(model, ask(1, model))[0].completion
+    assert completion.fault is FaultKind.TRANSIENT
+    assert "nowhere.invalid" in (completion.error or "")
+
+
+def test_of_several_endpoints_the_least_busy_comes_first_and_a_dead_one_is_set_aside() -> None:
+    with StandIn(latency_s=0.02) as one, StandIn(latency_s=0.02) as two:
+        model = section(one.url, f"http://127.0.0.1:{free_port()}/v1", two.url, max_concurrency=16)
+        tally, handed, _ = run(model, 400)
+    assert tally.answered == len(handed) == 400
+    assert len(one.requests) + len(two.requests) == 400
+    assert min(len(one.requests), len(two.requests)) > 150
+    assert tally.retries < 40
+
+
+def test_a_run_through_all_kinds_of_trouble_loses_nothing() -> None:
+    trouble = [
+        stand_in.rate_limited("0"),
+        stand_in.server_error(500),
+        stand_in.server_error(503),
+        stand_in.reset(),
+        stand_in.half_json(),
+        stand_in.empty_choices(),
+        stand_in.cut_off(),
+        stand_in.error_inside(502),
+    ]
+    tries: Counter[str] = Counter()
+
+    def mostly(body: dict[str, Any]) -> Reply:
+        prompt = body["messages"][0]["content"]
+        row = int(prompt.rsplit(" ", 1)[1])
+        tries[prompt] += 1
+        if row in (50, 60):
+            return stand_in.refused_400()
+        if row % 5 == 0 and tries[prompt] == 1:
+            return trouble[row // 5 % len(trouble)]
+        return stand_in.judged(body)
+
+    with StandIn(then=mostly, latency_s=0.005) as server:
+        tally, handed, watcher = run(section(server.url, max_concurrency=32), 300)
+    assert sorted(handed) == list(range(300))
+    assert (tally.answered, tally.refused, tally.given_up) == (298, 2, 0)
+    assert [row for row, completion in sorted(handed.items()) if completion.fault] == [50, 60]
+    assert tally.retries == len(watcher.retries) == 58
+    assert server.most_in_flight <= 32
+
+
+def test_a_wrong_key_stops_at_once() -> None:
+    with StandIn(then=stand_in.wrong_key()) as server, pytest.raises(EngineError, match="api_key_env"):
+        run(section(server.url, max_concurrency=4), 1000)
+    assert len(server.requests) <= 8
+
+
+def test_rate_limit_headers_are_honoured() -> None:
+    exhausted = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "600ms"}
+    first = stand_in.chat("fine")
+    with StandIn(Reply(body=first.body, headers=first.headers | exhausted)) as server:
+        model = section(server.url)
+        attempts(model, ask(1, model), ask(2, model))
+    assert server.requests[1].at - server.requests[0].at > 0.55

@@ -1,0 +1,114 @@
+"""Bodies as sent, and what a request id says about a model."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.engines.protocol import identity, open_engine, prompt_bytes, request_body
+from schemas.query import Message
+from schemas.recipe import ModelSection, Simulated
+
+
+def section(**settings: Any) -> ModelSection:
+    usual: dict[str, Any] = {"engine": "openai", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
+    return ModelSection(**(usual | settings))
+
+
+TURNS = (Message("system", "Be fair."), Message("user", "One?"), Message("assistant", "1"), Message("user", "Two?"))
+
+
+def test_a_body_as_it_is_sent() -> None:
+    assert request_body(section(top_p=0.9), TURNS[1:2], temperature=0.5, max_tokens=10) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "One?"}],
+        "temperature": 0.5,
+        "max_tokens": 10,
+        "top_p": 0.9,
+    }
+
+
+def test_extra_body_wins_and_max_completion_tokens_takes_the_place_of_max_tokens() -> None:
+    extra = {"max_completion_tokens": 99, "temperature": 1.0, "chat_template_kwargs": {"enable_thinking": False}}
+    body = request_body(section(extra_body=extra), TURNS[1:2], temperature=0.5, max_tokens=10)
+    assert "max_tokens" not in body
+    assert body.items() >= extra.items()
+
+
+def test_a_system_message_is_folded_into_the_users_turn() -> None:
+    body = request_body(section(system_role=False), TURNS, temperature=0.5, max_tokens=10)
+    assert body["messages"] == [
+        {"role": "user", "content": "Be fair.\n\nOne?"},
+        {"role": "assistant", "content": "1"},
+        {"role": "user", "content": "Two?"},
+    ]
+    lonely = request_body(section(system_role=False), TURNS[:1], temperature=0.5, max_tokens=10)
+    assert lonely["messages"] == [{"role": "user", "content": "Be fair."}]
+
+
+def test_identity_is_the_recipes_and_never_the_endpoints(tmp_path: Path) -> None:
+    here = identity(section(revision="r1"), tmp_path)
+    assert here == {"model": "m", "revision": "r1"}
+    assert identity(section(revision="r1", base_url="http://other/v1", max_concurrency=3), tmp_path) == here
+    assert identity(section(revision="r2"), tmp_path) != here
+
+
+def test_identity_of_a_simulated_engine_is_all_its_settings(tmp_path: Path) -> None:
+    one = identity(ModelSection(engine="simulated"), tmp_path)
+    assert one == identity(ModelSection(engine="simulated", max_concurrency=7), tmp_path)
+    assert one != identity(ModelSection(engine="simulated", simulated=Simulated(accuracy=0.8)), tmp_path)
+    assert one != identity(ModelSection(engine="simulated", model="weaker"), tmp_path)
+
+
+def model_directory(place: Path, header: bytes = b'{"w": 1}') -> Path:
+    place.mkdir()
+    (place / "config.json").write_text('{"layers": 2}')
+    weights = place / "model.safetensors"
+    weights.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 64)
+    os.utime(weights, ns=(1_000, 1_000))
+    return place
+
+
+def test_identity_of_a_local_directory_is_its_content(tmp_path: Path) -> None:
+    model_directory(tmp_path / "one")
+    model_directory(tmp_path / "two")
+    one = identity(section(model="one"), tmp_path)
+    assert one["model"] != "one"
+    assert one == identity(section(model="two"), tmp_path)
+    assert one == identity(section(model=str(tmp_path / "one")), Path("elsewhere"))
+    (tmp_path / "two" / "config.json").write_text('{"layers": 3}')
+    assert one != identity(section(model="two"), tmp_path)
+    model_directory(tmp_path / "three", b'{"w": 2}')
+    assert one != identity(section(model="three"), tmp_path)
+    os.utime(tmp_path / "one" / "model.safetensors", ns=(2_000, 2_000))
+    assert one != identity(section(model="one"), tmp_path)
+
+
+def test_a_directory_without_a_model_in_it_is_just_a_name(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "notes.txt").write_text("nothing")
+    assert identity(section(), tmp_path)["model"] == "m"
+
+
+def test_prompts_are_measured_in_bytes() -> None:
+    assert prompt_bytes({"messages": [{"role": "user", "content": "語x"}]}) == 4
+    assert prompt_bytes({"messages": [{"role": "user", "content": [{"type": "text"}]}]}) > 0
+    assert prompt_bytes({}) == 0
+
+
+@pytest.mark.parametrize("engine", ["simulated", "openai"])
+def test_engines_open_without_a_loop_and_without_a_connection(engine: str) -> None:
+    assert open_engine(section(engine=engine), None) is not None
+
+
+def test_a_simulated_build_never_imports_the_openai_package() -> None:
+    program = (
+        "import sys; from pipelines.engines.protocol import open_engine; from schemas.recipe import ModelSection; "
+        "import pipelines.engines.dispatch; open_engine(ModelSection(engine='simulated'), None); "
+        "print([name for name in ('openai', 'aiohttp', 'httpx2') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,110 @@
+"""One bad row is an unreadable row; a file that is no such file is one clear line."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.sources.rows import MAX_LINE, rows_of
+from schemas.errors import SourceError
+from schemas.preference import UnreadableRow
+
+
+def reasons(path: Path) -> list[str]:
+    return [row.reason if isinstance(row, UnreadableRow) else "read" for _, row in rows_of(path)]
+
+
+LINES = {
+    b'{"a": 1}': "read",
+    b'{"a": "\\ud800"}': "read",
+    b'{"a": NaN}': "read",
+    b'{"a": 1': "bad_json",
+    b'{"a": "\xff"}': "invalid_utf8",
+    b"[1, 2]": "not_an_object",
+    b"null": "not_an_object",
+    b"[" * 200_000: "nested_too_deep",
+    b'{"a": ' * 200_000: "nested_too_deep",
+    b'{"a": ' + b"9" * 5000 + b"x}": "bad_json",
+}
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+def test_each_bad_line_is_one_unreadable_row(tmp_path: Path, ending: str) -> None:
+    content = b"\n".join(LINES) + b"\n\n"
+    path = tmp_path / f"rows{ending}"
+    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    assert reasons(path) == list(LINES.values())
+    assert [location for location, _ in rows_of(path)][:2] == [f"rows{ending}:1", f"rows{ending}:2"]
+
+
+def test_blank_lines_count_in_locations_and_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n\r\n{"a": 2}')
+    assert list(rows_of(path)) == [("rows.jsonl:1", {"a": 1}), ("rows.jsonl:3", {"a": 2})]
+
+
+def test_a_line_beyond_the_cap_is_skipped_and_the_next_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b'{"a": "')
+        for _ in range((MAX_LINE >> 20) + 2):
+            file.write(b"x" * (1 << 20))
+        file.write(b'"}\n{"a": 1}\n')
+    assert path.stat().st_size < MAX_LINE / 50
+    assert reasons(path) == ["line_too_long", "read"]
+
+
+def test_json_is_one_list(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([{"a": 1}, 3]))
+    assert reasons(path) == ["read", "not_an_object"]
+    for content, says in (
+        ("{}", "no list of rows"),
+        ('[{"a": 1}', "truncated or not valid JSON"),
+        ("[]", "no rows"),
+        ("[" * 100_000, "too deep"),
+    ):
+        path.write_text(content)
+        with pytest.raises(SourceError, match=says):
+            list(rows_of(path))
+
+
+def test_parquet_is_read_with_its_bad_texts_set_apart(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    texts = pa.array([b"good", b"\xff\xfe", b"fine"], pa.binary())
+    bad = pa.StringArray.from_buffers(len(texts), texts.buffers()[1], texts.buffers()[2])
+    pq.write_table(pa.table({"a": bad}), path)
+    assert [row for _, row in rows_of(path) if isinstance(row, dict)] == [{"a": "good"}, {"a": "fine"}]
+    assert reasons(path) == ["read", "invalid_utf8", "read"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.jsonl", b"", "holds no rows"),
+        ("a.jsonl", b"\n \n", "holds no rows"),
+        ("a.jsonl.gz", gzip.compress(b""), "holds no rows"),
+        ("a.json", b"", "holds no rows"),
+        ("a.jsonl.gz", b"", "holds no rows"),
+        ("a.jsonl.gz", b'{"a": 1}\n', "not a gzip file"),
+        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000)[:-20], "truncated"),
+        ("a.parquet", b"PAR1", "not a Parquet file"),
+        ("a.parquet", b"", "not a Parquet file"),
+        ("a.csv", b"a,b", "not a .jsonl"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=says) as raised:
+        list(rows_of(path))
+    assert str(raised.value).startswith(f"{name}: ")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"a\.jsonl: cannot be read: No such file"):
+        list(rows_of(tmp_path / "a.jsonl"))

@@ -1,0 +1,197 @@
+"""Recipes: what is wrong is said in one line that names the key and the way out."""
+
+import copy
+import json
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import RecipeError
+from schemas.recipe import Recipe, read_recipe, recipe_id, recipe_of
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+SMALL: dict[str, Any] = {
+    "build": {"name": "small"},
+    "sources": [{"kind": "teleqna"}],
+    "models": {"grm": {"engine": "simulated"}, "difficulty": {"engine": "simulated"}},
+}
+
+Tree = dict[str, Any]
+
+
+def refusal(change: Callable[[Tree], object]) -> str:
+    """Return what is said of the small recipe after a change."""
+    tree = copy.deepcopy(SMALL)
+    change(tree)
+    with pytest.raises(RecipeError) as refused:
+        recipe_of(tree, Path("somewhere"), "small.toml")
+    message = str(refused.value)
+    assert message.startswith("small.toml: ")
+    assert "\n" not in message
+    return message.removeprefix("small.toml: ")
+
+
+def small(**sections: Any) -> Recipe:
+    return recipe_of(copy.deepcopy(SMALL) | sections, Path("somewhere"))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_that_ships_can_be_read(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.directory == str(RECIPES)
+    assert json.loads(json.dumps(recipe.resolved())) == recipe.resolved()
+
+
+def test_the_demo_finds_its_files_beside_it() -> None:
+    demo = read_recipe(RECIPES / "demo.toml")
+    places = [source.path for source in demo.sources] + [demo.general.path if demo.general else None]
+    assert all(place and demo.at(place).exists() for place in places)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "nearest"),
+    [
+        (lambda tree: tree.update(source=[]), "source", "sources"),
+        (lambda tree: tree["build"].update(sed=1), "build.sed", "seed"),
+        (lambda tree: tree["sources"][0].update(pth="x"), "sources[0].pth", "path"),
+        (
+            lambda tree: tree["sources"].append({"kind": "ultrafeedback", "margin": 1}),
+            "sources[1].margin",
+            "min_margin",
+        ),
+        (lambda tree: tree["models"].update(gmr={}), "models.gmr", "grm"),
+        (lambda tree: tree["models"]["grm"].update(base_ur=""), "models.grm.base_ur", "base_url"),
+        (lambda tree: tree["models"]["difficulty"].update(modl=""), "models.difficulty.modl", "model"),
+        (
+            lambda tree: tree["models"]["grm"].update(simulated={"acuracy": 0.5}),
+            "models.grm.simulated.acuracy",
+            "accuracy",
+        ),
+        (
+            lambda tree: tree["models"]["grm"].update(price_per_mtok={"inputs": 1}),
+            "models.grm.price_per_mtok.inputs",
+            "input",
+        ),
+        (lambda tree: tree.update(general={"path": "x", "ratoi": 1}), "general.ratoi", "ratio"),
+        (lambda tree: tree.update(budget={"max_cost": 1}), "budget.max_cost", "max_cost_usd"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_right_one(change: Callable[[Tree], object], key: str, nearest: str) -> None:
+    assert refusal(change) == f"{key}: unknown key; did you mean {nearest!r}?"
+
+
+def test_a_key_like_no_other_gets_the_list() -> None:
+    said = refusal(lambda tree: tree["build"].update(zzz=1))
+    assert said == "build.zzz: unknown key; known here: licenses, name, root, seed, sets"
+
+
+@pytest.mark.parametrize("name", ["teleqna", "own", "same"])
+def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
+    assert refusal(lambda tree: tree.update({name: {}})).startswith(f"{name}: unknown key; ")
+    assert refusal(lambda tree: tree["models"]["difficulty"].update({name: 1})).startswith(
+        f"models.difficulty.{name}: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tree: tree["sources"][0].update(kind="telqna"), "sources[0].kind: 'telqna' is none of"),
+        (lambda tree: tree["sources"][0].update(kind="telqna"), "did you mean 'teleqna'?"),
+        (lambda tree: tree["sources"][0].pop("kind"), "sources[0]: needs a kind, one of teleqna"),
+        (lambda tree: tree.update(sources=[{"kind": "preference_sets"}]), "sources[0]: a preference_sets source needs"),
+        (lambda tree: tree.update(sources=[]), "sources: should have at least 1 item"),
+        (lambda tree: tree.update(sources={"kind": "teleqna"}), "sources: must be a list"),
+        (lambda tree: tree.update(general={}), "general: general needs a path or a hub id"),
+        (lambda tree: tree.pop("models"), "models: missing, and has no default"),
+        (lambda tree: tree.update(models=1), "models: must be a table of keys"),
+        (lambda tree: tree["models"]["grm"].update(engine="opnai"), "models.grm.engine: Input should be 'openai'"),
+        (lambda tree: tree["models"]["grm"].update(engine="openai"), "needs a model name"),
+        (lambda tree: tree["models"]["grm"].update(base_url="localhost:8000"), "must begin with http:// or https://"),
+        (lambda tree: tree["models"]["grm"].update(simulated={"position_bias": float("nan")}), "finite number"),
+        (lambda tree: tree["models"]["difficulty"].update(same_as_grm=True), "known here: same_as_grm"),
+        (lambda tree: tree["models"].pop("difficulty"), "an rl set needs [models.difficulty]"),
+        (lambda tree: tree["build"].update(name="My set"), "build.name: String should match pattern"),
+        (lambda tree: tree["build"].update(sets=["rtf"]), "build.sets[0]: Input should be 'rft'"),
+        (lambda tree: tree.update(grm={"n_rft": 0}), "grm.n_rft: Input should be greater than or equal to 1 (got 0)"),
+        (lambda tree: tree.update(grm={"n_rft": 0, "temperature": 9}), "(and 1 more)"),
+        (lambda tree: tree.update(directory="/"), "unknown key 'directory'"),
+    ],
+)
+def test_a_wrong_setting_is_named(change: Callable[[Tree], object], said: str) -> None:
+    assert said in refusal(change)
+
+
+keys = st.text(string.printable, min_size=1)
+
+
+@given(keys, st.sampled_from(["build", "models", "grm", "splits", None]))
+def test_no_key_breaks_the_line(key: str, section: str | None) -> None:
+    tree = copy.deepcopy(SMALL)
+    where = tree if section is None else tree.setdefault(section, {})
+    if key not in where:
+        where[key] = "?"
+        with pytest.raises(RecipeError) as refused:
+            recipe_of(tree, Path())
+        assert "\n" not in str(refused.value)
+
+
+def test_files_that_are_no_recipe_are_named(tmp_path: Path) -> None:
+    broken, binary = tmp_path / "broken.toml", tmp_path / "binary.toml"
+    broken.write_text("[build\nname = 1")
+    binary.write_bytes(b"\xff\xfe")
+    for path, said in [
+        (tmp_path / "none.toml", "no such recipe"),
+        (broken, "not valid TOML"),
+        (binary, "cannot be read"),
+        (tmp_path, "cannot be read"),
+    ]:
+        with pytest.raises(RecipeError, match=said) as refused:
+            read_recipe(path)
+        assert str(refused.value).startswith(str(path))
+        assert "\n" not in str(refused.value)
+
+
+def test_paths_begin_where_the_recipe_stands() -> None:
+    assert small().at("mine.jsonl") == Path("somewhere/mine.jsonl")
+    assert small().at("/data/mine.jsonl") == Path("/data/mine.jsonl")
+
+
+def test_where_a_recipe_stands_is_no_setting() -> None:
+    here, there = (recipe_of(copy.deepcopy(SMALL), Path(place)) for place in ("here", "there"))
+    assert here.resolved() == there.resolved()
+    assert recipe_id(here) == recipe_id(there)
+    assert recipe_id(small(grm={"n_rft": 4})) != recipe_id(here)
+
+
+def test_defaults_stand_in_the_resolved_recipe() -> None:
+    assert small().resolved()["grm"]["n_rft"] == 3
+
+
+def test_an_endpoint_may_stand_alone_or_in_a_list() -> None:
+    url = "http://127.0.0.1:8000/v1"
+    for given_url in (url, [url]):
+        grm = {"engine": "openai", "model": "m", "base_url": given_url}
+        assert small(models={"grm": grm, "difficulty": {"same_as_grm": True}}).models.grm.base_url == (url,)
+
+
+def test_a_key_is_wanted_only_where_one_is_needed() -> None:
+    def variable(**settings: Any) -> str | None:
+        grm = {"engine": "openai", "model": "m", **settings}
+        return small(models={"grm": grm, "difficulty": {"same_as_grm": True}}).models.grm.key_variable
+
+    assert variable() == "OPENAI_API_KEY"
+    assert variable(base_url="http://127.0.0.1:8000/v1") is None
+    assert variable(base_url="http://127.0.0.1:8000/v1", api_key_env="MY_KEY") == "MY_KEY"
+    assert small().models.grm.key_variable is None
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        small().build.seed = 2
