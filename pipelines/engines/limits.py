@@ -8,25 +8,32 @@ GROW_BY = 0.05
 
 
 class LastSecond:
-    """How many answers the running second brought, and how many of them said "too much"."""
+    """Judges each full second of answers by how many of them said "too much".
 
-    __slots__ = ("answers", "since", "throttled")
+    Never a second that has just begun: refusals come back sooner than answers, so its first ones say nothing.
+    """
+
+    __slots__ = ("_answers", "_since", "_throttled", "lasted", "overloaded")
 
     def __init__(self) -> None:
-        self.since = 0.0
-        self.answers = 0
-        self.throttled = 0
+        self._since = 0.0
+        self._answers = 0
+        self._throttled = 0
+        self.lasted = 0.0
+        """Seconds that the one judged last took: longer than 1.0 where no answer came in between."""
+        self.overloaded = False
+        """Whether more than `SHRINK_SHARE` of its answers were throttled."""
 
-    def add(self, throttled: bool) -> None:
-        self.answers += 1
-        self.throttled += throttled
-
-    def restart(self, now: float) -> None:
-        self.since, self.answers, self.throttled = now, 0, 0
-
-    @property
-    def overloaded(self) -> bool:
-        return self.throttled > SHRINK_SHARE * self.answers
+    def add(self, now: float, throttled: bool) -> bool:
+        """Count an answer that came at `now` (monotonic seconds); True when a second was over, and is judged."""
+        is_over = now - self._since >= 1.0
+        if is_over:
+            self.overloaded = self._throttled > SHRINK_SHARE * self._answers
+            self.lasted = now - self._since
+            self._since, self._answers, self._throttled = now, 0, 0
+        self._answers += 1
+        self._throttled += throttled
+        return is_over
 
 
 class Concurrency:
@@ -44,18 +51,14 @@ class Concurrency:
         self._second = LastSecond()
 
     def answered(self, now: float, throttled: bool) -> None:
-        """Count an answer that came at `now` (monotonic seconds), and judge each second when it is over."""
-        second = self._second
-        if now - second.since < 1.0:
-            second.add(throttled)
+        """Count an answer that came at `now`, and follow the verdict on each second when it is over."""
+        if not self._second.add(now, throttled):
             return
-        if second.overloaded:
+        if self._second.overloaded:
             self.room = max(1, int(self.room * (1 - SHRINK_BY)))
         elif self.room < self.most:
-            calm_seconds = int(now - second.since)
-            self.room = min(self.most, self.room + calm_seconds * max(1, int(self.most * GROW_BY)))
-        second.restart(now)
-        second.add(throttled)
+            grown = int(self._second.lasted) * max(1, int(self.most * GROW_BY))
+            self.room = min(self.most, self.room + grown)
 
 
 class TokenBucket:

@@ -37,7 +37,6 @@ ROUNDS_AT_FIRST = 4
 PATIENCE_S = 120.0
 """How long all endpoints may refuse connections after they did answer: time for a server to be started again."""
 MAX_LIMIT_REST_S = 60.0
-ANSWERS_TO_JUDGE_BY = 5
 
 
 class AnswerTooLarge(httpx2.RequestError):
@@ -106,12 +105,10 @@ class Endpoint:
         self.refused_rounds, self.refused_since = 0, math.inf
         if fault is None:
             self.has_answered = True
-        if now - self._second.since >= 1.0:
-            self._second.restart(now)
-        self._second.add(fault is not None and fault.throttled)
-        # A single 429 is its request's own affair; many of them are the endpoint's.
-        many = self._second.answers >= ANSWERS_TO_JUDGE_BY and self._second.overloaded
-        if many and fault is not None and fault.throttled and fault.retry_after_s:
+        throttled = fault is not None and fault.throttled
+        self._second.add(now, throttled)
+        # A single 429 is its request's own affair; many of them in a second are the endpoint's.
+        if throttled and self._second.overloaded and fault is not None and fault.retry_after_s:
             self.rest(now, fault.retry_after_s)
 
     def rest(self, now: float, seconds: float) -> None:

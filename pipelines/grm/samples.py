@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipelines.engines.protocol import identity, request_body
 from pipelines.grm.prompts import Template, hint_text, load_template, render, shown_order
-from pipelines.grm.shown_text import ShownSet, show
+from pipelines.grm.shown_text import Shown, ShownSet, show
 from schemas.generation import Request, Truth, request
 from schemas.preference import PreferenceSet
 from schemas.query import Messages
@@ -32,7 +32,7 @@ class SamplingJob:
     temperature: float
     max_tokens: int
     reference: str
-    shown: Literal["answer", "reasoning", "turns"]
+    shown: Shown
     template: Template
     single_template: Template
     seed: int

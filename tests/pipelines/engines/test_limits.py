@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.engines.limits import Concurrency, RateLimits, TokenBucket
+from pipelines.engines.limits import Concurrency, LastSecond, RateLimits, TokenBucket
 
 
 def answer(concurrency: Concurrency, second: float, good: int, throttled: int) -> None:
@@ -80,3 +80,14 @@ def test_a_clock_that_jumps_back_hurts_nobody() -> None:
     bucket.take(1)
     assert bucket.delay(50.0, 1) == pytest.approx(1.0)
     assert bucket.delay(51.0, 1) == 0
+
+
+def test_a_second_that_has_just_begun_is_not_judged() -> None:
+    second = LastSecond()
+    second.add(10.0, False)
+    for moment in range(5):
+        assert not second.add(10.01 + moment / 1000, True)  # refusals come first
+    for moment in range(100):
+        second.add(10.2 + moment / 1000, False)
+    assert second.add(11.1, True)
+    assert not second.overloaded

@@ -279,3 +279,16 @@ def test_rate_limit_headers_are_honoured() -> None:
         model = section(server.url)
         attempts(model, ask(1, model), ask(2, model))
     assert server.requests[1].at - server.requests[0].at > 0.55
+
+
+def test_an_endpoint_rests_only_when_a_second_of_its_answers_was_mostly_refusals() -> None:
+    refuse_until = time.monotonic() + 1.5
+
+    def overloaded(body: dict[str, Any]) -> Reply:
+        return stand_in.rate_limited("0.8") if time.monotonic() < refuse_until else stand_in.judged(body)
+
+    with StandIn(then=overloaded, latency_s=0.02) as server:
+        tally, _, _ = run(section(server.url, max_concurrency=8), 100)
+    assert tally.answered == 100
+    moments = [received.at for received in server.requests]
+    assert max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False)) > 0.5
