@@ -1,6 +1,7 @@
 """The command `grmforge`. No Prefect here; what is heavy is imported by the command that needs it."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -10,6 +11,7 @@ import typer
 from schemas.errors import BudgetReached, ForgeError
 
 if TYPE_CHECKING:
+    from flows.progress import LineProgress
     from pipelines.engines.answering import Run
     from schemas.recipe import Recipe
 
@@ -125,7 +127,6 @@ def probe(
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
     from pipelines.probe import probe_of
-
     from storage.root import Root
 
     settings = _recipe(recipe, None, root, None)
@@ -156,7 +157,6 @@ def inspect(
     Example: grmforge inspect demo --status rejected --reason too_easy -n 1
     """
     from pipelines.reporting.examples import as_json, find_examples, render
-
     from storage.root import Root
     from storage.snapshots import find_snapshot
 
@@ -166,7 +166,7 @@ def inspect(
     if json:
         _print_json([as_json(example) for example in examples])
         return
-    width = min(typer.get_terminal_size().columns if hasattr(typer, "get_terminal_size") else 100, 110)
+    width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     typer.echo("\n\n".join(render(example, width) for example in examples))
 
 
@@ -200,7 +200,6 @@ def import_(
     Example: grmforge import answers.jsonl --root data
     """
     from storage.imports import import_answers
-
     from storage.root import Root
 
     imported = import_answers(Root.open(root or "data"), file)
@@ -253,13 +252,13 @@ def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -
     return changed(read_recipe(path), sets=sets, root=root, limit=limit)
 
 
-def _run(recipe: "Recipe", watcher: object, retry_failed: bool) -> "Run":
+def _run(recipe: "Recipe", watcher: "LineProgress", retry_failed: bool) -> "Run":
     from pipelines.build import new_run
 
-    return new_run(recipe, os.environ, watcher, retry_failed)  # type: ignore[arg-type]
+    return new_run(recipe, os.environ, watcher, retry_failed)
 
 
-def _progress():  # type: ignore[no-untyped-def]
+def _progress() -> "LineProgress":
     from rich.console import Console
 
     from flows.progress import progress_for
@@ -267,7 +266,7 @@ def _progress():  # type: ignore[no-untyped-def]
     return progress_for(Console(stderr=True))
 
 
-def _quiet():  # type: ignore[no-untyped-def]
+def _quiet() -> "LineProgress":
     from flows.progress import LineProgress
 
     return LineProgress(lambda text: None)

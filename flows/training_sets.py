@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 
 from flows.progress import LineProgress
 from pipelines import build
+from pipelines.curation import curation
 from pipelines.engines.answering import Run
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
@@ -79,7 +80,7 @@ def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources:
     settings = _settings(recipe, sets, root, limit)
     place = _root(settings)
     stages = [_stage(place, key) for key in sources]
-    curated = build.curate(settings, place, stages, _stage(place, general) if general else None)
+    curated = curation.curate(settings, place, stages, _stage(place, general) if general else None)
     build.check_keys(settings, place, _run(settings), curated)
     return curated.key
 

@@ -74,21 +74,20 @@ def request(
     query_id: str,
     body: dict[str, Any],
     sample_index: int,
-    build_seed: int,
     truth: Truth | None = None,
 ) -> Request:
-    """Return the request with its sampling seed and id.
+    """Return the request with its id and its sampling seed.
 
-    The id covers a version, the role, the model's identity as the recipe gives it, the whole body as sent and the
-    sample index; the seed in the body is derived from the rest of it, so equal requests are equal for ever.
+    The id covers a version, the role, the model's identity as the recipe gives it, the whole body and the sample index.
+    The seed that is sent in the body is the id's first 31 bits, so the id covers it too, and equal requests are equal
+    for ever. Orders and hints depend on the recipe's seed; what is asked twice in the same words is asked once.
     """
-    seed = int(content_id("seed", build_seed, role, identity, body, sample_index)[:8], 16) & 0x7FFFFFFF
-    sent = {**body, "seed": seed}
+    request_id = content_id("request", REQUEST_VERSION, role, identity, body, sample_index)
     return Request(
-        request_id=content_id("request", REQUEST_VERSION, role, identity, sent, sample_index),
+        request_id=request_id,
         query_id=query_id,
         role=role,
-        body=sent,
+        body={**body, "seed": int(request_id[:8], 16) & 0x7FFFFFFF},
         sample_index=sample_index,
         truth=truth,
     )

@@ -1,10 +1,11 @@
 """Generations: every answer ever bought under a root, looked up by request, a bucket at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.generation import GENERATIONS, Completion, FaultKind
@@ -52,7 +53,8 @@ class Generations:
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        rows = self.table(bucket).select(["request_id", *_ANSWER]).to_pydict()
+        columns = ["request_id", *_ANSWER, "created_at"]
+        rows = self._table(bucket, columns).select(columns[:-1]).to_pydict()
         ids = rows.pop("request_id")
         faults = [None if error is None else FaultKind.REQUEST for error in rows["error"]]
         return {
@@ -64,8 +66,11 @@ class Generations:
 
     def table(self, bucket: int) -> pa.Table:
         """Return a bucket's generations, one row a request."""
-        found = read_table(self._files(bucket), GENERATIONS)
-        found = pa.concat_tables([found, *self._unfolded.get(bucket, [])])
+        return self._table(bucket, GENERATIONS.names)
+
+    def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
+        found = read_table(self._files(bucket), GENERATIONS, columns)
+        found = pa.concat_tables([found, *(part.select(list(columns)) for part in self._unfolded.get(bucket, []))])
         return _earliest(found) if found.num_rows else found
 
     def _files(self, bucket: int) -> list[Path]:
@@ -99,6 +104,8 @@ def _by_bucket(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
 
 def _earliest(table: pa.Table) -> pa.Table:
     """Keep one row a request: answers before errors, then the earliest."""
+    if len(pc.unique(table.column("request_id"))) == table.num_rows:
+        return table
     keys = pl.DataFrame(
         {
             "request_id": pl.from_arrow(table.column("request_id")),

@@ -14,6 +14,7 @@ from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
 from schemas.record import bucket_of
 from storage.generations import Generations
+from storage.imports import ImportedAnswers
 from storage.journal import JournalWriter
 from storage.root import Root
 
@@ -58,37 +59,38 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
     answered by then is on disk.
     """
     generations = Generations(root)
+    imported = ImportedAnswers(root)
     bucket_answers = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
-
-    def stored(request: Request) -> Completion | None:
-        completion = bucket_answers(bucket_of(request.query_id)).get(request.request_id)
-        return None if completion is not None and completion.fault and run.retry_failed else completion
-
-    def unanswered(request: Request) -> Iterator[Request]:
-        """Yield the request, or what follows from its stored answer, as far as it has no answer yet."""
-        pending = [request]
-        while pending:
-            current = pending.pop()
-            completion = stored(current)
-            if completion is None:
-                yield current
-            else:
-                run.watcher.found(completion)
-                pending.extend(follow_up(current, completion))
-
-    missing = chain.from_iterable(map(unanswered, requests))
-    first = next(missing, None)
-    if first is None:
-        return
-    engine = open_engine(model, check_key(model, run.keys))
     with JournalWriter(root, run.run_id) as journal:
+
+        def stored(request: Request) -> Completion | None:
+            completion = bucket_answers(bucket_of(request.query_id)).get(request.request_id)
+            if completion is None and (completion := imported.answer_to(request)) is not None:
+                journal.append(request, completion)
+            return None if completion is not None and completion.fault and run.retry_failed else completion
+
+        def unanswered(request: Request) -> Iterator[Request]:
+            """Yield the request, or what follows from its stored answer, as far as it has no answer yet."""
+            pending = [request]
+            while pending:
+                current = pending.pop()
+                completion = stored(current)
+                if completion is None:
+                    yield current
+                else:
+                    run.watcher.found(completion)
+                    pending.extend(follow_up(current, completion))
 
         def on_completion(request: Request, completion: Completion) -> Iterable[Request]:
             if completion.fault is not FaultKind.TRANSIENT:
                 journal.append(request, completion)
             return [further for next_one in follow_up(request, completion) for further in unanswered(next_one)]
 
-        dispatch(chain([first], missing), engine, model, run.budget, on_completion, run.watcher)
+        missing = chain.from_iterable(map(unanswered, requests))
+        first = next(missing, None)
+        if first is not None:
+            engine = open_engine(model, check_key(model, run.keys))
+            dispatch(chain([first], missing), engine, model, run.budget, on_completion, run.watcher)
     generations.fold()
 
 

@@ -163,7 +163,6 @@ def sample(job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: M
             query_id=preference.query_id,
             body=request_body(job.model, messages, temperature=job.temperature, max_tokens=job.max_tokens),
             sample_index=index,
-            build_seed=job.seed,
             truth=Truth(preference.set_id, n_responses, best_position, preference.label, hinted),
         ),
         best_position=best_position,

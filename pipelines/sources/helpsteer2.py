@@ -32,7 +32,7 @@ DOMAIN = "general"
 
 _LOWEST, _HIGHEST = 0, 4
 _SYSTEM = re.compile(r"\s*<extra_id_0>System\n(.*?)(?=\n?<extra_id_1>|\Z)", re.DOTALL)
-_TURN = re.compile(r"(?:\A|\n*)<extra_id_1>(User|Assistant)(?:\n|\Z)")
+_TURN = re.compile(r"<extra_id_1>(User|Assistant)(?:\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)

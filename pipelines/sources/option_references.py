@@ -34,10 +34,10 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 _ITEM = r"\(?(?:\d|[A-E])\)?"
-_JOINT = r"\s*(?:,\s*(?:and|or|nor)?|and/or|and|or|nor|&)\s*"
+_JOINT = r"(?:\s?,\s?(?:(?:and|or|nor)\s)?|\s(?:and/or|and|or|nor|&)\s)"
 _NAMED = re.compile(
-    rf"^\W*(?P<quantity>both|either|neither|all\s+of|any\s+of|only)?\s*(?P<noun>{_NOUN}\s*)?"
-    rf"(?P<items>{_ITEM}(?:{_JOINT}(?:{_NOUN}\s*)?{_ITEM})*)(?:\s+only)?{_TRUE}{_END}",
+    rf"^\W*(?P<quantity>both|either|neither|all of|any of|only)?\s?(?P<noun>{_NOUN}\s?)?"
+    rf"(?P<items>{_ITEM}(?:{_JOINT}(?:{_NOUN}\s?)?{_ITEM}){{0,8}})(?:\s+only)?{_TRUE}{_END}",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])(\d|[A-Ea-e])(?![A-Za-z0-9])")
@@ -49,6 +49,9 @@ _PAIRS = {"either": "Either of these", "any of": "Either of these", "neither": "
 _LISTS = {"either": "Any of these", "any of": "Any of these", "neither": "None of these", "only": "Only these"}
 """How a quantity heads two texts, and more of them; every other is "both" or "all". A list of texts as published is
 always grammatical, which "both X and Y" is not: options are phrases here and sentences there."""
+
+_LONGEST = 500
+"""Characters of the longest option that is looked at. TeleQnA's longest reference has 113."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,23 @@ class StandingOptions:
 
 def refers(text: str) -> bool:
     """Whether an option speaks of other options, as far as its own words tell."""
+    text = _readable(text)
     named = _NAMED.match(text)
     return bool(
         _ALL_OF.match(text)
         or _PAIR.match(text)
-        or (named and (named["quantity"] or _count(named["items"]) > 1))
+        or (named and (named["quantity"] or len(_TOKEN.findall(named["items"])) > 1))
         or _LEADING.match(text)
         or _REST_OF_ABOVE.search(text)
     )
+
+
+def _readable(text: str) -> str:
+    """Return what the patterns look at: no runs of spaces, and nothing as long as no reference is.
+
+    Both bound what a hostile option can cost: the patterns backtrack.
+    """
+    return " ".join(text.split()) if len(text) <= _LONGEST else ""
 
 
 def standing_options(question: str, options: Mapping[int, str], keep_all_of: bool) -> StandingOptions:
@@ -91,7 +103,7 @@ def standing_options(question: str, options: Mapping[int, str], keep_all_of: boo
 
 
 def _is_all_of(number: int, options: Mapping[int, str]) -> bool:
-    match = _ALL_OF.match(options[number])
+    match = _ALL_OF.match(_readable(options[number]))
     if match is None:
         return False
     return match["quantity"].lower() != "neither" or len(_above(number, options)) > 2
@@ -105,10 +117,11 @@ def _reworded(number: int, options: Mapping[int, str], all_of: set[int]) -> str 
     """Return "All of the other answers", unless an option below it is not meant by "the above"."""
     if any(other > number and other not in all_of for other in options):
         return None
-    match = _ALL_OF.match(options[number])
+    text = _readable(options[number])
+    match = _ALL_OF.match(text)
     assert match is not None
     quantity = match["quantity"].capitalize()
-    rest = options[number][match.end() :].strip()
+    rest = text[match.end() :].strip()
     rest = rest if rest.strip(" .!") else ""
     # "All of the above techniques" keeps its noun, "All of the above are modes of diversity" its verb.
     has_noun = bool(rest) and re.match(r"\W*(?:is|are|was|were|can|could|may|must|hold|apply)\b", rest) is None
@@ -117,29 +130,31 @@ def _reworded(number: int, options: Mapping[int, str], all_of: set[int]) -> str 
 
 def _resolved(question: str, number: int, options: Mapping[int, str]) -> str | None:
     """Return an option's text with what it refers to written out; None where that cannot be done."""
-    text = options[number]
+    text = _readable(options[number])
+    if not text:
+        return options[number]
     if pair := _PAIR.match(text):
         above = _above(number, options)
         return _joined(pair["quantity"].lower(), above, options) if len(above) == 2 else None
     if named := _NAMED.match(text):
         return _named(question, number, options, named)
-    speaks_of_options = _ELSEWHERE.search(question) is not None
+    speaks_of_options = _ELSEWHERE.search(_readable(question)) is not None
     leading = _LEADING.match(text)
     if leading and int(leading[1]) in options and not speaks_of_options:
         part = _part(int(leading[1]), number, options)
         return None if part is None else part.rstrip(" .") + text[leading.end() :]
     elsewhere = {int(digit) for digit in _ELSEWHERE.findall(text)}
-    names = sum(_ELSEWHERE.match(other) is not None for other in options.values()) > 1
+    names = sum(_ELSEWHERE.match(_readable(other)) is not None for other in options.values()) > 1
     if elsewhere & set(options) and not speaks_of_options and not names:
         return None
-    return None if _REST_OF_ABOVE.search(text) else text
+    return None if _REST_OF_ABOVE.search(text) else options[number]
 
 
 def _named(question: str, number: int, options: Mapping[int, str], named: re.Match[str]) -> str | None:
     """Return what "Both option 1 and option 2", "Both A and B", "1 and 3" or "Only option 2" stands for."""
     text = options[number]
     tokens = _TOKEN.findall(named["items"])
-    quantity = " ".join((named["quantity"] or "").lower().split())
+    quantity = (named["quantity"] or "").lower()
     if len(tokens) == 1 and not (quantity and named["noun"]):
         return text  # "Option 3" or "Only 3" is a name or a number
     if not named["noun"]:
@@ -177,7 +192,3 @@ def _part(referred: int, number: int, options: Mapping[int, str]) -> str | None:
     """Return the text of an option that is referred to; None where it does not exist or refers itself."""
     text = options.get(referred)
     return None if text is None or referred == number or refers(text) else text
-
-
-def _count(items: str) -> int:
-    return len(_TOKEN.findall(items))

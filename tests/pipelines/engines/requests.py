@@ -28,7 +28,6 @@ def ask(
         query_id=content_id("query", number),
         body=body | extra,
         sample_index=sample,
-        build_seed=0,
         truth=truth,
     )
 

@@ -6,6 +6,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -291,4 +292,4 @@ def test_an_endpoint_rests_only_when_a_second_of_its_answers_was_mostly_refusals
         tally, _, _ = run(section(server.url, max_concurrency=8), 100)
     assert tally.answered == 100
     moments = [received.at for received in server.requests]
-    assert max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False)) > 0.5
+    assert max(later - earlier for earlier, later in pairwise(moments)) > 0.5

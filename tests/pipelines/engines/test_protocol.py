@@ -38,6 +38,12 @@ def test_extra_body_wins_and_max_completion_tokens_takes_the_place_of_max_tokens
     assert body.items() >= extra.items()
 
 
+@pytest.mark.parametrize("key", ["n", "stream", "seed", "messages", "model"])
+def test_extra_body_cannot_take_over_what_is_ours(key: str) -> None:
+    with pytest.raises(ValueError, match=f"'{key}' is not an extra"):
+        section(extra_body={key: 2})
+
+
 def test_a_system_message_is_folded_into_the_users_turn() -> None:
     body = request_body(section(system_role=False), TURNS, temperature=0.5, max_tokens=10)
     assert body["messages"] == [

@@ -1,6 +1,7 @@
 """HelpSteer2 and HelpSteer2-Preference: each trap, on rows written for these tests."""
 
 import gzip
+import time
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,12 @@ def test_a_conversation_in_one_string_becomes_turns(tmp_path: Path) -> None:
     ]
     found = one_set(tmp_path, "helpsteer2", [rated("a", 4, TWO_TURNS), rated("b", 1, TWO_TURNS)])
     assert [message.role for message in found.query] == ["user", "assistant", "user"]
+
+
+def test_a_hostile_prompt_costs_no_time() -> None:
+    started = time.perf_counter()
+    assert turns_of("\n" * 900_000 + "x")[0].role == "user"
+    assert time.perf_counter() - started < 2
 
 
 def test_a_prompt_without_markers_is_one_turn_as_it_stands() -> None:

@@ -1,5 +1,7 @@
 """Options that speak of others are put into words that stand alone, or give their question up."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,3 +140,15 @@ def test_no_text_makes_it_fail(texts: list[str], question: str, keep_all_of: boo
     found = standing_options(question, options, keep_all_of)
     assert list(found.texts) == list(options)
     assert all(isinstance(refers(text), bool) for text in texts)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["all", "all of ", "of ", "Both 1", "1, ", "1 and ", "option ", "Option 1 ", "(", " ", "both of the ", "A,"],
+)
+def test_a_hostile_option_costs_no_time(piece: str) -> None:
+    for length in (490, 900_000):
+        options = {1: "a", 2: "b", 3: (piece * length)[:length] + "x"}
+        started = time.perf_counter()
+        standing_options(options[3], options, keep_all_of=True)
+        assert time.perf_counter() - started < 2

@@ -1,0 +1,138 @@
+"""The doctor: every endpoint, key, data file and directory that a build needs, looked at before it starts."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from pipelines.build import purposes_of
+from pipelines.engines.openai_compatible import OPENAI_URL
+from pipelines.grm.samples import sampling_job
+from pipelines.sources import general
+from pipelines.sources.files import open_files
+from pipelines.sources.registry import SOURCES
+from schemas.errors import ForgeError
+from schemas.recipe import GeneralSection, ModelSection, Recipe, SourceSection
+from storage.root import Root
+
+LITTLE_SPACE = 2 * 2**30
+TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    says: str
+
+    def line(self) -> str:
+        return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(recipe: Recipe, environment: Mapping[str, str]) -> list[Finding]:
+    """Return what was found, wrong things included; raises nothing that a finding can say."""
+    findings = [_finding("root", partial(_root, recipe))]
+    findings += [_finding(f"source {source.source}", partial(_source, recipe, source)) for source in recipe.sources]
+    if recipe.general:
+        findings.append(_finding("general", partial(_general, recipe, recipe.general)))
+    findings.append(_finding("templates", partial(_templates, recipe)))
+    for role in type(recipe.models).model_fields:
+        model = getattr(recipe.models, role)
+        if isinstance(model, ModelSection):
+            findings += _model(role, model, environment)
+    return findings
+
+
+def _finding(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except ForgeError as error:
+        return Finding(what, False, " ".join(str(error).split()))
+
+
+def _root(recipe: Recipe) -> str:
+    root = Root.open(recipe.build.root)
+    free = shutil.disk_usage(root.path).free
+    if free < LITTLE_SPACE:
+        raise ForgeError(f"{root.path} has only {free / 2**30:.1f} GiB of free space; choose another with --root")
+    return f"{root.path} is writable, {free / 2**30:,.0f} GiB free"
+
+
+def _source(recipe: Recipe, source: SourceSection) -> str:
+    facts = SOURCES[source.kind]
+    if source.path is None:
+        return _on_the_hub(source.hub or facts.hub, source.revision)
+    files = open_files(source, facts.hub, facts.patterns, recipe.at("."))
+    first = next(iter(facts.read(source, files)), None)
+    if first is None:
+        raise ForgeError(f"{source.path} holds no rows")
+    return f"{len(files.paths)} file(s), readable, revision {files.revision}"
+
+
+def _general(recipe: Recipe, section: GeneralSection) -> str:
+    if section.path is None:
+        return _on_the_hub(section.hub or "", section.revision)
+    files = open_files(section, general.HUB, general.PATTERNS, recipe.at("."))
+    return f"{len(files.paths)} file(s), revision {files.revision}"
+
+
+def _on_the_hub(hub: str, revision: str | None) -> str:
+    """Say at which commit a data set stands, without downloading it."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        found = HfApi().dataset_info(hub, revision=revision, timeout=TIMEOUT_S)
+    except (HfHubHTTPError, OSError) as error:
+        raise ForgeError(
+            f"{hub} cannot be reached on the hub ({type(error).__name__}); check the id and revision, log in with "
+            "`hf auth login` where it is gated, or give a local path"
+        ) from None
+    return f"{hub} at {found.sha}"
+
+
+def _templates(recipe: Recipe) -> str:
+    jobs = [job for purpose in purposes_of(recipe) if (job := sampling_job(recipe, purpose)) is not None]
+    return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
+
+
+def _model(role: str, model: ModelSection, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what is found of a model's key and of each of its endpoints."""
+    if model.engine == "simulated":
+        yield Finding(f"model {role}", True, f"{model.name} is simulated")
+        return
+    variable = model.key_variable
+    key = environment.get(variable) if variable else None
+    if variable is not None:
+        yield Finding(f"key of {role}", bool(key), f"{variable} is set" if key else f"export {variable}=..")
+    for url in model.base_url or (OPENAI_URL,):
+        yield _finding(f"model {role}", partial(_endpoint, url, model, key))
+
+
+def _endpoint(url: str, model: ModelSection, key: str | None) -> str:
+    """Say whether an endpoint answers and lists the model."""
+    import openai
+
+    client = openai.OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=TIMEOUT_S)
+    try:
+        with client:
+            listed = [entry.id for entry in client.models.list().data or []]
+    except openai.AuthenticationError:
+        raise ForgeError(f"{url} refuses the key; set {model.key_variable or 'api_key_env in the recipe'}") from None
+    except openai.NotFoundError:
+        return f"{url} answers, and does not list its models"
+    except openai.APIConnectionError as error:
+        raise ForgeError(
+            f"{url} cannot be reached ({error.__cause__ or error}); start the server, or mend base_url"
+        ) from None
+    except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
+        raise ForgeError(f"{url} does not answer like an OpenAI-compatible server: {error}") from None
+    if model.model not in listed:
+        raise ForgeError(f"{url} serves {', '.join(listed[:5]) or 'no model'}, not {model.model!r}")
+    return f"{url} serves {model.model}"

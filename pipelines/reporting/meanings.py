@@ -1,0 +1,116 @@
+"""What every outcome and reason means, in words for someone who meets it first, and what to do about it."""
+
+from typing import NamedTuple
+
+from schemas.preference import DropReason
+from schemas.trajectory import Outcome, RejectReason
+
+
+class Meaning(NamedTuple):
+    """An outcome or a reason in words."""
+
+    words: str
+    """Why, in half a sentence."""
+    way_out: str = ""
+    """What to do where it takes too many; empty where there is nothing to mend."""
+
+
+MEANINGS: dict[str, Meaning] = {
+    Outcome.CORRECT: Meaning("the judge gave the best response the highest score"),
+    Outcome.INCORRECT: Meaning(
+        "the judge gave another response a higher score than the best one, or a single response the wrong label",
+        "the judge is too weak for these sets: take a stronger model, give it the reference answer ([grm] reference = "
+        '"prompt") or add hinted samples (hinted = true in the source)',
+    ),
+    Outcome.TIED: Meaning(
+        "the best response shares the highest score with another one",
+        "the judge cannot tell them apart: take a stronger model, or a template that asks for distinct scores",
+    ),
+    Outcome.UNPARSED: Meaning(
+        "the answer has no line `Scores: \\boxed{..}` that could be read",
+        "the judge does not keep the format: look at one with inspect, then choose another model or [grm] template, or "
+        "force the format with structured output in extra_body",
+    ),
+    Outcome.TRUNCATED: Meaning(
+        "the answer ended at the token limit, before its verdict",
+        "raise [grm] max_tokens: judges that reason aloud need 8,000 and more",
+    ),
+    Outcome.WRONG_COUNT: Meaning(
+        "the answer has more or fewer scores than responses",
+        "the judge does not keep the format: choose another model or [grm] template, or force the format with "
+        "structured output in extra_body",
+    ),
+    Outcome.OUT_OF_RANGE: Meaning(
+        "a score is no integer of the range that the prompt asks for",
+        "the judge does not keep the format: choose another model or [grm] template, or force the format with "
+        "structured output in extra_body",
+    ),
+    Outcome.REFUSED: Meaning(
+        "the model declined to judge",
+        "choose a model that judges this material, or leave the source out",
+    ),
+    Outcome.FAILED: Meaning(
+        "the endpoint refused the request for good",
+        "run grmforge doctor on the recipe; prompts may be too long ([grm] max_prompt_tokens); then build with "
+        "--retry-failed",
+    ),
+    RejectReason.HINT_LEAK: Meaning(
+        "the answer speaks of the hint that it was given, or gives its verdict before it weighs anything",
+        "hinted answers of this model betray the hint: another model, or hinted = false in the source",
+    ),
+    RejectReason.TOO_EASY: Meaning(
+        "every sample of the set is correct, so there is nothing to learn from it",
+        "the sets are too easy for this judge: add harder sources, raise [grm] n_rft, or keep them with [rejection] "
+        "drop_too_easy = false",
+    ),
+    RejectReason.UNDECIDED: Meaning(
+        "too many of the set's answers could not be read to say how difficult it is",
+        "see which unreadable outcome is commonest and mend that first; [grm] resample_unreadable asks more often",
+    ),
+    RejectReason.LABEL_BALANCE: Meaning(
+        "correct, but left out so that right and wrong single responses stay in balance",
+        "add single responses with the rarer label",
+    ),
+    RejectReason.POSITION_BALANCE: Meaning(
+        "correct, but left out so that the best response stands at every position equally often",
+        "the judge prefers a position, or there are too few sets to balance: a less biased judge or more sets; "
+        "[rejection] balance_positions = false keeps the bias",
+    ),
+    RejectReason.HINTED_SHARE: Meaning(
+        "correct, but left out since hinted rows would exceed their share",
+        "raise [rejection] max_hinted_share, or sample more without hints",
+    ),
+    RejectReason.MAX_ACCEPTED: Meaning(
+        "correct, but the set already gave as many rows as the recipe allows",
+        "raise [rejection] max_accepted_per_set",
+    ),
+    DropReason.TIE: Meaning("two responses share the highest reward, so none is known to be best"),
+    DropReason.UNCERTAIN: Meaning("the two highest rewards are nearer to each other than their noise"),
+    DropReason.NO_PREFERENCE: Meaning("the annotators preferred neither response"),
+    DropReason.TOO_FEW_RESPONSES: Meaning("fewer than two rated responses, and no label of 0 or 1"),
+    DropReason.DUPLICATE_RESPONSES: Meaning("two responses are the same text"),
+    DropReason.EMPTY_RESPONSE: Meaning("a response has no text"),
+    DropReason.ANSWER_NOT_AMONG_OPTIONS: Meaning("the gold answer names none of the question's options"),
+    DropReason.ALL_OF_OPTIONS: Meaning(
+        'an option is "all of the above" or "none of the above": it gives itself away, and means nothing when shuffled',
+        "the source's section can keep them; see docs/sources.md",
+    ),
+    DropReason.UNRESOLVED_REFERENCE: Meaning("an option refers to other options in a way that no text can stand for"),
+    DropReason.NO_QUESTION: Meaning("the question asks nothing"),
+    DropReason.CONFLICTING_GOLD: Meaning("the same question stands in the source with another gold answer"),
+    DropReason.CONTAMINATED: Meaning("the row comes from a public benchmark"),
+    DropReason.LICENSE: Meaning("its licence is not among those that the recipe allows", "see [build] licenses"),
+    DropReason.DUPLICATE: Meaning("an equal set with the same best response stands in an earlier source"),
+    DropReason.LABEL_CONFLICT: Meaning("an equal set names another response as best"),
+    DropReason.MAX_SHARE: Meaning("the source would exceed its share of all sets", "raise max_share in the source"),
+    DropReason.TOO_LONG: Meaning(
+        "the prompt exceeds the limit even with one wrong response left",
+        "raise [grm] max_prompt_tokens, if the judge's context allows it",
+    ),
+}
+"""By the value of Outcome, RejectReason or DropReason; each value stands for one thing only."""
+
+
+def meaning(value: str) -> Meaning:
+    """Return what an outcome or reason means; one that a newer grmforge wrote stands for itself."""
+    return MEANINGS.get(value, Meaning(value.replace("_", " ")))

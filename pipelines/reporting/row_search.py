@@ -1,0 +1,117 @@
+"""Rows of large tables, found by their small columns: texts are read of the few that are shown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.preference import SETS, PreferenceSet
+from schemas.set_table import sets_of
+from storage.root import storage_errors
+from storage.tables import filled, open_parquet
+
+Place = tuple[Path, int, int]
+"""A row: its file, row group, and number within that."""
+
+
+def find_rows(
+    paths: Sequence[Path], filters: Mapping[str, frozenset[str]], n: int, apart: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the first `n` rows whose columns hold one of the values asked for, in the table's order.
+
+    With `apart`, a column, rows that share its value with an earlier one are taken only where others run out.
+    """
+    places: list[Place] = []
+    siblings: list[Place] = []
+    seen: set[Any] = set()
+    for place, values in _matches(paths, filters, [apart] if apart else []):
+        if values not in seen or not values:
+            seen.add(values)
+            places.append(place)
+        elif len(siblings) < n:
+            siblings.append(place)
+        if len(places) == n:
+            break
+    return _rows_at(sorted([*places, *siblings[: n - len(places)]]))
+
+
+def one_of_each(paths: Sequence[Path], column: str, wanted: Sequence[str], apart: str) -> list[dict[str, Any]]:
+    """Return a row with each of these values of a column, in the order of the values, differing in `apart`.
+
+    Looks through the first row group alone, which is quick however large the table; values not there are left out.
+    """
+    found: dict[str, Place] = {}
+    seen: set[Any] = set()
+    for place, (value, other) in _matches(paths[:1], {column: frozenset(wanted)}, [column, apart]):
+        if place[1] > 0 or len(found) == len(wanted):
+            break
+        if value not in found and other not in seen:
+            seen.add(other)
+            found[value] = place
+    return sorted(_rows_at(sorted(found.values())), key=lambda row: wanted.index(row[column]))
+
+
+def values_of(paths: Sequence[Path], column: str, filters: Mapping[str, frozenset[str]]) -> dict[str, int]:
+    """Return how often each value of a column occurs among the rows that pass the filters; nulls are left out."""
+    counts: dict[str, int] = {}
+    for _, (value,) in _matches(paths, filters, [column]):
+        if value is not None:
+            counts[value] = counts.get(value, 0) + 1
+    return counts
+
+
+def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, PreferenceSet]:
+    """Return the sets of these ids ({set_id: query_id}) from a table of SETS, sorted by query_id as all are."""
+    found: dict[str, PreferenceSet] = {}
+    wanted = pa.array(sorted(ids), pa.string())
+    queries = sorted(set(ids.values()))
+    for path in paths:
+        file = open_parquet(path)
+        for group in range(file.num_row_groups):
+            with storage_errors(str(path)):
+                column = file.read_row_group(group, columns=["query_id"]).column("query_id")
+                if not any(column[0].as_py() <= query <= column[-1].as_py() for query in queries):
+                    continue
+                rows = file.read_row_group(group)
+            chosen = rows.filter(pc.is_in(rows.column("set_id"), wanted))
+            found |= {one.set_id: one for one in sets_of(filled(chosen, SETS))}
+        if len(found) == len(ids):
+            break
+    return found
+
+
+def _matches(
+    paths: Sequence[Path], filters: Mapping[str, frozenset[str]], columns: Sequence[str]
+) -> Iterator[tuple[Place, tuple[Any, ...]]]:
+    """Yield the place of every row that passes the filters, with its values of some columns; absent ones are null."""
+    for path in paths:
+        file = open_parquet(path)
+        present = set(file.schema_arrow.names)
+        for group in range(file.num_row_groups):
+            with storage_errors(str(path)):
+                table = file.read_row_group(group, columns=sorted({*filters, *columns} & present))
+            passing = pa.array([True] * file.metadata.row_group(group).num_rows)
+            for name, values in filters.items():
+                held = pc.is_in(table.column(name), pa.array(sorted(values), pa.string())) if name in present else False
+                passing = pc.and_(passing, held)
+            rows = pc.indices_nonzero(passing)
+            lists = [
+                table.column(name).take(rows).to_pylist() if name in present else [None] * len(rows) for name in columns
+            ]
+            for number, row in enumerate(rows.to_pylist()):
+                yield (path, group, row), tuple(values[number] for values in lists)
+
+
+def _rows_at(places: Sequence[Place]) -> list[dict[str, Any]]:
+    """Return whole rows, in the order of their places."""
+    groups: dict[tuple[Path, int], list[int]] = {}
+    for path, group, row in places:
+        groups.setdefault((path, group), []).append(row)
+    found: list[dict[str, Any]] = []
+    for (path, group), rows in groups.items():
+        with storage_errors(str(path)):
+            table = open_parquet(path).read_row_group(group)
+        found += table.take(rows).to_pylist()
+    return found

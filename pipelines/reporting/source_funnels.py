@@ -1,0 +1,135 @@
+"""A source's way through a build, from rows read to rows published, as the manifest and the tables tell it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from schemas.manifest import Input, Manifest
+from schemas.preference import Split
+from schemas.trajectory import Mode, Outcome
+
+SETS = ("rft", "rl", "meta_rm", "pairs")
+ACCEPTED = "accepted"
+LOW_SHARE = 0.2
+"""A lower accepted share wants an explanation."""
+
+TableFiles = Callable[[str], Sequence[Path]]
+"""The files of a table by its published path: `Stage.paths` or `Snapshot.files`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFunnel:
+    """What became of one source. Counts by reason are sorted, the commonest first."""
+
+    source: str
+    read: int
+    unreadable: Mapping[str, int]
+    """Rows by reason."""
+    dropped: Mapping[str, int]
+    """Sets by drop_reason."""
+    splits: Mapping[str, int]
+    """Kept sets by split."""
+    answers: Mapping[str, Mapping[str, int]]
+    """RFT's answers, by mode, by "accepted" or reject_reason; empty where none were judged."""
+    rl: Mapping[str, int]
+    """Sets by "kept" or reject_reason; empty where no rl set was made."""
+    published: Mapping[str, int]
+    """Rows of each training table, train and validation together; tables that the recipe does not want are absent."""
+
+    @property
+    def kept(self) -> int:
+        return sum(self.splits.values())
+
+    @property
+    def held_out(self) -> int:
+        """Test sets: kept, never sampled."""
+        return self.splits.get(Split.TEST, 0)
+
+    @property
+    def judged(self) -> int:
+        return sum(sum(counts.values()) for counts in self.answers.values())
+
+    @property
+    def accepted(self) -> int:
+        return sum(counts.get(ACCEPTED, 0) for counts in self.answers.values())
+
+    @property
+    def accepted_share(self) -> float | None:
+        """Accepted per judged answer; None where none was judged."""
+        return self.accepted / self.judged if self.judged else None
+
+    @property
+    def is_low(self) -> bool:
+        """Whether few answers were accepted, or no row of the source is published."""
+        share = self.accepted_share
+        return (share is not None and share < LOW_SHARE) or not any(self.published.values())
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Answers by reject_reason, over both modes, the commonest first."""
+        reasons: dict[str, int] = {}
+        for counts in self.answers.values():
+            for reason, rows in counts.items():
+                reasons[reason] = reasons.get(reason, 0) + rows
+        reasons.pop(ACCEPTED, None)
+        return commonest_first(reasons)
+
+
+def source_funnels(manifest: Manifest, files: TableFiles) -> list[SourceFunnel]:
+    """Return the funnel of every source, in the recipe's order. Reads one small column of each training table."""
+    wanted = [name for name in SETS if name in manifest.recipe.get("build", {}).get("sets", SETS)]
+    published = {name: rows_by_source(name, files) for name in wanted}
+    return [
+        _funnel_of(manifest, one, {name: rows.get(one.source, 0) for name, rows in published.items()})
+        for one in manifest.inputs
+    ]
+
+
+def _funnel_of(manifest: Manifest, one: Input, published: Mapping[str, int]) -> SourceFunnel:
+    stages: dict[str, dict[str, int]] = {}
+    for row in manifest.funnel:
+        if row.source == one.source:
+            stages.setdefault(row.stage, {})[row.outcome] = row.rows
+    answers = {mode.value: stages[f"rft {mode}"] for mode in Mode if f"rft {mode}" in stages}
+    return SourceFunnel(
+        source=one.source,
+        read=one.rows,
+        unreadable=commonest_first({reason.reason: reason.rows for reason in one.unreadable_reasons}),
+        dropped=commonest_first(stages.get("dropped", {})),
+        splits=stages.get("kept", {}),
+        answers={mode: commonest_first(counts) for mode, counts in answers.items()},
+        rl=commonest_first(stages.get("rl", {})),
+        published=published,
+    )
+
+
+def rows_by_source(table: str, files: TableFiles) -> dict[str, int]:
+    """Return how many rows of a training table, both splits together, come from each source."""
+    paths = [path for split in (Split.TRAIN, Split.VALIDATION) for path in files(f"{table}/{split}")]
+    if not paths:
+        return {}
+    # verl's columns name the source only within extra_info
+    source = pl.col("extra_info").struct.field("source") if table == "rl" else pl.col("source")
+    counts = pl.scan_parquet(paths, glob=False).select(source.alias("source")).group_by("source").len().collect()
+    return dict(counts.sort("source").iter_rows())
+
+
+def commonest_first(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts, the largest first, equal ones by name."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def judged_outcomes(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return one mode's answers by what they amount to: accepted, left out (correct, but rejected), incorrect, tied,
+    unreadable."""
+    grouped = dict.fromkeys(("accepted", "left out", "incorrect", "tied", "unreadable"), 0)
+    for reason, rows in counts.items():
+        if reason in grouped:
+            grouped[reason] += rows
+        elif reason in set(Outcome):
+            grouped["unreadable"] += rows
+        else:
+            grouped["left out"] += rows
+    return grouped

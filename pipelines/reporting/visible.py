@@ -1,0 +1,71 @@
+"""Texts of data sets and models as a person may be shown them: nothing hidden, nothing that a terminal obeys."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+# C0 and C1 controls but newline and tab, direction overrides, line separators, a byte order mark, lone surrogates and
+# the invisible tag characters. Joiners stay: several scripts and emoji need them.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_ELLIPSIS = "…"
+
+
+def visible(text: str) -> str:
+    """Return the text with every control character as its escape, such as `\\x1b`; newlines and tabs stay."""
+    return _HIDDEN.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def cut(text: str, most: int) -> str:
+    """Return the text, or its first `most` characters and how long it is."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most].rstrip()} {_ELLIPSIS} [cut: {len(text):,} characters in all]"
+
+
+def one_line(text: str, most: int) -> str:
+    """Return a text of data as one visible line of at most `most` characters."""
+    head = " ".join(visible(text[: 4 * most]).split())
+    return head if len(head) <= most and len(text) <= 4 * most else f"{head[: most - 1].rstrip()}{_ELLIPSIS}"
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """Return the text visible and wrapped, its own line breaks kept, every line indented.
+
+    Linear in the length of the text, also where it is one word of a megabyte.
+    """
+    room = max(20, width - len(indent))
+    lines = (part for line in visible(text).expandtabs(4).split("\n") for part in _parts(line, room))
+    return "\n".join(f"{indent}{line}".rstrip() for line in lines)
+
+
+def padded(text: str, width: int) -> str:
+    """Return the text with blanks up to `width` columns of a terminal; wide characters take two."""
+    return text + " " * (width - columns(text))
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a visible text takes."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def _parts(line: str, width: int) -> Iterator[str]:
+    start = 0
+    while len(line) - start > width:
+        blank = line.rfind(" ", start + 1, start + width + 1)
+        end = blank if blank > start and line[start:blank].strip() else start + width
+        yield line[start:end]
+        start = end + 1 if end == blank else end
+    yield line[start:]
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,137 @@
+"""Answers paid for elsewhere: brought in as prompt, text and model, found again by prompt and model."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import SourceError
+from schemas.generation import Completion, Request
+from schemas.record import clean_text, content_id, table_schema
+from storage.root import Root
+from storage.tables import read_table
+
+FOLDER = "generations/imported"
+
+IMPORTED = table_schema(
+    "imported",
+    [
+        pa.field("prompt_id", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("reasoning", pa.string()),
+        pa.field("finish_reason", pa.string()),
+        pa.field("prompt_tokens", pa.int64()),
+        pa.field("completion_tokens", pa.int64()),
+    ],
+)
+_OPTIONAL: Mapping[str, type] = {
+    "reasoning": str,
+    "finish_reason": str,
+    "prompt_tokens": int,
+    "completion_tokens": int,
+}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an import."""
+
+    rows: int
+    kept: int
+    unreadable: Mapping[str, int]
+    """Rows by the reason why they could not be used."""
+    first_unreadable: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        lines = [
+            f"{self.kept:,} of {self.rows:,} answers imported; a build that asks the same model the same uses them"
+        ]
+        lines += [f"  {rows:,} unreadable: {reason}" for reason, rows in sorted(self.unreadable.items())]
+        return lines + ([f"  the first: {self.first_unreadable}"] if self.first_unreadable else [])
+
+
+def import_answers(root: Root, file: Path) -> Imported:
+    """Keep the answers of a JSONL file, one object a line.
+
+    `prompt` is a string or a list of messages, exactly as a build would send it; `text` and `model` are strings;
+    reasoning, finish_reason, prompt_tokens and completion_tokens are optional. Several answers to one prompt are
+    used for its samples 0, 1, .. in the order of the file. Importing a file twice changes nothing. Raises SourceError.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
+    rows: list[dict[str, Any]] = []
+    unreadable: Counter[str] = Counter()
+    first: str | None = None
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(_row(line))
+        except ValueError as error:
+            unreadable[str(error)] += 1
+            first = first or f"line {number}: {error}"
+    if not rows:
+        raise SourceError(f"{file}: no usable row" + (f"; {first}" if first else ", the file is empty"))
+    table = pa.table(
+        [pa.array([row.get(field.name) for row in rows], field.type) for field in IMPORTED], schema=IMPORTED
+    )
+    with root.replacing(f"{FOLDER}/{content_id('import', rows)}.parquet") as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return Imported(len(lines), len(rows), dict(unreadable), first)
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    """Return a line's answer. Raises ValueError with the reason."""
+    try:
+        given = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise ValueError("not JSON") from None
+    if not isinstance(given, dict):
+        raise ValueError("not an object")
+    for name in ("text", "model"):
+        if not isinstance(given.get(name), str):
+            raise ValueError(f"{name} is not a string")
+    prompt = given.get("prompt")
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
+        raise ValueError("prompt is neither a string nor a list of messages")
+    kept = {name: given[name] for name, kind in _OPTIONAL.items() if isinstance(given.get(name), kind)}
+    wire = [{"role": message["role"], "content": clean_text(message["content"])} for message in messages]
+    return {"prompt_id": prompt_id(given["model"], wire), "text": clean_text(given["text"]), **kept}
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
+
+
+def prompt_id(model: str, messages: list[dict[str, str]]) -> str:
+    """Return the id by which an imported answer is found: model and messages, whatever the sampling settings."""
+    return content_id("prompt", model, messages)
+
+
+class ImportedAnswers:
+    """The imported answers of a root, by prompt."""
+
+    def __init__(self, root: Root) -> None:
+        table = read_table([root.at(f"{FOLDER}/{name}") for name in root.names(FOLDER, ".parquet")], IMPORTED)
+        self._answers: dict[str, list[dict[str, Any]]] = {}
+        for row in table.to_pylist():
+            self._answers.setdefault(row.pop("prompt_id"), []).append(row)
+
+    def answer_to(self, request: Request) -> Completion | None:
+        """Return the imported answer to a request's prompt, the one of its sample index; None where there is none."""
+        if not self._answers:
+            return None
+        answers = self._answers.get(prompt_id(request.body["model"], request.body["messages"]), [])
+        if request.sample_index >= len(answers):
+            return None
+        return Completion(request.request_id, served_model="imported", **answers[request.sample_index])

@@ -1,0 +1,110 @@
+"""A build that is killed again and again ends in the files of one that never was."""
+
+import os
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.end_to_end.commands import data_files, grmforge, latest, paid, start, write_recipe
+from tests.end_to_end.questions import write_teleqna
+from tests.pipelines.engines.stand_in_server import StandIn
+
+MOMENTS = [
+    ("reading", 0.05),
+    ("sampling rft", 0.9),
+    ("sampling rft", 0.9),
+    ("sampling rft", 0.9),
+    ("sampling rft", 0.9),
+    ("sampling rft", 0.9),
+    ("sampling rft", 0.9),
+    ("sampling rft", 0.9),
+    ("judging rft", 0.05),
+    ("judging rft", 0.05),
+    ("sampling difficulty", 0.9),
+    ("sampling difficulty", 0.9),
+    ("sampling difficulty", 0.9),
+    ("judging difficulty", 0.05),
+    ("assembling", 0.1),
+    ("assembling", 0.1),
+    ("assembling", 0.3),
+    ("publishing", 0.01),
+    ("publishing", 0.02),
+    ("publishing", 0.03),
+]
+"""A stage, and at most how many seconds after it began the build is killed; the seconds are drawn."""
+
+
+def kill_at(recipe: Path, root: Path, stage: str, seconds: float) -> bool:
+    """Start a build and kill it so many seconds after a stage began; whether it was still alive then."""
+    with start("build", recipe, "--root", root) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(stage):
+                time.sleep(seconds)
+                break
+        was_alive = process.poll() is None
+        if was_alive:
+            os.killpg(process.pid, signal.SIGKILL)
+        drain = threading.Thread(target=process.stderr.read)
+        drain.start()
+        process.wait(30)
+        drain.join(30)
+    return was_alive
+
+
+def test_the_data_of_a_build_killed_twenty_times_is_that_of_one_never_killed(tmp_path: Path) -> None:
+    def recipe(name: str, concurrency: int) -> Path:
+        judge = {"engine": "simulated", "max_concurrency": concurrency}
+        return write_recipe(
+            tmp_path / name,
+            build={"name": "killed", "seed": 3},
+            sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+            models={
+                "grm": {**judge, "simulated": {"latency_s": 0.05}},
+                "difficulty": {**judge, "simulated": {"latency_s": 0.05, "accuracy": 0.6, "seed": 1}},
+            },
+        )
+
+    write_teleqna(tmp_path / "teleqna.txt", 400)
+    slow, quick = recipe("slow.toml", 12), recipe("quick.toml", 200)  # the same build, with another patience
+    draw = random.Random(20)
+    killed = [
+        (stage, kill_at(slow if "sampling" in stage else quick, tmp_path / "killed", stage, draw.uniform(0, most)))
+        for stage, most in MOMENTS
+    ]
+    assert sum(was_alive for _, was_alive in killed) >= 18, killed
+
+    assert grmforge("build", quick, "--root", tmp_path / "killed").code == 0
+    assert grmforge("build", quick, "--root", tmp_path / "whole").code == 0
+    whole = latest(tmp_path / "whole", "killed")
+    assert data_files(latest(tmp_path / "killed", "killed")) == data_files(whole)
+    assert {table.split("/")[0] for table in whole.manifest.tables} >= {"rft", "rl", "meta_rm", "pairs"}
+
+    asked, needed = paid(tmp_path / "killed"), paid(tmp_path / "whole")
+    assert set(asked) == set(needed)
+    assert max(asked.values()) == 1, "an answer on disk was bought again"
+
+
+def test_a_kill_costs_at_most_what_came_in_its_last_second(tmp_path: Path) -> None:
+    """The server counts: what was asked twice is what was in flight, or had come in since the last flush."""
+    latency_s, in_flight, kills = 0.05, 10, 3
+    write_teleqna(tmp_path / "teleqna.txt", 100)
+    with StandIn(latency_s=latency_s) as server:
+        judge: dict[str, Any] = {"engine": "openai", "model": "stand-in", "base_url": server.url}
+        recipe = write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": "killed", "sets": ["rft"]},
+            sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+            models={"grm": {**judge, "max_concurrency": in_flight}},
+        )
+        draw = random.Random(3)
+        for _ in range(kills):
+            assert kill_at(recipe, tmp_path / "data", "sampling rft", draw.uniform(0.7, 1.2))
+        assert grmforge("build", recipe, "--root", tmp_path / "data").code == 0
+        asked = [received.raw for received in server.requests]
+    assert len(set(asked)) == len(paid(tmp_path / "data"))
+    lost = len(asked) - len(set(asked))
+    assert 0 < lost <= kills * (1.0 / latency_s + 1) * in_flight
