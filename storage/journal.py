@@ -34,6 +34,7 @@ class JournalWriter:
     def __init__(self, root: Root, run_id: str) -> None:
         self._root = root
         self._run_id = run_id
+        self._writer = new_run_id()  # a run has several writers, one after the other
         self._rows: list[tuple[Any, ...]] = []
         self._lock = threading.Lock()
         self._sequence = 0
@@ -118,7 +119,7 @@ class JournalWriter:
                 return
 
     def _open_segment(self) -> None:
-        path = self._root.at(f"{FOLDER}/{self._run_id}-{self._sequence:05}.arrows")
+        path = self._root.at(f"{FOLDER}/{self._writer}-{self._sequence:05}.arrows")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("xb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
