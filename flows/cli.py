@@ -224,12 +224,9 @@ def main() -> NoReturn:
         sys.exit(stop.exit_code)
     except typer.Abort:
         sys.exit(130)
+    except typer.TyperException as error:  # wrong words on the command line
+        _fail(f"{error}; see grmforge --help", 2)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
-        import click
-
-        if isinstance(error, click.ClickException):
-            error.show()
-            sys.exit(error.exit_code)
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
     sys.exit(0)
 

@@ -16,12 +16,14 @@ def stacked_bar(segments: Iterable[tuple[str, int]], total: int, label: str, tic
         if count:
             x, width = _scaled(start, total), _scaled(count, total)
             title = element("title", f"{kind}: {count:,}")
-            shape = element("rect", title, class_=_kind(kind), x=f"{x:.1f}", y=0, width=f"{max(width, 1):.1f}", height=16)
+            shape = element(
+                "rect", title, class_=_kind(kind), x=f"{x:.1f}", y=0, width=f"{max(width, 1):.1f}", height=16
+            )
             drawn.append(shape)
             start += count
     for tick in ticks:
-        x = f"{_scaled(tick, 1):.1f}"
-        drawn.append(element("line", class_="tick", x1=x, x2=x, y1=0, y2=16))
+        at = f"{_scaled(tick, 1):.1f}"
+        drawn.append(element("line", class_="tick", x1=at, x2=at, y1=0, y2=16))
     back = element("rect", class_="back", x=0, y=0, width=_WIDTH, height=16)
     return element(
         "svg", back, *drawn, class_="bar", viewBox=f"0 0 {_WIDTH} 16", preserveAspectRatio="none", role="img",
@@ -36,20 +38,29 @@ def position_columns(before: Sequence[int], after: Sequence[int], label: str) ->
     drawn = []
     for position in range(len(before)):
         left = position * (2 * _COLUMN + _GAP) + _GAP / 2
-        for kind, values, counts, offset in zip(("before", "after"), shares, (before, after), (0, _COLUMN), strict=True):
+        for kind, values, counts, offset in zip(
+            ("before", "after"), shares, (before, after), (0, _COLUMN), strict=True
+        ):
             height = values[position] / highest * _HEIGHT
             title = element("title", f"{kind}, position {position + 1}: {counts[position]:,} ({values[position]:.1%})")
             drawn.append(
                 element(
-                    "rect", title, class_=kind, x=f"{left + offset:.1f}", y=f"{_HEIGHT - height:.1f}", width=_COLUMN - 1,
+                    "rect",
+                    title,
+                    class_=kind,
+                    x=f"{left + offset:.1f}",
+                    y=f"{_HEIGHT - height:.1f}",
+                    width=_COLUMN - 1,
                     height=f"{height:.1f}",
-                )  # fmt: skip
+                )
             )
         drawn.append(element("text", str(position + 1), x=f"{left + _COLUMN:.1f}", y=_BASE, text_anchor="middle"))
     width = len(before) * (2 * _COLUMN + _GAP)
     even = f"{_HEIGHT - _HEIGHT / max(1, len(before)) / highest:.1f}"
     line = element("line", class_="tick even", x1=0, x2=width, y1=even, y2=even)
-    return element("svg", *drawn, line, class_="columns", viewBox=f"0 0 {width} {_BASE + 4}", role="img", aria_label=label)
+    return element(
+        "svg", *drawn, line, class_="columns", viewBox=f"0 0 {width} {_BASE + 4}", role="img", aria_label=label
+    )
 
 
 def legend(kinds: Iterable[tuple[str, str]]) -> Html:

@@ -36,7 +36,9 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], numbers: frozenset
         kind = {"class_": "number"} if column in numbers else {}
         return element("td", text, data_label=names[column], **kind)
 
-    heads = (element("th", name, **({"class_": "number"} if column in numbers else {})) for column, name in enumerate(names))
+    heads = (
+        element("th", name, **({"class_": "number"} if column in numbers else {})) for column, name in enumerate(names)
+    )
     body = (element("tr", *(cell(column, text) for column, text in enumerate(row))) for row in rows)
     return element("table", element("thead", element("tr", *heads)), element("tbody", *body))
 

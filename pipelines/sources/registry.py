@@ -62,7 +62,7 @@ SOURCES: dict[str, SourceFacts] = {
             license=helpsteer2.LICENSE,
             benchmark=False,
             redistribution="open",
-            unit="pair of rows",
+            unit="pair",
             read=helpsteer2.read,
         ),
         SourceFacts(

@@ -1,0 +1,169 @@
+"""The report's checks: whether position, length or the set alone gives a label away, and what wants attention."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.reporting.figures import legend, position_columns, stacked_bar
+from pipelines.reporting.markup import Html, element, joined, short
+from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
+from schemas.manifest import Manifest
+
+_EVEN = 0.01
+"""p under which positions are uneven."""
+_LEAKING_AUC = 0.7
+"""A fifth of the rows from sets of one label, as the recipe allows, makes .68 of itself."""
+_LONGER_THAN_CHANCE = 0.15
+_MANY_UNREADABLE = 0.05
+_SHOWN = frozenset({"positions", "lengths", "meta_rm"})
+
+
+def position_section(checks: Mapping[str, Any]) -> Html:
+    """Return small multiples: where the best response stands, before and after balancing."""
+    positions: Mapping[str, Any] = checks.get("positions") or {}
+    if not positions:
+        return element("p", "No positions to check: nothing was accepted for RFT.", class_="note")
+    cards = [
+        element(
+            "div",
+            element("h3", short(_group_words(group), 80)),
+            position_columns(
+                found["before"], found["after"], f"{group}: {found['before']} before, {found['after']} after"
+            ),
+            element("p", f"{sum(found['before']):,} before: ", _evenness(found["p_before"]), class_="soft"),
+            element("p", f"{sum(found['after']):,} after: ", _evenness(found["p_after"]), class_="soft"),
+            class_="card",
+        )
+        for group, found in sorted(positions.items())
+    ]
+    note = (
+        "Share of accepted answers by the position of the best response; the dashed line is an even share. p is from a "
+        "chi-square test of evenness: tiny before means that the judge prefers a position, large after that balancing "
+        "removed it."
+    )
+    kinds = [("before", "before balancing"), ("after", "after balancing")]
+    return joined([element("p", note, class_="note"), legend(kinds), element("div", *cards, class_="cards multiples")])
+
+
+def meta_rm_section(checks: Mapping[str, Any]) -> Html:
+    """Return the Meta RM check; nothing where no such set was made."""
+    found: Mapping[str, Any] = checks.get("meta_rm") or {}
+    if not found:
+        return element("p", "No Meta RM set in this build.", class_="note")
+    before, after, negatives = found.get("set_alone_auc_before"), found.get("set_alone_auc"), found.get("negatives")
+    tiles = [
+        _tile(f"{found.get('rows', 0):,}", f"rows, of {found.get('candidates', 0):,} candidates"),
+        _tile(_percent(negatives), "negatives; 25 % are needed"),
+        _tile(
+            f"{_number(before)} → {_number(after)}", "AUC of the set alone, before and after balancing; 0.5 is the aim"
+        ),
+    ]
+    return element("ul", *tiles, class_="tiles")
+
+
+def length_section(checks: Mapping[str, Any]) -> Html:
+    """Return, per source, how often the best response is the longest, beside chance."""
+    lengths: Mapping[str, Any] = checks.get("lengths") or {}
+    rows: list[Html] = []
+    for source, found in sorted(lengths.items()):
+        longest, chance = found["best_is_longest"], found["chance"]
+        bar = stacked_bar(
+            [("kept", round(longest * 10_000))], 10_000, f"{source}: {longest:.1%}, chance {chance:.1%}", [chance]
+        )
+        numbers = element(
+            "span", f"{longest:.1%}", element("span", f" vs {chance:.1%}", class_="soft"), class_="number"
+        )
+        rows.append(element("div", element("span", short(source, 60)), bar, numbers, class_="step"))
+    if not rows:
+        return element("p", "No sets of several responses to check.", class_="note")
+    note = "How often the best response of a kept set is also the longest; the tick is the rate of chance."
+    return joined([element("p", note, class_="note"), element("div", *rows, class_="card")])
+
+
+def other_checks(checks: Mapping[str, Any]) -> Html:
+    """Return every check that has no picture of its own, as it stands in the manifest."""
+    others = {name: value for name, value in checks.items() if name not in _SHOWN}
+    if not others:
+        return Html("")
+    return element(
+        "details", element("summary", "Further checks"), element("pre", short(json.dumps(others, indent=1), 20_000))
+    )
+
+
+def attention(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
+    """Return what someone should look at before training on the snapshot, a sentence each."""
+    wanted = manifest.recipe.get("build", {}).get("sets", [])
+    found = [
+        f"{name} has no training rows, so LATEST was not moved."
+        for name in wanted
+        if f"{name}/train" not in manifest.tables
+    ]
+    for funnel in funnels:
+        share = funnel.accepted_share
+        if share is not None and share < LOW_SHARE:
+            commonest = next(iter(funnel.rejected), None)
+            found.append(f"{funnel.source}: {share:.0%} of the answers were accepted; most are {commonest}.")
+        elif not any(funnel.published.values()):
+            found.append(f"{funnel.source} gives no row to any training table.")
+        if (unreadable := sum(funnel.unreadable.values())) > _MANY_UNREADABLE * funnel.read:
+            found.append(f"{funnel.source}: {unreadable:,} of {funnel.read:,} rows could not be read.")
+    return found + _failed_requests(manifest) + _failed_checks(manifest.checks) + _restrictions(manifest)
+
+
+def _failed_requests(manifest: Manifest) -> list[str]:
+    return [
+        f"{use.role}: {use.failed:,} of {use.requests:,} requests failed for good; build --retry-failed asks again."
+        for use in manifest.models
+        if use.failed
+    ]
+
+
+def _failed_checks(checks: Mapping[str, Any]) -> list[str]:
+    found = [
+        f"{_group_words(group)}: the best stands unevenly even after balancing (p = {_number(one['p_after'])})."
+        for group, one in sorted((checks.get("positions") or {}).items())
+        if one["p_after"] < _EVEN
+    ]
+    auc = (checks.get("meta_rm") or {}).get("set_alone_auc")
+    if auc is not None and auc > _LEAKING_AUC:
+        found.append(f"meta_rm: the set alone tells right from wrong at AUC {auc:.2f}; more samples a set help.")
+    for source, one in sorted((checks.get("lengths") or {}).items()):
+        if one["best_is_longest"] - one["chance"] > _LONGER_THAN_CHANCE:
+            found.append(
+                f"{source}: the best response is the longest in {one['best_is_longest']:.0%} of the sets, by chance in "
+                f"{one['chance']:.0%}; a judge may learn to count."
+            )
+    return found
+
+
+def _restrictions(manifest: Manifest) -> list[str]:
+    restricted = [one.source for one in manifest.inputs if one.redistribution == "restricted"]
+    if not restricted:
+        return []
+    return [
+        f"Redistribution restricted: the authors of {', '.join(restricted)} ask that their rows are not republished."
+    ]
+
+
+def _group_words(group: str) -> str:
+    """Return `source/n` in words."""
+    source, _, n_responses = group.rpartition("/")
+    return f"{source}, {n_responses} responses"
+
+
+def _evenness(p: float) -> Html:
+    return joined([element("b", f"p = {_number(p)}"), " even" if p >= _EVEN else " uneven"])
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1e}" if 0 < abs(value) < 0.001 else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _tile(number: str, words: str) -> Html:
+    return element("li", element("b", number), element("span", words))
