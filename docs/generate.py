@@ -103,7 +103,7 @@ def _arrow_type(kind: pa.DataType) -> str:
 def recipes_page() -> str:
     """Return docs/recipes.md. Raises ValueError for a key without a meaning."""
     parts = [
-        NOTICE.format(source="the docstrings in schemas/recipe.py"),
+        NOTICE.format(source="the docstrings in schemas/recipe/"),
         f"{RECIPES_HEAD}\n```toml\n{EXAMPLE.read_text('utf-8')}```\n",
         _section("[build]", recipe.BuildSection),
         _section(
@@ -139,7 +139,7 @@ def _section(
         if key in leave_out or key == "kind":
             continue
         if "description" not in entry:
-            raise ValueError(f"schemas/recipe.py says nothing about {section.__name__}.{key}")
+            raise ValueError(f"schemas/recipe says nothing about {section.__name__}.{key}")
         default = "required" if key in tree.get("required", []) else _default(entry.get("default"))
         rows.append(
             (f"`{key}`", _toml_type(entry, tree.get("$defs", {})), default, " ".join(entry["description"].split()))

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -19,7 +19,6 @@ app = typer.Typer(
     name="grmforge",
     help="Build the training sets of generative reward models: RFT, RL, Meta RM and pairs.",
     epilog="Start with: grmforge build recipes/demo.toml",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -34,6 +33,9 @@ SetsOption = Annotated[
 RootOption = Annotated[str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+INTERRUPTED = 130
 
 
 @app.callback()
@@ -215,20 +217,18 @@ def main() -> NoReturn:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     try:
-        app(standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
         _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached))
-    except KeyboardInterrupt:
-        _fail("interrupted; every answer so far is kept: the same command goes on from here", 130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except typer.Abort:
-        sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
-        _fail(f"{error}; see grmforge --help", 2)
+        _fail(f"{error.format_message()}; see grmforge --help", error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
-    sys.exit(0)
+    if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt
+        _fail("interrupted; every answer so far is kept: the same command goes on from here", INTERRUPTED)
+    sys.exit(code)
 
 
 def _fail(message: str, code: int, stopped: bool = False) -> NoReturn:
@@ -284,7 +284,10 @@ def _root_flag(recipe: "Recipe") -> str:
 def _print_json(value: object) -> None:
     import orjson
 
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    def plain(part: Any) -> Any:
+        return part._asdict()  # messages are named tuples, which orjson leaves to us
+
+    sys.stdout.buffer.write(orjson.dumps(value, plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 if __name__ == "__main__":

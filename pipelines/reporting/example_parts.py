@@ -75,8 +75,13 @@ def facts(example: Example) -> list[str]:
         found.append(f"by {row.get('model') or row.get('policy')}")
     if row.get("completion_tokens") is not None:
         found.append(f"{row['completion_tokens']:,} answer tokens")
-    found += [f"{name} {row[name]}" for name in ("trajectory_id", "set_id") if row.get(name)]
     return [one_line(fact, 200) for fact in found if fact]
+
+
+def ids(example: Example) -> list[str]:
+    """Return the ids of an example, each after its name."""
+    row = {**(example.row.get("extra_info") or {}), **example.row}
+    return [one_line(f"{name} {row[name]}", 80) for name in ("trajectory_id", "set_id", "source_id") if row.get(name)]
 
 
 def parts_of(example: Example, most: int | None = None) -> list[Part]:
@@ -105,12 +110,11 @@ def _trajectory_parts(example: Example) -> list[Part]:
         Item(principle["description"] or "", _principle_label(principle["name"], principle["weight"]))
         for principle in row["principles"] or ()
     ]
-    if principles:
-        parts.append(Part("the judge's principles", tuple(principles)))
-    if row["critique"]:
-        parts.append(Part("critique", (Item(row["critique"]),)))
-    else:
+    if not row["scores"] or not row["critique"]:
         parts.append(Part("the whole answer", (Item(row["text"] or "(no text)"),)))
+    else:
+        parts += [Part("the judge's principles", tuple(principles))] if principles else []
+        parts.append(Part("critique", (Item(row["critique"]),)))
     if row["scores"]:
         parts.append(Part("scores", tuple(_score_items(row["scores"], responses, best))))
     return [*parts, _verdict_part(example)]

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from itertools import chain, zip_longest
 from typing import Any
 
-from pipelines.reporting.example_parts import Example, Item, facts, headline, parts_of
+from pipelines.reporting.example_parts import Example, Item, facts, headline, ids, parts_of
 from pipelines.reporting.row_search import find_rows, find_sets, values_of
 from pipelines.reporting.source_funnels import TableFiles, commonest_first
 from pipelines.reporting.visible import columns, one_line, visible, wrapped
@@ -72,7 +72,8 @@ def render(example: Example, width: int) -> str:
     """Return an example as plain text of at most `width` columns, its texts whole and with nothing hidden in them."""
     width = max(40, width)
     title = f"== {headline(example)} "
-    lines = [title + "=" * max(0, width - columns(title)), wrapped(" · ".join(facts(example)), width)]
+    lines = [title + "=" * max(0, width - columns(title))]
+    lines += [wrapped(" · ".join(said), width) for said in (facts(example), ids(example)) if said]
     for part in parts_of(example):
         lines += ["", part.title.upper()]
         lines += [_rendered(item, width) for item in part.items]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pipelines.reporting.markup import Html, element
 
 _WIDTH = 1000
-_COLUMN, _GAP, _HEIGHT, _BASE = 14, 10, 64, 78
+_COLUMN, _GAP, _HEIGHT, _BASE = 12, 8, 64, 77
 """Of position columns, in the units of their own view box."""
 
 

@@ -100,7 +100,7 @@ MEANINGS: dict[str, Meaning] = {
     DropReason.CONFLICTING_GOLD: Meaning("the same question stands in the source with another gold answer"),
     DropReason.CONTAMINATED: Meaning("the row comes from a public benchmark"),
     DropReason.LICENSE: Meaning("its licence is not among those that the recipe allows", "see [build] licenses"),
-    DropReason.DUPLICATE: Meaning("an equal set with the same best response stands in an earlier source"),
+    DropReason.DUPLICATE: Meaning("an equal set with the same best response stands earlier"),
     DropReason.LABEL_CONFLICT: Meaning("an equal set names another response as best"),
     DropReason.MAX_SHARE: Meaning("the source would exceed its share of all sets", "raise max_share in the source"),
     DropReason.TOO_LONG: Meaning(

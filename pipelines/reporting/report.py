@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib import resources
 
-from pipelines.reporting.example_parts import Example, Part, facts, headline, parts_of
+from pipelines.reporting.example_parts import Example, Part, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
 from pipelines.reporting.markup import Html, element, joined, short, table
 from pipelines.reporting.report_checks import (
@@ -181,13 +181,15 @@ def _examples(examples: Sequence[Example]) -> Html:
     if not examples:
         return element("p", "No trajectories in this build.", class_="note")
     note = "From the beginning of the tables. grmforge inspect shows more, and whole texts."
-    return joined([element("p", note, class_="note"), *(_example(example) for example in examples)])
+    shown = (_example(example, number == 0) for number, example in enumerate(examples))
+    return joined([element("p", note, class_="note"), *shown])
 
 
-def _example(example: Example) -> Html:
-    said = element("p", " · ".join(facts(example)), class_="soft")
+def _example(example: Example, is_open: bool) -> Html:
+    opened = {"open": ""} if is_open else {}
+    said = element("p", " · ".join([*facts(example), *ids(example)]), class_="soft")
     parts = (piece for part in parts_of(example, _TEXT_CHARACTERS) for piece in _part(part))
-    return element("details", element("summary", headline(example)), said, *parts, class_="card")
+    return element("details", element("summary", headline(example)), said, *parts, class_="card", **opened)
 
 
 def _part(part: Part) -> Iterator[Html]:

@@ -26,12 +26,12 @@ def position_section(checks: Mapping[str, Any]) -> Html:
     cards = [
         element(
             "div",
-            element("h3", short(_group_words(group), 80)),
+            element("h3", *_group_title(group)),
             position_columns(
                 found["before"], found["after"], f"{group}: {found['before']} before, {found['after']} after"
             ),
-            element("p", f"{sum(found['before']):,} before: ", _evenness(found["p_before"]), class_="soft"),
-            element("p", f"{sum(found['after']):,} after: ", _evenness(found["p_after"]), class_="soft"),
+            _p_value("before", sum(found["before"]), found["p_before"]),
+            _p_value("after", sum(found["after"]), found["p_after"]),
             class_="card",
         )
         for group, found in sorted(positions.items())
@@ -151,8 +151,13 @@ def _group_words(group: str) -> str:
     return f"{source}, {n_responses} responses"
 
 
-def _evenness(p: float) -> Html:
-    return joined([element("b", f"p = {_number(p)}"), " even" if p >= _EVEN else " uneven"])
+def _group_title(group: str) -> list[str]:
+    source, _, n_responses = group.rpartition("/")
+    return [short(source, 60), " ", element("span", f"{n_responses} responses", class_="soft")]
+
+
+def _p_value(when: str, answers: int, p: float) -> Html:
+    return element("p", element("b", f"p = {_number(p)}"), f" {when} (of {answers:,})", class_="soft")
 
 
 def _number(value: float | None) -> str:

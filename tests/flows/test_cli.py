@@ -42,7 +42,7 @@ def test_help_comes_at_once() -> None:
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     done = grmforge(command, "--help")
     assert done.code == 0
-    assert f"grmforge {command}" in done.out.split("Usage", 1)[1].split("\n", 1)[1], "no example"
+    assert f"Example: grmforge {command}" in " ".join(done.out.split())
 
 
 def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:

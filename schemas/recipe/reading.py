@@ -1,0 +1,103 @@
+"""Recipes read from TOML, and what is wrong with them said in one line."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.errors import RecipeError
+from schemas.recipe.models import ModelSection, SameAsGrm
+from schemas.recipe.sources import SOURCE_KINDS
+from schemas.recipe.tree import Recipe
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a TOML recipe.
+
+    Raises RecipeError, one line, naming the key and the nearest right one.
+    """
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such recipe") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+    return recipe_of(tree, path.parent, name=str(path))
+
+
+def recipe_of(tree: dict[str, Any], directory: Path, name: str = "recipe") -> Recipe:
+    """Return the recipe of an already parsed tree; relative paths start at `directory`."""
+    if "directory" in tree:
+        raise RecipeError(f"{name}: unknown key 'directory'")
+    try:
+        return Recipe.model_validate({**tree, "directory": str(directory)})
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        first = errors[0]
+        others = sum(other["type"] != "too_short" for other in errors[1:])  # pydantic adds it when every item failed
+        more = f" (and {others} more)" if others else ""
+        message = f"{name}: {_explain(tree, first)}{more}"
+        raise RecipeError(message.replace("\n", "\\n")) from None  # a quoted TOML key may hold a line break
+
+
+def _explain(tree: dict[str, Any], error: Any) -> str:
+    """Return one line on a validation error: the key, what is wrong with it, and the way out."""
+    loc = error["loc"]
+    keys = [key for at, key in enumerate(loc) if not _is_tag(loc[:at])]
+    where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+    match error["type"]:
+        case "extra_forbidden":
+            known = _known_keys(tree, keys[:-1])
+            near = difflib.get_close_matches(str(keys[-1]), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
+            return f"{where}: unknown key; {hint}"
+        case "union_tag_invalid" | "union_tag_not_found":
+            given = error["ctx"].get("tag")
+            if given is None:
+                return f"{where}: needs a kind, one of {', '.join(SOURCE_KINDS)}"
+            near = difflib.get_close_matches(str(given), SOURCE_KINDS, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            return f"{where}.kind: {given!r} is none of {', '.join(SOURCE_KINDS)}{hint}"
+        case "missing":
+            return f"{where}: missing, and has no default"
+        case "model_type" | "model_attributes_type":
+            return f"{where}: must be a table of keys"
+        case "tuple_type":
+            return f"{where}: must be a list"
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Tuple ")
+    given = error["input"]
+    got = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return (f"{where}: {message}" if where else message) + got
+
+
+def _is_tag(before: tuple[Any, ...]) -> bool:
+    """Tell whether what follows in an error's location is pydantic's name of a union's member, no key."""
+    return before == ("models", "difficulty") or (len(before) == 2 and before[0] == "sources")
+
+
+def _known_keys(tree: Any, keys: list[Any]) -> list[str]:
+    """Return the keys of the section that stands at `keys` in the tree."""
+    section: Any = Recipe
+    for key in keys:
+        tree = tree[key] if isinstance(key, int) or key in tree else {}
+        if isinstance(key, int):
+            section = SOURCE_KINDS[tree["kind"]]
+        elif key == "sources":
+            section = None
+        elif key == "difficulty":
+            section = SameAsGrm if "same_as_grm" in tree else ModelSection
+        else:
+            section = section_type(section.model_fields[key].annotation)
+    return [name for name in section.model_fields if name != "directory"] if section else []
+
+
+def section_type(annotation: Any) -> type[BaseModel]:
+    """Return the section class inside `Section | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    section: type[BaseModel] = next(argument for argument in get_args(annotation) if argument is not type(None))
+    return section

@@ -1,0 +1,134 @@
+"""The recipe's tree: the remaining sections, and the recipe itself."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from schemas.recipe.models import ModelsSection
+from schemas.recipe.section import Count, Section, Share
+from schemas.recipe.sources import GeneralSection, Source
+
+TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
+
+TRAINING_SETS: tuple[TrainingSet, ...] = ("rft", "rl", "meta_rm", "pairs")
+
+
+class BuildSection(Section):
+    """`[build]`: what is built, and where it goes."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """Name of the snapshot: lower case letters, digits, `-` and `_`."""
+    seed: int = 0
+    """Seed of every shuffle and choice. Splits do not depend on it."""
+    root: str = "data"
+    """Directory that holds everything; relative to where the command runs."""
+    sets: Annotated[tuple[TrainingSet, ...], Field(min_length=1)] = TRAINING_SETS
+    """Which training sets to build."""
+    licenses: tuple[str, ...] | None = None
+    """Licences that may enter a set; all of them unless given."""
+
+
+class GrmSection(Section):
+    """`[grm]`: how sets are judged."""
+
+    n_rft: Annotated[int, Field(ge=1, le=32)] = 3
+    """Readable non-hinted samples a set."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """Sampling temperature."""
+    max_tokens: Count = 4096
+    """Length of an answer at most, reasoning included; longer ones are `truncated`."""
+    resample_unreadable: Annotated[int, Field(ge=0, le=10)] = 2
+    """How often an unreadable sample is sampled again."""
+    reference: Literal["none", "prompt", "hint"] = "none"
+    """Where a set's reference answer goes: nowhere, into every prompt, or into the hint."""
+    principles: Literal["self", "none"] = "self"
+    """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
+    shown: Literal["answer", "reasoning", "turns"] = "answer"
+    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation."""
+    template: str | None = None
+    """A prompt template of your own, relative to the recipe, in place of the built-in one."""
+    extractor: Literal["boxed"] = "boxed"
+    """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
+    max_prompt_tokens: Count | None = None
+    """Wrong responses are left out until a prompt fits; a set that still does not is dropped as too_long."""
+
+
+class RejectionSection(Section):
+    """`[rejection]`: what becomes of a judged trajectory."""
+
+    drop_too_easy: bool = True
+    """Reject the whole set when every non-hinted sample is correct."""
+    keep_hinted_when_too_easy: bool = False
+    """Keep a correct hinted sample of a set that is too easy."""
+    balance_positions: bool = True
+    """Downsample, per source and number of responses, until the best response stands everywhere equally often."""
+    max_accepted_per_set: Count | None = None
+    """At most this many accepted trajectories a set."""
+    max_hinted_share: Share = 0.5
+    """Hinted rows are at most this share of the accepted."""
+
+
+class MetaRmSection(Section):
+    """`[meta_rm]`: samples and balance of the Meta RM set."""
+
+    n: Annotated[int, Field(ge=1, le=8)] = 3
+    """Samples a set by models.policy; more find more sets with right and wrong ones."""
+    one_label_share: Share = 0.2
+    """Sets whose samples are all right or all wrong are at most this share of the rows."""
+
+
+class SplitsSection(Section):
+    """`[splits]`: shares of queries, by their own hash."""
+
+    validation: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """Share of validation queries."""
+    test: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Share of test queries; sources that are benchmarks keep at least 0.1."""
+
+
+class BudgetSection(Section):
+    """`[budget]`: hard ceilings of one run, with what is in flight reserved."""
+
+    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
+    """US dollars at most, by `price_per_mtok`."""
+    max_tokens: Count | None = None
+    """Tokens at most, prompts and answers."""
+    max_requests: Count | None = None
+    """Requests at most."""
+
+
+class Recipe(Section):
+    """Everything that a build depends on, apart from keys."""
+
+    build: BuildSection
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    models: ModelsSection
+    grm: GrmSection = GrmSection()
+    rejection: RejectionSection = RejectionSection()
+    meta_rm: MetaRmSection = MetaRmSection()
+    splits: SplitsSection = SplitsSection()
+    general: GeneralSection | None = None
+    budget: BudgetSection = BudgetSection()
+    directory: str = Field(default=".", exclude=True)
+    """Where the recipe stands; its relative paths start here. Set by `read_recipe`."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Recipe":
+        names = [source.source for source in self.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each")
+        if "rl" in self.build.sets and self.models.difficulty is None:
+            raise ValueError(
+                "an rl set needs [models.difficulty], a weaker model of the policy's size; "
+                "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
+            )
+        return self
+
+    def at(self, path: str) -> Path:
+        """Return a path of the recipe, relative ones taken from where the recipe stands."""
+        return Path(self.directory, path)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return every setting, defaults included, as it goes into manifests. It holds no secret."""
+        return self.model_dump(mode="json", exclude_none=True)
