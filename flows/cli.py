@@ -58,9 +58,8 @@ def build(
 
     Example: grmforge build recipes/telecom.toml --limit 500
     """
-    from pipelines.reporting.acceptance import closing_lines
-
     from pipelines.build import build as build_sets
+    from pipelines.reporting.acceptance import closing_lines
     from storage.root import Root
 
     settings = _recipe(recipe, sets, root, limit)
@@ -223,7 +222,7 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
-        _fail(f"{error.format_message()}; see grmforge --help", error.exit_code)
+        _fail(f"{error.format_message().rstrip('.')}; see grmforge --help", error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
     if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt

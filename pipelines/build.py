@@ -18,7 +18,7 @@ from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.training_sets.assembly import assemble
 from schemas.errors import RecipeError
-from schemas.recipe import ModelSection, Recipe, SameAsGrm, recipe_of
+from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, recipe_of
 from schemas.trajectory import Purpose
 from storage.journal import new_run_id
 from storage.root import Root
@@ -112,11 +112,13 @@ def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None,
     """
     tree = recipe.model_dump(exclude_unset=True)
     if sets is not None:
-        chosen = [name.strip() for name in sets.split(",") if name.strip()]
-        if unknown := [name for name in chosen if name not in recipe.build.sets] or not chosen:
-            named = ", ".join(unknown) if isinstance(unknown, list) else repr(sets)
-            raise RecipeError(f"--sets {named}: the recipe's sets are {', '.join(recipe.build.sets)}")
-        if set(chosen) != set(recipe.build.sets):
+        named = {name.strip() for name in sets.split(",") if name.strip()}
+        unknown = sorted(named - set(recipe.build.sets))
+        if unknown or not named:
+            wrong = ", ".join(unknown) or repr(sets)
+            raise RecipeError(f"--sets {wrong}: the recipe's sets are {', '.join(recipe.build.sets)}")
+        chosen = [name for name in TRAINING_SETS if name in named]  # one name, in whatever order they were asked for
+        if named != set(recipe.build.sets):
             tree["build"] |= {"sets": chosen, "name": "-".join([recipe.build.name, *chosen])}
     if root is not None:
         tree["build"]["root"] = root

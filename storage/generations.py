@@ -1,16 +1,16 @@
 """Generations: every answer ever bought under a root, looked up by request, a bucket at a time."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import bucket_of, content_id
-from storage.journal import is_being_written, read_segment, segments
+from storage.journal import claimed, read_segment, segments
 from storage.root import Root
 from storage.tables import read_table
 
@@ -32,22 +32,21 @@ class Generations:
         """Move finished journals into their buckets.
 
         A part is named after its segment, so that a fold which was killed half way is simply done again. Segments
-        that another process is still writing are read, and stay.
+        that another process is still writing, or folding, are read, and stay.
         """
         self._unfolded = {}
         touched = set()
         for key in segments(self._root):
             path = self._root.at(key)
-            alive = is_being_written(path)
-            for bucket, part in _by_bucket(pa.concat_tables([GENERATIONS.empty_table(), *read_segment(path)])):
-                if alive:
-                    self._unfolded.setdefault(bucket, []).append(part)
-                else:
-                    touched.add(bucket)
-                    with self._root.replacing(f"{_folder(bucket)}/{path.stem}.parquet") as temporary:
-                        pq.write_table(part, temporary, compression="zstd", compression_level=1)
-            if not alive:
-                self._root.remove(key)
+            with claimed(path) as finished:
+                for bucket, part in _by_bucket(pa.concat_tables([GENERATIONS.empty_table(), *read_segment(path)])):
+                    if finished:
+                        touched.add(bucket)
+                        self._write(f"{_folder(bucket)}/{path.stem}.parquet", part)
+                    else:
+                        self._unfolded.setdefault(bucket, []).append(part)
+                if finished:
+                    self._root.remove(key)
         for bucket in sorted(touched):
             self._compact(bucket)
 
@@ -69,22 +68,32 @@ class Generations:
         return self._table(bucket, GENERATIONS.names)
 
     def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
-        found = read_table(self._files(bucket), GENERATIONS, columns)
+        _, found = self._folded(bucket, columns)
         found = pa.concat_tables([found, *(part.select(list(columns)) for part in self._unfolded.get(bucket, []))])
         return _earliest(found) if found.num_rows else found
 
-    def _files(self, bucket: int) -> list[Path]:
-        return [self._root.at(f"{_folder(bucket)}/{name}") for name in self._root.names(_folder(bucket), ".parquet")]
+    def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
+        """Return the names of a bucket's files, and their rows."""
+        while True:
+            names = self._root.names(_folder(bucket), ".parquet")
+            paths = [self._root.at(f"{_folder(bucket)}/{name}") for name in names]
+            try:
+                return names, read_table(paths, GENERATIONS, columns)
+            except StorageError:
+                if all(path.exists() for path in paths):
+                    raise  # otherwise another process has compacted the bucket: look again
 
     def _compact(self, bucket: int) -> None:
-        names = self._root.names(_folder(bucket), ".parquet")
-        if len(names) <= FILES_A_BUCKET:
+        if len(self._root.names(_folder(bucket), ".parquet")) <= FILES_A_BUCKET:
             return
-        merged = _earliest(read_table(self._files(bucket), GENERATIONS))
-        with self._root.replacing(f"{_folder(bucket)}/{content_id('compacted', names)}.parquet") as temporary:
-            pq.write_table(merged, temporary, compression="zstd", compression_level=1)
+        names, found = self._folded(bucket, GENERATIONS.names)
+        self._write(f"{_folder(bucket)}/{content_id('compacted', names)}.parquet", _earliest(found))
         for name in names:
             self._root.remove(f"{_folder(bucket)}/{name}")
+
+    def _write(self, key: str, rows: pa.Table) -> None:
+        with self._root.replacing(key) as temporary:
+            pq.write_table(rows, temporary, compression="zstd", compression_level=1)
 
 
 def _folder(bucket: int) -> str:

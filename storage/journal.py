@@ -1,14 +1,16 @@
 """The journal: every answer on disk within a second of its arrival, in files that only grow.
 
 One writer has one journal, cut into segments: `generations/journal/<writer>-<seq>.arrows`, Arrow IPC streams of
-GENERATIONS. A writer holds a lock on the segment it writes to, so that others know whether it is still alive. A torn
-tail, as a kill leaves it, is read up to its last whole batch.
+GENERATIONS. A writer holds a lock on the segment it writes to, from before anyone can see it, so that others know
+whether it is still alive. A torn tail, as a kill leaves it, is read up to its last whole batch.
 """
 
+import contextlib
 import fcntl
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +37,7 @@ class JournalWriter:
         self._root = root
         self._run_id = run_id
         self._writer = new_run_id()  # a run has several writers, one after the other
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows: deque[tuple[Any, ...]] = deque()  # appended to by one thread while another takes from it
         self._lock = threading.Lock()
         self._sequence = 0
         self._file: BinaryIO | None = None
@@ -92,37 +94,45 @@ class JournalWriter:
     def flush(self) -> None:
         """Bring every appended answer to the disk."""
         with self._lock:
-            rows, self._rows = self._rows, []
+            rows = [self._rows.popleft() for _ in range(len(self._rows))]
             if not rows:
                 return
             arrays = [
                 pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), GENERATIONS, strict=True)
             ]
-            with storage_errors(str(self._root.at(FOLDER))):
-                if self._stream is None:
-                    self._open_segment()
-                assert self._stream is not None
-                assert self._file is not None
-                self._stream.write_batch(pa.record_batch(arrays, schema=GENERATIONS))
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            self._segment_rows += len(rows)
-            if self._segment_rows >= SEGMENT_ROWS:
-                self._close_segment()
+            try:
+                self._write(pa.record_batch(arrays, schema=GENERATIONS))
+            except StorageError as error:
+                self._failure = error  # behind half a batch, further ones could not be read
+                raise
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        with storage_errors(str(self._root.at(FOLDER))):
+            if self._stream is None:
+                self._open_segment()
+            assert self._stream is not None
+            assert self._file is not None
+            self._stream.write_batch(batch)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self._segment_rows += batch.num_rows
+        if self._segment_rows >= SEGMENT_ROWS:
+            self._close_segment()
 
     def _flush_now_and_then(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
-            try:
+            with contextlib.suppress(StorageError):  # the next `append` raises it
                 self.flush()
-            except StorageError as error:
-                self._failure = error
+            if self._failure is not None:
                 return
 
     def _open_segment(self) -> None:
         path = self._root.at(f"{FOLDER}/{self._writer}-{self._sequence:05}.arrows")
+        hidden = path.with_name(f".{path.name}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("xb")
+        self._file = hidden.open("xb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        hidden.rename(path)  # only now may another process find it, and find it locked
         self._stream = pa.ipc.new_stream(self._file, GENERATIONS, options=pa.ipc.IpcWriteOptions(compression="zstd"))
         self._sequence += 1
         self._segment_rows = 0
@@ -150,27 +160,41 @@ def segments(root: Root) -> list[str]:
     return [f"{FOLDER}/{name}" for name in root.names(FOLDER, ".arrows")]
 
 
-def is_being_written(path: Path) -> bool:
-    """Say whether the writer of a segment is alive."""
-    with path.open("rb") as file:
-        try:
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Hold a segment as long as the block runs; False where its writer is alive, or another process holds it."""
+    with contextlib.ExitStack() as stack:
+        claim = False
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            file = stack.enter_context(path.open("rb"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        return False
+            claim = True
+        yield claim
 
 
 def read_segment(path: Path) -> Iterator[pa.Table]:
-    """Yield a segment's whole batches; what stands behind the last of them is a torn tail, lost with its writer."""
-    with storage_errors(str(path)), path.open("rb") as file:
+    """Yield a segment's whole batches; what stands behind the last of them is a torn tail, lost with its writer.
+
+    A segment that has gone meanwhile has none: its answers are in the buckets.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(storage_errors(str(path)))
         try:
-            stream = pa.ipc.open_stream(file)
-        except (pa.ArrowInvalid, EOFError):
-            return  # killed before the first batch
+            stream = pa.ipc.open_stream(stack.enter_context(path.open("rb")))
+        except (FileNotFoundError, pa.ArrowInvalid, EOFError):
+            return  # gone, or its writer was killed before the first batch
         check_format(stream.schema, str(path))
-        while True:
-            try:
-                batch = stream.read_next_batch()
-            except (StopIteration, pa.ArrowInvalid, OSError):
-                return
+        while (batch := _next_batch(stream)) is not None:
             yield filled(pa.Table.from_batches([batch]), GENERATIONS)
+
+
+def _next_batch(stream: pa.RecordBatchStreamReader) -> pa.RecordBatch | None:
+    """Return the next whole batch; None at the end and at a torn tail. Raises OSError where the disk fails."""
+    try:
+        return stream.read_next_batch()
+    except (StopIteration, pa.ArrowInvalid):
+        return None
+    except OSError as error:
+        if error.errno:  # the system's, not Arrow's word for a batch that is too short
+            raise
+        return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 from pydantic import ValidationError
 
 from schemas.errors import StorageError
@@ -82,14 +83,17 @@ def read_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a directory. Raises StorageError where there is none."""
     file = path / "manifest.json"
     try:
-        manifest = Manifest.model_validate_json(file.read_bytes())
+        tree = orjson.loads(file.read_bytes())
+        found = tree.get("format") if isinstance(tree, dict) else None
+        if isinstance(found, int) and found > FORMAT:
+            raise StorageError(f"{file}: written in format {found}, this grmforge reads up to {FORMAT}: upgrade it")
+        return Snapshot(path, Manifest.model_validate(tree))
     except FileNotFoundError:
         raise StorageError(f"{path}: not a snapshot, it has no manifest.json") from None
+    except orjson.JSONDecodeError as error:
+        raise StorageError(f"{file}: not a manifest: {error}") from None
     except ValidationError as error:
         raise StorageError(f"{file}: not a manifest: {error.errors()[0]['msg']}") from None
-    if manifest.format > FORMAT:
-        raise StorageError(f"{file}: written in format {manifest.format}, this grmforge reads up to {FORMAT}")
-    return Snapshot(path, manifest)
 
 
 def find_snapshot(root: Root | None, given: str) -> Snapshot:

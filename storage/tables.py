@@ -1,5 +1,6 @@
 """Tables as Parquet: one writer, whose bytes depend on the rows and their order alone."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -57,14 +58,25 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is not None:
+            self._discard(error)
+            return
+        try:
             if self._pending_rows:
                 self._write_row_group(self._pending_rows)
             self._finish_file()
-        elif self._open is not None:
-            if self._parquet is not None:
+        except BaseException as failure:
+            self._discard(failure)
+            raise
+
+    def _discard(self, error: BaseException) -> None:
+        """Leave nothing of a file that was not finished."""
+        if self._parquet is not None:
+            with contextlib.suppress(OSError):  # a full disk refuses the footer too
                 self._parquet.close()
-            self._open.__exit__(kind, error, trace)
+        if self._open is not None:
+            self._open.__exit__(type(error), error, error.__traceback__)
+        self._open = self._parquet = None
 
     def write(self, table: pa.Table) -> None:
         """Add rows. The table must have the schema's columns, in any chunks."""

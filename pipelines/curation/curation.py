@@ -11,7 +11,7 @@ from pipelines.curation.prompt_length import fitted
 from pipelines.curation.splits import query_splits
 from schemas.errors import RecipeError
 from schemas.preference import SETS, DropReason, Split
-from schemas.recipe import Recipe
+from schemas.recipe import GrmSection, Recipe
 from schemas.record import content_id
 from schemas.set_table import sets_of, sets_table
 from schemas.training import GENERAL
@@ -28,10 +28,11 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
     Both are sorted by (query_id, set_id, source, source_id). `sources` stand in the recipe's order: of equal sets the
     first source's is kept.
     """
+    bounded = recipe.grm.max_prompt_tokens is not None
     settings = {
         "licenses": recipe.build.licenses,
         "splits": recipe.splits.model_dump(),
-        "max_prompt_tokens": recipe.grm.max_prompt_tokens,
+        "prompt": recipe.grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
         "max_share": [source.max_share for source in recipe.sources],
     }
     inputs = [stage.content for stage in (*sources, *([general] if general else []))]
@@ -39,24 +40,25 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
     if found := find_stage(root, key):
         return found
 
-    tables = [_fitted(read_table(stage.paths("sets"), SETS), recipe.grm.max_prompt_tokens) for stage in sources]
+    tables = [_fitted(read_table(stage.paths("sets"), SETS), recipe.grm) for stage in sources]
     ranks = [rank for rank, table in enumerate(tables) for _ in range(table.num_rows)]
     sets = pa.concat_tables([SETS.empty_table(), *tables])
     chat = read_table(general.paths("general") if general else [], GENERAL)
     splits = _splits(sets, chat, recipe)
     sets = _decided(sets, ranks, splits, recipe)
-    chat = _decontaminated(chat, sets, splits)
+    chat = _decontaminated(chat, sets, splits, recipe.build.licenses)
     with TableWriter(root, key, "sets", SETS) as set_writer, TableWriter(root, key, "general", GENERAL) as chat_writer:
         set_writer.write(sets)
         chat_writer.write(chat)
-    return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, {})
+    facts = {"general": general.facts} if general else {}
+    return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts)
 
 
-def _fitted(table: pa.Table, max_prompt_tokens: int | None) -> pa.Table:
+def _fitted(table: pa.Table, grm: GrmSection) -> pa.Table:
     """Return the table with its sets fitted to the judge's prompt, where the recipe bounds it."""
-    if max_prompt_tokens is None:
+    if grm.max_prompt_tokens is None:
         return table
-    return sets_table([fitted(preference, max_prompt_tokens) for preference in sets_of(table)])
+    return sets_table([fitted(preference, grm) for preference in sets_of(table)])
 
 
 def _frame(table: pa.Table, columns: Sequence[str]) -> pl.DataFrame:
@@ -73,20 +75,26 @@ def _query_texts(table: pa.Table, column: str) -> pl.DataFrame:
 
 
 def _splits(sets: pa.Table, chat: pa.Table, recipe: Recipe) -> pl.DataFrame:
-    """Return query_id, cluster and split of every query, those of general rows included."""
+    """Return query_id, cluster and split of every query, those of general rows included.
+
+    General rows have no say in where a set stands: they go where their cluster's sets are, or else into train or
+    validation, since nobody publishes a test set of them.
+    """
     texts = pl.concat([_query_texts(sets, "query"), _query_texts(chat, "prompt")]).unique("query_id").sort("query_id")
     cluster_of = clusters(texts["query_id"].to_list(), texts["text"].to_list())
     joined = pl.DataFrame({"query_id": list(cluster_of), "cluster": list(cluster_of.values())})
-    queries = pl.concat(
-        [
-            _frame(sets, ["query_id", "benchmark", "split"]),
-            _frame(chat, ["query_id"]).with_columns(benchmark=False, split=pl.lit(None, pl.String)),
-        ]
-    ).rename({"split": "official"})
-    splits = query_splits(
-        queries.join(joined, on="query_id", maintain_order="left"), recipe.splits.test, recipe.splits.validation
+    queries = _frame(sets, ["query_id", "benchmark", "split"]).rename({"split": "official"})
+    splits = query_splits(queries.join(joined, on="query_id"), recipe.splits.test, recipe.splits.validation)
+    splits = splits.join(joined, on="query_id")
+    cluster_split = splits.select("cluster", official="split").unique("cluster")
+    others = (
+        _frame(chat, ["query_id"])
+        .join(splits, on="query_id", how="anti")
+        .join(joined, on="query_id")
+        .join(cluster_split, on="cluster", how="left")
+        .with_columns(benchmark=False)
     )
-    return splits.join(joined, on="query_id", maintain_order="left")
+    return pl.concat([splits, query_splits(others, 0.0, recipe.splits.validation).join(joined, on="query_id")])
 
 
 def _decided(sets: pa.Table, ranks: list[int], splits: pl.DataFrame, recipe: Recipe) -> pa.Table:
@@ -132,6 +140,15 @@ def allowed_rows(counts: Sequence[int], shares: Sequence[float]) -> list[int]:
 
     Raises RecipeError when only capped sources are left and their shares do not add up to a whole.
     """
+    limits = _rows_by_share(counts, shares)
+    # Rounding down one source makes the whole smaller, and may put another one a row above its share of it.
+    while over := [rank for rank, rows in enumerate(limits) if rows > shares[rank] * sum(limits) + 1e-9]:
+        for rank in over:
+            limits[rank] -= 1
+    return limits
+
+
+def _rows_by_share(counts: Sequence[int], shares: Sequence[float]) -> list[int]:
     capped: set[int] = set()
     while True:
         free = sum(count for rank, count in enumerate(counts) if rank not in capped)
@@ -141,24 +158,30 @@ def allowed_rows(counts: Sequence[int], shares: Sequence[float]) -> list[int]:
         total = free / room
         over = {rank for rank, count in enumerate(counts) if rank not in capped and count > shares[rank] * total + 1e-9}
         if not over:
-            return [int(shares[rank] * total) if rank in capped else count for rank, count in enumerate(counts)]
+            return [int(shares[rank] * total + 1e-9) if rank in capped else count for rank, count in enumerate(counts)]
         capped |= over
 
 
-def _decontaminated(chat: pa.Table, sets: pa.Table, splits: pl.DataFrame) -> pa.Table:
-    """Return the general rows, sorted, with their split; repeats, and near-duplicates of test queries, are dropped."""
-    frame = _frame(chat, ["query_id", "source", "source_id", "drop_reason"]).with_row_index("row")
+def _decontaminated(chat: pa.Table, sets: pa.Table, splits: pl.DataFrame, licenses: Sequence[str] | None) -> pa.Table:
+    """Return the general rows, sorted, with their split; repeats, and what is near to a test query, are dropped.
+
+    So is what is near to a set that is contaminated itself.
+    """
+    frame = _frame(chat, ["query_id", "source", "source_id", "license", "drop_reason"]).with_row_index("row")
     frame = frame.join(splits, on="query_id", how="left").sort("query_id", "source", "source_id", "row")
-    in_sets = set(sets.column("query_id").to_pylist())
-    contaminated = (pl.col("split") == Split.TEST.value) | pl.col("query_id").is_in(list(in_sets))
+    benchmarks = _frame(sets, ["cluster", "drop_reason"]).filter(drop_reason=DropReason.CONTAMINATED.value)["cluster"]
+    contaminated = (pl.col("split") == Split.TEST.value) | pl.col("cluster").is_in(benchmarks.unique().to_list())
+    refused = pl.lit(False) if licenses is None else ~pl.col("license").is_in(licenses)
     frame = frame.with_columns(
         drop_reason=_first_reason(
-            pl.when(contaminated)
+            pl.when(refused)
+            .then(pl.lit(DropReason.LICENSE.value))
+            .when(contaminated)
             .then(pl.lit(DropReason.CONTAMINATED.value))
-            .when(pl.col("query_id").is_first_distinct().not_())
-            .then(pl.lit(DropReason.DUPLICATE.value))
         )
     )
+    repeated = pl.col("query_id").is_first_distinct().not_().over(pl.col("drop_reason").is_null())
+    frame = frame.with_columns(drop_reason=_first_reason(pl.when(repeated).then(pl.lit(DropReason.DUPLICATE.value))))
     ordered = chat.take(frame["row"].to_arrow())
     for name in ("split", "drop_reason"):
         position = GENERAL.get_field_index(name)

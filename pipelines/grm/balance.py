@@ -11,11 +11,20 @@ import polars as pl
 from schemas.trajectory import Mode, RejectReason
 
 
-def balanced(decided: pl.DataFrame, group: list[str], column: str, ratio: float, reason: RejectReason) -> pl.DataFrame:
+def balanced(
+    decided: pl.DataFrame,
+    group: list[str],
+    column: str,
+    ratio: float,
+    reason: RejectReason,
+    deviations: float = math.inf,
+) -> pl.DataFrame:
     """Reject accepted rows until in each group the commonest class has at most `ratio` times the rows of the rarest.
 
     `column` is the class: best_position (0..n-1) or label (0, 1); rows where it is null take no part. A class that a
-    group lacks counts as 0; then each other class keeps one row, since a handful of rows shows no preference.
+    group lacks counts as 0; then each other class keeps one row, since a handful of rows shows no preference. Nor may
+    a class exceed the rarest by more than `deviations` times the root of its rows, which is chance alone: in large
+    groups a fixed ratio would leave a preference that any test finds.
     """
     taking_part = pl.col("reject_reason").is_null() & pl.col(column).is_not_null()
     counts = decided.filter(taking_part).group_by(*group, column).len("class_rows")
@@ -24,9 +33,17 @@ def balanced(decided: pl.DataFrame, group: list[str], column: str, ratio: float,
         .agg(rarest=pl.col("class_rows").min(), classes=pl.len())
         .with_columns(expected=pl.max_horizontal("n_responses", 2))
         .with_columns(rarest=pl.when(pl.col("classes") < pl.col("expected")).then(0).otherwise("rarest"))
-        .select(*group, cap=pl.max_horizontal((pl.col("rarest") * ratio + 1e-9).floor(), 1))
+        .with_columns(most=pl.min_horizontal(pl.col("rarest") * ratio, _above(deviations)))
+        .select(*group, cap=pl.max_horizontal((pl.col("most") + 1e-9).floor(), 1))
     )
     return _keep_ranks(decided, taking_part, caps, [*group, column], group, reason)
+
+
+def _above(deviations: float) -> pl.Expr:
+    """Return how many rows are `deviations` standard deviations more than the rarest class has."""
+    if math.isinf(deviations):
+        return pl.lit(math.inf)
+    return pl.col("rarest") + deviations * pl.col("rarest").sqrt()
 
 
 def within_share(decided: pl.DataFrame, group: list[str], share: float) -> pl.DataFrame:

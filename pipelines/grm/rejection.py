@@ -56,7 +56,7 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
         decided = _cap_per_set(decided, rules.max_accepted_per_set)
     decided = balanced(decided, GROUP, "label", 1.5, RejectReason.LABEL_BALANCE)
     if rules.balance_positions:
-        decided = balanced(decided, GROUP, "best_position", 1.1, RejectReason.POSITION_BALANCE)
+        decided = balanced(decided, GROUP, "best_position", 1.1, RejectReason.POSITION_BALANCE, deviations=1.0)
     decided = within_share(decided, GROUP, rules.max_hinted_share)
     return decided.with_columns(accepted=pl.col("reject_reason").is_null())
 

@@ -40,9 +40,10 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
     is stored, and the next build asks for them again.
 
     An unreadable answer is sampled again as soon as its set's other samples are in. Requests of one set stand
-    together, so that a server's prefix cache pays.
+    together, so that a server's prefix cache pays. Sets that differ only in what is not shown may want the very same
+    request: it is asked once, and its answer counts for each.
     """
-    waiting: dict[str, tuple[_SetInMode, Sample]] = {}
+    waiting: dict[tuple[str, str], list[tuple[_SetInMode, Sample]]] = {}
     given_up: list[str] = []
 
     def further(state: _SetInMode) -> Iterator[Request]:
@@ -51,8 +52,10 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
         for index in next_samples(outcomes, samples_wanted(job, state.mode), job.resample):
             drawn = sample(job, state.preference, state.shown, state.mode, index)
             state.asked += 1
-            waiting[drawn.request.request_id] = (state, drawn)
-            yield drawn.request
+            wanted_by = waiting.setdefault((drawn.request.request_id, drawn.request.query_id), [])
+            wanted_by.append((state, drawn))
+            if len(wanted_by) == 1:
+                yield drawn.request
 
     def requests() -> Iterator[Request]:
         for _, sets in sampled_sets(curated):
@@ -62,13 +65,16 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
                     yield from list(further(_SetInMode(preference, shown, mode)))
 
     def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
-        state, drawn = waiting.pop(request.request_id)
         if completion.fault is FaultKind.TRANSIENT:
             given_up.append(request.request_id)
-        outcome = read_sample(drawn, state.preference, completion).outcome
-        state.outcomes[drawn.index] = outcome
-        run.watcher.judged(outcome)
-        return list(further(state)) if len(state.outcomes) == state.asked else []
+        following: list[Request] = []
+        for state, drawn in waiting.pop((request.request_id, request.query_id)):
+            outcome = read_sample(drawn, state.preference, completion).outcome
+            state.outcomes[drawn.index] = outcome
+            run.watcher.judged(outcome)
+            if len(state.outcomes) == state.asked:
+                following += further(state)
+        return following
 
     run.watcher.stage(f"sampling {job.purpose} with {job.model.name}", wanted_answers(job, curated))
     answer(root, run, job.model, requests(), follow_up)

@@ -80,7 +80,7 @@ def _commonest(reasons: Mapping[str, int], source: str, snapshot: Snapshot, tabl
     words, way_out = meaning(reason)
     yield f"  {rows / sum(reasons.values()):.0%} of what is lost is {one_line(reason, _NAME)}: {words}"
     if way_out:
-        yield f"  what helps:  {wrapped(way_out, _LINE, ' ' * 15).lstrip()}"
+        yield from f"  what helps:  {wrapped(way_out, _LINE, ' ' * 15).lstrip()}".split("\n")
     if example := _example(snapshot, table, status, reason, source):
         yield f"  for example: {one_line(_gist(example), _LINE)}"
     more = [snapshot.manifest.name, "--status", status, "--reason", reason, "--source", source]

@@ -11,6 +11,7 @@ from pipelines.reporting.source_funnels import TableFiles, commonest_first
 from pipelines.reporting.visible import columns, one_line, visible, wrapped
 from schemas.errors import RecipeError
 from schemas.preference import DropReason
+from schemas.query import wire
 from schemas.trajectory import Outcome
 from storage.snapshots import Snapshot
 
@@ -61,10 +62,9 @@ def as_json(example: Example) -> dict[str, Any]:
     """Return the whole row, its table, and for a trajectory its set and the best response's position."""
     found = {"table": example.table, **example.row}
     if example.table.startswith("trajectories/"):
-        found |= {
-            "best_position": example.best_position,
-            "set": asdict(example.preference) if example.preference else None,
-        }
+        one = example.preference
+        found["best_position"] = example.best_position
+        found["set"] = asdict(one) | {"query": wire(one.query)} if one else None
     return found
 
 

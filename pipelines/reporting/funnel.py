@@ -4,21 +4,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from schemas.manifest import FunnelRow, Input
 from schemas.preference import SETS
+from schemas.training import GENERAL
 from storage.stages import Stage
 from storage.tables import read_table
 
 
 def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:
-    """Return the manifest's inputs: each source's facts, with what curation kept and dropped of it."""
+    """Return the manifest's inputs: each source's facts, with what curation kept and dropped of it.
+
+    General rows, where the recipe mixes some in, are the last one.
+    """
     decided = _decided(curated)
     inputs = []
     for stage in sources:
         here = decided.filter(pl.col("source") == stage.facts["source"])
         kept = here.filter(pl.col("drop_reason").is_null()).height
         inputs.append(Input(**stage.facts, kept=kept, dropped=here.height - kept))
+    if general := curated.facts.get("general"):
+        rows = _decided_general(curated)
+        kept = rows.filter(pl.col("drop_reason").is_null()).height
+        inputs.append(Input(**general, kept=kept, dropped=rows.height - kept))
     return inputs
 
 
@@ -32,7 +41,7 @@ def funnel_of(inputs: Sequence[Input], curated: Stage, assembled: Sequence[Mappi
             for reason in one.unreadable_reasons
         ]
     counts = (
-        _decided(curated)
+        pl.concat([_decided(curated), _decided_general(curated)])
         .with_columns(
             stage=pl.when(pl.col("drop_reason").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")),
             outcome=pl.coalesce("drop_reason", "split"),
@@ -47,6 +56,14 @@ def funnel_of(inputs: Sequence[Input], curated: Stage, assembled: Sequence[Mappi
 
 
 def _decided(curated: Stage) -> pl.DataFrame:
-    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]))
+    return _columns(curated, "sets", SETS)
+
+
+def _decided_general(curated: Stage) -> pl.DataFrame:
+    return _columns(curated, "general", GENERAL)
+
+
+def _columns(curated: Stage, table: str, schema: pa.Schema) -> pl.DataFrame:
+    frame = pl.from_arrow(read_table(curated.paths(table), schema, ["source", "split", "drop_reason"]))
     assert isinstance(frame, pl.DataFrame)
     return frame

@@ -5,6 +5,9 @@ from typing import NamedTuple
 from schemas.preference import DropReason
 from schemas.trajectory import Outcome, RejectReason
 
+SURPLUS = "surplus"
+"""General rows that were not mixed in."""
+
 
 class Meaning(NamedTuple):
     """An outcome or a reason in words."""
@@ -107,8 +110,12 @@ MEANINGS: dict[str, Meaning] = {
         "the prompt exceeds the limit even with one wrong response left",
         "raise [grm] max_prompt_tokens, if the judge's context allows it",
     ),
+    SURPLUS: Meaning(
+        "a general row beyond the recipe's ratio to judged ones",
+        "raise [general] ratio, or the number of judged rows",
+    ),
 }
-"""By the value of Outcome, RejectReason or DropReason; each value stands for one thing only."""
+"""By the value of Outcome, RejectReason or DropReason, or SURPLUS; each value stands for one thing only."""
 
 
 def meaning(value: str) -> Meaning:

@@ -98,7 +98,8 @@ def _tiles(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Html:
             f"of {sum(one.rows for one in manifest.inputs):,} rows unreadable",
         )
     )
-    tiles.append((_cost(sum(use.cost_usd for use in manifest.models)), "for all answers, over all runs"))
+    cost = sum(use.cost_usd for use in manifest.models)
+    tiles.append((_cost(cost), "paid for all answers, over all runs" if cost else "paid: the recipe names no prices"))
     return element(
         "ul", *(element("li", element("b", number), element("span", words)) for number, words in tiles), class_="tiles"
     )

@@ -101,8 +101,8 @@ def attention(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
     for funnel in funnels:
         share = funnel.accepted_share
         if share is not None and share < LOW_SHARE:
-            commonest = next(iter(funnel.rejected), None)
-            found.append(f"{funnel.source}: {share:.0%} of the answers were accepted; most are {commonest}.")
+            commonest = next(iter(funnel.rejected), "unknown")
+            found.append(f"{funnel.source}: {share:.0%} of the answers were accepted; {commonest} takes most.")
         elif not any(funnel.published.values()):
             found.append(f"{funnel.source} gives no row to any training table.")
         if (unreadable := sum(funnel.unreadable.values())) > _MANY_UNREADABLE * funnel.read:
@@ -131,7 +131,7 @@ def _failed_checks(checks: Mapping[str, Any]) -> list[str]:
         if one["best_is_longest"] - one["chance"] > _LONGER_THAN_CHANCE:
             found.append(
                 f"{source}: the best response is the longest in {one['best_is_longest']:.0%} of the sets, by chance in "
-                f"{one['chance']:.0%}; a judge may learn to count."
+                f"{one['chance']:.0%}; a judge may learn to prefer length."
             )
     return found
 

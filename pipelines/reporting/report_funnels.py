@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipelines.reporting.figures import legend, stacked_bar, swatch
 from pipelines.reporting.markup import Html, element, joined, short, table
 from pipelines.reporting.meanings import MEANINGS, meaning
-from pipelines.reporting.source_funnels import SourceFunnel, commonest_first, judged_outcomes
+from pipelines.reporting.source_funnels import ACCEPTED, SourceFunnel, commonest_first, judged_outcomes
 from schemas.manifest import Manifest
 
 _GROUP_WORDS = {
@@ -47,17 +47,21 @@ def outcome_section(funnels: Sequence[SourceFunnel]) -> Html:
 
 
 def _funnel_card(funnel: SourceFunnel, unit: str) -> Html:
-    read = funnel.read
+    read, noun = funnel.read, "rows" if funnel.mixed_in else "sets"
     lost_sets = {**_named(funnel.unreadable, "unreadable: "), **funnel.dropped}
     steps = [
         _step("read", stacked_bar([("kept", read)], read, f"{read:,} read"), f"{read:,} rows"),
-        _step("kept", stacked_bar([("kept", funnel.kept)], read, f"{funnel.kept:,} kept"), f"{funnel.kept:,} sets"),
+        _step("kept", stacked_bar([("kept", funnel.kept)], read, f"{funnel.kept:,} kept"), f"{funnel.kept:,} {noun}"),
         _losses(lost_sets),
     ]
     if funnel.held_out:
         sampled = funnel.kept - funnel.held_out
         steps.append(_step("to sample", stacked_bar([("kept", sampled)], read, f"{sampled:,}"), f"{sampled:,} sets"))
         steps.append(_losses({"held out as test": funnel.held_out}))
+    if funnel.mixed_in:
+        mixed = funnel.mixed_in.get(ACCEPTED, 0)
+        steps.append(_step("mixed into rft", stacked_bar([("kept", mixed)], read, f"{mixed:,}"), f"{mixed:,} rows"))
+        steps.append(_losses(_without(funnel.mixed_in, ACCEPTED)))
     if judged := funnel.judged:
         steps.append(_step("judged", stacked_bar([("kept", judged)], judged, f"{judged:,}"), f"{judged:,} answers"))
         share = funnel.accepted / judged
@@ -67,7 +71,7 @@ def _funnel_card(funnel: SourceFunnel, unit: str) -> Html:
     if funnel.rl:
         total, kept = sum(funnel.rl.values()), funnel.rl.get("kept", 0)
         steps.append(_step("chosen for rl", stacked_bar([("kept", kept)], total, f"{kept:,}"), f"{kept:,} sets"))
-        steps.append(_losses({reason: rows for reason, rows in funnel.rl.items() if reason != "kept"}))
+        steps.append(_losses(_without(funnel.rl, "kept")))
     published = (element("li", element("b", f"{rows:,}"), f" {name}") for name, rows in funnel.published.items())
     last = element("div", element("span", "rows published"), element("ul", *published), class_="step published")
     title = element("h3", short(funnel.source, 100), " ", element("span", f"a row is one {unit}", class_="soft"))
@@ -114,7 +118,9 @@ def _reason_table(funnels: Sequence[SourceFunnel]) -> Html:
 def _glossary(funnels: Sequence[SourceFunnel]) -> Html:
     """Return the words for every reason that occurs, folded away."""
     dropped = _together(funnel.dropped for funnel in funnels)
-    rejected = _together([*(funnel.rejected for funnel in funnels), *(_without_kept(funnel.rl) for funnel in funnels)])
+    rejected = _together(
+        [*(funnel.rejected for funnel in funnels), *(_without(funnel.rl, "kept") for funnel in funnels)]
+    )
     items: list[Html] = []
     for reason in [*dropped, *(reason for reason in rejected if reason not in dropped)]:
         if reason in MEANINGS:
@@ -133,8 +139,8 @@ def _named(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
     return {f"{prefix}{name}": rows for name, rows in counts.items()}
 
 
-def _without_kept(counts: Mapping[str, int]) -> dict[str, int]:
-    return {name: rows for name, rows in counts.items() if name != "kept"}
+def _without(counts: Mapping[str, int], outcome: str) -> dict[str, int]:
+    return {name: rows for name, rows in counts.items() if name != outcome}
 
 
 def _together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -35,6 +35,8 @@ class SourceFunnel:
     """RFT's answers, by mode, by "accepted" or reject_reason; empty where none were judged."""
     rl: Mapping[str, int]
     """Sets by "kept" or reject_reason; empty where no rl set was made."""
+    mixed_in: Mapping[str, int]
+    """General rows by "accepted" or "surplus"; empty for sources of sets."""
     published: Mapping[str, int]
     """Rows of each training table, train and validation together; tables that the recipe does not want are absent."""
 
@@ -64,7 +66,7 @@ class SourceFunnel:
     def is_low(self) -> bool:
         """Whether few answers were accepted, or no row of the source is published."""
         share = self.accepted_share
-        return (share is not None and share < LOW_SHARE) or not any(self.published.values())
+        return (share is not None and share < LOW_SHARE) or not (any(self.published.values()) or self.mixed_in)
 
     @property
     def rejected(self) -> dict[str, int]:
@@ -101,6 +103,7 @@ def _funnel_of(manifest: Manifest, one: Input, published: Mapping[str, int]) -> 
         splits=stages.get("kept", {}),
         answers={mode: commonest_first(counts) for mode, counts in answers.items()},
         rl=commonest_first(stages.get("rl", {})),
+        mixed_in=stages.get("rft general", {}),
         published=published,
     )
 

@@ -73,7 +73,8 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
                 funnel += _rows(kept, f"meta_rm from {purpose}")
     general = frozenset[str]()
     if recipe.general and "rft" in recipe.build.sets:
-        general = _general(recipe, curated, frames[Purpose.RFT])
+        general, mixed_in = _general(recipe, curated, frames[Purpose.RFT])
+        funnel += _rows(mixed_in, "rft general")
     return Decisions(frames, rl, general, checks, funnel)
 
 
@@ -122,15 +123,17 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _general(recipe: Recipe, curated: Stage, rft: pl.DataFrame) -> frozenset[str]:
+def _general(recipe: Recipe, curated: Stage, rft: pl.DataFrame) -> tuple[frozenset[str], pl.DataFrame]:
+    """Return the ids of the general rows that are mixed in, and the kept rows by source and outcome."""
     assert recipe.general is not None
-    general = read_table(curated.paths("general"), GENERAL, ["query_id", "source_id", "split", "drop_reason"])
-    frame = pl.from_arrow(general.select(["split", "drop_reason"]))
+    general = read_table(curated.paths("general"), GENERAL, ["query_id", "source", "source_id", "split", "drop_reason"])
+    frame = pl.from_arrow(general.select(["source", "split", "drop_reason"]))
     assert isinstance(frame, pl.DataFrame)
+    frame = frame.with_columns(pl.Series("example_id", general_ids(general), pl.String))
     judged_rows = dict(rft.filter("accepted").group_by("split").len().iter_rows())
-    return chosen_general(
-        frame.with_columns(pl.Series("example_id", general_ids(general), pl.String)), judged_rows, recipe.general.ratio
-    )
+    chosen = chosen_general(frame, judged_rows, recipe.general.ratio)
+    mixed_in = pl.when(pl.col("example_id").is_in(list(chosen))).then(pl.lit("accepted")).otherwise(pl.lit("surplus"))
+    return chosen, frame.filter(pl.col("drop_reason").is_null()).select("source", outcome=mixed_in)
 
 
 def _positions(rft: pl.DataFrame) -> dict[str, Any]:

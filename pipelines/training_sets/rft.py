@@ -25,7 +25,7 @@ def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: Sampli
     """Return the examples of accepted trajectories, in their order.
 
     `accepted` has JUDGED's columns with pass_count and pass_samples. A hinted trajectory's prompt is rendered anew
-    without its hint; every other prompt is the one that was sent.
+    without its hint; every other prompt is the one that was sent. `has_reference` says whether this prompt has one.
     """
     rows = accepted.select(["set_id", "trajectory_id", "mode", "order", "has_reference"]).to_pylist()
     prompts = [messages_of(turns) for turns in accepted.column("prompt").to_pylist()]
@@ -38,6 +38,7 @@ def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: Sampli
         "prompt": messages_array(prompts),
         "completion": messages_array([answer_of(text) for text in accepted.column("text").to_pylist()]),
         "license": pa.array([sets[row["set_id"]].license for row in rows], pa.string()),
+        "has_reference": pa.array([row["has_reference"] and job.reference == "prompt" for row in rows], pa.bool_()),
     }
     return pa.table([columns[name] for name in RFT.names], schema=RFT)
 

@@ -1,4 +1,4 @@
-"""The `grmforge` command as a user starts it: a process of its own, its words, its exit code, what it leaves on disk."""
+"""The `grmforge` command as a user starts it: a process of its own, its exit code, and what it leaves on disk."""
 
 import json
 import os

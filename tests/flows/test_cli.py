@@ -87,7 +87,7 @@ def test_a_wrong_recipe_is_one_line_and_exit_code_2(tmp_path: Path, changes: dic
     [
         (["build", "nowhere.toml"], "nowhere.toml"),
         (["build", str(DEMO), "--sets", "rtf"], "rtf"),
-        (["build", str(DEMO), "--limit", "0"], "0"),
+        (["build", str(DEMO), "--limit", "0"], "--limit"),
         (["build", str(DEMO), "--limt", "5"], "--limit"),
         (["biuld", str(DEMO)], "build"),
     ],
@@ -154,6 +154,44 @@ def test_json_is_all_that_stands_on_stdout(tmp_path: Path) -> None:
     assert Path(built["snapshot"]).is_dir()
     assert printed("build", recipe)["new"] is False
     assert len(printed("inspect", "small", "-n", "2", "--status", "rejected")) == 2
+
+
+def test_json_of_a_probe_a_doctor_and_an_import(tmp_path: Path) -> None:
+    recipe, root = write_small(tmp_path), ("--root", tmp_path / "data")
+    probed = grmforge("probe", recipe, "-n", "3", *root, "--json")
+    assert probed.code == 0, probed.err
+    assert json.loads(probed.out)
+    asked = set(paid(tmp_path / "data"))
+    assert asked, "a probe spends a little"
+    examined = grmforge("doctor", recipe, *root, "--json")
+    assert examined.code == 0, examined.err
+    assert all(finding["ok"] for finding in json.loads(examined.out))
+    assert grmforge("build", recipe, *root).code == 0
+    assert asked < set(paid(tmp_path / "data"))
+    assert set(paid(tmp_path / "data").values()) == {1}, "what a probe bought was bought again"
+
+    (tmp_path / "answers.jsonl").write_text(
+        json.dumps({"prompt": "Which is better?", "text": "Scores: \\boxed{7, 3}", "model": "m"}) + "\n"
+    )
+    imported = grmforge("import", tmp_path / "answers.jsonl", *root, "--json")
+    assert imported.code == 0, imported.err
+    assert isinstance(json.loads(imported.out), dict)
+
+
+def test_a_doctor_finds_what_is_missing(tmp_path: Path) -> None:
+    grm = {"engine": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key_env": "NOBODY_SETS_THIS"}
+    recipe = write_small(
+        tmp_path,
+        2,
+        build={"name": "small", "sets": ["rft"]},
+        sources=[{"kind": "teleqna", "path": "gone.txt"}],
+        models={"grm": grm},
+    )
+    done = grmforge("doctor", recipe, "--root", tmp_path / "data", "--json")
+    assert done.code == 1
+    wrong = json.dumps([finding for finding in json.loads(done.out) if not finding["ok"]])
+    for named in ("gone.txt", "NOBODY_SETS_THIS", "http://127.0.0.1:9/v1"):
+        assert named in wrong
 
 
 def test_a_smaller_limit_is_part_of_a_larger_one(tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""The trainers themselves take the sets: a model of two layers, a step or two on the CPU."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import datasets
+import pytest
+import torch
+from tokenizers import ByteLevelBPETokenizer
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from storage.snapshots import Snapshot
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE tokenizer of 512 tokens with a ChatML template."""
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator(
+        ["Specific Criteria: Analysis: Scores: \\boxed{7, 3}", "[The Begin of Response 1]"],
+        vocab_size=512,
+        special_tokens=SPECIAL,
+    )
+    fast_tokenizer: Any = PreTrainedTokenizerFast  # its constructor has no types
+    made: PreTrainedTokenizerFast = fast_tokenizer(
+        tokenizer_object=bpe._tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=8192
+    )
+    made.chat_template = CHATML
+    return made
+
+
+@pytest.fixture
+def model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+    """Return a model of two layers with random weights."""
+    torch.manual_seed(0)
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=512,
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            head_dim=16,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+@pytest.fixture
+def load(demo: Snapshot, tmp_path: Path) -> Callable[[str], Any]:
+    """Return a function that loads the training split of a config."""
+    return lambda config: datasets.load_dataset(
+        str(demo.path), config, split="train", cache_dir=str(tmp_path / "cache")
+    )
+
+
+@pytest.fixture(scope="module")
+def rewards(demo: Snapshot) -> ModuleType:
+    """Return the snapshot's own rewards.py, loaded by its path as verl does it."""
+    spec = importlib.util.spec_from_file_location("custom_module", demo.path / "rewards.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sft_takes_rft(
+    load: Callable[[str], Any], model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(tmp_path),
+            max_steps=2,
+            per_device_train_batch_size=2,
+            max_length=8192,
+            report_to=[],
+            use_cpu=True,
+            activation_checkpointing=False,
+            bf16=False,
+            dataloader_pin_memory=False,
+        ),
+        train_dataset=load("rft").select(range(8)),
+        processing_class=tokenizer,
+    )
+    result = trainer.train()
+    assert result.global_step == 2
+    assert result.training_loss > 0
+
+
+# TRL 1.16 still asks transformers 5.23 by the old name.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_grpo_takes_rl_and_the_snapshots_reward(
+    load: Callable[[str], Any],
+    rewards: ModuleType,
+    model: Qwen3ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    tmp_path: Path,
+) -> None:
+    given: list[float | None] = []
+
+    def grm_reward(completions: list[Any], **columns: Any) -> list[float | None]:
+        """Hand everything to the snapshot's function, and remember what it said."""
+        scored: list[float | None] = rewards.grm_reward(completions, **columns)
+        given.extend(scored)
+        return scored
+
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=grm_reward,
+        args=GRPOConfig(
+            output_dir=str(tmp_path),
+            max_steps=1,
+            per_device_train_batch_size=4,
+            num_generations=4,
+            max_completion_length=8,
+            report_to=[],
+            use_cpu=True,
+            activation_checkpointing=False,
+            bf16=False,
+            dataloader_pin_memory=False,
+        ),
+        train_dataset=load("rl").select(range(2)),
+        processing_class=tokenizer,
+    )
+    assert trainer.train().global_step == 1
+    assert given == [-1.0] * 4, "random weights write noise, and noise is wrong"
+
+
+def test_the_rows_of_rl_are_scored_in_both_signatures(load: Callable[[str], Any], rewards: ModuleType) -> None:
+    rows = list(load("rl"))
+    assert {json.loads(row["reward_model"]["ground_truth"])["n"] for row in rows} >= {1, 2, 4}
+    for row in rows:
+        truth = json.loads(row["reward_model"]["ground_truth"])
+        assert row["reward_model"]["style"] == "rule"
+        n, best, label = truth["n"], truth.get("best"), truth.get("label")
+        right = [label] if n == 1 else [9 if position == best else 2 for position in range(n)]
+        wrong = [1 - label] if n == 1 else [9] * n
+        for scores, expected in ((right, 1.0), (wrong, -1.0)):
+            text = f"Analysis: ..\n\nScores: \\boxed{{{', '.join(map(str, scores))}}}"
+            verl = rewards.compute_score(
+                data_source=row["data_source"],
+                solution_str=text,
+                ground_truth=row["reward_model"]["ground_truth"],
+                extra_info=row["extra_info"],
+            )
+            trl = rewards.grm_reward(
+                prompts=[row["prompt"]],
+                completions=[[{"role": "assistant", "content": text}]],
+                **{column: [value] for column, value in row.items() if column != "prompt"},
+            )
+            assert verl == expected
+            assert trl == [expected]

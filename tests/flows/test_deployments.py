@@ -1,0 +1,187 @@
+"""Server, worker, deployments and runs as docs/deployments.md goes through them, in a fresh copy of the tree."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from storage.snapshots import Snapshot
+from tests.end_to_end.commands import REPOSITORY, data_files, grmforge, latest, paid, write_recipe
+from tests.end_to_end.questions import write_teleqna
+from tests.pipelines.engines import stand_in_server as stand_in
+from tests.pipelines.engines.stand_in_server import StandIn
+
+PREFECT = str(Path(sys.executable).with_name("prefect"))
+DEPLOYED = ("flows", "pipelines", "storage", "schemas", "recipes")
+KEY = "sk-a-key-for-tests-0123456789"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A checkout whose flows are deployed to a server of its own, with a worker."""
+
+    checkout: Path
+    home: Path
+    environment: Mapping[str, str]
+    untouched: bool
+    """Whether deploying left every file of the checkout as it was."""
+
+    def prefect(self, *arguments: str) -> str:
+        """Run a `prefect` command to its end, and return what it says."""
+        with self.start(*arguments) as process:
+            out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, out
+        return str(out)
+
+    def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [PREFECT, *arguments],
+            cwd=cwd or self.checkout,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(url: str, seconds: float = 90.0) -> None:
+    """Wait until a URL answers."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def background(arguments: list[str], environment: Mapping[str, str], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            [PREFECT, *arguments], env=environment, cwd=cwd, stdout=file, stderr=file, start_new_session=True
+        )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(15)
+
+
+def contents(directory: Path) -> dict[Path, bytes]:
+    return {
+        path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
+    }
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Start a server and a worker, and deploy every flow from a copy of the tree."""
+    directory = tmp_path_factory.mktemp("prefect")
+    checkout, home = directory / "checkout", directory / "home"
+    elsewhere = directory / "elsewhere"
+    elsewhere.mkdir()
+    for name in DEPLOYED:
+        shutil.copytree(REPOSITORY / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "prefect.yaml", checkout)
+    port = free_port()
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "GRMFORGE_"))}
+    mine |= {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_CLI_PROMPT": "true",  # as on a terminal; whoever asks something finds nobody to answer
+    }
+    server = background(["server", "start", "--port", str(port), "--no-ui"], mine, elsewhere, directory / "server.log")
+    mine["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    started = [server]
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api/health")
+        before = contents(checkout)
+        deployed = Place(checkout, home, mine, untouched=False)
+        deployed.prefect("work-pool", "create", "local", "--type", "process")
+        deployed.prefect("deploy", "--all")
+        # The worker alone has the key.
+        started.append(
+            background(
+                ["worker", "start", "--pool", "local"], mine | {"TEST_KEY": KEY}, elsewhere, directory / "worker.log"
+            )
+        )
+        yield Place(checkout, home, mine, untouched=contents(checkout) == before)
+    finally:
+        for process in reversed(started):
+            end(process)
+
+
+def built_by_the_command(directory: Path, sets: str, name: str) -> Snapshot:
+    done = grmforge("build", REPOSITORY / "recipes/demo.toml", "--sets", sets, "--root", directory)
+    assert done.code == 0, done.err
+    return latest(directory, name)
+
+
+@pytest.mark.slow
+def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: Place, tmp_path: Path) -> None:
+    """RFT first, since Meta RM needs the same answers; then the other two at once, over the same root."""
+    assert place.untouched
+    for together in (["rft"], ["rl", "meta-rm"]):
+        runs = [place.start("deployment", "run", f"build-{name}-set/local", "--watch") for name in together]
+        said = [run.communicate(timeout=200)[0] for run in runs]
+        assert [run.returncode for run in runs] == [0] * len(runs), "\n".join(said)
+        assert all("finished successfully in 'Completed'" in words for words in said), "\n".join(said)
+    assert set(paid(place.checkout / "data").values()) == {1}
+    for sets in ("rft", "rl", "meta_rm"):
+        snapshot = latest(place.checkout / "data", f"demo-{sets}")
+        assert data_files(snapshot) == data_files(built_by_the_command(tmp_path, sets, f"demo-{sets}"))
+
+
+@pytest.mark.slow
+def test_a_run_with_parameters_leaves_no_key_behind(place: Place, tmp_path: Path) -> None:
+    write_teleqna(tmp_path / "teleqna.txt", 30)
+    with StandIn(stand_in.judged, stand_in.refused_400(f"the key {KEY} may not ask this")) as server:
+        recipe = write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": "keyed", "sets": ["rft"], "root": str(tmp_path / "data")},
+            sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+            models={
+                "grm": {"engine": "openai", "model": "m", "base_url": server.url, "api_key_env": "TEST_KEY"},
+            },
+            rejection={"balance_positions": False},
+        )
+        parameters = [f"recipe={recipe}", "limit=10"]
+        flags = [word for parameter in parameters for word in ("--param", parameter)]
+        said = place.prefect("deployment", "run", "build-rft-set/local", *flags, "--watch")
+        assert {received.headers["authorization"] for received in server.requests} == {f"Bearer {KEY}"}
+    assert "finished successfully in 'Completed'" in said
+    snapshot = latest(tmp_path / "data", "keyed")
+    assert snapshot.manifest.inputs[0].rows == 10
+    assert snapshot.manifest.models[0].failed == 1
+    kept = [path for directory in (place.home, tmp_path / "data") for path in directory.rglob("*") if path.is_file()]
+    assert place.home / "prefect.db" in kept, "logs, parameters and artifacts stand elsewhere now"
+    assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
+    logs = place.home.parent
+    assert all(KEY.encode() not in (logs / name).read_bytes() for name in ("server.log", "worker.log"))

@@ -1,0 +1,71 @@
+"""The closing lines: the funnel, and an explanation where little is left."""
+
+from pathlib import Path
+
+from pipelines.reporting.acceptance import closing_lines
+from tests.pipelines.reporting.small_snapshot import HOSTILE, Small, a_set, an_input, small, trajectory
+
+
+def lines_of(made: Small, path: Path) -> list[str]:
+    snapshot, _ = made.published(path)
+    return closing_lines(snapshot.manifest, snapshot)
+
+
+def test_a_good_build_ends_with_its_funnel_alone(tmp_path: Path) -> None:
+    assert lines_of(small(), tmp_path) == [
+        "source   read  kept  judged  accepted         rft  rl  meta_rm  pairs",
+        "telecom     4     2       8         2  25.0%    2   2        2      2",
+    ]
+
+
+def test_a_low_acceptance_is_explained(tmp_path: Path) -> None:
+    made = small()
+    made.funnel = [row for row in made.funnel if row[2] != "truncated"] + [("telecom", "rft hinted", "truncated", 30)]
+    said = lines_of(made, tmp_path)[2:]
+    assert said[1:] == [
+        "telecom: 5.6% of 36 answers were accepted.",
+        "  88% of what is lost is truncated: the answer ended at the token limit, before its verdict",
+        "  what helps:  raise [grm] max_tokens: judges that reason aloud need 8,000 and more",
+        said[4],
+        "  see more:    grmforge inspect small --status rejected --reason truncated --source telecom",
+    ]
+    assert said[4].startswith('  for example: "What carries voice?') and said[4].endswith("the whole answer")
+
+
+def test_nothing_kept_is_explained_by_what_was_dropped(tmp_path: Path) -> None:
+    made = small()
+    made.inputs.append(an_input("empty", rows=3, kept=0, dropped=3, unreadable=0))
+    made.funnel.append(("empty", "dropped", "no_question", 3))
+    said = "\n".join(lines_of(made, tmp_path))
+    assert "empty: no set of 3 rows was kept." in said
+    assert "100% of what is lost is no_question: the question asks nothing" in said
+    assert "\nall " in said
+
+
+def test_only_unreadable_rows_and_only_test_sets(tmp_path: Path) -> None:
+    made = small()
+    made.inputs.append(an_input("broken", rows=3, kept=0, dropped=0, unreadable=3))
+    made.inputs.append(an_input("held", rows=2, kept=2, dropped=0, unreadable=0))
+    made.funnel.append(("held", "kept", "test", 2))
+    said = "\n".join(lines_of(made, tmp_path))
+    assert "broken: none of its 3 rows could be read" in said
+    assert "held: its 2 kept sets are all test sets" in said
+
+
+def test_all_too_easy_for_rl(tmp_path: Path) -> None:
+    made = Small(sets=[a_set("q")], inputs=[an_input("telecom", rows=1, kept=1, dropped=0, unreadable=0)])
+    made.funnel = [("telecom", "kept", "train", 1), ("telecom", "rl", "too_easy", 1)]
+    made.recipe = {"build": {"sets": ["rl"]}}
+    said = "\n".join(lines_of(made, tmp_path))
+    assert "telecom: none of its 1 kept sets gave a row." in said and "too_easy" in said
+
+
+def test_hostile_data_stays_on_its_line(tmp_path: Path) -> None:
+    one = a_set(HOSTILE + "\nnext", HOSTILE, source=HOSTILE)
+    made = Small(sets=[one], inputs=[an_input(HOSTILE, rows=1, kept=1, dropped=0, unreadable=0)], name=HOSTILE)
+    made.name = "small"
+    made.tables = {"trajectories/rejected": [trajectory(one, 0, "unparsed", "unparsed", scores=None, text=HOSTILE)]}
+    made.funnel = [(HOSTILE, "kept", "train", 1), (HOSTILE, "rft hinted", "unparsed", 9)]
+    said = lines_of(made, tmp_path)
+    assert [line for line in said if not line.isprintable()] == []
+    assert any("\\x1b" in line for line in said)

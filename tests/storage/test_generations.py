@@ -1,0 +1,103 @@
+"""Generations: one answer a request, the earliest, through folds, kills and compaction."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.generation import GENERATIONS, FaultKind
+from schemas.record import bucket_of
+from storage.generations import FILES_A_BUCKET, Generations
+from storage.journal import JournalWriter, segments
+from storage.root import Root
+from tests.storage.answers import a_refusal, a_request, an_answer, files, journal
+
+ASKED = a_request(1, bucket=9)
+
+
+def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    journal(root, [(ASKED, an_answer(ASKED)), (a_request(2, 9), a_refusal(a_request(2, 9)))])
+    found = Generations(root).lookup(9)
+    assert found[ASKED.request_id] == an_answer(ASKED)
+    refused = found[a_request(2, 9).request_id]
+    assert (refused.fault, refused.error, refused.text) == (FaultKind.REQUEST, "HTTP 400", None)
+    assert Generations(root).lookup(8) == {}
+
+
+def test_the_earliest_answer_wins_and_any_answer_wins_over_an_error(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    for answered in (a_refusal(ASKED), an_answer(ASKED, "first"), an_answer(ASKED, "second"), a_refusal(ASKED)):
+        journal(root, [(ASKED, answered)])
+        Generations(root)
+    assert Generations(root).lookup(9)[ASKED.request_id].text == "first"
+    assert Generations(root).table(9).num_rows == 1
+
+
+@given(folds=st.lists(st.booleans(), min_size=4, max_size=4))
+def test_folded_or_not_the_answers_are_the_same(tmp_path_factory: pytest.TempPathFactory, folds: list[bool]) -> None:
+    root = Root(tmp_path_factory.mktemp("root"))
+    for number, fold in enumerate(folds):
+        journal(root, [(ASKED, an_answer(ASKED, str(number))), (a_request(number), an_answer(a_request(number)))])
+        if fold:
+            Generations(root)
+    generations = Generations(root)
+    assert generations.lookup(9)[ASKED.request_id].text == "0"
+    assert sum(len(generations.lookup(bucket)) for bucket in range(256)) == 5
+    assert segments(root) == []
+
+
+def test_a_fold_that_was_killed_half_way_is_done_again(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    journal(root, [(a_request(number), an_answer(a_request(number))) for number in range(50)])
+    [segment] = files(root, "*.arrows")
+    kept = shutil.copy(segment, tmp_path / "kept")
+    Generations(root)
+    parts = files(root, "*.parquet")
+    before = {path: path.read_bytes() for path in parts}
+    for part in parts[::2]:
+        part.unlink()
+    shutil.copy(kept, segment)
+    generations = Generations(root)
+    assert {path: path.read_bytes() for path in files(root, "*.parquet")} == before
+    assert sum(generations.table(bucket).num_rows for bucket in range(256)) == 50
+    assert segments(root) == []
+
+
+def test_a_bucket_of_many_files_becomes_one_and_loses_nothing(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    for number in range(FILES_A_BUCKET + 1):
+        answers = [(ASKED, an_answer(ASKED, str(number))), (a_request(number, 9), an_answer(a_request(number, 9)))]
+        journal(root, answers)
+        Generations(root)
+    assert len(files(root, "*.parquet")) == 1
+    found = Generations(root)
+    assert found.lookup(9)[ASKED.request_id].text == "0"
+    assert found.table(9).num_rows == FILES_A_BUCKET + 1
+    assert found.table(9).schema == GENERATIONS
+
+
+def test_two_processes_may_fold_and_look_up_at_once(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    journal(root, [(ASKED, an_answer(ASKED))])
+    early = Generations(root)
+    for number in range(2, FILES_A_BUCKET + 3):
+        journal(root, [(a_request(number, 9), an_answer(a_request(number, 9)))])
+        Generations(root)  # the other process, which compacts the bucket under the first one
+    assert early.lookup(9)[ASKED.request_id].text == "fine"
+    early.fold()
+    assert len(early.lookup(9)) == FILES_A_BUCKET + 2
+
+
+def test_a_living_writers_answers_are_read_and_stay_where_they_are(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    with JournalWriter(root, "run") as writer:
+        writer.append(ASKED, an_answer(ASKED))
+        writer.flush()
+        assert Generations(root).lookup(9)[ASKED.request_id] == an_answer(ASKED)
+        assert len(segments(root)) == 1
+        assert files(root, "*.parquet") == []
+    assert Generations(root).lookup(bucket_of(ASKED.query_id))[ASKED.request_id] == an_answer(ASKED)
+    assert segments(root) == []

@@ -1,0 +1,133 @@
+"""Snapshots: whole versions under a name, found the way people name them."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import StorageError
+from schemas.manifest import Manifest
+from storage.root import Root
+from storage.snapshots import (
+    find_snapshot,
+    latest,
+    new_version,
+    publish,
+    read_snapshot,
+    set_latest,
+    versions,
+    with_content,
+)
+
+
+def a_manifest(version: str, content: str = "c" * 32, name: str = "small") -> Manifest:
+    return Manifest(
+        name=name,
+        version=version,
+        content_hash=content,
+        created_at="2026-01-01T00:00:00Z",
+        package_version="0",
+        seed=0,
+        recipe={},
+        inputs=[],
+        models=[],
+        funnel=[],
+        checks={},
+        tables={"rft/train": {"rows": 1, "files": [{"path": "rft/t.parquet", "rows": 1, "bytes": 4, "sha256": ""}]}},
+    )
+
+
+def published(root: Root, version: str, content: str = "c" * 32, name: str = "small") -> None:
+    root.write("stage/t.parquet", b"rows")
+    publish(root, a_manifest(version, content, name), {"rft/t.parquet": "stage/t.parquet"}, {"README.md": "card"})
+
+
+def test_a_published_version_is_whole(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    published(root, "20260101T000000Z-cccccccc")
+    snapshot = find_snapshot(root, "small")
+    assert [path.read_bytes() for path in snapshot.files("rft/train")] == [b"rows"]
+    assert (snapshot.rows("rft/train"), snapshot.rows("rl/train"), snapshot.files("rl/train")) == (1, 0, [])
+    assert (snapshot.path / "README.md").read_text() == "card"
+    root.remove("stage/t.parquet")
+    assert snapshot.files("rft/train")[0].read_bytes() == b"rows"
+
+
+def test_a_version_without_its_manifest_does_not_exist(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    published(root, "20260101T000000Z-cccccccc")
+    root.write("snapshots/small/20270101T000000Z-dddddddd/rft/t.parquet", b"half")
+    assert versions(root, "small") == ["20260101T000000Z-cccccccc"]
+    assert find_snapshot(root, "small").manifest.version == "20260101T000000Z-cccccccc"
+    with pytest.raises(StorageError, match="not a snapshot, it has no manifest"):
+        read_snapshot(tmp_path / "snapshots/small/20270101T000000Z-dddddddd")
+
+
+def test_a_name_means_latest_and_a_version_may_be_shortened(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    old, middle, new = (f"2026010{day}T000000Z-{digit * 8}" for day, digit in ((1, "a"), (2, "b"), (3, "c")))
+    for version in (old, middle, new):
+        published(root, version, version[-1] * 32)
+    assert find_snapshot(root, "small").manifest.version == new
+    set_latest(root, "small", middle)
+    assert latest(root, "small") == middle
+    assert find_snapshot(root, "small").manifest.version == middle
+    for given, version in {old: old, "20260101": old, "cccccccc": new, "": middle}.items():
+        assert find_snapshot(root, f"small@{given}").manifest.version == version
+    assert find_snapshot(None, str(tmp_path / "snapshots/small" / old)).manifest.version == old
+    with pytest.raises(StorageError, match="small has no version '2026'; it has: 20260101"):
+        find_snapshot(root, "small@2026")
+
+
+def test_an_unknown_name_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    with pytest.raises(StorageError, match=r"no snapshot 'small' under .*; none yet"):
+        find_snapshot(root, "small")
+    published(root, "20260101T000000Z-cccccccc")
+    published(root, "20260101T000000Z-cccccccc", name="other")
+    with pytest.raises(StorageError, match="there are: other, small"):
+        find_snapshot(root, "smal")
+    with pytest.raises(StorageError, match="no such snapshot directory"):
+        find_snapshot(None, "smal")
+
+
+def test_content_is_found_again(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    content = "c" * 32
+    version = new_version(content)
+    published(root, version, content)
+    found = with_content(root, "small", content)
+    assert found is not None
+    assert found.manifest.version == version
+    assert with_content(root, "small", "c" * 31 + "d") is None
+    assert with_content(root, "other", content) is None
+
+
+def test_a_manifest_of_a_newer_format_is_refused_whatever_else_it_says(tmp_path: Path) -> None:
+    for text, message in {
+        '{"format": 2, "everything": "else"}': "written in format 2",
+        "{": "not a manifest",
+        "[]": "not a manifest",
+        '{"format": 1}': "not a manifest: Field required",
+    }.items():
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(StorageError, match=message):
+            read_snapshot(tmp_path)
+
+
+def _publish_many(path: str) -> None:
+    for _ in range(20):
+        published(Root(Path(path)), "20260101T000000Z-cccccccc")
+
+
+def test_two_builds_may_publish_the_same_in_the_same_second(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    builds = [context.Process(target=_publish_many, args=(str(tmp_path),)) for _ in range(2)]
+    for build in builds:
+        build.start()
+    for build in builds:
+        build.join()
+    assert [build.exitcode for build in builds] == [0, 0]
+    folder = tmp_path / "snapshots/small/20260101T000000Z-cccccccc"
+    assert sorted(path.name for path in folder.rglob("*")) == ["README.md", "manifest.json", "rft", "t.parquet"]
+    assert find_snapshot(Root(tmp_path), "small").files("rft/train")[0].read_bytes() == b"rows"

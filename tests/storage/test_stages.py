@@ -1,0 +1,47 @@
+"""Stages: finished when their manifest is there, and named after all they depend on."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import StorageError
+from storage.root import Root
+from storage.stages import content_hash, find_stage, finish_stage, stage_key
+from storage.tables import TableFile
+
+FILE = TableFile("rows-00000.parquet", 3, 10, "ab")
+
+
+def test_a_key_changes_with_version_settings_and_inputs_alone() -> None:
+    key = stage_key("judged", 1, {"n": 3, "a": 1}, ["x", "y"])
+    assert key == stage_key("judged", 1, {"a": 1, "n": 3}, ["x", "y"])
+    others = {
+        stage_key("judged", 2, {"n": 3, "a": 1}, ["x", "y"]),
+        stage_key("judged", 1, {"n": 4, "a": 1}, ["x", "y"]),
+        stage_key("judged", 1, {"n": 3, "a": 1}, ["y", "x"]),
+        stage_key("curated", 1, {"n": 3, "a": 1}, ["x", "y"]),
+    }
+    assert len(others | {key}) == 5
+
+
+def test_a_stage_is_what_its_manifest_says(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    assert find_stage(root, "stages/a/1") is None
+    root.write("stages/a/1/rows-00000.parquet", b"rows")
+    assert find_stage(root, "stages/a/1") is None
+    stage = finish_stage(root, "stages/a/1", {"rows": [FILE], "none": []}, {"counts": 3})
+    assert find_stage(root, "stages/a/1") == stage
+    assert stage.paths("rows") == [tmp_path / "stages/a/1/rows-00000.parquet"]
+    assert (stage.rows("rows"), stage.rows("none"), stage.paths("none")) == (3, 0, [])
+    assert list(stage.tables) == ["rows"]
+    assert stage.content == content_hash(["ab"])
+
+
+def test_a_newer_or_broken_manifest_is_refused_by_name(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.write("stages/a/1/manifest.json", b'{"format": 2}')
+    with pytest.raises(StorageError, match="stages/a/1: written in format 2"):
+        find_stage(root, "stages/a/1")
+    root.write("stages/a/1/manifest.json", b'{"format": ')
+    with pytest.raises(StorageError, match=r"not JSON .*remove the folder"):
+        find_stage(root, "stages/a/1")

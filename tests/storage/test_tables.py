@@ -1,0 +1,144 @@
+"""Tables: bytes that depend on rows and their order alone, and whole files or none."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import StorageError
+from schemas.preference import SETS
+from schemas.record import table_schema
+from schemas.set_table import sets_of, sets_table
+from storage import tables
+from storage.root import Root
+from storage.tables import TableWriter, read_batches, read_buckets, read_table
+from tests.examples import a_set
+
+ROWS = table_schema("rows", [pa.field("query_id", pa.string()), pa.field("numbers", pa.list_(pa.int32()))])
+
+
+def rows(count: int, start: int = 0) -> pa.Table:
+    ids = [f"{number * 256 // 20_000:02x}{number:08}" for number in range(start, start + count)]
+    return pa.table([ids, [[number] * (number % 3) for number in range(start, start + count)]], schema=ROWS)
+
+
+def written(root: Root, folder: str, parts: list[pa.Table]) -> TableWriter:
+    with TableWriter(root, folder, "rows", ROWS) as writer:
+        for part in parts:
+            writer.write(part)
+    return writer
+
+
+@given(cuts=st.lists(st.integers(0, 9_000), max_size=6), chunks=st.integers(1, 3_000))
+def test_the_same_rows_in_any_batches_and_chunks_are_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], chunks: int
+) -> None:
+    root = Root(tmp_path_factory.mktemp("root"))
+    table = rows(9_000)
+    whole = written(root, "whole", [table])
+    edges = [0, *sorted(cuts), 9_000]
+    parts = [table.slice(start, end - start) for start, end in itertools.pairwise(edges)]
+    rechunked = [pa.Table.from_batches(part.to_batches(max_chunksize=chunks), schema=ROWS) for part in parts]
+    assert written(root, "cut", rechunked).files == whole.files
+
+
+def test_sets_keep_their_bytes_through_records_and_slices(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    table = sets_table([a_set(number, n=1 + number % 4) for number in range(300)])
+    for folder, parts in {
+        "a": [table],
+        "b": [table.slice(0, 1), table.slice(1, 100), table.slice(101)],
+        "c": [sets_table(sets_of(table))],
+    }.items():
+        with TableWriter(root, folder, "sets", SETS) as writer:
+            for part in parts:
+                writer.write(part)
+    contents = {(tmp_path / folder / "sets-00000.parquet").read_bytes() for folder in "abc"}
+    assert len(contents) == 1
+
+
+def test_a_table_without_rows_has_no_file(tmp_path: Path) -> None:
+    assert written(Root(tmp_path), "none", [rows(0)]).files == []
+    assert list(tmp_path.rglob("*.parquet")) == []
+    assert read_table([], ROWS).num_rows == 0
+
+
+def test_files_and_row_groups_have_fixed_sizes(tmp_path: Path) -> None:
+    writer = written(Root(tmp_path), "t", [rows(tables.FILE_ROWS + 10)])
+    assert [file.rows for file in writer.files] == [tables.FILE_ROWS, 10]
+    groups = pq.ParquetFile(tmp_path / "t" / writer.files[0].path).metadata
+    assert {groups.row_group(index).num_rows for index in range(groups.num_row_groups)} == {tables.ROW_GROUP_ROWS}
+    assert read_table([tmp_path / "t" / file.path for file in writer.files], ROWS).num_rows == tables.FILE_ROWS + 10
+
+
+def test_an_error_in_the_block_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), TableWriter(Root(tmp_path), "t", "rows", ROWS) as writer:
+        writer.write(rows(5_000))
+        raise KeyError
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    newer = rows(3).replace_schema_metadata({"grmforge.format": "2"})
+    pq.write_table(newer, tmp_path / "new.parquet")
+    with pytest.raises(StorageError, match=r"new\.parquet: written in format 2, .* upgrade it"):
+        read_table([tmp_path / "new.parquet"], ROWS)
+
+
+def test_what_an_older_format_lacks_is_null_and_what_is_not_ours_is_left(tmp_path: Path) -> None:
+    older = rows(3).drop_columns(["numbers"]).append_column("stranger", pa.array([1, 2, 3]))
+    pq.write_table(older.replace_schema_metadata({"grmforge.format": "0"}), tmp_path / "old.parquet")
+    assert read_table([tmp_path / "old.parquet"], ROWS).to_pylist()[0] == {"query_id": "0000000000", "numbers": None}
+    assert [table.schema for table in read_batches([tmp_path / "old.parquet"], ROWS)] == [ROWS]
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    pq.write_table(rows(100), file)
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(StorageError, match=r"rows\.parquet: not a whole Parquet file"):
+        read_table([file], ROWS)
+    with pytest.raises(StorageError, match="No such file"):
+        read_table([tmp_path / "gone.parquet"], ROWS)
+
+
+@given(counts=st.lists(st.integers(0, 5), min_size=1, max_size=40))
+def test_buckets_come_whole_and_in_order(tmp_path_factory: pytest.TempPathFactory, counts: list[int]) -> None:
+    root = Root(tmp_path_factory.mktemp("root"))
+    ids = [f"{bucket:02x}{row}" for bucket, count in enumerate(counts) for row in range(count)]
+    writer = written(root, "t", [pa.table([ids, [None] * len(ids)], schema=ROWS)])
+    found = list(read_buckets([root.at(f"t/{file.path}") for file in writer.files], ROWS))
+    assert [(bucket, table.num_rows) for bucket, table in found] == [(b, c) for b, c in enumerate(counts) if c]
+    assert [one for _, table in found for one in table.column("query_id").to_pylist()] == ids
+
+
+FILL = """
+import resource, signal, sys
+from storage.root import Root
+from storage.tables import TableWriter
+from schemas.errors import StorageError
+from tests.storage.test_tables import ROWS, rows
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+root = Root.open(sys.argv[1])
+try:
+    with TableWriter(root, "t", "rows", ROWS) as writer:
+        for start in range(0, 60_000, 4_096):
+            writer.write(rows(4_096, start))
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_takes_no_more_is_one_storage_error_and_leaves_no_half_file(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FILL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert "File too large" in done.stdout
+    assert done.stderr == ""
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
