@@ -53,7 +53,7 @@ def meta_rm_section(checks: Mapping[str, Any]) -> Html:
     before, after, negatives = found.get("set_alone_auc_before"), found.get("set_alone_auc"), found.get("negatives")
     tiles = [
         _tile(f"{found.get('rows', 0):,}", f"rows, of {found.get('candidates', 0):,} candidates"),
-        _tile(_percent(negatives), "negatives; 25 % are needed"),
+        _tile(_percent(negatives), "negatives"),
         _tile(
             f"{_number(before)} → {_number(after)}", "AUC of the set alone, before and after balancing; 0.5 is the aim"
         ),

@@ -1,7 +1,9 @@
 """The assembly stage: every table of a snapshot, written a bucket at a time from what was decided over all of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import repeat
+from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -13,7 +15,7 @@ from pipelines.grm.sampling import sampled_sets
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
-from pipelines.training_sets.rft import chosen_splits, general_table, rft_table
+from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import ModelSection, Recipe
@@ -25,6 +27,8 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableFile, TableWriter, read_batches, read_buckets
 
 STAGE_VERSION = 1
+
+_T = TypeVar("_T")
 
 
 def assemble(recipe: Recipe, root: Root, curated: Stage, judged: Mapping[Purpose, Stage]) -> Stage:
@@ -112,21 +116,21 @@ def _write_buckets(
     wanted = recipe.build.sets
     decided = {purpose: _decided_buckets(stage, decisions.trajectories[purpose]) for purpose, stage in judged.items()}
     rl_rows = {row["set_id"]: row for row in decisions.rl.to_dicts()} if decisions.rl is not None else {}
-    general = _general_buckets(curated, decisions.general)
-    for bucket, sets in _every_bucket(curated):
-        by_id = {preference.set_id: preference for preference in sets}
-        if not sets:
-            if bucket in general:
-                _write_rft(RFT.empty_table(), general[bucket], tables, [])
+    general = read_buckets(curated.paths("general") if decisions.general else [], GENERAL)
+    for sets, chat in zip(_every_bucket(sampled_sets(curated)), _every_bucket(general), strict=True):
+        examples = [] if chat is None else [_with_split(*general_table(chat, decisions.general))]
+        if sets is None:
+            _write_rft(examples, tables)
             continue
+        by_id = {preference.set_id: preference for preference in sets}
         trajectories = {purpose: next(buckets) for purpose, buckets in decided.items()}
         for purpose, table in trajectories.items():
             _write_trajectories(purpose, table, tables)
         if "rft" in wanted:
             rft = trajectories[Purpose.RFT]
             accepted = rft.filter(rft.column("accepted"))
-            examples = rft_table(accepted, by_id, job)
-            _write_rft(examples, general.get(bucket), tables, accepted.column("split").to_pylist())
+            judged_examples = rft_table(accepted, by_id, job)
+            _write_rft([_with_split(judged_examples, accepted.column("split")), *examples], tables)
         if "rl" in wanted:
             _write_rl(sets, rl_rows, job, _difficulty_model(recipe), tables)
         if "meta_rm" in wanted:
@@ -213,31 +217,24 @@ def _write_meta_rm(
     tables.write_splits("meta_rm", meta_rm_table(rows, sets, job, template), META_RM, rows.column("split").to_pylist())
 
 
-def _general_buckets(curated: Stage, chosen: frozenset[str]) -> dict[int, tuple[pa.Table, list[str]]]:
-    """Return, for each bucket, the chosen general rows as RFT examples, and their splits."""
-    if not chosen:
-        return {}
-    return {
-        bucket: (general_table(table, chosen), chosen_splits(table, chosen))
-        for bucket, table in read_buckets(curated.paths("general"), GENERAL)
-    }
+def _with_split(examples: pa.Table, splits: pa.ChunkedArray) -> pa.Table:
+    return examples.append_column("split", splits)
 
 
-def _write_rft(
-    accepted: pa.Table, general: tuple[pa.Table, list[str]] | None, tables: _Tables, splits: list[str]
-) -> None:
+def _write_rft(examples: Sequence[pa.Table], tables: _Tables) -> None:
     """Write a bucket's examples, judged and general ones, in the order of their ids."""
-    if general is not None:
-        accepted, splits = pa.concat_tables([accepted, general[0]]), splits + general[1]
-    order = pc.sort_indices(accepted, [(name, "ascending") for name in ("query_id", "set_id", "example_id")])
-    tables.write_splits("rft", accepted.take(order), RFT, pa.array(splits, pa.string()).take(order))
+    if not examples:
+        return
+    rows = pa.concat_tables(examples)
+    rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ("query_id", "set_id", "example_id")]))
+    tables.write_splits("rft", rows.select(RFT.names), RFT, rows.column("split").combine_chunks())
 
 
-def _every_bucket(curated: Stage) -> Iterator[tuple[int, list[PreferenceSet]]]:
-    """Yield (bucket, sampled sets) for all buckets, also those without sets."""
+def _every_bucket(buckets: Iterable[tuple[int, _T]]) -> Iterator[_T | None]:
+    """Yield what each of all buckets holds, in order; None for one that holds nothing."""
     expected = 0
-    for bucket, sets in sampled_sets(curated):
-        yield from ((empty, []) for empty in range(expected, bucket))
-        yield bucket, sets
+    for bucket, held in buckets:
+        yield from repeat(None, bucket - expected)
+        yield held
         expected = bucket + 1
-    yield from ((empty, []) for empty in range(expected, BUCKETS))
+    yield from repeat(None, BUCKETS - expected)

@@ -10,13 +10,10 @@ from pipelines.grm.prompts import Template, render
 from pipelines.grm.rejection import READABLE_OUTCOMES
 from pipelines.grm.samples import SamplingJob, shown_set
 from pipelines.training_sets.rft import answer_of
-from schemas.errors import ForgeError
 from schemas.preference import PreferenceSet
 from schemas.query import messages_array
 from schemas.training import META_RM
 from schemas.trajectory import Mode, Outcome
-
-MIN_NEGATIVES = 0.25
 
 
 def meta_rm_candidates(trajectories: pl.DataFrame) -> pl.DataFrame:
@@ -38,7 +35,7 @@ def choose_meta_rm(candidates: pl.DataFrame, one_label_share: float) -> pl.DataF
     """Return the candidates to keep: as many right as wrong ones of each set and policy, and few sets of one label.
 
     Sets whose samples are all right or all wrong give one row each, as many right as wrong, up to `one_label_share` of
-    the rows of a split. Raises ForgeError where fewer than a quarter of the rows would be negatives.
+    the rows of a split. So half of the rows are negatives, whatever the judge (METHOD section 5 needs a quarter).
     """
     wrong_count = pl.col("set_readable") - pl.col("set_correct")
     pairs = pl.min_horizontal(pl.col("set_correct"), wrong_count)
@@ -53,14 +50,7 @@ def choose_meta_rm(candidates: pl.DataFrame, one_label_share: float) -> pl.DataF
         room = _room(mixed.filter(pl.col("split") == split).height, one_label_share, here.height)
         each = min(right.height, wrong.height, room // 2)
         kept += [right.head(each), wrong.head(each)]
-    chosen = pl.concat(kept).drop("rank", "pairs")
-    negatives = chosen.filter(~pl.col("right")).height
-    if chosen.height and negatives < MIN_NEGATIVES * chosen.height:
-        raise ForgeError(
-            f"meta_rm: only {negatives / chosen.height:.0%} of {chosen.height} rows are negatives, {MIN_NEGATIVES:.0%} "
-            "are needed; lower [meta_rm] one_label_share, or sample more ([meta_rm] n, [grm] n_rft)"
-        )
-    return chosen
+    return pl.concat(kept).drop("rank", "pairs")
 
 
 def _room(mixed_rows: int, share: float, available: int) -> int:

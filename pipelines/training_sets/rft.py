@@ -60,29 +60,20 @@ def answer_of(text: str) -> Messages:
     return (Message("assistant", text),)
 
 
-def general_table(general: pa.Table, chosen: frozenset[str]) -> pa.Table:
-    """Return the chosen general rows, by their example ids, as RFT examples."""
-    rows = [
-        (example_id, row)
-        for example_id, row in zip(general_ids(general), general.to_pylist(), strict=True)
-        if example_id in chosen
-    ]
-    columns: dict[str, pa.Array] = {
-        "example_id": pa.array([example_id for example_id, _ in rows], pa.string()),
-        "prompt": messages_array([messages_of(row["prompt"]) for _, row in rows]),
-        "completion": messages_array([answer_of(row["completion"]) for _, row in rows]),
-        "mode": pa.array([GENERAL_MODE] * len(rows), pa.string()),
-        "domain": pa.array([GENERAL_MODE] * len(rows), pa.string()),
+def general_table(general: pa.Table, chosen: frozenset[str]) -> tuple[pa.Table, pa.ChunkedArray]:
+    """Return the chosen general rows, by their example ids, as RFT examples, and their splits."""
+    ids = general_ids(general)
+    general = general.filter(pa.array([example_id in chosen for example_id in ids], pa.bool_()))
+    mode = pa.array([GENERAL_MODE] * general.num_rows, pa.string())
+    columns = {
+        "example_id": pa.array([example_id for example_id in ids if example_id in chosen], pa.string()),
+        "completion": messages_array([answer_of(text) for text in general.column("completion").to_pylist()]),
+        "mode": mode,
+        "domain": mode,
     }
-    for name in ("query_id", "source", "license"):
-        columns[name] = pa.array([row[name] for _, row in rows], pa.string())
-    return pa.table([columns.get(field.name, pa.nulls(len(rows), field.type)) for field in RFT], schema=RFT)
-
-
-def chosen_splits(general: pa.Table, chosen: frozenset[str]) -> list[str]:
-    """Return the splits of the chosen general rows, as `general_table` orders them."""
-    splits = general.column("split").to_pylist()
-    return [split for example_id, split in zip(general_ids(general), splits, strict=True) if example_id in chosen]
+    columns |= {name: general.column(name) for name in ("query_id", "source", "license", "prompt")}
+    table = pa.table([columns.get(field.name, pa.nulls(general.num_rows, field.type)) for field in RFT], schema=RFT)
+    return table, general.column("split")
 
 
 def general_ids(general: pa.Table) -> list[str]:

@@ -116,6 +116,8 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
         names = [source.source for source in self.sources]
+        if "general" in names:
+            raise ValueError("sources: 'general' names the rows of [general]; give the source another name")
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each")
         if "rl" in self.build.sets and self.models.difficulty is None:

@@ -26,7 +26,7 @@ MODELS = {"grm": FAULTY, "difficulty": simulated(model="weak", seed=1), "policy"
 TRAINING = ("rft", "rl", "meta_rm", "pairs")
 
 
-def sources(folder: Path, count: int = 150) -> None:
+def sources(folder: Path, count: int = 100) -> None:
     rows = jsonl_rows(count) + [
         {"id": f"single {number:04}", "query": question(9_000 + number), "responses": ["yes"], "label": number % 2}
         for number in range(60)
@@ -76,7 +76,7 @@ def frame(published: Published, table: str) -> pl.DataFrame:
 
 def test_every_row_ends_somewhere_and_the_funnel_adds_up(whole: tuple[Published, Root, Path]) -> None:
     manifest = whole[0].snapshot.manifest
-    assert [(one.source, one.rows, one.unreadable) for one in manifest.inputs] == [("own", 222, 1), ("general", 401, 1)]
+    assert [(one.source, one.rows, one.unreadable) for one in manifest.inputs] == [("own", 172, 1), ("general", 401, 1)]
     funnel = {(row.source, row.stage, row.outcome): row.rows for row in manifest.funnel}
     for one in manifest.inputs:
         assert one.rows == one.kept + one.dropped + one.unreadable

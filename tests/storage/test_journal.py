@@ -23,7 +23,7 @@ def read(path: Path) -> list[str]:
 
 def test_a_torn_tail_is_read_up_to_the_last_whole_batch_at_every_byte(tmp_path: Path) -> None:
     root = Root(tmp_path)
-    journal(root, [(a_request(number), an_answer(a_request(number), f"t{number}")) for number in range(3)], batch=1)
+    journal(root, [(a_request(number), an_answer(a_request(number), f"t{number}")) for number in range(2)], batch=1)
     [path] = files(root, "*.arrows")
     whole = path.read_bytes()
     torn = tmp_path / "torn.arrows"
@@ -31,12 +31,12 @@ def test_a_torn_tail_is_read_up_to_the_last_whole_batch_at_every_byte(tmp_path: 
     for end in range(len(whole) + 1):
         torn.write_bytes(whole[:end])
         reached.append(read(torn))
-    assert reached[-1] == ["t0", "t1", "t2"]
+    assert reached[-1] == ["t0", "t1"]
     assert reached == sorted(reached)  # each a prefix of the next, never a wrong row
-    assert {len(texts) for texts in reached} == {0, 1, 2, 3}
+    assert {len(texts) for texts in reached} == {0, 1, 2}
     for garbage in (b"\0" * 64, b"\xff" * 64):
         torn.write_bytes(whole[:-8] + garbage)
-        assert read(torn) == ["t0", "t1", "t2"]
+        assert read(torn) == ["t0", "t1"]
 
 
 def test_an_answer_is_on_disk_within_a_second_without_asking(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_rows_are_kept_dropped_or_unreadable_per_source(tmp_path: Path) -> None:
     for row in rows:
         totals[row.source] += row.rows if row.stage in ("kept", "dropped") else 0
     assert totals == {one.source: one.kept + one.dropped for one in inputs}
-    assert [row.stage for row in rows][0] == "read"
+    assert next(row.stage for row in rows) == "read"
 
 
 def test_without_general_rows_there_is_no_such_input(tmp_path: Path) -> None:

@@ -8,11 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from pipelines.training_sets.meta_rm import MIN_NEGATIVES, choose_meta_rm, meta_rm_candidates, set_alone_auc
+from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from tests.pipelines.grm.decisions import frame, samples
 
 OUTCOMES = st.lists(st.sampled_from(["correct", "correct", "incorrect", "tied", "truncated", "failed"]), max_size=8)
-SETS = st.lists(st.tuples(OUTCOMES, st.sampled_from(["grm", "policy"]), st.sampled_from(["train", "validation"])))
+SETS = st.lists(OUTCOMES).map(
+    lambda found: [
+        (outcomes, ("grm", "policy")[number % 2], ("train", "train", "validation")[number // 2 % 3])
+        for number, outcomes in enumerate(found)
+    ]
+)
+"""Two policies a set; every third set is for validation."""
 
 
 def trajectories(sets: list[Any]) -> pl.DataFrame:
@@ -48,7 +54,7 @@ def test_right_and_wrong_are_even_within_each_set_and_policy(sets: list[Any], sh
         one_label = here.filter(pl.col("set_correct").is_in([0]) | (pl.col("set_correct") == pl.col("set_readable")))
         assert one_label.height <= share * here.height + 1e-9
         assert here.filter("right").height == here.filter(~pl.col("right")).height
-    assert chosen.filter(~pl.col("right")).height >= MIN_NEGATIVES * chosen.height
+    assert chosen.filter(~pl.col("right")).height * 2 == chosen.height
     shuffled = choose_meta_rm(candidates.reverse(), share)
     assert set(shuffled["trajectory_id"]) == set(chosen["trajectory_id"])
 
@@ -65,7 +71,7 @@ def test_the_set_alone_tells_much_before_and_little_after() -> None:
     before, after = set_alone_auc(candidates), set_alone_auc(choose_meta_rm(candidates, 0.2))
     assert before is not None
     assert after is not None
-    assert before > 0.8
+    assert before > 0.75
     assert after < 0.65
     even = set_alone_auc(choose_meta_rm(candidates, 0.0))
     assert even is not None

@@ -15,7 +15,6 @@ from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets, sampled_sets
 from pipelines.training_sets.rft import (
     chosen_general,
-    chosen_splits,
     general_ids,
     general_table,
     rft_table,
@@ -62,14 +61,14 @@ def test_general_rows_are_examples_without_a_judgement(tmp_path: Path) -> None:
     table = read_table(stage.paths("general"), GENERAL)
     ids = general_ids(table)
     chosen = frozenset(ids[1:])
-    rows = general_table(table, chosen)
+    rows, splits = general_table(table, chosen)
     assert rows.schema == RFT
     assert rows.column("example_id").to_pylist() == ids[1:]
     assert set(rows.column("mode").to_pylist()) == {"general"}
     assert rows.column("completion").to_pylist()[0][0]["role"] == "assistant"
     for name in ("set_id", "trajectory_id", "best_position", "scores", "n_responses"):
         assert rows.column(name).null_count == 2
-    assert chosen_splits(table, chosen) == [None, None]
+    assert splits.to_pylist() == [None, None]
 
 
 ROWS = st.lists(st.tuples(st.sampled_from(["train", "validation"]), st.sampled_from([None, None, "duplicate"])))
