@@ -40,6 +40,11 @@ _LATER_WEIGHT = re.compile(
     r"\bweight(?:age|ing)?[\s*_]{0,4}[:=]?[\s*_]{0,4}(\d{1,3}(?:\.\d{1,4})?) ?(\\?%)?[*_]{0,3}[)\]]?", re.IGNORECASE
 )
 _VERDICT_OPENING = re.compile(r"[\W_]*(?:(?:my|the) )?(?:final|overall)?[\W_]*", re.IGNORECASE)
+# The layout that the prompt asks for, an item a line; what differs from it takes the long way, to the same result.
+_PLAIN_ITEM = re.compile(
+    r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:(\[—–*_`%-]*[^\s:(\[—–*_`%-])"
+    r" \(weight: (\d{1,2})%\): ([^\s*_:—–-][^\n]*)"
+)
 _HEAD_LENGTH = 200  # a criterion's name and weight stand in its first characters, or nowhere
 
 
@@ -131,7 +136,15 @@ def _verdict_start(text: str, word: int) -> int:
 
 
 def _principles(section: str) -> tuple[Principle, ...]:
-    """Return the criteria of the section: its items are those of the first kind of list that it holds."""
+    """Return the criteria of the section."""
+    plain = _PLAIN_ITEM.findall(section)
+    if plain and len(plain) == section.rstrip().count("\n"):
+        return tuple(Principle(name, rest.rstrip(), int(weight) / 100) for name, weight, rest in plain)
+    return _listed_principles(section)
+
+
+def _listed_principles(section: str) -> tuple[Principle, ...]:
+    """Return the criteria of a section in any layout: its items are those of the first kind of list that it holds."""
     for kind in (_NUMBERED, _BULLETED, _BOLD, _PLAIN):
         starts = list(kind.finditer(section))
         if starts:

@@ -13,9 +13,11 @@ that x = 3". A leak that these phrases miss costs little, a rule that fires on h
 """
 
 import re
+from collections.abc import Sequence
 
 from pipelines.grm import verdicts
 from pipelines.grm.extraction import read_parts
+from schemas.trajectory import Principle
 
 _ONE = r"(?:response|answer|option|candidate|assistant)\s*(?:#|no\.?\s*|number\s+)?\d{1,3}"
 _GOOD = (
@@ -132,16 +134,25 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|\Z)|\n")
 _FIRST_SENTENCE = 400  # as far as an opening sentence is looked for
 
 
-def leaks_hint(text: str, *, reference_shown: bool = False) -> bool:
+def leaks_hint(
+    text: str,
+    *,
+    principles: Sequence[Principle] | None = None,
+    critique: str | None = None,
+    reference_shown: bool = False,
+) -> bool:
     """Return whether an answer to a hinted prompt gives the hint away.
 
-    `reference_shown` says that the training prompt holds the reference answer too, so that speaking of it is fair.
+    `principles` and `critique` are those of the text, where it was read already. `reference_shown` says that the
+    training prompt holds the reference answer too, so that speaking of it is fair.
     """
     answer = verdicts.after_thinking(text)
     folded = answer.lower()
     if _speaks_of(folded, _PHRASES) or (not reference_shown and _speaks_of(folded, _REFERENCE)):
         return True
-    return _verdict_comes_first(answer)
+    if principles is None:
+        principles, critique = read_parts(answer)
+    return critique is not None and _verdict_comes_first(folded, principles, critique.lower())
 
 
 def _speaks_of(folded: str, phrases: _Phrases) -> bool:
@@ -149,13 +160,10 @@ def _speaks_of(folded: str, phrases: _Phrases) -> bool:
     return any(pattern.search(folded) for words, pattern in phrases if any(word in folded for word in words))
 
 
-def _verdict_comes_first(answer: str) -> bool:
-    """Return whether a verdict stands before the first criterion is applied."""
-    principles, critique = read_parts(answer)
-    if critique is None:
-        return False
-    before = answer[: answer.find(critique)].lower()
-    opening = critique[:_FIRST_SENTENCE].lower()
+def _verdict_comes_first(folded: str, principles: Sequence[Principle], critique: str) -> bool:
+    """Return whether a verdict stands before the first criterion is applied; both texts are in lower case."""
+    before = folded[: folded.find(critique)]
+    opening = critique[:_FIRST_SENTENCE]
     if end := _SENTENCE_END.search(opening):
         opening = opening[: end.start()]
     named = [opening.find(principle.name.lower()) for principle in principles]

@@ -147,18 +147,23 @@ def _plain_values(job: SamplingJob, row: Row) -> tuple[Any, ...]:
         answer.finish_reason,
         answer.prompt_tokens,
         answer.completion_tokens,
-        _leaks_hint(job, drawn, answer),
+        _leaks_hint(job, drawn, answer, reading),
         preference.n_responses,
         drawn.best_position,
         preference.label,
     )
 
 
-def _leaks_hint(job: SamplingJob, drawn: Sample, answer: Completion) -> bool:
+def _leaks_hint(job: SamplingJob, drawn: Sample, answer: Completion, reading: Reading) -> bool:
     """Say whether a hinted answer speaks of its hint; a reference that stands in every prompt may be spoken of."""
     if drawn.mode is not Mode.HINTED or answer.text is None:
         return False
-    return leaks_hint(answer.text, reference_shown=drawn.has_reference and job.reference == "prompt")
+    return leaks_hint(
+        answer.text,
+        principles=reading.principles,
+        critique=reading.critique,
+        reference_shown=drawn.has_reference and job.reference == "prompt",
+    )
 
 
 class _Counts:

@@ -143,10 +143,10 @@ def _write_buckets(
 
 def _decided_buckets(stage: Stage, decided: pl.DataFrame) -> Iterator[pa.Table]:
     """Yield a judged table bucket by bucket, with what was decided of each row beside it."""
-    further = decided.select(name for name in decided.columns if name not in JUDGED.names)
+    further = decided.select(name for name in decided.columns if name not in JUDGED.names).to_arrow()
     start = 0
     for _, table in read_buckets(stage.paths("judged"), JUDGED):
-        verdicts = further.slice(start, table.num_rows).to_arrow()
+        verdicts = further.slice(start, table.num_rows)
         start += table.num_rows
         for name in verdicts.column_names:
             table = table.append_column(name, verdicts.column(name))
