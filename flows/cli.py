@@ -31,6 +31,7 @@ SetsOption = Annotated[
     str | None, typer.Option("--sets", help="Only these sets, such as rft,rl; published under <name>-rft-rl.")
 ]
 RootOption = Annotated[str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")]
+PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -150,7 +151,7 @@ def inspect(
     reason: Annotated[str | None, typer.Option("--reason", help="Only this reject_reason or drop_reason.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many examples.")] = 5,
-    root: RootOption = None,
+    root: PlaceOption = "data",
     json: JsonOption = False,
 ) -> None:
     """Show whole examples, readable in a terminal.
@@ -161,7 +162,7 @@ def inspect(
     from storage.root import Root
     from storage.snapshots import find_snapshot
 
-    place = Path(root or "data")
+    place = Path(root)
     found = find_snapshot(Root(place.absolute()) if place.is_dir() else None, snapshot)
     examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
     if json:
@@ -193,7 +194,7 @@ def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = F
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL with prompt, text and model in each row.")],
-    root: RootOption = None,
+    root: PlaceOption = "data",
     json: JsonOption = False,
 ) -> None:
     """Bring in answers that were paid for elsewhere; builds that would ask the same do not ask again.
@@ -203,7 +204,7 @@ def import_(
     from storage.imports import import_answers
     from storage.root import Root
 
-    imported = import_answers(Root.open(root or "data"), file)
+    imported = import_answers(Root.open(root), file)
     if json:
         _print_json(imported.as_json())
         return

@@ -45,6 +45,8 @@ class Request:
     """The request as sent: model, messages, sampling settings, seed, and whatever `extra_body` adds."""
     sample_index: int
     truth: Truth | None = None
+    repeat: int = 0
+    """How many earlier samples of its set have the very same prompt: which of several imported answers is meant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Imported:
 
     rows: int
     kept: int
+    known: int
+    """Rows that earlier imports brought in already."""
     unreadable: Mapping[str, int]
     """Rows by the reason why they could not be used."""
     first_unreadable: str | None
@@ -63,7 +65,8 @@ def import_answers(root: Root, file: Path) -> Imported:
 
     `prompt` is a string or a list of messages, exactly as a build would send it; `text` and `model` are strings;
     reasoning, finish_reason, prompt_tokens and completion_tokens are optional. Several answers to one prompt are
-    used for its samples 0, 1, .. in the order of the file. Importing a file twice changes nothing. Raises SourceError.
+    several samples, in the order of the file. Importing a file again, or one that has grown, brings in what is new.
+    Raises SourceError.
     """
     try:
         data = file.read_bytes()
@@ -81,12 +84,33 @@ def import_answers(root: Root, file: Path) -> Imported:
             first = first or f"line {number}: {error}"
     if not rows:
         raise SourceError(f"{file}: no usable row" + (f"; {first}" if first else ", the file is empty"))
-    table = pa.table(
-        [pa.array([row.get(field.name) for row in rows], field.type) for field in IMPORTED], schema=IMPORTED
-    )
-    with root.replacing(f"{FOLDER}/{content_id('import', rows)}.parquet") as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-    return Imported(len(lines), len(rows), dict(unreadable), first)
+    new = _new_rows(root, rows)
+    if new:
+        table = pa.table(
+            [pa.array([row.get(field.name) for row in new], field.type) for field in IMPORTED], schema=IMPORTED
+        )
+        # Numbered, so that the answers to a prompt keep their order when more of them come.
+        name = f"{len(root.names(FOLDER, '.parquet')):05}-{content_id('import', new)}.parquet"
+        with root.replacing(f"{FOLDER}/{name}") as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first)
+
+
+def _new_rows(root: Root, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows that no earlier import brought in; a text that stands twice in the file may be two samples."""
+    known = Counter(zip(*(_imported(root).column(name).to_pylist() for name in ("prompt_id", "text")), strict=True))
+    new = []
+    for row in rows:
+        answer = row["prompt_id"], row["text"]
+        if known[answer]:
+            known[answer] -= 1
+        else:
+            new.append(row)
+    return new
+
+
+def _imported(root: Root) -> pa.Table:
+    return read_table([root.at(f"{FOLDER}/{name}") for name in root.names(FOLDER, ".parquet")], IMPORTED)
 
 
 def _row(line: bytes) -> dict[str, Any]:
@@ -122,16 +146,15 @@ class ImportedAnswers:
     """The imported answers of a root, by prompt."""
 
     def __init__(self, root: Root) -> None:
-        table = read_table([root.at(f"{FOLDER}/{name}") for name in root.names(FOLDER, ".parquet")], IMPORTED)
         self._answers: dict[str, list[dict[str, Any]]] = {}
-        for row in table.to_pylist():
+        for row in _imported(root).to_pylist():
             self._answers.setdefault(row.pop("prompt_id"), []).append(row)
 
     def answer_to(self, request: Request) -> Completion | None:
-        """Return the imported answer to a request's prompt, the one of its sample index; None where there is none."""
+        """Return the imported answer to a request's prompt: the first for the first sample that asks it, and so on."""
         if not self._answers:
             return None
         answers = self._answers.get(prompt_id(request.body["model"], request.body["messages"]), [])
-        if request.sample_index >= len(answers):
+        if request.repeat >= len(answers):
             return None
-        return Completion(request.request_id, served_model="imported", **answers[request.sample_index])
+        return Completion(request.request_id, served_model="imported", **answers[request.repeat])

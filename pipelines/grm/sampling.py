@@ -1,7 +1,8 @@
 """The sampling stage: every sample that the sets of a build need is asked for, in one stream over all buckets."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -31,6 +32,8 @@ class _SetInMode:
     mode: Mode
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     asked: int = 0
+    orders: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    """How often each order was asked for: in one order the prompt is the same."""
 
 
 def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[str]:
@@ -54,8 +57,10 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
             state.asked += 1
             wanted_by = waiting.setdefault((drawn.request.request_id, drawn.request.query_id), [])
             wanted_by.append((state, drawn))
+            repeat = state.orders[drawn.order]
+            state.orders[drawn.order] += 1
             if len(wanted_by) == 1:
-                yield drawn.request
+                yield replace(drawn.request, repeat=repeat) if repeat else drawn.request
 
     def requests() -> Iterator[Request]:
         for _, sets in sampled_sets(curated):

@@ -1,0 +1,104 @@
+"""Answers paid for elsewhere: a whole build's worth of them is found again, and nothing counts twice."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipelines.build import prepare, sample_and_judge
+from schemas.errors import SourceError
+from schemas.recipe import Recipe
+from schemas.trajectory import JUDGED, Purpose
+from storage.generations import Generations
+from storage.imports import import_answers
+from storage.root import Root
+from storage.tables import read_table
+from tests.examples import a_recipe, a_run
+
+SETS = 30
+
+
+def recipe_over(place: Path) -> Recipe:
+    """Return a recipe over sets of one to four responses, so that orders and prompts repeat often."""
+    rows = [
+        {
+            "query": f"Which is right in case {number}, {number * 7919 % 104729} or something else?",
+            "responses": [f"answer {index} of {number}" for index in range(1 + number % 4)],
+            **({"label": number % 2} if number % 4 == 0 else {"best": 0}),
+        }
+        for number in range(SETS)
+    ]
+    (place / "sets.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    return a_recipe(sources=[{"kind": "preference_sets", "path": str(place / "sets.jsonl")}])
+
+
+def built(recipe: Recipe, root: Root) -> tuple[int, list[dict[str, object]]]:
+    """Sample and judge; return how many answers were bought, and the trajectories."""
+    run, watcher = a_run(recipe)
+    _, curated = prepare(recipe, root, run)
+    judged = sample_and_judge(recipe, root, run, Purpose.RFT, curated)
+    columns = ["trajectory_id", "prompt", "text", "outcome", "set_id", "mode", "sample_index"]
+    return watcher.bought, read_table(judged.stage.paths("judged"), JUDGED, columns).to_pylist()
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    return path
+
+
+def paid(trajectories: list[dict[str, object]], model: str) -> list[dict[str, object]]:
+    """Return the answers as another tool would have kept them: in the order they were asked for."""
+    answered = sorted(
+        (row for row in trajectories if row["text"] is not None),
+        key=lambda row: (row["set_id"], row["mode"], row["sample_index"]),
+    )
+    return [{"prompt": row["prompt"], "text": row["text"], "model": model} for row in answered]
+
+
+def test_a_build_whose_answers_were_all_imported_buys_nothing(tmp_path: Path) -> None:
+    recipe = recipe_over(tmp_path)
+    bought, trajectories = built(recipe, Root.open(str(tmp_path / "first")))
+    rows = paid(trajectories, recipe.models.grm.model)
+    assert bought == len(rows)
+    root = Root.open(str(tmp_path / "second"))
+    imported = import_answers(root, write(tmp_path / "paid.jsonl", rows))
+    assert (imported.rows, imported.kept, imported.known) == (len(rows), len(rows), 0)
+    assert built(recipe, root) == (0, trajectories)
+
+
+def test_a_file_that_has_grown_brings_in_only_what_is_new(tmp_path: Path) -> None:
+    recipe = recipe_over(tmp_path)
+    _, trajectories = built(recipe, Root.open(str(tmp_path / "first")))
+    rows = paid(trajectories, recipe.models.grm.model)
+    root = Root.open(str(tmp_path / "second"))
+    import_answers(root, write(tmp_path / "paid.jsonl", rows[: len(rows) // 2]))
+    whole = import_answers(root, write(tmp_path / "paid.jsonl", rows))
+    assert (whole.kept, whole.known) == (len(rows) - len(rows) // 2, len(rows) // 2)
+    assert import_answers(root, tmp_path / "paid.jsonl").kept == 0
+    built(recipe, root)
+    texts = [text for bucket in range(256) for text in Generations(root).table(bucket).column("text").to_pylist()]
+    assert sorted(filter(None, texts)) == sorted(str(row["text"]) for row in rows)
+
+
+def test_rows_that_cannot_be_used_are_counted_and_named(tmp_path: Path) -> None:
+    good = {"prompt": "Why?", "text": "Because.", "model": "m", "prompt_tokens": "many"}
+    lines = [
+        orjson.dumps(good),
+        b"{",
+        b"[1]",
+        b'{"prompt": "x", "text": 1, "model": "m"}',
+        b'{"text": "y", "model": "m"}',
+    ]
+    (tmp_path / "paid.jsonl").write_bytes(b"\n\n".join(lines))
+    imported = import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
+    assert (imported.rows, imported.kept, sum(imported.unreadable.values())) == (5, 1, 4)
+    assert imported.first_unreadable == "line 2: not JSON"
+    assert len(imported.lines()) == 1 + 4 + 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"{}\n", None])
+def test_a_file_without_an_answer_is_an_error(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "paid.jsonl").write_bytes(content)
+    with pytest.raises(SourceError, match=r"paid\.jsonl"):
+        import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
