@@ -42,3 +42,9 @@ class BudgetReached(ForgeError, RuntimeError):
     """A hard ceiling of the recipe's budget stands before the next request. Everything bought is kept."""
 
     exit_code = 3
+
+
+class Interrupted(ForgeError, RuntimeError):
+    """Someone asked the run to stop: nothing further was sent, and what was in flight has come in and is kept."""
+
+    exit_code = 130

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.engines.protocol import prompt_bytes
-from schemas.errors import BudgetReached
+from schemas.errors import BudgetReached, ForgeError
 from schemas.generation import Completion
 from schemas.recipe import BudgetSection, Price
 
 WARN_AT = 0.8
-BYTES_PER_TOKEN_RESERVED = 2
-"""Text has about four bytes a token; a reservation assumes twice as many tokens, so that a ceiling stays one."""
+BYTES_PER_TOKEN_RESERVED = 1
+"""Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one."""
 BYTES_PER_TOKEN = 4
 UNLIMITED_ANSWER = 32_768
 """Tokens to reserve for an answer whose request sets no limit."""
@@ -49,26 +49,42 @@ class Budget:
         self.cost_usd = 0.0
         self._reserved_tokens = 0
         self._reserved_usd = 0.0
+        self.in_flight = 0
+        self._stopped: ForgeError | None = None
         self._warned: set[str] = set()
 
     @classmethod
     def of(cls, section: BudgetSection) -> "Budget":
         return cls(section.max_cost_usd, section.max_tokens, section.max_requests)
 
+    @property
+    def spent(self) -> tuple[int, int, float]:
+        """Requests, tokens and dollars so far."""
+        return self.requests, self.tokens, self.cost_usd
+
+    def carry(self, spent: tuple[int, int, float]) -> None:
+        """Count what an earlier part of the same build spent in another process."""
+        requests, tokens, cost_usd = spent
+        self.requests += requests
+        self.tokens += tokens
+        self.cost_usd += cost_usd
+
     def reserve(self, need: Reservation) -> bool:
         """Set the most that a request may cost aside; False while what is in flight must be settled first.
 
         Whoever gets False and has nothing in flight raises what `reached` returns.
         """
-        if self._ceiling(need):
+        if self._stopped is not None or self._ceiling(need):
             return False
         self.requests += 1
+        self.in_flight += 1
         self._reserved_tokens += need.tokens
         self._reserved_usd += need.cost_usd
         return True
 
     def release(self, reservation: Reservation) -> None:
         """Free a reservation whose request was never answered, because the run ends."""
+        self.in_flight -= 1
         self._reserved_tokens -= reservation.tokens
         self._reserved_usd -= reservation.cost_usd
 
@@ -84,8 +100,18 @@ class Budget:
         )
         return self._warning()
 
-    def reached(self, need: Reservation) -> BudgetReached:
+    def stop(self, reason: ForgeError) -> None:
+        """Let nothing further go, as at a ceiling: what is in flight comes in first, then `reached` is the reason."""
+        self._stopped = reason
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped is not None
+
+    def reached(self, need: Reservation) -> ForgeError:
         """Return the error that says which ceiling stands before a request, what was spent, and how to go on."""
+        if self._stopped is not None:
+            return self._stopped
         ceiling = self._ceiling(need) or "max_requests"
         next_one = {
             "max_cost_usd": f"${need.cost_usd:.4f}",
@@ -94,8 +120,8 @@ class Budget:
         }[ceiling]
         return BudgetReached(
             f"budget: {self._spent(ceiling)} spent, and the next request may need {next_one}; in all "
-            f"${self.cost_usd:.4f}, {self.tokens:,} tokens, {self.requests:,} requests; everything bought is kept: "
-            f"raise [budget] {ceiling} and run again to go on"
+            f"${self.cost_usd:.4f}, {self.tokens:,} tokens, {self.requests:,} requests; everything bought is kept: run "
+            f"again to go on with as much again, or raise [budget] {ceiling}"
         )
 
     def _ceiling(self, need: Reservation) -> str | None:

@@ -11,7 +11,7 @@ CHEAP = Price(input=0.1, output=0.4)
 DEAR = Price(input=10, output=40)
 
 
-def need(max_tokens: int = 100, price: Price | None = None, prompt: str = "x" * 168) -> Reservation:
+def need(max_tokens: int = 100, price: Price | None = None, prompt: str = "x" * 84) -> Reservation:
     return reservation_of({"messages": [{"role": "user", "content": prompt}], "max_tokens": max_tokens}, price)
 
 
@@ -70,6 +70,7 @@ def test_the_error_says_what_was_spent_which_ceiling_and_the_way_out() -> None:
     assert "$0.0090 of max_cost_usd = 0.01" in message
     assert "300 tokens, 1 requests" in message
     assert "raise [budget] max_cost_usd" in message
+    assert "run again to go on" in message
     assert "\n" not in message
 
 
@@ -89,7 +90,7 @@ def test_an_answer_without_usage_counts_by_its_length_and_a_failure_not_at_all()
     first, second = need(), need()
     budget.reserve(first)
     budget.settle(first, answered(None, None))
-    assert budget.tokens == 43 + 51
+    assert budget.tokens == 22 + 51
     budget.reserve(second)
     budget.settle(second, Completion("r", error="400", fault=FaultKind.REQUEST))
     assert budget.tokens == 94
@@ -105,4 +106,4 @@ def test_released_reservations_are_free_again() -> None:
 
 
 def test_text_of_many_bytes_is_reserved_by_its_bytes() -> None:
-    assert need(prompt="語" * 168).tokens > need().tokens + 150
+    assert need(prompt="語" * 84).tokens > need().tokens + 150
