@@ -1,184 +1,138 @@
-"""What a person sees of a running build: a bar on a terminal, plain lines elsewhere."""
+"""What a person sees of a running build: two lines that stay in place on a terminal, plain lines elsewhere."""
 
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Sequence
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
 
-from schemas.generation import Completion
-from schemas.trajectory import Outcome
+from flows.tally import StageTally, duration
+from flows.watching import Display
 
 LINE_EVERY_S = 10.0
+PICTURES_A_SECOND = 5
+WIDEST_BAR = 60
+NARROWEST_BAR = 8
+GAP = 2
+WORTH_A_LINE_S = 1.0
+"""A stage that calls no model leaves a line behind when it took at least this long."""
 
 
-class Tally:
-    """Counts that both kinds of progress show."""
-
-    def __init__(self) -> None:
-        self.name = ""
-        self.total: int | None = None
-        self.begin("", None)
-
-    def begin(self, name: str, total: int | None) -> None:
-        self.name, self.total = name, total
-        self.started = time.monotonic()
-        self.bought = self.found = self.failed = self.retries = self.flying = 0
-        self.cost_usd = 0.0
-        self.outcomes: Counter[str] = Counter()
-
-    @property
-    def answers(self) -> int:
-        return self.bought + self.found
-
-    @property
-    def rate(self) -> float:
-        """Answers bought a second."""
-        return self.bought / max(time.monotonic() - self.started, 1e-9)
-
-    @property
-    def correct_share(self) -> float:
-        return self.outcomes[Outcome.CORRECT] / max(self.outcomes.total(), 1)
-
-    def line(self) -> str:
-        """Return the state in one line."""
-        of = f" of {self.total:,}" if self.total else ""
-        parts = [f"{self.answers:,}{of} answers", f"{self.found:,} were there already"]
-        if self.bought:
-            parts += [f"{self.rate:,.0f}/s", f"{self.correct_share:.0%} correct"]
-            left = (self.total or 0) - self.answers
-            if left > 0:
-                parts.append(f"{_duration(left / self.rate)} left")
-        if self.retries:
-            parts.append(f"{self.retries:,} retries")
-        if self.failed:
-            parts.append(f"{self.failed:,} failed")
-        if self.cost_usd:
-            parts.append(f"${self.cost_usd:,.4f}")
-        return f"{self.name}: {', '.join(parts)}"
-
-
-class LineProgress:
+class Lines:
     """A line when a stage begins and ends, and every ten seconds while it asks for answers."""
+
+    every_s = LINE_EVERY_S
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._tally = Tally()
-        self._said = 0.0
 
-    def __enter__(self) -> "LineProgress":
-        return self
+    def began(self, stage: StageTally) -> None:
+        self._say(f"{stage.name}: {stage.total:,} answers wanted" if stage.total else stage.name)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
+    def show(self, stage: StageTally) -> None:
+        self._say(stage.line() if stage.total else f"{stage.name}: {duration(stage.seconds)} so far")
 
-    def stage(self, name: str, total: int | None) -> None:
-        self._end()
-        self._tally.begin(name, total)
-        self._said = time.monotonic()
-        self._say(f"{name}: {total:,} answers wanted" if total else name)
-
-    def found(self, completion: Completion) -> None:
-        self._tally.found += 1
-
-    def answered(self, completion: Completion) -> None:
-        self._tally.bought += 1
-        self._tally.failed += completion.error is not None
-        self._tally.cost_usd += completion.cost_usd or 0.0
-        if time.monotonic() - self._said >= LINE_EVERY_S:
-            self._said = time.monotonic()
-            self._say(self._tally.line())
-
-    def judged(self, outcome: str) -> None:
-        self._tally.outcomes[outcome] += 1
-
-    def retried(self, reason: str) -> None:
-        self._tally.retries += 1
-
-    def in_flight(self, requests: int, room: int) -> None:
-        self._tally.flying = requests
+    def ended(self, stage: StageTally) -> None:
+        if stage.answers:
+            self._say(stage.line(over=True))
 
     def warn(self, text: str) -> None:
         self._say(f"warning: {text}")
 
-    def _end(self) -> None:
-        if self._tally.answers:
-            self._say(self._tally.line())
-        self._tally.begin("", None)
+    def stopping(self, in_flight: int) -> None:
+        self._say(stopping_words(in_flight))
+
+    def close(self, error: BaseException | None) -> None:
+        """Nothing is open."""
 
 
-class BarProgress(LineProgress):
-    """A bar with rate, share of correct answers, and time left."""
+class Bar:
+    """A bar with the time left, and below it what is known of the stage; finished stages stand above as lines."""
+
+    every_s = 1 / PICTURES_A_SECOND
 
     def __init__(self, console: Console) -> None:
-        super().__init__(lambda text: console.print(escape(text), highlight=False))
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            transient=True,
-        )
-        self._task: TaskID | None = None
-        self._shown = 0.0
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._spinner = Spinner("dots")
+        self._stopping = ""
 
-    def __enter__(self) -> "BarProgress":
-        self._bar.start()
-        return self
+    def began(self, stage: StageTally) -> None:
+        self._live.start()
+        self.show(stage)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-        super().__exit__(kind, error, trace)
+    def show(self, stage: StageTally) -> None:
+        self._live.update(self._picture(stage), refresh=True)
 
-    def stage(self, name: str, total: int | None) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
-        super().stage(name, total)
-        if total:
-            self._task = self._bar.add_task(escape(name), total=total, note="")
+    def ended(self, stage: StageTally) -> None:
+        if stage.answers:
+            self._print(stage.line(over=True))
+        elif stage.seconds >= WORTH_A_LINE_S:
+            self._print(f"{stage.name}: {duration(stage.seconds)}")
 
-    def found(self, completion: Completion) -> None:
-        super().found(completion)
-        self._show()
+    def warn(self, text: str) -> None:
+        self._print(f"warning: {text}", "yellow")
 
-    def answered(self, completion: Completion) -> None:
-        super().answered(completion)
-        self._show()
+    def stopping(self, in_flight: int) -> None:
+        self._stopping = stopping_words(in_flight)
 
-    def _show(self) -> None:
-        now = time.monotonic()
-        if self._task is None or now - self._shown < 0.1:
-            return
-        self._shown = now
-        tally = self._tally
-        note = f"{tally.rate:,.0f}/s  {tally.correct_share:.0%} correct  {tally.flying} in flight"
-        if tally.retries:
-            note += f"  {tally.retries:,} retries"
-        if tally.cost_usd:
-            note += f"  ${tally.cost_usd:,.4f}"
-        # Answers to samples that were drawn again come on top of the total.
-        self._bar.update(self._task, completed=min(tally.answers, tally.total or 0), note=note)
+    def close(self, error: BaseException | None) -> None:
+        self._live.update("")
+        self._live.stop()
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style), soft_wrap=True)
+
+    def _picture(self, stage: StageTally) -> Group | Table:
+        width = self._console.width - 1  # a full last column would make some terminals wrap
+        if not stage.total:
+            return _row(self._spinner, Text(_cut(stage.name, width - 12)), Text(duration(stage.seconds), "dim"))
+        left = stage.seconds_left
+        share = stage.settled / stage.total
+        facts = f"{share:4.0%}  {'-:--' if left is None else duration(left)} left"
+        name = _cut(stage.name, max(12, width - len(facts) - NARROWEST_BAR - 2 * GAP))
+        room = width - Text(name).cell_len - len(facts) - 2 * GAP
+        bar = ProgressBar(stage.total, stage.settled, width=max(NARROWEST_BAR, min(WIDEST_BAR, room)))
+        below = Text(self._stopping, "yellow") if self._stopping else Text(fitting(stage.parts(), width), "dim")
+        below.truncate(width, overflow="ellipsis")
+        return Group(_row(Text(name, "bold"), bar, Text(facts)), below)
 
 
-def progress_for(console: Console) -> LineProgress:
-    """Return a bar for a terminal, and lines for anything else."""
-    if console.is_terminal:
-        return BarProgress(console)
-    return LineProgress(lambda text: print(text, file=sys.stderr, flush=True))
+def display_for(console: Console) -> Display:
+    """Return a bar for a terminal that can move its cursor, and lines for anything else."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return Bar(console)
+    return Lines(lambda text: print(text, file=sys.stderr, flush=True))
 
 
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+def fitting(parts: Sequence[str], width: int) -> str:
+    """Return as many of the phrases, from the first, as fit into a line of so many columns."""
+    line = ""
+    for part in parts:
+        longer = f"{line}{' ' * GAP}{part}" if line else part
+        if len(longer) > width:
+            break
+        line = longer
+    return line
+
+
+def stopping_words(in_flight: int) -> str:
+    return f"stopping: {in_flight:,} in flight are waited for; Ctrl-C again stops now"
+
+
+def _row(*cells: Text | ProgressBar | Spinner) -> Table:
+    row = Table.grid(padding=(0, GAP, 0, 0))
+    for _ in cells:
+        row.add_column(no_wrap=True)
+    row.add_row(*cells)
+    return row
+
+
+def _cut(text: str, width: int) -> str:
+    cut = Text(text)
+    cut.truncate(max(1, width), overflow="ellipsis")
+    return cut.plain

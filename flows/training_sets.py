@@ -4,20 +4,24 @@ A thin shell: tasks take and return places, never rows, and each stage finds its
 neither caches nor stores results. Keys are read from the environment inside the task.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.reporting.acceptance import closing_lines
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
-from flows.progress import LineProgress
+from flows.progress import Lines
+from flows.progress_artifact import ProgressArtifact
+from flows.watching import Display, RunWatcher, watched_run
 from pipelines import build
 from pipelines.curation import curation
 from pipelines.engines.answering import Run
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
+from pipelines.reporting.acceptance import closing_lines
 from pipelines.sources.ingestion import ingest, ingest_general
 from schemas.errors import ForgeError, StorageError
 from schemas.recipe import Recipe, read_recipe
@@ -53,9 +57,11 @@ def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> s
     general = read_general.submit(*order) if settings.general else None
     source_keys = [source.result() for source in sources]
     curated = curate(*order, source_keys, general.result() if general else None)
-    judged = {
-        purpose.value: sample_and_judge(*order, purpose.value, curated) for purpose in build.purposes_of(settings)
-    }
+    judged = {}
+    spent = (0, 0, 0.0)
+    for purpose in build.purposes_of(settings):
+        key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
+        judged[purpose.value] = key, cached
     return publish(*order, source_keys, curated, judged)
 
 
@@ -81,19 +87,30 @@ def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources:
     place = _root(settings)
     stages = [_stage(place, key) for key in sources]
     curated = curation.curate(settings, place, stages, _stage(place, general) if general else None)
-    build.check_keys(settings, place, _run(settings), curated)
+    build.check_keys(settings, place, _quiet_run(settings), curated)
     return curated.key
 
 
 @task(task_run_name="sample and judge {purpose}")
 def sample_and_judge(
-    recipe: str, sets: str, root: str | None, limit: int | None, purpose: str, curated: str
-) -> tuple[str, int]:
-    """Return the stage of a purpose's trajectories, and how many of its answers were there before."""
+    recipe: str,
+    sets: str,
+    root: str | None,
+    limit: int | None,
+    purpose: str,
+    curated: str,
+    spent: tuple[int, int, float],
+) -> tuple[str, int, tuple[int, int, float]]:
+    """Return the stage of a purpose's trajectories, how many of its answers were there before, and what is spent.
+
+    `spent` is what earlier purposes took: the recipe's budget holds for all of them together.
+    """
     settings = _settings(recipe, sets, root, limit)
     place = _root(settings)
-    judged = build.sample_and_judge(settings, place, _run(settings), Purpose(purpose), _stage(place, curated))
-    return judged.stage.key, judged.cached
+    with _watched_run(settings, place, f"flow {settings.build.name} {purpose}") as run:
+        run.budget.carry(spent)
+        judged = build.sample_and_judge(settings, place, run, Purpose(purpose), _stage(place, curated))
+    return judged.stage.key, judged.cached, run.budget.spent
 
 
 @task
@@ -117,7 +134,7 @@ def publish(
     published = build.finish(
         settings,
         place,
-        _run(settings),
+        _quiet_run(settings),
         [_stage(place, key) for key in sources],
         _stage(place, curated),
         stages,
@@ -140,9 +157,17 @@ def _root(settings: Recipe) -> Root:
     return Root.open(settings.build.root)
 
 
-def _run(settings: Recipe) -> Run:
-    logger = get_run_logger()
-    return build.new_run(settings, os.environ, LineProgress(logger.info))
+@contextlib.contextmanager
+def _watched_run(settings: Recipe, root: Root, what: str) -> Iterator[Run]:
+    """Give a run that shows in the task's log, as a progress artifact, and in the event log under the root."""
+    displays: list[Display] = [Lines(get_run_logger().info), ProgressArtifact(settings.build.name)]
+    with watched_run(settings, root, os.environ, displays, what=what) as (run, _):
+        yield run
+
+
+def _quiet_run(settings: Recipe) -> Run:
+    """Return a run that asks for nothing."""
+    return build.new_run(settings, os.environ, RunWatcher([Lines(get_run_logger().info)]))
 
 
 def _stage(root: Root, key: str) -> Stage:

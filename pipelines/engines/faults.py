@@ -23,6 +23,7 @@ from schemas.generation import FaultKind
 SNIPPET_CHARACTERS = 200
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_STATUS = re.compile(r": (HTTP [0-9]{3})(?![0-9])")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 NO_CREDIT = re.compile(
@@ -102,6 +103,13 @@ def fault_of_status(endpoint: str, status: int, body: bytes | str, retry_after: 
     throttled = kind is FaultKind.TRANSIENT and (status in (408, 429, 503, 504, 529) or bool(TOO_BUSY.search(said)))
     wait = seconds_of(retry_after) if kind is FaultKind.TRANSIENT else None
     return Fault(kind, message, wait, throttled=throttled)
+
+
+def reason_of(message: str) -> str:
+    """Return why a request failed, without a word that an endpoint or a row said: `HTTP 429`, a `Broken`, `other`."""
+    if status := _STATUS.search(message):
+        return status.group(1)
+    return next((broken.value for broken in Broken if f": {broken.value}" in message), "other")
 
 
 def _kind_of_status(status: int, said: str) -> tuple[FaultKind, str]:
