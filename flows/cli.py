@@ -1,19 +1,21 @@
 """The command `grmforge`. No Prefect here; what is heavy is imported by the command that needs it."""
 
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from schemas.errors import BudgetReached, ForgeError
+from schemas.errors import BudgetReached, ForgeError, Interrupted
 
 if TYPE_CHECKING:
-    from flows.progress import LineProgress
     from pipelines.engines.answering import Run
     from schemas.recipe import Recipe
+    from storage.root import Root
 
 app = typer.Typer(
     name="grmforge",
@@ -65,8 +67,8 @@ def build(
 
     settings = _recipe(recipe, sets, root, limit)
     place = Root.open(settings.build.root)
-    with _progress() as watcher:
-        published = build_sets(settings, place, _run(settings, watcher, retry_failed))
+    with _running(settings, place, "build", retry_failed) as run:
+        published = build_sets(settings, place, run)
     snapshot = published.snapshot
     if json:
         _print_json(
@@ -100,17 +102,28 @@ def plan(
     sets: SetsOption = None,
     root: RootOption = None,
     limit: LimitOption = None,
+    probe: Annotated[
+        int | None, typer.Option("--probe", min=1, help="Measure rate and tokens: ask for so many sets' samples.")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch sources that are not here, and count.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Say what a build would ask and cost, before anything is spent. No model is called.
+    """Say what a build would ask and cost, before anything is spent. No model is called without --probe.
 
     Example: grmforge plan recipes/telecom.toml
     """
-    from pipelines.plan import plan_of
+    from flows.watching import RunWatcher
+    from pipelines.build import new_run
+    from pipelines.planning.plan import plan_of
     from storage.root import Root
 
     settings = _recipe(recipe, sets, root, limit)
-    planned = plan_of(settings, Root.open(settings.build.root), _run(settings, _quiet(), False))
+    place = Root.open(settings.build.root)
+    if probe is None:
+        planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
+    else:
+        with _running(settings, place, "plan") as run:
+            planned = plan_of(settings, place, run, probe=probe, download=download)
     if json:
         _print_json(planned.as_json())
     else:
@@ -133,8 +146,8 @@ def probe(
 
     settings = _recipe(recipe, None, root, None)
     place = Root.open(settings.build.root)
-    with _progress() as watcher:
-        probed = probe_of(settings, place, _run(settings, watcher, False), n)
+    with _running(settings, place, "probe") as run:
+        probed = probe_of(settings, place, run, n)
     if json:
         _print_json(probed.as_json())
     else:
@@ -219,7 +232,7 @@ def main() -> NoReturn:
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
-        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached))
+        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached | Interrupted))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
@@ -227,7 +240,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
     if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt
-        _fail("interrupted; every answer so far is kept: the same command goes on from here", INTERRUPTED)
+        _fail("interrupted; every answer so far is kept: run again to go on", INTERRUPTED, stopped=True)
     sys.exit(code)
 
 
@@ -249,24 +262,21 @@ def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -
     return changed(read_recipe(path), sets=sets, root=root, limit=limit)
 
 
-def _run(recipe: "Recipe", watcher: "LineProgress", retry_failed: bool) -> "Run":
-    from pipelines.build import new_run
-
-    return new_run(recipe, os.environ, watcher, retry_failed)
-
-
-def _progress() -> "LineProgress":
+@contextlib.contextmanager
+def _running(recipe: "Recipe", root: "Root", what: str, retry_failed: bool = False) -> "Iterator[Run]":
+    """Give a run that is shown on stderr, remembered in its event log, and stopped by Ctrl-C."""
     from rich.console import Console
 
-    from flows.progress import progress_for
+    from flows.interruption import stopping_on_ctrl_c
+    from flows.progress import display_for
+    from flows.watching import watched_run
 
-    return progress_for(Console(stderr=True))
-
-
-def _quiet() -> "LineProgress":
-    from flows.progress import LineProgress
-
-    return LineProgress(lambda text: None)
+    displays = [display_for(Console(stderr=True))]
+    with (
+        watched_run(recipe, root, os.environ, displays, what=what, retry_failed=retry_failed) as (run, watcher),
+        stopping_on_ctrl_c(run, watcher),
+    ):
+        yield run
 
 
 def _shown_path(path: Path) -> str:

@@ -83,16 +83,39 @@ class Probe:
         )
 
 
+@dataclass(frozen=True)
+class Timing:
+    """How quickly requests were answered."""
+
+    bought: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SampledSome:
+    """Some sets of a build, sampled."""
+
+    sets: Stage
+    given_up: list[str]
+    timing: Timing
+
+
+def sample_some(root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledSome:
+    """Sample `n` of the sets as the build would; it uses these answers."""
+    some = _some_sets(root, curated, n)
+    before, started = run.budget.requests, time.monotonic()
+    given_up = sample_sets(root, run, job, some)
+    return SampledSome(some, given_up, Timing(run.budget.requests - before, time.monotonic() - started))
+
+
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
     _, curated = prepare(recipe, root, run)
     job = sampling_job(recipe, Purpose.RFT)
     assert job is not None
-    some = _some_sets(root, curated, n)
-    before, started = run.budget.requests, time.monotonic()
-    given_up = sample_sets(root, run, job, some)
-    seconds, bought = time.monotonic() - started, run.budget.requests - before
-    judged = judge(root, job, some, given_up)
+    sampled = sample_some(root, run, job, curated, n)
+    some, seconds, bought = sampled.sets, sampled.timing.seconds, sampled.timing.bought
+    judged = judge(root, job, some, sampled.given_up)
     table = read_table(judged.paths("judged"), JUDGED)
     frame = pl.from_arrow(table.select(DECISION_COLUMNS))
     assert isinstance(frame, pl.DataFrame)

@@ -41,6 +41,11 @@ class SamplingJob:
     def role(self) -> str:
         return ROLE[self.purpose]
 
+    @property
+    def stage_name(self) -> str:
+        """The sampling stage as watchers, event logs and plans name it."""
+        return f"sampling {self.purpose} with {self.model.name}"
+
     def template_of(self, n_responses: int) -> Template:
         """Return the template: single-response items are scored 0 or 1 by one of their own."""
         return self.single_template if n_responses == 1 else self.template

@@ -81,7 +81,7 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
                 following += further(state)
         return following
 
-    run.watcher.stage(f"sampling {job.purpose} with {job.model.name}", wanted_answers(job, curated))
+    run.watcher.stage(job.stage_name, wanted_answers(job, curated))
     answer(root, run, job.model, requests(), follow_up)
     return sorted(given_up)
 

@@ -72,6 +72,30 @@ def open_files(
     return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
 
 
+def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache: Path | None = None) -> bool:
+    """Say whether a source can be read without a download. A place that is wrong is here too: reading it says why."""
+    hub = place.hub or default_hub
+    if place.path is not None or not hub:
+        return True
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(
+            hub,
+            repo_type="dataset",
+            revision=place.revision,
+            allow_patterns=list(patterns),
+            cache_dir=cache,
+            local_files_only=True,
+        )
+    except HFValidationError:
+        return True
+    except (IncompleteSnapshotError, LocalEntryNotFoundError):
+        return False
+    return bool(_matching(Path(found), patterns))
+
+
 def _local_files(
     kind: str, given: str, revision: str | None, patterns: tuple[str, ...], directory: Path
 ) -> SourceFiles:

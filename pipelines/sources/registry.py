@@ -28,6 +28,8 @@ class SourceFacts:
     """`restricted` where the authors ask that rows are not republished in plain text."""
     unit: str
     """What one row is, as the counts of rows mean it."""
+    rows: int | None
+    """Rows as published, all splits read here together; None where the recipe names the data set."""
     read: Reader
     """Reads the files for a section of this kind; as many sets and unreadable rows come out as there are rows."""
 
@@ -43,6 +45,7 @@ SOURCES: dict[str, SourceFacts] = {
             benchmark=True,
             redistribution="restricted",
             unit="question",
+            rows=10_000,
             read=teleqna.read,
         ),
         SourceFacts(
@@ -53,6 +56,7 @@ SOURCES: dict[str, SourceFacts] = {
             benchmark=False,
             redistribution="open",
             unit="instruction",
+            rows=63_967,
             read=ultrafeedback.read,
         ),
         SourceFacts(
@@ -63,6 +67,7 @@ SOURCES: dict[str, SourceFacts] = {
             benchmark=False,
             redistribution="open",
             unit="pair",
+            rows=10_681,
             read=helpsteer2.read,
         ),
         SourceFacts(
@@ -73,6 +78,7 @@ SOURCES: dict[str, SourceFacts] = {
             benchmark=False,
             redistribution="open",
             unit="pair",
+            rows=9_125,
             read=helpsteer2_preference.read,
         ),
         SourceFacts(
@@ -83,6 +89,7 @@ SOURCES: dict[str, SourceFacts] = {
             benchmark=False,
             redistribution="open",
             unit="set",
+            rows=None,
             read=preference_sets.read,
         ),
     )

@@ -1,0 +1,1 @@
+"""What a build would read and ask, before anything is spent."""
