@@ -94,7 +94,7 @@ class Bar:
         left = stage.seconds_left
         share = stage.settled / stage.total
         facts = f"{share:4.0%}  {'-:--' if left is None else duration(left)} left"
-        name = _cut(stage.name, max(12, width - len(facts) - NARROWEST_BAR - 2 * GAP))
+        name = _cut(stage.name, width - len(facts) - NARROWEST_BAR - 2 * GAP)
         room = width - Text(name).cell_len - len(facts) - 2 * GAP
         bar = ProgressBar(stage.total, stage.settled, width=max(NARROWEST_BAR, min(WIDEST_BAR, room)))
         below = Text(self._stopping, "yellow") if self._stopping else Text(fitting(stage.parts(), width), "dim")

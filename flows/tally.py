@@ -17,11 +17,11 @@ SAMPLES = 600
 class StageTally:
     """Counts of one stage. Written by the thread that asks, read by the one that shows."""
 
-    def __init__(self, name: str, total: int | None) -> None:
+    def __init__(self, name: str, total: int | None, started: float | None = None) -> None:
         self.name = name
         self.total = total
         """Answers that the stage needs when every one is readable; None where it asks for none."""
-        self.started = time.monotonic()
+        self.started = time.monotonic() if started is None else started
         self.bought = self.found = self.failed = 0
         self.prompt_tokens = self.answer_tokens = 0
         self.cost_usd = 0.0

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.engines.budget import Budget, Reservation, reservation_of
-from schemas.errors import BudgetReached
+from schemas.errors import BudgetReached, Interrupted
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import BudgetSection, Price
 
@@ -93,7 +93,7 @@ def test_an_answer_without_usage_counts_by_its_length_and_a_failure_not_at_all()
     assert budget.tokens == 22 + 51
     budget.reserve(second)
     budget.settle(second, Completion("r", error="400", fault=FaultKind.REQUEST))
-    assert budget.tokens == 94
+    assert budget.tokens == 73
 
 
 def test_released_reservations_are_free_again() -> None:
@@ -107,3 +107,30 @@ def test_released_reservations_are_free_again() -> None:
 
 def test_text_of_many_bytes_is_reserved_by_its_bytes() -> None:
     assert need(prompt="語" * 84).tokens > need().tokens + 150
+
+
+def test_a_stopped_budget_lets_nothing_further_go_and_says_why() -> None:
+    budget = Budget()
+    reservation = need()
+    assert budget.reserve(reservation)
+    assert (budget.in_flight, budget.is_stopped) == (1, False)
+    reason = Interrupted("someone pressed Ctrl-C")
+    budget.stop(reason)
+    assert not budget.reserve(need())
+    budget.settle(reservation, answered())
+    assert budget.in_flight == 0
+    assert budget.reached(need()) is reason
+
+
+def test_what_an_earlier_part_spent_counts() -> None:
+    earlier, later = Budget(max_requests=3), Budget(max_requests=3)
+    for _ in range(2):
+        assert earlier.reserve(need())
+    later.carry(earlier.spent)
+    assert later.reserve(need())
+    assert not later.reserve(need())
+
+
+def test_a_prompt_of_one_token_a_byte_stays_below_its_reservation() -> None:
+    digits = "7" * 4_000  # many tokenizers give each digit a token of its own
+    assert need(prompt=digits).tokens >= 4_000 + 100

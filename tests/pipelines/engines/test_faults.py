@@ -14,6 +14,7 @@ from pipelines.engines.faults import (
     fault_of_break,
     fault_of_error,
     fault_of_status,
+    reason_of,
     seconds_of,
     snippet,
 )
@@ -154,3 +155,18 @@ def test_foreign_text_becomes_one_harmless_line(text: str) -> None:
 @given(st.integers(300, 599), st.binary(max_size=300), st.none() | st.text(max_size=30))
 def test_no_status_and_no_body_raises(status: int, body: bytes, retry_after: str | None) -> None:
     fault_of_status(URL, status, body, retry_after)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (fault_of_status("http://e/v1", 429, '{"error": {"message": "prompt: HTTP 500"}}').message, "HTTP 429"),
+        (
+            fault_of_break("http://e/v1", Broken.TIMEOUT, "a detail", has_answered=True).message,
+            "did not answer in time",
+        ),
+        ("somebody said something", "other"),
+    ],
+)
+def test_a_reason_repeats_no_word_of_the_endpoint(message: str, reason: str) -> None:
+    assert reason_of(message) == reason

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.sources import preference_sets
-from pipelines.sources.files import open_files
+from pipelines.sources.files import is_here, open_files
 from schemas.errors import SourceError
 from schemas.preference import PreferenceSet
 from schemas.recipe import PreferenceSets, TeleQnA, UltraFeedback
@@ -127,7 +127,7 @@ def test_a_hub_that_is_down_is_one_line(tmp_path: Path) -> None:
 
 def test_hf_endpoint_of_the_environment_is_the_hub(hub: StandInHub, tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path; from pipelines.sources.files import open_files; "
+        "from pathlib import Path; from pipelines.sources.files import is_here, open_files; "
         "from schemas.recipe import UltraFeedback; "
         "print(open_files(UltraFeedback(kind='ultrafeedback'), 'maker/sets', ('*.jsonl',), Path('.')).revision)"
     )
@@ -137,3 +137,15 @@ def test_hf_endpoint_of_the_environment_is_the_hub(hub: StandInHub, tmp_path: Pa
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
         )
     assert done.stdout.split() == [COMMIT], done.stderr
+
+
+def test_is_here_downloads_nothing(tmp_path: Path) -> None:
+    place, cache = PreferenceSets(kind="preference_sets", hub="mine/sets"), tmp_path / "cache"
+    assert is_here(PreferenceSets(kind="preference_sets", path="wrong.jsonl"), "", PATTERNS)
+    assert not is_here(place, "", PATTERNS, cache=cache)
+    with stand_in_hub(StandInHub({"mine/sets": {"a.jsonl": ROW, "README.md": b""}})) as hub:
+        open_files(place, "", PATTERNS, tmp_path, endpoint=hub.endpoint, cache=cache)
+        asked = len(hub.asked)
+        assert is_here(place, "", PATTERNS, cache=cache)
+        assert not is_here(place, "", ("*.parquet",), cache=cache)
+        assert len(hub.asked) == asked
