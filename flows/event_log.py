@@ -1,5 +1,6 @@
 """The event log of a run: what happened when, for people and scripts that were not watching."""
 
+import re
 import time
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +13,7 @@ from schemas.record import content_id
 from storage.root import Root
 from storage.run_events import RunEvents
 
+_ADDRESS = re.compile(r"https?://[^\s;,]+")
 OWN_WORDS = (BudgetReached, Interrupted, StorageError)
 """Errors whose message is ours throughout; those of engines and sources may quote an endpoint, a prompt or a row."""
 
@@ -57,7 +59,8 @@ class EventLog:
 
     def warn(self, text: str) -> None:
         # Behind the first semicolon there may be an endpoint's words; a budget's warning is ours throughout.
-        self._events.write("warning", text=text if text.startswith("budget: ") else text.split("; ", 1)[0])
+        own = text if text.startswith("budget: ") else text.split("; ", 1)[0]
+        self._events.write("warning", text=_ADDRESS.sub("the endpoint", own))
 
     def stopping(self, in_flight: int) -> None:
         self._events.write("stopping", in_flight=in_flight)

@@ -83,7 +83,7 @@ class ModelSection(Section):
     system_role: bool = True
     """False folds a system message into the user's turn, for models that refuse it."""
     price_per_mtok: Price | None = None
-    """What a million tokens cost; without it, cost is unknown and `max_cost_usd` cannot hold."""
+    """What a million tokens cost; without it, cost is unknown. `max_cost_usd` needs it."""
     simulated: Simulated = Simulated()
     """Settings of the simulated engine."""
 

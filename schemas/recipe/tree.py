@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.recipe.models import ModelsSection
+from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Count, Section, Share
 from schemas.recipe.sources import GeneralSection, Source
 
@@ -91,7 +91,7 @@ class BudgetSection(Section):
     """`[budget]`: hard ceilings of one run, with what is in flight reserved."""
 
     max_cost_usd: Annotated[float, Field(gt=0)] | None = None
-    """US dollars at most, by `price_per_mtok`."""
+    """US dollars at most, by `price_per_mtok`, which every model behind an endpoint then needs."""
     max_tokens: Count | None = None
     """Tokens at most, prompts and answers."""
     max_requests: Count | None = None
@@ -125,6 +125,14 @@ class Recipe(Section):
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
             )
+        if self.budget.max_cost_usd is not None:
+            for role in type(self.models).model_fields:
+                model = getattr(self.models, role)
+                if isinstance(model, ModelSection) and model.engine == "openai" and model.price_per_mtok is None:
+                    raise ValueError(
+                        f"budget.max_cost_usd cannot hold without a price: give models.{role} its price_per_mtok "
+                        "(input = 0, output = 0 for a server of your own)"
+                    )
         return self
 
     def at(self, path: str) -> Path:

@@ -125,7 +125,7 @@ def test_an_interrupted_build_keeps_its_answers_and_goes_on(tmp_path: Path) -> N
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.splitlines()[-1].startswith("error: interrupted; every answer so far is kept"), err
+    assert err.splitlines()[-1].startswith("stopped: interrupted; "), err
     assert "Traceback" not in err
     kept = len(paid(root))
     assert kept > 0

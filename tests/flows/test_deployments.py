@@ -1,5 +1,6 @@
 """Server, worker, deployments and runs as docs/deployments.md goes through them, in a fresh copy of the tree."""
 
+import json
 import os
 import shutil
 import signal
@@ -92,6 +93,17 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(15)
 
 
+def progress_artifacts(place: Place) -> dict[str, tuple[float, str]]:
+    """Return percentage and description of every progress artifact on the server, by its key."""
+    asked = urllib.request.Request(
+        f"{place.environment['PREFECT_API_URL']}/artifacts/filter",
+        data=json.dumps({"artifacts": {"type": {"any_": ["progress"]}}}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return {one["key"]: (one["data"], one["description"]) for one in json.load(answer)}
+
+
 def contents(directory: Path) -> dict[Path, bytes]:
     return {
         path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
@@ -154,6 +166,11 @@ def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: 
         assert [run.returncode for run in runs] == [0] * len(runs), "\n".join(said)
         assert all("finished successfully in 'Completed'" in words for words in said), "\n".join(said)
     assert set(paid(place.checkout / "data").values()) == {1}
+    shown = progress_artifacts(place)
+    for key in ("demo-rft-sampling-rft-with-simulated-grm", "demo-rl-sampling-difficulty-with-simulated-8b"):
+        percent, words = shown[key]
+        assert 90 <= percent <= 100
+        assert "were there already" in words
     for sets in ("rft", "rl", "meta_rm"):
         snapshot = latest(place.checkout / "data", f"demo-{sets}")
         assert data_files(snapshot) == data_files(built_by_the_command(tmp_path, sets, f"demo-{sets}"))

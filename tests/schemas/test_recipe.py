@@ -193,3 +193,13 @@ def test_a_key_is_wanted_only_where_one_is_needed() -> None:
 def test_a_recipe_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         small().build.seed = 2
+
+
+def test_a_ceiling_in_dollars_needs_prices() -> None:
+    grm = {"engine": "openai", "model": "m"}
+    models = {"grm": grm, "difficulty": {"same_as_grm": True}}
+    with pytest.raises(RecipeError, match=r"budget\.max_cost_usd cannot hold .* models\.grm its price_per_mtok"):
+        small(models=models, budget={"max_cost_usd": 1})
+    free = {"price_per_mtok": {"input": 0, "output": 0}}
+    assert small(models=models | {"grm": grm | free}, budget={"max_cost_usd": 1}).budget.max_cost_usd == 1
+    assert small(budget={"max_cost_usd": 1}), "a simulated model costs nothing"

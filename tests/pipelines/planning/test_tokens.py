@@ -57,17 +57,21 @@ def test_a_model_that_is_not_on_this_machine_has_no_tokenizer(tmp_path: Path, na
 
 def test_earlier_answers_of_the_same_model_and_role_are_the_measure(tmp_path: Path) -> None:
     root = Root(tmp_path)
+    answers: list[tuple[str, str, tuple[int | None, int | None]]] = [
+        ("grm", "m", (50, 200)),
+        ("grm", "m", (70, 400)),
+        ("grm", "m", (None, None)),
+        ("grm", "other", (9, 9)),
+        ("difficulty", "m", (9, 9)),
+    ]
     with JournalWriter(root, "run") as journal:
-        for number, (role, model, usage) in enumerate(
-            [("grm", "m", (50, 200)), ("grm", "m", (70, 400)), ("grm", "m", (None, None)), ("grm", "other", (9, 9))]
-            + [("difficulty", "m", (9, 9))]
-        ):
+        for number, (role, model, tokens) in enumerate(answers):
             body = {"model": model, "messages": [{"role": "user", "content": "x" * 100}]}
             asked = request(
                 role=role, identity={"model": model}, query_id=f"{number:032x}", body=body, sample_index=number
             )
             journal.append(
-                asked, Completion(asked.request_id, "text", prompt_tokens=usage[0], completion_tokens=usage[1])
+                asked, Completion(asked.request_id, "text", prompt_tokens=tokens[0], completion_tokens=tokens[1])
             )
     usage = usage_of(Generations(root), "grm", "m")
     assert usage == Usage(prompts=2, prompt_bytes=200, prompt_tokens=120, answers=2, answer_tokens=600)
