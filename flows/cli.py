@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from schemas.errors import BudgetReached, ForgeError, Interrupted
+from schemas.errors import BudgetReached, ForgeError
 
 if TYPE_CHECKING:
     from pipelines.engines.answering import Run
@@ -232,7 +232,7 @@ def main() -> NoReturn:
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
-        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached | Interrupted))
+        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
@@ -240,7 +240,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
     if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt
-        _fail("interrupted; every answer so far is kept: run again to go on", INTERRUPTED, stopped=True)
+        _fail("interrupted; every answer so far is kept: the same command goes on from here", INTERRUPTED)
     sys.exit(code)
 
 
@@ -249,7 +249,7 @@ def _fail(message: str, code: int, stopped: bool = False) -> NoReturn:
         import traceback
 
         traceback.print_exc()
-    word = "stopped" if stopped else "error"
+    word = "stopped" if stopped or code == INTERRUPTED else "error"
     print(f"{word}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)
 

@@ -14,6 +14,7 @@ from storage.root import Root
 from storage.run_events import RunEvents
 
 _ADDRESS = re.compile(r"https?://[^\s;,]+")
+_ENDS = {BudgetReached.exit_code: "budget", Interrupted.exit_code: "interrupted"}
 OWN_WORDS = (BudgetReached, Interrupted, StorageError)
 """Errors whose message is ours throughout; those of engines and sources may quote an endpoint, a prompt or a row."""
 
@@ -57,6 +58,9 @@ class EventLog:
         counts = {"stage": stage.name} if stage.total is None else _counts(stage) | _usage(stage)
         self._events.write("stage_ended", **counts, seconds=round(stage.seconds, 3))
 
+    def say(self, text: str) -> None:
+        self._events.write("said", text=_ADDRESS.sub("the endpoint", text.split("; ", 1)[0]))
+
     def warn(self, text: str) -> None:
         # Behind the first semicolon there may be an endpoint's words; a budget's warning is ours throughout.
         own = text if text.startswith("budget: ") else text.split("; ", 1)[0]
@@ -85,11 +89,9 @@ class EventLog:
 def _how(error: BaseException | None) -> str:
     if error is None:
         return "finished"
-    if isinstance(error, BudgetReached):
-        return "budget"
-    if isinstance(error, Interrupted | KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    return "failed" if isinstance(error, ForgeError) else "crashed"
+    return _ENDS.get(error.exit_code, "failed") if isinstance(error, ForgeError) else "crashed"
 
 
 def _counts(stage: StageTally) -> dict[str, Any]:

@@ -28,23 +28,23 @@ class Lines:
     every_s = LINE_EVERY_S
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+        self.say = say
 
     def began(self, stage: StageTally) -> None:
-        self._say(f"{stage.name}: {stage.total:,} answers wanted" if stage.total else stage.name)
+        self.say(f"{stage.name}: {stage.total:,} answers wanted" if stage.total else stage.name)
 
     def show(self, stage: StageTally) -> None:
-        self._say(stage.line() if stage.total else f"{stage.name}: {duration(stage.seconds)} so far")
+        self.say(stage.line() if stage.total else f"{stage.name}: {duration(stage.seconds)} so far")
 
     def ended(self, stage: StageTally) -> None:
         if stage.answers:
-            self._say(stage.line(over=True))
+            self.say(stage.line(over=True))
 
     def warn(self, text: str) -> None:
-        self._say(f"warning: {text}")
+        self.say(f"warning: {text}")
 
     def stopping(self, in_flight: int) -> None:
-        self._say(stopping_words(in_flight))
+        self.say(stopping_words(in_flight))
 
     def close(self, error: BaseException | None) -> None:
         """Nothing is open."""
@@ -83,6 +83,9 @@ class Bar:
     def close(self, error: BaseException | None) -> None:
         self._live.update("")
         self._live.stop()
+
+    def say(self, text: str) -> None:
+        self._print(text)
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style), soft_wrap=True)

@@ -36,6 +36,9 @@ class ProgressArtifact:
     def ended(self, stage: StageTally) -> None:
         self._update(stage, stage.line(over=True))
 
+    def say(self, text: str) -> None:
+        """The log has it."""
+
     def warn(self, text: str) -> None:
         """The log has it."""
 

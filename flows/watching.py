@@ -27,6 +27,7 @@ class Display(Protocol):
     def began(self, stage: StageTally) -> None: ...
     def show(self, stage: StageTally) -> None: ...
     def ended(self, stage: StageTally) -> None: ...
+    def say(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
     def stopping(self, in_flight: int) -> None:
         """Nothing further is sent; what is in flight is waited for."""
@@ -64,7 +65,12 @@ class RunWatcher:
         self._over.set()
         if self._displays:
             self._thread.join()
-        with contextlib.ExitStack() as closing:  # each is closed, whatever becomes of the others
+        self.close(error)
+
+    def close(self, error: BaseException | None) -> None:
+        """End the stage and every display."""
+        self._over.set()
+        with self._turn, contextlib.ExitStack() as closing:  # each is closed, whatever becomes of the others
             for display in self._displays:
                 closing.callback(display.close, error)
             self._end_stage()
@@ -100,6 +106,12 @@ class RunWatcher:
         with self._turn:
             for display in self._displays:
                 display.warn(text)
+
+    def said(self, text: str) -> None:
+        """Show a line that is neither progress nor a warning."""
+        with self._turn:
+            for display in self._displays:
+                display.say(text)
 
     def stop(self, in_flight: int) -> None:
         """Say, at the next look, that what is in flight is waited for. Safe in a signal handler: it takes no lock."""

@@ -90,7 +90,11 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
         first = next(missing, None)
         if first is not None:
             engine = open_engine(model, check_key(model, run.keys))
-            dispatch(chain([first], missing), engine, model, run.budget, on_completion, run.watcher)
+            run.budget.is_in_use = True
+            try:
+                dispatch(chain([first], missing), engine, model, run.budget, on_completion, run.watcher)
+            finally:
+                run.budget.is_in_use = False
     generations.fold()
 
 

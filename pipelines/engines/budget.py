@@ -49,6 +49,8 @@ class Budget:
         self.cost_usd = 0.0
         self._reserved_tokens = 0
         self._reserved_usd = 0.0
+        self.is_in_use = False
+        """Whether a dispatch runs that asks this budget before each request; whoever starts one says so."""
         self.in_flight = 0
         self._stopped: ForgeError | None = None
         self._warned: set[str] = set()

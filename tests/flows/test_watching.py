@@ -56,6 +56,9 @@ class Looks:
     def ended(self, stage: StageTally) -> None:
         self.calls.append(f"ended {stage.name}")
 
+    def say(self, text: str) -> None:
+        self.calls.append(text)
+
     def warn(self, text: str) -> None:
         self.calls.append(text)
 
