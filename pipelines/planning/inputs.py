@@ -33,7 +33,9 @@ class InputPlan:
     def line(self) -> str:
         """Return it as a row of the plan's table."""
         if not self.is_exact:
-            at_most = "rows unknown" if self.rows is None else f"at most {self.rows:,} rows, as published"
+            at_most = (
+                "rows unknown" if self.rows is None else f"at most {self.rows:,} rows, by published size and limit"
+            )
             return f"  {self.source:<24} not downloaded: {at_most}"
         return (
             f"  {self.source:<24} {self.rows:>9,} rows   {self.kept:>9,} kept   {self.dropped:>7,} dropped   "

@@ -62,7 +62,9 @@ class RolePlan:
     def lines(self) -> list[str]:
         """Return it for a terminal."""
         requests = "unknown" if self.requests_are == "unknown" and not self.requests else f"{self.requests:,}"
-        bound = "" if self.requests_are == "exact" else f"{self.requests_are}; "
+        bound = {"exact": "", "at most": "an upper bound; "}.get(
+            self.requests_are, "of the sources whose size is known; "
+        )
         return [
             f"  {self.purpose} with {self.model}",
             f"    requests        {requests:>14}   {bound}at most {self.most_requests:,} with unreadable ones again",
