@@ -23,7 +23,7 @@ def storage_errors(what: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             way_out = "the disk is full; free some space and run the same command again: every answer on disk is kept"
         elif error.errno == errno.EFBIG:
-            way_out = "no file may grow this large here (ulimit -f); raise that and run the same command again"
+            way_out = "File too large: the limit of this system (ulimit -f); raise it and run the same command again"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             way_out = "not permitted; choose a root you may write to with --root"
         else:
