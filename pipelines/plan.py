@@ -138,7 +138,7 @@ def _role_plan(root: Root, job: SamplingJob, purpose: Purpose, curated: Stage) -
 
 
 def _cost(job: SamplingJob, prompt_tokens: int, answer_tokens: int) -> float | None:
-    price = job.model.price_per_mtok
+    price = job.model.price
     return None if price is None else (prompt_tokens * price.input + answer_tokens * price.output) / 1e6
 
 
