@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from schemas.errors import BudgetReached, ForgeError
+from schemas.errors import BudgetReached, ForgeError, Waiting
 
 if TYPE_CHECKING:
     from flows.progress import LineProgress
@@ -53,6 +53,9 @@ def build(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for what an endpoint refused for good.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
@@ -66,7 +69,7 @@ def build(
     settings = _recipe(recipe, sets, root, limit)
     place = Root.open(settings.build.root)
     with _progress() as watcher:
-        published = build_sets(settings, place, _run(settings, watcher, retry_failed))
+        published = build_sets(settings, place, _run(settings, watcher, retry_failed, wait))
     snapshot = published.snapshot
     if json:
         _print_json(
@@ -219,7 +222,7 @@ def main() -> NoReturn:
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
-        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached))
+        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached | Waiting))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
@@ -249,10 +252,10 @@ def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -
     return changed(read_recipe(path), sets=sets, root=root, limit=limit)
 
 
-def _run(recipe: "Recipe", watcher: "LineProgress", retry_failed: bool) -> "Run":
+def _run(recipe: "Recipe", watcher: "LineProgress", retry_failed: bool, wait: bool = False) -> "Run":
     from pipelines.build import new_run
 
-    return new_run(recipe, os.environ, watcher, retry_failed)
+    return new_run(recipe, os.environ, watcher, retry_failed, wait)
 
 
 def _progress() -> "LineProgress":

@@ -107,6 +107,9 @@ class LineProgress:
     def warn(self, text: str) -> None:
         self._say(f"warning: {text}")
 
+    def said(self, text: str) -> None:
+        self._say(text)
+
     def _end(self) -> None:
         if self._tally.answers:
             self._say(self._tally.line())
