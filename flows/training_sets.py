@@ -7,7 +7,6 @@ neither caches nor stores results. Keys are read from the environment inside the
 import os
 from pathlib import Path
 
-from pipelines.reporting.acceptance import closing_lines
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
@@ -18,8 +17,9 @@ from pipelines.curation import curation
 from pipelines.engines.answering import Run
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
+from pipelines.reporting.acceptance import closing_lines
 from pipelines.sources.ingestion import ingest, ingest_general
-from schemas.errors import ForgeError, StorageError
+from schemas.errors import ForgeError, StorageError, Waiting
 from schemas.recipe import Recipe, read_recipe
 from schemas.trajectory import Purpose
 from storage.root import Root
@@ -53,9 +53,15 @@ def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> s
     general = read_general.submit(*order) if settings.general else None
     source_keys = [source.result() for source in sources]
     curated = curate(*order, source_keys, general.result() if general else None)
-    judged = {
-        purpose.value: sample_and_judge(*order, purpose.value, curated) for purpose in build.purposes_of(settings)
-    }
+    judged: dict[str, tuple[str, int]] = {}
+    waiting: list[str] = []
+    for purpose in build.purposes_of(settings):
+        try:
+            judged[purpose.value] = sample_and_judge(*order, purpose.value, curated)
+        except Waiting as error:  # the others submit their batches all the same
+            waiting.append(str(error))
+    if waiting:
+        raise Waiting("; ".join(waiting))
     return publish(*order, source_keys, curated, judged)
 
 
