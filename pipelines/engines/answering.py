@@ -5,10 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pipelines.engines.batch_progress import wait_for_a_batch
-from pipelines.engines.batches import BatchDesk, open_desk, open_endpoint
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import dispatch
 from pipelines.engines.protocol import Observer, open_engine
@@ -21,6 +19,9 @@ from storage.generations import Generations
 from storage.imports import ImportedAnswers
 from storage.journal import JournalWriter
 from storage.root import Root
+
+if TYPE_CHECKING:
+    from pipelines.engines.batches import BatchDesk
 
 FollowUp = Callable[[Request, Completion], Iterable[Request]]
 """Called once a request, with its answer, stored or new; what it returns is asked next."""
@@ -71,6 +72,8 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
     answered by then is on disk. A model that answers by batch raises Waiting too, until its batches are done.
     """
     if model.batch:
+        from pipelines.engines.batches import open_desk  # its HTTP client takes a while to load
+
         key = check_key(model, run.keys)
         with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
             desk.collect()
@@ -89,7 +92,7 @@ def _answer(
     model: ModelSection,
     requests: Iterator[Request],
     follow_up: FollowUp,
-    desk: BatchDesk | None,
+    desk: "BatchDesk | None",
 ) -> None:
     """Look every request up, and have what is missing answered: at once, or by batch."""
     generations = Generations(root)
@@ -143,6 +146,9 @@ def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:
 
 def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:
     """Return when a batch of one of these models has ended. Raises Waiting where none will, and EngineError."""
+    from pipelines.engines.batch_progress import wait_for_a_batch
+    from pipelines.engines.batches import open_endpoint
+
     with ExitStack() as stack:
         endpoints = [(model, stack.enter_context(open_endpoint(model, check_key(model, run.keys)))) for model in models]
         wait_for_a_batch(root, endpoints, run.watcher.said)
