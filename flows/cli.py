@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from schemas.errors import BudgetReached, ForgeError
+from schemas.errors import BudgetReached, ForgeError, Waiting
 
 if TYPE_CHECKING:
     from pipelines.engines.answering import Run
@@ -55,6 +55,9 @@ def build(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for what an endpoint refused for good.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
@@ -67,7 +70,7 @@ def build(
 
     settings = _recipe(recipe, sets, root, limit)
     place = Root.open(settings.build.root)
-    with _running(settings, place, "build", retry_failed) as run:
+    with _running(settings, place, "build", retry_failed, wait) as run:
         published = build_sets(settings, place, run)
     snapshot = published.snapshot
     if json:
@@ -232,7 +235,7 @@ def main() -> NoReturn:
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
-        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached))
+        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached | Waiting))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
@@ -263,7 +266,9 @@ def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -
 
 
 @contextlib.contextmanager
-def _running(recipe: "Recipe", root: "Root", what: str, retry_failed: bool = False) -> "Iterator[Run]":
+def _running(
+    recipe: "Recipe", root: "Root", what: str, retry_failed: bool = False, wait: bool = False
+) -> "Iterator[Run]":
     """Give a run that is shown on stderr, remembered in its event log, and stopped by Ctrl-C."""
     from rich.console import Console
 
@@ -273,7 +278,10 @@ def _running(recipe: "Recipe", root: "Root", what: str, retry_failed: bool = Fal
 
     displays = [display_for(Console(stderr=True))]
     with (
-        watched_run(recipe, root, os.environ, displays, what=what, retry_failed=retry_failed) as (run, watcher),
+        watched_run(recipe, root, os.environ, displays, what=what, retry_failed=retry_failed, wait=wait) as (
+            run,
+            watcher,
+        ),
         stopping_on_ctrl_c(run, watcher),
     ):
         yield run

@@ -7,14 +7,14 @@ from typing import Any
 
 from flows.tally import StageTally
 from pipelines.engines.answering import Run
-from schemas.errors import BudgetReached, ForgeError, Interrupted, StorageError
+from schemas.errors import BudgetReached, ForgeError, Interrupted, StorageError, Waiting
 from schemas.recipe import ModelSection, Recipe
 from schemas.record import content_id
 from storage.root import Root
 from storage.run_events import RunEvents
 
 _ADDRESS = re.compile(r"https?://[^\s;,]+")
-_ENDS = {BudgetReached.exit_code: "budget", Interrupted.exit_code: "interrupted"}
+_ENDS = {BudgetReached.exit_code: "budget", Interrupted.exit_code: "interrupted", Waiting.exit_code: "waiting"}
 OWN_WORDS = (BudgetReached, Interrupted, StorageError)
 """Errors whose message is ours throughout; those of engines and sources may quote an endpoint, a prompt or a row."""
 

@@ -23,7 +23,7 @@ from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.sources.ingestion import ingest, ingest_general
-from schemas.errors import ForgeError, StorageError
+from schemas.errors import ForgeError, StorageError, Waiting
 from schemas.recipe import Recipe, read_recipe
 from schemas.trajectory import Purpose
 from storage.root import Root
@@ -57,11 +57,18 @@ def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> s
     general = read_general.submit(*order) if settings.general else None
     source_keys = [source.result() for source in sources]
     curated = curate(*order, source_keys, general.result() if general else None)
-    judged = {}
+    judged: dict[str, tuple[str, int]] = {}
     spent = (0, 0, 0.0)
+    waiting: list[str] = []
     for purpose in build.purposes_of(settings):
-        key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
-        judged[purpose.value] = key, cached
+        try:
+            key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
+        except Waiting as error:  # the others submit their batches all the same
+            waiting.append(str(error))
+        else:
+            judged[purpose.value] = key, cached
+    if waiting:
+        raise Waiting("; ".join(waiting))
     return publish(*order, source_keys, curated, judged)
 
 

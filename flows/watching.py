@@ -155,10 +155,11 @@ def watched_run(
     *,
     what: str,
     retry_failed: bool = False,
+    wait: bool = False,
 ) -> Iterator[tuple[Run, RunWatcher]]:
     """Give a run that its displays show and its event log remembers; `what` says whose run it is, such as `build`."""
     watcher = RunWatcher(displays)
-    run = new_run(recipe, environment, watcher, retry_failed)
+    run = new_run(recipe, environment, watcher, retry_failed, wait)
     watcher.add(EventLog(recipe, root, run, what))
     with watcher:
         try:

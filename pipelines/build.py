@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.curation.curation import curate
-from pipelines.engines.answering import Run, Watcher, check_key
+from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import sampling_job
@@ -17,7 +17,7 @@ from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.training_sets.assembly import assemble
-from schemas.errors import RecipeError
+from schemas.errors import RecipeError, Waiting
 from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, recipe_of
 from schemas.trajectory import Purpose
 from storage.journal import new_run_id
@@ -29,7 +29,7 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
     """Build every set of the recipe and publish them. Raises ForgeError; what was bought by then is kept."""
     sources, curated = prepare(recipe, root, run)
     check_keys(recipe, root, run, curated)
-    judged = {purpose: sample_and_judge(recipe, root, run, purpose, curated) for purpose in purposes_of(recipe)}
+    judged = sample_and_judge_all(recipe, root, run, curated)
     return finish(recipe, root, run, sources, curated, judged)
 
 
@@ -50,6 +50,33 @@ def check_keys(recipe: Recipe, root: Root, run: Run, curated: Stage) -> None:
         job = sampling_job(recipe, purpose)
         if job is not None and not find_judged(root, job, curated, run.retry_failed):
             check_key(job.model, run.keys)
+
+
+def sample_and_judge_all(recipe: Recipe, root: Root, run: Run, curated: Stage) -> dict[Purpose, Judged]:
+    """See that every purpose's samples are answered, and read them.
+
+    Raises Waiting where answers lie in batches, but only after every purpose has submitted its own: they do not wait
+    for each other. With `run.wait` it stays, and goes on whenever a batch has ended.
+    """
+    judged: dict[Purpose, Judged] = {}
+    while True:
+        waiting: list[str] = []
+        models: list[ModelSection] = []
+        for purpose in purposes_of(recipe):
+            if purpose in judged:
+                continue
+            try:
+                judged[purpose] = sample_and_judge(recipe, root, run, purpose, curated)
+            except Waiting as error:
+                waiting.append(str(error))
+                job = sampling_job(recipe, purpose)
+                assert job is not None
+                models.append(job.model)
+        if not waiting:
+            return {purpose: judged[purpose] for purpose in purposes_of(recipe)}
+        if not run.wait:
+            raise Waiting("; ".join(waiting))
+        wait_for_batches(root, run, models)
 
 
 def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage) -> Judged:
@@ -96,12 +123,14 @@ def purposes_of(recipe: Recipe) -> list[Purpose]:
     return purposes
 
 
-def new_run(recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False) -> Run:
+def new_run(
+    recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False, wait: bool = False
+) -> Run:
     """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
     models = [getattr(recipe.models, role) for role in type(recipe.models).model_fields]
     variables = [model.key_variable for model in models if isinstance(model, ModelSection)]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
-    return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed)
+    return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
 
 
 def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None, limit: int | None = None) -> Recipe:

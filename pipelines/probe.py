@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -104,7 +104,9 @@ def sample_some(root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) 
     """Sample `n` of the sets as the build would; it uses these answers."""
     some = _some_sets(root, curated, n)
     before, started = run.budget.requests, time.monotonic()
-    given_up = sample_sets(root, run, job, some)
+    # A probe wants to know now: it asks at once, at the full price, what the build would put into a batch.
+    at_once = replace(job, model=job.model.model_copy(update={"batch": False}))
+    given_up = sample_sets(root, run, at_once, some)
     return SampledSome(some, given_up, Timing(run.budget.requests - before, time.monotonic() - started))
 
 
@@ -171,7 +173,7 @@ def _some_sets(root: Root, curated: Stage, n: int) -> Stage:
 
 
 def _cost(job: SamplingJob, totals: list[int | None]) -> float | None:
-    price, (prompt_tokens, answer_tokens) = job.model.price_per_mtok, totals
+    price, (prompt_tokens, answer_tokens) = job.model.price, totals
     if price is None or prompt_tokens is None or answer_tokens is None:
         return None
     return (prompt_tokens * price.input + answer_tokens * price.output) / 1e6

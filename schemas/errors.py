@@ -8,7 +8,10 @@ Four things that look alike are kept apart:
 * A wrong recipe or input is the user's to mend: `RecipeError`, `SourceError`. Nothing has been spent.
 * A stage that cannot go on is a crash: `EngineError`, `StorageError`. What was already paid for is on disk.
 
-Only the last two kinds are exceptions. Each message is one line that names the record, file or key, and the way out.
+A build that must wait for a batch is no failure: `Waiting` ends it, and the same command goes on later.
+
+Only the last two kinds, and `Waiting`, are exceptions. Each message is one line that names the record, file or key,
+and the way out.
 """
 
 
@@ -48,3 +51,9 @@ class Interrupted(ForgeError, RuntimeError):
     """Someone asked the run to stop: nothing further was sent, and what was in flight has come in and is kept."""
 
     exit_code = 130
+
+
+class Waiting(ForgeError, RuntimeError):
+    """Answers are being made in batches at an endpoint. All that was asked is on disk; the next run picks them up."""
+
+    exit_code = 4

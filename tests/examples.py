@@ -164,6 +164,8 @@ class Watcher:
 
     def warn(self, text: str) -> None: ...
 
+    def said(self, text: str) -> None: ...
+
 
 def a_run(recipe: Recipe, retry_failed: bool = False, environment: dict[str, str] | None = None) -> tuple[Run, Watcher]:
     """Return a run of a recipe, and its watcher."""

@@ -1,10 +1,11 @@
 """Answers to requests: looked up first, bought where missing, stored as they come. All that stages call of engines."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import dispatch
@@ -13,10 +14,14 @@ from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
 from schemas.record import bucket_of
+from storage.batch_jobs import jobs_of
 from storage.generations import Generations
 from storage.imports import ImportedAnswers
 from storage.journal import JournalWriter
 from storage.root import Root
+
+if TYPE_CHECKING:
+    from pipelines.engines.batches import BatchDesk
 
 FollowUp = Callable[[Request, Completion], Iterable[Request]]
 """Called once a request, with its answer, stored or new; what it returns is asked next."""
@@ -37,6 +42,10 @@ class Watcher(Observer, Protocol):
         """An answer, stored or new, was read."""
         ...
 
+    def said(self, text: str) -> None:
+        """Something that a person who waits likes to know, in one line."""
+        ...
+
 
 @dataclass(frozen=True)
 class Run:
@@ -49,6 +58,10 @@ class Run:
     watcher: Watcher
     retry_failed: bool = False
     """Ask again for what an endpoint once refused for good."""
+    wait: bool = False
+    """Stay until every batch is done, in place of ending with `Waiting`."""
+    counted_batches: set[str] = field(default_factory=set)
+    """Batches that the budget has counted; see `BatchDesk.counted`."""
 
 
 def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request], follow_up: FollowUp) -> None:
@@ -56,8 +69,32 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
 
     `requests` come bucket by bucket. Transient failures that outlast their retries are handed to `follow_up` and not
     stored, so that the next run asks for them again. Raises EngineError, BudgetReached and StorageError; what was
-    answered by then is on disk.
+    answered by then is on disk. A model that answers by batch raises Waiting too, until its batches are done.
     """
+    if model.batch:
+        from pipelines.engines.batches import open_desk  # its HTTP client takes a while to load
+
+        key = check_key(model, run.keys)
+        with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
+            desk.collect()
+            _answer(root, run, model, requests, follow_up, desk)
+            desk.close()
+        return
+    for job in jobs_of(root, model.name):
+        if job.collected_at is None:
+            run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
+    _answer(root, run, model, requests, follow_up, None)
+
+
+def _answer(
+    root: Root,
+    run: Run,
+    model: ModelSection,
+    requests: Iterator[Request],
+    follow_up: FollowUp,
+    desk: "BatchDesk | None",
+) -> None:
+    """Look every request up, and have what is missing answered: at once, or by batch."""
     generations = Generations(root)
     imported = ImportedAnswers(root)
     bucket_answers = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
@@ -67,7 +104,8 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
             completion = bucket_answers(bucket_of(request.query_id)).get(request.request_id)
             if completion is None and (completion := imported.answer_to(request)) is not None:
                 journal.append(request, completion)
-            return None if completion is not None and completion.fault and run.retry_failed else completion
+            is_old = desk is None or request.request_id not in desk.refused
+            return None if completion is not None and completion.fault and run.retry_failed and is_old else completion
 
         def unanswered(request: Request) -> Iterator[Request]:
             """Yield the request, or what follows from its stored answer, as far as it has no answer yet."""
@@ -88,7 +126,9 @@ def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request
 
         missing = chain.from_iterable(map(unanswered, requests))
         first = next(missing, None)
-        if first is not None:
+        if first is not None and desk is not None:
+            desk.submit(chain([first], missing), on_completion)
+        elif first is not None:
             engine = open_engine(model, check_key(model, run.keys))
             run.budget.is_in_use = True
             try:
@@ -106,3 +146,13 @@ def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:
     if not keys.get(variable):
         raise EngineError(f"model {model.name}: its key is not set; export {variable}=.. and run again")
     return keys[variable]
+
+
+def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:
+    """Return when a batch of one of these models has ended. Raises Waiting where none will, and EngineError."""
+    from pipelines.engines.batch_progress import wait_for_a_batch
+    from pipelines.engines.batches import open_endpoint
+
+    with ExitStack() as stack:
+        endpoints = [(model, stack.enter_context(open_endpoint(model, check_key(model, run.keys)))) for model in models]
+        wait_for_a_batch(root, endpoints, run.watcher.said)

@@ -173,8 +173,8 @@ def prompt_bytes(body: dict[str, Any]) -> int:
 
 
 def cost_usd(model: ModelSection, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
-    """Return what an answer cost in US dollars; None without a price or without counts."""
-    price = model.price_per_mtok
+    """Return what an answer cost in US dollars, in a batch half of it; None without a price or without counts."""
+    price = model.price
     if price is None or prompt_tokens is None or completion_tokens is None:
         return None
     return (prompt_tokens * price.input + completion_tokens * price.output) / 1e6

@@ -166,7 +166,7 @@ def _most(a_byte: Rate) -> float:
 
 
 def _cost(job: SamplingJob, prompt_tokens: int, answer_tokens: int) -> float | None:
-    price = job.model.price_per_mtok
+    price = job.model.price
     return None if price is None else (prompt_tokens * price.input + answer_tokens * price.output) / 1e6
 
 

@@ -7,6 +7,9 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from schemas.recipe.section import Count, Section, Share
 
 RESERVED_BODY_KEYS = frozenset({"model", "messages", "seed", "n", "stream"})
+BATCH_PRICE_SHARE = 0.5
+"""What a request in a batch costs, of the price of one that is answered at once: every batch endpoint asks for half."""
+MOST_BATCH_REQUESTS = 50_000
 
 
 class Price(Section):
@@ -83,7 +86,11 @@ class ModelSection(Section):
     system_role: bool = True
     """False folds a system message into the user's turn, for models that refuse it."""
     price_per_mtok: Price | None = None
-    """What a million tokens cost; without it, cost is unknown. `max_cost_usd` needs it."""
+    """What a million tokens cost; without it, cost is unknown. `max_cost_usd` needs it, `batch` halves it."""
+    batch: bool = False
+    """Ask through the endpoint's batch interface, within a day and at half of `price_per_mtok`; see docs/batches.md."""
+    batch_requests: Annotated[int, Field(ge=1, le=MOST_BATCH_REQUESTS)] = MOST_BATCH_REQUESTS
+    """Requests in one batch at most; fewer where the endpoint limits the tokens that may stand in its queue."""
     simulated: Simulated = Simulated()
     """Settings of the simulated engine."""
 
@@ -112,6 +119,22 @@ class ModelSection(Section):
         if self.engine == "openai" and "model" not in self.model_fields_set:
             raise ValueError('engine = "openai" needs a model name: model = ".."')
         return self
+
+    @model_validator(mode="after")
+    def _batches_at_one_endpoint(self) -> "ModelSection":
+        if self.batch and self.engine != "openai":
+            raise ValueError('batch = true needs engine = "openai"')
+        if self.batch and len(self.base_url) > 1:
+            raise ValueError("batch = true takes one base_url: a batch lies at the endpoint that it was given to")
+        return self
+
+    @property
+    def price(self) -> Price | None:
+        """What a million tokens of this model's answers really cost: `price_per_mtok`, half of it in batches."""
+        price = self.price_per_mtok
+        if price is None or not self.batch:
+            return price
+        return Price(input=price.input * BATCH_PRICE_SHARE, output=price.output * BATCH_PRICE_SHARE)
 
     @property
     def key_variable(self) -> str | None:

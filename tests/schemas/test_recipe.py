@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.errors import RecipeError
-from schemas.recipe import Recipe, read_recipe, recipe_of
+from schemas.recipe import ModelSection, Price, Recipe, read_recipe, recipe_of
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -188,6 +189,23 @@ def test_a_key_is_wanted_only_where_one_is_needed() -> None:
     assert variable(base_url="http://127.0.0.1:8000/v1") is None
     assert variable(base_url="http://127.0.0.1:8000/v1", api_key_env="MY_KEY") == "MY_KEY"
     assert small().models.grm.key_variable is None
+
+
+def test_a_batch_halves_the_price() -> None:
+    price = Price(input=2.0, output=8.0)
+    at_once = ModelSection(engine="openai", model="m", price_per_mtok=price)
+    assert at_once.price == price
+    assert at_once.model_copy(update={"batch": True}).price == Price(input=1.0, output=4.0)
+    assert ModelSection(engine="openai", model="m", batch=True).price is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"engine": "simulated"}, {"engine": "openai", "model": "m", "base_url": ["http://a/v1", "http://b/v1"]}],
+)
+def test_a_batch_lies_at_one_openai_endpoint(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="batch = true"):
+        ModelSection.model_validate({**settings, "batch": True})
 
 
 def test_a_recipe_cannot_be_changed() -> None:

@@ -1,0 +1,210 @@
+"""Batch jobs: what lies, or may lie, in an endpoint's batches, on disk before the endpoint hears of it.
+
+    batches/<submission>/job.json           what is known of the batch; written anew at every step
+    batches/<submission>/requests.parquet   its requests; they go once their answers are in the generations
+
+A job takes its steps in one order, each on disk before the next begins: intended (its requests are written),
+creating (their file is at the endpoint, and the call that costs money comes next), created (the batch has an id),
+collected (its answers are in the generations), closed (nothing is asked again because of it).
+"""
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.errors import StorageError
+from schemas.generation import Request
+from schemas.record import FORMAT, canonical_json, content_id, table_schema
+from storage.journal import new_run_id
+from storage.root import Root, storage_errors
+from storage.tables import read_table
+
+FOLDER = "batches"
+
+REQUESTS = table_schema(
+    "batch_requests",
+    [
+        pa.field("request_id", pa.string()),
+        pa.field("query_id", pa.string()),
+        pa.field("role", pa.string()),
+        pa.field("sample_index", pa.int32()),
+        pa.field("body", pa.string()),
+        pa.field("tokens", pa.int64()),
+        pa.field("cost_usd", pa.float64()),
+        pa.field("prompt_tokens", pa.int64()),
+    ],
+)
+
+
+class BatchJob(BaseModel):
+    """One batch, from the intention to its last answer. `job.json` holds exactly this."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    format: int = FORMAT
+    submission: str
+    """Our own name for it; it goes with the batch as metadata, so that a batch can be found without its id."""
+    model: str
+    """`ModelSection.name`"""
+    endpoint: str
+    requests: int
+    intended_at: float
+    """Seconds since 1970, as all times here."""
+    file_id: str | None = None
+    creating_at: float | None = None
+    """When the call that creates the batch was about to be made; from here on it may exist."""
+    batch_id: str | None = None
+    collected_at: float | None = None
+    status: str | None = None
+    """The endpoint's last word on it."""
+    answers: int = 0
+    failed: dict[str, int] = {}
+    """Requests that failed for a passing reason, with the number of batches in which they did."""
+    refused: tuple[str, ...] = ()
+    """Requests that the endpoint refused for good."""
+    queue_full: bool = False
+    """The endpoint would not take so many tokens at once; nothing of it was asked."""
+    closed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name for it, ours where it has none yet."""
+        return self.batch_id or f"submission {self.submission}"
+
+    @property
+    def key(self) -> str:
+        return f"{FOLDER}/{self.submission}"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchedRequest:
+    """A request in a batch, and the most that it may spend."""
+
+    request: Request
+    tokens: int
+    cost_usd: float
+    prompt_tokens: int
+
+
+def intend(root: Root, model: str, endpoint: str, now: float, batched: Sequence[BatchedRequest]) -> BatchJob:
+    """Write down that these requests are about to go into one batch."""
+    job = BatchJob(submission=new_run_id(), model=model, endpoint=endpoint, requests=len(batched), intended_at=now)
+    columns = [
+        [one.request.request_id for one in batched],
+        [one.request.query_id for one in batched],
+        [one.request.role for one in batched],
+        [one.request.sample_index for one in batched],
+        [orjson.dumps(one.request.body).decode() for one in batched],
+        [one.tokens for one in batched],
+        [one.cost_usd for one in batched],
+        [one.prompt_tokens for one in batched],
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, REQUESTS, strict=True)]
+    with root.replacing(f"{job.key}/requests.parquet") as temporary:
+        pq.write_table(pa.table(arrays, schema=REQUESTS), temporary, compression="zstd")
+    return save(root, job)
+
+
+def save(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
+    """Put a job's new state on disk, and return it. Whatever follows may then rely on it."""
+    changed = job.model_copy(update=changes)
+    root.write(f"{job.key}/job.json", canonical_json(changed.model_dump(mode="json")))
+    return changed
+
+
+def collected(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
+    """Mark a job whose answers are all in the generations; of its files, only this remains."""
+    changed = save(root, job, **changes)
+    for name in root.names(job.key):
+        if name != "job.json":
+            root.remove(f"{job.key}/{name}")
+    return changed
+
+
+def drop(root: Root, job: BatchJob) -> None:
+    """Forget a job that was never created."""
+    root.remove(f"{job.key}/job.json")
+    with storage_errors(job.key):
+        shutil.rmtree(root.at(job.key), ignore_errors=True)
+
+
+def jobs_of(root: Root, model: str) -> list[BatchJob]:
+    """Return a model's jobs that are not closed, oldest first. Raises StorageError for one that cannot be read."""
+    jobs = []
+    for submission in root.folders(FOLDER):
+        key = f"{FOLDER}/{submission}/job.json"
+        if not root.exists(key):
+            continue  # killed before its intention was whole: nothing has been asked
+        job = _read(root, key)
+        if job.model == model and not job.closed:
+            jobs.append(job)
+    return jobs
+
+
+def _read(root: Root, key: str) -> BatchJob:
+    try:
+        tree = orjson.loads(root.read(key))
+        if tree["format"] > FORMAT:
+            raise StorageError(f"{root.at(key)}: written in format {tree['format']}: upgrade grmforge")
+        return BatchJob.model_validate(tree)
+    except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{root.at(key)} cannot be read ({type(error).__name__}); it names a batch that may be paid for: look the "
+            "batch up at the endpoint before you remove the folder, since its requests are then asked again"
+        ) from None
+
+
+def request_ids(root: Root, job: BatchJob) -> list[str]:
+    """Return the ids of a job's requests."""
+    ids: list[str] = _table(root, job, ["request_id"]).column("request_id").to_pylist()
+    return ids
+
+
+def requests_of(root: Root, job: BatchJob) -> Iterator[BatchedRequest]:
+    """Yield a job's requests, in the order of its file."""
+    for row in _rows(_table(root, job, REQUESTS.names)):
+        request = Request(
+            row["request_id"], row["query_id"], row["role"], orjson.loads(row["body"]), row["sample_index"]
+        )
+        yield BatchedRequest(request, row["tokens"], row["cost_usd"], row["prompt_tokens"])
+
+
+def reserved_by(root: Root, job: BatchJob) -> Iterator[tuple[int, float, int]]:
+    """Yield (tokens, US dollars, prompt tokens) that each request of a job may spend."""
+    for row in _rows(_table(root, job, ["tokens", "cost_usd", "prompt_tokens"])):
+        yield row["tokens"], row["cost_usd"], row["prompt_tokens"]
+
+
+def _table(root: Root, job: BatchJob, columns: Sequence[str]) -> pa.Table:
+    path = root.at(f"{job.key}/requests.parquet")
+    if not path.is_file():
+        raise StorageError(f"{path} is missing: what batch {job.name} was asked cannot be told; remove {path.parent}")
+    return read_table([path], REQUESTS, columns).select(list(columns))
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(max_chunksize=4_096):
+        yield from batch.to_pylist()
+
+
+@contextlib.contextmanager
+def one_at_a_time(root: Root, model: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Let one process at a time work on a model's batches: two would pay for the same requests."""
+    path = root.at(f"{FOLDER}/{content_id('model', model)}.lock")
+    with storage_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"another build is at the batches of {model}: waiting for its turn")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
