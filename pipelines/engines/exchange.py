@@ -51,6 +51,7 @@ class Connections:
         if not host:
             raise EngineError(f"base_url {base_url!r} names no host")
         self._proxy = _proxy_for(self._url.scheme, host)
+        self._proxy_headers = _proxy_key(self._proxy)
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -64,12 +65,14 @@ class Connections:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, body: bytes) -> Answered:
-        """Send a body and read what comes back, redirects included: a key must not follow them to another host.
+        """Send a body and read what comes back. A redirect is an answer too: no key follows it to another host.
 
         Raises AnswerTooLarge, TimeoutError, aiohttp.ClientError and OSError, which `broken_by` tells apart.
         """
         session = self._session or self._open()
-        async with session.post(self._url, data=body, proxy=self._proxy, allow_redirects=False) as response:
+        async with session.post(
+            self._url, data=body, proxy=self._proxy, proxy_headers=self._proxy_headers, allow_redirects=False
+        ) as response:
             parts, size = [], 0
             async for part in response.content.iter_any():
                 size += len(part)
@@ -112,6 +115,13 @@ def _proxy_for(scheme: str, host: str) -> URL | None:
     if proxy.scheme not in ("http", "https"):
         raise EngineError(f"a proxy of kind {proxy.scheme} is not spoken; unset it, or name {host} in NO_PROXY")
     return proxy
+
+
+def _proxy_key(proxy: URL | None) -> dict[str, str] | None:
+    """Return what a proxy wants whose address has a user and a password in it."""
+    if proxy is None or proxy.user is None:
+        return None
+    return {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
 
 
 def broken_by(error: BaseException) -> Broken:

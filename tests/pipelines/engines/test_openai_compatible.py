@@ -1,6 +1,7 @@
 """The openai engine against a real HTTP server on loopback that fails in every way one does."""
 
 import asyncio
+import gzip
 import socket
 import ssl
 import time
@@ -176,6 +177,77 @@ def test_a_socket_that_never_closes_times_out() -> None:
     assert time.monotonic() - started < 3
     assert (answer.completion.fault, answer.throttled) == (FaultKind.TRANSIENT, True)
     assert "did not answer in time" in (answer.completion.error or "")
+
+
+def test_a_body_that_drips_for_ever_times_out() -> None:
+    started = time.monotonic()
+    answer = attempt(stand_in.drip(), timeout_s=0.3)
+    assert time.monotonic() - started < 3
+    assert (answer.completion.fault, answer.throttled) == (FaultKind.TRANSIENT, True)
+
+
+def test_an_answer_in_chunks() -> None:
+    body = stand_in.chat("fine").body
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+    assert attempt(Reply(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks)).completion.text == "fine"
+
+
+def test_a_compressed_answer_that_unfolds_without_end_is_not_kept() -> None:
+    packed = gzip.compress(b" " * 2 * MAX_ANSWER_BYTES)
+    assert len(packed) < 2**16
+    bomb = Reply(body=packed, headers={"content-type": "application/json", "content-encoding": "gzip"})
+    completion = attempt(bomb).completion
+    assert completion.fault is FaultKind.REQUEST
+    assert "too large" in (completion.error or "")
+
+
+def test_no_key_follows_a_redirect() -> None:
+    with StandIn() as elsewhere:
+        away = Reply(307, headers={"location": f"{elsewhere.url}/chat/completions"})
+        completion = attempt(away, key=KEY).completion
+        assert not elsewhere.requests
+    assert completion.fault is FaultKind.ENGINE
+    assert f"HTTP 307: {elsewhere.url}" in (completion.error or "")
+
+
+def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with StandIn() as proxy, StandIn() as near:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://me:word@").removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        far, direct = section("http://model.invalid/v1"), section(near.url)
+        attempts(far, ask(1, far), key=KEY)
+        attempts(direct, ask(1, direct))
+    (through,) = proxy.requests
+    assert through.path == "http://model.invalid/v1/chat/completions"
+    assert through.headers["authorization"] == f"Bearer {KEY}"
+    assert through.headers["proxy-authorization"] == "Basic bWU6d29yZA=="
+    assert near.requests[0].path == "/v1/chat/completions"
+
+
+def test_a_proxy_that_is_not_spoken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(EngineError, match="socks5 is not spoken"):
+        open_engine(section("https://model.invalid/v1"), None)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://host:99999/v1", "http://[half/v1"])
+def test_an_address_that_makes_no_sense_is_said(url: str) -> None:
+    with pytest.raises(EngineError, match="base_url"):
+        open_engine(section(url), None)
+
+
+def test_azure_takes_the_key_in_a_header_of_its_own_and_its_version_in_the_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with StandIn() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        model = section("http://mine.openai.azure.com/openai/deployments/judge?api-version=2024-10-21")
+        attempts(model, ask(1, model), key=KEY)
+    (received,) = proxy.requests
+    assert received.path.endswith("/openai/deployments/judge/chat/completions?api-version=2024-10-21")
+    assert received.headers["api-key"] == KEY
+    assert "authorization" not in received.headers
 
 
 def test_a_certificate_that_does_not_match() -> None:
