@@ -12,15 +12,35 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from schemas.generation import Completion, Request, request
 from schemas.query import user
 from schemas.record import content_id
 
+if TYPE_CHECKING:
+    import openai
+
 PROMPT_CHARACTERS = 1_000
 MAX_TOKENS = 512
-WORDS = "channel frame carrier symbol uplink handover paging bearer cell beam slot power noise code rank relay".split()
+WORDS = [
+    "channel",
+    "frame",
+    "carrier",
+    "symbol",
+    "uplink",
+    "handover",
+    "paging",
+    "bearer",
+    "cell",
+    "beam",
+    "slot",
+    "power",
+    "noise",
+    "code",
+    "rank",
+    "relay",
+]
 
 
 def prompts(count: int) -> list[str]:
@@ -108,7 +128,7 @@ def with_openai_aiohttp(url: str, count: int, in_flight: int) -> int:
     return uvloop.run(ask_all())
 
 
-async def _ask_openai(client: "openai.AsyncOpenAI", count: int, in_flight: int) -> int:  # noqa: F821 - imported late
+async def _ask_openai(client: "openai.AsyncOpenAI", count: int, in_flight: int) -> int:
     texts, answered = iter(prompts(count)), 0
 
     async def work() -> None:
@@ -122,7 +142,7 @@ async def _ask_openai(client: "openai.AsyncOpenAI", count: int, in_flight: int) 
     return answered
 
 
-def _body(text: str) -> dict[str, object]:
+def _body(text: str) -> dict[str, Any]:
     messages = [{"role": "user", "content": text}]
     return {"model": "stand-in", "messages": messages, "temperature": 0.5, "max_tokens": MAX_TOKENS}
 

@@ -81,7 +81,11 @@ def write_inputs(folder: Path, url: str) -> Path:
     with (folder / "sets.jsonl").open("w", encoding="utf-8") as file:
         for _ in range(SETS):
             n = draw.randint(2, 4)
-            row = {"query": f"Which {words(12)}?", "responses": [words(30) for _ in range(n)], "best": draw.randrange(n)}
+            row = {
+                "query": f"Which {words(12)}?",
+                "responses": [words(30) for _ in range(n)],
+                "best": draw.randrange(n),
+            }
             file.write(json.dumps(row) + "\n")
     recipe = folder / "recipe.toml"
     recipe.write_text(RECIPE.format(name=NAME, url=url, in_flight=IN_FLIGHT), "utf-8")

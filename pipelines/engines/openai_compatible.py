@@ -161,4 +161,3 @@ class OpenAICompatibleEngine:
     def _without_key(self, text: str) -> str:
         """Return a foreign text with our key, which some endpoints repeat, struck out."""
         return text.replace(self._key, "***") if self._key else text
-

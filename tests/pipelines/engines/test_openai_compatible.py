@@ -189,7 +189,9 @@ def test_a_body_that_drips_for_ever_times_out() -> None:
 def test_an_answer_in_chunks() -> None:
     body = stand_in.chat("fine").body
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
-    assert attempt(Reply(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks)).completion.text == "fine"
+    assert (
+        attempt(Reply(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks)).completion.text == "fine"
+    )
 
 
 def test_a_compressed_answer_that_unfolds_without_end_is_not_kept() -> None:
