@@ -23,24 +23,7 @@ if TYPE_CHECKING:
 
 PROMPT_CHARACTERS = 1_000
 MAX_TOKENS = 512
-WORDS = [
-    "channel",
-    "frame",
-    "carrier",
-    "symbol",
-    "uplink",
-    "handover",
-    "paging",
-    "bearer",
-    "cell",
-    "beam",
-    "slot",
-    "power",
-    "noise",
-    "code",
-    "rank",
-    "relay",
-]
+WORDS = ["channel", "frame", "carrier", "symbol", "uplink", "handover", "paging", "bearer", "cell", "beam", "slot"]
 
 
 def prompts(count: int) -> list[str]:
