@@ -18,6 +18,12 @@ from schemas.errors import EngineError
 
 MAX_ANSWER_BYTES = 8 * 2**20
 CONNECT_TIMEOUT_S = 15.0
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "grmforge",
+}
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 """Azure takes a key in a header of its own; a bearer would be taken for an Entra token."""
 
@@ -40,7 +46,7 @@ class Connections:
     """The open connections to one base_url, kept alive between requests. Nothing is opened before the first one."""
 
     def __init__(self, base_url: str, key: str | None, timeout_s: float) -> None:
-        """Raises EngineError where the address makes no sense, or its proxy is of a kind that is not spoken."""
+        """Raises EngineError where the address or the key makes no sense, or a proxy is of a kind that is not spoken."""
         try:
             base = URL(base_url)
             # A query stays: classic Azure deployments carry their api-version in it.
@@ -50,17 +56,13 @@ class Connections:
             raise EngineError(f"base_url {base_url!r} is no address: {error}") from None
         if not host:
             raise EngineError(f"base_url {base_url!r} names no host")
+        if base.user or base.password:
+            raise EngineError(f"the base_url at {host} holds a password, which snapshots would show; use api_key_env")
+        if key and not (key.isascii() and key.isprintable()):
+            raise EngineError(f"the key for {host} holds a line break or a character that no key has; set it again")
         self._proxy = _proxy_for(self._url.scheme, host)
-        self._proxy_headers = _proxy_key(self._proxy)
-        self._headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "User-Agent": "grmforge",
-        }
-        if key:
-            azure = host.endswith(AZURE_HOSTS)
-            self._headers |= {"api-key": key} if azure else {"Authorization": f"Bearer {key}"}
+        azure = host.endswith(AZURE_HOSTS)
+        self._key = ({"api-key": key} if azure else {"Authorization": f"Bearer {key}"}) if key else None
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_TIMEOUT_S, timeout_s))
         self._session: aiohttp.ClientSession | None = None
 
@@ -71,7 +73,7 @@ class Connections:
         """
         session = self._session or self._open()
         async with session.post(
-            self._url, data=body, proxy=self._proxy, proxy_headers=self._proxy_headers, allow_redirects=False
+            self._url, data=body, headers=self._key, proxy=self._proxy, allow_redirects=False
         ) as response:
             parts, size = [], 0
             async for part in response.content.iter_any():
@@ -90,7 +92,8 @@ class Connections:
         self._session = aiohttp.ClientSession(
             # The dispatcher limits what is in flight; a second limit could only make its requests wait unseen.
             connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context() if secure else True),
-            headers=self._headers,
+            # Without the key: aiohttp shows a proxy whatever headers a session has.
+            headers=HEADERS,
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -117,13 +120,6 @@ def _proxy_for(scheme: str, host: str) -> URL | None:
     return proxy
 
 
-def _proxy_key(proxy: URL | None) -> dict[str, str] | None:
-    """Return what a proxy wants whose address has a user and a password in it."""
-    if proxy is None or proxy.user is None:
-        return None
-    return {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
-
-
 def broken_by(error: BaseException) -> Broken:
     """Return how an exchange broke off, by the outermost cause that tells."""
     chain = list(_causes(error))
@@ -139,6 +135,8 @@ def broken_by(error: BaseException) -> Broken:
                 return Broken.NOT_TLS
             case aiohttp.ClientConnectorError() | ConnectionRefusedError() | aiohttp.ConnectionTimeoutError():
                 return Broken.REFUSED
+            case aiohttp.ClientHttpProxyError():
+                return Broken.PROXY if cause.status in (403, 407) else Broken.REFUSED
             case aiohttp.ClientResponseError():
                 return Broken.NOT_HTTP
             case aiohttp.ClientPayloadError():
@@ -151,6 +149,8 @@ def broken_by(error: BaseException) -> Broken:
 def root_of(error: BaseException) -> str:
     """Return what the deepest cause says of itself."""
     for cause in reversed(list(_causes(error))):
+        if isinstance(cause, aiohttp.ClientResponseError):
+            return f"{cause.status} {cause.message}"  # its whole text has a proxy's address, password included
         if str(cause).strip():
             return str(cause)
     return type(error).__name__

@@ -11,7 +11,8 @@
     server.most_in_flight   how many of them stood open at once
 
 A reply is a `Reply`, or a function from the request's body (parsed) to one; with `latency_s` every reply takes that
-long. GET /v1/models answers too. `StandIn(tls=context)` speaks TLS. Functions that answer run in the server's thread.
+long. GET /v1/models answers too, and CONNECT is refused. `StandIn(tls=context)` speaks TLS. Functions that answer run
+in the server's thread.
 """
 
 import asyncio
@@ -268,6 +269,9 @@ class StandIn:
         head = (first_byte + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first_line, *lines = head.rstrip("\r\n").split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if first_line.startswith("CONNECT"):  # asks a proxy for a way through
+            self.requests.append(Received({}, b"", headers, first_line.split(" ")[1], time.monotonic()))
+            return await self._send(writer, Reply(407, headers={"proxy-authenticate": "Basic"}))
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
         path = first_line.split(" ")[1]  # a whole address where the server is asked as a proxy
         if first_line.startswith("GET"):

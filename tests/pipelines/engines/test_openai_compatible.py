@@ -226,6 +226,24 @@ def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) ->
     assert near.requests[0].path == "/v1/chat/completions"
 
 
+@pytest.mark.parametrize("password", ["me:word@", ""])
+def test_a_proxy_that_refuses_is_said_and_neither_password_nor_key_is_given_away(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StandIn() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url.replace("://", f"://{password}").removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "")
+        model = section("https://model.invalid/v1")
+        completion = attempts(model, ask(1, model), key=KEY)[0].completion
+    (asked,) = proxy.requests
+    assert KEY not in repr(asked.headers)
+    assert asked.headers.get("proxy-authorization") == ("Basic bWU6d29yZA==" if password else None)
+    assert completion.fault is FaultKind.ENGINE
+    assert completion.error is not None
+    assert "its proxy refuses" in completion.error and "NO_PROXY" in completion.error
+    assert "word" not in completion.error and KEY not in completion.error
+
+
 def test_a_proxy_that_is_not_spoken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
     monkeypatch.setenv("no_proxy", "")
@@ -237,6 +255,15 @@ def test_a_proxy_that_is_not_spoken_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_address_that_makes_no_sense_is_said(url: str) -> None:
     with pytest.raises(EngineError, match="base_url"):
         open_engine(section(url), None)
+
+
+def test_passwords_in_addresses_and_broken_keys_are_said_and_not_shown() -> None:
+    with pytest.raises(EngineError, match="api_key_env") as raised:
+        open_engine(section("http://me:word@host/v1"), None)
+    assert "word@" not in str(raised.value)
+    with pytest.raises(EngineError, match="line break") as raised:
+        open_engine(section("http://host/v1"), KEY + "\n")
+    assert KEY not in str(raised.value)
 
 
 def test_azure_takes_the_key_in_a_header_of_its_own_and_its_version_in_the_address(
