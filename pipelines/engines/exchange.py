@@ -46,7 +46,7 @@ class Connections:
     """The open connections to one base_url, kept alive between requests. Nothing is opened before the first one."""
 
     def __init__(self, base_url: str, key: str | None, timeout_s: float) -> None:
-        """Raises EngineError where the address or the key makes no sense, or a proxy is of a kind that is not spoken."""
+        """Raises EngineError where address, key or proxy make no sense."""
         try:
             base = URL(base_url)
             # A query stays: classic Azure deployments carry their api-version in it.
