@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -228,7 +227,6 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
     if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # once more, and nothing is waited for
         _fail("interrupted; every answer so far is kept: the same command goes on from here", INTERRUPTED)
     sys.exit(code)
 

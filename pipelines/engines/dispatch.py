@@ -6,12 +6,12 @@ for its next try stands in a heap and holds no worker.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from pipelines.engines import interrupts
 from pipelines.engines.budget import Budget, Reservation, reservation_of, spent_tokens
 from pipelines.engines.limits import Concurrency, RateLimits
 from pipelines.engines.protocol import Attempt, Engine, Observer
@@ -67,11 +67,16 @@ def dispatch(
     `fault=TRANSIENT`. Everything here runs in the caller's thread, `on_completion` and `observer` included.
 
     Raises EngineError when the engine is gone, BudgetReached when a ceiling stands before the next request and
-    nothing is in flight any more, KeyboardInterrupt on Ctrl-C (a second one kills the process), and
-    whatever `requests` or `on_completion` raise. By
+    nothing is in flight any more, KeyboardInterrupt on Ctrl-C, and whatever `requests` or `on_completion` raise. By
     then every finished request has been handed over, and `requests` has not been pulled any further.
     """
-    return interrupts.run(dispatched(requests, engine, model, budget, on_completion, observer))
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with contextlib.suppress(ImportError):  # it does not exist on Windows
+        import uvloop
+
+        loop_factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(dispatched(requests, engine, model, budget, on_completion, observer))
 
 
 async def dispatched(
