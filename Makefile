@@ -14,7 +14,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 
-BENCHMARKS := dispatch recovery
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py)))
 
 .PHONY: help demo test bench check format docs lock clean
 
@@ -46,7 +46,7 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 test: .venv/dev.stamp  ## run the tests
 	$(BIN)/pytest
 
-bench: .venv/dev.stamp  ## measure: dispatch and recovery, a minute each (FULL=--full: all of it)
+bench: .venv/dev.stamp  ## measure: a minute a benchmark (FULL=--full for full sizes)
 	@for name in $(BENCHMARKS); do \
 		echo; echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(FULL); done
 
