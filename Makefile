@@ -14,7 +14,9 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo test check format docs lock clean
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py)))
+
+.PHONY: help demo test bench check format docs lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -43,6 +45,10 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 
 test: .venv/dev.stamp  ## run the tests
 	$(BIN)/pytest
+
+bench: .venv/dev.stamp  ## measure: a minute a benchmark (FULL=--full for full sizes)
+	@for name in $(BENCHMARKS); do \
+		echo; echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(FULL); done
 
 check: .venv/dev.stamp  ## lint, format, types, import layers, generated docs
 	$(BIN)/ruff check

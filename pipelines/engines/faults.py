@@ -56,6 +56,7 @@ class Broken(StrEnum):
     RESET = "broke off the connection"
     TIMEOUT = "did not answer in time"
     CERTIFICATE = "its certificate does not match"
+    PROXY = "its proxy refuses"
     NOT_TLS = "does not speak TLS"
     NOT_HTTP = "does not speak HTTP"
     TOO_LARGE = "its answer is too large"
@@ -68,13 +69,14 @@ WAY_OUT = {
     Broken.REFUSED: "is the server up, and the port right?",
     Broken.UNKNOWN_HOST: "check the host in base_url",
     Broken.CERTIFICATE: "check the host in base_url, or add its authority to SSL_CERT_FILE",
+    Broken.PROXY: "check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY",
     Broken.NOT_TLS: "should base_url begin with http:// ?",
     Broken.NOT_HTTP: "check the port in base_url",
     Broken.NOT_API: "check base_url; it usually ends in /v1",
     Broken.TIMEOUT: "a larger timeout_s, or a smaller max_concurrency, may help",
     Broken.TOO_LARGE: "not asked again, since it would be paid for again",
 }
-_ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.NOT_TLS})
+_ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
 
 

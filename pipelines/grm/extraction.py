@@ -69,6 +69,21 @@ def read_answer(
     return Reading(outcome, scores, margin, principles, critique)
 
 
+def read_outcome(
+    text: str,
+    finish_reason: str | None,
+    n_responses: int,
+    best_position: int | None,
+    label: int | None,
+    low: int,
+    high: int,
+) -> Outcome:
+    """Return the outcome alone, as `read_answer` has it, for a quarter of its 20 us: requests wait while it is read."""
+    answer = verdicts.after_thinking(text)
+    span = verdicts.verdict_span(answer)
+    return _outcome(answer, span, finish_reason, n_responses, best_position, label, low, high)[0]
+
+
 def _outcome(
     answer: str,
     span: tuple[int, int] | None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from pipelines.engines.answering import Run, answer
-from pipelines.grm.extraction import read_answer
+from pipelines.grm.extraction import read_answer, read_outcome
 from pipelines.grm.prompts import score_range
 from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
 from pipelines.grm.shown_text import ShownSet
@@ -74,7 +74,7 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
             given_up.append(request.request_id)
         following: list[Request] = []
         for state, drawn in waiting.pop((request.request_id, request.query_id)):
-            outcome = read_sample(drawn, state.preference, completion).outcome
+            outcome = outcome_of_sample(drawn, state.preference, completion)
             state.outcomes[drawn.index] = outcome
             run.watcher.judged(outcome)
             if len(state.outcomes) == state.asked:
@@ -90,16 +90,18 @@ def read_sample(drawn: Sample, preference: PreferenceSet, completion: Completion
     """Return what the answer to a sample amounts to; `failed` where there is none."""
     if completion is None or completion.text is None:
         return Reading(Outcome.FAILED)
-    low, high = score_range(preference.n_responses)
-    return read_answer(
-        completion.text,
-        completion.finish_reason,
-        preference.n_responses,
-        drawn.best_position,
-        preference.label,
-        low,
-        high,
-    )
+    n_responses = preference.n_responses
+    truth = drawn.best_position, preference.label
+    return read_answer(completion.text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
+
+
+def outcome_of_sample(drawn: Sample, preference: PreferenceSet, completion: Completion) -> Outcome:
+    """Return the outcome that `read_sample` reads, and nothing else."""
+    if completion.text is None:
+        return Outcome.FAILED
+    n_responses = preference.n_responses
+    truth = drawn.best_position, preference.label
+    return read_outcome(completion.text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
 
 
 def sampled_sets(curated: Stage) -> Iterator[tuple[int, list[PreferenceSet]]]:

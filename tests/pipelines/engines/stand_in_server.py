@@ -11,7 +11,8 @@
     server.most_in_flight   how many of them stood open at once
 
 A reply is a `Reply`, or a function from the request's body (parsed) to one; with `latency_s` every reply takes that
-long. GET /v1/models answers too. `StandIn(tls=context)` speaks TLS. Functions that answer run in the server's thread.
+long. GET /v1/models answers too, and CONNECT is refused. `StandIn(tls=context)` speaks TLS. Functions that answer run
+in the server's thread.
 """
 
 import asyncio
@@ -36,8 +37,9 @@ class Reply:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=lambda: dict(JSON_TYPE))
-    ends: Literal["well", "reset", "hangs", "cut"] = "well"
-    """`reset`: aborted without an answer. `hangs`: no answer, ever. `cut`: closed half way through the body."""
+    ends: Literal["well", "reset", "hangs", "cut", "drips"] = "well"
+    """`reset`: aborted without an answer. `hangs`: no answer, ever. `cut`: closed half way through the body. `drips`: a
+    byte now and then, without end."""
     latency_s: float = 0.0
     raw: bytes | None = None
     """Bytes to send in place of HTTP."""
@@ -162,6 +164,11 @@ def hang() -> Reply:
     return Reply(ends="hangs")
 
 
+def drip() -> Reply:
+    """Return an answer that goes on and on, and whose socket never closes."""
+    return Reply(ends="drips")
+
+
 def cut_off() -> Reply:
     """Return a good answer whose connection closes half way through."""
     return replace(chat("Scores: \\boxed{7, 3}" + " " * 2000), ends="cut")
@@ -262,8 +269,11 @@ class StandIn:
         head = (first_byte + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first_line, *lines = head.rstrip("\r\n").split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if first_line.startswith("CONNECT"):  # asks a proxy for a way through
+            self.requests.append(Received({}, b"", headers, first_line.split(" ")[1], time.monotonic()))
+            return await self._send(writer, Reply(407, headers={"proxy-authenticate": "Basic"}))
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        path = first_line.split(" ")[1]
+        path = first_line.split(" ")[1]  # a whole address where the server is asked as a proxy
         if first_line.startswith("GET"):
             models = {"object": "list", "data": [{"id": "stand-in", "object": "model"}]}
             return await self._send(writer, Reply(body=json.dumps(models).encode()))
@@ -291,6 +301,12 @@ class StandIn:
             await writer.drain()
             writer.close()
             return False
+        if reply.ends == "drips":
+            writer.write(b"HTTP/1.1 200 Stand-In\r\ncontent-type: application/json\r\n\r\n")
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
         filler = reply.megabytes * 2**20
         lines = [f"HTTP/1.1 {reply.status} Stand-In", f"content-length: {len(reply.body) + filler}"]
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]

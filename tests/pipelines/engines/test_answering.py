@@ -1,5 +1,7 @@
 """Answering: look up, buy what is missing, store. Nothing is paid for twice, and nothing bought is lost."""
 
+import random
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -173,3 +175,17 @@ def test_a_key_that_is_not_set_is_named_and_never_written_down(tmp_path: Path) -
     with StandIn() as server:
         answered(Root(tmp_path), over_http(server, api_key_env="MY_KEY"), 3, keys={"MY_KEY": "sk-never-on-disk"})
     assert not any(b"sk-never-on-disk" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever waits goes by the monotonic clock: the time of day may leap by a day between any two looks at it."""
+    draw, real = random.Random(1), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + draw.uniform(-86_400, 86_400))
+    monkeypatch.setattr(time, "time_ns", lambda: int(1e9 * (real() + draw.uniform(-86_400, 86_400))))
+    root, started = Root(tmp_path), time.monotonic()
+    with StandIn(stand_in.rate_limited("1"), stand_in.server_error(), stand_in.hang(), latency_s=0.01) as server:
+        recipe = over_http(server, rpm=6_000, timeout_s=0.5, max_concurrency=8, max_retries=3)
+        _, first = answered(root, recipe, 150)
+        _, again = answered(root, recipe, 150)
+        assert (first.bought, again.bought, len(server.requests)) == (150, 0, 153)
+    assert 1.0 < time.monotonic() - started < 10.0

@@ -1,6 +1,7 @@
 """The openai engine against a real HTTP server on loopback that fails in every way one does."""
 
 import asyncio
+import gzip
 import socket
 import ssl
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import DispatchTally, dispatch
-from pipelines.engines.openai_compatible import MAX_ANSWER_BYTES
+from pipelines.engines.exchange import MAX_ANSWER_BYTES
 from pipelines.engines.protocol import Attempt, open_engine
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request, Truth
@@ -93,7 +94,7 @@ def test_without_a_key_none_is_sent_and_the_environment_is_not_asked(monkeypatch
     with StandIn() as server:
         model = section(server.url)
         attempts(model, ask(1, model))
-    assert server.requests[0].headers["authorization"] == "Bearer none"
+    assert "authorization" not in server.requests[0].headers
 
 
 def test_answers_as_servers_vary_them() -> None:
@@ -176,6 +177,106 @@ def test_a_socket_that_never_closes_times_out() -> None:
     assert time.monotonic() - started < 3
     assert (answer.completion.fault, answer.throttled) == (FaultKind.TRANSIENT, True)
     assert "did not answer in time" in (answer.completion.error or "")
+
+
+def test_a_body_that_drips_for_ever_times_out() -> None:
+    started = time.monotonic()
+    answer = attempt(stand_in.drip(), timeout_s=0.3)
+    assert time.monotonic() - started < 3
+    assert (answer.completion.fault, answer.throttled) == (FaultKind.TRANSIENT, True)
+
+
+def test_an_answer_in_chunks() -> None:
+    body = stand_in.chat("fine").body
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+    assert (
+        attempt(Reply(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks)).completion.text == "fine"
+    )
+
+
+def test_a_compressed_answer_that_unfolds_without_end_is_not_kept() -> None:
+    packed = gzip.compress(b" " * 2 * MAX_ANSWER_BYTES)
+    assert len(packed) < 2**16
+    bomb = Reply(body=packed, headers={"content-type": "application/json", "content-encoding": "gzip"})
+    completion = attempt(bomb).completion
+    assert completion.fault is FaultKind.REQUEST
+    assert "too large" in (completion.error or "")
+
+
+def test_no_key_follows_a_redirect() -> None:
+    with StandIn() as elsewhere:
+        away = Reply(307, headers={"location": f"{elsewhere.url}/chat/completions"})
+        completion = attempt(away, key=KEY).completion
+        assert not elsewhere.requests
+    assert completion.fault is FaultKind.ENGINE
+    assert f"HTTP 307: {elsewhere.url}" in (completion.error or "")
+
+
+def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with StandIn() as proxy, StandIn() as near:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://me:word@").removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        far, direct = section("http://model.invalid/v1"), section(near.url)
+        attempts(far, ask(1, far), key=KEY)
+        attempts(direct, ask(1, direct))
+    (through,) = proxy.requests
+    assert through.path == "http://model.invalid/v1/chat/completions"
+    assert through.headers["authorization"] == f"Bearer {KEY}"
+    assert through.headers["proxy-authorization"] == "Basic bWU6d29yZA=="
+    assert near.requests[0].path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize("password", ["me:word@", ""])
+def test_a_proxy_that_refuses_is_said_and_neither_password_nor_key_is_given_away(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StandIn() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url.replace("://", f"://{password}").removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "")
+        model = section("https://model.invalid/v1")
+        completion = attempts(model, ask(1, model), key=KEY)[0].completion
+    (asked,) = proxy.requests
+    assert KEY not in repr(asked.headers)
+    assert asked.headers.get("proxy-authorization") == ("Basic bWU6d29yZA==" if password else None)
+    assert completion.fault is FaultKind.ENGINE
+    assert completion.error is not None
+    assert "its proxy refuses" in completion.error and "NO_PROXY" in completion.error
+    assert "word" not in completion.error and KEY not in completion.error
+
+
+def test_a_proxy_that_is_not_spoken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(EngineError, match="socks5 is not spoken"):
+        open_engine(section("https://model.invalid/v1"), None)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://host:99999/v1", "http://[half/v1"])
+def test_an_address_that_makes_no_sense_is_said(url: str) -> None:
+    with pytest.raises(EngineError, match="base_url"):
+        open_engine(section(url), None)
+
+
+def test_passwords_in_addresses_and_broken_keys_are_said_and_not_shown() -> None:
+    with pytest.raises(EngineError, match="api_key_env") as raised:
+        open_engine(section("http://me:word@host/v1"), None)
+    assert "word@" not in str(raised.value)
+    with pytest.raises(EngineError, match="line break") as raised:
+        open_engine(section("http://host/v1"), KEY + "\n")
+    assert KEY not in str(raised.value)
+
+
+def test_azure_takes_the_key_in_a_header_of_its_own_and_its_version_in_the_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with StandIn() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        model = section("http://mine.openai.azure.com/openai/deployments/judge?api-version=2024-10-21")
+        attempts(model, ask(1, model), key=KEY)
+    (received,) = proxy.requests
+    assert received.path.endswith("/openai/deployments/judge/chat/completions?api-version=2024-10-21")
+    assert received.headers["api-key"] == KEY
+    assert "authorization" not in received.headers
 
 
 def test_a_certificate_that_does_not_match() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.grm import extraction
-from pipelines.grm.extraction import read_answer, read_parts
+from pipelines.grm.extraction import read_answer, read_outcome, read_parts
 from schemas.trajectory import Outcome, Principle, Reading
 
 ANSWER = """Specific Criteria:
@@ -23,7 +23,9 @@ Scores: \\boxed{8, 3}"""
 
 
 def read(text: str, finish_reason: str | None = "stop", n: int = 2, best: int | None = 0) -> Reading:
-    return read_answer(text, finish_reason, n, best, None, 1, 10)
+    reading = read_answer(text, finish_reason, n, best, None, 1, 10)
+    assert read_outcome(text, finish_reason, n, best, None, 1, 10) is reading.outcome
+    return reading
 
 
 def test_reads_a_whole_answer() -> None:

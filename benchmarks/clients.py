@@ -1,0 +1,142 @@
+"""The clients that `benchmarks.dispatch` compares, each in a process of its own.
+
+    python -m benchmarks.clients NAME URL PROMPTS IN_FLIGHT
+
+`grmforge` looks every request up, sends it, and has its answer on disk; the others send, parse and forget. The last
+line of the output is how many of the prompts have an answer in the end.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from schemas.generation import Completion, Request, request
+from schemas.query import user
+from schemas.record import content_id
+
+if TYPE_CHECKING:
+    import openai
+
+PROMPT_CHARACTERS = 1_000
+MAX_TOKENS = 512
+WORDS = ["channel", "frame", "carrier", "symbol", "uplink", "handover", "paging", "bearer", "cell", "beam", "slot"]
+
+
+def prompts(count: int) -> list[str]:
+    """Return prompts of a thousand characters, no two of them alike."""
+    draw = random.Random(3)
+    pages = [" ".join(draw.choices(WORDS, k=400)) for _ in range(64)]
+    return [f"row {number}: {pages[number % 64]}"[:PROMPT_CHARACTERS] for number in range(count)]
+
+
+def with_grmforge(url: str, count: int, in_flight: int) -> int:
+    """The real thing: `answer`, as every stage calls it."""
+    from pipelines.engines.answering import Run, answer
+    from pipelines.engines.budget import Budget
+    from pipelines.engines.protocol import request_body
+    from schemas.recipe import ModelSection
+    from storage.generations import Generations
+    from storage.journal import new_run_id
+    from storage.root import Root
+
+    model = ModelSection(engine="openai", model="stand-in", base_url=(url,), max_concurrency=in_flight)
+    asked = sorted((content_id("query", text), text) for text in prompts(count))
+
+    def requests() -> Iterator[Request]:
+        for query_id, text in asked:
+            body = request_body(model, user(text), temperature=0.5, max_tokens=MAX_TOKENS)
+            yield request(role="grm", identity={"model": model.model}, query_id=query_id, body=body, sample_index=0)
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Root.open(folder)
+        run = Run(new_run_id(), Budget(), {}, Silent())
+        answer(root, run, model, requests(), lambda request, completion: ())
+        stored = Generations(root)
+        return sum(one.text is not None for bucket in range(256) for one in stored.lookup(bucket).values())
+
+
+class Silent:
+    """A watcher that says nothing."""
+
+    def stage(self, name: str, total: int | None) -> None: ...
+    def found(self, completion: Completion) -> None: ...
+    def judged(self, outcome: str) -> None: ...
+    def answered(self, completion: Completion) -> None: ...
+    def retried(self, reason: str) -> None: ...
+    def in_flight(self, requests: int, room: int) -> None: ...
+    def warn(self, text: str) -> None: ...
+
+
+def with_aiohttp(url: str, count: int, in_flight: int) -> int:
+    """aiohttp as its documentation has it, on uvloop: the ceiling here. Nothing is kept."""
+    import aiohttp
+    import uvloop
+
+    async def ask_all() -> int:
+        texts, answered = iter(prompts(count)), 0
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=in_flight)) as session:
+
+            async def work() -> None:
+                nonlocal answered
+                for text in texts:
+                    async with session.post(f"{url}/chat/completions", json=_body(text)) as response:
+                        answered += bool(json.loads(await response.read())["choices"][0]["message"]["content"])
+
+            await asyncio.gather(*(work() for _ in range(in_flight)))
+        return answered
+
+    return uvloop.run(ask_all())
+
+
+def with_openai(url: str, count: int, in_flight: int) -> int:
+    """The `openai` package as it comes. Nothing is kept."""
+    import openai
+
+    return asyncio.run(_ask_openai(openai.AsyncOpenAI(base_url=url, api_key="none"), count, in_flight))
+
+
+def with_openai_aiohttp(url: str, count: int, in_flight: int) -> int:
+    """The `openai` package on its aiohttp transport, on uvloop. Nothing is kept."""
+    import openai
+    import uvloop
+
+    async def ask_all() -> int:
+        client = openai.AsyncOpenAI(base_url=url, api_key="none", http_client=openai.DefaultAioHttpClient())
+        return await _ask_openai(client, count, in_flight)
+
+    return uvloop.run(ask_all())
+
+
+async def _ask_openai(client: "openai.AsyncOpenAI", count: int, in_flight: int) -> int:
+    texts, answered = iter(prompts(count)), 0
+
+    async def work() -> None:
+        nonlocal answered
+        for text in texts:
+            answer = await client.chat.completions.create(**_body(text))
+            answered += bool(answer.choices[0].message.content)
+
+    async with client:
+        await asyncio.gather(*(work() for _ in range(in_flight)))
+    return answered
+
+
+def _body(text: str) -> dict[str, Any]:
+    messages = [{"role": "user", "content": text}]
+    return {"model": "stand-in", "messages": messages, "temperature": 0.5, "max_tokens": MAX_TOKENS}
+
+
+CLIENTS: dict[str, Callable[[str, int, int], int]] = {
+    "grmforge": with_grmforge,
+    "aiohttp": with_aiohttp,
+    "openai": with_openai,
+    "openai-aiohttp": with_openai_aiohttp,
+}
+
+if __name__ == "__main__":
+    _, name, url, count, in_flight = sys.argv
+    print(CLIENTS[name](url, int(count), int(in_flight)))
