@@ -17,12 +17,16 @@ from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.training_sets.assembly import assemble
-from schemas.errors import RecipeError, Waiting
+from schemas.errors import EngineError, RecipeError, Waiting
 from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, recipe_of
 from schemas.trajectory import Purpose
 from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
+
+FEW_GIVEN_UP = 3
+SHARE_GIVEN_UP = 0.01
+"""So many requests, or this share of them, may stay without an answer."""
 
 
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
@@ -91,7 +95,27 @@ def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, cur
     bought = run.budget.requests - bought
     run.watcher.stage(f"judging {purpose}", None)
     stage = judge(root, job, curated, given_up)
+    _check_answers(run, purpose, stage, given_up)
     return Judged(job, stage, max(0, stage.facts["requests"] - bought))
+
+
+def _check_answers(run: Run, purpose: Purpose, stage: Stage, given_up: Mapping[str, str]) -> None:
+    """Raise EngineError where what is missing is an endpoint's trouble, not a row's.
+
+    A few requests that fail however often they are tried must not keep the others from being published; the next build
+    asks for them again. Many of them, or nothing but failures, would publish the weather of the network.
+    """
+    requests, failed = stage.facts["requests"], stage.facts["failed"]
+    if not failed:
+        return
+    last = [*given_up.values(), stage.facts["error"]][0]
+    if failed == requests or len(given_up) > max(FEW_GIVEN_UP, SHARE_GIVEN_UP * requests):
+        raise EngineError(
+            f"{purpose}: {failed:,} of {requests:,} requests got no answer, one of them: {last}; "
+            "every answer so far is kept: the same command goes on from here"
+        )
+    if given_up:
+        run.watcher.warn(f"{len(given_up):,} of {requests:,} requests failed ({last}); the next build asks again")
 
 
 def finish(

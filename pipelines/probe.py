@@ -96,7 +96,7 @@ class SampledSome:
     """Some sets of a build, sampled."""
 
     sets: Stage
-    given_up: list[str]
+    given_up: dict[str, str]
     timing: Timing
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import bucket_of, content_id
-from storage.journal import claimed, read_segment, segments
+from storage.journal import claimed, is_readable, read_segment, segments
 from storage.root import Root
 from storage.tables import read_table
 
@@ -39,6 +39,9 @@ class Generations:
         for key in segments(self._root):
             path = self._root.at(key)
             with claimed(path) as finished:
+                if finished and not is_readable(path):
+                    path.rename(path.with_suffix(".unreadable"))  # kept for whoever put it there
+                    continue
                 for bucket, part in _by_bucket(pa.concat_tables([GENERATIONS.empty_table(), *read_segment(path)])):
                     if finished:
                         touched.add(bucket)

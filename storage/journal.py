@@ -172,6 +172,18 @@ def claimed(path: Path) -> Iterator[bool]:
         yield claim
 
 
+def is_readable(path: Path) -> bool:
+    """Say whether a file in the journal's folder is a journal at all, or empty as a kill may leave one."""
+    try:
+        with path.open("rb") as file:
+            pa.ipc.open_stream(file)
+    except (pa.ArrowInvalid, EOFError):
+        return True  # its writer was killed before the first batch
+    except OSError as error:
+        return bool(error.errno)  # Arrow's own word for other bytes has none
+    return True
+
+
 def read_segment(path: Path) -> Iterator[pa.Table]:
     """Yield a segment's whole batches; what stands behind the last of them is a torn tail, lost with its writer.
 

@@ -1,5 +1,6 @@
 """Published snapshots: immutable versions under a name, and LATEST."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,9 +49,10 @@ def with_content(root: Root, name: str, content_hash: str) -> Snapshot | None:
     """Return the version of a name that holds just this content, if one does."""
     for version in reversed(versions(root, name)):
         if version.endswith(f"-{content_hash[:8]}"):
-            snapshot = read_snapshot(root.at(f"{FOLDER}/{name}/{version}"))
-            if snapshot.manifest.content_hash == content_hash:
-                return snapshot
+            with contextlib.suppress(StorageError):  # a damaged version is no reason not to publish a whole one
+                snapshot = read_snapshot(root.at(f"{FOLDER}/{name}/{version}"))
+                if snapshot.manifest.content_hash == content_hash:
+                    return snapshot
     return None
 
 
@@ -76,7 +78,7 @@ def set_latest(root: Root, name: str, version: str) -> None:
 def latest(root: Root, name: str) -> str | None:
     """Return the version that LATEST names."""
     key = f"{FOLDER}/{name}/LATEST"
-    return root.read(key).decode().strip() if root.exists(key) else None
+    return root.read(key).decode("utf-8", "replace").strip() if root.exists(key) else None
 
 
 def read_snapshot(path: Path) -> Snapshot:

@@ -1,7 +1,8 @@
 """Stage tables: what a stage made of its inputs, kept under a fingerprint of all it depends on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ class Stage:
         """Return the files of a table, in order; none where it has no rows."""
         return [self.root.at(f"{self.key}/{file.path}") for file in self.tables.get(table, ())]
 
+    def files(self) -> Iterator[TableFile]:
+        """Yield every file of every table."""
+        return chain.from_iterable(self.tables.values())
+
     def rows(self, table: str) -> int:
         return sum(file.rows for file in self.tables.get(table, ()))
 
@@ -40,17 +45,26 @@ def stage_key(stage: str, version: int, settings: Any, inputs: list[str]) -> str
 
 
 def find_stage(root: Root, key: str) -> Stage | None:
-    """Return the finished stage at a key; None where it is absent or was left unfinished."""
+    """Return the finished stage at a key; None where it is absent, unfinished, or not whole any more.
+
+    A stage can always be made again, so one that lost a file, or the end of one, is simply made anew. Raises
+    StorageError for a stage of a newer format.
+    """
     if not root.exists(f"{key}/manifest.json"):
         return None
     try:
         manifest = orjson.loads(root.read(f"{key}/manifest.json"))
-    except orjson.JSONDecodeError as error:
-        raise StorageError(f"{root.at(key)}/manifest.json: not JSON ({error}); remove the folder, run again") from None
-    if manifest["format"] > FORMAT:
-        raise StorageError(f"{root.at(key)}: written in format {manifest['format']}: upgrade grmforge")
-    tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
-    return Stage(root, key, manifest["content"], tables, manifest["facts"])
+        if manifest["format"] > FORMAT:
+            raise StorageError(f"{root.at(key)}: written in format {manifest['format']}: upgrade grmforge")
+        tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
+        stage = Stage(root, key, manifest["content"], tables, manifest["facts"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None  # not what a manifest of ours looks like
+    return stage if all(_has_its_size(root, f"{key}/{file.path}", file.bytes) for file in stage.files()) else None
+
+
+def _has_its_size(root: Root, key: str, size: int) -> bool:
+    return root.exists(key) and root.at(key).stat().st_size == size
 
 
 def finish_stage(root: Root, key: str, tables: Mapping[str, list[TableFile]], facts: Mapping[str, Any]) -> Stage:

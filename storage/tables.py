@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -107,7 +107,11 @@ class TableWriter:
         key = f"{self._folder}/{self._name}-{len(self.files):05}.parquet"
         temporary = self._open.enter_context(self._root.replacing(key))
         self._parquet = pq.ParquetWriter(
-            temporary, self._schema, compression=_COMPRESSION, compression_level=_COMPRESSION_LEVEL
+            temporary,
+            self._schema,
+            compression=_COMPRESSION,
+            compression_level=_COMPRESSION_LEVEL,
+            write_page_checksum=True,
         )
         self._file_rows = 0
 
@@ -119,10 +123,15 @@ class TableWriter:
             self._open.close()
         name = f"{self._name}-{len(self.files):05}.parquet"
         path = self._root.at(f"{self._folder}/{name}")
-        with path.open("rb") as written:
-            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        digest = sha256_of(path)
         self.files.append(TableFile(name, self._file_rows, path.stat().st_size, digest))
         self._open = self._parquet = None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with storage_errors(str(path)), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_table(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -136,7 +145,7 @@ def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str
     for path in paths:
         file = open_parquet(path)
         for group in range(file.num_row_groups):
-            with storage_errors(str(path)):
+            with _damage_named(path):
                 found = file.read_row_group(group, columns=_present(file, wanted))
             yield filled(found, wanted)
 
@@ -150,13 +159,22 @@ def schema_of(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
 
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a file of ours. Raises StorageError where it is damaged or of a newer format."""
-    with storage_errors(str(path)):
-        try:
-            file = pq.ParquetFile(path, memory_map=True)
-        except pa.ArrowInvalid as error:
-            raise StorageError(f"{path}: not a whole Parquet file ({error}); remove it and build again") from None
+    with _damage_named(path):
+        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
     check_format(file.schema_arrow, str(path))
     return file
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn what Arrow says of a damaged file into a StorageError that names it and the way out."""
+    with storage_errors(str(path)):
+        try:
+            yield
+        except (pa.ArrowInvalid, OSError) as error:
+            if getattr(error, "errno", None):
+                raise
+            raise StorageError(f"{path}: damaged ({error}); remove it, and build again") from None
 
 
 def check_format(schema: pa.Schema, where: str) -> None:
@@ -181,8 +199,9 @@ def _read(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | Non
     wanted = schema_of(schema, columns)
     for path in paths:
         file = open_parquet(path)
-        with storage_errors(str(path)):
-            yield filled(file.read(columns=_present(file, wanted)), wanted)
+        with _damage_named(path):
+            table = file.read(columns=_present(file, wanted))
+        yield filled(table, wanted)
 
 
 def _present(file: pq.ParquetFile, wanted: pa.Schema) -> list[str]:

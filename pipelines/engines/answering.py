@@ -143,9 +143,12 @@ def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:
     variable = model.key_variable
     if variable is None:
         return None
-    if not keys.get(variable):
+    key = keys.get(variable, "").strip()
+    if not key:
         raise EngineError(f"model {model.name}: its key is not set; export {variable}=.. and run again")
-    return keys[variable]
+    if not (key.isascii() and key.isprintable()):
+        raise EngineError(f"model {model.name}: {variable} holds no key: it has a line break or a letter no key has")
+    return key
 
 
 def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:

@@ -1,7 +1,7 @@
 """The judging stage: stored answers become trajectories with an outcome. No model is called here."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -57,14 +57,14 @@ def find_judged(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool
     return None if found is not None and retry_failed and found.facts["failed"] else found
 
 
-def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Sequence[str]) -> Stage:
+def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str]) -> Stage:
     """Return the stage with the table `judged`, sorted by (query_id, set_id, trajectory_id).
 
     Where requests were given up for a passing reason, the stage stands under a key of its own, so that the next build
     asks for them again.
     """
     generations = Generations(root)
-    settings = [job.settings(), given_up] if given_up else job.settings()
+    settings = [job.settings(), sorted(given_up)] if given_up else job.settings()
     key = stage_key(f"judged-{job.purpose}", STAGE_VERSION, settings, [curated.content])
     counts = _Counts()
     with TableWriter(root, key, "judged", JUDGED) as writer:
@@ -173,6 +173,7 @@ class _Counts:
         self._outcomes: Counter[tuple[str, str, str]] = Counter()
         self._usage: Counter[str] = Counter()
         self._cost_usd = 0.0
+        self._error: str | None = None
 
     def add(self, rows: list[Row]) -> None:
         for row in rows:
@@ -182,11 +183,13 @@ class _Counts:
             self._usage["prompt_tokens"] += answer.prompt_tokens or 0
             self._usage["completion_tokens"] += answer.completion_tokens or 0
             self._cost_usd += answer.cost_usd or 0.0
+            self._error = self._error or answer.error
 
     def facts(self) -> dict[str, Any]:
         return {
             "requests": self._outcomes.total(),
             "failed": self._usage["failed"],
+            "error": self._error,
             "prompt_tokens": self._usage["prompt_tokens"],
             "completion_tokens": self._usage["completion_tokens"],
             "cost_usd": round(self._cost_usd, 6),

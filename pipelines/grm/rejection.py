@@ -57,6 +57,10 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
     decided = balanced(decided, GROUP, "label", 1.5, RejectReason.LABEL_BALANCE)
     if rules.balance_positions:
         decided = balanced(decided, GROUP, "best_position", 1.1, RejectReason.POSITION_BALANCE, deviations=1.0)
+        # Groups too small to hold every position kept one row of each that they had; together those may add up.
+        decided = balanced(
+            decided, [name for name in GROUP if name != "split"], "best_position", 1.1, RejectReason.POSITION_BALANCE
+        )
     decided = within_share(decided, GROUP, rules.max_hinted_share)
     return decided.with_columns(accepted=pl.col("reject_reason").is_null())
 

@@ -36,18 +36,18 @@ class _SetInMode:
     """How often each order was asked for: in one order the prompt is the same."""
 
 
-def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[str]:
+def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> dict[str, str]:
     """See that every sample the job wants of every sampled set has its answer in the generations.
 
-    Returns the ids of the requests that failed for a passing reason, however often they were tried: no answer of theirs
-    is stored, and the next build asks for them again.
+    Returns the requests that failed for a passing reason, however often they were tried, with their last error by id:
+    no answer of theirs is stored, and the next build asks for them again.
 
     An unreadable answer is sampled again as soon as its set's other samples are in. Requests of one set stand
     together, so that a server's prefix cache pays. Sets that differ only in what is not shown may want the very same
     request: it is asked once, and its answer counts for each.
     """
     waiting: dict[tuple[str, str], list[tuple[_SetInMode, Sample]]] = {}
-    given_up: list[str] = []
+    given_up: dict[str, str] = {}
 
     def further(state: _SetInMode) -> Iterator[Request]:
         """Yield the requests for the samples that the set wants next, given its outcomes so far."""
@@ -71,7 +71,7 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
 
     def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
         if completion.fault is FaultKind.TRANSIENT:
-            given_up.append(request.request_id)
+            given_up[request.request_id] = completion.error or "no answer"
         following: list[Request] = []
         for state, drawn in waiting.pop((request.request_id, request.query_id)):
             outcome = outcome_of_sample(drawn, state.preference, completion)
@@ -83,7 +83,7 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> list[
 
     run.watcher.stage(job.stage_name, wanted_answers(job, curated))
     answer(root, run, job.model, requests(), follow_up)
-    return sorted(given_up)
+    return given_up
 
 
 def read_sample(drawn: Sample, preference: PreferenceSet, completion: Completion | None) -> Reading:

@@ -9,12 +9,14 @@ from pipelines.grm.judging import Judged
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
+from schemas.errors import StorageError
 from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
 from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 from storage.root import Root
 from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
 from storage.stages import Stage
+from storage.tables import sha256_of
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,17 @@ def publish_snapshot(
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
 ) -> Published:
-    """Publish the assembled tables, unless a version of the name holds the same content."""
+    """Publish the assembled tables, unless a version of the name holds the same content.
+
+    Raises StorageError where a file is not what assembly wrote.
+    """
     tables = {name: TableEntry(rows=assembled.rows(name), files=_files(assembled, name)) for name in assembled.tables}
     missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
     name = recipe.build.name
     snapshot = with_content(root, name, assembled.content)
     new = snapshot is None
     if snapshot is None:
+        _check_files(assembled)
         inputs = inputs_of(sources, curated)
         manifest = Manifest(
             name=name,
@@ -68,6 +74,14 @@ def publish_snapshot(
     if not missing and latest(root, name) != snapshot.manifest.version:
         set_latest(root, name, snapshot.manifest.version)
     return Published(snapshot, new, missing)
+
+
+def _check_files(assembled: Stage) -> None:
+    """Raise StorageError where a file has other bytes than its stage's manifest says."""
+    for file in assembled.files():
+        path = assembled.root.at(f"{assembled.key}/{file.path}")
+        if sha256_of(path) != file.sha256:
+            raise StorageError(f"{path}: damaged, its hash is not what was written; remove it, and build again")
 
 
 def _files(assembled: Stage, table: str) -> list[FileEntry]:

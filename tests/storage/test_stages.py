@@ -27,7 +27,7 @@ def test_a_key_changes_with_version_settings_and_inputs_alone() -> None:
 def test_a_stage_is_what_its_manifest_says(tmp_path: Path) -> None:
     root = Root(tmp_path)
     assert find_stage(root, "stages/a/1") is None
-    root.write("stages/a/1/rows-00000.parquet", b"rows")
+    root.write("stages/a/1/rows-00000.parquet", b"x" * FILE.bytes)
     assert find_stage(root, "stages/a/1") is None
     stage = finish_stage(root, "stages/a/1", {"rows": [FILE], "none": []}, {"counts": 3})
     assert find_stage(root, "stages/a/1") == stage
@@ -37,11 +37,28 @@ def test_a_stage_is_what_its_manifest_says(tmp_path: Path) -> None:
     assert stage.content == content_hash(["ab"])
 
 
-def test_a_newer_or_broken_manifest_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_newer_manifest_is_refused_by_name(tmp_path: Path) -> None:
     root = Root(tmp_path)
     root.write("stages/a/1/manifest.json", b'{"format": 2}')
     with pytest.raises(StorageError, match="stages/a/1: written in format 2"):
         find_stage(root, "stages/a/1")
-    root.write("stages/a/1/manifest.json", b'{"format": ')
-    with pytest.raises(StorageError, match=r"not JSON .*remove the folder"):
-        find_stage(root, "stages/a/1")
+
+
+@pytest.mark.parametrize(
+    "broken", [b'{"format": ', b"[]", b"{}", b'{"format": "x"}', b'{"format": 1, "tables": 3}', b"\xff"]
+)
+def test_a_stage_with_a_broken_manifest_is_made_anew(tmp_path: Path, broken: bytes) -> None:
+    root = Root(tmp_path)
+    root.write("stages/a/1/manifest.json", broken)
+    assert find_stage(root, "stages/a/1") is None
+
+
+def test_a_stage_that_lost_a_file_or_the_end_of_one_is_made_anew(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.write("stages/a/1/rows-00000.parquet", b"x" * FILE.bytes)
+    finish_stage(root, "stages/a/1", {"rows": [FILE]}, {})
+    assert find_stage(root, "stages/a/1") is not None
+    root.write("stages/a/1/rows-00000.parquet", b"x" * (FILE.bytes - 1))
+    assert find_stage(root, "stages/a/1") is None
+    root.remove("stages/a/1/rows-00000.parquet")
+    assert find_stage(root, "stages/a/1") is None

@@ -102,7 +102,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     pq.write_table(rows(100), file)
     file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(StorageError, match=r"rows\.parquet: not a whole Parquet file"):
+    with pytest.raises(StorageError, match=r"rows\.parquet: damaged .* remove it, and build again"):
         read_table([file], ROWS)
     with pytest.raises(StorageError, match="No such file"):
         read_table([tmp_path / "gone.parquet"], ROWS)
@@ -142,3 +142,14 @@ def test_a_disk_that_takes_no_more_is_one_storage_error_and_leaves_no_half_file(
     assert "File too large" in done.stdout
     assert done.stderr == ""
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_flipped_byte_is_found_when_it_is_read(tmp_path: Path) -> None:
+    with TableWriter(Root(tmp_path), "t", "rows", ROWS) as writer:
+        writer.write(rows(1_000))
+    path = tmp_path / "t" / writer.files[0].path
+    data = bytearray(path.read_bytes())
+    data[200:240] = bytes(byte ^ 0xFF for byte in data[200:240])
+    path.write_bytes(data)
+    with pytest.raises(StorageError, match=r"rows-00000\.parquet: damaged"):
+        read_table([path], ROWS)

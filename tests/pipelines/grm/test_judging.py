@@ -32,7 +32,7 @@ def sampled(root: Root, recipe: Recipe, count: int = 40) -> Stage:
     sets = [a_set(number, n=1 + number % 5) for number in range(count)]
     curated = curate(recipe, root, [source_stage(root, sets)], None)
     run, _ = a_run(recipe)
-    assert sample_sets(root, run, the_job(recipe), curated) == []
+    assert sample_sets(root, run, the_job(recipe), curated) == {}
     return curated
 
 
