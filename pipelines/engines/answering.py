@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import dispatch
-from pipelines.engines.protocol import Observer, open_engine
+from pipelines.engines.opening import open_engine
+from pipelines.engines.protocol import Observer
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection

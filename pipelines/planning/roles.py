@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.grm.judging import find_judged
-from pipelines.grm.samples import SamplingJob, modes_of, sample, samples_wanted, shown_set
+from pipelines.grm.samples import SamplingJob, first_samples
 from pipelines.grm.sampling import sampled_sets, wanted_answers
 from pipelines.planning.inputs import Inputs, absent_rows
 from pipelines.planning.rates import AnswerRate, earlier_rate
@@ -18,6 +18,7 @@ from pipelines.planning.tokens import (
     usage_of,
 )
 from storage.generations import Generations
+from storage.imports import ImportedAnswers
 from storage.root import Root
 from storage.stages import Stage
 
@@ -131,25 +132,21 @@ def _counted(root: Root, job: SamplingJob, curated: Stage | None) -> tuple[_Coun
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return _Count(requests, requests, requests), ()
-    generations = Generations(root)
+    generations, imported = Generations(root), ImportedAnswers(root)
     count = _Count()
     prompts: list[str] = []
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     for bucket, sets in sampled_sets(curated):
         answers = generations.lookup(bucket)
-        for preference in sets:
-            shown = shown_set(job, preference)
-            for mode in modes_of(job, preference):
-                for index in range(samples_wanted(job, mode)):
-                    drawn = sample(job, preference, shown, mode, index)
-                    count.requests += 1
-                    if drawn.request.request_id in answers:
-                        count.cached += 1
-                        continue
-                    text = "\n".join(message.content for message in drawn.messages)
-                    count.missing_bytes += len(text.encode("utf-8", "replace"))
-                    if (count.requests - count.cached) % stride == 0 and len(prompts) < SAMPLED_PROMPTS:
-                        prompts.append(text)
+        for drawn in (drawn for preference in sets for drawn in first_samples(job, preference)):
+            count.requests += 1
+            if drawn.request.request_id in answers or imported.answer_to(drawn.request):
+                count.cached += 1
+                continue
+            text = "\n".join(message.content for message in drawn.messages)
+            count.missing_bytes += len(text.encode("utf-8", "replace"))
+            if (count.requests - count.cached) % stride == 0 and len(prompts) < SAMPLED_PROMPTS:
+                prompts.append(text)
     count.most = count.requests * (1 + job.resample)
     return count, prompts
 

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from pipelines.build import prepare, sample_and_judge
+from pipelines.planning.plan import plan_of
 from schemas.errors import SourceError
 from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Purpose
@@ -102,3 +103,12 @@ def test_a_file_without_an_answer_is_an_error(tmp_path: Path, content: bytes | N
         (tmp_path / "paid.jsonl").write_bytes(content)
     with pytest.raises(SourceError, match=r"paid\.jsonl"):
         import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
+
+
+def test_the_plan_counts_what_was_imported(tmp_path: Path) -> None:
+    recipe = recipe_over(tmp_path)
+    bought, trajectories = built(recipe, Root.open(str(tmp_path / "first")))
+    root = Root.open(str(tmp_path / "second"))
+    import_answers(root, write(tmp_path / "paid.jsonl", paid(trajectories, recipe.models.grm.model)))
+    role = plan_of(recipe, root, a_run(recipe)[0]).roles[0]
+    assert (role.requests, role.cached) == (bought, bought)

@@ -13,7 +13,8 @@ import pytest
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import REFUSALS_AT_FIRST, DispatchTally, OnCompletion, dispatch
-from pipelines.engines.protocol import Attempt, open_engine
+from pipelines.engines.opening import open_engine
+from pipelines.engines.protocol import Attempt
 from pipelines.engines.retries import MAX_RETRY_AFTER_S
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request

@@ -16,7 +16,8 @@ import pytest
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import DispatchTally, dispatch
 from pipelines.engines.exchange import MAX_ANSWER_BYTES
-from pipelines.engines.protocol import Attempt, open_engine
+from pipelines.engines.opening import open_engine
+from pipelines.engines.protocol import Attempt
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request, Truth
 from schemas.recipe import ModelSection
