@@ -16,13 +16,14 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # before polars is imported: the figure 
 
 import pyarrow as pa
 
-from flows.progress import LineProgress
+from benchmarks.clients import Silent
 from pipelines.build import new_run, prepare
 from pipelines.grm.judging import judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.training_sets.assembly import assemble
 from schemas.recipe import Recipe, recipe_of
+from schemas.record import content_id
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.tables import read_table
@@ -41,7 +42,11 @@ def write_sets(path: Path, sets: int) -> None:
                 + f" ({number}.{response})"
                 for response in range(4)
             ]
-            row = {"query": f"Question {number}: which of these is right?", "responses": texts, "best": number % 4}
+            row = {
+                "query": f"Question {content_id('question', number)}: which of these is right?",
+                "responses": texts,
+                "best": number % 4,
+            }
             file.write(json.dumps(row) + "\n")
 
 
@@ -64,7 +69,7 @@ def measured(trajectories: int) -> dict[str, float]:
         write_sets(place / "sets.jsonl", trajectories // SAMPLES)
         recipe = recipe_for(place)
         root = Root.open(recipe.build.root)
-        run = new_run(recipe, {}, LineProgress(lambda text: None))
+        run = new_run(recipe, {}, Silent())
         _, curated = prepare(recipe, root, run)
         job = sampling_job(recipe, Purpose.RFT)
         assert job is not None
