@@ -54,7 +54,7 @@ COMMON_COLUMN_DOCS: dict[str, str] = {
     "prompt_tokens": "Tokens of the prompt, as the endpoint counted them; null where it did not.",
     "completion_tokens": "Tokens of the answer, reasoning included, as the endpoint counted them.",
     "pass_count": "How many of `pass_samples` were correct.",
-    "sample_index": "Number of the sample among those of the same prompt, from 0.",
+    "sample_index": "Number of the sample among those of its set and mode, from 0.",
 }
 """Columns that mean the same wherever they stand."""
 

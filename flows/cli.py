@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
 
 if TYPE_CHECKING:
@@ -84,10 +86,11 @@ def build(
             }
         )
     else:
-        for line in closing_lines(snapshot.manifest, snapshot):
-            typer.echo(line)
+        width = shutil.get_terminal_size((118, 24)).columns
+        lines = closing_lines(snapshot.manifest, snapshot, root_flag=_root_flag(settings), width=min(width, 118))
+        _say("\n".join(lines))
         what = "published" if published.new else "nothing new to publish: the content is that of"
-        typer.echo(f"\n{what} {_shown_path(snapshot.path)}")
+        _say(f"\n{what} {_shown_path(snapshot.path)}")
     if published.missing:
         raise ForgeError(
             f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "
@@ -95,8 +98,8 @@ def build(
         )
     if not json:
         name = settings.build.name
-        typer.echo("look at it:   " + f"grmforge inspect {name} --status rejected" + _root_flag(settings))
-        typer.echo(f"in a browser: {_shown_path(snapshot.path / 'report.html')}")
+        _say("look at it:   " + f"grmforge inspect {name} --status rejected" + _root_flag(settings))
+        _say(f"in a browser: {_shown_path(snapshot.path / 'report.html')}")
 
 
 @app.command()
@@ -130,7 +133,7 @@ def plan(
     if json:
         _print_json(planned.as_json())
     else:
-        typer.echo(planned.as_text())
+        _say(planned.as_text())
 
 
 @app.command()
@@ -154,7 +157,7 @@ def probe(
     if json:
         _print_json(probed.as_json())
     else:
-        typer.echo(probed.as_text())
+        _say(probed.as_text())
 
 
 @app.command()
@@ -174,7 +177,7 @@ def inspect(
 
     Example: grmforge inspect demo --status rejected --reason too_easy -n 1
     """
-    from pipelines.reporting.examples import as_json, find_examples, render
+    from pipelines.reporting.examples import as_json, count_examples, find_examples, render
     from storage.root import Root
     from storage.snapshots import find_snapshot
 
@@ -185,7 +188,9 @@ def inspect(
         _print_json([as_json(example) for example in examples])
         return
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
-    typer.echo("\n\n".join(render(example, width) for example in examples))
+    count = count_examples(found, table=table, status=status, reason=reason, source=source)
+    _say("\n\n".join(render(example, width) for example in examples))
+    _say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more" if count > len(examples) else ""))
 
 
 @app.command()
@@ -201,7 +206,7 @@ def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = F
         _print_json([finding.as_json() for finding in findings])
     else:
         for finding in findings:
-            typer.echo(finding.line())
+            _say(finding.line())
     wrong = sum(not finding.ok for finding in findings)
     if wrong:
         raise ForgeError(f"{wrong} of {len(findings)} checks failed")
@@ -225,7 +230,7 @@ def import_(
         _print_json(imported.as_json())
         return
     for line in imported.lines():
-        typer.echo(line)
+        _say(line)
 
 
 def main() -> NoReturn:
@@ -253,7 +258,7 @@ def _fail(message: str, code: int, stopped: bool = False) -> NoReturn:
 
         traceback.print_exc()
     word = "stopped" if stopped or code == INTERRUPTED else "error"
-    print(f"{word}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{word}: {' '.join(visible(message).split())}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -296,7 +301,12 @@ def _shown_path(path: Path) -> str:
 
 
 def _root_flag(recipe: "Recipe") -> str:
-    return "" if recipe.build.root == "data" else f" --root {recipe.build.root}"
+    return "" if recipe.build.root == "data" else f" --root {shlex.quote(recipe.build.root)}"
+
+
+def _say(text: str) -> None:
+    """Print a text for people: names and texts of data move no cursor."""
+    typer.echo(visible(text))
 
 
 def _print_json(value: object) -> None:

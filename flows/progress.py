@@ -1,4 +1,7 @@
-"""What a person sees of a running build: two lines that stay in place on a terminal, plain lines elsewhere."""
+"""What a person sees of a running build: two lines that stay in place on a terminal, plain lines elsewhere.
+
+Names of stages hold the recipe's names, so nothing is shown but what `flat` leaves of it.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +15,7 @@ from rich.text import Text
 
 from flows.tally import StageTally, duration
 from flows.watching import Display
+from pipelines.reporting.visible import flat
 
 LINE_EVERY_S = 10.0
 PICTURES_A_SECOND = 5
@@ -28,7 +32,10 @@ class Lines:
     every_s = LINE_EVERY_S
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
+        self._say = say
+
+    def say(self, text: str) -> None:
+        self._say(flat(text))
 
     def began(self, stage: StageTally) -> None:
         self.say(f"{stage.name}: {stage.total:,} answers wanted" if stage.total else stage.name)
@@ -88,7 +95,7 @@ class Bar:
         self._print(text)
 
     def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style), soft_wrap=True)
+        self._console.print(Text(flat(text), style), soft_wrap=True)
 
     def _picture(self, stage: StageTally) -> Group | Table:
         width = self._console.width - 1  # a full last column would make some terminals wrap
@@ -100,7 +107,7 @@ class Bar:
         name = _cut(stage.name, width - len(facts) - NARROWEST_BAR - 2 * GAP)
         room = width - Text(name).cell_len - len(facts) - 2 * GAP
         bar = ProgressBar(stage.total, stage.settled, width=max(NARROWEST_BAR, min(WIDEST_BAR, room)))
-        below = Text(self._stopping, "yellow") if self._stopping else Text(fitting(stage.parts(), width), "dim")
+        below = Text(self._stopping, "yellow") if self._stopping else Text(flat(fitting(stage.parts(), width)), "dim")
         below.truncate(width, overflow="ellipsis")
         return Group(_row(Text(name, "bold"), bar, Text(facts)), below)
 
@@ -136,6 +143,6 @@ def _row(*cells: Text | ProgressBar | Spinner) -> Table:
 
 
 def _cut(text: str, width: int) -> str:
-    cut = Text(text)
+    cut = Text(flat(text))
     cut.truncate(max(1, width), overflow="ellipsis")
     return cut.plain

@@ -1,0 +1,1 @@
+"""Records of stages and files: query, preference, generation, trajectory, training, manifest; recipe; errors."""

@@ -1,0 +1,1 @@
+"""What lies on disk: root, tables, stages, journal, generations, imports, batch_jobs, run_events, snapshots."""

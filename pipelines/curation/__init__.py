@@ -1,0 +1,1 @@
+"""From all sources to one table: curation, duplicates, prompt_length, clusters, splits."""

@@ -3,32 +3,47 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from pipelines.reporting.attention import unreadable_sources, warnings
 from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.source_funnels import SourceFunnel, source_funnels
-from pipelines.reporting.visible import columns, one_line, padded, wrapped
+from pipelines.reporting.visible import columns, one_line, padded, visible, wrapped
 from schemas.errors import RecipeError
 from schemas.manifest import Manifest
 from schemas.query import wire
 from storage.snapshots import Snapshot
 
 _LINE = 118
+_NARROWEST = 40
 _NAME = 24
+_SHORTEST_NAME = 10
+_GAP = "  "
+_FIRST_TO_GO = ("kept", "judged", "read", "accepted")
+"""Columns that a narrow table does without, in this order; the shares and the training tables stay longer."""
 
 
-def closing_lines(manifest: Manifest, snapshot: Snapshot) -> list[str]:
-    """Return the funnel as a table, then an explanation for every source of which little or nothing is left."""
+def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = "", width: int = _LINE) -> list[str]:
+    """Return the funnel as a table, why little is left where that is so, and what to look at before training.
+
+    No line has more than `width` columns, 40 at least; `root_flag`, such as " --root slow", ends printed commands.
+    """
+    width = max(_NARROWEST, width)
     funnels = source_funnels(manifest, snapshot.files)
-    lines = _table(funnels)
+    lines = _table(funnels, width)
+    for said in unreadable_sources(manifest):
+        lines += ["", *_hanging("", said, width)]
     for funnel in funnels:
-        if funnel.is_low:
-            lines += ["", *_explanation(funnel, snapshot)]
+        if funnel.is_low and (explained := list(_explanation(funnel, snapshot, root_flag, width))):
+            lines += ["", *explained]
+    if found := warnings(manifest):
+        lines += ["", "look at this before training:"]
+        lines += [line for said in found for line in _hanging("- ", said, width)]
     return lines
 
 
-def _table(funnels: Sequence[SourceFunnel]) -> list[str]:
-    """Return a line a source, aligned, and one for all where there are several."""
+def _table(funnels: Sequence[SourceFunnel], width: int) -> list[str]:
+    """Return a line a source, aligned, and one for all where there are several, in as many columns as fit."""
     tables = list(funnels[0].published) if funnels else []
     rows = [["source", "read", "kept", "judged", "accepted", "", *tables]]
     for funnel in funnels:
@@ -43,8 +58,21 @@ def _table(funnels: Sequence[SourceFunnel]) -> list[str]:
         published = [sum(funnel.published[name] for funnel in funnels) for name in tables]
         share = _share(accepted / judged if judged else None)
         rows.append(["all", *map(_count, sums), share, *map(_count, published)])
+    rows = _narrowed(rows, width)
     widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
+    return [_GAP.join(_aligned(row, widths)).rstrip() for row in rows]
+
+
+def _narrowed(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Return the table with shorter names and, where that is not enough, without its least telling columns."""
+    dispensable = [*_FIRST_TO_GO, *reversed(rows[0][6:]), ""]
+    while True:
+        numbers = sum(max(columns(row[column]) for row in rows) + len(_GAP) for column in range(1, len(rows[0])))
+        names = max(columns(row[0]) for row in rows)
+        if numbers + min(names, _SHORTEST_NAME) <= width or not dispensable:
+            return [[one_line(row[0], max(_SHORTEST_NAME, width - numbers)), *row[1:]] for row in rows]
+        gone = rows[0].index(dispensable.pop(0))
+        rows = [row[:gone] + row[gone + 1 :] for row in rows]
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
@@ -52,39 +80,64 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
         yield padded(cell, width) if column == 0 else cell.rjust(width)
 
 
-def _explanation(funnel: SourceFunnel, snapshot: Snapshot) -> list[str]:
-    """Return why little is left of a source, the way out, and one example."""
+def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width: int) -> Iterator[str]:
+    """Yield why little is left of a source, the way out, and one example; nothing where no row could be read."""
     source = one_line(funnel.source, _NAME)
+    reasons: Mapping[str, int] = {}
+    table, status = "trajectories", "rejected"
     if not funnel.kept and not funnel.dropped:
-        return [f"{source}: none of its {funnel.read:,} rows could be read; report.html shows some of them"]
-    if not funnel.kept:
+        if funnel.unreadable:
+            return  # said already
+        said = f"{source}: it has no row"
+    elif not funnel.kept:
         said = f"{source}: no set of {funnel.read:,} rows was kept."
-        return [said, *_commonest(funnel.dropped, funnel.source, snapshot, "sets", "dropped")]
-    if funnel.judged:
+        reasons, table, status = funnel.dropped, "sets", "dropped"
+    elif funnel.judged:
         said = f"{source}: {_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
-        return [said, *_commonest(funnel.rejected, funnel.source, snapshot, "trajectories", "rejected")]
-    if funnel.kept == funnel.held_out:
-        return [
-            f"{source}: its {funnel.kept:,} kept sets are all test sets, which are never sampled; it needs more rows"
-        ]
-    said = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
-    lost = {reason: rows for reason, rows in funnel.rl.items() if reason != "kept"}
-    return [said, *_commonest(lost, funnel.source, snapshot, "trajectories", "difficulty")]
-
-
-def _commonest(reasons: Mapping[str, int], source: str, snapshot: Snapshot, table: str, status: str) -> Iterator[str]:
-    """Yield what takes most, what to do about it, one example, and where to see more."""
+        reasons = funnel.rejected
+    elif funnel.kept == funnel.held_out:
+        said = f"{source}: its {funnel.kept:,} kept sets are all test sets, which are never sampled; it needs more rows"
+    else:
+        said = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
+        reasons = {reason: rows for reason, rows in funnel.rl.items() if reason != "kept"}
+        status = "difficulty"
+    yield from _hanging("", said, width)
     if not reasons:
         return
     reason, rows = next(iter(reasons.items()))
     words, way_out = meaning(reason)
-    yield f"  {rows / sum(reasons.values()):.0%} of what is lost is {one_line(reason, _NAME)}: {words}"
+    lost = f"{rows / sum(reasons.values()):.0%} of what is lost is {one_line(reason, _NAME)}: {words}"
+    yield from _hanging("  ", lost, width)
     if way_out:
-        yield from f"  what helps:  {wrapped(way_out, _LINE, ' ' * 15).lstrip()}".split("\n")
-    if example := _example(snapshot, table, status, reason, source):
-        yield f"  for example: {one_line(_gist(example), _LINE)}"
-    more = [snapshot.manifest.name, "--status", status, "--reason", reason, "--source", source]
-    yield f"  see more:    grmforge inspect {shlex.join(one_line(word, _LINE) for word in more)}"
+        yield from _hanging("  what helps:  ", way_out, width)
+    if example := _example(snapshot, table, status, reason, funnel.source):
+        yield from _hanging("  for example: ", _gist(example), width)
+    options = [("--status", status), ("--reason", reason), ("--source", funnel.source)]
+    words_of_command = [
+        f"grmforge inspect {shlex.quote(snapshot.manifest.name)}",
+        *(f"{option} {shlex.quote(one_line(value, width - 30))}" for option, value in options),
+        *([root_flag.strip()] if root_flag else []),
+    ]
+    yield from _command("  see more:    ", words_of_command, width)
+
+
+def _hanging(lead: str, text: str, width: int) -> list[str]:
+    """Return a text of data as visible lines, the first after `lead`, the others indented as far."""
+    indent = " " * (len(lead) or 2)
+    lines = wrapped(" ".join(visible(text).split()), width, indent).split("\n")
+    return [lead + lines[0][len(indent) :], *lines[1:]]
+
+
+def _command(lead: str, parts: Sequence[str], width: int) -> list[str]:
+    """Return a command that can be pasted: where it is too long, its lines end in backslashes."""
+    lines = [lead + parts[0]]
+    for part in parts[1:]:
+        if columns(lines[-1]) + columns(part) + 3 <= width:
+            lines[-1] += f" {part}"
+        else:
+            lines[-1] += " \\"
+            lines.append(" " * len(lead) + part)
+    return lines
 
 
 def _example(snapshot: Snapshot, table: str, status: str, reason: str, source: str) -> Example | None:

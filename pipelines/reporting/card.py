@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipelines.reporting.visible import visible
 from schemas.manifest import Manifest
 
 _SPLIT_TABLES = ("rft", "rl", "meta_rm", "pairs")
@@ -118,7 +119,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _line(text: str) -> str:
     """Return text from a recipe or a source as one line of Markdown that stays text."""
-    flat = " ".join(text.split())
+    line = " ".join(visible(text).split())
     for mark in "\\`*_[]<>|":
-        flat = flat.replace(mark, f"\\{mark}")
-    return flat
+        line = line.replace(mark, f"\\{mark}")
+    return line

@@ -144,7 +144,7 @@ def _score_items(scores: Sequence[float], responses: Sequence[str], best: int | 
 
 def _verdict_part(example: Example) -> Part:
     row = example.row
-    items = [Item(meaning(row["outcome"]).words, row["outcome"])]
+    items = [Item(meaning(row["outcome"], len(row["order"])).words, row["outcome"])]
     if row.get("accepted"):
         items.append(Item("it is in the RFT set", "accepted"))
     elif example.reason and example.reason != row["outcome"]:
@@ -195,7 +195,7 @@ def _training_parts(example: Example) -> list[Part]:
     if row.get("label") is not None:
         known.append(Item(str(row["label"]), "label"))
     if row.get("outcome"):
-        known.append(Item(meaning(row["outcome"]).words, row["outcome"]))
+        known.append(Item(meaning(row["outcome"], row.get("n_responses")).words, row["outcome"]))
     if row.get("margin") is not None:
         known.append(Item(f"{row['margin']:g}", "margin"))
     return [*parts, Part("what is known of it", tuple(known))] if known else parts

@@ -6,7 +6,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from pipelines.reporting.example_parts import Example, Item, facts, headline, ids, parts_of
-from pipelines.reporting.row_search import find_rows, find_sets, values_of
+from pipelines.reporting.row_search import count_rows, find_rows, find_sets, values_of
 from pipelines.reporting.source_funnels import TableFiles, commonest_first
 from pipelines.reporting.visible import columns, one_line, visible, wrapped
 from schemas.errors import RecipeError
@@ -48,6 +48,18 @@ def find_examples(
     if not examples:
         raise RecipeError(_nothing_found(snapshot, table, present, reason, source))
     return examples
+
+
+def count_examples(
+    snapshot: Snapshot, *, table: str | None, status: str | None, reason: str | None, source: str | None
+) -> int:
+    """Return how many rows `find_examples` chooses from; without a filter, the manifest knows."""
+    table, statuses = _parts_asked_for(table, status, reason)
+    count = 0
+    for part in statuses:
+        path, filters = f"{table}/{part}", _filters(table, part, reason, source)
+        count += count_rows(snapshot.files(path), filters) if filters else snapshot.rows(path)
+    return count
 
 
 def examples_of(table: str, rows: Sequence[Mapping[str, Any]], files: TableFiles) -> list[Example]:

@@ -19,7 +19,9 @@ class Meaning(NamedTuple):
 
 
 MEANINGS: dict[str, Meaning] = {
-    Outcome.CORRECT: Meaning("the judge gave the best response the highest score"),
+    Outcome.CORRECT: Meaning(
+        "the judge gave the best response the highest score, or a single response the right label"
+    ),
     Outcome.INCORRECT: Meaning(
         "the judge gave another response a higher score than the best one, or a single response the wrong label",
         "the judge is too weak for these sets: take a stronger model, give it the reference answer ([grm] reference = "
@@ -53,7 +55,7 @@ MEANINGS: dict[str, Meaning] = {
         "choose a model that judges this material, or leave the source out",
     ),
     Outcome.FAILED: Meaning(
-        "the endpoint refused the request for good",
+        "the request got no answer: refused for good, or failed however often it was tried",
         "run grmforge doctor on the recipe; prompts may be too long ([grm] max_prompt_tokens); then build with "
         "--retry-failed",
     ),
@@ -118,6 +120,23 @@ MEANINGS: dict[str, Meaning] = {
 """By the value of Outcome, RejectReason or DropReason, or SURPLUS; each value stands for one thing only."""
 
 
-def meaning(value: str) -> Meaning:
-    """Return what an outcome or reason means; one that a newer grmforge wrote stands for itself."""
-    return MEANINGS.get(value, Meaning(value.replace("_", " ")))
+_SINGLE_WORDS: dict[str, str] = {
+    Outcome.CORRECT: "the judge gave the response the right label",
+    Outcome.INCORRECT: "the judge gave the response the wrong label",
+}
+_SEVERAL_WORDS: dict[str, str] = {
+    Outcome.CORRECT: "the judge gave the best response the highest score",
+    Outcome.INCORRECT: "the judge gave another response a higher score than the best one",
+}
+
+
+def meaning(value: str, n_responses: int | None = None) -> Meaning:
+    """Return what an outcome or reason means; one that a newer grmforge wrote stands for itself.
+
+    `n_responses`, where it is known, makes the words those of one response or of several.
+    """
+    found = MEANINGS.get(value, Meaning(value.replace("_", " ")))
+    if not n_responses:
+        return found
+    words = _SINGLE_WORDS if n_responses == 1 else _SEVERAL_WORDS
+    return found._replace(words=words.get(value, found.words))

@@ -6,16 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib import resources
 
+from pipelines.reporting.attention import attention
 from pipelines.reporting.example_parts import Example, Part, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
 from pipelines.reporting.markup import Html, element, joined, short, table
-from pipelines.reporting.report_checks import (
-    attention,
-    length_section,
-    meta_rm_section,
-    other_checks,
-    position_section,
-)
+from pipelines.reporting.report_checks import length_section, meta_rm_section, other_checks, position_section
 from pipelines.reporting.report_funnels import funnel_section, outcome_section
 from pipelines.reporting.row_search import one_of_each
 from pipelines.reporting.source_funnels import SETS, SourceFunnel, commonest_first, source_funnels
@@ -38,7 +33,7 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
         ("funnel", "From rows read to rows published", funnel_section(manifest, funnels)),
         ("outcomes", "What the answers amount to", outcome_section(funnels)),
         ("positions", "Where the best response stands", position_section(manifest.checks)),
-        ("meta-rm", "Meta RM", meta_rm_section(manifest.checks)),
+        *([("meta-rm", "Meta RM", meta_rm_section(manifest.checks))] if _wants(manifest, "meta_rm") else []),
         ("lengths", "Lengths", joined([length_section(manifest.checks), other_checks(manifest.checks)])),
         ("models", "Models", _models(manifest)),
         ("sources", "Sources", _sources(manifest)),
@@ -86,7 +81,7 @@ def _tiles(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Html:
     tiles = []
     for name in SETS:
         train, validation = (_rows(manifest, f"{name}/{split}") for split in ("train", "validation"))
-        if train or validation or name in manifest.recipe.get("build", {}).get("sets", []):
+        if train or validation or _wants(manifest, name):
             tiles.append((f"{train:,}", f"{name} rows, and {validation:,} for validation"))
     judged, accepted = sum(funnel.judged for funnel in funnels), sum(funnel.accepted for funnel in funnels)
     if judged:
@@ -212,6 +207,11 @@ def _recipe(manifest: Manifest) -> Html:
 def _rows(manifest: Manifest, path: str) -> int:
     entry = manifest.tables.get(path)
     return entry.rows if entry else 0
+
+
+def _wants(manifest: Manifest, name: str) -> bool:
+    """Return whether the recipe asks for a set."""
+    return name in manifest.recipe.get("build", {}).get("sets", [])
 
 
 def _cost(usd: float) -> str:

@@ -1,20 +1,12 @@
-"""The report's checks: whether position, length or the set alone gives a label away, and what wants attention."""
+"""The report's checks: whether position, length or the set alone gives a label away."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines.reporting.figures import legend, position_columns, stacked_bar
 from pipelines.reporting.markup import Html, element, joined, short
-from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
-from schemas.manifest import Manifest
 
-_EVEN = 0.01
-"""p under which positions are uneven."""
-_LEAKING_AUC = 0.7
-"""A fifth of the rows from sets of one label, as the recipe allows, makes .68 of itself."""
-_LONGER_THAN_CHANCE = 0.15
-_MANY_UNREADABLE = 0.05
 _SHOWN = frozenset({"positions", "lengths", "meta_rm"})
 
 
@@ -88,67 +80,6 @@ def other_checks(checks: Mapping[str, Any]) -> Html:
     return element(
         "details", element("summary", "Further checks"), element("pre", short(json.dumps(others, indent=1), 20_000))
     )
-
-
-def attention(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
-    """Return what someone should look at before training on the snapshot, a sentence each."""
-    wanted = manifest.recipe.get("build", {}).get("sets", [])
-    found = [
-        f"{name} has no training rows, so LATEST was not moved."
-        for name in wanted
-        if f"{name}/train" not in manifest.tables
-    ]
-    for funnel in funnels:
-        share = funnel.accepted_share
-        if share is not None and share < LOW_SHARE:
-            commonest = next(iter(funnel.rejected), "unknown")
-            found.append(f"{funnel.source}: {share:.0%} of the answers were accepted; {commonest} takes most.")
-        elif not any(funnel.published.values()):
-            found.append(f"{funnel.source} gives no row to any training table.")
-        if (unreadable := sum(funnel.unreadable.values())) > _MANY_UNREADABLE * funnel.read:
-            found.append(f"{funnel.source}: {unreadable:,} of {funnel.read:,} rows could not be read.")
-    return found + _failed_requests(manifest) + _failed_checks(manifest.checks) + _restrictions(manifest)
-
-
-def _failed_requests(manifest: Manifest) -> list[str]:
-    return [
-        f"{use.role}: {use.failed:,} of {use.requests:,} requests failed for good; build --retry-failed asks again."
-        for use in manifest.models
-        if use.failed
-    ]
-
-
-def _failed_checks(checks: Mapping[str, Any]) -> list[str]:
-    found = [
-        f"{_group_words(group)}: the best stands unevenly even after balancing (p = {_number(one['p_after'])})."
-        for group, one in sorted((checks.get("positions") or {}).items())
-        if one["p_after"] < _EVEN
-    ]
-    auc = (checks.get("meta_rm") or {}).get("set_alone_auc")
-    if auc is not None and auc > _LEAKING_AUC:
-        found.append(f"meta_rm: the set alone tells right from wrong at AUC {auc:.2f}; more samples a set help.")
-    for source, one in sorted((checks.get("lengths") or {}).items()):
-        if one["best_is_longest"] - one["chance"] > _LONGER_THAN_CHANCE:
-            found.append(
-                f"{source}: the best response is the longest in {one['best_is_longest']:.0%} of the sets, by chance in "
-                f"{one['chance']:.0%}; a judge may learn to prefer length."
-            )
-    return found
-
-
-def _restrictions(manifest: Manifest) -> list[str]:
-    restricted = [one.source for one in manifest.inputs if one.redistribution == "restricted"]
-    if not restricted:
-        return []
-    return [
-        f"Redistribution restricted: the authors of {', '.join(restricted)} ask that their rows are not republished."
-    ]
-
-
-def _group_words(group: str) -> str:
-    """Return `source/n` in words."""
-    source, _, n_responses = group.rpartition("/")
-    return f"{source}, {n_responses} responses"
 
 
 def _group_title(group: str) -> list[str]:

@@ -37,6 +37,11 @@ def find_rows(
     return _rows_at(sorted([*places, *siblings[: n - len(places)]]))
 
 
+def count_rows(paths: Sequence[Path], filters: Mapping[str, frozenset[str]]) -> int:
+    """Return how many rows pass the filters; reads no column but theirs."""
+    return sum(len(rows) for _, _, _, rows in _passing(paths, filters))
+
+
 def one_of_each(paths: Sequence[Path], column: str, wanted: Sequence[str], apart: str) -> list[dict[str, Any]]:
     """Return a row with each of these values of a column, in the order of the values, differing in `apart`.
 
@@ -86,6 +91,19 @@ def _matches(
     paths: Sequence[Path], filters: Mapping[str, frozenset[str]], columns: Sequence[str]
 ) -> Iterator[tuple[Place, tuple[Any, ...]]]:
     """Yield the place of every row that passes the filters, with its values of some columns; absent ones are null."""
+    for path, group, table, rows in _passing(paths, filters, columns):
+        present = set(table.column_names)
+        lists = [
+            table.column(name).take(rows).to_pylist() if name in present else [None] * len(rows) for name in columns
+        ]
+        for number, row in enumerate(rows.to_pylist()):
+            yield (path, group, row), tuple(values[number] for values in lists)
+
+
+def _passing(
+    paths: Sequence[Path], filters: Mapping[str, frozenset[str]], columns: Sequence[str] = ()
+) -> Iterator[tuple[Path, int, pa.Table, pa.Array]]:
+    """Yield every row group: these columns of it, and which of its rows pass the filters."""
     for path in paths:
         file = open_parquet(path)
         present = set(file.schema_arrow.names)
@@ -96,12 +114,7 @@ def _matches(
             for name, values in filters.items():
                 held = pc.is_in(table.column(name), pa.array(sorted(values), pa.string())) if name in present else False
                 passing = pc.and_(passing, held)
-            rows = pc.indices_nonzero(passing)
-            lists = [
-                table.column(name).take(rows).to_pylist() if name in present else [None] * len(rows) for name in columns
-            ]
-            for number, row in enumerate(rows.to_pylist()):
-                yield (path, group, row), tuple(values[number] for values in lists)
+            yield path, group, table, pc.indices_nonzero(passing)
 
 
 def _rows_at(places: Sequence[Place]) -> list[dict[str, Any]]:

@@ -18,6 +18,11 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(_escape, text.replace("\r\n", "\n"))
 
 
+def flat(text: str) -> str:
+    """Return the text visible and on one line, its blanks as they are."""
+    return visible(text).replace("\n", " ")
+
+
 def cut(text: str, most: int) -> str:
     """Return the text, or its first `most` characters and how long it is."""
     if len(text) <= most:
@@ -26,9 +31,11 @@ def cut(text: str, most: int) -> str:
 
 
 def one_line(text: str, most: int) -> str:
-    """Return a text of data as one visible line of at most `most` characters."""
+    """Return a text of data as one visible line of at most `most` columns."""
     head = " ".join(visible(text[: 4 * most]).split())
-    return head if len(head) <= most and len(text) <= 4 * most else f"{head[: most - 1].rstrip()}{_ELLIPSIS}"
+    if columns(head) <= most and len(text) <= 4 * most:
+        return head
+    return f"{head[: _fitting(head, 0, most - 1)].rstrip()}{_ELLIPSIS}"
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
@@ -48,6 +55,8 @@ def padded(text: str, width: int) -> str:
 
 def columns(text: str) -> int:
     """Return how many columns of a terminal a visible text takes."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text
@@ -56,12 +65,22 @@ def columns(text: str) -> int:
 
 def _parts(line: str, width: int) -> Iterator[str]:
     start = 0
-    while len(line) - start > width:
-        blank = line.rfind(" ", start + 1, start + width + 1)
-        end = blank if blank > start and line[start:blank].strip() else start + width
+    while (fits := _fitting(line, start, width)) < len(line):
+        blank = line.rfind(" ", start + 1, fits + 1)
+        end = blank if blank > start and line[start:blank].strip() else fits
         yield line[start:end]
         start = end + 1 if end == blank else end
     yield line[start:]
+
+
+def _fitting(line: str, start: int, width: int) -> int:
+    """Return where the part of a line ends that begins at `start` and takes at most `width` columns."""
+    end = min(len(line), start + width)
+    room = width - columns(line[start:end])
+    while room < 0:
+        end -= 1
+        room += columns(line[end])
+    return end
 
 
 def _escape(found: re.Match[str]) -> str:

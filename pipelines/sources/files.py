@@ -105,8 +105,10 @@ def _local_files(
             root, paths = path, _matching(path, patterns)
             if not paths:
                 raise SourceError(f"{kind}: {given} has no file that matches {', '.join(patterns)}")
-        elif path.exists():
+        elif path.is_file():
             root, paths = path.parent, (path,)
+        elif path.exists():  # a pipe or a device: reading it may never end
+            raise SourceError(f"{kind}: {given}: not a regular file; write its rows to one")
         else:
             raise SourceError(f"{kind}: {given}: no such file or directory (paths start where the recipe stands)")
     except OSError as error:

@@ -4,11 +4,13 @@
     {"query": [{"role": "user", "content": "2 + 2?"}], "responses": [{"text": "4", "model": "a"}, {"text": "5"}],
      "rewards": [1, 0], "id": "sum-1", "reference": "4", "license": "MIT", "domain": "math", "split": "train"}
     {"query": "Name a prime.", "responses": ["9"], "label": 0}
+    {"prompt": "What is NR?", "chosen": "New Radio.", "rejected": "No Radio."}
 
 `query` is a text or a conversation that ends with the user's turn. Exactly one of `rewards` (a number for each
 response), `best` (index of the best response, from 0) and `label` (0 or 1, for a single response) says what is known.
-The rest is optional; null counts as missing. Further keys are nobody's business here and ignored, unless one looks
-like a key of the schema that the row lacks: `licence` or `reference_answer` silently ignored would be data lost.
+The last layout is chosen_rejected's. The rest is optional; null counts as missing. Further keys are nobody's business
+here and ignored, unless one looks like a key of the schema that the row lacks: `licence` or `reference_answer` silently
+ignored would be data lost.
 Docs: docs/sources.md.
 """
 
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import Any
 
+from pipelines.sources.chosen_rejected import is_pair, no_query, plain_row
 from pipelines.sources.conversations import conversation, query_of
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.rows import Row, sets_of
@@ -44,7 +47,11 @@ def read(section: PreferenceSets, files: SourceFiles) -> Iterator[PreferenceSet 
 
 def _set_of(section: PreferenceSets, files: SourceFiles, location: str, row: Row) -> PreferenceSet:
     row = {key: value for key, value in row.items() if value is not None}
+    if is_pair(row):
+        row = plain_row(row)
     _refuse_misspelt(row, KEYS, "the row")
+    if "query" not in row:
+        raise no_query(row)
     query = query_of(row.get("query"), "query")
     values = list_of(row.get("responses"), "responses")
     if len(values) > MAX_RESPONSES:

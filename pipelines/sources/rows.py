@@ -179,14 +179,21 @@ def _check_sizes(metadata: Any, name: str) -> None:
 
 
 def _rows_of_batch(batch: Any) -> Iterator[Row | RowError]:
+    """Return a batch's rows; a value that Python cannot hold, such as a time beyond its years, costs its own row."""
     try:
-        yield from batch.to_pylist()
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
+        rows = [_row_at(batch, index) for index in range(batch.num_rows)]
+    yield from rows
+
+
+def _row_at(batch: Any, index: int) -> Row | RowError:
+    try:
+        return cast(Row, batch.slice(index, 1).to_pylist()[0])
     except UnicodeDecodeError:
-        for index in range(batch.num_rows):
-            try:
-                yield from batch.slice(index, 1).to_pylist()
-            except UnicodeDecodeError:
-                yield RowError("invalid_utf8", "a text of the row is not UTF-8")
+        return RowError("invalid_utf8", "a text of the row is not UTF-8")
+    except (ValueError, OverflowError) as error:
+        return RowError("bad_value", f"a value of the row cannot be read: {_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:

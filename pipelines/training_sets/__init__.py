@@ -1,0 +1,1 @@
+"""From trajectories to training rows: decisions, assembly, rft, rl, meta_rm, pairs."""

@@ -1,36 +1,40 @@
 """`[models]`: who judges, and how to reach them."""
 
+import math
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from schemas.recipe.section import Count, Section, Share
+from schemas.recipe.section import MAX_INTEGER, Count, Flag, Number, Section, Seed, Share, Whole
 
 RESERVED_BODY_KEYS = frozenset({"model", "messages", "seed", "n", "stream"})
 BATCH_PRICE_SHARE = 0.5
 """What a request in a batch costs, of the price of one that is answered at once: every batch endpoint asks for half."""
 MOST_BATCH_REQUESTS = 50_000
+FAULTS = ("tied", "truncated", "wrong_count", "out_of_range", "unparsed", "refused", "failed")
+"""The shares of `Simulated` of which one answer can have one only."""
 
 
 class Price(Section):
     """What a million tokens cost, in US dollars."""
 
-    input: Annotated[float, Field(ge=0)] = 0.0
+    input: Annotated[Number, Field(ge=0)] = 0.0
     """Of the prompt."""
-    output: Annotated[float, Field(ge=0)] = 0.0
+    output: Annotated[Number, Field(ge=0)] = 0.0
     """Of the answer, reasoning included."""
 
 
 class Simulated(Section):
     """How the simulated engine judges. The defaults make a decent judge with the usual small faults."""
 
-    accuracy: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.75
     """Share of samples in which the best response scores highest, over all positions."""
-    chance: bool = False
+    chance: Flag = False
     """Independent uniform scores in place of a judgement: right in .45 of pairs, .20 of fours."""
-    position_bias: float = 0.0
+    position_bias: Number = 0.0
     """Added to the quality of the first response shown, in standard deviations of the judge's noise."""
-    difficulty_spread: Annotated[float, Field(ge=0)] = 1.0
+    difficulty_spread: Annotated[Number, Field(ge=0)] = 1.0
     """How much sets differ in difficulty, in standard deviations of the judge's noise."""
     tied: Share = 0.02
     """Share of answers in which another response gets the best score too."""
@@ -50,10 +54,21 @@ class Simulated(Section):
     """Share of hinted answers that speak of the hint."""
     failed: Share = 0.0
     """Share of requests that the engine refuses for good, as an endpoint does with a 400."""
-    latency_s: Annotated[float, Field(ge=0)] = 0.0
+    latency_s: Annotated[Number, Field(ge=0)] = 0.0
     """Seconds that each answer takes."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the judge; another one is another judge."""
+
+    @model_validator(mode="after")
+    def _faults_leave_no_less_than_nothing(self) -> "Simulated":
+        # Only shares that are not the defaults: `unparsed = 1` alone is a plain wish, and the small faults give way.
+        fields = type(self).model_fields
+        given = {name: getattr(self, name) for name in FAULTS if getattr(self, name) != fields[name].default}
+        if sum(given.values()) > 1 + 1e-9:
+            raise ValueError(
+                f"{' + '.join(given)} add up to {sum(given.values()):g}; shares of answers add up to 1 at most"
+            )
+        return self
 
 
 class ModelSection(Section):
@@ -61,7 +76,7 @@ class ModelSection(Section):
 
     engine: Literal["openai", "simulated"]
     """`openai`: any OpenAI-compatible endpoint. `simulated`: offline, deterministic, for trying a recipe out."""
-    model: str = "simulated"
+    model: Annotated[str, Field(min_length=1)] = "simulated"
     """Name of the model, as the endpoint knows it."""
     revision: str | None = None
     """Revision of the model; part of its identity, so that another revision is asked anew."""
@@ -75,21 +90,21 @@ class ModelSection(Section):
     """Requests a minute at most."""
     tpm: Count | None = None
     """Tokens a minute at most, prompt and answer."""
-    timeout_s: Annotated[float, Field(gt=0)] = 600.0
+    timeout_s: Annotated[Number, Field(gt=0)] = 600.0
     """How long one request may take."""
-    max_retries: Annotated[int, Field(ge=0)] = 8
+    max_retries: Annotated[Whole, Field(ge=0)] = 8
     """Further tries of a request that fails for a passing reason."""
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Further keys of the request body, as the endpoint takes them."""
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
     """Nucleus sampling; the endpoint's default unless given."""
-    system_role: bool = True
+    system_role: Flag = True
     """False folds a system message into the user's turn, for models that refuse it."""
     price_per_mtok: Price | None = None
     """What a million tokens cost; without it, cost is unknown. `max_cost_usd` needs it, `batch` halves it."""
-    batch: bool = False
+    batch: Flag = False
     """Ask through the endpoint's batch interface, within a day and at half of `price_per_mtok`; see docs/batches.md."""
-    batch_requests: Annotated[int, Field(ge=1, le=MOST_BATCH_REQUESTS)] = MOST_BATCH_REQUESTS
+    batch_requests: Annotated[Whole, Field(ge=1, le=MOST_BATCH_REQUESTS)] = MOST_BATCH_REQUESTS
     """Requests in one batch at most; fewer where the endpoint limits the tokens that may stand in its queue."""
     simulated: Simulated = Simulated()
     """Settings of the simulated engine."""
@@ -101,10 +116,12 @@ class ModelSection(Section):
 
     @field_validator("base_url")
     @classmethod
-    def _http_only(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _can_be_reached(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for url in value:
             if not url.startswith(("http://", "https://")):
                 raise ValueError(f"base_url {url!r} must begin with http:// or https://")
+            if fault := _fault_of_url(url):
+                raise ValueError(f"base_url {url!r} {fault}; write it as http://host:port/v1")
         return value
 
     @field_validator("extra_body")
@@ -112,6 +129,8 @@ class ModelSection(Section):
     def _leaves_our_keys_alone(cls, value: dict[str, Any]) -> dict[str, Any]:
         for key in RESERVED_BODY_KEYS & value.keys():
             raise ValueError(f"{key!r} is not an extra: every request sets it itself, or needs it as it is")
+        if not _fits_json(value):
+            raise ValueError("holds an integer beyond 64 bits, or no finite number: no request can carry it")
         return value
 
     @model_validator(mode="after")
@@ -145,6 +164,29 @@ class ModelSection(Section):
     def name(self) -> str:
         """The model's name in tables: model, and its revision where the recipe gives one."""
         return f"{self.model}@{self.revision}" if self.revision else self.model
+
+
+def _fault_of_url(url: str) -> str | None:
+    """Return what is wrong with an address that begins as one of the web does."""
+    if any(character.isspace() for character in url):
+        return "holds a space"
+    try:
+        parts = urlsplit(url)
+        if parts.port == 0:
+            return "has no valid port"
+    except ValueError as error:
+        return "has no valid port" if "port" in str(error).lower() else "has no valid host"
+    return None if parts.hostname else "has no host"
+
+
+def _fits_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_fits_json(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return all(_fits_json(item) for item in value)
+    if isinstance(value, int):
+        return -MAX_INTEGER - 1 <= value <= MAX_INTEGER
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 class SameAsGrm(Section):

@@ -12,6 +12,25 @@ from schemas.recipe.models import ModelSection, SameAsGrm
 from schemas.recipe.sources import SOURCE_KINDS
 from schemas.recipe.tree import Recipe
 
+_WORDS = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text",
+    "finite_number": "must be a finite number",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must be lower case letters, digits, - and _, and begin with a letter or digit",
+}
+"""What is said in place of pydantic's messages, by the type of its error."""
+
+_SHOWN_BITS = 128
+_SHOWN_LENGTH = 100
+
 
 def read_recipe(path: Path) -> Recipe:
     """Read and check a TOML recipe.
@@ -19,12 +38,18 @@ def read_recipe(path: Path) -> Recipe:
     Raises RecipeError, one line, naming the key and the nearest right one.
     """
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device: it may never end
+            raise RecipeError(f"{path}: not a regular file")
+        text = path.read_text("utf-8")
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such recipe") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RecipeError(f"{path}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    try:
+        tree = tomllib.loads(text)
+    except RecursionError:
+        raise RecipeError(f"{path}: not valid TOML: it nests too deep to be read") from None
+    except ValueError as error:  # TOMLDecodeError is one, and an integer of thousands of digits raises another
         raise RecipeError(f"{path}: not valid TOML: {error}") from None
     return recipe_of(tree, path.parent, name=str(path))
 
@@ -64,14 +89,39 @@ def _explain(tree: dict[str, Any], error: Any) -> str:
             return f"{where}.kind: {given!r} is none of {', '.join(SOURCE_KINDS)}{hint}"
         case "missing":
             return f"{where}: missing, and has no default"
-        case "model_type" | "model_attributes_type":
+        case "model_type" | "model_attributes_type" | "dict_type":
             return f"{where}: must be a table of keys"
         case "tuple_type":
             return f"{where}: must be a list"
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Tuple ")
-    given = error["input"]
-    got = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return (f"{where}: {message}" if where else message) + got
+    message = _in_our_words(error)
+    return (f"{where}: {message}" if where else message) + _got(error["input"])
+
+
+def _in_our_words(error: Any) -> str:
+    """Return what is wrong with a value; pydantic's own words where it is nothing that a recipe usually gets wrong."""
+    limits: dict[str, Any] = {
+        key: f"{limit:g}" if isinstance(limit, float) else limit for key, limit in error.get("ctx", {}).items()
+    }
+    match error["type"]:
+        case "literal_error":
+            expected = limits["expected"].replace("True", "true")
+            return f"must be {'one of ' if ' or ' in expected else ''}{expected}"
+        case "too_short":
+            return f"must have at least {limits['min_length']} item{'s' if limits['min_length'] > 1 else ''}"
+        case kind if kind in _WORDS:
+            return _WORDS[kind].format(**limits)
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Tuple ")
+
+
+def _got(given: Any) -> str:
+    """Return a value as the end of a message, unless it is no single one, or too long for a line."""
+    if isinstance(given, bool):
+        return f" (got {str(given).lower()})"
+    if isinstance(given, int) and given.bit_length() > _SHOWN_BITS:
+        return ""
+    if not isinstance(given, str | int | float):
+        return ""
+    return f" (got {given!r})" if len(repr(given)) <= _SHOWN_LENGTH else f" (got {repr(given)[:_SHOWN_LENGTH]}..)"
 
 
 def _is_tag(before: tuple[Any, ...]) -> bool:

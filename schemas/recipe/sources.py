@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.recipe.section import Count, Section
+from schemas.recipe.section import Count, Flag, Name, Number, Section
 
 
 class SourceSection(Section):
@@ -20,9 +20,9 @@ class SourceSection(Section):
     """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
     limit: Count | None = None
     """At most this many rows, chosen by their hash: a larger limit keeps every row of a smaller one."""
-    hinted: bool = True
+    hinted: Flag = True
     """Whether each set also gets one hinted sample."""
-    max_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_share: Annotated[Number, Field(gt=0, le=1)] = 1.0
     """At most this share of all kept sets comes from here."""
 
     @property
@@ -37,7 +37,7 @@ class TeleQnA(SourceSection):
     kind: Literal["teleqna"]
     password: str = "teleqnadataset"
     """Password of the archive, as its authors publish it."""
-    keep_all_of: bool = False
+    keep_all_of: Flag = False
     """Keep questions with an "all of the above" or "none of the above" option, reworded to stand by themselves."""
 
 
@@ -45,7 +45,7 @@ class UltraFeedback(SourceSection):
     """UltraFeedback: 63,967 instructions with four responses, each rated in four aspects."""
 
     kind: Literal["ultrafeedback"]
-    min_margin: Annotated[float, Field(ge=0)] = 0.5
+    min_margin: Annotated[Number, Field(ge=0)] = 0.5
     """Sets whose two highest mean ratings are nearer than this are uncertain, and dropped."""
 
 
@@ -65,13 +65,13 @@ class PreferenceSets(SourceSection):
     """Your own JSONL or Parquet: query, responses, and rewards or best (docs/sources.md)."""
 
     kind: Literal["preference_sets"]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = "preference_sets"
+    name: Name = "preference_sets"
     """What the source is called in tables and reports."""
     license: str = "unknown"
     """Licence of rows that name none."""
     domain: str = "general"
     """Domain of rows that name none."""
-    min_margin: Annotated[float, Field(ge=0)] = 0.0
+    min_margin: Annotated[Number, Field(ge=0)] = 0.0
     """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
 
     @property
@@ -117,7 +117,7 @@ class GeneralSection(Section):
     """Hub id of a chat data set with a `messages` column."""
     revision: str | None = None
     """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
-    ratio: Annotated[float, Field(gt=0)] = 1.0
+    ratio: Annotated[Number, Field(gt=0)] = 1.0
     """General rows for each judged one. The paper mixes about 5.75."""
     license: str = "unknown"
     """Licence of rows that name none."""

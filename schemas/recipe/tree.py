@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
-from schemas.recipe.section import Count, Section, Share
+from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
 from schemas.recipe.sources import GeneralSection, Source
 
 TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
@@ -17,9 +17,9 @@ TRAINING_SETS: tuple[TrainingSet, ...] = ("rft", "rl", "meta_rm", "pairs")
 class BuildSection(Section):
     """`[build]`: what is built, and where it goes."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    """Name of the snapshot: lower case letters, digits, `-` and `_`."""
-    seed: int = 0
+    name: Name
+    """Name of the snapshot: lower case letters, digits, `-` and `_`, 64 at most."""
+    seed: Seed = 0
     """Seed of every shuffle and choice. Splits do not depend on it."""
     root: str = "data"
     """Directory that holds everything; relative to where the command runs."""
@@ -32,13 +32,13 @@ class BuildSection(Section):
 class GrmSection(Section):
     """`[grm]`: how sets are judged."""
 
-    n_rft: Annotated[int, Field(ge=1, le=32)] = 3
+    n_rft: Annotated[Whole, Field(ge=1, le=32)] = 3
     """Readable non-hinted samples a set."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
+    temperature: Annotated[Number, Field(ge=0, le=2)] = 0.5
     """Sampling temperature."""
     max_tokens: Count = 4096
     """Length of an answer at most, reasoning included; longer ones are `truncated`."""
-    resample_unreadable: Annotated[int, Field(ge=0, le=10)] = 2
+    resample_unreadable: Annotated[Whole, Field(ge=0, le=10)] = 2
     """How often an unreadable sample is sampled again."""
     reference: Literal["none", "prompt", "hint"] = "none"
     """Where a set's reference answer goes: nowhere, into every prompt, or into the hint."""
@@ -57,11 +57,11 @@ class GrmSection(Section):
 class RejectionSection(Section):
     """`[rejection]`: what becomes of a judged trajectory."""
 
-    drop_too_easy: bool = True
+    drop_too_easy: Flag = True
     """Reject the whole set when every non-hinted sample is correct."""
-    keep_hinted_when_too_easy: bool = False
+    keep_hinted_when_too_easy: Flag = False
     """Keep a correct hinted sample of a set that is too easy."""
-    balance_positions: bool = True
+    balance_positions: Flag = True
     """Downsample, per source and number of responses, until the best response stands everywhere equally often."""
     max_accepted_per_set: Count | None = None
     """At most this many accepted trajectories a set."""
@@ -72,7 +72,7 @@ class RejectionSection(Section):
 class MetaRmSection(Section):
     """`[meta_rm]`: samples and balance of the Meta RM set."""
 
-    n: Annotated[int, Field(ge=1, le=8)] = 3
+    n: Annotated[Whole, Field(ge=1, le=8)] = 3
     """Samples a set by models.policy; more find more sets with right and wrong ones."""
     one_label_share: Share = 0.2
     """Sets whose samples are all right or all wrong are at most this share of the rows."""
@@ -81,16 +81,16 @@ class MetaRmSection(Section):
 class SplitsSection(Section):
     """`[splits]`: shares of queries, by their own hash."""
 
-    validation: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    validation: Annotated[Number, Field(ge=0, le=0.5)] = 0.02
     """Share of validation queries."""
-    test: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    test: Annotated[Number, Field(ge=0, le=0.5)] = 0.0
     """Share of test queries; sources that are benchmarks keep at least 0.1."""
 
 
 class BudgetSection(Section):
     """`[budget]`: hard ceilings of one run, with what is in flight reserved."""
 
-    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
+    max_cost_usd: Annotated[Number, Field(gt=0)] | None = None
     """US dollars at most, by `price_per_mtok`, which every model behind an endpoint then needs."""
     max_tokens: Count | None = None
     """Tokens at most, prompts and answers."""

@@ -105,6 +105,43 @@ def test_a_snapshot_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "nothing" in done.err
 
 
+@pytest.mark.parametrize("name", ["gone\n---\x1b[31m.toml", "\x9b2Jgone.toml"])
+def test_a_hostile_path_moves_no_cursor(tmp_path: Path, name: str) -> None:
+    done = grmforge("build", tmp_path / name)
+    assert done.code == 2
+    assert done.err.rstrip("\n").isprintable() and "gone" in done.err
+
+
+def test_a_hostile_model_name_moves_no_cursor(tmp_path: Path) -> None:
+    models = {"grm": {"engine": "simulated", "model": "sim|\n---\n\x1b[31m"}}
+    recipe = write_small(tmp_path, 10, build={"name": "small", "sets": ["rft"]}, models=models)
+    for command in ("build", "plan", "doctor"):
+        done = grmforge(command, recipe, "--root", tmp_path / "data")
+        assert done.code == 0, done.err
+        assert all(line.isprintable() for line in (done.out + done.err).split("\n"))
+    card = (latest(tmp_path / "data", "small").path / "README.md").read_text("utf-8")
+    assert "\x1b" not in card and card.count("\n---\n") == 1
+
+
+def test_closing_lines_fit_the_terminal_and_name_the_root(tmp_path: Path) -> None:
+    models = {"grm": {"engine": "simulated", "simulated": {"accuracy": 0.1}}}
+    recipe = write_small(tmp_path, 40, build={"name": "small", "sets": ["rft"]}, models=models)
+    done = grmforge("build", recipe, "--root", "slow", cwd=tmp_path, env={"COLUMNS": "80"})
+    assert done.code == 0, done.err
+    summary = done.out.split("\npublished ")[0].split("\n")
+    assert max(map(len, summary)) <= 80
+    assert any("--root slow" in line for line in summary)
+
+
+def test_inspect_says_how_many_there_are(tmp_path: Path) -> None:
+    assert grmforge("build", write_small(tmp_path), "--root", tmp_path / "data").code == 0
+    rejected = latest(tmp_path / "data", "small").rows("trajectories/rejected")
+    asked = ("inspect", "small", "--status", "rejected", "--root", tmp_path / "data")
+    assert grmforge(*asked, "-n", "1").out.splitlines()[-1] == f"1 of {rejected:,}; -n shows more"
+    everything = grmforge(*asked, "--source", "teleqna", "-n", "100000")
+    assert everything.out.splitlines()[-1] == f"{rejected:,} of {rejected:,}"
+
+
 def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = grmforge("build", write_small(tmp_path, 2), "--root", tmp_path / "file")

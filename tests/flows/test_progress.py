@@ -63,6 +63,23 @@ def test_long_and_wide_names_are_cut_and_not_wrapped() -> None:
     bar.close(None)
 
 
+def test_hostile_names_move_no_cursor() -> None:
+    name = "sampling rft with sim|\n---\n\x1b[31m"
+    said: list[str] = []
+    lines = Lines(said.append)
+    place, written = console(80)
+    bar = Bar(place)
+    for stage in (busy_stage(name), StageTally(name, None, time.monotonic() - 75)):
+        for display in (lines, bar):
+            display.began(stage)
+            display.show(stage)
+            display.ended(stage)
+            display.warn(name)
+    bar.close(None)
+    assert all(line.isprintable() and "\\x1b[31m" in line for line in said)
+    assert "\x1b[31m" not in written.getvalue() and "\n---\n" not in written.getvalue()
+
+
 def test_a_stage_without_a_total_shows_how_long_it_takes() -> None:
     place, written = console(60)
     bar = Bar(place)

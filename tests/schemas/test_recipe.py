@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -107,22 +108,51 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
         (lambda tree: tree["sources"][0].update(kind="telqna"), "did you mean 'teleqna'?"),
         (lambda tree: tree["sources"][0].pop("kind"), "sources[0]: needs a kind, one of teleqna"),
         (lambda tree: tree.update(sources=[{"kind": "preference_sets"}]), "sources[0]: a preference_sets source needs"),
-        (lambda tree: tree.update(sources=[]), "sources: should have at least 1 item"),
+        (lambda tree: tree.update(sources=[]), "sources: must have at least 1 item"),
         (lambda tree: tree.update(sources={"kind": "teleqna"}), "sources: must be a list"),
         (lambda tree: tree.update(general={}), "general: general needs a path or a hub id"),
         (lambda tree: tree.pop("models"), "models: missing, and has no default"),
         (lambda tree: tree.update(models=1), "models: must be a table of keys"),
-        (lambda tree: tree["models"]["grm"].update(engine="opnai"), "models.grm.engine: Input should be 'openai'"),
+        (lambda tree: tree["models"]["grm"].update(engine="opnai"), "models.grm.engine: must be one of 'openai' or"),
         (lambda tree: tree["models"]["grm"].update(engine="openai"), "needs a model name"),
         (lambda tree: tree["models"]["grm"].update(base_url="localhost:8000"), "must begin with http:// or https://"),
         (lambda tree: tree["models"]["grm"].update(simulated={"position_bias": float("nan")}), "finite number"),
         (lambda tree: tree["models"]["difficulty"].update(same_as_grm=True), "known here: same_as_grm"),
         (lambda tree: tree["models"].pop("difficulty"), "an rl set needs [models.difficulty]"),
-        (lambda tree: tree["build"].update(name="My set"), "build.name: String should match pattern"),
-        (lambda tree: tree["build"].update(sets=["rtf"]), "build.sets[0]: Input should be 'rft'"),
-        (lambda tree: tree.update(grm={"n_rft": 0}), "grm.n_rft: Input should be greater than or equal to 1 (got 0)"),
+        (lambda tree: tree["build"].update(name="My set"), "build.name: must be lower case letters, digits, - and _"),
+        (lambda tree: tree["build"].update(sets=["rtf"]), "build.sets[0]: must be one of 'rft', 'rl'"),
+        (lambda tree: tree.update(grm={"n_rft": 0}), "grm.n_rft: must be at least 1 (got 0)"),
         (lambda tree: tree.update(grm={"n_rft": 0, "temperature": 9}), "(and 1 more)"),
         (lambda tree: tree.update(directory="/"), "unknown key 'directory'"),
+        (lambda tree: tree.update(grm={"n_rft": "3"}), "grm.n_rft: must be a whole number (got '3')"),
+        (lambda tree: tree.update(grm={"n_rft": True}), "grm.n_rft: must be a whole number (got true)"),
+        (lambda tree: tree.update(grm={"max_tokens": "9"}), "grm.max_tokens: must be a whole number (got '9')"),
+        (lambda tree: tree.update(grm={"temperature": True}), "grm.temperature: must be a number (got true)"),
+        (lambda tree: tree.update(rejection={"drop_too_easy": 1}), "must be true or false (got 1)"),
+        (lambda tree: tree.update(splits={"validation": 0.75}), "splits.validation: must be at most 0.5 (got 0.75)"),
+        (lambda tree: tree["models"].update(difficulty={"same_as_grm": False}), "must be true (got false)"),
+        (lambda tree: tree["build"].update(seed=-1), "build.seed: must be at least 0 (got -1)"),
+        (lambda tree: tree["build"].update(seed=2**63), "build.seed: must be at most 9223372036854775807"),
+        (lambda tree: tree["build"].update(seed=16**5000), "build.seed: must be at most 9223372036854775807"),
+        (lambda tree: tree["models"]["grm"].update(simulated={"seed": 2**63}), "simulated.seed: must be at most"),
+        (lambda tree: tree["build"].update(name="a" * 65), "build.name: must have at most 64 characters"),
+        (
+            lambda tree: tree["sources"].append({"kind": "preference_sets", "path": "x", "name": "a" * 65}),
+            "sources[1].name: must have at most 64 characters",
+        ),
+        (lambda tree: tree["models"]["grm"].update(model=""), "models.grm.model: must not be empty"),
+        (lambda tree: tree["models"]["grm"].update(extra_body={"a": [{"b": 2**64}]}), "an integer beyond 64 bits"),
+        (lambda tree: tree["models"]["grm"].update(extra_body={"a": float("inf")}), "no finite number"),
+        (lambda tree: tree["models"]["grm"].update(extra_body=1), "models.grm.extra_body: must be a table of keys"),
+        (lambda tree: tree["models"]["grm"].update(base_url="http://[::1"), "has no valid host"),
+        (lambda tree: tree["models"]["grm"].update(base_url="http:///v1"), "has no host"),
+        (lambda tree: tree["models"]["grm"].update(base_url="http://h:99999999/v1"), "has no valid port"),
+        (lambda tree: tree["models"]["grm"].update(base_url=["http://h/v1", "http://h:x/v1"]), "has no valid port"),
+        (lambda tree: tree["models"]["grm"].update(base_url="http://h h/v1"), "holds a space"),
+        (
+            lambda tree: tree["models"]["grm"].update(simulated={"tied": 0.6, "failed": 0.5}),
+            "models.grm.simulated: tied + failed add up to 1.1; shares of answers add up to 1 at most",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(change: Callable[[Tree], object], said: str) -> None:
@@ -143,8 +173,24 @@ def test_no_key_breaks_the_line(key: str, section: str | None) -> None:
         assert "\n" not in str(refused.value)
 
 
+def test_settings_at_their_bounds_are_taken() -> None:
+    simulated = {"engine": "simulated", "simulated": {"seed": 2**63 - 1, "unparsed": 1}}
+    extra = {"engine": "openai", "model": "m", "base_url": "http://[::1]:8000/v1", "extra_body": {"a": -(2**63)}}
+    recipe = small(
+        build={"name": "a" * 64, "seed": 2**63 - 1},
+        models={"grm": simulated, "difficulty": extra},
+        grm={"temperature": 1},
+    )
+    assert recipe.grm.temperature == 1.0
+    assert recipe_of(recipe.resolved(), Path("somewhere")) == recipe
+
+
 def test_files_that_are_no_recipe_are_named(tmp_path: Path) -> None:
     broken, binary = tmp_path / "broken.toml", tmp_path / "binary.toml"
+    deep, pipe, long = tmp_path / "deep.toml", tmp_path / "pipe.toml", tmp_path / "long.toml"
+    deep.write_text(f"a = {'[' * 5000}{']' * 5000}")
+    long.write_text(f"a = {'9' * 5000}")
+    os.mkfifo(pipe)
     broken.write_text("[build\nname = 1")
     binary.write_bytes(b"\xff\xfe")
     for path, said in [
@@ -152,6 +198,9 @@ def test_files_that_are_no_recipe_are_named(tmp_path: Path) -> None:
         (broken, "not valid TOML"),
         (binary, "cannot be read"),
         (tmp_path, "cannot be read"),
+        (deep, "nests too deep"),
+        (long, "not valid TOML"),
+        (pipe, "not a regular file"),
     ]:
         with pytest.raises(RecipeError, match=said) as refused:
             read_recipe(path)

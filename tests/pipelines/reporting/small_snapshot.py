@@ -32,6 +32,7 @@ class Small:
     inputs: list[Input] = field(default_factory=list)
     checks: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=lambda: {"build": {"sets": ["rft", "rl", "meta_rm", "pairs"]}})
+    models: list[ModelUse] = field(default_factory=lambda: [_use("grm"), _use("difficulty")])
     name: str = "small"
 
     def published(self, path: Path) -> tuple[Snapshot, Stage]:
@@ -51,7 +52,7 @@ class Small:
             seed=1,
             recipe=self.recipe,
             inputs=self.inputs,
-            models=[_use("grm"), _use("difficulty")],
+            models=self.models,
             funnel=[FunnelRow(source=a, stage=b, outcome=c, rows=d) for a, b, c, d in self.funnel],
             checks=self.checks,
             tables=tables,

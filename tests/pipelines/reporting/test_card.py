@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.reporting.card import card_of
-from schemas.manifest import Input, Manifest, TableEntry
+from schemas.manifest import Input, Manifest, ModelUse, TableEntry
 
 TABLES = [
     *(f"{name}/{split}" for name in ("rft", "rl", "meta_rm", "pairs") for split in ("train", "validation")),
@@ -74,3 +74,15 @@ def test_texts_from_outside_stay_text() -> None:
     assert card.count("\n---\n") == 1
     assert len([line for line in card.splitlines() if "evil" in line]) == 1
     assert front_matter(card)["configs"][0]["config_name"] == "rft"
+
+
+def test_a_models_name_moves_no_cursor_and_breaks_no_line() -> None:
+    use = ModelUse(
+        role="grm", engine="simulated", model="sim|\n---\n\x1b[31m", requests=1, cached=0, failed=0, prompt_tokens=1,
+        completion_tokens=1, cost_usd=0,
+    )  # fmt: skip
+    card = card_of(a_manifest({"rft/train"}, models=[use]))
+    assert "\x1b" not in card and card.count("\n---\n") == 1
+    assert [line for line in card.splitlines() if "sim" in line] == [
+        r"| grm | simulated | sim\| --- \\x1b\[31m | 1 | 0 | 1 |"
+    ]

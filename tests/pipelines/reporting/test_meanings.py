@@ -19,3 +19,10 @@ def test_every_rejection_has_a_way_out() -> None:
 
 def test_an_unknown_reason_stands_for_itself() -> None:
     assert meaning("from_the_future").words == "from the future"
+
+
+def test_words_tell_one_response_from_several() -> None:
+    assert meaning("incorrect", 1).words == "the judge gave the response the wrong label"
+    assert meaning("incorrect", 4).words == "the judge gave another response a higher score than the best one"
+    assert meaning("incorrect", 1).way_out == meaning("incorrect").way_out
+    assert meaning("too_easy", 1) == meaning("too_easy")

@@ -139,3 +139,11 @@ def test_general_rows_are_mixed_in_not_judged(tmp_path: Path) -> None:
     snapshot, stage = made.published(tmp_path)
     text = Page(report_of(snapshot.manifest, stage)).text
     assert all(said in text for said in ("mixed into rft", "4 rows", "−5 surplus"))
+
+
+def test_meta_rm_is_spoken_of_where_it_was_asked_for(tmp_path: Path) -> None:
+    made = small()
+    for sets, spoken_of in ((["rft", "meta_rm"], True), (["rft"], False)):
+        made.recipe = {"build": {"sets": sets}}
+        snapshot, stage = made.published(tmp_path / str(spoken_of))
+        assert ("Meta RM" in Page(report_of(snapshot.manifest, stage)).text) is spoken_of

@@ -23,14 +23,14 @@ def test_no_control_character_is_left(text: str) -> None:
 @given(ANY_TEXT, st.integers(20, 120))
 def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
     lines = wrapped(text, width, "  ").split("\n")
-    assert all(len(line) <= max(22, width) for line in lines)
+    assert all(columns(line) <= max(22, width) for line in lines)
     assert "".join("".join(lines).split()) == "".join(visible(text).split())
 
 
 @given(ANY_TEXT, st.integers(5, 80))
 def test_one_line_is_one_short_line(text: str, most: int) -> None:
     line = one_line(text, most)
-    assert len(line) <= most and "\n" not in line and "\t" not in line
+    assert columns(line) <= most and "\n" not in line and "\t" not in line
 
 
 def test_examples() -> None:

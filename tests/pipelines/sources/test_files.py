@@ -66,6 +66,14 @@ def test_a_local_path_without_data_is_named(tmp_path: Path, path: str, says: str
     assert str(tmp_path) not in one_line(raised)
 
 
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path in ("pipe.jsonl", "/dev/zero"):
+        with pytest.raises(SourceError, match="not a regular file") as raised:
+            open_files(TeleQnA(kind="teleqna", path=path), "netop/TeleQnA", PATTERNS, tmp_path)
+        assert one_line(raised).startswith(f"teleqna: {path}: ")
+
+
 @pytest.fixture(scope="module")
 def hub() -> StandInHub:
     return StandInHub(

@@ -91,6 +91,8 @@ def test_optional_fields_are_kept(tmp_path: Path) -> None:
     ("changes", "reason", "says"),
     [
         ({"query": None}, "missing_field", "no query"),
+        ({"query": None, "question": "q"}, "missing_field", "no query; rename 'question' to 'query'"),
+        ({"query": None, "prompt": "q"}, "missing_field", "rename 'prompt' to 'query'"),
         ({"query": ""}, "empty_field", "query"),
         ({"query": 3}, "not_text", "query"),
         ({"query": [{"role": "assistant", "content": "x"}]}, "no_user_turn", "assistant"),

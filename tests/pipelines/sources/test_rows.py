@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -79,6 +80,14 @@ def test_parquet_is_read_with_its_bad_texts_set_apart(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": bad}), path)
     assert [row for _, row in rows_of(path) if isinstance(row, dict)] == [{"a": "good"}, {"a": "fine"}]
     assert reasons(path) == ["read", "invalid_utf8", "read"]
+
+
+def test_a_parquet_value_beyond_python_costs_its_own_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    times = pa.array([0] * 30 + [2**61] + [1] * 21, pa.timestamp("us"))
+    pq.write_table(pa.table({"time": times}), path)
+    assert Counter(reasons(path)) == {"read": 51, "bad_value": 1}
+    assert [location for location, row in rows_of(path) if isinstance(row, UnreadableRow)] == ["rows.parquet:31"]
 
 
 @pytest.mark.parametrize(

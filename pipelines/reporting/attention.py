@@ -1,0 +1,127 @@
+"""What someone should look at before training on a snapshot: sentences for the report and for a build's last lines."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
+from pipelines.reporting.visible import one_line
+from schemas.manifest import Input, Manifest
+
+_EVEN = 0.01
+"""p under which positions are uneven."""
+_LEAKING_AUC = 0.7
+"""A fifth of the rows from sets of one label, as the recipe allows, makes .68 of itself."""
+_LONGER_THAN_CHANCE = 0.15
+_MANY_UNREADABLE = 0.05
+_DETAIL = 120
+
+
+def attention(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
+    """Return what someone should look at before training on the snapshot, a sentence each, the worst first."""
+    return [*unreadable_sources(manifest), *_missing_sets(manifest), *_low_sources(funnels), *warnings(manifest)]
+
+
+def unreadable_sources(manifest: Manifest) -> list[str]:
+    """Return a sentence for every source of which more than a few rows could not be read."""
+    return [_unreadable_rows(one) for one in manifest.inputs if _has_many_unreadable(one)]
+
+
+def warnings(manifest: Manifest) -> list[str]:
+    """Return a sentence for all that a funnel does not show: single bad rows, splits, requests, checks, licences."""
+    few = [_unreadable_rows(one) for one in manifest.inputs if one.unreadable and not _has_many_unreadable(one)]
+    checks = _failed_checks(manifest.checks)
+    return [*few, *_no_validation(manifest), *_failed_requests(manifest), *checks, *_restrictions(manifest)]
+
+
+def _has_many_unreadable(one: Input) -> bool:
+    return one.unreadable > _MANY_UNREADABLE * one.rows
+
+
+def _unreadable_rows(one: Input) -> str:
+    """Return how many rows could not be read, and one of them."""
+    said = f"{one.source}: {one.unreadable:,} of {one.rows:,} rows could not be read"
+    examples = [
+        reason.examples[0]
+        for reason in sorted(one.unreadable_reasons, key=lambda reason: -reason.rows)
+        if reason.examples
+    ]
+    if not examples:
+        return f"{said}."
+    place, detail = (one_line(examples[0].get(name, ""), _DETAIL) for name in ("source_id", "detail"))
+    return f"{said}, for example {place}: {detail}"
+
+
+def _missing_sets(manifest: Manifest) -> list[str]:
+    return [
+        f"{name} has no training rows, so LATEST was not moved."
+        for name in _wanted_sets(manifest)
+        if f"{name}/train" not in manifest.tables
+    ]
+
+
+def _low_sources(funnels: Sequence[SourceFunnel]) -> list[str]:
+    found = []
+    for funnel in funnels:
+        share = funnel.accepted_share
+        if share is not None and share < LOW_SHARE:
+            commonest = next(iter(funnel.rejected), "unknown")
+            found.append(f"{funnel.source}: {share:.0%} of the answers were accepted; {commonest} takes most.")
+        elif not any(funnel.published.values()):
+            found.append(f"{funnel.source} gives no row to any training table.")
+    return found
+
+
+def _no_validation(manifest: Manifest) -> list[str]:
+    """Return that sets have no validation rows; nothing where the recipe wants none."""
+    made = [name for name in _wanted_sets(manifest) if f"{name}/train" in manifest.tables]
+    without = [name for name in made if f"{name}/validation" not in manifest.tables]
+    if not without or manifest.recipe.get("splits", {}).get("validation") == 0:
+        return []
+    where = "" if without == made else f" in {', '.join(without)}"
+    return [f"no validation rows{where}: raise [splits] validation"]
+
+
+def _failed_requests(manifest: Manifest) -> list[str]:
+    return [
+        f"{use.role}: {use.failed:,} of {use.requests:,} requests failed for good; build --retry-failed asks again."
+        for use in manifest.models
+        if use.failed
+    ]
+
+
+def _failed_checks(checks: Mapping[str, Any]) -> list[str]:
+    found = [
+        f"{_group_words(group)}: the best stands unevenly even after balancing (p = {one['p_after']:.2g})."
+        for group, one in sorted((checks.get("positions") or {}).items())
+        if one["p_after"] < _EVEN
+    ]
+    auc = (checks.get("meta_rm") or {}).get("set_alone_auc")
+    if auc is not None and auc > _LEAKING_AUC:
+        found.append(f"meta_rm: the set alone tells right from wrong at AUC {auc:.2f}; more samples a set help.")
+    for source, one in sorted((checks.get("lengths") or {}).items()):
+        if one["best_is_longest"] - one["chance"] > _LONGER_THAN_CHANCE:
+            found.append(
+                f"{source}: the best response is the longest in {one['best_is_longest']:.0%} of the sets, by chance in "
+                f"{one['chance']:.0%}; a judge may learn to prefer length."
+            )
+    return found
+
+
+def _restrictions(manifest: Manifest) -> list[str]:
+    restricted = [one.source for one in manifest.inputs if one.redistribution == "restricted"]
+    if not restricted:
+        return []
+    return [
+        f"Redistribution restricted: the authors of {', '.join(restricted)} ask that their rows are not republished."
+    ]
+
+
+def _wanted_sets(manifest: Manifest) -> Sequence[str]:
+    wanted: Sequence[str] = manifest.recipe.get("build", {}).get("sets", [])
+    return wanted
+
+
+def _group_words(group: str) -> str:
+    """Return `source/n` in words."""
+    source, _, n_responses = group.rpartition("/")
+    return f"{source}, {n_responses} responses"
