@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import DispatchTally, dispatch
@@ -254,8 +255,9 @@ def test_a_proxy_that_is_not_spoken_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("url", ["http://", "http://host:99999/v1", "http://[half/v1"])
 def test_an_address_that_makes_no_sense_is_said(url: str) -> None:
-    with pytest.raises(EngineError, match="base_url"):
-        open_engine(section(url), None)
+    """The recipe refuses it, before there is an engine."""
+    with pytest.raises(ValidationError, match="write it as http://host:port/v1"):
+        section(url)
 
 
 def test_passwords_in_addresses_and_broken_keys_are_said_and_not_shown() -> None:
