@@ -132,9 +132,15 @@ class Gsm8kSolutions(SourceSection):
 
 
 class Tau2(SourceSection):
-    """tau2-bench telecom: tasks, and agents' conversations about them with their rewards."""
+    """tau2-bench telecom: whole conversations of agents, with their tool calls and rewards (docs/tau2.md)."""
 
     kind: Literal["tau2"]
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> "Tau2":
+        if self.path is None and self.hub is None:
+            raise ValueError("a tau2 source needs a path: tau2-bench publishes its results on GitHub, not on the hub")
+        return self
 
 
 class OffsetBias(SourceSection):
