@@ -8,7 +8,8 @@ A results file holds many runs ("simulations") of one agent under one policy:
                 "evaluation_criteria": {"reward_basis": ["ENV_ASSERTION"], ..}, "user_scenario": {..}}],
      "simulations": [{"id": "..", "task_id": "[mobile_data_issue]data_mode_off[PERSONA:None]", "trial": 0,
                       "termination_reason": "user_stop",
-                      "reward_info": {"reward": 1.0, "reward_basis": ["ENV_ASSERTION"], "env_assertions": [{"met": true}]},
+                      "reward_info": {"reward": 1.0, "reward_basis": ["ENV_ASSERTION"],
+                                      "env_assertions": [{"met": true, ..}]},
                       "messages": [{"role": "assistant", "content": "Hi! How can I help you today?"}, ..]}]}
 
 The trials of one task by one agent under one policy are a set, a lone trial is one with a label. The query is policy,
