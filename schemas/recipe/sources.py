@@ -157,6 +157,9 @@ class Skywork(SourceSection):
     """Keep the pairs that come from OffsetBias and HelpSteer2, which are sources of their own."""
 
 
+NEED_ANSWERS = frozenset({"math", "telemath", "teleqna_short", "teleqna_traces"})
+"""Kinds whose rows are questions that models.responder must answer."""
+
 SOURCE_KINDS: dict[str, type[SourceSection]] = {
     "teleqna": TeleQnA,
     "teleqna_short": TeleQnAShort,

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
-from schemas.recipe.sources import GeneralSection, Source
+from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source
 
 TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
 
@@ -146,6 +146,12 @@ class Recipe(Section):
             raise ValueError(
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
+            )
+        unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
+        if unanswered and self.models.responder is None:
+            raise ValueError(
+                f"source {unanswered[0]!r} has questions without answers: add [models.responder], the model whose "
+                "answers are to be compared"
             )
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:
