@@ -64,8 +64,8 @@ class GrmSection(Section):
     principles: Literal["self", "none"] = "self"
     """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
-    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation. A response without
-    text of its own is always shown as its conversation."""
+    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
+    without a text of their own always are."""
     template: str | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
