@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.sources import helpsteer2, helpsteer2_preference, preference_sets, teleqna, ultrafeedback
+from pipelines.sources import (
+    gsm8k_solutions,
+    helpsteer2,
+    helpsteer2_preference,
+    hendrycks_math,
+    preference_sets,
+    teleqna,
+    teleqna_traces,
+    ultrafeedback,
+)
 from pipelines.sources.files import SourceFiles
 from schemas.preference import PreferenceSet, UnreadableRow
 from schemas.question import Question
@@ -53,6 +62,42 @@ SOURCES: dict[str, SourceFacts] = {
             unit="question",
             rows=10_000,
             read=teleqna.read,
+        ),
+        SourceFacts(
+            kind="teleqna_traces",
+            hub=teleqna.HUB,
+            patterns=teleqna.PATTERNS,
+            license=teleqna.LICENSE,
+            benchmark=True,
+            redistribution="restricted",
+            unit="question",
+            rows=10_000,
+            read=teleqna_traces.read,
+            gives="questions",
+        ),
+        SourceFacts(
+            kind="math",
+            hub=hendrycks_math.HUB,
+            patterns=hendrycks_math.PATTERNS,
+            license=hendrycks_math.LICENSE,
+            benchmark=True,
+            redistribution="open",
+            unit="problem",
+            rows=12_500,
+            read=hendrycks_math.read,
+            gives="questions",
+        ),
+        SourceFacts(
+            kind="gsm8k_solutions",
+            hub=gsm8k_solutions.HUB,
+            patterns=gsm8k_solutions.PATTERNS,
+            license=None,
+            benchmark=True,
+            redistribution="open",
+            unit="problem",
+            rows=None,
+            read=gsm8k_solutions.read,
+            gives="questions",
         ),
         SourceFacts(
             kind="ultrafeedback",
