@@ -40,7 +40,7 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
 }
 """By table, in the order of the page: where its files are, and what a row is."""
 
-STAGE_TABLES = frozenset({"candidates", "general", "judged", "questions"})
+STAGE_TABLES = frozenset({"candidates", "general", "judged", "questions", "stems"})
 """Tables that only pass between stages: readers of a snapshot never see them, so the page leaves them out."""
 
 COMMON_COLUMN_DOCS: dict[str, str] = {
