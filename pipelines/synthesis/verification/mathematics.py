@@ -193,7 +193,9 @@ def _kind(value: Any) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _parsed(answer: str) -> Any | None:
-    """Return math-verify's reading of an answer; None where it has none."""
+    """Return math-verify's reading of an answer; None where it has none, or would guess how a brace closes."""
+    if not notation.closes(answer):
+        return None
     parse, _ = _library()
     found = parse(answer)
     return found[0] if found and not isinstance(found[0], str) else None
