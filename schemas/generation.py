@@ -47,6 +47,14 @@ class AnswerTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class RephrasingTruth:
+    """The same of the question behind a request to ask it in other words."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call of one model. Make one with `request`, which seeds and identifies it."""
 
@@ -56,7 +64,7 @@ class Request:
     body: dict[str, Any]
     """The request as sent: model, messages, sampling settings, seed, and whatever `extra_body` adds."""
     sample_index: int
-    truth: Truth | AnswerTruth | None = None
+    truth: Truth | AnswerTruth | RephrasingTruth | None = None
     repeat: int = 0
     """How many earlier samples of its set have the very same prompt: which of several imported answers is meant."""
 
@@ -88,7 +96,7 @@ def request(
     query_id: str,
     body: dict[str, Any],
     sample_index: int,
-    truth: Truth | AnswerTruth | None = None,
+    truth: Truth | AnswerTruth | RephrasingTruth | None = None,
 ) -> Request:
     """Return the request with its id and its sampling seed.
 

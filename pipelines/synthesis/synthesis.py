@@ -1,6 +1,6 @@
 """The synthesis stage: the questions of a source become preference sets and traces.
 
-    questions -> gold checked -> answered by the responder, graded -> taught -> composed, balanced
+    questions -> rephrased -> gold checked -> answered by the responder, graded -> taught -> composed, balanced
 
 Test questions are answered too, since their sets are published in `sets`; curation splits them, and their traces stay
 unpublished.
@@ -18,6 +18,7 @@ from pipelines.synthesis.asking import Asked
 from pipelines.synthesis.composition import Composed, balanced, compose
 from pipelines.synthesis.gold_check import checked_questions
 from pipelines.synthesis.grading import Answered
+from pipelines.synthesis.rephrasing import rephrased_questions
 from pipelines.synthesis.responding import answered_questions, responded
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from pipelines.synthesis.traces import Trace, traces_of, traces_table
@@ -53,12 +54,15 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
     if found := find_synthesized(recipe, root, questions):
         return SourceSets(found)
     asked = {role: Asked(job) for role in ("responder", "teacher") if (job := answer_job(recipe, role))}
-    checked = checked_questions(root, questions)
+    rephrasing = Asked(asked["teacher"].job) if "teacher" in asked else None
+    checked = checked_questions(root, rephrased_questions(root, run, rephrasing, questions))
     candidates = responded(root, run, asked.get("responder"), recipe.synthesis.samples, checked)
     taught = _taught(recipe, root, run, asked.get("teacher"), checked, candidates)
+    if rephrasing is not None:
+        asked["teacher"].add(rephrasing)
     run.watcher.stage(f"composing {questions.facts['source']}", None)
     given_up = sorted(request_id for one in asked.values() for request_id in one.given_up)
-    stage = _composed(recipe, root, _key(recipe, questions, given_up), questions, candidates, taught, asked)
+    stage = _composed(recipe, root, _key(recipe, questions, given_up), checked, candidates, taught, asked)
     return SourceSets(stage, {role: one.bought for role, one in asked.items()})
 
 
@@ -96,7 +100,7 @@ def _composed(
     recipe: Recipe,
     root: Root,
     key: str,
-    questions: Stage,
+    checked: Stage,
     candidates: Stage,
     taught: Iterator[Answered],
     asked: Mapping[str, Asked],
@@ -126,12 +130,12 @@ def _composed(
     teacher = asked.get("teacher")
     uses = [candidates.facts["use"], teacher.facts() if teacher and teacher.requests else None]
     facts = {
-        **questions.facts,
-        "rows": len(sets) + questions.facts["unreadable"],
+        **checked.facts,
+        "rows": len(sets) + checked.facts["unreadable"],
         "unit": "set",
         "synthesis": {
             "uses": [use for use in uses if use],
-            "funnel": counts.funnel(),
+            "funnel": counts.funnel(checked.facts.get("rephrasing", {}).get("outcomes", ())),
             "composition": composition_of(sets),
         },
     }
@@ -146,12 +150,13 @@ class _Counts:
         self.questions = 0
         self.verdicts: Counter[tuple[str, str]] = Counter()
 
-    def funnel(self) -> list[dict[str, Any]]:
-        """Return (outcome, rows) in the order that data travels."""
+    def funnel(self, rephrasing: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return (outcome, rows) in the order that data travels; `rephrasing` are those of what leans on options."""
         origins = [origin.value for origin in Origin]
         ordered = sorted(self.verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
         return [
             {"outcome": "questions", "rows": self.questions},
+            *rephrasing,
             *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
         ]
 
