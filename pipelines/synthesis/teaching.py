@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.engines.answering import Run
-from pipelines.synthesis.answers import answer_request, candidate_of, comparison_request, rewrite_request
+from pipelines.synthesis.answers import answer_request, candidate_of, comparison_request, is_answer, rewrite_request
 from pipelines.synthesis.asking import Asked, answers_of
-from pipelines.synthesis.grading import graded
+from pipelines.synthesis.grading import graded, with_label
 from pipelines.synthesis.prompts import read_comparison
+from pipelines.synthesis.verification.options import picks
 from schemas.candidate import Candidate, Origin
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection
@@ -28,12 +29,15 @@ class Pupil:
     rewritten: dict[int, Candidate] = field(default_factory=dict)
     """By the index, in `candidates`, of the wrong response that stands behind it."""
 
-    @property
-    def undecided(self) -> list[int]:
-        """Indices of the short answers that no rule could compare."""
+    def undecided(self, *, taught: bool = False) -> list[int]:
+        """Indices of the short answers that no rule could compare: those of the teacher, or those of all others."""
         if self.question.gold.form is not AnswerForm.TEXT:
             return []
-        return [index for index, one in enumerate(self.candidates) if one.verdict is Verdict.UNDECIDED]
+        return [
+            index
+            for index, one in enumerate(self.candidates)
+            if one.verdict is Verdict.UNDECIDED and (one.origin is Origin.TEACHER) == taught
+        ]
 
     @property
     def is_all_wrong(self) -> bool:
@@ -62,7 +66,7 @@ def needs_teacher(question: Question, candidates: Sequence[Candidate]) -> bool:
     if question.drop_reason:
         return False
     pupil = Pupil(question, list(candidates))
-    return pupil.is_all_wrong or bool(pupil.undecided)
+    return pupil.is_all_wrong or bool(pupil.undecided())
 
 
 def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils: Sequence[Pupil]) -> None:
@@ -70,7 +74,7 @@ def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils
 
     Afterwards their candidates hold the teacher's answers and rewritten wrong responses, graded.
     """
-    _compare(root, run, asked, pupils)
+    _compare(root, run, asked, pupils, taught=False)
     at_a_loss = [pupil for pupil in pupils if pupil.is_all_wrong]
     _answer(root, run, asked, settings.teacher_samples, at_a_loss)
     taught = [pupil for pupil in at_a_loss if pupil.right]
@@ -80,18 +84,20 @@ def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils
         pupil.candidates += pupil.rewritten.values()
 
 
-def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil]) -> None:
-    """Have the short answers compared that no rule could."""
+def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil], *, taught: bool) -> None:
+    """Have the short answers compared that no rule could, each of them once: the teacher's own, or all others."""
     wanted = [
         (pupil, index, comparison_request(asked.job, pupil.question, pupil.candidates[index]))
         for pupil in pupils
-        for index in pupil.undecided
+        for index in pupil.undecided(taught=taught)
     ]
     answers = answers_of(root, run, asked, "comparing short answers", (one for _, _, one in wanted))
     for pupil, index, one in wanted:
         completion = answers.get(one.request_id)
-        verdict = read_comparison(completion.text or "") if completion else Verdict.UNDECIDED
-        pupil.candidates[index] = replace(pupil.candidates[index], verdict=verdict)
+        is_whole = completion is not None and is_answer(completion)
+        verdict = read_comparison(completion.text or "") if completion and is_whole else Verdict.UNDECIDED
+        candidate = pupil.candidates[index]
+        pupil.candidates[index] = replace(candidate, verdict=with_label(pupil.question, candidate, verdict))
 
 
 def _answer(root: Root, run: Run, asked: Asked, samples: int, pupils: Sequence[Pupil]) -> None:
@@ -104,7 +110,7 @@ def _answer(root: Root, run: Run, asked: Asked, samples: int, pupils: Sequence[P
     ]
     for pupil, (_, candidates) in zip(pupils, graded(answered), strict=True):
         pupil.candidates += candidates
-    _compare(root, run, asked, pupils)
+    _compare(root, run, asked, pupils, taught=True)
 
 
 def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupils: Sequence[Pupil]) -> None:
@@ -116,18 +122,18 @@ def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupil
         if index not in pupil.rewritten
     ]
     answers = answers_of(root, run, asked, "rewriting wrong responses", (one for _, _, one in wanted))
-    rewritten = [
-        (
-            _expecting(pupil.question, pupil.candidates[index].answer or ""),
-            [candidate_of(one, Origin.REWRITE, asked.job.model.name, answers)],
-        )
-        for pupil, index, one in wanted
-    ]
-    for (pupil, index, _), (_, [candidate]) in zip(wanted, graded(rewritten), strict=True):
-        if candidate.verdict is Verdict.RIGHT:  # it still ends in the wrong answer that it had
-            pupil.rewritten[index] = replace(candidate, verdict=Verdict.WRONG)
+    rewritten = [candidate_of(one, Origin.REWRITE, asked.job.model.name, answers) for _, _, one in wanted]
+    expecting = (_expecting(pupil.question, pupil.candidates[index].answer or "") for pupil, index, _ in wanted)
+    as_wrong = graded((question, [one]) for question, one in zip(expecting, rewritten, strict=True))
+    as_right = graded((pupil.question, [one]) for (pupil, _, _), one in zip(wanted, rewritten, strict=True))
+    for (pupil, index, _), (_, [kept]), (_, [mended]) in zip(wanted, as_wrong, as_right, strict=True):
+        # It still ends in the wrong answer that it had, and not in one that may pass for both, as 25 % does for 25.
+        if kept.verdict is Verdict.RIGHT and mended.verdict is not Verdict.RIGHT:
+            pupil.rewritten[index] = replace(kept, verdict=Verdict.WRONG)
 
 
 def _expecting(question: Question, wrong_answer: str) -> Question:
-    """Return the question as one whose gold answer is a wrong response's."""
+    """Return the question as one whose gold answer is a wrong response's, as gold answers of its form are written."""
+    if question.gold.form is AnswerForm.OPTION:
+        wrong_answer = "".join(map(str, picks(question.gold.options, wrong_answer)))  # exactly one: else undecided
     return replace(question, gold=replace(question.gold, answer=wrong_answer))

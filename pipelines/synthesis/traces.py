@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from pipelines.synthesis.prompts import answer_prompt
+from pipelines.synthesis.verification import short_texts
 from schemas.candidate import TRACES, Candidate, Origin
 from schemas.query import Message, Messages, messages_array
 from schemas.question import AnswerForm, Question, Verdict
@@ -55,7 +56,8 @@ def _completion(candidate: Candidate) -> str:
 
 
 def _verifier(question: Question, candidate: Candidate) -> str:
-    """Return what found the answer right: a rule, or, where none could (a short text's is its option), a teacher."""
-    if question.gold.form is AnswerForm.TEXT and candidate.answer is None:
+    """Return what found the answer right: a rule, or a teacher where a short text is not the gold one word for word."""
+    gold = question.gold
+    if gold.form is AnswerForm.TEXT and short_texts.verdict(gold.answer, candidate.answer or "") is not Verdict.RIGHT:
         return "teacher"
-    return question.gold.form.value
+    return gold.form.value
