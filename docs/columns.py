@@ -33,6 +33,10 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "
         "responses have them.",
     ),
+    "rubrics": (
+        "`<root>/rubrics/*.parquet`",
+        "What answers to one query are judged by. It belongs to the root: the truth that the pools are indexed from.",
+    ),
     "generations": (
         "`<root>/generations/`: journals, then `bucket=<xx>/*.parquet`",
         "Every answer ever bought, once. It belongs to the root, not to a snapshot.",
@@ -163,6 +167,30 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "chosen": "The best response, as one assistant message.",
         "rejected": "Another response of the set, as one assistant message.",
         "margin": "Reward of the chosen less reward of the rejected, in the source's own units.",
+    },
+    "rubrics": {
+        "rubric_id": "Hash of the query_id, the origin, and each criterion's text, points and kind.",
+        "cluster": "The query's cluster when the rubric was made; it may have grown since.",
+        "case": "The question as it is indexed: its turns, then its short responses, in the order of their content.",
+        "origin": "`seed`: from a library. `generated`: written by a model for this query.",
+        "criteria": "What an answer is judged by. A dropped one keeps its place and its reason.",
+        "criteria[].criterion_id": "Hash of the text.",
+        "criteria[].text": "The criterion, one line.",
+        "criteria[].points": "-10..10, never 0; below 0 for a pitfall.",
+        "criteria[].kind": "`rule` (an answer meets it or is wrong), `principle` (a better answer has more of it) or "
+        "`pitfall` (a mistake).",
+        "criteria[].tags": "Free words.",
+        "criteria[].origin": "Who wrote it: a model, or the source of a seed.",
+        "criteria[].hit_rate": "Share of the panel's answers that meet it; null where it was not judged.",
+        "criteria[].label_consistency": "Share of the panel's comparisons in which it does not prefer the worse "
+        "answer to the known best one.",
+        "criteria[].drop_reason": "Why it is not used: `met_by_all`, `met_by_none`, `prefers_worse`, "
+        "`near_duplicate`, `panel_too_small`; null where it is.",
+        "panel": "How many answers the criteria were judged on.",
+        "label_consistency": "Share of the panel's rankings in which the weighted sum puts the known best answer "
+        "first.",
+        "drop_reason": "Why the whole rubric is not used: `no_criteria`, `inconsistent`, `panel_too_small`; null "
+        "where it is.",
     },
     "generations": {
         "role": "Role of the model in the recipe: `grm`, `difficulty`, `policy`.",

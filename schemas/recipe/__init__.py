@@ -2,6 +2,7 @@
 
 from schemas.recipe.models import ModelSection, ModelsSection, Price, SameAsGrm, Simulated
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
+from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Section
 from schemas.recipe.sources import (
     SOURCE_KINDS,
@@ -52,6 +53,7 @@ __all__ = [
     "Price",
     "Recipe",
     "RejectionSection",
+    "RubricsSection",
     "SameAsGrm",
     "Section",
     "Simulated",

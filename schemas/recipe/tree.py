@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
+from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
 from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source
 
@@ -130,6 +131,7 @@ class Recipe(Section):
     rejection: RejectionSection = RejectionSection()
     meta_rm: MetaRmSection = MetaRmSection()
     splits: SplitsSection = SplitsSection()
+    rubrics: RubricsSection = RubricsSection()
     general: GeneralSection | None = None
     budget: BudgetSection = BudgetSection()
     directory: str = Field(default=".", exclude=True)
