@@ -113,6 +113,8 @@ class Rubric:
     """How many answers its criteria were judged on."""
     label_consistency: float | None = None
     """Share of the panel's rankings in which its weighted sum puts the known best answer first."""
+    trial: str | None = None
+    """Hash of the settings under which a panel last tried it; None for seeds."""
     drop_reason: RubricDrop | None = None
 
     @property

@@ -39,6 +39,7 @@ RUBRICS = table_schema(
         pa.field("criteria", CRITERIA),
         pa.field("panel", pa.int32()),
         pa.field("label_consistency", pa.float64()),
+        pa.field("trial", pa.string()),
         pa.field("drop_reason", pa.string()),
     ],
 )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.recipe.section import Count, Number, Section
+from schemas.recipe.section import Count, Number, Section, Share
 
 
 class RubricsSection(Section):
@@ -30,3 +30,23 @@ class RubricsSection(Section):
     """Weight of shared words beside the cosine similarity; 0 searches by vectors alone."""
     reranker: str | None = None
     """A cross-encoder that orders the best 20 anew: a directory relative to the recipe, or a hub id."""
+    queries: Count = 200
+    """Questions that get a rubric of their own, chosen by hash: a larger number keeps those of a smaller one."""
+    temperature: Annotated[Number, Field(ge=0, le=2)] = 0.7
+    """Sampling temperature of generated rubrics; criteria are judged at 0."""
+    max_tokens: Count = 4096
+    """Length of an answer of models.rubric at most."""
+    panel: Annotated[Count, Field(ge=8, le=64)] = 12
+    """Answers on which a rubric is tried at least, where there are so many."""
+    min_panel: Annotated[Count, Field(ge=2, le=64)] = 8
+    """Below so many judged answers a hit rate says nothing, and the rubric is dropped as panel_too_small."""
+    max_hit_rate: Share = 0.9
+    """Criteria that more of the panel's answers meet are dropped as met_by_all."""
+    min_hit_rate: Share = 0.1
+    """Criteria that fewer of the panel's answers meet are dropped as met_by_none."""
+    max_similarity: Share = 0.85
+    """Of two criteria of a rubric that are nearer to each other than this (cosine) the lesser one is dropped."""
+    min_consistency: Share = 0.5
+    """Rubrics whose weighted sum ranks the best answer first in fewer of the panel's sets are dropped."""
+    given: Annotated[Count, Field(le=20)] = 6
+    """Criteria that a judge is given where principles = "rubric"."""
