@@ -65,15 +65,15 @@ class GrmSection(Section):
     principles: Literal["self", "none"] = "self"
     """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
-    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation. A response without
-    a text of its own is always shown as its conversation."""
+    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
+    without a text of their own always are."""
     template: str | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
     """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
     max_prompt_tokens: Count | None = None
-    """Tool results are shortened in the prompt, which says so, then wrong responses left out, until a prompt fits; a set
-    that still does not is dropped as too_long."""
+    """Long tool results are shortened in the prompt, which says so, then wrong responses are left out, until it fits; a
+    set that still does not is dropped as too_long."""
 
 
 class RejectionSection(Section):

@@ -10,5 +10,5 @@ def test_the_registry_has_exactly_the_kinds_of_the_recipe() -> None:
 
 
 def test_benchmarks_and_restricted_sources_are_marked() -> None:
-    assert {kind for kind, facts in SOURCES.items() if facts.benchmark} == {"teleqna"}
+    assert {kind for kind, facts in SOURCES.items() if facts.benchmark} == {"tau2", "teleqna"}
     assert {kind for kind, facts in SOURCES.items() if facts.redistribution == "restricted"} == {"teleqna"}
