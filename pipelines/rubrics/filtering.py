@@ -1,4 +1,4 @@
-"""Filtering: of a rubric's criteria those are kept that tell good answers from bad ones, each dropped one with its reason.
+"""Filtering: those criteria of a rubric are kept that tell good answers from bad ones; each dropped one has a reason.
 
 A criterion that nearly every answer meets tells nothing apart, nor does one that nearly none meets (ORBIT); one that
 worse answers meet more often than the best ones is wrong. A rubric is kept only if its weighted sum ranks the known

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.grm.shown_text import transcript_text
+from pipelines.grm.transcripts import said_by
 from schemas.preference import PreferenceSet, Response
 from schemas.query import Messages
 from schemas.record import unit_interval
@@ -68,15 +68,10 @@ def _panelists(preference: PreferenceSet, seen: set[str]) -> list[Panelist]:
     best = None if preference.best is None else preference.responses[preference.best]
     ranking = preference.set_id if best is not None and best.text not in seen else None
     return [
-        Panelist(preference.query_id, preference.query, answer_text(response), ranking, response is best)
+        Panelist(preference.query_id, preference.query, said_by(response), ranking, response is best)
         for response in preference.responses
         if response.text not in seen
     ]
-
-
-def answer_text(response: Response) -> str:
-    """Return what of a response is judged: its answer, or the whole conversation that it is."""
-    return transcript_text(response.turns) if response.turns else response.text
 
 
 def nearest(

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.engines.protocol import identity, request_body
+from pipelines.grm.transcripts import said_by
 from pipelines.rubrics.json_answers import response_format
-from pipelines.rubrics.panels import Case, Panelist, answer_text
+from pipelines.rubrics.panels import Case, Panelist
 from pipelines.rubrics.prompts import (
     CRITERIA_SCHEMA,
     generation_prompt,
@@ -34,7 +35,7 @@ def rubric_job(recipe: Recipe) -> AnswerJob:
 def generation_request(job: AnswerJob, case: Case, found: Found, attempt: int) -> Request:
     """Return the request for the rubric of a case."""
     query = case.preference.query
-    prompt = generation_prompt(query, answer_text(case.better), answer_text(case.worse), found)
+    prompt = generation_prompt(query, said_by(case.better), said_by(case.worse), found)
     form = response_format("rubric", CRITERIA_SCHEMA)
     return _request(job, case.preference.query_id, prompt, form, job.temperature, attempt, RubricTruth())
 

@@ -30,6 +30,7 @@ from schemas.recipe.tree import (
     MetaRmSection,
     Recipe,
     RejectionSection,
+    RlSection,
     SplitsSection,
     SynthesisSection,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Price",
     "Recipe",
     "RejectionSection",
+    "RlSection",
     "RubricsSection",
     "SameAsGrm",
     "Section",

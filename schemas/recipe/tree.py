@@ -91,6 +91,15 @@ class RejectionSection(Section):
     """Hinted rows are at most this share of the accepted."""
 
 
+class RlSection(Section):
+    """`[rl]`: further rows of the RL set."""
+
+    selection: Flag = False
+    """Also ask for the best response and what is wrong in each other one; see docs/selection.md."""
+    selection_share: Share = 1.0
+    """Share of the sets that can have such a row which get one, chosen by their hash."""
+
+
 class MetaRmSection(Section):
     """`[meta_rm]`: samples and balance of the Meta RM set."""
 
@@ -129,6 +138,7 @@ class Recipe(Section):
     synthesis: SynthesisSection = SynthesisSection()
     grm: GrmSection = GrmSection()
     rejection: RejectionSection = RejectionSection()
+    rl: RlSection = RlSection()
     meta_rm: MetaRmSection = MetaRmSection()
     splits: SplitsSection = SplitsSection()
     rubrics: RubricsSection = RubricsSection()
