@@ -22,6 +22,8 @@ EXTRA = 'rubrics need the extra: pip install -c constraints.txt -e ".[rubrics]"'
 REMOVE = "remove it and run again: it is made anew from rubrics/*.parquet"
 SERVER = "is the server up, the address right, and the token's variable set?"
 _CONNECT_S = 30
+_QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
+"""Milvus Lite hangs up on a client that pings every 10 s, as pymilvus does while this process is busy elsewhere."""
 
 
 def is_local(uri: str) -> bool:
@@ -38,7 +40,9 @@ def connected(where: str, token: str | None, way_out: str) -> "MilvusClient":
         raise RecipeError(EXTRA) from None
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     with milvus_errors(where, way_out):
-        return MilvusClient(where, token=token or "", timeout=_CONNECT_S)
+        return MilvusClient(
+            where, token=token or "", timeout=_CONNECT_S, grpc_options=_QUIET if is_local(where) else {}
+        )
 
 
 def disconnected(client: "MilvusClient", path: str | None) -> None:
