@@ -33,7 +33,8 @@ def is_local(uri: str) -> bool:
 
 def connected(where: str, token: str | None, way_out: str) -> "MilvusClient":
     """Return a client of Milvus, Lite or server: the one place where one is made."""
-    logging.getLogger("milvus_lite").addHandler(logging.NullHandler())  # else it prints tracebacks of what we report
+    for name in ("milvus_lite", "grpc"):  # else they print tracebacks of what we report, or pymilvus mends
+        logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         from pymilvus import MilvusClient
     except ImportError:
