@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
 
@@ -28,6 +29,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(rubrics_app, name="rubrics")
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]

@@ -22,6 +22,8 @@ EXTRA = 'rubrics need the extra: pip install -c constraints.txt -e ".[rubrics]"'
 REMOVE = "remove it and run again: it is made anew from rubrics/*.parquet"
 SERVER = "is the server up, the address right, and the token's variable set?"
 _CONNECT_S = 30
+_QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
+"""Milvus Lite hangs up on a client that pings every 10 s, as pymilvus does while this process is busy elsewhere."""
 
 
 def is_local(uri: str) -> bool:
@@ -31,14 +33,17 @@ def is_local(uri: str) -> bool:
 
 def connected(where: str, token: str | None, way_out: str) -> "MilvusClient":
     """Return a client of Milvus, Lite or server: the one place where one is made."""
-    logging.getLogger("milvus_lite").addHandler(logging.NullHandler())  # else it prints tracebacks of what we report
+    for name in ("milvus_lite", "grpc"):  # else they print tracebacks of what we report, or pymilvus mends
+        logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         from pymilvus import MilvusClient
     except ImportError:
         raise RecipeError(EXTRA) from None
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     with milvus_errors(where, way_out):
-        return MilvusClient(where, token=token or "", timeout=_CONNECT_S)
+        return MilvusClient(
+            where, token=token or "", timeout=_CONNECT_S, grpc_options=_QUIET if is_local(where) else {}
+        )
 
 
 def disconnected(client: "MilvusClient", path: str | None) -> None:

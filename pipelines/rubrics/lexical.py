@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 
 _WORD = re.compile(r"\w+")
 _K1 = 1.5
@@ -17,6 +18,7 @@ _B = 0.75
 Words = Mapping[str, int]
 
 
+@lru_cache(maxsize=16_384)
 def words(text: str) -> Words:
     """Return how often each word stands in a text, case folded."""
     return Counter(_WORD.findall(text.casefold()))

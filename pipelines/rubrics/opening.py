@@ -27,6 +27,7 @@ def open_retriever(
     `directory` is where the recipe's relative paths start. Local pools are locked until the block ends, and stand
     still inside it: what is written to the root meanwhile is found by the next one. Raises RecipeError, StorageError.
     """
+    add_rubrics(root, _seeds(settings, directory))
     library = Library(rubrics_in_use(root, settings, directory))
     reranker = open_reranker(settings.reranker, directory) if settings.reranker else None
     embedder = CachedEmbedder(root, open_embedder(settings.embedding, settings.revision, directory))
@@ -36,11 +37,13 @@ def open_retriever(
 
 
 def rubrics_in_use(root: Root, settings: RubricsSection, directory: Path = Path()) -> list[Rubric]:
-    """Return the rubrics of a root, those of the seed library among them; seeds of an older library are left out."""
-    seeds = seed_rubrics(directory / settings.seeds if settings.seeds else SHIPPED)
-    add_rubrics(root, seeds)
-    current = {rubric.rubric_id for rubric in seeds}
-    return [one for one in read_rubrics(root) if one.origin != Origin.SEED or one.rubric_id in current]
+    """Return the seed library and the generated rubrics of a root; its seeds of an older library are left out."""
+    generated = (rubric for rubric in read_rubrics(root) if rubric.origin != Origin.SEED)
+    return [*_seeds(settings, directory), *generated]
+
+
+def _seeds(settings: RubricsSection, directory: Path) -> list[Rubric]:
+    return seed_rubrics(directory / settings.seeds if settings.seeds else SHIPPED)
 
 
 def complete(pools: RubricPools, library: Library, embedder: Embedder) -> None:

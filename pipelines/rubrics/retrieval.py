@@ -10,8 +10,9 @@ A score is cosine similarity plus `lexical_weight` times the BM25 score among th
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby, islice
+from typing import Any
 
 from pipelines.rubrics.embedding import Embedder
 from pipelines.rubrics.lexical import bm25, words
@@ -69,6 +70,16 @@ class Found:
             [one.rubric.rubric_id for one in self.cases],
             [one.criterion.criterion_id for one in self.criteria],
         ]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "cases": [{"score": one.score, **asdict(one.rubric)} for one in self.cases],
+            "criteria": [
+                {"score": one.score, "rubric_id": one.rubric.rubric_id, "domain": one.rubric.domain}
+                | asdict(one.criterion)
+                for one in self.criteria
+            ],
+        }
 
 
 @dataclass(frozen=True)
