@@ -28,6 +28,11 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "`pairs/{train,validation}-*.parquet`",
         "Chosen and rejected responses, for scalar and pairwise baselines.",
     ),
+    "traces": (
+        "`traces/{train,validation}-*.parquet`",
+        "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "
+        "responses have them.",
+    ),
     "generations": (
         "`<root>/generations/`: journals, then `bucket=<xx>/*.parquet`",
         "Every answer ever bought, once. It belongs to the root, not to a snapshot.",
@@ -35,7 +40,7 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
 }
 """By table, in the order of the page: where its files are, and what a row is."""
 
-STAGE_TABLES = frozenset({"general", "judged"})
+STAGE_TABLES = frozenset({"candidates", "general", "judged", "questions"})
 """Tables that only pass between stages: readers of a snapshot never see them, so the page leaves them out."""
 
 COMMON_COLUMN_DOCS: dict[str, str] = {
@@ -79,6 +84,14 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "margin": "Distance between the two highest rewards, in the source's own units.",
         "label_source": "Who said which response is best: `human`, `model` or `verifier`.",
         "drop_reason": "Why the set is set aside; null for kept sets.",
+    },
+    "traces": {
+        "trace_id": "Hash of the query and the answer.",
+        "prompt": "The question as the responder was asked it.",
+        "completion": "One assistant message: the reasoning in `<think>` where there is some, then the answer.",
+        "verified": "True: a verifier found the final answer right. Others are not published.",
+        "verifier": "What found it right: `math`, `option`, `number`, `teacher`, or `label` of the source.",
+        "origin": "`responder`, `teacher`, or `given` with the source.",
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",

@@ -7,8 +7,12 @@ from typing import Any, Literal
 from pipelines.sources import helpsteer2, helpsteer2_preference, preference_sets, teleqna, ultrafeedback
 from pipelines.sources.files import SourceFiles
 from schemas.preference import PreferenceSet, UnreadableRow
+from schemas.question import Question
 
-Reader = Callable[[Any, SourceFiles], Iterator[PreferenceSet | UnreadableRow]]
+Reader = (
+    Callable[[Any, SourceFiles], Iterator[PreferenceSet | UnreadableRow]]
+    | Callable[[Any, SourceFiles], Iterator[Question | UnreadableRow]]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class SourceFacts:
     rows: int | None
     """Rows as published, all splits read here together; None where the recipe names the data set."""
     read: Reader
-    """Reads the files for a section of this kind; as many sets and unreadable rows come out as there are rows."""
+    """Reads the files for a section of this kind; as many records and unreadable rows come out as there are rows."""
+    gives: Literal["sets", "questions"] = "sets"
+    """What a readable row is: a set, or a question that synthesis makes sets of."""
 
 
 SOURCES: dict[str, SourceFacts] = {

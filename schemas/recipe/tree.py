@@ -29,6 +29,25 @@ class BuildSection(Section):
     """Licences that may enter a set; all of them unless given."""
 
 
+class SynthesisSection(Section):
+    """`[synthesis]`: how questions without responses become sets."""
+
+    samples: Annotated[Whole, Field(ge=1, le=64)] = 8
+    """Answers of models.responder to each question."""
+    temperature: Annotated[Number, Field(ge=0, le=2)] = 1.0
+    """Sampling temperature of responder and teacher."""
+    max_tokens: Count = 4096
+    """Length of an answer at most, reasoning included; longer ones are `truncated`, and in no set."""
+    n_responses: Annotated[Whole, Field(ge=2, le=8)] = 4
+    """Responses of a set at most: one right, the others wrong."""
+    single_share: Share = 0.2
+    """Share of questions that also give a set of one response, with label 0 or 1."""
+    teacher_samples: Annotated[Whole, Field(ge=1, le=16)] = 2
+    """Answers of models.teacher to each question that models.responder never gets right."""
+    rewrites: Annotated[Whole, Field(ge=1, le=8)] = 2
+    """How often the teacher may try to rewrite a wrong response without changing its answer."""
+
+
 class GrmSection(Section):
     """`[grm]`: how sets are judged."""
 
@@ -104,6 +123,7 @@ class Recipe(Section):
     build: BuildSection
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     models: ModelsSection
+    synthesis: SynthesisSection = SynthesisSection()
     grm: GrmSection = GrmSection()
     rejection: RejectionSection = RejectionSection()
     meta_rm: MetaRmSection = MetaRmSection()
