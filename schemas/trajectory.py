@@ -1,7 +1,7 @@
 """Trajectories: one sample of the GRM over one shown set, what was read from it, and what became of it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -72,8 +72,7 @@ REJECT_PRECEDENCE: tuple[str, ...] = (
 """Every reject_reason, first the one that wins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Principle:
+class Principle(NamedTuple):
     """A criterion that the judge wrote for itself."""
 
     name: str
@@ -82,8 +81,7 @@ class Principle:
     """0..1; None where the judge gave none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What was read from one answer."""
 
     outcome: Outcome

@@ -96,7 +96,10 @@ class Generations:
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
-            pq.write_table(rows, temporary, compression="zstd", compression_level=1)
+            # Dictionaries and statistics of texts that occur once cost more than the rows of a small bucket.
+            pq.write_table(
+                rows, temporary, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
+            )
 
 
 def _folder(bucket: int) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.engines.protocol import identity, request_body
 from pipelines.grm.prompts import Template, hint_text, load_template, render, shown_order
@@ -98,8 +98,7 @@ def hinted_sources(recipe: Recipe) -> Iterator[str]:
     return (source.source for source in recipe.sources if source.hinted)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One prompt of one set, as it is or would be sent."""
 
     mode: Mode
@@ -153,7 +152,7 @@ def first_samples(job: SamplingJob, preference: PreferenceSet) -> Iterator[Sampl
         orders: Counter[tuple[int, ...]] = Counter()
         for index in range(samples_wanted(job, mode)):
             drawn = sample(job, preference, shown, mode, index)
-            yield replace(drawn, request=replace(drawn.request, repeat=orders[drawn.order]))
+            yield drawn._replace(request=replace(drawn.request, repeat=orders[drawn.order]))
             orders[drawn.order] += 1
 
 
