@@ -118,7 +118,7 @@ def measured(trajectories: int) -> dict[str, float]:
         started, cpu = time.perf_counter(), time.process_time()
         judged = judge(root, job, curated, {})
         between = time.perf_counter()
-        assemble(recipe, root, curated, {Purpose.RFT: judged})
+        assemble(recipe, root, [], curated, {Purpose.RFT: judged})
         seconds = time.perf_counter() - started
         some = read_table(judged.paths("judged")[:1], JUDGED, ["prompt", "text"]).slice(0, 1000).to_pylist()
         return {

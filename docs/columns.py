@@ -92,6 +92,8 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "verified": "True: a verifier found the final answer right. Others are not published.",
         "verifier": "What found it right: `math`, `option`, `number`, `teacher`, or `label` of the source.",
         "origin": "`responder`, `teacher`, or `given` with the source.",
+        "source_id": "Where the question stands in its source.",
+        "completion_tokens": "Tokens of the answer, reasoning included, where they were counted.",
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",

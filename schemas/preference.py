@@ -94,7 +94,7 @@ class Response:
     reward: float | None = None
     reasoning: str | None = None
     turns: str | None = None
-    """JSON of a whole conversation, where the response is one."""
+    """JSON of a whole conversation, where the response is one; with an empty `text` it is all that the response is."""
     model: str | None = None
     origin: str | None = None
     tokens: int | None = None
@@ -131,6 +131,7 @@ class PreferenceSet:
     split: Split | None = None
     """As the source publishes it, until curation decides."""
     cluster: str | None = None
+    """As the source knows it, where texts cannot tell which queries belong together; else curation finds it."""
     drop_reason: DropReason | None = None
 
     @property

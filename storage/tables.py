@@ -235,6 +235,17 @@ class BucketReader:
         return pa.concat_tables(found)
 
 
+def read_buckets(
+    paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield (bucket, rows) of every bucket of a table that holds any, in order."""
+    reader = BucketReader(paths, schema, columns)
+    for bucket in range(BUCKETS):
+        rows = reader.through(bucket)
+        if rows.num_rows:
+            yield bucket, rows
+
+
 def bucket_ranges(rows: int) -> Iterator[range]:
     """Yield all buckets in ranges that hold about GROUP_ROWS of a table's rows each, or one bucket that holds more.
 

@@ -77,16 +77,22 @@ def _query_texts(table: pa.Table, column: str) -> pl.DataFrame:
 def _splits(sets: pa.Table, chat: pa.Table, recipe: Recipe) -> pl.DataFrame:
     """Return query_id, cluster and split of every query, those of general rows included.
 
-    General rows have no say in where a set stands: they go where their cluster's sets are, or else into train or
-    validation, since nobody publishes a test set of them.
+    Where a source knows a set's cluster, it stands in the query's place, and its split is the cluster's: such sets may
+    share a query that says little of what they are about. General rows have no say in where a set stands: they go where
+    their cluster's sets are, or else into train or validation, since nobody publishes a test set of them.
     """
     texts = pl.concat([_query_texts(sets, "query"), _query_texts(chat, "prompt")]).unique("query_id").sort("query_id")
     cluster_of = clusters(texts["query_id"].to_list(), texts["text"].to_list())
     joined = pl.DataFrame({"query_id": list(cluster_of), "cluster": list(cluster_of.values())})
-    queries = _frame(sets, ["query_id", "benchmark", "split"]).rename({"split": "official"})
-    splits = query_splits(queries.join(joined, on="query_id"), recipe.splits.test, recipe.splits.validation)
-    splits = splits.join(joined, on="query_id")
-    cluster_split = splits.select("cluster", official="split").unique("cluster")
+    queries = _frame(sets, ["query_id", "cluster", "benchmark", "split"]).rename(
+        {"cluster": "own", "split": "official"}
+    )
+    queries = queries.join(joined, on="query_id").with_columns(
+        query_id=pl.coalesce("own", "query_id"), cluster=pl.coalesce("own", "cluster"), near="cluster"
+    )
+    splits = query_splits(queries, recipe.splits.test, recipe.splits.validation)
+    splits = splits.join(queries.select("query_id", "cluster").unique(), on="query_id").sort("query_id")
+    cluster_split = queries.join(splits, on="query_id").select(cluster="near", official="split").unique()
     others = (
         _frame(chat, ["query_id"])
         .join(splits, on="query_id", how="anti")
@@ -99,14 +105,16 @@ def _splits(sets: pa.Table, chat: pa.Table, recipe: Recipe) -> pl.DataFrame:
 
 def _decided(sets: pa.Table, ranks: list[int], splits: pl.DataFrame, recipe: Recipe) -> pa.Table:
     """Return the sets, sorted, with cluster, split and drop_reason."""
-    columns = ["set_id", "query_id", "source", "source_id", "license", "best", "label", "drop_reason"]
+    columns = ["set_id", "query_id", "cluster", "source", "source_id", "license", "best", "label", "drop_reason"]
     frame = _frame(sets, columns).with_columns(pl.Series("source_rank", ranks, pl.Int64)).with_row_index("row")
     if recipe.build.licenses is not None:
         refused = ~pl.col("license").is_in(recipe.build.licenses)
         frame = frame.with_columns(drop_reason=_first_reason(pl.when(refused).then(pl.lit(DropReason.LICENSE.value))))
     frame = frame.with_columns(drop_reason=_first_reason(duplicate_reasons(frame)))
     frame = frame.with_columns(drop_reason=_first_reason(_share_reasons(frame, recipe)))
-    frame = frame.join(splits, on="query_id", how="left").sort("query_id", "set_id", "source", "source_id", "row")
+    frame = frame.with_columns(unit=pl.coalesce("cluster", "query_id")).drop("cluster")
+    frame = frame.join(splits, left_on="unit", right_on="query_id", how="left")
+    frame = frame.sort("query_id", "set_id", "source", "source_id", "row")
     ordered = sets.take(frame["row"].to_arrow())
     for name in ("cluster", "split", "drop_reason"):
         position = SETS.get_field_index(name)

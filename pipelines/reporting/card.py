@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pipelines.reporting.visible import visible
 from schemas.manifest import Manifest
 
-_SPLIT_TABLES = ("rft", "rl", "meta_rm", "pairs")
+_SPLIT_TABLES = ("rft", "rl", "meta_rm", "pairs", "traces")
 _WHOLE_TABLES = (
     "trajectories/accepted",
     "trajectories/rejected",
@@ -19,6 +19,7 @@ _MEANING = {
     "rl": "questions with a rule reward, in verl's columns; rewards.py scores them",
     "meta_rm": "trajectories labelled right or wrong",
     "pairs": "chosen and rejected responses, for scalar and pairwise baselines",
+    "traces": "verified answers with their reasoning, for SFT distillation",
     "trajectories_accepted": "judgements that are in rft",
     "trajectories_rejected": "judgements that are not, each with its reject_reason",
     "trajectories_difficulty": "the difficulty model's samples",

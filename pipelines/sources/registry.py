@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.sources import helpsteer2, helpsteer2_preference, preference_sets, teleqna, ultrafeedback
+from pipelines.sources import helpsteer2, helpsteer2_preference, preference_sets, tau2, teleqna, ultrafeedback
 from pipelines.sources.files import SourceFiles
 from schemas.preference import PreferenceSet, UnreadableRow
 from schemas.question import Question
@@ -53,6 +53,17 @@ SOURCES: dict[str, SourceFacts] = {
             unit="question",
             rows=10_000,
             read=teleqna.read,
+        ),
+        SourceFacts(
+            kind="tau2",
+            hub=tau2.HUB,
+            patterns=tau2.PATTERNS,
+            license=tau2.LICENSE,
+            benchmark=True,
+            redistribution="open",
+            unit="task with its trials",
+            rows=None,
+            read=tau2.read,
         ),
         SourceFacts(
             kind="ultrafeedback",

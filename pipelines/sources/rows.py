@@ -139,23 +139,31 @@ def _parsed(line: bytes) -> Row | RowError:
 
 def _json(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
     """Return the items of a file that is one JSON list."""
-    if path.stat().st_size > MAX_JSON:
-        raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    if not content.strip():
-        return
+    value = json_of(path, name)
+    if not isinstance(value, list):
+        raise SourceError(f"{name}: holds no list of rows; write it as .jsonl, a row a line")
+    for number, row in enumerate(value, 1):
+        yield number, row if isinstance(row, dict) else RowError("not_an_object", f"the row is {shown(row)}")
+
+
+def json_of(path: Path, name: str) -> Any:
+    """Return what a file that is one JSON value holds. Raises SourceError: too large, empty, truncated or not JSON."""
     try:
-        value = json.loads(content.decode("utf-8"))
+        if path.stat().st_size > MAX_JSON:
+            raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
+    if not content.strip():
+        raise SourceError(f"{name}: holds no rows")
+    try:
+        return json.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
     except RecursionError:
         raise SourceError(f"{name}: nests too deep to be read") from None
     except ValueError as error:
         raise SourceError(f"{name}: truncated or not valid JSON: {_first_line(error)}") from None
-    if not isinstance(value, list):
-        raise SourceError(f"{name}: holds no list of rows; write it as .jsonl, a row a line")
-    for number, row in enumerate(value, 1):
-        yield number, row if isinstance(row, dict) else RowError("not_an_object", f"the row is {shown(row)}")
 
 
 def _parquet(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:

@@ -15,6 +15,8 @@ from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
 from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
+from pipelines.training_sets.traces import published_traces
+from schemas.candidate import TRACES
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import ModelSection, Recipe
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
@@ -26,7 +28,9 @@ from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges
 STAGE_VERSION = 1
 
 
-def assemble(recipe: Recipe, root: Root, curated: Stage, judged: Mapping[Purpose, Stage]) -> Stage:
+def assemble(
+    recipe: Recipe, root: Root, sources: Sequence[Stage], curated: Stage, judged: Mapping[Purpose, Stage]
+) -> Stage:
     """Return the stage with every table of a snapshot, under the paths that it is published at.
 
     Its facts hold the checks and the funnel's part. Nothing here calls a model.
@@ -43,13 +47,17 @@ def assemble(recipe: Recipe, root: Root, curated: Stage, judged: Mapping[Purpose
         "meta_rm_template": meta_template.identity,
         "purposes": sorted(judged),
     }
+    traced = [stage for stage in sources if stage.paths("traces")]
     inputs = [curated.content, *(judged[purpose].content for purpose in sorted(judged))]
+    inputs += [stage.content for stage in traced]
     key = stage_key("assembled", STAGE_VERSION, settings, inputs)
     if found := find_stage(root, key):
         return found
     decisions = decisions_of(recipe, curated, judged)
     with ExitStack() as stack:
         tables = _Tables(root, key, stack)
+        for traces, splits in published_traces(traced, curated):
+            tables.write_splits("traces", traces, TRACES, splits)
         _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)
     return finish_stage(root, key, tables.files(), {"checks": decisions.checks, "funnel": decisions.funnel})
 

@@ -132,9 +132,15 @@ class Gsm8kSolutions(SourceSection):
 
 
 class Tau2(SourceSection):
-    """tau2-bench telecom: tasks, and agents' conversations about them with their rewards."""
+    """tau2-bench telecom: whole conversations of agents, with their tool calls and rewards (docs/tau2.md)."""
 
     kind: Literal["tau2"]
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> "Tau2":
+        if self.path is None and self.hub is None:
+            raise ValueError("a tau2 source needs a path: tau2-bench publishes its results on GitHub, not on the hub")
+        return self
 
 
 class OffsetBias(SourceSection):
@@ -150,6 +156,9 @@ class Skywork(SourceSection):
     keep_overlap: Flag = False
     """Keep the pairs that come from OffsetBias and HelpSteer2, which are sources of their own."""
 
+
+NEED_ANSWERS = frozenset({"math", "telemath", "teleqna_short", "teleqna_traces"})
+"""Kinds whose rows are questions that models.responder must answer."""
 
 SOURCE_KINDS: dict[str, type[SourceSection]] = {
     "teleqna": TeleQnA,

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
-from schemas.recipe.sources import GeneralSection, Source
+from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source
 
 TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
 
@@ -64,13 +64,15 @@ class GrmSection(Section):
     principles: Literal["self", "none"] = "self"
     """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
-    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation."""
+    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation. A response without
+    a text of its own is always shown as its conversation."""
     template: str | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
     """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
     max_prompt_tokens: Count | None = None
-    """Wrong responses are left out until a prompt fits; a set that still does not is dropped as too_long."""
+    """Tool results are shortened in the prompt, which says so, then wrong responses left out, until a prompt fits; a set
+    that still does not is dropped as too_long."""
 
 
 class RejectionSection(Section):
@@ -144,6 +146,12 @@ class Recipe(Section):
             raise ValueError(
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
+            )
+        unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
+        if unanswered and self.models.responder is None:
+            raise ValueError(
+                f"source {unanswered[0]!r} has questions without answers: add [models.responder], the model whose "
+                "answers are to be compared"
             )
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:

@@ -17,7 +17,7 @@ from schemas.record import table_schema
 from schemas.set_table import sets_of, sets_table
 from storage import tables
 from storage.root import Root
-from storage.tables import BucketReader, TableWriter, bucket_ranges, read_batches, read_table
+from storage.tables import BucketReader, TableWriter, bucket_ranges, read_batches, read_buckets, read_table
 from tests.examples import a_set
 
 ROWS = table_schema("rows", [pa.field("query_id", pa.string()), pa.field("numbers", pa.list_(pa.int32()))])
@@ -124,6 +124,8 @@ def test_ranges_of_buckets_come_whole_and_in_order(
     assert [bucket for buckets in ranges for bucket in buckets] == list(range(256))
     found = [reader.through(buckets[-1]).column("query_id").to_pylist() for buckets in ranges]
     assert [one for some in found for one in some] == ids
+    held = list(read_buckets([root.at(f"t/{file.path}") for file in writer.files], ROWS))
+    assert [(bucket - offset, table.num_rows) for bucket, table in held] == [(b, c) for b, c in enumerate(counts) if c]
     assert all(int(one[:2], 16) in buckets for buckets, some in zip(ranges, found, strict=True) for one in some)
 
 

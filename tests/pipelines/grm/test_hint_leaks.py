@@ -93,11 +93,14 @@ def test_an_answer_without_parts() -> None:
     assert not leaks_hint("Scores: \\boxed{3, 8}")
 
 
-PIECES = st.sampled_from(
-    "the The hint hints bit as told I we was were am given that Response response 2 # no. is was known to be best right "
-    "prompt says the correct answer reference gold label with by answer key human raters preferred score stated whether "
-    "if about . , \n \t \u00a0 é".split(" ")
-)
+# fmt: off
+PIECES = st.sampled_from([
+    "the", "The", "hint", "hints", "bit", "as", "told", "I", "we", "was", "am", "given", "that", "Response", "response",
+    "2", "#", "no.", "is", "known", "to", "be", "best", "right", "prompt", "says", "correct", "answer", "reference",
+    "gold", "label", "with", "by", "key", "human", "raters", "preferred", "score", "stated", "whether", "if", "about",
+    ".", ",", "\n", "\t", "\u00a0", "é",
+])
+# fmt: on
 
 
 @given(st.lists(PIECES, max_size=30), st.booleans())
