@@ -138,7 +138,8 @@ def sha256_of(path: Path) -> str:
 
 def read_table(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a table's rows from its files, in order; columns that an older format lacks are null."""
-    return pa.concat_tables([schema_of(schema, columns).empty_table(), *_read(paths, schema, columns)])
+    found = list(_read(paths, schema, columns))
+    return pa.concat_tables(found) if found else schema_of(schema, columns).empty_table()
 
 
 def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipelines.curation.prompt_length import result_limit
 from pipelines.engines.protocol import identity, request_body
@@ -102,7 +102,8 @@ def hinted_sources(recipe: Recipe) -> Iterator[str]:
     return (source.source for source in recipe.sources if source.hinted)
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sample:
     """One prompt of one set, as it is or would be sent."""
 
     mode: Mode
@@ -156,7 +157,7 @@ def first_samples(job: SamplingJob, preference: PreferenceSet) -> Iterator[Sampl
         orders: Counter[tuple[int, ...]] = Counter()
         for index in range(samples_wanted(job, mode)):
             drawn = sample(job, preference, shown, mode, index)
-            yield drawn._replace(request=replace(drawn.request, repeat=orders[drawn.order]))
+            yield replace(drawn, request=replace(drawn.request, repeat=orders[drawn.order]))
             orders[drawn.order] += 1
 
 
