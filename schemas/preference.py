@@ -52,6 +52,8 @@ class DropReason(StrEnum):
     """The question asks nothing."""
     CONFLICTING_GOLD = "conflicting_gold"
     """The same question stands in the source with another gold answer."""
+    SEVERAL_GOLDS = "several_golds"
+    """The source marks several answers as the right one, and no rule tells whether all or one of them is meant."""
     CONTAMINATED = "contaminated"
     """The row comes from a public benchmark."""
     OVERLAP = "overlap"

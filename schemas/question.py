@@ -79,6 +79,9 @@ class Question:
     source_revision: str
     license: str
     domain: str
+    stem: str | None = None
+    """What is asked, where the query asks it in another form: with its options, or reworded. Clusters and splits go by
+    it, so that no form of a question is trained on while another one tests."""
     reference: str | None = None
     """What a judge may be told: the gold answer, with an explanation where there is one."""
     given: tuple[Response, ...] = ()
@@ -101,6 +104,7 @@ def question(
     source_revision: str,
     license: str,
     domain: str,
+    stem: str | None = None,
     reference: str | None = None,
     given: tuple[Response, ...] = (),
     benchmark: bool = False,
@@ -117,6 +121,7 @@ def question(
         source_revision=source_revision,
         license=license,
         domain=domain,
+        stem=stem,
         reference=reference,
         given=given,
         benchmark=benchmark,
@@ -145,6 +150,7 @@ QUESTIONS = table_schema(
         pa.field("source_revision", pa.string()),
         pa.field("license", pa.string()),
         pa.field("domain", pa.string()),
+        pa.field("stem", pa.string()),
         pa.field("reference", pa.string()),
         pa.field("given", RESPONSES),
         pa.field("benchmark", pa.bool_()),
@@ -153,3 +159,6 @@ QUESTIONS = table_schema(
     ],
 )
 """Questions of one source; a stage's table, not published as it is."""
+
+STEMS = table_schema("stems", [pa.field("query_id", pa.string()), pa.field("stem", pa.string())])
+"""What queries ask that ask it in another form. A stage that makes sets of questions has it beside its `sets`."""

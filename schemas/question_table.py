@@ -8,7 +8,7 @@ import pyarrow as pa
 from schemas.columns import struct_lists
 from schemas.preference import RESPONSES, DropReason, Response, Split
 from schemas.query import messages_array, messages_of
-from schemas.question import GOLD, QUESTIONS, AnswerForm, Gold, Question
+from schemas.question import GOLD, QUESTIONS, STEMS, AnswerForm, Gold, Question
 
 _PLAIN = [name for name in QUESTIONS.names if name not in ("query", "gold", "given")]
 
@@ -39,6 +39,7 @@ def questions_of(table: pa.Table) -> list[Question]:
             source_revision=row["source_revision"],
             license=row["license"],
             domain=row["domain"],
+            stem=row["stem"],
             reference=row["reference"],
             given=tuple(Response(**response) for response in row["given"]),
             benchmark=row["benchmark"],
@@ -47,6 +48,13 @@ def questions_of(table: pa.Table) -> list[Question]:
         )
         for row in table.to_pylist()
     ]
+
+
+def stems_table(questions: Sequence[Question]) -> pa.Table:
+    """Return the stems of those questions that have one, as a table of STEMS sorted by (query_id, stem)."""
+    stems = sorted({(one.query_id, one.stem) for one in questions if one.stem is not None})
+    columns = zip(*stems, strict=True) if stems else ((), ())
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=STEMS)
 
 
 def _gold_of(row: dict[str, object]) -> Gold:

@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import orjson
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.text import RowError, shown
 from schemas.errors import SourceError
-from schemas.preference import PreferenceSet, UnreadableRow
+from schemas.preference import UnreadableRow
 
 MAX_LINE = 64 << 20
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
@@ -37,8 +37,11 @@ _BLOCK = 1 << 20
 Row = dict[str, Any]
 Located = tuple[str, Row | UnreadableRow]
 
+Record = TypeVar("Record")
+"""What a source makes of a row: a set or a question."""
 
-def sets_of(files: SourceFiles, build: Callable[[str, Row], PreferenceSet]) -> Iterator[PreferenceSet | UnreadableRow]:
+
+def records_of(files: SourceFiles, build: Callable[[str, Row], Record]) -> Iterator[Record | UnreadableRow]:
     """Return what `build(location, row)` makes of every row; its RowError is an unreadable row."""
     for location, row in rows_in(files):
         if isinstance(row, UnreadableRow):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
 from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
+from pipelines.training_sets.selection import selection_job, with_selection
 from pipelines.training_sets.traces import published_traces
 from schemas.candidate import TRACES
 from schemas.preference import SETS, PreferenceSet, Split
@@ -47,6 +49,8 @@ def assemble(
         "meta_rm_template": meta_template.identity,
         "purposes": sorted(judged),
     }
+    if recipe.rl.selection:
+        settings["selection"] = [recipe.rl.selection_share, selection_job(job).settings()["templates"]]
     traced = [stage for stage in sources if stage.paths("traces")]
     inputs = [curated.content, *(judged[purpose].content for purpose in sorted(judged))]
     inputs += [stage.content for stage in traced]
@@ -110,11 +114,12 @@ def _write_buckets(
     every_set = BucketReader(curated.paths("sets"), SETS)
     general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
     decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in judged.items()}
-    rl_rows = {row["set_id"]: row for row in decisions.rl.to_dicts()} if decisions.rl is not None else {}
+    sampled = 0
     for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
         some = every_set.through(buckets[-1])
         _write_sets(some, tables)
         sets = kept_sets(some)
+        sampled += len(sets)
         by_id = {preference.set_id: preference for preference in sets}
         trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
         for purpose, table in trajectories.items():
@@ -124,7 +129,8 @@ def _write_buckets(
             examples = rft_table(accepted, by_id, job).append_column("split", accepted.column("split"))
             chat, splits = general_table(general.through(buckets[-1]), decisions.general)
             _write_rft(pa.concat_tables([examples, chat.append_column("split", splits)]), tables)
-        if "rl" in wanted:
+        if decisions.rl is not None:
+            rl_rows = {row["set_id"]: row for row in decisions.rl.slice(sampled - len(sets), len(sets)).to_dicts()}
             _write_rl(sets, rl_rows, job, _difficulty_model(recipe), tables)
         if "meta_rm" in wanted:
             _write_meta_rm(trajectories, by_id, job, meta_template, tables)
@@ -173,18 +179,23 @@ def _write_trajectories(purpose: Purpose, table: pa.Table, tables: _Tables) -> N
 
 def _write_rl(
     sets: Sequence[PreferenceSet],
-    rl_rows: Mapping[str, Mapping[str, int]],
+    rl_rows: Mapping[str, Mapping[str, Any]],
     job: SamplingJob,
     difficulty_model: str,
     tables: _Tables,
 ) -> None:
+    """Write RL's rows of a bucket; `rl_rows` are those of `Decisions.rl` by set id."""
     kept = [preference for preference in sets if rl_rows[preference.set_id]["reject_reason"] is None]
     rows = [
         RlRow(*(rl_rows[preference.set_id][name] for name in ("best_position", "index", "pass_count", "pass_samples")))
         for preference in kept
     ]
+    table = rl_table(kept, rows, job, difficulty_model)
+    if any("selection" in rl_rows[preference.set_id] for preference in kept):
+        decided = [rl_rows[preference.set_id] for preference in kept]
+        table, kept = with_selection(table, kept, decided, job, difficulty_model)
     splits = pa.array([preference.split or Split.TRAIN for preference in kept], pa.string())
-    tables.write_splits("rl", rl_table(kept, rows, job, difficulty_model), RL, splits)
+    tables.write_splits("rl", table, RL, splits)
 
 
 def _difficulty_model(recipe: Recipe) -> str:

@@ -115,6 +115,8 @@ class TeleQnATraces(SourceSection):
     kind: Literal["teleqna_traces"]
     password: str = "teleqnadataset"
     """Password of the archive, as its authors publish it."""
+    keep_all_of: Flag = False
+    """Keep questions with an "all of the above" or "none of the above" option, as they are."""
 
 
 class Gsm8kSolutions(SourceSection):

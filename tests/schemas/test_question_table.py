@@ -1,7 +1,7 @@
 from schemas.preference import DropReason, Response, Split
 from schemas.query import user
-from schemas.question import QUESTIONS, AnswerForm, Gold, question
-from schemas.question_table import questions_of, questions_table
+from schemas.question import QUESTIONS, STEMS, AnswerForm, Gold, question
+from schemas.question_table import questions_of, questions_table, stems_table
 
 PLACE = {"source": "math", "source_id": "1", "source_revision": "r", "license": "MIT", "domain": "math"}
 
@@ -15,6 +15,7 @@ def test_questions_come_back_from_their_table() -> None:
             given=(Response("It is 2.", reward=1.0, model="m"), Response("It is 1.", reward=None)),
             split=Split.TEST,
             benchmark=True,
+            stem="Which?",
             reference="b",
             **PLACE,
         ).dropped(DropReason.NEEDS_OPTIONS),
@@ -28,3 +29,10 @@ def test_questions_come_back_from_their_table() -> None:
 def test_the_first_reason_for_dropping_stays() -> None:
     one = question(query=user("?"), gold=Gold(AnswerForm.TEXT, "a"), **PLACE)
     assert one.dropped(DropReason.NO_QUESTION).dropped(DropReason.NO_RESPONSE).drop_reason is DropReason.NO_QUESTION
+
+
+def test_only_stems_that_are_there_are_listed_and_once() -> None:
+    plain = question(query=user("?"), gold=Gold(AnswerForm.TEXT, "a"), **PLACE)
+    listed = question(query=user("? 1. a"), gold=Gold(AnswerForm.OPTION, "1"), stem="?", **PLACE)
+    assert stems_table([plain, listed, listed]).to_pylist() == [{"query_id": listed.query_id, "stem": "?"}]
+    assert stems_table([plain]).schema == STEMS
