@@ -50,6 +50,8 @@ def sets_of(table: pa.Table) -> list[PreferenceSet]:
             split=Split(row["split"]) if row["split"] else None,
             cluster=row["cluster"],
             drop_reason=DropReason(row["drop_reason"]) if row["drop_reason"] else None,
+            retagged_best=row["retagged_best"],
+            votes=None if row["votes"] is None else tuple(row["votes"]),
         )
         for row in table.to_pylist()
     ]

@@ -19,7 +19,7 @@ from pipelines.training_sets.rl import RlRow, decide_rl
 from pipelines.training_sets.selection import (
     Selection,
     decide_selection,
-    final_answer,
+    quotable_answer,
     quotable_answers,
     selection_of,
     selection_table,
@@ -45,25 +45,30 @@ def verified(number: int, *answers: str, **given: Any) -> PreferenceSet:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "was_asked", "found"),
     [
-        ("15 kHz", "15 kHz"),
-        (" 15  kHz. ", "15 kHz"),
-        ("So it is \\boxed{3}, no, \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}"),
-        ("$\\boxed{x_{1}}$\nThat is all.", "x_{1}"),
-        ("\\boxed{3} and \\boxed{4", None),
-        ("\\boxed{}", None),
-        ("\\boxed{" + "9" * 400 + "}", None),
-        ("\\boxed{a\nb}", None),
-        ('The "best effort" class', None),
-        ("First, add.\nThen stop.", None),
-        ("word " * 80, None),
-        ("", None),
-        (" $ ", None),
+        ("15 kHz", False, "15 kHz"),
+        (" 15  kHz. ", False, "15 kHz"),
+        ("The answer is 15 kHz.", False, "The answer is 15 kHz"),
+        ("The answer is 15 kHz.", True, "15 kHz"),
+        ("LTE has one spacing.\nSo the answer is 15 kHz.", False, "15 kHz"),
+        ("Resource blocks", True, "Resource blocks"),
+        ("4 + 4 = 8\n#### 8", True, "8"),
+        ("So it is \\boxed{3}, no, \\boxed{\\frac{1}{2}}.", False, "\\frac{1}{2}"),
+        ("$\\boxed{x_{1}}$\nThat is all.", True, "x_{1}"),
+        ("\\boxed{3} and then \\boxed{4", True, None),
+        ("\\boxed{}", False, None),
+        ("\\boxed{" + "9" * 400 + "}", True, None),
+        ("\\boxed{a\nb}", True, None),
+        ('The "best effort" class', False, None),
+        ("First, add.\nThen stop.", True, None),
+        ("word " * 80, False, None),
+        ("", False, None),
+        (" $ ", False, None),
     ],
 )
-def test_a_final_answer_is_the_last_box_or_the_whole_short_line(text: str, found: str | None) -> None:
-    assert final_answer(text) == found
+def test_a_final_answer_is_what_is_stated_or_a_whole_short_line(text: str, was_asked: bool, found: str | None) -> None:
+    assert quotable_answer(text, was_asked) == found
 
 
 def test_only_sets_that_can_be_checked_have_a_row() -> None:
