@@ -8,6 +8,7 @@ holds the answer. What a teacher with the reference could confirm beyond that wo
 `rewards.py` calls none; `quotable_answers` is where such a judgement would add what else may be quoted.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -88,10 +89,15 @@ def selection_of(job: SamplingJob, preference: PreferenceSet, share: float = 1.0
     right = answers[preference.best]
     if right is None or all(answer is None for answer in answers if answer != right):
         return Selection.NO_FINAL_ANSWERS
-    if not by_verifier and right not in " ".join((preference.reference or "").split()):
+    if not by_verifier and not _holds(preference.reference or "", right):
         return Selection.NOTHING_TO_CHECK_BY
     chosen = share >= 1 or unit_interval("selection", job.seed, preference.set_id) < share
     return Selection.KEPT if chosen else Selection.NOT_CHOSEN
+
+
+def _holds(reference: str, answer: str) -> bool:
+    """Say whether an answer stands in a reference, and not as part of a longer word or number."""
+    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", " ".join(reference.split())) is not None
 
 
 def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: SamplingJob, share: float) -> pl.DataFrame:

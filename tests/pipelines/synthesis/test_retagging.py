@@ -17,7 +17,7 @@ from pipelines.grm.judging import judge
 from pipelines.grm.samples import modes_of, sampling_job
 from pipelines.sources.ingestion import ingest
 from pipelines.synthesis.retagging import Retag, Votes, decided, retag, retag_job, uncertain_sets, votes_of
-from schemas.errors import EngineError, RecipeError
+from schemas.errors import EngineError, RecipeError, Waiting
 from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response
 from schemas.recipe import GrmSection, Recipe
 from schemas.set_table import sets_of
@@ -27,6 +27,7 @@ from storage.root import Root
 from storage.stages import Stage
 from storage.tables import read_table
 from tests.examples import a_recipe, a_run, a_set, question, simulated, write_rows
+from tests.pipelines.engines.stand_in_batches import BatchStandIn
 from tests.pipelines.engines.stand_in_server import StandIn, judged, server_error
 from tests.pipelines.sources.test_ultrafeedback import completion, row
 
@@ -237,6 +238,23 @@ def test_an_outage_ends_the_build_and_keeps_what_was_bought(tmp_path: Path) -> N
         with pytest.raises(EngineError, match=r"retag ultrafeedback: .*same command goes on"):
             retagged(feedback_recipe(tmp_path, teacher=teacher), root)
     assert sum(len(Generations(root).lookup(bucket)) for bucket in range(256)) == 10
+
+
+def test_votes_come_by_batch_and_within_the_budget(tmp_path: Path) -> None:
+    write_feedback(tmp_path, uncertain=8)
+    root = Root(tmp_path)
+    with BatchStandIn(holds=True) as server:
+        teacher = {"engine": "openai", "model": "m", "base_url": server.url, "batch": True}
+        recipe = feedback_recipe(tmp_path, teacher=teacher)
+        with pytest.raises(Waiting, match="waits for the budget"):
+            retagged(recipe, root, a_run(feedback_recipe(tmp_path, teacher=teacher, budget={"max_requests": 5}))[0])
+        with pytest.raises(Waiting):
+            retagged(recipe, root)
+        server.finish()
+        _, after = retagged(recipe, root)
+    [use] = after.facts["synthesis"]["uses"]
+    assert (use["requests"], use["failed"]) == (24, 0)
+    assert set(server.paid.values()) == {1}
 
 
 def test_leaving_wrong_responses_out_keeps_the_votes_with_their_responses() -> None:

@@ -15,6 +15,7 @@ from pipelines.build import build
 from pipelines.grm.prompts import load_template
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.verdicts import compute_score
+from pipelines.reporting.examples import find_examples
 from pipelines.training_sets.rl import RlRow, decide_rl
 from pipelines.training_sets.selection import (
     Selection,
@@ -77,6 +78,7 @@ def test_only_sets_that_can_be_checked_have_a_row() -> None:
     assert selection_of(job, a_set(1, n=1)) is Selection.SINGLE_RESPONSE
     assert selection_of(job, verified(1, "15 kHz", "24 kHz", reference=None)) is Selection.NOTHING_TO_CHECK_BY
     assert selection_of(job, verified(1, "15 kHz", "24 kHz", reference="14")) is Selection.NOTHING_TO_CHECK_BY
+    assert selection_of(job, verified(1, "5 kHz", "24 kHz", reference="15 kHz")) is Selection.NOTHING_TO_CHECK_BY
     assert selection_of(job, verified(1, "15 kHz", "a\nb", "c\nd")) is Selection.NO_FINAL_ANSWERS
     assert selection_of(job, verified(1, "a\nb", "15 kHz")) is Selection.NO_FINAL_ANSWERS
     assert selection_of(job, verified(1, "15 kHz", "15 kHz.")) is Selection.NO_FINAL_ANSWERS
@@ -201,6 +203,8 @@ def test_a_build_publishes_them_beside_the_others(tmp_path: Path) -> None:
         assert [one["index"] for one in there] == list(range(len(there)))
         places = [(one["query_id"], one["set_id"]) for one in there]
         assert places == sorted(places), "a set's rows stand together"
+    [example] = find_examples(published.snapshot, table="rl", status=None, reason=None, source="own/selection", n=1)
+    assert example.row["data_source"] == "grmforge/own/selection"
     for row in rows:
         truth = json.loads(row["reward_model"]["ground_truth"])
         if row["data_source"].endswith("selection"):
