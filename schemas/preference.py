@@ -74,7 +74,7 @@ class DropReason(StrEnum):
     """Judged again, the set got another best response, or none."""
     LENGTH_BALANCE = "length_balance"
     """Right answers of one rank by length would stand for too many sets, and length would tell which one is right."""
-    LABEL_BALANCE = "label_balance"
+    SINGLE_BALANCE = "single_balance"
     """Single responses of one label would stand for too many sets."""
     LICENSE = "license"
     """The licence is not among those that the recipe allows."""
