@@ -6,7 +6,7 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "A query with its responses and what is known of them. Every readable row is in one of the two.",
     ),
     "trajectories": (
-        "`trajectories/{accepted,rejected,difficulty,on_policy}-*.parquet`",
+        "`trajectories/{accepted,rejected,difficulty,on_policy,paired}-*.parquet`",
         "One sample of a judge over one shown set: what was asked, what came back, what was read from it, what became "
         "of it.",
     ),
@@ -88,6 +88,9 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "margin": "Distance between the two highest rewards, in the source's own units.",
         "label_source": "Who said which response is best: `human`, `model` or `verifier`.",
         "drop_reason": "Why the set is set aside; null for kept sets.",
+        "given_principles": "Criteria of other questions' rubrics that judges of this set are given, as text.",
+        "given_ids": "Their criterion_ids.",
+        "own_rubric": "Criteria made of the set's own question, as text; only hinted prompts may show them.",
         "retagged_best": "Where a set was judged again (`retag_votes`): index of the response that most votes found "
         "best, beside the source's own in `best`; null where no response has most, and for all other sets.",
         "votes": "Votes of each response, in the order of `responses`; null for sets that were not judged again.",
@@ -104,7 +107,7 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",
-        "purpose": "What the sample was drawn for: `rft`, `difficulty` or `on_policy`.",
+        "purpose": "What the sample was drawn for: `rft`, `difficulty`, `on_policy` or `paired`.",
         "mode": "`hinted` where the prompt said which response is best, else `non_hinted`.",
         "temperature": "Sampling temperature.",
         "order": "order[p] = index, in the set, of the response shown at position p.",

@@ -17,6 +17,7 @@ from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
+from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
@@ -43,7 +44,8 @@ def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Sta
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
-    return sources, curate(recipe, root, [source.stage for source in sources], general)
+    curated = curate(recipe, root, [source.stage for source in sources], general)
+    return sources, with_criteria(recipe, root, run, curated)
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:
@@ -153,6 +155,8 @@ def purposes_of(recipe: Recipe) -> list[Purpose]:
         purposes.append(Purpose.DIFFICULTY)
     if "meta_rm" in sets and recipe.models.policy is not None:
         purposes.append(Purpose.ON_POLICY)
+    if recipe.grm.compare_principles and Purpose.RFT in purposes:
+        purposes.append(Purpose.PAIRED)
     return purposes
 
 
@@ -160,7 +164,7 @@ def new_run(
     recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False, wait: bool = False
 ) -> Run:
     """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
-    variables = [model.key_variable for model in _models(recipe).values()]
+    variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
     return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
 

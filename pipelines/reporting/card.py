@@ -11,6 +11,7 @@ _WHOLE_TABLES = (
     "trajectories/rejected",
     "trajectories/difficulty",
     "trajectories/on_policy",
+    "trajectories/paired",
     "sets/kept",
     "sets/dropped",
 )
@@ -24,6 +25,7 @@ _MEANING = {
     "trajectories_rejected": "judgements that are not, each with its reject_reason",
     "trajectories_difficulty": "the difficulty model's samples",
     "trajectories_on_policy": "the trained GRM's own samples",
+    "trajectories_paired": "samples with given criteria where RFT's have none, or the other way round",
     "sets_kept": "preference sets that were kept, test sets included",
     "sets_dropped": "preference sets that were not, each with its drop_reason",
 }

@@ -12,6 +12,7 @@ from pipelines.grm.rejection import DECISION_COLUMNS, decide
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sampled_sets
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
+from pipelines.training_sets.paired_accuracy import paired_accuracy
 from pipelines.training_sets.rft import chosen_general, general_ids
 from pipelines.training_sets.rl import decide_rl
 from pipelines.training_sets.selection import decide_selection
@@ -73,6 +74,8 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
             frames[Purpose.DIFFICULTY] = frames[Purpose.DIFFICULTY].join(
                 removed, on="set_id", how="left", maintain_order="left"
             )
+    if Purpose.PAIRED in frames:
+        checks["principles"] = paired_accuracy(frames[Purpose.RFT], frames[Purpose.PAIRED], recipe.grm.principles)
     if "meta_rm" in recipe.build.sets:
         checks["meta_rm"] = _mark_meta_rm(frames, recipe.meta_rm.one_label_share)
         for purpose, frame in frames.items():

@@ -62,8 +62,13 @@ class GrmSection(Section):
     """How often an unreadable sample is sampled again."""
     reference: Literal["none", "prompt", "hint"] = "none"
     """Where a set's reference answer goes: nowhere, into every prompt, or into the hint."""
-    principles: Literal["self", "none"] = "self"
-    """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
+    principles: Literal["self", "rubric", "none"] = "self"
+    """`self`: the judge writes its criteria first. `rubric`: it is given those of similar questions to begin from.
+    `none`: it scores without, for ablations."""
+    compare_principles: Flag = False
+    """Sample every set the other way too, given criteria or none, and report the accuracy of both on the same sets."""
+    rubric_hint: Flag = False
+    """Hinted samples are also told the rubric of the set's own question, where it has one."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
     """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
     without a text of their own always are."""
@@ -159,6 +164,10 @@ class Recipe(Section):
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
             )
+        if self.grm.compare_principles and self.grm.principles == "none":
+            raise ValueError('grm.compare_principles compares "self" with "rubric": set grm.principles to one of them')
+        if self.grm.template is not None and (self.grm.principles == "rubric" or self.grm.compare_principles):
+            raise ValueError("grm.template and given criteria do not go together: the built-in template has their slot")
         unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
         if unanswered and self.models.responder is None:
             raise ValueError(
