@@ -60,7 +60,7 @@ def show(preference: PreferenceSet, shown: Shown = "answer") -> ShownSet:
         set_id=preference.set_id,
         source=preference.source,
         context=shown_text(conversation_text(preference.query)),
-        responses=tuple(shown_text(_response_text(response, shown)) for response in preference.responses),
+        responses=tuple(shown_text(response_text(response, shown)) for response in preference.responses),
         reference=shown_text(preference.reference) if preference.reference else None,
         best=preference.best,
         label=preference.label,
@@ -68,7 +68,7 @@ def show(preference: PreferenceSet, shown: Shown = "answer") -> ShownSet:
     )
 
 
-def _response_text(response: Response, shown: Shown) -> str:
+def response_text(response: Response, shown: Shown) -> str:
     """Return what of a response is shown; its answer alone where there is nothing more."""
     if shown == "reasoning" and response.reasoning:
         return f"{response.reasoning}\n\nFinal answer: {response.text}"
