@@ -28,6 +28,11 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "`pairs/{train,validation}-*.parquet`",
         "Chosen and rejected responses, for scalar and pairwise baselines.",
     ),
+    "traces": (
+        "`traces/{train,validation}-*.parquet`",
+        "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "
+        "responses have them.",
+    ),
     "generations": (
         "`<root>/generations/`: journals, then `bucket=<xx>/*.parquet`",
         "Every answer ever bought, once. It belongs to the root, not to a snapshot.",
@@ -35,7 +40,7 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
 }
 """By table, in the order of the page: where its files are, and what a row is."""
 
-STAGE_TABLES = frozenset({"general", "judged"})
+STAGE_TABLES = frozenset({"candidates", "general", "judged", "questions", "stems"})
 """Tables that only pass between stages: readers of a snapshot never see them, so the page leaves them out."""
 
 COMMON_COLUMN_DOCS: dict[str, str] = {
@@ -79,6 +84,20 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "margin": "Distance between the two highest rewards, in the source's own units.",
         "label_source": "Who said which response is best: `human`, `model` or `verifier`.",
         "drop_reason": "Why the set is set aside; null for kept sets.",
+        "retagged_best": "Where a set was judged again (`retag_votes`): index of the response that most votes found "
+        "best, beside the source's own in `best`; null where no response has most, and for all other sets.",
+        "votes": "Votes of each response, in the order of `responses`; null for sets that were not judged again.",
+    },
+    "traces": {
+        "trace_id": "Hash of the query and the answer.",
+        "prompt": "The question as the responder was asked it.",
+        "completion": "One assistant message: the reasoning in `<think>` where there is some, then the answer.",
+        "source_id": "Where the question stands in its source.",
+        "verified": "True: a verifier found the final answer right. Others are not published.",
+        "verifier": "What found it right: `math`, `option`, `number`, `teacher`, or `label` of the source.",
+        "origin": "`responder`, `teacher`, or `given` with the source.",
+        "source_id": "Where the question stands in its source.",
+        "completion_tokens": "Tokens of the answer, reasoning included, where they were counted.",
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",
@@ -117,12 +136,14 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "pass_samples": "Readable non-hinted samples of the set.",
     },
     "rl": {
-        "data_source": "Which scoring rule a row wants; verl hands it to the reward function.",
+        "data_source": "`grmforge/<source>`, or `grmforge/<source>/selection` where a pick is wanted, no scores; verl "
+        "hands it to the reward function.",
         "prompt": "The non-hinted prompt.",
         "ability": "What the row trains, as verl groups rows.",
         "reward_model": "How the answer is checked.",
         "reward_model.style": "`rule`: by `rewards.py`, without a model.",
-        "reward_model.ground_truth": 'JSON: `{"n": 4, "best": 2}`, 0-based as shown, or `{"n": 1, "label": 0}`.',
+        "reward_model.ground_truth": 'JSON: `{"n": 4, "best": 2}`, 0-based as shown, or `{"n": 1, "label": 0}`; with '
+        '`"answers": [..]`, the final answer of each response as shown or null, in selection rows.',
         "extra_info": "Everything else, where verl and TRL pass it through.",
         "extra_info.split": "`train` or `validation`.",
         "extra_info.index": "Number of the row within its split.",

@@ -73,9 +73,12 @@ class StageTally:
 
     @property
     def settled(self) -> int:
-        """Answers that need no further sample: readable ones, and requests that failed for good."""
+        """Answers that need no further sample: readable ones, and requests that failed for good.
+
+        Every answer, in stages that judge none.
+        """
         outcomes = dict(self.outcomes)  # a copy: the other thread goes on counting
-        return sum(rows for outcome, rows in outcomes.items() if _settles(outcome))
+        return sum(rows for outcome, rows in outcomes.items() if _settles(outcome)) if outcomes else self.answers
 
     @property
     def correct_share(self) -> float:
@@ -100,7 +103,7 @@ class StageTally:
         of = f" of {self.total:,}" if self.total else ""
         parts = [f"{self.settled:,}{of}"]
         if self.bought:
-            parts += [per_second(self.rate), f"{self.correct_share:.0%} correct", f"{self.flying:,} in flight"]
+            parts += [per_second(self.rate), *self._correct(), f"{self.flying:,} in flight"]
         if self.cost_usd:
             parts.append(f"${self.cost_usd:,.4f}")
         return [*parts, *self._troubles(), *([f"{self.found:,} were there already"] if self.found else [])]
@@ -110,7 +113,7 @@ class StageTally:
         of = f" of {self.total:,}" if self.total else ""
         parts = [f"{self.settled:,}{of} done", f"{self.answers:,} answers", f"{self.found:,} were there already"]
         if self.bought:
-            parts += [per_second(self.mean_rate if over else self.rate), f"{self.correct_share:.0%} correct"]
+            parts += [per_second(self.mean_rate if over else self.rate), *self._correct()]
         parts += self._troubles()
         if self.cost_usd:
             parts.append(f"${self.cost_usd:,.4f}")
@@ -119,6 +122,9 @@ class StageTally:
         elif self.seconds_left is not None:
             parts += [f"{self.flying:,} in flight", f"{duration(self.seconds_left)} left"]
         return f"{self.name}: {', '.join(parts)}"
+
+    def _correct(self) -> list[str]:
+        return [f"{self.correct_share:.0%} correct"] if self.outcomes else []
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())

@@ -23,6 +23,9 @@ from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.retagging import retag_job
+from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import ForgeError, StorageError, Waiting
 from schemas.recipe import Recipe, read_recipe
 from schemas.trajectory import Purpose
@@ -55,10 +58,17 @@ def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> s
     settings = _settings(*order)
     sources = [read_source.submit(*order, index) for index in range(len(settings.sources))]
     general = read_general.submit(*order) if settings.general else None
-    source_keys = [source.result() for source in sources]
-    curated = curate(*order, source_keys, general.result() if general else None)
-    judged: dict[str, tuple[str, int]] = {}
     spent = (0, 0, 0.0)
+    source_sets: list[tuple[str, dict[str, int]]] = []
+    for index, source in enumerate(sources):
+        key = source.result()
+        bought: dict[str, int] = {}
+        section = settings.sources[index]
+        if SOURCES[section.kind].gives == "questions" or retag_job(settings, section):
+            key, bought, spent = make_sets(*order, index, spent)
+        source_sets.append((key, bought))
+    curated = curate(*order, [key for key, _ in source_sets], general.result() if general else None)
+    judged: dict[str, tuple[str, int]] = {}
     waiting: list[str] = []
     for purpose in build.purposes_of(settings):
         try:
@@ -69,7 +79,7 @@ def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> s
             judged[purpose.value] = key, cached
     if waiting:
         raise Waiting("; ".join(waiting))
-    return publish(*order, source_keys, curated, judged)
+    return publish(*order, source_sets, curated, judged)
 
 
 @task(task_run_name="read source {index}")
@@ -77,6 +87,20 @@ def read_source(recipe: str, sets: str, root: str | None, limit: int | None, ind
     """Return the stage of one source."""
     settings = _settings(recipe, sets, root, limit)
     return ingest(settings, _root(settings), settings.sources[index]).key
+
+
+@task(task_run_name="make sets of source {index}")
+def make_sets(
+    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: tuple[int, int, float]
+) -> tuple[str, dict[str, int], tuple[int, int, float]]:
+    """Return the stage of the sets of one source, what was bought of each role to make them, and what is spent."""
+    settings = _settings(recipe, sets, root, limit)
+    place = _root(settings)
+    section = settings.sources[index]
+    with _watched_run(settings, place, f"flow {settings.build.name} {section.source}") as run:
+        run.budget.carry(spent)
+        made = build.source_sets(settings, place, run, section)
+    return made.stage.key, dict(made.bought), run.budget.spent
 
 
 @task
@@ -126,7 +150,7 @@ def publish(
     sets: str,
     root: str | None,
     limit: int | None,
-    sources: list[str],
+    sources: list[tuple[str, dict[str, int]]],
     curated: str,
     judged: dict[str, tuple[str, int]],
 ) -> str:
@@ -142,7 +166,7 @@ def publish(
         settings,
         place,
         _quiet_run(settings),
-        [_stage(place, key) for key in sources],
+        [SourceSets(_stage(place, key), bought) for key, bought in sources],
         _stage(place, curated),
         stages,
     )

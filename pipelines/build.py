@@ -1,8 +1,9 @@
 """A build: the stages in the order that the data travels, as plain functions. The command and the flows both walk it.
 
-    ingest -> curate -> sample -> judge -> assemble -> publish
+    ingest -> synthesize -> curate -> sample -> judge -> assemble -> publish
 
-Each stage finds its finished table by fingerprint and makes it only where it is missing; only `sample` calls models.
+Each stage finds its finished table by fingerprint and makes it only where it is missing; only `synthesize`, for sources
+of questions without answers, and `sample` call models.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,22 +12,22 @@ from pathlib import Path
 from pipelines.curation.curation import curate
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
+from pipelines.engines.outages import check_answers
 from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.retagging import find_retagged, retag, retag_job
+from pipelines.synthesis.synthesis import SourceSets, find_synthesized, synthesize
 from pipelines.training_sets.assembly import assemble
-from schemas.errors import EngineError, RecipeError, Waiting
-from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, recipe_of
+from schemas.errors import RecipeError, Waiting
+from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, SourceSection, recipe_of
 from schemas.trajectory import Purpose
 from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
-
-FEW_GIVEN_UP = 3
-SHARE_GIVEN_UP = 0.01
-"""So many requests, or this share of them, may stay without an answer."""
 
 
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
@@ -37,15 +38,40 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
     return finish(recipe, root, run, sources, curated, judged)
 
 
-def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[Stage], Stage]:
-    """Read every source and curate their sets; no model is called."""
-    sources = []
-    for section in recipe.sources:
-        run.watcher.stage(f"reading {section.source}", None)
-        sources.append(ingest(recipe, root, section))
+def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
+    """Read every source, make sets where one has questions only, and curate them all."""
+    sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
-    return sources, curate(recipe, root, sources, general)
+    return sources, curate(recipe, root, [source.stage for source in sources], general)
+
+
+def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:
+    """Return the sets of one source; models are called only where it has questions without answers, or wants votes."""
+    run.watcher.stage(f"reading {section.source}", None)
+    read = ingest(recipe, root, section)
+    is_whole = SOURCES[section.kind].gives == "sets"
+    if is_whole and retag_job(recipe, section) is None:
+        return SourceSets(read)
+    models = _models(recipe)
+    made = find_retagged(recipe, root, section, read) if is_whole else find_synthesized(recipe, root, read)
+    if not made:
+        for model in models.values():
+            check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged
+    while True:
+        try:
+            return retag(recipe, root, run, section, read) if is_whole else synthesize(recipe, root, run, read)
+        except Waiting:
+            if not run.wait:
+                raise
+            answering = [models[role] for role in ("responder", "teacher") if role in models]
+            wait_for_batches(root, run, [model for model in answering if model.batch])
+
+
+def _models(recipe: Recipe) -> dict[str, ModelSection]:
+    """Return the recipe's models by role."""
+    models = {role: getattr(recipe.models, role) for role in type(recipe.models).model_fields}
+    return {role: model for role, model in models.items() if isinstance(model, ModelSection)}
 
 
 def check_keys(recipe: Recipe, root: Root, run: Run, curated: Stage) -> None:
@@ -95,40 +121,23 @@ def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, cur
     bought = run.budget.requests - bought
     run.watcher.stage(f"judging {purpose}", None)
     stage = judge(root, job, curated, given_up)
-    _check_answers(run, purpose, stage, given_up)
+    facts = stage.facts
+    check_answers(run, purpose, facts["requests"], facts["failed"], given_up, facts["error"])
     return Judged(job, stage, max(0, stage.facts["requests"] - bought))
-
-
-def _check_answers(run: Run, purpose: Purpose, stage: Stage, given_up: Mapping[str, str]) -> None:
-    """Raise EngineError where what is missing is an endpoint's trouble, not a row's.
-
-    A few requests that fail however often they are tried must not keep the others from being published; the next build
-    asks for them again. Many of them, or nothing but failures, would publish the weather of the network.
-    """
-    requests, failed = stage.facts["requests"], stage.facts["failed"]
-    if not failed:
-        return
-    last = [*given_up.values(), stage.facts["error"]][0]
-    if failed == requests or len(given_up) > max(FEW_GIVEN_UP, SHARE_GIVEN_UP * requests):
-        raise EngineError(
-            f"{purpose}: {failed:,} of {requests:,} requests got no answer, one of them: {last}; "
-            "every answer so far is kept: the same command goes on from here"
-        )
-    if given_up:
-        run.watcher.warn(f"{len(given_up):,} of {requests:,} requests failed ({last}); the next build asks again")
 
 
 def finish(
     recipe: Recipe,
     root: Root,
     run: Run,
-    sources: Sequence[Stage],
+    sources: Sequence[SourceSets],
     curated: Stage,
     judged: Mapping[Purpose, Judged],
 ) -> Published:
     """Reject, balance, assemble and publish; no model is called."""
     run.watcher.stage("assembling", None)
-    assembled = assemble(recipe, root, curated, {purpose: one.stage for purpose, one in judged.items()})
+    stages = [source.stage for source in sources]
+    assembled = assemble(recipe, root, stages, curated, {purpose: one.stage for purpose, one in judged.items()})
     run.watcher.stage("publishing", None)
     return publish_snapshot(recipe, root, sources, curated, judged, assembled)
 
@@ -151,8 +160,7 @@ def new_run(
     recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False, wait: bool = False
 ) -> Run:
     """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
-    models = [getattr(recipe.models, role) for role in type(recipe.models).model_fields]
-    variables = [model.key_variable for model in models if isinstance(model, ModelSection)]
+    variables = [model.key_variable for model in _models(recipe).values()]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
     return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
 

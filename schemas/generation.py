@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.question import Gold
 from schemas.record import canonical_json, content_id, table_schema
 
 REQUEST_VERSION = 1
@@ -35,6 +36,17 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerTruth:
+    """The same of the question behind a request for an answer."""
+
+    question_id: str
+    """The question's query_id: its answers go right or wrong together."""
+    gold: Gold
+    kept: str | None = None
+    """The answer that a rewritten text must end in, right or wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call of one model. Make one with `request`, which seeds and identifies it."""
 
@@ -44,7 +56,7 @@ class Request:
     body: dict[str, Any]
     """The request as sent: model, messages, sampling settings, seed, and whatever `extra_body` adds."""
     sample_index: int
-    truth: Truth | None = None
+    truth: Truth | AnswerTruth | None = None
     repeat: int = 0
     """How many earlier samples of its set have the very same prompt: which of several imported answers is meant."""
 
@@ -76,7 +88,7 @@ def request(
     query_id: str,
     body: dict[str, Any],
     sample_index: int,
-    truth: Truth | None = None,
+    truth: Truth | AnswerTruth | None = None,
 ) -> Request:
     """Return the request with its id and its sampling seed.
 

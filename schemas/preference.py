@@ -52,8 +52,30 @@ class DropReason(StrEnum):
     """The question asks nothing."""
     CONFLICTING_GOLD = "conflicting_gold"
     """The same question stands in the source with another gold answer."""
+    SEVERAL_GOLDS = "several_golds"
+    """The source marks several answers as the right one, and no rule tells whether all or one of them is meant."""
     CONTAMINATED = "contaminated"
     """The row comes from a public benchmark."""
+    OVERLAP = "overlap"
+    """The row comes from another data set that is a source of its own."""
+    LABEL_LEAK = "label_leak"
+    """Something that only rejected responses have in this part of the source gives the label away."""
+    NEEDS_OPTIONS = "needs_options"
+    """The question makes no sense without its options."""
+    GOLD_NOT_GRADABLE = "gold_not_gradable"
+    """The verifier does not find the question's own gold answer right."""
+    NO_RESPONSE = "no_response"
+    """No answer to the question could be judged right or wrong."""
+    NO_RIGHT_RESPONSE = "no_right_response"
+    """Every answer to the question is wrong, and no teacher found the right one."""
+    NO_WRONG_RESPONSE = "no_wrong_response"
+    """Every answer to the question is right."""
+    RETAG_DISAGREEMENT = "retag_disagreement"
+    """Judged again, the set got another best response, or none."""
+    LENGTH_BALANCE = "length_balance"
+    """Right answers of one rank by length would stand for too many sets, and length would tell which one is right."""
+    SINGLE_BALANCE = "single_balance"
+    """Single responses of one label would stand for too many sets."""
     LICENSE = "license"
     """The licence is not among those that the recipe allows."""
     DUPLICATE = "duplicate"
@@ -76,7 +98,7 @@ class Response:
     reward: float | None = None
     reasoning: str | None = None
     turns: str | None = None
-    """JSON of a whole conversation, where the response is one."""
+    """JSON of a whole conversation, where the response is one; with an empty `text` it is all that the response is."""
     model: str | None = None
     origin: str | None = None
     tokens: int | None = None
@@ -113,7 +135,12 @@ class PreferenceSet:
     split: Split | None = None
     """As the source publishes it, until curation decides."""
     cluster: str | None = None
+    """As the source knows it, where texts cannot tell which queries belong together; else curation finds it."""
     drop_reason: DropReason | None = None
+    retagged_best: int | None = None
+    """Index of the response that most votes of models.teacher found best; None without votes, or without most."""
+    votes: tuple[int, ...] | None = None
+    """Those votes, by index in the set; None for sets that were not judged again."""
 
     @property
     def n_responses(self) -> int:
@@ -243,5 +270,7 @@ SETS = table_schema(
         pa.field("margin", pa.float64()),
         pa.field("label_source", pa.string()),
         pa.field("drop_reason", pa.string()),
+        pa.field("retagged_best", pa.int32()),
+        pa.field("votes", pa.list_(pa.int32())),
     ],
 )

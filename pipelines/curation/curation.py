@@ -13,6 +13,8 @@ from pipelines.curation.prompt_length import fitted
 from pipelines.curation.splits import query_splits
 from schemas.errors import RecipeError
 from schemas.preference import SETS, DropReason, Split
+from schemas.query import query_id, user
+from schemas.question import STEMS
 from schemas.recipe import GrmSection, Recipe
 from schemas.record import content_id
 from schemas.set_table import sets_of, sets_table
@@ -47,7 +49,8 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
     ranks = [rank for rank, table in enumerate(tables) for _ in range(table.num_rows)]
     sets = pa.concat_tables([SETS.empty_table(), *tables])
     chat = read_table(general.paths("general") if general else [], GENERAL)
-    splits = _splits(sets, chat, recipe)
+    stems = pa.concat_tables([STEMS.empty_table(), *(read_table(stage.paths("stems"), STEMS) for stage in sources)])
+    splits = _splits(sets, chat, stems, recipe)
     sets, leaks = _decided(sets, ranks, splits, recipe)
     chat = _decontaminated(chat, sets, splits, recipe.build.licenses)
     with TableWriter(root, key, "sets", SETS) as set_writer, TableWriter(root, key, "general", GENERAL) as chat_writer:
@@ -79,40 +82,68 @@ def _query_texts(table: pa.Table, column: str) -> pl.DataFrame:
     )
 
 
-def _splits(sets: pa.Table, chat: pa.Table, recipe: Recipe) -> pl.DataFrame:
-    """Return query_id, cluster and split of every query, those of general rows included.
+def _asked(sets: pa.Table, chat: pa.Table, stems: pa.Table) -> pl.DataFrame:
+    """Return query_id, what each query asks (its stem, or else all it says), and the id of that as a query: `asked`.
 
-    General rows have no say in where a set stands: they go where their cluster's sets are, or else into train or
-    validation, since nobody publishes a test set of them.
+    Forms of one question share `asked`, with each other and with the bare question.
     """
-    texts = pl.concat([_query_texts(sets, "query"), _query_texts(chat, "prompt")]).unique("query_id").sort("query_id")
-    cluster_of = clusters(texts["query_id"].to_list(), texts["text"].to_list())
+    said = pl.concat([_query_texts(sets, "query"), _query_texts(chat, "prompt")]).unique("query_id")
+    stem = _frame(stems, ["query_id", "stem"]).group_by("query_id").agg(pl.col("stem").min())
+    ids = pl.Series("asked", [query_id(user(text)) for text in stem["stem"]], pl.String)
+    return said.join(stem.with_columns(ids), on="query_id", how="left").select(
+        "query_id", asked=pl.coalesce("asked", "query_id"), text=pl.coalesce("stem", "text")
+    )
+
+
+def _splits(sets: pa.Table, chat: pa.Table, stems: pa.Table, recipe: Recipe) -> pl.DataFrame:
+    """Return query_id, cluster and split of every query, those of general rows included: all by what they ask.
+
+    Where a source knows a set's cluster, it stands in the query's place, and its split is the cluster's: such sets may
+    share a query that says little of what they are about. General rows have no say in where a set stands: they go where
+    their cluster's sets are, or else into train or validation, since nobody publishes a test set of them.
+    """
+    asked = _asked(sets, chat, stems)
+    texts = asked.unique("asked").sort("asked")
+    cluster_of = clusters(texts["asked"].to_list(), texts["text"].to_list())
     joined = pl.DataFrame({"query_id": list(cluster_of), "cluster": list(cluster_of.values())})
-    queries = _frame(sets, ["query_id", "benchmark", "split"]).rename({"split": "official"})
-    splits = query_splits(queries.join(joined, on="query_id"), recipe.splits.test, recipe.splits.validation)
-    splits = splits.join(joined, on="query_id")
-    cluster_split = splits.select("cluster", official="split").unique("cluster")
+    asked = asked.select("query_id", "asked")
+    queries = _by_asked(_frame(sets, ["query_id", "cluster", "benchmark", "split"]), asked)
+    queries = queries.rename({"cluster": "own", "split": "official"}).join(joined, on="query_id")
+    queries = queries.with_columns(
+        query_id=pl.coalesce("own", "query_id"), cluster=pl.coalesce("own", "cluster"), near="cluster"
+    )
+    splits = query_splits(queries, recipe.splits.test, recipe.splits.validation)
+    splits = splits.join(queries.select("query_id", "cluster").unique(), on="query_id").sort("query_id")
+    cluster_split = queries.join(splits, on="query_id").select(cluster="near", official="split").unique()
     others = (
-        _frame(chat, ["query_id"])
+        _by_asked(_frame(chat, ["query_id"]), asked)
         .join(splits, on="query_id", how="anti")
         .join(joined, on="query_id")
         .join(cluster_split, on="cluster", how="left")
         .with_columns(benchmark=False)
     )
-    return pl.concat([splits, query_splits(others, 0.0, recipe.splits.validation).join(joined, on="query_id")])
+    splits = pl.concat([splits, query_splits(others, 0.0, recipe.splits.validation).join(joined, on="query_id")])
+    by_query = asked.join(splits.rename({"query_id": "asked"}), on="asked").drop("asked")
+    return pl.concat([by_query, splits.join(queries.select(query_id="own").unique(), on="query_id", how="semi")])
+
+
+def _by_asked(frame: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with each query_id replaced by the id of what it asks."""
+    return frame.join(asked, on="query_id").drop("query_id").rename({"asked": "query_id"})
 
 
 def _decided(
     sets: pa.Table, ranks: list[int], splits: pl.DataFrame, recipe: Recipe
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Return the sets, sorted, with cluster, split and drop_reason; and what downsampling did to sources that leak."""
-    columns = ["set_id", "query_id", "source", "source_id", "license", "best", "label", "drop_reason"]
+    columns = ["set_id", "query_id", "cluster", "source", "source_id", "license", "best", "label", "drop_reason"]
     frame = _frame(sets, columns).with_columns(pl.Series("source_rank", ranks, pl.Int64)).with_row_index("row")
     if recipe.build.licenses is not None:
         refused = ~pl.col("license").is_in(recipe.build.licenses)
         frame = frame.with_columns(drop_reason=_first_reason(pl.when(refused).then(pl.lit(DropReason.LICENSE.value))))
     frame = frame.with_columns(drop_reason=_first_reason(duplicate_reasons(frame)))
-    frame = frame.join(splits, on="query_id", how="left", maintain_order="left")
+    frame = frame.with_columns(unit=pl.coalesce("cluster", "query_id")).drop("cluster")
+    frame = frame.join(splits, left_on="unit", right_on="query_id", how="left", maintain_order="left")
     leaks: list[dict[str, Any]] = []
     if recipe.leaks.over == "downsample":
         leaving, leaks = leaky_rows(sets, frame, recipe.grm.shown, recipe.leaks.threshold)

@@ -27,7 +27,7 @@ NGRAM_COLUMNS = 2**13
 
 _TEXT = pl.col("text")
 _CHARACTERS = _TEXT.str.len_chars()
-_OVERLAP_CHARACTERS = 2_000
+_OVERLAP_CHARACTERS = 600
 """Of each text, where words are compared."""
 
 

@@ -7,7 +7,8 @@ How it judges. The response at position p has a latent quality
 where s belongs to the set, so that its samples go right or wrong together, and d is solved for, so that the best
 response scores highest in `accuracy` of the readable answers (deliberate ties included) when there is no bias. Scores
 are integers 1 to 10 in that order, without accidental ties. One response alone is scored 0 or 1, and right in
-`accuracy` of the cases. With `chance` every score is independent and uniform over 1 to 10, ties as they fall; METHOD
+`accuracy` of the cases; so is an answer to a question, in whatever form it is wanted. With `chance` every score is
+independent and uniform over 1 to 10, ties as they fall; METHOD
 section 2 has its rates. Faults keep their shares there too: the rates hold among the readable answers.
 """
 
@@ -22,10 +23,12 @@ from struct import Struct
 from pipelines.engines import simulated_texts as texts
 from pipelines.engines.protocol import Attempt, cost_usd, prompt_bytes
 from pipelines.engines.wire import split_reasoning
-from schemas.generation import Completion, FaultKind, Request, Truth
+from schemas.generation import AnswerTruth, Completion, FaultKind, Request, Truth
 from schemas.recipe import ModelSection
 
 HINTED_ACCURACY = 0.97
+KEPT_ACCURACY = 0.95
+"""Share of rewritten texts that keep their answer."""
 BEST_SCORE, WORST_SCORE = 10, 1
 BYTES_PER_TOKEN = 4
 
@@ -77,9 +80,11 @@ class SimulatedEngine:
             content, finish_reason = texts.refusal(draws), "refusal"
         elif truth is None:
             content = texts.short_answer(request.body["messages"], draws)
+        elif isinstance(truth, AnswerTruth):
+            content = texts.solution(self._answer(truth, draws), truth.gold.form, draws)
         else:
             content = self._judgement(request, truth, fault, draws)
-        if truth is not None and draws[1] < self._settings.thinks_aloud:
+        if isinstance(truth, Truth) and draws[1] < self._settings.thinks_aloud:
             content = texts.thoughts(draws) + content
         if fault == "truncated":
             # Anywhere from the first words to just before the verdict, which comes last.
@@ -98,6 +103,16 @@ class SimulatedEngine:
             reasoning_tokens=len(reasoning) // BYTES_PER_TOKEN if reasoning else None,
             cost_usd=cost_usd(self._model, prompt_tokens, completion_tokens),
         )
+
+    def _answer(self, truth: AnswerTruth, draws: Sequence[float]) -> str:
+        """Return the final answer of a solution: right in `accuracy` of the cases, those of one question together."""
+        settings = self._settings
+        if truth.kept is not None and draws[5] < KEPT_ACCURACY:
+            return truth.kept
+        shift = settings.difficulty_spread * _normal(self._draws("q", truth.question_id)[0])
+        advantage = _advantage(1, settings.difficulty_spread, settings.accuracy)
+        right = truth.kept is None and advantage + shift + _normal(draws[3]) > 0
+        return texts.final_answer(truth.gold, right, draws)
 
     def _judgement(self, request: Request, truth: Truth, fault: str | None, draws: Sequence[float]) -> str:
         scores = self._scores(request.request_id, truth, draws)

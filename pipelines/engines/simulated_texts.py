@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from schemas.question import AnswerForm, Gold
+
 # A little of the variety of real judges: bold, singular and plural, and the "standards" of METHOD section 1.
 HEADS = ("Specific Criteria:", "Specific Criteria:", "**Specific Criteria:**", "Specific standards:")
 VERDICTS = (
@@ -75,10 +77,29 @@ ANSWERS = (
     "In short: no, because one of its conditions is not met.",
 )
 
+STEPS = (
+    "First I write down what is given, and what is asked for.",
+    "From what is given it follows directly that the first quantity is fixed.",
+    "Putting this into the relation between the two leaves one unknown.",
+    "Simplifying both sides does not change the condition, so it still holds.",
+    "A special case shows the same: with the smallest value allowed, both sides agree.",
+    "The other branch contradicts what is given, so it can be left out.",
+    "Checking the units, or the size of the result, shows nothing that is off.",
+    "What remains is a short calculation, which I do in one go.",
+)
+FINAL_ANSWERS = {
+    "math": "Therefore, the answer is $\\boxed{%s}$.",
+    "number": "So the result is \\boxed{%s}.",
+    "option": "The answer is %s",
+    "text": "The answer is: %s",
+}
+WRONG_EXPRESSIONS = ("\\frac{3}{7}", "2\\sqrt{3}", "-1", "x + 1", "\\pi", "(1, 2)", "12", "0")
+
 QUOTE_CHARACTERS = 60
 T = TypeVar("T")
 
 _OPTION = re.compile(r"^\s*(?:option\s+)?(\d{1,2})\s*[:.)]\s*(\S.*)$", re.I | re.M)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?![\d,./\\^{])")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -134,6 +155,31 @@ def short_answer(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> 
         number, text = _pick(options, draws[7])
         return f"{thoughts(draws)}The answer is option {number}: {text.strip()}"
     return f"{thoughts(draws)}{_pick(ANSWERS, draws[7])}"
+
+
+def solution(answer: str, form: str, draws: Sequence[float]) -> str:
+    """Return a text that reasons for two to eight steps and ends in this answer, in the form that was asked for."""
+    first = int(draws[8] * len(STEPS))
+    count = 2 + int(draws[9] * (len(STEPS) - 1))
+    steps = [STEPS[(first + number) % len(STEPS)] for number in range(count)]
+    return thoughts(draws) + "\n\n".join([*steps, FINAL_ANSWERS[form] % answer])
+
+
+def final_answer(gold: Gold, right: bool, draws: Sequence[float]) -> str:
+    """Return the right answer to a question, or a wrong one of the same kind."""
+    if gold.form == AnswerForm.OPTION:
+        numbers = [number for number in range(1, len(gold.options) + 1) if right == (str(number) == gold.answer)]
+        number = _pick(numbers or [1], draws[10])
+        return f"option {number}: {gold.options[number - 1]}" if gold.options else f"option {number}"
+    if right:
+        return gold.answer
+    if gold.form == AnswerForm.TEXT:
+        return _pick([text for text in gold.options if text != gold.answer] or ANSWERS, draws[10])
+    found = _NUMBER.match(gold.answer)
+    if found is None:
+        return _pick([text for text in WRONG_EXPRESSIONS if text != gold.answer], draws[10])
+    wrong = float(found[0]) + (1 + int(9 * draws[10])) * (1 if draws[11] < 0.5 else -1)
+    return f"{wrong:g}{gold.answer[found.end() :]}"
 
 
 def _pick(choices: Sequence[T], draw: float) -> T:

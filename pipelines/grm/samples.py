@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.curation.prompt_length import result_limit
 from pipelines.engines.protocol import identity, request_body
 from pipelines.grm.prompts import Template, hint_text, load_template, render, shown_order
 from pipelines.grm.shown_text import Shown, ShownSet, show
@@ -15,7 +16,7 @@ from schemas.query import Messages
 from schemas.recipe import ModelSection, Recipe, SameAsGrm
 from schemas.trajectory import Mode, Outcome, Purpose
 
-ROLE = {Purpose.RFT: "grm", Purpose.DIFFICULTY: "difficulty", Purpose.ON_POLICY: "policy"}
+ROLE = {Purpose.RFT: "grm", Purpose.DIFFICULTY: "difficulty", Purpose.ON_POLICY: "policy", Purpose.RETAG: "teacher"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class SamplingJob:
     max_tokens: int
     reference: str
     shown: Shown
+    max_prompt_tokens: int | None
     template: Template
     single_template: Template
     seed: int
@@ -64,6 +66,7 @@ class SamplingJob:
             "resample": self.resample,
             "reference": self.reference,
             "shown": self.shown,
+            "max_prompt_tokens": self.max_prompt_tokens,
             "templates": [self.template.identity, self.single_template.identity],
             "seed": self.seed,
         }
@@ -87,6 +90,7 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
         max_tokens=grm.max_tokens,
         reference=grm.reference,
         shown=grm.shown,
+        max_prompt_tokens=grm.max_prompt_tokens,
         template=load_template(recipe.at(grm.template) if grm.template else builtin),
         single_template=load_template("grm_single"),
         seed=recipe.build.seed,
@@ -143,7 +147,7 @@ def samples_wanted(job: SamplingJob, mode: Mode) -> int:
 
 def shown_set(job: SamplingJob, preference: PreferenceSet) -> ShownSet:
     """Return the set's texts as they are shown, made once for all its samples."""
-    return show(preference, job.shown)
+    return show(preference, job.shown, result_limit(preference, job))
 
 
 def first_samples(job: SamplingJob, preference: PreferenceSet) -> Iterator[Sample]:

@@ -5,15 +5,13 @@ turn, or hold a score line that a judge quotes as its last words. What could do 
 the prompt; tables keep texts as they are.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from pipelines.grm.transcripts import ROLES, is_conversation, transcript_text
 from schemas.preference import PreferenceSet, Response
 from schemas.query import Messages
-from schemas.record import clean_text
 
 Shown = Literal["answer", "reasoning", "turns"]
 
@@ -31,12 +29,12 @@ _SPECIAL = re.compile(
 )
 _INSTRUCTION = re.compile(r"\[(/?(?:INST|THINK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS))\]")
 _SYSTEM = re.compile(r"<<(/?SYS)>>")
-# Wider than the verdict grammar: any box after the word, and a word that ends the text, where a box may follow.
+# Wider than the grammars of scores and picks: any box after the word, and a word that ends the text, where one may
+# follow.
 _SCORE_LINE = re.compile(
-    r"(scores?[\s*_]*+):(?=[\s*_$\[\](]*+(?:\\[\[(][\s*_$\[\](]*+)*+(?:\\boxed|\Z))", re.IGNORECASE
+    r"((?:scores?|best)[\s*_]*+):(?=[\s*_$\[\](]*+(?:\\[\[(][\s*_$\[\](]*+)*+(?:\\boxed|\Z))", re.IGNORECASE
 )
 _MAY_PRECEDE_BOX = " \t\r\n\f\v\u00a0*_$[](\\"
-_ROLES = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool", "developer": "System"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +52,19 @@ class ShownSet:
     margin: float | None
 
 
-def show(preference: PreferenceSet, shown: Shown = "answer") -> ShownSet:
-    """Return a set's texts as prompts hold them; `shown` says what of a response is shown."""
+def show(preference: PreferenceSet, shown: Shown = "answer", longest_result: int | None = None) -> ShownSet:
+    """Return a set's texts as prompts hold them; `shown` says what of a response is shown.
+
+    A response without a text of its own is shown as its conversation, whatever `shown` says. `longest_result` bounds
+    what is shown of a tool's result (see `transcript_text`).
+    """
     return ShownSet(
         set_id=preference.set_id,
         source=preference.source,
         context=shown_text(conversation_text(preference.query)),
-        responses=tuple(shown_text(response_text(response, shown)) for response in preference.responses),
+        responses=tuple(
+            shown_text(response_text(response, shown, longest_result)) for response in preference.responses
+        ),
         reference=shown_text(preference.reference) if preference.reference else None,
         best=preference.best,
         label=preference.label,
@@ -68,12 +72,12 @@ def show(preference: PreferenceSet, shown: Shown = "answer") -> ShownSet:
     )
 
 
-def response_text(response: Response, shown: Shown) -> str:
+def response_text(response: Response, shown: Shown, longest_result: int | None = None) -> str:
     """Return what of a response is shown; its answer alone where there is nothing more."""
+    if is_conversation(response, shown) and response.turns:
+        return transcript_text(response.turns, longest_result)
     if shown == "reasoning" and response.reasoning:
         return f"{response.reasoning}\n\nFinal answer: {response.text}"
-    if shown == "turns" and response.turns:
-        return transcript_text(response.turns)
     return response.text
 
 
@@ -92,46 +96,4 @@ def shown_text(text: str) -> str:
 
 def conversation_text(messages: Messages) -> str:
     """Return a conversation turn by turn, each after the name of its role."""
-    return "\n\n".join(_turn(_role(message.role), message.content) for message in messages)
-
-
-def transcript_text(turns: str) -> str:
-    """Return a conversation's JSON as a judge reads it, tool calls included; text that is no such JSON, as it is."""
-    try:
-        messages = json.loads(turns)
-    except (ValueError, RecursionError):
-        return turns
-    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
-        return turns
-    # JSON may spell out lone surrogates, which nothing after this can hash or store.
-    return clean_text("\n\n".join(turn for message in messages for turn in _turns(message)))
-
-
-def _turns(message: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a message says, and what it calls."""
-    role, content, calls = _role(str(message.get("role", ""))), message.get("content"), message.get("tool_calls")
-    if content:
-        yield _turn(role, content if isinstance(content, str) else _json(content))
-    if isinstance(calls, list) and calls:
-        yield _turn(f"{role} calls", "\n".join(_call(call) for call in calls))
-
-
-def _call(call: Any) -> str:
-    """Return a tool call, as chat endpoints or as tau2 write it, in one line."""
-    function = call.get("function", call) if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping):
-        return _json(call)
-    arguments = function.get("arguments")
-    return f"{function.get('name')}({arguments if isinstance(arguments, str) else _json(arguments)})"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _turn(role: str, content: str) -> str:
-    return f"{role}: {content}"
-
-
-def _role(role: str) -> str:
-    return _ROLES.get(role, role)
+    return "\n\n".join(f"{ROLES.get(message.role, message.role)}: {message.content}" for message in messages)

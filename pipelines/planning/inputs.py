@@ -68,7 +68,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
     if present:
         readable = {"sources": present} | ({} if has_general else {"general": None})
         sources, curated = prepare(recipe.model_copy(update=readable), root, run)
-        for one in inputs_of(sources, curated):
+        for one in inputs_of([source.stage for source in sources], curated):
             plans[one.source] = InputPlan(one.source, one.rows, one.kept, one.dropped, one.unreadable)
     in_order = [plans[section.source] for section in recipe.sources]
     if not has_general:

@@ -6,7 +6,7 @@ from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
 from pipelines.reporting.visible import visible
 from schemas.manifest import Manifest
 
-_SPLIT_TABLES = ("rft", "rl", "meta_rm", "pairs")
+_SPLIT_TABLES = ("rft", "rl", "meta_rm", "pairs", "traces")
 _WHOLE_TABLES = (
     "trajectories/accepted",
     "trajectories/rejected",
@@ -20,6 +20,7 @@ _MEANING = {
     "rl": "questions with a rule reward, in verl's columns; rewards.py scores them",
     "meta_rm": "trajectories labelled right or wrong",
     "pairs": "chosen and rejected responses, for scalar and pairwise baselines",
+    "traces": "verified answers with their reasoning, for SFT distillation",
     "trajectories_accepted": "judgements that are in rft",
     "trajectories_rejected": "judgements that are not, each with its reject_reason",
     "trajectories_difficulty": "the difficulty model's samples",
@@ -49,7 +50,8 @@ def card_of(manifest: Manifest) -> str:
         ),
         "```python\nimport datasets\n\n"
         f'datasets.load_dataset(".", "{configs[0][0] if configs else "rft"}")   # "." is this directory\n```',
-        "`rewards.py` holds the rule reward of the rl rows (+1 right, -1 wrong); it needs nothing but Python. "
+        "`rewards.py` holds the rule reward of the rl rows (+1 right, -1 wrong, 0.1 for an error named); it needs "
+        "nothing but Python. "
         "`manifest.json` has the recipe, the counts of every stage, the checks and the hash of every file; "
         "`report.html` shows them.",
         "## Sources",

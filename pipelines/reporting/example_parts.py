@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.grm.shown_text import conversation_text
+from pipelines.grm.transcripts import said_by
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.visible import cut, one_line, visible
-from schemas.preference import PreferenceSet
+from schemas.preference import PreferenceSet, Response
 from schemas.query import messages_of
 from schemas.trajectory import Mode
 
@@ -103,7 +104,7 @@ def parts_of(example: Example, most: int | None = None) -> list[Part]:
 def _trajectory_parts(example: Example) -> list[Part]:
     row, best = example.row, example.best_position
     parts = [_question_part(example)]
-    responses = [example.preference.responses[index].text for index in row["order"]] if example.preference else []
+    responses = [said_by(example.preference.responses[index]) for index in row["order"]] if example.preference else []
     if responses:
         parts.append(Part("responses, as shown", tuple(_response_items(responses, best))))
     principles = [
@@ -168,7 +169,7 @@ def _set_parts(example: Example) -> list[Part]:
         best = index == row["best"]
         known = [f"response {index + 1}", "the best" if best else "", str(response["model"] or "")]
         known.append("" if response["reward"] is None else f"reward {response['reward']:g}")
-        text = response["text"] or response["turns"] or ""
+        text = said_by(Response(response["text"] or "", turns=response["turns"]))
         items.append(Item(text, one_line(", ".join(filter(None, known)), 200), best))
     parts.append(Part("responses", tuple(items)))
     if row["label"] is not None:

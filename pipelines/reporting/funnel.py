@@ -23,7 +23,8 @@ def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:
     for stage in sources:
         here = decided.filter(pl.col("source") == stage.facts["source"])
         kept = here.filter(pl.col("drop_reason").is_null()).height
-        inputs.append(Input(**stage.facts, kept=kept, dropped=here.height - kept))
+        facts = {name: value for name, value in stage.facts.items() if name in Input.model_fields}
+        inputs.append(Input(**facts, kept=kept, dropped=here.height - kept))
     if general := curated.facts.get("general"):
         rows = _decided_general(curated)
         kept = rows.filter(pl.col("drop_reason").is_null()).height
@@ -31,7 +32,9 @@ def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:
     return inputs
 
 
-def funnel_of(inputs: Sequence[Input], curated: Stage, assembled: Sequence[Mapping[str, Any]]) -> list[FunnelRow]:
+def funnel_of(
+    inputs: Sequence[Input], sources: Sequence[Stage], curated: Stage, assembled: Sequence[Mapping[str, Any]]
+) -> list[FunnelRow]:
     """Return the whole funnel, in the order that rows travel."""
     rows: list[FunnelRow] = []
     for one in inputs:
@@ -39,6 +42,11 @@ def funnel_of(inputs: Sequence[Input], curated: Stage, assembled: Sequence[Mappi
         rows += [
             FunnelRow(source=one.source, stage="read", outcome=f"unreadable: {reason.reason}", rows=reason.rows)
             for reason in one.unreadable_reasons
+        ]
+    for stage in sources:
+        rows += [
+            FunnelRow(source=stage.facts["source"], stage="synthesis", **outcome)
+            for outcome in stage.facts.get("synthesis", {}).get("funnel", ())
         ]
     counts = (
         pl.concat([_decided(curated), _decided_general(curated)])

@@ -103,10 +103,48 @@ MEANINGS: dict[str, Meaning] = {
     DropReason.UNRESOLVED_REFERENCE: Meaning("an option refers to other options in a way that no text can stand for"),
     DropReason.NO_QUESTION: Meaning("the question asks nothing"),
     DropReason.CONFLICTING_GOLD: Meaning("the same question stands in the source with another gold answer"),
+    DropReason.SEVERAL_GOLDS: Meaning("the source marks several answers as right, and not whether all are due"),
+    DropReason.NEEDS_OPTIONS: Meaning("the question makes no sense without its options"),
     DropReason.CONTAMINATED: Meaning("the row comes from a public benchmark"),
+    DropReason.OVERLAP: Meaning(
+        "the row comes from a data set that is a source of its own",
+        "name that source too, or keep such rows: keep_overlap in the source",
+    ),
+    DropReason.LABEL_LEAK: Meaning("something that only rejected responses have there gives the label away"),
     DropReason.LICENSE: Meaning("its licence is not among those that the recipe allows", "see [build] licenses"),
     DropReason.DUPLICATE: Meaning("an equal set with the same best response stands earlier"),
     DropReason.LABEL_CONFLICT: Meaning("an equal set names another response as best"),
+    DropReason.OVERLAP: Meaning(
+        "the row comes from another data set that is a source of its own",
+        "keep_overlap = true in the source keeps it, where that source is not built",
+    ),
+    DropReason.LABEL_LEAK: Meaning("rejected responses of this part of the source carry a mark that others do not"),
+    DropReason.NEEDS_OPTIONS: Meaning("the question makes no sense without its options"),
+    DropReason.GOLD_NOT_GRADABLE: Meaning(
+        "the verifier does not find the question's own gold answer right",
+        "look at the reference: where it is right all the same, the verifier should learn its notation",
+    ),
+    DropReason.NO_RESPONSE: Meaning(
+        "no answer to the question could be graded as right or wrong",
+        "look at the funnel's synthesis rows: raise [synthesis] max_tokens where answers are truncated",
+    ),
+    DropReason.NO_RIGHT_RESPONSE: Meaning(
+        "every answer to the question is wrong",
+        "add a [models.teacher], or raise [synthesis] samples",
+    ),
+    DropReason.NO_WRONG_RESPONSE: Meaning(
+        "every answer to the question is right",
+        "raise [synthesis] samples or temperature, or take a weaker responder",
+    ),
+    DropReason.RETAG_DISAGREEMENT: Meaning("judged again, the set got another best response, or none"),
+    DropReason.LENGTH_BALANCE: Meaning(
+        "in too many sets of the source the right response is longer, or shorter, than the wrong ones",
+        "raise [synthesis] samples: with more answers to choose from fewer sets are dropped",
+    ),
+    DropReason.SINGLE_BALANCE: Meaning(
+        "left out so that single responses are as often right as wrong",
+        "raise [synthesis] samples: more questions then have answers of both kinds",
+    ),
     DropReason.MAX_SHARE: Meaning("the source would exceed its share of all sets", "raise max_share in the source"),
     DropReason.LEAKY: Meaning(
         "the best response gives itself away by its surface, and the source as a whole leaked",

@@ -1,14 +1,16 @@
 """The publication stage: assembled tables become an immutable version with its manifest, card, report and reward."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata, resources
+from typing import Any
 
 from pipelines.grm.judging import Judged
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
+from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import StorageError
 from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
 from schemas.recipe import Recipe
@@ -33,7 +35,7 @@ class Published:
 def publish_snapshot(
     recipe: Recipe,
     root: Root,
-    sources: Sequence[Stage],
+    sources: Sequence[SourceSets],
     curated: Stage,
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
@@ -49,7 +51,8 @@ def publish_snapshot(
     new = snapshot is None
     if snapshot is None:
         _check_files(assembled)
-        inputs = inputs_of(sources, curated)
+        stages = [source.stage for source in sources]
+        inputs = inputs_of(stages, curated)
         manifest = Manifest(
             name=name,
             version=new_version(assembled.content),
@@ -59,9 +62,9 @@ def publish_snapshot(
             seed=recipe.build.seed,
             recipe=recipe.resolved(),
             inputs=inputs,
-            models=[_use(one) for one in judged.values()],
-            funnel=funnel_of(inputs, curated, assembled.facts["funnel"]),
-            checks=dict(assembled.facts["checks"]),
+            models=[*(use for source in sources for use in _synthesis_uses(source)), *map(_use, judged.values())],
+            funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
+            checks={**assembled.facts["checks"], **_composition(stages)},
             tables=tables,
         )
         pages = {
@@ -89,6 +92,18 @@ def _files(assembled: Stage, table: str) -> list[FileEntry]:
         FileEntry(path=file.path, rows=file.rows, bytes=file.bytes, sha256=file.sha256)
         for file in assembled.tables[table]
     ]
+
+
+def _composition(sources: Sequence[Stage]) -> dict[str, Any]:
+    """Return the check on how synthesised sets are made up, by source; nothing where none was synthesised."""
+    made = {one.facts["source"]: one.facts.get("synthesis", {}) for one in sources}
+    found = {source: facts["composition"] for source, facts in made.items() if "composition" in facts}
+    return {"composition": found} if found else {}
+
+
+def _synthesis_uses(source: SourceSets) -> Iterator[ModelUse]:
+    for use in source.stage.facts.get("synthesis", {}).get("uses", ()):
+        yield ModelUse(**use, cached=max(0, use["requests"] - source.bought.get(use["role"], 0)))
 
 
 def _use(judged: Judged) -> ModelUse:

@@ -17,7 +17,7 @@ from functools import partial
 
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.helpsteer2 import turns_of
-from pipelines.sources.rows import Row, sets_of
+from pipelines.sources.rows import Row, records_of
 from pipelines.sources.text import RowError, filled_text, number, shown, text_of
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
 from schemas.recipe import HelpSteer2Preference
@@ -32,7 +32,7 @@ _SPLITS = {"train": None, "val": Split.VALIDATION, "validation": Split.VALIDATIO
 
 def read(section: HelpSteer2Preference, files: SourceFiles) -> Iterator[PreferenceSet | UnreadableRow]:
     """Return a set or an unreadable row for each pair."""
-    return sets_of(files, partial(_set_of, section, files))
+    return records_of(files, partial(_set_of, section, files))
 
 
 def _set_of(section: HelpSteer2Preference, files: SourceFiles, location: str, row: Row) -> PreferenceSet:

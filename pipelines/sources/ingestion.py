@@ -1,4 +1,4 @@
-"""The ingestion stage: a source's rows become sets, dropped sets, or counted unreadable rows."""
+"""The ingestion stage: a source's rows become sets or questions, or counted unreadable rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,13 +12,17 @@ from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from schemas.preference import SETS, PreferenceSet, UnreadableRow
 from schemas.query import messages_array
+from schemas.question import QUESTIONS, Question
+from schemas.question_table import questions_table
 from schemas.recipe import GeneralSection, Recipe, SourceSection
 from schemas.record import content_id
 from schemas.set_table import sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter
+from storage.tables import TableFile, TableWriter
+
+Row = PreferenceSet | Question | UnreadableRow
 
 STAGE_VERSION = 1
 EXAMPLES = 5
@@ -31,8 +35,9 @@ _PLACE_KEYS = {"path", "hub", "hinted", "max_share", "limit"}
 def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
     """Return the stage with the table `sets` of one source, sorted by (query_id, set_id, source_id).
 
-    Its facts are the manifest's entry for this input: rows = sets + unreadable rows. Raises SourceError where the
-    source as a whole cannot be read.
+    A source of questions has the table `questions` in its place, sorted by (query_id, source_id), for synthesis. Its
+    facts are the manifest's entry for this input: rows = sets + unreadable rows. Raises SourceError where the source
+    as a whole cannot be read.
     """
     facts = SOURCES[section.kind]
     files = open_files(section, facts.hub, facts.patterns, recipe.at("."))
@@ -41,19 +46,13 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
     if found := find_stage(root, key):
         return found
     rows, sampled_out = _sampled(facts.read(section, files), section.limit)
-    sets = sorted(
-        (row for row in rows if isinstance(row, PreferenceSet)),
-        key=lambda row: (row.query_id, row.set_id, row.source_id),
-    )
     unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
-    if not sets:
+    if len(unreadable) == len(rows):
         raise SourceError(
             f"{section.source}: no row of {files.origin} could be read"
             + (f"; the first: {unreadable[0].source_id}: {unreadable[0].detail}" if unreadable else "")
         )
-    with TableWriter(root, key, "sets", SETS) as writer:
-        for start in range(0, len(sets), _BATCH):
-            writer.write(sets_table(sets[start : start + _BATCH]))
+    table = _write_questions if facts.gives == "questions" else _write_sets
     counts = {
         "source": section.source,
         "kind": facts.kind,
@@ -61,9 +60,26 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
         "redistribution": facts.redistribution,
         "unit": facts.unit,
     }
-    return finish_stage(
-        root, key, {"sets": writer.files}, counts | _input_facts(files, len(rows), sampled_out, unreadable)
-    )
+    counts |= _input_facts(files, len(rows), sampled_out, unreadable)
+    return finish_stage(root, key, {facts.gives: table(root, key, rows)}, counts)
+
+
+def _write_sets(root: Root, key: str, rows: Iterable[Row]) -> list[TableFile]:
+    sets = [row for row in rows if isinstance(row, PreferenceSet)]
+    sets.sort(key=lambda row: (row.query_id, row.set_id, row.source_id))
+    with TableWriter(root, key, "sets", SETS) as writer:
+        for start in range(0, len(sets), _BATCH):
+            writer.write(sets_table(sets[start : start + _BATCH]))
+    return writer.files
+
+
+def _write_questions(root: Root, key: str, rows: Iterable[Row]) -> list[TableFile]:
+    questions = [row for row in rows if isinstance(row, Question)]
+    questions.sort(key=lambda row: (row.query_id, row.source_id))
+    with TableWriter(root, key, "questions", QUESTIONS) as writer:
+        for start in range(0, len(questions), _BATCH):
+            writer.write(questions_table(questions[start : start + _BATCH]))
+    return writer.files
 
 
 def ingest_general(recipe: Recipe, root: Root, section: GeneralSection) -> Stage:
@@ -88,9 +104,7 @@ def ingest_general(recipe: Recipe, root: Root, section: GeneralSection) -> Stage
     return finish_stage(root, key, {"general": writer.files}, counts | _input_facts(files, len(read), 0, unreadable))
 
 
-def _sampled(
-    rows: Iterable[PreferenceSet | UnreadableRow], limit: int | None
-) -> tuple[list[PreferenceSet | UnreadableRow], int]:
+def _sampled(rows: Iterable[Row], limit: int | None) -> tuple[list[Row], int]:
     """Return at most `limit` rows, those with the smallest hashes, and how many were left out.
 
     A larger limit keeps every row of a smaller one; repeats of a query stay together.
@@ -102,8 +116,8 @@ def _sampled(
     return every[:limit], len(every) - limit
 
 
-def _limit_order(row: PreferenceSet | UnreadableRow) -> tuple[str, str]:
-    return content_id("limit", row.query_id if isinstance(row, PreferenceSet) else row.source_id), row.source_id
+def _limit_order(row: Row) -> tuple[str, str]:
+    return content_id("limit", row.source_id if isinstance(row, UnreadableRow) else row.query_id), row.source_id
 
 
 def _input_facts(files: SourceFiles, rows: int, sampled_out: int, unreadable: list[UnreadableRow]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def standing_options(question: str, options: Mapping[int, str], keep_all_of: boo
     "All of the above" and its like give the question up (`ALL_OF_OPTIONS`), or with `keep_all_of` become "All of the
     other answers"; what no text can stand in for is an `UNRESOLVED_REFERENCE`.
     """
-    all_of = {number for number in options if _is_all_of(number, options)}
+    all_of = all_of_options(options)
     if all_of and not keep_all_of:
         return StandingOptions(options, DropReason.ALL_OF_OPTIONS)
     texts: dict[int, str] = {}
@@ -100,6 +100,11 @@ def standing_options(question: str, options: Mapping[int, str], keep_all_of: boo
             return StandingOptions(options, DropReason.UNRESOLVED_REFERENCE)
         texts[number] = standing
     return StandingOptions(texts)
+
+
+def all_of_options(options: Mapping[int, str]) -> set[int]:
+    """Return the numbers of the options that are "all of the above", "none of these" or the like."""
+    return {number for number in options if _is_all_of(number, options)}
 
 
 def _is_all_of(number: int, options: Mapping[int, str]) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 from pipelines.sources.chosen_rejected import is_pair, no_query, plain_row
 from pipelines.sources.conversations import conversation, query_of
 from pipelines.sources.files import SourceFiles
-from pipelines.sources.rows import Row, sets_of
+from pipelines.sources.rows import Row, records_of
 from pipelines.sources.text import RowError, cleaned_json, list_of, number, optional_text, shown, text_of
 from schemas.preference import LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
 from schemas.recipe import PreferenceSets
@@ -42,7 +42,7 @@ _LABEL_SOURCES = tuple(source.value for source in LabelSource)
 
 def read(section: PreferenceSets, files: SourceFiles) -> Iterator[PreferenceSet | UnreadableRow]:
     """Return a set or an unreadable row for each row."""
-    return sets_of(files, partial(_set_of, section, files))
+    return records_of(files, partial(_set_of, section, files))
 
 
 def _set_of(section: PreferenceSets, files: SourceFiles, location: str, row: Row) -> PreferenceSet:

@@ -4,11 +4,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.sources import helpsteer2, helpsteer2_preference, preference_sets, teleqna, ultrafeedback
+from pipelines.sources import (
+    gsm8k_solutions,
+    helpsteer2,
+    helpsteer2_preference,
+    hendrycks_math,
+    offsetbias,
+    preference_sets,
+    skywork,
+    tau2,
+    telemath,
+    teleqna,
+    teleqna_short,
+    teleqna_traces,
+    ultrafeedback,
+)
 from pipelines.sources.files import SourceFiles
 from schemas.preference import PreferenceSet, UnreadableRow
+from schemas.question import Question
 
-Reader = Callable[[Any, SourceFiles], Iterator[PreferenceSet | UnreadableRow]]
+Reader = (
+    Callable[[Any, SourceFiles], Iterator[PreferenceSet | UnreadableRow]]
+    | Callable[[Any, SourceFiles], Iterator[Question | UnreadableRow]]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,9 @@ class SourceFacts:
     rows: int | None
     """Rows as published, all splits read here together; None where the recipe names the data set."""
     read: Reader
-    """Reads the files for a section of this kind; as many sets and unreadable rows come out as there are rows."""
+    """Reads the files for a section of this kind; as many records and unreadable rows come out as there are rows."""
+    gives: Literal["sets", "questions"] = "sets"
+    """What a readable row is: a set, or a question that synthesis makes sets of."""
 
 
 SOURCES: dict[str, SourceFacts] = {
@@ -47,6 +67,77 @@ SOURCES: dict[str, SourceFacts] = {
             unit="question",
             rows=10_000,
             read=teleqna.read,
+        ),
+        SourceFacts(
+            kind="teleqna_short",
+            hub=teleqna.HUB,
+            patterns=teleqna.PATTERNS,
+            license=teleqna.LICENSE,
+            benchmark=True,
+            redistribution="restricted",
+            unit="question",
+            rows=10_000,
+            read=teleqna_short.read,
+            gives="questions",
+        ),
+        SourceFacts(
+            kind="teleqna_traces",
+            hub=teleqna.HUB,
+            patterns=teleqna.PATTERNS,
+            license=teleqna.LICENSE,
+            benchmark=True,
+            redistribution="restricted",
+            unit="question",
+            rows=10_000,
+            read=teleqna_traces.read,
+            gives="questions",
+        ),
+        SourceFacts(
+            kind="math",
+            hub=hendrycks_math.HUB,
+            patterns=hendrycks_math.PATTERNS,
+            license=hendrycks_math.LICENSE,
+            benchmark=True,
+            redistribution="open",
+            unit="problem",
+            rows=12_500,
+            read=hendrycks_math.read,
+            gives="questions",
+        ),
+        SourceFacts(
+            kind="telemath",
+            hub=telemath.HUB,
+            patterns=telemath.PATTERNS,
+            license=telemath.LICENSE,
+            benchmark=True,
+            redistribution="open",
+            unit="problem",
+            rows=500,
+            read=telemath.read,
+            gives="questions",
+        ),
+        SourceFacts(
+            kind="gsm8k_solutions",
+            hub=gsm8k_solutions.HUB,
+            patterns=gsm8k_solutions.PATTERNS,
+            license=None,
+            benchmark=True,
+            redistribution="open",
+            unit="problem",
+            rows=None,
+            read=gsm8k_solutions.read,
+            gives="questions",
+        ),
+        SourceFacts(
+            kind="tau2",
+            hub=tau2.HUB,
+            patterns=tau2.PATTERNS,
+            license=tau2.LICENSE,
+            benchmark=True,
+            redistribution="open",
+            unit="task with its trials",
+            rows=None,
+            read=tau2.read,
         ),
         SourceFacts(
             kind="ultrafeedback",
@@ -80,6 +171,28 @@ SOURCES: dict[str, SourceFacts] = {
             unit="pair",
             rows=9_125,
             read=helpsteer2_preference.read,
+        ),
+        SourceFacts(
+            kind="offsetbias",
+            hub=offsetbias.HUB,
+            patterns=offsetbias.PATTERNS,
+            license=offsetbias.LICENSE,
+            benchmark=False,
+            redistribution="open",
+            unit="pair",
+            rows=8_504,
+            read=offsetbias.read,
+        ),
+        SourceFacts(
+            kind="skywork",
+            hub=skywork.HUB,
+            patterns=skywork.PATTERNS,
+            license=skywork.LICENSE,
+            benchmark=False,
+            redistribution="open",
+            unit="pair",
+            rows=77_016,
+            read=skywork.read,
         ),
         SourceFacts(
             kind="preference_sets",

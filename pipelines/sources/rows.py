@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import orjson
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.text import RowError, shown
 from schemas.errors import SourceError
-from schemas.preference import PreferenceSet, UnreadableRow
+from schemas.preference import UnreadableRow
 
 MAX_LINE = 64 << 20
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
@@ -37,8 +37,11 @@ _BLOCK = 1 << 20
 Row = dict[str, Any]
 Located = tuple[str, Row | UnreadableRow]
 
+Record = TypeVar("Record")
+"""What a source makes of a row: a set or a question."""
 
-def sets_of(files: SourceFiles, build: Callable[[str, Row], PreferenceSet]) -> Iterator[PreferenceSet | UnreadableRow]:
+
+def records_of(files: SourceFiles, build: Callable[[str, Row], Record]) -> Iterator[Record | UnreadableRow]:
     """Return what `build(location, row)` makes of every row; its RowError is an unreadable row."""
     for location, row in rows_in(files):
         if isinstance(row, UnreadableRow):
@@ -139,23 +142,31 @@ def _parsed(line: bytes) -> Row | RowError:
 
 def _json(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
     """Return the items of a file that is one JSON list."""
-    if path.stat().st_size > MAX_JSON:
-        raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    if not content.strip():
-        return
+    value = json_of(path, name)
+    if not isinstance(value, list):
+        raise SourceError(f"{name}: holds no list of rows; write it as .jsonl, a row a line")
+    for number, row in enumerate(value, 1):
+        yield number, row if isinstance(row, dict) else RowError("not_an_object", f"the row is {shown(row)}")
+
+
+def json_of(path: Path, name: str) -> Any:
+    """Return what a file that is one JSON value holds. Raises SourceError: too large, empty, truncated or not JSON."""
     try:
-        value = json.loads(content.decode("utf-8"))
+        if path.stat().st_size > MAX_JSON:
+            raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
+    if not content.strip():
+        raise SourceError(f"{name}: holds no rows")
+    try:
+        return json.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
     except RecursionError:
         raise SourceError(f"{name}: nests too deep to be read") from None
     except ValueError as error:
         raise SourceError(f"{name}: truncated or not valid JSON: {_first_line(error)}") from None
-    if not isinstance(value, list):
-        raise SourceError(f"{name}: holds no list of rows; write it as .jsonl, a row a line")
-    for number, row in enumerate(value, 1):
-        yield number, row if isinstance(row, dict) else RowError("not_an_object", f"the row is {shown(row)}")
 
 
 def _parquet(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:

@@ -34,7 +34,7 @@ from pipelines.sources.text import RowError, optional_text, shown, text_of
 from schemas.errors import SourceError
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, UnreadableRow, preference_set
 from schemas.query import user
-from schemas.recipe import TeleQnA
+from schemas.recipe import TeleQnA, TeleQnAShort, TeleQnATraces
 
 HUB = "netop/TeleQnA"
 PATTERNS = ("TeleQnA.zip", "TeleQnA.txt", "TeleQnA.json")
@@ -57,6 +57,7 @@ _ESCAPES = {"\b": "\\b", "\f": "\\f", "\r": "\\r", "\t": "\\t"}
 _BAD_BYTE = "\ufdd0"
 
 Pairs = list[tuple[str, Any]]
+Section = TeleQnA | TeleQnAShort | TeleQnATraces
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,24 @@ def read(section: TeleQnA, files: SourceFiles) -> Iterator[PreferenceSet | Unrea
 
     Raises SourceError where the archive or the file as a whole cannot be read.
     """
+    for row, conflicts in rows_with_conflicts(section, files):
+        yield row if isinstance(row, UnreadableRow) else _set_of(row, section, files, conflicts)
+
+
+def rows_with_conflicts(section: Section, files: SourceFiles) -> Iterator[tuple[Question | UnreadableRow, bool]]:
+    """Return every row, and whether its question stands elsewhere with another right answer."""
     rows = list(questions(section, files))
     conflicts = _conflicting([row for row in rows if isinstance(row, Question)])
     for row in rows:
-        yield row if isinstance(row, UnreadableRow) else _set_of(row, section, files, row.key in conflicts)
+        yield row, isinstance(row, Question) and row.key in conflicts
 
 
-def questions(section: TeleQnA, files: SourceFiles) -> Iterator[Question | UnreadableRow]:
+def questions(section: Section, files: SourceFiles) -> Iterator[Question | UnreadableRow]:
     """Return every row as published."""
     if len(files.paths) != 1:
-        raise SourceError(f"teleqna: {files.origin} has {len(files.paths)} copies of the data; give the path of one")
+        raise SourceError(
+            f"{section.kind}: {files.origin} has {len(files.paths)} copies of the data; give the path of one"
+        )
     name, content = _content(files.paths[0], section.password)
     seen: Counter[str] = Counter()
     for key, value in _entries(name, content):
@@ -203,15 +212,17 @@ def _conflicting(rows: list[Question]) -> set[str]:
     return {key for key, texts in golds.items() if len(texts) > 1}
 
 
+def drop_reason(row: Question, conflicts: bool) -> DropReason | None:
+    """Return why a row is set aside whatever form it takes: the first reason that applies."""
+    if row.asks_nothing:
+        return DropReason.NO_QUESTION
+    if row.gold is None:
+        return DropReason.ANSWER_NOT_AMONG_OPTIONS
+    return DropReason.CONFLICTING_GOLD if conflicts else None
+
+
 def _set_of(row: Question, section: TeleQnA, files: SourceFiles, conflicts: bool) -> PreferenceSet:
     standing = standing_options(row.question, row.options, section.keep_all_of)
-    reason = standing.drop_reason
-    if conflicts:
-        reason = DropReason.CONFLICTING_GOLD
-    if row.gold is None:
-        reason = DropReason.ANSWER_NOT_AMONG_OPTIONS
-    if row.asks_nothing:
-        reason = DropReason.NO_QUESTION
     right = standing.texts[row.gold] if row.gold is not None else None
     return preference_set(
         query=user(row.question),
@@ -227,5 +238,5 @@ def _set_of(row: Question, section: TeleQnA, files: SourceFiles, conflicts: bool
         label_source=LabelSource.HUMAN,
         reference=f"{right}\n\n{row.explanation}".rstrip() if right else None,
         benchmark=True,
-        drop_reason=reason,
+        drop_reason=drop_reason(row, conflicts) or standing.drop_reason,
     )

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any
 
 from pipelines.sources.files import SourceFiles
-from pipelines.sources.rows import Row, sets_of
+from pipelines.sources.rows import Row, records_of
 from pipelines.sources.text import filled_text, list_of, mapping_of, number, optional_text, text_of
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, UnreadableRow, preference_set
 from schemas.query import user
@@ -41,7 +41,7 @@ _BENCHMARKS = frozenset({"truthful_qa"})
 
 def read(section: UltraFeedback, files: SourceFiles) -> Iterator[PreferenceSet | UnreadableRow]:
     """Return a set or an unreadable row for each instruction."""
-    return sets_of(files, partial(_set_of, section, files))
+    return records_of(files, partial(_set_of, section, files))
 
 
 def _set_of(section: UltraFeedback, files: SourceFiles, location: str, row: Row) -> PreferenceSet:

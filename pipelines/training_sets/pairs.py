@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipelines.training_sets.rft import answer_of
+from pipelines.grm.transcripts import said_by
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array
+from schemas.query import messages_array, single_turns
 from schemas.training import PAIRS
 
 
 def pairs_table(sets: Sequence[PreferenceSet]) -> pa.Table:
     """Return n - 1 pairs a set, in the order of the sets; sets of a single response have none.
 
-    `margin` is the distance between the two rewards, in the source's own units.
+    A response that is a conversation is one answer, the text that a judge reads. `margin` is the distance between the
+    two rewards, in the source's own units.
     """
     pairs = [
         (preference, preference.responses[preference.best], other)
@@ -28,8 +29,8 @@ def pairs_table(sets: Sequence[PreferenceSet]) -> pa.Table:
     ]
     columns = {
         "prompt": messages_array([preference.query for preference, _, _ in pairs]),
-        "chosen": messages_array([answer_of(chosen.text) for _, chosen, _ in pairs]),
-        "rejected": messages_array([answer_of(rejected.text) for _, _, rejected in pairs]),
+        "chosen": single_turns("assistant", pa.array([said_by(chosen) for _, chosen, _ in pairs], pa.string())),
+        "rejected": single_turns("assistant", pa.array([said_by(rejected) for _, _, rejected in pairs], pa.string())),
         "margin": pa.array(margins, pa.float64()),
     }
     for name in ("set_id", "query_id", "source", "license"):

@@ -214,3 +214,7 @@ class ModelsSection(Section):
     """A weaker model of the policy's size, whose 3 of 3 make a set too easy for RL."""
     policy: ModelSection | None = None
     """The trained GRM itself; its samples close Meta RM's gap between policies."""
+    responder: ModelSection | None = None
+    """Answers questions that have no responses."""
+    teacher: ModelSection | None = None
+    """A stronger model: answers what the responder never gets right, and judges what is uncertain."""

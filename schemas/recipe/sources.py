@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.recipe.section import Count, Flag, Name, Number, Section
+from schemas.recipe.section import Count, Flag, Name, Number, Section, Whole
 
 
 class SourceSection(Section):
@@ -47,6 +47,8 @@ class UltraFeedback(SourceSection):
     kind: Literal["ultrafeedback"]
     min_margin: Annotated[Number, Field(ge=0)] = 0.5
     """Sets whose two highest mean ratings are nearer than this are uncertain, and dropped."""
+    retag_votes: Annotated[Whole, Field(ge=0, le=15)] = 0
+    """So many judgements of models.teacher on each uncertain set; it is kept where most agree with its ratings."""
 
 
 class HelpSteer2(SourceSection):
@@ -85,11 +87,94 @@ class PreferenceSets(SourceSection):
         return self
 
 
+class Math(SourceSection):
+    """MATH: 12,500 competition problems with a worked solution; models.responder answers them."""
+
+    kind: Literal["math"]
+
+
+class TeleMath(SourceSection):
+    """TeleMath: 500 telecom problems with a numeric answer; models.responder answers them."""
+
+    kind: Literal["telemath"]
+    tolerance: Annotated[Number, Field(ge=0, le=0.5)] = 0.01
+    """How far from the right number an answer may be, relative to it."""
+
+
+class TeleQnAShort(SourceSection):
+    """TeleQnA without its options: short answers, by models.responder, compared with the right option."""
+
+    kind: Literal["teleqna_short"]
+    password: str = "teleqnadataset"
+    """Password of the archive, as its authors publish it."""
+
+
+class TeleQnATraces(SourceSection):
+    """TeleQnA with its options in the question: models.responder reasons, and picks one."""
+
+    kind: Literal["teleqna_traces"]
+    password: str = "teleqnadataset"
+    """Password of the archive, as its authors publish it."""
+    keep_all_of: Flag = False
+    """Keep questions with an "all of the above" or "none of the above" option, as they are."""
+
+
+class Gsm8kSolutions(SourceSection):
+    """GSM8K-style JSONL: a question, its `ground_truth`, and sampled solutions with `is_correct`."""
+
+    kind: Literal["gsm8k_solutions"]
+    name: Name = "gsm8k_solutions"
+    """What the source is called in tables and reports."""
+    license: str = "MIT"
+    """Licence of the rows."""
+
+    @property
+    def source(self) -> str:
+        return self.name
+
+
+class Tau2(SourceSection):
+    """tau2-bench telecom: whole conversations of agents, with their tool calls and rewards (docs/tau2.md)."""
+
+    kind: Literal["tau2"]
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> "Tau2":
+        if self.path is None and self.hub is None:
+            raise ValueError("a tau2 source needs a path: tau2-bench publishes its results on GitHub, not on the hub")
+        return self
+
+
+class OffsetBias(SourceSection):
+    """OffsetBias: 8,504 pairs whose worse response is the more attractive one."""
+
+    kind: Literal["offsetbias"]
+
+
+class Skywork(SourceSection):
+    """Skywork-Reward-Preference v0.2: 77,016 pairs collected from other data sets."""
+
+    kind: Literal["skywork"]
+    keep_overlap: Flag = False
+    """Keep the pairs that come from OffsetBias and HelpSteer2, which are sources of their own."""
+
+
+NEED_ANSWERS = frozenset({"math", "telemath", "teleqna_short", "teleqna_traces"})
+"""Kinds whose rows are questions that models.responder must answer."""
+
 SOURCE_KINDS: dict[str, type[SourceSection]] = {
     "teleqna": TeleQnA,
+    "teleqna_short": TeleQnAShort,
+    "teleqna_traces": TeleQnATraces,
+    "tau2": Tau2,
+    "math": Math,
+    "telemath": TeleMath,
+    "gsm8k_solutions": Gsm8kSolutions,
     "ultrafeedback": UltraFeedback,
     "helpsteer2": HelpSteer2,
     "helpsteer2_preference": HelpSteer2Preference,
+    "offsetbias": OffsetBias,
+    "skywork": Skywork,
     "preference_sets": PreferenceSets,
 }
 
@@ -100,9 +185,17 @@ def _source_kind(value: Any) -> str | None:
 
 Source = Annotated[
     Annotated[TeleQnA, Tag("teleqna")]
+    | Annotated[TeleQnAShort, Tag("teleqna_short")]
+    | Annotated[TeleQnATraces, Tag("teleqna_traces")]
+    | Annotated[Tau2, Tag("tau2")]
+    | Annotated[Math, Tag("math")]
+    | Annotated[TeleMath, Tag("telemath")]
+    | Annotated[Gsm8kSolutions, Tag("gsm8k_solutions")]
     | Annotated[UltraFeedback, Tag("ultrafeedback")]
     | Annotated[HelpSteer2, Tag("helpsteer2")]
     | Annotated[HelpSteer2Preference, Tag("helpsteer2_preference")]
+    | Annotated[OffsetBias, Tag("offsetbias")]
+    | Annotated[Skywork, Tag("skywork")]
     | Annotated[PreferenceSets, Tag("preference_sets")],
     Discriminator(_source_kind),
 ]

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
-from schemas.recipe.sources import GeneralSection, Source
+from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
 
 TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
 
@@ -29,6 +29,25 @@ class BuildSection(Section):
     """Licences that may enter a set; all of them unless given."""
 
 
+class SynthesisSection(Section):
+    """`[synthesis]`: how questions without responses become sets."""
+
+    samples: Annotated[Whole, Field(ge=1, le=64)] = 8
+    """Answers of models.responder to each question."""
+    temperature: Annotated[Number, Field(ge=0, le=2)] = 1.0
+    """Sampling temperature of responder and teacher."""
+    max_tokens: Count = 4096
+    """Length of an answer at most, reasoning included; longer ones are `truncated`, and in no set."""
+    n_responses: Annotated[Whole, Field(ge=2, le=8)] = 4
+    """Responses of a set at most: one right, the others wrong."""
+    single_share: Share = 0.2
+    """Share of questions that also give a set of one response, with label 0 or 1."""
+    teacher_samples: Annotated[Whole, Field(ge=1, le=16)] = 2
+    """Answers of models.teacher to each question that models.responder never gets right."""
+    rewrites: Annotated[Whole, Field(ge=1, le=8)] = 2
+    """How often the teacher may try to rewrite a wrong response without changing its answer."""
+
+
 class GrmSection(Section):
     """`[grm]`: how sets are judged."""
 
@@ -45,13 +64,15 @@ class GrmSection(Section):
     principles: Literal["self", "none"] = "self"
     """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
-    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation."""
+    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
+    without a text of their own always are."""
     template: str | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
     """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
     max_prompt_tokens: Count | None = None
-    """Wrong responses are left out until a prompt fits; a set that still does not is dropped as too_long."""
+    """Long tool results are shortened in the prompt, which says so, then wrong responses are left out, until it fits; a
+    set that still does not is dropped as too_long."""
 
 
 class RejectionSection(Section):
@@ -67,6 +88,15 @@ class RejectionSection(Section):
     """At most this many accepted trajectories a set."""
     max_hinted_share: Share = 0.5
     """Hinted rows are at most this share of the accepted."""
+
+
+class RlSection(Section):
+    """`[rl]`: further rows of the RL set."""
+
+    selection: Flag = False
+    """Also ask for the best response and what is wrong in each other one; see docs/selection.md."""
+    selection_share: Share = 1.0
+    """Share of the sets that can have such a row which get one, chosen by their hash."""
 
 
 class MetaRmSection(Section):
@@ -113,8 +143,10 @@ class Recipe(Section):
     build: BuildSection
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     models: ModelsSection
+    synthesis: SynthesisSection = SynthesisSection()
     grm: GrmSection = GrmSection()
     rejection: RejectionSection = RejectionSection()
+    rl: RlSection = RlSection()
     meta_rm: MetaRmSection = MetaRmSection()
     splits: SplitsSection = SplitsSection()
     leaks: LeaksSection = LeaksSection()
@@ -135,6 +167,15 @@ class Recipe(Section):
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
             )
+        unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
+        if unanswered and self.models.responder is None:
+            raise ValueError(
+                f"source {unanswered[0]!r} has questions without answers: add [models.responder], the model whose "
+                "answers are to be compared"
+            )
+        for source in self.sources:
+            if isinstance(source, UltraFeedback) and source.retag_votes and self.models.teacher is None:
+                raise ValueError(f"sources: retag_votes of {source.source!r} are votes of [models.teacher]; add one")
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:
                 model = getattr(self.models, role)

@@ -28,6 +28,10 @@ def longer(one_in: int) -> list[PreferenceSet]:
     return planted(plant, 200)
 
 
+def uncurated(root: Root, sets: list[PreferenceSet]) -> Stage:
+    return source_stage(root, [replace(one, cluster=None) for one in sets])
+
+
 def recipe(over: str = "downsample", **sections: Any) -> Recipe:
     return a_recipe(leaks={"over": over}, splits={"validation": 0.1, "test": 0.1}, **sections)
 
@@ -39,7 +43,7 @@ def reasons(stage: Stage) -> dict[str | None, int]:
 
 def test_sets_leave_until_the_probe_is_at_the_threshold(tmp_path: Path) -> None:
     root = Root(tmp_path)
-    stage = curate(recipe(), root, [source_stage(root, longer(3))], None)
+    stage = curate(recipe(), root, [uncurated(root, longer(3))], None)
     (facts,) = stage.facts["leaks"]
     assert facts["before"] > 0.6 >= facts["after"]
     assert facts["left_out"] == reasons(stage)["leaky"] < facts["of"] / 2
@@ -51,15 +55,15 @@ def test_sets_leave_until_the_probe_is_at_the_threshold(tmp_path: Path) -> None:
 
 def test_marking_leaves_every_set_and_so_does_a_source_without_a_leak(tmp_path: Path) -> None:
     root = Root(tmp_path)
-    marked = curate(recipe("mark"), root, [source_stage(root, longer(3))], None)
+    marked = curate(recipe("mark"), root, [uncurated(root, longer(3))], None)
     assert reasons(marked) == {None: 200} and "leaks" not in marked.facts
-    clean = curate(recipe(), root, [source_stage(root, planted(None, 100))], None)
+    clean = curate(recipe(), root, [uncurated(root, planted(None, 100))], None)
     assert reasons(clean) == {None: 100} and "leaks" not in clean.facts
 
 
 def test_a_source_that_would_lose_half_stays_whole(tmp_path: Path) -> None:
     root = Root(tmp_path)
-    stage = curate(recipe(), root, [source_stage(root, longer(1))], None)
+    stage = curate(recipe(), root, [uncurated(root, longer(1))], None)
     (facts,) = stage.facts["leaks"]
     assert facts["gave_up"] and facts["left_out"] == 0 and facts["before"] == facts["after"] > 0.8
     assert reasons(stage) == {None: 200}
@@ -67,5 +71,5 @@ def test_a_source_that_would_lose_half_stays_whole(tmp_path: Path) -> None:
 
 def test_a_small_source_is_left_alone(tmp_path: Path) -> None:
     root = Root(tmp_path)
-    stage = curate(recipe(), root, [source_stage(root, longer(1)[:30])], None)
+    stage = curate(recipe(), root, [uncurated(root, longer(1)[:30])], None)
     assert reasons(stage) == {None: 30} and "leaks" not in stage.facts

@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.preference import PreferenceSet, UnreadableRow
+from schemas.question import Question
 from schemas.recipe import SOURCE_KINDS
 
 
@@ -18,6 +19,20 @@ def json_lines(rows: Iterable[Any]) -> bytes:
 
 
 def read_source(path: Path, kind: str, **settings: Any) -> list[PreferenceSet | UnreadableRow]:
+    """Return everything that a source of sets reads from a local path."""
+    found = read_any(path, kind, **settings)
+    assert not any(isinstance(row, Question) for row in found)
+    return found
+
+
+def read_questions(path: Path, kind: str, **settings: Any) -> list[Question | UnreadableRow]:
+    """Return everything that a source of questions reads from a local path."""
+    found = read_any(path, kind, **settings)
+    assert not any(isinstance(row, PreferenceSet) for row in found)
+    return found
+
+
+def read_any(path: Path, kind: str, **settings: Any) -> list[Any]:
     """Return everything that a source of the kind reads from a local path."""
     section = SOURCE_KINDS[kind].model_validate({"kind": kind, "path": str(path), **settings})
     facts = SOURCES[kind]
@@ -49,3 +64,18 @@ def one_unreadable(directory: Path, kind: str, rows: Iterable[Any], **settings: 
 def best_text(found: PreferenceSet) -> str | None:
     """Return the text of the best response."""
     return None if found.best is None else found.responses[found.best].text
+
+
+def one_question(directory: Path, kind: str, row: Any, name: str = "train.jsonl", **settings: Any) -> Question:
+    """Return the question that comes of this row, in a file of this name."""
+    (directory / name).write_bytes(json_lines([row]))
+    (found,) = read_questions(directory / name, kind, **settings)
+    assert isinstance(found, Question), found
+    return found
+
+
+def reason_of(directory: Path, kind: str, row: Any, **settings: Any) -> str | None:
+    """Return why this row is unreadable, or why what comes of it is dropped; None where it is kept."""
+    (directory / "rows.jsonl").write_bytes(json_lines([row]))
+    (found,) = read_any(directory / "rows.jsonl", kind, **settings)
+    return found.reason if isinstance(found, UnreadableRow) else found.drop_reason

@@ -1,0 +1,31 @@
+"""Outages: which failures are an endpoint's trouble, and which a row's."""
+
+from collections.abc import Mapping
+
+from pipelines.engines.answering import Run
+from schemas.errors import EngineError
+
+FEW_GIVEN_UP = 3
+SHARE_GIVEN_UP = 0.01
+"""So many requests, or this share of them, may stay without an answer."""
+
+
+def check_answers(
+    run: Run, what: str, requests: int, failed: int, given_up: Mapping[str, str], error: str | None
+) -> None:
+    """Raise EngineError where what is missing is an endpoint's trouble, not a row's.
+
+    A few requests that fail however often they are tried must not keep the others from being published; the next build
+    asks for them again. Many of them, or nothing but failures, would publish the weather of the network. `error` is
+    one of the failures that are stored.
+    """
+    if not failed:
+        return
+    last = [*given_up.values(), error][0]
+    if failed == requests or len(given_up) > max(FEW_GIVEN_UP, SHARE_GIVEN_UP * requests):
+        raise EngineError(
+            f"{what}: {failed:,} of {requests:,} requests got no answer, one of them: {last}; "
+            "every answer so far is kept: the same command goes on from here"
+        )
+    if given_up:
+        run.watcher.warn(f"{len(given_up):,} of {requests:,} requests failed ({last}); the next build asks again")

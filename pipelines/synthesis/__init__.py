@@ -1,0 +1,1 @@
+"""Synthesis: questions without responses become preference sets and training traces."""

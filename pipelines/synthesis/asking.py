@@ -1,0 +1,91 @@
+"""Asking: requests of one role are answered, and what was asked is counted."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.engines.answering import Run, answer
+from pipelines.synthesis.answers import AnswerJob
+from schemas.generation import Completion, FaultKind, Request
+from schemas.record import bucket_of
+from storage.generations import Generations
+from storage.root import Root
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one role was asked for a source, over all its steps."""
+
+    job: AnswerJob
+    requests: int = 0
+    bought: int = 0
+    """Of these, not answered before."""
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    error: str | None = None
+    given_up: dict[str, str] = field(default_factory=dict)
+    """Requests that failed for a passing reason however often they were tried, with their last error, by id."""
+
+    def count(self, requests: int, completions: Iterable[Completion]) -> None:
+        """Add so many requests, with the answers that are stored of them."""
+        self.requests += requests
+        answered = 0
+        for completion in completions:
+            answered += completion.fault is None
+            self.error = self.error or completion.error
+            self.prompt_tokens += completion.prompt_tokens or 0
+            self.completion_tokens += completion.completion_tokens or 0
+            self.cost_usd += completion.cost_usd or 0.0
+        self.failed += requests - answered
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a stage keeps of it: the same whenever and however often it was asked."""
+        return {
+            "role": self.job.role,
+            "engine": self.job.model.engine,
+            "model": self.job.model.name,
+            "requests": self.requests,
+            "failed": self.failed,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "cost_usd": round(self.cost_usd, 6),
+        }
+
+
+def ask(root: Root, run: Run, asked: Asked, what: str, total: int, requests: Iterator[Request]) -> None:
+    """See that every request has its answer in the generations, but for those that end in `asked.given_up`."""
+
+    def follow_up(sent: Request, completion: Completion) -> Iterable[Request]:
+        if completion.fault is FaultKind.TRANSIENT:
+            asked.given_up[sent.request_id] = completion.error or "no answer"
+        return ()
+
+    before = run.budget.requests
+    run.watcher.stage(f"{what} with {asked.job.model.name}", total)
+    answer(root, run, asked.job.model, requests, follow_up)
+    asked.bought += run.budget.requests - before
+
+
+def answers_of(root: Root, run: Run, asked: Asked, what: str, requests: Iterable[Request]) -> Mapping[str, Completion]:
+    """Ask for these, and return the answers, by request_id."""
+    in_order = sorted(
+        {one.request_id: one for one in requests}.values(), key=lambda one: (one.query_id, one.request_id)
+    )
+    if not in_order:
+        return {}
+    ask(root, run, asked, what, len(in_order), iter(in_order))
+    wanted: defaultdict[int, set[str]] = defaultdict(set)
+    for one in in_order:
+        wanted[bucket_of(one.query_id)].add(one.request_id)
+    generations = Generations(root)
+    answers = {
+        request_id: completion
+        for bucket in sorted(wanted)
+        for request_id, completion in generations.lookup(bucket).items()
+        if request_id in wanted[bucket]
+    }
+    asked.count(len(in_order), answers.values())
+    return answers

@@ -1,0 +1,234 @@
+"""Composition: of graded answers to a question, a set with exactly one right response, and single labelled responses.
+
+Sampling gives several right answers, or none; a set needs exactly one. What stands beside it is chosen so that nothing
+but being right tells it apart: wrong responses near it in length and different from each other, and a right one whose
+rank by length is drawn beforehand. Nor is the author a label: the responses of a set have one model wherever one was
+both right and wrong.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+from schemas.candidate import Candidate, Origin
+from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, preference_set
+from schemas.question import AnswerForm, Question, Verdict
+from schemas.recipe import SynthesisSection
+from schemas.record import unit_interval
+
+ALIKE = 0.8
+"""Wrong responses that share this part of their three-word runs say the same thing twice."""
+LENGTH_TOLERANCE = 0.05
+"""How far the share of wrong responses that are shorter than the right one may be from a half, over a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A set on its way into the table, with what the balances over its source look at."""
+
+    preference: PreferenceSet
+    length_rank: float | None = None
+    """Share of the wrong responses that are shorter than the right one; None unless the set has both."""
+
+
+def compose(
+    question: Question, candidates: Sequence[Candidate], settings: SynthesisSection, seed: int
+) -> list[Composed]:
+    """Return the sets that a question's graded answers make: at least one, dropped where nothing can be compared."""
+    if question.drop_reason:
+        return [Composed(_set(question, (), question.drop_reason))]
+    right = _distinct([one for one in candidates if one.verdict is Verdict.RIGHT])
+    wrong = _distinct([one for one in candidates if one.verdict is Verdict.WRONG])
+    right, wrong = map(list, _comparable(right, wrong))
+    composed = []
+    if right and wrong:
+        composed.append(_comparison(question, right, wrong, settings.n_responses, seed))
+    elif right:
+        composed.append(Composed(_set(question, right[: settings.n_responses], DropReason.NO_WRONG_RESPONSE)))
+    elif wrong:
+        composed.append(Composed(_set(question, wrong[: settings.n_responses], DropReason.NO_RIGHT_RESPONSE)))
+    else:
+        composed.append(Composed(_set(question, (), DropReason.NO_RESPONSE)))
+    if (right or wrong) and unit_interval("single", seed, question.query_id) < settings.single_share:
+        composed.append(Composed(_single(question, right, wrong, seed)))
+    return composed
+
+
+def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
+    """Return the sets of a source, in order, some of them dropped so that neither length nor label stands out."""
+    lengths = _surplus_lengths([one for one in composed if one.length_rank is not None])
+    labels = _surplus_labels([one.preference for one in composed if one.preference.label is not None])
+    sets = []
+    for one in composed:
+        preference = one.preference
+        if preference.set_id in lengths:
+            preference = preference.dropped(DropReason.LENGTH_BALANCE)
+        if preference.set_id in labels:
+            preference = preference.dropped(DropReason.SINGLE_BALANCE)
+        sets.append(preference)
+    return sets
+
+
+def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates whose text is not another one's, in their order."""
+    seen: set[str] = set()
+    return [one for one in candidates if one.text and not (one.text in seen or seen.add(one.text))]  # type: ignore[func-returns-value]
+
+
+def _comparable(
+    right: Sequence[Candidate], wrong: Sequence[Candidate]
+) -> tuple[Sequence[Candidate], Sequence[Candidate]]:
+    """Return the answers that may stand in one set: those of the one model that has most to compare.
+
+    Where no model is both right and wrong, those of all models that were asked alike; a teacher's answers never stand
+    beside other models', since it was only asked where the others were wrong.
+    """
+    groups: list[tuple[list[Candidate], list[Candidate]]] = []
+    for author in dict.fromkeys(map(_author, (*right, *wrong))):
+        groups.append(
+            ([one for one in right if _author(one) == author], [one for one in wrong if _author(one) == author])
+        )
+    untaught = [one for one in right if not _is_taught(one)], [one for one in wrong if not _is_taught(one)]
+    of_one = max(groups, key=_comparisons, default=([], []))
+    return of_one if _comparisons(of_one) else untaught
+
+
+def _author(candidate: Candidate) -> tuple[str | None, bool]:
+    return candidate.model, _is_taught(candidate)
+
+
+def _is_taught(candidate: Candidate) -> bool:
+    return candidate.origin in (Origin.TEACHER, Origin.REWRITE)
+
+
+def _comparisons(group: tuple[Sequence[Candidate], Sequence[Candidate]]) -> int:
+    return len(group[0]) * len(group[1])
+
+
+def _comparison(
+    question: Question, right: Sequence[Candidate], wrong: Sequence[Candidate], n_responses: int, seed: int
+) -> Composed:
+    """Return the set of one right and at most n_responses - 1 wrong ones that comes nearest to what is wanted."""
+    size = min(n_responses, 1 + len(wrong))
+    shorter_wanted = int(unit_interval("length", seed, question.query_id) * size)
+    choices = [(one, _rivals(one, wrong, size - 1, shorter_wanted)) for one in right]
+
+    def fault(choice: tuple[Candidate, list[Candidate]]) -> tuple[int, float]:
+        one, rivals = choice
+        shorter = sum(_length(rival) < _length(one) for rival in rivals)
+        return abs(shorter - shorter_wanted), sum(_distance(one, rival) for rival in rivals) / len(rivals)
+
+    best, rivals = min(choices, key=fault)
+    shorter = sum(_length(rival) < _length(best) for rival in rivals)
+    return Composed(_set(question, (best, *rivals)), shorter / len(rivals))
+
+
+def _rivals(right: Candidate, wrong: Sequence[Candidate], count: int, shorter_wanted: int) -> list[Candidate]:
+    """Return `count` wrong responses, so many of them shorter than the right one as there are and are wanted.
+
+    Among equals, those come first whose answer no chosen one gives, then those that do not repeat a chosen one's
+    words, then those near the right one in length.
+    """
+    chosen: list[Candidate] = []
+
+    def fault(one: Candidate) -> tuple[bool, bool, bool, float]:
+        wants_shorter = sum(_length(other) < _length(right) for other in chosen) < shorter_wanted
+        return (
+            (_length(one) < _length(right)) != wants_shorter,
+            any(one.answer is not None and one.answer == other.answer for other in chosen),
+            any(_alike(one, other) for other in chosen),
+            _distance(right, one),
+        )
+
+    for _ in range(count):
+        chosen.append(min((one for one in wrong if one not in chosen), key=fault))
+    return chosen
+
+
+def _single(question: Question, right: Sequence[Candidate], wrong: Sequence[Candidate], seed: int) -> PreferenceSet:
+    """Return a set of one response, right or wrong as a coin falls, as far as there is a choice."""
+    is_right = not wrong or (bool(right) and unit_interval("label", seed, question.query_id) < 0.5)
+    return _set(question, ((right if is_right else wrong)[0],), label=int(is_right))
+
+
+def _set(
+    question: Question,
+    candidates: Sequence[Candidate],
+    drop_reason: DropReason | None = None,
+    label: int | None = None,
+) -> PreferenceSet:
+    return preference_set(
+        query=question.query,
+        responses=[_response(one) for one in candidates],
+        source=question.source,
+        source_id=question.source_id,
+        source_revision=question.source_revision,
+        license=question.license,
+        domain=question.domain,
+        label_source=LabelSource.MODEL if question.gold.form is AnswerForm.TEXT else LabelSource.VERIFIER,
+        label=label,
+        reference=question.reference,
+        benchmark=question.benchmark,
+        split=question.split,
+        drop_reason=drop_reason,
+    )
+
+
+def _response(candidate: Candidate) -> Response:
+    return Response(
+        text=candidate.text or "",
+        reward=float(candidate.verdict is Verdict.RIGHT),
+        reasoning=candidate.reasoning,
+        model=candidate.model,
+        origin=candidate.origin,
+        tokens=candidate.tokens,
+    )
+
+
+def _length(candidate: Candidate) -> int:
+    return len(candidate.text or "")
+
+
+def _distance(one: Candidate, other: Candidate) -> float:
+    return abs(log((1 + _length(one)) / (1 + _length(other))))
+
+
+def _alike(one: Candidate, other: Candidate) -> bool:
+    """Say whether two texts share most of their three-word runs."""
+    runs, others = _runs(one), _runs(other)
+    return len(runs & others) >= ALIKE * max(1, min(len(runs), len(others)))
+
+
+def _runs(candidate: Candidate) -> set[tuple[str, ...]]:
+    words = (candidate.text or "").split()
+    return set(zip(words, words[1:], words[2:], strict=False))
+
+
+def _surplus_lengths(composed: Sequence[Composed]) -> set[str]:
+    """Return the sets without which right responses are longer than wrong ones about half the time.
+
+    Sets at the far end go first, those of one rank in the order of a hash.
+    """
+    ranked = sorted(
+        ((one.length_rank, unit_interval("surplus", one.preference.set_id), one) for one in composed),
+        key=lambda entry: entry[:2],
+    )
+    total = sum(rank for rank, _, _ in ranked if rank is not None)
+    if ranked and total / len(ranked) > 0.5:  # the same from the other end
+        ranked.reverse()
+    surplus: set[str] = set()
+    for rank, _, one in ranked:
+        left = len(ranked) - len(surplus)
+        if left < 2 or abs(total / left - 0.5) <= LENGTH_TOLERANCE:
+            break
+        surplus.add(one.preference.set_id)
+        total -= rank or 0.0
+    return surplus
+
+
+def _surplus_labels(singles: Sequence[PreferenceSet]) -> set[str]:
+    """Return the single responses beyond as many of each label, those of the commoner label in the order of a hash."""
+    of_label = [[one.set_id for one in singles if one.label == label] for label in (0, 1)]
+    common = max(of_label, key=len)
+    common.sort(key=lambda set_id: unit_interval("surplus", set_id))
+    return set(common[min(map(len, of_label)) :])

@@ -1,0 +1,57 @@
+"""What responders and teachers are asked: pure functions of a question and an answer."""
+
+import re
+from functools import lru_cache
+from importlib import resources
+
+from pipelines.grm.shown_text import conversation_text, shown_text
+from schemas.query import Message, Messages, user
+from schemas.question import Question, Verdict
+
+_SLOT = re.compile(r"\{\{(\w+)\}\}")
+_VERDICT = re.compile(r"Verdict:[\s*_$]*\\boxed\{\s*(right|wrong)\s*\}", re.I)
+TEMPLATES = ("answer_math", "answer_number", "answer_option", "answer_text", "comparison", "rewrite")
+
+
+@lru_cache(maxsize=len(TEMPLATES))
+def template(name: str) -> str:
+    """Return the text of a template of this stage."""
+    return (resources.files("pipelines.synthesis.templates") / f"{name}.txt").read_text("utf-8").strip()
+
+
+def answer_prompt(question: Question) -> Messages:
+    """Return the question as a responder is asked it: its last turn says in which form the answer must end."""
+    *earlier, last = question.query
+    return (*earlier, Message(last.role, _filled(f"answer_{question.gold.form}", question=shown_text(last.content))))
+
+
+def rewrite_prompt(question: Question, text: str) -> Messages:
+    """Return the request to put an answer into other words, its final answer unchanged."""
+    return user(_filled("rewrite", question=_plain(question), answer=shown_text(text)))
+
+
+def comparison_prompt(question: Question, text: str) -> Messages:
+    """Return the request to compare a short answer with the reference."""
+    reference = question.reference or question.gold.answer
+    return user(_filled("comparison", question=_plain(question), reference=reference, answer=shown_text(text)))
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return the line that a comparison ends in."""
+    return f"Verdict: \\boxed{{{verdict}}}"
+
+
+def read_comparison(text: str) -> Verdict:
+    """Return what a comparison came to, by its last verdict; `undecided` where it gives none."""
+    found = _VERDICT.findall(text)
+    return Verdict(found[-1].lower()) if found else Verdict.UNDECIDED
+
+
+def _plain(question: Question) -> str:
+    """Return the conversation as one text."""
+    return shown_text(question.query[0].content if len(question.query) == 1 else conversation_text(question.query))
+
+
+def _filled(name: str, **values: str) -> str:
+    """Return a template with its slots filled in one pass: what stands in a value is never a slot."""
+    return _SLOT.sub(lambda slot: values[slot[1]], template(name))

@@ -1,0 +1,108 @@
+"""Responding: the responder answers every question that comes without answers, and all answers are graded."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from pipelines.engines.answering import Run
+from pipelines.engines.outages import check_answers
+from pipelines.synthesis.answers import AnswerJob, answer_request, candidate_of, given_candidates
+from pipelines.synthesis.asking import Asked, ask
+from pipelines.synthesis.grading import Answered, graded
+from schemas.candidate import CANDIDATES, Candidate, Origin
+from schemas.errors import RecipeError
+from schemas.generation import Request
+from schemas.question import QUESTIONS, Question, Verdict
+from schemas.question_table import questions_of
+from storage.generations import Generations
+from storage.root import Root
+from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.tables import TableWriter, read_buckets
+
+STAGE_VERSION = 1
+
+
+def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: Stage) -> Stage:
+    """Return the stage with the table `candidates`, sorted by (query_id, origin, sample_index).
+
+    `asked` is the responder's, where the recipe has one; its facts hold what it took, and how the verdicts fell.
+    """
+    source = checked.facts["source"]
+    settings = [asked.job.settings() if asked else None, samples]
+    key = stage_key(f"candidates-{source}", STAGE_VERSION, settings, [checked.content])
+    if found := find_stage(root, key):
+        return found
+    open_questions = sum(len(list(_unanswered(questions))) for _, questions in _buckets(checked))
+    if open_questions and asked is None:
+        raise RecipeError(f"source {source}: {open_questions:,} questions have no answers; add [models.responder]")
+    if open_questions and asked is not None:
+        ask(root, run, asked, f"answering {source}", open_questions * samples, _requests(asked.job, samples, checked))
+    run.watcher.stage(f"grading {source}", None)
+    generations = Generations(root)
+    if asked is not None and asked.given_up:
+        key = stage_key(f"candidates-{source}", STAGE_VERSION, [*settings, sorted(asked.given_up)], [checked.content])
+    with TableWriter(root, key, "candidates", CANDIDATES) as writer:
+        for _, candidates in graded(_collected(generations, asked, samples, checked)):
+            writer.write(candidates_table(candidates))
+    facts = {"use": asked.facts() if asked is not None and asked.requests else None}
+    if asked is not None:
+        check_answers(run, f"answers to {source}", asked.requests, asked.failed, asked.given_up, asked.error)
+    return finish_stage(root, key, {"candidates": writer.files}, facts)
+
+
+def answered_questions(checked: Stage, candidates: Stage) -> Iterator[Answered]:
+    """Yield every question with its graded candidates, in the order of the questions' table."""
+    rows = read_buckets(candidates.paths("candidates"), CANDIDATES)
+    ahead = next(rows, None)
+    for bucket, questions in _buckets(checked):
+        while ahead is not None and ahead[0] < bucket:
+            ahead = next(rows, None)
+        table = ahead[1] if ahead is not None and ahead[0] == bucket else CANDIDATES.empty_table()
+        of_query: dict[str, list[Candidate]] = {}
+        for one in candidates_of(table):
+            of_query.setdefault(one.query_id, []).append(one)
+        for question in questions:
+            yield question, [] if question.drop_reason else of_query.get(question.query_id, [])
+
+
+def _buckets(checked: Stage) -> Iterator[tuple[int, list[Question]]]:
+    for bucket, table in read_buckets(checked.paths("questions"), QUESTIONS):
+        yield bucket, questions_of(table)
+
+
+def _unanswered(questions: Sequence[Question]) -> Iterator[Question]:
+    return (one for one in questions if one.drop_reason is None and not one.given)
+
+
+def _requests(job: AnswerJob, samples: int, checked: Stage) -> Iterator[Request]:
+    """Yield the requests; those of one question stand together, so that a server's prefix cache pays."""
+    for _, questions in _buckets(checked):
+        for question in _unanswered(questions):
+            yield from (answer_request(job, question, index) for index in range(samples))
+
+
+def _collected(generations: Generations, asked: Asked | None, samples: int, checked: Stage) -> Iterator[Answered]:
+    """Yield every question with what came back for it, ungraded."""
+    for bucket, questions in _buckets(checked):
+        answers = generations.lookup(bucket)
+        for question in questions:
+            candidates = [] if question.drop_reason else given_candidates(question)
+            if asked is not None and question.drop_reason is None and not question.given:
+                wanted = [answer_request(asked.job, question, index) for index in range(samples)]
+                candidates = [candidate_of(one, Origin.RESPONDER, asked.job.model.name, answers) for one in wanted]
+                asked.count(samples, (answers[one.request_id] for one in wanted if one.request_id in answers))
+            yield question, candidates
+
+
+def candidates_table(candidates: Sequence[Candidate]) -> pa.Table:
+    """Return the candidates, in the order given, as a table of CANDIDATES."""
+    columns = [pa.array([getattr(one, field.name) for one in candidates], field.type) for field in CANDIDATES]
+    return pa.table(columns, schema=CANDIDATES)
+
+
+def candidates_of(table: pa.Table) -> list[Candidate]:
+    """Return the records of a table of CANDIDATES, in its order."""
+    return [
+        Candidate(**{**row, "origin": Origin(row["origin"]), "verdict": Verdict(row["verdict"])})
+        for row in table.to_pylist()
+    ]

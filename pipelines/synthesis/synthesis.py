@@ -1,0 +1,169 @@
+"""The synthesis stage: the questions of a source become preference sets and traces.
+
+    questions -> gold checked -> answered by the responder, graded -> taught -> composed, balanced
+
+Test questions are answered too, since their sets are published in `sets`; curation splits them, and their traces stay
+unpublished.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.engines.answering import Run
+from pipelines.engines.outages import check_answers
+from pipelines.synthesis.answers import answer_job
+from pipelines.synthesis.asking import Asked
+from pipelines.synthesis.composition import Composed, balanced, compose
+from pipelines.synthesis.gold_check import checked_questions
+from pipelines.synthesis.grading import Answered
+from pipelines.synthesis.responding import answered_questions, responded
+from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
+from pipelines.synthesis.traces import Trace, traces_of, traces_table
+from schemas.candidate import TRACES, Origin
+from schemas.preference import SETS, PreferenceSet
+from schemas.question import STEMS, Question
+from schemas.question_table import stems_table
+from schemas.recipe import Recipe
+from schemas.set_table import sets_table
+from storage.root import Root
+from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.tables import TableWriter
+
+STAGE_VERSION = 1
+_BATCH = 2_048
+
+
+@dataclass(frozen=True)
+class SourceSets:
+    """The sets of one source."""
+
+    stage: Stage
+    bought: Mapping[str, int] = field(default_factory=dict)
+    """How many requests of each role were bought in this run to make them."""
+
+
+def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> SourceSets:
+    """Return the stage with the tables `sets`, `traces` and `stems` of one source, sorted by query_id.
+
+    Its facts are those of an input, with what was asked and how the sets came about under `synthesis`. Raises what
+    asking raises; what was answered by then is kept.
+    """
+    if found := find_synthesized(recipe, root, questions):
+        return SourceSets(found)
+    asked = {role: Asked(job) for role in ("responder", "teacher") if (job := answer_job(recipe, role))}
+    checked = checked_questions(root, questions)
+    candidates = responded(root, run, asked.get("responder"), recipe.synthesis.samples, checked)
+    taught = _taught(recipe, root, run, asked.get("teacher"), checked, candidates)
+    run.watcher.stage(f"composing {questions.facts['source']}", None)
+    given_up = sorted(request_id for one in asked.values() for request_id in one.given_up)
+    stage = _composed(recipe, root, _key(recipe, questions, given_up), questions, candidates, taught, asked)
+    return SourceSets(stage, {role: one.bought for role, one in asked.items()})
+
+
+def find_synthesized(recipe: Recipe, root: Root, questions: Stage) -> Stage | None:
+    """Return the finished stage of a source's questions, if it is there."""
+    return find_stage(root, _key(recipe, questions))
+
+
+def _key(recipe: Recipe, questions: Stage, given_up: Sequence[str] = ()) -> str:
+    """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
+    jobs = [answer_job(recipe, role) for role in ("responder", "teacher")]
+    settings = [recipe.synthesis.model_dump(), recipe.build.seed, [job and job.settings() for job in jobs], given_up]
+    return stage_key(f"synthesized-{questions.facts['source']}", STAGE_VERSION, settings, [questions.content])
+
+
+def _taught(
+    recipe: Recipe, root: Root, run: Run, asked: Asked | None, checked: Stage, candidates: Stage
+) -> Iterator[Answered]:
+    """Yield every question with all its candidates, the teacher's among them."""
+    pupils: dict[str, Pupil] = {}
+    if asked is not None:
+        for question, found in answered_questions(checked, candidates):
+            if needs_teacher(question, found):
+                pupils[question.query_id] = Pupil(question, found)
+        teach(root, run, asked, recipe.synthesis, list(pupils.values()))
+        what = f"teacher of {checked.facts['source']}"
+        check_answers(run, what, asked.requests, asked.failed, asked.given_up, asked.error)
+    return (
+        (question, pupils[question.query_id].candidates if found and question.query_id in pupils else found)
+        for question, found in answered_questions(checked, candidates)
+    )
+
+
+def _composed(
+    recipe: Recipe,
+    root: Root,
+    key: str,
+    questions: Stage,
+    candidates: Stage,
+    taught: Iterator[Answered],
+    asked: Mapping[str, Asked],
+) -> Stage:
+    """Write the sets and traces of all questions."""
+    composed: list[Composed] = []
+    traces: list[Trace] = []
+    counts = _Counts()
+    stems: list[Question] = []
+    with TableWriter(root, key, "traces", TRACES) as writer:
+        for question, found in taught:
+            stems += [question] if question.stem else []
+            counts.verdicts.update((one.origin.value, one.verdict.value) for one in found)
+            counts.questions += 1
+            composed += compose(question, found, recipe.synthesis, recipe.build.seed)
+            traces += traces_of(question, found)
+            if len(traces) >= _BATCH:
+                writer.write(traces_table(traces))
+                traces.clear()
+        writer.write(traces_table(traces))
+    sets = sorted(balanced(composed), key=lambda one: (one.query_id, one.set_id, one.source_id))
+    with TableWriter(root, key, "sets", SETS) as set_writer:
+        for start in range(0, len(sets), _BATCH):
+            set_writer.write(sets_table(sets[start : start + _BATCH]))
+    with TableWriter(root, key, "stems", STEMS) as stem_writer:
+        stem_writer.write(stems_table(stems))
+    teacher = asked.get("teacher")
+    uses = [candidates.facts["use"], teacher.facts() if teacher and teacher.requests else None]
+    facts = {
+        **questions.facts,
+        "rows": len(sets) + questions.facts["unreadable"],
+        "unit": "set",
+        "synthesis": {
+            "uses": [use for use in uses if use],
+            "funnel": counts.funnel(),
+            "composition": composition_of(sets),
+        },
+    }
+    tables = {"sets": set_writer.files, "traces": writer.files, "stems": stem_writer.files}
+    return finish_stage(root, key, tables, facts)
+
+
+class _Counts:
+    """How many questions there were, and how their answers were graded."""
+
+    def __init__(self) -> None:
+        self.questions = 0
+        self.verdicts: Counter[tuple[str, str]] = Counter()
+
+    def funnel(self) -> list[dict[str, Any]]:
+        """Return (outcome, rows) in the order that data travels."""
+        origins = [origin.value for origin in Origin]
+        ordered = sorted(self.verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
+        return [
+            {"outcome": "questions", "rows": self.questions},
+            *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
+        ]
+
+
+def composition_of(sets: Sequence[PreferenceSet]) -> dict[str, int]:
+    """Return how the sets that were composed are made up; at least half of them should have one author."""
+    kept = [one for one in sets if one.drop_reason is None]
+    compared = [one for one in kept if one.n_responses > 1]
+    return {
+        "sets": len(compared),
+        "of_one_model": sum(len({response.model for response in one.responses}) == 1 for one in compared),
+        "taught": sum(any(response.origin == Origin.TEACHER for response in one.responses) for one in compared),
+        "single_right": sum(one.label == 1 for one in kept),
+        "single_wrong": sum(one.label == 0 for one in kept),
+    }

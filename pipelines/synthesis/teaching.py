@@ -1,0 +1,133 @@
+"""Teaching: what a teacher adds where responders and rules come to no set.
+
+It compares short answers with the reference where no rule can; it answers the questions that the responder never gets
+right; and, since its own answer would then be told by its author, it puts the wrong ones into its own words as well,
+their final answers unchanged.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from pipelines.engines.answering import Run
+from pipelines.synthesis.answers import answer_request, candidate_of, comparison_request, rewrite_request
+from pipelines.synthesis.asking import Asked, answers_of
+from pipelines.synthesis.grading import graded
+from pipelines.synthesis.prompts import read_comparison
+from schemas.candidate import Candidate, Origin
+from schemas.question import AnswerForm, Question, Verdict
+from schemas.recipe import SynthesisSection
+from storage.root import Root
+
+
+@dataclass(slots=True)
+class Pupil:
+    """A question that needs the teacher, with its candidates so far."""
+
+    question: Question
+    candidates: list[Candidate]
+    rewritten: dict[int, Candidate] = field(default_factory=dict)
+    """By the index, in `candidates`, of the wrong response that stands behind it."""
+
+    @property
+    def undecided(self) -> list[int]:
+        """Indices of the short answers that no rule could compare."""
+        if self.question.gold.form is not AnswerForm.TEXT:
+            return []
+        return [index for index, one in enumerate(self.candidates) if one.verdict is Verdict.UNDECIDED]
+
+    @property
+    def is_all_wrong(self) -> bool:
+        verdicts = {one.verdict for one in self.candidates}
+        return Verdict.WRONG in verdicts and Verdict.RIGHT not in verdicts
+
+    @property
+    def right(self) -> list[Candidate]:
+        return [one for one in self.candidates if one.verdict is Verdict.RIGHT]
+
+    def rewritable(self, count: int) -> list[int]:
+        """Indices of at most `count` wrong responses to rewrite: of each final answer one, then further ones."""
+        wrong = [
+            index
+            for index, one in enumerate(self.candidates)
+            if one.verdict is Verdict.WRONG and one.answer and one.origin is not Origin.TEACHER
+        ]
+        first: dict[str, int] = {}
+        for index in wrong:
+            first.setdefault(self.candidates[index].answer or "", index)
+        return [*first.values(), *(index for index in wrong if index not in first.values())][:count]
+
+
+def needs_teacher(question: Question, candidates: Sequence[Candidate]) -> bool:
+    """Say whether a teacher can help this question to a set."""
+    if question.drop_reason:
+        return False
+    pupil = Pupil(question, list(candidates))
+    return pupil.is_all_wrong or bool(pupil.undecided)
+
+
+def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils: Sequence[Pupil]) -> None:
+    """Let the teacher do what the pupils need, all of them a step at a time.
+
+    Afterwards their candidates hold the teacher's answers and rewritten wrong responses, graded.
+    """
+    _compare(root, run, asked, pupils)
+    at_a_loss = [pupil for pupil in pupils if pupil.is_all_wrong]
+    _answer(root, run, asked, settings.teacher_samples, at_a_loss)
+    taught = [pupil for pupil in at_a_loss if pupil.right]
+    for attempt in range(settings.rewrites):
+        _rewrite(root, run, asked, settings.n_responses - 1, attempt, taught)
+    for pupil in taught:
+        pupil.candidates += pupil.rewritten.values()
+
+
+def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil]) -> None:
+    """Have the short answers compared that no rule could."""
+    wanted = [
+        (pupil, index, comparison_request(asked.job, pupil.question, pupil.candidates[index]))
+        for pupil in pupils
+        for index in pupil.undecided
+    ]
+    answers = answers_of(root, run, asked, "comparing short answers", (one for _, _, one in wanted))
+    for pupil, index, one in wanted:
+        completion = answers.get(one.request_id)
+        verdict = read_comparison(completion.text or "") if completion else Verdict.UNDECIDED
+        pupil.candidates[index] = replace(pupil.candidates[index], verdict=verdict)
+
+
+def _answer(root: Root, run: Run, asked: Asked, samples: int, pupils: Sequence[Pupil]) -> None:
+    """Have the teacher answer, and its answers graded."""
+    wanted = [[answer_request(asked.job, pupil.question, index) for index in range(samples)] for pupil in pupils]
+    answers = answers_of(root, run, asked, "teaching", (one for requests in wanted for one in requests))
+    answered = [
+        (pupil.question, [candidate_of(one, Origin.TEACHER, asked.job.model.name, answers) for one in requests])
+        for pupil, requests in zip(pupils, wanted, strict=True)
+    ]
+    for pupil, (_, candidates) in zip(pupils, graded(answered), strict=True):
+        pupil.candidates += candidates
+    _compare(root, run, asked, pupils)
+
+
+def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupils: Sequence[Pupil]) -> None:
+    """Have the wrong responses rewritten that are not yet; a text whose final answer changed is not kept."""
+    wanted = [
+        (pupil, index, rewrite_request(asked.job, pupil.question, pupil.candidates[index], attempt))
+        for pupil in pupils
+        for index in pupil.rewritable(count)
+        if index not in pupil.rewritten
+    ]
+    answers = answers_of(root, run, asked, "rewriting wrong responses", (one for _, _, one in wanted))
+    rewritten = [
+        (
+            _expecting(pupil.question, pupil.candidates[index].answer or ""),
+            [candidate_of(one, Origin.REWRITE, asked.job.model.name, answers)],
+        )
+        for pupil, index, one in wanted
+    ]
+    for (pupil, index, _), (_, [candidate]) in zip(wanted, graded(rewritten), strict=True):
+        if candidate.verdict is Verdict.RIGHT:  # it still ends in the wrong answer that it had
+            pupil.rewritten[index] = replace(candidate, verdict=Verdict.WRONG)
+
+
+def _expecting(question: Question, wrong_answer: str) -> Question:
+    """Return the question as one whose gold answer is a wrong response's."""
+    return replace(question, gold=replace(question.gold, answer=wrong_answer))

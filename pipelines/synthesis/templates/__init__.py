@@ -1,0 +1,1 @@
+"""Prompts to responders and teachers, as text files."""

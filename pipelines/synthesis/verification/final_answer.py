@@ -1,0 +1,111 @@
+r"""Where a text gives its final answer.
+
+The last mark wins. Marks made for a reader of answers come first: `\boxed{..}`, and lines such as `#### 18`, `A: 18`,
+`Answer: 18`, `**Final Answer:** 18`. Only a text without one is searched for a sentence, "the answer is 18" or
+"答案是 18", the last of them; and only a text without that may be an answer as a whole, where it is but a value. A box
+that never closes is a text that broke off: it has no answer, whatever stands earlier.
+
+Every step takes time in proportion to the text.
+"""
+
+import re
+from collections import deque
+
+from pipelines.grm.verdicts import after_thinking
+
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_UNBRACED = re.compile(r"[-+]?[\d.]*\d|[a-zA-Z](?![a-zA-Z])")
+_BETWEEN_BOXES = re.compile(
+    r"[\s$]*(?:\\[)\]])?[\s$]*(?:,?\s*\\?(?:text\{)?\s*(?:and|or)\b\s*\}?|,|;)[\s$]*(?:\\[(\[])?[\s$]*"
+)
+_LINE = re.compile(
+    r"(?:^|\n)[ \t>*_#-]*(?:####(?=[ \t]*[-+−$]*[\d.,/]+\\?%?[ \t]*(?:\n|$))"
+    r"|(?:A|(?:the |my )?(?:final |correct |right |best )?(?:answer|option|choice)|antwort|réponse|respuesta"
+    r"|(?:最终)?答案)[ \t*_]*[:：])[ \t*_]*\n?(?P<stated>[^\n]*)",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(
+    r"(?:\b(?:answer|solution|option|choice)(?: to (?:the|this) (?:question|problem))?"
+    r" (?:is|would be|must be)(?: that)?\b|\b(?:i|we) (?:choose|select|pick)\b"
+    r"|\bantwort (?:ist|lautet)\b|\bréponse est\b|\brespuesta es\b|答案[是为])[ \t]*[:：]?\s*(?P<stated>[^\n]*)",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!](?=\s|$)|[。;]|,? (?:because|since|which|where)\b")
+_DELIMITED = re.compile(r"[\s*_]*(\$[^$]+\$|\\\(.*?\\\))(?![^\n]*[$\\])", re.DOTALL)
+_VALUE = re.compile(r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\(.*\\\)|\\\[.*\\\]|\$[^$]+\$", re.DOTALL)
+_DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+
+
+def final_answer(text: str) -> str | None:
+    """Return the final answer of a text as it stands there, decoration removed; None where it gives none."""
+    answer = after_thinking(text)
+    boxes = list(_BOX.finditer(answer))
+    line = _last(_LINE, answer)
+    if boxes and not (line and line.start() > boxes[-1].start()):
+        found = _in_boxes(answer, boxes)
+    elif stated := line or _last(_SENTENCE, answer):
+        found = _value_of(stated["stated"])
+    else:
+        whole = answer.strip()
+        found = whole if _VALUE.fullmatch(whole) else None
+    return bare(found) or None if found else None
+
+
+def bare(answer: str) -> str:
+    """Return an answer without what surrounds it: blanks, bold, math delimiters, a full stop."""
+    answer = answer.strip()
+    while True:
+        inner = answer.removesuffix(".").removesuffix("**").rstrip()
+        for opening, closing in _DELIMITERS:
+            if inner.startswith(opening) and inner.endswith(closing) and len(inner) > len(opening + closing):
+                within = inner[len(opening) : -len(closing)].strip()
+                inner = inner if opening in within or closing in within else within
+        if inner == answer:
+            return answer
+        answer = inner
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Return the pattern's last match."""
+    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
+
+
+def _in_boxes(text: str, boxes: list[re.Match[str]]) -> str | None:
+    r"""Return what the last box holds; boxes with nothing but "and", "or" or a comma between them are one answer.
+
+    Taken alone, the last box of `\boxed{3} or \boxed{5}` would pass a guess for an answer.
+    """
+    held: list[str] = []
+    after = None
+    for box in reversed(boxes):
+        end = _box_end(text, box.end())
+        if after is not None and (end is None or not _BETWEEN_BOXES.fullmatch(text[end:after][:50])):
+            break
+        if end is None:
+            return None
+        held.insert(0, text[box.end() : end].removeprefix("{").removesuffix("}"))
+        after = box.start()
+    return ", ".join(dict.fromkeys(part.strip() for part in held))
+
+
+def _box_end(text: str, start: int) -> int | None:
+    """Return where the box ends whose content starts here; None where it never closes."""
+    if not text.startswith("{", start):
+        unbraced = _UNBRACED.match(text, start)
+        return unbraced.end() if unbraced else None
+    depth = 0
+    for brace in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if depth == 0:
+            return brace.end()
+    return None
+
+
+def _value_of(stated: str) -> str:
+    """Return the value that a line or sentence states, without the prose around it."""
+    if sentence := _last(_SENTENCE, stated):
+        stated = sentence["stated"]
+    if delimited := _DELIMITED.match(stated):
+        return delimited[1]
+    return _SENTENCE_END.split(stated, maxsplit=1)[0]

@@ -1,0 +1,72 @@
+"""Verification of answers: one text at a time in this process, or many in processes of their own."""
+
+from collections.abc import Iterable, Iterator
+
+from pipelines.synthesis.verification import mathematics, options, quantities, short_texts
+from pipelines.synthesis.verification.crew import Crew, Limits
+from pipelines.synthesis.verification.final_answer import final_answer
+from schemas.question import AnswerForm, Gold, Grade, Verdict
+
+LONGEST_SHOWN = 1_000
+"""Characters of an answer that a grade keeps."""
+
+
+def grade(gold: Gold, text: str) -> Grade:
+    """Return what the verifier of the gold's form says of a text. Has no time limit, which `grade_all` has."""
+    match gold.form:
+        case AnswerForm.OPTION:
+            answer = options.picked_answer(gold.options, text)
+        case AnswerForm.TEXT:
+            answer = short_texts.stated_answer(text)
+        case _:
+            answer = final_answer(text)
+    if answer is None:
+        return Grade(Verdict.NO_ANSWER)
+    return Grade(_verdict(gold, answer), answer[:LONGEST_SHOWN])
+
+
+def grades_itself(gold: Gold) -> bool:
+    """Return whether a gold answer can be compared with others; a question whose gold cannot is of no use."""
+    match gold.form:
+        case AnswerForm.MATH:
+            return mathematics.reads(gold.answer)
+        case AnswerForm.OPTION:
+            return options.reads(gold.answer, gold.options)
+        case AnswerForm.NUMBER:
+            return quantities.reads(gold.answer)
+        case AnswerForm.TEXT:
+            return short_texts.verdict(gold.answer, gold.answer) is Verdict.RIGHT
+
+
+def prepare(form: AnswerForm) -> None:
+    """Load the libraries that a form's verifier needs, so that no answer's time is spent on it."""
+    match form:
+        case AnswerForm.MATH:
+            mathematics.reads(r"\sqrt{2}")
+        case AnswerForm.NUMBER:
+            quantities.verdict("1 km", "1000 m")
+            mathematics.reads(r"\sqrt{2}")
+
+
+def grade_all(
+    items: Iterable[tuple[Gold, str]], *, workers: int | None = None, limits: Limits | None = None
+) -> Iterator[Grade]:
+    """Yield a grade for each pair of gold answer and text, in order, by `workers` processes (one a core).
+
+    A pair that exceeds the limits is `timed_out`, and no other pair suffers from it. The pairs are drawn as they are
+    needed. Raises EngineError where the processes do not start.
+    """
+    with Crew(workers, limits or Limits()) as crew:
+        yield from crew.grades(items)
+
+
+def _verdict(gold: Gold, answer: str) -> Verdict:
+    match gold.form:
+        case AnswerForm.MATH:
+            return mathematics.verdict(gold.answer, answer)
+        case AnswerForm.OPTION:
+            return options.verdict(gold.answer, gold.options, answer)
+        case AnswerForm.NUMBER:
+            return quantities.verdict(gold.answer, answer, gold.tolerance)
+        case AnswerForm.TEXT:
+            return short_texts.verdict(gold.answer, answer)

@@ -1,0 +1,64 @@
+"""A process that grades: batches of pairs come in on stdin, a pair a line, and grades go out on stdout, a line each.
+
+It ends itself rather than be watched: the kernel's timers end it wherever it hangs, and whoever started it learns from
+the end of its output which pair that was. The limit counts the processor's seconds, so that a verdict does not depend
+on what else the machine is doing; ten times as long by the clock is the limit of whatever waits without computing. When
+the one who started it is gone, its input ends, and so does it.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+CLOCK = 10
+OUT_OF_MEMORY = 77
+"""Its exit code where a pair took too much memory."""
+
+
+def work(seconds: float, memory: int) -> None:
+    """Grade what comes in, with so many seconds for a pair and so many bytes for all, until the input ends."""
+    from pipelines.synthesis.verification.verification import grade, prepare
+    from schemas.question import AnswerForm, Gold
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's group: the parent's to handle
+    for limit in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(limit, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF, signal.SIGALRM})
+    prepared = set()
+    _limit_memory(memory)
+    while header := sys.stdin.buffer.readline():
+        for line in [sys.stdin.buffer.readline() for _ in range(int(header))]:
+            if not line.endswith(b"\n"):
+                return  # the parent died while it wrote
+            form, answer, options, tolerance, text = json.loads(line)
+            gold = Gold(AnswerForm(form), answer, tuple(options), tolerance)
+            if form not in prepared:
+                prepare(gold.form)
+                prepared.add(form)
+            _time(seconds)
+            try:
+                graded = grade(gold, text)
+            except MemoryError:
+                os._exit(OUT_OF_MEMORY)
+            _time(0)
+            try:
+                os.write(sys.stdout.fileno(), json.dumps([graded.verdict, graded.answer]).encode() + b"\n")
+            except BrokenPipeError:
+                os._exit(0)  # the parent is gone, and nobody will read the rest
+
+
+def _time(seconds: float) -> None:
+    """Set the timers that end this process, or stop them with 0."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds * CLOCK)
+
+
+def _limit_memory(memory: int) -> None:
+    """Allow so many bytes beyond what is mapped by now, of which the libraries will use little."""
+    sizes = Path("/proc/self/statm")
+    if sizes.exists():
+        mapped = int(sizes.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, resource.RLIM_INFINITY))
