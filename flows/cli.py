@@ -147,7 +147,7 @@ def probe(
 
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
-    from pipelines.probe import probe_of
+    from pipelines.probing.probe import probe_of
     from storage.root import Root
 
     settings = _recipe(recipe, None, root, None)
