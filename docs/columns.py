@@ -89,6 +89,7 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "trace_id": "Hash of the query and the answer.",
         "prompt": "The question as the responder was asked it.",
         "completion": "One assistant message: the reasoning in `<think>` where there is some, then the answer.",
+        "source_id": "Where the question stands in its source.",
         "verified": "True: a verifier found the final answer right. Others are not published.",
         "verifier": "What found it right: `math`, `option`, `number`, `teacher`, or `label` of the source.",
         "origin": "`responder`, `teacher`, or `given` with the source.",
@@ -132,12 +133,14 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "pass_samples": "Readable non-hinted samples of the set.",
     },
     "rl": {
-        "data_source": "Which scoring rule a row wants; verl hands it to the reward function.",
+        "data_source": "`grmforge/<source>`, or `grmforge/<source>/selection` where a pick is wanted, no scores; verl "
+        "hands it to the reward function.",
         "prompt": "The non-hinted prompt.",
         "ability": "What the row trains, as verl groups rows.",
         "reward_model": "How the answer is checked.",
         "reward_model.style": "`rule`: by `rewards.py`, without a model.",
-        "reward_model.ground_truth": 'JSON: `{"n": 4, "best": 2}`, 0-based as shown, or `{"n": 1, "label": 0}`.',
+        "reward_model.ground_truth": 'JSON: `{"n": 4, "best": 2}`, 0-based as shown, or `{"n": 1, "label": 0}`; with '
+        '`"answers": [..]`, the final answer of each response as shown or null, in selection rows.',
         "extra_info": "Everything else, where verl and TRL pass it through.",
         "extra_info.split": "`train` or `validation`.",
         "extra_info.index": "Number of the row within its split.",

@@ -20,7 +20,7 @@ from schemas.errors import RecipeError
 from schemas.query import Messages, user
 from schemas.record import content_id
 
-BUILT_IN = ("grm", "grm_single", "grm_no_principles", "meta_rm")
+BUILT_IN = ("grm", "grm_single", "grm_no_principles", "meta_rm", "selection")
 SLOTS = ("context", "reference", "responses", "hint")
 OPTIONAL_SLOTS = ("reference", "hint")
 

@@ -29,9 +29,10 @@ _SPECIAL = re.compile(
 )
 _INSTRUCTION = re.compile(r"\[(/?(?:INST|THINK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS))\]")
 _SYSTEM = re.compile(r"<<(/?SYS)>>")
-# Wider than the verdict grammar: any box after the word, and a word that ends the text, where a box may follow.
+# Wider than the grammars of scores and picks: any box after the word, and a word that ends the text, where one may
+# follow.
 _SCORE_LINE = re.compile(
-    r"(scores?[\s*_]*+):(?=[\s*_$\[\](]*+(?:\\[\[(][\s*_$\[\](]*+)*+(?:\\boxed|\Z))", re.IGNORECASE
+    r"((?:scores?|best)[\s*_]*+):(?=[\s*_$\[\](]*+(?:\\[\[(][\s*_$\[\](]*+)*+(?:\\boxed|\Z))", re.IGNORECASE
 )
 _MAY_PRECEDE_BOX = " \t\r\n\f\v\u00a0*_$[](\\"
 

@@ -11,10 +11,10 @@ from schemas.record import clean_text
 ROLES = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool", "developer": "System"}
 _LONGEST_NAME = 80
 
-# A line that a turn's text begins like a turn of its own, so that one turn would look like two.
+_TITLES = "|".join(sorted(set(ROLES.values())))
+# A line by which a turn's text begins like a turn of its own, so that one turn would look like two.
 _HEADING = re.compile(
-    rf"(?<=\n)(?=[ \t]*(?:{'|'.join(sorted(set(ROLES.values())))})(?: calls| error)?(?: \([^()\n]{{1,{_LONGEST_NAME}}}\))?:)",
-    re.IGNORECASE,
+    rf"(?<=\n)(?=[ \t]*(?:{_TITLES})(?: calls| error)?(?: \([^()\n]{{1,{_LONGEST_NAME}}}\))?:)", re.IGNORECASE
 )
 
 
@@ -46,14 +46,9 @@ def transcript_text(turns: str, longest_result: int | None = None) -> str:
 
 def _names_of_calls(messages: list[Mapping[str, Any]]) -> dict[str, str]:
     """Return which tool each call's id is for."""
-    calls = (call for message in messages for call in _list(message.get("tool_calls")))
-    return {
-        call["id"]: _function(call)["name"]
-        for call in calls
-        if isinstance(call, Mapping)
-        and isinstance(call.get("id"), str)
-        and isinstance(_function(call).get("name"), str)
-    }
+    calls = [call for message in messages for call in _list(message.get("tool_calls")) if isinstance(call, Mapping)]
+    named = [(call.get("id"), _function(call).get("name")) for call in calls]
+    return {call_id: name for call_id, name in named if isinstance(call_id, str) and isinstance(name, str)}
 
 
 def _turns(message: Mapping[str, Any], names: Mapping[str, str], longest_result: int | None) -> Iterator[str]:
@@ -82,9 +77,8 @@ def shortened(text: str, most: int) -> str:
     if left_out < most // 4:
         return text
     begin = most // 2
-    return (
-        f"{text[:begin]}\n[.. {left_out:,} characters of this result are left out here ..]\n{text[begin + left_out :]}"
-    )
+    said = f"[.. {left_out:,} characters of this result are left out here ..]"
+    return f"{text[:begin]}\n{said}\n{text[begin + left_out :]}"
 
 
 def _call(call: Any) -> str:

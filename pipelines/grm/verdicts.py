@@ -1,4 +1,4 @@
-r"""The rule that scores a judge's answer: +1 if its highest score went to the best response alone, -1 if not.
+r"""The rules that score a judge's answer: +1 if it found the best response, -1 if not, a little more for named errors.
 
 This file is published with every snapshot as `rewards.py`, exactly as it is, so that data and the rule that judges
 them travel together. It needs nothing but Python 3.10 or newer.
@@ -18,21 +18,58 @@ With verl:
 A judge's answer ends in `Scores: \boxed{7, 3}`, an integer for each response in the order shown. Its scores are read
 after the last `Score:` or `Scores:`, and nowhere else: an answer that breaks off, counts wrongly or leaves the range
 earns -1, never the score of some earlier list. There is no reward for the format.
+
+Rows whose data_source ends in `/selection` ask for a pick in place of scores, and for what is wrong in the others:
+
+    Errors:
+    Response 1: "24 kHz" is wrong, "15 kHz" is right: the spacing is fixed in LTE.
+
+    Best: \boxed{2}
+
+The right pick earns 1, and 0.1 more for each error that is named and verified, 0.3 at most. Verified means that the
+first quotation is that response's final answer, and the second the right one, both to the letter. Nothing else can be
+checked without a model: a reason earns nothing, and what cannot be verified is worth 0. Any other pick earns -1.
 """
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 UNPARSED = "unparsed"
 WRONG_COUNT = "wrong_count"
 OUT_OF_RANGE = "out_of_range"
 
+ERROR_BONUS = 0.1
+MOST_ERRORS = 3
+"""So many named errors pay: a right pick must stay worth more than all that is said about the others."""
+LONGEST_ANSWER = 20_000
+LONGEST_PARAGRAPH = 1_000
+"""Characters; what is longer names no error."""
+
 _ANCHOR = re.compile(rb"(?<![a-z])scores?[\s*_]*:")
+_BEST = re.compile(rb"(?<![a-z])best[\s*_]*:")
+_PICK = re.compile(r"(?<![a-z])best[\s*_]*:[\s*_$]*\\boxed", re.IGNORECASE)
 _DECORATION = " \t\r\n\f\v\u00a0*_$["
 _BOX = "\\boxed{"
 _NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
 _MAX_DIGITS = 9  # Python refuses to read very long numbers; no score is that long
+
+_ERRORS = re.compile(r"^[ \t*_#]*errors[ \t*_]*:[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
+_PARAGRAPH = re.compile(r"^[ \t*_>-]*Response ([0-9]{1,2})[*_]*:[*_]*", re.MULTILINE)
+_CLAIM = re.compile(r'"([^"]+)" is wrong, "([^"]+)" is right(?:(?:[.:;,]| because)([^"]*))?')
+_QUOTATION_MARKS = str.maketrans("\u201c\u201d", '""')
+# A reason that takes its claim back; the plain ways to say so in English, since no list holds them all.
+_DOUBT = re.compile(
+    r"\b(?:may ?be|might|perhaps|possibl[ey]|probably|arguably|not sure|unsure|unclear|on second thought|take that back"
+    r"|the other way (?:a?round)|no (?:error|mistake)s?|not an error|nothing wrong"
+    r"|(?:is|are|was|were|be|seems?|looks?|also|both|equally) (?:\w+ ){0,2}"
+    r"(?:right|correct|true|valid|fine|wrong|incorrect|false|mistaken))\b",
+    re.IGNORECASE,
+)
+# Characters that nobody sees, and words that mix Latin letters with others of the same looks.
+_DISGUISE = re.compile(
+    "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\uff01-\uff5e]|[A-Za-z][\u0400-\u052f]|[\u0400-\u052f][A-Za-z]"
+)
 
 
 def read_scores(text: str, n_responses: int, low: int = 1, high: int = 10) -> tuple[int, ...] | str:
@@ -76,10 +113,14 @@ def after_thinking(text: str) -> str:
 
 def verdict_span(text: str) -> tuple[int, int] | None:
     """Return where the last `Score:` or `Scores:` begins and ends, in any case, bold or not; None without one."""
+    return _last_marker(text, b"score", _ANCHOR)
+
+
+def _last_marker(text: str, word: bytes, marker: re.Pattern[bytes]) -> tuple[int, int] | None:
     folded = text.encode("ascii", "replace").lower()  # a byte a character, so positions stay those of the text
     end = len(folded)
-    while (start := folded.rfind(b"score", 0, end)) >= 0:
-        if match := _ANCHOR.match(folded, start):
+    while (start := folded.rfind(word, 0, end)) >= 0:
+        if match := marker.match(folded, start):
             return match.span()
         end = start
     return None
@@ -126,34 +167,126 @@ def outcome_of(scores: tuple[int, ...], best_position: int | None, label: int | 
     return "tied" if scores.count(highest) > 1 else "correct"
 
 
+def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
+    """Return the pick after the last `Best:` of an answer without its thinking; None unless it is a single response.
+
+    (position from 0 as shown, where its `Best:` begins, where its box ends). Never raises.
+    """
+    span = _last_marker(answer, b"best", _BEST)
+    content = None if span is None else _box_content(answer, span[1])
+    if span is None or content is None or not re.fullmatch("[0-9]{1,2}", content):
+        return None
+    end = answer.index("}", span[1]) + 1
+    if not 1 <= int(content) <= n_responses or _BOX in answer[end:]:
+        return None
+    return int(content) - 1, span[0], end
+
+
+def named_errors(text: str, answers: list[str | None], best: int) -> int:
+    """Return of how many wrong responses the last `Errors:` of a text names the error, verified.
+
+    `answers` holds the final answer of each response as shown, None where it has none of its own. The part holds
+    paragraphs `Response i: ..`, one a response and none on the best one: otherwise nothing in it counts. A paragraph
+    that stands there twice counts for neither response.
+    """
+    headings = list(_ERRORS.finditer(text))
+    section = text[headings[-1].end() :] if headings else ""
+    starts = list(_PARAGRAPH.finditer(section))
+    positions = [int(start[1]) - 1 for start in starts]
+    wrong = set(range(len(answers))) - {best}
+    if (
+        not starts
+        or section[: starts[0].start()].strip()
+        or len(set(positions)) < len(starts)
+        or set(positions) - wrong
+    ):
+        return 0
+    ends = [start.start() for start in starts[1:]] + [len(section)]
+    bodies = [" ".join(section[start.end() : end].split()) for start, end in zip(starts, ends, strict=True)]
+    return sum(
+        bodies.count(body) == 1 and _is_verified(body, answers[position], answers[best])
+        for position, body in zip(positions, bodies, strict=True)
+    )
+
+
+def _is_verified(body: str, wrong: str | None, right: str | None) -> bool:
+    """Say whether a paragraph claims that the one answer is wrong and the other right, and leaves it at that."""
+    if wrong is None or right is None or len(body) > LONGEST_PARAGRAPH or _DISGUISE.search(body):
+        return False
+    claim = _CLAIM.fullmatch(body.translate(_QUOTATION_MARKS))
+    if claim is None or bare_answer(claim[1]) != bare_answer(wrong) or bare_answer(claim[2]) != bare_answer(right):
+        return False
+    return not _DOUBT.search(claim[3] or "")
+
+
+def bare_answer(answer: str) -> str:
+    """Return an answer as it is compared: to the letter, but for blanks, dollar signs and a stop around it."""
+    return " ".join(answer.split()).strip("$ ").rstrip(".,;$ ")
+
+
 def reward(text: str, ground_truth: str) -> float:
-    """Return +1.0 for a correct answer, -1.0 for any other.
+    """Return +1.0 for a correct answer, -1.0 for any other; up to +1.3 where it is a pick that names errors.
 
     The ground truth is JSON: {"n": 4, "best": 2}, the best response's position counted from 0 as shown, or
-    {"n": 1, "label": 0} for a single response, which is scored 0 or 1. Raises ValueError where it is neither.
+    {"n": 1, "label": 0} for a single response, which is scored 0 or 1. With "answers", the final answer of each
+    response as shown or null, a pick is wanted. Raises ValueError where it is none of these.
     """
-    n_responses, best, label = _ground_truth(ground_truth)
-    low, high = (0, 1) if n_responses == 1 else (1, 10)
-    scores = read_scores(text, n_responses, low, high)
+    truth = _ground_truth(ground_truth)
+    if truth.answers is not None:
+        return _selection_reward(after_thinking(text), truth)
+    low, high = (0, 1) if truth.n_responses == 1 else (1, 10)
+    scores = read_scores(text, truth.n_responses, low, high)
     if isinstance(scores, str):
         return -1.0
-    return 1.0 if outcome_of(scores, best, label) == "correct" else -1.0
+    return 1.0 if outcome_of(scores, truth.best, truth.label) == "correct" else -1.0
 
 
-def _ground_truth(ground_truth: str) -> tuple[int, int | None, int | None]:
-    """Return (number of responses, best position, label)."""
+def _selection_reward(answer: str, truth: "_Truth") -> float:
+    """Return 1.0 for the right pick and 0.1 for each error named before it, -1.0 for any other answer."""
+    pick = read_pick(answer, truth.n_responses)
+    if pick is None or pick[0] != truth.best:
+        return -1.0
+    best, start, end = pick
+    further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_DECORATION + "])\\.")
+    if len(answer) > LONGEST_ANSWER or further or len(_PICK.findall(answer)) > 1:
+        return 1.0
+    errors = named_errors(answer[:start], truth.answers or [], best)
+    return round(1.0 + ERROR_BONUS * min(errors, MOST_ERRORS), 1)
+
+
+class _Truth(NamedTuple):
+    n_responses: int
+    best: int | None
+    label: int | None
+    answers: list[str | None] | None
+
+
+def _ground_truth(ground_truth: str) -> _Truth:
     try:
         truth = json.loads(ground_truth)
-        n_responses, best, label = truth["n"], truth.get("best"), truth.get("label")
+        n_responses, best, label, answers = truth["n"], *map(truth.get, ("best", "label", "answers"))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        n_responses, best, label = None, None, None
+        n_responses, best, label, answers = None, None, None, None
     if type(n_responses) is int:
-        if n_responses == 1 and type(label) is int and label in (0, 1):
-            return 1, None, label
-        if n_responses > 1 and type(best) is int and 0 <= best < n_responses:
-            return n_responses, best, None
+        if n_responses == 1 and type(label) is int and label in (0, 1) and answers is None:
+            return _Truth(1, None, label, None)
+        if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fits(answers, n_responses):
+            return _Truth(n_responses, best, None, answers)
     shown = repr(ground_truth)[:200]
-    raise ValueError(f'ground truth {shown} is neither {{"n": 4, "best": 2}} nor {{"n": 1, "label": 0}}')
+    raise ValueError(
+        f'ground truth {shown} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
+        'nor {"n": 1, "label": 0}'
+    )
+
+
+def _fits(answers: Any, n_responses: int) -> bool:
+    if answers is None:
+        return True
+    return (
+        isinstance(answers, list)
+        and len(answers) == n_responses
+        and all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
+    )
 
 
 def compute_score(

@@ -8,7 +8,8 @@ A results file holds many runs ("simulations") of one agent under one policy:
                 "evaluation_criteria": {"reward_basis": ["ENV_ASSERTION"], ..}, "user_scenario": {..}}],
      "simulations": [{"id": "..", "task_id": "[mobile_data_issue]data_mode_off[PERSONA:None]", "trial": 0,
                       "termination_reason": "user_stop",
-                      "reward_info": {"reward": 1.0, "reward_basis": ["ENV_ASSERTION"], "env_assertions": [{"met": true}]},
+                      "reward_info": {"reward": 1.0, "reward_basis": ["ENV_ASSERTION"],
+                                      "env_assertions": [{"met": true, ..}]},
                       "messages": [{"role": "assistant", "content": "Hi! How can I help you today?"}, ..]}]}
 
 The trials of one task by one agent under one policy are a set, a lone trial is one with a label. The query is policy,
@@ -27,7 +28,7 @@ from pipelines.sources.tau2_simulations import Simulation, conversation_of, pass
 from pipelines.sources.tau2_system import DOMAINS, system_text
 from pipelines.sources.text import RowError, mapping_of, optional_text, shown
 from schemas.errors import SourceError
-from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
+from schemas.preference import LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
 from schemas.query import Message
 from schemas.recipe import Tau2
 from schemas.record import content_id
@@ -69,7 +70,7 @@ def _set_of(
     """Return the set of a task's trials, and a row for each trial that has no place in it.
 
     A set has one right response: of several right trials one is chosen by its hash, for nothing that could be seen in
-    it. Where all are right, or all wrong, there is nothing to compare, and the set is dropped with all of them.
+    it. Where all are right, or all wrong, all stand in the set, which is dropped as a tie.
     """
     distinct: dict[tuple[str, bool], Simulation] = {}
     for trial in trials:
@@ -78,19 +79,13 @@ def _set_of(
             yield UnreadableRow(trial.location, "repeated_trial", f"the same conversation as {first.location}")
     right = sorted((t for t in distinct.values() if t.passed), key=lambda t: content_id("tau2-right", t.turns))
     wrong = [trial for trial in distinct.values() if not trial.passed]
-    chosen, reason = [*right, *wrong], None
-    if len(chosen) > 1 and not (right and wrong):
-        reason = DropReason.NO_WRONG_RESPONSE if right else DropReason.NO_RIGHT_RESPONSE
-    elif wrong:
-        chosen = [*right[:1], *wrong]
-        for trial in right[1:]:
-            yield UnreadableRow(trial.location, "surplus_right_trial", f"the set's right one is {right[0].location}")
-    yield _preference(chosen, reason, splits, revision)
+    surplus = right[1:] if wrong else []
+    for trial in surplus:
+        yield UnreadableRow(trial.location, "surplus_right_trial", f"the set's right one is {right[0].location}")
+    yield _preference([*(right[:1] if wrong else right), *wrong], splits, revision)
 
 
-def _preference(
-    chosen: list[Simulation], reason: DropReason | None, splits: Mapping[str, Split], revision: str
-) -> PreferenceSet:
+def _preference(chosen: list[Simulation], splits: Mapping[str, Split], revision: str) -> PreferenceSet:
     first = chosen[0]
     # Users of one task may open in other words. Whose words stand in the query says nothing of who is right.
     opening = min((trial.opening for trial in chosen), key=lambda words: content_id("tau2-opening", words))
@@ -109,7 +104,6 @@ def _preference(
         label=int(first.passed) if len(chosen) == 1 else None,
         benchmark=True,
         split=splits.get(_faults(first.task_id)),
-        drop_reason=reason,
     )
     return replace(made, cluster=content_id("tau2-task", _faults(first.task_id)))
 

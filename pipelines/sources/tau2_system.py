@@ -22,7 +22,7 @@ TELECOM_TOOLS = """\
 - enable_roaming(customer_id: string, line_id: string): allow roaming on a line
 - disable_roaming(customer_id: string, line_id: string): forbid roaming on a line
 - transfer_to_human_agents(summary: string): hand the customer over to a person"""
-"""The agent's tools. Published results name none (`tool_defs` is null): these are the ones of src/tau2/domains/telecom."""
+"""The agent's tools, as src/tau2/domains/telecom has them: published results name none (`tool_defs` is null)."""
 
 
 def system_text(environment: Mapping[str, Any]) -> str:

@@ -23,6 +23,8 @@ from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from pipelines.synthesis.traces import Trace, traces_of, traces_table
 from schemas.candidate import TRACES, Origin
 from schemas.preference import SETS, PreferenceSet
+from schemas.question import STEMS, Question
+from schemas.question_table import stems_table
 from schemas.recipe import Recipe
 from schemas.set_table import sets_table
 from storage.root import Root
@@ -47,7 +49,7 @@ class SourceSets:
 
 
 def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> SourceSets:
-    """Return the stage with the tables `sets` and `traces` of one source, sorted by query_id.
+    """Return the stage with the tables `sets`, `traces` and `stems` of one source, sorted by query_id.
 
     Its facts are those of an input, with what was asked and how the sets came about under `synthesis`. Raises what
     asking raises; what was answered by then is kept.
@@ -112,8 +114,10 @@ def _composed(
     composed: list[Composed] = []
     traces: list[Trace] = []
     counts = _Counts()
+    stems: list[Question] = []
     with TableWriter(root, key, "traces", TRACES) as writer:
         for question, found in taught:
+            stems += [question] if question.stem else []
             counts.verdicts.update((one.origin.value, one.verdict.value) for one in found)
             counts.questions += 1
             composed += compose(question, found, recipe.synthesis, recipe.build.seed)
@@ -126,6 +130,8 @@ def _composed(
     with TableWriter(root, key, "sets", SETS) as set_writer:
         for start in range(0, len(sets), _BATCH):
             set_writer.write(sets_table(sets[start : start + _BATCH]))
+    with TableWriter(root, key, "stems", STEMS) as stem_writer:
+        stem_writer.write(stems_table(stems))
     teacher = asked.get("teacher")
     uses = [candidates.facts["use"], teacher.facts() if teacher and teacher.requests else None]
     facts = {
@@ -138,7 +144,8 @@ def _composed(
             "composition": composition_of(sets),
         },
     }
-    return finish_stage(root, key, {"sets": set_writer.files, "traces": writer.files}, facts)
+    tables = {"sets": set_writer.files, "traces": writer.files, "stems": stem_writer.files}
+    return finish_stage(root, key, tables, facts)
 
 
 class _Counts:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import repeat
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -17,6 +17,7 @@ from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
 from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
+from pipelines.training_sets.selection import selection_job, with_selection
 from pipelines.training_sets.traces import published_traces
 from schemas.candidate import TRACES
 from schemas.preference import SETS, PreferenceSet, Split
@@ -52,6 +53,8 @@ def assemble(
         "meta_rm_template": meta_template.identity,
         "purposes": sorted(judged),
     }
+    if recipe.rl.selection:
+        settings["selection"] = [recipe.rl.selection_share, selection_job(job).settings()["templates"]]
     traced = [stage for stage in sources if stage.paths("traces")]
     inputs = [curated.content, *(judged[purpose].content for purpose in sorted(judged))]
     inputs += [stage.content for stage in traced]
@@ -177,18 +180,22 @@ def _write_trajectories(purpose: Purpose, table: pa.Table, tables: _Tables) -> N
 
 def _write_rl(
     sets: Sequence[PreferenceSet],
-    rl_rows: Mapping[str, Mapping[str, int]],
+    rl_rows: Mapping[str, Mapping[str, Any]],
     job: SamplingJob,
     difficulty_model: str,
     tables: _Tables,
 ) -> None:
+    """Write RL's rows of a bucket; `rl_rows` are those of `Decisions.rl` by set id."""
     kept = [preference for preference in sets if rl_rows[preference.set_id]["reject_reason"] is None]
     rows = [
         RlRow(*(rl_rows[preference.set_id][name] for name in ("best_position", "index", "pass_count", "pass_samples")))
         for preference in kept
     ]
-    splits = [preference.split or Split.TRAIN for preference in kept]
-    tables.write_splits("rl", rl_table(kept, rows, job, difficulty_model), RL, splits)
+    table = rl_table(kept, rows, job, difficulty_model)
+    if any("selection" in rl_rows[preference.set_id] for preference in kept):
+        decided = [rl_rows[preference.set_id] for preference in kept]
+        table, kept = with_selection(table, kept, decided, job, difficulty_model)
+    tables.write_splits("rl", table, RL, [preference.split or Split.TRAIN for preference in kept])
 
 
 def _difficulty_model(recipe: Recipe) -> str:

@@ -9,9 +9,12 @@ import pyarrow as pa
 
 from pipelines.grm.balance import position_counts, uniformity
 from pipelines.grm.rejection import DECISION_COLUMNS, decide
+from pipelines.grm.samples import sampling_job
+from pipelines.grm.sampling import sampled_sets
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from pipelines.training_sets.rft import chosen_general, general_ids
 from pipelines.training_sets.rl import decide_rl
+from pipelines.training_sets.selection import decide_selection
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe
 from schemas.training import GENERAL
@@ -38,7 +41,7 @@ class Decisions:
     trajectories: Mapping[Purpose, pl.DataFrame]
     """In the order of the judged tables: DECISION_COLUMNS, accepted, reject_reason, in_meta_rm, and counts."""
     rl: pl.DataFrame | None
-    """A row a sampled set; see `decide_rl`. None where the recipe wants no rl set."""
+    """A row a sampled set; see `decide_rl` and `decide_selection`. None where the recipe wants no rl set."""
     general: frozenset[str]
     """Example ids of the general rows that are mixed in."""
     checks: Mapping[str, Any]
@@ -60,6 +63,11 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
     rl = _rl(recipe, curated, frames) if "rl" in recipe.build.sets else None
     if rl is not None:
         funnel += _rows(rl.with_columns(outcome=pl.coalesce("reject_reason", pl.lit("kept"))), "rl")
+        if recipe.rl.selection:
+            rl = _selection(recipe, curated, rl)
+            funnel += _rows(
+                rl.filter(pl.col("selection").is_not_null()).with_columns(outcome="selection"), "rl selection"
+            )
         if Purpose.DIFFICULTY in frames:
             removed = rl.select("set_id", reject_reason=pl.col("reject_reason"))
             frames[Purpose.DIFFICULTY] = frames[Purpose.DIFFICULTY].join(
@@ -95,6 +103,14 @@ def _rl(recipe: Recipe, curated: Stage, frames: Mapping[Purpose, pl.DataFrame]) 
     decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft)
     kept = pl.col("reject_reason").is_null()
     return decided.with_columns(index=(kept.cum_sum().over("split") - 1))
+
+
+def _selection(recipe: Recipe, curated: Stage, rl: pl.DataFrame) -> pl.DataFrame:
+    """Return RL's decisions with those on the selection variant."""
+    job = sampling_job(recipe, Purpose.RFT)
+    assert job is not None
+    sets = (preference for _, bucket in sampled_sets(curated) for preference in bucket)
+    return decide_selection(rl, sets, job, recipe.rl.selection_share)
 
 
 def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from schemas.training import PAIRS
 def pairs_table(sets: Sequence[PreferenceSet]) -> pa.Table:
     """Return n - 1 pairs a set, in the order of the sets; sets of a single response have none.
 
-    A response that is a conversation is one answer, the text that a judge reads. `margin` is the distance between the two rewards, in the source's own units.
+    A response that is a conversation is one answer, the text that a judge reads. `margin` is the distance between the
+    two rewards, in the source's own units.
     """
     pairs = [
         (preference, preference.responses[preference.best], other)

@@ -29,6 +29,7 @@ from schemas.recipe.tree import (
     MetaRmSection,
     Recipe,
     RejectionSection,
+    RlSection,
     SplitsSection,
     SynthesisSection,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Price",
     "Recipe",
     "RejectionSection",
+    "RlSection",
     "SameAsGrm",
     "Section",
     "Simulated",

@@ -64,15 +64,15 @@ class GrmSection(Section):
     principles: Literal["self", "none"] = "self"
     """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
-    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation. A response without
-    a text of its own is always shown as its conversation."""
+    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
+    without a text of their own always are."""
     template: str | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
     """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
     max_prompt_tokens: Count | None = None
-    """Tool results are shortened in the prompt, which says so, then wrong responses left out, until a prompt fits; a set
-    that still does not is dropped as too_long."""
+    """Long tool results are shortened in the prompt, which says so, then wrong responses are left out, until it fits; a
+    set that still does not is dropped as too_long."""
 
 
 class RejectionSection(Section):
@@ -88,6 +88,15 @@ class RejectionSection(Section):
     """At most this many accepted trajectories a set."""
     max_hinted_share: Share = 0.5
     """Hinted rows are at most this share of the accepted."""
+
+
+class RlSection(Section):
+    """`[rl]`: further rows of the RL set."""
+
+    selection: Flag = False
+    """Also ask for the best response and what is wrong in each other one; see docs/selection.md."""
+    selection_share: Share = 1.0
+    """Share of the sets that can have such a row which get one, chosen by their hash."""
 
 
 class MetaRmSection(Section):
@@ -128,6 +137,7 @@ class Recipe(Section):
     synthesis: SynthesisSection = SynthesisSection()
     grm: GrmSection = GrmSection()
     rejection: RejectionSection = RejectionSection()
+    rl: RlSection = RlSection()
     meta_rm: MetaRmSection = MetaRmSection()
     splits: SplitsSection = SplitsSection()
     general: GeneralSection | None = None

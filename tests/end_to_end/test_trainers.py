@@ -17,7 +17,10 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from pipelines.build import build
+from storage.root import Root
 from storage.snapshots import Snapshot
+from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -72,8 +75,13 @@ def load(demo: Snapshot, tmp_path: Path) -> Callable[[str], Any]:
 
 @pytest.fixture(scope="module")
 def rewards(demo: Snapshot) -> ModuleType:
-    """Return the snapshot's own rewards.py, loaded by its path as verl does it."""
-    spec = importlib.util.spec_from_file_location("custom_module", demo.path / "rewards.py")
+    """Return the snapshot's own rewards.py."""
+    return module_at(demo.path / "rewards.py")
+
+
+def module_at(path: Path) -> ModuleType:
+    """Return a module loaded by its path, as verl does it."""
+    spec = importlib.util.spec_from_file_location("custom_module", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -142,6 +150,79 @@ def test_grpo_takes_rl_and_the_snapshots_reward(
     )
     assert trainer.train().global_step == 1
     assert given == [-1.0] * 4, "random weights write noise, and noise is wrong"
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_grpo_takes_selection_rows_among_the_others(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    """Both kinds in one data set and one reward; the answers are ours, since random weights never pick."""
+    snapshot = snapshot_with_selection(tmp_path)
+    rewards = module_at(snapshot.path / "rewards.py")
+    rows = datasets.load_dataset(str(snapshot.path), "rl", split="train", cache_dir=str(tmp_path / "cache"))
+    one = next(row for row in rows if row["data_source"].endswith("/selection"))
+    rows = rows.filter(lambda row: row["extra_info"]["set_id"] == one["extra_info"]["set_id"])
+    assert sorted(row["data_source"].rpartition("/")[2] for row in rows) == ["own", "selection"]
+    given: dict[str, list[float]] = {}
+
+    def judged(completions: list[Any], reward_model: Any, data_source: list[str], **columns: Any) -> list[float]:
+        """Put answers of every worth in the place of noise, hand them to the snapshot's function, and remember."""
+        texts = [
+            answer_worth(json.loads(row["ground_truth"]), named=number % 4 - 1)
+            for number, row in enumerate(reward_model)
+        ]
+        scored: list[float] = rewards.grm_reward(texts, reward_model=reward_model, data_source=data_source, **columns)
+        for source, reward in zip(data_source, scored, strict=True):
+            given.setdefault(source.rpartition("/")[2], []).append(reward)
+        return scored
+
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=judged,
+        args=GRPOConfig(
+            output_dir=str(tmp_path),
+            max_steps=2,
+            per_device_train_batch_size=4,
+            num_generations=4,
+            max_completion_length=8,
+            report_to=[],
+            use_cpu=True,
+            activation_checkpointing=False,
+            bf16=False,
+            dataloader_pin_memory=False,
+        ),
+        train_dataset=rows,
+        processing_class=tokenizer,
+    )
+    assert trainer.train().global_step == 2
+    assert given == {"selection": [-1.0, 1.0, 1.1, 1.2], "own": [-1.0, 1.0, 1.0, 1.0]}
+
+
+def snapshot_with_selection(path: Path) -> Snapshot:
+    """Return a snapshot whose rl set has selection rows: sets of three answers, with a reference."""
+    rows = jsonl_rows(40)
+    write_rows(path / "own.jsonl", [row | {"reference": row["responses"][row["best"]]} for row in rows])
+    recipe = a_recipe(
+        path,
+        rl={"selection": True},
+        build={"name": "small", "seed": 7, "sets": ["rl"]},
+        models={"grm": simulated(), "difficulty": simulated(model="weak", accuracy=0.5, seed=1)},
+    )
+    return build(recipe, Root(path), a_run(recipe)[0]).snapshot
+
+
+def answer_worth(truth: dict[str, Any], named: int) -> str:
+    """Return an answer with this many errors named beside the right pick; -1 for a wrong one."""
+    n, best = truth["n"], truth["best"]
+    chosen = best if named >= 0 else (best + 1) % n
+    if "answers" not in truth:
+        return f"Scores: \\boxed{{{', '.join('9' if place == chosen else '2' for place in range(n))}}}"
+    wrong = [place for place in range(n) if place != best][: max(named, 0)]
+    errors = [
+        f'Response {place + 1}: "{truth["answers"][place]}" is wrong, "{truth["answers"][best]}" is right: see {place}.'
+        for place in wrong
+    ]
+    return "\n".join(["Errors:", *errors, "", f"Best: \\boxed{{{chosen + 1}}}"])
 
 
 def test_the_rows_of_rl_are_scored_in_both_signatures(load: Callable[[str], Any], rewards: ModuleType) -> None:

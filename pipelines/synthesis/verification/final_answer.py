@@ -2,13 +2,14 @@ r"""Where a text gives its final answer.
 
 The last mark wins. Marks made for a reader of answers come first: `\boxed{..}`, and lines such as `#### 18`, `A: 18`,
 `Answer: 18`, `**Final Answer:** 18`. Only a text without one is searched for a sentence, "the answer is 18" or
-"答案是 18", the last of them; and only a text without that may be an answer as a whole, where it is nothing but a value.
-A box that never closes is a text that broke off: it has no answer, whatever stands earlier.
+"答案是 18", the last of them; and only a text without that may be an answer as a whole, where it is but a value. A box
+that never closes is a text that broke off: it has no answer, whatever stands earlier.
 
 Every step takes time in proportion to the text.
 """
 
 import re
+from collections import deque
 
 from pipelines.grm.verdicts import after_thinking
 
@@ -20,12 +21,13 @@ _BETWEEN_BOXES = re.compile(
 )
 _LINE = re.compile(
     r"(?:^|\n)[ \t>*_#-]*(?:####(?=[ \t]*[-+−$]*[\d.,/]+\\?%?[ \t]*(?:\n|$))"
-    r"|(?:A|(?:the |my )?(?:final |correct |right |best )?(?:answer|option|choice)|antwort|réponse|respuesta|(?:最终)?答案)"
-    r"[ \t*_]*[:：])[ \t*_]*\n?(?P<stated>[^\n]*)",
+    r"|(?:A|(?:the |my )?(?:final |correct |right |best )?(?:answer|option|choice)|antwort|réponse|respuesta"
+    r"|(?:最终)?答案)[ \t*_]*[:：])[ \t*_]*\n?(?P<stated>[^\n]*)",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(
-    r"(?:\b(?:answer|solution|option|choice)(?: to (?:the|this) (?:question|problem))? (?:is|would be|must be)(?: that)?\b"
+    r"(?:\b(?:answer|solution|option|choice)(?: to (?:the|this) (?:question|problem))?"
+    r" (?:is|would be|must be)(?: that)?\b|\b(?:i|we) (?:choose|select|pick)\b"
     r"|\bantwort (?:ist|lautet)\b|\bréponse est\b|\brespuesta es\b|答案[是为])[ \t]*[:：]?\s*(?P<stated>[^\n]*)",
     re.IGNORECASE,
 )
@@ -54,7 +56,7 @@ def bare(answer: str) -> str:
     """Return an answer without what surrounds it: blanks, bold, math delimiters, a full stop."""
     answer = answer.strip()
     while True:
-        inner = answer.removesuffix(".").rstrip()
+        inner = answer.removesuffix(".").removesuffix("**").rstrip()
         for opening, closing in _DELIMITERS:
             if inner.startswith(opening) and inner.endswith(closing) and len(inner) > len(opening + closing):
                 within = inner[len(opening) : -len(closing)].strip()
@@ -66,10 +68,7 @@ def bare(answer: str) -> str:
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     """Return the pattern's last match."""
-    found = None
-    for found in pattern.finditer(text):
-        pass
-    return found
+    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
 
 
 def _in_boxes(text: str, boxes: list[re.Match[str]]) -> str | None:

@@ -1,4 +1,4 @@
-r"""Are two answers the same mathematics? The library math-verify decides; here stands what it must not be left alone with.
+r"""Are two answers the same mathematics? The library math-verify decides; here is what it must not decide alone.
 
 Integers and fractions of integers are compared as such, which is most answers. For the rest math-verify parses and
 compares, with these differences from its own defaults, each for answers that it would call equal and are not:
@@ -32,6 +32,12 @@ _BASED = re.compile(r"(\d[\dA-Za-z.]*)_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
+_UNSURE = (
+    re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\b.*\\circ", re.DOTALL),  # read as of so many radians
+    re.compile(r"\\(?:overline|triangle|angle|vec)\b"),
+    re.compile(r"(?<![\\{a-zA-Z])[a-zA-Z]{3,}"),  # a word, read as a product of its letters
+)
+"""Where math-verify is blind, its "not equal" says nothing."""
 _UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")
 
 
@@ -45,7 +51,11 @@ def verdict(gold: str, answer: str) -> Verdict:
         return Verdict.RIGHT
     gold, gold_unit = notation.without_unit(gold)
     answer, answer_unit = notation.without_unit(answer)
+    if gold_unit and not answer_unit:
+        answer, answer_unit = notation.without_loose_unit(answer)
     if gold_unit and answer_unit and not units.same_unit(gold_unit, answer_unit):
+        return Verdict.UNDECIDED
+    if (gold_unit == "degree") != (answer_unit == "degree") and r"\pi" in gold + answer:
         return Verdict.UNDECIDED
     exact_gold, exact_answer = notation.exact_number(gold), notation.exact_number(answer)
     if exact_gold is not None and exact_answer is not None:
@@ -156,7 +166,8 @@ def _equivalent(gold: str, answer: str) -> Verdict:
         return Verdict.UNDECIDED
     if equal:
         return Verdict.WRONG if "%" not in gold + answer and _far_apart(gold_value, answer_value) else Verdict.RIGHT
-    return Verdict.UNDECIDED if _kind(gold_value) != _kind(answer_value) else Verdict.WRONG
+    unsure = _kind(gold_value) != _kind(answer_value) or any(one.search(gold + answer) for one in _UNSURE)
+    return Verdict.UNDECIDED if unsure else Verdict.WRONG
 
 
 def _far_apart(gold: Any, answer: Any) -> bool:
@@ -199,6 +210,6 @@ def _library() -> tuple[Callable[[str], list[Any]], Callable[..., bool]]:
     target = [math_verify.LatexExtractionConfig(normalization_config=form)]
 
     def parse(answer: str) -> list[Any]:
-        return math_verify.parse(rf"\boxed{{{answer}}}", extraction_config=target, parsing_timeout=None)
+        return list(math_verify.parse(rf"\boxed{{{answer}}}", extraction_config=target, parsing_timeout=None))
 
     return parse, math_verify.verify

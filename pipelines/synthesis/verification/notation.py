@@ -14,11 +14,12 @@ _UNIT = re.compile(
     r"\s*(?:\^\s*\{?\s*(?P<power>[23])\s*\}?)?",
     re.DOTALL,
 )
-_BARE_UNIT = re.compile(
-    r"(?P<body>[-+−]?[\d.,/]*\d)\s*(?P<unit>[a-zA-Zµμ][a-zA-Zµμ. /]*)(?:\^\s*\{?\s*(?P<power>[23])\s*\}?)?"
+_WORD_UNIT = re.compile(r"(?P<body>[-+]?[\d.,/]*\d)\s+(?P<unit>[a-zA-Z]{3,}[a-zA-Z. /]*)")
+_LETTER_UNIT = re.compile(
+    r"(?P<body>[-+]?[\d.,/]*\d)\s*(?P<unit>[a-zA-Z][a-zA-Z. /]*)(?:\^\s*\{?\s*(?P<power>[23])\s*\}?)?"
 )
-_DEGREES = re.compile(r"(?P<body>[-+−]?[\d.]*\d|\\frac\{\d+\}\{\d+\})\s*(?:\^\s*\{?\s*\\circ\s*\}?|°|\\degree\b)")
-_MONEY = re.compile(r"\\?[$€£]\s*(?P<body>[-+−]?[\d.,]*\d)")
+_DEGREES = re.compile(r"(?P<body>[-+]?[\d.]*\d|\\frac\{\d+\}\{\d+\})\s*(?:\^\s*\{?\s*\\circ\s*\}?|°|\\degree\b)")
+_MONEY = re.compile(r"\\?[$€£]\s*(?P<body>[-+]?[\d.,]*\d)")
 _CURRENCY = {"$": "dollar", "€": "euro", "£": "pound"}
 
 _TOKEN = r"\s*(\{[^{}]*\}|\\[a-zA-Z]+|[\da-zA-Z])"
@@ -28,7 +29,7 @@ _SPACED_GROUP = re.compile(r"(?<=\d)(?:\\,|\\ |\\:|\\;|~|[ \u00a0\u202f\u2009])(
 _NOTHING = re.compile(
     r"\\!|\\(?:left|right|big|Big|bigg|Bigg)[lrm]?(?![a-zA-Z])(?=\s*[(\[|)\]\\])|\\phantom\s*(?:\{[^{}]*\}|.)"
 )
-_SPACES = re.compile(r"\\[,;: ]|~|\\q?quad\b|\s+")
+_SPACES = re.compile(r"(?<!\\)\\[,;: ]|~|\\q?quad\b|\s+")
 
 _IDLE_SPACE = re.compile(r"(?<!\d)\s|\s(?!\d)")
 
@@ -60,15 +61,26 @@ def _braced(fraction: re.Match[str]) -> str:
 
 
 def without_unit(answer: str) -> tuple[str, str | None]:
-    r"""Return an answer and the unit that ends it or the currency that opens it: ("12", "cm^2") of `12 \text{ cm}^2`."""
-    if unit := _UNIT.fullmatch(answer) or _BARE_UNIT.fullmatch(answer):
-        power = f"^{unit['power']}" if unit["power"] else ""
-        return unit["body"].strip(), unit["unit"].strip(" .") + power
+    r"""Return an answer and its unit, or None: ("12", "cm^2") of `12 \text{ cm}^2`, ("3", "dollar") of `\$3`."""
+    if unit := _UNIT.fullmatch(answer):
+        return unit["body"].strip(), _powered(unit)
+    if unit := _WORD_UNIT.fullmatch(answer):
+        return unit["body"], unit["unit"].strip(" .")
     if degrees := _DEGREES.fullmatch(answer):
         return degrees["body"], "degree"
     if money := _MONEY.fullmatch(answer):
         return money["body"], _CURRENCY[answer.lstrip("\\")[0]]
     return answer, None
+
+
+def without_loose_unit(answer: str) -> tuple[str, str | None]:
+    """Return an answer and the letters behind its number, which are a unit only where the gold answer has one."""
+    unit = _LETTER_UNIT.fullmatch(answer)
+    return (unit["body"], _powered(unit)) if unit else (answer, None)
+
+
+def _powered(unit: re.Match[str]) -> str:
+    return unit["unit"].strip(" .") + (f"^{unit['power']}" if unit["power"] else "")
 
 
 def joined_digits(answer: str) -> str:

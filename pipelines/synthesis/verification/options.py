@@ -26,6 +26,7 @@ _ANOTHER = re.compile(
     r"\s*(?:,|&|/|\band\b|\bor\b)?\s*(?:options?\s*)?[(\[]?(\d{1,2}|[A-Za-z])[)\].]?(?=\s*(?:$|,|&|/|and\b|or\b))"
 )
 _DENIED = re.compile(r"\W*(?:not|neither|nor|except|never)\b", re.IGNORECASE)
+_SPOKEN_OF = re.compile(r"\s*(?:is|isn't|are|was|can|cannot|could|does|would|may|seems|says)\b", re.IGNORECASE)
 _CALLED_RIGHT = re.compile(
     r"\b(?P<option>(?:option|answer|choice)\s*[(\[]?(?:\d{1,2}|[A-Za-z])[)\]]?) is (?:the )?(?:correct|right|best)\b",
     re.IGNORECASE,
@@ -37,12 +38,10 @@ def picked_answer(options: tuple[str, ...], text: str) -> str | None:
     if (answer := final_answer(text)) is not None:
         return answer
     after = after_thinking(text).rstrip()
+    if called := [match["option"] for match in _CALLED_RIGHT.finditer(after)]:
+        return called[-1]
     last_line = bare(after[after.rfind("\n") + 1 :])
-    named = _NAMED.fullmatch(last_line) if len(last_line) <= LONGEST else None
-    if named and (named["noun"] or named["mark"] or not named["rest"]) or _equal(options, last_line):
-        return last_line
-    called = [match["option"] for match in _CALLED_RIGHT.finditer(after)]
-    return called[-1] if called else None
+    return last_line if len(last_line) <= LONGEST and picks(options, last_line) and _opens(options, last_line) else None
 
 
 def verdict(gold: str, options: tuple[str, ...], answer: str) -> Verdict:
@@ -65,15 +64,27 @@ def picks(options: tuple[str, ...], answer: str) -> set[int]:
     answer = bare(notation.unwrapped(answer))
     by_text = _equal(options, answer)
     named = _NAMED.fullmatch(answer)
-    if named is None or not (named["noun"] or named["mark"] or not named["rest"].strip(" )].")):
+    if named is None or not _names(named):
         return by_text or (set() if _DENIED.match(answer) else _mentioned(options, answer))
-    numbers = {_number(named["name"])}
-    rest = named["rest"]
+    numbers, rest = {_number(named["name"])}, named["rest"]
+    if _SPOKEN_OF.match(rest) and not _CALLED_RIGHT.match(answer):
+        return set()
     while another := _ANOTHER.match(rest):
         numbers.add(_number(another[1]))
         rest = rest[another.end() :]
     numbers = {number for number in numbers if number <= len(options)}
     return numbers | (set() if named["noun"] else by_text) | _mentioned(options, rest)
+
+
+def _opens(options: tuple[str, ...], line: str) -> bool:
+    """Return whether a line is or opens with an option, and does not merely speak of one."""
+    named = _NAMED.fullmatch(line)
+    return bool(_equal(options, line)) or (named is not None and _names(named))
+
+
+def _names(named: re.Match[str]) -> bool:
+    """Return whether what opens like an option does so on purpose: "3 dB" and "A base station" do not."""
+    return bool(named["noun"] or named["mark"] or not named["rest"].strip(" )]."))
 
 
 def _is_option(gold: str, options: tuple[str, ...]) -> bool:

@@ -96,11 +96,11 @@ def _quantity(answer: str) -> tuple[float, str] | None:
     if number is None:
         return _expression(answer)
     value = _value(number.groupdict())
+    if value is None:
+        return None
     rest = text[number.end() :].strip()
     unit = units.unit_name(rest) if rest else ""
-    if value is None or unit is None:
-        return _expression(answer)
-    return value, unit
+    return _expression(answer) if unit is None else (value, unit)
 
 
 def _value(parts: dict[str, str | None]) -> float | None:

@@ -12,7 +12,7 @@ LONGEST_SHOWN = 1_000
 
 
 def grade(gold: Gold, text: str) -> Grade:
-    """Return what the verifier of the gold's form says of a text. Has no time limit: hostile texts go to `grade_all`."""
+    """Return what the verifier of the gold's form says of a text. Has no time limit, which `grade_all` has."""
     match gold.form:
         case AnswerForm.OPTION:
             answer = options.picked_answer(gold.options, text)

@@ -1,6 +1,7 @@
 """Curation: every readable set is kept once, or dropped by name."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,18 @@ def test_the_order_of_rows_in_a_source_changes_nothing(tmp_path: Path) -> None:
         contents.append(stage.content)
         assert len(sets_of(read_table(stage.paths("sets"), SETS))) == 122
     assert len(set(contents)) == 1
+
+
+def test_a_cluster_that_the_source_knows_decides_the_split_in_place_of_the_text(tmp_path: Path) -> None:
+    root, same = Root(tmp_path), user(question(1))
+    known = [
+        replace(a_set(1, query=same, source_id="a", responses=[Response("a"), Response("b", 1.0)]), cluster="c1"),
+        replace(a_set(2, query=same, source_id="b", split=Split.TEST), cluster="c2"),
+        replace(a_set(3, query=same, source_id="c", split=Split.TRAIN), cluster="c1"),
+    ]
+    chat = general_stage(root, [(question(1), "So."), (question(2), "So.")])
+    stage = curate(a_recipe(), root, [source_stage(root, known)], chat)
+    frame = curated(stage)
+    assert frame["cluster"].to_list() == ["c1", "c2", "c1"]
+    assert frame["split"].to_list() == ["train", "test", "train"]
+    assert Counter(pl.read_parquet(stage.paths("general"))["drop_reason"]) == {"contaminated": 1, None: 1}

@@ -1,9 +1,19 @@
 """Sets that are too long: wrong responses go first, the best never, and no text is cut."""
 
+import json
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.prompt_length import MARKER_TOKENS, TEMPLATE_TOKENS, estimated_tokens, fitted
+from pipelines.curation.prompt_length import (
+    MARKER_TOKENS,
+    RESULT_LIMITS,
+    TEMPLATE_TOKENS,
+    estimated_tokens,
+    fitted,
+    result_limit,
+)
 from pipelines.grm.prompts import hint_text, load_template, render
 from pipelines.grm.shown_text import show
 from schemas.preference import DropReason, PreferenceSet, Response
@@ -71,3 +81,43 @@ def test_the_best_response_never_goes_and_what_is_kept_fits(sizes: list[int], to
     for name in ("grm", "grm_no_principles"):
         [prompt] = render(load_template(name), shown, order, hint=hint_text(shown, order))
         assert estimated_tokens(prompt.content) <= TEMPLATE_TOKENS + tokens + 1 + 2 * short.n_responses
+
+
+def conversation(reward: float, *results: int, said: int = 40, mark: str = "x") -> Response:
+    """Return a conversation whose tool results have these lengths."""
+    turns: list[dict[str, Any]] = [{"role": "assistant", "content": mark * said}]
+    turns += [{"role": "tool", "content": mark * length} for length in results]
+    return Response("", reward, turns=json.dumps(turns))
+
+
+def test_long_tool_results_are_shortened_in_the_prompt_before_a_response_is_left_out() -> None:
+    responses = [conversation(1.0, 8_000, 300), conversation(0.0, 6_000, mark="y"), conversation(0.0, 100, mark="z")]
+    preference = a_set(1, responses=responses)
+    settings = room(1_500, 3)
+    assert fitted(preference, settings) is preference
+    assert result_limit(preference, settings) == 2_000
+    shown = show(preference, longest_result=2_000)
+    assert sum("characters of this result are left out here" in text for text in shown.responses) == 2
+    assert result_limit(preference, room(5_000, 3)) is None
+    assert result_limit(preference, GrmSection()) is None
+
+
+def test_a_conversation_that_does_not_fit_shortened_is_too_long_and_whole() -> None:
+    single = a_set(1, n=1, responses=[conversation(0.0, 8_000, said=4_000)])
+    dropped = fitted(single, room(1_000, 1))
+    assert dropped.drop_reason is DropReason.TOO_LONG
+    assert dropped.responses == single.responses
+    assert fitted(single, room(1_100, 1)) is single
+    assert result_limit(single, room(1_100, 1)) == RESULT_LIMITS[-1]
+
+
+def test_shortening_leaves_out_no_more_responses_than_it_must() -> None:
+    responses = [conversation(1.0, 4_000), conversation(0.0, 4_000, said=4_000, mark="y"), conversation(0.0, 10)]
+    short = fitted(a_set(1, responses=responses), room(400, 3))
+    assert short.n_responses == 2
+    assert {response.turns for response in short.responses} == {responses[0].turns, responses[2].turns}
+    assert result_limit(short, room(400, 3)) == 1_000
+
+
+def test_texts_are_never_shortened() -> None:
+    assert result_limit(of_lengths(9_000, 9_000), room(10, 2)) is None

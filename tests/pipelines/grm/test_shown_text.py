@@ -1,13 +1,12 @@
 """Texts of data sets in a prompt: hostile ones lose their teeth, ordinary ones stay as they are."""
 
-import json
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.grm.shown_text import conversation_text, shown_text, transcript_text
+from pipelines.grm.shown_text import conversation_text, shown_text
 from pipelines.grm.verdicts import after_thinking, read_scores
 from schemas.query import Message
 
@@ -92,36 +91,3 @@ def test_hostile_texts_take_linear_time(unit: str) -> None:
 def test_a_conversation_names_its_roles() -> None:
     messages = (Message("system", "Be brief."), Message("user", "Hi"), Message("critic", "No"))
     assert conversation_text(messages) == "System: Be brief.\n\nUser: Hi\n\ncritic: No"
-
-
-def test_a_transcript_shows_calls_and_results() -> None:
-    turns = [
-        {"role": "user", "content": "My data is slow."},
-        {"role": "assistant", "content": None, "tool_calls": [{"name": "get_line", "arguments": {"id": "L1"}}]},
-        {"role": "tool", "content": '{"roaming": false}'},
-        {"role": "assistant", "content": "Ok", "tool_calls": [{"function": {"name": "f", "arguments": '{"a": 1}'}}]},
-        {"role": "assistant", "content": [{"type": "text", "text": "Done"}], "tool_calls": None},
-    ]
-    assert transcript_text(json.dumps(turns)) == (
-        'User: My data is slow.\n\nAssistant calls: get_line({"id": "L1"})\n\nTool: {"roaming": false}\n\n'
-        'Assistant: Ok\n\nAssistant calls: f({"a": 1})\n\nAssistant: [{"type": "text", "text": "Done"}]'
-    )
-
-
-@pytest.mark.parametrize("turns", ["", "text", "{}", "[1]", '["a"]', "[" * 100_000])
-def test_turns_that_are_no_conversation_are_text(turns: str) -> None:
-    assert transcript_text(turns) == turns
-
-
-@pytest.mark.parametrize(
-    "turn",
-    [
-        {},
-        {"role": 1, "content": 2},
-        {"tool_calls": 3},
-        {"tool_calls": [1, {}, {"function": 3}]},
-        {"content": "\ud800"},
-    ],
-)
-def test_odd_turns_are_shown(turn: dict[str, object]) -> None:
-    transcript_text(json.dumps([turn])).encode()

@@ -1,0 +1,169 @@
+"""The selection variant of RL: pick the best response, and say what is wrong in each other one (METHOD section 4).
+
+A second row for a set of RL, with a prompt and a `data_source` of its own. Its reward is in pipelines/grm/verdicts.py:
+1 for the right pick, 0.1 more for each error named. An error is verified by its quotations alone: of the final answer
+of the wrong response and of the right one, to the letter. So a set can have such a row only where those answers stand
+in its texts, and where something other than taste says that the right one is right: a verifier, or a reference that
+holds the answer. What a teacher with the reference could confirm beyond that would need a model at training time, and
+`rewards.py` calls none; `quotable_answers` is where such a judgement would add what else may be quoted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from pipelines.grm.prompts import load_template
+from pipelines.grm.samples import SamplingJob, shown_set
+from pipelines.grm.verdicts import bare_answer
+from pipelines.training_sets.rl import RlRow, rl_table
+from schemas.preference import LabelSource, PreferenceSet
+from schemas.record import canonical_json, unit_interval
+from schemas.training import RL
+
+LONGEST_WHOLE_ANSWER = 300
+"""Characters of a response that may be nothing but its answer, such as an option of a multiple-choice question."""
+_BOX = "\\boxed{"
+
+
+class Selection(StrEnum):
+    """What becomes of a set of RL in the selection variant."""
+
+    KEPT = "kept"
+    SINGLE_RESPONSE = "single_response"
+    """There is nothing to pick from."""
+    NOTHING_TO_CHECK_BY = "nothing_to_check_by"
+    """No verifier and no reference says what is right: an opinion cannot verify an error."""
+    NO_FINAL_ANSWERS = "no_final_answers"
+    """The best response, or every other one, has no final answer of its own that could be quoted."""
+    NOT_CHOSEN = "not_chosen"
+    """Beyond `selection_share`."""
+
+
+def selection_job(job: SamplingJob) -> SamplingJob:
+    """Return the job whose prompts are those of the variant."""
+    return replace(job, template=load_template("selection"))
+
+
+def final_answer(text: str) -> str | None:
+    """Return the final answer of a response: its last whole box, or all of it where it is one short line.
+
+    None where there is none, where the last box never closes, and where a quotation could not hold it.
+    """
+    answer = _last_box(text) if _BOX in text else text.strip()
+    if answer is None or len(answer) > LONGEST_WHOLE_ANSWER or "\n" in answer:
+        return None
+    return None if any(mark in answer for mark in '"“”') else bare_answer(answer) or None
+
+
+def _last_box(text: str) -> str | None:
+    """Return what stands in the last `\\boxed{..}`, braces nested; None where it never closes."""
+    start = text.rfind(_BOX) + len(_BOX)
+    depth = 1
+    for place in range(start, min(len(text), start + LONGEST_WHOLE_ANSWER + 1)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if not depth:
+            return text[start:place].strip()
+    return None
+
+
+def quotable_answers(job: SamplingJob, preference: PreferenceSet) -> list[str | None]:
+    """Return the final answer of each response by index, as a judge can quote it from the prompt.
+
+    None for a response without one, and for a wrong one whose answer is that of the best response.
+    """
+    shown = shown_set(job, preference)
+    found: list[str | None] = []
+    for response, text in zip(preference.responses, shown.responses, strict=True):
+        answer = final_answer(response.text)
+        found.append(answer if answer is not None and answer in " ".join(text.split()) else None)
+    right = None if preference.best is None else found[preference.best]
+    return [None if answer == right and index != preference.best else answer for index, answer in enumerate(found)]
+
+
+def selection_of(job: SamplingJob, preference: PreferenceSet, share: float = 1.0) -> Selection:
+    """Return whether a set of RL gets a selection row, or why not."""
+    if preference.n_responses < 2 or preference.best is None:
+        return Selection.SINGLE_RESPONSE
+    by_verifier = preference.label_source is LabelSource.VERIFIER
+    if not by_verifier and preference.reference is None:
+        return Selection.NOTHING_TO_CHECK_BY
+    answers = quotable_answers(job, preference)
+    right = answers[preference.best]
+    if right is None or all(answer is None for answer in answers if answer != right):
+        return Selection.NO_FINAL_ANSWERS
+    if not by_verifier and right not in " ".join((preference.reference or "").split()):
+        return Selection.NOTHING_TO_CHECK_BY
+    chosen = share >= 1 or unit_interval("selection", job.seed, preference.set_id) < share
+    return Selection.KEPT if chosen else Selection.NOT_CHOSEN
+
+
+def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: SamplingJob, share: float) -> pl.DataFrame:
+    """Return RL's decisions, in their order, with `selection` and `selection_position`, and `index` over all rows.
+
+    `rl` is what `decide_rl` returned; only sets that it keeps have a selection row, so that the same filter of what is
+    too easy holds for both. Positions are dealt out anew, each equally often per source, number of responses and
+    split. A set's selection row follows its other one.
+    """
+    kept = set(rl.filter(pl.col("reject_reason").is_null())["set_id"])
+    found = {one.set_id: selection_of(job, one, share).value for one in sets if one.set_id in kept}
+    outcome = pl.Series("selection", [found.get(set_id) for set_id in rl["set_id"]], pl.String)
+    selected = (pl.col("selection") == Selection.KEPT.value).fill_null(False)
+    group = ["source", "n_responses", "split"]
+    # One place further on than `decide_rl` deals: where every set is selected, its two rows are not in one order.
+    rank = pl.col("set_id").rank("ordinal").over(*group, selected)
+    position = (rank % pl.col("n_responses")).cast(pl.Int32)
+    rows = pl.col("reject_reason").is_null().cast(pl.Int64) + selected.cast(pl.Int64)
+    return rl.with_columns(outcome).with_columns(
+        selection_position=pl.when(selected).then(position), index=rows.cum_sum().over("split") - rows
+    )
+
+
+def selection_table(
+    sets: Sequence[PreferenceSet], rows: Sequence[RlRow], job: SamplingJob, difficulty_model: str
+) -> pa.Table:
+    """Return the selection rows of these sets, in their order; `job` is RL's own."""
+    table = rl_table(sets, rows, selection_job(job), difficulty_model)
+    truths = [
+        _ground_truth(quotable_answers(job, preference), extra)
+        for preference, extra in zip(sets, table.column("extra_info").to_pylist(), strict=True)
+    ]
+    columns: dict[str, list[Any]] = {
+        "data_source": [f"grmforge/{preference.source}/selection" for preference in sets],
+        "reward_model": [{"style": "rule", "ground_truth": truth} for truth in truths],
+    }
+    for name, values in columns.items():
+        place = RL.get_field_index(name)
+        table = table.set_column(place, RL.field(place), pa.array(values, RL.field(place).type))
+    return table
+
+
+def _ground_truth(answers: Sequence[str | None], extra: Mapping[str, Any]) -> str:
+    """Return what the reward needs, as JSON: answers in the order shown."""
+    shown = [answers[index] for index in extra["order"]]
+    return canonical_json({"n": extra["n_responses"], "best": extra["best_position"], "answers": shown}).decode()
+
+
+def with_selection(
+    plain: pa.Table,
+    sets: Sequence[PreferenceSet],
+    decided: Sequence[Mapping[str, Any]],
+    job: SamplingJob,
+    difficulty_model: str,
+) -> tuple[pa.Table, list[PreferenceSet]]:
+    """Return RL's rows of these sets with each selection row after its set's own, and the set of each row.
+
+    `decided` holds a row of `decide_selection` for each set, whose own row stands at the same place in `plain`.
+    """
+    chosen = [place for place, row in enumerate(decided) if row["selection"] == Selection.KEPT]
+    rows = [
+        RlRow(row["selection_position"], row["index"] + 1, row["pass_count"], row["pass_samples"])
+        for row in (decided[place] for place in chosen)
+    ]
+    table = selection_table([sets[place] for place in chosen], rows, job, difficulty_model)
+    places = [*range(len(sets)), *chosen]
+    order = sorted(range(len(places)), key=places.__getitem__)  # stable: a set's own row stays before the other
+    return pa.concat_tables([plain, table]).take(pa.array(order, pa.int64())), [sets[places[row]] for row in order]
