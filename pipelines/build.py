@@ -52,7 +52,7 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
     if SOURCES[section.kind].gives == "sets":
         return SourceSets(read)
     models = _models(recipe)
-    if not find_synthesized(recipe, root, read):
+    if not find_synthesized(recipe, root, read, run.retry_failed):
         for model in models.values():
             check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged
     while True:

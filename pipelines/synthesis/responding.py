@@ -30,7 +30,8 @@ def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: 
     source = checked.facts["source"]
     settings = [asked.job.settings() if asked else None, samples]
     key = stage_key(f"candidates-{source}", STAGE_VERSION, settings, [checked.content])
-    if found := find_stage(root, key):
+    found = find_stage(root, key)
+    if found and not (run.retry_failed and found.facts["use"] and found.facts["use"]["failed"]):
         return found
     open_questions = sum(len(questions) for _, questions in questions_to_ask(checked))
     if open_questions and asked is None:

@@ -54,7 +54,7 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
     Its facts are those of an input, with what was asked and how the sets came about under `synthesis`. Raises what
     asking raises; what was answered by then is kept.
     """
-    if found := find_synthesized(recipe, root, questions):
+    if found := find_synthesized(recipe, root, questions, run.retry_failed):
         return SourceSets(found)
     asked = {role: Asked(job) for role in ROLES if (job := answer_job(recipe, role))}
     run.watcher.stage(f"checking the gold answers of {questions.facts['source']}", None)
@@ -71,9 +71,12 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
     )
 
 
-def find_synthesized(recipe: Recipe, root: Root, questions: Stage) -> Stage | None:
-    """Return the finished stage of a source's questions, if it is there."""
-    return find_stage(root, _key(recipe, questions))
+def find_synthesized(recipe: Recipe, root: Root, questions: Stage, retry_failed: bool = False) -> Stage | None:
+    """Return the finished stage of a source's questions, unless it holds failed requests that are to be asked again."""
+    found = find_stage(root, _key(recipe, questions))
+    if found is None or not retry_failed:
+        return found
+    return None if any(use["failed"] for use in found.facts["synthesis"]["uses"]) else found
 
 
 def _key(recipe: Recipe, questions: Stage, given_up: Sequence[str] = ()) -> str:
