@@ -84,6 +84,9 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "margin": "Distance between the two highest rewards, in the source's own units.",
         "label_source": "Who said which response is best: `human`, `model` or `verifier`.",
         "drop_reason": "Why the set is set aside; null for kept sets.",
+        "retagged_best": "Where a set was judged again (`retag_votes`): index of the response that most votes found "
+        "best, beside the source's own in `best`; null where no response has most, and for all other sets.",
+        "votes": "Votes of each response, in the order of `responses`; null for sets that were not judged again.",
     },
     "traces": {
         "trace_id": "Hash of the query and the answer.",

@@ -19,6 +19,7 @@ from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.retagging import find_retagged, retag, retag_job
 from pipelines.synthesis.synthesis import SourceSets, find_synthesized, synthesize
 from pipelines.training_sets.assembly import assemble
 from schemas.errors import RecipeError, Waiting
@@ -46,18 +47,21 @@ def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Sta
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:
-    """Return the sets of one source; models are called only where it has questions without answers."""
+    """Return the sets of one source; models are called only where it has questions without answers, or wants votes."""
     run.watcher.stage(f"reading {section.source}", None)
     read = ingest(recipe, root, section)
-    if SOURCES[section.kind].gives == "sets":
+    is_whole = SOURCES[section.kind].gives == "sets"
+    if is_whole and retag_job(recipe, section) is None:
         return SourceSets(read)
     models = _models(recipe)
-    if not find_synthesized(recipe, root, read, run.retry_failed):
+    again = run.retry_failed
+    made = find_retagged(recipe, root, section, read, again) if is_whole else find_synthesized(recipe, root, read, again)
+    if not made:
         for model in models.values():
             check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged
     while True:
         try:
-            return synthesize(recipe, root, run, read)
+            return retag(recipe, root, run, section, read) if is_whole else synthesize(recipe, root, run, read)
         except Waiting:
             if not run.wait:
                 raise

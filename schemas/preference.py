@@ -74,7 +74,7 @@ class DropReason(StrEnum):
     """Judged again, the set got another best response, or none."""
     LENGTH_BALANCE = "length_balance"
     """Right answers of one rank by length would stand for too many sets, and length would tell which one is right."""
-    LABEL_BALANCE = "label_balance"
+    SINGLE_BALANCE = "single_balance"
     """Single responses of one label would stand for too many sets."""
     LICENSE = "license"
     """The licence is not among those that the recipe allows."""
@@ -135,6 +135,10 @@ class PreferenceSet:
     cluster: str | None = None
     """As the source knows it, where texts cannot tell which queries belong together; else curation finds it."""
     drop_reason: DropReason | None = None
+    retagged_best: int | None = None
+    """Index of the response that most votes of models.teacher found best; None without votes, or without most."""
+    votes: tuple[int, ...] | None = None
+    """Those votes, by index in the set; None for sets that were not judged again."""
 
     @property
     def n_responses(self) -> int:
@@ -264,5 +268,7 @@ SETS = table_schema(
         pa.field("margin", pa.float64()),
         pa.field("label_source", pa.string()),
         pa.field("drop_reason", pa.string()),
+        pa.field("retagged_best", pa.int32()),
+        pa.field("votes", pa.list_(pa.int32())),
     ],
 )

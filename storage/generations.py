@@ -55,15 +55,13 @@ class Generations:
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        columns = ["request_id", *_ANSWER, "created_at"]
-        rows = self._table(bucket, columns).select(columns[:-1]).to_pydict()
-        ids = rows.pop("request_id")
-        faults = [None if error is None else FaultKind.REQUEST for error in rows["error"]]
+        table = self._table(bucket, ["request_id", *_ANSWER, "created_at"])
+        rows = zip(*(table.column(name).to_pylist() for name in ("request_id", *_ANSWER)), strict=True)
         return {
-            request_id: Completion(request_id, text, reasoning, finish_reason, error, fault, *usage)
-            for request_id, fault, text, reasoning, finish_reason, error, *usage in zip(
-                ids, faults, *rows.values(), strict=True
+            request_id: Completion(
+                request_id, text, reasoning, finish_reason, error, None if error is None else FaultKind.REQUEST, *usage
             )
+            for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
 
     def table(self, bucket: int) -> pa.Table:
@@ -72,7 +70,8 @@ class Generations:
 
     def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
         _, found = self._folded(bucket, columns)
-        found = pa.concat_tables([found, *(part.select(list(columns)) for part in self._unfolded.get(bucket, []))])
+        if unfolded := self._unfolded.get(bucket):
+            found = pa.concat_tables([found, *(part.select(list(columns)) for part in unfolded)])
         return _earliest(found) if found.num_rows else found
 
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
@@ -96,7 +95,10 @@ class Generations:
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
-            pq.write_table(rows, temporary, compression="zstd", compression_level=1)
+            # Dictionaries and statistics of texts that occur once cost more than the rows of a small bucket.
+            pq.write_table(
+                rows, temporary, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
+            )
 
 
 def _folder(bucket: int) -> str:

@@ -16,7 +16,7 @@ from schemas.query import Messages
 from schemas.recipe import ModelSection, Recipe, SameAsGrm
 from schemas.trajectory import Mode, Outcome, Purpose
 
-ROLE = {Purpose.RFT: "grm", Purpose.DIFFICULTY: "difficulty", Purpose.ON_POLICY: "policy"}
+ROLE = {Purpose.RFT: "grm", Purpose.DIFFICULTY: "difficulty", Purpose.ON_POLICY: "policy", Purpose.RETAG: "teacher"}
 
 
 @dataclass(frozen=True)

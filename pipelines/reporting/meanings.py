@@ -143,6 +143,10 @@ MEANINGS: dict[str, Meaning] = {
         "in too many sets of the source the right response is longer, or shorter, than the wrong ones",
         "raise [synthesis] samples: with more answers to choose from fewer sets are dropped",
     ),
+    DropReason.SINGLE_BALANCE: Meaning(
+        "left out so that single responses are as often right as wrong",
+        "raise [synthesis] samples: more questions then have answers of both kinds",
+    ),
     DropReason.MAX_SHARE: Meaning("the source would exceed its share of all sets", "raise max_share in the source"),
     DropReason.TOO_LONG: Meaning(
         "the prompt exceeds the limit even with one wrong response left",

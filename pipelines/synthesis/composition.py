@@ -69,7 +69,7 @@ def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
         if preference.set_id in lengths:
             preference = preference.dropped(DropReason.LENGTH_BALANCE)
         if preference.set_id in labels:
-            preference = preference.dropped(DropReason.LABEL_BALANCE)
+            preference = preference.dropped(DropReason.SINGLE_BALANCE)
         sets.append(preference)
     return sets
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
-from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source
+from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
 
 TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
 
@@ -163,6 +163,9 @@ class Recipe(Section):
                 f"source {unanswered[0]!r} has questions without answers: add [models.responder], the model whose "
                 "answers are to be compared"
             )
+        for source in self.sources:
+            if isinstance(source, UltraFeedback) and source.retag_votes and self.models.teacher is None:
+                raise ValueError(f"sources: retag_votes of {source.source!r} are votes of [models.teacher]; add one")
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:
                 model = getattr(self.models, role)
