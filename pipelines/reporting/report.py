@@ -14,7 +14,7 @@ from pipelines.reporting.markup import Html, element, joined, short, table
 from pipelines.reporting.report_checks import length_section, meta_rm_section, other_checks, position_section
 from pipelines.reporting.report_funnels import funnel_section, outcome_section
 from pipelines.reporting.row_search import one_of_each
-from pipelines.reporting.source_funnels import SETS, SourceFunnel, commonest_first, source_funnels
+from pipelines.reporting.source_funnels import SETS, TRACES, SourceFunnel, commonest_first, source_funnels
 from schemas.manifest import Manifest
 from schemas.trajectory import Mode
 from storage.stages import Stage
@@ -81,7 +81,7 @@ def _header(manifest: Manifest) -> Html:
 
 def _tiles(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Html:
     tiles = []
-    for name in SETS:
+    for name in (*SETS, TRACES):
         train, validation = (_rows(manifest, f"{name}/{split}") for split in ("train", "validation"))
         if train or validation or _wants(manifest, name):
             tiles.append((f"{train:,}", f"{name} rows, and {validation:,} for validation"))
