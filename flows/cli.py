@@ -67,6 +67,8 @@ def build(
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
 
+    Questions without answers are answered and graded first (see docs/synthesis.md).
+
     Example: grmforge build recipes/telecom.toml --limit 500
     """
     from pipelines.build import build as build_sets
@@ -119,6 +121,8 @@ def plan(
 ) -> None:
     """Say what a build would ask and cost, before anything is spent. No model is called without --probe.
 
+    Where questions are still to be answered, what follows from the answers is an upper bound.
+
     Example: grmforge plan recipes/telecom.toml
     """
     from flows.watching import RunWatcher
@@ -148,9 +152,11 @@ def probe(
 ) -> None:
     """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
 
+    Where questions have no answers yet, as few of them as make that many sets are answered first, and shown.
+
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
-    from pipelines.probe import probe_of
+    from pipelines.probing.probe import probe_of
     from storage.root import Root
 
     settings = _recipe(recipe, None, root, None)
@@ -166,7 +172,9 @@ def probe(
 @app.command()
 def inspect(
     snapshot: SnapshotArgument,
-    table: Annotated[str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm or pairs.")] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm, pairs or traces.")
+    ] = None,
     status: Annotated[
         str | None, typer.Option("--status", help="accepted or rejected; for sets kept or dropped.")
     ] = None,

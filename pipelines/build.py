@@ -56,7 +56,10 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
     if is_whole and retag_job(recipe, section) is None:
         return SourceSets(read)
     models = _models(recipe)
-    made = find_retagged(recipe, root, section, read) if is_whole else find_synthesized(recipe, root, read)
+    again = run.retry_failed
+    made = (
+        find_retagged(recipe, root, section, read, again) if is_whole else find_synthesized(recipe, root, read, again)
+    )
     if not made:
         for model in models.values():
             check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged

@@ -84,6 +84,8 @@ class DropReason(StrEnum):
     """An equal set names another response as best."""
     MAX_SHARE = "max_share"
     """The source would exceed the recipe's `max_share` of all sets."""
+    LEAKY = "leaky"
+    """The leak probe finds the best response without reading, and the recipe downsamples such sets."""
     TOO_LONG = "too_long"
     """The prompt exceeds `max_prompt_tokens` even with one wrong response left."""
 

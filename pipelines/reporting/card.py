@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
 from pipelines.reporting.visible import visible
 from schemas.manifest import Manifest
 
@@ -73,6 +74,7 @@ def card_of(manifest: Manifest) -> str:
                 for one in manifest.inputs
             ],
         ),
+        *_leaks(manifest),
         "## Models",
         _table(
             ["role", "engine", "model", "requests", "failed", "answer tokens"],
@@ -113,6 +115,18 @@ def _restriction(sources: Sequence[str]) -> list[str]:
         f"**Redistribution restricted**: the authors of {', '.join(map(_line, sources))} ask that rows are not "
         "republished in plain text. Do not upload this snapshot where it can be read by anyone."
     ]
+
+
+def _leaks(manifest: Manifest) -> list[str]:
+    """Return what the leak probe found; nothing where it was not run."""
+    rows = leak_rows(manifest.checks)
+    if not rows:
+        return []
+    words = (
+        "How well a classifier that reads nothing finds the right text by its surface alone: AUC within sets (0.5 is "
+        "chance) with its 95 % interval. Do not train on what is leaky without a look at docs/leaks.md of grmforge."
+    )
+    return ["## Leaks", words, _table(LEAK_HEAD, rows)]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

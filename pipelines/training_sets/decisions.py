@@ -1,4 +1,4 @@
-"""What becomes of every trajectory and set, decided over ids and verdicts alone; texts are never loaded here."""
+"""What becomes of every trajectory and set, decided over ids and verdicts alone; only checks load texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from pipelines.curation.leak_check import leak_probe
 from pipelines.grm.balance import position_counts, uniformity
 from pipelines.grm.rejection import DECISION_COLUMNS, decide
 from pipelines.grm.samples import sampling_job
@@ -82,6 +83,7 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
             if "in_meta_rm" in frame.columns:
                 kept = frame.filter("in_meta_rm").with_columns(outcome=pl.lit("kept"))
                 funnel += _rows(kept, f"meta_rm from {purpose}")
+    checks["leak_probe"] = leak_probe(recipe, curated, judged, frames)
     general = frozenset[str]()
     if recipe.general and "rft" in recipe.build.sets:
         general, mixed_in = _general(recipe, curated, frames[Purpose.RFT])

@@ -123,6 +123,15 @@ class SplitsSection(Section):
     """Share of test queries; sources that are benchmarks keep at least 0.1."""
 
 
+class LeaksSection(Section):
+    """`[leaks]`: what becomes of a source whose right responses can be found without reading them."""
+
+    threshold: Annotated[Number, Field(ge=0.5, le=1)] = 0.6
+    """AUC of the leak probe, within sets, above which a source leaks; 0.5 is chance."""
+    over: Literal["mark", "downsample"] = "mark"
+    """`mark`: publish it as leaky, and say so. `downsample`: first leave out sets that give themselves away."""
+
+
 class BudgetSection(Section):
     """`[budget]`: hard ceilings of one run, with what is in flight reserved."""
 
@@ -147,6 +156,7 @@ class Recipe(Section):
     meta_rm: MetaRmSection = MetaRmSection()
     splits: SplitsSection = SplitsSection()
     rubrics: RubricsSection = RubricsSection()
+    leaks: LeaksSection = LeaksSection()
     general: GeneralSection | None = None
     budget: BudgetSection = BudgetSection()
     directory: str = Field(default=".", exclude=True)
