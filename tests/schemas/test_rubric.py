@@ -17,7 +17,6 @@ from schemas.rubric import (
     RubricDrop,
     case_text,
     criterion,
-    rubric,
 )
 from schemas.rubric_table import rubrics_of, rubrics_table
 from tests.rubrics import a_rubric
