@@ -34,8 +34,9 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "responses have them.",
     ),
     "rubrics": (
-        "`<root>/rubrics/*.parquet`",
-        "What answers to one query are judged by. It belongs to the root: the truth that the pools are indexed from.",
+        "`<root>/rubrics/*.parquet`; in a snapshot `rubrics/made-*.parquet`",
+        "What answers to one query are judged by. It belongs to the root: the truth that the pools are indexed from. A "
+        "snapshot whose judges were given criteria holds those that were made of its questions.",
     ),
     "generations": (
         "`<root>/generations/`: journals, then `bucket=<xx>/*.parquet`",

@@ -1,4 +1,4 @@
-"""The command `grmforge rubrics`: what is in the pools, and what a question finds there."""
+"""The command `grmforge rubrics`: making them, what is in the pools, and what a question finds there."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from schemas.rubric import Criterion
     from storage.root import Root
 
-app = typer.Typer(help="Search rubrics, and count them.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(help="Make rubrics, search them, and count them.", rich_markup_mode=None, no_args_is_help=True)
 
 RecipeOption = Annotated[
     Path | None, typer.Option("--recipe", metavar="RECIPE", help="Take [rubrics], and the root, from this recipe.")
@@ -27,6 +27,32 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 _MOST_COLUMNS = 118
 _SHOWN = 6
 """Criteria of a case that a terminal is shown."""
+
+
+@app.command()
+def build(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe with [models.rubric].")],
+    root: RootOption = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write rubrics for questions with ranked answers, keep what tells good from bad, and index it for `build`.
+
+    Run it again to go on after a stop: nothing is paid twice. Example: grmforge rubrics build recipes/rubrics.toml
+    """
+    from flows.running import running
+    from pipelines.build import build_rubrics, changed
+    from schemas.recipe import read_recipe
+    from storage.root import Root
+
+    settings = changed(read_recipe(recipe), root=root, limit=limit)
+    place = Root.open(settings.build.root)
+    with running(settings, place, "rubrics") as run:
+        made = build_rubrics(settings, place, run)
+    if json:
+        _print_json(made.as_json())
+    else:
+        typer.echo(visible(made.as_text()))
 
 
 @app.command()

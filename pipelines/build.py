@@ -18,6 +18,8 @@ from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.making import Made, make_rubrics
+from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
@@ -40,12 +42,24 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
 
 
 def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
+    """Return the sets of every source, and all of them curated, with the criteria that judges are to see."""
+    sources, curated = curated_sets(recipe, root, run)
+    return sources, with_criteria(recipe, root, run, curated)
+
+
+def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
+    """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
+    check_key(rubric_job(recipe).model, run.keys)
+    _, curated = curated_sets(recipe, root, run)
+    return make_rubrics(recipe, root, run, curated)
+
+
+def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
-    curated = curate(recipe, root, [source.stage for source in sources], general)
-    return sources, with_criteria(recipe, root, run, curated)
+    return sources, curate(recipe, root, [source.stage for source in sources], general)
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:

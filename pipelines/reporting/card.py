@@ -13,6 +13,7 @@ _WHOLE_TABLES = (
     "trajectories/difficulty",
     "trajectories/on_policy",
     "trajectories/paired",
+    "rubrics/made",
     "sets/kept",
     "sets/dropped",
 )
@@ -26,6 +27,7 @@ _MEANING = {
     "trajectories_rejected": "judgements that are not, each with its reject_reason",
     "trajectories_difficulty": "the difficulty model's samples",
     "trajectories_on_policy": "the trained GRM's own samples",
+    "rubrics_made": "rubrics of these questions, with their hit rates; dropped criteria have their reason",
     "trajectories_paired": "samples with given criteria where RFT's have none, or the other way round",
     "sets_kept": "preference sets that were kept, test sets included",
     "sets_dropped": "preference sets that were not, each with its drop_reason",

@@ -18,7 +18,8 @@ from pipelines.rubrics.retrieval import FoundCriterion, Question
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import Recipe
 from schemas.record import content_id
-from schemas.rubric import Criterion, Origin, case_text
+from schemas.rubric import Criterion, Origin, Rubric, case_text
+from schemas.rubric_table import RUBRICS, rubrics_table
 from schemas.set_table import sets_of
 from schemas.training import GENERAL
 from storage.given_criteria import Given, add_given, read_given
@@ -42,16 +43,23 @@ def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Stage
     run.watcher.stage("looking up criteria", None)
     queries = _queries(curated)
     given = _given(recipe, root, run, curated, queries) if gives else {}
-    own = _own_rubrics(root, queries) if recipe.grm.rubric_hint else {}
-    inputs = [curated.content, content_id("criteria", sorted(given.items()), sorted(own.items()))]
+    made = _made_of(root, queries)
+    own = {one.query_id: criteria_text(one.kept) for one in made if one.kept} if recipe.grm.rubric_hint else {}
+    inputs = [
+        curated.content,
+        content_id("criteria", sorted(given.items()), sorted(own.items())),
+        content_id("made", [[one.rubric_id, one.trial] for one in made]),
+    ]
     key = stage_key("curated-with-criteria", STAGE_VERSION, [], inputs)
     if found := find_stage(root, key):
         return found
     with TableWriter(root, key, "sets", SETS) as writer:
         for batch in read_batches(curated.paths("sets"), SETS):
             writer.write(_with_columns(batch, given, own))
-    files: dict[str, list[TableFile]] = {"sets": writer.files}
-    return finish_stage(root, key, files | _general(root, key, curated), curated.facts)
+    with TableWriter(root, key, "rubrics", RUBRICS) as rubric_writer:
+        rubric_writer.write(rubrics_table(made))
+    files = {"sets": writer.files, "rubrics": rubric_writer.files, "general": _general(root, key, curated)}
+    return finish_stage(root, key, files, curated.facts)
 
 
 def _queries(curated: Stage) -> pl.DataFrame:
@@ -125,14 +133,11 @@ def criteria_text(criteria: Sequence[Criterion]) -> str:
     return "\n".join([*lines, *(f"- (pitfall) {one.text}" for one in criteria if one.points < 0)])
 
 
-def _own_rubrics(root: Root, queries: pl.DataFrame) -> dict[str, str]:
-    """Return the text of the kept criteria that were made of each question itself."""
+def _made_of(root: Root, queries: pl.DataFrame) -> list[Rubric]:
+    """Return the rubrics that were made of these questions, as they stand: what was dropped is among them."""
     wanted = set(queries["query_id"])
-    return {
-        one.query_id: criteria_text(one.kept)
-        for one in read_rubrics(root)
-        if one.origin == Origin.GENERATED and one.query_id in wanted and one.kept
-    }
+    made = [one for one in read_rubrics(root) if one.origin == Origin.GENERATED and one.query_id in wanted]
+    return sorted(made, key=lambda one: (one.query_id, one.rubric_id))
 
 
 def _with_columns(batch: pa.Table, given: Mapping[str, Given], own: Mapping[str, str]) -> pa.Table:
@@ -156,9 +161,9 @@ def _with_columns(batch: pa.Table, given: Mapping[str, Given], own: Mapping[str,
     return batch
 
 
-def _general(root: Root, key: str, curated: Stage) -> dict[str, list[TableFile]]:
-    """Return the general rows' table, written again under this stage."""
+def _general(root: Root, key: str, curated: Stage) -> list[TableFile]:
+    """Write the general rows' table again under this stage."""
     with TableWriter(root, key, "general", GENERAL) as writer:
         for batch in read_batches(curated.paths("general"), GENERAL):
             writer.write(batch)
-    return {"general": writer.files}
+    return writer.files

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -50,8 +51,36 @@ class Made:
     """Answers that could not be read, by what was asked for and the reason, first attempts among them."""
     asked: Asked
 
+    def as_json(self) -> dict[str, Any]:
+        rubrics = Counter(one.drop_reason or "kept" for one in self.rubrics)
+        return {
+            "questions": self.questions,
+            "kept_before": self.kept_before,
+            "made": len(self.rubrics),
+            "rubrics": dict(sorted(rubrics.items())),
+            "criteria": dict(sorted(drop_counts(self.rubrics).items())),
+            "malformed": dict(sorted(self.malformed.items())),
+            "model": self.asked.facts() | {"cached": max(0, self.asked.requests - self.asked.bought)},
+        }
 
-def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage, environ: Mapping[str, str]) -> Made:
+    def as_text(self) -> str:
+        """Return it for a terminal."""
+        found = self.as_json()
+        lines = [
+            f"{self.questions:,} questions: {self.kept_before:,} have their rubric, {len(self.rubrics):,} made or tried"
+        ]
+        for what in ("rubrics", "criteria"):
+            if found[what]:
+                lines.append(f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}")
+        lines += [f"{rows:,} x {reason}" for reason, rows in found["malformed"].items()]
+        if self.asked.requests:
+            lines.append(
+                f"{self.asked.requests:,} requests, {self.asked.bought:,} of them new, ${self.asked.cost_usd:,.4f}"
+            )
+        return "\n".join(lines)
+
+
+def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
     """Make the rubrics that the recipe wants and the root lacks, and put them into the pools.
 
     Raises RecipeError where no model is named for it, and what asking and indexing raise; answers are kept.
@@ -66,7 +95,7 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage, environ: 
     again = [case for case in cases if (one := known.get(case.preference.query_id)) and one.trial != trial]
     directory = Path(recipe.directory)
     run.watcher.stage("opening the rubric pools", None)
-    with open_retriever(root, settings, environ, directory) as retriever:
+    with open_retriever(root, settings, run.keys, directory) as retriever:
         drafts = _drafts(desk, new, sets, retriever, settings)
         to_try = [*drafts, *((case, _untried(known[case.preference.query_id])) for case in again)]
         panels = _panels([case for case, _ in to_try], sets, retriever.embedder, settings.panel)
@@ -75,7 +104,7 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage, environ: 
     made = tuple(replace(one, trial=trial) for one in found)
     add_rubrics(root, made)
     run.watcher.stage("indexing rubrics", None)
-    with open_retriever(root, settings, environ, directory):
+    with open_retriever(root, settings, run.keys, directory):
         pass  # opening completes the pools
     return Made(len(cases), len(cases) - len(new) - len(again), made, desk.malformed, asked)
 

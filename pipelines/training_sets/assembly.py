@@ -21,6 +21,7 @@ from pipelines.training_sets.traces import published_traces
 from schemas.candidate import TRACES
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import ModelSection, Recipe
+from schemas.rubric_table import RUBRICS
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
@@ -61,6 +62,8 @@ def assemble(
     decisions = decisions_of(recipe, curated, judged)
     with ExitStack() as stack:
         tables = _Tables(root, key, stack)
+        for batch in read_batches(curated.paths("rubrics"), RUBRICS):
+            tables.write("rubrics/made", batch, RUBRICS)
         for traces, splits in published_traces(traced, curated):
             tables.write_splits("traces", traces, TRACES, splits)
         _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)

@@ -23,7 +23,10 @@ FADING = a_rubric(
 
 def test_a_first_search_finds_seeds_and_the_next_one_what_was_added(tmp_path: Path) -> None:
     root, settings = Root(tmp_path), RubricsSection()
-    questions = [Question("Why does a signal fade in a mobile radio channel, by 3GPP models?"), Question("Solve x^2 = 2 for x.")]
+    questions = [
+        Question("Why does a signal fade in a mobile radio channel, by 3GPP models?"),
+        Question("Solve x^2 = 2 for x."),
+    ]
     with open_retriever(root, settings, {}) as retriever:
         fading, algebra = retriever.search(questions, 2)
     assert fading.cases[0].rubric.domain == "telecom"
