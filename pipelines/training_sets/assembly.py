@@ -26,7 +26,7 @@ from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges
+from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges, read_batches
 
 STAGE_VERSION = 1
 
