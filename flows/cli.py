@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
 
@@ -28,6 +29,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(rubrics_app, name="rubrics")
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
@@ -63,6 +66,8 @@ def build(
     json: JsonOption = False,
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
+
+    Questions without answers are answered and graded first (see docs/synthesis.md).
 
     Example: grmforge build recipes/telecom.toml --limit 500
     """
@@ -116,6 +121,8 @@ def plan(
 ) -> None:
     """Say what a build would ask and cost, before anything is spent. No model is called without --probe.
 
+    Where questions are still to be answered, what follows from the answers is an upper bound.
+
     Example: grmforge plan recipes/telecom.toml
     """
     from flows.watching import RunWatcher
@@ -145,9 +152,11 @@ def probe(
 ) -> None:
     """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
 
+    Where questions have no answers yet, as few of them as make that many sets are answered first, and shown.
+
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
-    from pipelines.probe import probe_of
+    from pipelines.probing.probe import probe_of
     from storage.root import Root
 
     settings = _recipe(recipe, None, root, None)
@@ -163,7 +172,9 @@ def probe(
 @app.command()
 def inspect(
     snapshot: SnapshotArgument,
-    table: Annotated[str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm or pairs.")] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm, pairs or traces.")
+    ] = None,
     status: Annotated[
         str | None, typer.Option("--status", help="accepted or rejected; for sets kept or dropped.")
     ] = None,

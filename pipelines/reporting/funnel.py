@@ -36,18 +36,21 @@ def funnel_of(
     inputs: Sequence[Input], sources: Sequence[Stage], curated: Stage, assembled: Sequence[Mapping[str, Any]]
 ) -> list[FunnelRow]:
     """Return the whole funnel, in the order that rows travel."""
+    asked = {
+        stage.facts["source"]: stage.facts["synthesis"]["funnel"] for stage in sources if "synthesis" in stage.facts
+    }
     rows: list[FunnelRow] = []
     for one in inputs:
-        rows.append(FunnelRow(source=one.source, stage="read", outcome="rows", rows=one.rows))
+        read = asked[one.source][0]["rows"] + one.unreadable if one.source in asked else one.rows
+        rows.append(FunnelRow(source=one.source, stage="read", outcome="rows", rows=read))
         rows += [
             FunnelRow(source=one.source, stage="read", outcome=f"unreadable: {reason.reason}", rows=reason.rows)
             for reason in one.unreadable_reasons
         ]
-    for stage in sources:
-        rows += [
-            FunnelRow(source=stage.facts["source"], stage="synthesis", **outcome)
-            for outcome in stage.facts.get("synthesis", {}).get("funnel", ())
-        ]
+    for one in inputs:
+        rows += [FunnelRow(source=one.source, stage="synthesis", **outcome) for outcome in asked.get(one.source, ())]
+        if one.source in asked:
+            rows.append(FunnelRow(source=one.source, stage="synthesis", outcome="sets", rows=one.rows - one.unreadable))
     counts = (
         pl.concat([_decided(curated), _decided_general(curated)])
         .with_columns(

@@ -1,7 +1,7 @@
 """What responders and teachers are asked about questions, and what their answers amount to before they are graded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def comparison_request(job: AnswerJob, question: Question, given: Candidate) -> 
 
 
 def _request(job: AnswerJob, question: Question, messages: Messages, index: int, truth: AnswerTruth) -> Request:
-    return request(
+    asked = request(
         role=job.role,
         identity=job.identity,
         query_id=question.query_id,
@@ -82,6 +82,7 @@ def _request(job: AnswerJob, question: Question, messages: Messages, index: int,
         sample_index=index,
         truth=truth,
     )
+    return replace(asked, repeat=index)  # the samples share one prompt: each takes an imported answer of its own
 
 
 def candidate_of(asked: Request, origin: Origin, model: str, answers: Mapping[str, Completion]) -> Candidate:

@@ -49,9 +49,14 @@ def compose(
         composed.append(Composed(_set(question, wrong[: settings.n_responses], DropReason.NO_RIGHT_RESPONSE)))
     else:
         composed.append(Composed(_set(question, (), DropReason.NO_RESPONSE)))
-    if (right or wrong) and unit_interval("single", seed, question.query_id) < settings.single_share:
+    if (right or wrong) and gives_single(question, settings, seed):
         composed.append(Composed(_single(question, right, wrong, seed)))
     return composed
+
+
+def gives_single(question: Question, settings: SynthesisSection, seed: int) -> bool:
+    """Say whether a question also gives a set of one response, as soon as one of its answers can be graded."""
+    return unit_interval("single", seed, question.query_id) < settings.single_share
 
 
 def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
@@ -64,7 +69,7 @@ def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
         if preference.set_id in lengths:
             preference = preference.dropped(DropReason.LENGTH_BALANCE)
         if preference.set_id in labels:
-            preference = preference.dropped(DropReason.LABEL_BALANCE)
+            preference = preference.dropped(DropReason.SINGLE_BALANCE)
         sets.append(preference)
     return sets
 

@@ -18,6 +18,10 @@ from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection
 from storage.root import Root
 
+COMPARING, ANSWERING, REWRITING = "comparing short answers", "teaching", "rewriting wrong responses"
+TEACHER_STAGES = (COMPARING, ANSWERING, REWRITING)
+"""What the teacher does, as watchers, event logs and plans name it."""
+
 
 @dataclass(slots=True)
 class Pupil:
@@ -87,7 +91,7 @@ def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil]) -> Non
         for pupil in pupils
         for index in pupil.undecided
     ]
-    answers = answers_of(root, run, asked, "comparing short answers", (one for _, _, one in wanted))
+    answers = answers_of(root, run, asked, COMPARING, (one for _, _, one in wanted))
     for pupil, index, one in wanted:
         completion = answers.get(one.request_id)
         verdict = read_comparison(completion.text or "") if completion else Verdict.UNDECIDED
@@ -97,7 +101,7 @@ def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil]) -> Non
 def _answer(root: Root, run: Run, asked: Asked, samples: int, pupils: Sequence[Pupil]) -> None:
     """Have the teacher answer, and its answers graded."""
     wanted = [[answer_request(asked.job, pupil.question, index) for index in range(samples)] for pupil in pupils]
-    answers = answers_of(root, run, asked, "teaching", (one for requests in wanted for one in requests))
+    answers = answers_of(root, run, asked, ANSWERING, (one for requests in wanted for one in requests))
     answered = [
         (pupil.question, [candidate_of(one, Origin.TEACHER, asked.job.model.name, answers) for one in requests])
         for pupil, requests in zip(pupils, wanted, strict=True)
@@ -115,7 +119,7 @@ def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupil
         for index in pupil.rewritable(count)
         if index not in pupil.rewritten
     ]
-    answers = answers_of(root, run, asked, "rewriting wrong responses", (one for _, _, one in wanted))
+    answers = answers_of(root, run, asked, REWRITING, (one for _, _, one in wanted))
     rewritten = [
         (
             _expecting(pupil.question, pupil.candidates[index].answer or ""),

@@ -43,6 +43,7 @@ def assemble(
     settings = {
         "sets": sorted(recipe.build.sets),
         "rejection": recipe.rejection.model_dump(),
+        "leaks": recipe.leaks.model_dump(),
         "one_label_share": recipe.meta_rm.one_label_share,
         "general": recipe.general.ratio if recipe.general else None,
         "job": job.settings(),
