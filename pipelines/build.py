@@ -55,7 +55,9 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
         return SourceSets(read)
     models = _models(recipe)
     again = run.retry_failed
-    made = find_retagged(recipe, root, section, read, again) if is_whole else find_synthesized(recipe, root, read, again)
+    made = (
+        find_retagged(recipe, root, section, read, again) if is_whole else find_synthesized(recipe, root, read, again)
+    )
     if not made:
         for model in models.values():
             check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged
