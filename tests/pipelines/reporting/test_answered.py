@@ -45,6 +45,15 @@ def test_many_answers_that_nobody_can_grade_are_warned_of_with_the_way_out(tmp_p
     assert "raise [synthesis] max_tokens" in warned
 
 
+def test_few_sets_of_many_questions_are_warned_of_with_the_commonest_reason(tmp_path: Path) -> None:
+    assert "gave a set to compare" not in said(synthesized(), tmp_path / "most")
+    made = synthesized(sets=1, of_one_model=1)
+    made.funnel.append(("telecom", "dropped", "no_right_response", 2))
+    warned = said(made, tmp_path / "few")
+    assert "- telecom: 1 of 4 questions gave a set to compare; most others are no_right_response: " in warned
+    assert "add a [models.teacher]" in warned
+
+
 def test_without_questions_nothing_is_said_of_them(tmp_path: Path) -> None:
     made = synthesized()
     made.funnel = [row for row in made.funnel if row[1] != "synthesis"]
