@@ -22,6 +22,7 @@ from pipelines.engines.answering import Run
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
+from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.retagging import retag_job
@@ -118,6 +119,7 @@ def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources:
     place = _root(settings)
     stages = [_stage(place, key) for key in sources]
     curated = curation.curate(settings, place, stages, _stage(place, general) if general else None)
+    curated = with_criteria(settings, place, _quiet_run(settings), curated)
     build.check_keys(settings, place, _quiet_run(settings), curated)
     return curated.key
 

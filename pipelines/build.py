@@ -17,6 +17,9 @@ from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
+from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.making import Made, make_rubrics
+from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
@@ -39,6 +42,19 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
 
 
 def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
+    """Return the sets of every source, and all of them curated, with the criteria that judges are to see."""
+    sources, curated = curated_sets(recipe, root, run)
+    return sources, with_criteria(recipe, root, run, curated)
+
+
+def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
+    """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
+    check_key(rubric_job(recipe).model, run.keys)
+    _, curated = curated_sets(recipe, root, run)
+    return make_rubrics(recipe, root, run, curated)
+
+
+def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
@@ -156,6 +172,8 @@ def purposes_of(recipe: Recipe) -> list[Purpose]:
         purposes.append(Purpose.DIFFICULTY)
     if "meta_rm" in sets and recipe.models.policy is not None:
         purposes.append(Purpose.ON_POLICY)
+    if recipe.grm.compare_principles and Purpose.RFT in purposes:
+        purposes.append(Purpose.PAIRED)
     return purposes
 
 
@@ -163,7 +181,7 @@ def new_run(
     recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False, wait: bool = False
 ) -> Run:
     """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
-    variables = [model.key_variable for model in _models(recipe).values()]
+    variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
     return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
 

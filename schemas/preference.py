@@ -84,6 +84,8 @@ class DropReason(StrEnum):
     """An equal set names another response as best."""
     MAX_SHARE = "max_share"
     """The source would exceed the recipe's `max_share` of all sets."""
+    LEAKY = "leaky"
+    """The leak probe finds the best response without reading, and the recipe downsamples such sets."""
     TOO_LONG = "too_long"
     """The prompt exceeds `max_prompt_tokens` even with one wrong response left."""
 
@@ -139,6 +141,12 @@ class PreferenceSet:
     """Index of the response that most votes of models.teacher found best; None without votes, or without most."""
     votes: tuple[int, ...] | None = None
     """Those votes, by index in the set; None for sets that were not judged again."""
+    given_principles: str | None = None
+    """Criteria of other questions' rubrics that a judge of this set is given, as text, a line each."""
+    given_ids: tuple[str, ...] | None = None
+    """Their criterion_ids."""
+    own_rubric: str | None = None
+    """The criteria that were made of this set's own question, as text: a hint about its responses, never more."""
 
     @property
     def n_responses(self) -> int:
@@ -270,5 +278,8 @@ SETS = table_schema(
         pa.field("drop_reason", pa.string()),
         pa.field("retagged_best", pa.int32()),
         pa.field("votes", pa.list_(pa.int32())),
+        pa.field("given_principles", pa.string()),
+        pa.field("given_ids", pa.list_(pa.string())),
+        pa.field("own_rubric", pa.string()),
     ],
 )

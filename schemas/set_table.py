@@ -38,7 +38,8 @@ def sets_of(table: pa.Table) -> list[PreferenceSet]:
     del columns["n_responses"]
     columns["query"] = [messages_of(turns) for turns in table.column("query").to_pylist()]
     columns["responses"] = _responses(table.column("responses"))
-    columns["votes"] = [None if votes is None else tuple(votes) for votes in columns["votes"]]
+    for name in ("votes", "given_ids"):
+        columns[name] = [None if values is None else tuple(values) for values in columns[name]]
     for name, kind in (("label_source", LabelSource), ("split", Split), ("drop_reason", DropReason)):
         columns[name] = [None if value is None else kind(value) for value in columns[name]]
     return [PreferenceSet(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]

@@ -17,6 +17,8 @@ class Purpose(StrEnum):
     """By the difficulty model, to find the sets that are too easy for RL."""
     ON_POLICY = "on_policy"
     """By the trained GRM itself, for Meta RM."""
+    PAIRED = "paired"
+    """By the GRM, with given criteria where RFT's samples have none, or the other way round: to compare the two."""
     RETAG = "retag"
     """By the teacher, as votes on sets whose ratings are too near; these are published as votes alone."""
 

@@ -18,7 +18,7 @@ from schemas.generation import Completion, FaultKind, Request
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.record import bucket_of
 from schemas.set_table import sets_of
-from schemas.trajectory import Mode, Outcome, Reading
+from schemas.trajectory import Mode, Outcome, Purpose, Reading
 from storage.root import Root
 from storage.stages import Stage
 from storage.tables import BucketReader, bucket_ranges, read_table
@@ -124,7 +124,9 @@ def kept_sets(table: pa.Table) -> list[PreferenceSet]:
 
 def wanted_answers(job: SamplingJob, curated: Stage) -> int:
     """Return how many answers the job needs, when every one is readable."""
-    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]))
+    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "n_responses", "drop_reason"]))
     assert isinstance(frame, pl.DataFrame)
     sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
+    if job.purpose is Purpose.PAIRED:
+        sampled = sampled.filter(pl.col("n_responses") > 1)
     return sampled.height * job.n + sampled.filter(pl.col("source").is_in(list(job.hinted_sources))).height

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.reporting.answered import synthesis_warnings
+from pipelines.reporting.leaks import leak_sentences
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
@@ -94,7 +95,7 @@ def _failed_requests(manifest: Manifest) -> list[str]:
 
 
 def _failed_checks(checks: Mapping[str, Any]) -> list[str]:
-    found = [
+    found = leak_sentences(checks) + [
         f"{_group_words(group)}: the best stands unevenly even after balancing (p = {one['p_after']:.2g})."
         for group, one in sorted((checks.get("positions") or {}).items())
         if one["p_after"] < _EVEN

@@ -16,7 +16,7 @@ from schemas.trajectory import Outcome
 from storage.snapshots import Snapshot
 
 STATUSES: dict[str, tuple[str, ...]] = {
-    "trajectories": ("accepted", "rejected", "difficulty", "on_policy"),
+    "trajectories": ("accepted", "rejected", "difficulty", "on_policy", "paired"),
     "sets": ("kept", "dropped"),
     **dict.fromkeys(("rft", "rl", "meta_rm", "pairs", "traces"), ("train", "validation")),
 }

@@ -148,6 +148,10 @@ MEANINGS: dict[str, Meaning] = {
         "raise [synthesis] samples: more questions then have answers of both kinds",
     ),
     DropReason.MAX_SHARE: Meaning("the source would exceed its share of all sets", "raise max_share in the source"),
+    DropReason.LEAKY: Meaning(
+        "the best response gives itself away by its surface, and the source as a whole leaked",
+        '[leaks] over = "mark" keeps such sets, and marks the source; see docs/leaks.md',
+    ),
     DropReason.TOO_LONG: Meaning(
         "the prompt exceeds the limit even with one wrong response left",
         "raise [grm] max_prompt_tokens, if the judge's context allows it",

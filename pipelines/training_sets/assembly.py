@@ -21,11 +21,12 @@ from pipelines.training_sets.traces import published_traces
 from schemas.candidate import TRACES
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import ModelSection, Recipe
+from schemas.rubric_table import RUBRICS
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges
+from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges, read_batches
 
 STAGE_VERSION = 1
 
@@ -43,6 +44,7 @@ def assemble(
     settings = {
         "sets": sorted(recipe.build.sets),
         "rejection": recipe.rejection.model_dump(),
+        "leaks": recipe.leaks.model_dump(),
         "one_label_share": recipe.meta_rm.one_label_share,
         "general": recipe.general.ratio if recipe.general else None,
         "job": job.settings(),
@@ -60,6 +62,8 @@ def assemble(
     decisions = decisions_of(recipe, curated, judged)
     with ExitStack() as stack:
         tables = _Tables(root, key, stack)
+        for batch in read_batches(curated.paths("rubrics"), RUBRICS):
+            tables.write("rubrics/made", batch, RUBRICS)
         for traces, splits in published_traces(traced, curated):
             tables.write_splits("traces", traces, TRACES, splits)
         _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)

@@ -23,6 +23,8 @@ from schemas.errors import EngineError
 from schemas.question import Gold, Grade, Verdict
 
 BATCH = 32
+BATCH_BYTES = 8_000_000
+"""A pair that is longer goes alone: if it is too much for a worker, that must not be laid to another."""
 AHEAD = 4
 """Batches a worker that may wait for an earlier one to be done: a pair that hangs holds up the order, not the work."""
 _START = "import sys; sys.path[:] = sys.argv[3:]; from pipelines.synthesis.verification import worker; " + (
@@ -166,12 +168,14 @@ class Crew:
 def _batches(items: Iterable[tuple[Gold, str]]) -> Iterator[_Batch]:
     """Yield the pairs in batches, as workers read them."""
     lines: list[bytes] = []
+    size = 0
     for gold, text in items:
-        pair = [gold.form, gold.answer, gold.options, gold.tolerance, text]
-        lines.append(json.dumps(pair).encode() + b"\n")
-        if len(lines) == BATCH:
+        line = json.dumps([gold.form, gold.answer, gold.options, gold.tolerance, text]).encode() + b"\n"
+        if lines and (len(lines) == BATCH or size + len(line) > BATCH_BYTES):
             yield _Batch(lines)
-            lines = []
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
     if lines:
         yield _Batch(lines)
 

@@ -34,7 +34,7 @@ _SENTENCE = re.compile(
 _SENTENCE_END = re.compile(r"[.!](?=\s|$)|[。;]|,? (?:because|since|which|where)\b")
 _DELIMITED = re.compile(r"[\s*_]*(\$[^$]+\$|\\\(.*?\\\))(?![^\n]*[$\\])", re.DOTALL)
 _VALUE = re.compile(r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\(.*\\\)|\\\[.*\\\]|\$[^$]+\$", re.DOTALL)
-_DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+_DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
 
 def final_answer(text: str) -> str | None:
@@ -56,7 +56,7 @@ def bare(answer: str) -> str:
     """Return an answer without what surrounds it: blanks, bold, math delimiters, a full stop."""
     answer = answer.strip()
     while True:
-        inner = answer.removesuffix(".").removesuffix("**").rstrip()
+        inner = answer.removesuffix(".").strip("* \n")
         for opening, closing in _DELIMITERS:
             if inner.startswith(opening) and inner.endswith(closing) and len(inner) > len(opening + closing):
                 within = inner[len(opening) : -len(closing)].strip()

@@ -35,6 +35,7 @@ _IDLE_SPACE = re.compile(r"(?<!\d)\s|\s(?!\d)")
 
 _INTEGER = re.compile(r"([-+]?)(\d{1,40}|\d{1,3}(?:,\d{3}){1,12})(?:\.0{1,20})?")
 _FRACTION_OF_INTEGERS = re.compile(r"([-+]?)(?:(\d{1,20})\s?/\s?(\d{1,20})|\\frac\{(\d{1,20})\}\{(\d{1,20})\})")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _LETTER = re.compile(r"[^\W\d_]")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
@@ -102,6 +103,16 @@ def exact_number(answer: str) -> Fraction | None:
 def unwrapped(answer: str) -> str:
     r"""Return an answer with the content of its `\text{..}` in place of them."""
     return _WRAPPED.sub(r"\1", answer).strip()
+
+
+def closes(answer: str) -> bool:
+    """Return whether every brace that an answer opens is closed in it."""
+    depth = 0
+    for brace in _BRACE.findall(answer):
+        depth += {"{": 1, "}": -1}.get(brace, 0)
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def is_text(answer: str) -> bool:

@@ -1,5 +1,6 @@
 """Verification of answers: one text at a time in this process, or many in processes of their own."""
 
+import functools
 from collections.abc import Iterable, Iterator
 
 from pipelines.synthesis.verification import mathematics, options, quantities, short_texts
@@ -38,6 +39,7 @@ def grades_itself(gold: Gold) -> bool:
             return short_texts.verdict(gold.answer, gold.answer) is Verdict.RIGHT
 
 
+@functools.cache
 def prepare(form: AnswerForm) -> None:
     """Load the libraries that a form's verifier needs, so that no answer's time is spent on it."""
     match form:

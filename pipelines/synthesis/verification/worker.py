@@ -20,34 +20,39 @@ OUT_OF_MEMORY = 77
 
 def work(seconds: float, memory: int) -> None:
     """Grade what comes in, with so many seconds for a pair and so many bytes for all, until the input ends."""
-    from pipelines.synthesis.verification.verification import grade, prepare
-    from schemas.question import AnswerForm, Gold
+    from pipelines.synthesis.verification.verification import prepare
+    from schemas.question import AnswerForm
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's group: the parent's to handle
     for limit in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(limit, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF, signal.SIGALRM})
-    prepared = set()
+    prepare(AnswerForm.MATH)  # a library that finds no memory to load into would be an error, and none of the pair's
     _limit_memory(memory)
-    while header := sys.stdin.buffer.readline():
-        for line in [sys.stdin.buffer.readline() for _ in range(int(header))]:
-            if not line.endswith(b"\n"):
-                return  # the parent died while it wrote
-            form, answer, options, tolerance, text = json.loads(line)
-            gold = Gold(AnswerForm(form), answer, tuple(options), tolerance)
-            if form not in prepared:
-                prepare(gold.form)
-                prepared.add(form)
-            _time(seconds)
-            try:
-                graded = grade(gold, text)
-            except MemoryError:
-                os._exit(OUT_OF_MEMORY)
-            _time(0)
-            try:
-                os.write(sys.stdout.fileno(), json.dumps([graded.verdict, graded.answer]).encode() + b"\n")
-            except BrokenPipeError:
-                os._exit(0)  # the parent is gone, and nobody will read the rest
+    try:
+        while header := sys.stdin.buffer.readline():
+            _grade([sys.stdin.buffer.readline() for _ in range(int(header))], seconds)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except BrokenPipeError:
+        os._exit(0)  # the parent is gone, and nobody will read the rest
+
+
+def _grade(lines: list[bytes], seconds: float) -> None:
+    """Write the grades of a batch, each as soon as it is there."""
+    from pipelines.synthesis.verification.verification import grade, prepare
+    from schemas.question import AnswerForm, Gold
+
+    for line in lines:
+        if not line.endswith(b"\n"):
+            return  # the parent died while it wrote
+        form, answer, options, tolerance, text = json.loads(line)
+        gold = Gold(AnswerForm(form), answer, tuple(options), tolerance)
+        prepare(gold.form)
+        _time(seconds)
+        graded = grade(gold, text)
+        _time(0)
+        os.write(sys.stdout.fileno(), json.dumps([graded.verdict, graded.answer]).encode() + b"\n")
 
 
 def _time(seconds: float) -> None:

@@ -105,7 +105,19 @@ def small(question: str = "What carries voice?", response: str = "IMS") -> Small
         "meta_rm": {
             "candidates": 9, "rows": 2, "negatives": 0.5, "set_alone_auc_before": 0.9, "set_alone_auc": 0.5
         },
-        "leak_probe": {"auc": 0.61},
+        "leak_probe": {
+            "sources": [
+                {
+                    "source": "telecom", "task": "best", "rows": 90, "sets": 45, "auc": 0.71, "se": 0.05,
+                    "auc_by_feature": {"length": 0.7, "author": 0.5}, "se_by_feature": {"length": 0.05, "author": 0.0},
+                    "leaky": True, "threshold": 0.6,
+                },
+                {
+                    "source": "telecom", "task": "label", "rows": 3, "sets": 3, "auc": None,
+                    "reason": "3 sets: fewer than 40 say nothing", "leaky": False, "threshold": 0.6,
+                },
+            ]
+        },
     }  # fmt: skip
     return made
 

@@ -1,0 +1,118 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.synthesis.verification.mathematics import reads, verdict
+from schemas.question import Verdict
+
+SAME = [
+    (r"\frac{1}{2}", "1/2"),
+    (r"\frac{1}{2}", "0.5"),
+    (r"\frac12", ".5"),
+    (r"1\frac{1}{10}", "1.1"),
+    (r"5,\!040", "5040"),
+    ("10{,}000", "10 000"),
+    (r"\frac{12}{5,\!525}", r"\frac{12}{5525}"),
+    ("3.14", "3,14"),
+    (r"25\%", "25"),
+    (r"25\%", "0.25"),
+    (r"90^\circ", "90"),
+    (r"108\text{ degrees}", r"108^\circ"),
+    (r"\$3.25", r"3.25\text{ dollars}"),
+    (r"15\mbox{ cm}^2", "15 cm^2"),
+    (r"147\text{ cm}", r"147 \text{ centimeters}"),
+    (r"34\text{ sq. units}", r"34\text{ square units}"),
+    ("3,-3", "-3, 3"),
+    (r"1 \pm \sqrt{19}", r"1+\sqrt{19}, 1-\sqrt{19}"),
+    ("(1,2)", "1,2"),
+    ("x<2", r"(-\infty, 2)"),
+    (r"(-\infty, 2)", "x<2"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix} 1\\2 \end{bmatrix}"),
+    ("x^2-1", "(x-1)(x+1)"),
+    (r"\frac \pi4 + 2", r"2+\frac{\pi}{4}"),
+    (r"\sin^2 t", r"1-\cos^2 t"),
+    ("x=5", "5"),
+    ("40_9", "40_{9}"),
+    (r"05\!:\!00", "5:00"),
+    (r"\text{Evelyn}", "Evelyn"),
+    (r"\text{(C)}", "C"),
+    (r"\text{A, C}", "A and C"),
+    (r"\mathbf{2340}", "2340"),
+]
+DIFFERENT = [
+    ("18", "81"),
+    (r"\frac{1}{2}", r"\frac{1}{3}"),
+    ("(1,2)", "2,1"),
+    ("[1,2)", "[1,2]"),
+    (r"25\%", "12.5"),
+    (r"\sqrt{2}", "1.414"),
+    ("a + b + c", "a + b + d"),
+    (r"\sin^2 t", r"\sin^2 x"),
+    ("2", "2x"),
+    ("40_9", "41_9"),
+    ("4:30", "4:31"),
+    ("0.0000001", "0.0000002"),
+    (r"\frac{1}{2004!}", r"\frac{1}{2005!}"),
+    (r"\$16,\!386.16", "16386.17"),
+    (r"\begin{pmatrix} 1 & 0 \\ 0 & -1 \end{pmatrix}", r"\begin{pmatrix} 1 & 5 \\ 0 & -1 \end{pmatrix}"),
+    (r"\text{Evelyn}", r"\text{Angela}"),
+    (r"\text{A, C}", r"\text{A, D}"),
+]
+CANNOT_TELL = [
+    ("40_9", "40_8"),
+    (r"147\text{ cm}", r"147\text{ m}"),
+    (r"9\text{ a.m.}", r"9\text{ p.m.}"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", "(1, 2)"),
+    (r"2\cos 15^\circ", r"\frac{\sqrt6+\sqrt2}{2}"),
+    (r"90^\circ", r"\frac{\pi}{2}"),
+    ("5", "five"),
+    ("5", r"\text{five}"),
+    ("6", r"6 \text{ or } 7"),
+    (r"\text{A, C}", r"\text{C, A}"),
+    (r"\text{June 20}", "20 June"),
+    ("1.875", "1,875"),
+    ("i", "1i"),
+    ("5", r"\frac{1"),
+    ("5", "1" * 2_000),
+    ("", ""),
+]
+GOLDS = ["420", r"\frac{3}{8}", r"6\sqrt{13}", "(2,12)", r"4\pi + 2", "x^2+7x+10", r"[-5, 3)", "2.75", "3,5,7", "1+2i"]
+
+
+@pytest.mark.parametrize(("gold", "answer"), SAME)
+def test_another_notation_is_right(gold: str, answer: str) -> None:
+    assert verdict(gold, answer) is Verdict.RIGHT
+
+
+@pytest.mark.parametrize(("gold", "answer"), DIFFERENT)
+def test_another_answer_is_wrong_also_where_the_library_takes_it_for_equal(gold: str, answer: str) -> None:
+    assert verdict(gold, answer) is Verdict.WRONG
+
+
+@pytest.mark.parametrize(("gold", "answer"), CANNOT_TELL)
+def test_what_no_rule_can_tell_is_undecided(gold: str, answer: str) -> None:
+    assert verdict(gold, answer) is Verdict.UNDECIDED
+
+
+@given(st.sampled_from(GOLDS), st.data())
+def test_a_gold_answer_with_one_digit_changed_is_never_right(gold: str, data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from([place for place, character in enumerate(gold) if character.isdigit()]))
+    digit = data.draw(st.sampled_from("123456789").filter(lambda digit: digit != gold[place]))
+    assert verdict(gold, gold[:place] + digit + gold[place + 1 :]) is not Verdict.RIGHT
+
+
+@given(st.integers(), st.integers())
+def test_integers_are_equal_however_their_thousands_are_set(gold: int, other: int) -> None:
+    for written in (f"{gold:,}", f"{gold:,}".replace(",", r",\!"), f"{gold:,}".replace(",", "{,}"), f"{gold}.0"):
+        assert verdict(str(gold), written) is Verdict.RIGHT
+    assert (verdict(str(gold), f"{other:,}") is Verdict.RIGHT) == (gold == other)
+
+
+@pytest.mark.parametrize("gold", [gold for gold, _ in SAME] + GOLDS)
+def test_a_gold_answer_in_any_notation_can_be_compared(gold: str) -> None:
+    assert reads(gold)
+
+
+@pytest.mark.parametrize("gold", ["", r"\frac{1", r"\text{4:30 p.m.}", r"\text{June 20}", "1" * 2_000])
+def test_a_gold_answer_that_equals_only_itself_cannot(gold: str) -> None:
+    assert not reads(gold)

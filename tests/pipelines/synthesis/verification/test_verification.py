@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.synthesis.verification.verification import grade, grades_itself
+from schemas.question import AnswerForm, Gold, Grade, Verdict
+
+GOLDS = [
+    Gold(AnswerForm.MATH, r"\frac{1}{2}"),
+    Gold(AnswerForm.OPTION, "2", ("attach", "detach")),
+    Gold(AnswerForm.NUMBER, "12.5 dB", tolerance=0.02),
+    Gold(AnswerForm.TEXT, "the serving gateway"),
+]
+
+
+def test_a_grade_names_the_answer_as_found() -> None:
+    assert grade(GOLDS[0], r"Half: \boxed{0.5}.") == Grade(Verdict.RIGHT, "0.5")
+    assert grade(GOLDS[1], "Answer: B") == Grade(Verdict.RIGHT, "B")
+    assert grade(GOLDS[2], "It is\n\\boxed{12.6\\text{ dB}}") == Grade(Verdict.RIGHT, r"12.6\text{ dB}")
+    assert grade(GOLDS[3], "The Serving-Gateway") == Grade(Verdict.UNDECIDED, "The Serving-Gateway")
+
+
+def test_two_answers_the_last_one_wins() -> None:
+    assert grade(GOLDS[0], r"\boxed{1/2} .. no, \boxed{1/3}").verdict is Verdict.WRONG
+    assert grade(GOLDS[0], r"\boxed{1/3} .. no, \boxed{1/2}").verdict is Verdict.RIGHT
+    assert grade(GOLDS[0], r"\boxed{1/3} or \boxed{1/2}").verdict is not Verdict.RIGHT
+
+
+@pytest.mark.parametrize("gold", GOLDS)
+def test_nothing_is_no_answer(gold: Gold) -> None:
+    for text in ("", " \n", "<think>so it is", "<think>\\boxed{1/2}</think>\n"):
+        assert grade(gold, text) == Grade(Verdict.NO_ANSWER)
+
+
+def test_a_short_text_is_right_word_for_word_and_else_a_teachers_to_judge() -> None:
+    assert grade(GOLDS[3], "The answer is: the serving gateway.").verdict is Verdict.RIGHT
+    assert grade(GOLDS[3], "The S-GW").verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("gold", GOLDS)
+def test_a_gold_answer_grades_itself(gold: Gold) -> None:
+    assert grades_itself(gold)
+
+
+@pytest.mark.parametrize(
+    "gold",
+    [
+        Gold(AnswerForm.MATH, r"\frac{1}{2"),
+        Gold(AnswerForm.OPTION, "3", ("attach", "detach")),
+        Gold(AnswerForm.OPTION, "1", ("attach", "Attach.")),
+        Gold(AnswerForm.OPTION, "two", ("attach", "detach")),
+        Gold(AnswerForm.NUMBER, "some dB"),
+        Gold(AnswerForm.TEXT, " "),
+    ],
+)
+def test_a_gold_answer_that_cannot_be_graded_says_so(gold: Gold) -> None:
+    assert not grades_itself(gold)
+
+
+@given(
+    st.sampled_from(GOLDS),
+    st.text(st.sampled_from("\\boxed{}$ 12.answeri:AB#\n<think>/^_") | st.characters(), max_size=60),
+)
+def test_no_text_is_a_crash(gold: Gold, text: str) -> None:
+    grade(gold, text)
+    grade(gold, f"Answer: {text}")
