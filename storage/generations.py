@@ -1,6 +1,6 @@
 """Generations: every answer ever bought under a root, looked up by request, a bucket at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -16,6 +16,9 @@ from storage.tables import read_table
 
 FILES_A_BUCKET = 16
 """A bucket with more files than this is rewritten as one, so that look-ups stay quick after many nights."""
+
+FOLD_ROWS = 8_192
+"""Rows of a journal that are sorted into buckets at a time."""
 
 _ANSWER = GENERATIONS.names[GENERATIONS.names.index("text") : GENERATIONS.names.index("created_at")]
 
@@ -42,12 +45,12 @@ class Generations:
                 if finished and not is_readable(path):
                     path.rename(path.with_suffix(".unreadable"))  # kept for whoever put it there
                     continue
-                for bucket, part in _by_bucket(pa.concat_tables([GENERATIONS.empty_table(), *read_segment(path)])):
+                for bucket, parts in sorted(_by_bucket(read_segment(path)).items()):
                     if finished:
                         touched.add(bucket)
-                        self._write(f"{_folder(bucket)}/{path.stem}.parquet", part)
+                        self._write(f"{_folder(bucket)}/{path.stem}.parquet", pa.concat_tables(parts))
                     else:
-                        self._unfolded.setdefault(bucket, []).append(part)
+                        self._unfolded.setdefault(bucket, []).extend(parts)
                 if finished:
                     self._root.remove(key)
         for bucket in sorted(touched):
@@ -105,15 +108,32 @@ def _folder(bucket: int) -> str:
     return f"generations/bucket={bucket:02x}"
 
 
-def _by_bucket(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the rows of each bucket, in the order of the buckets."""
-    buckets = pl.Series("bucket", [bucket_of(query_id) for query_id in table.column("query_id").to_pylist()], pl.UInt8)
-    order = buckets.arg_sort()
-    ordered = table.take(order.to_arrow())
-    start = 0
-    for bucket, rows in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
-        yield bucket, ordered.slice(start, rows)
-        start += rows
+def _by_bucket(batches: Iterable[pa.Table]) -> dict[int, list[pa.Table]]:
+    """Return the rows of each bucket; beside them, only some thousands of rows are held twice."""
+    parts: dict[int, list[pa.Table]] = {}
+    for rows in _joined(batches):
+        buckets = pl.Series([bucket_of(one) for one in rows.column("query_id").to_pylist()], dtype=pl.UInt8)
+        order = buckets.arg_sort()
+        ordered = rows.take(order.to_arrow())
+        start = 0
+        for bucket, length in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
+            parts.setdefault(bucket, []).append(ordered.slice(start, length))
+            start += length
+    return parts
+
+
+def _joined(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the rows of many small batches as tables of some thousands."""
+    waiting: list[pa.Table] = []
+    waiting_rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        waiting_rows += batch.num_rows
+        if waiting_rows >= FOLD_ROWS:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting, waiting_rows = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _earliest(table: pa.Table) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import fields
 
 import polars as pl
 import pyarrow as pa
@@ -118,12 +118,11 @@ def _write_buckets(
     every_set = BucketReader(curated.paths("sets"), SETS)
     general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
     decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in judged.items()}
-    sampled = 0
+    rl = decisions.rl
     for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
         some = every_set.through(buckets[-1])
         _write_sets(some, tables)
         sets = kept_sets(some)
-        sampled += len(sets)
         by_id = {preference.set_id: preference for preference in sets}
         trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
         for purpose, table in trajectories.items():
@@ -133,9 +132,9 @@ def _write_buckets(
             examples = rft_table(accepted, by_id, job).append_column("split", accepted.column("split"))
             chat, splits = general_table(general.through(buckets[-1]), decisions.general)
             _write_rft(pa.concat_tables([examples, chat.append_column("split", splits)]), tables)
-        if decisions.rl is not None:
-            rl_rows = {row["set_id"]: row for row in decisions.rl.slice(sampled - len(sets), len(sets)).to_dicts()}
-            _write_rl(sets, rl_rows, job, _difficulty_model(recipe), tables)
+        if rl is not None:
+            _write_rl(sets, rl.head(len(sets)), job, _difficulty_model(recipe), tables)
+            rl = rl.slice(len(sets))
         if "meta_rm" in wanted:
             _write_meta_rm(trajectories, by_id, job, meta_template, tables)
         if "pairs" in wanted:
@@ -182,22 +181,17 @@ def _write_trajectories(purpose: Purpose, table: pa.Table, tables: _Tables) -> N
 
 
 def _write_rl(
-    sets: Sequence[PreferenceSet],
-    rl_rows: Mapping[str, Mapping[str, Any]],
-    job: SamplingJob,
-    difficulty_model: str,
-    tables: _Tables,
+    sets: Sequence[PreferenceSet], decided: pl.DataFrame, job: SamplingJob, difficulty_model: str, tables: _Tables
 ) -> None:
-    """Write RL's rows of a bucket; `rl_rows` are those of `Decisions.rl` by set id."""
-    kept = [preference for preference in sets if rl_rows[preference.set_id]["reject_reason"] is None]
-    rows = [
-        RlRow(*(rl_rows[preference.set_id][name] for name in ("best_position", "index", "pass_count", "pass_samples")))
-        for preference in kept
-    ]
-    table = rl_table(kept, rows, job, difficulty_model)
-    if any("selection" in rl_rows[preference.set_id] for preference in kept):
-        decided = [rl_rows[preference.set_id] for preference in kept]
-        table, kept = with_selection(table, kept, decided, job, difficulty_model)
+    """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""
+    both = list(zip(sets, decided.to_dicts(), strict=True))
+    assert all(preference.set_id == row["set_id"] for preference, row in both)
+    kept = [preference for preference, row in both if row["reject_reason"] is None]
+    rows = [row for _, row in both if row["reject_reason"] is None]
+    names = [field.name for field in fields(RlRow)]
+    table = rl_table(kept, [RlRow(*(row[name] for name in names)) for row in rows], job, difficulty_model)
+    if "selection" in decided.columns:
+        table, kept = with_selection(table, kept, rows, job, difficulty_model)
     splits = pa.array([preference.split or Split.TRAIN for preference in kept], pa.string())
     tables.write_splits("rl", table, RL, splits)
 
