@@ -13,6 +13,7 @@ from pipelines.synthesis.answers import answer_request, candidate_of, comparison
 from pipelines.synthesis.asking import Asked, answers_of
 from pipelines.synthesis.grading import graded
 from pipelines.synthesis.prompts import read_comparison
+from pipelines.synthesis.verification.options import picks
 from schemas.candidate import Candidate, Origin
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection
@@ -133,5 +134,7 @@ def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupil
 
 
 def _expecting(question: Question, wrong_answer: str) -> Question:
-    """Return the question as one whose gold answer is a wrong response's."""
+    """Return the question as one whose gold answer is a wrong response's; options go by their number."""
+    if question.gold.form is AnswerForm.OPTION and len(picked := picks(question.gold.options, wrong_answer)) == 1:
+        wrong_answer = str(*picked)
     return replace(question, gold=replace(question.gold, answer=wrong_answer))
