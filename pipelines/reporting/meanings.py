@@ -185,7 +185,8 @@ VERDICT_MEANINGS: dict[str, Meaning] = {
         "the verifier took too long over the answer, or too much memory", "look at what such answers say"
     ),
     Verdict.DISPUTED: Meaning(
-        "the source's own label and the verifier say different things", "look at the source: one of the two is wrong"
+        "the source's own label and the verifier say different things, or a rewritten text changed its answer",
+        "look at the source: one of the two is wrong",
     ),
     Verdict.EMPTY: Meaning(
         "the model wrote nothing, or nothing after its thoughts",

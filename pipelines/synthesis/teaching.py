@@ -32,6 +32,8 @@ class Pupil:
     candidates: list[Candidate]
     rewritten: dict[int, Candidate] = field(default_factory=dict)
     """By the index, in `candidates`, of the wrong response that stands behind it."""
+    strayed: list[Candidate] = field(default_factory=list)
+    """Rewritten texts that do not end in the answer that they should; they are counted, and in no set."""
 
     @property
     def undecided(self) -> list[int]:
@@ -82,7 +84,7 @@ def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils
     for attempt in range(settings.rewrites):
         _rewrite(root, run, asked, settings.n_responses - 1, attempt, taught)
     for pupil in taught:
-        pupil.candidates += pupil.rewritten.values()
+        pupil.candidates += [*pupil.rewritten.values(), *pupil.strayed]
 
 
 def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil]) -> None:
@@ -131,6 +133,9 @@ def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupil
     for (pupil, index, _), (_, [candidate]) in zip(wanted, graded(rewritten), strict=True):
         if candidate.verdict is Verdict.RIGHT:  # it still ends in the wrong answer that it had
             pupil.rewritten[index] = replace(candidate, verdict=Verdict.WRONG)
+        else:
+            changed = candidate.verdict is Verdict.WRONG
+            pupil.strayed.append(replace(candidate, verdict=Verdict.DISPUTED) if changed else candidate)
 
 
 def _expecting(question: Question, wrong_answer: str) -> Question:

@@ -85,3 +85,12 @@ def test_a_question_with_a_right_answer_needs_no_teacher() -> None:
     right = replace(pupil.candidates[0], verdict=Verdict.RIGHT)
     assert not needs_teacher(pupil.question, [right, pupil.candidates[1]])
     assert not needs_teacher(pupil.question, [])
+
+
+def test_a_rewritten_text_that_changes_its_answer_is_counted_and_no_wrong_response(tmp_path: Path) -> None:
+    every = []
+    for seed in range(40):  # one in twenty of the simulated teacher's strays
+        found = taught(a_pupil(AnswerForm.MATH), tmp_path, accuracy=0.999, difficulty_spread=0.0, seed=seed)
+        every += [one.verdict for one in found if one.origin is Origin.REWRITE]
+    assert every.count(Verdict.WRONG) > 60
+    assert Verdict.DISPUTED in every and Verdict.RIGHT not in every
