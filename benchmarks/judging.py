@@ -1,15 +1,20 @@
 """How quickly stored answers are judged: extract, decide, reject, assemble, write, on one core.
 
 `python -m benchmarks.judging [--full]` judges 20,000 stored trajectories (1,000,000 with --full, after 10,000 and
-100,000), prompts of about 2 kB and answers of about 1.3 kB, and prints a table and one JSON object.
+100,000), prompts of about 2.5 kB (the built-in template alone has 2 kB) and answers of about 1.3 kB, whose words
+compress as prose does, and prints a table and one JSON object.
 """
 
 import json
 import os
+import random
 import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 os.environ["POLARS_MAX_THREADS"] = "1"  # before polars is imported: the figure is that of one core
@@ -18,30 +23,42 @@ import pyarrow as pa
 
 from benchmarks.clients import Silent
 from pipelines.build import new_run, prepare
+from pipelines.engines.simulated import SimulatedEngine
 from pipelines.grm.judging import judge
-from pipelines.grm.samples import sampling_job
-from pipelines.grm.sampling import sample_sets
+from pipelines.grm.samples import SamplingJob, modes_of, next_samples, sample, samples_wanted, sampling_job, shown_set
+from pipelines.grm.sampling import outcome_of_sample, sampled_sets
 from pipelines.training_sets.assembly import assemble
+from schemas.generation import Completion, Request
 from schemas.recipe import Recipe, recipe_of
 from schemas.record import content_id
-from schemas.trajectory import JUDGED, Purpose
+from schemas.trajectory import JUDGED, Outcome, Purpose
+from storage.generations import Generations
+from storage.journal import JournalWriter, new_run_id
 from storage.root import Root
+from storage.stages import Stage
 from storage.tables import read_table
 
 SAMPLES = 4
 """Three non-hinted and one hinted."""
-WORDS = ("cell", "radio", "channel", "carrier", "slot", "symbol", "frame", "beam", "power", "user", "core", "plane")
+RESPONSE_WORDS = 12
+REMARK_WORDS = 55
+# 1,000 words of five to nine letters: about a third of their size once compressed, as of prose.
+WORDS = ["".join(parts) for parts in product(
+    ("ba", "cor", "den", "fil", "gra", "ho", "lin", "mo", "par", "ste"),
+    ("ca", "der", "fi", "ga", "le", "mi", "no", "ri", "sa", "tu"),
+    ("ble", "d", "ing", "l", "ment", "n", "r", "s", "tion", "ty"),
+)]  # fmt: skip
+
+
+def some_words(seed: str, count: int) -> str:
+    return " ".join(random.Random(seed).choices(WORDS, k=count))
 
 
 def write_sets(path: Path, sets: int) -> None:
-    """Write sets of four responses whose prompts come to about 2 kB."""
+    """Write sets of four responses."""
     with path.open("w") as file:
         for number in range(sets):
-            texts = [
-                " ".join(WORDS[(number * 7 + response * 3 + word * (response + 1)) % len(WORDS)] for word in range(40))
-                + f" ({number}.{response})"
-                for response in range(4)
-            ]
+            texts = [f"{some_words(f'{number}.{n}', RESPONSE_WORDS)} ({number}.{n})" for n in range(4)]
             row = {
                 "query": f"Question {content_id('question', number)}: which of these is right?",
                 "responses": texts,
@@ -62,6 +79,30 @@ def recipe_for(place: Path) -> Recipe:
     )
 
 
+def store_answers(root: Root, job: SamplingJob, curated: Stage) -> None:
+    """Store an answer of the simulated engine, made longer by some words, for every sample that is wanted."""
+    engine = SimulatedEngine(job.model)
+    with JournalWriter(root, new_run_id()) as journal:
+        for asked, completion in _answers(engine, job, curated):
+            journal.append(asked, completion)
+
+
+def _answers(engine: SimulatedEngine, job: SamplingJob, curated: Stage) -> Iterator[tuple[Request, Completion]]:
+    for _, sets in sampled_sets(curated):
+        for preference in sets:
+            shown = shown_set(job, preference)
+            for mode in modes_of(job, preference):
+                outcomes: list[Outcome] = []
+                while wanted := next_samples(outcomes, samples_wanted(job, mode), job.resample):
+                    for index in wanted:
+                        drawn = sample(job, preference, shown, mode, index)
+                        completion = engine.answer(drawn.request)
+                        outcomes.append(outcome_of_sample(drawn, preference, completion))
+                        remarks = f"\nAnalysis:\n{some_words(drawn.request.request_id, REMARK_WORDS)}.\n"
+                        text = (completion.text or "").replace("\nAnalysis:\n", remarks)
+                        yield drawn.request, replace(completion, text=text)
+
+
 def measured(trajectories: int) -> dict[str, float]:
     """Return how long it takes to judge so many stored trajectories, and their mean sizes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -69,13 +110,13 @@ def measured(trajectories: int) -> dict[str, float]:
         write_sets(place / "sets.jsonl", trajectories // SAMPLES)
         recipe = recipe_for(place)
         root = Root.open(recipe.build.root)
-        run = new_run(recipe, {}, Silent())
-        _, curated = prepare(recipe, root, run)
+        _, curated = prepare(recipe, root, new_run(recipe, {}, Silent()))
         job = sampling_job(recipe, Purpose.RFT)
         assert job is not None
-        given_up = sample_sets(root, run, job, curated)
+        store_answers(root, job, curated)
+        Generations(root)  # folds the journal, as sampling does at its end
         started, cpu = time.perf_counter(), time.process_time()
-        judged = judge(root, job, curated, given_up)
+        judged = judge(root, job, curated, {})
         between = time.perf_counter()
         assemble(recipe, root, [], curated, {Purpose.RFT: judged})
         seconds = time.perf_counter() - started

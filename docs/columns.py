@@ -6,7 +6,7 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "A query with its responses and what is known of them. Every readable row is in one of the two.",
     ),
     "trajectories": (
-        "`trajectories/{accepted,rejected,difficulty,on_policy}-*.parquet`",
+        "`trajectories/{accepted,rejected,difficulty,on_policy,paired}-*.parquet`",
         "One sample of a judge over one shown set: what was asked, what came back, what was read from it, what became "
         "of it.",
     ),
@@ -32,6 +32,11 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "`traces/{train,validation}-*.parquet`",
         "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "
         "responses have them.",
+    ),
+    "rubrics": (
+        "`<root>/rubrics/*.parquet`; in a snapshot `rubrics/made-*.parquet`",
+        "What answers to one query are judged by. It belongs to the root: the truth that the pools are indexed from. A "
+        "snapshot whose judges were given criteria holds those that were made of its questions.",
     ),
     "generations": (
         "`<root>/generations/`: journals, then `bucket=<xx>/*.parquet`",
@@ -84,6 +89,12 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "margin": "Distance between the two highest rewards, in the source's own units.",
         "label_source": "Who said which response is best: `human`, `model` or `verifier`.",
         "drop_reason": "Why the set is set aside; null for kept sets.",
+        "given_principles": "Criteria of other questions' rubrics that judges of this set are given, as text.",
+        "given_ids": "Their criterion_ids.",
+        "own_rubric": "Criteria made of the set's own question, as text; only hinted prompts may show them.",
+        "retagged_best": "Where a set was judged again (`retag_votes`): index of the response that most votes found "
+        "best, beside the source's own in `best`; null where no response has most, and for all other sets.",
+        "votes": "Votes of each response, in the order of `responses`; null for sets that were not judged again.",
     },
     "traces": {
         "trace_id": "Hash of the query and the answer.",
@@ -91,13 +102,14 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "completion": "One assistant message: the reasoning in `<think>` where there is some, then the answer.",
         "source_id": "Where the question stands in its source.",
         "verified": "True: a verifier found the final answer right. Others are not published.",
-        "verifier": "What found it right: the rules for `math`, `option`, `number` or `text`, or a `teacher`.",
+        "verifier": "What found it right: a rule, by the form of the answer (`math`, `option`, `number`, `text`), or "
+        "`teacher`.",
         "origin": "`responder`, `teacher`, or `given` with the source.",
         "completion_tokens": "Tokens of the answer, reasoning included, where they were counted.",
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",
-        "purpose": "What the sample was drawn for: `rft`, `difficulty` or `on_policy`.",
+        "purpose": "What the sample was drawn for: `rft`, `difficulty`, `on_policy` or `paired`.",
         "mode": "`hinted` where the prompt said which response is best, else `non_hinted`.",
         "temperature": "Sampling temperature.",
         "order": "order[p] = index, in the set, of the response shown at position p.",
@@ -165,6 +177,31 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "chosen": "The best response, as one assistant message.",
         "rejected": "Another response of the set, as one assistant message.",
         "margin": "Reward of the chosen less reward of the rejected, in the source's own units.",
+    },
+    "rubrics": {
+        "trial": "Hash of the settings under which a panel last tried it; null for seeds.",
+        "rubric_id": "Hash of the query_id, the origin, and each criterion's text, points and kind.",
+        "cluster": "The query's cluster when the rubric was made; it may have grown since.",
+        "case": "The question as it is indexed: its turns, then its short responses, in the order of their content.",
+        "origin": "`seed`: from a library. `generated`: written by a model for this query.",
+        "criteria": "What an answer is judged by. A dropped one keeps its place and its reason.",
+        "criteria[].criterion_id": "Hash of the text.",
+        "criteria[].text": "The criterion, one line.",
+        "criteria[].points": "-10..10, never 0; below 0 for a pitfall.",
+        "criteria[].kind": "`rule` (an answer meets it or is wrong), `principle` (a better answer has more of it) or "
+        "`pitfall` (a mistake).",
+        "criteria[].tags": "Free words.",
+        "criteria[].origin": "Who wrote it: a model, or the source of a seed.",
+        "criteria[].hit_rate": "Share of the panel's answers that meet it; null where it was not judged.",
+        "criteria[].label_consistency": "Share of the panel's comparisons in which it does not prefer the worse "
+        "answer to the known best one.",
+        "criteria[].drop_reason": "Why it is not used: `met_by_all`, `met_by_none`, `prefers_worse`, "
+        "`near_duplicate`, `panel_too_small`; null where it is.",
+        "panel": "How many answers the criteria were judged on.",
+        "label_consistency": "Share of the panel's rankings in which the weighted sum puts the known best answer "
+        "first.",
+        "drop_reason": "Why the whole rubric is not used: `no_criteria`, `inconsistent`, `panel_too_small`; null "
+        "where it is.",
     },
     "generations": {
         "role": "Role of the model in the recipe: `grm`, `difficulty`, `policy`.",

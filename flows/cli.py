@@ -1,23 +1,20 @@
 """The command `grmforge`. No Prefect here; what is heavy is imported by the command that needs it."""
 
-import contextlib
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
 
 if TYPE_CHECKING:
-    from pipelines.engines.answering import Run
     from schemas.recipe import Recipe
-    from storage.root import Root
 
 app = typer.Typer(
     name="grmforge",
@@ -28,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(rubrics_app, name="rubrics")
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
@@ -64,15 +63,18 @@ def build(
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
 
+    Questions without answers are answered and graded first (see docs/synthesis.md).
+
     Example: grmforge build recipes/telecom.toml --limit 500
     """
+    from flows.running import running
     from pipelines.build import build as build_sets
     from pipelines.reporting.acceptance import closing_lines
     from storage.root import Root
 
     settings = _recipe(recipe, sets, root, limit)
     place = Root.open(settings.build.root)
-    with _running(settings, place, "build", retry_failed, wait) as run:
+    with running(settings, place, "build", retry_failed, wait) as run:
         published = build_sets(settings, place, run)
     snapshot = published.snapshot
     if json:
@@ -116,8 +118,11 @@ def plan(
 ) -> None:
     """Say what a build would ask and cost, before anything is spent. No model is called without --probe.
 
+    Where questions are still to be answered, what follows from the answers is an upper bound.
+
     Example: grmforge plan recipes/telecom.toml
     """
+    from flows.running import running
     from flows.watching import RunWatcher
     from pipelines.build import new_run
     from pipelines.planning.plan import plan_of
@@ -128,7 +133,7 @@ def plan(
     if probe is None:
         planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
     else:
-        with _running(settings, place, "plan") as run:
+        with running(settings, place, "plan") as run:
             planned = plan_of(settings, place, run, probe=probe, download=download)
     if json:
         _print_json(planned.as_json())
@@ -145,14 +150,17 @@ def probe(
 ) -> None:
     """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
 
+    Where questions have no answers yet, as few of them as make that many sets are answered first, and shown.
+
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
-    from pipelines.probe import probe_of
+    from flows.running import running
+    from pipelines.probing.probe import probe_of
     from storage.root import Root
 
     settings = _recipe(recipe, None, root, None)
     place = Root.open(settings.build.root)
-    with _running(settings, place, "probe") as run:
+    with running(settings, place, "probe") as run:
         probed = probe_of(settings, place, run, n)
     if json:
         _print_json(probed.as_json())
@@ -163,7 +171,9 @@ def probe(
 @app.command()
 def inspect(
     snapshot: SnapshotArgument,
-    table: Annotated[str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm or pairs.")] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm, pairs or traces.")
+    ] = None,
     status: Annotated[
         str | None, typer.Option("--status", help="accepted or rejected; for sets kept or dropped.")
     ] = None,
@@ -268,28 +278,6 @@ def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -
     from schemas.recipe import read_recipe
 
     return changed(read_recipe(path), sets=sets, root=root, limit=limit)
-
-
-@contextlib.contextmanager
-def _running(
-    recipe: "Recipe", root: "Root", what: str, retry_failed: bool = False, wait: bool = False
-) -> "Iterator[Run]":
-    """Give a run that is shown on stderr, remembered in its event log, and stopped by Ctrl-C."""
-    from rich.console import Console
-
-    from flows.interruption import stopping_on_ctrl_c
-    from flows.progress import display_for
-    from flows.watching import watched_run
-
-    displays = [display_for(Console(stderr=True))]
-    with (
-        watched_run(recipe, root, os.environ, displays, what=what, retry_failed=retry_failed, wait=wait) as (
-            run,
-            watcher,
-        ),
-        stopping_on_ctrl_c(run, watcher),
-    ):
-        yield run
 
 
 def _shown_path(path: Path) -> str:

@@ -22,8 +22,10 @@ from pipelines.engines.answering import Run
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
+from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.retagging import retag_job
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import ForgeError, StorageError, Waiting
 from schemas.recipe import Recipe, read_recipe
@@ -62,7 +64,8 @@ def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> s
     for index, source in enumerate(sources):
         key = source.result()
         bought: dict[str, int] = {}
-        if SOURCES[settings.sources[index].kind].gives == "questions":
+        section = settings.sources[index]
+        if SOURCES[section.kind].gives == "questions" or retag_job(settings, section):
             key, bought, spent = make_sets(*order, index, spent)
         source_sets.append((key, bought))
     curated = curate(*order, [key for key, _ in source_sets], general.result() if general else None)
@@ -91,7 +94,7 @@ def read_source(recipe: str, sets: str, root: str | None, limit: int | None, ind
 def make_sets(
     recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: tuple[int, int, float]
 ) -> tuple[str, dict[str, int], tuple[int, int, float]]:
-    """Return the stage of the sets of one source of questions, what was bought of each role, and what is spent."""
+    """Return the stage of the sets of one source, what was bought of each role to make them, and what is spent."""
     settings = _settings(recipe, sets, root, limit)
     place = _root(settings)
     section = settings.sources[index]
@@ -116,6 +119,7 @@ def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources:
     place = _root(settings)
     stages = [_stage(place, key) for key in sources]
     curated = curation.curate(settings, place, stages, _stage(place, general) if general else None)
+    curated = with_criteria(settings, place, _quiet_run(settings), curated)
     build.check_keys(settings, place, _quiet_run(settings), curated)
     return curated.key
 

@@ -17,8 +17,12 @@ from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
+from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.making import Made, make_rubrics
+from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.retagging import find_retagged, retag, retag_job
 from pipelines.synthesis.synthesis import SourceSets, find_synthesized, synthesize
 from pipelines.training_sets.assembly import assemble
 from schemas.errors import RecipeError, Waiting
@@ -38,6 +42,19 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
 
 
 def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
+    """Return the sets of every source, and all of them curated, with the criteria that judges are to see."""
+    sources, curated = curated_sets(recipe, root, run)
+    return sources, with_criteria(recipe, root, run, curated)
+
+
+def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
+    """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
+    check_key(rubric_job(recipe).model, run.keys)
+    _, curated = curated_sets(recipe, root, run)
+    return make_rubrics(recipe, root, run, curated)
+
+
+def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
@@ -46,18 +63,23 @@ def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Sta
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:
-    """Return the sets of one source; models are called only where it has questions without answers."""
+    """Return the sets of one source; models are called only where it has questions without answers, or wants votes."""
     run.watcher.stage(f"reading {section.source}", None)
     read = ingest(recipe, root, section)
-    if SOURCES[section.kind].gives == "sets":
+    is_whole = SOURCES[section.kind].gives == "sets"
+    if is_whole and retag_job(recipe, section) is None:
         return SourceSets(read)
     models = _models(recipe)
-    if not find_synthesized(recipe, root, read):
+    again = run.retry_failed
+    made = (
+        find_retagged(recipe, root, section, read, again) if is_whole else find_synthesized(recipe, root, read, again)
+    )
+    if not made:
         for model in models.values():
             check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged
     while True:
         try:
-            return synthesize(recipe, root, run, read)
+            return retag(recipe, root, run, section, read) if is_whole else synthesize(recipe, root, run, read)
         except Waiting:
             if not run.wait:
                 raise
@@ -150,6 +172,8 @@ def purposes_of(recipe: Recipe) -> list[Purpose]:
         purposes.append(Purpose.DIFFICULTY)
     if "meta_rm" in sets and recipe.models.policy is not None:
         purposes.append(Purpose.ON_POLICY)
+    if recipe.grm.compare_principles and Purpose.RFT in purposes:
+        purposes.append(Purpose.PAIRED)
     return purposes
 
 
@@ -157,7 +181,7 @@ def new_run(
     recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False, wait: bool = False
 ) -> Run:
     """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
-    variables = [model.key_variable for model in _models(recipe).values()]
+    variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
     return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
 

@@ -55,6 +55,16 @@ class RephrasingTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class RubricTruth:
+    """The same of a request for a rubric, or for a judgement by one."""
+
+    is_best: bool | None = None
+    """Of the answer to be judged; None where a rubric is to be written."""
+    criteria: tuple[tuple[str, bool], ...] = ()
+    """(text, whether it is a pitfall) of each criterion to judge by."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call of one model. Make one with `request`, which seeds and identifies it."""
 
@@ -64,7 +74,7 @@ class Request:
     body: dict[str, Any]
     """The request as sent: model, messages, sampling settings, seed, and whatever `extra_body` adds."""
     sample_index: int
-    truth: Truth | AnswerTruth | RephrasingTruth | None = None
+    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None
     repeat: int = 0
     """How many earlier samples of its set have the very same prompt: which of several imported answers is meant."""
 
@@ -96,7 +106,7 @@ def request(
     query_id: str,
     body: dict[str, Any],
     sample_index: int,
-    truth: Truth | AnswerTruth | RephrasingTruth | None = None,
+    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None,
 ) -> Request:
     """Return the request with its id and its sampling seed.
 

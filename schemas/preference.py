@@ -74,7 +74,9 @@ class DropReason(StrEnum):
     """Judged again, the set got another best response, or none."""
     LENGTH_BALANCE = "length_balance"
     """Right answers of one rank by length would stand for too many sets, and length would tell which one is right."""
-    LABEL_BALANCE = "label_balance"
+    AUTHOR_BALANCE = "author_balance"
+    """Among sets of the same authors this one would be best too often, and the author would tell which one is right."""
+    SINGLE_BALANCE = "single_balance"
     """Single responses of one label would stand for too many sets."""
     LICENSE = "license"
     """The licence is not among those that the recipe allows."""
@@ -84,6 +86,8 @@ class DropReason(StrEnum):
     """An equal set names another response as best."""
     MAX_SHARE = "max_share"
     """The source would exceed the recipe's `max_share` of all sets."""
+    LEAKY = "leaky"
+    """The leak probe finds the best response without reading, and the recipe downsamples such sets."""
     TOO_LONG = "too_long"
     """The prompt exceeds `max_prompt_tokens` even with one wrong response left."""
 
@@ -135,6 +139,16 @@ class PreferenceSet:
     cluster: str | None = None
     """As the source knows it, where texts cannot tell which queries belong together; else curation finds it."""
     drop_reason: DropReason | None = None
+    retagged_best: int | None = None
+    """Index of the response that most votes of models.teacher found best; None without votes, or without most."""
+    votes: tuple[int, ...] | None = None
+    """Those votes, by index in the set; None for sets that were not judged again."""
+    given_principles: str | None = None
+    """Criteria of other questions' rubrics that a judge of this set is given, as text, a line each."""
+    given_ids: tuple[str, ...] | None = None
+    """Their criterion_ids."""
+    own_rubric: str | None = None
+    """The criteria that were made of this set's own question, as text: a hint about its responses, never more."""
 
     @property
     def n_responses(self) -> int:
@@ -264,5 +278,10 @@ SETS = table_schema(
         pa.field("margin", pa.float64()),
         pa.field("label_source", pa.string()),
         pa.field("drop_reason", pa.string()),
+        pa.field("retagged_best", pa.int32()),
+        pa.field("votes", pa.list_(pa.int32())),
+        pa.field("given_principles", pa.string()),
+        pa.field("given_ids", pa.list_(pa.string())),
+        pa.field("own_rubric", pa.string()),
     ],
 )

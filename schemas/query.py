@@ -50,3 +50,11 @@ def messages_array(conversations: Sequence[Messages]) -> pa.ListArray:
         [len(messages) for messages in conversations],
         [[message.role for message in turns], [message.content for message in turns]],
     )
+
+
+def single_turns(role: str, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
+    """Return conversations of one message each, by one role, as one Arrow column of MESSAGES."""
+    text = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    fields = list(MESSAGES.value_type)
+    turns = pa.StructArray.from_arrays([pa.repeat(role, len(text)), text], fields=fields)
+    return pa.ListArray.from_arrays(pa.array(range(len(text) + 1), pa.int32()), turns, type=MESSAGES)

@@ -1,13 +1,17 @@
 """Preference sets as an Arrow table, and back."""
 
 from collections.abc import Sequence
+from dataclasses import fields
+from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.columns import struct_lists
 from schemas.preference import RESPONSES, SETS, DropReason, LabelSource, PreferenceSet, Response, Split
 from schemas.query import messages_array, messages_of
 
+_RESPONSE = [field.name for field in fields(Response)]
 _PLAIN = [name for name in SETS.names if name not in ("query", "responses")]
 
 
@@ -30,26 +34,21 @@ def sets_table(sets: Sequence[PreferenceSet]) -> pa.Table:
 
 def sets_of(table: pa.Table) -> list[PreferenceSet]:
     """Return the records of a table of SETS, in its order."""
-    return [
-        PreferenceSet(
-            set_id=row["set_id"],
-            query_id=row["query_id"],
-            query=messages_of(row["query"]),
-            responses=tuple(Response(**response) for response in row["responses"]),
-            source=row["source"],
-            source_id=row["source_id"],
-            source_revision=row["source_revision"],
-            license=row["license"],
-            domain=row["domain"],
-            label_source=LabelSource(row["label_source"]),
-            best=row["best"],
-            label=row["label"],
-            margin=row["margin"],
-            reference=row["reference"],
-            benchmark=row["benchmark"],
-            split=Split(row["split"]) if row["split"] else None,
-            cluster=row["cluster"],
-            drop_reason=DropReason(row["drop_reason"]) if row["drop_reason"] else None,
-        )
-        for row in table.to_pylist()
-    ]
+    columns = {name: table.column(name).to_pylist() for name in _PLAIN}
+    del columns["n_responses"]
+    columns["query"] = [messages_of(turns) for turns in table.column("query").to_pylist()]
+    columns["responses"] = _responses(table.column("responses"))
+    for name in ("votes", "given_ids"):
+        columns[name] = [None if values is None else tuple(values) for values in columns[name]]
+    for name, kind in (("label_source", LabelSource), ("split", Split), ("drop_reason", DropReason)):
+        columns[name] = [None if value is None else kind(value) for value in columns[name]]
+    return [PreferenceSet(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+
+
+def _responses(column: pa.ChunkedArray) -> list[tuple[Response, ...]]:
+    """Return each set's responses; made from flat columns, which takes half of what dictionaries would."""
+    flat = pc.list_flatten(column).combine_chunks()
+    every = iter(
+        [Response(*values) for values in zip(*(flat.field(name).to_pylist() for name in _RESPONSE), strict=True)]
+    )
+    return [tuple(islice(every, length)) for length in pc.list_value_length(column).to_pylist()]

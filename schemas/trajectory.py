@@ -1,7 +1,7 @@
 """Trajectories: one sample of the GRM over one shown set, what was read from it, and what became of it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -17,6 +17,10 @@ class Purpose(StrEnum):
     """By the difficulty model, to find the sets that are too easy for RL."""
     ON_POLICY = "on_policy"
     """By the trained GRM itself, for Meta RM."""
+    PAIRED = "paired"
+    """By the GRM, with given criteria where RFT's samples have none, or the other way round: to compare the two."""
+    RETAG = "retag"
+    """By the teacher, as votes on sets whose ratings are too near; these are published as votes alone."""
 
 
 class Mode(StrEnum):
@@ -72,8 +76,7 @@ REJECT_PRECEDENCE: tuple[str, ...] = (
 """Every reject_reason, first the one that wins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Principle:
+class Principle(NamedTuple):
     """A criterion that the judge wrote for itself."""
 
     name: str
@@ -82,8 +85,7 @@ class Principle:
     """0..1; None where the judge gave none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What was read from one answer."""
 
     outcome: Outcome

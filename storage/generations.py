@@ -1,6 +1,6 @@
 """Generations: every answer ever bought under a root, looked up by request, a bucket at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -16,6 +16,9 @@ from storage.tables import read_table
 
 FILES_A_BUCKET = 16
 """A bucket with more files than this is rewritten as one, so that look-ups stay quick after many nights."""
+
+FOLD_ROWS = 8_192
+"""Rows of a journal that are sorted into buckets at a time."""
 
 _ANSWER = GENERATIONS.names[GENERATIONS.names.index("text") : GENERATIONS.names.index("created_at")]
 
@@ -42,12 +45,12 @@ class Generations:
                 if finished and not is_readable(path):
                     path.rename(path.with_suffix(".unreadable"))  # kept for whoever put it there
                     continue
-                for bucket, part in _by_bucket(pa.concat_tables([GENERATIONS.empty_table(), *read_segment(path)])):
+                for bucket, parts in sorted(_by_bucket(read_segment(path)).items()):
                     if finished:
                         touched.add(bucket)
-                        self._write(f"{_folder(bucket)}/{path.stem}.parquet", part)
+                        self._write(f"{_folder(bucket)}/{path.stem}.parquet", pa.concat_tables(parts))
                     else:
-                        self._unfolded.setdefault(bucket, []).append(part)
+                        self._unfolded.setdefault(bucket, []).extend(parts)
                 if finished:
                     self._root.remove(key)
         for bucket in sorted(touched):
@@ -55,15 +58,13 @@ class Generations:
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        columns = ["request_id", *_ANSWER, "created_at"]
-        rows = self._table(bucket, columns).select(columns[:-1]).to_pydict()
-        ids = rows.pop("request_id")
-        faults = [None if error is None else FaultKind.REQUEST for error in rows["error"]]
+        table = self._table(bucket, ["request_id", *_ANSWER, "created_at"])
+        rows = zip(*(table.column(name).to_pylist() for name in ("request_id", *_ANSWER)), strict=True)
         return {
-            request_id: Completion(request_id, text, reasoning, finish_reason, error, fault, *usage)
-            for request_id, fault, text, reasoning, finish_reason, error, *usage in zip(
-                ids, faults, *rows.values(), strict=True
+            request_id: Completion(
+                request_id, text, reasoning, finish_reason, error, None if error is None else FaultKind.REQUEST, *usage
             )
+            for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
 
     def table(self, bucket: int) -> pa.Table:
@@ -72,7 +73,8 @@ class Generations:
 
     def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
         _, found = self._folded(bucket, columns)
-        found = pa.concat_tables([found, *(part.select(list(columns)) for part in self._unfolded.get(bucket, []))])
+        if unfolded := self._unfolded.get(bucket):
+            found = pa.concat_tables([found, *(part.select(list(columns)) for part in unfolded)])
         return _earliest(found) if found.num_rows else found
 
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
@@ -96,22 +98,42 @@ class Generations:
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
-            pq.write_table(rows, temporary, compression="zstd", compression_level=1)
+            # Dictionaries and statistics of texts that occur once cost more than the rows of a small bucket.
+            pq.write_table(
+                rows, temporary, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
+            )
 
 
 def _folder(bucket: int) -> str:
     return f"generations/bucket={bucket:02x}"
 
 
-def _by_bucket(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the rows of each bucket, in the order of the buckets."""
-    buckets = pl.Series("bucket", [bucket_of(query_id) for query_id in table.column("query_id").to_pylist()], pl.UInt8)
-    order = buckets.arg_sort()
-    ordered = table.take(order.to_arrow())
-    start = 0
-    for bucket, rows in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
-        yield bucket, ordered.slice(start, rows)
-        start += rows
+def _by_bucket(batches: Iterable[pa.Table]) -> dict[int, list[pa.Table]]:
+    """Return the rows of each bucket; beside them, only some thousands of rows are held twice."""
+    parts: dict[int, list[pa.Table]] = {}
+    for rows in _joined(batches):
+        buckets = pl.Series([bucket_of(one) for one in rows.column("query_id").to_pylist()], dtype=pl.UInt8)
+        order = buckets.arg_sort()
+        ordered = rows.take(order.to_arrow())
+        start = 0
+        for bucket, length in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
+            parts.setdefault(bucket, []).append(ordered.slice(start, length))
+            start += length
+    return parts
+
+
+def _joined(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the rows of many small batches as tables of some thousands."""
+    waiting: list[pa.Table] = []
+    waiting_rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        waiting_rows += batch.num_rows
+        if waiting_rows >= FOLD_ROWS:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting, waiting_rows = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _earliest(table: pa.Table) -> pa.Table:

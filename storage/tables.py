@@ -13,11 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.errors import StorageError
-from schemas.record import FORMAT
+from schemas.record import BUCKETS, FORMAT
 from storage.root import Root, storage_errors
 
 ROW_GROUP_ROWS = 4_096
 FILE_ROWS = 65_536
+GROUP_ROWS = 512
+"""Rows of sets that are worked on at a time, with all their trajectories."""
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 1  # 3 is half as quick and saves 6 %
 
@@ -136,7 +138,8 @@ def sha256_of(path: Path) -> str:
 
 def read_table(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a table's rows from its files, in order; columns that an older format lacks are null."""
-    return pa.concat_tables([schema_of(schema, columns).empty_table(), *_read(paths, schema, columns)])
+    found = list(_read(paths, schema, columns))
+    return pa.concat_tables(found) if found else schema_of(schema, columns).empty_table()
 
 
 def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -160,7 +163,7 @@ def schema_of(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a file of ours. Raises StorageError where it is damaged or of a newer format."""
     with _damage_named(path):
-        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     check_format(file.schema_arrow, str(path))
     return file
 
@@ -186,6 +189,8 @@ def check_format(schema: pa.Schema, where: str) -> None:
 
 def filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the table with exactly the schema's columns, missing ones null."""
+    if table.schema.equals(schema):
+        return table.replace_schema_metadata(schema.metadata)
     columns = [
         table.column(field.name).cast(field.type)
         if field.name in table.column_names
@@ -205,34 +210,49 @@ def _read(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | Non
 
 
 def _present(file: pq.ParquetFile, wanted: pa.Schema) -> list[str]:
-    return [name for name in wanted.names if name in file.schema_arrow.names]
+    held = set(file.schema_arrow.names)  # asked for once: it is made anew each time
+    return [name for name in wanted.names if name in held]
+
+
+class BucketReader:
+    """Reads a table that is sorted by query_id from its beginning to its end, whole buckets at a time."""
+
+    def __init__(self, paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> None:
+        self._none = schema_of(schema, columns).empty_table()
+        self._batches = read_batches(paths, schema, columns)
+        self._batch = next(self._batches, None)
+
+    def through(self, bucket: int) -> pa.Table:
+        """Return the rows of all buckets up to this one that were not returned before."""
+        end = f"{bucket + 1:02x}" if bucket + 1 < BUCKETS else "g"  # which is behind every hexadecimal digit
+        found = [self._none]
+        while self._batch is not None:
+            rows = pc.sum(pc.less(self._batch.column("query_id"), end)).as_py() or 0
+            found.append(self._batch.slice(0, rows))
+            if rows < self._batch.num_rows:
+                self._batch = self._batch.slice(rows)
+                break
+            self._batch = next(self._batches, None)
+        return pa.concat_tables(found)
 
 
 def read_buckets(
-    paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | None = None
+    paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield (bucket, rows) of a table that is sorted by query_id, in order, a bucket at a time in memory."""
-    pending: list[pa.Table] = []
-    current: int | None = None
-    for batch in read_batches(paths, schema, columns):
-        start = 0
-        for bucket, rows in _bucket_runs(batch):
-            if current is not None and bucket != current:
-                yield current, pa.concat_tables(pending)
-                pending = []
-            current = bucket
-            pending.append(batch.slice(start, rows))
-            start += rows
-    if current is not None:
-        yield current, pa.concat_tables(pending)
+    """Yield (bucket, rows) of every bucket of a table that holds any, in order."""
+    reader = BucketReader(paths, schema, columns)
+    for bucket in range(BUCKETS):
+        rows = reader.through(bucket)
+        if rows.num_rows:
+            yield bucket, rows
 
 
-def _bucket_runs(batch: pa.Table) -> list[tuple[int, int]]:
-    """Return (bucket, number of rows) of each run of equal buckets."""
-    prefixes = pc.utf8_slice_codeunits(batch.column("query_id"), 0, 2).combine_chunks()
-    runs = pc.run_end_encode(prefixes)
-    ends = runs.run_ends.to_pylist()
-    return [
-        (int(prefix, 16), end - start)
-        for prefix, start, end in zip(runs.values.to_pylist(), [0, *ends], ends, strict=False)
-    ]
+def bucket_ranges(rows: int) -> Iterator[range]:
+    """Yield all buckets in ranges that hold about GROUP_ROWS of a table's rows each, or one bucket that holds more.
+
+    Ids are hashes, so buckets hold about the same. A range at a time bounds the memory of a large build, and spares a
+    small one what 256 buckets of a few rows would cost.
+    """
+    width = min(BUCKETS, max(1, BUCKETS * GROUP_ROWS // max(1, rows)))
+    for start in range(0, BUCKETS, width):
+        yield range(start, min(start + width, BUCKETS))

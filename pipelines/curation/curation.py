@@ -1,12 +1,14 @@
 """The curation stage: the sets of all sources become one table, each kept once and in one split, or dropped by name."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from pipelines.curation.clusters import clusters
 from pipelines.curation.duplicates import duplicate_reasons
+from pipelines.curation.leak_downsampling import leaky_rows
 from pipelines.curation.prompt_length import fitted
 from pipelines.curation.splits import query_splits
 from schemas.errors import RecipeError
@@ -36,6 +38,7 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
         "splits": recipe.splits.model_dump(),
         "prompt": recipe.grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
         "max_share": [source.max_share for source in recipe.sources],
+        "leaks": [recipe.leaks.threshold, recipe.grm.shown] if recipe.leaks.over == "downsample" else None,
     }
     inputs = [stage.content for stage in (*sources, *([general] if general else []))]
     key = stage_key("curated", STAGE_VERSION, settings, inputs)
@@ -48,12 +51,14 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
     chat = read_table(general.paths("general") if general else [], GENERAL)
     stems = pa.concat_tables([STEMS.empty_table(), *(read_table(stage.paths("stems"), STEMS) for stage in sources)])
     splits = _splits(sets, chat, stems, recipe)
-    sets = _decided(sets, ranks, splits, recipe)
+    sets, leaks = _decided(sets, ranks, splits, recipe)
     chat = _decontaminated(chat, sets, splits, recipe.build.licenses)
     with TableWriter(root, key, "sets", SETS) as set_writer, TableWriter(root, key, "general", GENERAL) as chat_writer:
         set_writer.write(sets)
         chat_writer.write(chat)
-    facts = {"general": general.facts} if general else {}
+    facts: dict[str, Any] = {"general": general.facts} if general else {}
+    if leaks:
+        facts["leaks"] = leaks
     return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts)
 
 
@@ -127,23 +132,30 @@ def _by_asked(frame: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     return frame.join(asked, on="query_id").drop("query_id").rename({"asked": "query_id"})
 
 
-def _decided(sets: pa.Table, ranks: list[int], splits: pl.DataFrame, recipe: Recipe) -> pa.Table:
-    """Return the sets, sorted, with cluster, split and drop_reason."""
+def _decided(
+    sets: pa.Table, ranks: list[int], splits: pl.DataFrame, recipe: Recipe
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Return the sets, sorted, with cluster, split and drop_reason; and what downsampling did to sources that leak."""
     columns = ["set_id", "query_id", "cluster", "source", "source_id", "license", "best", "label", "drop_reason"]
     frame = _frame(sets, columns).with_columns(pl.Series("source_rank", ranks, pl.Int64)).with_row_index("row")
     if recipe.build.licenses is not None:
         refused = ~pl.col("license").is_in(recipe.build.licenses)
         frame = frame.with_columns(drop_reason=_first_reason(pl.when(refused).then(pl.lit(DropReason.LICENSE.value))))
     frame = frame.with_columns(drop_reason=_first_reason(duplicate_reasons(frame)))
-    frame = frame.with_columns(drop_reason=_first_reason(_share_reasons(frame, recipe)))
     frame = frame.with_columns(unit=pl.coalesce("cluster", "query_id")).drop("cluster")
-    frame = frame.join(splits, left_on="unit", right_on="query_id", how="left")
+    frame = frame.join(splits, left_on="unit", right_on="query_id", how="left", maintain_order="left")
+    leaks: list[dict[str, Any]] = []
+    if recipe.leaks.over == "downsample":
+        leaving, leaks = leaky_rows(sets, frame, recipe.grm.shown, recipe.leaks.threshold)
+        leaky = pl.when(pl.col("row").is_in(leaving)).then(pl.lit(DropReason.LEAKY.value))
+        frame = frame.with_columns(drop_reason=_first_reason(leaky))
+    frame = frame.with_columns(drop_reason=_first_reason(_share_reasons(frame, recipe)))
     frame = frame.sort("query_id", "set_id", "source", "source_id", "row")
     ordered = sets.take(frame["row"].to_arrow())
     for name in ("cluster", "split", "drop_reason"):
         position = SETS.get_field_index(name)
         ordered = ordered.set_column(position, SETS.field(position), frame[name].to_arrow().cast(pa.string()))
-    return ordered
+    return ordered, leaks
 
 
 def _first_reason(further: pl.Expr | pl.Series) -> pl.Expr:

@@ -81,7 +81,9 @@ def fitted(preference: PreferenceSet, settings: PromptSettings) -> PreferenceSet
         benchmark=preference.benchmark,
         split=preference.split,
     )
-    return replace(shorter, cluster=preference.cluster)
+    votes = None if preference.votes is None else tuple(preference.votes[index] for index in sorted(kept))
+    retagged_best = None if preference.retagged_best is None else shorter.best  # a kept set has its old label confirmed
+    return replace(shorter, cluster=preference.cluster, retagged_best=retagged_best, votes=votes)
 
 
 def _room(preference: PreferenceSet, settings: PromptSettings, max_prompt_tokens: int) -> int:

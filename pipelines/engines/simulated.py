@@ -20,10 +20,11 @@ from hashlib import blake2b
 from statistics import NormalDist
 from struct import Struct
 
+from pipelines.engines import simulated_rubrics as rubric_texts
 from pipelines.engines import simulated_texts as texts
 from pipelines.engines.protocol import Attempt, cost_usd, prompt_bytes
 from pipelines.engines.wire import split_reasoning
-from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, Truth
+from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
 from schemas.recipe import ModelSection
 
 HINTED_ACCURACY = 0.97
@@ -85,6 +86,8 @@ class SimulatedEngine:
         elif isinstance(truth, RephrasingTruth):
             gives_away = truth.answer if draws[5] >= KEPT_ACCURACY else None
             content = texts.rephrased(truth.question, gives_away, draws)
+        elif isinstance(truth, RubricTruth):
+            content = self._by_rubric(request, truth, fault, draws)
         else:
             content = self._judgement(request, truth, fault, draws)
         if isinstance(truth, Truth) and draws[1] < self._settings.thinks_aloud:
@@ -116,6 +119,15 @@ class SimulatedEngine:
         advantage = _advantage(1, settings.difficulty_spread, settings.accuracy)
         right = truth.kept is None and advantage + shift + _normal(draws[3]) > 0
         return texts.final_answer(truth.gold, right, draws)
+
+    def _by_rubric(self, request: Request, truth: RubricTruth, fault: str | None, draws: Sequence[float]) -> str:
+        """Return a rubric, or a judgement by one; with the fault `unparsed`, cut in half."""
+        if truth.is_best is None:
+            content = rubric_texts.rubric(request.body["messages"], draws)
+        else:
+            noise = self._noise(request.request_id, len(truth.criteria))
+            content = rubric_texts.judgement(truth.criteria, truth.is_best, noise)
+        return content[: len(content) // 2] if fault == "unparsed" else content
 
     def _judgement(self, request: Request, truth: Truth, fault: str | None, draws: Sequence[float]) -> str:
         scores = self._scores(request.request_id, truth, draws)

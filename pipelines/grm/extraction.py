@@ -43,7 +43,7 @@ _VERDICT_OPENING = re.compile(r"[\W_]*(?:(?:my|the) )?(?:final|overall)?[\W_]*",
 # The layout that the prompt asks for, an item a line; what differs from it takes the long way, to the same result.
 _PLAIN_ITEM = re.compile(
     r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:(\[—–*_`%-]*[^\s:(\[—–*_`%-])"
-    r" \(weight: (\d{1,2})%\): ([^\s*_:—–-][^\n]*)"
+    r" \([Ww]eight: (\d{1,2})%\): ([^\s*_:—–-][^\n]*)"
 )
 _HEAD_LENGTH = 200  # a criterion's name and weight stand in its first characters, or nowhere
 
@@ -153,7 +153,7 @@ def _verdict_start(text: str, word: int) -> int:
 def _principles(section: str) -> tuple[Principle, ...]:
     """Return the criteria of the section."""
     plain = _PLAIN_ITEM.findall(section)
-    if plain and len(plain) == section.rstrip().count("\n"):
+    if plain and len(plain) == section.strip().count("\n") + 1:
         return tuple(Principle(name, rest.rstrip(), int(weight) / 100) for name, weight, rest in plain)
     return _listed_principles(section)
 

@@ -1,13 +1,15 @@
 """The judging stage: stored answers become trajectories with an outcome. No model is called here."""
 
+import gc
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pipelines.grm.hint_leaks import leaks_hint
+from pipelines.grm.hint_leaks import leaks_hint, may_leak
 from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
 from pipelines.grm.sampling import read_sample, sampled_sets
 from schemas.columns import struct_lists
@@ -15,13 +17,15 @@ from schemas.generation import Completion
 from schemas.preference import PreferenceSet
 from schemas.query import messages_array
 from schemas.record import content_id
-from schemas.trajectory import JUDGED, PRINCIPLES, Mode, Outcome, Reading
+from schemas.trajectory import JUDGED, PRINCIPLES, Mode, Outcome, Principle, Reading
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableWriter
 
 STAGE_VERSION = 1
+TABLE_ROWS = 1_024
+"""So many rows or more become an Arrow table at a time: one of a bucket's few rows would cost as much."""
 
 _NO_ANSWER = Completion("")
 
@@ -67,13 +71,31 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
     settings = [job.settings(), sorted(given_up)] if given_up else job.settings()
     key = stage_key(f"judged-{job.purpose}", STAGE_VERSION, settings, [curated.content])
     counts = _Counts()
-    with TableWriter(root, key, "judged", JUDGED) as writer:
+    with _collector_at_rest(), TableWriter(root, key, "judged", JUDGED) as writer:
+        rows: list[Row] = []
         for bucket, sets in sampled_sets(curated):
             answers = generations.lookup(bucket)
-            rows = [row for preference in sets for row in _set_rows(job, preference, answers)]
-            counts.add(rows)
+            rows += [row for preference in sets for row in _set_rows(job, preference, answers)]
+            if len(rows) >= TABLE_ROWS:
+                writer.write(_judged_table(job, rows))
+                counts.add(rows)
+                rows = []
+        if rows:
             writer.write(_judged_table(job, rows))
+            counts.add(rows)
     return finish_stage(root, key, {"judged": writer.files}, counts.facts())
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep Python's cycle collector from walking over millions of records that form no cycles, a tenth of the time."""
+    was_at_work = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_at_work:
+            gc.enable()
 
 
 def _set_rows(job: SamplingJob, preference: PreferenceSet, answers: Mapping[str, Completion]) -> list[Row]:
@@ -100,42 +122,39 @@ def _trajectory_id(job: SamplingJob, preference: PreferenceSet, drawn: Sample) -
 def _judged_table(job: SamplingJob, rows: list[Row]) -> pa.Table:
     """Return the rows as a table of JUDGED."""
     principles = [principle for row in rows for principle in row.reading.principles]
-    nested = {
+    further = {
+        "purpose": pa.repeat(job.purpose.value, len(rows)),
+        "model": pa.repeat(job.model.name, len(rows)),
+        "temperature": pa.repeat(job.temperature, len(rows)),
         "prompt": messages_array([row.sample.messages for row in rows]),
         "principles": struct_lists(
             PRINCIPLES,
             [len(row.reading.principles) for row in rows],
-            [
-                [principle.name for principle in principles],
-                [principle.description for principle in principles],
-                [principle.weight for principle in principles],
-            ],
+            list(zip(*principles, strict=True)) or [()] * len(Principle._fields),
         ),
+        "hint_leak": pa.array(_hint_leaks(job, rows), pa.bool_()),
     }
-    columns = list(zip(*(_plain_values(job, row) for row in rows), strict=True))
-    plain = [name for name in JUDGED.names if name not in nested]
-    arrays = {name: pa.array(values, JUDGED.field(name).type) for name, values in zip(plain, columns, strict=True)}
-    return pa.table([nested[name] if name in nested else arrays[name] for name in JUDGED.names], schema=JUDGED)
+    columns = list(zip(*(_values(row) for row in rows), strict=True))
+    plain = [field for field in JUDGED if field.name not in further]
+    further |= {field.name: pa.array(values, field.type) for field, values in zip(plain, columns, strict=True)}
+    return pa.table([further[name] for name in JUDGED.names], schema=JUDGED)
 
 
-def _plain_values(job: SamplingJob, row: Row) -> tuple[Any, ...]:
-    """Return a row's values in the order of JUDGED, without its nested columns."""
-    preference, drawn, completion, reading = row.preference, row.sample, row.completion, row.reading
+def _values(row: Row) -> tuple[Any, ...]:
+    """Return a row's own values in the order of JUDGED: the plain columns that differ from row to row."""
+    trajectory_id, preference, drawn, completion, reading = row
     answer = completion or _NO_ANSWER
     return (
-        row.trajectory_id,
+        trajectory_id,
         drawn.request.request_id,
         preference.set_id,
         preference.query_id,
         preference.source,
         preference.domain,
         preference.split,
-        job.purpose,
         drawn.mode,
         drawn.index,
-        job.model.name,
         drawn.template.identity,
-        job.temperature,
         drawn.order,
         answer.text,
         answer.reasoning,
@@ -147,23 +166,27 @@ def _plain_values(job: SamplingJob, row: Row) -> tuple[Any, ...]:
         answer.finish_reason,
         answer.prompt_tokens,
         answer.completion_tokens,
-        _leaks_hint(job, drawn, answer, reading),
         preference.n_responses,
         drawn.best_position,
         preference.label,
     )
 
 
-def _leaks_hint(job: SamplingJob, drawn: Sample, answer: Completion, reading: Reading) -> bool:
-    """Say whether a hinted answer speaks of its hint; a reference that stands in every prompt may be spoken of."""
-    if drawn.mode is not Mode.HINTED or answer.text is None:
-        return False
-    return leaks_hint(
-        answer.text,
-        principles=reading.principles,
-        critique=reading.critique,
-        reference_shown=drawn.has_reference and job.reference == "prompt",
-    )
+def _hint_leaks(job: SamplingJob, rows: list[Row]) -> list[bool]:
+    """Return which rows speak of their hint; a reference that stands in every prompt may be spoken of."""
+    leaks = [False] * len(rows)
+    hinted = [number for number, row in enumerate(rows) if row.sample.mode is Mode.HINTED]
+    texts = [(rows[number].completion or _NO_ANSWER).text or "" for number in hinted]
+    for number, text, suspect in zip(hinted, texts, may_leak(texts), strict=True):
+        if suspect:
+            drawn, reading = rows[number].sample, rows[number].reading
+            leaks[number] = leaks_hint(
+                text,
+                principles=reading.principles,
+                critique=reading.critique,
+                reference_shown=drawn.has_reference and job.reference == "prompt",
+            )
+    return leaks
 
 
 class _Counts:

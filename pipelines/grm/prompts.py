@@ -1,6 +1,6 @@
 """The judge's prompt: a template's text around a set's own, in the order shown.
 
-    role, criteria and scale | context | reference? | responses | hint? | output format
+    role, criteria and scale | context | reference? | given criteria? | responses | hint? | output format
 
 The hint stands between what comes before it and the output format, and an absent slot leaves nothing behind: a
 hinted prompt is prefix + hint + suffix, and the training prompt prefix + suffix, byte for byte. Slots are filled in
@@ -20,9 +20,9 @@ from schemas.errors import RecipeError
 from schemas.query import Messages, user
 from schemas.record import content_id
 
-BUILT_IN = ("grm", "grm_single", "grm_no_principles", "meta_rm", "selection")
-SLOTS = ("context", "reference", "responses", "hint")
-OPTIONAL_SLOTS = ("reference", "hint")
+BUILT_IN = ("grm", "grm_rubric", "grm_single", "grm_no_principles", "meta_rm", "selection")
+SLOTS = ("context", "reference", "principles", "responses", "hint")
+OPTIONAL_SLOTS = ("reference", "principles", "hint")
 
 _SLOT = re.compile(r"\{\{([^{}\n]{0,40})\}\}")
 _STRENGTHS = ((3.0, "much better than"), (2.0, "better than"), (0.0, "slightly better than"))
@@ -140,6 +140,7 @@ def render(
         "responses": "\n\n".join(blocks),
         "hint": hint,
         "reference": reference_text(shown.reference) if reference and shown.reference else None,
+        "principles": principles_text(shown) if "principles" in template.slots else None,
     }
     pieces = []
     for before, slot, opening, closing in template.parts:
@@ -158,7 +159,12 @@ def reference_text(reference: str) -> str:
     return f"#### Reference Answer ####\n{reference}"
 
 
-def hint_text(shown: ShownSet, order: Sequence[int], *, with_reference: bool = False) -> str:
+def principles_text(shown: ShownSet) -> str | None:
+    """Return what fills the principles slot; nothing where the set is given no criteria."""
+    return f"#### Given Criteria ####\n{shown.principles}" if shown.principles else None
+
+
+def hint_text(shown: ShownSet, order: Sequence[int], *, with_reference: bool = False, with_rubric: bool = False) -> str:
     """Return what fills the hint slot: which response is best, counted from 1 as shown, or a single one's score.
 
     HelpSteer2's preference strength goes in too, as in the paper.
@@ -176,6 +182,8 @@ def hint_text(shown: ShownSet, order: Sequence[int], *, with_reference: bool = F
         "Use this to check your own judgement, and write as one who was not told: derive the scores from the criteria, "
         "and mention neither this hint nor that the result is known.",
     ]
+    if with_rubric and shown.own_rubric:
+        lines.insert(2, f"Criteria that tell the responses apart, not to be mentioned either:\n{shown.own_rubric}")
     if with_reference and shown.reference:
         lines.insert(2, f"The reference answer, not to be mentioned either:\n{shown.reference}")
     return "\n".join(lines)

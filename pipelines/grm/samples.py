@@ -16,7 +16,17 @@ from schemas.query import Messages
 from schemas.recipe import ModelSection, Recipe, SameAsGrm
 from schemas.trajectory import Mode, Outcome, Purpose
 
-ROLE = {Purpose.RFT: "grm", Purpose.DIFFICULTY: "difficulty", Purpose.ON_POLICY: "policy"}
+ROLE = {
+    Purpose.RFT: "grm",
+    Purpose.DIFFICULTY: "difficulty",
+    Purpose.ON_POLICY: "policy",
+    Purpose.RETAG: "teacher",
+    Purpose.PAIRED: "grm",
+}
+
+
+TEMPLATES = {"self": "grm", "rubric": "grm_rubric", "none": "grm_no_principles"}
+"""The built-in template by where the judge's criteria come from."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class SamplingJob:
     max_prompt_tokens: int | None
     template: Template
     single_template: Template
+    rubric_hint: bool
+    """Whether hints hold the rubric of the set's own question."""
     seed: int
 
     @property
@@ -68,6 +80,7 @@ class SamplingJob:
             "shown": self.shown,
             "max_prompt_tokens": self.max_prompt_tokens,
             "templates": [self.template.identity, self.single_template.identity],
+            "rubric_hint": self.rubric_hint,
             "seed": self.seed,
         }
 
@@ -78,7 +91,7 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
     if model is None or isinstance(model, SameAsGrm):
         return None
     grm = recipe.grm
-    builtin = "grm" if grm.principles == "self" else "grm_no_principles"
+    builtin = TEMPLATES[principles_of(recipe, purpose)]
     return SamplingJob(
         purpose=purpose,
         model=model,
@@ -93,8 +106,16 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
         max_prompt_tokens=grm.max_prompt_tokens,
         template=load_template(recipe.at(grm.template) if grm.template else builtin),
         single_template=load_template("grm_single"),
+        rubric_hint=grm.rubric_hint,
         seed=recipe.build.seed,
     )
+
+
+def principles_of(recipe: Recipe, purpose: Purpose) -> str:
+    """Return where the judge's criteria come from; the comparison takes the way that RFT's samples do not."""
+    if purpose is not Purpose.PAIRED:
+        return recipe.grm.principles
+    return "self" if recipe.grm.principles == "rubric" else "rubric"
 
 
 def hinted_sources(recipe: Recipe) -> Iterator[str]:
@@ -118,7 +139,9 @@ class Sample:
 
 
 def modes_of(job: SamplingJob, preference: PreferenceSet) -> tuple[Mode, ...]:
-    """Return the modes in which a set is sampled."""
+    """Return the modes in which a set is sampled; single responses have criteria of their own, and no comparison."""
+    if job.purpose is Purpose.PAIRED and preference.n_responses == 1:
+        return ()
     return (Mode.NON_HINTED, Mode.HINTED) if preference.source in job.hinted_sources else (Mode.NON_HINTED,)
 
 
@@ -170,7 +193,7 @@ def sample(job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: M
     in_prompt = job.reference == "prompt" and preference.reference is not None
     in_hint = hinted and job.reference == "hint" and preference.reference is not None
     template = job.template_of(n_responses)
-    hint = hint_text(shown, order, with_reference=in_hint) if hinted else None
+    hint = hint_text(shown, order, with_reference=in_hint, with_rubric=job.rubric_hint) if hinted else None
     messages = render(template, shown, order, hint=hint, reference=in_prompt)
     return Sample(
         mode=mode,

@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run, answer
 from pipelines.grm.extraction import read_answer, read_outcome
@@ -13,11 +16,12 @@ from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, s
 from pipelines.grm.shown_text import ShownSet
 from schemas.generation import Completion, FaultKind, Request
 from schemas.preference import SETS, PreferenceSet, Split
+from schemas.record import bucket_of
 from schemas.set_table import sets_of
-from schemas.trajectory import Mode, Outcome, Reading
+from schemas.trajectory import Mode, Outcome, Purpose, Reading
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import read_buckets, read_table
+from storage.tables import BucketReader, bucket_ranges, read_table
 
 SAMPLED_SPLITS = (Split.TRAIN, Split.VALIDATION)
 """Test sets are sampled for nothing."""
@@ -106,21 +110,23 @@ def outcome_of_sample(drawn: Sample, preference: PreferenceSet, completion: Comp
 
 def sampled_sets(curated: Stage) -> Iterator[tuple[int, list[PreferenceSet]]]:
     """Yield (bucket, sets) of the kept train and validation sets, in the table's order."""
-    for bucket, table in read_buckets(curated.paths("sets"), SETS):
-        kept = [
-            row
-            for row, (split, reason) in enumerate(
-                zip(table.column("split").to_pylist(), table.column("drop_reason").to_pylist(), strict=True)
-            )
-            if reason is None and split in SAMPLED_SPLITS
-        ]
-        if kept:
-            yield bucket, sets_of(table.take(kept))
+    reader = BucketReader(curated.paths("sets"), SETS)
+    for buckets in bucket_ranges(curated.rows("sets")):
+        for bucket, sets in groupby(kept_sets(reader.through(buckets[-1])), lambda one: bucket_of(one.query_id)):
+            yield bucket, list(sets)
+
+
+def kept_sets(table: pa.Table) -> list[PreferenceSet]:
+    """Return the sets of a table that are sampled: kept ones, in train and validation."""
+    is_sampled = pc.is_in(table.column("split"), pa.array(SAMPLED_SPLITS, pa.string()))
+    return sets_of(table.filter(pc.and_(is_sampled, pc.is_null(table.column("drop_reason")))))
 
 
 def wanted_answers(job: SamplingJob, curated: Stage) -> int:
     """Return how many answers the job needs, when every one is readable."""
-    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]))
+    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "n_responses", "drop_reason"]))
     assert isinstance(frame, pl.DataFrame)
     sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
+    if job.purpose is Purpose.PAIRED:
+        sampled = sampled.filter(pl.col("n_responses") > 1)
     return sampled.height * job.n + sampled.filter(pl.col("source").is_in(list(job.hinted_sources))).height

@@ -50,6 +50,10 @@ class ShownSet:
     best: int | None
     label: int | None
     margin: float | None
+    principles: str | None
+    """Criteria that a judge is given."""
+    own_rubric: str | None
+    """Criteria made of the set's own responses: a hint about them."""
 
 
 def show(preference: PreferenceSet, shown: Shown = "answer", longest_result: int | None = None) -> ShownSet:
@@ -69,6 +73,8 @@ def show(preference: PreferenceSet, shown: Shown = "answer", longest_result: int
         best=preference.best,
         label=preference.label,
         margin=preference.margin,
+        principles=shown_text(preference.given_principles) if preference.given_principles else None,
+        own_rubric=shown_text(preference.own_rubric) if preference.own_rubric else None,
     )
 
 

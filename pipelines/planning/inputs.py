@@ -1,14 +1,22 @@
-"""What a build would read: exact where the rows are here, at most as many as were published where they are not."""
+"""What a build would read: exact where the rows are here, at most as many as were published where they are not.
 
-from collections.abc import Sequence
+Sources of questions whose answers were not bought yet have no sets: their questions are counted, and bound the sets.
+"""
+
 from dataclasses import dataclass
 
-from pipelines.build import prepare
+from pipelines.curation.curation import curate
 from pipelines.engines.answering import Run
 from pipelines.reporting.funnel import inputs_of
 from pipelines.sources import general
 from pipelines.sources.files import is_here
+from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.composition import gives_single
+from pipelines.synthesis.gold_check import checked_questions
+from pipelines.synthesis.responding import question_buckets
+from pipelines.synthesis.retagging import find_retagged, retag_job, uncertain_sets
+from pipelines.synthesis.synthesis import find_synthesized
 from schemas.recipe import Recipe, SourceSection
 from storage.root import Root
 from storage.stages import Stage
@@ -24,7 +32,13 @@ class InputPlan:
     kept: int | None = None
     dropped: int | None = None
     unreadable: int | None = None
-    """None where the rows are not here."""
+    """None where the rows are not here, or no sets were made of them yet."""
+    questions: int | None = None
+    """Questions to make sets of, each with a gold answer that its verifier can grade; None where the sets are known."""
+    most_sets: int | None = None
+    """How many sets the questions can give."""
+    uncertain: int | None = None
+    """Of the dropped, how many are still to be judged again; None where none are."""
 
     @property
     def is_exact(self) -> bool:
@@ -32,6 +46,11 @@ class InputPlan:
 
     def line(self) -> str:
         """Return it as a row of the plan's table."""
+        if self.questions is not None:
+            return (
+                f"  {self.source:<24} {self.rows:>9,} rows   {self.questions:>9,} questions to answer, "
+                f"for at most {self.most_sets:,} sets"
+            )
         if not self.is_exact:
             at_most = (
                 "rows unknown" if self.rows is None else f"at most {self.rows:,} rows, by published size and limit"
@@ -40,7 +59,27 @@ class InputPlan:
         return (
             f"  {self.source:<24} {self.rows:>9,} rows   {self.kept:>9,} kept   {self.dropped:>7,} dropped   "
             f"{self.unreadable:>5,} unreadable"
+            + (f"   {self.uncertain:,} of the dropped to judge again" if self.uncertain is not None else "")
         )
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A source that is not here, or whose sets are still to be made of questions, or some of them judged again."""
+
+    section: SourceSection
+    plan: InputPlan
+    most_sets: int | None
+    """Those that are here already apart; None where nobody knows."""
+    checked: Stage | None = None
+    """Its questions, their gold answers checked; None where they are not here, or it has none."""
+    uncertain: Stage | None = None
+    """The sets that are to be judged again; None where they are not here, or there are none."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether its rows are questions."""
+        return SOURCES[self.section.kind].gives == "questions"
 
 
 @dataclass(frozen=True)
@@ -49,31 +88,68 @@ class Inputs:
 
     plans: tuple[InputPlan, ...]
     curated: Stage | None
-    """The curated sets of the sources that are here; None where none is."""
-    absent: tuple[SourceSection, ...]
-    """Sources that would have to be downloaded first."""
-    is_exact: bool
-    """Whether everything is here, general rows included: they, too, decide what is a duplicate and in which split."""
+    """The curated sets of the sources that have some here; None where none has."""
+    open: tuple[OpenSource, ...]
+    synthesized: tuple[Stage, ...]
+    """Sets that models were asked for already: made of questions, or judged again."""
+    is_here: bool
+    """Whether every row is here, general rows included."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all sets are here, and what decides which of them are duplicates, and in which split each is."""
+        return self.is_here and not self.open
 
 
 def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inputs:
-    """Read and curate the sources that are here, or all of them where a download is wanted; no model is called."""
-    absent = () if download else tuple(section for section in recipe.sources if not _is_here(section))
-    has_general = recipe.general is None or download
-    if recipe.general is not None and not has_general:
-        has_general = is_here(recipe.general, general.HUB, general.PATTERNS)
-    plans = {section.source: InputPlan(section.source, published_rows(section)) for section in absent}
+    """Read and curate what is here, or everything where a download is wanted; no model is called."""
+    seen = [_look_at(recipe, root, run, section, download) for section in recipe.sources]
+    still_open = tuple(one for _, one in seen if one is not None)
+    plans = {one.section.source: one.plan for one in still_open}
+    made = [(section, sets) for section, (sets, _) in zip(recipe.sources, seen, strict=True) if sets is not None]
+    has_general = recipe.general is None or download or is_here(recipe.general, general.HUB, general.PATTERNS)
     curated = None
-    present = tuple(section for section in recipe.sources if section not in absent)
-    if present:
-        readable = {"sources": present} | ({} if has_general else {"general": None})
-        sources, curated = prepare(recipe.model_copy(update=readable), root, run)
-        for one in inputs_of([source.stage for source in sources], curated):
-            plans[one.source] = InputPlan(one.source, one.rows, one.kept, one.dropped, one.unreadable)
+    if made:
+        chat = ingest_general(recipe, root, recipe.general) if recipe.general and has_general else None
+        readable = recipe.model_copy(update={"sources": tuple(section for section, _ in made)})
+        curated = curate(readable, root, [stage for _, stage in made], chat)
+        for one in inputs_of([stage for _, stage in made], curated):
+            uncertain = plans[one.source].uncertain if one.source in plans else None
+            counts = (one.rows, one.kept, one.dropped, one.unreadable)
+            plans[one.source] = InputPlan(one.source, *counts, uncertain=uncertain)
     in_order = [plans[section.source] for section in recipe.sources]
     if not has_general:
         in_order.append(InputPlan("general", None))
-    return Inputs(tuple(in_order), curated, absent, has_general and not absent)
+    return Inputs(
+        plans=tuple(in_order),
+        curated=curated,
+        open=still_open,
+        synthesized=tuple(stage for _, stage in made if "synthesis" in stage.facts),
+        is_here=has_general and all(one.checked or one.uncertain for one in still_open),
+    )
+
+
+def _look_at(
+    recipe: Recipe, root: Root, run: Run, section: SourceSection, download: bool
+) -> tuple[Stage | None, OpenSource | None]:
+    """Return the stage with the sets of a source, as far as they are here, and what is known of those that are not."""
+    asks = SOURCES[section.kind].gives == "questions"
+    if not download and not _is_here(section):
+        rows = published_rows(section)
+        sets = rows if rows is None or not asks else round(rows * (1 + recipe.synthesis.single_share))
+        return None, OpenSource(section, InputPlan(section.source, rows), sets)
+    run.watcher.stage(f"reading {section.source}", None)
+    read = ingest(recipe, root, section)
+    if asks:
+        found = find_synthesized(recipe, root, read)
+        return found, None if found else _unanswered(recipe, section, checked_questions(root, read))
+    if retag_job(recipe, section) is None:
+        return read, None
+    if found := find_retagged(recipe, root, section, read):
+        return found, None
+    uncertain = uncertain_sets(recipe, root, read)
+    plan = InputPlan(section.source, read.facts["rows"], uncertain=uncertain.rows("sets"))
+    return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain=uncertain)
 
 
 def published_rows(section: SourceSection) -> int | None:
@@ -83,10 +159,12 @@ def published_rows(section: SourceSection) -> int | None:
     return min(bounds) if bounds else None
 
 
-def absent_rows(sections: Sequence[SourceSection]) -> list[tuple[SourceSection, int]]:
-    """Return the sources whose size is known, with it."""
-    known = [(section, published_rows(section)) for section in sections]
-    return [(section, rows) for section, rows in known if rows is not None]
+def _unanswered(recipe: Recipe, section: SourceSection, checked: Stage) -> OpenSource:
+    """Return the questions of a source: each gives one set to compare at most, and some a single response as well."""
+    questions = [one for _, bucket in question_buckets(checked) for one in bucket if one.drop_reason is None]
+    sets = len(questions) + sum(gives_single(one, recipe.synthesis, recipe.build.seed) for one in questions)
+    plan = InputPlan(section.source, checked.facts["rows"], questions=len(questions), most_sets=sets)
+    return OpenSource(section, plan, sets, checked)
 
 
 def _is_here(section: SourceSection) -> bool:

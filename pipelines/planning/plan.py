@@ -3,7 +3,7 @@
 No model is called and nothing large is downloaded unless the caller asks for it: a probe, a download.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ from pipelines.engines.answering import Run
 from pipelines.grm.samples import sampling_job
 from pipelines.planning.inputs import InputPlan, Inputs, plan_inputs
 from pipelines.planning.rates import AnswerRate, probed_rate
-from pipelines.planning.roles import RolePlan, plan_role
-from pipelines.probe import sample_some
+from pipelines.planning.roles import AskedRole, RolePlan, answering_role, plan_role, sampling_role
+from pipelines.planning.wanted import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
+from pipelines.probing.sampling import SomeSets, Timing, sample_some, some_sets
+from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.answers import answer_job
+from pipelines.synthesis.retagging import retag_job
+from pipelines.synthesis.synthesis import ROLES
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe
-from schemas.trajectory import Purpose
 from storage.root import Root
 
 
@@ -27,7 +31,9 @@ class Plan:
 
     name: str
     is_exact: bool
-    """Whether every source is here, so that rows and requests are counted, not bounded."""
+    """Whether every source is here with its sets, so that rows and requests are counted, not bounded."""
+    is_here: bool
+    """Whether every source is here; sets of questions may still be to be made."""
     inputs: tuple[InputPlan, ...]
     roles: tuple[RolePlan, ...]
 
@@ -36,13 +42,19 @@ class Plan:
 
     def as_text(self) -> str:
         """Return the plan as a table for a terminal."""
-        rows = "rows and requests are exact" if self.is_exact else "not all rows are here: requests are upper bounds"
-        lines = [f"plan of {self.name}; {rows}", "", *(one.line() for one in self.inputs)]
-        if not self.is_exact:
+        lines = [f"plan of {self.name}; {self._certainty()}", "", *(one.line() for one in self.inputs)]
+        if not self.is_here:
             lines += ["", "  grmforge plan --download fetches what is not here, and counts it"]
         for role in self.roles:
             lines += ["", *role.lines()]
         return "\n".join(lines)
+
+    def _certainty(self) -> str:
+        if self.is_exact:
+            return "rows and requests are exact"
+        if self.is_here:
+            return "not all sets are made yet: what judges will be asked is an upper bound"
+        return "not all rows are here: requests are upper bounds"
 
 
 def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, download: bool = False) -> Plan:
@@ -53,21 +65,49 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
     """
     inputs = plan_inputs(recipe, root, run, download=download)
     rates = _probed(recipe, root, run, inputs, probe) if probe else {}
-    roles = []
+    directory = Path(recipe.directory)
+    roles = [
+        plan_role(root, asked, wanted, directory, rates.get(asked.purpose))
+        for asked, wanted in [*_answering(recipe, root, inputs), *_sampling(recipe, root, inputs)]
+    ]
+    return Plan(recipe.build.name, inputs.is_exact, inputs.is_here, inputs.plans, tuple(roles))
+
+
+def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
+    """Yield the roles that make sets of questions, as far as the recipe has questions and models for them."""
+    sources = [section.source for section in recipe.sources if SOURCES[section.kind].gives == "questions"]
+    responder, teacher = (answer_job(recipe, role) for role in ROLES)
+    if sources and responder is not None:
+        yield (
+            answering_role(responder, sources),
+            wanted_of_responder(root, responder, recipe.synthesis, inputs),
+        )
+    if sources and teacher is not None:
+        yield answering_role(teacher, sources), wanted_of_teacher(root, teacher, recipe.synthesis, inputs)
+
+
+def _sampling(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
+    """Yield the roles that judge sets: those that are judged again first."""
+    for section in recipe.sources:
+        if (job := retag_job(recipe, section)) is not None:
+            yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
     for purpose in purposes_of(recipe):
-        job = sampling_job(recipe, purpose)
-        if job is not None:
-            roles.append(plan_role(root, job, inputs, Path(recipe.directory), rates.get(purpose)))
-    return Plan(recipe.build.name, inputs.is_exact, inputs.plans, tuple(roles))
+        if (job := sampling_job(recipe, purpose)) is not None:
+            yield sampling_role(job), wanted_samples(root, job, inputs)
 
 
-def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Mapping[Purpose, AnswerRate]:
-    if inputs.curated is None:
+def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Mapping[str, AnswerRate]:
+    """Return the rates of all models that a probe of so many sets asks."""
+    if inputs.curated is None and not any(one.checked or one.uncertain for one in inputs.open):
         raise RecipeError("--probe: no source is here to sample from; add --download")
-    check_keys(recipe, root, run, inputs.curated)
-    rates = {}
+    present = [plan.source for plan in inputs.plans if plan.kept is not None or plan.questions is not None]
+    sections = tuple(section for section in recipe.sources if section.source in present)
+    some = SomeSets(inputs.curated) if inputs.curated is not None else None
+    if some is None or any(one.checked or one.uncertain for one in inputs.open):
+        some = some_sets(recipe.model_copy(update={"sources": sections}), root, run, n)
+    check_keys(recipe, root, run, some.curated)
+    timings: dict[str, Timing] = dict(some.timings)
     for purpose in purposes_of(recipe):
-        job = sampling_job(recipe, purpose)
-        if job is not None and (rate := probed_rate(sample_some(root, run, job, inputs.curated, n).timing)):
-            rates[purpose] = rate
-    return rates
+        if (job := sampling_job(recipe, purpose)) is not None:
+            timings[purpose] = sample_some(root, run, job, some.curated, n).timing
+    return {name: rate for name, timing in timings.items() if (rate := probed_rate(timing))}

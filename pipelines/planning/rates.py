@@ -1,8 +1,9 @@
 """How quickly an endpoint answers: measured by a probe, or remembered from earlier runs' event logs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from pipelines.probe import Timing
+from pipelines.probing.sampling import Timing
 from storage.root import Root
 from storage.run_events import read_events, run_ids
 
@@ -29,12 +30,12 @@ def probed_rate(timing: Timing) -> AnswerRate | None:
     )
 
 
-def earlier_rate(root: Root, stage: str) -> AnswerRate | None:
-    """Return the rate at which the latest run that asked for enough in a stage of this name was answered."""
+def earlier_rate(root: Root, stages: Collection[str]) -> AnswerRate | None:
+    """Return the rate at which the latest run that asked for enough in a stage of such a name was answered."""
     for run_id in run_ids(root)[:RUNS_READ]:
         rate = 0.0
         for event in read_events(root, run_id):
-            counts = event.get("event") in ("progress", "stage_ended") and event.get("stage") == stage
+            counts = event.get("event") in ("progress", "stage_ended") and event.get("stage") in stages
             if counts and event.get("bought", 0) >= ANSWERS_AT_LEAST:
                 rate = float(event.get("rate") or 0.0)
         if rate > 0:

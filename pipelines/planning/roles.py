@@ -1,26 +1,25 @@
 """What one model would be asked in a build: requests counted, tokens and cost estimated, hours by what is known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.grm.judging import find_judged
-from pipelines.grm.samples import SamplingJob, first_samples
-from pipelines.grm.sampling import sampled_sets, wanted_answers
-from pipelines.planning.inputs import Inputs, absent_rows
+from pipelines.grm.samples import SamplingJob
 from pipelines.planning.rates import AnswerRate, earlier_rate
 from pipelines.planning.tokens import (
     BYTES_A_TOKEN,
-    SAMPLED_PROMPTS,
     Rate,
     tokens_a_byte,
     tokens_an_answer,
     usage_of,
 )
+from pipelines.planning.wanted import Wanted
+from pipelines.synthesis.answers import AnswerJob
+from pipelines.synthesis.responding import answering_stage
+from pipelines.synthesis.teaching import TEACHER_STAGES
+from schemas.recipe import ModelSection
 from storage.generations import Generations
-from storage.imports import ImportedAnswers
 from storage.root import Root
-from storage.stages import Stage
 
 TYPICAL_PROMPT_TOKENS = 1_500
 """Of sources that are not here, where none is: a conversation with four responses, and the template."""
@@ -33,7 +32,7 @@ class RolePlan:
     purpose: str
     model: str
     requests: int
-    """Samples of every set, were each readable at once."""
+    """Samples of every set, were each readable at once; answers to every question; all that a teacher may be asked."""
     requests_are: str
     """`exact`, or `at most` where a source is not here, or `unknown` where its size is not known either."""
     cached: int
@@ -66,9 +65,12 @@ class RolePlan:
         bound = {"exact": "", "at most": "an upper bound; "}.get(
             self.requests_are, "of the sources whose size is known; "
         )
+        again = f"at most {self.most_requests:,} with unreadable ones again"
+        if self.most_requests == self.requests:
+            again = ""
         return [
             f"  {self.purpose} with {self.model}",
-            f"    requests        {requests:>14}   {bound}at most {self.most_requests:,} with unreadable ones again",
+            f"    requests        {requests:>14}   {bound}{again}".rstrip().rstrip(";"),
             f"    there already   {self.cached:>14,}",
             f"    prompt tokens   {self.prompt_tokens:>14,}   {self.prompt_tokens_are}",
             f"    answer tokens   {self.answer_tokens:>14,}   {self.answer_tokens_are}; "
@@ -78,83 +80,64 @@ class RolePlan:
         ]
 
 
-@dataclass(slots=True)
-class _Count:
-    """Requests of a job, and the bytes of those that are missing."""
+@dataclass(frozen=True)
+class AskedRole:
+    """What the plan of a role depends on, whatever the role does."""
 
-    requests: int = 0
-    most: int = 0
-    """With every unreadable sample drawn again; `requests` where all is answered and read."""
-    cached: int = 0
-    missing_bytes: int = 0
+    purpose: str
+    role: str
+    model: ModelSection
+    max_tokens: int
+    stages: tuple[str, ...]
+    """Names of the stages in which it is asked, as event logs have them."""
 
 
-def plan_role(root: Root, job: SamplingJob, inputs: Inputs, directory: Path, rate: AnswerRate | None) -> RolePlan:
-    """Return what a job would ask for. `rate` is what a probe measured; without it, earlier runs may know."""
-    count, prompts = _counted(root, job, inputs.curated)
-    absent = [(rows, job.n + (section.source in job.hinted_sources)) for section, rows in absent_rows(inputs.absent)]
-    absent_requests = sum(rows * samples for rows, samples in absent)
-    generations = Generations(root)
-    usage = usage_of(generations, job.role, job.model.model)
-    a_byte, an_answer = tokens_a_byte(job.model, directory, prompts, usage), tokens_an_answer(usage)
-    here = count.requests - count.cached
-    a_prompt = count.missing_bytes * a_byte.value / here if here else TYPICAL_PROMPT_TOKENS
-    missing = here + absent_requests
-    prompt_tokens, answer_tokens = round(missing * a_prompt), round(missing * an_answer.value)
-    requests = count.requests + absent_requests
-    most_requests = count.most + absent_requests * (1 + job.resample)
-    most_answer_tokens = (most_requests - count.cached) * job.max_tokens
-    most_prompt_tokens = max(prompt_tokens, round(prompt_tokens * _most(a_byte))) * (1 + job.resample)
-    hours, hours_are = _hours(job, missing, prompt_tokens + answer_tokens, rate or earlier_rate(root, job.stage_name))
+def sampling_role(job: SamplingJob) -> AskedRole:
+    """Return the role of a model that judges sets."""
+    return AskedRole(job.purpose, job.role, job.model, job.max_tokens, (job.stage_name,))
+
+
+def answering_role(job: AnswerJob, sources: Iterable[str]) -> AskedRole:
+    """Return the role of a model that answers questions."""
+    whats = [answering_stage(source) for source in sources] if job.role == "responder" else TEACHER_STAGES
+    stages = tuple(f"{what} with {job.model.name}" for what in whats)
+    return AskedRole(job.role, job.role, job.model, job.max_tokens, stages)
+
+
+def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rate: AnswerRate | None) -> RolePlan:
+    """Return what a role would be asked. `rate` is what a probe measured; without it, earlier runs may know."""
+    usage = usage_of(Generations(root), asked.role, asked.model.model)
+    a_byte = tokens_a_byte(asked.model, directory, wanted.prompts, usage)
+    an_answer = tokens_an_answer(usage)
+    in_prompts = wanted.missing_bytes * a_byte.value + wanted.answers_held * an_answer.value
+    a_prompt = in_prompts / wanted.seen if wanted.seen else TYPICAL_PROMPT_TOKENS
+    prompt_tokens, answer_tokens = round(wanted.missing * a_prompt), round(wanted.missing * an_answer.value)
+    again = wanted.most / max(wanted.requests, 1)
+    most_answer_tokens = (wanted.most - wanted.cached) * asked.max_tokens
+    most_prompt_tokens = round(max(prompt_tokens, round(prompt_tokens * _most(a_byte))) * again)
+    most_prompt_tokens += wanted.answers_held * asked.max_tokens
+    hours, hours_are = _hours(
+        asked.model, wanted.missing, prompt_tokens + answer_tokens, rate or earlier_rate(root, asked.stages)
+    )
     return RolePlan(
-        purpose=job.purpose,
-        model=job.model.name,
-        requests=requests,
-        requests_are=_certainty(inputs, len(absent)),
-        cached=count.cached,
-        most_requests=most_requests,
+        purpose=asked.purpose,
+        model=asked.model.name,
+        requests=wanted.requests,
+        requests_are=wanted.requests_are,
+        cached=wanted.cached,
+        most_requests=wanted.most,
         prompt_tokens=prompt_tokens,
-        prompt_tokens_are=a_byte.basis if here or not missing else f"guessed at {TYPICAL_PROMPT_TOKENS:,} a prompt",
+        prompt_tokens_are=a_byte.basis
+        if wanted.seen or not wanted.missing
+        else f"guessed at {TYPICAL_PROMPT_TOKENS:,} a prompt",
         answer_tokens=answer_tokens,
         answer_tokens_are=an_answer.basis,
         most_answer_tokens=most_answer_tokens,
-        cost_usd=_cost(job, prompt_tokens, answer_tokens),
-        most_cost_usd=_cost(job, most_prompt_tokens, most_answer_tokens),
+        cost_usd=_cost(asked.model, prompt_tokens, answer_tokens),
+        most_cost_usd=_cost(asked.model, most_prompt_tokens, most_answer_tokens),
         hours=hours,
         hours_are=hours_are,
     )
-
-
-def _counted(root: Root, job: SamplingJob, curated: Stage | None) -> tuple[_Count, Sequence[str]]:
-    """Count the samples of the sets that are here, and return some of the missing prompts, spread over all sets."""
-    if curated is None:
-        return _Count(), ()
-    if found := find_judged(root, job, curated):
-        requests = found.facts["requests"]
-        return _Count(requests, requests, requests), ()
-    generations, imported = Generations(root), ImportedAnswers(root)
-    count = _Count()
-    prompts: list[str] = []
-    stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
-    for bucket, sets in sampled_sets(curated):
-        answers = generations.lookup(bucket)
-        for drawn in (drawn for preference in sets for drawn in first_samples(job, preference)):
-            count.requests += 1
-            if drawn.request.request_id in answers or imported.answer_to(drawn.request):
-                count.cached += 1
-                continue
-            text = "\n".join(message.content for message in drawn.messages)
-            count.missing_bytes += len(text.encode("utf-8", "replace"))
-            if (count.requests - count.cached) % stride == 0 and len(prompts) < SAMPLED_PROMPTS:
-                prompts.append(text)
-    count.most = count.requests * (1 + job.resample)
-    return count, prompts
-
-
-def _certainty(inputs: Inputs, known: int) -> str:
-    if inputs.is_exact:
-        return "exact"
-    return "at most" if known == len(inputs.absent) else "unknown"
 
 
 def _most(a_byte: Rate) -> float:
@@ -162,16 +145,16 @@ def _most(a_byte: Rate) -> float:
     return 2.0 if a_byte.value == 1 / BYTES_A_TOKEN else 1.0
 
 
-def _cost(job: SamplingJob, prompt_tokens: int, answer_tokens: int) -> float | None:
-    price = job.model.price
+def _cost(model: ModelSection, prompt_tokens: int, answer_tokens: int) -> float | None:
+    price = model.price
     return None if price is None else (prompt_tokens * price.input + answer_tokens * price.output) / 1e6
 
 
-def _hours(job: SamplingJob, requests: int, tokens: int, rate: AnswerRate | None) -> tuple[float | None, str]:
+def _hours(model: ModelSection, requests: int, tokens: int, rate: AnswerRate | None) -> tuple[float | None, str]:
     """Return the hours, and what they follow from: the slowest of rpm, tpm and the measured rate."""
     bounds = [
         (amount / per_minute / 60, f"at least, by {name} = {per_minute:,}")
-        for name, amount, per_minute in (("rpm", requests, job.model.rpm), ("tpm", tokens, job.model.tpm))
+        for name, amount, per_minute in (("rpm", requests, model.rpm), ("tpm", tokens, model.tpm))
         if per_minute
     ]
     if rate is not None:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from pipelines.reporting.answered import answers_in_words
 from pipelines.reporting.attention import unreadable_sources, warnings
 from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
@@ -31,12 +32,14 @@ def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = ""
     width = max(_NARROWEST, width)
     funnels = source_funnels(manifest, snapshot.files)
     lines = _table(funnels, width)
+    for said in filter(None, map(answers_in_words, funnels)):
+        lines += ["", *_hanging("", said, width)]
     for said in unreadable_sources(manifest):
         lines += ["", *_hanging("", said, width)]
     for funnel in funnels:
         if funnel.is_low and (explained := list(_explanation(funnel, snapshot, root_flag, width))):
             lines += ["", *explained]
-    if found := warnings(manifest):
+    if found := warnings(manifest, funnels):
         lines += ["", "look at this before training:"]
         lines += [line for said in found for line in _hanging("- ", said, width)]
     return lines

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.reporting.answered import synthesis_warnings
+from pipelines.reporting.leaks import leak_sentences
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
@@ -18,7 +20,8 @@ _DETAIL = 120
 
 def attention(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
     """Return what someone should look at before training on the snapshot, a sentence each, the worst first."""
-    return [*unreadable_sources(manifest), *_missing_sets(manifest), *_low_sources(funnels), *warnings(manifest)]
+    low = _low_sources(funnels)
+    return [*unreadable_sources(manifest), *_missing_sets(manifest), *low, *warnings(manifest, funnels)]
 
 
 def unreadable_sources(manifest: Manifest) -> list[str]:
@@ -26,11 +29,13 @@ def unreadable_sources(manifest: Manifest) -> list[str]:
     return [_unreadable_rows(one) for one in manifest.inputs if _has_many_unreadable(one)]
 
 
-def warnings(manifest: Manifest) -> list[str]:
-    """Return a sentence for all that a funnel does not show: single bad rows, splits, requests, checks, licences."""
+def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
+    """Return a sentence for all that a funnel does not show: single bad rows, sets made of questions, splits, requests,
+    checks, licences."""
     few = [_unreadable_rows(one) for one in manifest.inputs if one.unreadable and not _has_many_unreadable(one)]
     checks = _failed_checks(manifest.checks)
-    return [*few, *_no_validation(manifest), *_failed_requests(manifest), *checks, *_restrictions(manifest)]
+    made = [said for funnel in funnels for said in synthesis_warnings(funnel)]
+    return [*few, *made, *_no_validation(manifest), *_failed_requests(manifest), *checks, *_restrictions(manifest)]
 
 
 def _has_many_unreadable(one: Input) -> bool:
@@ -90,7 +95,7 @@ def _failed_requests(manifest: Manifest) -> list[str]:
 
 
 def _failed_checks(checks: Mapping[str, Any]) -> list[str]:
-    found = [
+    found = leak_sentences(checks) + [
         f"{_group_words(group)}: the best stands unevenly even after balancing (p = {one['p_after']:.2g})."
         for group, one in sorted((checks.get("positions") or {}).items())
         if one["p_after"] < _EVEN

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
 from pipelines.reporting.visible import visible
 from schemas.manifest import Manifest
 
@@ -11,6 +12,8 @@ _WHOLE_TABLES = (
     "trajectories/rejected",
     "trajectories/difficulty",
     "trajectories/on_policy",
+    "trajectories/paired",
+    "rubrics/made",
     "sets/kept",
     "sets/dropped",
 )
@@ -24,6 +27,8 @@ _MEANING = {
     "trajectories_rejected": "judgements that are not, each with its reject_reason",
     "trajectories_difficulty": "the difficulty model's samples",
     "trajectories_on_policy": "the trained GRM's own samples",
+    "rubrics_made": "rubrics of these questions, with their hit rates; dropped criteria have their reason",
+    "trajectories_paired": "samples with given criteria where RFT's have none, or the other way round",
     "sets_kept": "preference sets that were kept, test sets included",
     "sets_dropped": "preference sets that were not, each with its drop_reason",
 }
@@ -49,7 +54,8 @@ def card_of(manifest: Manifest) -> str:
         ),
         "```python\nimport datasets\n\n"
         f'datasets.load_dataset(".", "{configs[0][0] if configs else "rft"}")   # "." is this directory\n```',
-        "`rewards.py` holds the rule reward of the rl rows (+1 right, -1 wrong); it needs nothing but Python. "
+        "`rewards.py` holds the rule reward of the rl rows (+1 right, -1 wrong, 0.1 for an error named); it needs "
+        "nothing but Python. "
         "`manifest.json` has the recipe, the counts of every stage, the checks and the hash of every file; "
         "`report.html` shows them.",
         "## Sources",
@@ -70,6 +76,7 @@ def card_of(manifest: Manifest) -> str:
                 for one in manifest.inputs
             ],
         ),
+        *_leaks(manifest),
         "## Models",
         _table(
             ["role", "engine", "model", "requests", "failed", "answer tokens"],
@@ -110,6 +117,18 @@ def _restriction(sources: Sequence[str]) -> list[str]:
         f"**Redistribution restricted**: the authors of {', '.join(map(_line, sources))} ask that rows are not "
         "republished in plain text. Do not upload this snapshot where it can be read by anyone."
     ]
+
+
+def _leaks(manifest: Manifest) -> list[str]:
+    """Return what the leak probe found; nothing where it was not run."""
+    rows = leak_rows(manifest.checks)
+    if not rows:
+        return []
+    words = (
+        "How well a classifier that reads nothing finds the right text by its surface alone: AUC within sets (0.5 is "
+        "chance) with its 95 % interval. Do not train on what is leaky without a look at docs/leaks.md of grmforge."
+    )
+    return ["## Leaks", words, _table(LEAK_HEAD, rows)]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,11 +8,26 @@ from pipelines.grm.shown_text import conversation_text
 from pipelines.grm.transcripts import said_by
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.visible import cut, one_line, visible
+from schemas.candidate import Origin
 from schemas.preference import PreferenceSet, Response
 from schemas.query import messages_of
+from schemas.question import AnswerForm
 from schemas.trajectory import Mode
 
 _FIRST_WORDS = 48
+_ORIGINS: dict[str, str] = {
+    Origin.GIVEN: "came with the source",
+    Origin.RESPONDER: "the responder's",
+    Origin.TEACHER: "the teacher's own",
+    Origin.REWRITE: "a wrong response in the teacher's words",
+}
+_VERIFIERS: dict[str, str] = {
+    AnswerForm.MATH: "mathematical equivalence",
+    AnswerForm.OPTION: "its option",
+    AnswerForm.NUMBER: "its number and unit",
+    AnswerForm.TEXT: "its words",
+    "teacher": "the teacher",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,7 @@ class Part:
 def headline(example: Example) -> str:
     """Return what the example is, in a line."""
     table, status = example.table.split("/")
-    noun = {"trajectories": "trajectory", "sets": "set"}.get(table, f"{table} row")
+    noun = {"trajectories": "trajectory", "sets": "set", "traces": "trace"}.get(table, f"{table} row")
     return f"{status} {noun}" + (f": {visible(example.reason)}" if example.reason else "")
 
 
@@ -74,6 +89,10 @@ def facts(example: Example) -> list[str]:
         found.append("hinted: the prompt said which response is best" if hinted else str(row["mode"]).replace("_", "-"))
     if row.get("model") or row.get("policy"):
         found.append(f"by {row.get('model') or row.get('policy')}")
+    if row.get("verifier"):
+        found.append(f"found right by {_VERIFIERS.get(row['verifier'], row['verifier'])}")
+    if row.get("origin"):
+        found.append(_ORIGINS.get(row["origin"], str(row["origin"])))
     if row.get("completion_tokens") is not None:
         found.append(f"{row['completion_tokens']:,} answer tokens")
     return [one_line(fact, 200) for fact in found if fact]
@@ -82,7 +101,11 @@ def facts(example: Example) -> list[str]:
 def ids(example: Example) -> list[str]:
     """Return the ids of an example, each after its name."""
     row = {**(example.row.get("extra_info") or {}), **example.row}
-    return [one_line(f"{name} {row[name]}", 80) for name in ("trajectory_id", "set_id", "source_id") if row.get(name)]
+    return [
+        one_line(f"{name} {row[name]}", 80)
+        for name in ("trajectory_id", "set_id", "trace_id", "source_id")
+        if row.get(name)
+    ]
 
 
 def parts_of(example: Example, most: int | None = None) -> list[Part]:
@@ -168,6 +191,7 @@ def _set_parts(example: Example) -> list[Part]:
     for index, response in enumerate(row["responses"]):
         best = index == row["best"]
         known = [f"response {index + 1}", "the best" if best else "", str(response["model"] or "")]
+        known.append(_ORIGINS.get(response.get("origin") or "", str(response.get("origin") or "")))
         known.append("" if response["reward"] is None else f"reward {response['reward']:g}")
         text = said_by(Response(response["text"] or "", turns=response["turns"]))
         items.append(Item(text, one_line(", ".join(filter(None, known)), 200), best))

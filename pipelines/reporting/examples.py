@@ -16,9 +16,9 @@ from schemas.trajectory import Outcome
 from storage.snapshots import Snapshot
 
 STATUSES: dict[str, tuple[str, ...]] = {
-    "trajectories": ("accepted", "rejected", "difficulty", "on_policy"),
+    "trajectories": ("accepted", "rejected", "difficulty", "on_policy", "paired"),
     "sets": ("kept", "dropped"),
-    **dict.fromkeys(("rft", "rl", "meta_rm", "pairs"), ("train", "validation")),
+    **dict.fromkeys(("rft", "rl", "meta_rm", "pairs", "traces"), ("train", "validation")),
 }
 """Every table and its parts, as published: `<table>/<status>`."""
 _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}
@@ -146,7 +146,7 @@ def _filters(table: str, part: str, reason: str | None, source: str | None) -> d
 
 def _apart(table: str) -> str | None:
     """Return the column in which examples should differ."""
-    return None if table == "rl" else "set_id"
+    return {"rl": None, "traces": "query_id"}.get(table, "set_id")
 
 
 def _nothing_found(

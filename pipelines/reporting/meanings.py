@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from schemas.candidate import Origin
 from schemas.preference import DropReason
+from schemas.question import Verdict
 from schemas.trajectory import Outcome, RejectReason
 
 SURPLUS = "surplus"
@@ -141,7 +143,19 @@ MEANINGS: dict[str, Meaning] = {
         "in too many sets of the source the right response is longer, or shorter, than the wrong ones",
         "raise [synthesis] samples: with more answers to choose from fewer sets are dropped",
     ),
+    DropReason.AUTHOR_BALANCE: Meaning(
+        "in too many sets of the same authors this author is the right one",
+        "let one model answer each question several times: [models.responder], [synthesis] samples",
+    ),
+    DropReason.SINGLE_BALANCE: Meaning(
+        "left out so that single responses are as often right as wrong",
+        "raise [synthesis] samples: more questions then have answers of both kinds",
+    ),
     DropReason.MAX_SHARE: Meaning("the source would exceed its share of all sets", "raise max_share in the source"),
+    DropReason.LEAKY: Meaning(
+        "the best response gives itself away by its surface, and the source as a whole leaked",
+        '[leaks] over = "mark" keeps such sets, and marks the source; see docs/leaks.md',
+    ),
     DropReason.TOO_LONG: Meaning(
         "the prompt exceeds the limit even with one wrong response left",
         "raise [grm] max_prompt_tokens, if the judge's context allows it",
@@ -152,6 +166,57 @@ MEANINGS: dict[str, Meaning] = {
     ),
 }
 """By the value of Outcome, RejectReason or DropReason, or SURPLUS; each value stands for one thing only."""
+
+
+VERDICT_MEANINGS: dict[str, Meaning] = {
+    Verdict.RIGHT: Meaning("the final answer is the known one"),
+    Verdict.WRONG: Meaning("the final answer is another one than the known one"),
+    Verdict.NO_ANSWER: Meaning(
+        "nothing in the text is a final answer",
+        "the model does not end in the form that it is asked for: look at one with grmforge probe, and take another "
+        "model",
+    ),
+    Verdict.UNDECIDED: Meaning(
+        "no rule can tell whether the final answer is the known one",
+        "short answers need a [models.teacher] that compares them; others are in a notation that the verifier does not "
+        "know",
+    ),
+    Verdict.TIMED_OUT: Meaning(
+        "the verifier took too long over the answer, or too much memory", "look at what such answers say"
+    ),
+    Verdict.DISPUTED: Meaning(
+        "the source's own label and the verifier say different things, or a rewritten text changed its answer",
+        "look at the source: one of the two is wrong",
+    ),
+    Verdict.EMPTY: Meaning(
+        "the model wrote nothing, or nothing after its thoughts",
+        "raise [synthesis] max_tokens, or see how the server splits reasoning from the answer",
+    ),
+    Verdict.TRUNCATED: Meaning(
+        "the answer broke off at the token limit",
+        "raise [synthesis] max_tokens: models that reason aloud need 8,000 and more",
+    ),
+    Verdict.REFUSED: Meaning(
+        "the model declined to answer", "choose a model that answers this material, or leave the source out"
+    ),
+    Verdict.FAILED: Meaning(
+        "the request got no answer", "run grmforge doctor on the recipe, then build with --retry-failed"
+    ),
+}
+"""What is said of one answer to a question, by the value of Verdict."""
+
+ORIGIN_WORDS: dict[str, str] = {
+    Origin.GIVEN: "answers given",
+    Origin.RESPONDER: "responder's answers",
+    Origin.TEACHER: "teacher's answers",
+    Origin.REWRITE: "wrong, reworded",
+}
+"""Whose answers they are, by the value of Origin."""
+
+
+def verdict_meaning(verdict: str) -> Meaning:
+    """Return what a verdict means; one that a newer grmforge wrote stands for itself."""
+    return VERDICT_MEANINGS.get(verdict, Meaning(verdict.replace("_", " ")))
 
 
 _SINGLE_WORDS: dict[str, str] = {

@@ -96,7 +96,8 @@ def _files(assembled: Stage, table: str) -> list[FileEntry]:
 
 def _composition(sources: Sequence[Stage]) -> dict[str, Any]:
     """Return the check on how synthesised sets are made up, by source; nothing where none was synthesised."""
-    found = {one.facts["source"]: one.facts["synthesis"]["composition"] for one in sources if "synthesis" in one.facts}
+    made = {one.facts["source"]: one.facts.get("synthesis", {}) for one in sources}
+    found = {source: facts["composition"] for source, facts in made.items() if "composition" in facts}
     return {"composition": found} if found else {}
 
 

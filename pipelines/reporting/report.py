@@ -9,11 +9,12 @@ from importlib import resources
 from pipelines.reporting.attention import attention
 from pipelines.reporting.example_parts import Example, Part, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
+from pipelines.reporting.leaks import leak_section
 from pipelines.reporting.markup import Html, element, joined, short, table
 from pipelines.reporting.report_checks import length_section, meta_rm_section, other_checks, position_section
 from pipelines.reporting.report_funnels import funnel_section, outcome_section
 from pipelines.reporting.row_search import one_of_each
-from pipelines.reporting.source_funnels import SETS, SourceFunnel, commonest_first, source_funnels
+from pipelines.reporting.source_funnels import SETS, TRACES, SourceFunnel, commonest_first, source_funnels
 from schemas.manifest import Manifest
 from schemas.trajectory import Mode
 from storage.stages import Stage
@@ -32,6 +33,7 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
     sections = [
         ("funnel", "From rows read to rows published", funnel_section(manifest, funnels)),
         ("outcomes", "What the answers amount to", outcome_section(funnels)),
+        ("leaks", "What gives the right one away", leak_section(manifest.checks)),
         ("positions", "Where the best response stands", position_section(manifest.checks)),
         *([("meta-rm", "Meta RM", meta_rm_section(manifest.checks))] if _wants(manifest, "meta_rm") else []),
         ("lengths", "Lengths", joined([length_section(manifest.checks), other_checks(manifest.checks)])),
@@ -79,7 +81,7 @@ def _header(manifest: Manifest) -> Html:
 
 def _tiles(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Html:
     tiles = []
-    for name in SETS:
+    for name in (*SETS, TRACES):
         train, validation = (_rows(manifest, f"{name}/{split}") for split in ("train", "validation"))
         if train or validation or _wants(manifest, name):
             tiles.append((f"{train:,}", f"{name} rows, and {validation:,} for validation"))

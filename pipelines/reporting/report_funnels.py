@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from pipelines.reporting.answered import answer_legend, answer_steps
 from pipelines.reporting.figures import legend, stacked_bar, swatch
 from pipelines.reporting.markup import Html, element, joined, short, table
 from pipelines.reporting.meanings import MEANINGS, meaning
@@ -22,10 +23,18 @@ def funnel_section(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Html:
     units = {one.source: one.unit for one in manifest.inputs}
     cards = [_funnel_card(funnel, units[funnel.source]) for funnel in funnels]
     note = (
-        "Bars of rows and sets are drawn against the rows read, bars of answers against the answers judged. Test sets "
+        "Bars of rows and sets are drawn against the rows read, or the sets made of questions; bars of answers against "
+        "the answers judged. Test sets "
         "are kept and never sampled. What the reasons mean is written out at the end of this section."
     )
-    return joined([element("p", note, class_="note"), element("div", *cards, class_="cards"), _glossary(funnels)])
+    return joined(
+        [
+            element("p", note, class_="note"),
+            answer_legend(funnels),
+            element("div", *cards, class_="cards"),
+            _glossary(funnels),
+        ]
+    )
 
 
 def outcome_section(funnels: Sequence[SourceFunnel]) -> Html:
@@ -48,15 +57,17 @@ def outcome_section(funnels: Sequence[SourceFunnel]) -> Html:
 
 def _funnel_card(funnel: SourceFunnel, unit: str) -> Html:
     read, noun = funnel.read, "rows" if funnel.mixed_in else "sets"
+    scale = read if funnel.questions is None else max(funnel.made, 1)
     lost_sets = {**_named(funnel.unreadable, "unreadable: "), **funnel.dropped}
     steps = [
         _step("read", stacked_bar([("kept", read)], read, f"{read:,} read"), f"{read:,} rows"),
-        _step("kept", stacked_bar([("kept", funnel.kept)], read, f"{funnel.kept:,} kept"), f"{funnel.kept:,} {noun}"),
+        *answer_steps(funnel),
+        _step("kept", stacked_bar([("kept", funnel.kept)], scale, f"{funnel.kept:,} kept"), f"{funnel.kept:,} {noun}"),
         _losses(lost_sets),
     ]
     if funnel.held_out:
         sampled = funnel.kept - funnel.held_out
-        steps.append(_step("to sample", stacked_bar([("kept", sampled)], read, f"{sampled:,}"), f"{sampled:,} sets"))
+        steps.append(_step("to sample", stacked_bar([("kept", sampled)], scale, f"{sampled:,}"), f"{sampled:,} sets"))
         steps.append(_losses({"held out as test": funnel.held_out}))
     if funnel.mixed_in:
         mixed = funnel.mixed_in.get(ACCEPTED, 0)
@@ -74,7 +85,8 @@ def _funnel_card(funnel: SourceFunnel, unit: str) -> Html:
         steps.append(_losses(_without(funnel.rl, "kept")))
     published = (element("li", element("b", f"{rows:,}"), f" {name}") for name, rows in funnel.published.items())
     last = element("div", element("span", "rows published"), element("ul", *published), class_="step published")
-    title = element("h3", short(funnel.source, 100), " ", element("span", f"a row is one {unit}", class_="soft"))
+    row = unit if funnel.questions is None else "question"
+    title = element("h3", short(funnel.source, 100), " ", element("span", f"a row is one {row}", class_="soft"))
     return element("section", title, *steps, last, class_="card")
 
 

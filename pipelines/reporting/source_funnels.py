@@ -6,11 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.synthesis.synthesis import QUESTIONS
+from schemas.candidate import Origin
 from schemas.manifest import Input, Manifest
 from schemas.preference import Split
 from schemas.trajectory import Mode, Outcome
 
 SETS = ("rft", "rl", "meta_rm", "pairs")
+TRACES = "traces"
 ACCEPTED = "accepted"
 LOW_SHARE = 0.2
 """A lower accepted share wants an explanation."""
@@ -25,6 +28,14 @@ class SourceFunnel:
 
     source: str
     read: int
+    made: int
+    """Sets, dropped ones included; of questions, what synthesis made of them."""
+    questions: int | None
+    """Rows that are questions, of which sets were made; None for sources of sets."""
+    graded: Mapping[str, Mapping[str, int]]
+    """Answers to the questions, by who gave them (origin), by verdict, the commonest first."""
+    composition: Mapping[str, int]
+    """How the sets are made up that were made of questions; empty for sources of sets."""
     unreadable: Mapping[str, int]
     """Rows by reason."""
     dropped: Mapping[str, int]
@@ -38,11 +49,18 @@ class SourceFunnel:
     mixed_in: Mapping[str, int]
     """General rows by "accepted" or "surplus"; empty for sources of sets."""
     published: Mapping[str, int]
-    """Rows of each training table, train and validation together; tables that the recipe does not want are absent."""
+    """Rows of each training table, train and validation together; tables that the recipe does not want are absent, and
+    `traces` where no source has questions."""
 
     @property
     def kept(self) -> int:
         return sum(self.splits.values())
+
+    def share_of_answers(self, *verdicts: str) -> float:
+        """Return the share of the responder's and the given answers that got one of these verdicts."""
+        counts = [self.graded.get(origin, {}) for origin in (Origin.RESPONDER, Origin.GIVEN)]
+        total = sum(sum(one.values()) for one in counts)
+        return sum(one.get(verdict, 0) for one in counts for verdict in verdicts) / total if total else 0.0
 
     @property
     def held_out(self) -> int:
@@ -82,6 +100,7 @@ class SourceFunnel:
 def source_funnels(manifest: Manifest, files: TableFiles) -> list[SourceFunnel]:
     """Return the funnel of every source, in the recipe's order. Reads one small column of each training table."""
     wanted = [name for name in SETS if name in manifest.recipe.get("build", {}).get("sets", SETS)]
+    wanted += [TRACES] if any(table.startswith(f"{TRACES}/") for table in manifest.tables) else []
     published = {name: rows_by_source(name, files) for name in wanted}
     return [
         _funnel_of(manifest, one, {name: rows.get(one.source, 0) for name, rows in published.items()})
@@ -94,10 +113,15 @@ def _funnel_of(manifest: Manifest, one: Input, published: Mapping[str, int]) -> 
     for row in manifest.funnel:
         if row.source == one.source:
             stages.setdefault(row.stage, {})[row.outcome] = row.rows
+    synthesis = stages.get("synthesis", {})
     answers = {mode.value: stages[f"rft {mode}"] for mode in Mode if f"rft {mode}" in stages}
     return SourceFunnel(
         source=one.source,
-        read=one.rows,
+        read=stages.get("read", {}).get("rows", one.rows) if synthesis else one.rows,
+        made=one.rows - one.unreadable,
+        questions=synthesis.get(QUESTIONS),
+        graded=_graded(synthesis),
+        composition=(manifest.checks.get("composition") or {}).get(one.source, {}),
         unreadable=commonest_first({reason.reason: reason.rows for reason in one.unreadable_reasons}),
         dropped=commonest_first(stages.get("dropped", {})),
         splits=stages.get("kept", {}),
@@ -106,6 +130,16 @@ def _funnel_of(manifest: Manifest, one: Input, published: Mapping[str, int]) -> 
         mixed_in=stages.get("rft general", {}),
         published=published,
     )
+
+
+def _graded(synthesis: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return the verdicts by origin, of outcomes such as "responder: right"."""
+    graded: dict[str, dict[str, int]] = {}
+    for outcome, rows in synthesis.items():
+        origin, found, verdict = outcome.partition(": ")
+        if found:
+            graded.setdefault(origin, {})[verdict] = rows
+    return {origin: commonest_first(counts) for origin, counts in graded.items()}
 
 
 def rows_by_source(table: str, files: TableFiles) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What responders and teachers are asked about questions, and what their answers amount to before they are graded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def rephrase_request(job: AnswerJob, question: Question, attempt: int) -> Reques
 def _request(
     job: AnswerJob, question: Question, messages: Messages, index: int, truth: AnswerTruth | RephrasingTruth
 ) -> Request:
-    return request(
+    asked = request(
         role=job.role,
         identity=job.identity,
         query_id=question.query_id,
@@ -91,6 +91,7 @@ def _request(
         sample_index=index,
         truth=truth,
     )
+    return replace(asked, repeat=index)  # the samples share one prompt: each takes an imported answer of its own
 
 
 def candidate_of(asked: Request, origin: Origin, model: str, answers: Mapping[str, Completion]) -> Candidate:

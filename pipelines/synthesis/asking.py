@@ -1,5 +1,6 @@
 """Asking: requests of one role are answered, and what was asked is counted."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class Asked:
     requests: int = 0
     bought: int = 0
     """Of these, not answered before."""
+    seconds: float = 0.0
+    """How long answering took."""
     failed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -53,6 +56,7 @@ class Asked:
         """Add what the same role was asked in another step."""
         self.recall(other.facts())
         self.bought += other.bought
+        self.seconds += other.seconds
         self.error = self.error or other.error
         self.given_up |= other.given_up
 
@@ -78,10 +82,11 @@ def ask(root: Root, run: Run, asked: Asked, what: str, total: int, requests: Ite
             asked.given_up[sent.request_id] = completion.error or "no answer"
         return ()
 
-    before = run.budget.requests
+    before, started = run.budget.requests, time.monotonic()
     run.watcher.stage(f"{what} with {asked.job.model.name}", total)
     answer(root, run, asked.job.model, requests, follow_up)
     asked.bought += run.budget.requests - before
+    asked.seconds += time.monotonic() - started
 
 
 def answers_of(root: Root, run: Run, asked: Asked, what: str, requests: Iterable[Request]) -> Mapping[str, Completion]:

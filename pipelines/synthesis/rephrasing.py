@@ -81,9 +81,11 @@ def rephrased_questions(root: Root, run: Run, asked: Asked | None, questions: St
     source = questions.facts["source"]
     settings = asked.job.settings() if asked else None
     key = stage_key(f"rephrased-{source}", STAGE_VERSION, settings, [questions.content])
-    if found := find_stage(root, key):
+    found = find_stage(root, key)
+    use = found.facts["rephrasing"]["use"] if found else None
+    if found and not (run.retry_failed and use and use["failed"]):
         if asked is not None:
-            asked.recall(found.facts["rephrasing"]["use"])
+            asked.recall(use)
         return found
     every = [one for batch in read_batches(questions.paths("questions"), QUESTIONS) for one in questions_of(batch)]
     leaning = [one for one in every if leans_on_options(one)]

@@ -30,13 +30,14 @@ def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: 
     source = checked.facts["source"]
     settings = [asked.job.settings() if asked else None, samples]
     key = stage_key(f"candidates-{source}", STAGE_VERSION, settings, [checked.content])
-    if found := find_stage(root, key):
+    found = find_stage(root, key)
+    if found and not (run.retry_failed and found.facts["use"] and found.facts["use"]["failed"]):
         return found
-    open_questions = sum(len(list(_unanswered(questions))) for _, questions in _buckets(checked))
+    open_questions = sum(len(questions) for _, questions in questions_to_ask(checked))
     if open_questions and asked is None:
         raise RecipeError(f"source {source}: {open_questions:,} questions have no answers; add [models.responder]")
     if open_questions and asked is not None:
-        ask(root, run, asked, f"answering {source}", open_questions * samples, _requests(asked.job, samples, checked))
+        ask(root, run, asked, answering_stage(source), open_questions * samples, _requests(asked.job, samples, checked))
     run.watcher.stage(f"grading {source}", None)
     generations = Generations(root)
     if asked is not None and asked.given_up:
@@ -50,11 +51,16 @@ def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: 
     return finish_stage(root, key, {"candidates": writer.files}, facts)
 
 
+def answering_stage(source: str) -> str:
+    """Return what the responder does for a source, as watchers, event logs and plans name it."""
+    return f"answering {source}"
+
+
 def answered_questions(checked: Stage, candidates: Stage) -> Iterator[Answered]:
     """Yield every question with its graded candidates, in the order of the questions' table."""
     rows = read_buckets(candidates.paths("candidates"), CANDIDATES)
     ahead = next(rows, None)
-    for bucket, questions in _buckets(checked):
+    for bucket, questions in question_buckets(checked):
         while ahead is not None and ahead[0] < bucket:
             ahead = next(rows, None)
         table = ahead[1] if ahead is not None and ahead[0] == bucket else CANDIDATES.empty_table()
@@ -65,25 +71,28 @@ def answered_questions(checked: Stage, candidates: Stage) -> Iterator[Answered]:
             yield question, [] if question.drop_reason else of_query.get(question.query_id, [])
 
 
-def _buckets(checked: Stage) -> Iterator[tuple[int, list[Question]]]:
+def question_buckets(checked: Stage) -> Iterator[tuple[int, list[Question]]]:
+    """Yield (bucket, questions) of a table of questions, dropped ones included."""
     for bucket, table in read_buckets(checked.paths("questions"), QUESTIONS):
         yield bucket, questions_of(table)
 
 
-def _unanswered(questions: Sequence[Question]) -> Iterator[Question]:
-    return (one for one in questions if one.drop_reason is None and not one.given)
+def questions_to_ask(checked: Stage) -> Iterator[tuple[int, list[Question]]]:
+    """Yield (bucket, questions) of the questions that the responder answers: kept ones that come without answers."""
+    for bucket, questions in question_buckets(checked):
+        yield bucket, [one for one in questions if one.drop_reason is None and not one.given]
 
 
 def _requests(job: AnswerJob, samples: int, checked: Stage) -> Iterator[Request]:
     """Yield the requests; those of one question stand together, so that a server's prefix cache pays."""
-    for _, questions in _buckets(checked):
-        for question in _unanswered(questions):
+    for _, questions in questions_to_ask(checked):
+        for question in questions:
             yield from (answer_request(job, question, index) for index in range(samples))
 
 
 def _collected(generations: Generations, asked: Asked | None, samples: int, checked: Stage) -> Iterator[Answered]:
     """Yield every question with what came back for it, ungraded."""
-    for bucket, questions in _buckets(checked):
+    for bucket, questions in question_buckets(checked):
         answers = generations.lookup(bucket)
         for question in questions:
             candidates = [] if question.drop_reason else given_candidates(question)

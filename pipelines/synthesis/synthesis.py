@@ -33,6 +33,10 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableWriter
 
 STAGE_VERSION = 1
+ROLES = ("responder", "teacher")
+"""Models that are asked here, in the order in which they are."""
+QUESTIONS = "questions"
+"""The first outcome of a synthesised source's funnel."""
 _BATCH = 2_048
 
 
@@ -43,6 +47,8 @@ class SourceSets:
     stage: Stage
     bought: Mapping[str, int] = field(default_factory=dict)
     """How many requests of each role were bought in this run to make them."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long that took, by role."""
 
 
 def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> SourceSets:
@@ -51,11 +57,13 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
     Its facts are those of an input, with what was asked and how the sets came about under `synthesis`. Raises what
     asking raises; what was answered by then is kept.
     """
-    if found := find_synthesized(recipe, root, questions):
+    if found := find_synthesized(recipe, root, questions, run.retry_failed):
         return SourceSets(found)
-    asked = {role: Asked(job) for role in ("responder", "teacher") if (job := answer_job(recipe, role))}
+    asked = {role: Asked(job) for role in ROLES if (job := answer_job(recipe, role))}
     rephrasing = Asked(asked["teacher"].job) if "teacher" in asked else None
-    checked = checked_questions(root, rephrased_questions(root, run, rephrasing, questions))
+    rephrased = rephrased_questions(root, run, rephrasing, questions)
+    run.watcher.stage(f"checking the gold answers of {questions.facts['source']}", None)
+    checked = checked_questions(root, rephrased)
     candidates = responded(root, run, asked.get("responder"), recipe.synthesis.samples, checked)
     taught = _taught(recipe, root, run, asked.get("teacher"), checked, candidates)
     if rephrasing is not None:
@@ -63,17 +71,24 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
     run.watcher.stage(f"composing {questions.facts['source']}", None)
     given_up = sorted(request_id for one in asked.values() for request_id in one.given_up)
     stage = _composed(recipe, root, _key(recipe, questions, given_up), checked, candidates, taught, asked)
-    return SourceSets(stage, {role: one.bought for role, one in asked.items()})
+    return SourceSets(
+        stage,
+        {role: one.bought for role, one in asked.items()},
+        {role: one.seconds for role, one in asked.items()},
+    )
 
 
-def find_synthesized(recipe: Recipe, root: Root, questions: Stage) -> Stage | None:
-    """Return the finished stage of a source's questions, if it is there."""
-    return find_stage(root, _key(recipe, questions))
+def find_synthesized(recipe: Recipe, root: Root, questions: Stage, retry_failed: bool = False) -> Stage | None:
+    """Return the finished stage of a source's questions, unless it holds failed requests that are to be asked again."""
+    found = find_stage(root, _key(recipe, questions))
+    if found is None or not retry_failed:
+        return found
+    return None if any(use["failed"] for use in found.facts["synthesis"]["uses"]) else found
 
 
 def _key(recipe: Recipe, questions: Stage, given_up: Sequence[str] = ()) -> str:
     """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
-    jobs = [answer_job(recipe, role) for role in ("responder", "teacher")]
+    jobs = [answer_job(recipe, role) for role in ROLES]
     settings = [recipe.synthesis.model_dump(), recipe.build.seed, [job and job.settings() for job in jobs], given_up]
     return stage_key(f"synthesized-{questions.facts['source']}", STAGE_VERSION, settings, [questions.content])
 
@@ -155,7 +170,7 @@ class _Counts:
         origins = [origin.value for origin in Origin]
         ordered = sorted(self.verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
         return [
-            {"outcome": "questions", "rows": self.questions},
+            {"outcome": QUESTIONS, "rows": self.questions},
             *rephrasing,
             *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
         ]

@@ -19,6 +19,10 @@ from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection
 from storage.root import Root
 
+COMPARING, ANSWERING, REWRITING = "comparing short answers", "teaching", "rewriting wrong responses"
+TEACHER_STAGES = (COMPARING, ANSWERING, REWRITING)
+"""What the teacher does, as watchers, event logs and plans name it."""
+
 
 @dataclass(slots=True)
 class Pupil:
@@ -28,6 +32,8 @@ class Pupil:
     candidates: list[Candidate]
     rewritten: dict[int, Candidate] = field(default_factory=dict)
     """By the index, in `candidates`, of the wrong response that stands behind it."""
+    strayed: list[Candidate] = field(default_factory=list)
+    """Rewritten texts that do not end in the answer that they should; they are counted, and in no set."""
 
     def undecided(self, *, taught: bool = False) -> list[int]:
         """Indices of the short answers that no rule could compare: those of the teacher, or those of all others."""
@@ -81,7 +87,7 @@ def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils
     for attempt in range(settings.rewrites):
         _rewrite(root, run, asked, settings.n_responses - 1, attempt, taught)
     for pupil in taught:
-        pupil.candidates += pupil.rewritten.values()
+        pupil.candidates += [*pupil.rewritten.values(), *pupil.strayed]
 
 
 def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil], *, taught: bool) -> None:
@@ -91,7 +97,7 @@ def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil], *, tau
         for pupil in pupils
         for index in pupil.undecided(taught=taught)
     ]
-    answers = answers_of(root, run, asked, "comparing short answers", (one for _, _, one in wanted))
+    answers = answers_of(root, run, asked, COMPARING, (one for _, _, one in wanted))
     for pupil, index, one in wanted:
         completion = answers.get(one.request_id)
         is_whole = completion is not None and is_answer(completion)
@@ -103,7 +109,7 @@ def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil], *, tau
 def _answer(root: Root, run: Run, asked: Asked, samples: int, pupils: Sequence[Pupil]) -> None:
     """Have the teacher answer, and its answers graded."""
     wanted = [[answer_request(asked.job, pupil.question, index) for index in range(samples)] for pupil in pupils]
-    answers = answers_of(root, run, asked, "teaching", (one for requests in wanted for one in requests))
+    answers = answers_of(root, run, asked, ANSWERING, (one for requests in wanted for one in requests))
     answered = [
         (pupil.question, [candidate_of(one, Origin.TEACHER, asked.job.model.name, answers) for one in requests])
         for pupil, requests in zip(pupils, wanted, strict=True)
@@ -121,7 +127,7 @@ def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupil
         for index in pupil.rewritable(count)
         if index not in pupil.rewritten
     ]
-    answers = answers_of(root, run, asked, "rewriting wrong responses", (one for _, _, one in wanted))
+    answers = answers_of(root, run, asked, REWRITING, (one for _, _, one in wanted))
     rewritten = [candidate_of(one, Origin.REWRITE, asked.job.model.name, answers) for _, _, one in wanted]
     expecting = (_expecting(pupil.question, pupil.candidates[index].answer or "") for pupil, index, _ in wanted)
     as_wrong = graded((question, [one]) for question, one in zip(expecting, rewritten, strict=True))
@@ -130,10 +136,13 @@ def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupil
         # It still ends in the wrong answer that it had, and not in one that may pass for both, as 25 % does for 25.
         if kept.verdict is Verdict.RIGHT and mended.verdict is not Verdict.RIGHT:
             pupil.rewritten[index] = replace(kept, verdict=Verdict.WRONG)
+        else:
+            changed = kept.verdict in (Verdict.RIGHT, Verdict.WRONG)
+            pupil.strayed.append(replace(kept, verdict=Verdict.DISPUTED) if changed else kept)
 
 
 def _expecting(question: Question, wrong_answer: str) -> Question:
-    """Return the question as one whose gold answer is a wrong response's, as gold answers of its form are written."""
-    if question.gold.form is AnswerForm.OPTION:
-        wrong_answer = "".join(map(str, picks(question.gold.options, wrong_answer)))  # exactly one: else undecided
+    """Return the question as one whose gold answer is a wrong response's; options go by their number."""
+    if question.gold.form is AnswerForm.OPTION and len(picked := picks(question.gold.options, wrong_answer)) == 1:
+        wrong_answer = str(*picked)
     return replace(question, gold=replace(question.gold, answer=wrong_answer))

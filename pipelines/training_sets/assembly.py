@@ -1,9 +1,8 @@
-"""The assembly stage: every table of a snapshot, written a bucket at a time from what was decided over all of them."""
+"""The assembly stage: every table of a snapshot, written range by range of buckets from what was decided over all."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from itertools import repeat
-from typing import Any, TypeVar
+from dataclasses import fields
 
 import polars as pl
 import pyarrow as pa
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipelines.grm.prompts import Template, load_template
 from pipelines.grm.samples import SamplingJob, sampling_job
-from pipelines.grm.sampling import sampled_sets
+from pipelines.grm.sampling import kept_sets
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
@@ -22,16 +21,14 @@ from pipelines.training_sets.traces import published_traces
 from schemas.candidate import TRACES
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import ModelSection, Recipe
-from schemas.record import BUCKETS
+from schemas.rubric_table import RUBRICS
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableFile, TableWriter, read_batches, read_buckets
+from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges, read_batches
 
 STAGE_VERSION = 1
-
-_T = TypeVar("_T")
 
 
 def assemble(
@@ -47,6 +44,7 @@ def assemble(
     settings = {
         "sets": sorted(recipe.build.sets),
         "rejection": recipe.rejection.model_dump(),
+        "leaks": recipe.leaks.model_dump(),
         "one_label_share": recipe.meta_rm.one_label_share,
         "general": recipe.general.ratio if recipe.general else None,
         "job": job.settings(),
@@ -64,7 +62,8 @@ def assemble(
     decisions = decisions_of(recipe, curated, judged)
     with ExitStack() as stack:
         tables = _Tables(root, key, stack)
-        _write_sets(curated, tables)
+        for batch in read_batches(curated.paths("rubrics"), RUBRICS):
+            tables.write("rubrics/made", batch, RUBRICS)
         for traces, splits in published_traces(traced, curated):
             tables.write_splits("traces", traces, TRACES, splits)
         _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)
@@ -89,11 +88,10 @@ class _Tables:
         if table.num_rows:
             self._writers[path].write(table)
 
-    def write_splits(self, folder: str, table: pa.Table, schema: pa.Schema, splits: Sequence[str] | pa.Array) -> None:
+    def write_splits(self, folder: str, table: pa.Table, schema: pa.Schema, splits: pa.Array | pa.ChunkedArray) -> None:
         """Append rows to `folder/train` and `folder/validation`, as their split, row by row, says."""
-        column = pa.array(splits, pa.string())
         for split in (Split.TRAIN, Split.VALIDATION):
-            self.write(f"{folder}/{split}", table.filter(pc.equal(column, split.value)), schema)
+            self.write(f"{folder}/{split}", table.filter(pc.equal(splits, split.value)), schema)
 
     def files(self) -> dict[str, list[TableFile]]:
         """Return the files of each table, their paths relative to the stage. Call it once the writers are closed."""
@@ -106,14 +104,6 @@ class _Tables:
         }
 
 
-def _write_sets(curated: Stage, tables: _Tables) -> None:
-    """Write sets/kept and sets/dropped; test sets are published here and nowhere else."""
-    for batch in read_batches(curated.paths("sets"), SETS):
-        kept = pc.is_null(batch.column("drop_reason"))
-        tables.write("sets/kept", batch.filter(kept), SETS)
-        tables.write("sets/dropped", batch.filter(pc.invert(kept)), SETS)
-
-
 def _write_buckets(
     recipe: Recipe,
     curated: Stage,
@@ -123,45 +113,57 @@ def _write_buckets(
     meta_template: Template,
     tables: _Tables,
 ) -> None:
-    """Write trajectories, rft, rl, meta_rm and pairs."""
+    """Write every table, a range of buckets at a time."""
     wanted = recipe.build.sets
-    decided = {purpose: _decided_buckets(stage, decisions.trajectories[purpose]) for purpose, stage in judged.items()}
-    rl_rows = {row["set_id"]: row for row in decisions.rl.to_dicts()} if decisions.rl is not None else {}
-    general = read_buckets(curated.paths("general") if decisions.general else [], GENERAL)
-    for sets, chat in zip(_every_bucket(sampled_sets(curated)), _every_bucket(general), strict=True):
-        examples = [] if chat is None else [_with_split(*general_table(chat, decisions.general))]
-        if sets is None:
-            _write_rft(examples, tables)
-            continue
+    every_set = BucketReader(curated.paths("sets"), SETS)
+    general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
+    decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in judged.items()}
+    rl = decisions.rl
+    for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
+        some = every_set.through(buckets[-1])
+        _write_sets(some, tables)
+        sets = kept_sets(some)
         by_id = {preference.set_id: preference for preference in sets}
-        trajectories = {purpose: next(buckets) for purpose, buckets in decided.items()}
+        trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
         for purpose, table in trajectories.items():
             _write_trajectories(purpose, table, tables)
         if "rft" in wanted:
-            rft = trajectories[Purpose.RFT]
-            accepted = rft.filter(rft.column("accepted"))
-            judged_examples = rft_table(accepted, by_id, job)
-            _write_rft([_with_split(judged_examples, accepted.column("split")), *examples], tables)
-        if "rl" in wanted:
-            _write_rl(sets, rl_rows, job, _difficulty_model(recipe), tables)
+            accepted = trajectories[Purpose.RFT].filter(trajectories[Purpose.RFT].column("accepted"))
+            examples = rft_table(accepted, by_id, job).append_column("split", accepted.column("split"))
+            chat, splits = general_table(general.through(buckets[-1]), decisions.general)
+            _write_rft(pa.concat_tables([examples, chat.append_column("split", splits)]), tables)
+        if rl is not None:
+            _write_rl(sets, rl.head(len(sets)), job, _difficulty_model(recipe), tables)
+            rl = rl.slice(len(sets))
         if "meta_rm" in wanted:
             _write_meta_rm(trajectories, by_id, job, meta_template, tables)
         if "pairs" in wanted:
             pairs = pairs_table(sets)
             splits = [by_id[set_id].split or Split.TRAIN for set_id in pairs.column("set_id").to_pylist()]
-            tables.write_splits("pairs", pairs, PAIRS, splits)
+            tables.write_splits("pairs", pairs, PAIRS, pa.array(splits, pa.string()))
 
 
-def _decided_buckets(stage: Stage, decided: pl.DataFrame) -> Iterator[pa.Table]:
-    """Yield a judged table bucket by bucket, with what was decided of each row beside it."""
-    further = decided.select(name for name in decided.columns if name not in JUDGED.names).to_arrow()
-    start = 0
-    for _, table in read_buckets(stage.paths("judged"), JUDGED):
-        verdicts = further.slice(start, table.num_rows)
-        start += table.num_rows
-        for name in verdicts.column_names:
-            table = table.append_column(name, verdicts.column(name))
-        yield table
+class _Decided:
+    """A judged table, read on and on, with what was decided of each row beside it."""
+
+    def __init__(self, stage: Stage, decided: pl.DataFrame) -> None:
+        self._rows = BucketReader(stage.paths("judged"), JUDGED)
+        self._decided = decided.select(name for name in decided.columns if name not in JUDGED.names).to_arrow()
+
+    def through(self, bucket: int) -> pa.Table:
+        """Return the rows of all buckets up to this one that were not returned before."""
+        table = self._rows.through(bucket)
+        decided, self._decided = self._decided.slice(0, table.num_rows), self._decided.slice(table.num_rows)
+        for name in decided.column_names:
+            table = table.append_column(name, decided.column(name))
+        return table
+
+
+def _write_sets(sets: pa.Table, tables: _Tables) -> None:
+    """Write sets/kept and sets/dropped; test sets are published here and nowhere else."""
+    kept = pc.is_null(sets.column("drop_reason"))
+    tables.write("sets/kept", sets.filter(kept), SETS)
+    tables.write("sets/dropped", sets.filter(pc.invert(kept)), SETS)
 
 
 def _write_trajectories(purpose: Purpose, table: pa.Table, tables: _Tables) -> None:
@@ -179,23 +181,19 @@ def _write_trajectories(purpose: Purpose, table: pa.Table, tables: _Tables) -> N
 
 
 def _write_rl(
-    sets: Sequence[PreferenceSet],
-    rl_rows: Mapping[str, Mapping[str, Any]],
-    job: SamplingJob,
-    difficulty_model: str,
-    tables: _Tables,
+    sets: Sequence[PreferenceSet], decided: pl.DataFrame, job: SamplingJob, difficulty_model: str, tables: _Tables
 ) -> None:
-    """Write RL's rows of a bucket; `rl_rows` are those of `Decisions.rl` by set id."""
-    kept = [preference for preference in sets if rl_rows[preference.set_id]["reject_reason"] is None]
-    rows = [
-        RlRow(*(rl_rows[preference.set_id][name] for name in ("best_position", "index", "pass_count", "pass_samples")))
-        for preference in kept
-    ]
-    table = rl_table(kept, rows, job, difficulty_model)
-    if any("selection" in rl_rows[preference.set_id] for preference in kept):
-        decided = [rl_rows[preference.set_id] for preference in kept]
-        table, kept = with_selection(table, kept, decided, job, difficulty_model)
-    tables.write_splits("rl", table, RL, [preference.split or Split.TRAIN for preference in kept])
+    """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""
+    both = list(zip(sets, decided.to_dicts(), strict=True))
+    assert all(preference.set_id == row["set_id"] for preference, row in both)
+    kept = [preference for preference, row in both if row["reject_reason"] is None]
+    rows = [row for _, row in both if row["reject_reason"] is None]
+    names = [field.name for field in fields(RlRow)]
+    table = rl_table(kept, [RlRow(*(row[name] for name in names)) for row in rows], job, difficulty_model)
+    if "selection" in decided.columns:
+        table, kept = with_selection(table, kept, rows, job, difficulty_model)
+    splits = pa.array([preference.split or Split.TRAIN for preference in kept], pa.string())
+    tables.write_splits("rl", table, RL, splits)
 
 
 def _difficulty_model(recipe: Recipe) -> str:
@@ -229,27 +227,10 @@ def _write_meta_rm(
     ]
     rows = pa.concat_tables([table.select(columns) for table in chosen])
     rows = rows.sort_by([("query_id", "ascending"), ("set_id", "ascending"), ("trajectory_id", "ascending")])
-    tables.write_splits("meta_rm", meta_rm_table(rows, sets, job, template), META_RM, rows.column("split").to_pylist())
+    tables.write_splits("meta_rm", meta_rm_table(rows, sets, job, template), META_RM, rows.column("split"))
 
 
-def _with_split(examples: pa.Table, splits: pa.ChunkedArray) -> pa.Table:
-    return examples.append_column("split", splits)
-
-
-def _write_rft(examples: Sequence[pa.Table], tables: _Tables) -> None:
-    """Write a bucket's examples, judged and general ones, in the order of their ids."""
-    if not examples:
-        return
-    rows = pa.concat_tables(examples)
-    rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ("query_id", "set_id", "example_id")]))
-    tables.write_splits("rft", rows.select(RFT.names), RFT, rows.column("split").combine_chunks())
-
-
-def _every_bucket(buckets: Iterable[tuple[int, _T]]) -> Iterator[_T | None]:
-    """Yield what each of all buckets holds, in order; None for one that holds nothing."""
-    expected = 0
-    for bucket, held in buckets:
-        yield from repeat(None, bucket - expected)
-        yield held
-        expected = bucket + 1
-    yield from repeat(None, BUCKETS - expected)
+def _write_rft(examples: pa.Table, tables: _Tables) -> None:
+    """Write examples, judged and general ones, in the order of their ids."""
+    rows = examples.sort_by([(name, "ascending") for name in ("query_id", "set_id", "example_id")])
+    tables.write_splits("rft", rows.select(RFT.names), RFT, rows.column("split"))

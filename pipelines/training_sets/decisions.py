@@ -1,4 +1,4 @@
-"""What becomes of every trajectory and set, decided over ids and verdicts alone; texts are never loaded here."""
+"""What becomes of every trajectory and set, decided over ids and verdicts alone; only checks load texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from pipelines.curation.leak_check import leak_probe
 from pipelines.grm.balance import position_counts, uniformity
 from pipelines.grm.rejection import DECISION_COLUMNS, decide
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sampled_sets
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
+from pipelines.training_sets.paired_accuracy import paired_accuracy
 from pipelines.training_sets.rft import chosen_general, general_ids
 from pipelines.training_sets.rl import decide_rl
 from pipelines.training_sets.selection import decide_selection
@@ -73,12 +75,15 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
             frames[Purpose.DIFFICULTY] = frames[Purpose.DIFFICULTY].join(
                 removed, on="set_id", how="left", maintain_order="left"
             )
+    if Purpose.PAIRED in frames:
+        checks["principles"] = paired_accuracy(frames[Purpose.RFT], frames[Purpose.PAIRED], recipe.grm.principles)
     if "meta_rm" in recipe.build.sets:
         checks["meta_rm"] = _mark_meta_rm(frames, recipe.meta_rm.one_label_share)
         for purpose, frame in frames.items():
             if "in_meta_rm" in frame.columns:
                 kept = frame.filter("in_meta_rm").with_columns(outcome=pl.lit("kept"))
                 funnel += _rows(kept, f"meta_rm from {purpose}")
+    checks["leak_probe"] = leak_probe(recipe, curated, judged, frames)
     general = frozenset[str]()
     if recipe.general and "rft" in recipe.build.sets:
         general, mixed_in = _general(recipe, curated, frames[Purpose.RFT])

@@ -9,9 +9,8 @@ import pyarrow as pa
 from pipelines.grm.prompts import Template, render
 from pipelines.grm.rejection import READABLE_OUTCOMES
 from pipelines.grm.samples import SamplingJob, shown_set
-from pipelines.training_sets.rft import answer_of
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array
+from schemas.query import messages_array, single_turns
 from schemas.training import META_RM
 from schemas.trajectory import Mode, Outcome
 
@@ -86,7 +85,7 @@ def meta_rm_table(
     prompts = [render(template, shown_set(job, sets[row["set_id"]]), row["order"]) for row in rows]
     columns = {
         "prompt": messages_array(prompts),
-        "completion": messages_array([answer_of(text) for text in chosen.column("text").to_pylist()]),
+        "completion": single_turns("assistant", chosen.column("text")),
         "label": chosen.column("right"),
         "policy": chosen.column("model"),
         "origin": chosen.column("purpose"),

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pipelines.grm.transcripts import said_by
-from pipelines.training_sets.rft import answer_of
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array
+from schemas.query import messages_array, single_turns
 from schemas.training import PAIRS
 
 
@@ -30,8 +29,8 @@ def pairs_table(sets: Sequence[PreferenceSet]) -> pa.Table:
     ]
     columns = {
         "prompt": messages_array([preference.query for preference, _, _ in pairs]),
-        "chosen": messages_array([answer_of(said_by(chosen)) for _, chosen, _ in pairs]),
-        "rejected": messages_array([answer_of(said_by(rejected)) for _, _, rejected in pairs]),
+        "chosen": single_turns("assistant", pa.array([said_by(chosen) for _, chosen, _ in pairs], pa.string())),
+        "rejected": single_turns("assistant", pa.array([said_by(rejected) for _, _, rejected in pairs], pa.string())),
         "margin": pa.array(margins, pa.float64()),
     }
     for name in ("set_id", "query_id", "source", "license"):

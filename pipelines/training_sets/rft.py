@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.grm.prompts import render
 from pipelines.grm.samples import SamplingJob, shown_set
 from schemas.preference import PreferenceSet
-from schemas.query import Message, Messages, messages_array, messages_of
+from schemas.query import Messages, messages_array, single_turns
 from schemas.record import content_id
 from schemas.training import RFT
 from schemas.trajectory import Mode
@@ -27,20 +29,26 @@ def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: Sampli
     `accepted` has JUDGED's columns with pass_count and pass_samples. A hinted trajectory's prompt is rendered anew
     without its hint; every other prompt is the one that was sent. `has_reference` says whether this prompt has one.
     """
-    rows = accepted.select(["set_id", "trajectory_id", "mode", "order", "has_reference"]).to_pylist()
-    prompts = [messages_of(turns) for turns in accepted.column("prompt").to_pylist()]
-    for number, row in enumerate(rows):
-        if row["mode"] == Mode.HINTED:
-            prompts[number] = training_prompt(job, sets[row["set_id"]], row["order"], row["has_reference"])
+    is_hinted = pc.equal(accepted.column("mode"), Mode.HINTED.value)
+    hinted = accepted.filter(is_hinted).select(["set_id", "order", "has_reference"]).to_pylist()
+    unhinted = [training_prompt(job, sets[row["set_id"]], row["order"], row["has_reference"]) for row in hinted]
     columns = {name: accepted.column(name) for name in (*_FROM_TRAJECTORY, "pass_count", "pass_samples")}
     columns |= {
-        "example_id": pa.array([content_id("rft", row["trajectory_id"]) for row in rows], pa.string()),
-        "prompt": messages_array(prompts),
-        "completion": messages_array([answer_of(text) for text in accepted.column("text").to_pylist()]),
-        "license": pa.array([sets[row["set_id"]].license for row in rows], pa.string()),
-        "has_reference": pa.array([row["has_reference"] and job.reference == "prompt" for row in rows], pa.bool_()),
+        "example_id": pa.array([content_id("rft", one) for one in accepted.column("trajectory_id").to_pylist()]),
+        "prompt": _replaced(accepted.column("prompt"), is_hinted, messages_array(unhinted)),
+        "completion": single_turns("assistant", accepted.column("text")),
+        "license": pa.array([sets[set_id].license for set_id in accepted.column("set_id").to_pylist()], pa.string()),
     }
+    if job.reference != "prompt":
+        columns["has_reference"] = pa.repeat(False, accepted.num_rows)
     return pa.table([columns[name] for name in RFT.names], schema=RFT)
+
+
+def _replaced(column: pa.ChunkedArray, mask: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:
+    """Return the column with these values, in their order, in the rows where the mask is true."""
+    places = np.arange(len(column))
+    places[mask.to_numpy()] = len(column) + np.arange(len(values))
+    return pa.chunked_array([*column.chunks, values]).take(places)
 
 
 def training_prompt(
@@ -55,11 +63,6 @@ def training_prompt(
     )
 
 
-def answer_of(text: str) -> Messages:
-    """Return a completion: one assistant message."""
-    return (Message("assistant", text),)
-
-
 def general_table(general: pa.Table, chosen: frozenset[str]) -> tuple[pa.Table, pa.ChunkedArray]:
     """Return the chosen general rows, by their example ids, as RFT examples, and their splits."""
     ids = general_ids(general)
@@ -67,7 +70,7 @@ def general_table(general: pa.Table, chosen: frozenset[str]) -> tuple[pa.Table, 
     mode = pa.array([GENERAL_MODE] * general.num_rows, pa.string())
     columns = {
         "example_id": pa.array([example_id for example_id in ids if example_id in chosen], pa.string()),
-        "completion": messages_array([answer_of(text) for text in general.column("completion").to_pylist()]),
+        "completion": single_turns("assistant", general.column("completion")),
         "mode": mode,
         "domain": mode,
     }

@@ -8,6 +8,7 @@ holds the answer. What a teacher with the reference could confirm beyond that wo
 `rewards.py` calls none; `quotable_answers` is where such a judgement would add what else may be quoted.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -19,14 +20,15 @@ import pyarrow as pa
 from pipelines.grm.prompts import load_template
 from pipelines.grm.samples import SamplingJob, shown_set
 from pipelines.grm.verdicts import bare_answer
+from pipelines.synthesis.verification.final_answer import final_answer
 from pipelines.training_sets.rl import RlRow, rl_table
 from schemas.preference import LabelSource, PreferenceSet
 from schemas.record import canonical_json, unit_interval
 from schemas.training import RL
 
-LONGEST_WHOLE_ANSWER = 300
-"""Characters of a response that may be nothing but its answer, such as an option of a multiple-choice question."""
-_BOX = "\\boxed{"
+LONGEST_ANSWER = 300
+"""Characters of an answer that a judge can be expected to copy to the letter."""
+_BOX = "\\boxed"
 
 
 class Selection(StrEnum):
@@ -48,26 +50,18 @@ def selection_job(job: SamplingJob) -> SamplingJob:
     return replace(job, template=load_template("selection"))
 
 
-def final_answer(text: str) -> str | None:
-    """Return the final answer of a response: its last whole box, or all of it where it is one short line.
+def quotable_answer(text: str, was_asked: bool) -> str | None:
+    """Return the final answer of a response; None where there is none, or a quotation could not hold it.
 
-    None where there is none, where the last box never closes, and where a quotation could not hold it.
+    A short line without a box may be an answer as a whole, such as an option; where the response answers a question
+    put to a model (`was_asked`), what it states as its answer comes first.
     """
-    answer = _last_box(text) if _BOX in text else text.strip()
-    if answer is None or len(answer) > LONGEST_WHOLE_ANSWER or "\n" in answer:
+    whole = text.strip()
+    is_line = _BOX not in whole and "\n" not in whole and len(whole) <= LONGEST_ANSWER
+    answer = (final_answer(text) or (whole if is_line else None)) if was_asked or not is_line else whole
+    if answer is None or len(answer) > LONGEST_ANSWER or any(mark in answer for mark in '\n"“”'):
         return None
-    return None if any(mark in answer for mark in '"“”') else bare_answer(answer) or None
-
-
-def _last_box(text: str) -> str | None:
-    """Return what stands in the last `\\boxed{..}`, braces nested; None where it never closes."""
-    start = text.rfind(_BOX) + len(_BOX)
-    depth = 1
-    for place in range(start, min(len(text), start + LONGEST_WHOLE_ANSWER + 1)):
-        depth += {"{": 1, "}": -1}.get(text[place], 0)
-        if not depth:
-            return text[start:place].strip()
-    return None
+    return bare_answer(answer) or None
 
 
 def quotable_answers(job: SamplingJob, preference: PreferenceSet) -> list[str | None]:
@@ -78,7 +72,7 @@ def quotable_answers(job: SamplingJob, preference: PreferenceSet) -> list[str | 
     shown = shown_set(job, preference)
     found: list[str | None] = []
     for response, text in zip(preference.responses, shown.responses, strict=True):
-        answer = final_answer(response.text)
+        answer = quotable_answer(response.text, preference.label_source is LabelSource.VERIFIER)
         found.append(answer if answer is not None and answer in " ".join(text.split()) else None)
     right = None if preference.best is None else found[preference.best]
     return [None if answer == right and index != preference.best else answer for index, answer in enumerate(found)]
@@ -95,10 +89,15 @@ def selection_of(job: SamplingJob, preference: PreferenceSet, share: float = 1.0
     right = answers[preference.best]
     if right is None or all(answer is None for answer in answers if answer != right):
         return Selection.NO_FINAL_ANSWERS
-    if not by_verifier and right not in " ".join((preference.reference or "").split()):
+    if not by_verifier and not _holds(preference.reference or "", right):
         return Selection.NOTHING_TO_CHECK_BY
     chosen = share >= 1 or unit_interval("selection", job.seed, preference.set_id) < share
     return Selection.KEPT if chosen else Selection.NOT_CHOSEN
+
+
+def _holds(reference: str, answer: str) -> bool:
+    """Say whether an answer stands in a reference, and not as part of a longer word or number."""
+    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", " ".join(reference.split())) is not None
 
 
 def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: SamplingJob, share: float) -> pl.DataFrame:

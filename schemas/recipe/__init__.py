@@ -2,6 +2,7 @@
 
 from schemas.recipe.models import ModelSection, ModelsSection, Price, SameAsGrm, Simulated
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
+from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Section
 from schemas.recipe.sources import (
     SOURCE_KINDS,
@@ -26,6 +27,7 @@ from schemas.recipe.tree import (
     BudgetSection,
     BuildSection,
     GrmSection,
+    LeaksSection,
     MetaRmSection,
     Recipe,
     RejectionSection,
@@ -44,6 +46,7 @@ __all__ = [
     "Gsm8kSolutions",
     "HelpSteer2",
     "HelpSteer2Preference",
+    "LeaksSection",
     "Math",
     "MetaRmSection",
     "ModelSection",
@@ -54,6 +57,7 @@ __all__ = [
     "Recipe",
     "RejectionSection",
     "RlSection",
+    "RubricsSection",
     "SameAsGrm",
     "Section",
     "Simulated",

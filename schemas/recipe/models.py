@@ -218,3 +218,5 @@ class ModelsSection(Section):
     """Answers questions that have no responses."""
     teacher: ModelSection | None = None
     """A stronger model: answers what the responder never gets right, and judges what is uncertain."""
+    rubric: ModelSection | None = None
+    """Writes rubrics, and says which answers meet their criteria."""

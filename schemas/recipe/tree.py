@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
+from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
-from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source
+from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
 
 TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
 
@@ -61,8 +62,13 @@ class GrmSection(Section):
     """How often an unreadable sample is sampled again."""
     reference: Literal["none", "prompt", "hint"] = "none"
     """Where a set's reference answer goes: nowhere, into every prompt, or into the hint."""
-    principles: Literal["self", "none"] = "self"
-    """`self`: the judge writes its criteria first. `none`: it scores without, for ablations."""
+    principles: Literal["self", "rubric", "none"] = "self"
+    """`self`: the judge writes its criteria first. `rubric`: it is given those of similar questions to begin from.
+    `none`: it scores without, for ablations."""
+    compare_principles: Flag = False
+    """Sample every set the other way too, given criteria or none, and report the accuracy of both on the same sets."""
+    rubric_hint: Flag = False
+    """Hinted samples are also told the rubric of the set's own question, where it has one."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
     """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
     without a text of their own always are."""
@@ -117,6 +123,15 @@ class SplitsSection(Section):
     """Share of test queries; sources that are benchmarks keep at least 0.1."""
 
 
+class LeaksSection(Section):
+    """`[leaks]`: what becomes of a source whose right responses can be found without reading them."""
+
+    threshold: Annotated[Number, Field(ge=0.5, le=1)] = 0.6
+    """AUC of the leak probe, within sets, above which a source leaks; 0.5 is chance."""
+    over: Literal["mark", "downsample"] = "mark"
+    """`mark`: publish it as leaky, and say so. `downsample`: first leave out sets that give themselves away."""
+
+
 class BudgetSection(Section):
     """`[budget]`: hard ceilings of one run, with what is in flight reserved."""
 
@@ -140,6 +155,8 @@ class Recipe(Section):
     rl: RlSection = RlSection()
     meta_rm: MetaRmSection = MetaRmSection()
     splits: SplitsSection = SplitsSection()
+    rubrics: RubricsSection = RubricsSection()
+    leaks: LeaksSection = LeaksSection()
     general: GeneralSection | None = None
     budget: BudgetSection = BudgetSection()
     directory: str = Field(default=".", exclude=True)
@@ -157,12 +174,19 @@ class Recipe(Section):
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
             )
+        if self.grm.compare_principles and self.grm.principles == "none":
+            raise ValueError('grm.compare_principles compares "self" with "rubric": set grm.principles to one of them')
+        if self.grm.template is not None and (self.grm.principles == "rubric" or self.grm.compare_principles):
+            raise ValueError("grm.template and given criteria do not go together: the built-in template has their slot")
         unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
         if unanswered and self.models.responder is None:
             raise ValueError(
                 f"source {unanswered[0]!r} has questions without answers: add [models.responder], the model whose "
                 "answers are to be compared"
             )
+        for source in self.sources:
+            if isinstance(source, UltraFeedback) and source.retag_votes and self.models.teacher is None:
+                raise ValueError(f"sources: retag_votes of {source.source!r} are votes of [models.teacher]; add one")
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:
                 model = getattr(self.models, role)

@@ -13,7 +13,7 @@ CONTRACT = {
     "sets": """
         set_id query_id cluster split benchmark:bool source source_id source_revision license domain
         query:messages reference responses:responses n_responses:int32 best:int32 label:int32 margin:double
-        label_source drop_reason
+        label_source drop_reason retagged_best:int32 votes:list<int32>
     """,
     "trajectories": """
         trajectory_id request_id set_id query_id source domain split purpose mode sample_index:int32 model

@@ -17,7 +17,7 @@ from schemas.record import table_schema
 from schemas.set_table import sets_of, sets_table
 from storage import tables
 from storage.root import Root
-from storage.tables import TableWriter, read_batches, read_buckets, read_table
+from storage.tables import BucketReader, TableWriter, bucket_ranges, read_batches, read_buckets, read_table
 from tests.examples import a_set
 
 ROWS = table_schema("rows", [pa.field("query_id", pa.string()), pa.field("numbers", pa.list_(pa.int32()))])
@@ -108,14 +108,29 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         read_table([tmp_path / "gone.parquet"], ROWS)
 
 
-@given(counts=st.lists(st.integers(0, 5), min_size=1, max_size=40))
-def test_buckets_come_whole_and_in_order(tmp_path_factory: pytest.TempPathFactory, counts: list[int]) -> None:
+@given(
+    counts=st.lists(st.integers(0, 5), min_size=1, max_size=40),
+    rows=st.integers(0, 2_000_000),
+    offset=st.integers(0, 216),
+)
+def test_ranges_of_buckets_come_whole_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, counts: list[int], rows: int, offset: int
+) -> None:
     root = Root(tmp_path_factory.mktemp("root"))
-    ids = [f"{bucket:02x}{row}" for bucket, count in enumerate(counts) for row in range(count)]
+    ids = [f"{offset + bucket:02x}{row}" for bucket, count in enumerate(counts) for row in range(count)]
     writer = written(root, "t", [pa.table([ids, [None] * len(ids)], schema=ROWS)])
-    found = list(read_buckets([root.at(f"t/{file.path}") for file in writer.files], ROWS))
-    assert [(bucket, table.num_rows) for bucket, table in found] == [(b, c) for b, c in enumerate(counts) if c]
-    assert [one for _, table in found for one in table.column("query_id").to_pylist()] == ids
+    reader = BucketReader([root.at(f"t/{file.path}") for file in writer.files], ROWS)
+    ranges = list(bucket_ranges(rows))
+    assert [bucket for buckets in ranges for bucket in buckets] == list(range(256))
+    found = [reader.through(buckets[-1]).column("query_id").to_pylist() for buckets in ranges]
+    assert [one for some in found for one in some] == ids
+    held = list(read_buckets([root.at(f"t/{file.path}") for file in writer.files], ROWS))
+    assert [(bucket - offset, table.num_rows) for bucket, table in held] == [(b, c) for b, c in enumerate(counts) if c]
+    assert all(int(one[:2], 16) in buckets for buckets, some in zip(ranges, found, strict=True) for one in some)
+
+
+def test_ranges_are_as_wide_as_a_table_is_small() -> None:
+    assert [len(list(bucket_ranges(rows))) for rows in (0, 512, 5_000, 131_072, 10_000_000)] == [1, 1, 10, 256, 256]
 
 
 FILL = """

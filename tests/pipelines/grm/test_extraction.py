@@ -198,6 +198,6 @@ RESTS = st.text(alphabet="abc :-(weight: 40%) .*_", min_size=1, max_size=40)
 
 @given(st.lists(st.tuples(NAMES, st.integers(0, 99), RESTS), min_size=1, max_size=5))
 def test_the_short_way_through_a_plain_list_finds_what_the_long_way_finds(items: list[tuple[str, int, str]]) -> None:
-    lines = [f"{number}. {name} (weight: {weight}%): {rest}" for number, (name, weight, rest) in enumerate(items, 1)]
-    section = "\n" + "\n".join(lines) + "\n\n"
+    lines = [f"{number}. {name} (Weight: {weight}%): {rest}" for number, (name, weight, rest) in enumerate(items, 1)]
+    section = "\n\n" + "\n".join(lines) + "\n\n"
     assert extraction._principles(section) == extraction._listed_principles(section)

@@ -94,6 +94,9 @@ def test_a_source_that_is_not_here_is_a_bound_and_is_not_downloaded(tmp_path: Pa
             "kept": None,
             "dropped": None,
             "unreadable": None,
+            "questions": None,
+            "most_sets": None,
+            "uncertain": None,
         }
         assert planned["roles"][0]["requests_are"] == "unknown"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.planning.rates import earlier_rate, probed_rate
-from pipelines.probe import Timing
+from pipelines.probing.sampling import Timing
 from storage.root import Root
 from storage.run_events import RunEvents
 
@@ -23,12 +23,12 @@ def write_run(
 
 def test_the_latest_run_that_asked_for_enough_knows(tmp_path: Path) -> None:
     root = Root(tmp_path)
-    assert earlier_rate(root, STAGE) is None
+    assert earlier_rate(root, [STAGE]) is None
     write_run(root, "20260101", bought=5_000, rate=40.0, event="stage_ended")
     write_run(root, "20260102", bought=500, rate=50.0)  # killed before its stage ended
     write_run(root, "20260103", bought=20, rate=900.0)  # too few
     write_run(root, "20260104", bought=5_000, rate=900.0, stage="sampling difficulty with judge")
-    found = earlier_rate(root, STAGE)
+    found = earlier_rate(root, [STAGE])
     assert found is not None
     assert (found.value, found.basis) == (50.0, "at the rate of run 20260102")
 

@@ -42,6 +42,9 @@ def test_what_wants_attention_is_said(tmp_path: Path) -> None:
         "- no validation rows: raise [splits] validation",
         "- grm: 1 of 8 requests failed for good; build --retry-failed asks again.",
         "- difficulty: 1 of 8 requests failed for good; build --retry-failed asks again.",
+        "- telecom: leaky. A probe that reads nothing tells the best response at AUC 0.71 ± 0.10 (chance 0.5, limit "
+        "0.6), by",
+        "  its length (0.70).",
         "- telecom: the best response is the longest in 90% of the sets, by chance in 50%; a judge may learn to prefer "
         "length.",
         "- Redistribution restricted: the authors of telecom ask that their rows are not republished.",

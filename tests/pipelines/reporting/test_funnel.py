@@ -27,7 +27,7 @@ def test_rows_are_kept_dropped_or_unreadable_per_source(tmp_path: Path) -> None:
         ("two", 2, 1, 1, 0),
         ("general", 3, 2, 1, 0),
     ]
-    rows = funnel_of(inputs, curated, [{"source": "one", "stage": "rl", "outcome": "kept", "rows": 1}])
+    rows = funnel_of(inputs, stages, curated, [{"source": "one", "stage": "rl", "outcome": "kept", "rows": 1}])
     counts = {(row.source, row.stage, row.outcome): row.rows for row in rows}
     assert counts["one", "read", "rows"] == 5
     assert counts["one", "read", "unreadable: broken"] == 3

@@ -52,7 +52,9 @@ def test_says_what_became_of_every_row(tmp_path: Path) -> None:
     for said in (
         "small", snapshot.manifest.version, "4 rows", "2 sets", "−1 tie", "−1 unreadable: bad_json", "8 answers",
         "2 (25%)", "−2 incorrect", "−2 truncated", "sets.jsonl:7: no JSON", "p = 1.0e-05", "p = 1.000", "restricted",
-        "0.900 → 0.500", "90.0% vs 50.0%", "$1.00", "leak_probe", "1 of 8 requests failed", "the best", "too_easy",
+        "0.900 → 0.500", "90.0% vs 50.0%", "$1.00", "telecom: leaky",
+        "its length (0.70)", "0.71 ± 0.10", "fewer than 40", "1 of 8 requests failed", "the best",
+        "too_easy",
         "every sample of the set is correct",
     ):  # fmt: skip
         assert said in page.text, said

@@ -54,6 +54,11 @@ def taught(root: Root, teacher: Any, *pupils: Pupil, **settings: Any) -> tuple[R
     return made, count.requests
 
 
+def reworded(found: Pupil) -> list[Candidate]:
+    """Return the rewritten texts that may be wrong responses."""
+    return [one for one in of_origin(found, Origin.REWRITE) if one.verdict is Verdict.WRONG]
+
+
 def of_origin(found: Pupil, origin: Origin) -> list[Candidate]:
     return [one for one in found.candidates if one.origin is origin]
 
@@ -78,7 +83,7 @@ def test_a_question_that_is_never_right_gets_a_right_answer_and_wrong_ones_of_on
     taught(Root(tmp_path), simulated(model="big", accuracy=0.98, difficulty_spread=0.0), *pupils)
     for found in pupils:
         assert of_origin(found, Origin.TEACHER)[0].verdict is Verdict.RIGHT
-        rewrites = of_origin(found, Origin.REWRITE)
+        rewrites = reworded(found)
         assert rewrites and {one.model for one in rewrites} == {"big"}
         for one in rewrites:
             assert one.verdict is Verdict.WRONG
@@ -100,8 +105,9 @@ def test_a_rewritten_text_whose_answer_changed_is_not_kept(tmp_path: Path) -> No
     found = pupil()
     with StandIn(then=behaving(found.question, lambda _: "It was \\boxed{101} after all")) as server:
         _, requests = taught(Root(tmp_path), openai(server.url), found, rewrites=2, teacher_samples=1)
-    assert of_origin(found, Origin.REWRITE) == []
+    assert reworded(found) == []
     assert requests == 1 + 2 * 2
+    assert [one.verdict for one in of_origin(found, Origin.REWRITE)] == [Verdict.DISPUTED] * 4
 
 
 def test_a_rewritten_text_that_also_passes_for_right_is_not_kept(tmp_path: Path) -> None:
@@ -111,7 +117,7 @@ def test_a_rewritten_text_that_also_passes_for_right_is_not_kept(tmp_path: Path)
     assert grade(question.gold, "\\boxed{101\\%}").verdict is Verdict.RIGHT
     with StandIn(then=behaving(question, lambda _: "\\boxed{101\\%}")) as server:
         taught(Root(tmp_path), openai(server.url), found)
-    assert of_origin(found, Origin.REWRITE) == []
+    assert reworded(found) == []
 
 
 def test_only_what_failed_is_rewritten_again(tmp_path: Path) -> None:
@@ -124,7 +130,7 @@ def test_only_what_failed_is_rewritten_again(tmp_path: Path) -> None:
     with StandIn(then=behaving(found.question, rewrite)) as server:
         taught(Root(tmp_path), openai(server.url, max_concurrency=1), found, rewrites=4, teacher_samples=1)
     assert sorted(prompts[:2]) == ["20", "30"] and prompts[2:] == ["30"]
-    assert [one.answer for one in of_origin(found, Origin.REWRITE)] == ["20", "30"]
+    assert [one.answer for one in reworded(found)] == ["20", "30"]
 
 
 def test_wrong_answers_are_rewritten_once_each_before_repeats() -> None:

@@ -15,11 +15,12 @@ from pipelines.build import build
 from pipelines.grm.prompts import load_template
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.verdicts import compute_score
+from pipelines.reporting.examples import find_examples
 from pipelines.training_sets.rl import RlRow, decide_rl
 from pipelines.training_sets.selection import (
     Selection,
     decide_selection,
-    final_answer,
+    quotable_answer,
     quotable_answers,
     selection_of,
     selection_table,
@@ -45,25 +46,30 @@ def verified(number: int, *answers: str, **given: Any) -> PreferenceSet:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "was_asked", "found"),
     [
-        ("15 kHz", "15 kHz"),
-        (" 15  kHz. ", "15 kHz"),
-        ("So it is \\boxed{3}, no, \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}"),
-        ("$\\boxed{x_{1}}$\nThat is all.", "x_{1}"),
-        ("\\boxed{3} and \\boxed{4", None),
-        ("\\boxed{}", None),
-        ("\\boxed{" + "9" * 400 + "}", None),
-        ("\\boxed{a\nb}", None),
-        ('The "best effort" class', None),
-        ("First, add.\nThen stop.", None),
-        ("word " * 80, None),
-        ("", None),
-        (" $ ", None),
+        ("15 kHz", False, "15 kHz"),
+        (" 15  kHz. ", False, "15 kHz"),
+        ("The answer is 15 kHz.", False, "The answer is 15 kHz"),
+        ("The answer is 15 kHz.", True, "15 kHz"),
+        ("LTE has one spacing.\nSo the answer is 15 kHz.", False, "15 kHz"),
+        ("Resource blocks", True, "Resource blocks"),
+        ("4 + 4 = 8\n#### 8", True, "8"),
+        ("So it is \\boxed{3}, no, \\boxed{\\frac{1}{2}}.", False, "\\frac{1}{2}"),
+        ("$\\boxed{x_{1}}$\nThat is all.", True, "x_{1}"),
+        ("\\boxed{3} and then \\boxed{4", True, None),
+        ("\\boxed{}", False, None),
+        ("\\boxed{" + "9" * 400 + "}", True, None),
+        ("\\boxed{a\nb}", True, None),
+        ('The "best effort" class', False, None),
+        ("First, add.\nThen stop.", True, None),
+        ("word " * 80, False, None),
+        ("", False, None),
+        (" $ ", False, None),
     ],
 )
-def test_a_final_answer_is_the_last_box_or_the_whole_short_line(text: str, found: str | None) -> None:
-    assert final_answer(text) == found
+def test_a_final_answer_is_what_is_stated_or_a_whole_short_line(text: str, was_asked: bool, found: str | None) -> None:
+    assert quotable_answer(text, was_asked) == found
 
 
 def test_only_sets_that_can_be_checked_have_a_row() -> None:
@@ -72,6 +78,7 @@ def test_only_sets_that_can_be_checked_have_a_row() -> None:
     assert selection_of(job, a_set(1, n=1)) is Selection.SINGLE_RESPONSE
     assert selection_of(job, verified(1, "15 kHz", "24 kHz", reference=None)) is Selection.NOTHING_TO_CHECK_BY
     assert selection_of(job, verified(1, "15 kHz", "24 kHz", reference="14")) is Selection.NOTHING_TO_CHECK_BY
+    assert selection_of(job, verified(1, "5 kHz", "24 kHz", reference="15 kHz")) is Selection.NOTHING_TO_CHECK_BY
     assert selection_of(job, verified(1, "15 kHz", "a\nb", "c\nd")) is Selection.NO_FINAL_ANSWERS
     assert selection_of(job, verified(1, "a\nb", "15 kHz")) is Selection.NO_FINAL_ANSWERS
     assert selection_of(job, verified(1, "15 kHz", "15 kHz.")) is Selection.NO_FINAL_ANSWERS
@@ -196,6 +203,8 @@ def test_a_build_publishes_them_beside_the_others(tmp_path: Path) -> None:
         assert [one["index"] for one in there] == list(range(len(there)))
         places = [(one["query_id"], one["set_id"]) for one in there]
         assert places == sorted(places), "a set's rows stand together"
+    [example] = find_examples(published.snapshot, table="rl", status=None, reason=None, source="own/selection", n=1)
+    assert example.row["data_source"] == "grmforge/own/selection"
     for row in rows:
         truth = json.loads(row["reward_model"]["ground_truth"])
         if row["data_source"].endswith("selection"):

@@ -1,29 +1,27 @@
 """The probe: the smallest real spend that tells how a whole build would go."""
 
-import time
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
 import pyarrow.compute as pc
 
-from pipelines.build import prepare
 from pipelines.engines.answering import Run
 from pipelines.grm.judging import judge
 from pipelines.grm.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
 from pipelines.grm.samples import SamplingJob, sampling_job
-from pipelines.grm.sampling import SAMPLED_SPLITS, sample_sets, wanted_answers
+from pipelines.grm.sampling import sampled_sets, wanted_answers
+from pipelines.planning.inputs import plan_inputs
+from pipelines.probing.answers import AnsweredSource, answered_sources
+from pipelines.probing.sampling import SomeSets, sample_some, some_sets
 from pipelines.reporting.visible import visible
 from schemas.errors import ForgeError
-from schemas.preference import SETS
 from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
-from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter, read_table
-
-STAGE_VERSION = 1
+from storage.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,8 @@ class Probe:
     """At the probe's rate, which a larger build with more in flight exceeds; None where nothing was bought."""
     prompt: str
     answer: str
+    answering: tuple[AnsweredSource, ...] = ()
+    """Sources of questions, with how the few were answered that the probe asked."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,6 +61,7 @@ class Probe:
         rate = f" in {self.seconds:.1f} s" if self.bought else ""
         return "\n".join(
             [
+                *(line for one in self.answering[:1] for line in [*one.example_lines(), ""]),
                 "one whole example, prompt first:",
                 "",
                 visible(self.prompt),
@@ -70,6 +71,8 @@ class Probe:
                 visible(self.answer),
                 "",
                 "-" * 52,
+                *(line for one in self.answering for line in one.lines()),
+                *([""] if self.answering else []),
                 f"{self.sets} sets, {self.answers} answers, {self.bought} bought{rate}",
                 f"readable  {self.readable_share:.0%}",
                 f"accepted  {self.accepted_share:.0%}   ({outcomes})",
@@ -83,38 +86,16 @@ class Probe:
         )
 
 
-@dataclass(frozen=True)
-class Timing:
-    """How quickly requests were answered."""
-
-    bought: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class SampledSome:
-    """Some sets of a build, sampled."""
-
-    sets: Stage
-    given_up: dict[str, str]
-    timing: Timing
-
-
-def sample_some(root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledSome:
-    """Sample `n` of the sets as the build would; it uses these answers."""
-    some = _some_sets(root, curated, n)
-    before, started = run.budget.requests, time.monotonic()
-    # A probe wants to know now: it asks at once, at the full price, what the build would put into a batch.
-    at_once = replace(job, model=job.model.model_copy(update={"batch": False}))
-    given_up = sample_sets(root, run, at_once, some)
-    return SampledSome(some, given_up, Timing(run.budget.requests - before, time.monotonic() - started))
-
-
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
-    _, curated = prepare(recipe, root, run)
+    some_made = some_sets(recipe, root, run, n)
+    answering = answered_sources(recipe, root, some_made)
+    curated = some_made.curated
     job = sampling_job(recipe, Purpose.RFT)
     assert job is not None
+    if answering and not wanted_answers(job, curated):
+        said = "; ".join(" ".join(line.split()) for one in answering for line in one.lines())
+        raise ForgeError(f"probe: no train or validation set came of the answers. {said}")
     sampled = sample_some(root, run, job, curated, n)
     some, seconds, bought = sampled.sets, sampled.timing.seconds, sampled.timing.bought
     judged = judge(root, job, some, sampled.given_up)
@@ -130,7 +111,8 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     prompt_tokens, answer_tokens = (
         pc.mean(answered.column(name)).as_py() for name in ("prompt_tokens", "completion_tokens")
     )
-    requests = round(wanted_answers(job, curated) * table.num_rows / max(wanted_answers(job, some), 1))
+    again = table.num_rows / max(wanted_answers(job, some), 1)
+    requests = round(_wanted_by_build(recipe, root, run, job, some_made, answering) * again)
     totals = [None if mean is None else round(mean * requests) for mean in (prompt_tokens, answer_tokens)]
     example = answered.slice(0, 1).to_pylist()[0]
     return Probe(
@@ -150,26 +132,27 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         build_hours=requests * seconds / bought / 3600 if bought else None,
         prompt="\n".join(message["content"] for message in example["prompt"]),
         answer=example["text"],
+        answering=tuple(answering),
     )
 
 
-def _some_sets(root: Root, curated: Stage, n: int) -> Stage:
-    """Return a stage with the `n` sampled sets of the smallest set_id, so that a larger probe holds a smaller one."""
-    key = stage_key("probed", STAGE_VERSION, n, [curated.content])
-    if found := find_stage(root, key):
-        return found
-    sets = read_table(curated.paths("sets"), SETS)
-    frame = pl.from_arrow(sets.select(["set_id", "split", "drop_reason"]))
-    assert isinstance(frame, pl.DataFrame)
-    sampled = frame.with_row_index("row").filter(
-        pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS)
-    )
-    if not sampled.height:
-        raise ForgeError("probe: the recipe keeps no train or validation set; grmforge plan shows what was dropped")
-    rows = sampled.sort("set_id").head(n)["row"].sort()
-    with TableWriter(root, key, "sets", SETS) as writer:
-        writer.write(sets.take(rows.to_arrow()))
-    return finish_stage(root, key, {"sets": writer.files}, {})
+def _wanted_by_build(
+    recipe: Recipe, root: Root, run: Run, job: SamplingJob, some: SomeSets, answering: Sequence[AnsweredSource]
+) -> float:
+    """Return how many answers the job needs for the whole recipe.
+
+    Of questions that are not answered yet, as many sets are expected as the probe's questions gave.
+    """
+    if some.is_whole:
+        return wanted_answers(job, some.curated)
+    whole = plan_inputs(recipe, root, run, download=True)
+    wanted: float = wanted_answers(job, whole.curated) if whole.curated else 0
+    sampled = [one for _, sets in sampled_sets(some.curated) for one in sets]
+    for one in answering:
+        samples = job.n + (one.source in job.hinted_sources)
+        sets = sum(preference.source == one.source for preference in sampled)
+        wanted += samples * sets * one.build_questions / max(1, one.questions)
+    return wanted
 
 
 def _cost(job: SamplingJob, totals: list[int | None]) -> float | None:

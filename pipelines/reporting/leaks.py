@@ -1,0 +1,107 @@
+"""What the leak probe found, in words and as a table, for the report, the card and a build's last lines."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipelines.reporting.markup import Html, element, joined, short, table
+
+_FEATURE_WORDS = {
+    "position": "where it stands",
+    "length": "its length",
+    "markers": "special tokens and set phrases",
+    "layout": "lists, headings and other layout",
+    "turns": "the number of its turns",
+    "language": "its language or script",
+    "wording": "figures, punctuation and hedging words",
+    "overlap": "the words it shares with the query and the others",
+    "author": "who wrote it",
+    "ngrams": "its style, letter by letter",
+}
+_FEATURES_NAMED = 3
+_HALF_WIDTH = 1.96
+"""Standard errors of half a 95 % interval."""
+
+Findings = Mapping[str, Any]
+
+
+def leak_findings(checks: Mapping[str, Any]) -> Iterator[tuple[str, str, Findings]]:
+    """Yield (where, what the probe finds, finding) of all that was probed."""
+    found = checks.get("leak_probe") or {}
+    tasks = {"best": "the best response", "label": "the label of single responses"}
+    for one in found.get("sources") or ():
+        yield one["source"], tasks[one["task"]], one
+    for task, one in sorted((found.get("rft") or {}).items()):
+        yield "rft, as shown", tasks[task], one
+    if found.get("meta_rm"):
+        yield "meta_rm", "right trajectories", found["meta_rm"]
+    if found.get("hinted"):
+        yield "rft", "hinted answers", found["hinted"]
+
+
+def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each leak, the worst first, with the features that give it away."""
+    leaks = [(where, what, one) for where, what, one in leak_findings(checks) if one["leaky"]]
+    return [
+        f"{where}: leaky. A probe that reads nothing tells {what} at AUC {auc_words(one)} (chance 0.5, limit "
+        f"{one['threshold']:g}), by {by_words(one)}.{_downsampling_words(one)}"
+        for where, what, one in sorted(leaks, key=lambda leak: -leak[2]["auc"])
+    ]
+
+
+def auc_words(finding: Findings) -> str:
+    """Return an AUC with half of its 95 % interval, or why there is none."""
+    if finding["auc"] is None:
+        return str(finding["reason"])
+    return f"{finding['auc']:.2f} ± {_HALF_WIDTH * finding['se']:.2f}"
+
+
+def by_words(finding: Findings) -> str:
+    """Return the features that find most on their own, in plain words with their AUC."""
+    return ", ".join(f"{_FEATURE_WORDS.get(name, name)} ({auc:.2f})" for name, auc in giveaways(finding))
+
+
+def giveaways(finding: Findings) -> Sequence[tuple[str, float]]:
+    """Return (feature, AUC) of those above the threshold, three at most, or else of the two highest."""
+    ranked = sorted((finding.get("auc_by_feature") or {}).items(), key=lambda one: (-one[1], one[0]))
+    over = [one for one in ranked if one[1] > finding["threshold"]]
+    return over[:_FEATURES_NAMED] or ranked[:2]
+
+
+def _downsampling_words(finding: Findings) -> str:
+    if (finding.get("downsampled") or {}).get("gave_up"):
+        return " Downsampling would have taken half of its sets, so it took none."
+    return ""
+
+
+def leak_rows(checks: Mapping[str, Any]) -> list[list[str]]:
+    """Return a row for each finding: where, what, sets, AUC, verdict and features, for the card and the report."""
+    rows = []
+    for where, what, one in leak_findings(checks):
+        verdict = "leaky" if one["leaky"] else "not measured" if one["auc"] is None else "fine"
+        if changed := one.get("downsampled"):
+            verdict += f"; {changed['left_out']:,} of {changed['of']:,} sets left out, AUC {changed['before']} before"
+        rows.append([where, what, f"{one['sets']:,}", auc_words(one), verdict, by_words(one)])
+    return rows
+
+
+LEAK_HEAD = ("where", "tells", "sets", "AUC", "verdict", "best by")
+
+
+def leak_section(checks: Mapping[str, Any]) -> Html:
+    """Return the report's table of findings, leaks marked."""
+    rows = leak_rows(checks)
+    if not rows:
+        return element("p", "The leak probe was not run.", class_="note")
+    note = (
+        "How well a small classifier that reads nothing finds the right text among those it stands with, by surface "
+        "features and character n-grams, on queries that it has not seen: 0.5 is chance, 1.0 is always. A judge "
+        "trained on a leak learns the leak. docs/leaks.md says what to do."
+    )
+    cells: list[list[str | Html]] = [
+        [
+            short(where, 60), what, sets, auc,
+            element("span", verdict, class_="badge") if verdict.startswith("leaky") else verdict, features,
+        ]
+        for where, what, sets, auc, verdict, features in rows
+    ]  # fmt: skip
+    return joined([element("p", note, class_="note"), table(LEAK_HEAD, cells, frozenset({2}))])

@@ -1,0 +1,1 @@
+"""The rubrics of a root and what is found among them: seeds, embedding, library, retrieval."""

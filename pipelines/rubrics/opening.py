@@ -1,0 +1,71 @@
+"""Opening the rubrics of a root: seeds put among them, texts embedded, pools completed, ready to be searched."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipelines.rubrics.embedding import CachedEmbedder, Embedder, open_embedder
+from pipelines.rubrics.library import Library
+from pipelines.rubrics.reranking import open_reranker
+from pipelines.rubrics.retrieval import Retriever
+from pipelines.rubrics.seed_library import SHIPPED, seed_rubrics
+from schemas.errors import RecipeError
+from schemas.recipe import RubricsSection
+from schemas.rubric import Origin, Rubric
+from storage.root import Root
+from storage.rubric_pools import Pool, RubricPools, open_pools
+from storage.rubric_tables import add_rubrics, read_rubrics
+from storage.rubric_vectors import Vectors
+
+
+@contextlib.contextmanager
+def open_retriever(
+    root: Root, settings: RubricsSection, environ: Mapping[str, str], directory: Path = Path()
+) -> Iterator[Retriever]:
+    """Give the retriever of a root's rubrics, its pools complete.
+
+    `directory` is where the recipe's relative paths start. Local pools are locked until the block ends, and stand
+    still inside it: what is written to the root meanwhile is found by the next one. Raises RecipeError, StorageError.
+    """
+    add_rubrics(root, _seeds(settings, directory))
+    library = Library(rubrics_in_use(root, settings, directory))
+    reranker = open_reranker(settings.reranker, directory) if settings.reranker else None
+    embedder = CachedEmbedder(root, open_embedder(settings.embedding, settings.revision, directory))
+    with _pools(root, settings, environ, directory, embedder) as pools:
+        complete(pools, library, embedder)
+        yield Retriever(library, pools, embedder, settings.candidates, settings.lexical_weight, reranker)
+
+
+def rubrics_in_use(root: Root, settings: RubricsSection, directory: Path = Path()) -> list[Rubric]:
+    """Return the seed library and the generated rubrics of a root; its seeds of an older library are left out."""
+    generated = (rubric for rubric in read_rubrics(root) if rubric.origin != Origin.SEED)
+    return [*_seeds(settings, directory), *generated]
+
+
+def _seeds(settings: RubricsSection, directory: Path) -> list[Rubric]:
+    return seed_rubrics(directory / settings.seeds if settings.seeds else SHIPPED)
+
+
+def complete(pools: RubricPools, library: Library, embedder: Embedder) -> None:
+    """Make both pools hold what the library has; only what is missing is embedded and written."""
+    for pool in Pool:
+        pools.complete(pool, library.domains(pool), _vectors_of(pool, library, embedder))
+
+
+def _vectors_of(pool: Pool, library: Library, embedder: Embedder) -> Callable[[Sequence[str]], Vectors]:
+    entries = library.entries[pool]
+    return lambda ids: embedder.vectors([entries[entry_id].text for entry_id in ids])
+
+
+def _pools(
+    root: Root, settings: RubricsSection, environ: Mapping[str, str], directory: Path, embedder: Embedder
+) -> RubricPools:
+    token = None
+    if settings.token_env:
+        token = environ.get(settings.token_env)
+        if not token:
+            raise RecipeError(f"rubrics.token_env: the environment variable {settings.token_env} is not set")
+    uri = settings.milvus
+    if uri is not None and uri.endswith(".db"):
+        uri = str(directory / uri)
+    return open_pools(root, embedder.identity, uri, token, settings.prefix)

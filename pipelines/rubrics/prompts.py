@@ -1,0 +1,129 @@
+"""What models are asked about rubrics, and how their answers are read: pure functions."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from pipelines.grm.shown_text import conversation_text, shown_text
+from pipelines.rubrics.json_answers import MalformedAnswer, object_in
+from pipelines.rubrics.retrieval import Found
+from schemas.query import Messages, user
+from schemas.rubric import Criterion, criterion
+
+LEAST, MOST = 5, 12
+"""Criteria that a model is asked for; published rubrics have 7 to 20, and filtering takes some."""
+TEMPLATES = ("generation", "judgement")
+_SLOT = re.compile(r"\{\{(\w+)\}\}")
+
+CRITERIA_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "criteria": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MOST,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "text": {"type": "string"},
+                    "points": {"type": "integer", "minimum": -10, "maximum": 10},
+                    "kind": {"type": "string", "enum": ["rule", "principle", "pitfall"]},
+                    "tags": {"type": "array", "items": {"type": "string"}},
+                },
+                "required": ["text", "points", "kind", "tags"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["criteria"],
+    "additionalProperties": False,
+}
+
+
+def met_schema(count: int) -> dict[str, Any]:
+    """Return the schema of a judgement of so many criteria."""
+    return {
+        "type": "object",
+        "properties": {
+            "met": {"type": "array", "items": {"type": "boolean"}, "minItems": count, "maxItems": count},
+        },
+        "required": ["met"],
+        "additionalProperties": False,
+    }
+
+
+@lru_cache(maxsize=len(TEMPLATES))
+def template(name: str) -> str:
+    """Return the text of a template of this stage."""
+    return (resources.files("pipelines.rubrics.templates") / f"{name}.txt").read_text("utf-8").strip()
+
+
+def generation_prompt(query: Messages, better: str, worse: str, found: Found) -> Messages:
+    """Return the request to write a rubric for a question, in the context of what the pools hold."""
+    retrieved = dict.fromkeys(
+        one.text for one in (*(one.criterion for one in found.criteria), *_criteria_of_cases(found))
+    )
+    return user(
+        _filled(
+            "generation",
+            question=shown_text(conversation_text(query)),
+            better=shown_text(better),
+            worse=shown_text(worse),
+            retrieved="\n".join(f"- {shown_text(text)}" for text in retrieved) or "(none)",
+            least=str(LEAST),
+            most=str(MOST),
+        )
+    )
+
+
+def judgement_prompt(query: Messages, answer: str, criteria: Sequence[Criterion]) -> Messages:
+    """Return the request to say of every criterion whether an answer meets it."""
+    lines = [f"{number}. {shown_text(one.text)}" for number, one in enumerate(criteria, 1)]
+    return user(
+        _filled(
+            "judgement",
+            question=shown_text(conversation_text(query)),
+            answer=shown_text(answer),
+            criteria="\n".join(lines),
+            count=str(len(criteria)),
+        )
+    )
+
+
+def read_criteria(text: str, origin: str) -> list[Criterion]:
+    """Return the criteria that a model wrote, repeats left out. Raises MalformedAnswer, InvalidRubric."""
+    items = object_in(text).get("criteria")
+    if not isinstance(items, list):
+        raise MalformedAnswer("no_list_of_criteria")
+    criteria: dict[str, Criterion] = {}
+    for item in items:
+        if not isinstance(item, dict) or not {"text", "points", "kind"} <= item.keys():
+            raise MalformedAnswer("criterion_lacks_a_key")
+        tags = item.get("tags") or []
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise MalformedAnswer("tags_are_no_list")
+        one = criterion(item["text"], item["points"], item["kind"], tags=tags, origin=origin)
+        criteria.setdefault(one.criterion_id, one)
+    return list(criteria.values())
+
+
+def read_judgement(text: str, count: int) -> tuple[bool, ...]:
+    """Return what a judgement says of each criterion. Raises MalformedAnswer: a wrong number of values is none."""
+    met = object_in(text).get("met")
+    if not isinstance(met, list) or not all(isinstance(one, bool) for one in met):
+        raise MalformedAnswer("no_list_of_booleans")
+    if len(met) != count:
+        raise MalformedAnswer("wrong_count")
+    return tuple(met)
+
+
+def _criteria_of_cases(found: Found) -> list[Criterion]:
+    """Return what the most similar case is judged by."""
+    return list(found.cases[0].rubric.kept) if found.cases else []
+
+
+def _filled(name: str, **values: str) -> str:
+    """Return a template with its slots filled in one pass: what stands in a value is never a slot."""
+    return _SLOT.sub(lambda slot: values[slot[1]], template(name))

@@ -1,0 +1,1 @@
+"""Prompts of rubric generation and judgement, as text files."""

@@ -1,0 +1,199 @@
+"""Re-tagging: sets whose two highest ratings are too near to each other are judged again, by a stronger model.
+
+    sets of a source -> those that are uncertain, judged k times by models.teacher -> kept where most agree, or dropped
+
+A vote is an ordinary judgement, non-hinted, the responses shuffled for each; it goes to the response that alone has the
+highest score. The response with more than half of the readable votes is the new label. It confirms the old one, the
+response that the source rated highest, or the set is dropped as `retag_disagreement`; so is a set without a new label,
+or with no more than half of its votes readable. Either way `best` is the old label and `retagged_best` the new one.
+
+A `tie` has no old label that could be confirmed, and a teacher alone is not two opinions: ties are not judged again.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.engines.answering import Run
+from pipelines.engines.outages import check_answers
+from pipelines.grm.judging import find_judged, judge
+from pipelines.grm.samples import SamplingJob, sampling_job
+from pipelines.grm.sampling import sample_sets
+from pipelines.synthesis.synthesis import SourceSets
+from schemas.preference import SETS, DropReason, PreferenceSet, Split
+from schemas.recipe import Recipe, SourceSection, UltraFeedback
+from schemas.set_table import sets_of, sets_table
+from schemas.trajectory import JUDGED, Purpose
+from storage.root import Root
+from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.tables import TableWriter, read_batches, read_table
+
+STAGE_VERSION = 1
+
+
+class Retag(StrEnum):
+    """What the votes say of the old label."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+    """No response has most of the votes, or too few votes could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """The readable votes on one set."""
+
+    readable: int
+    by_response: tuple[int, ...]
+    """Votes of each response, by index; a vote whose highest score is shared goes to none."""
+
+    def label(self, wanted: int) -> int | None:
+        """Return the response with most of the votes; None without one, or where most of `wanted` are unreadable."""
+        most = max(self.by_response)
+        if 2 * self.readable <= wanted or 2 * most <= self.readable:
+            return None
+        return self.by_response.index(most)
+
+
+def retag_job(recipe: Recipe, section: SourceSection) -> SamplingJob | None:
+    """Return what is asked of each uncertain set of a source; None where the recipe wants no votes on it."""
+    votes = section.retag_votes if isinstance(section, UltraFeedback) else 0
+    job = sampling_job(recipe, Purpose.RETAG) if votes else None
+    return replace(job, n=votes) if job else None
+
+
+def retag(recipe: Recipe, root: Root, run: Run, section: SourceSection, stage: Stage) -> SourceSets:
+    """Return the stage of a source's sets with its uncertain ones judged again; the one given where none are to be.
+
+    Its facts are those of the source, with what was asked and what came of it under `synthesis`. Raises what asking
+    raises, Waiting among it; what was answered by then is kept.
+    """
+    job = retag_job(recipe, section)
+    if job is None:
+        return SourceSets(stage)
+    if found := find_retagged(recipe, root, section, stage, run.retry_failed):
+        return SourceSets(found)
+    uncertain = uncertain_sets(recipe, root, stage)
+    before = run.budget.requests
+    given_up = sample_sets(root, run, job, uncertain)
+    bought = run.budget.requests - before
+    judged = None if given_up else find_judged(root, job, uncertain, run.retry_failed)
+    judged = judged or judge(root, job, uncertain, given_up)
+    facts = judged.facts
+    check_answers(run, f"retag {section.source}", facts["requests"], facts["failed"], given_up, facts["error"])
+    made = _retagged(recipe, root, _key(recipe, job, stage, sorted(given_up)), job, stage, judged)
+    return SourceSets(made, {job.role: bought})
+
+
+def find_retagged(
+    recipe: Recipe, root: Root, section: SourceSection, stage: Stage, retry_failed: bool = False
+) -> Stage | None:
+    """Return the finished stage, unless it rests on failed requests that are to be asked again."""
+    job = retag_job(recipe, section)
+    found = find_stage(root, _key(recipe, job, stage)) if job else None
+    failed = found is not None and any(use["failed"] for use in found.facts["synthesis"]["uses"])
+    return None if failed and retry_failed else found
+
+
+def _key(recipe: Recipe, job: SamplingJob, stage: Stage, given_up: Sequence[str] = ()) -> str:
+    """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
+    settings = [job.settings(), recipe.build.licenses, given_up]
+    return stage_key(f"retagged-{stage.facts['source']}", STAGE_VERSION, settings, [stage.content])
+
+
+def uncertain_sets(recipe: Recipe, root: Root, stage: Stage) -> Stage:
+    """Return the stage with the table `sets` of those that are judged again, as sets that sampling takes.
+
+    Their label is the old one, which no prompt shows; their split says nothing, and no training table ever sees them.
+    """
+    key = stage_key(f"uncertain-{stage.facts['source']}", STAGE_VERSION, recipe.build.licenses, [stage.content])
+    if found := find_stage(root, key):
+        return found
+    with TableWriter(root, key, "sets", SETS) as writer:
+        for batch in read_batches(stage.paths("sets"), SETS):
+            asked = [replace(one, split=Split.TRAIN) for one in sets_of(batch.filter(_is_uncertain(recipe, batch)))]
+            writer.write(sets_table([replace(one, best=old_label(one), drop_reason=None) for one in asked]))
+    return finish_stage(root, key, {"sets": writer.files}, {})
+
+
+def old_label(preference: PreferenceSet) -> int:
+    """Return the index of the response that the source rated highest."""
+    rewards = [response.reward for response in preference.responses]
+    return rewards.index(max(reward for reward in rewards if reward is not None))
+
+
+def _is_uncertain(recipe: Recipe, batch: pa.Table) -> pa.ChunkedArray:
+    """Return which sets are judged again; those of a licence that the recipe refuses would be dropped whatever came."""
+    uncertain = pc.fill_null(pc.equal(batch.column("drop_reason"), DropReason.UNCERTAIN.value), False)
+    if recipe.build.licenses is None:
+        return uncertain
+    return pc.and_(uncertain, pc.is_in(batch.column("license"), pa.array(recipe.build.licenses, pa.string())))
+
+
+def votes_of(judged: Stage) -> dict[str, Votes]:
+    """Return the votes on each set, by set id."""
+    readable: Counter[str] = Counter()
+    counts: dict[str, list[int]] = {}
+    columns = ["trajectory_id", "set_id", "order", "scores"]
+    table = read_table(judged.paths("judged"), JUDGED, columns).select(columns)
+    seen: set[str] = set()  # a set that stands twice in its source has each of its votes twice
+    for trajectory_id, set_id, order, scores in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        votes = counts.setdefault(set_id, [0] * len(order))
+        if scores is None or trajectory_id in seen:
+            continue
+        seen.add(trajectory_id)
+        readable[set_id] += 1
+        if scores.count(max(scores)) == 1:
+            votes[order[scores.index(max(scores))]] += 1
+    return {set_id: Votes(readable[set_id], tuple(votes)) for set_id, votes in counts.items()}
+
+
+def decided(preference: PreferenceSet, votes: Votes, wanted: int) -> tuple[PreferenceSet, Retag]:
+    """Return an uncertain set with both labels, kept or dropped by `wanted` votes, and what they say."""
+    old, new = old_label(preference), votes.label(wanted)
+    verdict = Retag.UNDECIDED if new is None else Retag.CONFIRMED if new == old else Retag.REFUTED
+    return (
+        replace(
+            preference,
+            best=old,
+            retagged_best=new,
+            votes=votes.by_response,
+            drop_reason=None if verdict is Retag.CONFIRMED else DropReason.RETAG_DISAGREEMENT,
+        ),
+        verdict,
+    )
+
+
+def _retagged(recipe: Recipe, root: Root, key: str, job: SamplingJob, stage: Stage, judged: Stage) -> Stage:
+    """Write the source's sets, in their order, the uncertain ones decided."""
+    votes = votes_of(judged)
+    verdicts: Counter[Retag] = Counter()
+    with TableWriter(root, key, "sets", SETS) as writer:
+        for batch in read_batches(stage.paths("sets"), SETS):
+            writer.write(_decided_batch(batch, _is_uncertain(recipe, batch), votes, job.n, verdicts))
+    funnel = [{"outcome": f"judged again: {verdict}", "rows": verdicts[verdict]} for verdict in Retag]
+    facts = {**stage.facts, "synthesis": {"uses": [_use(job, judged)], "funnel": funnel}}
+    return finish_stage(root, key, {"sets": writer.files}, facts)
+
+
+def _decided_batch(
+    batch: pa.Table, uncertain: pa.ChunkedArray, votes: Mapping[str, Votes], wanted: int, verdicts: Counter[Retag]
+) -> pa.Table:
+    """Return the batch with its uncertain sets decided, and count what the votes say."""
+    made = [decided(one, votes[one.set_id], wanted) for one in sets_of(batch.filter(uncertain))]
+    verdicts.update(verdict for _, verdict in made)
+    both = pa.concat_tables([batch.filter(pc.invert(uncertain)), sets_table([one for one, _ in made])])
+    came_from = pc.sort_indices(uncertain)  # stable: the rows of `both`, by their place in the batch
+    return both.take(pc.sort_indices(came_from))
+
+
+def _use(job: SamplingJob, judged: Stage) -> dict[str, object]:
+    """Return what the votes took, as the manifest has it of every role."""
+    taken = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
+    names = {"role": job.role, "engine": job.model.engine, "model": job.model.name}
+    return {**names, **{name: judged.facts[name] for name in taken}}

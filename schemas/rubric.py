@@ -1,0 +1,218 @@
+"""Rubrics: what an answer to a query is judged by, criterion by criterion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from schemas.query import Messages
+from schemas.record import clean_text, content_id
+
+MAX_POINTS = 10
+MAX_CRITERIA = 40
+"""Criteria of one rubric at most; published ones have 7 to 20 (METHOD section 7)."""
+MAX_CRITERION = 2_000
+"""Characters of one criterion at most: it is one sentence, or a few."""
+MAX_CASE = 100_000
+"""Characters of a case's text at most. An embedding model reads only its beginning."""
+_SHORT_RESPONSE = 300
+
+
+class InvalidRubric(ValueError):
+    """No rubric can be made of this: `reason` is what it is counted by, `detail` one line on this one."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class CriterionKind(StrEnum):
+    """What a criterion says of an answer."""
+
+    RULE = "rule"
+    """A hard rule: an answer meets it or is wrong."""
+    PRINCIPLE = "principle"
+    """A quality that a better answer has more of."""
+    PITFALL = "pitfall"
+    """A mistake; an answer that makes it loses points."""
+
+
+class Origin(StrEnum):
+    """Where a rubric comes from."""
+
+    SEED = "seed"
+    """The library that ships, or one of the user's own in the same form."""
+    GENERATED = "generated"
+    """Written by a model for one query."""
+
+
+class CriterionDrop(StrEnum):
+    """Why a criterion is not used, though its rubric is."""
+
+    MET_BY_ALL = "met_by_all"
+    """Nearly every answer meets it: it tells nothing apart."""
+    MET_BY_NONE = "met_by_none"
+    """Nearly no answer meets it."""
+    PREFERS_WORSE = "prefers_worse"
+    """Worse answers meet it more often than the best one."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """It says what another criterion of the rubric says."""
+    PANEL_TOO_SMALL = "panel_too_small"
+    """Too few answers were judged for a hit rate."""
+
+
+class RubricDrop(StrEnum):
+    """Why a whole rubric is not used."""
+
+    NO_CRITERIA = "no_criteria"
+    """None of its criteria was kept."""
+    INCONSISTENT = "inconsistent"
+    """Its weighted sum does not rank the known best answer first on answers its generator did not see."""
+    PANEL_TOO_SMALL = "panel_too_small"
+    """Too few answers were judged to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One thing to look for in an answer. Make one with `criterion`, which checks and identifies it."""
+
+    criterion_id: str
+    """Hash of the text alone: the same sentence in two rubrics is one criterion."""
+    text: str
+    points: int
+    """-10..10, never 0: below 0 for a pitfall, above for everything else."""
+    kind: CriterionKind
+    tags: tuple[str, ...] = ()
+    origin: str = ""
+    """Who wrote it: a model, or the source that a seed is taken from."""
+    hit_rate: float | None = None
+    """Share of the panel's answers that meet it."""
+    label_consistency: float | None = None
+    """Share of the panel's comparisons in which it does not prefer the worse answer to the known best one."""
+    drop_reason: CriterionDrop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """The criteria for one query. Make one with `rubric`, which checks and identifies it."""
+
+    rubric_id: str
+    """Hash of the query_id, the origin, and each criterion's text, points and kind; never of what filtering found."""
+    query_id: str
+    cluster: str
+    """The query's cluster when the rubric was made; it may have grown since."""
+    case: str
+    """The question as it is searched: `case_text`."""
+    domain: str
+    source: str
+    license: str
+    origin: Origin
+    criteria: tuple[Criterion, ...]
+    panel: int | None = None
+    """How many answers its criteria were judged on."""
+    label_consistency: float | None = None
+    """Share of the panel's rankings in which its weighted sum puts the known best answer first."""
+    trial: str | None = None
+    """Hash of the settings under which a panel last tried it; None for seeds."""
+    drop_reason: RubricDrop | None = None
+
+    @property
+    def kept(self) -> tuple[Criterion, ...]:
+        """The criteria in use: none where the rubric itself is dropped."""
+        if self.drop_reason:
+            return ()
+        return tuple(criterion for criterion in self.criteria if criterion.drop_reason is None)
+
+
+def criterion(
+    text: str,
+    points: int,
+    kind: CriterionKind | str,
+    *,
+    tags: Sequence[str] = (),
+    origin: str = "",
+    hit_rate: float | None = None,
+    label_consistency: float | None = None,
+    drop_reason: CriterionDrop | None = None,
+) -> Criterion:
+    """Return a checked criterion. Raises InvalidRubric."""
+    if not isinstance(text, str) or not (said := " ".join(clean_text(text).split())):
+        raise InvalidRubric("empty_criterion", "a criterion has no text")
+    if len(said) > MAX_CRITERION:
+        raise InvalidRubric("criterion_too_long", f"{_head(said)} has {len(said):,} characters, {MAX_CRITERION:,} fit")
+    if type(points) is not int or not 0 < abs(points) <= MAX_POINTS:
+        raise InvalidRubric("points_out_of_range", f"{_head(said)} has points {_head(points)}: -10..10, and not 0")
+    if kind not in tuple(CriterionKind):
+        raise InvalidRubric("unknown_kind", f"{_head(said)} is of kind {_head(kind)}: {', '.join(CriterionKind)}")
+    if (kind == CriterionKind.PITFALL) != (points < 0):
+        raise InvalidRubric("sign_of_points", f"{_head(said)} is a {kind} with points {points}: pitfalls are below 0")
+    return Criterion(
+        criterion_id=content_id("criterion", said),
+        text=said,
+        points=points,
+        kind=CriterionKind(kind),
+        tags=tuple(clean_text(tag) for tag in tags),
+        origin=origin,
+        hit_rate=hit_rate,
+        label_consistency=label_consistency,
+        drop_reason=drop_reason,
+    )
+
+
+def rubric(
+    *,
+    query_id: str,
+    case: str,
+    domain: str,
+    source: str,
+    license: str,
+    origin: Origin,
+    criteria: Sequence[Criterion],
+    cluster: str | None = None,
+    panel: int | None = None,
+    label_consistency: float | None = None,
+    drop_reason: RubricDrop | None = None,
+) -> Rubric:
+    """Return a checked rubric; its cluster is the query's own unless given. Raises InvalidRubric."""
+    if not criteria:
+        raise InvalidRubric("no_criteria", f"the rubric of {_head(case)} has no criteria")
+    if len(criteria) > MAX_CRITERIA:
+        raise InvalidRubric("too_many_criteria", f"the rubric of {_head(case)} has {len(criteria)}, {MAX_CRITERIA} fit")
+    ids = [one.criterion_id for one in criteria]
+    if len(set(ids)) < len(ids):
+        twice = next(one for at, one in enumerate(criteria) if one.criterion_id in ids[:at])
+        raise InvalidRubric("repeated_criterion", f"the rubric of {_head(case)} has {_head(twice.text)} twice")
+    if not case.strip():
+        raise InvalidRubric("no_case", f"the rubric of query {query_id} says nothing of the question")
+    content = [[one.text, one.points, one.kind] for one in criteria]
+    return Rubric(
+        rubric_id=content_id("rubric", query_id, origin, content),
+        query_id=query_id,
+        cluster=cluster or query_id,
+        case=clean_text(case)[:MAX_CASE],
+        domain=domain,
+        source=source,
+        license=license,
+        origin=origin,
+        criteria=tuple(criteria),
+        panel=panel,
+        label_consistency=label_consistency,
+        drop_reason=drop_reason,
+    )
+
+
+def case_text(query: Messages, responses: Sequence[str] = ()) -> str:
+    """Return a question as cases are indexed and searched: its turns, then its short responses.
+
+    The options of a multiple-choice question say what it is about; long responses would drown it. On TeleQnA the
+    options raise what is found first (docs/rubrics.md). `responses` stand in the order of their content, as in a
+    set, so that nothing tells which is best.
+    """
+    short = sorted(text for text in responses if len(text) <= _SHORT_RESPONSE)
+    return "\n".join([*(message.content for message in query if message.role != "system"), *short])
+
+
+def _head(value: Any) -> str:
+    text = repr(value[:61] if isinstance(value, str) else value)
+    return text if len(text) <= 60 else f"{text[:57]}..'"

@@ -1,0 +1,83 @@
+"""Milvus itself: connecting, the lock of a local index, and its errors in one line.
+
+A path that ends with .db is Milvus Lite, in this process; everything else is the address of a Milvus server. What
+follows `connected` is the same calls for both.
+"""
+
+import contextlib
+import fcntl
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schemas.errors import RecipeError, StorageError
+from storage.root import storage_errors
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+EXTRA = 'rubrics need the extra: pip install -c constraints.txt -e ".[rubrics]"'
+
+REMOVE = "remove it and run again: it is made anew from rubrics/*.parquet"
+SERVER = "is the server up, the address right, and the token's variable set?"
+_CONNECT_S = 30
+_QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
+"""Milvus Lite hangs up on a client that pings every 10 s, as pymilvus does while this process is busy elsewhere."""
+
+
+def is_local(uri: str) -> bool:
+    """Tell whether a URI is a path of Milvus Lite."""
+    return uri.endswith(".db")
+
+
+def connected(where: str, token: str | None, way_out: str) -> "MilvusClient":
+    """Return a client of Milvus, Lite or server: the one place where one is made."""
+    for name in ("milvus_lite", "grpc"):  # else they print tracebacks of what we report, or pymilvus mends
+        logging.getLogger(name).addHandler(logging.NullHandler())
+    try:
+        from pymilvus import MilvusClient
+    except ImportError:
+        raise RecipeError(EXTRA) from None
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    with milvus_errors(where, way_out):
+        return MilvusClient(
+            where, token=token or "", timeout=_CONNECT_S, grpc_options=_QUIET if is_local(where) else {}
+        )
+
+
+def disconnected(client: "MilvusClient", path: str | None) -> None:
+    client.close()
+    if path is not None:
+        from milvus_lite.server_manager import server_manager_instance
+
+        server_manager_instance.release_server(path)
+
+
+def check_unlocked(path: Path) -> None:
+    """Raise StorageError where another process holds a local index, which Milvus Lite would not say."""
+    lock = path / "LOCK"
+    if not path.exists() or (path.is_dir() and not lock.exists()):
+        return
+    if not path.is_dir():
+        raise StorageError(f"{path}: not an index of Milvus Lite; {REMOVE}")
+    with storage_errors(str(lock)), lock.open("rb+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(
+                f"{path}: another process has it open; wait until it ends, or use a server ([rubrics] milvus)"
+            ) from None
+
+
+@contextlib.contextmanager
+def milvus_errors(where: str, way_out: str) -> Iterator[None]:
+    """Turn what Milvus and gRPC say into one line with the way out."""
+    import grpc
+    from pymilvus.exceptions import MilvusException
+
+    try:
+        yield
+    except (MilvusException, grpc.RpcError) as error:
+        said = " ".join(str(getattr(error, "message", "") or error).split())[:300]
+        raise StorageError(f"{where}: {said}; {way_out}") from None

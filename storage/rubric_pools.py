@@ -1,0 +1,273 @@
+"""The two pools in Milvus: cases and criteria by their vectors.
+
+A pool is an index, a copy: `complete` makes it hold exactly what it should, however the last attempt ended. Each row is
+an id, a domain and a vector, and none of them ever changes, so what is there already is right. Texts stay in
+rubrics/*.parquet.
+
+A path that ends with .db is Milvus Lite, in this process; everything else is the address of a Milvus server. Both are
+reached by `_connected` and spoken to in the same calls. Milvus Lite searches by brute force until rows are flushed and
+the collection is loaded afresh, and holds a lock on its directory until `close`.
+
+No BM25 index is kept in Milvus: at 100,000 rows Milvus Lite needs 200 ms a query for it, and scoring the words of the
+dense candidates finds more than the fusion of both (docs/rubrics.md).
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.errors import StorageError
+from storage.milvus import REMOVE, SERVER, check_unlocked, connected, disconnected, is_local, milvus_errors
+from storage.root import Root, storage_errors
+from storage.rubric_tables import FOLDER
+from storage.rubric_vectors import ModelIdentity
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+Vectors = npt.NDArray[np.float32]
+
+_ID_LENGTH = 64
+_DOMAIN_LENGTH = 256
+_UPSERT_ROWS = 4_096
+_SEARCH_QUERIES = 256
+_LISTED_ROWS = 8_192
+_MOST_HITS = 16_384
+"""Milvus's own ceiling for the hits of one query."""
+_HNSW = {"M": 16, "efConstruction": 100}
+_EF = 64
+_MODEL = "grmforge.model"
+"""The property of a collection that says what its vectors were made with. Milvus Lite keeps no descriptions."""
+_CALL_S = 120
+_LOAD_S = 1_800
+
+
+class Pool(StrEnum):
+    """What is searched."""
+
+    CASES = "cases"
+    CRITERIA = "criteria"
+
+
+class Hit(NamedTuple):
+    """A row that was found."""
+
+    entry_id: str
+    similarity: float
+    """Cosine, larger is nearer."""
+
+
+class Completed(NamedTuple):
+    """What `complete` changed."""
+
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class RubricPools:
+    """The open pools of one root and one embedding model. Use as a context manager: a local index is locked."""
+
+    client: "MilvusClient"
+    where: str
+    """Path or address, as errors name it."""
+    way_out: str
+    prefix: str
+    local: bool
+
+    def __enter__(self) -> "RubricPools":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index; others may open it then."""
+        disconnected(self.client, self.where if self.local else None)
+
+    def complete(
+        self, pool: Pool, domains: Mapping[str, str], vectors_of: Callable[[Sequence[str]], Vectors]
+    ) -> Completed:
+        """Make a pool hold exactly these entries (id to domain), ready to be searched.
+
+        Only the ids that are missing are asked of `vectors_of`, which returns a row of the model's width for each,
+        in order. Killed at any moment, the next call goes on. Raises StorageError.
+        """
+        name = self._name(pool)
+        found = set(self._ids(name))
+        missing = sorted(domains.keys() - found)
+        stale = sorted(found - domains.keys())
+        with milvus_errors(self.where, self.way_out):
+            if missing or stale:
+                self.client.release_collection(name, timeout=_CALL_S)
+            for part in _parts(stale, _UPSERT_ROWS):
+                self.client.delete(name, ids=part, timeout=_CALL_S)
+        for part in _parts(missing, _UPSERT_ROWS):
+            self._upsert(name, part, domains, vectors_of(part))
+        with milvus_errors(self.where, self.way_out):
+            if missing or stale:
+                self.client.flush(name, timeout=_LOAD_S)
+            self.client.load_collection(name, timeout=_LOAD_S)
+        return Completed(len(missing), len(stale))
+
+    def _upsert(self, name: str, ids: Sequence[str], domains: Mapping[str, str], vectors: Vectors) -> None:
+        width = self._width(name)
+        if vectors.shape != (len(ids), width):
+            raise StorageError(
+                f"{self.where}: {len(ids)} vectors of width {width} are wanted, got {vectors.shape}: "
+                "the embedding model is not the one that the index was made with"
+            )
+        rows = [
+            {"id": entry_id, "domain": domains[entry_id][:_DOMAIN_LENGTH], "vector": vector}
+            for entry_id, vector in zip(ids, vectors, strict=True)
+        ]
+        with milvus_errors(self.where, self.way_out):
+            self.client.upsert(name, rows, timeout=_CALL_S)
+
+    def search(self, pool: Pool, vectors: Vectors, limit: int, domain: str | None = None) -> list[list[Hit]]:
+        """Return the nearest entries of each vector (a row each), nearest first, ties by id.
+
+        The pool must be completed. Raises StorageError.
+        """
+        most = min(max(limit, 1), _MOST_HITS)
+        found: list[list[Hit]] = []
+        for start in range(0, len(vectors), _SEARCH_QUERIES):
+            with milvus_errors(self.where, self.way_out):
+                answers = self.client.search(
+                    self._name(pool),
+                    data=list(vectors[start : start + _SEARCH_QUERIES]),
+                    limit=most,
+                    anns_field="vector",
+                    filter=f"domain == {json.dumps(domain[:_DOMAIN_LENGTH], ensure_ascii=False)}" if domain else "",
+                    search_params={"metric_type": "COSINE", "params": {"ef": max(_EF, most)}},
+                    timeout=_CALL_S,
+                )
+            for hits in answers:
+                one = [Hit(hit["id"], float(hit["distance"])) for hit in hits]
+                found.append(sorted(one, key=lambda hit: (-hit.similarity, hit.entry_id)))
+        return found
+
+    def rows(self, pool: Pool) -> int:
+        """Return how many entries a pool holds."""
+        return sum(1 for _ in self._ids(self._name(pool)))
+
+    def _name(self, pool: Pool) -> str:
+        return f"{self.prefix}_{pool.value}"
+
+    def _ids(self, name: str) -> Iterator[str]:
+        with milvus_errors(self.where, self.way_out):
+            self.client.load_collection(name, timeout=_LOAD_S)
+            pages = self.client.query_iterator(
+                name, batch_size=_LISTED_ROWS, output_fields=["id"], timeout=_CALL_S, consistency_level="Strong"
+            )
+            while page := pages.next():
+                yield from (row["id"] for row in page)
+            pages.close()
+
+    def _width(self, name: str) -> int:
+        with milvus_errors(self.where, self.way_out):
+            return _width_of(self.client.describe_collection(name, timeout=_CALL_S))
+
+
+def open_pools(
+    root: Root, model: ModelIdentity, uri: str | None = None, token: str | None = None, prefix: str = "grmforge"
+) -> RubricPools:
+    """Return the pools of a root for one embedding model, made empty where there are none.
+
+    `uri` is None for the root's own index, `rubrics/milvus-<model>.db`, a path that ends with .db for another file of
+    Milvus Lite, or the address of a server. Raises StorageError where the index is damaged, locked by another
+    process, out of reach, or made with another model; RecipeError where Milvus is not installed.
+    """
+    where = uri or str(root.at(f"{FOLDER}/milvus-{model.key}.db"))
+    local = is_local(where)
+    if local:
+        check_unlocked(Path(where))
+        if not Path(where).exists():
+            _make_local(Path(where), model, prefix)
+    way_out = REMOVE if local else SERVER
+    pools = RubricPools(connected(where, token, way_out), where, way_out, prefix, local)
+    try:
+        for pool in Pool:
+            _prepare(pools, f"{prefix}_{pool.value}", model)
+    except BaseException:
+        pools.close()
+        raise
+    return pools
+
+
+def _prepare(pools: RubricPools, name: str, model: ModelIdentity) -> None:
+    """Make a collection that is absent, and check one that is there."""
+    with milvus_errors(pools.where, pools.way_out):
+        if not pools.client.has_collection(name, timeout=_CALL_S):
+            _create(pools.client, name, model)
+            return
+        described = pools.client.describe_collection(name, timeout=_CALL_S)
+    made_with = described.get("properties", {}).get(_MODEL) or described.get("description", "")
+    if made_with != model.described():
+        raise StorageError(
+            f"{pools.where}: the index {name} was made with {made_with or 'something else'}, not with "
+            f"{model.described()}; name that model in [rubrics], or an index of its own for this one: "
+            f"{'milvus = another path' if pools.local else 'another prefix'}"
+        )
+    with milvus_errors(pools.where, pools.way_out):
+        if not pools.client.list_indexes(name, timeout=_CALL_S):  # killed between the two calls of _create
+            pools.client.create_index(name, _index(pools.client), timeout=_LOAD_S)
+
+
+def _create(client: "MilvusClient", name: str, model: ModelIdentity) -> None:
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False, description=model.described())
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=_ID_LENGTH)
+    schema.add_field("domain", DataType.VARCHAR, max_length=4 * _DOMAIN_LENGTH)  # bytes
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=model.dimensions)
+    client.create_collection(
+        name,
+        schema=schema,
+        index_params=_index(client),
+        properties={_MODEL: model.described()},
+        consistency_level="Strong",
+        timeout=_CALL_S,
+    )
+
+
+def _index(client: "MilvusClient") -> Any:
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="HNSW", metric_type="COSINE", params=_HNSW)
+    return index
+
+
+def _make_local(path: Path, model: ModelIdentity, prefix: str) -> None:
+    """Make an empty local index: under its name it stands whole or not at all."""
+    staged = path.with_name(f".{path.stem}-{os.getpid()}.db")
+    shutil.rmtree(staged, ignore_errors=True)
+    with storage_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    client = connected(str(staged), None, REMOVE)
+    try:
+        with milvus_errors(str(path), REMOVE):
+            for pool in Pool:
+                _create(client, f"{prefix}_{pool.value}", model)
+    finally:
+        disconnected(client, str(staged))
+    with storage_errors(str(path)):
+        staged.rename(path)
+
+
+def _width_of(described: Mapping[str, Any]) -> int:
+    return next(int(field["params"]["dim"]) for field in described["fields"] if field["name"] == "vector")
+
+
+def _parts(values: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part
