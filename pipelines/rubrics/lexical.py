@@ -12,6 +12,14 @@ from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 
 _WORD = re.compile(r"\w+")
+_SILENT = frozenset(
+    _WORD.findall(
+        "a an and are as at be been by can did do does for from had has have how if in into is it its no not of on or "
+        "so such than that the their them then there these they this those to was were what when where which who whose "
+        "why will with would you your"
+    )
+)
+"""Words that join others and tell nothing, of the language that the seeds are written in."""
 _K1 = 1.5
 _B = 0.75
 
@@ -20,20 +28,30 @@ Words = Mapping[str, int]
 
 @lru_cache(maxsize=16_384)
 def words(text: str) -> Words:
-    """Return how often each word stands in a text, case folded."""
-    return Counter(_WORD.findall(text.casefold()))
+    """Return how often each telling word stands in a text, case folded."""
+    return Counter(word for word in _WORD.findall(text.casefold()) if word not in _SILENT)
 
 
-def bm25(query: Set[str], candidates: Sequence[Words]) -> list[float]:
-    """Return the BM25 score of each candidate for the words of a query (Robertson and Zaragoza 2009)."""
+def shared_words(query: Set[str], candidates: Sequence[Words]) -> list[float]:
+    """Return for each candidate how much of the query's words it shares, from 0 to 1.
+
+    That is BM25 (Robertson and Zaragoza 2009), where the best candidate counts 1, unless all of them share little:
+    1 stands for at least half the weight of all the query's words, so that one common word lifts nothing much.
+    """
     lengths = [sum(candidate.values()) for candidate in candidates]
     mean = sum(lengths) / max(1, len(lengths)) or 1.0
-    having = Counter(word for candidate in candidates for word in candidate if word in query)
-    weights = {word: math.log((len(candidates) - n + 0.5) / (n + 0.5) + 1) for word, n in having.items()}
+    weights = _weights(query, candidates)
     scores = []
     for candidate, length in zip(candidates, lengths, strict=True):
         damping = _K1 * (1 - _B + _B * length / mean)
-        # Sorted, since a sum of floats depends on its order, and a set's order on the process.
-        shared = sorted(word for word in candidate if word in weights)
-        scores.append(sum(weights[word] * candidate[word] * (_K1 + 1) / (candidate[word] + damping) for word in shared))
-    return scores
+        found = ((weights[word], candidate[word]) for word in weights if word in candidate)
+        scores.append(sum(weight * often * (_K1 + 1) / (often + damping) for weight, often in found))
+    whole = max(*scores, sum(weights.values()) / 2) if scores and weights else 1.0
+    return [score / whole for score in scores]
+
+
+def _weights(query: Set[str], candidates: Sequence[Words]) -> dict[str, float]:
+    """Return how telling each word of the query is: the fewer candidates have it, the more."""
+    having = {word: sum(word in candidate for candidate in candidates) for word in sorted(query)}
+    # Sorted, since a sum of floats depends on its order, and a set's order on the process.
+    return {word: math.log((len(candidates) - n + 0.5) / (n + 0.5) + 1) for word, n in having.items()}

@@ -4,8 +4,8 @@
         found = retriever.search([Question("What does the AMF do?", domain="telecom")], k=5)
         found[0].cases[0].rubric, found[0].criteria[0].criterion
 
-A score is cosine similarity plus `lexical_weight` times the BM25 score among the candidates, the best of which counts
-1. That beats dense search alone and the fusion by ranks of dense and BM25 search (docs/rubrics.md).
+A score is cosine similarity plus `lexical_weight` times the share of the question's words (BM25 among the candidates,
+from 0 to 1). That beats dense search alone and the fusion by ranks of dense and BM25 search (docs/rubrics.md).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from pipelines.rubrics.embedding import Embedder
-from pipelines.rubrics.lexical import bm25, words
+from pipelines.rubrics.lexical import shared_words, words
 from pipelines.rubrics.library import Entry, Library
 from pipelines.rubrics.reranking import Reranker
 from schemas.rubric import Criterion, Rubric
@@ -133,11 +133,10 @@ class Retriever:
         entries = self.library.entries[pool]
         usable = (hit for hit in hits if hit.entry_id in entries and hit.entry_id not in own)
         kept = list(islice(usable, max(self.candidates, k)))
-        lexical = bm25(words(text).keys(), [words(entries[hit.entry_id].text) for hit in kept])
-        best = max(lexical, default=0.0) or 1.0
+        shares = shared_words(words(text).keys(), [words(entries[hit.entry_id].text) for hit in kept])
         scored = [
-            (entries[hit.entry_id], hit.similarity + self.lexical_weight * score / best)
-            for hit, score in zip(kept, lexical, strict=True)
+            (entries[hit.entry_id], hit.similarity + self.lexical_weight * share)
+            for hit, share in zip(kept, shares, strict=True)
         ]
         scored.sort(key=lambda one: (-one[1], one[0].entry_id))
         return list({entry.key: (entry, score) for entry, score in reversed(scored)}.values())[::-1]

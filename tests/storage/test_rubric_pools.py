@@ -1,6 +1,8 @@
 """The pools, in a real Milvus Lite: complete however the last run ended, never another model's, errors in one line."""
 
+import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -182,7 +184,12 @@ def test_what_a_kill_left_is_completed_without_duplicates(tmp_path: Path, parts:
 
 @contextmanager
 def milvus_server(folder: Path) -> Iterator[str]:
-    """Give the address of a Milvus in a process of its own: Milvus Lite's engine behind Milvus's gRPC protocol."""
+    """Give the address of a Milvus server: $GRMFORGE_MILVUS, or the engine of Milvus Lite in a process of its own,
+    behind Milvus's gRPC protocol.
+    """
+    if given := os.environ.get("GRMFORGE_MILVUS"):
+        yield given
+        return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -205,18 +212,22 @@ def _wait_for(port: int) -> None:
 
 
 def test_a_server_is_used_by_its_address_with_the_same_calls(tmp_path: Path) -> None:
-    root = Root(tmp_path / "root")
+    root, prefix = Root(tmp_path / "root"), f"test_{secrets.token_hex(4)}"
     with milvus_server(tmp_path / "server") as uri:
-        with open_pools(root, MODEL, uri, token="root:Milvus") as pools:
+        with open_pools(root, MODEL, uri, token="root:Milvus", prefix=prefix) as pools:
             assert pools.complete(Pool.CASES, entries(300), vectors_of) == Completed(300, 0)
-        with open_pools(root, MODEL, uri) as pools:
+        with open_pools(root, MODEL, uri, prefix=prefix) as pools:
             assert pools.complete(Pool.CASES, entries(290, start=20), vectors_of) == Completed(10, 20)
             assert held(pools) == sorted(entries(290, start=20))
-        with open_pools(root, MODEL, uri, prefix="another") as pools:
+        with open_pools(root, MODEL, uri, prefix=f"{prefix}_another") as pools:
             assert pools.rows(Pool.CASES) == 0
         other = ModelIdentity("other", "", WIDTH)
-        with pytest.raises(StorageError, match=r"127\.0\.0\.1.*made with hashes@1 .*another prefix"):
-            open_pools(root, other, uri)
+        with pytest.raises(StorageError, match=r"made with hashes@1 .*another prefix"):
+            open_pools(root, other, uri, prefix=prefix)
+        with open_pools(root, MODEL, uri, prefix=prefix) as pools:
+            for name in pools.client.list_collections():
+                if name.startswith(prefix):
+                    pools.client.drop_collection(name)
     assert not root.at("rubrics").exists()
 
 
