@@ -74,6 +74,8 @@ class DropReason(StrEnum):
     """Judged again, the set got another best response, or none."""
     LENGTH_BALANCE = "length_balance"
     """Right answers of one rank by length would stand for too many sets, and length would tell which one is right."""
+    AUTHOR_BALANCE = "author_balance"
+    """Among sets of the same authors this one would be best too often, and the author would tell which one is right."""
     SINGLE_BALANCE = "single_balance"
     """Single responses of one label would stand for too many sets."""
     LICENSE = "license"

@@ -29,6 +29,8 @@ ROUNDS_AT_FIRST = 4
 """Endpoints that refused so many rounds of connections, over 4 s in all, and never answered are not there."""
 PATIENCE_S = 120.0
 """How long all endpoints may refuse connections after they did answer: time for a server to be started again."""
+SLACK, LEAST_SLACK = 0.25, 2
+"""How much busier than the least busy endpoint a question's own one may be: by a share, and by so many requests."""
 MAX_LIMIT_REST_S = 60.0
 
 
@@ -74,7 +76,7 @@ class Endpoint:
 
 
 class OpenAICompatibleEngine:
-    """One model behind one or several endpoints, the least busy first."""
+    """One model behind one or several endpoints: each question at one of them while that is not busier than others."""
 
     def __init__(self, model: ModelSection, key: str | None) -> None:
         self._model = model
@@ -82,8 +84,8 @@ class OpenAICompatibleEngine:
         self._endpoints = [Endpoint(url, model, key) for url in model.base_url or (OPENAI_URL,)]
 
     async def complete(self, request: Request) -> Attempt:
-        """Try a request once, at the least busy endpoint that is not set aside. Only `request.body` is sent."""
-        endpoint = await self._free_endpoint()
+        """Try a request once, at an endpoint that is not set aside. Only `request.body` is sent."""
+        endpoint = await self._free_endpoint(request.query_id)
         endpoint.in_flight += 1
         try:
             outcome = await self._exchange(endpoint, request)
@@ -102,13 +104,19 @@ class OpenAICompatibleEngine:
         """Close every connection."""
         await asyncio.gather(*(endpoint.connections.close() for endpoint in self._endpoints))
 
-    async def _free_endpoint(self) -> Endpoint:
-        """Return the least busy endpoint, waiting while all of them rest."""
+    async def _free_endpoint(self, query_id: str) -> Endpoint:
+        """Return the question's own endpoint, or the least busy one where that is much less so; waits while all rest.
+
+        Requests of one question begin with the same words, and only the server that read them has them in its cache.
+        """
+        own = self._endpoints[int(query_id[:8], 16) % len(self._endpoints)]
         while True:
             now = time.monotonic()
             awake = [endpoint for endpoint in self._endpoints if endpoint.resting_until <= now]
             if awake:
-                return min(awake, key=lambda endpoint: endpoint.in_flight)
+                idlest = min(awake, key=lambda endpoint: endpoint.in_flight)
+                is_fair = own.in_flight <= idlest.in_flight * (1 + SLACK) + LEAST_SLACK
+                return own if is_fair and own.resting_until <= now else idlest
             await asyncio.sleep(min(endpoint.resting_until for endpoint in self._endpoints) - now + 0.001)
 
     async def _exchange(self, endpoint: Endpoint, request: Request) -> Completion | Fault:

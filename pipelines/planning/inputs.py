@@ -15,6 +15,7 @@ from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.composition import gives_single
 from pipelines.synthesis.gold_check import checked_questions
 from pipelines.synthesis.responding import question_buckets
+from pipelines.synthesis.retagging import find_retagged, retag_job, uncertain_sets
 from pipelines.synthesis.synthesis import find_synthesized
 from schemas.recipe import Recipe, SourceSection
 from storage.root import Root
@@ -36,6 +37,8 @@ class InputPlan:
     """Questions to make sets of, each with a gold answer that its verifier can grade; None where the sets are known."""
     most_sets: int | None = None
     """How many sets the questions can give."""
+    uncertain: int | None = None
+    """Of the dropped, how many are still to be judged again; None where none are."""
 
     @property
     def is_exact(self) -> bool:
@@ -56,19 +59,22 @@ class InputPlan:
         return (
             f"  {self.source:<24} {self.rows:>9,} rows   {self.kept:>9,} kept   {self.dropped:>7,} dropped   "
             f"{self.unreadable:>5,} unreadable"
+            + (f"   {self.uncertain:,} of the dropped to judge again" if self.uncertain is not None else "")
         )
 
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A source that is not here, or whose sets are still to be made of questions."""
+    """A source that is not here, or whose sets are still to be made of questions, or some of them judged again."""
 
     section: SourceSection
     plan: InputPlan
     most_sets: int | None
-    """None where nobody knows."""
+    """Those that are here already apart; None where nobody knows."""
     checked: Stage | None = None
     """Its questions, their gold answers checked; None where they are not here, or it has none."""
+    uncertain: Stage | None = None
+    """The sets that are to be judged again; None where they are not here, or there are none."""
 
     @property
     def asks(self) -> bool:
@@ -85,7 +91,7 @@ class Inputs:
     """The curated sets of the sources that have some here; None where none has."""
     open: tuple[OpenSource, ...]
     synthesized: tuple[Stage, ...]
-    """The sets that were made of questions already."""
+    """Sets that models were asked for already: made of questions, or judged again."""
     is_here: bool
     """Whether every row is here, general rows included."""
 
@@ -97,10 +103,10 @@ class Inputs:
 
 def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inputs:
     """Read and curate what is here, or everything where a download is wanted; no model is called."""
-    found = [_look_at(recipe, root, run, section, download) for section in recipe.sources]
-    still_open = tuple(one for one in found if isinstance(one, OpenSource))
+    seen = [_look_at(recipe, root, run, section, download) for section in recipe.sources]
+    still_open = tuple(one for _, one in seen if one is not None)
     plans = {one.section.source: one.plan for one in still_open}
-    made = [(section, one) for section, one in zip(recipe.sources, found, strict=True) if isinstance(one, Stage)]
+    made = [(section, sets) for section, (sets, _) in zip(recipe.sources, seen, strict=True) if sets is not None]
     has_general = recipe.general is None or download or is_here(recipe.general, general.HUB, general.PATTERNS)
     curated = None
     if made:
@@ -108,7 +114,9 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         readable = recipe.model_copy(update={"sources": tuple(section for section, _ in made)})
         curated = curate(readable, root, [stage for _, stage in made], chat)
         for one in inputs_of([stage for _, stage in made], curated):
-            plans[one.source] = InputPlan(one.source, one.rows, one.kept, one.dropped, one.unreadable)
+            uncertain = plans[one.source].uncertain if one.source in plans else None
+            counts = (one.rows, one.kept, one.dropped, one.unreadable)
+            plans[one.source] = InputPlan(one.source, *counts, uncertain=uncertain)
     in_order = [plans[section.source] for section in recipe.sources]
     if not has_general:
         in_order.append(InputPlan("general", None))
@@ -117,21 +125,31 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         curated=curated,
         open=still_open,
         synthesized=tuple(stage for _, stage in made if "synthesis" in stage.facts),
-        is_here=has_general and all(one.checked is not None for one in still_open),
+        is_here=has_general and all(one.checked or one.uncertain for one in still_open),
     )
 
 
-def _look_at(recipe: Recipe, root: Root, run: Run, section: SourceSection, download: bool) -> Stage | OpenSource:
-    """Return the stage with the sets of a source, or what is known of one that has none yet."""
+def _look_at(
+    recipe: Recipe, root: Root, run: Run, section: SourceSection, download: bool
+) -> tuple[Stage | None, OpenSource | None]:
+    """Return the stage with the sets of a source, as far as they are here, and what is known of those that are not."""
     asks = SOURCES[section.kind].gives == "questions"
     if not download and not _is_here(section):
         rows = published_rows(section)
         sets = rows if rows is None or not asks else round(rows * (1 + recipe.synthesis.single_share))
-        return OpenSource(section, InputPlan(section.source, rows), sets)
+        return None, OpenSource(section, InputPlan(section.source, rows), sets)
     run.watcher.stage(f"reading {section.source}", None)
     read = ingest(recipe, root, section)
-    sets_of = find_synthesized(recipe, root, read) if asks else read
-    return sets_of or _unanswered(recipe, section, checked_questions(root, read))
+    if asks:
+        found = find_synthesized(recipe, root, read)
+        return found, None if found else _unanswered(recipe, section, checked_questions(root, read))
+    if retag_job(recipe, section) is None:
+        return read, None
+    if found := find_retagged(recipe, root, section, read):
+        return found, None
+    uncertain = uncertain_sets(recipe, root, read)
+    plan = InputPlan(section.source, read.facts["rows"], uncertain=uncertain.rows("sets"))
+    return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain=uncertain)
 
 
 def published_rows(section: SourceSection) -> int | None:

@@ -14,10 +14,11 @@ from pipelines.grm.samples import sampling_job
 from pipelines.planning.inputs import InputPlan, Inputs, plan_inputs
 from pipelines.planning.rates import AnswerRate, probed_rate
 from pipelines.planning.roles import AskedRole, RolePlan, answering_role, plan_role, sampling_role
-from pipelines.planning.wanted import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples
+from pipelines.planning.wanted import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
 from pipelines.probing.sampling import SomeSets, Timing, sample_some, some_sets
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_job
+from pipelines.synthesis.retagging import retag_job
 from pipelines.synthesis.synthesis import ROLES
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe
@@ -52,7 +53,7 @@ class Plan:
         if self.is_exact:
             return "rows and requests are exact"
         if self.is_here:
-            return "not all questions are answered: what judges will be asked is an upper bound"
+            return "not all sets are made yet: what judges will be asked is an upper bound"
         return "not all rows are here: requests are upper bounds"
 
 
@@ -86,7 +87,10 @@ def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[Ask
 
 
 def _sampling(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
-    """Yield the roles that judge sets."""
+    """Yield the roles that judge sets: those that are judged again first."""
+    for section in recipe.sources:
+        if (job := retag_job(recipe, section)) is not None:
+            yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
     for purpose in purposes_of(recipe):
         if (job := sampling_job(recipe, purpose)) is not None:
             yield sampling_role(job), wanted_samples(root, job, inputs)
@@ -94,12 +98,12 @@ def _sampling(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[Aske
 
 def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Mapping[str, AnswerRate]:
     """Return the rates of all models that a probe of so many sets asks."""
-    if inputs.curated is None and not any(one.checked for one in inputs.open):
+    if inputs.curated is None and not any(one.checked or one.uncertain for one in inputs.open):
         raise RecipeError("--probe: no source is here to sample from; add --download")
     present = [plan.source for plan in inputs.plans if plan.kept is not None or plan.questions is not None]
     sections = tuple(section for section in recipe.sources if section.source in present)
     some = SomeSets(inputs.curated) if inputs.curated is not None else None
-    if some is None or any(one.checked for one in inputs.open):
+    if some is None or any(one.checked or one.uncertain for one in inputs.open):
         some = some_sets(recipe.model_copy(update={"sources": sections}), root, run, n)
     check_keys(recipe, root, run, some.curated)
     timings: dict[str, Timing] = dict(some.timings)

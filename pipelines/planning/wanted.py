@@ -1,6 +1,6 @@
 """Which requests a build would make of each model: counted where the rows are here, bounded where they are not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from schemas.record import bucket_of
 from storage.generations import Generations
 from storage.imports import ImportedAnswers
 from storage.root import Root
+from storage.stages import Stage
 
 COMPARED = frozenset({"teleqna_short"})
 """Kinds whose questions have short answers, as far as that can be known before they are read."""
@@ -75,7 +76,7 @@ class _Stored:
 
 def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
     """Return the samples of all sets: those that are here one by one, of the others as many as they can be."""
-    wanted = _samples_here(root, job, inputs)
+    wanted = _samples_here(root, job, inputs.curated)
     known = [one for one in inputs.open if one.most_sets is not None]
     bound = sum((one.most_sets or 0) * (job.n + (one.section.source in job.hinted_sources)) for one in known)
     wanted.requests += bound
@@ -85,8 +86,20 @@ def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
     return wanted
 
 
-def _samples_here(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
-    curated, wanted = inputs.curated, Wanted()
+def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> Wanted:
+    """Return the votes on the sets of one source that are to be judged again."""
+    if made := [one for one in inputs.synthesized if one.facts["source"] == source]:
+        return _asked_before(job.role, made)
+    (one,) = (one for one in inputs.open if one.section.source == source)
+    if one.uncertain is not None:
+        return _samples_here(root, job, one.uncertain)
+    rows = one.plan.rows
+    requests = (rows or 0) * job.n
+    return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.resample))
+
+
+def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted:
+    wanted = Wanted()
     if curated is None:
         return wanted
     if found := find_judged(root, job, curated):
@@ -107,7 +120,7 @@ def _samples_here(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
 
 def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the answers to all questions that come without some."""
-    wanted = _asked_before(job.role, inputs)
+    wanted = _asked_before(job.role, _made_of_questions(inputs))
     stored, asking = _Stored(root), [one for one in inputs.open if one.asks]
     stride = max(1, settings.samples * sum(one.plan.questions or 0 for one in asking) // SAMPLED_PROMPTS)
     for one in asking:
@@ -127,7 +140,7 @@ def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, 
 
 def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
-    wanted = _asked_before(job.role, inputs)
+    wanted = _asked_before(job.role, _made_of_questions(inputs))
     stored, asking = _Stored(root), [one for one in inputs.open if one.asks]
     rewrites = settings.rewrites * (settings.n_responses - 1)
     for one in asking:
@@ -158,11 +171,15 @@ def _comparisons(question: Question, settings: SynthesisSection) -> int:
     return (len(question.given) or settings.samples) + settings.teacher_samples
 
 
-def _asked_before(role: str, inputs: Inputs) -> Wanted:
-    """Return what a role was asked for the sets that are made already."""
-    uses: Sequence[dict[str, Any]] = [use for one in inputs.synthesized for use in one.facts["synthesis"]["uses"]]
+def _asked_before(role: str, made: Iterable[Stage]) -> Wanted:
+    """Return what a role was asked for sets that are made already."""
+    uses: list[dict[str, Any]] = [use for one in made for use in one.facts["synthesis"]["uses"]]
     requests = sum(use["requests"] for use in uses if use["role"] == role)
-    return Wanted(requests, cached=requests)
+    return Wanted(requests, most=requests, cached=requests)
+
+
+def _made_of_questions(inputs: Inputs) -> Iterator[Stage]:
+    return (one for one in inputs.synthesized if "composition" in one.facts["synthesis"])
 
 
 def _add_bound(wanted: Wanted, absent: OpenSource, a_question: int) -> None:

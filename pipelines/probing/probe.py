@@ -143,7 +143,7 @@ def _wanted_by_build(
 
     Of questions that are not answered yet, as many sets are expected as the probe's questions gave.
     """
-    if not some.made:
+    if some.is_whole:
         return wanted_answers(job, some.curated)
     whole = plan_inputs(recipe, root, run, download=True)
     wanted: float = wanted_answers(job, whole.curated) if whole.curated else 0

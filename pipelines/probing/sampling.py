@@ -13,6 +13,7 @@ from pipelines.grm.samples import SamplingJob
 from pipelines.grm.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.retagging import find_retagged, retag_job
 from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized
 from schemas.errors import ForgeError
 from schemas.preference import SETS
@@ -42,6 +43,8 @@ class SomeSets:
     """The sources of questions whose sets are not all made yet, with the few that are."""
     timings: Mapping[str, Timing] = field(default_factory=dict)
     """Of the roles that made them."""
+    is_whole: bool = True
+    """Whether these are all sets of the recipe."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,9 @@ def some_sets(recipe: Recipe, root: Root, run: Run, n: int) -> SomeSets:
     limited = at_once(recipe).model_copy(update={"sources": tuple(sections), "general": None})
     sources, curated = prepare(limited, root, run)
     names = {section.source for section in unmade}
-    made = [(one, sets) for one, sets in zip(sections, sources, strict=True) if one.source in names]
-    return SomeSets(curated, tuple(made), _timings([sets for _, sets in made]))
+    asked = [(one, sets) for one, sets in zip(sections, sources, strict=True) if one.source in names]
+    made = [(one, sets) for one, sets in asked if SOURCES[one.kind].gives == "questions"]
+    return SomeSets(curated, tuple(made), _timings([sets for _, sets in made]), is_whole=False)
 
 
 def at_once(recipe: Recipe) -> Recipe:
@@ -94,10 +98,12 @@ def sample_some(root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) 
 
 
 def _is_unmade(recipe: Recipe, root: Root, section: SourceSection) -> bool:
-    """Say whether a source has questions whose sets are not made yet."""
-    if SOURCES[section.kind].gives == "sets":
+    """Say whether models are still to be asked for sets of a source."""
+    if SOURCES[section.kind].gives == "questions":
+        return find_synthesized(recipe, root, ingest(recipe, root, section)) is None
+    if retag_job(recipe, section) is None:
         return False
-    return find_synthesized(recipe, root, ingest(recipe, root, section)) is None
+    return find_retagged(recipe, root, section, ingest(recipe, root, section)) is None
 
 
 def _timings(made: Sequence[SourceSets]) -> dict[str, Timing]:

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.reporting.figures import legend, stacked_bar
 from pipelines.reporting.markup import Html, element, joined
-from pipelines.reporting.meanings import ORIGIN_WORDS, verdict_meaning
+from pipelines.reporting.meanings import ORIGIN_WORDS, meaning, verdict_meaning
 from pipelines.reporting.source_funnels import SourceFunnel
 from schemas.candidate import Origin
 from schemas.question import Verdict
 
 _ONE_MODEL = 0.5
 """Of the sets, so many at least should have right and wrong responses of one model (METHOD section 8)."""
+_FEW_SETS = 0.5
 _MANY_UNGRADED = 1 / 3
 _SHOWN_VERDICTS = 3
 UNGRADED = tuple(verdict for verdict in Verdict if verdict not in (Verdict.RIGHT, Verdict.WRONG))
@@ -34,6 +35,13 @@ def synthesis_warnings(funnel: SourceFunnel) -> Iterator[str]:
         yield (
             f"{funnel.source}: only {share:.0%} of the sets have right and wrong responses of one model, so the author "
             "may give the right one away; raise [synthesis] samples, or add a [models.teacher]."
+        )
+    if funnel.questions and sets < _FEW_SETS * funnel.questions and funnel.dropped:
+        reason = next(iter(funnel.dropped))
+        words, way_out = meaning(reason)
+        yield (
+            f"{funnel.source}: {sets:,} of {funnel.questions:,} questions gave a set to compare; most others are "
+            f"{reason}: {words}{f'; {way_out}' if way_out else ''}."
         )
     if (share := funnel.share_of_answers(*UNGRADED)) > _MANY_UNGRADED:
         verdict = max(UNGRADED, key=lambda one: funnel.share_of_answers(one))

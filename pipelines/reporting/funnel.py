@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from pipelines.synthesis.synthesis import QUESTIONS
 from schemas.manifest import FunnelRow, Input
 from schemas.preference import SETS
 from schemas.training import GENERAL
@@ -36,19 +37,20 @@ def funnel_of(
     inputs: Sequence[Input], sources: Sequence[Stage], curated: Stage, assembled: Sequence[Mapping[str, Any]]
 ) -> list[FunnelRow]:
     """Return the whole funnel, in the order that rows travel."""
+    funnels = {stage.facts["source"]: stage.facts.get("synthesis", {}).get("funnel", ()) for stage in sources}
     asked = {
-        stage.facts["source"]: stage.facts["synthesis"]["funnel"] for stage in sources if "synthesis" in stage.facts
+        source: steps[0]["rows"] for source, steps in funnels.items() if steps and steps[0]["outcome"] == QUESTIONS
     }
     rows: list[FunnelRow] = []
     for one in inputs:
-        read = asked[one.source][0]["rows"] + one.unreadable if one.source in asked else one.rows
+        read = asked[one.source] + one.unreadable if one.source in asked else one.rows
         rows.append(FunnelRow(source=one.source, stage="read", outcome="rows", rows=read))
         rows += [
             FunnelRow(source=one.source, stage="read", outcome=f"unreadable: {reason.reason}", rows=reason.rows)
             for reason in one.unreadable_reasons
         ]
     for one in inputs:
-        rows += [FunnelRow(source=one.source, stage="synthesis", **outcome) for outcome in asked.get(one.source, ())]
+        rows += [FunnelRow(source=one.source, stage="synthesis", **outcome) for outcome in funnels.get(one.source, ())]
         if one.source in asked:
             rows.append(FunnelRow(source=one.source, stage="synthesis", outcome="sets", rows=one.rows - one.unreadable))
     counts = (

@@ -143,6 +143,10 @@ MEANINGS: dict[str, Meaning] = {
         "in too many sets of the source the right response is longer, or shorter, than the wrong ones",
         "raise [synthesis] samples: with more answers to choose from fewer sets are dropped",
     ),
+    DropReason.AUTHOR_BALANCE: Meaning(
+        "in too many sets of the same authors this author is the right one",
+        "let one model answer each question several times: [models.responder], [synthesis] samples",
+    ),
     DropReason.SINGLE_BALANCE: Meaning(
         "left out so that single responses are as often right as wrong",
         "raise [synthesis] samples: more questions then have answers of both kinds",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.synthesis.synthesis import QUESTIONS
 from schemas.candidate import Origin
 from schemas.manifest import Input, Manifest
 from schemas.preference import Split
@@ -118,7 +119,7 @@ def _funnel_of(manifest: Manifest, one: Input, published: Mapping[str, int]) -> 
         source=one.source,
         read=stages.get("read", {}).get("rows", one.rows) if synthesis else one.rows,
         made=one.rows - one.unreadable,
-        questions=synthesis.get("questions"),
+        questions=synthesis.get(QUESTIONS),
         graded=_graded(synthesis),
         composition=(manifest.checks.get("composition") or {}).get(one.source, {}),
         unreadable=commonest_first({reason.reason: reason.rows for reason in one.unreadable_reasons}),

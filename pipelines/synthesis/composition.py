@@ -6,6 +6,7 @@ rank by length is drawn beforehand. Nor is the author a label: the responses of 
 both right and wrong.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
@@ -18,6 +19,8 @@ from schemas.record import unit_interval
 
 ALIKE = 0.8
 """Wrong responses that share this part of their three-word runs say the same thing twice."""
+MOST_OFTEN_BEST = 1.1
+"""How many times as often as another one an author may be best in sets of the same authors."""
 LENGTH_TOLERANCE = 0.05
 """How far the share of wrong responses that are shorter than the right one may be from a half, over a source."""
 
@@ -28,7 +31,7 @@ class Composed:
 
     preference: PreferenceSet
     length_rank: float | None = None
-    """Share of the wrong responses that are shorter than the right one; None unless the set has both."""
+    """Share of the wrong responses that are shorter than the right one, equal ones half; None unless it has both."""
 
 
 def compose(
@@ -60,12 +63,17 @@ def gives_single(question: Question, settings: SynthesisSection, seed: int) -> b
 
 
 def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
-    """Return the sets of a source, in order, some of them dropped so that neither length nor label stands out."""
-    lengths = _surplus_lengths([one for one in composed if one.length_rank is not None])
-    labels = _surplus_labels([one.preference for one in composed if one.preference.label is not None])
+    """Return the sets of a source, in order, some of them dropped so that no author, length or label stands out."""
+    kept = [one for one in composed if one.preference.drop_reason is None]
+    authors = _surplus_authors([one.preference for one in kept if one.preference.best is not None])
+    kept = [one for one in kept if one.preference.set_id not in authors]
+    lengths = _surplus_lengths([one for one in kept if one.length_rank is not None])
+    labels = _surplus_labels([one.preference for one in kept if one.preference.label is not None])
     sets = []
     for one in composed:
         preference = one.preference
+        if preference.set_id in authors:
+            preference = preference.dropped(DropReason.AUTHOR_BALANCE)
         if preference.set_id in lengths:
             preference = preference.dropped(DropReason.LENGTH_BALANCE)
         if preference.set_id in labels:
@@ -125,7 +133,8 @@ def _comparison(
 
     best, rivals = min(choices, key=fault)
     shorter = sum(_length(rival) < _length(best) for rival in rivals)
-    return Composed(_set(question, (best, *rivals)), shorter / len(rivals))
+    as_long = sum(_length(rival) == _length(best) for rival in rivals)
+    return Composed(_set(question, (best, *rivals)), (shorter + as_long / 2) / len(rivals))
 
 
 def _rivals(right: Candidate, wrong: Sequence[Candidate], count: int, shorter_wanted: int) -> list[Candidate]:
@@ -209,6 +218,26 @@ def _runs(candidate: Candidate) -> set[tuple[str, ...]]:
     return set(zip(words, words[1:], words[2:], strict=False))
 
 
+def _surplus_authors(sets: Sequence[PreferenceSet]) -> set[str]:
+    """Return the sets without which, among sets of the same authors, each of these is best about equally often.
+
+    Where one model is never right beside others, nothing but the author would have to be known: all such sets go.
+    """
+    groups: defaultdict[frozenset[str | None], defaultdict[str | None, list[str]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for one in sets:
+        authors = frozenset(response.model for response in one.responses)
+        if len(authors) > 1 and one.best is not None:
+            groups[authors][one.responses[one.best].model].append(one.set_id)
+    surplus: set[str] = set()
+    for authors, of_best in groups.items():
+        most = int(MOST_OFTEN_BEST * min(len(of_best[author]) for author in authors))
+        for ids in of_best.values():
+            surplus.update(sorted(ids, key=lambda set_id: unit_interval("surplus", set_id))[most:])
+    return surplus
+
+
 def _surplus_lengths(composed: Sequence[Composed]) -> set[str]:
     """Return the sets without which right responses are longer than wrong ones about half the time.
 
@@ -232,8 +261,12 @@ def _surplus_lengths(composed: Sequence[Composed]) -> set[str]:
 
 
 def _surplus_labels(singles: Sequence[PreferenceSet]) -> set[str]:
-    """Return the single responses beyond as many of each label, those of the commoner label in the order of a hash."""
-    of_label = [[one.set_id for one in singles if one.label == label] for label in (0, 1)]
-    common = max(of_label, key=len)
-    common.sort(key=lambda set_id: unit_interval("surplus", set_id))
-    return set(common[min(map(len, of_label)) :])
+    """Return the single responses beyond as many of each label for every author, in the order of a hash."""
+    groups: defaultdict[str | None, dict[int, list[str]]] = defaultdict(lambda: {0: [], 1: []})
+    for one in singles:
+        groups[one.responses[0].model][one.label or 0].append(one.set_id)
+    surplus: set[str] = set()
+    for of_label in groups.values():
+        wrong, right = (sorted(ids, key=lambda set_id: unit_interval("surplus", set_id)) for ids in of_label.values())
+        surplus.update(wrong[len(right) :], right[len(wrong) :])
+    return surplus

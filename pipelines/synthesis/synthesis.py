@@ -34,6 +34,8 @@ from storage.tables import TableWriter
 STAGE_VERSION = 1
 ROLES = ("responder", "teacher")
 """Models that are asked here, in the order in which they are."""
+QUESTIONS = "questions"
+"""The first outcome of a synthesised source's funnel."""
 _BATCH = 2_048
 
 
@@ -163,7 +165,7 @@ class _Counts:
         origins = [origin.value for origin in Origin]
         ordered = sorted(self.verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
         return [
-            {"outcome": "questions", "rows": self.questions},
+            {"outcome": QUESTIONS, "rows": self.questions},
             *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
         ]
 

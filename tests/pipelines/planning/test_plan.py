@@ -96,6 +96,7 @@ def test_a_source_that_is_not_here_is_a_bound_and_is_not_downloaded(tmp_path: Pa
             "unreadable": None,
             "questions": None,
             "most_sets": None,
+            "uncertain": None,
         }
         assert planned["roles"][0]["requests_are"] == "unknown"
 

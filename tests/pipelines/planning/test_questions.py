@@ -87,7 +87,7 @@ def test_answers_of_an_earlier_stop_count_as_cached(tmp_path: Path) -> None:
     responder = command("plan", write(tmp_path), root)["roles"][0]
     assert (responder["requests"], responder["cached"]) == (4 * COUNT, 50)
     text = grmforge("plan", write(tmp_path), "--root", root).out
-    assert "not all questions are answered: what judges will be asked is an upper bound" in text
+    assert "not all sets are made yet: what judges will be asked is an upper bound" in text
     assert f"{COUNT} questions to answer, for at most" in text
     assert "an upper bound\n" in text
     assert "--download" not in text

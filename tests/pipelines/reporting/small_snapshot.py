@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.candidate import TRACES
 from schemas.manifest import FileEntry, FunnelRow, Input, Manifest, ModelUse, TableEntry, UnreadableReason
 from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import user
@@ -18,7 +19,10 @@ from storage.snapshots import Snapshot, publish
 from storage.stages import Stage, finish_stage
 from storage.tables import TableFile, TableWriter
 
-SCHEMAS = {"sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS}
+SCHEMAS = {
+    "sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
+    "traces": TRACES,
+}  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b]0;title\x07 \u202eevil\u2066 & \"quoted\" 'too'\r\x9b2J"
 
 
@@ -118,6 +122,27 @@ def small(question: str = "What carries voice?", response: str = "IMS") -> Small
     return made
 
 
+def synthesized(**composition: int) -> Small:
+    """Return the small snapshot as if its sets were made of four questions, with a trace of each that was kept."""
+    made = small()
+    made.tables["traces/train"] = [trace_row(one) for one in made.sets[:2]]
+    made.inputs = [an_input("telecom", rows=4, kept=2, dropped=1, unreadable=1)]
+    made.funnel = [
+        ("telecom", "read", "rows", 5),
+        ("telecom", "synthesis", "questions", 4),
+        ("telecom", "synthesis", "responder: right", 8),
+        ("telecom", "synthesis", "responder: wrong", 14),
+        ("telecom", "synthesis", "responder: truncated", 9),
+        ("telecom", "synthesis", "responder: no_answer", 1),
+        ("telecom", "synthesis", "teacher: right", 2),
+        ("telecom", "synthesis", "sets", 3),
+        *made.funnel,
+    ]
+    usual = {"sets": 3, "of_one_model": 3, "taught": 1, "single_right": 0, "single_wrong": 0}
+    made.checks = {"composition": {"telecom": usual | composition}}
+    return made
+
+
 def a_set(question: str, response: str = "IMS", source: str = "telecom", reference: str | None = None) -> PreferenceSet:
     return preference_set(
         query=user(question),
@@ -206,6 +231,22 @@ def meta_rm_row(one: PreferenceSet) -> dict[str, Any]:
 
 def pairs_row(one: PreferenceSet) -> dict[str, Any]:
     return _ids(one) | _messages("prompt", "chosen", "rejected") | {"margin": 1.0}
+
+
+def trace_row(one: PreferenceSet) -> dict[str, Any]:
+    return (
+        _ids(one)
+        | _messages("prompt", "completion")
+        | {
+            "trace_id": f"trace of {one.set_id}",
+            "verified": True,
+            "verifier": "math",
+            "model": "small",
+            "origin": "responder",
+            "source_id": "question 1",
+            "completion_tokens": 12,
+        }
+    )
 
 
 def _ids(one: PreferenceSet) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from pipelines.reporting.examples import STATUSES, as_json, find_examples, render
 from pipelines.reporting.visible import columns
 from schemas.errors import ForgeError
+from schemas.preference import Response
 from storage.snapshots import Snapshot
-from tests.pipelines.reporting.small_snapshot import HOSTILE, Small, a_set, small, trajectory
+from tests.pipelines.reporting.small_snapshot import HOSTILE, Small, a_set, small, synthesized, trajectory
 
 
 def found(snapshot: Snapshot, **asked: Any) -> list[tuple[str, str | None]]:
@@ -90,13 +92,30 @@ def test_an_unreadable_answer_is_shown_whole(snapshot: Snapshot) -> None:
 
 @pytest.mark.parametrize("table", STATUSES)
 @pytest.mark.parametrize("width", [1, 40, 110])
-def test_every_table_renders_and_is_json(snapshot: Snapshot, table: str, width: int) -> None:
+def test_every_table_renders_and_is_json(tmp_path: Path, table: str, width: int) -> None:
+    snapshot, _ = synthesized().published(tmp_path)
     for example in find_examples(snapshot, table=table, status=None, reason=None, source=None, n=9):
         assert render(example, width).startswith("== ")
         parsed = json.loads(orjson.dumps(as_json(example)))
         assert parsed["table"] == example.table
     if table == "trajectories":
         assert parsed["best_position"] == 1 and parsed["set"]["source"] == "telecom"
+
+
+def test_traces_and_responses_say_who_wrote_them(tmp_path: Path) -> None:
+    made = synthesized()
+    written = [Response("mine", 1.0, model="small", origin="teacher"), Response("no", 0.0, origin="rewrite")]
+    made.sets = [replace(made.sets[0], responses=tuple(written)), *made.sets[1:]]
+    snapshot, _ = made.published(tmp_path)
+    (example,) = find_examples(snapshot, table="traces", status=None, reason=None, source="telecom", n=1)
+    text = render(example, 110)
+    assert text.startswith("== train trace =")
+    assert "by small · found right by mathematical equivalence · the responder's" in text
+    assert "trace_id trace of" in text and "COMPLETION" in text
+    sets = find_examples(snapshot, table="sets", status="kept", reason=None, source=None, n=2)
+    shown = "\n".join(render(example, 110) for example in sets)
+    assert "small, the teacher's own, reward 1" in shown
+    assert "a wrong response in the teacher's words, reward 0" in shown
 
 
 def test_a_terminal_is_given_nothing_to_obey(tmp_path: Path) -> None:

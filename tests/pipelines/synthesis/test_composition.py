@@ -122,7 +122,8 @@ def test_length_does_not_tell_the_right_response() -> None:
         assert one.best is not None
         lengths = [len(response.text) for response in one.responses]
         others = [length for index, length in enumerate(lengths) if index != one.best]
-        shares.append(sum(other < lengths[one.best] for other in others) / len(others))
+        best = lengths[one.best]
+        shares.append(sum((other < best) + (other == best) / 2 for other in others) / len(others))
     assert abs(sum(shares) / len(shares) - 0.5) <= LENGTH_TOLERANCE
 
 
@@ -156,3 +157,30 @@ def test_composition_follows_from_its_input_alone() -> None:
     assert first == compose(asked(3), candidates, SETTINGS, 0)
     chosen = {only(compose(asked(number), candidates, SETTINGS, 0)).responses for number in range(20)}
     assert len(chosen) > 1
+
+
+def test_among_sets_of_the_same_authors_each_is_best_equally_often() -> None:
+    composed: list[Composed] = []
+    for number in range(120):
+        strong, weak = ("right", "wrong") if number % 4 else ("wrong", "right")
+        candidates = [
+            (right if strong == "right" else wrong)("said by the strong", model="strong", origin=Origin.GIVEN),
+            (right if weak == "right" else wrong)("said by the weaker", model="weak", origin=Origin.GIVEN),
+        ]
+        composed += compose(asked(number), candidates, SETTINGS, 0)
+    sets = balanced(composed)
+    kept = [one.responses[one.best].model for one in sets if one.drop_reason is None and one.best is not None]
+    assert {one.drop_reason for one in sets} == {None, DropReason.AUTHOR_BALANCE}
+    assert kept.count("weak") == 30 and 30 <= kept.count("strong") <= 33
+
+
+def test_single_responses_of_each_author_are_as_often_right_as_wrong() -> None:
+    settings = SynthesisSection(single_share=1.0)
+    composed: list[Composed] = []
+    for number in range(200):
+        strong = right if number % 4 else wrong
+        composed += compose(asked(number), [strong("a", model="strong")], settings, 0)
+        composed += compose(asked(200 + number), [wrong("b", model="weak")], settings, 0)
+    kept = [one for one in balanced(composed) if one.label is not None and one.drop_reason is None]
+    assert [one.responses[0].model for one in kept] == ["strong"] * 100
+    assert sum(one.label or 0 for one in kept) == 50
