@@ -179,7 +179,9 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "margin": "Reward of the chosen less reward of the rejected, in the source's own units.",
     },
     "rubrics": {
-        "trial": "Hash of the settings under which a panel last tried it; null for seeds.",
+        "trial": "Hash of the settings under which a panel last tried it; null for seeds, and where an answer is still "
+        "missing.",
+        "rests_on": "Other queries on whose labelled answers it was written or tried; it is never given to them.",
         "rubric_id": "Hash of the query_id, the origin, and each criterion's text, points and kind.",
         "cluster": "The query's cluster when the rubric was made; it may have grown since.",
         "case": "The question as it is indexed: its turns, then its short responses, in the order of their content.",

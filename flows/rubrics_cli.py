@@ -34,6 +34,12 @@ def build(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe with [models.rubric].")],
     root: RootOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for what an endpoint refused for good.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Write rubrics for questions with ranked answers, keep what tells good from bad, and index it for `build`.
@@ -47,7 +53,7 @@ def build(
 
     settings = changed(read_recipe(recipe), root=root, limit=limit)
     place = Root.open(settings.build.root)
-    with running(settings, place, "rubrics") as run:
+    with running(settings, place, "rubrics", retry_failed, wait) as run:
         made = build_rubrics(settings, place, run)
     if json:
         _print_json(made.as_json())

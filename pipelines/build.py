@@ -18,7 +18,8 @@ from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
-from pipelines.rubrics.making import Made, make_rubrics
+from pipelines.rubrics.made import Made
+from pipelines.rubrics.making import make_rubrics
 from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
@@ -49,9 +50,16 @@ def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Sta
 
 def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
     """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
-    check_key(rubric_job(recipe).model, run.keys)
+    model = rubric_job(recipe).model
+    check_key(model, run.keys)
     _, curated = curated_sets(recipe, root, run)
-    return make_rubrics(recipe, root, run, curated)
+    while True:
+        try:
+            return make_rubrics(recipe, root, run, curated)
+        except Waiting:
+            if not run.wait:
+                raise
+            wait_for_batches(root, run, [model])
 
 
 def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:

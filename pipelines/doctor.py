@@ -4,11 +4,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pipelines.build import purposes_of
 from pipelines.engines.openai_compatible import OPENAI_URL
 from pipelines.grm.samples import sampling_job
+from pipelines.rubrics.giving import shows_criteria
+from pipelines.rubrics.opening import cached_embedder, pools_of
 from pipelines.sources import general
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
@@ -42,6 +45,8 @@ def examine(recipe: Recipe, environment: Mapping[str, str]) -> list[Finding]:
     if recipe.general:
         findings.append(_finding("general", partial(_general, recipe, recipe.general)))
     findings.append(_finding("templates", partial(_templates, recipe)))
+    if recipe.models.rubric is not None or shows_criteria(recipe):
+        findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
     for role in type(recipe.models).model_fields:
         model = getattr(recipe.models, role)
         if isinstance(model, ModelSection):
@@ -100,6 +105,15 @@ def _on_the_hub(hub: str, revision: str | None) -> str:
 def _templates(recipe: Recipe) -> str:
     jobs = [job for purpose in purposes_of(recipe) if (job := sampling_job(recipe, purpose)) is not None]
     return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
+
+
+def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:
+    """Say whether the embedding model loads and the pools open; nothing is embedded."""
+    settings, directory = recipe.rubrics, Path(recipe.directory)
+    root = Root.open(recipe.build.root)
+    embedder = cached_embedder(root, settings, directory)
+    with pools_of(root, settings, environment, directory, embedder) as pools:
+        return f"embedding by {settings.embedding}, index at {pools.where}"
 
 
 def _model(role: str, model: ModelSection, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ MAX_CRITERIA = 40
 """Criteria of one rubric at most; published ones have 7 to 20 (METHOD section 7)."""
 MAX_CRITERION = 2_000
 """Characters of one criterion at most: it is one sentence, or a few."""
+MAX_TAG = 100
+"""Characters of a tag at most."""
 MAX_CASE = 100_000
 """Characters of a case's text at most. An embedding model reads only its beginning."""
 _SHORT_RESPONSE = 300
@@ -114,7 +116,9 @@ class Rubric:
     label_consistency: float | None = None
     """Share of the panel's rankings in which its weighted sum puts the known best answer first."""
     trial: str | None = None
-    """Hash of the settings under which a panel last tried it; None for seeds."""
+    """Hash of the settings under which a panel last tried it; None for seeds, and where an answer is still missing."""
+    rests_on: tuple[str, ...] = ()
+    """Other queries on whose labelled answers it was written or tried: it is a hint about each of them too."""
     drop_reason: RubricDrop | None = None
 
     @property
@@ -147,6 +151,8 @@ def criterion(
         raise InvalidRubric("unknown_kind", f"{_head(said)} is of kind {_head(kind)}: {', '.join(CriterionKind)}")
     if (kind == CriterionKind.PITFALL) != (points < 0):
         raise InvalidRubric("sign_of_points", f"{_head(said)} is a {kind} with points {points}: pitfalls are below 0")
+    if not all(isinstance(tag, str) and len(tag) <= MAX_TAG for tag in tags):
+        raise InvalidRubric("bad_tag", f"{_head(said)} has a tag that is no text of at most {MAX_TAG} characters")
     return Criterion(
         criterion_id=content_id("criterion", said),
         text=said,

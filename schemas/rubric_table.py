@@ -40,6 +40,7 @@ RUBRICS = table_schema(
         pa.field("panel", pa.int32()),
         pa.field("label_consistency", pa.float64()),
         pa.field("trial", pa.string()),
+        pa.field("rests_on", pa.list_(pa.string())),
         pa.field("drop_reason", pa.string()),
     ],
 )
@@ -78,4 +79,5 @@ def _rubric_of(row: Mapping[str, Any]) -> Rubric:
         for given in row["criteria"]
     )
     reason = RubricDrop(row["drop_reason"]) if row["drop_reason"] else None
-    return Rubric(**{**row, "criteria": criteria, "origin": Origin(row["origin"]), "drop_reason": reason})
+    read = {"criteria": criteria, "origin": Origin(row["origin"]), "drop_reason": reason}
+    return Rubric(**{**row, **read, "rests_on": tuple(row["rests_on"] or ())})

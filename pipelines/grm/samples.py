@@ -139,8 +139,8 @@ class Sample:
 
 
 def modes_of(job: SamplingJob, preference: PreferenceSet) -> tuple[Mode, ...]:
-    """Return the modes in which a set is sampled; single responses have criteria of their own, and no comparison."""
-    if job.purpose is Purpose.PAIRED and preference.n_responses == 1:
+    """Return the modes in which a set is sampled; one that is given no criteria has nothing to be compared."""
+    if job.purpose is Purpose.PAIRED and preference.given_principles is None:
         return ()
     return (Mode.NON_HINTED, Mode.HINTED) if preference.source in job.hinted_sources else (Mode.NON_HINTED,)
 

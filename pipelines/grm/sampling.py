@@ -124,9 +124,10 @@ def kept_sets(table: pa.Table) -> list[PreferenceSet]:
 
 def wanted_answers(job: SamplingJob, curated: Stage) -> int:
     """Return how many answers the job needs, when every one is readable."""
-    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "n_responses", "drop_reason"]))
+    columns = ["source", "split", "given_principles", "drop_reason"]
+    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, columns))
     assert isinstance(frame, pl.DataFrame)
     sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
     if job.purpose is Purpose.PAIRED:
-        sampled = sampled.filter(pl.col("n_responses") > 1)
+        sampled = sampled.filter(pl.col("given_principles").is_not_null())
     return sampled.height * job.n + sampled.filter(pl.col("source").is_in(list(job.hinted_sources))).height

@@ -4,7 +4,7 @@ No model is called and nothing large is downloaded unless the caller asks for it
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from pipelines.grm.samples import sampling_job
 from pipelines.planning.inputs import InputPlan, Inputs, plan_inputs
 from pipelines.planning.rates import AnswerRate, probed_rate
 from pipelines.planning.roles import AskedRole, RolePlan, answering_role, plan_role, sampling_role
+from pipelines.planning.rubrics import RubricsPlan, plan_rubrics
 from pipelines.planning.wanted import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
 from pipelines.probing.sampling import SomeSets, Timing, sample_some, some_sets
+from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_job
 from pipelines.synthesis.retagging import retag_job
@@ -36,6 +38,8 @@ class Plan:
     """Whether every source is here; sets of questions may still be to be made."""
     inputs: tuple[InputPlan, ...]
     roles: tuple[RolePlan, ...]
+    rubrics: RubricsPlan | None = None
+    """What making rubrics would ask, which is no part of a build."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -45,8 +49,9 @@ class Plan:
         lines = [f"plan of {self.name}; {self._certainty()}", "", *(one.line() for one in self.inputs)]
         if not self.is_here:
             lines += ["", "  grmforge plan --download fetches what is not here, and counts it"]
-        for role in self.roles:
-            lines += ["", *role.lines()]
+        parts: list[RolePlan | RubricsPlan] = [*self.roles, *([self.rubrics] if self.rubrics else [])]
+        for part in parts:
+            lines += ["", *part.lines()]
         return "\n".join(lines)
 
     def _certainty(self) -> str:
@@ -68,9 +73,10 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
     directory = Path(recipe.directory)
     roles = [
         plan_role(root, asked, wanted, directory, rates.get(asked.purpose))
-        for asked, wanted in [*_answering(recipe, root, inputs), *_sampling(recipe, root, inputs)]
+        for asked, wanted in [*_answering(recipe, root, inputs), *_sampling(recipe, root, run, inputs)]
     ]
-    return Plan(recipe.build.name, inputs.is_exact, inputs.is_here, inputs.plans, tuple(roles))
+    rubrics = plan_rubrics(recipe, root, inputs)
+    return Plan(recipe.build.name, inputs.is_exact, inputs.is_here, inputs.plans, tuple(roles), rubrics)
 
 
 def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
@@ -86,11 +92,13 @@ def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[Ask
         yield answering_role(teacher, sources), wanted_of_teacher(root, teacher, recipe.synthesis, inputs)
 
 
-def _sampling(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
+def _sampling(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
     """Yield the roles that judge sets: those that are judged again first."""
     for section in recipe.sources:
         if (job := retag_job(recipe, section)) is not None:
             yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
+    if inputs.curated is not None:
+        inputs = replace(inputs, curated=with_criteria(recipe, root, run, inputs.curated, search=False))
     for purpose in purposes_of(recipe):
         if (job := sampling_job(recipe, purpose)) is not None:
             yield sampling_role(job), wanted_samples(root, job, inputs)
@@ -109,5 +117,5 @@ def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Map
     timings: dict[str, Timing] = dict(some.timings)
     for purpose in purposes_of(recipe):
         if (job := sampling_job(recipe, purpose)) is not None:
-            timings[purpose] = sample_some(root, run, job, some.curated, n).timing
+            timings[purpose] = sample_some(recipe, root, run, job, some.curated, n).timing
     return {name: rate for name, timing in timings.items() if (rate := probed_rate(timing))}

@@ -96,7 +96,7 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     if answering and not wanted_answers(job, curated):
         said = "; ".join(" ".join(line.split()) for one in answering for line in one.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {said}")
-    sampled = sample_some(root, run, job, curated, n)
+    sampled = sample_some(recipe, root, run, job, curated, n)
     some, seconds, bought = sampled.sets, sampled.timing.seconds, sampled.timing.bought
     judged = judge(root, job, some, sampled.given_up)
     table = read_table(judged.paths("judged"), JUDGED)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from pipelines.build import prepare
+from pipelines.build import curated_sets
 from pipelines.engines.answering import Run
 from pipelines.grm.samples import SamplingJob
 from pipelines.grm.sampling import SAMPLED_SPLITS, sample_sets
+from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.retagging import find_retagged, retag_job
@@ -64,11 +65,11 @@ def some_sets(recipe: Recipe, root: Root, run: Run, n: int) -> SomeSets:
     """
     unmade = [section for section in recipe.sources if _is_unmade(recipe, root, section)]
     if not unmade:
-        return SomeSets(prepare(recipe, root, run)[1])
+        return SomeSets(curated_sets(recipe, root, run)[1])
     few = math.ceil(n / len(recipe.sources))
     sections = [one.model_copy(update={"limit": min(few, one.limit or few)}) for one in recipe.sources]
     limited = at_once(recipe).model_copy(update={"sources": tuple(sections), "general": None})
-    sources, curated = prepare(limited, root, run)
+    sources, curated = curated_sets(limited, root, run)
     names = {section.source for section in unmade}
     asked = [(one, sets) for one, sets in zip(sections, sources, strict=True) if one.source in names]
     made = [(one, sets) for one, sets in asked if SOURCES[one.kind].gives == "questions"]
@@ -88,9 +89,9 @@ def at_once(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"models": recipe.models.model_copy(update=now)})
 
 
-def sample_some(root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledSome:
+def sample_some(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledSome:
     """Sample `n` of the sets as the build would; it uses these answers."""
-    some = _some_of(root, curated, n)
+    some = with_criteria(recipe, root, run, _some_of(root, curated, n))
     before, started = run.budget.requests, time.monotonic()
     now = replace(job, model=job.model.model_copy(update={"batch": False}))  # as `at_once` says
     given_up = sample_sets(root, run, now, some)

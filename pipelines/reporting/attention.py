@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.reporting.answered import synthesis_warnings
 from pipelines.reporting.leaks import leak_sentences
+from pipelines.reporting.principles import principles_warning
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
@@ -33,7 +34,7 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
     """Return a sentence for all that a funnel does not show: single bad rows, sets made of questions, splits, requests,
     checks, licences."""
     few = [_unreadable_rows(one) for one in manifest.inputs if one.unreadable and not _has_many_unreadable(one)]
-    checks = _failed_checks(manifest.checks)
+    checks = [*_failed_checks(manifest.checks), *principles_warning(manifest.checks, manifest.recipe)]
     made = [said for funnel in funnels for said in synthesis_warnings(funnel)]
     return [*few, *made, *_no_validation(manifest), *_failed_requests(manifest), *checks, *_restrictions(manifest)]
 

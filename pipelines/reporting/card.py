@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
+from pipelines.reporting.principles import principles_sentence
 from pipelines.reporting.visible import visible
 from schemas.manifest import Manifest
 
@@ -77,6 +78,7 @@ def card_of(manifest: Manifest) -> str:
             ],
         ),
         *_leaks(manifest),
+        *_principles(manifest),
         "## Models",
         _table(
             ["role", "engine", "model", "requests", "failed", "answer tokens"],
@@ -129,6 +131,12 @@ def _leaks(manifest: Manifest) -> list[str]:
         "chance) with its 95 % interval. Do not train on what is leaky without a look at docs/leaks.md of grmforge."
     )
     return ["## Leaks", words, _table(LEAK_HEAD, rows)]
+
+
+def _principles(manifest: Manifest) -> list[str]:
+    """Return whether given criteria helped the judge; nothing where that was not compared."""
+    said = principles_sentence(manifest.checks)
+    return ["## Given criteria", _line(said)] if said else []
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

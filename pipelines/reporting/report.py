@@ -11,6 +11,7 @@ from pipelines.reporting.example_parts import Example, Part, facts, headline, id
 from pipelines.reporting.examples import examples_of
 from pipelines.reporting.leaks import leak_section
 from pipelines.reporting.markup import Html, element, joined, short, table
+from pipelines.reporting.principles import principles_section
 from pipelines.reporting.report_checks import length_section, meta_rm_section, other_checks, position_section
 from pipelines.reporting.report_funnels import funnel_section, outcome_section
 from pipelines.reporting.row_search import one_of_each
@@ -29,14 +30,15 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
 
     Every text of the manifest and the tables is hostile; `element` escapes it, and the page's policy forbids the rest.
     """
-    funnels = source_funnels(manifest, assembled.paths)
+    funnels, checks = source_funnels(manifest, assembled.paths), manifest.checks
     sections = [
         ("funnel", "From rows read to rows published", funnel_section(manifest, funnels)),
         ("outcomes", "What the answers amount to", outcome_section(funnels)),
-        ("leaks", "What gives the right one away", leak_section(manifest.checks)),
-        ("positions", "Where the best response stands", position_section(manifest.checks)),
-        *([("meta-rm", "Meta RM", meta_rm_section(manifest.checks))] if _wants(manifest, "meta_rm") else []),
-        ("lengths", "Lengths", joined([length_section(manifest.checks), other_checks(manifest.checks)])),
+        ("leaks", "What gives the right one away", leak_section(checks)),
+        ("positions", "Where the best response stands", position_section(checks)),
+        *([("meta-rm", "Meta RM", meta_rm_section(checks))] if _wants(manifest, "meta_rm") else []),
+        *([("principles", "Given criteria", principles_section(checks))] if "principles" in checks else []),
+        ("lengths", "Lengths", joined([length_section(checks), other_checks(checks)])),
         ("models", "Models", _models(manifest)),
         ("sources", "Sources", _sources(manifest)),
         ("unreadable", "Unreadable rows", _unreadable(manifest)),

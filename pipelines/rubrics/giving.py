@@ -5,20 +5,23 @@ gives it the same, whatever the pools hold by then, until the settings change. N
 its own cluster, but as `own_rubric`, which only hinted prompts show.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run
+from pipelines.rubrics.cases import own_queries, question_text
+from pipelines.rubrics.library import Library
 from pipelines.rubrics.opening import open_retriever
 from pipelines.rubrics.retrieval import FoundCriterion, Question
-from schemas.preference import SETS, PreferenceSet, Split
+from schemas.preference import SETS, Split
 from schemas.recipe import Recipe
 from schemas.record import content_id
-from schemas.rubric import Criterion, Origin, Rubric, case_text
+from schemas.rubric import Criterion, Origin, Rubric
 from schemas.rubric_table import RUBRICS, rubrics_table
 from schemas.set_table import sets_of
 from schemas.training import GENERAL
@@ -32,24 +35,31 @@ STAGE_VERSION = 1
 _SEARCH_SETTINGS = ("given", "k", "candidates", "lexical_weight", "reranker", "embedding", "revision", "seeds")
 
 
-def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Stage:
+def shows_criteria(recipe: Recipe) -> bool:
+    """Say whether any judge of a build is to see criteria, given ones or those of a hint."""
+    return gives_criteria(recipe) or recipe.grm.rubric_hint
+
+
+def gives_criteria(recipe: Recipe) -> bool:
+    """Say whether any judge of a build is to begin from given criteria."""
+    return recipe.grm.principles == "rubric" or recipe.grm.compare_principles
+
+
+def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage, *, search: bool = True) -> Stage:
     """Return the curated stage, its sets with the criteria that the recipe's judges are to see.
 
-    The stage itself where they see none. No model but the embedding one is called, and that for new questions only.
+    The stage itself where they see none. No model but the embedding one is called, and that for new questions only;
+    without `search`, as a plan wants it, not even that: a line of the usual length stands in for their criteria.
     """
-    gives = recipe.grm.principles == "rubric" or recipe.grm.compare_principles
-    if not gives and not recipe.grm.rubric_hint:
+    if not shows_criteria(recipe):
         return curated
     run.watcher.stage("looking up criteria", None)
     queries = _queries(curated)
-    given = _given(recipe, root, run, curated, queries) if gives else {}
-    made = _made_of(root, queries)
+    given = _given(recipe, root, run, curated, queries, search) if gives_criteria(recipe) else {}
+    made = _made_of(root, set(queries["query_id"]))
     own = {one.query_id: criteria_text(one.kept) for one in made if one.kept} if recipe.grm.rubric_hint else {}
-    inputs = [
-        curated.content,
-        content_id("criteria", sorted(given.items()), sorted(own.items())),
-        content_id("made", [[one.rubric_id, one.trial] for one in made]),
-    ]
+    # Not by `made`: what the snapshot tells of rubrics stands as it stood when these criteria were first given.
+    inputs = [curated.content, content_id("criteria", sorted(given.items()), sorted(own.items()))]
     key = stage_key("curated-with-criteria", STAGE_VERSION, [], inputs)
     if found := find_stage(root, key):
         return found
@@ -63,65 +73,65 @@ def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Stage
 
 
 def _queries(curated: Stage) -> pl.DataFrame:
-    """Return query_id, cluster and domain of every question that is sampled with several responses, once each."""
-    columns = ["query_id", "cluster", "domain", "split", "n_responses", "drop_reason"]
+    """Return query_id and domain of every question that is sampled with several responses, once each."""
+    columns = ["query_id", "domain", "split", "n_responses", "drop_reason"]
     frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, columns))
     assert isinstance(frame, pl.DataFrame)
     sampled = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1)
-    return frame.filter(sampled).unique("query_id", keep="first", maintain_order=True).select(columns[:3])
+    return frame.filter(sampled).unique("query_id", keep="first", maintain_order=True).select("query_id", "domain")
 
 
-def _given(recipe: Recipe, root: Root, run: Run, curated: Stage, queries: pl.DataFrame) -> dict[str, Given]:
+def _given(
+    recipe: Recipe, root: Root, run: Run, curated: Stage, queries: pl.DataFrame, search: bool
+) -> dict[str, Given]:
     """Return what each question is given: what it was given before, or what the pools hold for it now."""
     settings = recipe.rubrics
     settings_id = content_id("given", settings.model_dump(include=set(_SEARCH_SETTINGS)))
-    wanted = set(queries["query_id"])
-    given = {query_id: one for query_id, one in read_given(root, settings_id).items() if query_id in wanted}
+    own = own_queries(curated)
+    given = read_given(root, settings_id, {query_id: own[query_id] for query_id in queries["query_id"]})
     missing = queries.filter(~pl.col("query_id").is_in(list(given)))
+    if not search:
+        return given | dict.fromkeys(missing["query_id"], _stand_in(settings.given))
     if not missing.height:
         return given
     run.watcher.stage(f"searching criteria for {missing.height:,} questions", None)
-    members = _members(queries)
-    texts = _case_texts(curated, set(missing["query_id"]))
-    questions = [
-        Question(texts[query_id], domain, members[cluster]) for query_id, cluster, domain in missing.iter_rows()
-    ]
+    texts = _texts(curated, missing["query_id"])
+    questions = [Question(texts[query_id], domain, own[query_id]) for query_id, domain in missing.iter_rows()]
     with open_retriever(root, settings, run.keys, Path(recipe.directory)) as retriever:
         found = retriever.search(questions, max(settings.k, settings.given))
-    new = {
-        query_id: _as_given(one.criteria[: settings.given])
-        for query_id, one in zip(missing["query_id"], found, strict=True)
-    }
+        new = {
+            query_id: _as_given(one.criteria[: settings.given], retriever.library)
+            for query_id, one in zip(missing["query_id"], found, strict=True)
+        }
     add_given(root, settings_id, new)
     return given | new
 
 
-def _members(queries: pl.DataFrame) -> dict[str | None, frozenset[str]]:
-    """Return the questions of each cluster."""
-    members: defaultdict[str | None, set[str]] = defaultdict(set)
-    for query_id, cluster, _ in queries.iter_rows():
-        members[cluster].add(query_id)
-    return {cluster: frozenset(queries) for cluster, queries in members.items()}
-
-
-def _case_texts(curated: Stage, wanted: set[str]) -> dict[str, str]:
+def _texts(curated: Stage, wanted: pl.Series) -> dict[str, str]:
     """Return what is searched for each question: the text of the first set that asks it."""
     texts: dict[str, str] = {}
+    ids = wanted.to_arrow()
     for batch in read_batches(curated.paths("sets"), SETS):
-        rows = [row for row, query_id in enumerate(batch.column("query_id").to_pylist()) if query_id in wanted]
-        for one in sets_of(batch.take(rows)):
-            if one.drop_reason is None and one.n_responses > 1:
-                texts.setdefault(one.query_id, _case_text(one))
+        is_sampled = pc.and_(pc.is_null(batch.column("drop_reason")), pc.greater(batch.column("n_responses"), 1))
+        rows = batch.filter(pc.and_(is_sampled, pc.is_in(batch.column("query_id"), ids)))
+        for one in sets_of(rows):
+            texts.setdefault(one.query_id, question_text(one))
     return texts
 
 
-def _case_text(preference: PreferenceSet) -> str:
-    return case_text(preference.query, [response.text for response in preference.responses])
+def _stand_in(count: int) -> Given:
+    """Return about so much text as so many criteria have; those that ship have 75 to 110 characters as a rule."""
+    return Given(
+        (),
+        "\n".join(["- (15%) A criterion of a similar question; the build looks it up when it begins. .."] * count),
+        (),
+    )
 
 
-def _as_given(found: Sequence[FoundCriterion]) -> Given:
+def _as_given(found: Sequence[FoundCriterion], library: Library) -> Given:
     criteria = [one.criterion for one in found]
-    return tuple(one.criterion_id for one in criteria), criteria_text(criteria)
+    origins: set[str] = set().union(*(library.origins(one.criterion, one.rubric.domain) for one in found))
+    return Given(tuple(one.criterion_id for one in criteria), criteria_text(criteria), tuple(sorted(origins)))
 
 
 def criteria_text(criteria: Sequence[Criterion]) -> str:
@@ -133,9 +143,8 @@ def criteria_text(criteria: Sequence[Criterion]) -> str:
     return "\n".join([*lines, *(f"- (pitfall) {one.text}" for one in criteria if one.points < 0)])
 
 
-def _made_of(root: Root, queries: pl.DataFrame) -> list[Rubric]:
+def _made_of(root: Root, wanted: AbstractSet[str]) -> list[Rubric]:
     """Return the rubrics that were made of these questions, as they stand: what was dropped is among them."""
-    wanted = set(queries["query_id"])
     made = [one for one in read_rubrics(root) if one.origin == Origin.GENERATED and one.query_id in wanted]
     return sorted(made, key=lambda one: (one.query_id, one.rubric_id))
 
@@ -151,8 +160,8 @@ def _with_columns(batch: pa.Table, given: Mapping[str, Given], own: Mapping[str,
     ]
     found = [given.get(query_id) if query_id else None for query_id in open_ones]
     columns = {
-        "given_principles": [one[1] or None if one else None for one in found],
-        "given_ids": [one[0] if one else None for one in found],
+        "given_principles": [one.text or None if one else None for one in found],
+        "given_ids": [one.criterion_ids if one else None for one in found],
         "own_rubric": [own.get(query_id) if query_id else None for query_id in open_ones],
     }
     for name, values in columns.items():

@@ -1,12 +1,12 @@
 """The rubrics in use as what is searched: cases, and every unique criterion."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from schemas.record import content_id
-from schemas.rubric import Criterion, Rubric
+from schemas.rubric import Criterion, Origin, Rubric
 from storage.rubric_pools import Pool
 
 
@@ -20,15 +20,12 @@ class Entry:
     domain: str
     key: str
     """Entries of one key are one and the same to a reader: the query_id of a case, the criterion_id of a criterion."""
-    origins: tuple[AbstractSet[str], ...]
-    """For each rubric that it stands in, the query_id and the cluster."""
+    origins: AbstractSet[str]
+    """The queries and clusters whose labelled answers had a part in any rubric that it stands in. None for what a seed
+    says too: that was known before any answer was seen."""
     rubric: Rubric
     """The rubric itself; of a criterion, the first that has it."""
     criterion: Criterion | None = None
-
-    def is_made_from(self, queries: AbstractSet[str]) -> bool:
-        """Tell whether nothing but these queries, or their clusters, brought it into the pool."""
-        return all(not origin.isdisjoint(queries) for origin in self.origins)
 
 
 class Library:
@@ -40,12 +37,12 @@ class Library:
             Pool.CASES: {entry.entry_id: entry for entry in map(_case, used)},
             Pool.CRITERIA: {entry.entry_id: entry for entry in _criteria(used)},
         }
-        self._made_from: dict[Pool, defaultdict[str, list[Entry]]] = {}
+        self._made_from: dict[Pool, defaultdict[str, set[str]]] = {}
         for pool, entries in self.entries.items():
-            made_from = self._made_from[pool] = defaultdict(list)
+            made_from = self._made_from[pool] = defaultdict(set)
             for entry in entries.values():
-                for query in frozenset().union(*entry.origins):
-                    made_from[query].append(entry)
+                for query in entry.origins:
+                    made_from[query].add(entry.entry_id)
 
     @property
     def content(self) -> str:
@@ -57,23 +54,37 @@ class Library:
         return {entry_id: entry.domain for entry_id, entry in self.entries[pool].items()}
 
     def made_from(self, pool: Pool, queries: AbstractSet[str]) -> set[str]:
-        """Return the ids of the entries that nothing but these queries brought into a pool."""
-        near = (entry for query in queries for entry in self._made_from[pool].get(query, ()))
-        return {entry.entry_id for entry in near if entry.is_made_from(queries)}
+        """Return the ids of the entries of a pool in which the answers to these queries had a part.
+
+        One rubric is enough: a criterion that stands in two may have come to the second from the first, which was
+        retrieved when the second was written.
+        """
+        return set().union(*(self._made_from[pool].get(query, ()) for query in queries))
+
+    def origins(self, criterion: Criterion, domain: str) -> AbstractSet[str]:
+        """Return the origins of a criterion of a domain."""
+        return self.entries[Pool.CRITERIA][_criterion_entry(criterion, domain)].origins
 
 
 def _case(rubric: Rubric) -> Entry:
-    origins = (frozenset({rubric.query_id, rubric.cluster}),)
-    return Entry(rubric.rubric_id, rubric.case, rubric.domain, rubric.query_id, origins, rubric)
+    return Entry(rubric.rubric_id, rubric.case, rubric.domain, rubric.query_id, _origins([rubric]), rubric)
 
 
 def _criteria(rubrics: Iterable[Rubric]) -> Iterable[Entry]:
     found: dict[str, tuple[Criterion, list[Rubric]]] = {}
     for rubric in rubrics:
         for criterion in rubric.kept:
-            entry_id = content_id("pool criterion", criterion.criterion_id, rubric.domain)
-            found.setdefault(entry_id, (criterion, []))[1].append(rubric)
+            found.setdefault(_criterion_entry(criterion, rubric.domain), (criterion, []))[1].append(rubric)
     for entry_id, (criterion, having) in found.items():
-        origins = tuple({frozenset({rubric.query_id, rubric.cluster}) for rubric in having})
         first = having[0]
-        yield Entry(entry_id, criterion.text, first.domain, criterion.criterion_id, origins, first, criterion)
+        yield Entry(entry_id, criterion.text, first.domain, criterion.criterion_id, _origins(having), first, criterion)
+
+
+def _criterion_entry(criterion: Criterion, domain: str) -> str:
+    return content_id("pool criterion", criterion.criterion_id, domain)
+
+
+def _origins(rubrics: Sequence[Rubric]) -> AbstractSet[str]:
+    if any(rubric.origin == Origin.SEED for rubric in rubrics):
+        return frozenset()
+    return frozenset().union(*((rubric.query_id, rubric.cluster, *rubric.rests_on) for rubric in rubrics))

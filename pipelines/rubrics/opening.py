@@ -30,10 +30,15 @@ def open_retriever(
     add_rubrics(root, _seeds(settings, directory))
     library = Library(rubrics_in_use(root, settings, directory))
     reranker = open_reranker(settings.reranker, directory) if settings.reranker else None
-    embedder = CachedEmbedder(root, open_embedder(settings.embedding, settings.revision, directory))
-    with _pools(root, settings, environ, directory, embedder) as pools:
+    embedder = cached_embedder(root, settings, directory)
+    with pools_of(root, settings, environ, directory, embedder) as pools:
         complete(pools, library, embedder)
         yield Retriever(library, pools, embedder, settings.candidates, settings.lexical_weight, reranker)
+
+
+def cached_embedder(root: Root, settings: RubricsSection, directory: Path) -> CachedEmbedder:
+    """Return the embedder of a recipe; it embeds no text twice. Raises RecipeError."""
+    return CachedEmbedder(root, open_embedder(settings.embedding, settings.revision, directory))
 
 
 def rubrics_in_use(root: Root, settings: RubricsSection, directory: Path = Path()) -> list[Rubric]:
@@ -57,9 +62,10 @@ def _vectors_of(pool: Pool, library: Library, embedder: Embedder) -> Callable[[S
     return lambda ids: embedder.vectors([entries[entry_id].text for entry_id in ids])
 
 
-def _pools(
+def pools_of(
     root: Root, settings: RubricsSection, environ: Mapping[str, str], directory: Path, embedder: Embedder
 ) -> RubricPools:
+    """Open the pools of a root as they are, made empty where there are none. Raises RecipeError, StorageError."""
     token = None
     if settings.token_env:
         token = environ.get(settings.token_env)

@@ -8,7 +8,6 @@ from typing import Any
 
 from pipelines.grm.shown_text import conversation_text, shown_text
 from pipelines.rubrics.json_answers import MalformedAnswer, object_in
-from pipelines.rubrics.retrieval import Found
 from schemas.query import Messages, user
 from schemas.rubric import Criterion, criterion
 
@@ -60,18 +59,15 @@ def template(name: str) -> str:
     return (resources.files("pipelines.rubrics.templates") / f"{name}.txt").read_text("utf-8").strip()
 
 
-def generation_prompt(query: Messages, better: str, worse: str, found: Found) -> Messages:
-    """Return the request to write a rubric for a question, in the context of what the pools hold."""
-    retrieved = dict.fromkeys(
-        one.text for one in (*(one.criterion for one in found.criteria), *_criteria_of_cases(found))
-    )
+def generation_prompt(query: Messages, better: str, worse: str, retrieved: str) -> Messages:
+    """Return the request to write a rubric for a question, in the context of what the pools hold for it."""
     return user(
         _filled(
             "generation",
             question=shown_text(conversation_text(query)),
             better=shown_text(better),
             worse=shown_text(worse),
-            retrieved="\n".join(f"- {shown_text(text)}" for text in retrieved) or "(none)",
+            retrieved=shown_text(retrieved) or "(none)",
             least=str(LEAST),
             most=str(MOST),
         )
@@ -117,11 +113,6 @@ def read_judgement(text: str, count: int) -> tuple[bool, ...]:
     if len(met) != count:
         raise MalformedAnswer("wrong_count")
     return tuple(met)
-
-
-def _criteria_of_cases(found: Found) -> list[Criterion]:
-    """Return what the most similar case is judged by."""
-    return list(found.cases[0].rubric.kept) if found.cases else []
 
 
 def _filled(name: str, **values: str) -> str:

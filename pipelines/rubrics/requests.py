@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.engines.protocol import identity, request_body
-from pipelines.grm.transcripts import said_by
+from pipelines.rubrics.cases import Case
 from pipelines.rubrics.json_answers import response_format
-from pipelines.rubrics.panels import Case, Panelist
+from pipelines.rubrics.panels import Panelist
 from pipelines.rubrics.prompts import (
     CRITERIA_SCHEMA,
     generation_prompt,
     judgement_prompt,
     met_schema,
 )
-from pipelines.rubrics.retrieval import Found
 from pipelines.synthesis.answers import AnswerJob
 from schemas.errors import RecipeError
 from schemas.generation import Request, RubricTruth, request
@@ -32,20 +31,31 @@ def rubric_job(recipe: Recipe) -> AnswerJob:
     )
 
 
-def generation_request(job: AnswerJob, case: Case, found: Found, attempt: int) -> Request:
-    """Return the request for the rubric of a case."""
+def generation_request(job: AnswerJob, case: Case, retrieved: str, attempt: int) -> Request:
+    """Return the request for the rubric of a case; `retrieved` are criteria that served for similar ones."""
     query = case.preference.query
-    prompt = generation_prompt(query, said_by(case.better), said_by(case.worse), found)
+    prompt = generation_prompt(query, case.text_of(case.better), case.text_of(case.worse), retrieved)
     form = response_format("rubric", CRITERIA_SCHEMA)
-    return _request(job, case.preference.query_id, prompt, form, job.temperature, attempt, RubricTruth())
+    return _request(job, case.query_id, prompt, form, job.temperature, attempt, RubricTruth())
 
 
 def judgement_request(job: AnswerJob, rubric: Rubric, panelist: Panelist, attempt: int) -> Request:
-    """Return the request to judge one answer by all criteria of a rubric."""
+    """Return the request to judge one answer by all criteria of a rubric.
+
+    At temperature 0; where the answer to that was malformed it would be again, so the next attempt is sampled.
+    """
     prompt = judgement_prompt(panelist.query, panelist.answer, rubric.criteria)
     form = response_format("judgement", met_schema(len(rubric.criteria)))
     criteria = tuple((one.text, one.kind is CriterionKind.PITFALL) for one in rubric.criteria)
-    return _request(job, panelist.query_id, prompt, form, 0.0, attempt, RubricTruth(panelist.is_best, criteria))
+    return _request(
+        job,
+        panelist.query_id,
+        prompt,
+        form,
+        job.temperature if attempt else 0.0,
+        attempt,
+        RubricTruth(panelist.is_best, criteria),
+    )
 
 
 def _request(

@@ -30,35 +30,38 @@ class Desk:
     run: Run
     asked: Asked
     malformed: Counter[str] = field(default_factory=Counter)
-    """Answers by what was wanted and what was wrong."""
+    """Answers by what was wanted and what was wrong, first attempts among them."""
 
     def read(
         self, what: str, requests: Sequence[Callable[[int], Request]], read: Callable[[int, str], _T]
     ) -> list[_T | None]:
         """Ask for everything, and once more for what cannot be read; None where that cannot be read either.
 
-        `requests[i]` makes the i-th request of an attempt, `read(i, text)` reads its answer.
+        `requests[i]` makes the i-th request of an attempt, `read(i, text)` reads its answer. A request that failed is
+        not asked for again: its next attempt would fail likewise, and the next run asks for it anyway.
         """
         found: list[_T | None] = [None] * len(requests)
+        wanted = list(range(len(requests)))
         for attempt in range(ATTEMPTS):
-            wanted = {at: requests[at](attempt) for at, one in enumerate(found) if one is None}
-            answers = answers_of(self.root, self.run, self.asked, what, wanted.values())
-            for at, request in wanted.items():
-                found[at] = self._read(what, answers, request, lambda text, at=at: read(at, text))  # type: ignore[misc]
+            asked = {at: requests[at](attempt) for at in wanted}
+            answers = answers_of(self.root, self.run, self.asked, what, asked.values())
+            wanted = []
+            for at, request in asked.items():
+                text = _text_of(answers, request)
+                if text is None:
+                    self.malformed[f"{what}: failed"] += 1
+                    continue
+                try:
+                    found[at] = read(at, text)
+                except (MalformedAnswer, InvalidRubric) as fault:
+                    self.malformed[f"{what}: {fault.reason}"] += 1
+                    wanted.append(at)
         return found
 
-    def _read(
-        self, what: str, answers: Mapping[str, Completion], request: Request, read: Callable[[str], _T]
-    ) -> _T | None:
-        completion = answers.get(request.request_id)
-        if completion is None or completion.text is None:
-            self.malformed[f"{what}: failed"] += 1
-            return None
-        try:
-            return read(completion.text)
-        except (MalformedAnswer, InvalidRubric) as fault:
-            self.malformed[f"{what}: {fault.reason}"] += 1
-            return None
+
+def _text_of(answers: Mapping[str, Completion], request: Request) -> str | None:
+    completion = answers.get(request.request_id)
+    return None if completion is None else completion.text
 
 
 def tried(

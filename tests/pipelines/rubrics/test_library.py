@@ -1,7 +1,9 @@
 """The library: what is searched, and what a question's own cluster brought into it."""
 
+from dataclasses import replace
+
 from pipelines.rubrics.library import Library
-from schemas.rubric import CriterionDrop, RubricDrop, criterion
+from schemas.rubric import CriterionDrop, Origin, RubricDrop, criterion
 from storage.rubric_pools import Pool
 from tests.rubrics import a_rubric
 
@@ -31,17 +33,33 @@ def test_the_content_does_not_depend_on_the_order_and_changes_with_what_can_be_f
     assert Library([a_rubric(1)]).content != Library([a_rubric(1), a_rubric(2)]).content
 
 
-def test_own_entries_are_those_that_nothing_else_brought_in() -> None:
+def texts_of(library: Library, queries: set[str]) -> set[str]:
+    return {library.entries[Pool.CRITERIA][entry].text for entry in library.made_from(Pool.CRITERIA, queries)}
+
+
+def test_own_entries_are_those_in_which_the_own_answers_had_a_part() -> None:
     first, second = a_rubric(1), a_rubric(2)
     library = Library([first, second])
     assert library.made_from(Pool.CASES, {first.query_id}) == {first.rubric_id}
-    of_first = {
-        library.entries[Pool.CRITERIA][entry].text for entry in library.made_from(Pool.CRITERIA, {first.query_id})
-    }
-    assert of_first == {"Says 1."}  # the other one stands in the second rubric too
-    both = {first.query_id, second.query_id}
-    assert len(library.made_from(Pool.CRITERIA, both)) == 3
+    # The shared one may have come to the second rubric from the first, which was retrieved for it.
+    assert texts_of(library, {first.query_id}) == {"Says 1.", "Is true."}
+    assert texts_of(library, {first.query_id, second.query_id}) == {"Says 1.", "Says 2.", "Is true."}
     assert library.made_from(Pool.CASES, frozenset()) == set()
+
+
+def test_what_was_tried_on_a_question_is_its_own_too() -> None:
+    tried_on = a_rubric(2).query_id
+    first = replace(a_rubric(1), rests_on=(tried_on,))
+    library = Library([first])
+    assert library.made_from(Pool.CASES, {tried_on}) == {first.rubric_id}
+    assert texts_of(library, {tried_on}) == {"Says 1.", "Is true."}
+
+
+def test_what_a_seed_says_is_nobodys_own() -> None:
+    library = Library([a_rubric(1), a_rubric(2, origin=Origin.SEED)])
+    assert texts_of(library, {a_rubric(1).query_id, a_rubric(2).query_id}) == {"Says 1."}
+    assert library.origins(criterion("Is true.", 9, "rule"), "telecom") == frozenset()
+    assert library.origins(criterion("Says 1.", 5, "rule"), "telecom") == {a_rubric(1).query_id}
 
 
 def test_a_rubric_is_own_by_the_cluster_that_it_was_made_in() -> None:

@@ -71,7 +71,8 @@ def test_nothing_is_found_that_only_the_own_cluster_brought_in(retriever: Retrie
         assert "Says 3." not in {criterion.criterion.text for criterion in one.criteria}
     assert RUBRICS[1] not in {case.rubric for case in second.cases}
     assert last.cases[0].rubric == RUBRICS[2]
-    assert retriever.search([Question("Is true.", own=together)], 1)[0].criteria[0].criterion.text == "Is true."
+    assert retriever.search([Question("Is true.")], 1)[0].criteria[0].criterion.text == "Is true."
+    assert retriever.search([Question("Is true.", own=together)], 1)[0].criteria[0].criterion.text != "Is true."
 
 
 def test_a_question_of_a_domain_finds_what_is_of_it(retriever: Retriever) -> None:
