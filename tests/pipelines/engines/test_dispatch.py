@@ -220,6 +220,7 @@ def test_retry_after_delays_its_own_request_only() -> None:
 def test_a_days_wait_is_capped_counted_and_said() -> None:
     model = section()
     engine, watcher = Played(lambda request, tries: bad(request, FaultKind.TRANSIENT, 86_400.0, True)), Watcher()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without one
 
     def interrupt() -> None:
         time.sleep(0.3)
