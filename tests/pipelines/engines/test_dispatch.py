@@ -55,6 +55,12 @@ class Played:
         self.closed = True
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_interrupts() -> None:
+    """A shell starts what is in the background deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def good(request: Request) -> Attempt:
     return Attempt(Completion(request.request_id, "fine", prompt_tokens=10, completion_tokens=10))
 
@@ -220,7 +226,6 @@ def test_retry_after_delays_its_own_request_only() -> None:
 def test_a_days_wait_is_capped_counted_and_said() -> None:
     model = section()
     engine, watcher = Played(lambda request, tries: bad(request, FaultKind.TRANSIENT, 86_400.0, True)), Watcher()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without one
 
     def interrupt() -> None:
         time.sleep(0.3)
