@@ -15,6 +15,7 @@ from schemas.errors import BudgetReached, ForgeError, Waiting
 
 if TYPE_CHECKING:
     from schemas.recipe import Recipe
+    from storage.snapshots import Snapshot
 
 app = typer.Typer(
     name="grmforge",
@@ -96,11 +97,11 @@ def build(
     if published.missing:
         raise ForgeError(
             f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "
-            f"see why: grmforge inspect {_shown_path(snapshot.path)} --status rejected"
+            f"see why: grmforge inspect {_shown_path(snapshot.path)} {_lost(snapshot)}"
         )
     if not json:
         name = settings.build.name
-        _say("look at it:   " + f"grmforge inspect {name} --status rejected" + _root_flag(settings))
+        _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + _root_flag(settings))
         _say(f"in a browser: {_shown_path(snapshot.path / 'report.html')}")
 
 
@@ -278,6 +279,13 @@ def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -
     from schemas.recipe import read_recipe
 
     return changed(read_recipe(path), sets=sets, root=root, limit=limit)
+
+
+def _lost(snapshot: "Snapshot") -> str:
+    """Return the options that show what was lost last: judgements, else sets that no judge ever saw."""
+    if snapshot.rows("trajectories/rejected"):
+        return "--status rejected"
+    return f"--table sets --status {'dropped' if snapshot.rows('sets/dropped') else 'kept'}"
 
 
 def _shown_path(path: Path) -> str:

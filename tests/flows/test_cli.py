@@ -298,3 +298,20 @@ def test_a_part_of_the_sets_has_a_name_of_its_own_and_pays_nothing_twice(tmp_pat
     assert judged < set(paid(root))
     assert set(paid(root).values()) == {1}
     assert [use.role for use in latest(root, "small").manifest.models] == ["grm", "difficulty"]
+
+
+def test_where_nothing_was_judged_the_way_to_see_why_leads_to_what_was_dropped(tmp_path: Path) -> None:
+    rows = [{"query": f"What is {n}?", "responses": ["a", "b"], "rewards": [1, 1]} for n in range(3)]
+    (tmp_path / "ties.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = write_small(
+        tmp_path,
+        build={"name": "small", "sets": ["rft"]},
+        sources=[{"kind": "preference_sets", "path": "ties.jsonl"}],
+    )
+    done = grmforge("build", recipe, "--root", tmp_path / "data")
+    assert done.code == 1
+    (line,) = done.errors
+    command = line.partition("see why: ")[2].split()
+    assert command[-4:] == ["--table", "sets", "--status", "dropped"]
+    shown = grmforge(*command[1:])
+    assert shown.code == 0 and "tie" in shown.out
