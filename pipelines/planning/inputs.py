@@ -5,6 +5,8 @@ Sources of questions whose answers were not bought yet have no sets: their quest
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from pipelines.curation.curation import curate
 from pipelines.engines.answering import Run
 from pipelines.reporting.funnel import inputs_of
@@ -17,9 +19,11 @@ from pipelines.synthesis.gold_check import checked_questions
 from pipelines.synthesis.responding import question_buckets
 from pipelines.synthesis.retagging import find_retagged, retag_job, uncertain_sets
 from pipelines.synthesis.synthesis import find_synthesized
+from schemas.preference import SETS, Split
 from schemas.recipe import Recipe, SourceSection
 from storage.root import Root
 from storage.stages import Stage
+from storage.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class InputPlan:
     """How many sets the questions can give."""
     uncertain: int | None = None
     """Of the dropped, how many are still to be judged again; None where none are."""
+    all_test: bool = False
+    """Whether all that is kept is in the test split, as that of official test files: nothing of it will be sampled."""
 
     @property
     def is_exact(self) -> bool:
@@ -46,6 +52,9 @@ class InputPlan:
 
     def line(self) -> str:
         """Return it as a row of the plan's table."""
+        return self._counts() + ("   all of it test: published in sets, never sampled" if self.all_test else "")
+
+    def _counts(self) -> str:
         if self.questions is not None:
             return (
                 f"  {self.source:<24} {self.rows:>9,} rows   {self.questions:>9,} questions to answer, "
@@ -113,10 +122,11 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         chat = ingest_general(recipe, root, recipe.general) if recipe.general and has_general else None
         readable = recipe.model_copy(update={"sources": tuple(section for section, _ in made)})
         curated = curate(readable, root, [stage for _, stage in made], chat)
+        all_test = _test_sources(curated)
         for one in inputs_of([stage for _, stage in made], curated):
             uncertain = plans[one.source].uncertain if one.source in plans else None
             counts = (one.rows, one.kept, one.dropped, one.unreadable)
-            plans[one.source] = InputPlan(one.source, *counts, uncertain=uncertain)
+            plans[one.source] = InputPlan(one.source, *counts, uncertain=uncertain, all_test=one.source in all_test)
     in_order = [plans[section.source] for section in recipe.sources]
     if not has_general:
         in_order.append(InputPlan("general", None))
@@ -152,6 +162,15 @@ def _look_at(
     return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain=uncertain)
 
 
+def _test_sources(curated: Stage) -> frozenset[str]:
+    """Return the sources that have kept sets, all of them test sets."""
+    sets = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]))
+    assert isinstance(sets, pl.DataFrame)
+    kept = sets.filter(pl.col("drop_reason").is_null())
+    splits = kept.group_by("source").agg(all_test=(pl.col("split") == Split.TEST.value).all())
+    return frozenset(splits.filter("all_test")["source"])
+
+
 def published_rows(section: SourceSection) -> int | None:
     """Return how many rows a source has at most, without reading it."""
     rows = None if section.hub else SOURCES[section.kind].rows
@@ -163,7 +182,13 @@ def _unanswered(recipe: Recipe, section: SourceSection, checked: Stage) -> OpenS
     """Return the questions of a source: each gives one set to compare at most, and some a single response as well."""
     questions = [one for _, bucket in question_buckets(checked) for one in bucket if one.drop_reason is None]
     sets = len(questions) + sum(gives_single(one, recipe.synthesis, recipe.build.seed) for one in questions)
-    plan = InputPlan(section.source, checked.facts["rows"], questions=len(questions), most_sets=sets)
+    plan = InputPlan(
+        section.source,
+        checked.facts["rows"],
+        questions=len(questions),
+        most_sets=sets,
+        all_test=bool(questions) and all(one.split is Split.TEST for one in questions),
+    )
     return OpenSource(section, plan, sets, checked)
 
 

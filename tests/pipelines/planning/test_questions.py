@@ -60,6 +60,17 @@ def test_a_plan_calls_no_model_and_counts_what_the_responder_is_then_asked(tmp_p
     assert (rft["requests_are"], rft["requests"]) == ("at most", 4 * source["most_sets"])
 
 
+def test_a_plan_says_where_all_of_a_source_is_test(tmp_path: Path) -> None:
+    recipe, root = write(tmp_path, sources=[{"kind": "math", "path": "test.jsonl"}]), tmp_path / "data"
+    write_math(tmp_path / "test.jsonl", 6)
+    words = "all of it test: published in sets, never sampled"
+    assert words in grmforge("plan", recipe, "--root", root).out
+    grmforge("build", recipe, "--root", root)  # nothing can be sampled: it fails, and its sets are known now
+    after = command("plan", recipe, root)
+    assert after["is_exact"] and after["inputs"][0]["all_test"]
+    assert words not in grmforge("plan", write(tmp_path), "--root", root).out
+
+
 def test_bounds_hold_and_the_plan_after_the_build_is_exact(tmp_path: Path) -> None:
     recipe, root = write(tmp_path), tmp_path / "data"
     before = {role["purpose"]: role for role in command("plan", recipe, root)["roles"]}
