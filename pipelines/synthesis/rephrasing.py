@@ -84,7 +84,7 @@ def rephrased_questions(root: Root, run: Run, asked: Asked | None, questions: St
     found = find_stage(root, key)
     use = found.facts["rephrasing"]["use"] if found else None
     if found and not (run.retry_failed and use and use["failed"]):
-        if asked is not None:
+        if asked is not None and use:
             asked.recall(use)
         return found
     every = [one for batch in read_batches(questions.paths("questions"), QUESTIONS) for one in questions_of(batch)]
