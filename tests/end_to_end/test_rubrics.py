@@ -1,4 +1,4 @@
-"""`grmforge rubrics build` as a user runs it: killed, stopped by a budget, by batch, on real data, and in the report."""
+"""`grmforge rubrics build` as a user runs it: killed, stopped by a budget, by batch, on real data."""
 
 import json
 import os
@@ -198,7 +198,7 @@ def test_rubrics_of_real_agent_runs_are_tried_on_runs_under_the_same_policy(tmp_
     assert all(one.label_consistency is not None or one.drop_reason == "no_criteria" for one in tried)
     if engine == "simulated":
         assert found["rubrics"]["kept"] >= 5
-    # Single responses are scored by a template of their own: there is nothing to give criteria to, and nothing compared.
+    # Single responses are scored by a template of their own: nothing is given to them, and nothing compared.
     snapshot = latest(tmp_path / "data", "real")
     assert frame(snapshot, "sets/kept")["given_ids"].null_count() == 25
     assert snapshot.manifest.checks["principles"]["sets"] == 0

@@ -18,7 +18,8 @@ from tests.pipelines.engines.stand_in_server import Reply, StandIn, chat
 
 WORDS = """
 antennas batteries compilers dialects elevators fossils glaciers hydrogen insects journals kilns
-lanterns mirrors notation orchards pendulums quarries ribosomes satellites tariffs umbrellas vaccines weaving xylem yeast zoning
+lanterns mirrors notation orchards pendulums quarries ribosomes satellites tariffs umbrellas vaccines
+weaving xylem yeast zoning
 """
 SUBJECTS = WORDS.split()
 CRITERIA: Sequence[tuple[str, int, str, Callable[[str], bool]]] = (
