@@ -232,6 +232,19 @@ def test_a_doctor_finds_what_is_missing(tmp_path: Path) -> None:
         assert named in wrong
 
 
+def test_a_doctor_without_a_network_names_the_source_and_goes_on(tmp_path: Path) -> None:
+    recipe = write_small(tmp_path, 2, sources=[{"kind": "teleqna"}, {"kind": "offsetbias", "hub": "no/such/id"}])
+    done = grmforge(
+        "doctor", recipe, "--root", tmp_path / "data", env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}
+    )
+    assert done.code == 1 and "unexpected" not in done.err
+    wrong = [line for line in done.out.splitlines() if line.startswith("WRONG")]
+    assert len(wrong) == 2
+    assert "source teleqna: netop/TeleQnA: the hub cannot be reached" in wrong[0] and "HF_ENDPOINT" in wrong[0]
+    assert "source offsetbias: no/such/id: not a hub id" in wrong[1]
+    assert "model grm: " in done.out, "the other checks were made"
+
+
 def test_a_doctor_looks_at_who_answers_questions_too(tmp_path: Path) -> None:
     write_math(tmp_path / "math.jsonl", 5)
     with StandIn() as server:
