@@ -106,6 +106,9 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "`teacher`.",
         "origin": "`responder`, `teacher`, or `given` with the source.",
         "completion_tokens": "Tokens of the answer, reasoning included, where they were counted.",
+        "pass_count": "How many of `pass_samples` are right: low for a hard question.",
+        "pass_samples": "Answers to the question that were graded right or wrong, of the responder or given with the "
+        "source; a teacher's do not count.",
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",

@@ -24,7 +24,7 @@ from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from pipelines.synthesis.traces import Trace, traces_of, traces_table
 from schemas.candidate import TRACES, Origin
 from schemas.preference import SETS, PreferenceSet
-from schemas.question import STEMS, Question
+from schemas.question import STEMS, Question, Verdict
 from schemas.question_table import stems_table
 from schemas.recipe import Recipe
 from schemas.set_table import sets_table
@@ -32,11 +32,13 @@ from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableWriter
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 ROLES = ("responder", "teacher")
 """Models that are asked here, in the order in which they are."""
 QUESTIONS = "questions"
 """The first outcome of a synthesised source's funnel."""
+REPEATED = "repeated right answers"
+"""The funnel's outcome of right answers in the words of another one to the same question: these are no traces."""
 _BATCH = 2_048
 
 
@@ -131,7 +133,9 @@ def _composed(
             counts.verdicts.update((one.origin.value, one.verdict.value) for one in found)
             counts.questions += 1
             composed += compose(question, found, recipe.synthesis, recipe.build.seed)
-            traces += traces_of(question, found)
+            of_question = list(traces_of(question, found))
+            traces += of_question
+            counts.repeated += sum(one.verdict is Verdict.RIGHT for one in found) - len(of_question)
             if len(traces) >= _BATCH:
                 writer.write(traces_table(traces))
                 traces.clear()
@@ -163,6 +167,7 @@ class _Counts:
 
     def __init__(self) -> None:
         self.questions = 0
+        self.repeated = 0
         self.verdicts: Counter[tuple[str, str]] = Counter()
 
     def funnel(self, rephrasing: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -173,6 +178,7 @@ class _Counts:
             {"outcome": QUESTIONS, "rows": self.questions},
             *rephrasing,
             *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
+            *([{"outcome": REPEATED, "rows": self.repeated}] if self.repeated else []),
         ]
 
 

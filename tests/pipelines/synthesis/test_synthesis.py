@@ -107,7 +107,9 @@ def test_single_responses_are_as_often_right_as_wrong(whole: Made) -> None:
 
 def test_traces_are_the_right_answers_with_their_thoughts(whole: Made) -> None:
     right = sum(rows for outcome, rows in whole.funnel.items() if outcome.endswith(": right"))
-    assert 0 < whole.traces.height <= right
+    assert 0 < whole.traces.height == right - whole.funnel.get("repeated right answers", 0)
+    passed = whole.traces.filter(pl.col("origin") == "responder")
+    assert passed["pass_count"].min() >= 1 and (passed["pass_count"] <= passed["pass_samples"]).all()  # type: ignore[operator]
     assert whole.traces["trace_id"].is_unique().all() and whole.traces["verified"].all()
     texts = whole.traces.filter(pl.col("origin") != "given")["completion"].list.get(0).struct.field("content")
     assert texts.str.starts_with("<think>\n").all()
@@ -223,6 +225,13 @@ def test_thoughts_come_through_to_sets_and_traces_from_either_field(tmp_path: Pa
     ]
     assert set(found.responses["reasoning"]) < {"First thought.", "Second thought.", "Third thought."}
     assert found.funnel == {"questions": 1, "responder: empty": 1, "responder: right": 2, "responder: wrong": 1}
+
+
+def test_repeated_right_answers_are_one_trace_and_counted(tmp_path: Path) -> None:
+    with StandIn(then=chat("The answer is option 2")) as server:
+        found = made(Root(tmp_path), recipe(openai(server.url), samples=4), [a_question(1, AnswerForm.OPTION)])
+    assert found.traces.select("pass_count", "pass_samples").rows() == [(4, 4)]
+    assert found.funnel == {"questions": 1, "responder: right": 4, "repeated right answers": 3}
 
 
 def test_what_did_not_come_is_asked_for_again_by_the_next_run(tmp_path: Path) -> None:

@@ -44,6 +44,20 @@ def test_the_same_words_twice_are_one_trace() -> None:
     assert table(candidate("a"), candidate("a", model="n"), candidate("b")).num_rows == 2
 
 
+def test_a_trace_says_how_often_its_question_was_got_right() -> None:
+    verdicts = (Verdict.RIGHT, Verdict.RIGHT, Verdict.WRONG, Verdict.TRUNCATED, Verdict.UNDECIDED)
+    answers = [candidate(f"answer {number}", verdict) for number, verdict in enumerate(verdicts)]
+    taught = [
+        candidate("taught", origin=Origin.TEACHER),
+        candidate("in its words", Verdict.WRONG, origin=Origin.REWRITE),
+    ]
+    found = table(*answers, candidate("answer 0"), candidate("given", Verdict.WRONG, origin=Origin.GIVEN), *taught)
+    assert found["origin"].to_pylist() == ["responder", "responder", "teacher"]
+    assert found["pass_count"].to_pylist() == [3] * 3, "a repeated answer counts, a teacher's does not"
+    assert found["pass_samples"].to_pylist() == [5] * 3, "what is neither right nor wrong does not"
+    assert str(found.schema.field("pass_count").type) == "int32"
+
+
 def test_the_prompt_is_what_was_asked_and_of_given_answers_the_question() -> None:
     asked, bare = (
         table(one)["prompt"].to_pylist()[0][0]["content"]
