@@ -141,7 +141,8 @@ def criterion(
     drop_reason: CriterionDrop | None = None,
 ) -> Criterion:
     """Return a checked criterion. Raises InvalidRubric."""
-    if not isinstance(text, str) or not (said := " ".join(clean_text(text).split())):
+    said = " ".join(clean_text(text).split()) if isinstance(text, str) else ""
+    if not any(map(str.isalnum, said)):
         raise InvalidRubric("empty_criterion", "a criterion has no text")
     if len(said) > MAX_CRITERION:
         raise InvalidRubric("criterion_too_long", f"{_head(said)} has {len(said):,} characters, {MAX_CRITERION:,} fit")

@@ -14,6 +14,7 @@ CONTRACT = {
         set_id query_id cluster split benchmark:bool source source_id source_revision license domain
         query:messages reference responses:responses n_responses:int32 best:int32 label:int32 margin:double
         label_source drop_reason retagged_best:int32 votes:list<int32>
+        given_principles given_ids:list<string> own_rubric
     """,
     "trajectories": """
         trajectory_id request_id set_id query_id source domain split purpose mode sample_index:int32 model
@@ -62,6 +63,7 @@ PLAIN = {
     "double": pa.float64(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "list<int32>": pa.list_(pa.int32()),
+    "list<string>": pa.list_(pa.string()),
     "list<double>": pa.list_(pa.float64()),
 }
 
