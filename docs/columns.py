@@ -102,9 +102,13 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "completion": "One assistant message: the reasoning in `<think>` where there is some, then the answer.",
         "source_id": "Where the question stands in its source.",
         "verified": "True: a verifier found the final answer right. Others are not published.",
-        "verifier": "What found it right: the rule of its form (`math`, `option`, `number`, `text`), or `teacher`.",
+        "verifier": "What found it right: a rule, by the form of the answer (`math`, `option`, `number`, `text`), or "
+        "`teacher`.",
         "origin": "`responder`, `teacher`, or `given` with the source.",
         "completion_tokens": "Tokens of the answer, reasoning included, where they were counted.",
+        "pass_count": "How many of `pass_samples` are right: low for a hard question.",
+        "pass_samples": "Answers to the question that were graded right or wrong, of the responder or given with the "
+        "source; a teacher's do not count.",
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",

@@ -63,7 +63,7 @@ def build(
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
 
-    Questions without answers are answered and graded first (see docs/synthesis.md).
+    Questions with a known answer and nothing to compare are answered and graded first (docs/synthesis.md).
 
     Example: grmforge build recipes/telecom.toml --limit 500
     """

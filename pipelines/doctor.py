@@ -89,15 +89,23 @@ def _general(recipe: Recipe, section: GeneralSection) -> str:
 
 def _on_the_hub(hub: str, revision: str | None) -> str:
     """Say at which commit a data set stands, without downloading it."""
+    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     try:
         found = HfApi().dataset_info(hub, revision=revision, timeout=TIMEOUT_S)
-    except (HfHubHTTPError, OSError) as error:
+    except HFValidationError:
+        raise ForgeError(f"{hub}: not a hub id; write it as 'owner/name', or give a local path") from None
+    except HfHubHTTPError as error:
         raise ForgeError(
-            f"{hub} cannot be reached on the hub ({type(error).__name__}); check the id and revision, log in with "
+            f"{hub}: the hub refuses it ({type(error).__name__}); check its id and revision, log in with "
             "`hf auth login` where it is gated, or give a local path"
+        ) from None
+    except (OfflineModeIsEnabled, httpx2.TransportError, OSError) as error:
+        raise ForgeError(
+            f"{hub}: the hub cannot be reached ({type(error).__name__}); check the network, HF_ENDPOINT and "
+            "HF_HUB_OFFLINE, or give a local path"
         ) from None
     return f"{hub} at {found.sha}"
 

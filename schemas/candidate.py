@@ -74,5 +74,7 @@ TRACES = table_schema(
         pa.field("license", pa.string()),
         pa.field("domain", pa.string()),
         pa.field("completion_tokens", pa.int64()),
+        pa.field("pass_count", pa.int32()),
+        pa.field("pass_samples", pa.int32()),
     ],
 )

@@ -1,7 +1,9 @@
 """What is asked of a model and what comes back: one `Completion` a `Request`, stored as a generation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
@@ -47,6 +49,14 @@ class AnswerTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class RephrasingTruth:
+    """The same of the question behind a request to ask it in other words."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class RubricTruth:
     """The same of a request for a rubric, or for a judgement by one."""
 
@@ -66,7 +76,7 @@ class Request:
     body: dict[str, Any]
     """The request as sent: model, messages, sampling settings, seed, and whatever `extra_body` adds."""
     sample_index: int
-    truth: Truth | AnswerTruth | RubricTruth | None = None
+    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None
     repeat: int = 0
     """How many earlier samples of its set have the very same prompt: which of several imported answers is meant."""
 
@@ -98,7 +108,7 @@ def request(
     query_id: str,
     body: dict[str, Any],
     sample_index: int,
-    truth: Truth | AnswerTruth | RubricTruth | None = None,
+    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None,
 ) -> Request:
     """Return the request with its id and its sampling seed.
 
@@ -115,6 +125,46 @@ def request(
         sample_index=sample_index,
         truth=truth,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestIds:
+    """The ids that `request` gives requests which differ in one text and in their sample index alone.
+
+    What such requests share is made into JSON once, and what their texts begin with is hashed once. Make one with
+    `request_ids`.
+    """
+
+    begun: Any
+    """The hash of what stands before the text, or before what is left of it."""
+    after: bytes
+    """The JSON between the text and the sample index."""
+
+    def following(self, text: str) -> "RequestIds":
+        """Return the ids of those requests whose text begins with this one."""
+        begun = self.begun.copy()
+        begun.update(_inside_json(text))
+        return RequestIds(begun, self.after)
+
+    def of(self, text: str, sample_index: int) -> str:
+        """Return the id of the request with this text, or with what is left of it."""
+        hashed = self.begun.copy()
+        hashed.update(b"%b%b%d]" % (_inside_json(text), self.after, sample_index))
+        digest: str = hashed.hexdigest()
+        return digest
+
+
+def request_ids(role: str, identity: dict[str, Any], body: Callable[[str], dict[str, Any]]) -> RequestIds:
+    """Return the ids of a role's requests; `body` returns the body around a text, which stands in it once."""
+    mark = content_id("text", role, identity)
+    whole = canonical_json(["request", REQUEST_VERSION, role, identity, body(mark), 0])
+    before, after = whole.removesuffix(b"0]").split(mark.encode())
+    return RequestIds(blake2b(before, digest_size=16), after)
+
+
+def _inside_json(text: str) -> bytes:
+    """Return the bytes between the quotation marks: character by character, so that texts may be cut anywhere."""
+    return canonical_json(text)[1:-1]
 
 
 def body_json(body: dict[str, Any]) -> str:

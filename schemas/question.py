@@ -35,7 +35,7 @@ class Verdict(StrEnum):
     TIMED_OUT = "timed_out"
     """The verifier took too long, or too much memory."""
     DISPUTED = "disputed"
-    """The source's own label says otherwise."""
+    """The source's own label says otherwise, or a rewritten text ends in another answer than it should."""
     EMPTY = "empty"
     """The model wrote nothing, or nothing after its thoughts."""
     TRUNCATED = "truncated"

@@ -58,7 +58,7 @@ class Generations:
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        table = self._table(bucket, ["request_id", *_ANSWER, "created_at"])
+        table = self.answers(bucket)
         rows = zip(*(table.column(name).to_pylist() for name in ("request_id", *_ANSWER)), strict=True)
         return {
             request_id: Completion(
@@ -66,6 +66,10 @@ class Generations:
             )
             for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
+
+    def answers(self, bucket: int) -> pa.Table:
+        """Return the same as a table: request_id, what a completion holds, created_at."""
+        return self._table(bucket, ["request_id", *_ANSWER, "created_at"])
 
     def table(self, bucket: int) -> pa.Table:
         """Return a bucket's generations, one row a request."""

@@ -108,6 +108,12 @@ class JournalWriter:
                 raise
 
     def _write(self, batch: pa.RecordBatch) -> None:
+        """Write a batch, cut where a segment is full."""
+        room = SEGMENT_ROWS - self._segment_rows
+        if batch.num_rows > room:
+            self._write(batch.slice(0, room))
+            self._write(batch.slice(room))
+            return
         with storage_errors(str(self._root.at(FOLDER))):
             if self._stream is None:
                 self._open_segment()
@@ -136,11 +142,11 @@ class JournalWriter:
         hidden.rename(path)  # only now may another process find it, and find it locked
         self._stream = pa.ipc.new_stream(self._file, GENERATIONS, options=pa.ipc.IpcWriteOptions(compression="zstd"))
         self._sequence += 1
-        self._segment_rows = 0
 
     def _close_segment(self) -> None:
         stream, file = self._stream, self._file
         self._stream = self._file = None
+        self._segment_rows = 0
         if file is None:
             return
         with storage_errors(file.name):

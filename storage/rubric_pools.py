@@ -44,7 +44,7 @@ _LISTED_ROWS = 8_192
 _MOST_HITS = 16_384
 """Milvus's own ceiling for the hits of one query."""
 _HNSW = {"M": 16, "efConstruction": 100}
-_EF = 64
+_EF = 200
 _MODEL = "grmforge.model"
 """The property of a collection that says what its vectors were made with. Milvus Lite keeps no descriptions."""
 _CALL_S = 120

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.curation.leak_features import CANDIDATES
 from pipelines.grm.shown_text import Shown, response_text
-from schemas.preference import PreferenceSet, Response
+from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED
 from storage.stages import Stage
 from storage.tables import read_batches
@@ -65,12 +65,7 @@ def responses_as_shown(
         response = preference.responses[index]
         right = preference.label == 1 if preference.best is None else index == preference.best
         text = response_text(response, shown)
-        yield group, preference.cluster, right, text, asked, _author(response), position, preference.n_responses
-
-
-def _author(response: Response) -> str | None:
-    """Return who wrote a response and how it came to be, as far as that is known."""
-    return " / ".join(part for part in (response.model, response.origin) if part) or None
+        yield group, preference.cluster, right, text, asked, response.model, position, preference.n_responses
 
 
 def trajectories_of(judged: Stage, marks: pl.DataFrame) -> pl.DataFrame:

@@ -24,12 +24,12 @@ from pipelines.engines import simulated_rubrics as rubric_texts
 from pipelines.engines import simulated_texts as texts
 from pipelines.engines.protocol import Attempt, cost_usd, prompt_bytes
 from pipelines.engines.wire import split_reasoning
-from schemas.generation import AnswerTruth, Completion, FaultKind, Request, RubricTruth, Truth
+from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
 from schemas.recipe import ModelSection
 
 HINTED_ACCURACY = 0.97
 KEPT_ACCURACY = 0.95
-"""Share of rewritten texts that keep their answer."""
+"""Share of rewritten texts that keep their answer, and of questions in other words that do not give it away."""
 BEST_SCORE, WORST_SCORE = 10, 1
 BYTES_PER_TOKEN = 4
 
@@ -83,6 +83,9 @@ class SimulatedEngine:
             content = texts.short_answer(request.body["messages"], draws)
         elif isinstance(truth, AnswerTruth):
             content = texts.solution(self._answer(truth, draws), truth.gold.form, draws)
+        elif isinstance(truth, RephrasingTruth):
+            gives_away = truth.answer if draws[5] >= KEPT_ACCURACY else None
+            content = texts.rephrased(truth.question, gives_away, draws)
         elif isinstance(truth, RubricTruth):
             content = self._by_rubric(request, truth, fault, draws)
         else:

@@ -95,11 +95,19 @@ FINAL_ANSWERS = {
 }
 WRONG_EXPRESSIONS = ("\\frac{3}{7}", "2\\sqrt{3}", "-1", "x + 1", "\\pi", "(1, 2)", "12", "0")
 
+QUESTIONS = ("What is to be said of %s", "How would an expert explain %s", "What matters most for %s")
+MULTIPLE_CHOICE = frozenset(
+    {"statement", "statements", "mentioned", "discussed", "listed", "stated", "least", "except"}
+)
+"""Words that a question without options has no use for."""
+SUBJECT_WORDS = 4
+
 QUOTE_CHARACTERS = 60
 T = TypeVar("T")
 
 _OPTION = re.compile(r"^\s*(?:option\s+)?(\d{1,2})\s*[:.)]\s*(\S.*)$", re.I | re.M)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?![\d,./\\^{])")
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -163,6 +171,14 @@ def solution(answer: str, form: str, draws: Sequence[float]) -> str:
     count = 2 + int(draws[9] * (len(STEPS) - 1))
     steps = [STEPS[(first + number) % len(STEPS)] for number in range(count)]
     return thoughts(draws) + "\n\n".join([*steps, FINAL_ANSWERS[form] % answer])
+
+
+def rephrased(question: str, gives_away: str | None, draws: Sequence[float]) -> str:
+    """Return a text that ends in another question, of the longest words of this one, and of what it gives away."""
+    words = dict.fromkeys(word for word in _WORD.findall(question) if word.casefold() not in MULTIPLE_CHOICE)
+    subject = ", ".join(sorted(words, key=len, reverse=True)[:SUBJECT_WORDS]) or "the subject at hand"
+    asked = f"{_pick(QUESTIONS, draws[7]) % subject}{f', and is it {gives_away}' if gives_away else ''}?"
+    return f"{thoughts(draws)}{_pick(STEPS, draws[8])}\n\nQuestion: {asked}"
 
 
 def final_answer(gold: Gold, right: bool, draws: Sequence[float]) -> str:

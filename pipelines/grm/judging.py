@@ -2,42 +2,27 @@
 
 import gc
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
-from pipelines.grm.hint_leaks import leaks_hint, may_leak
-from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
-from pipelines.grm.sampling import read_sample, sampled_sets
-from schemas.columns import struct_lists
-from schemas.generation import Completion
+from pipelines.grm.samples import SamplingJob
+from pipelines.grm.sampling import sampled_sets
+from pipelines.grm.trajectories import trajectories
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array
-from schemas.record import content_id
-from schemas.trajectory import JUDGED, PRINCIPLES, Mode, Outcome, Principle, Reading
+from schemas.trajectory import JUDGED, Outcome
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableWriter
 
 STAGE_VERSION = 1
-TABLE_ROWS = 1_024
-"""So many rows or more become an Arrow table at a time: one of a bucket's few rows would cost as much."""
-
-_NO_ANSWER = Completion("")
-
-
-class Row(NamedTuple):
-    """One trajectory on its way into the table."""
-
-    trajectory_id: str
-    preference: PreferenceSet
-    sample: Sample
-    completion: Completion | None
-    reading: Reading
+GROUP_SETS = 512
+"""Sets of so many buckets are judged together: what a table costs whatever it holds is shared by as many rows."""
 
 
 @dataclass(frozen=True)
@@ -72,23 +57,16 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
     key = stage_key(f"judged-{job.purpose}", STAGE_VERSION, settings, [curated.content])
     counts = _Counts()
     with _collector_at_rest(), TableWriter(root, key, "judged", JUDGED) as writer:
-        rows: list[Row] = []
-        for bucket, sets in sampled_sets(curated):
-            answers = generations.lookup(bucket)
-            rows += [row for preference in sets for row in _set_rows(job, preference, answers)]
-            if len(rows) >= TABLE_ROWS:
-                writer.write(_judged_table(job, rows))
-                counts.add(rows)
-                rows = []
-        if rows:
-            writer.write(_judged_table(job, rows))
-            counts.add(rows)
+        for sets, answers in _groups(curated, generations):
+            table, completions = trajectories(job, sets, answers)
+            writer.write(table)
+            counts.add(table, completions)
     return finish_stage(root, key, {"judged": writer.files}, counts.facts())
 
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Keep Python's cycle collector from walking over millions of records that form no cycles, a tenth of the time."""
+    """Keep Python's cycle collector from walking over records that form no cycles, a tenth of the time."""
     was_at_work = gc.isenabled()
     gc.disable()
     try:
@@ -98,95 +76,24 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _set_rows(job: SamplingJob, preference: PreferenceSet, answers: Mapping[str, Completion]) -> list[Row]:
-    """Return a set's samples with what was read from their answers, in the order of their trajectory ids."""
-    shown = shown_set(job, preference)
-    rows: list[Row] = []
-    for mode in modes_of(job, preference):
-        outcomes: list[Outcome] = []
-        while wanted := next_samples(outcomes, samples_wanted(job, mode), job.resample):
-            for index in wanted:
-                drawn = sample(job, preference, shown, mode, index)
-                completion = answers.get(drawn.request.request_id)
-                reading = read_sample(drawn, preference, completion)
-                outcomes.append(reading.outcome)
-                rows.append(Row(_trajectory_id(job, preference, drawn), preference, drawn, completion, reading))
-    rows.sort(key=lambda row: row.trajectory_id)
-    return rows
+def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[PreferenceSet], pl.DataFrame]]:
+    """Yield the sampled sets, those of some buckets at a time, with all answers of these buckets."""
+    sets: list[PreferenceSet] = []
+    answers: list[pa.Table] = []
+    for bucket, more in sampled_sets(curated):
+        sets += more
+        answers.append(generations.answers(bucket))
+        if len(sets) >= GROUP_SETS:
+            yield sets, _frame(answers)
+            sets, answers = [], []
+    if sets:
+        yield sets, _frame(answers)
 
 
-def _trajectory_id(job: SamplingJob, preference: PreferenceSet, drawn: Sample) -> str:
-    return content_id("trajectory", preference.set_id, drawn.mode, job.purpose, drawn.request.request_id)
-
-
-def _judged_table(job: SamplingJob, rows: list[Row]) -> pa.Table:
-    """Return the rows as a table of JUDGED."""
-    principles = [principle for row in rows for principle in row.reading.principles]
-    further = {
-        "purpose": pa.repeat(job.purpose.value, len(rows)),
-        "model": pa.repeat(job.model.name, len(rows)),
-        "temperature": pa.repeat(job.temperature, len(rows)),
-        "prompt": messages_array([row.sample.messages for row in rows]),
-        "principles": struct_lists(
-            PRINCIPLES,
-            [len(row.reading.principles) for row in rows],
-            list(zip(*principles, strict=True)) or [()] * len(Principle._fields),
-        ),
-        "hint_leak": pa.array(_hint_leaks(job, rows), pa.bool_()),
-    }
-    columns = list(zip(*(_values(row) for row in rows), strict=True))
-    plain = [field for field in JUDGED if field.name not in further]
-    further |= {field.name: pa.array(values, field.type) for field, values in zip(plain, columns, strict=True)}
-    return pa.table([further[name] for name in JUDGED.names], schema=JUDGED)
-
-
-def _values(row: Row) -> tuple[Any, ...]:
-    """Return a row's own values in the order of JUDGED: the plain columns that differ from row to row."""
-    trajectory_id, preference, drawn, completion, reading = row
-    answer = completion or _NO_ANSWER
-    return (
-        trajectory_id,
-        drawn.request.request_id,
-        preference.set_id,
-        preference.query_id,
-        preference.source,
-        preference.domain,
-        preference.split,
-        drawn.mode,
-        drawn.index,
-        drawn.template.identity,
-        drawn.order,
-        answer.text,
-        answer.reasoning,
-        reading.critique,
-        reading.scores,
-        reading.margin,
-        reading.outcome,
-        drawn.has_reference,
-        answer.finish_reason,
-        answer.prompt_tokens,
-        answer.completion_tokens,
-        preference.n_responses,
-        drawn.best_position,
-        preference.label,
-    )
-
-
-def _hint_leaks(job: SamplingJob, rows: list[Row]) -> list[bool]:
-    """Return which rows speak of their hint; a reference that stands in every prompt may be spoken of."""
-    leaks = [False] * len(rows)
-    hinted = [number for number, row in enumerate(rows) if row.sample.mode is Mode.HINTED]
-    texts = [(rows[number].completion or _NO_ANSWER).text or "" for number in hinted]
-    for number, text, suspect in zip(hinted, texts, may_leak(texts), strict=True):
-        if suspect:
-            drawn, reading = rows[number].sample, rows[number].reading
-            leaks[number] = leaks_hint(
-                text,
-                principles=reading.principles,
-                critique=reading.critique,
-                reference_shown=drawn.has_reference and job.reference == "prompt",
-            )
-    return leaks
+def _frame(tables: list[pa.Table]) -> pl.DataFrame:
+    frame = pl.from_arrow(pa.concat_tables(tables))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 class _Counts:
@@ -194,27 +101,25 @@ class _Counts:
 
     def __init__(self) -> None:
         self._outcomes: Counter[tuple[str, str, str]] = Counter()
-        self._usage: Counter[str] = Counter()
+        self._tokens = {"prompt_tokens": 0, "completion_tokens": 0}
         self._cost_usd = 0.0
         self._error: str | None = None
 
-    def add(self, rows: list[Row]) -> None:
-        for row in rows:
-            self._outcomes[row.preference.source, row.sample.mode, row.reading.outcome] += 1
-            answer = row.completion or _NO_ANSWER
-            self._usage["failed"] += row.reading.outcome is Outcome.FAILED
-            self._usage["prompt_tokens"] += answer.prompt_tokens or 0
-            self._usage["completion_tokens"] += answer.completion_tokens or 0
-            self._cost_usd += answer.cost_usd or 0.0
-            self._error = self._error or answer.error
+    def add(self, table: pa.Table, completions: pl.DataFrame) -> None:
+        """Count trajectories, and the completion of each."""
+        kinds = zip(*(table.column(name).to_pylist() for name in ("source", "mode", "outcome")), strict=True)
+        self._outcomes.update(kinds)
+        for name in self._tokens:
+            self._tokens[name] += int(completions[name].sum())
+        self._cost_usd += float(completions["cost_usd"].sum())
+        self._error = self._error or next(iter(completions["error"].drop_nulls()), None)
 
     def facts(self) -> dict[str, Any]:
         return {
             "requests": self._outcomes.total(),
-            "failed": self._usage["failed"],
+            "failed": sum(rows for (_, _, outcome), rows in self._outcomes.items() if outcome == Outcome.FAILED),
             "error": self._error,
-            "prompt_tokens": self._usage["prompt_tokens"],
-            "completion_tokens": self._usage["completion_tokens"],
+            **self._tokens,
             "cost_usd": round(self._cost_usd, 6),
             "outcomes": [
                 {"source": source, "mode": mode, "outcome": outcome, "rows": rows}

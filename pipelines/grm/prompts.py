@@ -131,27 +131,42 @@ def render(
 
     Raises RecipeError where there is a hint or a reference and the template has no slot for it.
     """
+    before, after = around_responses(template, shown, hint=hint, reference=reference)
+    return user(f"{before}{responses_text(shown, order)}{after}")
+
+
+def responses_text(shown: ShownSet, order: Sequence[int]) -> str:
+    """Return what fills the responses slot."""
     blocks = [
         f"[The Begin of Response {number}]\n{shown.responses[index]}\n[The End of Response {number}]"
         for number, index in enumerate(order, 1)
     ]
+    return "\n\n".join(blocks)
+
+
+def around_responses(
+    template: Template, shown: ShownSet, *, hint: str | None = None, reference: bool = False
+) -> tuple[str, str]:
+    """Return what stands before the responses and behind them: without a hint, the same for every order."""
     values = {
         "context": shown.context,
-        "responses": "\n\n".join(blocks),
         "hint": hint,
         "reference": reference_text(shown.reference) if reference and shown.reference else None,
-        "principles": principles_text(shown) if "principles" in template.slots else None,
+        "principles": principles_text(shown),
     }
-    pieces = []
-    for before, slot, opening, closing in template.parts:
-        pieces.append(before)
-        if value := values.pop(slot):
+    before: list[str] = []
+    pieces: list[str] = []
+    for text, slot, opening, closing in template.parts:
+        pieces.append(text)
+        if slot == "responses":
+            before, pieces = pieces, []
+        elif value := values.pop(slot):
             pieces += (opening, value, closing)
     for slot, value in values.items():
-        if value:
+        if value and slot != "principles":  # a template may leave given criteria out
             raise RecipeError(f"template {template.identity}: slot {{{{{slot}}}}} is missing, and the recipe needs it")
     pieces.append(template.ending)
-    return user("".join(pieces))
+    return "".join(before), "".join(pieces)
 
 
 def reference_text(reference: str) -> str:

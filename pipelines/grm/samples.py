@@ -8,11 +8,11 @@ from typing import Any
 
 from pipelines.curation.prompt_length import result_limit
 from pipelines.engines.protocol import identity, request_body
-from pipelines.grm.prompts import Template, hint_text, load_template, render, shown_order
+from pipelines.grm.prompts import Template, around_responses, hint_text, load_template, responses_text, shown_order
 from pipelines.grm.shown_text import Shown, ShownSet, show
 from schemas.generation import Request, Truth, request
 from schemas.preference import PreferenceSet
-from schemas.query import Messages
+from schemas.query import Messages, user
 from schemas.recipe import ModelSection, Recipe, SameAsGrm
 from schemas.trajectory import Mode, Outcome, Purpose
 
@@ -65,13 +65,17 @@ class SamplingJob:
         """Return the template: single-response items are scored 0 or 1 by one of their own."""
         return self.single_template if n_responses == 1 else self.template
 
+    def body(self, messages: Messages) -> dict[str, Any]:
+        """Return the body of the request with this prompt."""
+        return request_body(self.model, messages, temperature=self.temperature, max_tokens=self.max_tokens)
+
     def settings(self) -> dict[str, Any]:
         """Return everything that a stage made by this job depends on."""
         return {
             "purpose": self.purpose,
             "model": self.model.name,
             "identity": self.identity,
-            "body": request_body(self.model, (), temperature=self.temperature, max_tokens=self.max_tokens),
+            "body": self.body(()),
             "system_role": self.model.system_role,
             "n": self.n,
             "hinted_sources": sorted(self.hinted_sources),
@@ -138,6 +142,43 @@ class Sample:
     has_reference: bool
 
 
+class SetPrompts:
+    """A set's prompts in one mode, with what they share made once."""
+
+    def __init__(self, job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: Mode) -> None:
+        told = preference.reference is not None
+        self.template = job.template_of(preference.n_responses)
+        self._job, self._preference, self._shown, self._mode = job, preference, shown, mode
+        self._in_prompt = told and job.reference == "prompt"
+        self._in_hint = told and job.reference == "hint" and mode is Mode.HINTED
+        self._around = None if mode is Mode.HINTED else self._around_responses(None)
+
+    @property
+    def has_reference(self) -> bool:
+        return self._in_prompt or self._in_hint
+
+    def order(self, index: int) -> tuple[int, ...]:
+        """Return the order in which a sample shows the responses."""
+        preference, job = self._preference, self._job
+        return shown_order(job.seed, preference.set_id, job.purpose, self._mode, index, len(preference.responses))
+
+    def best_position(self, order: tuple[int, ...]) -> int | None:
+        best = self._preference.best
+        return None if best is None else order.index(best)
+
+    def pieces(self, order: tuple[int, ...]) -> tuple[str, str, str]:
+        """Return the prompt in three: its beginning, which without a hint is every sample's, the responses, the end."""
+        if self._around is None:
+            hint = hint_text(self._shown, order, with_reference=self._in_hint, with_rubric=self._job.rubric_hint)
+            before, after = self._around_responses(hint)
+        else:
+            before, after = self._around
+        return before, responses_text(self._shown, order), after
+
+    def _around_responses(self, hint: str | None) -> tuple[str, str]:
+        return around_responses(self.template, self._shown, hint=hint, reference=self._in_prompt)
+
+
 def modes_of(job: SamplingJob, preference: PreferenceSet) -> tuple[Mode, ...]:
     """Return the modes in which a set is sampled; one that is given no criteria has nothing to be compared."""
     if job.purpose is Purpose.PAIRED and preference.given_principles is None:
@@ -186,29 +227,25 @@ def first_samples(job: SamplingJob, preference: PreferenceSet) -> Iterator[Sampl
 
 def sample(job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: Mode, index: int) -> Sample:
     """Return one sample of a set: its order, prompt and request, all derived from ids."""
-    n_responses = preference.n_responses
-    order = shown_order(job.seed, preference.set_id, job.purpose, mode, index, n_responses)
-    best_position = None if preference.best is None else order.index(preference.best)
-    hinted = mode is Mode.HINTED
-    in_prompt = job.reference == "prompt" and preference.reference is not None
-    in_hint = hinted and job.reference == "hint" and preference.reference is not None
-    template = job.template_of(n_responses)
-    hint = hint_text(shown, order, with_reference=in_hint, with_rubric=job.rubric_hint) if hinted else None
-    messages = render(template, shown, order, hint=hint, reference=in_prompt)
+    prompts = SetPrompts(job, preference, shown, mode)
+    order = prompts.order(index)
+    messages = user("".join(prompts.pieces(order)))
+    best_position = prompts.best_position(order)
+    truth = Truth(preference.set_id, preference.n_responses, best_position, preference.label, mode is Mode.HINTED)
     return Sample(
         mode=mode,
         index=index,
         order=order,
-        template=template,
+        template=prompts.template,
         messages=messages,
         request=request(
             role=job.role,
             identity=job.identity,
             query_id=preference.query_id,
-            body=request_body(job.model, messages, temperature=job.temperature, max_tokens=job.max_tokens),
+            body=job.body(messages),
             sample_index=index,
-            truth=Truth(preference.set_id, n_responses, best_position, preference.label, hinted),
+            truth=truth,
         ),
         best_position=best_position,
-        has_reference=in_prompt or in_hint,
+        has_reference=prompts.has_reference,
     )

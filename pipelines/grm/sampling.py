@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run, answer
-from pipelines.grm.extraction import read_answer, read_outcome
+from pipelines.grm.extraction import read_outcome
 from pipelines.grm.prompts import score_range
 from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
 from pipelines.grm.shown_text import ShownSet
@@ -18,7 +18,7 @@ from schemas.generation import Completion, FaultKind, Request
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.record import bucket_of
 from schemas.set_table import sets_of
-from schemas.trajectory import Mode, Outcome, Purpose, Reading
+from schemas.trajectory import Mode, Outcome, Purpose
 from storage.root import Root
 from storage.stages import Stage
 from storage.tables import BucketReader, bucket_ranges, read_table
@@ -90,17 +90,8 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> dict[
     return given_up
 
 
-def read_sample(drawn: Sample, preference: PreferenceSet, completion: Completion | None) -> Reading:
-    """Return what the answer to a sample amounts to; `failed` where there is none."""
-    if completion is None or completion.text is None:
-        return Reading(Outcome.FAILED)
-    n_responses = preference.n_responses
-    truth = drawn.best_position, preference.label
-    return read_answer(completion.text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
-
-
 def outcome_of_sample(drawn: Sample, preference: PreferenceSet, completion: Completion) -> Outcome:
-    """Return the outcome that `read_sample` reads, and nothing else."""
+    """Return the outcome that judging will read, and nothing else."""
     if completion.text is None:
         return Outcome.FAILED
     n_responses = preference.n_responses

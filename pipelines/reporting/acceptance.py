@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.reporting.answered import answers_in_words
-from pipelines.reporting.attention import unreadable_sources, warnings
+from pipelines.reporting.attention import simulated_models, unreadable_sources, warnings
 from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
 from pipelines.reporting.meanings import meaning
@@ -39,7 +39,7 @@ def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = ""
     for funnel in funnels:
         if funnel.is_low and (explained := list(_explanation(funnel, snapshot, root_flag, width))):
             lines += ["", *explained]
-    if found := warnings(manifest, funnels):
+    if found := [*simulated_models(manifest), *warnings(manifest, funnels)]:
         lines += ["", "look at this before training:"]
         lines += [line for said in found for line in _hanging("- ", said, width)]
     return lines

@@ -95,7 +95,7 @@ def _ordered(funnel: SourceFunnel) -> list[tuple[str, Mapping[str, int]]]:
 
 def _answers_of(origin: str) -> str:
     return {
-        Origin.GIVEN: "answers came with the source",
+        Origin.GIVEN: "answers that came with the source",
         Origin.RESPONDER: "answers of the responder",
         Origin.TEACHER: "of the teacher",
         Origin.REWRITE: "wrong ones reworded by the teacher",

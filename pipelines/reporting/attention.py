@@ -22,7 +22,16 @@ _DETAIL = 120
 def attention(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
     """Return what someone should look at before training on the snapshot, a sentence each, the worst first."""
     low = _low_sources(funnels)
-    return [*unreadable_sources(manifest), *_missing_sets(manifest), *low, *warnings(manifest, funnels)]
+    worst = [*simulated_models(manifest), *unreadable_sources(manifest), *_missing_sets(manifest), *low]
+    return [*worst, *warnings(manifest, funnels)]
+
+
+def simulated_models(manifest: Manifest) -> list[str]:
+    """Return a sentence where any model was a simulated one: nothing of what it wrote is worth learning."""
+    roles = dict.fromkeys(use.role for use in manifest.models if use.engine == "simulated")
+    if not roles:
+        return []
+    return [f"simulated: {', '.join(roles)}; these rows are for trying things out, never for training"]
 
 
 def unreadable_sources(manifest: Manifest) -> list[str]:

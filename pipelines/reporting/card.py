@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipelines.reporting.attention import simulated_models
 from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
 from pipelines.reporting.principles import principles_sentence
 from pipelines.reporting.visible import visible
@@ -43,6 +44,7 @@ def card_of(manifest: Manifest) -> str:
         _front_matter(manifest, configs),
         f"# {_line(manifest.name)} {manifest.version}",
         "Training sets of a generative reward model, built by grmforge.",
+        *(f"**{_line(said)}.**" for said in simulated_models(manifest)),
         *_restriction(restricted),
         "## Tables",
         _table(

@@ -141,15 +141,18 @@ MEANINGS: dict[str, Meaning] = {
     DropReason.RETAG_DISAGREEMENT: Meaning("judged again, the set got another best response, or none"),
     DropReason.LENGTH_BALANCE: Meaning(
         "in too many sets of the source the right response is longer, or shorter, than the wrong ones",
-        "raise [synthesis] samples: with more answers to choose from fewer sets are dropped",
+        "raise [synthesis] samples, or give more solutions where questions bring them: with more answers to choose "
+        "from fewer sets are dropped",
     ),
     DropReason.AUTHOR_BALANCE: Meaning(
         "in too many sets of the same authors this author is the right one",
-        "let one model answer each question several times: [models.responder], [synthesis] samples",
+        "questions that bring solutions are never sent to the responder: give several solutions of each model to a "
+        "question, or leave the solutions out, and the responder answers it [synthesis] samples times",
     ),
     DropReason.SINGLE_BALANCE: Meaning(
         "left out so that single responses are as often right as wrong",
-        "raise [synthesis] samples: more questions then have answers of both kinds",
+        "raise [synthesis] samples, or give more solutions where questions bring them: more questions then have "
+        "answers of both kinds",
     ),
     DropReason.MAX_SHARE: Meaning("the source would exceed its share of all sets", "raise max_share in the source"),
     DropReason.LEAKY: Meaning(
@@ -185,7 +188,8 @@ VERDICT_MEANINGS: dict[str, Meaning] = {
         "the verifier took too long over the answer, or too much memory", "look at what such answers say"
     ),
     Verdict.DISPUTED: Meaning(
-        "the source's own label and the verifier say different things", "look at the source: one of the two is wrong"
+        "the source's own label and the verifier say different things, or a rewritten text changed its answer",
+        "look at the source: one of the two is wrong",
     ),
     Verdict.EMPTY: Meaning(
         "the model wrote nothing, or nothing after its thoughts",

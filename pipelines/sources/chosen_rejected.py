@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.sources.conversations import conversation, query_of
 from pipelines.sources.rows import Row
-from pipelines.sources.text import RowError, shown, text_of
+from pipelines.sources.text import RowError, missing_field, shown, text_of
 from schemas.query import Messages
 
 PAIR = ("chosen", "rejected")
@@ -36,7 +36,7 @@ def plain_row(row: Row) -> Row:
     """
     for key in PAIR:
         if key not in row:
-            raise RowError("missing_field", f"no {key}")
+            raise missing_field(key)
     if given := [key for key in _TRUTHS if key in row]:
         raise RowError("several_truths", f"chosen and rejected say which is best; the row also has {given[0]}")
     if "query" in row and "prompt" in row:

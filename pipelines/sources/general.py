@@ -50,7 +50,7 @@ def read(section: GeneralSection, files: SourceFiles) -> Iterator[GeneralRow | U
 def _general_row(section: GeneralSection, location: str, row: Row) -> GeneralRow:
     column = next((name for name in _COLUMNS if row.get(name) is not None), None)
     if column is None:
-        raise RowError("missing_field", f"no {' or '.join(_COLUMNS)}")
+        raise RowError("missing_field", f"the row has no field {' or '.join(map(repr, _COLUMNS))}")
     messages = conversation(row[column], column)
     answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
     if not answers:

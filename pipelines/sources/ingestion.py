@@ -11,7 +11,7 @@ from pipelines.sources.general import GeneralRow
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from schemas.preference import SETS, PreferenceSet, UnreadableRow
-from schemas.query import messages_array
+from schemas.query import messages_array, query_id, user
 from schemas.question import QUESTIONS, Question
 from schemas.question_table import questions_table
 from schemas.recipe import GeneralSection, Recipe, SourceSection
@@ -24,7 +24,7 @@ from storage.tables import TableFile, TableWriter
 
 Row = PreferenceSet | Question | UnreadableRow
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
 _BATCH = 2_048
@@ -107,7 +107,8 @@ def ingest_general(recipe: Recipe, root: Root, section: GeneralSection) -> Stage
 def _sampled(rows: Iterable[Row], limit: int | None) -> tuple[list[Row], int]:
     """Return at most `limit` rows, those with the smallest hashes, and how many were left out.
 
-    A larger limit keeps every row of a smaller one; repeats of a query stay together.
+    A larger limit keeps every row of a smaller one; repeats of a query stay together, and all forms of
+    a data set are left with the same questions.
     """
     every = list(rows)
     if limit is None or len(every) <= limit:
@@ -117,7 +118,16 @@ def _sampled(rows: Iterable[Row], limit: int | None) -> tuple[list[Row], int]:
 
 
 def _limit_order(row: Row) -> tuple[str, str]:
-    return content_id("limit", row.source_id if isinstance(row, UnreadableRow) else row.query_id), row.source_id
+    return content_id("limit", _limit_id(row)), row.source_id
+
+
+def _limit_id(row: Row) -> str:
+    """Return what a limit chooses by: of a question in another form, the bare one that all forms share."""
+    if isinstance(row, UnreadableRow):
+        return row.source_id
+    if isinstance(row, Question) and row.stem is not None:
+        return query_id(user(row.stem))
+    return row.query_id
 
 
 def _input_facts(files: SourceFiles, rows: int, sampled_out: int, unreadable: list[UnreadableRow]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _verdict(info: Mapping[str, Any], name: str) -> bool | None:
         return bool(info["db_check"].get("db_match"))
     field, key = _CHECKS.get(name, (None, ""))
     checks = info.get(field) if field else None
-    if isinstance(checks, list) and all(isinstance(check, Mapping) for check in checks):
+    if checks and isinstance(checks, list) and all(isinstance(check, Mapping) for check in checks):
         return all(check.get(key) is True for check in checks)
     breakdown = info.get("reward_breakdown")
     found = number(breakdown.get(name)) if isinstance(breakdown, Mapping) else None

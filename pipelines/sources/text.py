@@ -30,6 +30,11 @@ class RowError(Exception):
         self.detail = detail
 
 
+def missing_field(name: str) -> RowError:
+    """Return the error of a field that is missing or null."""
+    return RowError("missing_field", f"the row has no field {name!r}")
+
+
 def shown(value: Any, length: int = 60) -> str:
     """Return a value as a detail shows it: one short line without control or escape characters."""
     if isinstance(value, list | dict):  # whose repr may be as large or as deep as the row itself
@@ -53,7 +58,7 @@ def cleaned(text: str) -> str:
 def text_of(value: Any, name: str) -> str:
     """Return a text, cleaned. Raises RowError: missing_field, not_text, text_too_long."""
     if value is None:
-        raise RowError("missing_field", f"no {name}")
+        raise missing_field(name)
     if not isinstance(value, str):
         raise RowError("not_text", f"{name} is {shown(value)}, not text")
     if len(value) > MAX_TEXT:
@@ -77,7 +82,7 @@ def filled_text(value: Any, name: str) -> str:
 def list_of(value: Any, name: str) -> list[Any]:
     """Return a list. Raises RowError: missing_field, not_a_list."""
     if value is None:
-        raise RowError("missing_field", f"no {name}")
+        raise missing_field(name)
     if not isinstance(value, list):
         raise RowError("not_a_list", f"{name} is {shown(value)}, not a list")
     return value
@@ -86,7 +91,7 @@ def list_of(value: Any, name: str) -> list[Any]:
 def mapping_of(value: Any, name: str) -> Mapping[str, Any]:
     """Return an object. Raises RowError: missing_field, not_an_object."""
     if value is None:
-        raise RowError("missing_field", f"no {name}")
+        raise missing_field(name)
     if not isinstance(value, Mapping):
         raise RowError("not_an_object", f"{name} is {shown(value)}, not an object")
     return value

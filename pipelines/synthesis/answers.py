@@ -10,12 +10,13 @@ from pipelines.synthesis.prompts import (
     TEMPLATES,
     answer_prompt,
     comparison_prompt,
+    rephrase_prompt,
     rewrite_prompt,
     template,
     verdict_text,
 )
 from schemas.candidate import Candidate, Origin
-from schemas.generation import AnswerTruth, Completion, Request, request
+from schemas.generation import AnswerTruth, Completion, RephrasingTruth, Request, request
 from schemas.query import Messages
 from schemas.question import AnswerForm, Gold, Question, Verdict
 from schemas.recipe import ModelSection, Recipe
@@ -73,7 +74,15 @@ def comparison_request(job: AnswerJob, question: Question, given: Candidate) -> 
     return _request(job, question, comparison_prompt(question, given.text or ""), 0, truth)
 
 
-def _request(job: AnswerJob, question: Question, messages: Messages, index: int, truth: AnswerTruth) -> Request:
+def rephrase_request(job: AnswerJob, question: Question, attempt: int) -> Request:
+    """Return the request to ask a question that leans on its options in other words."""
+    truth = RephrasingTruth(question.query[-1].content, question.gold.answer)
+    return _request(job, question, rephrase_prompt(question), attempt, truth)
+
+
+def _request(
+    job: AnswerJob, question: Question, messages: Messages, index: int, truth: AnswerTruth | RephrasingTruth
+) -> Request:
     asked = request(
         role=job.role,
         identity=job.identity,
@@ -99,6 +108,11 @@ def candidate_of(asked: Request, origin: Origin, model: str, answers: Mapping[st
         request_id=asked.request_id,
         tokens=completion.completion_tokens if completion else None,
     )
+
+
+def is_answer(completion: Completion) -> bool:
+    """Say whether a completion is an answer and whole: neither an error nor broken off nor a refusal."""
+    return completion.fault is None and completion.finish_reason not in CUT_SHORT | REFUSALS
 
 
 def given_candidates(question: Question) -> list[Candidate]:

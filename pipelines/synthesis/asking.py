@@ -44,6 +44,22 @@ class Asked:
             self.cost_usd += completion.cost_usd or 0.0
         self.failed += requests - answered
 
+    def recall(self, facts: Mapping[str, Any]) -> None:
+        """Add what a finished stage kept of what it asked."""
+        self.requests += facts["requests"]
+        self.failed += facts["failed"]
+        self.prompt_tokens += facts["prompt_tokens"]
+        self.completion_tokens += facts["completion_tokens"]
+        self.cost_usd += facts["cost_usd"]
+
+    def add(self, other: "Asked") -> None:
+        """Add what the same role was asked in another step."""
+        self.recall(other.facts())
+        self.bought += other.bought
+        self.seconds += other.seconds
+        self.error = self.error or other.error
+        self.given_up |= other.given_up
+
     def facts(self) -> dict[str, Any]:
         """Return what a stage keeps of it: the same whenever and however often it was asked."""
         return {

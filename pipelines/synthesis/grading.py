@@ -44,14 +44,12 @@ def _with_grades(question: Question, candidates: Sequence[Candidate], grades: Se
 
 
 def _graded(question: Question, candidate: Candidate, grade: Grade) -> Candidate:
-    verdict = grade.verdict
-    if candidate.origin is Origin.GIVEN:
-        verdict = _with_label(verdict, question.given[candidate.sample_index].reward)
-    return replace(candidate, verdict=verdict, answer=grade.answer)
+    return replace(candidate, verdict=with_label(question, candidate, grade.verdict), answer=grade.answer)
 
 
-def _with_label(verdict: Verdict, reward: float | None) -> Verdict:
-    """Return the verdict that a source's label leaves: where both say something they must say the same."""
+def with_label(question: Question, candidate: Candidate, verdict: Verdict) -> Verdict:
+    """Return the verdict that the source's label leaves: where both say something they must say the same."""
+    reward = question.given[candidate.sample_index].reward if candidate.origin is Origin.GIVEN else None
     if reward is None or verdict not in (Verdict.RIGHT, Verdict.WRONG):
         return verdict
     return verdict if (reward > 0) == (verdict is Verdict.RIGHT) else Verdict.DISPUTED

@@ -9,8 +9,9 @@ from schemas.query import Message, Messages, user
 from schemas.question import Question, Verdict
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
+_QUESTION = re.compile(r"[\s*_#]*Question:[\s*_]*(?P<asked>[^\s*_].*?)[\s*_]*", re.I)
 _VERDICT = re.compile(r"Verdict:[\s*_$]*\\boxed\{\s*(right|wrong)\s*\}", re.I)
-TEMPLATES = ("answer_math", "answer_number", "answer_option", "answer_text", "comparison", "rewrite")
+TEMPLATES = ("answer_math", "answer_number", "answer_option", "answer_text", "comparison", "rephrase", "rewrite")
 
 
 @lru_cache(maxsize=len(TEMPLATES))
@@ -34,6 +35,20 @@ def comparison_prompt(question: Question, text: str) -> Messages:
     """Return the request to compare a short answer with the reference."""
     reference = question.reference or question.gold.answer
     return user(_filled("comparison", question=_plain(question), reference=reference, answer=shown_text(text)))
+
+
+def rephrase_prompt(question: Question) -> Messages:
+    """Return the request to ask for the right option in words that need no options."""
+    others = [f"- {shown_text(text)}" for text in question.gold.options if text != question.gold.answer]
+    answer = shown_text(question.gold.answer)
+    return user(_filled("rephrase", question=_plain(question), answer=answer, others="\n".join(others) or "(none)"))
+
+
+def read_rephrased(text: str) -> str | None:
+    """Return the question that a text's last line holds; None where that is another line."""
+    lines = text.rstrip().splitlines()
+    found = _QUESTION.fullmatch(lines[-1]) if lines else None
+    return found["asked"] if found else None
 
 
 def verdict_text(verdict: Verdict) -> str:

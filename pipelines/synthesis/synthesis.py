@@ -1,6 +1,6 @@
 """The synthesis stage: the questions of a source become preference sets and traces.
 
-    questions -> gold checked -> answered by the responder, graded -> taught -> composed, balanced
+    questions -> rephrased -> gold checked -> answered by the responder, graded -> taught -> composed, balanced
 
 Test questions are answered too, since their sets are published in `sets`; curation splits them, and their traces stay
 unpublished.
@@ -18,12 +18,13 @@ from pipelines.synthesis.asking import Asked
 from pipelines.synthesis.composition import Composed, balanced, compose
 from pipelines.synthesis.gold_check import checked_questions
 from pipelines.synthesis.grading import Answered
+from pipelines.synthesis.rephrasing import rephrased_questions
 from pipelines.synthesis.responding import answered_questions, responded
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from pipelines.synthesis.traces import Trace, traces_of, traces_table
 from schemas.candidate import TRACES, Origin
 from schemas.preference import SETS, PreferenceSet
-from schemas.question import STEMS, Question
+from schemas.question import STEMS, Question, Verdict
 from schemas.question_table import stems_table
 from schemas.recipe import Recipe
 from schemas.set_table import sets_table
@@ -31,11 +32,13 @@ from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableWriter
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 ROLES = ("responder", "teacher")
 """Models that are asked here, in the order in which they are."""
 QUESTIONS = "questions"
 """The first outcome of a synthesised source's funnel."""
+REPEATED = "repeated right answers"
+"""The funnel's outcome of right answers in the words of another one to the same question: these are no traces."""
 _BATCH = 2_048
 
 
@@ -59,13 +62,17 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
     if found := find_synthesized(recipe, root, questions, run.retry_failed):
         return SourceSets(found)
     asked = {role: Asked(job) for role in ROLES if (job := answer_job(recipe, role))}
+    rephrasing = Asked(asked["teacher"].job) if "teacher" in asked else None
+    rephrased = rephrased_questions(root, run, rephrasing, questions)
     run.watcher.stage(f"checking the gold answers of {questions.facts['source']}", None)
-    checked = checked_questions(root, questions)
+    checked = checked_questions(root, rephrased)
     candidates = responded(root, run, asked.get("responder"), recipe.synthesis.samples, checked)
     taught = _taught(recipe, root, run, asked.get("teacher"), checked, candidates)
+    if rephrasing is not None:
+        asked["teacher"].add(rephrasing)
     run.watcher.stage(f"composing {questions.facts['source']}", None)
     given_up = sorted(request_id for one in asked.values() for request_id in one.given_up)
-    stage = _composed(recipe, root, _key(recipe, questions, given_up), questions, candidates, taught, asked)
+    stage = _composed(recipe, root, _key(recipe, questions, given_up), checked, candidates, taught, asked)
     return SourceSets(
         stage,
         {role: one.bought for role, one in asked.items()},
@@ -110,7 +117,7 @@ def _composed(
     recipe: Recipe,
     root: Root,
     key: str,
-    questions: Stage,
+    checked: Stage,
     candidates: Stage,
     taught: Iterator[Answered],
     asked: Mapping[str, Asked],
@@ -126,7 +133,9 @@ def _composed(
             counts.verdicts.update((one.origin.value, one.verdict.value) for one in found)
             counts.questions += 1
             composed += compose(question, found, recipe.synthesis, recipe.build.seed)
-            traces += traces_of(question, found)
+            of_question = list(traces_of(question, found))
+            traces += of_question
+            counts.repeated += sum(one.verdict is Verdict.RIGHT for one in found) - len(of_question)
             if len(traces) >= _BATCH:
                 writer.write(traces_table(traces))
                 traces.clear()
@@ -140,12 +149,12 @@ def _composed(
     teacher = asked.get("teacher")
     uses = [candidates.facts["use"], teacher.facts() if teacher and teacher.requests else None]
     facts = {
-        **questions.facts,
-        "rows": len(sets) + questions.facts["unreadable"],
+        **checked.facts,
+        "rows": len(sets) + checked.facts["unreadable"],
         "unit": "set",
         "synthesis": {
             "uses": [use for use in uses if use],
-            "funnel": counts.funnel(),
+            "funnel": counts.funnel(checked.facts.get("rephrasing", {}).get("outcomes", ())),
             "composition": composition_of(sets),
         },
     }
@@ -158,15 +167,18 @@ class _Counts:
 
     def __init__(self) -> None:
         self.questions = 0
+        self.repeated = 0
         self.verdicts: Counter[tuple[str, str]] = Counter()
 
-    def funnel(self) -> list[dict[str, Any]]:
-        """Return (outcome, rows) in the order that data travels."""
+    def funnel(self, rephrasing: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return (outcome, rows) in the order that data travels; `rephrasing` are those of what leans on options."""
         origins = [origin.value for origin in Origin]
         ordered = sorted(self.verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
         return [
             {"outcome": QUESTIONS, "rows": self.questions},
+            *rephrasing,
             *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
+            *([{"outcome": REPEATED, "rows": self.repeated}] if self.repeated else []),
         ]
 
 

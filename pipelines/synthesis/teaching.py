@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.engines.answering import Run
-from pipelines.synthesis.answers import answer_request, candidate_of, comparison_request, rewrite_request
+from pipelines.synthesis.answers import answer_request, candidate_of, comparison_request, is_answer, rewrite_request
 from pipelines.synthesis.asking import Asked, answers_of
-from pipelines.synthesis.grading import graded
+from pipelines.synthesis.grading import graded, with_label
 from pipelines.synthesis.prompts import read_comparison
+from pipelines.synthesis.verification.options import picks
 from schemas.candidate import Candidate, Origin
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection
@@ -31,13 +32,18 @@ class Pupil:
     candidates: list[Candidate]
     rewritten: dict[int, Candidate] = field(default_factory=dict)
     """By the index, in `candidates`, of the wrong response that stands behind it."""
+    strayed: list[Candidate] = field(default_factory=list)
+    """Rewritten texts that do not end in the answer that they should; they are counted, and in no set."""
 
-    @property
-    def undecided(self) -> list[int]:
-        """Indices of the short answers that no rule could compare."""
+    def undecided(self, *, taught: bool = False) -> list[int]:
+        """Indices of the short answers that no rule could compare: those of the teacher, or those of all others."""
         if self.question.gold.form is not AnswerForm.TEXT:
             return []
-        return [index for index, one in enumerate(self.candidates) if one.verdict is Verdict.UNDECIDED]
+        return [
+            index
+            for index, one in enumerate(self.candidates)
+            if one.verdict is Verdict.UNDECIDED and (one.origin is Origin.TEACHER) == taught
+        ]
 
     @property
     def is_all_wrong(self) -> bool:
@@ -66,7 +72,7 @@ def needs_teacher(question: Question, candidates: Sequence[Candidate]) -> bool:
     if question.drop_reason:
         return False
     pupil = Pupil(question, list(candidates))
-    return pupil.is_all_wrong or bool(pupil.undecided)
+    return pupil.is_all_wrong or bool(pupil.undecided())
 
 
 def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils: Sequence[Pupil]) -> None:
@@ -74,28 +80,30 @@ def teach(root: Root, run: Run, asked: Asked, settings: SynthesisSection, pupils
 
     Afterwards their candidates hold the teacher's answers and rewritten wrong responses, graded.
     """
-    _compare(root, run, asked, pupils)
+    _compare(root, run, asked, pupils, taught=False)
     at_a_loss = [pupil for pupil in pupils if pupil.is_all_wrong]
     _answer(root, run, asked, settings.teacher_samples, at_a_loss)
     taught = [pupil for pupil in at_a_loss if pupil.right]
     for attempt in range(settings.rewrites):
         _rewrite(root, run, asked, settings.n_responses - 1, attempt, taught)
     for pupil in taught:
-        pupil.candidates += pupil.rewritten.values()
+        pupil.candidates += [*pupil.rewritten.values(), *pupil.strayed]
 
 
-def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil]) -> None:
-    """Have the short answers compared that no rule could."""
+def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil], *, taught: bool) -> None:
+    """Have the short answers compared that no rule could, each of them once: the teacher's own, or all others."""
     wanted = [
         (pupil, index, comparison_request(asked.job, pupil.question, pupil.candidates[index]))
         for pupil in pupils
-        for index in pupil.undecided
+        for index in pupil.undecided(taught=taught)
     ]
     answers = answers_of(root, run, asked, COMPARING, (one for _, _, one in wanted))
     for pupil, index, one in wanted:
         completion = answers.get(one.request_id)
-        verdict = read_comparison(completion.text or "") if completion else Verdict.UNDECIDED
-        pupil.candidates[index] = replace(pupil.candidates[index], verdict=verdict)
+        is_whole = completion is not None and is_answer(completion)
+        verdict = read_comparison(completion.text or "") if completion and is_whole else Verdict.UNDECIDED
+        candidate = pupil.candidates[index]
+        pupil.candidates[index] = replace(candidate, verdict=with_label(pupil.question, candidate, verdict))
 
 
 def _answer(root: Root, run: Run, asked: Asked, samples: int, pupils: Sequence[Pupil]) -> None:
@@ -108,7 +116,7 @@ def _answer(root: Root, run: Run, asked: Asked, samples: int, pupils: Sequence[P
     ]
     for pupil, (_, candidates) in zip(pupils, graded(answered), strict=True):
         pupil.candidates += candidates
-    _compare(root, run, asked, pupils)
+    _compare(root, run, asked, pupils, taught=True)
 
 
 def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupils: Sequence[Pupil]) -> None:
@@ -120,18 +128,21 @@ def _rewrite(root: Root, run: Run, asked: Asked, count: int, attempt: int, pupil
         if index not in pupil.rewritten
     ]
     answers = answers_of(root, run, asked, REWRITING, (one for _, _, one in wanted))
-    rewritten = [
-        (
-            _expecting(pupil.question, pupil.candidates[index].answer or ""),
-            [candidate_of(one, Origin.REWRITE, asked.job.model.name, answers)],
-        )
-        for pupil, index, one in wanted
-    ]
-    for (pupil, index, _), (_, [candidate]) in zip(wanted, graded(rewritten), strict=True):
-        if candidate.verdict is Verdict.RIGHT:  # it still ends in the wrong answer that it had
-            pupil.rewritten[index] = replace(candidate, verdict=Verdict.WRONG)
+    rewritten = [candidate_of(one, Origin.REWRITE, asked.job.model.name, answers) for _, _, one in wanted]
+    expecting = (_expecting(pupil.question, pupil.candidates[index].answer or "") for pupil, index, _ in wanted)
+    as_wrong = graded((question, [one]) for question, one in zip(expecting, rewritten, strict=True))
+    as_right = graded((pupil.question, [one]) for (pupil, _, _), one in zip(wanted, rewritten, strict=True))
+    for (pupil, index, _), (_, [kept]), (_, [mended]) in zip(wanted, as_wrong, as_right, strict=True):
+        # It still ends in the wrong answer that it had, and not in one that may pass for both, as 25 % does for 25.
+        if kept.verdict is Verdict.RIGHT and mended.verdict is not Verdict.RIGHT:
+            pupil.rewritten[index] = replace(kept, verdict=Verdict.WRONG)
+        else:
+            changed = kept.verdict in (Verdict.RIGHT, Verdict.WRONG)
+            pupil.strayed.append(replace(kept, verdict=Verdict.DISPUTED) if changed else kept)
 
 
 def _expecting(question: Question, wrong_answer: str) -> Question:
-    """Return the question as one whose gold answer is a wrong response's."""
+    """Return the question as one whose gold answer is a wrong response's; options go by their number."""
+    if question.gold.form is AnswerForm.OPTION and len(picked := picks(question.gold.options, wrong_answer)) == 1:
+        wrong_answer = str(*picked)
     return replace(question, gold=replace(question.gold, answer=wrong_answer))

@@ -19,7 +19,8 @@ class SourceSection(Section):
     revision: str | None = None
     """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
     limit: Count | None = None
-    """At most this many rows, chosen by their hash: a larger limit keeps every row of a smaller one."""
+    """At most this many rows, chosen by their hash: a larger limit keeps every row of a smaller one, and all forms of a
+    data set (`teleqna`, `teleqna_short`, `teleqna_traces`) keep the same questions."""
     hinted: Flag = True
     """Whether each set also gets one hinted sample."""
     max_share: Annotated[Number, Field(gt=0, le=1)] = 1.0

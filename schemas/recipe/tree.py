@@ -181,8 +181,8 @@ class Recipe(Section):
         unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
         if unanswered and self.models.responder is None:
             raise ValueError(
-                f"source {unanswered[0]!r} has questions without answers: add [models.responder], the model whose "
-                "answers are to be compared"
+                f"source {unanswered[0]!r} has questions with a known answer and nothing to compare: add "
+                "[models.responder], the model whose answers are to be compared"
             )
         for source in self.sources:
             if isinstance(source, UltraFeedback) and source.retag_votes and self.models.teacher is None:

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tests.end_to_end.commands import GRMFORGE, REPOSITORY, frame, grmforge, latest, paid, start, write_recipe
+from tests.end_to_end.problems import write_math
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines.stand_in_server import StandIn
 
@@ -229,6 +230,43 @@ def test_a_doctor_finds_what_is_missing(tmp_path: Path) -> None:
     wrong = json.dumps([finding for finding in json.loads(done.out) if not finding["ok"]])
     for named in ("gone.txt", "NOBODY_SETS_THIS", "http://127.0.0.1:9/v1"):
         assert named in wrong
+
+
+def test_a_doctor_without_a_network_names_the_source_and_goes_on(tmp_path: Path) -> None:
+    recipe = write_small(tmp_path, 2, sources=[{"kind": "teleqna"}, {"kind": "offsetbias", "hub": "no/such/id"}])
+    done = grmforge(
+        "doctor", recipe, "--root", tmp_path / "data", env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}
+    )
+    assert done.code == 1 and "unexpected" not in done.err
+    wrong = [line for line in done.out.splitlines() if line.startswith("WRONG")]
+    assert len(wrong) == 2
+    assert "source teleqna: netop/TeleQnA: the hub cannot be reached" in wrong[0] and "HF_ENDPOINT" in wrong[0]
+    assert "source offsetbias: no/such/id: not a hub id" in wrong[1]
+    assert "model grm: " in done.out, "the other checks were made"
+
+
+def test_a_doctor_looks_at_who_answers_questions_too(tmp_path: Path) -> None:
+    write_math(tmp_path / "math.jsonl", 5)
+    with StandIn() as server:
+        there = {"engine": "openai", "model": "stand-in", "base_url": server.url}
+        recipe = write_small(
+            tmp_path,
+            2,
+            build={"name": "small", "sets": ["rft"]},
+            sources=[{"kind": "math", "path": "math.jsonl"}],
+            models={
+                "grm": there,
+                "responder": there | {"model": "another"},
+                "teacher": there | {"base_url": "http://127.0.0.1:9/v1", "api_key_env": "NOBODY_SETS_THIS"},
+            },
+        )
+        done = grmforge("doctor", recipe, "--root", tmp_path / "data", "--json")
+    assert done.code == 1
+    found = {finding["what"]: finding for finding in json.loads(done.out)}
+    assert found["source math"]["ok"] and found["model grm"]["ok"]
+    assert "serves stand-in, not 'another'" in found["model responder"]["says"]
+    assert not found["key of teacher"]["ok"] and "NOBODY_SETS_THIS" in found["key of teacher"]["says"]
+    assert "cannot be reached" in found["model teacher"]["says"]
 
 
 def test_a_smaller_limit_is_part_of_a_larger_one(tmp_path: Path) -> None:

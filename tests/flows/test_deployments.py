@@ -20,6 +20,7 @@ from storage.root import Root
 from storage.rubric_tables import read_rubrics
 from storage.snapshots import Snapshot
 from tests.end_to_end.commands import REPOSITORY, data_files, grmforge, latest, paid, write_recipe
+from tests.end_to_end.problems import PROBLEMS, write_math
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn
@@ -216,3 +217,42 @@ def test_a_run_with_parameters_leaves_no_key_behind(place: Place, tmp_path: Path
     assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
     logs = place.home.parent
     assert all(KEY.encode() not in (logs / name).read_bytes() for name in ("server.log", "worker.log"))
+
+
+@pytest.mark.slow
+def test_a_flow_makes_sets_of_questions_within_one_budget(place: Place, tmp_path: Path) -> None:
+    """What answers to questions took is not there for judgements any more, though another task asks for them."""
+    write_math(tmp_path / "math.jsonl")
+    answers, judgements = 4 * len(PROBLEMS), 15
+
+    def recipe(budget: dict[str, int]) -> Path:
+        return write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": "solved", "sets": ["rft"], "root": str(tmp_path / "data")},
+            sources=[{"kind": "math", "path": "math.jsonl"}],
+            models={role: {"engine": "simulated", "model": role} for role in ("responder", "grm")},
+            synthesis={"samples": 4},
+            rejection={"balance_positions": False},
+            **({"budget": budget} if budget else {}),
+        )
+
+    def run(path: Path) -> tuple[int, str]:
+        with place.start("deployment", "run", "build-rft-set/local", "--param", f"recipe={path}", "--watch") as process:
+            said, _ = process.communicate(timeout=200)
+        return process.returncode, said
+
+    code, said = run(recipe({"max_requests": answers + judgements}))
+    assert code == 1, said
+    assert len(paid(tmp_path / "data")) == answers + judgements
+    assert not (tmp_path / "data/snapshots").exists()
+    code, said = run(recipe({}))
+    assert code == 0, said
+    assert set(paid(tmp_path / "data").values()) == {1}
+    snapshot = latest(tmp_path / "data", "solved")
+    assert snapshot.rows("traces/train") > 0
+    uses = {use.role: use for use in snapshot.manifest.models}
+    assert (uses["responder"].requests, uses["responder"].cached) == (answers, answers)
+    assert uses["grm"].cached == judgements
+    done = grmforge("build", recipe({}), "--root", tmp_path / "other")
+    assert done.code == 0, done.err
+    assert data_files(latest(tmp_path / "other", "solved")) == data_files(snapshot)

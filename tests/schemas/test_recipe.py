@@ -270,3 +270,8 @@ def test_a_ceiling_in_dollars_needs_prices() -> None:
     free = {"price_per_mtok": {"input": 0, "output": 0}}
     assert small(models=models | {"grm": grm | free}, budget={"max_cost_usd": 1}).budget.max_cost_usd == 1
     assert small(budget={"max_cost_usd": 1}), "a simulated model costs nothing"
+
+
+def test_questions_with_nothing_to_compare_want_a_responder() -> None:
+    said = refusal(lambda tree: tree.update(sources=[{"kind": "math"}]))
+    assert "'math' has questions with a known answer and nothing to compare: add [models.responder]" in said

@@ -105,8 +105,10 @@ def test_a_segment_ends_when_it_is_long(tmp_path: Path) -> None:
     root = Root(tmp_path)
     asked = a_request(1)
     with JournalWriter(root, "run") as writer:
-        for _ in range(journals.SEGMENT_ROWS + 1):
+        for number in range(journals.SEGMENT_ROWS + 1):
             writer.append(asked, an_answer(asked))
+            if number == 10:
+                writer.flush()  # as the background thread does, whenever it gets its turn
     assert [len(read(path)) for path in files(root, "*.arrows")] == [journals.SEGMENT_ROWS, 1]
 
 

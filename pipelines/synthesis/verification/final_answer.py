@@ -37,15 +37,18 @@ _VALUE = re.compile(r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\(.*\\\)|\\
 _DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
 
-def final_answer(text: str) -> str | None:
-    """Return the final answer of a text as it stands there, decoration removed; None where it gives none."""
+def final_answer(text: str, *, in_words: bool = False) -> str | None:
+    """Return the final answer of a text as it stands there, decoration removed; None where it gives none.
+
+    An answer `in_words` is all that its line says: "a link which is down" is no link.
+    """
     answer = after_thinking(text)
     boxes = list(_BOX.finditer(answer))
     line = _last(_LINE, answer)
     if boxes and not (line and line.start() > boxes[-1].start()):
         found = _in_boxes(answer, boxes)
     elif stated := line or _last(_SENTENCE, answer):
-        found = _value_of(stated["stated"])
+        found = _stated_of(stated["stated"]) if in_words else _value_of(_stated_of(stated["stated"]))
     else:
         whole = answer.strip()
         found = whole if _VALUE.fullmatch(whole) else None
@@ -102,10 +105,14 @@ def _box_end(text: str, start: int) -> int | None:
     return None
 
 
+def _stated_of(line: str) -> str:
+    """Return what a line states: what follows the last "the answer is" in it, or all of it."""
+    sentence = _last(_SENTENCE, line)
+    return sentence["stated"] if sentence else line
+
+
 def _value_of(stated: str) -> str:
     """Return the value that a line or sentence states, without the prose around it."""
-    if sentence := _last(_SENTENCE, stated):
-        stated = sentence["stated"]
     if delimited := _DELIMITED.match(stated):
         return delimited[1]
     return _SENTENCE_END.split(stated, maxsplit=1)[0]

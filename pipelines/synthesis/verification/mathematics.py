@@ -99,13 +99,19 @@ def _right_if(equal: bool) -> Verdict:
 def _words(gold: str, answer: str) -> Verdict | None:
     r"""Compare answers of which one is text: `\text{Evelyn}`, `\text{(C)}`, `\text{A, D}`. None where neither is.
 
-    Words that differ altogether are wrong. Words in another order, or more of them, may say the same.
+    Words that differ altogether are wrong, and so is a number for words that name neither it nor an option. Words in
+    another order, or more of them, may say the same.
     """
     if not notation.is_text(gold) and not notation.is_text(answer):
         return None
     gold_words, answer_words = notation.words(gold), notation.words(answer)
     if gold_words is None or answer_words is None:
-        return Verdict.UNDECIDED
+        words, other = (gold_words, answer) if gold_words else (answer_words, gold)
+        return (
+            Verdict.WRONG
+            if words and not notation.may_be_value(words) and number(other) is not None
+            else Verdict.UNDECIDED
+        )
     if gold_words == answer_words:
         return Verdict.RIGHT
     letters = [all(len(word) == 1 for word in words) for words in (gold_words, answer_words)]
@@ -166,14 +172,40 @@ def _equivalent(gold: str, answer: str) -> Verdict:
         raise
     except Exception:  # noqa: BLE001 - it fails on odd mathematics in any way; what it cannot compare is undecided
         return Verdict.UNDECIDED
+    if equal and (_is_half(gold_value, answer_value) or _is_half(answer_value, gold_value)):
+        return Verdict.UNDECIDED
     distance = _distance(gold_value, answer_value)
     if equal:
         far = distance is not None and distance > _CLOSE and "%" not in gold + answer
         return Verdict.WRONG if far else Verdict.RIGHT
+    commas = _DECIMAL_COMMA.fullmatch(gold) or _DECIMAL_COMMA.fullmatch(answer)
+    if not commas and (_is_no_number(gold_value, answer_value) or _is_no_number(answer_value, gold_value)):
+        return Verdict.WRONG
     # Inside, it takes running out of memory for "not equal": a wrong formula must be seen to differ.
     unsure = _kind(gold_value) != _kind(answer_value) or any(one.search(gold + answer) for one in _UNSURE)
     alike = _kind(gold_value) == "value" and (distance is None or distance < _SAME)
     return Verdict.UNDECIDED if unsure or alike else Verdict.WRONG
+
+
+def _is_half(equation: Any, other: Any) -> bool:
+    """Return whether a value is but the right side of an equation such as `x + y = 5`; of `y = 5`, it may be all."""
+    is_equation = _kind(equation) == "relation" and getattr(getattr(equation, "lhs", None), "is_Add", False)
+    return is_equation and _kind(other) != "relation"
+
+
+def _is_no_number(value: Any, number: Any) -> bool:
+    """Return whether one value is a number, and the other, found unequal, one that no number is in other words.
+
+    That is a point, an interval, a matrix, several values of which none is the number (who writes "6 or 7" may mean
+    6), and `x = 5`, which says another number.
+    """
+    if not getattr(number, "is_number", False):
+        return False
+    if _kind(value) == "relation":
+        return getattr(value, "rel_op", "") == "==" and value.lhs.is_Symbol and bool(value.rhs.is_number)
+    if _kind(value) == "set":
+        return number not in value.args
+    return _kind(value) in ("matrix", "tuple") and getattr(value, "shape", ()) != (1, 1)
 
 
 def _distance(gold: Any, answer: Any) -> float | None:

@@ -38,6 +38,18 @@ _FRACTION_OF_INTEGERS = re.compile(r"([-+]?)(?:(\d{1,20})\s?/\s?(\d{1,20})|\\fra
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _LETTER = re.compile(r"[^\W\d_]")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_VALUES = frozenset(
+    _WORDS.findall(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million "
+        "billion dozen half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth "
+        "percent once twice thrice none nothing never solution solutions real infinite infinity infinitely undefined "
+        "exist exists true false yes monday tuesday wednesday thursday friday saturday sunday january february march "
+        "april may june july august september october november december option choice answer pi minus negative plus "
+        "over divided times squared cubed root degrees"
+    )
+)
+"""Words that may stand for a number, or for there being none."""
 
 
 def plain(answer: str) -> str:
@@ -126,3 +138,9 @@ def words(answer: str) -> tuple[str, ...] | None:
     if re.search(r"[\d\\^_=+*/<>{}|]", text):
         return None
     return tuple(word for word in _WORDS.findall(text.casefold()) if word not in ("and", "or", "the")) or None
+
+
+def may_be_value(words: tuple[str, ...]) -> bool:
+    """Return whether words may stand for a number: Evelyn does not, while "two", "none" and (C), some option, may."""
+    parts = [part for word in words for part in word.split("-")]
+    return any(len(part) < 3 or part in _VALUES for part in parts)

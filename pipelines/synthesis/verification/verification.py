@@ -71,4 +71,4 @@ def _verdict(gold: Gold, answer: str) -> Verdict:
         case AnswerForm.NUMBER:
             return quantities.verdict(gold.answer, answer, gold.tolerance)
         case AnswerForm.TEXT:
-            return short_texts.verdict(gold.answer, answer)
+            return short_texts.verdict(gold.answer, answer, gold.options)

@@ -20,10 +20,11 @@ OUT_OF_MEMORY = 77
 
 def work(seconds: float, memory: int) -> None:
     """Grade what comes in, with so many seconds for a pair and so many bytes for all, until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's group: the parent's to handle
+
     from pipelines.synthesis.verification.verification import prepare
     from schemas.question import AnswerForm
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's group: the parent's to handle
     for limit in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(limit, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF, signal.SIGALRM})

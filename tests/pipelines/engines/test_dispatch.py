@@ -55,6 +55,12 @@ class Played:
         self.closed = True
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_interrupts() -> None:
+    """A shell starts what is in the background deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def good(request: Request) -> Attempt:
     return Attempt(Completion(request.request_id, "fine", prompt_tokens=10, completion_tokens=10))
 

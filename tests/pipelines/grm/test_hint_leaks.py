@@ -1,5 +1,6 @@
 """A hinted answer must read as if it had not been told; telecom texts must not look like leaks."""
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,9 +107,9 @@ PIECES = st.sampled_from([
 @given(st.lists(PIECES, max_size=30), st.booleans())
 def test_the_quick_look_at_a_column_misses_no_leak(pieces: list[str], reference_shown: bool) -> None:
     text = answer(" ".join(pieces))
-    assert may_leak([text])[0] or not leaks_hint(text, reference_shown=reference_shown)
+    assert may_leak(pl.Series([text]))[0] or not leaks_hint(text, reference_shown=reference_shown)
 
 
 def test_the_quick_look_passes_over_honest_texts() -> None:
     honest = answer("Accuracy: the paging hint is wrong, as stated in 38.331.")
-    assert may_leak([honest, answer("The HINT says so."), ""]) == [False, True, False]
+    assert may_leak(pl.Series([honest, answer("The HINT says so."), ""])).to_list() == [False, True, False]

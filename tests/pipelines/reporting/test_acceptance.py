@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.reporting.acceptance import closing_lines
+from pipelines.reporting.attention import attention
+from pipelines.reporting.card import card_of
+from pipelines.reporting.report import report_of
+from pipelines.reporting.source_funnels import source_funnels
 from pipelines.reporting.visible import columns
 from tests.pipelines.reporting.small_snapshot import HOSTILE, Small, a_set, an_input, small, trajectory
 
@@ -49,6 +53,27 @@ def test_what_wants_attention_is_said(tmp_path: Path) -> None:
         "length.",
         "- Redistribution restricted: the authors of telecom ask that their rows are not republished.",
     ]
+
+
+def test_simulated_models_are_said_first_wherever_something_is_said(tmp_path: Path) -> None:
+    made = small()
+    made.models = [
+        use.model_copy(update={"engine": "simulated", "role": role})
+        for role in ("grm", "grm", "difficulty")
+        for use in made.models[:1]
+    ]
+    snapshot, stage = made.published(tmp_path)
+    said = "simulated: grm, difficulty; these rows are for trying things out, never for training"
+    lines = closing_lines(snapshot.manifest, snapshot)
+    assert lines[lines.index("look at this before training:") + 1] == f"- {said}"
+    assert attention(snapshot.manifest, source_funnels(snapshot.manifest, snapshot.files))[0] == said
+    assert f"**{said}.**" in card_of(snapshot.manifest)
+    assert said in report_of(snapshot.manifest, stage)
+
+
+def test_models_that_are_none_are_not_called_simulated(tmp_path: Path) -> None:
+    snapshot, _ = small().published(tmp_path)
+    assert "simulated" not in "\n".join(closing_lines(snapshot.manifest, snapshot)) + card_of(snapshot.manifest)
 
 
 def test_single_unreadable_rows_come_after_what_is_worse(tmp_path: Path) -> None:

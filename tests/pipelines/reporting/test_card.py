@@ -84,5 +84,6 @@ def test_a_models_name_moves_no_cursor_and_breaks_no_line() -> None:
     card = card_of(a_manifest({"rft/train"}, models=[use]))
     assert "\x1b" not in card and card.count("\n---\n") == 1
     assert [line for line in card.splitlines() if "sim" in line] == [
-        r"| grm | simulated | sim\| --- \\x1b\[31m | 1 | 0 | 1 |"
+        "**simulated: grm; these rows are for trying things out, never for training.**",
+        r"| grm | simulated | sim\| --- \\x1b\[31m | 1 | 0 | 1 |",
     ]

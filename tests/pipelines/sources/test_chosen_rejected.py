@@ -94,8 +94,8 @@ def test_a_row_with_responses_is_of_the_plain_layout(tmp_path: Path) -> None:
     [
         ({"chosen": "a", "rejected": "b"}, "no_prompt", "what they answer goes into prompt"),
         ({"question": "q", "chosen": "a", "rejected": "b"}, "no_prompt", "rename 'question' to 'query'"),
-        ({"prompt": "q", "chosen": "a"}, "missing_field", "no rejected"),
-        ({"prompt": "q", "chosen": "a", "rejected": None}, "missing_field", "no rejected"),
+        ({"prompt": "q", "chosen": "a"}, "missing_field", "the row has no field 'rejected'"),
+        ({"prompt": "q", "chosen": "a", "rejected": None}, "missing_field", "the row has no field 'rejected'"),
         ({"prompt": "q", "chosen": "a", "rejected": 3}, "bad_response", "rejected is 3"),
         ({"prompt": " ", "chosen": "a", "rejected": "b"}, "empty_field", "prompt is empty"),
         ({"prompt": ASKED + ANSWER, "chosen": "a", "rejected": "b"}, "no_user_turn", "prompt ends with a turn of"),

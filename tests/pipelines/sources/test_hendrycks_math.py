@@ -1,5 +1,6 @@
 """MATH: each trap, on rows written for these tests; the real files where they are at hand."""
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -88,6 +89,12 @@ def test_a_row_without_a_solution_has_its_answer(tmp_path: Path) -> None:
 )
 def test_rows_without_one_gold_answer_say_why(tmp_path: Path, row: dict[str, Any], reason: str | None) -> None:
     assert reason_of(tmp_path, "math", row) == reason
+
+
+def test_a_missing_field_is_named_as_one(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"question": "Halve $4$.", "answer": "2"}))
+    (found,) = read_questions(tmp_path / "rows.jsonl", "math")
+    assert found == UnreadableRow("rows.jsonl:1", "missing_field", "the row has no field 'problem'")
 
 
 # The real files are not part of the repository.

@@ -37,6 +37,19 @@ def test_a_short_text_is_right_word_for_word_and_else_a_teachers_to_judge() -> N
     assert grade(GOLDS[3], "The S-GW").verdict is Verdict.UNDECIDED
 
 
+def test_a_short_text_is_wrong_where_it_is_another_option() -> None:
+    gold = Gold(AnswerForm.TEXT, "Uplink", ("Uplink", "Downlink", "A link which is down."))
+    assert grade(gold, "The answer is: Downlink").verdict is Verdict.WRONG
+    assert grade(gold, "The answer is: a link, which is down").verdict is Verdict.WRONG
+    assert grade(gold, "The answer is: both links").verdict is Verdict.UNDECIDED
+
+
+def test_a_short_text_is_all_that_its_line_says() -> None:
+    gold = Gold(AnswerForm.TEXT, "A channel where many send; at most two receive. (1) So it is, $n_T$ bpcu")
+    assert grade(gold, f"As above.\nThe answer is: {gold.answer}.").verdict is Verdict.RIGHT
+    assert grade(gold, "The answer is: A channel").verdict is Verdict.UNDECIDED
+
+
 @pytest.mark.parametrize("gold", GOLDS)
 def test_a_gold_answer_grades_itself(gold: Gold) -> None:
     assert grades_itself(gold)
