@@ -24,7 +24,7 @@ class Made:
     asked: Asked
 
     def as_json(self) -> dict[str, Any]:
-        rubrics = Counter(one.drop_reason or "kept" for one in self.rubrics)
+        rubrics = Counter(str(one.drop_reason or "kept") for one in self.rubrics)
         return {
             "questions": self.questions,
             "kept_before": self.kept_before,
@@ -54,4 +54,4 @@ class Made:
 
 def drop_counts(rubrics: Sequence[Rubric]) -> Counter[str]:
     """Return how many criteria each reason dropped, and how many were kept."""
-    return Counter(one.drop_reason or "kept" for each in rubrics for one in each.criteria)
+    return Counter(str(one.drop_reason or "kept") for each in rubrics for one in each.criteria)

@@ -55,6 +55,7 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
     if new or again:
         drafts = _drafts(desk, new, _contexts(recipe, root, run, curated, new))
         to_try = [*drafts, *((case, known[case.query_id]) for case in again)]
+        run.watcher.stage(f"choosing panels for {len(to_try):,} rubrics", None)
         embedder = cached_embedder(root, settings, directory)
         panels = panels_of([case for case, _ in to_try], sets, embedder, settings.panel)
         fresh = [_without_near_duplicates(one, embedder, settings.max_similarity) for _, one in to_try]

@@ -151,7 +151,7 @@ def test_rubrics_of_real_teleqna_questions_are_made_kept_given_and_compared(tmp_
         http = {"engine": "openai", "model": "stand-in", "base_url": server.url}
         model = http if engine == "http" else {"engine": "simulated"}
         source = {"kind": "teleqna", "path": str(Path(TELEQNA).resolve())}
-        count = 500 if engine == "simulated" else 120
+        count = 300 if engine == "simulated" else 120
         done = on_real_data(tmp_path, source, {"rubric": model, "grm": model}, count, queries=20)
     found = json.loads(done.out)
     assert found["questions"] == found["made"] == 20

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.root import Root
+from storage.rubric_tables import read_rubrics
 from storage.snapshots import Snapshot
 from tests.end_to_end.commands import REPOSITORY, data_files, grmforge, latest, paid, write_recipe
 from tests.end_to_end.problems import PROBLEMS, write_math
@@ -175,6 +177,18 @@ def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: 
     for sets in ("rft", "rl", "meta_rm"):
         snapshot = latest(place.checkout / "data", f"demo-{sets}")
         assert data_files(snapshot) == data_files(built_by_the_command(tmp_path, sets, f"demo-{sets}"))
+
+
+@pytest.mark.slow
+def test_the_rubric_index_is_made_as_by_the_command(place: Place, tmp_path: Path) -> None:
+    flags = ("--param", "limit=25", "--param", f"root={tmp_path / 'flow'}")
+    said = place.prefect("deployment", "run", "build-rubric-index/local", *flags, "--watch")
+    assert "finished successfully in 'Completed'" in said
+    command = ("rubrics", "build", REPOSITORY / "recipes/rubrics.toml", "--limit", "25", "--root", tmp_path / "command")
+    assert grmforge(*command).code == 0
+    made = read_rubrics(Root(tmp_path / "flow"))
+    assert any(one.origin == "generated" and one.kept for one in made)
+    assert made == read_rubrics(Root(tmp_path / "command"))
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.query import Message, user
+from schemas.record import clean_text
 from schemas.rubric import (
     MAX_CRITERIA,
     MAX_CRITERION,
@@ -83,7 +84,7 @@ def test_a_case_is_the_turns_and_the_short_responses_in_their_order() -> None:
     assert case_text(query, ["b", "a", "x" * 1_000]) == "Which?\na\nb"
 
 
-TEXTS = st.text(min_size=1, max_size=60).filter(lambda text: text.strip())
+TEXTS = st.text(min_size=1, max_size=60).filter(lambda text: any(map(str.isalnum, clean_text(text))))
 
 
 @st.composite
