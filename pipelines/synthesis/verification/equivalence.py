@@ -12,10 +12,10 @@ from schemas.question import Verdict
 
 LONGEST = 1_000
 """Characters of the longest answer that is compared. MATH's longest has 159."""
-_SAME = 1e-9
-"""And numbers that differ by less than this share may well be equal where it finds that they are not."""
 _CLOSE = 1e-3
 """Numbers that math-verify finds equal differ by less than this share of the larger one."""
+_SAME = 1e-9
+"""And numbers that differ by less than this share may well be equal where it finds that they are not."""
 _UNSURE = (
     re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\b.*\\circ", re.DOTALL),  # read as of so many radians
     re.compile(r"\\(?:overline|triangle|angle|vec)\b"),

@@ -30,16 +30,16 @@ _ABOUT = re.compile(r"\s*(?:\\text\s*\{\s*)?(?:about|around|approximately|roughl
 _LETTERS = re.compile(r"[a-z]+")
 _CHANGING = frozenset(
     _LETTERS.findall(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands "
-        "million millions billion billions trillion trillions dozen dozens "
-        "half halves third thirds fourth fourths fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths "
-        "tenth tenths hundredth hundredths thousandth thousandths millionth millionths "
-        "squared cubed factorial root power exponent plus minus negative times over divided multiplied added subtracted "
-        "less more fewer greater larger smaller bigger higher lower than below above under beyond between point mod modulo "
-        "least most out up down to through until double triple twice thrice "
-        "not no never none neither nor wrong false incorrect untrue invalid isn doesn impossible cannot except unless if "
-        "but however although instead rather maybe perhaps possibly probably actually wait"
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds "
+        "thousand thousands million millions billion billions trillion trillions dozen dozens "
+        "half halves third thirds fourth fourths fifth fifths sixth sixths seventh sevenths eighth eighths "
+        "ninth ninths tenth tenths hundredth hundredths thousandth thousandths millionth millionths "
+        "squared cubed factorial root power exponent plus minus negative times over divided multiplied added "
+        "subtracted less more fewer greater larger smaller bigger higher lower than below above under beyond between "
+        "point mod modulo least most out up down to through until double triple twice thrice "
+        "not no never none neither nor wrong false incorrect untrue invalid isn doesn impossible cannot except "
+        "unless if but however although instead rather maybe perhaps possibly probably actually wait"
     )
 )
 _WORD = re.compile(r"(?<![\\a-z])[a-z]+(?![a-z])")

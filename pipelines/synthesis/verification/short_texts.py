@@ -1,6 +1,7 @@
 """Is a short free answer the gold one word for word, or another option? All else a teacher must judge."""
 
 import re
+from itertools import pairwise
 
 from pipelines.synthesis.verification.final_answer import after_thoughts, final_answer
 from schemas.question import Verdict
@@ -10,6 +11,8 @@ _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|\S")
 _SET_OFF = re.compile(r"[.,;:?]+(?=\s|$)|(?<!\d)!+(?=\s|$)|[\"“”„]")
 """Punctuation where it ends something, and quotation marks: nothing else says nothing."""
 _DECORATED = re.compile(r"(?<!\w)(?P<mark>\*{1,3}|_{1,2}|`|\$)(?=\S)(?P<inner>[^*_`$\n]{0,300})(?<=\S)(?P=mark)(?!\w)")
+_UNIT = 3
+"""Characters of a word behind a number whose case counts: 5 mW is not 5 MW."""
 _DASHES = str.maketrans({"−": "-", "–": "-", "‐": "-", "‑": "-", "’": "'"})
 
 
@@ -32,4 +35,8 @@ def verdict(gold: str, answer: str, options: tuple[str, ...] = ()) -> Verdict:
 
 def _words(text: str) -> list[str]:
     text = _DECORATED.sub(r"\g<inner>", text.translate(_DASHES))
-    return _TOKEN.findall(_SET_OFF.sub(" ", text).casefold())
+    tokens = _TOKEN.findall(_SET_OFF.sub(" ", text))
+    return [
+        token if before[0].isdigit() and len(token) <= _UNIT else token.casefold()
+        for before, token in pairwise(["-", *tokens])
+    ]
