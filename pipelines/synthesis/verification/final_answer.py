@@ -5,11 +5,15 @@ The last mark wins. Marks made for a reader of answers come first: `\boxed{..}`,
 "答案是 18", the last of them; and only a text without that may be an answer as a whole, where it is but a value. A box
 that never closes is a text that broke off: it has no answer, whatever stands earlier.
 
+An answer that the text then takes back ("wait, that is wrong"), or denies as it gives it, is `taken_back`: no rule says
+what such a text answers.
+
 Every step takes time in proportion to the text.
 """
 
 import re
 from collections import deque
+from typing import NamedTuple
 
 from pipelines.grm.verdicts import after_thinking
 
@@ -22,19 +26,35 @@ _BETWEEN_BOXES = re.compile(
 _LINE = re.compile(
     r"(?:^|\n)[ \t>*_#-]*(?:####(?=[ \t]*[-+−$]*[\d.,/]+\\?%?[ \t]*(?:\n|$))"
     r"|(?:A|(?:the |my )?(?:final |correct |right |best )?(?:answer|option|choice)|antwort|réponse|respuesta"
-    r"|(?:最终)?答案)[ \t*_]*[:：])[ \t*_]*\n?(?P<stated>[^\n]*)",
+    r"|(?:最终)?答案)[ \t*_]*[:：])[ \t*_]*\n?(?P<stated>[^\n]*+)(?!\s*\n[ \t>*_#-]*B[ \t*_]*[:：)])",
     re.IGNORECASE,
 )
+"""A line `A: 5` before a line `B: 6` is a choice of several."""
 _SENTENCE = re.compile(
     r"(?:\b(?:answer|solution|option|choice)(?: to (?:the|this) (?:question|problem))?"
     r" (?:is|would be|must be)(?: that)?\b|\b(?:i|we) (?:choose|select|pick)\b"
-    r"|\bantwort (?:ist|lautet)\b|\bréponse est\b|\brespuesta es\b|答案[是为])[ \t]*[:：]?\s*(?P<stated>[^\n]*)",
+    r"|\bantwort (?:ist|lautet)\b|\bréponse est\b|\brespuesta es\b|答案[是为])[ \t]*[:：]?\s*",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!](?=\s|$)|[。;]|,? (?:because|since|which|where)\b")
 _DELIMITED = re.compile(r"[\s*_]*(\$[^$]+\$|\\\(.*?\\\))(?![^\n]*[$\\])", re.DOTALL)
-_VALUE = re.compile(r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\(.*\\\)|\\\[.*\\\]|\$[^$]+\$", re.DOTALL)
+_VALUE = re.compile(
+    r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\((?:(?!\\\)).)*\\\)|\\\[(?:(?!\\\]).)*\\\]|\$[^$]+\$", re.DOTALL
+)
+_THOUGHTS = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:is|was|be|are)(?: not|n't)(?: equal to)?[\s$:*]*(?:\\[(\[])?\s*$", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r"\b(?:wait|actually,? (?:no|it is|it's|that|the (?:correct |right )?(?:answer|option))"
+    r"|correction|on second thoughts?|scratch that|(?:i was|i am|that is|that's|that was|this is)"
+    r" (?:wrong|incorrect|not (?:right|correct|true))|i made a mistake)\b|[.!?;]\s+(?:no|sorry)\b[ \t]*[,.;:!]",
+    re.IGNORECASE,
+)
 _DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
+
+
+def after_thoughts(text: str) -> str:
+    """Return what follows a text's thinking, whichever tag holds it; nothing where it never ends."""
+    return after_thinking(_THOUGHTS.sub(r"<\1think>", text))
 
 
 def final_answer(text: str, *, in_words: bool = False) -> str | None:
@@ -42,17 +62,51 @@ def final_answer(text: str, *, in_words: bool = False) -> str | None:
 
     An answer `in_words` is all that its line says: "a link which is down" is no link.
     """
-    answer = after_thinking(text)
+    answer = after_thoughts(text)
+    mark = _mark(answer)
+    if mark is None:
+        found: str | None = answer.strip()
+        found = found if found and _VALUE.fullmatch(found) else None
+    elif mark.boxes:
+        found = _in_boxes(answer, mark.boxes)
+    else:
+        stated = answer[mark.start : mark.end]
+        found = stated if in_words else _value_of(stated)
+    return bare(found) or None if found else None
+
+
+def taken_back(text: str) -> bool:
+    """Return whether a text denies its final answer as it gives it, or goes on to take it back."""
+    answer = after_thoughts(text)
+    mark = _mark(answer)
+    if mark is None:
+        return False
+    if _DENIED.search(answer[max(0, mark.start - 60) : mark.start]):
+        return True
+    return _TAKEN_BACK.search(answer, mark.end if mark.boxes else mark.start) is not None
+
+
+class _Mark(NamedTuple):
+    """Where the last mark of an answer stands: a box, or what a line or sentence states."""
+
+    start: int
+    end: int
+    boxes: list[re.Match[str]]
+
+
+def _mark(answer: str) -> _Mark | None:
     boxes = list(_BOX.finditer(answer))
     line = _last(_LINE, answer)
     if boxes and not (line and line.start() > boxes[-1].start()):
-        found = _in_boxes(answer, boxes)
-    elif stated := line or _last(_SENTENCE, answer):
-        found = _stated_of(stated["stated"]) if in_words else _value_of(_stated_of(stated["stated"]))
-    else:
-        whole = answer.strip()
-        found = whole if _VALUE.fullmatch(whole) else None
-    return bare(found) or None if found else None
+        return _Mark(boxes[-1].start(), boxes[-1].end(), boxes)
+    if line:
+        start, end = line.span("stated")
+        said = _last(_SENTENCE, answer, start, end)
+        return _Mark(said.end() if said else start, end, [])
+    if said := _last(_SENTENCE, answer):
+        end = answer.find("\n", said.end())
+        return _Mark(said.end(), len(answer) if end < 0 else end, [])
+    return None
 
 
 def bare(answer: str) -> str:
@@ -69,9 +123,10 @@ def bare(answer: str) -> str:
         answer = inner
 
 
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+def _last(pattern: re.Pattern[str], text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
     """Return the pattern's last match."""
-    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
+    matches = pattern.finditer(text, start, len(text) if end is None else end)
+    return next(iter(deque(matches, maxlen=1)), None)
 
 
 def _in_boxes(text: str, boxes: list[re.Match[str]]) -> str | None:
@@ -103,12 +158,6 @@ def _box_end(text: str, start: int) -> int | None:
         if depth == 0:
             return brace.end()
     return None
-
-
-def _stated_of(line: str) -> str:
-    """Return what a line states: what follows the last "the answer is" in it, or all of it."""
-    sentence = _last(_SENTENCE, line)
-    return sentence["stated"] if sentence else line
 
 
 def _value_of(stated: str) -> str:

@@ -7,9 +7,8 @@ text under a wrong number nor a wrong text under the right number says what was 
 
 import re
 
-from pipelines.grm.verdicts import after_thinking
 from pipelines.synthesis.verification import notation
-from pipelines.synthesis.verification.final_answer import bare, final_answer
+from pipelines.synthesis.verification.final_answer import after_thoughts, bare, final_answer
 from schemas.question import Verdict
 
 LONGEST = 1_000
@@ -25,22 +24,32 @@ _NAMED = re.compile(
 _ANOTHER = re.compile(
     r"\s*(?:,|&|/|\band\b|\bor\b)?\s*(?:options?\s*)?[(\[]?(\d{1,2}|[A-Za-z])[)\].]?(?=\s*(?:$|,|&|/|and\b|or\b))"
 )
-_DENIED = re.compile(r"\W*(?:not|neither|nor|except|never)\b", re.IGNORECASE)
 _SPOKEN_OF = re.compile(r"\s*(?:is|isn't|are|was|can|cannot|could|does|would|may|seems|says)\b", re.IGNORECASE)
 _CALLED_RIGHT = re.compile(
-    r"\b(?P<option>(?:option|answer|choice)\s*[(\[]?(?:\d{1,2}|[A-Za-z])[)\]]?) is (?:the )?(?:correct|right|best)\b",
+    r"(?:^|(?<=[.!:,;\n]))[ \t*_]*(?:(?:so|thus|hence|therefore|clearly)\b,? *)?(?:the )?"
+    r"(?P<option>(?:option|answer|choice)\s*[(\[]?(?:\d{1,2}|[A-Za-z])[)\]]?) is (?:the )?(?:correct|right|best)"
+    r"(?: (?:one|answer|option|choice))?(?=[ \t*_]*(?:[.!]|\n|$|,? (?:because|since|as)\b))",
     re.IGNORECASE,
 )
+"""Said of an option in a sentence of its own: "many believe option 2 is correct" picks none."""
+_DOUBT = re.compile(
+    r"\b(?:not|no|never|neither|nor|cannot|except|unless|if|only|than|but|however|although|instead|rather|wrong|false"
+    r"|incorrect|untrue|mistaken?|many|some|believe|might|may|could|seems?|would|actually|wait)\b|n't\b|n’t\b|\?",
+    re.IGNORECASE,
+)
+"""What stands beside an option and may deny it."""
 
 
 def picked_answer(options: tuple[str, ...], text: str) -> str | None:
     """Return the final answer of a text; a last line that is an option, or "option 3 is correct", is one, too."""
     if (answer := final_answer(text)) is not None:
         return answer
-    after = after_thinking(text).rstrip()
-    if called := [match["option"] for match in _CALLED_RIGHT.finditer(after)]:
-        return called[-1]
-    last_line = bare(after[after.rfind("\n") + 1 :])
+    after = after_thoughts(text).rstrip()
+    if called := list(_CALLED_RIGHT.finditer(after)):
+        return called[-1]["option"] + (after[called[-1].end() :] if _DOUBT.search(after, called[-1].end()) else "")
+    *before, last_line = (bare(line) for line in ["", *after.splitlines()[-8:]] if line.strip() or not line)
+    if before and len(before[-1]) <= LONGEST and before[-1] and _opens(options, before[-1]):
+        return None  # the options over again
     return last_line if len(last_line) <= LONGEST and picks(options, last_line) and _opens(options, last_line) else None
 
 
@@ -63,17 +72,20 @@ def picks(options: tuple[str, ...], answer: str) -> set[int]:
     """Return the numbers, from 1, of all options that an answer may mean; none where it names none."""
     answer = bare(notation.unwrapped(answer))
     by_text = _equal(options, answer)
+    if not by_text and _DOUBT.search(_around(options, answer)):
+        return set()
     named = _NAMED.fullmatch(answer)
     if named is None or not _names(named):
-        return by_text or (set() if _DENIED.match(answer) else _mentioned(options, answer))
+        return by_text or _mentioned(options, answer)
     numbers, rest = {_number(named["name"])}, named["rest"]
     if _SPOKEN_OF.match(rest) and not _CALLED_RIGHT.match(answer):
         return set()
+    stated = _equal(options, rest)
     while another := _ANOTHER.match(rest):
         numbers.add(_number(another[1]))
         rest = rest[another.end() :]
     numbers = {number for number in numbers if number <= len(options)}
-    return numbers | (set() if named["noun"] else by_text) | _mentioned(options, rest)
+    return numbers | stated | (set() if named["noun"] else by_text) | _mentioned(options, rest)
 
 
 def _opens(options: tuple[str, ...], line: str) -> bool:
@@ -104,6 +116,14 @@ def _normal(text: str) -> str:
 def _equal(options: tuple[str, ...], text: str) -> set[int]:
     wanted = _normal(text)
     return {number for number, option in enumerate(options, 1) if wanted and _normal(option) == wanted}
+
+
+def _around(options: tuple[str, ...], text: str) -> str:
+    """Return a text without the options that stand in it, which may themselves say "not"."""
+    text = _normal(text)
+    for option in sorted(map(_normal, options), key=len, reverse=True):
+        text = text.replace(option, " ") if len(option) >= _SHORTEST else text
+    return text
 
 
 def _mentioned(options: tuple[str, ...], text: str) -> set[int]:

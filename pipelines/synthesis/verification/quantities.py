@@ -9,7 +9,7 @@ import functools
 import math
 import re
 
-from pipelines.synthesis.verification import mathematics, notation, units
+from pipelines.synthesis.verification import equivalence, notation, number_words, units
 from schemas.question import Verdict
 
 TOLERANCE = 1e-2
@@ -31,13 +31,23 @@ _BEFORE = re.compile(
     r".*(?:=|≈|\\approx|\\simeq|\\sim(?:eq)?|~|\b(?:is|about|around|approximately|roughly)\b)", re.DOTALL
 )
 _TWO = re.compile(r"\b(?:or|and|to|not)\b|±|\\pm")
+_THOUSANDS = re.compile(r"(\d)\s?k$")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2}|\d{4,})(?![\d,.])")
 
 
 @functools.lru_cache(maxsize=4096)
 def verdict(gold: str, answer: str, tolerance: float | None = None) -> Verdict:
     """Return whether an answer is the gold quantity within a relative tolerance: right, wrong or undecided."""
-    wanted, given = _quantity(gold), _quantity(answer)
+    if max(len(gold), len(answer)) > LONGEST:
+        return Verdict.UNDECIDED
+    wanted, given = (_quantity(number_words.in_digits(_multiplied(text))) for text in (gold, answer))
+    found = _compare(wanted, given, tolerance)
+    # A question may ask for so many thousands, and "5" and "5 thousand" be one answer.
+    one_scaled = (_multiplied(gold) == gold) != (_multiplied(answer) == answer)
+    return Verdict.UNDECIDED if found is Verdict.WRONG and one_scaled else found
+
+
+def _compare(wanted: tuple[float, str] | None, given: tuple[float, str] | None, tolerance: float | None) -> Verdict:
     if wanted is None or given is None:
         return Verdict.UNDECIDED
     (gold_value, gold_unit), (value, unit) = wanted, given
@@ -56,9 +66,13 @@ def verdict(gold: str, answer: str, tolerance: float | None = None) -> Verdict:
     return Verdict.UNDECIDED if gold_unit != unit and _powers_apart(gold_value, value, share) else Verdict.WRONG
 
 
+def _multiplied(answer: str) -> str:
+    return number_words.scaled(_THOUSANDS.sub(r"\1 thousand", answer))
+
+
 def reads(gold: str) -> bool:
     """Return whether a gold answer is a quantity, in a unit that can be converted or none."""
-    return _quantity(gold) is not None
+    return verdict(gold, gold) is Verdict.RIGHT
 
 
 def _compare_percentage(gold: float, gold_unit: str, value: float, share: float) -> Verdict:
@@ -92,6 +106,8 @@ def _quantity(answer: str) -> tuple[float, str] | None:
         return None
     if before := _BEFORE.match(text):
         text = text[before.end() :].strip()
+    if number_words.changing(text):
+        return None
     number = _POWER_OF_TEN.match(text) or _NUMBER.match(text)
     if number is None:
         return _expression(answer)
@@ -115,6 +131,6 @@ def _value(parts: dict[str, str | None]) -> float | None:
 def _expression(answer: str) -> tuple[float, str] | None:
     r"""Return the number and unit of an answer that is a formula, such as `2\pi \text{ rad}`."""
     body, unit = notation.without_unit(notation.plain(answer))
-    value = mathematics.number(body)
+    value = equivalence.number(body)
     name = units.unit_name(unit) if unit else ""
     return None if value is None or name is None else (value, name)

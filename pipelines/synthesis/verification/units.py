@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pint
 
 _NAME = re.compile(r"[A-Za-z%][A-Za-z0-9 /*^().%-]{0,40}")
+_LETTERS = frozenset("smghdlbVAWJNFHTCBLK%")
+_ODD = re.compile(r"e\d.*|[a-zA-Z]\d+", re.IGNORECASE)
+"""A letter alone that is no unit may be an unknown: 12x; and `e3` an exponent."""
 _DECIBELS = re.compile(r"dB\w{0,3}(?:[ /].*)?|decibels?")
 _LEVELS_OF_POWER = {"dBm": 0.0, "dBW": 30.0}
 _SYMBOLS = (
@@ -58,6 +61,8 @@ def unit_name(text: str) -> str | None:
     for pattern, replacement in _WORDED:
         text = pattern.sub(replacement, text)
     text = " ".join(text.split()).strip(" .")
+    if (len(text) == 1 and text not in _LETTERS) or (_ODD.fullmatch(text) and text[0] not in _LETTERS):
+        return None
     return text if _NAME.fullmatch(text) else None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from pipelines.synthesis.verification import mathematics, options, quantities, short_texts
 from pipelines.synthesis.verification.crew import Crew, Limits
-from pipelines.synthesis.verification.final_answer import final_answer
+from pipelines.synthesis.verification.final_answer import final_answer, taken_back
 from schemas.question import AnswerForm, Gold, Grade, Verdict
 
 LONGEST_SHOWN = 1_000
@@ -23,7 +23,8 @@ def grade(gold: Gold, text: str) -> Grade:
             answer = final_answer(text)
     if answer is None:
         return Grade(Verdict.NO_ANSWER)
-    return Grade(_verdict(gold, answer), answer[:LONGEST_SHOWN])
+    verdict = Verdict.UNDECIDED if taken_back(text) else _verdict(gold, answer)
+    return Grade(verdict, answer[:LONGEST_SHOWN])
 
 
 def grades_itself(gold: Gold) -> bool:

@@ -38,6 +38,19 @@ SAME = [
     (r"\text{(C)}", "C"),
     (r"\text{A, C}", "A and C"),
     (r"\mathbf{2340}", "2340"),
+    ("5000000", r"\$5\text{ million}"),
+    ("2500000", "2.5 million dollars"),
+    ("500000", "5 hundred thousand"),
+    ("60", "5 dozen"),
+    ("18", "18 eggs"),
+    ("5", r"5\text{ miles per hour}"),
+    (r"5\text{ cm}^2", "5 cm squared"),
+    (r"\frac{5}{2}", "2 1/2"),
+    ("(5/2, 3)", "(2 1/2, 3)"),
+    (r"3 \times 10^8", "3e8"),
+    ("0.00001", "1e-5"),
+    ("16", r"16^{\text{th}}"),
+    ("5", r"\text{about }5"),
 ]
 DIFFERENT = [
     ("18", "81"),
@@ -90,6 +103,34 @@ CANNOT_TELL = [
     ("5", r"\frac{1"),
     ("5", "1" * 2_000),
     ("", ""),
+    ("0.25", r"25\text{ cents}"),
+    ("5 million", "5"),
+    (r"f''(x)", r"f'(x)"),
+    (r"f'(x)", "f(x)"),
+    ("x>2 or x<1", "x>2 and x<1"),
+    (r"\text{A and B}", r"\text{A or B}"),
+    (r"\text{A, B}", r"\text{A or B}"),
+    (r"1,2,3,\ldots", "1,2,3"),
+    ("1,2,2", "1,1,2"),
+    ("2,3,5", "2,3,5,5"),
+    (r"\{1,3\}", "(1,3)"),
+    ("6", "5=6"),
+]
+OF_FIVE = [
+    r"5\text{ million}",
+    "5 billion",
+    "5 hundred",
+    "5 squared",
+    r"5\text{ factorial}",
+    "5 halves",
+    "5 tenths",
+    "5 plus six",
+    "5 minus one",
+    "5 not",
+    "5 is wrong",
+    r"5\text{ or more}",
+    r"5\text{ is wrong}",
+    r"5\text{ over seven}",
 ]
 GOLDS = ["420", r"\frac{3}{8}", r"6\sqrt{13}", "(2,12)", r"4\pi + 2", "x^2+7x+10", r"[-5, 3)", "2.75", "3,5,7", "1+2i"]
 
@@ -131,3 +172,8 @@ def test_a_gold_answer_in_any_notation_can_be_compared(gold: str) -> None:
 @pytest.mark.parametrize("gold", ["", r"\frac{1", r"\text{4:30 p.m.}", r"\text{June 20}", "1" * 2_000])
 def test_a_gold_answer_that_equals_only_itself_cannot(gold: str) -> None:
     assert not reads(gold)
+
+
+@pytest.mark.parametrize("answer", OF_FIVE)
+def test_a_word_that_changes_a_number_is_no_unit(answer: str) -> None:
+    assert verdict("5", answer) is Verdict.UNDECIDED

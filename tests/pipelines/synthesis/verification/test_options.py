@@ -71,3 +71,38 @@ def test_number_and_text_together_are_right_only_where_both_are(texts: list[str]
         assert found is Verdict.UNDECIDED
     else:
         assert found is (Verdict.RIGHT if number == 2 else Verdict.WRONG)
+
+
+FREQUENCIES = Gold(AnswerForm.OPTION, "2", ("15 kHz", "30 kHz", "60 kHz", "3"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is that it is wrong that 30 kHz",
+        "The answer is that it is not true that 30 kHz",
+        "it is not true that 30 kHz",
+        "The answer is false: 30 kHz",
+        "It is wrong to say that option 2 is correct",
+        "Many believe option 2 is correct.",
+        "If option 2 is correct then all fails",
+        "option 2 is correct only for LTE; I would go for 60 kHz",
+        "Option 2 is correct? No, option 3.",
+        "Option 2 is correct. Wait, no: option 3.",
+        "The answer is option 2. No, it is option 3.",
+    ],
+)
+def test_an_option_denied_or_taken_back_is_not_picked(text: str) -> None:
+    assert verdict(text, FREQUENCIES) in (Verdict.NO_ANSWER, Verdict.UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1) 15 kHz\n3) 60 kHz\n2) 30 kHz", "15 kHz\n30 kHz", "A: 15 kHz\nB: 30 kHz", "option 1: 15 kHz\noption 2: 30 kHz"],
+)
+def test_the_options_over_again_are_no_answer(text: str) -> None:
+    assert verdict(text, FREQUENCIES) is Verdict.NO_ANSWER
+
+
+def test_a_number_that_is_another_options_text_is_undecided() -> None:
+    assert verdict("option 3: 3", Gold(AnswerForm.OPTION, "3", ("3", "2", "1"))) is Verdict.UNDECIDED

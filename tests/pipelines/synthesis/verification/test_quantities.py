@@ -83,3 +83,22 @@ def test_the_tolerance_is_relative_to_the_gold(gold: float, tolerance: float, si
 def test_a_gold_answer_is_a_number_with_a_unit_or_none() -> None:
     assert reads("12.5 dB") and reads("0.031") and reads(r"2\pi")
     assert not reads("five") and not reads("4 or 5") and not reads("")
+
+
+@pytest.mark.parametrize("gold", ["12", "12 dB"])
+@pytest.mark.parametrize(
+    "words",
+    [" thousand", "k", " e3", " dozen", " squared", "x", " wrong", " but 13", " out of 100", r"\text{ dB below }13"],
+)
+def test_what_changes_a_number_is_no_unit(gold: str, words: str) -> None:
+    assert verdict(gold, f"12{words}") is not Verdict.RIGHT
+
+
+@pytest.mark.parametrize(("gold", "answer"), [("5/2", "2 1/2"), ("12000", "12k"), ("3e8", "300 million")])
+def test_numbers_in_words_are_multiplied_out(gold: str, answer: str) -> None:
+    assert verdict(gold, answer) is Verdict.RIGHT
+
+
+def test_a_question_may_name_the_scale_or_unit_that_an_answer_lacks() -> None:
+    assert verdict("5 million", "5") is Verdict.UNDECIDED
+    assert verdict("0.25", r"25\text{ cents}") is Verdict.UNDECIDED

@@ -77,3 +77,56 @@ def test_a_gold_answer_that_cannot_be_graded_says_so(gold: Gold) -> None:
 def test_no_text_is_a_crash(gold: Gold, text: str) -> None:
     grade(gold, text)
     grade(gold, f"Answer: {text}")
+
+
+@pytest.mark.parametrize("form", [AnswerForm.MATH, AnswerForm.NUMBER])
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"I would say \boxed{5}. Wait, that is wrong. The answer is 6.",
+        r"It is not \boxed{5}.",
+        "The answer is 5. Actually it is 6.",
+    ],
+)
+def test_an_answer_denied_or_taken_back_is_undecided(form: AnswerForm, text: str) -> None:
+    for answer in ("5", "6"):
+        assert grade(Gold(form, answer), text).verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\(6\) but really \(5\)",
+        "A: 5\nB: 6\nC: 7\nD: 8",
+        r"<thinking>\boxed{5}</thinking>",
+        r"<THINK>\boxed{5}</THINK>",
+        r"<thinking>so \boxed{5}",
+    ],
+)
+def test_a_choice_of_several_and_thinking_are_no_answer(text: str) -> None:
+    assert grade(Gold(AnswerForm.MATH, "5"), text).verdict is Verdict.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a ≥ b", "a ≤ b"),
+        ("−5", "5"),
+        ("±5", "5"),
+        ("√2", "2"),
+        ("a → b", "a ← b"),
+        ("2 × 3", "2 3"),
+        ("6 ÷ 2", "6 2"),
+        ("a ≠ b", "a b"),
+        ("¬a", "a"),
+        ("C#", "C"),
+        ("5€", "5$"),
+        ("10^3", "10 3"),
+        ("1.5", "1 5"),
+        ("5 mW", "5 MW"),
+    ],
+)
+def test_a_sign_more_or_less_is_another_short_text(one: str, other: str) -> None:
+    for gold, answer in ((one, other), (other, one)):
+        assert grade(Gold(AnswerForm.TEXT, gold), f"The answer is: {answer}").verdict is Verdict.UNDECIDED
+        assert grade(Gold(AnswerForm.TEXT, gold), f"The answer is: {gold}.").verdict is Verdict.RIGHT
