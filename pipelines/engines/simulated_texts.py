@@ -106,7 +106,7 @@ QUOTE_CHARACTERS = 60
 T = TypeVar("T")
 
 _OPTION = re.compile(r"^\s*(?:option\s+)?(\d{1,2})\s*[:.)]\s*(\S.*)$", re.I | re.M)
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?![\d,./\\^{])")
+_DIGIT = re.compile(r"[0-9]")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _BLANKS = re.compile(r"\s+")
 
@@ -191,11 +191,13 @@ def final_answer(gold: Gold, right: bool, draws: Sequence[float]) -> str:
         return gold.answer
     if gold.form == AnswerForm.TEXT:
         return _pick([text for text in gold.options if text != gold.answer] or ANSWERS, draws[10])
-    found = _NUMBER.match(gold.answer)
-    if found is None:
+    digits = list(_DIGIT.finditer(gold.answer))
+    if not digits:
         return _pick([text for text in WRONG_EXPRESSIONS if text != gold.answer], draws[10])
-    wrong = float(found[0]) + (1 + int(9 * draws[10])) * (1 if draws[11] < 0.5 else -1)
-    return f"{wrong:g}{gold.answer[found.end() :]}"
+    digit = _pick(digits, draws[12]).start()
+    # Another digit in the place of one: the form of an answer says nothing of its worth.
+    wrong = (int(gold.answer[digit]) + 1 + int(9 * draws[10])) % 10
+    return f"{gold.answer[:digit]}{wrong}{gold.answer[digit + 1 :]}"
 
 
 def _pick(choices: Sequence[T], draw: float) -> T:
