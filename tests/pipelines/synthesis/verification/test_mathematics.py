@@ -119,6 +119,8 @@ CANNOT_TELL = [
 OF_FIVE = [
     r"5\text{ million}",
     "5 billion",
+    "5 thousand",
+    "5 dozen",
     "5 hundred",
     "5 squared",
     r"5\text{ factorial}",
