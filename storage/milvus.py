@@ -40,10 +40,15 @@ def connected(where: str, token: str | None, way_out: str) -> "MilvusClient":
     except ImportError:
         raise RecipeError(EXTRA) from None
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    with milvus_errors(where, way_out):
-        return MilvusClient(
-            where, token=token or "", timeout=_CONNECT_S, grpc_options=_QUIET if is_local(where) else {}
-        )
+    try:
+        with milvus_errors(where, way_out):
+            return MilvusClient(
+                where, token=token or "", timeout=_CONNECT_S, grpc_options=_QUIET if is_local(where) else {}
+            )
+    except StorageError:
+        if is_local(where):
+            check_unlocked(Path(where))  # another process may have opened it since it was looked at: nothing is broken
+        raise
 
 
 def disconnected(client: "MilvusClient", path: str | None) -> None:
