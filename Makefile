@@ -44,7 +44,7 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 	@echo "              recipes/local_vllm.toml, for your own model and your own JSONL"
 
 test: .venv/dev.stamp  ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 bench: .venv/dev.stamp  ## measure: a minute a benchmark (FULL=--full for full sizes)
 	@for name in $(BENCHMARKS); do \

@@ -102,6 +102,8 @@ def trajectories(
         for (state, _), outcome in zip(draws, read[-1].column("outcome").to_pylist(), strict=True):
             state.outcomes.append(_OUTCOME[outcome])
         waiting = list({id(state): state for state, _ in draws}.values())
+    if not drawn:  # single responses alone, which no comparison of criteria samples
+        return JUDGED.empty_table(), answers.clear()
     rows = sorted(range(len(drawn)), key=lambda row: drawn[row][:2])
     ordered = [drawn[row] for row in rows]
     completions = pl.concat(answered)[rows]
