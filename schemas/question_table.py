@@ -1,7 +1,8 @@
 """Questions as an Arrow table, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 
@@ -57,10 +58,5 @@ def stems_table(questions: Sequence[Question]) -> pa.Table:
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=STEMS)
 
 
-def _gold_of(row: dict[str, object]) -> Gold:
-    return Gold(
-        form=AnswerForm(str(row["form"])),
-        answer=str(row["answer"]),
-        options=tuple(row["options"] or ()),  # type: ignore[arg-type]
-        tolerance=row["tolerance"],  # type: ignore[arg-type]
-    )
+def _gold_of(row: Mapping[str, Any]) -> Gold:
+    return Gold(AnswerForm(row["form"]), row["answer"], tuple(row["options"] or ()), row["tolerance"])

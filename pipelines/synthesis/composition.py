@@ -84,8 +84,11 @@ def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
 
 def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates whose text is not another one's, in their order."""
-    seen: set[str] = set()
-    return [one for one in candidates if one.text and not (one.text in seen or seen.add(one.text))]  # type: ignore[func-returns-value]
+    first: dict[str, Candidate] = {}
+    for one in candidates:
+        if one.text:
+            first.setdefault(one.text, one)
+    return list(first.values())
 
 
 def _comparable(

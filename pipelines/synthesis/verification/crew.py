@@ -64,6 +64,12 @@ class _Worker:
         self.batch: _Batch | None = None
         self._unread = b""
 
+    @property
+    def output(self) -> int:
+        """The descriptor that its grades come from."""
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
     def take(self, batch: _Batch) -> None:
         """Hand over what is left of a batch. The worker reads all of it before it grades, so this cannot block it."""
         self.batch = batch
@@ -75,8 +81,7 @@ class _Worker:
 
     def read(self) -> bool:
         """Take in the grades that have come; False where the worker is gone."""
-        assert self.process.stdout is not None
-        received = os.read(self.process.stdout.fileno(), 1 << 16)
+        received = os.read(self.output, 1 << 16)
         *lines, self._unread = (self._unread + received).split(b"\n")
         for line in lines:
             assert self.batch is not None
@@ -140,7 +145,7 @@ class Crew:
     def _start(self) -> _Worker:
         worker = _Worker(self._limits)
         self._workers.append(worker)
-        self._outputs.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
+        self._outputs.register(worker.output, selectors.EVENT_READ, worker)
         return worker
 
     def _read(self) -> None:
@@ -152,7 +157,7 @@ class Crew:
 
     def _replace(self, worker: _Worker) -> None:
         """Grade the pair that a worker died of, and give the rest of its batch to a new one."""
-        self._outputs.unregister(worker.process.stdout)  # type: ignore[arg-type]
+        self._outputs.unregister(worker.output)
         self._workers.remove(worker)
         code = worker.process.wait()
         worker.end()

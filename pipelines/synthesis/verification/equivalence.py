@@ -60,10 +60,10 @@ def verdict(gold: str, answer: str) -> Verdict:
 def number(answer: str) -> float | None:
     """Return the value of a formula without unknowns; None for all else."""
     value = _parsed(answer) if len(answer) <= LONGEST else None
-    if not getattr(value, "is_number", False):
+    if value is None or not getattr(value, "is_number", False):
         return None
     try:
-        found = float(value)  # type: ignore[arg-type]
+        found = float(value)
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         return None
     return found if math.isfinite(found) else None
