@@ -1,12 +1,10 @@
 """What models are asked about rubrics, and how their answers are read: pure functions."""
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from pipelines.grm.shown_text import conversation_text, shown_text
+from pipelines.prompt_texts import filled, prompt_text
 from pipelines.rubrics.json_answers import MalformedAnswer, object_in
 from schemas.query import Messages, user
 from schemas.rubric import Criterion, criterion
@@ -14,7 +12,7 @@ from schemas.rubric import Criterion, criterion
 LEAST, MOST = 5, 12
 """Criteria that a model is asked for; published rubrics have 7 to 20, and filtering takes some."""
 TEMPLATES = ("generation", "judgement")
-_SLOT = re.compile(r"\{\{(\w+)\}\}")
+_TEXTS = "pipelines.rubrics.templates"
 
 CRITERIA_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -53,10 +51,9 @@ def met_schema(count: int) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=len(TEMPLATES))
 def template(name: str) -> str:
     """Return the text of a template of this stage."""
-    return (resources.files("pipelines.rubrics.templates") / f"{name}.txt").read_text("utf-8").strip()
+    return prompt_text(_TEXTS, name)
 
 
 def generation_prompt(query: Messages, better: str, worse: str, retrieved: str) -> Messages:
@@ -116,5 +113,4 @@ def read_judgement(text: str, count: int) -> tuple[bool, ...]:
 
 
 def _filled(name: str, **values: str) -> str:
-    """Return a template with its slots filled in one pass: what stands in a value is never a slot."""
-    return _SLOT.sub(lambda slot: values[slot[1]], template(name))
+    return filled(_TEXTS, name, **values)

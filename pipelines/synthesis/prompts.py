@@ -1,23 +1,21 @@
 """What responders and teachers are asked: pure functions of a question and an answer."""
 
 import re
-from functools import lru_cache
-from importlib import resources
 
 from pipelines.grm.shown_text import conversation_text, shown_text
+from pipelines.prompt_texts import filled, prompt_text
 from schemas.query import Message, Messages, user
 from schemas.question import Question, Verdict
 
-_SLOT = re.compile(r"\{\{(\w+)\}\}")
+_TEXTS = "pipelines.synthesis.templates"
 _QUESTION = re.compile(r"[\s*_#]*Question:[\s*_]*(?P<asked>[^\s*_].*?)[\s*_]*", re.I)
 _VERDICT = re.compile(r"Verdict:[\s*_$]*\\boxed\{\s*(right|wrong)\s*\}", re.I)
 TEMPLATES = ("answer_math", "answer_number", "answer_option", "answer_text", "comparison", "rephrase", "rewrite")
 
 
-@lru_cache(maxsize=len(TEMPLATES))
 def template(name: str) -> str:
     """Return the text of a template of this stage."""
-    return (resources.files("pipelines.synthesis.templates") / f"{name}.txt").read_text("utf-8").strip()
+    return prompt_text(_TEXTS, name)
 
 
 def answer_prompt(question: Question) -> Messages:
@@ -34,7 +32,9 @@ def rewrite_prompt(question: Question, text: str) -> Messages:
 def comparison_prompt(question: Question, text: str) -> Messages:
     """Return the request to compare a short answer with the reference."""
     reference = question.reference or question.gold.answer
-    return user(_filled("comparison", question=_plain(question), reference=reference, answer=shown_text(text)))
+    return user(
+        _filled("comparison", question=_plain(question), reference=shown_text(reference), answer=shown_text(text))
+    )
 
 
 def rephrase_prompt(question: Question) -> Messages:
@@ -57,9 +57,10 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def read_comparison(text: str) -> Verdict:
-    """Return what a comparison came to, by its last verdict; `undecided` where it gives none."""
-    found = _VERDICT.findall(text)
-    return Verdict(found[-1].lower()) if found else Verdict.UNDECIDED
+    """Return what a comparison came to, by its last line; `undecided` where that gives no one verdict."""
+    lines = text.rstrip().splitlines()
+    found = _VERDICT.findall(lines[-1]) if lines else []
+    return Verdict(found[0].lower()) if len(found) == 1 else Verdict.UNDECIDED
 
 
 def _plain(question: Question) -> str:
@@ -68,5 +69,4 @@ def _plain(question: Question) -> str:
 
 
 def _filled(name: str, **values: str) -> str:
-    """Return a template with its slots filled in one pass: what stands in a value is never a slot."""
-    return _SLOT.sub(lambda slot: values[slot[1]], template(name))
+    return filled(_TEXTS, name, **values)

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.synthesis.answers import given_candidates
 from pipelines.synthesis.grading import gold_text, graded
+from pipelines.synthesis.prompts import read_comparison
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from pipelines.synthesis.verification.options import picks
 from pipelines.synthesis.verification.verification import grade
@@ -221,3 +222,12 @@ def test_what_was_taught_before_is_not_bought_again(tmp_path: Path) -> None:
         results.append(([one.candidates for one in pupils], count.facts(), run.budget.requests))
     assert results[0][:2] == results[1][:2]
     assert results[0][2] > 0 and results[1][2] == 0
+
+
+def test_a_comparison_is_read_from_its_last_line_alone() -> None:
+    both = 'The line must be "Verdict: \\boxed{wrong}" or "Verdict: \\boxed{right}".'
+    assert read_comparison(f"It says the same.\n{both}\n**Verdict: \\boxed{{right}}**\n") is Verdict.RIGHT
+    assert read_comparison(both) is Verdict.UNDECIDED
+    assert read_comparison(f"{both} Now the given answer ..") is Verdict.UNDECIDED
+    assert read_comparison("Verdict: \\boxed{right}\nBut then again") is Verdict.UNDECIDED
+    assert read_comparison("") is Verdict.UNDECIDED
