@@ -82,9 +82,8 @@ class VllmServer:
         """
         self.stop()  # what is left of one that ended by itself
         for attempt in range(PORTS_TRIED):
+            check_port(self.launch)
             port = self.launch.port or _free_port()
-            if self.launch.port:
-                self._check_port(port)
             self._spawn(port)
             try:
                 return self._wait_until_it_answers(port, is_unwanted)
@@ -212,17 +211,20 @@ class VllmServer:
         finally:
             connection.close()
 
-    def _check_port(self, port: int) -> None:
-        """Raise EngineError where someone listens already: our server could not, and we would ask theirs."""
-        with socket.socket() as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                one.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise EngineError(
-                    f"vLLM cannot be started for {self.launch.name}: port {port} is not free ({error.strerror}); stop "
-                    "what listens there, or leave port out of [models.<role>.vllm] for a free one"
-                ) from None
+
+def check_port(launch: Launch) -> None:
+    """Raise EngineError where someone listens on a fixed port already: we would ask their server, not ours."""
+    if launch.port is None:
+        return
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", launch.port))
+        except OSError as error:
+            raise EngineError(
+                f"vLLM cannot be started for {launch.name}: port {launch.port} is not free ({error.strerror}); stop "
+                "what listens there, or leave port out of [models.<role>.vllm] for a free one"
+            ) from None
 
 
 def tell_lines(failure: Failure, listener: Listener) -> None:
