@@ -52,5 +52,5 @@ def stage_at(root: Root, key: str) -> Stage:
     """Return a finished stage. Raises StorageError where it is not there any more."""
     found = find_stage(root, key)
     if found is None:
-        raise StorageError(f"{root.at(key)}: the stage has gone; run the flow again")
+        raise StorageError(f"{root.where(key)}: the stage has gone; run the flow again")
     return found

@@ -203,8 +203,8 @@ def publish(
     )
     manifest = published.snapshot.manifest
     lines = "\n".join(closing_lines(manifest, published.snapshot))
-    get_run_logger().info("%s\n%s", published.snapshot.path, lines)
+    get_run_logger().info("%s\n%s", published.snapshot.location, lines)
     create_markdown_artifact(f"```\n{lines}\n```", key=f"{manifest.name.replace('_', '-')}-funnel")
     if published.missing:
         raise ForgeError(f"no row for {', '.join(published.missing)}: LATEST was not moved to {manifest.version}")
-    return str(published.snapshot.path)
+    return published.snapshot.location
