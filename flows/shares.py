@@ -26,6 +26,9 @@ from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
 
+BEGUN = "runs/begun"
+"""An empty object a share, for as long as it is asked: who finds its own there is not the first to ask."""
+
 
 @dataclass(frozen=True)
 class ShareEnd:
@@ -121,10 +124,13 @@ def sample_share(
     try:
         with watched_task(own, place, purpose, share, run_id) as run:
             run.budget.carry(spent)
-            run.budget.carry(Generations(place).bought_by(run_id, share.buckets))
+            if not place.create(f"{BEGUN}/{run_id}", b""):  # by an earlier try, which was killed
+                run.budget.carry(Generations(place).bought_by(run_id, share.buckets))
             given_up = build.sample(own, place, run, Purpose(purpose), over, share.buckets)
     except BudgetReached as error:
         stopped = str(error)
+    finally:
+        place.remove(f"{BEGUN}/{run_id}")
     requests, tokens, cost_usd = run.budget.spent
     return ShareEnd((requests - spent[0], tokens - spent[1], cost_usd - spent[2]), given_up, stopped)
 
