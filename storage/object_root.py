@@ -147,7 +147,8 @@ class ObjectRoot(Root):
         except StorageError:
             raise
         except (exceptions.BaseError, OSError) as error:
-            raise StorageError(f"{self.where(key)}: {self._way_out(error)}") from error
+            what = self.where(key) if key else f"root {self.address}"
+            raise StorageError(f"{what}: {self._way_out(error)}") from error
 
     def _check_bucket(self, error: Exception) -> None:
         """Raise the error where it is the bucket that is not there, rather than an object in it."""
@@ -197,8 +198,9 @@ def open_bucket(address: str) -> ObjectRoot:
     plain = f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
     root = ObjectRoot(_cache() / content_id("root", plain)[:16], plain, _store(plain))
     probe = f".probe-{secrets.token_hex(4)}"
-    root.write(probe, b"")
-    root.remove(probe)
+    with root._errors(""):
+        obstore.put(root.store, probe, b"")
+        obstore.delete(root.store, probe)
     return root
 
 
