@@ -20,6 +20,7 @@ from storage.root import Root
 from storage.run_events import read_events, run_ids
 from storage.snapshots import find_snapshot
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest, paid, write_recipe
+from tests.end_to_end.problems import write_math
 from tests.examples import jsonl_rows, write_rows
 from tests.flows.prefect_server import background, end, environment, free_port, wait_for
 
@@ -112,7 +113,7 @@ def kill_a_worker(flow: subprocess.Popen[str], has_answers: Callable[[], bool]) 
     while True:
         assert flow.poll() is None and time.monotonic() < until, flow.communicate()[0]
         family = family_of(flow.pid)
-        asking = [pid for pid, command in family.items() if command.startswith(b"ray::sample_share")]
+        asking = [pid for pid, command in family.items() if command.startswith(b"ray::ask_share")]
         if asking and has_answers():
             os.kill(min(asking), signal.SIGKILL)
             return set(family)
@@ -124,6 +125,26 @@ def test_shares_on_threads_end_in_the_bytes_of_the_plain_build(place: Place, tmp
     said_by(place.flow(root=str(tmp_path), workers=3))
     assert latest(tmp_path, "shared-rft").manifest.content_hash == place.content
     assert set(paid(tmp_path).values()) == {1}
+
+
+@pytest.mark.slow
+def test_questions_are_answered_in_shares_too(place: Place, tmp_path: Path) -> None:
+    write_math(tmp_path / "math.jsonl")
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "solved", "root": "unused"},
+        sources=[{"kind": "math", "path": "math.jsonl"}],
+        models={role: {"engine": "simulated", "model": role} for role in ("responder", "teacher", "grm", "difficulty")},
+        synthesis={"samples": 4},
+        rejection={"balance_positions": False},
+    )
+    out = said_by(replace(place, recipe=recipe).flow(root=str(tmp_path / "flow"), workers=2))
+    assert "ask for source 0, 2 shares" in out
+    assert grmforge("build", recipe, "--sets", "rft", "--root", tmp_path / "plain").code == 0
+    made, plain = latest(tmp_path / "flow", "solved-rft"), latest(tmp_path / "plain", "solved-rft")
+    assert made.manifest.content_hash == plain.manifest.content_hash
+    assert made.manifest.models == plain.manifest.models, "what was bought in shares is no answer of earlier"
+    assert set(paid(tmp_path / "flow").values()) == {1}
 
 
 @pytest.mark.slow

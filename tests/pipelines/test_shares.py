@@ -55,7 +55,6 @@ def test_the_limits_of_all_shares_are_those_of_the_recipe(wanted: int, flying: i
         ({"tpm": 1}, None, 1),
         ({}, 5, 5),
         ({}, 0, 1),
-        ({"engine": "openai", "model": "m", "batch": True}, None, 1),
     ],
 )
 def test_there_are_no_more_shares_than_can_have_a_part(model: dict[str, object], left: int | None, count: int) -> None:
