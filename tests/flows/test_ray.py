@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.loopback_prefect import serving_prefect
 from benchmarks.loopback_s3 import serving_s3
 from storage.root import Root
 from storage.run_events import read_events, run_ids
@@ -22,7 +23,6 @@ from storage.snapshots import find_snapshot
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest, paid, write_recipe
 from tests.end_to_end.problems import write_math
 from tests.examples import jsonl_rows, write_rows
-from tests.flows.prefect_server import background, end, environment, free_port, wait_for
 
 SETS = 250
 IN_FLIGHT = 40
@@ -67,20 +67,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         },
     )
     short = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # the names of its sockets may not be long
-    mine = environment(directory / "home") | {
+    variables = {
         "PYTHONPATH": str(REPOSITORY),
         "RAY_TMPDIR": str(short),
         "RAY_AUTH_TOKEN": "0" * 64,  # else it puts one into the home directory
     }
-    port = free_port()
-    server = background(["server", "start", "--port", str(port), "--no-ui"], mine, directory, directory / "server.log")
     try:
-        assert grmforge("build", recipe, "--sets", "rft", "--root", directory / "plain").code == 0
-        wait_for(f"http://127.0.0.1:{port}/api/health")
-        variables = mine | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-        yield Place(recipe, variables, latest(directory / "plain", "shared-rft").manifest.content_hash)
+        with serving_prefect(directory, **variables) as mine:
+            assert grmforge("build", recipe, "--sets", "rft", "--root", directory / "plain").code == 0
+            yield Place(recipe, mine, latest(directory / "plain", "shared-rft").manifest.content_hash)
     finally:
-        end(server)
         shutil.rmtree(short, ignore_errors=True)
 
 
