@@ -213,7 +213,7 @@ class Recipe(Section):
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:
                 model = getattr(self.models, role)
-                if isinstance(model, ModelSection) and model.engine == "openai" and model.price_per_mtok is None:
+                if isinstance(model, ModelSection) and model.engine != "simulated" and model.price_per_mtok is None:
                     raise ValueError(
                         f"budget.max_cost_usd cannot hold without a price: give models.{role} its price_per_mtok "
                         "(input = 0, output = 0 for a server of your own)"
