@@ -117,7 +117,10 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
         (lambda tree: tree.update(general={}), "general: general needs a path or a hub id"),
         (lambda tree: tree.pop("models"), "models: missing, and has no default"),
         (lambda tree: tree.update(models=1), "models: must be a table of keys"),
-        (lambda tree: tree["models"]["grm"].update(engine="opnai"), "models.grm.engine: must be one of 'openai', 'vllm' or"),
+        (
+            lambda tree: tree["models"]["grm"].update(engine="opnai"),
+            "models.grm.engine: must be one of 'openai', 'vllm' or",
+        ),
         (lambda tree: tree["models"]["grm"].update(engine="openai"), "needs a model name"),
         (lambda tree: tree["models"]["grm"].update(base_url="localhost:8000"), "must begin with http:// or https://"),
         (lambda tree: tree["models"]["grm"].update(simulated={"position_bias": float("nan")}), "finite number"),
