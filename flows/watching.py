@@ -177,3 +177,5 @@ def watched_run(
             if stage is None or not stage.left:
                 raise
             raise type(stop)(f"{stop}; left: {stage.left:,} of {stage.total:,} answers of {stage.name}") from None
+        finally:
+            run.servers.close()

@@ -13,6 +13,7 @@ from pipelines.curation.curation import curate
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.engines.outages import check_answers
+from pipelines.engines.vllm_servers import Servers
 from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sample_sets
@@ -237,10 +238,14 @@ def new_run(
     wait: bool = False,
     run_id: str | None = None,
 ) -> Run:
-    """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
+    """Return a run with the recipe's budget, and the keys that its models need and the environment has.
+
+    Its `servers` are the caller's to close, in whatever way the run ends.
+    """
     variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
-    return Run(run_id or new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
+    servers = Servers(Path(recipe.directory))
+    return Run(run_id or new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait, servers=servers)
 
 
 def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None, limit: int | None = None) -> Recipe:
