@@ -3,8 +3,8 @@
     python -m benchmarks.scale_out [--full]
 
 Each run is a fresh process on a fresh root, with the simulated engine; the Prefect server stands throughout. Seconds
-are those from the first line of the build, or of the flow, to its last, so on Ray with the start of the worker
-processes, which import everything anew. What stands beside them: the imports of Prefect and Ray, and the start of Ray itself.
+are those from the first line of the build, or of the flow, to its last: on Ray with the start of the worker processes,
+which import everything anew. Beside them stand the imports of Prefect and Ray, and the start of Ray itself.
 
 `no latency`: answers come at once, so asking takes processors, and shares divide that work. `waiting`: every answer
 takes 0.2 s. All shares together never have more requests in flight than one process, so nothing can be won there, and

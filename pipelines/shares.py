@@ -69,8 +69,12 @@ _LIMITS = ("max_concurrency", "rpm", "tpm")
 
 
 def can_be_shared(model: ModelSection) -> bool:
-    """Say whether several processes may ask a model at once; at the desk of one that answers by batch stands one."""
-    return not model.batch
+    """Say whether several processes may ask a model at once.
+
+    One process at a time stands at the desk of a model that answers by batch, and a server that grmforge starts itself
+    is one process's own.
+    """
+    return not model.batch and model.engine != "vllm"
 
 
 def share_count(model: ModelSection, budget: BudgetSection, spent: Spent, wanted: int) -> int:
