@@ -22,6 +22,7 @@ from pipelines.engines.answering import Run
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
+from pipelines.reporting.publication import make_latest
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
@@ -172,6 +173,7 @@ def publish(
         _stage(place, curated),
         stages,
     )
+    make_latest(place, published)
     manifest = published.snapshot.manifest
     lines = "\n".join(closing_lines(manifest, published.snapshot))
     get_run_logger().info("%s\n%s", published.snapshot.path, lines)

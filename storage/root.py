@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -67,6 +68,45 @@ class Root:
         with storage_errors(str(self.at(key))), self.replacing(key) as temporary:
             temporary.write_bytes(data)
 
+    def create(self, key: str, data: bytes) -> bool:
+        """Put an object where there is none, and say whether this did it: of many that try at once, one succeeds."""
+        target = self.at(key)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        with storage_errors(str(target)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                temporary.write_bytes(data)
+                try:
+                    os.link(temporary, target)
+                except FileExistsError:
+                    raise
+                except OSError:  # a file system without hard links
+                    with target.open("xb") as file:
+                        file.write(data)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink(missing_ok=True)
+        return True
+
+    def replace_if(self, key: str, old: bytes, new: bytes) -> bool:
+        """Put an object in the place of `old`, and say whether it was still that: of many that try at once, one does.
+
+        An object that changes in this way must change in no other.
+        """
+        target = self.at(key)
+        with storage_errors(str(target)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.with_name(f".{target.name}.lock").open("wb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed, or its process is gone
+                try:
+                    if target.read_bytes() != old:
+                        return False
+                except FileNotFoundError:
+                    return False
+                self.write(key, new)
+        return True
+
     @contextlib.contextmanager
     def replacing(self, key: str) -> Iterator[Path]:
         """Give a temporary path to write to; it becomes the object when the block ends well, and nothing otherwise."""
@@ -103,6 +143,11 @@ class Root:
     def remove(self, key: str) -> None:
         with storage_errors(str(self.at(key))):
             self.at(key).unlink(missing_ok=True)
+
+    def remove_folder(self, key: str) -> None:
+        """Remove every object under a key."""
+        with storage_errors(str(self.at(key))), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.at(key))
 
     def link(self, key: str, to: str) -> None:
         """Make an object known under a further key, without a copy where the file system can."""

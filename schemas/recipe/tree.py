@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from schemas.recipe.models import ModelSection, ModelsSection
+from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
 from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
@@ -159,6 +160,7 @@ class Recipe(Section):
     leaks: LeaksSection = LeaksSection()
     general: GeneralSection | None = None
     budget: BudgetSection = BudgetSection()
+    refresh: RefreshSection = RefreshSection()
     directory: str = Field(default=".", exclude=True)
     """Where the recipe stands; its relative paths start here. Set by `read_recipe`."""
 
