@@ -148,16 +148,17 @@ def take(
     the root cannot be read or written.
     """
     key = f"{FOLDER}/{name}.json"
+    token = secrets.token_hex(16)
     while True:
-        mine = Holder(
-            secrets.token_hex(16), socket.gethostname(), os.getpid(), run_id, _stamp(), _stamp(), term_s
-        ).renewed()
+        mine = Holder(token, socket.gethostname(), os.getpid(), run_id, _stamp(), _stamp(), term_s).renewed()
         found = _found(root, key)
         if found is None:
             if root.create(key, mine.as_json()):
                 return Lease(root, key, mine)
             continue
         holder = _holder(found)
+        if holder is not None and holder.token == token:  # put by a call that was told otherwise
+            return Lease(root, key, holder)
         if holder is None or not holder.released:
             if holder is not None and holder.is_in_time:
                 return holder
@@ -170,7 +171,7 @@ def take(
                 if now is not None and not now.released:
                     return now
                 continue
-        mine = replace(mine, taken_at=_stamp()).renewed()
+        mine = replace(mine, taken_at=_stamp()).renewed()  # it may have waited
         if root.replace_if(key, found, mine.as_json()):
             return Lease(root, key, mine)
 

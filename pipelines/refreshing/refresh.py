@@ -14,7 +14,7 @@ from pipelines.build import build_rubrics, check_keys, finish, prepare, sample_a
 from pipelines.engines.answering import Run
 from pipelines.refreshing.guards import tripped
 from pipelines.refreshing.retention import retain
-from pipelines.refreshing.revisions import at_revisions, newest_revisions
+from pipelines.refreshing.revisions import read_newest
 from pipelines.reporting.comparing import compare
 from pipelines.reporting.publication import Published
 from schemas.comparison import Comparison
@@ -111,7 +111,7 @@ def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
     """Refresh the sets of a recipe. Raises ForgeError; what was bought by then is kept, and LATEST stays."""
     lease.on_lost = run.budget.stop
     run.watcher.stage("looking for new revisions", None)
-    recipe = at_revisions(recipe, newest_revisions(recipe))
+    read_newest(recipe, root)
     if recipe.models.rubric is not None:
         build_rubrics(recipe, root, run)
     sources, curated = prepare(recipe, root, run)

@@ -28,7 +28,7 @@ STAGE_VERSION = 2
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
 _BATCH = 2_048
-_PLACE_KEYS = {"path", "hub", "revision", "hinted", "max_share", "limit"}
+_PLACE_KEYS = {"path", "hub", "hinted", "max_share", "limit"}
 """Keys of a section that say where its rows are or what happens to them later, not what they are."""
 
 
