@@ -26,8 +26,8 @@ def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
     for source, facts in read.items():
         if newest[source] not in (None, facts["revision"]):
             raise SourceError(
-                f"{source}: the hub has {newest[source]}, and {facts['revision']} was read: it changed meanwhile, or was "
-                "away for a moment; run the same command again"
+                f"{source}: the hub has {newest[source]}, and {facts['revision']} was read: it changed meanwhile, or "
+                "was away for a moment; run the same command again"
             )
     return {source: str(facts["revision"]) for source, facts in read.items()}
 
