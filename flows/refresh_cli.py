@@ -74,9 +74,8 @@ def compare(
     from storage.root import Root
     from storage.snapshots import find_snapshot
 
-    place = _place(root)
-    found = Root.open(place) if place else None
-    comparison = compare_versions(find_snapshot(found, old), find_snapshot(found, new))
+    place = Root.open(root) if "://" in root or Path(root).is_dir() else None  # directories are compared without one
+    comparison = compare_versions(find_snapshot(place, old), find_snapshot(place, new))
     if json:
         _print_json(comparison.as_json())
     else:
@@ -133,11 +132,6 @@ def _tell(done: "Refreshed", spent: tuple[int, int, float], root_flag: str) -> N
     if done.comparison is not None:
         old, new = shlex.quote(done.comparison.old), shlex.quote(done.comparison.new)
         _say(f"once more: grmforge compare {old} {new}{root_flag}")
-
-
-def _place(root: str) -> str | None:
-    """Return the root, where it is there: directories are compared without one."""
-    return root if "://" in root or Path(root).is_dir() else None
 
 
 def _say(text: str) -> None:

@@ -190,7 +190,7 @@ def test_of_processes_that_take_at_once_one_wins(tmp_path: Path, there: str) -> 
 
 
 def test_a_killed_process_loses_it(tmp_path: Path) -> None:
-    ((process, go, said),) = processes(tmp_path, take_and_stay, 1)
+    ((process, _go, said),) = processes(tmp_path, take_and_stay, 1)
     assert said.recv()
     root = Root.open(str(tmp_path))
     assert isinstance(take(root, "small", "second", TERM_S, watching=silent), Holder)
