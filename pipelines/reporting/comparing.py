@@ -77,7 +77,7 @@ def _table_changes(old: Snapshot, new: Snapshot) -> Iterable[TableChange]:
         before, after = (
             _frame(snapshot, [table], [key.alias("id")]).group_by("id").len("rows") for snapshot in (old, new)
         )
-        rows = after.join(before, on="id", how="full", suffix="_before").select(
+        rows = after.join(before, on="id", how="full", suffix="_before", nulls_equal=True).select(
             change=pl.col("rows").cast(pl.Int64).fill_null(0) - pl.col("rows_before").cast(pl.Int64).fill_null(0)
         )["change"]
         yield TableChange(
