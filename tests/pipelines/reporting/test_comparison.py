@@ -91,17 +91,10 @@ def test_sources_that_are_new_or_gone_are_said(tmp_path: Path) -> None:
 
 def test_what_roles_took_is_summed(tmp_path: Path) -> None:
     made = small()
-    used = {
-        "role": "grm",
-        "engine": "openai",
-        "model": "judge",
-        "failed": 1,
-        "prompt_tokens": 5,
-        "completion_tokens": 5,
-    }
+    grm = made.models[0]
     made.models = [
-        ModelUse(**used, requests=8, cached=6, cost_usd=0.5),
-        ModelUse(**used, requests=4, cached=4, cost_usd=0.25),
+        grm.model_copy(update={"requests": 8, "cached": 6, "cost_usd": 0.5}),
+        grm.model_copy(update={"requests": 4, "cached": 4, "cost_usd": 0.25}),
     ]
     (role, gone) = compare(published(tmp_path / "a", small()), published(tmp_path / "b", made)).models
     assert role.after is not None
