@@ -58,9 +58,10 @@ class ObjectRoot(Root):
     def at(self, key: str) -> Path:
         copy = self.place(key)
         if not copy.is_file():
-            data = self.read(key)
-            with storage_errors(str(copy)), _becoming(copy) as temporary:
-                temporary.write_bytes(data)
+            with self._errors(key):
+                found = obstore.get(self.store, key)
+                with _becoming(copy) as temporary, temporary.open("wb") as file:
+                    file.writelines(found)
         return copy
 
     def scratch(self, key: str) -> Path:

@@ -81,7 +81,7 @@ def sample_sets(
             given_up[request.request_id] = completion.error or "no answer"
         following: list[Request] = []
         for state, drawn in waiting.pop((request.request_id, request.query_id)):
-            outcome = outcome_of_sample(drawn, state.preference, completion)
+            outcome = outcome_of_sample(job, drawn, state.preference, completion)
             state.outcomes[drawn.index] = outcome
             run.watcher.judged(outcome)
             if len(state.outcomes) == state.asked:
@@ -93,13 +93,14 @@ def sample_sets(
     return given_up
 
 
-def outcome_of_sample(drawn: Sample, preference: PreferenceSet, completion: Completion) -> Outcome:
+def outcome_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet, completion: Completion) -> Outcome:
     """Return the outcome that judging will read, and nothing else."""
     if completion.text is None:
         return Outcome.FAILED
     n_responses = preference.n_responses
     truth = drawn.best_position, preference.label
-    return read_outcome(completion.text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
+    _, text = job.text_of(completion.text, n_responses)
+    return read_outcome(text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
 
 
 def sampled_sets(curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> Iterator[tuple[int, list[PreferenceSet]]]:
