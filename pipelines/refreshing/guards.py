@@ -2,8 +2,8 @@
 
 Acceptance and leak probe of a small source swing by chance, so these two must move by more than their limit and twice
 the standard error of the move. A source's answers are counted as so many as it has sets: those of one set go together.
-In 20,000 simulated nights each, sources of 10 to 1,000 sets whose sets were all replaced by others like them tripped in
-0.04 % of the nights at most; the bare limit of 5 points trips in 69 % of them at 10 sets, and in 4 % at 300.
+Where all sets of a source were replaced by others like them, sources of 10 sets tripped on 0.04 % of simulated nights,
+larger ones on fewer; the bare limit of 5 points trips on 69 % of them at 10 sets, and on 4 % at 300.
 """
 
 from collections.abc import Iterator

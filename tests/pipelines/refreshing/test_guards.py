@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pipelines.refreshing.guards import tripped
@@ -67,6 +68,21 @@ def test_what_chance_does_to_a_small_source_trips_nothing(sets: int) -> None:
     by_chance = 2 * (0.25 * 2 / sets) ** 0.5
     assert tripped(moved(judged(sets, 0.5 - by_chance / 2), judged(sets, 0.5 + by_chance / 2)), LIMITS) == ()
     assert tripped(moved(judged(sets, 0.1), judged(sets, 0.9)), LIMITS)
+
+
+@pytest.mark.parametrize("sets", [10, 50, 200])
+def test_nights_of_sets_like_the_last_ones_trip_nothing(sets: int) -> None:
+    """Three samples and a hinted one a set, accepted as rejection does: sets that are too easy give none."""
+    draw = np.random.default_rng(sets)
+
+    def a_version() -> Judged:
+        rightness = draw.beta(2, 1.2, sets)
+        right = (draw.random((sets, 3)) < rightness[:, None]).sum(axis=1)
+        hinted = draw.random(sets) < np.clip(rightness + 0.15, 0, 1)
+        return Judged(4 * sets, int(np.where(right == 3, 0, right + hinted).sum()), sets)
+
+    nights = [len(tripped(moved(a_version(), a_version()), LIMITS)) for _ in range(1_000)]
+    assert sum(nights) <= 5
 
 
 def test_where_the_answers_are_the_same_nothing_is_chance() -> None:
