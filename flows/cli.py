@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows import refresh_cli
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
@@ -244,6 +245,9 @@ def import_(
         return
     for line in imported.lines():
         _say(line)
+
+
+refresh_cli.register(app)
 
 
 def main() -> NoReturn:

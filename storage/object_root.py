@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -125,6 +126,13 @@ class ObjectRoot(Root):
 
     def folders(self, key: str) -> list[str]:
         return sorted(path.rstrip("/").rpartition("/")[2] for path in self._listed(key)["common_prefixes"])
+
+    def remove_folder(self, folder: str) -> None:
+        self.remove(f"{folder}/manifest.json")
+        with self._errors(folder):
+            for found in obstore.list(self.store, f"{folder}/"):
+                obstore.delete(self.store, [one["path"] for one in found])
+        shutil.rmtree(self.place(folder), ignore_errors=True)
 
     def remove(self, key: str) -> None:
         with self._errors(key):

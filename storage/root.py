@@ -157,6 +157,12 @@ class Root:
             return []
         return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
 
+    def remove_folder(self, folder: str) -> None:
+        """Remove everything under a folder, a manifest first: what is left of it then counts as unfinished."""
+        with storage_errors(self.where(folder)), contextlib.suppress(FileNotFoundError):
+            self.place(f"{folder}/manifest.json").unlink(missing_ok=True)
+            shutil.rmtree(self.place(folder))
+
     def remove(self, key: str) -> None:
         """Remove an object; none there is well, too."""
         with storage_errors(self.where(key)):

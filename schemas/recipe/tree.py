@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.recipe.judge_form import fault_of_form, fault_of_regex
 from schemas.recipe.models import ModelSection, ModelsSection
+from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
 from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
@@ -178,6 +179,7 @@ class Recipe(Section):
     leaks: LeaksSection = LeaksSection()
     general: GeneralSection | None = None
     budget: BudgetSection = BudgetSection()
+    refresh: RefreshSection = RefreshSection()
     directory: str = Field(default=".", exclude=True)
     """Where the recipe stands; its relative paths start here. Set by `read_recipe`."""
 
