@@ -48,7 +48,7 @@ class Generations:
                 for bucket, parts in sorted(_by_bucket(read_segment(path)).items()):
                     if finished:
                         touched.add(bucket)
-                        self._write(f"{_folder(bucket)}/{path.stem}.parquet", pa.concat_tables(parts))
+                        self._write(f"{folder_of(bucket)}/{path.stem}.parquet", pa.concat_tables(parts))
                     else:
                         self._unfolded.setdefault(bucket, []).extend(parts)
                 if finished:
@@ -84,8 +84,8 @@ class Generations:
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
         """Return the names of a bucket's files, and their rows."""
         while True:
-            names = self._root.names(_folder(bucket), ".parquet")
-            paths = [self._root.at(f"{_folder(bucket)}/{name}") for name in names]
+            names = self._root.names(folder_of(bucket), ".parquet")
+            paths = [self._root.at(f"{folder_of(bucket)}/{name}") for name in names]
             try:
                 return names, read_table(paths, GENERATIONS, columns)
             except StorageError:
@@ -93,12 +93,12 @@ class Generations:
                     raise  # otherwise another process has compacted the bucket: look again
 
     def _compact(self, bucket: int) -> None:
-        if len(self._root.names(_folder(bucket), ".parquet")) <= FILES_A_BUCKET:
+        if len(self._root.names(folder_of(bucket), ".parquet")) <= FILES_A_BUCKET:
             return
         names, found = self._folded(bucket, GENERATIONS.names)
-        self._write(f"{_folder(bucket)}/{content_id('compacted', names)}.parquet", _earliest(found))
+        self._write(f"{folder_of(bucket)}/{content_id('compacted', names)}.parquet", _earliest(found))
         for name in names:
-            self._root.remove(f"{_folder(bucket)}/{name}")
+            self._root.remove(f"{folder_of(bucket)}/{name}")
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
@@ -108,7 +108,7 @@ class Generations:
             )
 
 
-def _folder(bucket: int) -> str:
+def folder_of(bucket: int) -> str:
     return f"generations/bucket={bucket:02x}"
 
 

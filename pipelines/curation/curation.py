@@ -59,7 +59,8 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
     facts: dict[str, Any] = {"general": general.facts} if general else {}
     if leaks:
         facts["leaks"] = leaks
-    return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts)
+    files = {"sets": set_writer.files, "general": chat_writer.files}
+    return finish_stage(root, key, files, facts, [*sources, *([general] if general else [])])
 
 
 def _fitted(table: pa.Table, grm: GrmSection) -> pa.Table:

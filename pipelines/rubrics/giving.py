@@ -69,7 +69,7 @@ def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage, *, searc
     with TableWriter(root, key, "rubrics", RUBRICS) as rubric_writer:
         rubric_writer.write(rubrics_table(made))
     files = {"sets": writer.files, "rubrics": rubric_writer.files, "general": _general(root, key, curated)}
-    return finish_stage(root, key, files, curated.facts)
+    return finish_stage(root, key, files, curated.facts, [curated])
 
 
 def _queries(curated: Stage) -> pl.DataFrame:

@@ -118,7 +118,7 @@ def uncertain_sets(recipe: Recipe, root: Root, stage: Stage) -> Stage:
         for batch in read_batches(stage.paths("sets"), SETS):
             asked = [replace(one, split=Split.TRAIN) for one in sets_of(batch.filter(_is_uncertain(recipe, batch)))]
             writer.write(sets_table([replace(one, best=old_label(one), drop_reason=None) for one in asked]))
-    return finish_stage(root, key, {"sets": writer.files}, {})
+    return finish_stage(root, key, {"sets": writer.files}, {}, [stage])
 
 
 def old_label(preference: PreferenceSet) -> int:
@@ -178,7 +178,7 @@ def _retagged(recipe: Recipe, root: Root, key: str, job: SamplingJob, stage: Sta
             writer.write(_decided_batch(batch, _is_uncertain(recipe, batch), votes, job.n, verdicts))
     funnel = [{"outcome": f"judged again: {verdict}", "rows": verdicts[verdict]} for verdict in Retag]
     facts = {**stage.facts, "synthesis": {"uses": [_use(job, judged)], "funnel": funnel}}
-    return finish_stage(root, key, {"sets": writer.files}, facts)
+    return finish_stage(root, key, {"sets": writer.files}, facts, [stage, judged])
 
 
 def _decided_batch(
