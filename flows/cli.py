@@ -81,7 +81,7 @@ def build(
     if json:
         _print_json(
             {
-                "snapshot": str(snapshot.path),
+                "snapshot": snapshot.location,
                 "version": snapshot.manifest.version,
                 "new": published.new,
                 "missing": published.missing,
@@ -93,16 +93,16 @@ def build(
         lines = closing_lines(snapshot.manifest, snapshot, root_flag=_root_flag(settings), width=min(width, 118))
         _say("\n".join(lines))
         what = "published" if published.new else "nothing new to publish: the content is that of"
-        _say(f"\n{what} {_shown_path(snapshot.path)}")
+        _say(f"\n{what} {_shown_path(snapshot.location)}")
     if published.missing:
         raise ForgeError(
             f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "
-            f"see why: grmforge inspect {_shown_path(snapshot.path)} {_lost(snapshot)}"
+            f"see why: grmforge inspect {_shown_path(snapshot.location)} {_lost(snapshot)}"
         )
     if not json:
         name = settings.build.name
         _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + _root_flag(settings))
-        _say(f"in a browser: {_shown_path(snapshot.path / 'report.html')}")
+        _say(f"in a browser: {_shown_path(f'{snapshot.location}/report.html')}")
 
 
 @app.command()
@@ -192,8 +192,8 @@ def inspect(
     from storage.root import Root
     from storage.snapshots import find_snapshot
 
-    place = Path(root)
-    found = find_snapshot(Root(place.absolute()) if place.is_dir() else None, snapshot)
+    place = Root.open(root) if "://" in root else Root(Path(root).absolute()) if Path(root).is_dir() else None
+    found = find_snapshot(place, snapshot)
     examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         _print_json([as_json(example) for example in examples])
@@ -288,12 +288,10 @@ def _lost(snapshot: "Snapshot") -> str:
     return f"--table sets --status {'dropped' if snapshot.rows('sets/dropped') else 'kept'}"
 
 
-def _shown_path(path: Path) -> str:
-    """Return a path as short as it can be typed from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+def _shown_path(location: str) -> str:
+    """Return a path as short as it can be typed from here; an address as it is."""
+    here = f"{Path.cwd()}/"
+    return location.removeprefix(here)
 
 
 def _root_flag(recipe: "Recipe") -> str:

@@ -174,11 +174,11 @@ def publish(
     )
     manifest = published.snapshot.manifest
     lines = "\n".join(closing_lines(manifest, published.snapshot))
-    get_run_logger().info("%s\n%s", published.snapshot.path, lines)
+    get_run_logger().info("%s\n%s", published.snapshot.location, lines)
     create_markdown_artifact(f"```\n{lines}\n```", key=f"{manifest.name.replace('_', '-')}-funnel")
     if published.missing:
         raise ForgeError(f"no row for {', '.join(published.missing)}: LATEST was not moved to {manifest.version}")
-    return str(published.snapshot.path)
+    return published.snapshot.location
 
 
 def _settings(recipe: str, sets: str, root: str | None, limit: int | None) -> Recipe:
@@ -206,5 +206,5 @@ def _quiet_run(settings: Recipe) -> Run:
 def _stage(root: Root, key: str) -> Stage:
     found = find_stage(root, key)
     if found is None:
-        raise StorageError(f"{root.at(key)}: the stage has gone; run the flow again")
+        raise StorageError(f"{root.where(key)}: the stage has gone; run the flow again")
     return found

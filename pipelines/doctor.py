@@ -63,6 +63,8 @@ def _finding(what: str, look: Callable[[], str]) -> Finding:
 
 def _root(recipe: Recipe) -> str:
     root = Root.open(recipe.build.root)
+    if not root.is_local:
+        return f"{root.where()} is writable"
     free = shutil.disk_usage(root.path).free
     if free < LITTLE_SPACE:
         raise ForgeError(f"{root.path} has only {free / 2**30:.1f} GiB of free space; choose another with --root")

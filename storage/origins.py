@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 from schemas.errors import StorageError
 from schemas.record import content_id, table_schema
 from storage.root import Root
-from storage.snapshots import FOLDER as SNAPSHOTS
-from storage.snapshots import read_snapshot, versions
+from storage.snapshots import every_snapshot
 from storage.stages import read_stage
 from storage.tables import open_parquet, read_table
 
@@ -69,10 +68,8 @@ def _every(root: Root) -> Iterator[pa.Table]:
             for fingerprint in root.folders(f"stages/{name}"):
                 if (table := _of_stage(root, f"stages/{name}/{fingerprint}")) is not None:
                     yield table
-    for name in root.folders(SNAPSHOTS):
-        for version in versions(root, name):
-            snapshot = read_snapshot(root.at(f"{SNAPSHOTS}/{name}/{version}"))
-            yield _origins([path for table in ("sets/kept", "sets/dropped") for path in snapshot.files(table)])
+    for snapshot in every_snapshot(root):
+        yield _origins([path for table in ("sets/kept", "sets/dropped") for path in snapshot.files(table)])
 
 
 def _of_stage(root: Root, key: str) -> pa.Table | None:

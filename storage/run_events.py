@@ -20,7 +20,7 @@ class RunEvents:
     """Appends the events of one run. A disk that refuses them ends the log, never the run."""
 
     def __init__(self, root: Root, run_id: str) -> None:
-        path = root.at(f"{FOLDER}/{run_id}.jsonl")
+        path = root.scratch(f"{FOLDER}/{run_id}.jsonl")
         self._file: BinaryIO | None = None
         with storage_errors(str(path)):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -75,18 +75,12 @@ def read_stage(root: Root, key: str) -> Stage | None:
     try:
         manifest = orjson.loads(root.read(f"{key}/manifest.json"))
         if manifest["format"] > FORMAT:
-            raise StorageError(f"{root.at(key)}: written in format {manifest['format']}: upgrade grmforge")
+            raise StorageError(f"{root.where(key)}: written in format {manifest['format']}: upgrade grmforge")
         tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
         stage = Stage(root, key, manifest["content"], tables, manifest["facts"], tuple(manifest.get("made_of", ())))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None  # not what a manifest of ours looks like
-    if not all(_has_its_size(root, f"{key}/{file.path}", file.bytes) for file in stage.files()):
-        return None
-    return stage
-
-
-def _has_its_size(root: Root, key: str, size: int) -> bool:
-    return root.exists(key) and root.at(key).stat().st_size == size
+    return stage if all(root.size(f"{key}/{file.path}") == file.bytes for file in stage.files()) else None
 
 
 def finish_stage(

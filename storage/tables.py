@@ -95,7 +95,7 @@ class TableWriter:
         group, rest = pending.slice(0, rows).combine_chunks(), pending.slice(rows)
         self._pending = [rest] if rest.num_rows else []
         self._pending_rows = rest.num_rows
-        with storage_errors(f"{self._root.at(self._folder)}/{self._name}"):
+        with storage_errors(self._root.where(f"{self._folder}/{self._name}")):
             if self._parquet is None:
                 self._start_file()
             assert self._parquet is not None
@@ -120,7 +120,7 @@ class TableWriter:
     def _finish_file(self) -> None:
         if self._open is None or self._parquet is None:
             return
-        with storage_errors(f"{self._root.at(self._folder)}/{self._name}"):
+        with storage_errors(self._root.where(f"{self._folder}/{self._name}")):
             self._parquet.close()
             self._open.close()
         name = f"{self._name}-{len(self.files):05}.parquet"

@@ -117,10 +117,10 @@ def _read(root: Root, key: str) -> Tombstone:
     try:
         tree = orjson.loads(root.read(key))
         if tree["format"] > FORMAT:
-            raise StorageError(f"{root.at(key)}: written in format {tree['format']}: upgrade grmforge")
+            raise StorageError(f"{root.where(key)}: written in format {tree['format']}: upgrade grmforge")
         return Tombstone.model_validate(tree)
     except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{root.at(key)} cannot be read ({type(error).__name__}); it names something that must not come back: "
+            f"{root.where(key)} cannot be read ({type(error).__name__}); it names something that must not come back: "
             "mend it, or remove it once you know what it was"
         ) from None

@@ -26,7 +26,7 @@ from storage.row_removal import Goes, Mask, rows_that_go
 from storage.rubric_tables import FOLDER as RUBRICS
 from storage.rubric_tables import read_rubrics
 from storage.snapshots import FOLDER as SNAPSHOTS
-from storage.snapshots import latest, read_snapshot, versions
+from storage.snapshots import every_snapshot, latest
 from storage.stages import Stage, read_stage
 from storage.tables import open_parquet
 
@@ -195,13 +195,11 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
             continue
         for path in (path for table in ("judged", "candidates") for path in stage.paths(table)):
             yield _columns(path, ("request_id", "query_id", "set_id"))
-    for name in root.folders(SNAPSHOTS):
-        for version in versions(root, name):
-            snapshot = read_snapshot(root.at(f"{SNAPSHOTS}/{name}/{version}"))
-            for table in snapshot.manifest.tables:
-                if table.startswith("trajectories/"):
-                    for path in snapshot.files(table):
-                        yield _columns(path, ("request_id", "query_id", "set_id"))
+    for snapshot in every_snapshot(root):
+        for table in snapshot.manifest.tables:
+            if table.startswith("trajectories/"):
+                for path in snapshot.files(table):
+                    yield _columns(path, ("request_id", "query_id", "set_id"))
 
 
 def _columns(path: Any, wanted: tuple[str, ...]) -> pa.Table:
@@ -327,13 +325,8 @@ def _origins(root: Root, concerned: Concerned) -> Iterator[Finding]:
 
 
 def _versions(root: Root, concerned: Concerned) -> Iterator[VersionRows]:
-    for name in root.folders(SNAPSHOTS):
-        newest = latest(root, name)
-        for version in versions(root, name):
-            snapshot = read_snapshot(root.at(f"{SNAPSHOTS}/{name}/{version}"))
-            counts = {
-                table: sum(_rows_in(path, concerned) for path in snapshot.files(table))
-                for table in snapshot.manifest.tables
-            }
-            if held := {table: rows for table, rows in counts.items() if rows}:
-                yield VersionRows(name, version, held, version == newest)
+    for snapshot in every_snapshot(root):
+        name, version, tables = snapshot.manifest.name, snapshot.manifest.version, snapshot.manifest.tables
+        counts = {table: sum(_rows_in(path, concerned) for path in snapshot.files(table)) for table in tables}
+        if held := {table: rows for table, rows in counts.items() if rows}:
+            yield VersionRows(name, version, held, version == latest(root, name))

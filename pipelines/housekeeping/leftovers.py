@@ -21,7 +21,7 @@ from storage.origins import remember_origins
 from storage.root import Held, Root
 from storage.run_events import FOLDER as RUNS
 from storage.snapshots import FOLDER as SNAPSHOTS
-from storage.snapshots import read_snapshot, versions
+from storage.snapshots import every_snapshot
 from storage.stages import last_used, read_stage
 from storage.temporary_files import remove_temporary, temporary_files
 
@@ -160,12 +160,10 @@ def _published(root: Root) -> tuple[set[str], set[str]]:
     """
     needed: set[str] = set()
     contents: set[str] = set()
-    for name in root.folders(SNAPSHOTS):
-        for version in versions(root, name):
-            manifest = read_snapshot(root.at(f"{SNAPSHOTS}/{name}/{version}")).manifest
-            needed.update(manifest.stages)
-            if not manifest.stages:
-                contents.add(manifest.content_hash)
+    for manifest in (snapshot.manifest for snapshot in every_snapshot(root)):
+        needed.update(manifest.stages)
+        if not manifest.stages:
+            contents.add(manifest.content_hash)
     return needed, contents
 
 
