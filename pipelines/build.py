@@ -32,6 +32,7 @@ from schemas.trajectory import Purpose
 from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
+from storage.tombstones import forgotten
 
 
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
@@ -64,6 +65,7 @@ def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
 
 def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
+    forgotten(root).check_sources(section.source for section in recipe.sources)  # before anything is spent on others
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)

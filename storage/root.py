@@ -45,6 +45,16 @@ class Held(NamedTuple):
     """How many objects do."""
 
 
+def held_at(path: Path) -> Held | None:
+    """Return what a file takes up; None where there is none. Of a folder it says nothing but since when it stands."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    size, links = (0, 1) if path.is_dir() else (found.st_size, found.st_nlink)
+    return Held(size, found.st_mtime, f"{found.st_dev}:{found.st_ino}", links)
+
+
 @dataclass(frozen=True)
 class Root:
     """A local directory addressed by `/`-separated keys. `storage.object_root` keeps the same in a bucket."""
@@ -172,11 +182,7 @@ class Root:
 
     def held(self, key: str) -> "Held | None":
         """Return what an object takes up, and since when; None where there is none."""
-        try:
-            found = self.place(key).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return Held(found.st_size, found.st_mtime, f"{found.st_dev}:{found.st_ino}", found.st_nlink)
+        return held_at(self.place(key))
 
     def every(self, folder: str) -> Iterator[str]:
         """Yield the keys of all objects under a folder, at any depth, temporary ones included."""

@@ -5,7 +5,7 @@ into the very same new one. A disk that is full refuses the new file, and nothin
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +15,7 @@ from schemas.record import content_id
 from storage.root import Root
 from storage.tables import open_parquet
 
-Mask = pa.Array | pa.ChunkedArray
+Mask: TypeAlias = pa.Array | pa.ChunkedArray
 """Which rows of a table go, a boolean each."""
 Goes = Callable[[pa.Table], Mask]
 
@@ -34,7 +34,8 @@ def take_out(
 ) -> None:
     """Take rows out of a Parquet file; without any row left, it goes, unless its name or its number must stay.
 
-    The new file's name is a hash of the old one's and of the rows that it holds; `numbered` ones keep their number before it.
+    The new file's name is a hash of the old one's and of the rows that it holds; `numbered` ones keep their number
+    before it.
     """
     table = open_parquet(root.at(key)).read()
     mask = goes(table)

@@ -7,6 +7,7 @@ Lines are on their way to the disk as soon as they are written, so that a killed
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
@@ -41,6 +42,11 @@ class RunEvents:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def event_logs(root: Root) -> list[Path]:
+    """Return the logs that lie on this machine, the latest first."""
+    return sorted(root.scratch(FOLDER).glob("*.jsonl"), reverse=True)
 
 
 def run_ids(root: Root) -> list[str]:

@@ -87,6 +87,11 @@ def set_latest(root: Root, name: str, version: str) -> None:
     root.write(f"{FOLDER}/{name}/LATEST", f"{version}\n".encode())
 
 
+def drop_latest(root: Root, name: str) -> None:
+    """Leave a bare name without a meaning of its own; then its newest version is meant."""
+    root.remove(f"{FOLDER}/{name}/LATEST")
+
+
 def latest(root: Root, name: str) -> str | None:
     """Return the version that LATEST names."""
     key = f"{FOLDER}/{name}/LATEST"

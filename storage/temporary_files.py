@@ -24,9 +24,10 @@ def temporary_files(root: Root) -> Iterator[Path]:
         yield from (here / name for name in names if _FILE.fullmatch(name))
 
 
-def remove_temporary(path: Path) -> None:
+def remove_here(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, of this machine; none there is well, too."""
     with storage_errors(str(path)):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Tombstones: what was forgotten under a root, so that no build brings it back. No text of the data is in them.
 
-    forgotten/<id>.json   {"format": 1, "kind": "set", "name": "7c1f..", "at": "2026-11-20T19:00:00Z", ..}
+forgotten/<id>.json   {"format": 1, "kind": "set", "name": "7c1f..", "at": "2026-11-20T19:00:00Z", ..}
 """
 
 from collections.abc import Iterable

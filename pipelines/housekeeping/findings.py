@@ -251,16 +251,17 @@ def _batches(root: Root, concerned: Concerned, kept: frozenset[str]) -> Iterator
             yield Finding(Place.BATCH, key, rows, note)
         if rows or (job is not None and job.collected_at is not None):
             yield from (
-                Finding(Place.RESULTS, f"{folder}/{name}", None)
-                for name in root.names(folder)
-                if name.startswith("results-")
+                Finding(Place.RESULTS, f"{folder}/{path.name}", None)
+                for path in sorted(root.scratch(f"{folder}/_").parent.glob("*.jsonl"))
             )
 
 
 def _rubric_files(root: Root, concerned: Concerned) -> Iterator[Finding]:
     """Yield what is left of it among rubrics; vectors and indexes are made again, so they go whole."""
     for name in root.names(RUBRICS, ".parquet"):
-        rows = rows_that_go(root, f"{RUBRICS}/{name}", lambda table: among(table.column("rubric_id"), concerned.rubrics))
+        rows = rows_that_go(
+            root, f"{RUBRICS}/{name}", lambda table: among(table.column("rubric_id"), concerned.rubrics)
+        )
         if rows.num_rows:
             yield Finding(Place.RUBRICS, f"{RUBRICS}/{name}", rows.num_rows)
     for settings in root.folders(f"{RUBRICS}/given"):
@@ -270,9 +271,8 @@ def _rubric_files(root: Root, concerned: Concerned) -> Iterator[Finding]:
                 yield Finding(Place.GIVEN, key, rows_gone)
     for model in root.folders(f"{RUBRICS}/vectors"):
         yield Finding(Place.VECTORS, f"{RUBRICS}/vectors/{model}", None, "made again where they are needed")
-    for name in root.folders(RUBRICS):
-        if name.startswith("milvus-") and name.endswith(".db"):
-            yield Finding(Place.INDEX, f"{RUBRICS}/{name}", None, "made again from rubrics/*.parquet")
+    for path in sorted(root.scratch(f"{RUBRICS}/_").parent.glob("milvus-*.db")):
+        yield Finding(Place.INDEX, f"{RUBRICS}/{path.name}", None, "made again from rubrics/*.parquet")
 
 
 def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:

@@ -18,12 +18,12 @@ from storage.batch_jobs import read_job
 from storage.journal import FOLDER as JOURNAL
 from storage.journal import writing_since
 from storage.origins import remember_origins
-from storage.root import Held, Root
-from storage.run_events import FOLDER as RUNS
+from storage.root import Held, Root, held_at
+from storage.run_events import event_logs
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import every_snapshot
 from storage.stages import last_used, read_stage
-from storage.temporary_files import remove_temporary, temporary_files
+from storage.temporary_files import remove_here, temporary_files
 
 DAY_S = 86_400
 USUAL_DAYS = 7.0
@@ -101,8 +101,8 @@ def leftovers(root: Root, days: float = USUAL_DAYS, now: float | None = None) ->
         *_unfinished_snapshots(root, now),
         *_temporary(root, now),
         *_batches(root, now, notes),
-        *_aged(root, Kind.EVENTS, root.names(RUNS, ".jsonl"), RUNS, now, max(days, EVENT_DAYS)),
-        *_aged(root, Kind.JOURNAL, root.names(JOURNAL, ".unreadable"), JOURNAL, now, 0.0),
+        *_events(root, now, max(days, EVENT_DAYS)),
+        *_set_aside(root, now),
     ]
     return Leftovers(tuple(_with_freed(found)), tuple(notes))
 
@@ -113,8 +113,8 @@ def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> I
     for one in found:
         if one.is_kept:
             continue
-        if one.kind is Kind.TEMPORARY:
-            remove_temporary(root.path / one.key)
+        if one.kind in (Kind.TEMPORARY, Kind.EVENTS):
+            remove_here(root.path / one.key)
         elif one.kind is Kind.STAGE:
             if last_used(root, one.key) > now - one.idle_days * DAY_S + 1:
                 continue  # found by a build meanwhile
@@ -123,8 +123,6 @@ def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> I
         elif one.kind is Kind.BATCH and root.exists(f"{one.key}/job.json"):
             for key in _but_job(root, one.key):
                 root.remove(key)
-        elif one.kind is Kind.EVENTS:
-            root.remove(one.key)
         else:
             root.remove_folder(one.key)
         yield one
@@ -186,8 +184,8 @@ def _unfinished_snapshots(root: Root, now: float) -> Iterator[Leftover]:
 
 def _unfinished(root: Root, kind: Kind, key: str, now: float, why: str) -> Iterator[Leftover]:
     """Yield a folder without a manifest, if nothing in it has changed for a day."""
-    files = _files(root, [key] if root.exists(key) else root.every(key))
-    folder = root.held(key)
+    files = _files(root, root.every(key))
+    folder = held_at(root.place(key))
     changed = max([one.modified for one in files] or ([folder.modified] if folder else [now]))
     if changed < now - DAY_S:
         yield Leftover(kind, key, why, (now - changed) / DAY_S, files)
@@ -195,8 +193,11 @@ def _unfinished(root: Root, kind: Kind, key: str, now: float, why: str) -> Itera
 
 def _temporary(root: Root, now: float) -> Iterator[Leftover]:
     for path in temporary_files(root):
-        key = str(path.relative_to(root.path))
-        yield from _unfinished(root, Kind.TEMPORARY, key, now, "a process that was killed left it")
+        files = tuple(filter(None, map(held_at, path.rglob("*") if path.is_dir() else [path])))
+        changed = max((one.modified for one in files), default=now)
+        if changed < now - DAY_S:
+            key = str(path.relative_to(root.path))
+            yield Leftover(Kind.TEMPORARY, key, "a process that was killed left it", (now - changed) / DAY_S, files)
 
 
 def _batches(root: Root, now: float, notes: list[str]) -> Iterator[Leftover]:
@@ -221,12 +222,19 @@ def _but_job(root: Root, key: str) -> list[str]:
     return [file for file in root.every(key) if file != f"{key}/job.json"]
 
 
-def _aged(root: Root, kind: Kind, names: Sequence[str], folder: str, now: float, days: float) -> Iterator[Leftover]:
-    why = {Kind.EVENTS: f"older than {days:.0f} days", Kind.JOURNAL: "not what a journal looks like; look into it"}[kind]
-    for name in names:
-        held = root.held(f"{folder}/{name}")
-        if held is not None and held.modified <= now - days * DAY_S:
-            yield Leftover(kind, f"{folder}/{name}", why, (now - held.modified) / DAY_S, (held,))
+def _events(root: Root, now: float, days: float) -> Iterator[Leftover]:
+    for path in event_logs(root):
+        held = held_at(path)
+        if held is not None and held.modified < now - days * DAY_S:
+            key = str(path.relative_to(root.path))
+            yield Leftover(Kind.EVENTS, key, f"older than {days:.0f} days", (now - held.modified) / DAY_S, (held,))
+
+
+def _set_aside(root: Root, now: float) -> Iterator[Leftover]:
+    for name in root.names(JOURNAL, ".unreadable"):
+        if (held := root.held(f"{JOURNAL}/{name}")) is not None:
+            why = "not what a journal looks like: look into it, and remove it yourself"
+            yield Leftover(Kind.JOURNAL, f"{JOURNAL}/{name}", why, (now - held.modified) / DAY_S, (held,))
 
 
 def _files(root: Root, keys: Iterable[str]) -> tuple[Held, ...]:

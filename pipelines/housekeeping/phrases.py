@@ -63,7 +63,9 @@ def _said_in(run: PreferenceSet) -> Iterator[str]:
             turns = json.loads(response.turns or "[]")
         except ValueError:
             continue
-        yield from (turn["content"] for turn in turns if isinstance(turn, dict) and isinstance(turn.get("content"), str))
+        yield from (
+            turn["content"] for turn in turns if isinstance(turn, dict) and isinstance(turn.get("content"), str)
+        )
 
 
 def _sets(root: Root) -> Iterator[PreferenceSet]:
