@@ -37,7 +37,9 @@ SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A dir
 SetsOption = Annotated[
     str | None, typer.Option("--sets", help="Only these sets, such as rft,rl; published under <name>-rft-rl.")
 ]
-RootOption = Annotated[str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")]
+RootOption = Annotated[
+    str | None, typer.Option("--root", help="A directory or s3://bucket/prefix for everything; the recipe's root else.")
+]
 PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

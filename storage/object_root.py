@@ -58,9 +58,10 @@ class ObjectRoot(Root):
     def at(self, key: str) -> Path:
         copy = self.place(key)
         if not copy.is_file():
-            data = self.read(key)
-            with storage_errors(str(copy)), _becoming(copy) as temporary:
-                temporary.write_bytes(data)
+            with self._errors(key):
+                found = obstore.get(self.store, key)
+                with _becoming(copy) as temporary, temporary.open("wb") as file:
+                    file.writelines(found)
         return copy
 
     def scratch(self, key: str) -> Path:
@@ -173,7 +174,8 @@ class ObjectRoot(Root):
         except StorageError:
             raise
         except (exceptions.BaseError, OSError) as error:
-            raise StorageError(f"{self.where(key)}: {self._way_out(error)}") from error
+            what = self.where(key) if key else f"root {self.address}"
+            raise StorageError(f"{what}: {self._way_out(error)}") from error
 
     def _check_bucket(self, error: Exception) -> None:
         """Raise the error where it is the bucket that is not there, rather than an object in it."""
@@ -223,8 +225,9 @@ def open_bucket(address: str) -> ObjectRoot:
     plain = f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
     root = ObjectRoot(_cache() / content_id("root", plain)[:16], plain, _store(plain))
     probe = f".probe-{secrets.token_hex(4)}"
-    root.write(probe, b"")
-    root.remove(probe)
+    with root._errors(""):
+        obstore.put(root.store, probe, b"")
+        obstore.delete(root.store, probe)
     return root
 
 

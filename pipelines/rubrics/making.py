@@ -52,8 +52,11 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
     trial = _trial(settings, asked.job)
     new = [case for case in cases if case.query_id not in known]
     again = [case for case in cases if case.query_id in known and known[case.query_id].trial != trial]
+    unwritten: tuple[str, ...] = ()
     if new or again:
         drafts = _drafts(desk, new, _contexts(recipe, root, run, curated, new))
+        written = {case.query_id for case, _ in drafts}
+        unwritten = tuple(_named(case) for case in new if case.query_id not in written)
         to_try = [*drafts, *((case, known[case.query_id]) for case in again)]
         run.watcher.stage(f"choosing panels for {len(to_try):,} rubrics", None)
         embedder = cached_embedder(root, settings, directory)
@@ -73,7 +76,12 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
     run.watcher.stage("indexing rubrics", None)
     with open_retriever(root, settings, run.keys, directory):
         pass  # opening completes the pools, also after a run that was killed here
-    return Made(len(cases), len(cases) - len(new) - len(again), made, desk.malformed, asked)
+    return Made(len(cases), len(cases) - len(new) - len(again), made, unwritten, desk.malformed, asked)
+
+
+def _named(case: Case) -> str:
+    """Return a question as it is named to people."""
+    return f"{case.query_id} {' '.join(question_text(case.preference).split())[:60]!r}"
 
 
 def _trial(settings: RubricsSection, job: AnswerJob) -> str:

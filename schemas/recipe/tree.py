@@ -23,7 +23,7 @@ class BuildSection(Section):
     seed: Seed = 0
     """Seed of every shuffle and choice. Splits do not depend on it."""
     root: str = "data"
-    """Directory that holds everything; relative to where the command runs."""
+    """What holds everything: a directory, relative to where the command runs, or s3://bucket/prefix."""
     sets: Annotated[tuple[TrainingSet, ...], Field(min_length=1)] = TRAINING_SETS
     """Which training sets to build."""
     licenses: tuple[str, ...] | None = None
