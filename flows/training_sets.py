@@ -119,6 +119,8 @@ def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources:
     place = _root(settings)
     stages = [_stage(place, key) for key in sources]
     curated = curation.curate(settings, place, stages, _stage(place, general) if general else None)
+    for line in license_warnings(settings, curated):
+        get_run_logger().warning(line)
     curated = with_criteria(settings, place, _quiet_run(settings), curated)
     build.check_keys(settings, place, _quiet_run(settings), curated)
     return curated.key

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.curation.curation import curate
+from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.engines.outages import check_answers
@@ -69,7 +70,10 @@ def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets]
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
-    return sources, curate(recipe, root, [source.stage for source in sources], general)
+    curated = curate(recipe, root, [source.stage for source in sources], general)
+    for line in license_warnings(recipe, curated):
+        run.watcher.warn(line)
+    return sources, curated
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:

@@ -1,6 +1,6 @@
 """The ingestion stage: a source's rows become sets or questions, or counted unreadable rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -10,7 +10,8 @@ from pipelines.sources.files import SourceFiles, open_files
 from pipelines.sources.general import GeneralRow
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
-from schemas.preference import SETS, PreferenceSet, UnreadableRow
+from schemas.licenses import license_key
+from schemas.preference import SETS, DropReason, PreferenceSet, UnreadableRow
 from schemas.query import messages_array, query_id, user
 from schemas.question import QUESTIONS, Question
 from schemas.question_table import questions_table
@@ -47,11 +48,15 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
     gone.check_sources([section.source])
     files = open_files(section, facts.hub, facts.patterns, recipe.at("."))
     settings = [section.model_dump(mode="json", exclude=_PLACE_KEYS), section.limit, files.revision, *_told(gone)]
+    asks_for_licensed = facts.gives == "questions" and recipe.build.licenses is not None
+    settings += [{"licenses": recipe.build.license_keys}] if asks_for_licensed else []
     key = stage_key(f"source-{section.source}", STAGE_VERSION, settings, [files.sha256])
     if found := find_stage(root, key):
         return found
     rows, sampled_out = _sampled(facts.read(section, files), section.limit)
     rows = [_unless_forgotten(row, gone) for row in rows]
+    if asks_for_licensed:
+        rows = _licensed(rows, recipe.build.licenses or ())
     unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
     if len(unreadable) == len(rows):
         raise SourceError(
@@ -73,6 +78,15 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
 def _told(gone: Forgotten) -> list[list[str]]:
     """Return what a fingerprint says of forgotten rows: nothing, where there are none."""
     return [gone.ids] if gone.ids else []
+
+
+def _licensed(rows: Iterable[Row], allowed: Sequence[str]) -> list[Row]:
+    """Return the rows, questions of a licence that the recipe refuses dropped before anybody is paid to answer them."""
+    keys = {license_key(name) for name in allowed}
+    return [
+        row.dropped(DropReason.LICENSE) if isinstance(row, Question) and license_key(row.license) not in keys else row
+        for row in rows
+    ]
 
 
 _Read = TypeVar("_Read", PreferenceSet | Question | UnreadableRow, GeneralRow | UnreadableRow)
