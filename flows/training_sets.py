@@ -18,6 +18,7 @@ from flows.progress_artifact import ProgressArtifact
 from flows.watching import Display, RunWatcher, watched_run
 from pipelines import build
 from pipelines.curation import curation
+from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
