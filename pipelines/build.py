@@ -6,7 +6,7 @@ Each stage finds its finished table by fingerprint and makes it only where it is
 of questions without answers, and `sample` call models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.curation.curation import curate
@@ -14,14 +14,16 @@ from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.engines.outages import check_answers
+from pipelines.engines.vllm_servers import Servers
 from pipelines.grm.judging import Judged, find_judged, judge
-from pipelines.grm.samples import sampling_job
+from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.reporting.publication import Published, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.making import make_rubrics
 from pipelines.rubrics.requests import rubric_job
+from pipelines.shares import ALL_BUCKETS
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
@@ -132,9 +134,7 @@ def sample_and_judge_all(recipe: Recipe, root: Root, run: Run, curated: Stage) -
                 judged[purpose] = sample_and_judge(recipe, root, run, purpose, curated)
             except Waiting as error:
                 waiting.append(str(error))
-                job = sampling_job(recipe, purpose)
-                assert job is not None
-                models.append(job.model)
+                models.append(job_of(recipe, purpose).model)
         if not waiting:
             return {purpose: judged[purpose] for purpose in purposes_of(recipe)}
         if not run.wait:
@@ -144,19 +144,47 @@ def sample_and_judge_all(recipe: Recipe, root: Root, run: Run, curated: Stage) -
 
 def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage) -> Judged:
     """See that a purpose's samples are answered, and read them."""
-    job = sampling_job(recipe, purpose)
-    if job is None:
-        raise RecipeError(f"the recipe names no model that samples {purpose}")
-    if found := find_judged(root, job, curated, run.retry_failed):
-        return Judged(job, found, found.facts["requests"])
+    if found := find_sampled(recipe, root, purpose, curated, run.retry_failed):
+        return found
     bought = run.budget.requests
-    given_up = sample_sets(root, run, job, curated)
-    bought = run.budget.requests - bought
+    given_up = sample(recipe, root, run, purpose, curated)
+    return judge_samples(recipe, root, run, purpose, curated, given_up, run.budget.requests - bought)
+
+
+def find_sampled(
+    recipe: Recipe, root: Root, purpose: Purpose, curated: Stage, retry_failed: bool = False
+) -> Judged | None:
+    """Return a purpose's trajectories where all its samples were answered and read before."""
+    job = job_of(recipe, purpose)
+    found = find_judged(root, job, curated, retry_failed)
+    return Judged(job, found, found.facts["requests"]) if found else None
+
+
+def sample(
+    recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage, buckets: Collection[int] = ALL_BUCKETS
+) -> dict[str, str]:
+    """See that a purpose's samples in these buckets are answered; return those given up, with their last error."""
+    return sample_sets(root, run, job_of(recipe, purpose), curated, buckets)
+
+
+def judge_samples(
+    recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage, given_up: Mapping[str, str], bought: int
+) -> Judged:
+    """Read a purpose's samples, all of which were asked for; `bought` of them in this run."""
+    job = job_of(recipe, purpose)
     run.watcher.stage(f"judging {purpose}", None)
     stage = judge(root, job, curated, given_up)
     facts = stage.facts
     check_answers(run, purpose, facts["requests"], facts["failed"], given_up, facts["error"])
-    return Judged(job, stage, max(0, stage.facts["requests"] - bought))
+    return Judged(job, stage, max(0, facts["requests"] - bought))
+
+
+def job_of(recipe: Recipe, purpose: Purpose) -> SamplingJob:
+    """Return what is sampled for a purpose. Raises RecipeError where the recipe has no model for it."""
+    job = sampling_job(recipe, purpose)
+    if job is None:
+        raise RecipeError(f"the recipe names no model that samples {purpose}")
+    return job
 
 
 def finish(
@@ -192,12 +220,21 @@ def purposes_of(recipe: Recipe) -> list[Purpose]:
 
 
 def new_run(
-    recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False, wait: bool = False
+    recipe: Recipe,
+    environment: Mapping[str, str],
+    watcher: Watcher,
+    retry_failed: bool = False,
+    wait: bool = False,
+    run_id: str | None = None,
 ) -> Run:
-    """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
+    """Return a run with the recipe's budget, and the keys that its models need and the environment has.
+
+    Its `servers` are the caller's to close, in whatever way the run ends.
+    """
     variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
-    return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
+    servers = Servers(Path(recipe.directory))
+    return Run(run_id or new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait, servers=servers)
 
 
 def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None, limit: int | None = None) -> Recipe:

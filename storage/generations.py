@@ -126,6 +126,14 @@ class Generations:
         """Return a bucket's generations, one row a request."""
         return self._table(bucket, GENERATIONS.names)
 
+    def bought_by(self, run_id: str, buckets: Iterable[int]) -> tuple[int, int, float]:
+        """Return (requests, tokens, dollars) of what a run has put down in these buckets."""
+        columns = ["request_id", "error", "created_at", "run_id", "prompt_tokens", "completion_tokens", "cost_usd"]
+        rows = pa.concat_tables([self._table(bucket, columns) for bucket in buckets])
+        rows = rows.filter(pc.equal(rows.column("run_id"), run_id))
+        prompt, answer, cost_usd = (pc.sum(rows.column(name)).as_py() or 0 for name in columns[-3:])
+        return rows.num_rows, prompt + answer, float(cost_usd)
+
     def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
         _, found = self._folded(bucket, columns)
         if unfolded := self._unfolded.get(bucket):

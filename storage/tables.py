@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,6 +245,14 @@ def read_buckets(
         rows = reader.through(bucket)
         if rows.num_rows:
             yield bucket, rows
+
+
+def in_buckets(table: pa.Table, buckets: Collection[int]) -> pa.Table:
+    """Return the rows whose query_id is in one of these buckets."""
+    if len(buckets) == BUCKETS:
+        return table
+    wanted = pa.array([f"{bucket:02x}" for bucket in buckets], pa.string())
+    return table.filter(pc.is_in(pc.utf8_slice_codeunits(table.column("query_id"), 0, 2), wanted))
 
 
 def bucket_ranges(rows: int) -> Iterator[range]:

@@ -9,7 +9,8 @@ response scores highest in `accuracy` of the readable answers (deliberate ties i
 are integers 1 to 10 in that order, without accidental ties. One response alone is scored 0 or 1, and right in
 `accuracy` of the cases; so is an answer to a question, in whatever form it is wanted. With `chance` every score is
 independent and uniform over 1 to 10, ties as they fall; METHOD
-section 2 has its rates. Faults keep their shares there too: the rates hold among the readable answers.
+section 2 has its rates. Faults keep their shares there too: the rates hold among the readable answers. Where a request
+says in which form its answer is to be, it is: scores too many, out of range or without a box do not happen then.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from hashlib import blake2b
 from statistics import NormalDist
 from struct import Struct
 
+from pipelines.engines import simulated_forms as forms
 from pipelines.engines import simulated_rubrics as rubric_texts
 from pipelines.engines import simulated_texts as texts
 from pipelines.engines.protocol import Attempt, cost_usd, prompt_bytes
@@ -131,21 +133,22 @@ class SimulatedEngine:
 
     def _judgement(self, request: Request, truth: Truth, fault: str | None, draws: Sequence[float]) -> str:
         scores = self._scores(request.request_id, truth, draws)
+        leaks = truth.hinted and draws[4] < self._settings.hint_leak
+        said = texts.reasons(
+            scores,
+            draws,
+            request.body["messages"],
+            leaks_hint=leaks,
+            may_quote=not truth.hinted,  # a quotation of the hint would be a leak that nobody asked for
+        )
+        if (in_form := forms.judgement_in_form(request.body, said, scores)) is not None:
+            return in_form
         shown = [str(score) for score in scores]
         if fault == "wrong_count":
             shown = [*shown, str(WORST_SCORE)] if len(shown) < 2 or draws[3] < 0.5 else shown[:-1]
         elif fault == "out_of_range":
             shown[int(draws[3] * len(shown))] = ("11", "-1", "7.5", "100")[int(draws[2] * 4)]
-        leaks = truth.hinted and draws[4] < self._settings.hint_leak
-        return texts.judgement(
-            scores,
-            shown,
-            draws,
-            request.body["messages"],
-            boxed=fault != "unparsed",
-            leaks_hint=leaks,
-            may_quote=not truth.hinted,  # a quotation of the hint would be a leak that nobody asked for
-        )
+        return texts.judgement(said, shown, draws, boxed=fault != "unparsed")
 
     def _scores(self, request_id: str, truth: Truth, draws: Sequence[float]) -> list[int]:
         """Return one score a position."""

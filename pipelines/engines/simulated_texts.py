@@ -6,7 +6,7 @@ wording. No text speaks of a hint unless it is asked to.
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from schemas.question import AnswerForm, Gold
 
@@ -111,27 +111,29 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _BLANKS = re.compile(r"\s+")
 
 
-def judgement(
+class Reasons(NamedTuple):
+    """What a judgement says before its verdict."""
+
+    criteria: list[tuple[str, str, int]]
+    """(name, description, weight in percent) of each."""
+    analysis: list[str]
+    """Its lines."""
+
+
+def reasons(
     scores: Sequence[int],
-    shown: Sequence[str],
     draws: Sequence[float],
     messages: Sequence[dict[str, Any]],
     *,
-    boxed: bool,
     leaks_hint: bool,
     may_quote: bool,
-) -> str:
-    """Return criteria, analysis and verdict for these scores, about 1 kB.
-
-    `scores` is what the analysis speaks of, `shown` what stands in the verdict: they differ where a fault is wanted.
-    """
-    weights = _pick(WEIGHTS, draws[7])
+) -> Reasons:
+    """Return criteria and an analysis for these scores."""
     first = int(draws[8] * len(CRITERIA))
-    lines = [_pick(HEADS, draws[9])]
-    for number, weight in enumerate(weights):
-        name, description = CRITERIA[(first + number) % len(CRITERIA)]
-        lines.append(f"{number + 1}. {name} (Weight: {weight}%): {description}")
-    lines.append("\nAnalysis:")
+    criteria = [
+        (*CRITERIA[(first + number) % len(CRITERIA)], weight) for number, weight in enumerate(_pick(WEIGHTS, draws[7]))
+    ]
+    lines = []
     top = max(scores)
     if leaks_hint:
         lines.append(_pick(LEAKS, draws[10]).format(i=scores.index(top) + 1))
@@ -142,6 +144,15 @@ def judgement(
     if may_quote and draws[12] < 0.3:
         lines.append(f'The prompt says "{_quote(messages, draws[13])}", which matters for the first criterion.')
     lines.append(_pick(CLOSINGS, draws[14]))
+    return Reasons(criteria, lines)
+
+
+def judgement(said: Reasons, shown: Sequence[str], draws: Sequence[float], *, boxed: bool) -> str:
+    """Return criteria, analysis and verdict, about 1 kB; `shown` is what stands in the verdict."""
+    lines = [_pick(HEADS, draws[9])]
+    for number, (name, description, weight) in enumerate(said.criteria, 1):
+        lines.append(f"{number}. {name} (Weight: {weight}%): {description}")
+    lines += ["\nAnalysis:", *said.analysis]
     verdict = _pick(VERDICTS if boxed else UNBOXED_VERDICTS, draws[15])
     lines.append("\n" + (verdict % ", ".join(shown) if "%s" in verdict else verdict))
     return "\n".join(lines)

@@ -8,6 +8,8 @@ from typing import Any
 
 from pipelines.curation.prompt_length import result_limit
 from pipelines.engines.protocol import identity, request_body
+from pipelines.grm.answer_forms import form_in_body, headings_of
+from pipelines.grm.json_judgements import judgement_text, without_verdict
 from pipelines.grm.prompts import Template, around_responses, hint_text, load_template, responses_text, shown_order
 from pipelines.grm.shown_text import Shown, ShownSet, show
 from schemas.generation import Request, Truth, request
@@ -50,6 +52,8 @@ class SamplingJob:
     single_template: Template
     rubric_hint: bool
     """Whether hints hold the rubric of the set's own question."""
+    structured_output: str
+    structured_text: str | None
     seed: int
 
     @property
@@ -65,17 +69,35 @@ class SamplingJob:
         """Return the template: single-response items are scored 0 or 1 by one of their own."""
         return self.single_template if n_responses == 1 else self.template
 
-    def body(self, messages: Messages) -> dict[str, Any]:
-        """Return the body of the request with this prompt."""
+    def body(self, messages: Messages, n_responses: int) -> dict[str, Any]:
+        """Return the body of the request with this prompt, which shows so many responses."""
+        return self._form(n_responses) | self._body(messages)
+
+    def _body(self, messages: Messages) -> dict[str, Any]:
         return request_body(self.model, messages, temperature=self.temperature, max_tokens=self.max_tokens)
+
+    def _form(self, n_responses: int) -> dict[str, Any]:
+        return form_in_body(self.structured_output, self.structured_text, self.template_of(n_responses), n_responses)
+
+    def text_of(self, answer: str, n_responses: int) -> tuple[str, str]:
+        """Return an answer as the text that the template asks for, and what of that text may be read.
+
+        The two are the answer itself, unless it is to be JSON: then they are the text of that, and where it is none,
+        the answer and what of it holds no verdict.
+        """
+        if self.structured_output != "json_schema":
+            return answer, answer
+        text = judgement_text(answer, headings_of(self.template_of(n_responses)), n_responses)
+        return (answer, without_verdict(answer)) if text is None else (text, text)
 
     def settings(self) -> dict[str, Any]:
         """Return everything that a stage made by this job depends on."""
+        forms = [self._form(n_responses) for n_responses in (1, 2)]
         return {
             "purpose": self.purpose,
             "model": self.model.name,
             "identity": self.identity,
-            "body": self.body(()),
+            "body": self._body(()),
             "system_role": self.model.system_role,
             "n": self.n,
             "hinted_sources": sorted(self.hinted_sources),
@@ -86,6 +108,7 @@ class SamplingJob:
             "templates": [self.template.identity, self.single_template.identity],
             "rubric_hint": self.rubric_hint,
             "seed": self.seed,
+            **({"forms": forms} if any(forms) else {}),
         }
 
 
@@ -111,6 +134,8 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
         template=load_template(recipe.at(grm.template) if grm.template else builtin),
         single_template=load_template("grm_single"),
         rubric_hint=grm.rubric_hint,
+        structured_output=grm.structured_output,
+        structured_text=grm.structured_text,
         seed=recipe.build.seed,
     )
 
@@ -242,7 +267,7 @@ def sample(job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: M
             role=job.role,
             identity=job.identity,
             query_id=preference.query_id,
-            body=job.body(messages),
+            body=job.body(messages, preference.n_responses),
             sample_index=index,
             truth=truth,
         ),

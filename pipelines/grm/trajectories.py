@@ -95,7 +95,8 @@ def trajectories(
         truths = of_sets[[draw.set_number for draw in new], ["n_responses", "label"]].with_columns(
             best_position=pl.Series([draw.best_position for draw in new], dtype=pl.Int32)
         )
-        both = found.select("text", "finish_reason").hstack(truths.select("n_responses", "best_position", "label"))
+        found, readable = _texts(job, found, truths["n_responses"])
+        both = truths.select(readable, found["finish_reason"], "n_responses", "best_position", "label")
         drawn += new
         answered.append(found)
         read.append(readings(both))
@@ -111,6 +112,18 @@ def trajectories(
     return table, completions
 
 
+def _texts(job: SamplingJob, answers: pl.DataFrame, n_responses: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the answers as the text that the template asks for, and the column `text` of what of it may be read."""
+    if job.structured_output != "json_schema":
+        return answers, answers["text"]
+    both = [
+        (None, None) if text is None else job.text_of(text, n)
+        for text, n in zip(answers["text"], n_responses, strict=True)
+    ]
+    texts = pl.DataFrame(both, schema={"text": pl.String, "readable": pl.String}, orient="row")
+    return answers.with_columns(texts["text"]), texts["readable"].rename("text")
+
+
 def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
     arrays = [pa.array([getattr(one, name) for one in sets], JUDGED.field(name).type) for name in _OF_SET]
     frame = pl.from_arrow(pa.table(arrays, _OF_SET))
@@ -119,11 +132,17 @@ def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
 
 
 def _in_modes(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_SetInMode]:
-    ids = request_ids(job.role, job.identity, lambda text: job.body(user(text)))
+    ids: dict[int, RequestIds] = {}  # by the number of responses, which the form of an answer may depend on
     for number, preference in enumerate(sets):
-        shown = shown_set(job, preference)
+        shown, n = shown_set(job, preference), preference.n_responses
+        if n not in ids:
+            ids[n] = _ids(job, n)
         for mode in modes_of(job, preference):
-            yield _SetInMode(number, preference, mode, SetPrompts(job, preference, shown, mode), ids)
+            yield _SetInMode(number, preference, mode, SetPrompts(job, preference, shown, mode), ids[n])
+
+
+def _ids(job: SamplingJob, n_responses: int) -> RequestIds:
+    return request_ids(job.role, job.identity, lambda text: job.body(user(text), n_responses))
 
 
 def _judged_table(

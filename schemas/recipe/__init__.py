@@ -35,6 +35,7 @@ from schemas.recipe.tree import (
     SplitsSection,
     SynthesisSection,
 )
+from schemas.recipe.vllm import Vllm
 
 __all__ = [
     "SOURCE_KINDS",
@@ -71,6 +72,7 @@ __all__ = [
     "TeleQnAShort",
     "TeleQnATraces",
     "UltraFeedback",
+    "Vllm",
     "read_recipe",
     "recipe_of",
     "section_type",

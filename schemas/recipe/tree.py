@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.licenses import license_key
+from schemas.recipe.judge_form import fault_of_form, fault_of_regex
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
@@ -82,9 +83,27 @@ class GrmSection(Section):
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
     """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
+    structured_output: Literal["none", "regex", "json_schema"] = "none"
+    """For judges that cannot hold the format: the server keeps them to it, by a regex (vLLM 0.11 or newer) or by a JSON
+    schema (OpenAI, vLLM and most others); see docs/structured_output.md."""
+    structured_text: str | None = None
+    """Regex of all that stands before `Scores:`, in place of the one that follows from the template; for `regex`."""
     max_prompt_tokens: Count | None = None
     """Long tool results are shortened in the prompt, which says so, then wrong responses are left out, until it fits; a
     set that still does not is dropped as too_long."""
+
+    @field_validator("structured_text")
+    @classmethod
+    def _is_a_regex_that_servers_take(cls, value: str | None) -> str | None:
+        if value is not None and (fault := fault_of_regex(value)):
+            raise ValueError(fault)
+        return value
+
+    @model_validator(mode="after")
+    def _text_is_for_a_regex(self) -> "GrmSection":
+        if self.structured_text is not None and self.structured_output != "regex":
+            raise ValueError('structured_text is a part of structured_output = "regex"; set that, or leave it out')
+        return self
 
 
 class RejectionSection(Section):
@@ -184,6 +203,10 @@ class Recipe(Section):
             raise ValueError('grm.compare_principles compares "self" with "rubric": set grm.principles to one of them')
         if self.grm.template is not None and (self.grm.principles == "rubric" or self.grm.compare_principles):
             raise ValueError("grm.template and given criteria do not go together: the built-in template has their slot")
+        if self.grm.structured_output != "none" and (
+            fault := fault_of_form(self.grm.structured_output, self._judges())
+        ):
+            raise ValueError(fault)
         unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
         if unanswered and self.models.responder is None:
             raise ValueError(
@@ -196,12 +219,19 @@ class Recipe(Section):
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:
                 model = getattr(self.models, role)
-                if isinstance(model, ModelSection) and model.engine == "openai" and model.price_per_mtok is None:
+                if isinstance(model, ModelSection) and model.engine != "simulated" and model.price_per_mtok is None:
                     raise ValueError(
                         f"budget.max_cost_usd cannot hold without a price: give models.{role} its price_per_mtok "
                         "(input = 0, output = 0 for a server of your own)"
                     )
         return self
+
+    def _judges(self) -> dict[str, ModelSection]:
+        """Return the models that judge sets, by role."""
+        votes = any(isinstance(source, UltraFeedback) and source.retag_votes for source in self.sources)
+        roles = ("grm", "difficulty", "policy", *(["teacher"] if votes else []))
+        models = {role: getattr(self.models, role) for role in roles}
+        return {role: model for role, model in models.items() if isinstance(model, ModelSection)}
 
     def at(self, path: str) -> Path:
         """Return a path of the recipe, relative ones taken from where the recipe stands."""

@@ -1,14 +1,8 @@
 """Server, worker, deployments and runs as docs/deployments.md goes through them, in a fresh copy of the tree."""
 
 import json
-import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,10 +16,10 @@ from storage.snapshots import Snapshot
 from tests.end_to_end.commands import REPOSITORY, data_files, grmforge, latest, paid, write_recipe
 from tests.end_to_end.problems import PROBLEMS, write_math
 from tests.end_to_end.questions import write_teleqna
+from tests.flows.prefect_server import PREFECT, background, end, environment, free_port, wait_for
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn
 
-PREFECT = str(Path(sys.executable).with_name("prefect"))
 DEPLOYED = ("flows", "pipelines", "storage", "schemas", "recipes")
 KEY = "sk-a-key-for-tests-0123456789"
 
@@ -60,42 +54,6 @@ class Place:
         )
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_for(url: str, seconds: float = 90.0) -> None:
-    """Wait until a URL answers."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
-
-
-def background(arguments: list[str], environment: Mapping[str, str], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as file:
-        return subprocess.Popen(
-            [PREFECT, *arguments], env=environment, cwd=cwd, stdout=file, stderr=file, start_new_session=True
-        )
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started."""
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(15)
-
-
 def progress_artifacts(place: Place) -> dict[str, tuple[float, str]]:
     """Return percentage and description of every progress artifact on the server, by its key."""
     asked = urllib.request.Request(
@@ -124,11 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         shutil.copytree(REPOSITORY / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "prefect.yaml", checkout)
     port = free_port()
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "GRMFORGE_"))}
-    mine |= {
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
+    mine = environment(home) | {
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_CLI_PROMPT": "true",  # as on a terminal; whoever asks something finds nobody to answer
     }

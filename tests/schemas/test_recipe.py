@@ -43,6 +43,10 @@ def small(**sections: Any) -> Recipe:
     return recipe_of(copy.deepcopy(SMALL) | sections, Path("somewhere"))
 
 
+def regex(text: str) -> dict[str, str]:
+    return {"structured_output": "regex", "structured_text": text}
+
+
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_that_ships_can_be_read(path: Path) -> None:
     recipe = read_recipe(path)
@@ -113,7 +117,10 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
         (lambda tree: tree.update(general={}), "general: general needs a path or a hub id"),
         (lambda tree: tree.pop("models"), "models: missing, and has no default"),
         (lambda tree: tree.update(models=1), "models: must be a table of keys"),
-        (lambda tree: tree["models"]["grm"].update(engine="opnai"), "models.grm.engine: must be one of 'openai' or"),
+        (
+            lambda tree: tree["models"]["grm"].update(engine="opnai"),
+            "models.grm.engine: must be one of 'openai', 'vllm' or",
+        ),
         (lambda tree: tree["models"]["grm"].update(engine="openai"), "needs a model name"),
         (lambda tree: tree["models"]["grm"].update(base_url="localhost:8000"), "must begin with http:// or https://"),
         (lambda tree: tree["models"]["grm"].update(simulated={"position_bias": float("nan")}), "finite number"),
@@ -153,10 +160,35 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
             lambda tree: tree["models"]["grm"].update(simulated={"tied": 0.6, "failed": 0.5}),
             "models.grm.simulated: tied + failed add up to 1.1; shares of answers add up to 1 at most",
         ),
+        (lambda tree: tree.update(grm={"structured_output": "xml"}), "must be one of 'none', 'regex' or 'json_schema'"),
+        (lambda tree: tree.update(grm={"structured_text": "x"}), "structured_text is a part of structured_output"),
+        (lambda tree: tree.update(grm=regex("(")), "grm.structured_text: is no regex: missing ), unterminated"),
+        (lambda tree: tree.update(grm=regex("a(?=b)")), "holds (?=, and no grammar back end takes look-arounds"),
+        (lambda tree: tree.update(grm=regex("^a")), "holds ^, and no grammar back end"),
+        (lambda tree: tree.update(grm=regex(r"(a)\1")), r"holds \1, and no grammar back end"),
+        (
+            lambda tree: (
+                tree.update(grm={"structured_output": "json_schema"}),
+                tree["models"]["grm"].update(extra_body={"response_format": {"type": "text"}}),
+            ),
+            "'response_format' in models.grm.extra_body both say which form a judgement has",
+        ),
+        (
+            lambda tree: (
+                tree.update(grm={"structured_output": "regex"}),
+                tree["models"].update(grm={"engine": "openai", "model": "gpt"}),
+            ),
+            'models.grm is asked at OpenAI: say "json_schema"',
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(change: Callable[[Tree], object], said: str) -> None:
     assert said in refusal(change)
+
+
+def test_a_regex_may_hold_as_letters_what_it_may_not_hold_as_signs() -> None:
+    for text in (r"\^\$ [^\n]+\n", "[$^]*", r"[\]^$]\\b", "[]$]", r"(?:a|b){1,9}\\\n"):
+        assert small(grm=regex(text)).grm.structured_text == text
 
 
 keys = st.text(string.printable).map("?{}".format)  # no key of a recipe begins so

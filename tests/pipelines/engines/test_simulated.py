@@ -1,15 +1,19 @@
 """The simulated judge: as accurate, as biased and as faulty as it is told, and always the same."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipelines.engines.simulated import SimulatedEngine
+from pipelines.grm.answer_forms import form_in_body
+from pipelines.grm.prompts import load_template
 from schemas.generation import Completion, FaultKind, Request, Truth
 from schemas.recipe import ModelSection, Price, Simulated
 from tests.pipelines.engines.requests import ask
@@ -216,3 +220,46 @@ def test_answers_do_not_depend_on_order_concurrency_or_process() -> None:
     )
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert there.stdout == here[requests[7].request_id].text
+
+
+@pytest.mark.parametrize(
+    ("n", "template"), [(1, "grm_single"), (2, "grm"), (4, "grm_rubric"), (3, "grm_no_principles")]
+)
+def test_it_keeps_to_the_form_that_a_request_asks_for_and_judges_alike(n: int, template: str) -> None:
+    simulated, model = engine(wrong_count=0.2, out_of_range=0.2, unparsed=0.2, thinks_aloud=0.5, hint_leak=0.5)
+    forms = [form_in_body(kind, None, load_template(template), n) for kind in ("regex", "json_schema")]
+    for number in range(60):
+        truth = Truth(
+            f"set {number}", n, None if n == 1 else number % n, number % 2 if n == 1 else None, number % 3 == 0
+        )
+        asked = ask(number, model, truth=truth)
+        text, tree = (simulated.answer(replace(asked, body=asked.body | form)) for form in forms)
+        assert re.fullmatch(forms[0]["structured_outputs"]["regex"], text.text or "")
+        answer = json.loads(tree.text or "")
+        schema = forms[1]["response_format"]["json_schema"]["schema"]
+        assert list(answer) == list(schema["properties"])
+        assert [str(score) for score in answer["scores"].values()] == scores_of(text)
+        assert list(answer["scores"]) == list(schema["properties"]["scores"]["properties"])
+        assert text.reasoning == tree.reasoning
+
+
+def test_a_form_leaves_room_for_what_no_server_can_prevent() -> None:
+    simulated, model = engine(truncated=0.5, refused=0.3)
+    form = form_in_body("json_schema", None, load_template("grm"), 2)
+    asked = [ask(number, model, truth=Truth(f"set {number}", 2, 0, None, False)) for number in range(60)]
+    reasons = Counter(simulated.answer(replace(one, body=one.body | form)).finish_reason for one in asked)
+    assert set(reasons) == {"stop", "length", "refusal"}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"response_format": {"type": "json_object"}},
+        {"response_format": "text"},
+        {"structured_outputs": {"choice": ["a"]}},
+    ],
+)
+def test_a_form_that_it_does_not_know_is_not_kept(extra: dict[str, Any]) -> None:
+    simulated, model = engine()
+    asked = ask(1, model, truth=Truth("set 1", 2, 0, None, False))
+    assert simulated.answer(replace(asked, body=asked.body | extra)).text == simulated.answer(asked).text

@@ -121,15 +121,9 @@ DRAWS = st.lists(st.floats(0, 1, exclude_max=True), min_size=16, max_size=16)
 def test_simulated_answers_are_read_alike(
     draws: list[float], scores: list[int], boxed: bool, leaks: bool, best: int
 ) -> None:
-    text = simulated_texts.judgement(
-        scores,
-        [str(score) for score in scores],
-        draws,
-        [{"role": "user", "content": "What is it?"}],
-        boxed=boxed,
-        leaks_hint=leaks,
-        may_quote=True,
-    )
+    asked = [{"role": "user", "content": "What is it?"}]
+    said = simulated_texts.reasons(scores, draws, asked, leaks_hint=leaks, may_quote=True)
+    text = simulated_texts.judgement(said, [str(score) for score in scores], draws, boxed=boxed)
     answer = (text, "stop", len(scores), best, None)
     assert takes_the_short_way(answer) is boxed
     assert by_the_column([answer]) == one_by_one([answer])
