@@ -9,7 +9,6 @@ bucket, where nothing grows, the log is put when the run ends; a killed run's st
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
@@ -52,11 +51,6 @@ class RunEvents:
             with contextlib.suppress(StorageError, OSError):  # a bucket that has gone says so elsewhere
                 self._root.write(self._key, self._path.read_bytes())
                 self._path.unlink()
-
-
-def event_logs(root: Root) -> list[Path]:
-    """Return the logs that lie on this machine, the latest first."""
-    return sorted(root.scratch(FOLDER).glob("*.jsonl"), reverse=True)
 
 
 def run_ids(root: Root) -> list[str]:

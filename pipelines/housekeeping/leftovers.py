@@ -19,7 +19,7 @@ from storage.journal import FOLDER as JOURNAL
 from storage.journal import writing_since
 from storage.origins import remember_origins
 from storage.root import Held, Root, held_at
-from storage.run_events import event_logs
+from storage.run_events import FOLDER as RUNS
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import every_snapshot
 from storage.stages import last_used, read_stage
@@ -113,7 +113,7 @@ def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> I
     for one in found:
         if one.is_kept:
             continue
-        if one.kind in (Kind.TEMPORARY, Kind.EVENTS):
+        if one.kind is Kind.TEMPORARY:
             remove_here(root.path / one.key)
         elif one.kind is Kind.STAGE:
             if last_used(root, one.key) > now - one.idle_days * DAY_S + 1:
@@ -123,6 +123,8 @@ def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> I
         elif one.kind is Kind.BATCH and root.exists(f"{one.key}/job.json"):
             for key in _but_job(root, one.key):
                 root.remove(key)
+        elif one.key.endswith(".jsonl"):
+            root.remove(one.key)
         else:
             root.remove_folder(one.key)
         yield one
@@ -223,11 +225,13 @@ def _but_job(root: Root, key: str) -> list[str]:
 
 
 def _events(root: Root, now: float, days: float) -> Iterator[Leftover]:
-    for path in event_logs(root):
-        held = held_at(path)
-        if held is not None and held.modified < now - days * DAY_S:
-            key = str(path.relative_to(root.path))
-            yield Leftover(Kind.EVENTS, key, f"older than {days:.0f} days", (now - held.modified) / DAY_S, (held,))
+    """Yield the logs of runs, and the folders with the logs of the model servers that they started."""
+    for name in [*root.names(RUNS, ".jsonl"), *root.folders(RUNS)]:
+        key = f"{RUNS}/{name}"
+        files = _files(root, [key] if name.endswith(".jsonl") else root.every(key))
+        changed = max((one.modified for one in files), default=now)
+        if changed < now - days * DAY_S:
+            yield Leftover(Kind.EVENTS, key, f"older than {days:.0f} days", (now - changed) / DAY_S, files)
 
 
 def _set_aside(root: Root, now: float) -> Iterator[Leftover]:

@@ -90,7 +90,7 @@ def test_a_licence_that_no_row_has_is_named_with_the_one_that_was_meant(tmp_path
 def test_a_list_that_leaves_nothing_is_wrong_and_says_what_there_is(tmp_path: Path) -> None:
     write_sources(tmp_path)
     root = Root.open(str(tmp_path / "data"))
-    with pytest.raises(RecipeError, match="no set is left; allowed are GPL.3.0, and the rows have Apa"):
+    with pytest.raises(RecipeError, match="no set is left; allowed are GPL-3"):
         warned(the_recipe(tmp_path, "GPL-3.0"), root)
 
 

@@ -178,6 +178,8 @@ def test_event_logs_stay_for_ninety_days_and_odd_journals_for_ever(house: tuple[
     _, root = house
     (root.path / "runs").mkdir()
     (root.path / "runs/20250101T000000-00.jsonl").write_bytes(b"{}\n")
+    (root.path / "runs/20250101T000000-00").mkdir()
+    (root.path / "runs/20250101T000000-00/server.log").write_bytes(b"INFO\n")
     (root.path / "generations/journal").mkdir(exist_ok=True)
     (root.path / "generations/journal/odd.unreadable").write_bytes(b"what?")
     aged(root, 89)
