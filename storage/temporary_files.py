@@ -1,4 +1,4 @@
-"""Temporary files and folders that killed processes left under a root: what nothing will ever finish."""
+"""What lies on this machine and nothing will ever ask for: files that were never finished, copies of what has gone."""
 
 import os
 import re
@@ -22,6 +22,20 @@ def temporary_files(root: Root) -> Iterator[Path]:
         yield from (here / name for name in whole)
         folders[:] = [name for name in folders if name not in whole]
         yield from (here / name for name in names if _FILE.fullmatch(name))
+
+
+def stale_copies(root: Root) -> Iterator[Path]:
+    """Yield the copies on this machine of objects that are in a bucket no more; a local root has no copies."""
+    copies = root.place("")
+    if root.is_local or not copies.is_dir():
+        return
+    for top in sorted(copies.iterdir()):
+        there = {root.place(key) for key in root.every(top.name)}
+        yield from (path for path in sorted(top.rglob("*")) if _is_copy(path) and path not in there)
+
+
+def _is_copy(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")
 
 
 def remove_here(path: Path) -> None:

@@ -23,7 +23,7 @@ from storage.run_events import FOLDER as RUNS
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import every_snapshot
 from storage.stages import last_used, read_stage
-from storage.temporary_files import remove_here, temporary_files
+from storage.temporary_files import remove_here, stale_copies, temporary_files
 
 DAY_S = 86_400
 USUAL_DAYS = 7.0
@@ -42,6 +42,8 @@ class Kind(StrEnum):
     TEMPORARY = "temporary file"
     BATCH = "batch files"
     """Requests and results of a batch whose answers are all in the generations."""
+    COPY = "stale copy"
+    """This machine's copy of an object that is in the bucket no more."""
     EVENTS = "event log"
     JOURNAL = "unreadable journal"
     """What a fold set aside. Only a person can tell whether answers are in it: listed, never removed."""
@@ -101,6 +103,7 @@ def leftovers(root: Root, days: float = USUAL_DAYS, now: float | None = None) ->
         *_unfinished_snapshots(root, now),
         *_temporary(root, now),
         *_batches(root, now, notes),
+        *_copies(root, now),
         *_events(root, now, max(days, EVENT_DAYS)),
         *_set_aside(root, now),
     ]
@@ -113,7 +116,7 @@ def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> I
     for one in found:
         if one.is_kept:
             continue
-        if one.kind is Kind.TEMPORARY:
+        if one.kind in (Kind.TEMPORARY, Kind.COPY):
             remove_here(root.path / one.key)
         elif one.kind is Kind.STAGE:
             if last_used(root, one.key) > now - one.idle_days * DAY_S + 1:
@@ -200,6 +203,14 @@ def _temporary(root: Root, now: float) -> Iterator[Leftover]:
         if changed < now - DAY_S:
             key = str(path.relative_to(root.path))
             yield Leftover(Kind.TEMPORARY, key, "a process that was killed left it", (now - changed) / DAY_S, files)
+
+
+def _copies(root: Root, now: float) -> Iterator[Leftover]:
+    for path in stale_copies(root):
+        held = held_at(path)
+        if held is not None and held.modified < now - DAY_S:
+            age = (now - held.modified) / DAY_S
+            yield Leftover(Kind.COPY, str(path.relative_to(root.path)), "its object is gone", age, (held,))
 
 
 def _batches(root: Root, now: float, notes: list[str]) -> Iterator[Leftover]:
