@@ -11,7 +11,7 @@ from pipelines.sources.general import GeneralRow
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from schemas.licenses import license_key
-from schemas.preference import SETS, DropReason, PreferenceSet, UnreadableRow
+from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, UnreadableRow
 from schemas.query import messages_array, query_id, user
 from schemas.question import QUESTIONS, Question
 from schemas.question_table import questions_table
@@ -27,8 +27,6 @@ from storage.tombstones import Forgotten, forgotten
 Row = PreferenceSet | Question | UnreadableRow
 
 STAGE_VERSION = 2
-FORGOTTEN = "forgotten"
-"""The reason of rows that `grmforge forget` keeps out."""
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
 _BATCH = 2_048
