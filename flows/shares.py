@@ -5,7 +5,7 @@ budget stops; what is left of the budget then goes to what is left of the questi
 """
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from prefect.logging import get_run_logger
 from flows.distribution import Distribution
 from flows.flow_tasks import Order, root_of, settings_of, stage_at, watched_task
 from pipelines import build
+from pipelines.engines.answering import Run
 from pipelines.engines.budget import Spent
-from pipelines.shares import Share, cut, rest_of, share_count
+from pipelines.shares import Share, can_be_shared, cut, rest_of, share_count
+from pipelines.synthesis.ahead import ask_ahead, role_asked
 from schemas.errors import BudgetReached, RecipeError, StorageError
-from schemas.recipe import Recipe
+from schemas.recipe import ModelSection, Recipe
 from schemas.trajectory import Purpose
 from storage.generations import Generations
 from storage.journal import new_run_id
@@ -28,6 +30,33 @@ from storage.stages import Stage
 
 BEGUN = "runs/begun"
 """An empty object a share, for as long as it is asked: who finds its own there is not the first to ask."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is asked for: the samples of a purpose, or what making the sets of one source asks most of."""
+
+    purpose: Purpose | None = None
+    source: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"source {self.source}" if self.purpose is None else self.purpose.value
+
+    def model(self, recipe: Recipe) -> ModelSection | None:
+        """Return the model that is asked; None where none is."""
+        if self.purpose is not None:
+            return build.job_of(recipe, self.purpose).model
+        role = role_asked(recipe, recipe.sources[self.source or 0])
+        model: ModelSection | None = getattr(recipe.models, role) if role else None
+        return model
+
+    def ask(self, recipe: Recipe, root: Root, run: Run, stage: Stage, buckets: Collection[int]) -> dict[str, str]:
+        """Ask about some buckets of a stage; return what was given up of samples, with its last error, by id."""
+        if self.purpose is not None:
+            return build.sample(recipe, root, run, self.purpose, stage, buckets)
+        ask_ahead(recipe, root, run, recipe.sources[self.source or 0], stage, buckets)
+        return {}  # the sets are made in one stream, which asks for it once more
 
 
 @dataclass(frozen=True)
@@ -41,8 +70,14 @@ class ShareEnd:
     """What the budget said, where it stopped the share."""
 
 
+def is_asked_in_shares(recipe: Recipe, work: Work, over: Distribution) -> bool:
+    """Say whether shares ask for this, rather than one stream in the flow's own process."""
+    model = work.model(recipe)
+    return not over.is_one_stream and model is not None and can_be_shared(model)
+
+
 def sampled_and_judged(
-    order: Order, purpose: str, curated: str, spent: Spent, over: Distribution
+    order: Order, purpose: Purpose, curated: str, spent: Spent, over: Distribution
 ) -> tuple[str, int, Spent]:
     """Ask for a purpose's samples in shares, then read them all in one place.
 
@@ -50,41 +85,43 @@ def sampled_and_judged(
     """
     settings = settings_of(*order)
     place = root_of(settings)
-    if found := build.find_sampled(settings, place, Purpose(purpose), stage_at(place, curated)):
+    if found := build.find_sampled(settings, place, purpose, stage_at(place, curated)):
         return found.stage.key, found.cached, spent
-    given_up, after = asked_in_shares(order, purpose, curated, spent, over)
-    key, cached = judge_samples(*order, purpose, curated, given_up, after[0] - spent[0])
+    given_up, after = asked_in_shares(order, Work(purpose=purpose), curated, spent, over)
+    key, cached = judge_samples(*order, purpose.value, curated, given_up, after[0] - spent[0])
     return key, cached, after
 
 
 def asked_in_shares(
-    order: Order, purpose: str, stage: str, spent: Spent, over: Distribution
+    order: Order, work: Work, stage: str, spent: Spent, over: Distribution
 ) -> tuple[dict[str, str], Spent]:
     """Return what was given up, and what is spent once every share is answered. Raises what asking raises."""
     settings = settings_of(*order)
+    model = work.model(settings)
+    assert model is not None
     wanted, runner = over.begin()
-    count = share_count(build.job_of(settings, Purpose(purpose)).model, settings.budget, spent, wanted)
+    count = share_count(model, settings.budget, spent, wanted)
     order = _for_workers(order, settings)
     run_id = new_run_id()
     with over.spread():
-        ends = ask_in_shares.with_options(task_runner=runner)(*order, purpose, stage, spent, run_id, count)
+        ends = ask_in_shares.with_options(task_runner=runner)(*order, work, stage, spent, run_id, count)
     after = _sum(spent, ends)
     unfinished = [share for share, end in zip(cut(count), ends, strict=True) if end.stopped]
     if unfinished:
-        ends.append(sample_share(*order, purpose, stage, after, f"{run_id}-rest", rest_of(unfinished)))
+        ends.append(ask_share(*order, work, stage, after, f"{run_id}-rest", rest_of(unfinished)))
         after = _sum(spent, ends)
         if ends[-1].stopped:
             raise BudgetReached(ends[-1].stopped)
     return {request_id: error for end in ends for request_id, error in end.given_up.items()}, after
 
 
-@flow(name="ask-in-shares", log_prints=False)
+@flow(name="ask-in-shares", flow_run_name="ask for {work.name}, {count} shares", log_prints=False)
 def ask_in_shares(
     recipe: str,
     sets: str,
     root: str | None,
     limit: int | None,
-    purpose: str,
+    work: Work,
     stage: str,
     spent: Spent,
     run_id: str,
@@ -92,24 +129,23 @@ def ask_in_shares(
 ) -> list[ShareEnd]:
     """Ask in so many shares at once, and return how they ended, in order. Raises what the first to fail raised."""
     order = recipe, sets, root, limit
-    futures = [
-        sample_share.submit(*order, purpose, stage, spent, f"{run_id}-{share.number}", share) for share in cut(count)
-    ]
+    shares = cut(count)
+    futures = [ask_share.submit(*order, work, stage, spent, f"{run_id}-{share.number}", share) for share in shares]
     wait(futures)  # what is in flight comes in, whatever became of the others
     ends = [future.result() for future in futures]
-    for number, end in enumerate(ends):
+    for share, end in zip(shares, ends, strict=True):
         if end.stopped:
-            get_run_logger().info("share %d of %d has spent its part of the budget: %s", number + 1, count, end.stopped)
+            get_run_logger().info("%s has spent its part of the budget: %s", share.name, end.stopped)
     return ends
 
 
-@task(task_run_name="sample {purpose}, {share.name}")
-def sample_share(
+@task(task_run_name="ask for {work.name}, {share.name}")
+def ask_share(
     recipe: str,
     sets: str,
     root: str | None,
     limit: int | None,
-    purpose: str,
+    work: Work,
     stage: str,
     spent: Spent,
     run_id: str,
@@ -118,15 +154,15 @@ def sample_share(
     """Ask for one share. `spent` was spent before all of them; what an earlier try of this share bought counts too."""
     settings = _readable_here(recipe, sets, root, limit)
     place = root_of(settings)
-    over = _there(place, stage)
+    asked = _there(place, stage)
     own = share.recipe(settings, spent)
     stopped, given_up = None, {}
     try:
-        with watched_task(own, place, purpose, share, run_id) as run:
+        with watched_task(own, place, work.name, share, run_id) as run:
             run.budget.carry(spent)
             if not place.create(f"{BEGUN}/{run_id}", b""):  # by an earlier try, which was killed
                 run.budget.carry(Generations(place).bought_by(run_id, share.buckets))
-            given_up = build.sample(own, place, run, Purpose(purpose), over, share.buckets)
+            given_up = work.ask(own, place, run, asked, share.buckets)
     except BudgetReached as error:
         stopped = str(error)
     finally:

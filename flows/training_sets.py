@@ -4,13 +4,15 @@ A thin shell: tasks take and return places, never rows, and each stage finds its
 neither caches nor stores results. Keys are read from the environment inside the task.
 """
 
+from collections import Counter
+
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from flows.distribution import Distribution, TaskRunnerName, Workers
 from flows.flow_tasks import Order, quiet_run, root_of, settings_of, stage_at, watched_task
-from flows.shares import sampled_and_judged
+from flows.shares import Work, asked_in_shares, is_asked_in_shares, sampled_and_judged
 from pipelines import build
 from pipelines.curation import curation
 from pipelines.curation.licensing import license_warnings
@@ -20,8 +22,7 @@ from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest, ingest_general
-from pipelines.sources.registry import SOURCES
-from pipelines.synthesis.retagging import retag_job
+from pipelines.synthesis.ahead import role_asked
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import ForgeError, Waiting
 from schemas.trajectory import Purpose
@@ -89,21 +90,17 @@ def _built(order: Order, over: Distribution) -> str:
     spent: Spent = (0, 0, 0.0)
     source_sets: list[tuple[str, dict[str, int]]] = []
     for index, source in enumerate(sources):
-        key = source.result()
-        bought: dict[str, int] = {}
-        section = settings.sources[index]
-        if SOURCES[section.kind].gives == "questions" or retag_job(settings, section):
-            key, bought, spent = make_sets(*order, index, spent)
+        key, bought, spent = _sets_of(order, index, source.result(), spent, over)
         source_sets.append((key, bought))
     curated = curate(*order, [key for key, _ in source_sets], general.result() if general else None)
     judged: dict[str, tuple[str, int]] = {}
     waiting: list[str] = []
     for purpose in build.purposes_of(settings):
         try:
-            if over.is_one_stream:
-                key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
+            if is_asked_in_shares(settings, Work(purpose=purpose), over):
+                key, cached, spent = sampled_and_judged(order, purpose, curated, spent, over)
             else:
-                key, cached, spent = sampled_and_judged(order, purpose.value, curated, spent, over)
+                key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
         except Waiting as error:  # the others submit their batches all the same
             waiting.append(str(error))
         else:
@@ -113,11 +110,48 @@ def _built(order: Order, over: Distribution) -> str:
     return publish(*order, source_sets, curated, judged)
 
 
+def _sets_of(
+    order: Order, index: int, read: str, spent: Spent, over: Distribution
+) -> tuple[str, dict[str, int], Spent]:
+    """Return the stage of a source's sets, what was bought of each role to make them, and what is spent."""
+    settings = settings_of(*order)
+    section, work = settings.sources[index], Work(source=index)
+    role = role_asked(settings, section)
+    if role is None:
+        return read, {}, spent
+    bought: Counter[str] = Counter()
+    if is_asked_in_shares(settings, work, over):
+        rows, spent, rephrasing = find_rows(*order, index, spent)
+        bought["teacher"] += rephrasing
+        if rows:
+            before = spent[0]
+            _, spent = asked_in_shares(order, work, rows, spent, over)
+            bought[role] += spent[0] - before
+    key, further, spent = make_sets(*order, index, spent)
+    return key, dict(bought + Counter(further)), spent
+
+
 @task(task_run_name="read source {index}")
 def read_source(recipe: str, sets: str, root: str | None, limit: int | None, index: int) -> str:
     """Return the stage of one source."""
     settings = settings_of(recipe, sets, root, limit)
     return ingest(settings, root_of(settings), settings.sources[index]).key
+
+
+@task(task_run_name="find what to ask of source {index}")
+def find_rows(
+    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: Spent
+) -> tuple[str | None, Spent, int]:
+    """Return the stage that shares ask about, what is spent, and what the teacher was asked to rephrase.
+
+    There is no such stage where the sets of the source are made already.
+    """
+    settings = settings_of(recipe, sets, root, limit)
+    place = root_of(settings)
+    with watched_task(settings, place, settings.sources[index].source) as run:
+        run.budget.carry(spent)
+        rows = build.rows_to_ask(settings, place, run, settings.sources[index])
+    return rows.key if rows else None, run.budget.spent, run.budget.requests - spent[0]
 
 
 @task(task_run_name="make sets of source {index}")

@@ -26,6 +26,7 @@ from pipelines.rubrics.requests import rubric_job
 from pipelines.shares import ALL_BUCKETS
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.ahead import stage_asked
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
 from pipelines.synthesis.synthesis import SourceSets, find_synthesized, synthesize
 from pipelines.training_sets.assembly import assemble
@@ -85,14 +86,9 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
     is_whole = SOURCES[section.kind].gives == "sets"
     if is_whole and retag_job(recipe, section) is None:
         return SourceSets(read)
+    if not _has_sets(recipe, root, run, section, read):
+        _check_every_key(recipe, run)
     models = _models(recipe)
-    again = run.retry_failed
-    made = (
-        find_retagged(recipe, root, section, read, again) if is_whole else find_synthesized(recipe, root, read, again)
-    )
-    if not made:
-        for model in models.values():
-            check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged
     while True:
         try:
             return retag(recipe, root, run, section, read) if is_whole else synthesize(recipe, root, run, read)
@@ -101,6 +97,27 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
                 raise
             answering = [models[role] for role in ("responder", "teacher") if role in models]
             wait_for_batches(root, run, [model for model in answering if model.batch])
+
+
+def rows_to_ask(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> Stage | None:
+    """Return the stage whose rows can be asked about in shares before `source_sets`; None where the sets are made."""
+    read = ingest(recipe, root, section)
+    if _has_sets(recipe, root, run, section, read):
+        return None
+    _check_every_key(recipe, run)
+    return stage_asked(recipe, root, run, section, read)
+
+
+def _has_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection, read: Stage) -> bool:
+    if SOURCES[section.kind].gives == "sets":
+        return find_retagged(recipe, root, section, read, run.retry_failed) is not None
+    return find_synthesized(recipe, root, read, run.retry_failed) is not None
+
+
+def _check_every_key(recipe: Recipe, run: Run) -> None:
+    """Raise EngineError where a key is missing: nothing is spent on answers that this would leave unjudged."""
+    for model in _models(recipe).values():
+        check_key(model, run.keys)
 
 
 def _models(recipe: Recipe) -> dict[str, ModelSection]:

@@ -68,15 +68,23 @@ WHOLE = Share()
 _LIMITS = ("max_concurrency", "rpm", "tpm")
 
 
+def can_be_shared(model: ModelSection) -> bool:
+    """Say whether several processes may ask a model at once.
+
+    One process at a time stands at the desk of a model that answers by batch, and a server that grmforge starts itself
+    is one process's own.
+    """
+    return not model.batch and model.engine != "vllm"
+
+
 def share_count(model: ModelSection, budget: BudgetSection, spent: Spent, wanted: int) -> int:
     """Return into how many shares a model's requests are cut: as many as are wanted, or fewer.
 
     There are never more of them than requests that the model may have in flight, or take in a minute, or that are left
-    in the budget: every share has one at least. A model that answers by batch is asked in one share, since one process
-    at a time stands at its desk.
+    in the budget: every share has one at least.
     """
     left = None if budget.max_requests is None else budget.max_requests - spent[0]
-    most = [BUCKETS, model.max_concurrency, model.rpm, model.tpm, left, 1 if model.batch else None]
+    most = (BUCKETS, model.max_concurrency, model.rpm, model.tpm, left)
     return max(1, min(wanted, *(one for one in most if one is not None)))
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.loopback_prefect import PREFECT, background, end, environment, free_port, wait_for
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
 from storage.snapshots import Snapshot
 from tests.end_to_end.commands import REPOSITORY, data_files, grmforge, latest, paid, write_recipe
 from tests.end_to_end.problems import PROBLEMS, write_math
 from tests.end_to_end.questions import write_teleqna
-from tests.flows.prefect_server import PREFECT, background, end, environment, free_port, wait_for
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn
 

@@ -13,16 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 
+from benchmarks.loopback_prefect import serving_prefect
 from benchmarks.loopback_s3 import serving_s3
 from storage.root import Root
 from storage.run_events import read_events, run_ids
 from storage.snapshots import find_snapshot
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest, paid, write_recipe
+from tests.end_to_end.problems import write_math
 from tests.examples import jsonl_rows, write_rows
-from tests.flows.prefect_server import background, end, environment, free_port, wait_for
 
+REAL = os.environ.get("GRMFORGE_TELEQNA", "")
 SETS = 250
 IN_FLIGHT = 40
 LATENCY_S = 0.2
@@ -66,20 +69,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         },
     )
     short = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # the names of its sockets may not be long
-    mine = environment(directory / "home") | {
+    variables = {
         "PYTHONPATH": str(REPOSITORY),
         "RAY_TMPDIR": str(short),
         "RAY_AUTH_TOKEN": "0" * 64,  # else it puts one into the home directory
     }
-    port = free_port()
-    server = background(["server", "start", "--port", str(port), "--no-ui"], mine, directory, directory / "server.log")
     try:
-        assert grmforge("build", recipe, "--sets", "rft", "--root", directory / "plain").code == 0
-        wait_for(f"http://127.0.0.1:{port}/api/health")
-        variables = mine | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-        yield Place(recipe, variables, latest(directory / "plain", "shared-rft").manifest.content_hash)
+        with serving_prefect(directory, **variables) as mine:
+            assert grmforge("build", recipe, "--sets", "rft", "--root", directory / "plain").code == 0
+            yield Place(recipe, mine, latest(directory / "plain", "shared-rft").manifest.content_hash)
     finally:
-        end(server)
         shutil.rmtree(short, ignore_errors=True)
 
 
@@ -112,7 +111,7 @@ def kill_a_worker(flow: subprocess.Popen[str], has_answers: Callable[[], bool]) 
     while True:
         assert flow.poll() is None and time.monotonic() < until, flow.communicate()[0]
         family = family_of(flow.pid)
-        asking = [pid for pid, command in family.items() if command.startswith(b"ray::sample_share")]
+        asking = [pid for pid, command in family.items() if command.startswith(b"ray::ask_share")]
         if asking and has_answers():
             os.kill(min(asking), signal.SIGKILL)
             return set(family)
@@ -124,6 +123,26 @@ def test_shares_on_threads_end_in_the_bytes_of_the_plain_build(place: Place, tmp
     said_by(place.flow(root=str(tmp_path), workers=3))
     assert latest(tmp_path, "shared-rft").manifest.content_hash == place.content
     assert set(paid(tmp_path).values()) == {1}
+
+
+@pytest.mark.slow
+def test_questions_are_answered_in_shares_too(place: Place, tmp_path: Path) -> None:
+    write_math(tmp_path / "math.jsonl")
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "solved", "root": "unused"},
+        sources=[{"kind": "math", "path": "math.jsonl"}],
+        models={role: {"engine": "simulated", "model": role} for role in ("responder", "teacher", "grm", "difficulty")},
+        synthesis={"samples": 4},
+        rejection={"balance_positions": False},
+    )
+    out = said_by(replace(place, recipe=recipe).flow(root=str(tmp_path / "flow"), workers=2))
+    assert "ask for source 0, 2 shares" in out
+    assert grmforge("build", recipe, "--sets", "rft", "--root", tmp_path / "plain").code == 0
+    made, plain = latest(tmp_path / "flow", "solved-rft"), latest(tmp_path / "plain", "solved-rft")
+    assert made.manifest.content_hash == plain.manifest.content_hash
+    assert made.manifest.models == plain.manifest.models, "what was bought in shares is no answer of earlier"
+    assert set(paid(tmp_path / "flow").values()) == {1}
 
 
 @pytest.mark.slow
@@ -167,3 +186,25 @@ def test_a_root_in_a_bucket_is_as_good(place: Place, tmp_path: Path, monkeypatch
         snapshot = find_snapshot(Root.open("s3://forge/root"), "shared-rft")
         assert snapshot.manifest.content_hash == place.content
         assert snapshot.location.startswith("s3://forge/root/snapshots/shared-rft/")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not REAL, reason="set GRMFORGE_TELEQNA to the path of TeleQnA.zip to build all of it")
+def test_all_of_teleqna_on_ray_and_a_bucket_is_that_on_threads_and_a_disk(place: Place, tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "telecom", "root": "unused"},
+        sources=[{"kind": "teleqna", "path": str(Path(REAL).absolute())}],
+        models={"grm": {"engine": "simulated"}, "difficulty": {"engine": "simulated", "model": "small"}},
+    )
+    whole = replace(place, recipe=recipe)
+    said_by(whole.flow(root=str(tmp_path / "disk"), workers=2))
+    on_disk = latest(tmp_path / "disk", "telecom-rft").manifest
+    with serving_s3(tmp_path / "s3") as s3:
+        flow = whole.flow(s3.environment(), root="s3://forge/root", task_runner="ray", workers=2)
+        kill_a_worker(flow, lambda: any("generations/journal/" in key for key in s3.objects()))
+        said_by(flow)
+        [manifest] = [key for key in s3.objects() if key.endswith("/manifest.json") and "/snapshots/" in key]
+        in_bucket = json.loads(bytes(obstore.get(s3.store(), manifest).bytes()))
+    assert on_disk.content_hash == in_bucket["content_hash"]

@@ -11,7 +11,7 @@ from pipelines.curation.curation import curate
 from pipelines.grm.judging import judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets, wanted_answers
-from pipelines.shares import WHOLE, cut, rest_of, share_count
+from pipelines.shares import WHOLE, can_be_shared, cut, rest_of, share_count
 from schemas.recipe import BudgetSection, ModelSection
 from schemas.record import BUCKETS
 from schemas.trajectory import Purpose
@@ -55,13 +55,19 @@ def test_the_limits_of_all_shares_are_those_of_the_recipe(wanted: int, flying: i
         ({"tpm": 1}, None, 1),
         ({}, 5, 5),
         ({}, 0, 1),
-        ({"engine": "openai", "model": "m", "batch": True}, None, 1),
     ],
 )
 def test_there_are_no_more_shares_than_can_have_a_part(model: dict[str, object], left: int | None, count: int) -> None:
     section = ModelSection.model_validate({"engine": "simulated"} | model)
     budget = BudgetSection(max_requests=None if left is None else SPENT[0] + left)
     assert share_count(section, budget, SPENT, 16) == count
+
+
+def test_what_belongs_to_one_process_is_not_shared() -> None:
+    endpoint = {"engine": "openai", "model": "m"}
+    assert can_be_shared(ModelSection.model_validate(endpoint))
+    assert not can_be_shared(ModelSection.model_validate(endpoint | {"batch": True}))
+    assert not can_be_shared(ModelSection.model_validate({"engine": "vllm", "model": "m"}))
 
 
 def test_what_was_not_asked_within_its_part_is_asked_in_one_stream() -> None:

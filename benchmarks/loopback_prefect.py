@@ -1,5 +1,6 @@
-"""A Prefect server of one's own: started, asked, and ended with all that it started."""
+"""A Prefect server of one's own on loopback: started, asked, and ended with all that it started."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -8,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PREFECT = str(Path(sys.executable).with_name("prefect"))
@@ -54,3 +55,16 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(15)
+
+
+@contextlib.contextmanager
+def serving_prefect(folder: Path, **variables: str) -> Iterator[dict[str, str]]:
+    """Run a server as long as the block; give the environment in which flows find it."""
+    mine = environment(folder / "home") | variables
+    port = free_port()
+    server = background(["server", "start", "--port", str(port), "--no-ui"], mine, folder, folder / "server.log")
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api/health")
+        yield mine | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    finally:
+        end(server)
