@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from flows import refresh_cli
+from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
@@ -29,6 +30,8 @@ app = typer.Typer(
 )
 
 app.add_typer(rubrics_app, name="rubrics")
+app.command()(gc)
+app.command()(forget)
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]

@@ -17,6 +17,7 @@ from flows.flow_tasks import Order, quiet_run, root_of, settings_of, stage_at, w
 from flows.shares import Work, asked_in_shares, is_asked_in_shares, sampled_and_judged
 from pipelines import build
 from pipelines.curation import curation
+from pipelines.curation.licensing import license_warnings
 from pipelines.engines.budget import Spent
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
@@ -200,6 +201,8 @@ def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources:
     place = root_of(settings)
     stages = [stage_at(place, key) for key in sources]
     curated = curation.curate(settings, place, stages, stage_at(place, general) if general else None)
+    for line in license_warnings(settings, curated):
+        get_run_logger().warning(line)
     curated = with_criteria(settings, place, quiet_run(settings), curated)
     build.check_keys(settings, place, quiet_run(settings), curated)
     return curated.key

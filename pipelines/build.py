@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.curation.curation import curate
+from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.engines.outages import check_answers
@@ -35,6 +36,7 @@ from schemas.trajectory import Purpose
 from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
+from storage.tombstones import forgotten
 
 
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
@@ -69,10 +71,14 @@ def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
 
 def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
+    forgotten(root).check_sources(section.source for section in recipe.sources)  # before anything is spent on others
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
-    return sources, curate(recipe, root, [source.stage for source in sources], general)
+    curated = curate(recipe, root, [source.stage for source in sources], general)
+    for line in license_warnings(recipe, curated):
+        run.watcher.warn(line)
+    return sources, curated
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:

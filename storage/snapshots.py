@@ -1,7 +1,7 @@
 """Published snapshots: immutable versions under a name, and LATEST."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +109,11 @@ def move_latest(root: Root, name: str, before: str | None, version: str) -> bool
     return True
 
 
+def drop_latest(root: Root, name: str) -> None:
+    """Leave a bare name without a meaning of its own; then its newest version is meant."""
+    root.remove(f"{FOLDER}/{name}/LATEST")
+
+
 def latest(root: Root, name: str) -> str | None:
     """Return the version that LATEST names."""
     key = f"{FOLDER}/{name}/LATEST"
@@ -123,6 +128,12 @@ def read_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a directory. Raises StorageError where there is none."""
     directory = path.absolute()
     return _read(Root(directory.parent), directory.name)
+
+
+def every_snapshot(root: Root) -> Iterator[Snapshot]:
+    """Yield every whole version of every name, the oldest first. Raises StorageError for one that cannot be read."""
+    for name in root.folders(FOLDER):
+        yield from (_read(root, f"{FOLDER}/{name}/{version}") for version in versions(root, name))
 
 
 def _read(root: Root, key: str) -> Snapshot:

@@ -61,7 +61,7 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
             table, completions = trajectories(job, sets, answers)
             writer.write(table)
             counts.add(table, completions)
-    return finish_stage(root, key, {"judged": writer.files}, counts.facts())
+    return finish_stage(root, key, {"judged": writer.files}, counts.facts(), [curated])
 
 
 @contextmanager

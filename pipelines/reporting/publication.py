@@ -17,7 +17,7 @@ from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 from storage.root import Root
 from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
-from storage.stages import Stage
+from storage.stages import Stage, lineage
 from storage.tables import sha256_of
 
 
@@ -65,6 +65,7 @@ def publish_snapshot(
             models=[*(use for source in sources for use in _synthesis_uses(source)), *map(_use, judged.values())],
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
             checks={**assembled.facts["checks"], **_composition(stages)},
+            stages=lineage([assembled, curated, *stages, *(one.stage for one in judged.values())]),
             tables=tables,
         )
         pages = {

@@ -67,7 +67,8 @@ def assemble(
         for traces, splits in published_traces(traced, curated):
             tables.write_splits("traces", traces, TRACES, splits)
         _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)
-    return finish_stage(root, key, tables.files(), {"checks": decisions.checks, "funnel": decisions.funnel})
+    facts = {"checks": decisions.checks, "funnel": decisions.funnel}
+    return finish_stage(root, key, tables.files(), facts, [*sources, curated, *judged.values()])
 
 
 class _Tables:
