@@ -118,9 +118,10 @@ class Generations:
             for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
 
-    def answers(self, bucket: int) -> pa.Table:
-        """Return the same as a table: request_id, what a completion holds, created_at."""
-        return self._table(bucket, ["request_id", *_ANSWER, "created_at"])
+    def answers(self, bucket: int, columns: Sequence[str] = _ANSWER) -> pa.Table:
+        """Return the same as a table: request_id, what a completion holds or some of it, error and created_at."""
+        named = dict.fromkeys(["request_id", *columns, "error", "created_at"])  # the last two say which one counts
+        return self._table(bucket, list(named))
 
     def table(self, bucket: int) -> pa.Table:
         """Return a bucket's generations, one row a request."""

@@ -254,7 +254,7 @@ def read_segment(path: Path) -> Iterator[pa.Table]:
             stream = pa.ipc.open_stream(stack.enter_context(path.open("rb")))
         except (FileNotFoundError, pa.ArrowInvalid, EOFError):
             return  # gone, or its writer was killed before the first batch
-        check_format(stream.schema, str(path))
+        check_format(stream.schema.metadata, str(path))
         while (batch := _next_batch(stream)) is not None:
             yield filled(pa.Table.from_batches([batch]), GENERATIONS)
 
