@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows import refresh_cli
+from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
@@ -27,7 +29,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(rubrics_app, name="rubrics")
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
@@ -244,6 +245,12 @@ def import_(
         return
     for line in imported.lines():
         _say(line)
+
+
+refresh_cli.register(app)
+app.add_typer(rubrics_app, name="rubrics")
+app.command()(gc)
+app.command()(forget)
 
 
 def main() -> NoReturn:

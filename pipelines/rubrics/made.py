@@ -48,7 +48,7 @@ class Made:
             if found[what]:
                 lines.append(f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}")
         if self.unwritten:
-            lines.append(f"{len(self.unwritten):,} questions got no rubric, the first: {self.unwritten[0]}")
+            lines.append(f"questions without a rubric: {len(self.unwritten):,}, the first: {self.unwritten[0]}")
         lines += [f"{what}: {rows:,} answers" for what, rows in found["malformed"].items()]
         if self.asked.requests:
             lines.append(
