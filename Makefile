@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+VLLM_BIN := .venv-vllm/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -14,12 +15,12 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 
-BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py rubrics.py)))
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py rubrics.py scale_out.py)))
 
-.PHONY: help demo test bench check format docs lock clean
+.PHONY: help demo test test-vllm bench check format docs lock clean
 
 help:  ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -45,6 +46,18 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 
 test: .venv/dev.stamp  ## run the tests
 	$(BIN)/pytest -n auto
+
+# An environment of its own: vLLM pins packages that grmforge has in other versions. The packages removed there are built
+# for another torch than the CPU's, and break its import.
+.venv-vllm/stamp: tests/vllm/requirements.txt
+	@echo "installing a vLLM that needs no GPU into .venv-vllm .."
+	$(PYTHON) -m venv --clear .venv-vllm
+	$(VLLM_BIN)/python -m pip install --quiet -r tests/vllm/requirements.txt
+	$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+test-vllm: .venv/dev.stamp .venv-vllm/stamp  ## build on a real vLLM, on the CPU, with a tiny model of random weights
+	GRMFORGE_VLLM_PYTHON=$(VLLM_BIN)/python $(BIN)/pytest tests/vllm
 
 bench: .venv/dev.stamp  ## measure: a minute a benchmark (FULL=--full for full sizes)
 	@for name in $(BENCHMARKS); do \
@@ -75,5 +88,5 @@ lock:  ## resolve pyproject.toml anew, and write constraints.txt
 	rm -rf build/lock
 
 clean:  ## remove the environment and every cache; data/ stays
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -117,6 +117,7 @@ def recipes_page() -> str:
         _section("[models]", recipe.ModelsSection, "One section a role; each has the keys of `[models.<role>]`."),
         _section("[models.<role>]", recipe.ModelSection, level=3),
         _section("[models.difficulty] same_as_grm = true", recipe.SameAsGrm, level=3),
+        _section("[models.<role>.vllm]", recipe.Vllm, level=3),
         _section("[models.<role>.simulated]", recipe.Simulated, level=3),
         _section("[models.<role>.price_per_mtok]", recipe.Price, level=3),
     ]

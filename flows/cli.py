@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows import refresh_cli
+from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
@@ -27,14 +29,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(rubrics_app, name="rubrics")
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
 SetsOption = Annotated[
     str | None, typer.Option("--sets", help="Only these sets, such as rft,rl; published under <name>-rft-rl.")
 ]
-RootOption = Annotated[str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")]
+RootOption = Annotated[
+    str | None, typer.Option("--root", help="A directory or s3://bucket/prefix for everything; the recipe's root else.")
+]
 PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -81,7 +84,7 @@ def build(
     if json:
         _print_json(
             {
-                "snapshot": str(snapshot.path),
+                "snapshot": snapshot.location,
                 "version": snapshot.manifest.version,
                 "new": published.new,
                 "missing": published.missing,
@@ -93,16 +96,16 @@ def build(
         lines = closing_lines(snapshot.manifest, snapshot, root_flag=_root_flag(settings), width=min(width, 118))
         _say("\n".join(lines))
         what = "published" if published.new else "nothing new to publish: the content is that of"
-        _say(f"\n{what} {_shown_path(snapshot.path)}")
+        _say(f"\n{what} {_shown_path(snapshot.location)}")
     if published.missing:
         raise ForgeError(
             f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "
-            f"see why: grmforge inspect {_shown_path(snapshot.path)} {_lost(snapshot)}"
+            f"see why: grmforge inspect {_shown_path(snapshot.location)} {_lost(snapshot)}"
         )
     if not json:
         name = settings.build.name
         _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + _root_flag(settings))
-        _say(f"in a browser: {_shown_path(snapshot.path / 'report.html')}")
+        _say(f"in a browser: {_shown_path(f'{snapshot.location}/report.html')}")
 
 
 @app.command()
@@ -192,8 +195,8 @@ def inspect(
     from storage.root import Root
     from storage.snapshots import find_snapshot
 
-    place = Path(root)
-    found = find_snapshot(Root(place.absolute()) if place.is_dir() else None, snapshot)
+    place = Root.open(root) if "://" in root else Root(Path(root).absolute()) if Path(root).is_dir() else None
+    found = find_snapshot(place, snapshot)
     examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         _print_json([as_json(example) for example in examples])
@@ -244,6 +247,12 @@ def import_(
         _say(line)
 
 
+refresh_cli.register(app)
+app.add_typer(rubrics_app, name="rubrics")
+app.command()(gc)
+app.command()(forget)
+
+
 def main() -> NoReturn:
     """Run the command: errors on purpose are one line and an exit code, never a traceback."""
     if hasattr(sys.stdout, "reconfigure"):
@@ -288,12 +297,10 @@ def _lost(snapshot: "Snapshot") -> str:
     return f"--table sets --status {'dropped' if snapshot.rows('sets/dropped') else 'kept'}"
 
 
-def _shown_path(path: Path) -> str:
-    """Return a path as short as it can be typed from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+def _shown_path(location: str) -> str:
+    """Return a path as short as it can be typed from here; an address as it is."""
+    here = f"{Path.cwd()}/"
+    return location.removeprefix(here)
 
 
 def _root_flag(recipe: "Recipe") -> str:

@@ -4,101 +4,183 @@ A thin shell: tasks take and return places, never rows, and each stage finds its
 neither caches nor stores results. Keys are read from the environment inside the task.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
-from flows.progress import Lines
-from flows.progress_artifact import ProgressArtifact
-from flows.watching import Display, RunWatcher, watched_run
+from flows.distribution import Distribution, TaskRunnerName, Workers
+from flows.flow_tasks import Order, quiet_run, root_of, settings_of, stage_at, watched_task
+from flows.shares import Work, asked_in_shares, is_asked_in_shares, sampled_and_judged
 from pipelines import build
 from pipelines.curation import curation
-from pipelines.engines.answering import Run
+from pipelines.curation.licensing import license_warnings
+from pipelines.engines.budget import Spent
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
+from pipelines.reporting.publication import Published, make_latest
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest, ingest_general
-from pipelines.sources.registry import SOURCES
-from pipelines.synthesis.retagging import retag_job
+from pipelines.synthesis.ahead import role_asked
 from pipelines.synthesis.synthesis import SourceSets
-from schemas.errors import ForgeError, StorageError, Waiting
-from schemas.recipe import Recipe, read_recipe
+from schemas.errors import ForgeError, Waiting
+from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
-from storage.root import Root
-from storage.stages import Stage, find_stage
 
 DEMO = "recipes/demo.toml"
 
 
+class Ready(NamedTuple):
+    """What a snapshot is assembled from: the keys of its stages."""
+
+    sources: list[tuple[str, dict[str, int]]]
+    """The sets of each source, and what was bought of each role to make them."""
+    curated: str
+    judged: dict[str, tuple[str, int]]
+    """The trajectories of each purpose, and how many of their answers were there before."""
+
+
 @flow(name="build-rft-set", log_prints=False, validate_parameters=True)
-def build_rft_set(recipe: str = DEMO, root: str | None = None, limit: int | None = None) -> str:
+def build_rft_set(
+    recipe: str = DEMO,
+    root: str | None = None,
+    limit: int | None = None,
+    task_runner: TaskRunnerName = "threads",
+    workers: Workers | None = None,
+) -> str:
     """Build and publish the RFT set of a recipe; returns the snapshot's directory."""
-    return _build_set(recipe, "rft", root, limit)
+    return build_sets(recipe, "rft", root, limit, task_runner, workers)
 
 
 @flow(name="build-rl-set", log_prints=False, validate_parameters=True)
-def build_rl_set(recipe: str = DEMO, root: str | None = None, limit: int | None = None) -> str:
+def build_rl_set(
+    recipe: str = DEMO,
+    root: str | None = None,
+    limit: int | None = None,
+    task_runner: TaskRunnerName = "threads",
+    workers: Workers | None = None,
+) -> str:
     """Build and publish the RL set of a recipe; returns the snapshot's directory."""
-    return _build_set(recipe, "rl", root, limit)
+    return build_sets(recipe, "rl", root, limit, task_runner, workers)
 
 
 @flow(name="build-meta-rm-set", log_prints=False, validate_parameters=True)
-def build_meta_rm_set(recipe: str = DEMO, root: str | None = None, limit: int | None = None) -> str:
+def build_meta_rm_set(
+    recipe: str = DEMO,
+    root: str | None = None,
+    limit: int | None = None,
+    task_runner: TaskRunnerName = "threads",
+    workers: Workers | None = None,
+) -> str:
     """Build and publish the Meta RM set of a recipe; returns the snapshot's directory."""
-    return _build_set(recipe, "meta_rm", root, limit)
+    return build_sets(recipe, "meta_rm", root, limit, task_runner, workers)
 
 
-def _build_set(recipe: str, sets: str, root: str | None, limit: int | None) -> str:
-    order = (recipe, sets, root, limit)
-    settings = _settings(*order)
+def build_sets(
+    recipe: str,
+    sets: str,
+    root: str | None,
+    limit: int | None,
+    task_runner: TaskRunnerName = "threads",
+    workers: int | None = None,
+) -> str:
+    """Build and publish some sets of a recipe, from inside a flow; returns the snapshot's directory.
+
+    Judges are asked in `workers` shares at once, in threads of this process or on Ray; unless given, in one, or in as
+    many as Ray has machines. All else is done here.
+    """
+    with Distribution(task_runner, workers) as over:
+        return _built((recipe, sets, root, limit), over)
+
+
+def _built(order: Order, over: Distribution) -> str:
+    return publish(*order, made_ready(order, over))
+
+
+def made_ready(order: Order, over: Distribution, spent: Spent = (0, 0, 0.0)) -> Ready:
+    """Return all that a snapshot is assembled from, from inside a flow; `spent` is what was spent before."""
+    settings = settings_of(*order)
     sources = [read_source.submit(*order, index) for index in range(len(settings.sources))]
     general = read_general.submit(*order) if settings.general else None
-    spent = (0, 0, 0.0)
     source_sets: list[tuple[str, dict[str, int]]] = []
     for index, source in enumerate(sources):
-        key = source.result()
-        bought: dict[str, int] = {}
-        section = settings.sources[index]
-        if SOURCES[section.kind].gives == "questions" or retag_job(settings, section):
-            key, bought, spent = make_sets(*order, index, spent)
+        key, bought, spent = _sets_of(order, index, source.result(), spent, over)
         source_sets.append((key, bought))
     curated = curate(*order, [key for key, _ in source_sets], general.result() if general else None)
     judged: dict[str, tuple[str, int]] = {}
     waiting: list[str] = []
     for purpose in build.purposes_of(settings):
         try:
-            key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
+            if is_asked_in_shares(settings, Work(purpose=purpose), over):
+                key, cached, spent = sampled_and_judged(order, purpose, curated, spent, over)
+            else:
+                key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
         except Waiting as error:  # the others submit their batches all the same
             waiting.append(str(error))
         else:
             judged[purpose.value] = key, cached
     if waiting:
         raise Waiting("; ".join(waiting))
-    return publish(*order, source_sets, curated, judged)
+    return Ready(source_sets, curated, judged)
+
+
+def _sets_of(
+    order: Order, index: int, read: str, spent: Spent, over: Distribution
+) -> tuple[str, dict[str, int], Spent]:
+    """Return the stage of a source's sets, what was bought of each role to make them, and what is spent."""
+    settings = settings_of(*order)
+    section, work = settings.sources[index], Work(source=index)
+    role = role_asked(settings, section)
+    if role is None:
+        return read, {}, spent
+    bought: Counter[str] = Counter()
+    if is_asked_in_shares(settings, work, over):
+        rows, spent, rephrasing = find_rows(*order, index, spent)
+        bought["teacher"] += rephrasing
+        if rows:
+            before = spent[0]
+            _, spent = asked_in_shares(order, work, rows, spent, over)
+            bought[role] += spent[0] - before
+    key, further, spent = make_sets(*order, index, spent)
+    return key, dict(bought + Counter(further)), spent
 
 
 @task(task_run_name="read source {index}")
 def read_source(recipe: str, sets: str, root: str | None, limit: int | None, index: int) -> str:
     """Return the stage of one source."""
-    settings = _settings(recipe, sets, root, limit)
-    return ingest(settings, _root(settings), settings.sources[index]).key
+    settings = settings_of(recipe, sets, root, limit)
+    return ingest(settings, root_of(settings), settings.sources[index]).key
+
+
+@task(task_run_name="find what to ask of source {index}")
+def find_rows(
+    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: Spent
+) -> tuple[str | None, Spent, int]:
+    """Return the stage that shares ask about, what is spent, and what the teacher was asked to rephrase.
+
+    There is no such stage where the sets of the source are made already.
+    """
+    settings = settings_of(recipe, sets, root, limit)
+    place = root_of(settings)
+    with watched_task(settings, place, settings.sources[index].source) as run:
+        run.budget.carry(spent)
+        rows = build.rows_to_ask(settings, place, run, settings.sources[index])
+    return rows.key if rows else None, run.budget.spent, run.budget.requests - spent[0]
 
 
 @task(task_run_name="make sets of source {index}")
 def make_sets(
-    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: tuple[int, int, float]
-) -> tuple[str, dict[str, int], tuple[int, int, float]]:
+    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: Spent
+) -> tuple[str, dict[str, int], Spent]:
     """Return the stage of the sets of one source, what was bought of each role to make them, and what is spent."""
-    settings = _settings(recipe, sets, root, limit)
-    place = _root(settings)
+    settings = settings_of(recipe, sets, root, limit)
+    place = root_of(settings)
     section = settings.sources[index]
-    with _watched_run(settings, place, f"flow {settings.build.name} {section.source}") as run:
+    with watched_task(settings, place, section.source) as run:
         run.budget.carry(spent)
         made = build.source_sets(settings, place, run, section)
     return made.stage.key, dict(made.bought), run.budget.spent
@@ -107,20 +189,22 @@ def make_sets(
 @task
 def read_general(recipe: str, sets: str, root: str | None, limit: int | None) -> str:
     """Return the stage of the general rows."""
-    settings = _settings(recipe, sets, root, limit)
+    settings = settings_of(recipe, sets, root, limit)
     assert settings.general is not None
-    return ingest_general(settings, _root(settings), settings.general).key
+    return ingest_general(settings, root_of(settings), settings.general).key
 
 
 @task
 def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources: list[str], general: str | None) -> str:
     """Return the stage of the curated sets."""
-    settings = _settings(recipe, sets, root, limit)
-    place = _root(settings)
-    stages = [_stage(place, key) for key in sources]
-    curated = curation.curate(settings, place, stages, _stage(place, general) if general else None)
-    curated = with_criteria(settings, place, _quiet_run(settings), curated)
-    build.check_keys(settings, place, _quiet_run(settings), curated)
+    settings = settings_of(recipe, sets, root, limit)
+    place = root_of(settings)
+    stages = [stage_at(place, key) for key in sources]
+    curated = curation.curate(settings, place, stages, stage_at(place, general) if general else None)
+    for line in license_warnings(settings, curated):
+        get_run_logger().warning(line)
+    curated = with_criteria(settings, place, quiet_run(settings), curated)
+    build.check_keys(settings, place, quiet_run(settings), curated)
     return curated.key
 
 
@@ -132,79 +216,46 @@ def sample_and_judge(
     limit: int | None,
     purpose: str,
     curated: str,
-    spent: tuple[int, int, float],
-) -> tuple[str, int, tuple[int, int, float]]:
+    spent: Spent,
+) -> tuple[str, int, Spent]:
     """Return the stage of a purpose's trajectories, how many of its answers were there before, and what is spent.
 
     `spent` is what earlier purposes took: the recipe's budget holds for all of them together.
     """
-    settings = _settings(recipe, sets, root, limit)
-    place = _root(settings)
-    with _watched_run(settings, place, f"flow {settings.build.name} {purpose}") as run:
+    settings = settings_of(recipe, sets, root, limit)
+    place = root_of(settings)
+    with watched_task(settings, place, purpose) as run:
         run.budget.carry(spent)
-        judged = build.sample_and_judge(settings, place, run, Purpose(purpose), _stage(place, curated))
+        judged = build.sample_and_judge(settings, place, run, Purpose(purpose), stage_at(place, curated))
     return judged.stage.key, judged.cached, run.budget.spent
 
 
 @task
-def publish(
-    recipe: str,
-    sets: str,
-    root: str | None,
-    limit: int | None,
-    sources: list[tuple[str, dict[str, int]]],
-    curated: str,
-    judged: dict[str, tuple[str, int]],
-) -> str:
+def publish(recipe: str, sets: str, root: str | None, limit: int | None, ready: Ready) -> str:
     """Assemble and publish; returns the snapshot's directory."""
-    settings = _settings(recipe, sets, root, limit)
-    place = _root(settings)
-    stages = {}
-    for name, (key, cached) in judged.items():
-        job = sampling_job(settings, Purpose(name))
-        assert job is not None
-        stages[Purpose(name)] = Judged(job, _stage(place, key), cached)
-    published = build.finish(
-        settings,
-        place,
-        _quiet_run(settings),
-        [SourceSets(_stage(place, key), bought) for key, bought in sources],
-        _stage(place, curated),
-        stages,
-    )
+    published = published_of(settings_of(recipe, sets, root, limit), ready)
+    make_latest(published.snapshot.root, published)
     manifest = published.snapshot.manifest
-    lines = "\n".join(closing_lines(manifest, published.snapshot))
-    get_run_logger().info("%s\n%s", published.snapshot.path, lines)
-    create_markdown_artifact(f"```\n{lines}\n```", key=f"{manifest.name.replace('_', '-')}-funnel")
     if published.missing:
         raise ForgeError(f"no row for {', '.join(published.missing)}: LATEST was not moved to {manifest.version}")
-    return str(published.snapshot.path)
+    return published.snapshot.location
 
 
-def _settings(recipe: str, sets: str, root: str | None, limit: int | None) -> Recipe:
-    read = read_recipe(Path(recipe))
-    return build.changed(read, sets=sets, root=root, limit=limit)
+def published_of(settings: Recipe, ready: Ready, check: Callable[[], None] = lambda: None) -> Published:
+    """Assemble and publish, and show the funnel as an artifact, from inside a task; LATEST stays where it is.
 
-
-def _root(settings: Recipe) -> Root:
-    return Root.open(settings.build.root)
-
-
-@contextlib.contextmanager
-def _watched_run(settings: Recipe, root: Root, what: str) -> Iterator[Run]:
-    """Give a run that shows in the task's log, as a progress artifact, and in the event log under the root."""
-    displays: list[Display] = [Lines(get_run_logger().info), ProgressArtifact(settings.build.name)]
-    with watched_run(settings, root, os.environ, displays, what=what) as (run, _):
-        yield run
-
-
-def _quiet_run(settings: Recipe) -> Run:
-    """Return a run that asks for nothing."""
-    return build.new_run(settings, os.environ, RunWatcher([Lines(get_run_logger().info)]))
-
-
-def _stage(root: Root, key: str) -> Stage:
-    found = find_stage(root, key)
-    if found is None:
-        raise StorageError(f"{root.at(key)}: the stage has gone; run the flow again")
-    return found
+    `check` is called before anything is published, and raises what should stop it.
+    """
+    place = root_of(settings)
+    stages = {}
+    for name, (key, cached) in ready.judged.items():
+        job = sampling_job(settings, Purpose(name))
+        assert job is not None
+        stages[Purpose(name)] = Judged(job, stage_at(place, key), cached)
+    sources = [SourceSets(stage_at(place, key), bought) for key, bought in ready.sources]
+    curated = stage_at(place, ready.curated)
+    published = build.finish(settings, place, quiet_run(settings), sources, curated, stages, check)
+    lines = "\n".join(closing_lines(published.snapshot.manifest, published.snapshot))
+    get_run_logger().info("%s\n%s", published.snapshot.location, lines)
+    create_markdown_artifact(f"```\n{lines}\n```", key=f"{settings.build.name.replace('_', '-')}-funnel")
+    return published

@@ -158,12 +158,16 @@ def watched_run(
     what: str,
     retry_failed: bool = False,
     wait: bool = False,
+    run_id: str | None = None,
 ) -> Iterator[tuple[Run, RunWatcher]]:
-    """Give a run that its displays show and its event log remembers; `what` says whose run it is, such as `build`."""
+    """Give a run that its displays show and its event log remembers; `what` says whose run it is, such as `build`.
+
+    `run_id` is given where one run has several tries.
+    """
     # From the C library, which hands the same pages out again: page by page anew, tables cost a fifth more time.
     pa.set_memory_pool(pa.system_memory_pool())
     watcher = RunWatcher(displays)
-    run = new_run(recipe, environment, watcher, retry_failed, wait)
+    run = new_run(recipe, environment, watcher, retry_failed, wait, run_id)
     watcher.add(EventLog(recipe, root, run, what))
     with watcher:
         try:
@@ -173,3 +177,5 @@ def watched_run(
             if stage is None or not stage.left:
                 raise
             raise type(stop)(f"{stop}; left: {stage.left:,} of {stage.total:,} answers of {stage.name}") from None
+        finally:
+            run.servers.close()

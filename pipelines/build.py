@@ -6,23 +6,27 @@ Each stage finds its finished table by fingerprint and makes it only where it is
 of questions without answers, and `sample` call models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.curation.curation import curate
+from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.engines.outages import check_answers
+from pipelines.engines.vllm_servers import Servers
 from pipelines.grm.judging import Judged, find_judged, judge
-from pipelines.grm.samples import sampling_job
+from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sample_sets
-from pipelines.reporting.publication import Published, publish_snapshot
+from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.making import make_rubrics
 from pipelines.rubrics.requests import rubric_job
+from pipelines.shares import ALL_BUCKETS
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.ahead import stage_asked
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
 from pipelines.synthesis.synthesis import SourceSets, find_synthesized, synthesize
 from pipelines.training_sets.assembly import assemble
@@ -32,6 +36,7 @@ from schemas.trajectory import Purpose
 from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
+from storage.tombstones import forgotten
 
 
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
@@ -39,7 +44,9 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
     sources, curated = prepare(recipe, root, run)
     check_keys(recipe, root, run, curated)
     judged = sample_and_judge_all(recipe, root, run, curated)
-    return finish(recipe, root, run, sources, curated, judged)
+    published = finish(recipe, root, run, sources, curated, judged)
+    make_latest(root, published)
+    return published
 
 
 def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
@@ -64,10 +71,14 @@ def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
 
 def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
+    forgotten(root).check_sources(section.source for section in recipe.sources)  # before anything is spent on others
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
-    return sources, curate(recipe, root, [source.stage for source in sources], general)
+    curated = curate(recipe, root, [source.stage for source in sources], general)
+    for line in license_warnings(recipe, curated):
+        run.watcher.warn(line)
+    return sources, curated
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:
@@ -77,14 +88,9 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
     is_whole = SOURCES[section.kind].gives == "sets"
     if is_whole and retag_job(recipe, section) is None:
         return SourceSets(read)
+    if not _has_sets(recipe, root, run, section, read):
+        _check_every_key(recipe, run)
     models = _models(recipe)
-    again = run.retry_failed
-    made = (
-        find_retagged(recipe, root, section, read, again) if is_whole else find_synthesized(recipe, root, read, again)
-    )
-    if not made:
-        for model in models.values():
-            check_key(model, run.keys)  # nothing is spent on answers that a missing key then leaves unjudged
     while True:
         try:
             return retag(recipe, root, run, section, read) if is_whole else synthesize(recipe, root, run, read)
@@ -93,6 +99,27 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
                 raise
             answering = [models[role] for role in ("responder", "teacher") if role in models]
             wait_for_batches(root, run, [model for model in answering if model.batch])
+
+
+def rows_to_ask(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> Stage | None:
+    """Return the stage whose rows can be asked about in shares before `source_sets`; None where the sets are made."""
+    read = ingest(recipe, root, section)
+    if _has_sets(recipe, root, run, section, read):
+        return None
+    _check_every_key(recipe, run)
+    return stage_asked(recipe, root, run, section, read)
+
+
+def _has_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection, read: Stage) -> bool:
+    if SOURCES[section.kind].gives == "sets":
+        return find_retagged(recipe, root, section, read, run.retry_failed) is not None
+    return find_synthesized(recipe, root, read, run.retry_failed) is not None
+
+
+def _check_every_key(recipe: Recipe, run: Run) -> None:
+    """Raise EngineError where a key is missing: nothing is spent on answers that this would leave unjudged."""
+    for model in _models(recipe).values():
+        check_key(model, run.keys)
 
 
 def _models(recipe: Recipe) -> dict[str, ModelSection]:
@@ -126,9 +153,7 @@ def sample_and_judge_all(recipe: Recipe, root: Root, run: Run, curated: Stage) -
                 judged[purpose] = sample_and_judge(recipe, root, run, purpose, curated)
             except Waiting as error:
                 waiting.append(str(error))
-                job = sampling_job(recipe, purpose)
-                assert job is not None
-                models.append(job.model)
+                models.append(job_of(recipe, purpose).model)
         if not waiting:
             return {purpose: judged[purpose] for purpose in purposes_of(recipe)}
         if not run.wait:
@@ -138,19 +163,47 @@ def sample_and_judge_all(recipe: Recipe, root: Root, run: Run, curated: Stage) -
 
 def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage) -> Judged:
     """See that a purpose's samples are answered, and read them."""
-    job = sampling_job(recipe, purpose)
-    if job is None:
-        raise RecipeError(f"the recipe names no model that samples {purpose}")
-    if found := find_judged(root, job, curated, run.retry_failed):
-        return Judged(job, found, found.facts["requests"])
+    if found := find_sampled(recipe, root, purpose, curated, run.retry_failed):
+        return found
     bought = run.budget.requests
-    given_up = sample_sets(root, run, job, curated)
-    bought = run.budget.requests - bought
+    given_up = sample(recipe, root, run, purpose, curated)
+    return judge_samples(recipe, root, run, purpose, curated, given_up, run.budget.requests - bought)
+
+
+def find_sampled(
+    recipe: Recipe, root: Root, purpose: Purpose, curated: Stage, retry_failed: bool = False
+) -> Judged | None:
+    """Return a purpose's trajectories where all its samples were answered and read before."""
+    job = job_of(recipe, purpose)
+    found = find_judged(root, job, curated, retry_failed)
+    return Judged(job, found, found.facts["requests"]) if found else None
+
+
+def sample(
+    recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage, buckets: Collection[int] = ALL_BUCKETS
+) -> dict[str, str]:
+    """See that a purpose's samples in these buckets are answered; return those given up, with their last error."""
+    return sample_sets(root, run, job_of(recipe, purpose), curated, buckets)
+
+
+def judge_samples(
+    recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage, given_up: Mapping[str, str], bought: int
+) -> Judged:
+    """Read a purpose's samples, all of which were asked for; `bought` of them in this run."""
+    job = job_of(recipe, purpose)
     run.watcher.stage(f"judging {purpose}", None)
     stage = judge(root, job, curated, given_up)
     facts = stage.facts
     check_answers(run, purpose, facts["requests"], facts["failed"], given_up, facts["error"])
-    return Judged(job, stage, max(0, stage.facts["requests"] - bought))
+    return Judged(job, stage, max(0, facts["requests"] - bought))
+
+
+def job_of(recipe: Recipe, purpose: Purpose) -> SamplingJob:
+    """Return what is sampled for a purpose. Raises RecipeError where the recipe has no model for it."""
+    job = sampling_job(recipe, purpose)
+    if job is None:
+        raise RecipeError(f"the recipe names no model that samples {purpose}")
+    return job
 
 
 def finish(
@@ -160,12 +213,17 @@ def finish(
     sources: Sequence[SourceSets],
     curated: Stage,
     judged: Mapping[Purpose, Judged],
+    check: Callable[[], None] = lambda: None,
 ) -> Published:
-    """Reject, balance, assemble and publish; no model is called."""
+    """Reject, balance, assemble and publish; no model is called, and LATEST stays where it is.
+
+    `check` is called before anything is published, and raises what should stop it.
+    """
     run.watcher.stage("assembling", None)
     stages = [source.stage for source in sources]
     assembled = assemble(recipe, root, stages, curated, {purpose: one.stage for purpose, one in judged.items()})
     run.watcher.stage("publishing", None)
+    check()
     return publish_snapshot(recipe, root, sources, curated, judged, assembled)
 
 
@@ -186,12 +244,21 @@ def purposes_of(recipe: Recipe) -> list[Purpose]:
 
 
 def new_run(
-    recipe: Recipe, environment: Mapping[str, str], watcher: Watcher, retry_failed: bool = False, wait: bool = False
+    recipe: Recipe,
+    environment: Mapping[str, str],
+    watcher: Watcher,
+    retry_failed: bool = False,
+    wait: bool = False,
+    run_id: str | None = None,
 ) -> Run:
-    """Return a run with the recipe's budget, and the keys that its models need and the environment has."""
+    """Return a run with the recipe's budget, and the keys that its models need and the environment has.
+
+    Its `servers` are the caller's to close, in whatever way the run ends.
+    """
     variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
-    return Run(new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait)
+    servers = Servers(Path(recipe.directory))
+    return Run(run_id or new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait, servers=servers)
 
 
 def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None, limit: int | None = None) -> Recipe:

@@ -9,6 +9,8 @@ from typing import Any
 
 from pipelines.build import purposes_of
 from pipelines.engines.openai_compatible import OPENAI_URL
+from pipelines.engines.vllm_command import launch_of, served_model
+from pipelines.engines.vllm_server import check_port
 from pipelines.grm.samples import sampling_job
 from pipelines.rubrics.giving import shows_criteria
 from pipelines.rubrics.opening import cached_embedder, pools_of
@@ -50,7 +52,7 @@ def examine(recipe: Recipe, environment: Mapping[str, str]) -> list[Finding]:
     for role in type(recipe.models).model_fields:
         model = getattr(recipe.models, role)
         if isinstance(model, ModelSection):
-            findings += _model(role, model, environment)
+            findings += _model(role, model, environment, recipe.at("."))
     return findings
 
 
@@ -63,6 +65,8 @@ def _finding(what: str, look: Callable[[], str]) -> Finding:
 
 def _root(recipe: Recipe) -> str:
     root = Root.open(recipe.build.root)
+    if not root.is_local:
+        return f"{root.where()} is writable"
     free = shutil.disk_usage(root.path).free
     if free < LITTLE_SPACE:
         raise ForgeError(f"{root.path} has only {free / 2**30:.1f} GiB of free space; choose another with --root")
@@ -124,10 +128,13 @@ def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:
         return f"embedding by {settings.embedding}, index at {pools.where}"
 
 
-def _model(role: str, model: ModelSection, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _model(role: str, model: ModelSection, environment: Mapping[str, str], directory: Path) -> Iterator[Finding]:
     """Yield what is found of a model's key and of each of its endpoints."""
     if model.engine == "simulated":
         yield Finding(f"model {role}", True, f"{model.name} is simulated")
+        return
+    if model.engine == "vllm":
+        yield _finding(f"model {role}", partial(_server, model, directory))
         return
     variable = model.key_variable
     key = environment.get(variable) if variable else None
@@ -135,6 +142,16 @@ def _model(role: str, model: ModelSection, environment: Mapping[str, str]) -> It
         yield Finding(f"key of {role}", bool(key), f"{variable} is set" if key else f"export {variable}=..")
     for url in model.base_url or (OPENAI_URL,):
         yield _finding(f"model {role}", partial(_endpoint, url, model, key))
+
+
+def _server(model: ModelSection, directory: Path) -> str:
+    """Say whether a server of our own could be started: its program, its model, its port. It is not started."""
+    launch = launch_of(model, directory)
+    check_port(launch)
+    served = served_model(model, directory)
+    where = "a directory with a model" if Path(served).is_absolute() else "a hub id, which vLLM fetches if it must"
+    port = "a free port" if launch.port is None else f"port {launch.port}, which is free"
+    return f"{launch.words[0]} is there; {model.name} is {where}; it will listen on {port}"
 
 
 def _endpoint(url: str, model: ModelSection, key: str | None) -> str:

@@ -126,14 +126,17 @@ def collected(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
     for name in root.names(job.key):
         if name != "job.json":
             root.remove(f"{job.key}/{name}")
+    for path in root.scratch(job.key).glob("*.jsonl"):
+        path.unlink(missing_ok=True)
     return changed
 
 
 def drop(root: Root, job: BatchJob) -> None:
     """Forget a job that was never created."""
-    root.remove(f"{job.key}/job.json")
+    for name in ("job.json", *root.names(job.key)):  # without job.json, the rest is nobody's
+        root.remove(f"{job.key}/{name}")
     with storage_errors(job.key):
-        shutil.rmtree(root.at(job.key), ignore_errors=True)
+        shutil.rmtree(root.scratch(job.key), ignore_errors=True)
 
 
 def jobs_of(root: Root, model: str) -> list[BatchJob]:
@@ -143,22 +146,22 @@ def jobs_of(root: Root, model: str) -> list[BatchJob]:
         key = f"{FOLDER}/{submission}/job.json"
         if not root.exists(key):
             continue  # killed before its intention was whole: nothing has been asked
-        job = _read(root, key)
+        job = read_job(root, key)
         if job.model == model and not job.closed:
             jobs.append(job)
     return jobs
 
 
-def _read(root: Root, key: str) -> BatchJob:
+def read_job(root: Root, key: str) -> BatchJob:
     try:
         tree = orjson.loads(root.read(key))
         if tree["format"] > FORMAT:
-            raise StorageError(f"{root.at(key)}: written in format {tree['format']}: upgrade grmforge")
+            raise StorageError(f"{root.where(key)}: written in format {tree['format']}: upgrade grmforge")
         return BatchJob.model_validate(tree)
     except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{root.at(key)} cannot be read ({type(error).__name__}); it names a batch that may be paid for: look the "
-            "batch up at the endpoint before you remove the folder, since its requests are then asked again"
+            f"{root.where(key)} cannot be read ({type(error).__name__}); it names a batch that may be paid for: look "
+            "the batch up at the endpoint before you remove the folder, since its requests are then asked again"
         ) from None
 
 
@@ -184,10 +187,13 @@ def reserved_by(root: Root, job: BatchJob) -> Iterator[tuple[int, float, int]]:
 
 
 def _table(root: Root, job: BatchJob, columns: Sequence[str]) -> pa.Table:
-    path = root.at(f"{job.key}/requests.parquet")
-    if not path.is_file():
-        raise StorageError(f"{path} is missing: what batch {job.name} was asked cannot be told; remove {path.parent}")
-    return read_table([path], REQUESTS, columns).select(list(columns))
+    key = f"{job.key}/requests.parquet"
+    if not root.exists(key):
+        raise StorageError(
+            f"{root.where(key)} is missing: what batch {job.name} was asked cannot be told; "
+            f"remove {root.where(job.key)}"
+        )
+    return read_table([root.at(key)], REQUESTS, columns).select(list(columns))
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -198,7 +204,7 @@ def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
 @contextlib.contextmanager
 def one_at_a_time(root: Root, model: str, say: Callable[[str], None]) -> Iterator[None]:
     """Let one process at a time work on a model's batches: two would pay for the same requests."""
-    path = root.at(f"{FOLDER}/{content_id('model', model)}.lock")
+    path = root.scratch(f"{FOLDER}/{content_id('model', model)}.lock")
     with storage_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as lock:

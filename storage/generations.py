@@ -1,6 +1,10 @@
 """Generations: every answer ever bought under a root, looked up by request, a bucket at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -10,7 +14,7 @@ import pyarrow.parquet as pq
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import bucket_of, content_id
-from storage.journal import claimed, is_readable, read_segment, segments
+from storage.journal import claimed, is_readable, read_segment, segments, send_unsent
 from storage.root import Root
 from storage.tables import read_table
 
@@ -20,6 +24,12 @@ FILES_A_BUCKET = 16
 FOLD_ROWS = 8_192
 """Rows of a journal that are sorted into buckets at a time."""
 
+SEGMENTS_AT_A_TIME = 512
+"""Segments of object storage, one for every flush, that are folded together."""
+CALLS_AT_A_TIME = 16
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 _ANSWER = GENERATIONS.names[GENERATIONS.names.index("text") : GENERATIONS.names.index("created_at")]
 
 
@@ -34,27 +44,68 @@ class Generations:
     def fold(self) -> None:
         """Move finished journals into their buckets.
 
-        A part is named after its segment, so that a fold which was killed half way is simply done again. Segments
+        A part is named after its segments, so that a fold which was killed half way is simply done again. Segments
         that another process is still writing, or folding, are read, and stay.
         """
         self._unfolded = {}
-        touched = set()
-        for key in segments(self._root):
+        send_unsent(self._root)
+        if self._root.is_local:
+            touched = {bucket for key in segments(self._root) for bucket in self._fold_file(key)}
+        else:
+            touched = {bucket for keys in _some(segments(self._root)) for bucket in self._fold_objects(keys)}
+        self._each(self._compact, sorted(touched))
+
+    def _fold_file(self, key: str) -> list[int]:
+        """Fold a segment, unless somebody is at it; return the buckets that it went into."""
+        path = self._root.place(key)
+        with claimed(path) as finished:
+            if finished and not is_readable(path):
+                path.rename(path.with_suffix(".unreadable"))  # kept for whoever put it there
+                return []
+            parts = {bucket: pa.concat_tables(found) for bucket, found in _by_bucket(read_segment(path)).items()}
+            if not finished:
+                for bucket, rows in parts.items():
+                    self._unfolded.setdefault(bucket, []).append(rows)
+                return []
+            for bucket in sorted(parts):
+                self._write(f"{folder_of(bucket)}/{path.stem}.parquet", parts[bucket])
+            self._root.remove(key)
+            return list(parts)
+
+    def _fold_objects(self, keys: Sequence[str]) -> list[int]:
+        """Fold some of the many small segments that lie in a bucket of object storage, all of them whole.
+
+        Several processes may be at the same ones: they write the same answers, and of two to one request one counts.
+        """
+        copies = [path for path in self._each(self._copy, keys) if path is not None]
+        parts = {
+            bucket: pa.concat_tables(found)
+            for bucket, found in _by_bucket(chain.from_iterable(map(read_segment, copies))).items()
+        }
+        name = content_id("folded", list(keys))
+        self._each(lambda bucket: self._write(f"{folder_of(bucket)}/{name}.parquet", parts[bucket]), sorted(parts))
+        self._each(self._root.remove, keys)
+        return list(parts)
+
+    def _copy(self, key: str) -> Path | None:
+        """Return a copy of a segment; None where another process has folded it meanwhile, or it is not ours."""
+        try:
             path = self._root.at(key)
-            with claimed(path) as finished:
-                if finished and not is_readable(path):
-                    path.rename(path.with_suffix(".unreadable"))  # kept for whoever put it there
-                    continue
-                for bucket, parts in sorted(_by_bucket(read_segment(path)).items()):
-                    if finished:
-                        touched.add(bucket)
-                        self._write(f"{_folder(bucket)}/{path.stem}.parquet", pa.concat_tables(parts))
-                    else:
-                        self._unfolded.setdefault(bucket, []).extend(parts)
-                if finished:
-                    self._root.remove(key)
-        for bucket in sorted(touched):
-            self._compact(bucket)
+        except StorageError:
+            if self._root.exists(key):
+                raise
+            return None
+        if is_readable(path):
+            return path
+        self._root.link(key, key.removesuffix(".arrows") + ".unreadable")  # kept for whoever put it there
+        return None
+
+    def _each(self, act: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+        """Do something with each, several at a time where each waits for object storage."""
+        if self._root.is_local:
+            return [act(item) for item in items]
+        with ThreadPoolExecutor(CALLS_AT_A_TIME) as pool:
+            return list(pool.map(act, items))
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
@@ -67,13 +118,22 @@ class Generations:
             for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
 
-    def answers(self, bucket: int) -> pa.Table:
-        """Return the same as a table: request_id, what a completion holds, created_at."""
-        return self._table(bucket, ["request_id", *_ANSWER, "created_at"])
+    def answers(self, bucket: int, columns: Sequence[str] = _ANSWER) -> pa.Table:
+        """Return the same as a table: request_id, what a completion holds or some of it, error and created_at."""
+        named = dict.fromkeys(["request_id", *columns, "error", "created_at"])  # the last two say which one counts
+        return self._table(bucket, list(named))
 
     def table(self, bucket: int) -> pa.Table:
         """Return a bucket's generations, one row a request."""
         return self._table(bucket, GENERATIONS.names)
+
+    def bought_by(self, run_id: str, buckets: Iterable[int]) -> tuple[int, int, float]:
+        """Return (requests, tokens, dollars) of what a run has put down in these buckets."""
+        columns = ["request_id", "error", "created_at", "run_id", "prompt_tokens", "completion_tokens", "cost_usd"]
+        rows = pa.concat_tables([self._table(bucket, columns) for bucket in buckets])
+        rows = rows.filter(pc.equal(rows.column("run_id"), run_id))
+        prompt, answer, cost_usd = (pc.sum(rows.column(name)).as_py() or 0 for name in columns[-3:])
+        return rows.num_rows, prompt + answer, float(cost_usd)
 
     def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
         _, found = self._folded(bucket, columns)
@@ -84,21 +144,21 @@ class Generations:
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
         """Return the names of a bucket's files, and their rows."""
         while True:
-            names = self._root.names(_folder(bucket), ".parquet")
-            paths = [self._root.at(f"{_folder(bucket)}/{name}") for name in names]
+            names = self._root.names(folder_of(bucket), ".parquet")
+            keys = [f"{folder_of(bucket)}/{name}" for name in names]
             try:
-                return names, read_table(paths, GENERATIONS, columns)
+                return names, read_table([self._root.at(key) for key in keys], GENERATIONS, columns)
             except StorageError:
-                if all(path.exists() for path in paths):
+                if all(self._root.exists(key) for key in keys):
                     raise  # otherwise another process has compacted the bucket: look again
 
     def _compact(self, bucket: int) -> None:
-        if len(self._root.names(_folder(bucket), ".parquet")) <= FILES_A_BUCKET:
+        if len(self._root.names(folder_of(bucket), ".parquet")) <= FILES_A_BUCKET:
             return
         names, found = self._folded(bucket, GENERATIONS.names)
-        self._write(f"{_folder(bucket)}/{content_id('compacted', names)}.parquet", _earliest(found))
+        self._write(f"{folder_of(bucket)}/{content_id('compacted', names)}.parquet", _earliest(found))
         for name in names:
-            self._root.remove(f"{_folder(bucket)}/{name}")
+            self._root.remove(f"{folder_of(bucket)}/{name}")
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
@@ -108,8 +168,13 @@ class Generations:
             )
 
 
-def _folder(bucket: int) -> str:
+def folder_of(bucket: int) -> str:
     return f"generations/bucket={bucket:02x}"
+
+
+def _some(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), SEGMENTS_AT_A_TIME):
+        yield keys[start : start + SEGMENTS_AT_A_TIME]
 
 
 def _by_bucket(batches: Iterable[pa.Table]) -> dict[int, list[pa.Table]]:

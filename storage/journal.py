@@ -1,8 +1,10 @@
-"""The journal: every answer on disk within a second of its arrival, in files that only grow.
+"""The journal: every answer kept within a second of its arrival, in files that only grow.
 
 One writer has one journal, cut into segments: `generations/journal/<writer>-<seq>.arrows`, Arrow IPC streams of
 GENERATIONS. A writer holds a lock on the segment it writes to, from before anyone can see it, so that others know
 whether it is still alive. A torn tail, as a kill leaves it, is read up to its last whole batch.
+
+In a bucket of object storage nothing grows and nothing is locked: there each flush is a segment, whole from the start.
 """
 
 import contextlib
@@ -25,9 +27,12 @@ from storage.root import Root, storage_errors
 from storage.tables import check_format, filled
 
 FOLDER = "generations/journal"
+UNSENT = "unsent"
+"""What a bucket would not take lies there, among what is this machine's alone."""
 FLUSH_SECONDS = 0.5
 FLUSH_ROWS = 4_096
 SEGMENT_ROWS = 65_536
+_STARTED = "%Y%m%dT%H%M%S"
 _IPC_BEGINS = b"\xff\xff\xff\xff"
 
 
@@ -109,12 +114,15 @@ class JournalWriter:
 
     def _write(self, batch: pa.RecordBatch) -> None:
         """Write a batch, cut where a segment is full."""
+        if not self._root.is_local:
+            self._put(batch)
+            return
         room = SEGMENT_ROWS - self._segment_rows
         if batch.num_rows > room:
             self._write(batch.slice(0, room))
             self._write(batch.slice(room))
             return
-        with storage_errors(str(self._root.at(FOLDER))):
+        with storage_errors(self._root.where(FOLDER)):
             if self._stream is None:
                 self._open_segment()
             assert self._stream is not None
@@ -126,6 +134,28 @@ class JournalWriter:
         if self._segment_rows >= SEGMENT_ROWS:
             self._close_segment()
 
+    def _put(self, batch: pa.RecordBatch) -> None:
+        """Put a batch as a segment of its own: in a bucket no file grows."""
+        sink = pa.BufferOutputStream()
+        with _stream_to(sink) as stream:
+            stream.write_batch(batch)
+        name = self._next_name()
+        data = sink.getvalue().to_pybytes()
+        try:
+            self._root.write(f"{FOLDER}/{name}", data)
+        except StorageError as error:
+            path = self._root.scratch(f"{UNSENT}/{name}")
+            with storage_errors(str(path)):
+                path.write_bytes(data)
+            raise StorageError(
+                f"{error}; {batch.num_rows:,} answers are kept in {path.parent}, and the next run on this machine "
+                "brings them in"
+            ) from error
+
+    def _next_name(self) -> str:
+        self._sequence += 1
+        return f"{self._writer}-{self._sequence - 1:05}.arrows"
+
     def _flush_now_and_then(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
             with contextlib.suppress(StorageError):  # the next `append` raises it
@@ -134,14 +164,13 @@ class JournalWriter:
                 return
 
     def _open_segment(self) -> None:
-        path = self._root.at(f"{FOLDER}/{self._writer}-{self._sequence:05}.arrows")
+        path = self._root.place(f"{FOLDER}/{self._next_name()}")
         hidden = path.with_name(f".{path.name}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = hidden.open("xb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         hidden.rename(path)  # only now may another process find it, and find it locked
-        self._stream = pa.ipc.new_stream(self._file, GENERATIONS, options=pa.ipc.IpcWriteOptions(compression="zstd"))
-        self._sequence += 1
+        self._stream = _stream_to(self._file)
 
     def _close_segment(self) -> None:
         stream, file = self._stream, self._file
@@ -157,14 +186,28 @@ class JournalWriter:
                 file.close()
 
 
+def _stream_to(sink: Any) -> pa.RecordBatchStreamWriter:
+    return pa.ipc.new_stream(sink, GENERATIONS, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+
+
 def new_run_id() -> str:
     """Return an id that no other run has: UTC time and random digits."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
+    return f"{datetime.now(UTC):{_STARTED}}-{os.urandom(4).hex()}"
 
 
 def segments(root: Root) -> list[str]:
     """Return the keys of all journal segments, oldest first."""
     return [f"{FOLDER}/{name}" for name in root.names(FOLDER, ".arrows")]
+
+
+def send_unsent(root: Root) -> None:
+    """Bring in the segments that a bucket would not take from an earlier run on this machine."""
+    if root.is_local:
+        return
+    for path in sorted(root.scratch(f"{UNSENT}/_").parent.glob("*.arrows")):
+        with contextlib.suppress(FileNotFoundError):  # another process is at it, too
+            root.write(f"{FOLDER}/{path.name}", path.read_bytes())
+            path.unlink()
 
 
 @contextlib.contextmanager
@@ -177,6 +220,21 @@ def claimed(path: Path) -> Iterator[bool]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             claim = True
         yield claim
+
+
+def writing_since(root: Root) -> float | None:
+    """Return when the oldest writer that is alive began, in seconds since 1970; None where nobody is writing.
+
+    In a bucket nobody can tell.
+    """
+    began = []
+    for key in segments(root) if root.is_local else ():
+        path = root.place(key)
+        with claimed(path) as is_free:
+            if not is_free and path.exists():
+                with contextlib.suppress(ValueError):
+                    began.append(datetime.strptime(path.name[:15], _STARTED).replace(tzinfo=UTC).timestamp())
+    return min(began, default=None)
 
 
 def is_readable(path: Path) -> bool:
@@ -196,7 +254,7 @@ def read_segment(path: Path) -> Iterator[pa.Table]:
             stream = pa.ipc.open_stream(stack.enter_context(path.open("rb")))
         except (FileNotFoundError, pa.ArrowInvalid, EOFError):
             return  # gone, or its writer was killed before the first batch
-        check_format(stream.schema, str(path))
+        check_format(stream.schema.metadata, str(path))
         while (batch := _next_batch(stream)) is not None:
             yield filled(pa.Table.from_batches([batch]), GENERATIONS)
 

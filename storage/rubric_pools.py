@@ -187,7 +187,7 @@ def open_pools(
     Milvus Lite, or the address of a server. Raises StorageError where the index is damaged, locked by another
     process, out of reach, or made with another model; RecipeError where Milvus is not installed.
     """
-    where = uri or str(root.at(f"{FOLDER}/milvus-{model.key}.db"))
+    where = uri or str(root.scratch(f"{FOLDER}/milvus-{model.key}.db"))
     local = is_local(where)
     if local:
         check_unlocked(Path(where))

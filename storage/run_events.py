@@ -2,15 +2,18 @@
 
     {"at":"2026-11-20T13:05:00.123Z","event":"stage_ended","stage":"sampling rft with judge","bought":57000,..}
 
-Lines are on their way to the disk as soon as they are written, so that a killed run still tells how far it came.
+Lines are on their way to the disk as soon as they are written, so that a killed run still tells how far it came. In a
+bucket, where nothing grows, the log is put when the run ends; a killed run's stays on its machine.
 """
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import orjson
 
+from schemas.errors import StorageError
 from storage.root import Root, storage_errors
 
 FOLDER = "runs"
@@ -20,11 +23,13 @@ class RunEvents:
     """Appends the events of one run. A disk that refuses them ends the log, never the run."""
 
     def __init__(self, root: Root, run_id: str) -> None:
-        path = root.at(f"{FOLDER}/{run_id}.jsonl")
+        self._root = root
+        self._key = f"{FOLDER}/{run_id}.jsonl"
+        self._path = root.scratch(self._key)
         self._file: BinaryIO | None = None
-        with storage_errors(str(path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
+        with storage_errors(str(self._path)):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("ab", buffering=0)
 
     def write(self, event: str, **fields: Any) -> None:
         """Put an event down, with the time in UTC. `fields` are JSON."""
@@ -38,9 +43,14 @@ class RunEvents:
             self.close()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        if not self._root.is_local:
+            with contextlib.suppress(StorageError, OSError):  # a bucket that has gone says so elsewhere
+                self._root.write(self._key, self._path.read_bytes())
+                self._path.unlink()
 
 
 def run_ids(root: Root) -> list[str]:

@@ -1,7 +1,7 @@
 """Published snapshots: immutable versions under a name, and LATEST."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,19 +15,33 @@ from schemas.record import FORMAT
 from storage.root import Root
 
 FOLDER = "snapshots"
+STAMP = "%Y%m%dT%H%M%SZ"
+"""How a version's name begins: when it was published."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """One published version."""
 
-    path: Path
+    root: Root
+    key: str
+    """`snapshots/<name>/<version>`"""
     manifest: Manifest
+
+    @property
+    def location(self) -> str:
+        """Where it is, as people find it: a path or an address."""
+        return self.root.where(self.key)
+
+    @property
+    def path(self) -> Path:
+        """The directory that it has on this machine; of a bucket's, only what was read lies there."""
+        return self.root.place(self.key)
 
     def files(self, table: str) -> list[Path]:
         """Return the files of a table, by its published path; none where it has no rows."""
         entry = self.manifest.tables.get(table)
-        return [self.path / file.path for file in entry.files] if entry else []
+        return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
 
     def rows(self, table: str) -> int:
         entry = self.manifest.tables.get(table)
@@ -36,7 +50,7 @@ class Snapshot:
 
 def new_version(content_hash: str) -> str:
     """Return the version of a snapshot published now."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{content_hash[:8]}"
+    return f"{datetime.now(UTC):{STAMP}}-{content_hash[:8]}"
 
 
 def versions(root: Root, name: str) -> list[str]:
@@ -50,7 +64,7 @@ def with_content(root: Root, name: str, content_hash: str) -> Snapshot | None:
     for version in reversed(versions(root, name)):
         if version.endswith(f"-{content_hash[:8]}"):
             with contextlib.suppress(StorageError):  # a damaged version is no reason not to publish a whole one
-                snapshot = read_snapshot(root.at(f"{FOLDER}/{name}/{version}"))
+                snapshot = _read(root, f"{FOLDER}/{name}/{version}")
                 if snapshot.manifest.content_hash == content_hash:
                     return snapshot
     return None
@@ -67,31 +81,71 @@ def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapp
     for path, text in pages.items():
         root.write(f"{folder}/{path}", text.encode())
     root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
-    return Snapshot(root.at(folder), manifest)
+    return Snapshot(root, folder, manifest)
 
 
 def set_latest(root: Root, name: str, version: str) -> None:
-    """Make a version the one that the bare name means."""
-    root.write(f"{FOLDER}/{name}/LATEST", f"{version}\n".encode())
+    """Make a version the one that the bare name means, whichever it was. Raises StorageError as `move_latest` does."""
+    while not move_latest(root, name, latest(root, name), version):
+        pass
+
+
+def move_latest(root: Root, name: str, before: str | None, version: str) -> bool:
+    """Make a version the one that the bare name means where that is `before` still, and say whether it was.
+
+    Raises StorageError where the version was removed meanwhile: whoever removes one looks at LATEST after its manifest,
+    so that one of the two sees the other.
+    """
+    key, line = f"{FOLDER}/{name}/LATEST", f"{version}\n".encode()
+    if before is None:
+        if not root.create(key, line):
+            return False
+    else:
+        found = root.read(key)
+        if _version_in(found) != before or not root.replace_if(key, found, line):
+            return False
+    if not root.exists(f"{FOLDER}/{name}/{version}/manifest.json"):
+        raise StorageError(f"{name}@{version} was removed while LATEST was moved to it; run the same command again")
+    return True
+
+
+def drop_latest(root: Root, name: str) -> None:
+    """Leave a bare name without a meaning of its own; then its newest version is meant."""
+    root.remove(f"{FOLDER}/{name}/LATEST")
 
 
 def latest(root: Root, name: str) -> str | None:
     """Return the version that LATEST names."""
     key = f"{FOLDER}/{name}/LATEST"
-    return root.read(key).decode("utf-8", "replace").strip() if root.exists(key) else None
+    return _version_in(root.read(key)) if root.exists(key) else None
+
+
+def _version_in(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip()
 
 
 def read_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a directory. Raises StorageError where there is none."""
-    file = path / "manifest.json"
+    directory = path.absolute()
+    return _read(Root(directory.parent), directory.name)
+
+
+def every_snapshot(root: Root) -> Iterator[Snapshot]:
+    """Yield every whole version of every name, the oldest first. Raises StorageError for one that cannot be read."""
+    for name in root.folders(FOLDER):
+        yield from (_read(root, f"{FOLDER}/{name}/{version}") for version in versions(root, name))
+
+
+def _read(root: Root, key: str) -> Snapshot:
+    file = root.where(f"{key}/manifest.json")
+    if not root.exists(f"{key}/manifest.json"):
+        raise StorageError(f"{root.where(key)}: not a snapshot, it has no manifest.json")
     try:
-        tree = orjson.loads(file.read_bytes())
+        tree = orjson.loads(root.read(f"{key}/manifest.json"))
         found = tree.get("format") if isinstance(tree, dict) else None
         if isinstance(found, int) and found > FORMAT:
             raise StorageError(f"{file}: written in format {found}, this grmforge reads up to {FORMAT}: upgrade it")
-        return Snapshot(path, Manifest.model_validate(tree))
-    except FileNotFoundError:
-        raise StorageError(f"{path}: not a snapshot, it has no manifest.json") from None
+        return Snapshot(root, key, Manifest.model_validate(tree))
     except orjson.JSONDecodeError as error:
         raise StorageError(f"{file}: not a manifest: {error}") from None
     except ValidationError as error:
@@ -113,13 +167,14 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     if not known:
         names = root.folders(FOLDER)
         raise StorageError(
-            f"no snapshot {given!r} under {root.path}; " + (f"there are: {', '.join(names)}" if names else "none yet")
+            f"no snapshot {given!r} under {root.where()}; "
+            + (f"there are: {', '.join(names)}" if names else "none yet")
         )
     chosen = version or latest(root, name) or known[-1]
     matching = _matching(known, chosen)
     if matching is None:
         raise StorageError(f"{name} has no version {chosen!r}; it has: {', '.join(known[-5:])}")
-    return read_snapshot(root.at(f"{FOLDER}/{name}/{matching}"))
+    return _read(root, f"{FOLDER}/{name}/{matching}")
 
 
 def _matching(known: Sequence[str], chosen: str) -> str | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import dispatch
 from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Observer
+from pipelines.engines.protocol import Engine, Observer
+from pipelines.engines.vllm_servers import Servers
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
@@ -63,6 +64,8 @@ class Run:
     """Stay until every batch is done, in place of ending with `Waiting`."""
     counted_batches: set[str] = field(default_factory=set)
     """Batches that the budget has counted; see `BatchDesk.counted`."""
+    servers: Servers = field(default_factory=Servers)
+    """vLLM servers of our own. Whoever makes the run closes them."""
 
 
 def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request], follow_up: FollowUp) -> None:
@@ -130,13 +133,21 @@ def _answer(
         if first is not None and desk is not None:
             desk.submit(chain([first], missing), on_completion)
         elif first is not None:
-            engine = open_engine(model, check_key(model, run.keys))
+            engine = _opened(root, run, model)
             run.budget.is_in_use = True
             try:
                 dispatch(chain([first], missing), engine, model, run.budget, on_completion, run.watcher)
             finally:
                 run.budget.is_in_use = False
     generations.fold()
+
+
+def _opened(root: Root, run: Run, model: ModelSection) -> Engine:
+    """Return a model's engine; where the model has a server of ours, that answers by then."""
+    if model.engine == "vllm":
+        budget = run.budget
+        return run.servers.engine(model, root.scratch(f"runs/{run.run_id}"), run.watcher, lambda: budget.is_stopped)
+    return open_engine(model, check_key(model, run.keys))
 
 
 def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:

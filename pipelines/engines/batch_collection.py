@@ -94,7 +94,7 @@ def _downloaded(
     paths = []
     most = RESULT_BYTES + RESULT_BYTES_A_REQUEST * job.requests
     for number, file_id in enumerate(state.files):
-        paths.append(path := root.at(f"{job.key}/results-{number}.jsonl"))
+        paths.append(path := root.scratch(f"{job.key}/results-{number}.jsonl"))
         with storage_errors(str(path)):
             if not endpoint.download(file_id, path, most):
                 warnings.append(f"{job.name}: its results go on past {most:,} bytes; what comes later is left unread")

@@ -25,9 +25,10 @@ def create_batch(
 ) -> tuple[BatchJob, BatchState]:
     """Return the job and state of a new batch with these requests. Raises EngineError."""
     job = intend(root, model, endpoint.url, time.time(), batched)
-    path = root.at(f"{job.key}/upload.jsonl")
+    path = root.scratch(f"{job.key}/upload.jsonl")
     try:
         with storage_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 file.writelines(batch_line(one.request) for one in batched)
             file_id = endpoint.upload(path, f"grmforge-{job.submission}.jsonl")
@@ -60,11 +61,11 @@ def trouble_line(root: Root, job: BatchJob, trouble: Trouble) -> str:
     """Return what to say, and to do, about a job whose batch or results cannot be had."""
     if trouble.fault.kind is FaultKind.TRANSIENT:
         return f"{job.name}: {trouble}; nothing is lost, run again to go on"
-    place = root.at(job.key)
+    place = root.where(job.key)
     if job.batch_id is None:
         return (
             f"whether {job.name} was created cannot be told: {trouble}; look at the endpoint for a batch with the "
-            f"metadata grmforge_submission: if there is one, write its id as batch_id into {place / 'job.json'}, "
+            f"metadata grmforge_submission: if there is one, write its id as batch_id into {place}/job.json, "
             f"if there is none, remove {place}"
         )
     return f"{job.name}: {trouble}; if the endpoint has lost it, remove {place} to ask its requests again"

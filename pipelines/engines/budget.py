@@ -17,6 +17,9 @@ UNLIMITED_ANSWER = 32_768
 
 FREE = Price()
 
+Spent = tuple[int, int, float]
+"""Requests, tokens and dollars."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -60,11 +63,11 @@ class Budget:
         return cls(section.max_cost_usd, section.max_tokens, section.max_requests)
 
     @property
-    def spent(self) -> tuple[int, int, float]:
-        """Requests, tokens and dollars so far."""
+    def spent(self) -> Spent:
+        """What was spent so far."""
         return self.requests, self.tokens, self.cost_usd
 
-    def carry(self, spent: tuple[int, int, float]) -> None:
+    def carry(self, spent: Spent) -> None:
         """Count what an earlier part of the same build spent in another process."""
         requests, tokens, cost_usd = spent
         self.requests += requests

@@ -26,6 +26,7 @@ HEADERS = {
 }
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 """Azure takes a key in a header of its own; a bearer would be taken for an Entra token."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class AnswerTooLarge(Exception):
@@ -103,9 +104,10 @@ class Connections:
 def _proxy_for(scheme: str, host: str) -> URL | None:
     """Return the proxy that the environment names for a host (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY).
 
-    Found once: aiohttp's own `trust_env` would look it up in a thread for every request.
+    Found once: aiohttp's own `trust_env` would look it up in a thread for every request. Whatever it names, there is no
+    way through it to the loopback of this machine.
     """
-    if proxy_bypass(host):
+    if host in LOOPBACK or proxy_bypass(host):
         return None
     proxies = getproxies()
     named = proxies.get(scheme) or proxies.get("all")

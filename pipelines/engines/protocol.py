@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipelines.engines.vllm_command import served_with
 from schemas.generation import Completion, FaultKind, Request
 from schemas.query import Message, wire
 from schemas.recipe import ModelSection
@@ -110,15 +111,19 @@ def identity(model: ModelSection, directory: Path) -> dict[str, Any]:
 
     Model and revision; a local directory (relative to `directory`, where the recipe stands) by the content of its
     configuration and the headers, sizes and mtimes of its weights, wherever it stands; the simulated engine by all its
-    settings. Never the endpoint, the key, or anything that an endpoint says of itself.
+    settings. Never the endpoint, the key, or anything that an endpoint says of itself. Of a server of our own, the
+    flags that change what the model says (`vllm_command.TELLING_FLAGS`); without such flags the same model is the same,
+    whoever started its server.
     """
     if model.engine == "simulated":
         settings = model.simulated.model_dump(mode="json")
         return {"engine": "simulated", "model": model.model, "revision": model.revision, "settings": settings}
+    flags = served_with(model, directory) if model.engine == "vllm" else []
+    served = {"served_with": flags} if flags else {}
     place = directory / Path(model.model).expanduser()
     if place.is_dir() and (files := _model_files(place)):
-        return {"model": content_id("model", files), "revision": model.revision}
-    return {"model": model.model, "revision": model.revision}
+        return {"model": content_id("model", files), "revision": model.revision, **served}
+    return {"model": model.model, "revision": model.revision, **served}
 
 
 def _model_files(place: Path) -> list[list[Any]]:

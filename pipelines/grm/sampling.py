@@ -1,7 +1,7 @@
-"""The sampling stage: every sample that the sets of a build need is asked for, in one stream over all buckets."""
+"""The sampling stage: every sample that the sets of some buckets need is asked for, in one stream over all of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from pipelines.grm.extraction import read_outcome
 from pipelines.grm.prompts import score_range
 from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
 from pipelines.grm.shown_text import ShownSet
+from pipelines.shares import ALL_BUCKETS
 from schemas.generation import Completion, FaultKind, Request
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.record import bucket_of
@@ -21,7 +22,7 @@ from schemas.set_table import sets_of
 from schemas.trajectory import Mode, Outcome, Purpose
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import BucketReader, bucket_ranges, read_table
+from storage.tables import BucketReader, bucket_ranges, in_buckets, read_table
 
 SAMPLED_SPLITS = (Split.TRAIN, Split.VALIDATION)
 """Test sets are sampled for nothing."""
@@ -40,8 +41,10 @@ class _SetInMode:
     """How often each order was asked for: in one order the prompt is the same."""
 
 
-def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> dict[str, str]:
-    """See that every sample the job wants of every sampled set has its answer in the generations.
+def sample_sets(
+    root: Root, run: Run, job: SamplingJob, curated: Stage, buckets: Collection[int] = ALL_BUCKETS
+) -> dict[str, str]:
+    """See that every sample the job wants of every sampled set of these buckets has its answer in the generations.
 
     Returns the requests that failed for a passing reason, however often they were tried, with their last error by id:
     no answer of theirs is stored, and the next build asks for them again.
@@ -67,7 +70,7 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> dict[
                 yield replace(drawn.request, repeat=repeat) if repeat else drawn.request
 
     def requests() -> Iterator[Request]:
-        for _, sets in sampled_sets(curated):
+        for _, sets in sampled_sets(curated, buckets):
             for preference in sets:
                 shown = shown_set(job, preference)
                 for mode in modes_of(job, preference):
@@ -85,7 +88,7 @@ def sample_sets(root: Root, run: Run, job: SamplingJob, curated: Stage) -> dict[
                 following += further(state)
         return following
 
-    run.watcher.stage(job.stage_name, wanted_answers(job, curated))
+    run.watcher.stage(job.stage_name, wanted_answers(job, curated, buckets))
     answer(root, run, job.model, requests(), follow_up)
     return given_up
 
@@ -100,11 +103,12 @@ def outcome_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet
     return read_outcome(text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
 
 
-def sampled_sets(curated: Stage) -> Iterator[tuple[int, list[PreferenceSet]]]:
-    """Yield (bucket, sets) of the kept train and validation sets, in the table's order."""
+def sampled_sets(curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> Iterator[tuple[int, list[PreferenceSet]]]:
+    """Yield (bucket, sets) of the kept train and validation sets of these buckets, in the table's order."""
     reader = BucketReader(curated.paths("sets"), SETS)
-    for buckets in bucket_ranges(curated.rows("sets")):
-        for bucket, sets in groupby(kept_sets(reader.through(buckets[-1])), lambda one: bucket_of(one.query_id)):
+    for group in bucket_ranges(curated.rows("sets")):
+        rows = in_buckets(reader.through(group[-1]), buckets)
+        for bucket, sets in groupby(kept_sets(rows), lambda one: bucket_of(one.query_id)):
             yield bucket, list(sets)
 
 
@@ -114,10 +118,10 @@ def kept_sets(table: pa.Table) -> list[PreferenceSet]:
     return sets_of(table.filter(pc.and_(is_sampled, pc.is_null(table.column("drop_reason")))))
 
 
-def wanted_answers(job: SamplingJob, curated: Stage) -> int:
-    """Return how many answers the job needs, when every one is readable."""
-    columns = ["source", "split", "given_principles", "drop_reason"]
-    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, columns))
+def wanted_answers(job: SamplingJob, curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> int:
+    """Return how many answers the job needs of these buckets, when every one is readable."""
+    columns = ["query_id", "source", "split", "given_principles", "drop_reason"]
+    frame = pl.from_arrow(in_buckets(read_table(curated.paths("sets"), SETS, columns), buckets))
     assert isinstance(frame, pl.DataFrame)
     sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
     if job.purpose is Purpose.PAIRED:

@@ -85,7 +85,10 @@ def open_embedder(model: str, revision: str | None, directory: Path) -> Sentence
     try:
         loaded = SentenceTransformer(place, revision=revision, local_files_only=Path(place).is_dir())
     except (OSError, ValueError, KeyError) as error:
-        raise RecipeError(f"rubrics.embedding {model!r} cannot be loaded: {_first_line(error)}") from None
+        raise RecipeError(
+            f"rubrics.embedding {model!r} cannot be loaded: {_first_line(error)}; name a directory that holds a model, "
+            f"a hub id that can be reached, or leave the key out for {PACKAGED}, which needs no hub"
+        ) from None
     dimensions = loaded.get_embedding_dimension()
     if not dimensions:
         raise RecipeError(f"rubrics.embedding {model!r}: makes no vectors of one fixed width")

@@ -19,6 +19,8 @@ class Made:
     """Of these, those whose rubric stays as it is."""
     rubrics: tuple[Rubric, ...]
     """Made, or tried again, in this run."""
+    unwritten: tuple[str, ...]
+    """Questions for which no readable rubric came, however often it was asked for: query_id and first words."""
     malformed: Mapping[str, int]
     """Answers that could not be read, by what was asked for and the reason, first attempts among them."""
     asked: Asked
@@ -31,6 +33,7 @@ class Made:
             "made": len(self.rubrics),
             "rubrics": dict(sorted(rubrics.items())),
             "criteria": dict(sorted(drop_counts(self.rubrics).items())),
+            "unwritten": list(self.unwritten),
             "malformed": dict(sorted(self.malformed.items())),
             "model": self.asked.facts() | {"cached": max(0, self.asked.requests - self.asked.bought)},
         }
@@ -44,6 +47,8 @@ class Made:
         for what in ("rubrics", "criteria"):
             if found[what]:
                 lines.append(f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}")
+        if self.unwritten:
+            lines.append(f"questions without a rubric: {len(self.unwritten):,}, the first: {self.unwritten[0]}")
         lines += [f"{what}: {rows:,} answers" for what, rows in found["malformed"].items()]
         if self.asked.requests:
             lines.append(

@@ -16,6 +16,7 @@ from pipelines.engines.outages import check_answers
 from pipelines.engines.protocol import request_body
 from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, own_queries, question_text
 from pipelines.rubrics.embedding import Embedder
+from pipelines.rubrics.giving import licensed
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.opening import cached_embedder, open_retriever
 from pipelines.rubrics.panels import Panelist, panels_of
@@ -52,8 +53,11 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
     trial = _trial(settings, asked.job)
     new = [case for case in cases if case.query_id not in known]
     again = [case for case in cases if case.query_id in known and known[case.query_id].trial != trial]
+    unwritten: tuple[str, ...] = ()
     if new or again:
         drafts = _drafts(desk, new, _contexts(recipe, root, run, curated, new))
+        written = {case.query_id for case, _ in drafts}
+        unwritten = tuple(_named(case) for case in new if case.query_id not in written)
         to_try = [*drafts, *((case, known[case.query_id]) for case in again)]
         run.watcher.stage(f"choosing panels for {len(to_try):,} rubrics", None)
         embedder = cached_embedder(root, settings, directory)
@@ -73,7 +77,12 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
     run.watcher.stage("indexing rubrics", None)
     with open_retriever(root, settings, run.keys, directory):
         pass  # opening completes the pools, also after a run that was killed here
-    return Made(len(cases), len(cases) - len(new) - len(again), made, desk.malformed, asked)
+    return Made(len(cases), len(cases) - len(new) - len(again), made, unwritten, desk.malformed, asked)
+
+
+def _named(case: Case) -> str:
+    """Return a question as it is named to people."""
+    return f"{case.query_id} {' '.join(question_text(case.preference).split())[:60]!r}"
 
 
 def _trial(settings: RubricsSection, job: AnswerJob) -> str:
@@ -91,7 +100,7 @@ def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Seque
     answers.
     """
     settings = recipe.rubrics
-    settings_id = content_id("context", settings.model_dump(include=set(_SEARCH_SETTINGS)))
+    settings_id = content_id("context", settings.model_dump(include=set(_SEARCH_SETTINGS)), *licensed(recipe))
     own = own_queries(curated)
     wanted: Mapping[str, AbstractSet[str]] = {case.query_id: own[case.query_id] for case in cases}
     contexts = read_given(root, settings_id, wanted)
@@ -102,7 +111,8 @@ def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Seque
             Question(question_text(case.preference), case.preference.domain, frozenset(wanted[case.query_id]))
             for case in missing
         ]
-        with open_retriever(root, settings, run.keys, Path(recipe.directory)) as retriever:
+        directory = Path(recipe.directory)
+        with open_retriever(root, settings, run.keys, directory, recipe.build.licenses) as retriever:
             found = [_context(one) for one in retriever.search(questions, settings.k)]
         new = {case.query_id: one for case, one in zip(missing, found, strict=True)}
         add_given(root, settings_id, new)

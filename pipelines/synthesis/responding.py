@@ -1,11 +1,12 @@
 """Responding: the responder answers every question that comes without answers, and all answers are graded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 
 from pipelines.engines.answering import Run
 from pipelines.engines.outages import check_answers
+from pipelines.shares import ALL_BUCKETS
 from pipelines.synthesis.answers import AnswerJob, answer_request, candidate_of, given_candidates
 from pipelines.synthesis.asking import Asked, ask
 from pipelines.synthesis.grading import Answered, graded
@@ -36,8 +37,8 @@ def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: 
     open_questions = sum(len(questions) for _, questions in questions_to_ask(checked))
     if open_questions and asked is None:
         raise RecipeError(f"source {source}: {open_questions:,} questions have no answers; add [models.responder]")
-    if open_questions and asked is not None:
-        ask(root, run, asked, answering_stage(source), open_questions * samples, _requests(asked.job, samples, checked))
+    if asked is not None:
+        ask_questions(root, run, asked, samples, checked)
     run.watcher.stage(f"grading {source}", None)
     generations = Generations(root)
     if asked is not None and asked.given_up:
@@ -48,7 +49,17 @@ def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: 
     facts = {"use": asked.facts() if asked is not None and asked.requests else None}
     if asked is not None:
         check_answers(run, f"answers to {source}", asked.requests, asked.failed, asked.given_up, asked.error)
-    return finish_stage(root, key, {"candidates": writer.files}, facts)
+    return finish_stage(root, key, {"candidates": writer.files}, facts, [checked])
+
+
+def ask_questions(
+    root: Root, run: Run, asked: Asked, samples: int, checked: Stage, buckets: Collection[int] = ALL_BUCKETS
+) -> None:
+    """See that the questions of these buckets have their answers in the generations."""
+    total = samples * sum(len(questions) for _, questions in questions_to_ask(checked, buckets))
+    if total:
+        what = answering_stage(checked.facts["source"])
+        ask(root, run, asked, what, total, _requests(asked.job, samples, checked, buckets))
 
 
 def answering_stage(source: str) -> str:
@@ -71,21 +82,22 @@ def answered_questions(checked: Stage, candidates: Stage) -> Iterator[Answered]:
             yield question, [] if question.drop_reason else of_query.get(question.query_id, [])
 
 
-def question_buckets(checked: Stage) -> Iterator[tuple[int, list[Question]]]:
-    """Yield (bucket, questions) of a table of questions, dropped ones included."""
+def question_buckets(checked: Stage, buckets: Collection[int] = ALL_BUCKETS) -> Iterator[tuple[int, list[Question]]]:
+    """Yield (bucket, questions) of these buckets of a table of questions, dropped ones included."""
     for bucket, table in read_buckets(checked.paths("questions"), QUESTIONS):
-        yield bucket, questions_of(table)
+        if bucket in buckets:
+            yield bucket, questions_of(table)
 
 
-def questions_to_ask(checked: Stage) -> Iterator[tuple[int, list[Question]]]:
+def questions_to_ask(checked: Stage, buckets: Collection[int] = ALL_BUCKETS) -> Iterator[tuple[int, list[Question]]]:
     """Yield (bucket, questions) of the questions that the responder answers: kept ones that come without answers."""
-    for bucket, questions in question_buckets(checked):
+    for bucket, questions in question_buckets(checked, buckets):
         yield bucket, [one for one in questions if one.drop_reason is None and not one.given]
 
 
-def _requests(job: AnswerJob, samples: int, checked: Stage) -> Iterator[Request]:
+def _requests(job: AnswerJob, samples: int, checked: Stage, buckets: Collection[int]) -> Iterator[Request]:
     """Yield the requests; those of one question stand together, so that a server's prefix cache pays."""
-    for _, questions in questions_to_ask(checked):
+    for _, questions in questions_to_ask(checked, buckets):
         for question in questions:
             yield from (answer_request(job, question, index) for index in range(samples))
 

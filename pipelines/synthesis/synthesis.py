@@ -63,9 +63,7 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
         return SourceSets(found)
     asked = {role: Asked(job) for role in ROLES if (job := answer_job(recipe, role))}
     rephrasing = Asked(asked["teacher"].job) if "teacher" in asked else None
-    rephrased = rephrased_questions(root, run, rephrasing, questions)
-    run.watcher.stage(f"checking the gold answers of {questions.facts['source']}", None)
-    checked = checked_questions(root, rephrased)
+    checked = questions_to_answer(root, run, rephrasing, questions)
     candidates = responded(root, run, asked.get("responder"), recipe.synthesis.samples, checked)
     taught = _taught(recipe, root, run, asked.get("teacher"), checked, candidates)
     if rephrasing is not None:
@@ -78,6 +76,13 @@ def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> Source
         {role: one.bought for role, one in asked.items()},
         {role: one.seconds for role, one in asked.items()},
     )
+
+
+def questions_to_answer(root: Root, run: Run, rephrasing: Asked | None, questions: Stage) -> Stage:
+    """Return the stage of a source's questions as they are asked: rephrased by the teacher, their gold checked."""
+    rephrased = rephrased_questions(root, run, rephrasing, questions)
+    run.watcher.stage(f"checking the gold answers of {questions.facts['source']}", None)
+    return checked_questions(root, rephrased)
 
 
 def find_synthesized(recipe: Recipe, root: Root, questions: Stage, retry_failed: bool = False) -> Stage | None:
@@ -159,7 +164,7 @@ def _composed(
         },
     }
     tables = {"sets": set_writer.files, "traces": writer.files, "stems": stem_writer.files}
-    return finish_stage(root, key, tables, facts)
+    return finish_stage(root, key, tables, facts, [checked, candidates])
 
 
 class _Counts:

@@ -2,6 +2,7 @@
 
 from schemas.recipe.models import ModelSection, ModelsSection, Price, SameAsGrm, Simulated
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
+from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Section
 from schemas.recipe.sources import (
@@ -35,6 +36,7 @@ from schemas.recipe.tree import (
     SplitsSection,
     SynthesisSection,
 )
+from schemas.recipe.vllm import Vllm
 
 __all__ = [
     "SOURCE_KINDS",
@@ -55,6 +57,7 @@ __all__ = [
     "PreferenceSets",
     "Price",
     "Recipe",
+    "RefreshSection",
     "RejectionSection",
     "RlSection",
     "RubricsSection",
@@ -71,6 +74,7 @@ __all__ = [
     "TeleQnAShort",
     "TeleQnATraces",
     "UltraFeedback",
+    "Vllm",
     "read_recipe",
     "recipe_of",
     "section_type",

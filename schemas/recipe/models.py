@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from schemas.recipe.section import MAX_INTEGER, Count, Flag, Number, Section, Seed, Share, Whole
+from schemas.recipe.vllm import Vllm
 
 RESERVED_BODY_KEYS = frozenset({"model", "messages", "seed", "n", "stream"})
 BATCH_PRICE_SHARE = 0.5
@@ -74,10 +75,11 @@ class Simulated(Section):
 class ModelSection(Section):
     """`[models.<role>]`: a model and how to reach it."""
 
-    engine: Literal["openai", "simulated"]
-    """`openai`: any OpenAI-compatible endpoint. `simulated`: offline, deterministic, for trying a recipe out."""
+    engine: Literal["openai", "vllm", "simulated"]
+    """`openai`: any OpenAI-compatible endpoint. `vllm`: a vLLM server that grmforge starts, watches and stops.
+    `simulated`: offline, deterministic, for trying a recipe out."""
     model: Annotated[str, Field(min_length=1)] = "simulated"
-    """Name of the model, as the endpoint knows it."""
+    """Name of the model, as the endpoint knows it; for `vllm` a hub id, or a directory relative to the recipe."""
     revision: str | None = None
     """Revision of the model; part of its identity, so that another revision is asked anew."""
     base_url: tuple[str, ...] = ()
@@ -108,6 +110,8 @@ class ModelSection(Section):
     """Requests in one batch at most; fewer where the endpoint limits the tokens that may stand in its queue."""
     simulated: Simulated = Simulated()
     """Settings of the simulated engine."""
+    vllm: Vllm = Vllm()
+    """The server that engine = "vllm" starts."""
 
     @field_validator("base_url", mode="before")
     @classmethod
@@ -135,8 +139,19 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _names_its_model(self) -> "ModelSection":
-        if self.engine == "openai" and "model" not in self.model_fields_set:
-            raise ValueError('engine = "openai" needs a model name: model = ".."')
+        if self.engine != "simulated" and "model" not in self.model_fields_set:
+            raise ValueError(f'engine = "{self.engine}" needs a model name: model = ".."')
+        return self
+
+    @model_validator(mode="after")
+    def _starts_its_own_server(self) -> "ModelSection":
+        if self.engine == "vllm":
+            for key in ("base_url", "api_key_env"):
+                if getattr(self, key):
+                    raise ValueError(
+                        f'engine = "vllm" starts a server of its own and takes no {key}; a server that runs already is '
+                        'engine = "openai"'
+                    )
         return self
 
     @model_validator(mode="after")

@@ -37,7 +37,7 @@ MOMENTS = [
 """A stage, and at most how many seconds after it began the build is killed; the seconds are drawn."""
 
 
-def kill_at(recipe: Path, root: Path, stage: str, seconds: float) -> bool:
+def kill_at(recipe: Path, root: Path | str, stage: str, seconds: float) -> bool:
     """Start a build and kill it so many seconds after a stage began; whether it was still alive then."""
     with start("build", recipe, "--root", root) as process:
         assert process.stderr is not None

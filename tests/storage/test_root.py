@@ -50,8 +50,8 @@ def test_a_link_is_the_same_bytes_and_may_replace(tmp_path: Path) -> None:
 def test_missing_objects_and_other_places_are_errors_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="absent: No such file"):
         Root(tmp_path).read("absent")
-    with pytest.raises(RecipeError, match="only local directories"):
-        Root.open("s3://bucket/root")
+    with pytest.raises(RecipeError, match="a root is a directory or s3"):
+        Root.open("ftp://host/root")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"root .*file"):
         Root.open(str(tmp_path / "file"))
@@ -70,3 +70,28 @@ def test_errors_of_the_system_name_the_object_and_the_way_out(number: int, way_o
 def test_a_full_device_says_so() -> None:
     with pytest.raises(StorageError, match=r"disk is full.*every answer on disk is kept"), storage_errors("/dev/full"):
         Path("/dev/full").write_bytes(b"x")
+
+
+def test_of_two_that_create_an_object_one_succeeds(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    assert root.create("leases/a", b"one")
+    assert not root.create("leases/a", b"two")
+    assert root.read("leases/a") == b"one"
+    assert root.names("leases") == ["a"]
+
+
+def test_an_object_is_replaced_only_where_it_is_what_was_read(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    assert not root.replace_if("a", b"", b"new")
+    root.write("a", b"one")
+    assert not root.replace_if("a", b"other", b"new")
+    assert root.replace_if("a", b"one", b"two")
+    assert root.read("a") == b"two"
+    assert root.names("") == ["a"]
+
+
+def test_the_size_of_an_object_is_its_bytes_and_none_without_one(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.write("a", b"four")
+    assert root.size("a") == 4
+    assert root.size("b") is None

@@ -149,6 +149,8 @@ def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path, 
         found = made(the_recipe(tmp_path, served(server), **recipe_of), root)
         assert len(server.requests) == 2
         assert found.as_json()["malformed"] == {f"writing rubrics: {reason.strip()}": 2}
+        [unwritten] = found.unwritten
+        assert f"questions without a rubric: 1, the first: {unwritten}" in found.as_text()
         assert generated(root) == []
         again = made(the_recipe(tmp_path, served(server), **recipe_of), root)
         assert (len(server.requests), again.asked.bought) == (2, 0), "the next night it is not paid for again"

@@ -1,0 +1,123 @@
+"""Where the shares of a flow run are asked: in threads of its own process, or on Ray, one machine or many.
+
+Ray is started, or connected to, once a flow run and only where something is to be asked. Keys travel nowhere: each
+worker reads them from the environment of its own machine, which a local Ray inherits.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Annotated, Any, Literal
+
+from prefect.settings.context import get_current_settings
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from pydantic import Field
+
+from schemas.errors import EngineError, RecipeError
+from schemas.record import BUCKETS
+
+TaskRunnerName = Literal["threads", "ray"]
+Workers = Annotated[int, Field(ge=1, le=BUCKETS)]
+OBJECT_STORE_BYTES = 80_000_000
+"""Of a local Ray: places travel through it, never rows, and 75 MiB are the least that it takes."""
+
+
+class Distribution:
+    """Where shares are asked, and in how many; use as a context manager, which also ends what it started."""
+
+    def __init__(self, task_runner: TaskRunnerName = "threads", workers: int | None = None) -> None:
+        self._kind = task_runner
+        self._workers = workers
+        self._ending = contextlib.ExitStack()
+        self._begun: tuple[int, TaskRunner[Any]] | None = None
+
+    def __enter__(self) -> "Distribution":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.__exit__(kind, error, trace)
+
+    @property
+    def is_one_stream(self) -> bool:
+        """Whether everything is asked in the flow's own process, as the command does."""
+        return self._kind == "threads" and self._workers in (None, 1)
+
+    def begin(self) -> tuple[int, TaskRunner[Any]]:
+        """Return into how many shares asking is cut, and what runs them; Ray is there afterwards.
+
+        Raises RecipeError where something is missing on this machine, and EngineError where no Ray answers.
+        """
+        if self._begun is None:
+            self._begun = self._threads() if self._kind == "threads" else self._ray()
+        return self._begun
+
+    def spread(self) -> contextlib.AbstractContextManager[Any]:
+        """Return what has to be entered where shares are submitted, so that no machine gets two before another one."""
+        if self._kind == "threads":
+            return contextlib.nullcontext()
+        from prefect_ray.context import remote_options
+
+        options: contextlib.AbstractContextManager[Any] = remote_options(scheduling_strategy="SPREAD")
+        return options
+
+    def _threads(self) -> tuple[int, TaskRunner[Any]]:
+        workers = self._workers or 1
+        return workers, ThreadPoolTaskRunner(max_workers=workers)
+
+    def _ray(self) -> tuple[int, TaskRunner[Any]]:
+        try:
+            from prefect_ray import RayTaskRunner
+        except ImportError:
+            raise RecipeError('task_runner = "ray" needs prefect-ray: pip install "grmforge[ray]"') from None
+        nodes = self._ending.enter_context(connected_ray(self._workers))
+        return self._workers or nodes, RayTaskRunner()
+
+
+@contextlib.contextmanager
+def connected_ray(workers: int | None) -> Iterator[int]:
+    """Connect to the Ray of RAY_ADDRESS, else start one of this machine; give the number of its machines.
+
+    A local one has a processor for each of `workers`, whatever this machine has, since a share mostly waits. A Ray to
+    which this process is connected already is taken as it is, and stays.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        address = os.environ.get("RAY_ADDRESS")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        local: dict[str, Any] = {
+            "num_cpus": workers or 1,
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+        }
+        try:
+            ray.init(
+                namespace="grmforge",
+                runtime_env={"env_vars": {"PREFECT_API_URL": _server()}},
+                log_to_driver=False,  # Prefect has the workers' logs
+                **({} if address else local),
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            at = f"RAY_ADDRESS={address}" if address else "a local Ray"
+            raise EngineError(f"{at}: {' '.join(str(error).split())}") from error
+        end = ray.shutdown
+    else:
+        end = None
+    try:
+        yield sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]
+    finally:
+        if end is not None:
+            end()
+
+
+def _server() -> str:
+    """Return the address of the Prefect server. Without one, every worker would start a server of its own."""
+    url = get_current_settings().api.url
+    if not url:
+        raise RecipeError(
+            'task_runner = "ray" needs a Prefect server that every worker reaches: export PREFECT_API_URL=..'
+        )
+    return url

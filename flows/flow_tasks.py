@@ -1,0 +1,56 @@
+"""What the tasks of a flow have in common: the recipe and the root they are told of, and a run that shows itself."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefect.logging import get_run_logger
+
+from flows.progress import Lines
+from flows.progress_artifact import ProgressArtifact
+from flows.watching import Display, RunWatcher, watched_run
+from pipelines import build
+from pipelines.engines.answering import Run
+from pipelines.shares import WHOLE, Share
+from schemas.errors import StorageError
+from schemas.recipe import Recipe, read_recipe
+from storage.root import Root
+from storage.stages import Stage, find_stage
+
+Order = tuple[str, str, str | None, int | None]
+"""What a flow run is to build: recipe, sets, root, limit."""
+
+
+def settings_of(recipe: str, sets: str, root: str | None, limit: int | None) -> Recipe:
+    """Return the recipe of an order."""
+    return build.changed(read_recipe(Path(recipe)), sets=sets, root=root, limit=limit)
+
+
+def root_of(settings: Recipe) -> Root:
+    return Root.open(settings.build.root)
+
+
+@contextlib.contextmanager
+def watched_task(
+    settings: Recipe, root: Root, what: str, share: Share = WHOLE, run_id: str | None = None
+) -> Iterator[Run]:
+    """Give a run that shows in the task's log, as a progress artifact, and in the event log under the root."""
+    which = f" {share.name}" if share.of > 1 else ""
+    displays: list[Display] = [Lines(get_run_logger().info), ProgressArtifact(f"{settings.build.name}{which}")]
+    what = f"flow {settings.build.name} {what}{which}"
+    with watched_run(settings, root, os.environ, displays, what=what, run_id=run_id) as (run, _):
+        yield run
+
+
+def quiet_run(settings: Recipe) -> Run:
+    """Return a run that asks for nothing."""
+    return build.new_run(settings, os.environ, RunWatcher([Lines(get_run_logger().info)]))
+
+
+def stage_at(root: Root, key: str) -> Stage:
+    """Return a finished stage. Raises StorageError where it is not there any more."""
+    found = find_stage(root, key)
+    if found is None:
+        raise StorageError(f"{root.where(key)}: the stage has gone; run the flow again")
+    return found

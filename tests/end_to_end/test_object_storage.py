@@ -1,0 +1,119 @@
+"""Builds whose root lies in a bucket: the same bytes as on a disk, however often they are killed."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.loopback_s3 import LoopbackS3, serving_s3
+from storage.snapshots import Snapshot
+from tests.end_to_end.commands import data_files, grmforge, latest, start, write_recipe
+from tests.end_to_end.questions import write_teleqna
+from tests.end_to_end.test_kills import kill_at
+
+MOMENTS = [
+    ("sampling rft", 0.9),
+    ("sampling rft", 0.9),
+    ("judging rft", 0.1),
+    ("sampling difficulty", 0.9),
+    ("assembling", 0.3),
+    ("publishing", 0.1),
+]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackS3]:
+    with serving_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    judge = {"engine": "simulated", "max_concurrency": 60}
+    write_teleqna(tmp_path / "teleqna.txt", 250)
+    return write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "remote", "seed": 3},
+        sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+        models={
+            "grm": {**judge, "simulated": {"latency_s": 0.05}},
+            "difficulty": {**judge, "simulated": {"latency_s": 0.05, "accuracy": 0.6, "seed": 1}},
+        },
+    )
+
+
+def fetched(s3: LoopbackS3, bucket: str, prefix: str) -> dict[str, bytes]:
+    """Return the data files of the latest version of `remote`, by their path in it, from the bucket itself."""
+    store = s3.store(bucket)
+    version = bytes(store.get(f"{prefix}/snapshots/remote/LATEST").bytes()).decode().strip()
+    folder = f"{prefix}/snapshots/remote/{version}/"
+    keys = [key for key in s3.objects(bucket) if key.startswith(folder) and key.endswith(".parquet")]
+    return {key.removeprefix(folder): bytes(store.get(key).bytes()) for key in keys}
+
+
+def local(recipe: Path, tmp_path: Path) -> Snapshot:
+    assert grmforge("build", recipe, "--root", tmp_path / "local").code == 0
+    return latest(tmp_path / "local", "remote")
+
+
+def test_a_build_in_a_bucket_has_the_bytes_of_a_local_one_from_whatever_machine(
+    s3: LoopbackS3, recipe: Path, tmp_path: Path
+) -> None:
+    whole = data_files(local(recipe, tmp_path))
+    first = grmforge("build", recipe, "--root", "s3://forge/bytes", env=s3.environment("one"))
+    assert first.code == 0, first.err
+    assert fetched(s3, "forge", "bytes") == whole
+    answers = [key for key in s3.objects() if key.startswith("bytes/generations/")]
+    there = s3.environment("another")
+    again = grmforge("build", recipe, "--root", "s3://forge/bytes", env=there)
+    assert "nothing new to publish: the content is that of s3://forge/bytes/snapshots/remote/" in again.out
+    assert [key for key in s3.objects() if key.startswith("bytes/generations/")] == answers
+    shown = grmforge("inspect", "remote", "--status", "rejected", "-n", "1", "--root", "s3://forge/bytes", env=there)
+    assert (shown.code, "1 of " in shown.out) == (0, True)
+    assert not [key for key in s3.objects() if key.startswith("bytes/") and re.search(r"tmp|probe|\.arrows", key)]
+
+
+def test_a_build_in_a_bucket_that_is_killed_ends_in_the_same_bytes(
+    s3: LoopbackS3, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = data_files(local(recipe, tmp_path))
+    for name, value in s3.environment("killed").items():
+        monkeypatch.setenv(name, value)
+    killed = [kill_at(recipe, "s3://forge/killed", stage, seconds) for stage, seconds in MOMENTS]
+    assert sum(killed) >= 4
+    done = grmforge("build", recipe, "--root", "s3://forge/killed")
+    assert done.code == 0, done.err
+    assert fetched(s3, "forge", "killed") == whole
+
+
+def test_a_bucket_that_goes_in_mid_run_ends_in_one_line_and_the_next_run_pays_for_nothing_twice(
+    s3: LoopbackS3, recipe: Path, tmp_path: Path
+) -> None:
+    whole = data_files(local(recipe, tmp_path))
+    bucket = s3.make_bucket("fleeting")
+    with start("build", recipe, "--root", f"{bucket}/root", env=s3.environment("fleeting")) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("sampling rft"):
+                break
+        time.sleep(0.8)
+        s3.remove_bucket("fleeting")
+        said = process.stderr.read()
+        assert process.wait(60) == 1
+    assert "Traceback" not in said
+    [error] = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert "there is no bucket fleeting; make it" in error
+    refused = grmforge("build", recipe, "--root", f"{bucket}/root", env=s3.environment("fleeting"))
+    assert (refused.code, refused.errors) == (
+        1,
+        [
+            "error: root s3://fleeting/root: there is no bucket fleeting; make it, or name another root, "
+            "and run the same command again"
+        ],
+    )
+    s3.make_bucket("fleeting")
+    healed = grmforge("build", recipe, "--root", f"{bucket}/root", env=s3.environment("fleeting"))
+    assert healed.code == 0, healed.err
+    assert fetched(s3, "fleeting", "root") == whole

@@ -1,0 +1,210 @@
+"""Shares on threads and on a real local Ray, against a real Prefect server: always the bytes of the plain build."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pytest
+
+from benchmarks.loopback_prefect import serving_prefect
+from benchmarks.loopback_s3 import serving_s3
+from storage.root import Root
+from storage.run_events import read_events, run_ids
+from storage.snapshots import find_snapshot
+from tests.end_to_end.commands import REPOSITORY, grmforge, latest, paid, write_recipe
+from tests.end_to_end.problems import write_math
+from tests.examples import jsonl_rows, write_rows
+
+REAL = os.environ.get("GRMFORGE_TELEQNA", "")
+SETS = 250
+IN_FLIGHT = 40
+LATENCY_S = 0.2
+FLOW = "import json, sys; from flows.training_sets import build_rft_set as f; print(f(**json.loads(sys.argv[1])))"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A recipe, and the surroundings in which its flow runs."""
+
+    recipe: Path
+    environment: Mapping[str, str]
+    content: str
+    """The content hash of the plain build."""
+
+    def flow(self, variables: Mapping[str, str] | None = None, **parameters: Any) -> subprocess.Popen[str]:
+        """Start `build-rft-set` in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-c", FLOW, json.dumps({"recipe": str(self.recipe), **parameters})],
+            cwd=REPOSITORY,
+            env=self.environment | dict(variables or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Start a Prefect server, and build the recipe once by the command."""
+    directory = tmp_path_factory.mktemp("ray")
+    write_rows(directory / "own.jsonl", jsonl_rows(SETS))
+    recipe = write_recipe(
+        directory / "recipe.toml",
+        build={"name": "shared", "root": "unused"},
+        sources=[{"kind": "preference_sets", "name": "own", "path": "own.jsonl"}],
+        models={
+            "grm": {"engine": "simulated", "max_concurrency": IN_FLIGHT, "simulated": {"latency_s": LATENCY_S}},
+            "difficulty": {"engine": "simulated", "model": "small"},
+        },
+    )
+    short = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # the names of its sockets may not be long
+    variables = {
+        "PYTHONPATH": str(REPOSITORY),
+        "RAY_TMPDIR": str(short),
+        "RAY_AUTH_TOKEN": "0" * 64,  # else it puts one into the home directory
+    }
+    try:
+        with serving_prefect(directory, **variables) as mine:
+            assert grmforge("build", recipe, "--sets", "rft", "--root", directory / "plain").code == 0
+            yield Place(recipe, mine, latest(directory / "plain", "shared-rft").manifest.content_hash)
+    finally:
+        shutil.rmtree(short, ignore_errors=True)
+
+
+def said_by(flow: subprocess.Popen[str]) -> str:
+    """Return what a flow says by its end, which must be a good one."""
+    out, _ = flow.communicate(timeout=200)
+    assert flow.returncode == 0, out
+    return out
+
+
+def family_of(pid: int) -> dict[int, bytes]:
+    """Return the command lines of all processes that a process started, and these in turn, by their id."""
+    parents, commands = {}, {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                commands[int(entry.name)] = (entry / "cmdline").read_bytes()
+        except OSError:  # it has ended meanwhile
+            continue
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return {one: commands[one] for one in family - {pid} if one in commands}
+
+
+def kill_a_worker(flow: subprocess.Popen[str], has_answers: Callable[[], bool]) -> set[int]:
+    """Kill one of the processes that ask, once there are answers; return all that the flow had started by then."""
+    until = time.monotonic() + 90
+    while True:
+        assert flow.poll() is None and time.monotonic() < until, flow.communicate()[0]
+        family = family_of(flow.pid)
+        asking = [pid for pid, command in family.items() if command.startswith(b"ray::ask_share")]
+        if asking and has_answers():
+            os.kill(min(asking), signal.SIGKILL)
+            return set(family)
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_shares_on_threads_end_in_the_bytes_of_the_plain_build(place: Place, tmp_path: Path) -> None:
+    said_by(place.flow(root=str(tmp_path), workers=3))
+    assert latest(tmp_path, "shared-rft").manifest.content_hash == place.content
+    assert set(paid(tmp_path).values()) == {1}
+
+
+@pytest.mark.slow
+def test_questions_are_answered_in_shares_too(place: Place, tmp_path: Path) -> None:
+    write_math(tmp_path / "math.jsonl")
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "solved", "root": "unused"},
+        sources=[{"kind": "math", "path": "math.jsonl"}],
+        models={role: {"engine": "simulated", "model": role} for role in ("responder", "teacher", "grm", "difficulty")},
+        synthesis={"samples": 4},
+        rejection={"balance_positions": False},
+    )
+    out = said_by(replace(place, recipe=recipe).flow(root=str(tmp_path / "flow"), workers=2))
+    assert "ask for source 0, 2 shares" in out
+    assert grmforge("build", recipe, "--sets", "rft", "--root", tmp_path / "plain").code == 0
+    made, plain = latest(tmp_path / "flow", "solved-rft"), latest(tmp_path / "plain", "solved-rft")
+    assert made.manifest.content_hash == plain.manifest.content_hash
+    assert made.manifest.models == plain.manifest.models, "what was bought in shares is no answer of earlier"
+    assert set(paid(tmp_path / "flow").values()) == {1}
+
+
+@pytest.mark.slow
+def test_shares_stay_within_one_budget_and_use_all_of_it(place: Place, tmp_path: Path) -> None:
+    recipe = place.recipe.with_name("limited.toml")
+    recipe.write_text(place.recipe.read_text() + "[budget]\nmax_requests = 501\n")
+    flow = replace(place, recipe=recipe).flow(root=str(tmp_path), workers=2)
+    out, _ = flow.communicate(timeout=200)
+    assert flow.returncode == 1
+    assert "501 requests of max_requests = 501 spent" in out
+    assert "; left: " in out
+    assert sum(paid(tmp_path).values()) == 501
+    said_by(place.flow(root=str(tmp_path), workers=2))
+    assert latest(tmp_path, "shared-rft").manifest.content_hash == place.content
+    assert set(paid(tmp_path).values()) == {1}
+
+
+@pytest.mark.slow
+def test_two_workers_of_a_ray_end_in_the_bytes_of_the_plain_build_though_one_is_killed(
+    place: Place, tmp_path: Path
+) -> None:
+    flow = place.flow(root=str(tmp_path), task_runner="ray", workers=2)
+    family = kill_a_worker(flow, lambda: sum(paid(tmp_path).values()) > IN_FLIGHT)
+    said_by(flow)
+    assert latest(tmp_path, "shared-rft").manifest.content_hash == place.content
+    root = Root(tmp_path)
+    begun = [sum(event["event"] == "run_started" for event in read_events(root, one)) for one in run_ids(root)]
+    assert sorted(begun) == [1, 1, 2], "one share has had two tries; judging is a run, too"
+    assert root.names("runs/begun") == []
+    assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+
+
+@pytest.mark.slow
+def test_a_root_in_a_bucket_is_as_good(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving_s3(tmp_path) as s3:
+        flow = place.flow(s3.environment(), root="s3://forge/root", task_runner="ray", workers=2)
+        kill_a_worker(flow, lambda: any("generations/journal/" in key for key in s3.objects()))
+        said_by(flow)
+        for name, value in s3.environment("reader").items():
+            monkeypatch.setenv(name, value)
+        snapshot = find_snapshot(Root.open("s3://forge/root"), "shared-rft")
+        assert snapshot.manifest.content_hash == place.content
+        assert snapshot.location.startswith("s3://forge/root/snapshots/shared-rft/")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not REAL, reason="set GRMFORGE_TELEQNA to the path of TeleQnA.zip to build all of it")
+def test_all_of_teleqna_on_ray_and_a_bucket_is_that_on_threads_and_a_disk(place: Place, tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "telecom", "root": "unused"},
+        sources=[{"kind": "teleqna", "path": str(Path(REAL).absolute())}],
+        models={"grm": {"engine": "simulated"}, "difficulty": {"engine": "simulated", "model": "small"}},
+    )
+    whole = replace(place, recipe=recipe)
+    said_by(whole.flow(root=str(tmp_path / "disk"), workers=2))
+    on_disk = latest(tmp_path / "disk", "telecom-rft").manifest
+    with serving_s3(tmp_path / "s3") as s3:
+        flow = whole.flow(s3.environment(), root="s3://forge/root", task_runner="ray", workers=2)
+        kill_a_worker(flow, lambda: any("generations/journal/" in key for key in s3.objects()))
+        said_by(flow)
+        [manifest] = [key for key in s3.objects() if key.endswith("/manifest.json") and "/snapshots/" in key]
+        in_bucket = json.loads(bytes(obstore.get(s3.store(), manifest).bytes()))
+    assert on_disk.content_hash == in_bucket["content_hash"]
