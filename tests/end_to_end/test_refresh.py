@@ -180,6 +180,24 @@ def test_a_killed_night_is_healed_by_the_next_one(tmp_path: Path) -> None:
     assert data_files(latest(tmp_path / "data", NAME)) == data_files(latest(tmp_path / "other/data", NAME))
 
 
+def test_an_interrupted_night_gives_its_lease_back(tmp_path: Path) -> None:
+    (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
+    with StandIn(latency_s=0.5) as server:
+        recipe = write_nightly(tmp_path, server.url, max_concurrency=2)
+        with start("refresh", recipe) as working:
+            wait_until(lambda: len(server.requests) > 3)
+            working.send_signal(signal.SIGINT)
+            _, err = working.communicate(timeout=30)
+        assert working.returncode == 130, err
+        assert json.loads((tmp_path / "data/leases/nights.json").read_bytes())["released"]
+        asked = len(server.requests)
+    with StandIn() as server:
+        done = grmforge("refresh", write_nightly(tmp_path, server.url))
+        assert done.code == 0, done.err
+        assert "watching" not in done.err
+        assert len(server.requests) == 12 * SAMPLES - asked
+
+
 def test_a_disk_that_refuses_in_the_middle_leaves_latest_and_the_next_night_heals(tmp_path: Path) -> None:
     """The shell's limit on a file's size refuses as a full disk does."""
     (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
