@@ -133,7 +133,8 @@ def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> list[s
     concerned = findings.concerned
     shared = f", {len(concerned.shared):,} of which others have too" if concerned.shared else ""
     lines = [
-        f"{tombstone.kind} {tombstone.name}: {len(concerned.sets):,} sets of {len(concerned.queries):,} queries{shared}"
+        f"{tombstone.kind} {tombstone.name}: {_counted(len(concerned.sets), 'set', 'sets')} of "
+        f"{_counted(len(concerned.queries), 'query', 'queries')}{shared}"
     ]
     if done.request.is_repeated:
         lines.append(f"  it was {tombstone.words}; this is what is left of it")
@@ -145,8 +146,8 @@ def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> list[s
         of_place = [part for part in findings.parts if part.place is place]
         rows = sum(part.rows or 0 for part in of_place)
         if place != "answers":
-            what = f"{count:,} removed whole" if of_place[0].rows is None or place == "stage" else f"{rows:,} rows"
-            lines.append(f"  {place}: {what}")
+            is_whole = of_place[0].rows is None or place == "stage"
+            lines.append(f"  {place}: " + (f"{count:,}, whole" if is_whole else _counted(rows, "row", "rows")))
         lines += [f"    {part.note}" for part in of_place if part.note and place == "batch requests"]
     lines += _version_lines(done, removed, versions_go)
     if not findings.parts and not findings.versions:
@@ -171,6 +172,10 @@ def _version_lines(done: "Forgotten", removed: bool, versions_go: bool) -> list[
     if lines and not versions_go:
         lines.append("  published versions stay as they are: add --remove-versions to remove those named here")
     return [*lines, *(f"  {one_line(said, 118)}" for said in done.latest)]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _size(count: int) -> str:

@@ -17,8 +17,10 @@ from schemas.query import query_id, user
 from schemas.set_table import sets_of
 from storage.imports import import_answers
 from storage.journal import JournalWriter
+from storage.leases import Lease, take
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
+from storage.snapshot_upkeep import pin, pins
 from storage.snapshots import every_snapshot, latest
 from storage.tables import read_table
 from tests.end_to_end.problems import PROBLEMS, write_math
@@ -229,6 +231,18 @@ def test_published_versions_go_where_that_is_asked_and_latest_moves_back(house: 
     assert "LATEST is gone" in done.latest[0]
     assert latest(root, "house") is None
     assert list(every_snapshot(root)) == []
+
+
+def test_a_refresh_at_work_is_waited_for_and_no_pin_holds_a_version(house: tuple[Path, Root]) -> None:
+    _, root = house
+    (snapshot,) = every_snapshot(root)
+    lease = take(root, "house", "run", watching=lambda seconds: None)
+    assert isinstance(lease, Lease)
+    with lease, pytest.raises(StorageError, match="a refresh is at work: run run since"):
+        forgotten(root, "gone")
+    pin(root, "house", snapshot.manifest.version)
+    forgotten(root, "gone", remove_versions=True)
+    assert (list(every_snapshot(root)), pins(root, "house")) == ([], frozenset())
 
 
 def test_a_name_that_nothing_has_lists_what_there_is(house: tuple[Path, Root]) -> None:
