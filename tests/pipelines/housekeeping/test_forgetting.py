@@ -11,10 +11,11 @@ import pytest
 from pipelines.build import build, build_rubrics
 from pipelines.housekeeping.forgetting import forget, look, request_to_forget, undo
 from schemas.errors import RecipeError, SourceError, StorageError
-from schemas.generation import Completion, request
+from schemas.generation import Completion, Request, request
 from schemas.preference import SETS
 from schemas.query import query_id, user
 from schemas.set_table import sets_of
+from storage.batch_jobs import BatchedRequest, intend, request_ids, save
 from storage.imports import import_answers
 from storage.journal import JournalWriter
 from storage.leases import Lease, take
@@ -293,6 +294,22 @@ def test_imported_answers_to_its_prompts_go(house: tuple[Path, Root]) -> None:
     write_rows(folder / "more.jsonl", [{"prompt": "p", "model": "m", "text": "later"}])
     import_answers(root, folder / "more.jsonl")
     assert [path.name[:5] for path in sorted((root.path / "generations/imported").iterdir())] == ["00000", "00001"]
+
+
+def test_requests_that_wait_in_a_batch_go_and_the_batch_is_named(house: tuple[Path, Root]) -> None:
+    _, root = house
+    asked = [
+        Request(request_id, row["query_id"], row["role"], orjson.loads(row["request"]), 0)
+        for request_id, row in sorted(answers(root.path).items())
+    ]
+    job = intend(root, "judge", "https://endpoint", 0.0, [BatchedRequest(one, 1, 0.0, 1) for one in asked])
+    job = save(root, job, batch_id="batch_1")
+    root.scratch(f"{job.key}/upload.jsonl").write_text(MARK)
+    done = forgotten(root, "gone")
+    (part,) = [part for part in done.findings.parts if part.place == "batch requests"]
+    assert part.note == "batch_1 lies at https://endpoint: have its files deleted there"
+    assert files_with(root.path, MARK, but=PUBLISHED) == []
+    assert set(request_ids(root, job)) == answers(root.path).keys()
 
 
 def test_a_question_goes_with_its_answers_and_the_sets_made_of_them(tmp_path: Path) -> None:
