@@ -283,7 +283,7 @@ def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
         if stage is None:
             found.append(Finding(Place.STAGE, key, None, "it cannot be looked into"))
             continue
-        is_own = concerned.source is not None and name.endswith(f"-{concerned.source}")
+        is_own = concerned.source is not None and name.partition("-")[2] == concerned.source
         try:
             rows = sum(_rows_in(path, concerned) for table in stage.tables for path in stage.paths(table))
         except StorageError:
