@@ -24,12 +24,9 @@ from pipelines.housekeeping.findings import (
     Findings,
     Place,
     VersionRows,
-    of_answers,
-    of_given,
-    of_imported,
-    of_origins,
     search,
 )
+from pipelines.housekeeping.rules import of_answers, of_given, of_imported, of_origins
 from schemas.errors import RecipeError, StorageError
 from schemas.manifest import Manifest
 from storage.generations import Generations

@@ -258,12 +258,17 @@ def test_a_name_that_nothing_has_lists_what_there_is(house: tuple[Path, Root]) -
 
 def test_a_stage_that_cannot_be_looked_into_goes(house: tuple[Path, Root]) -> None:
     _, root = house
-    (path,) = (root.path / "stages/source-kept").glob("*/sets-00000.parquet")
-    path.write_bytes(b"x" * path.stat().st_size)
+    damaged = [
+        path for name in ("source-kept/*/sets", "judged-rft/*/judged") for path in root.path.glob(f"stages/{name}-*")
+    ]
+    assert len(damaged) == 2
+    for path in damaged:
+        path.write_bytes(b"x" * path.stat().st_size)
     done = forgotten(root, "gone")
     notes = {part.key.split("/")[1]: part.note for part in done.findings.parts if part.place == "stage"}
-    assert notes["source-kept"] == "it cannot be looked into"
-    assert not path.exists()
+    assert notes["source-kept"] == notes["judged-rft"] == "it cannot be looked into"
+    assert not any(path.exists() for path in damaged)
+    assert files_with(root.path, MARK, but=PUBLISHED) == []
 
 
 def test_a_damaged_tombstone_stops_every_build_and_says_so(house: tuple[Path, Root]) -> None:
