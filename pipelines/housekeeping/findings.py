@@ -122,8 +122,18 @@ def _with_rubrics(root: Root, concerned: Concerned) -> Concerned:
     left = [one for one in every if one.rubric_id not in ids]
     others = {one.criterion_id for rubric in left for one in rubric.criteria}
     criteria = {one.criterion_id for rubric in gone for one in rubric.criteria} - others
-    phrases = [*phrases_of_rubrics(gone, left), *phrases_of_runs(root, concerned)]
+    phrases = [*phrases_of_rubrics(gone, _drafts(root, concerned), left), *phrases_of_runs(root, concerned)]
     return replace(concerned, rubrics=frozenset(ids), criteria=frozenset(criteria), phrases=tuple(phrases))
+
+
+def _drafts(root: Root, concerned: Concerned) -> Iterator[str]:
+    """Yield what was written where rubrics of these queries were asked for."""
+    for bucket in sorted({bucket_of(one) for one in concerned.queries}):
+        for name in root.names(folder_of(bucket), ".parquet"):
+            rows = rows_that_go(
+                root, f"{folder_of(bucket)}/{name}", lambda table: among(table.column("query_id"), concerned.queries)
+            )
+            yield from rows.filter(pc.equal(rows.column("role"), "rubric")).column("text").drop_null().to_pylist()
 
 
 def _answers(root: Root, concerned: Concerned, kept: frozenset[str]) -> tuple[list[Finding], Counter[str], set[str]]:

@@ -374,6 +374,15 @@ def test_rubrics_that_rest_on_it_go_and_all_that_was_asked_with_their_words(tmp_
     sets = pl.read_parquet(first.snapshot.files("sets/kept"))
     given = sets.filter(source="kept", split="train")["given_principles"].to_list()
     assert any(MARK in text for text in given if text), "criteria made of one source are given to the other"
+    killed = Root.open(str(shutil.copytree(root.path, tmp_path / "killed before rubrics were stored")))
+    for path in (killed.path / "rubrics").glob("*.parquet"):
+        path.unlink()
+    for name in ("stages", "snapshots"):  # nor was anything built
+        shutil.rmtree(killed.path / name)
+    shutil.copytree(root.path / "stages/source-gone", killed.path / "stages/source-gone")
+    forgotten(killed, "gone")
+    assert files_with(killed.path, MARK) == [], "criteria were tried on answers of the other source"
+
     done = forgotten(root, "gone", remove_versions=True)
     assert files_with(root.path, MARK) == []
     assert all(one.source != "gone" for one in read_rubrics(root))
