@@ -174,6 +174,12 @@ def take(
             return Lease(root, key, mine)
 
 
+def held(root: Root) -> list[Holder]:
+    """Return who works under a root now, as far as clocks tell."""
+    found = (_holder(root.read(f"{FOLDER}/{name}")) for name in root.names(FOLDER, ".json"))
+    return [one for one in found if one is not None and not one.released and one.is_in_time]
+
+
 def _found(root: Root, key: str) -> bytes | None:
     return root.read(key) if root.exists(key) else None
 
