@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows import refresh_cli
+from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 
 app.add_typer(rubrics_app, name="rubrics")
+app.command()(gc)
+app.command()(forget)
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
@@ -244,6 +248,9 @@ def import_(
         return
     for line in imported.lines():
         _say(line)
+
+
+refresh_cli.register(app)
 
 
 def main() -> NoReturn:

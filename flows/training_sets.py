@@ -5,6 +5,8 @@ neither caches nor stores results. Keys are read from the environment inside the
 """
 
 from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
@@ -15,18 +17,31 @@ from flows.flow_tasks import Order, quiet_run, root_of, settings_of, stage_at, w
 from flows.shares import Work, asked_in_shares, is_asked_in_shares, sampled_and_judged
 from pipelines import build
 from pipelines.curation import curation
+from pipelines.curation.licensing import license_warnings
 from pipelines.engines.budget import Spent
 from pipelines.grm.judging import Judged
 from pipelines.grm.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
+from pipelines.reporting.publication import Published, make_latest
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.synthesis.ahead import role_asked
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import ForgeError, Waiting
+from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 
 DEMO = "recipes/demo.toml"
+
+
+class Ready(NamedTuple):
+    """What a snapshot is assembled from: the keys of its stages."""
+
+    sources: list[tuple[str, dict[str, int]]]
+    """The sets of each source, and what was bought of each role to make them."""
+    curated: str
+    judged: dict[str, tuple[str, int]]
+    """The trajectories of each purpose, and how many of their answers were there before."""
 
 
 @flow(name="build-rft-set", log_prints=False, validate_parameters=True)
@@ -83,10 +98,14 @@ def build_sets(
 
 
 def _built(order: Order, over: Distribution) -> str:
+    return publish(*order, made_ready(order, over))
+
+
+def made_ready(order: Order, over: Distribution, spent: Spent = (0, 0, 0.0)) -> Ready:
+    """Return all that a snapshot is assembled from, from inside a flow; `spent` is what was spent before."""
     settings = settings_of(*order)
     sources = [read_source.submit(*order, index) for index in range(len(settings.sources))]
     general = read_general.submit(*order) if settings.general else None
-    spent: Spent = (0, 0, 0.0)
     source_sets: list[tuple[str, dict[str, int]]] = []
     for index, source in enumerate(sources):
         key, bought, spent = _sets_of(order, index, source.result(), spent, over)
@@ -106,7 +125,7 @@ def _built(order: Order, over: Distribution) -> str:
             judged[purpose.value] = key, cached
     if waiting:
         raise Waiting("; ".join(waiting))
-    return publish(*order, source_sets, curated, judged)
+    return Ready(source_sets, curated, judged)
 
 
 def _sets_of(
@@ -182,6 +201,8 @@ def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources:
     place = root_of(settings)
     stages = [stage_at(place, key) for key in sources]
     curated = curation.curate(settings, place, stages, stage_at(place, general) if general else None)
+    for line in license_warnings(settings, curated):
+        get_run_logger().warning(line)
     curated = with_criteria(settings, place, quiet_run(settings), curated)
     build.check_keys(settings, place, quiet_run(settings), curated)
     return curated.key
@@ -210,35 +231,31 @@ def sample_and_judge(
 
 
 @task
-def publish(
-    recipe: str,
-    sets: str,
-    root: str | None,
-    limit: int | None,
-    sources: list[tuple[str, dict[str, int]]],
-    curated: str,
-    judged: dict[str, tuple[str, int]],
-) -> str:
+def publish(recipe: str, sets: str, root: str | None, limit: int | None, ready: Ready) -> str:
     """Assemble and publish; returns the snapshot's directory."""
-    settings = settings_of(recipe, sets, root, limit)
-    place = root_of(settings)
-    stages = {}
-    for name, (key, cached) in judged.items():
-        job = sampling_job(settings, Purpose(name))
-        assert job is not None
-        stages[Purpose(name)] = Judged(job, stage_at(place, key), cached)
-    published = build.finish(
-        settings,
-        place,
-        quiet_run(settings),
-        [SourceSets(stage_at(place, key), bought) for key, bought in sources],
-        stage_at(place, curated),
-        stages,
-    )
+    published = published_of(settings_of(recipe, sets, root, limit), ready)
+    make_latest(published.snapshot.root, published)
     manifest = published.snapshot.manifest
-    lines = "\n".join(closing_lines(manifest, published.snapshot))
-    get_run_logger().info("%s\n%s", published.snapshot.location, lines)
-    create_markdown_artifact(f"```\n{lines}\n```", key=f"{manifest.name.replace('_', '-')}-funnel")
     if published.missing:
         raise ForgeError(f"no row for {', '.join(published.missing)}: LATEST was not moved to {manifest.version}")
     return published.snapshot.location
+
+
+def published_of(settings: Recipe, ready: Ready, check: Callable[[], None] = lambda: None) -> Published:
+    """Assemble and publish, and show the funnel as an artifact, from inside a task; LATEST stays where it is.
+
+    `check` is called before anything is published, and raises what should stop it.
+    """
+    place = root_of(settings)
+    stages = {}
+    for name, (key, cached) in ready.judged.items():
+        job = sampling_job(settings, Purpose(name))
+        assert job is not None
+        stages[Purpose(name)] = Judged(job, stage_at(place, key), cached)
+    sources = [SourceSets(stage_at(place, key), bought) for key, bought in ready.sources]
+    curated = stage_at(place, ready.curated)
+    published = build.finish(settings, place, quiet_run(settings), sources, curated, stages, check)
+    lines = "\n".join(closing_lines(published.snapshot.manifest, published.snapshot))
+    get_run_logger().info("%s\n%s", published.snapshot.location, lines)
+    create_markdown_artifact(f"```\n{lines}\n```", key=f"{settings.build.name.replace('_', '-')}-funnel")
+    return published

@@ -6,10 +6,11 @@ Each stage finds its finished table by fingerprint and makes it only where it is
 of questions without answers, and `sample` call models.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.curation.curation import curate
+from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.engines.outages import check_answers
@@ -17,7 +18,7 @@ from pipelines.engines.vllm_servers import Servers
 from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sample_sets
-from pipelines.reporting.publication import Published, publish_snapshot
+from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.making import make_rubrics
@@ -35,6 +36,7 @@ from schemas.trajectory import Purpose
 from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
+from storage.tombstones import forgotten
 
 
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
@@ -42,7 +44,9 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
     sources, curated = prepare(recipe, root, run)
     check_keys(recipe, root, run, curated)
     judged = sample_and_judge_all(recipe, root, run, curated)
-    return finish(recipe, root, run, sources, curated, judged)
+    published = finish(recipe, root, run, sources, curated, judged)
+    make_latest(root, published)
+    return published
 
 
 def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
@@ -67,10 +71,14 @@ def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
 
 def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
+    forgotten(root).check_sources(section.source for section in recipe.sources)  # before anything is spent on others
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
-    return sources, curate(recipe, root, [source.stage for source in sources], general)
+    curated = curate(recipe, root, [source.stage for source in sources], general)
+    for line in license_warnings(recipe, curated):
+        run.watcher.warn(line)
+    return sources, curated
 
 
 def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) -> SourceSets:
@@ -205,12 +213,17 @@ def finish(
     sources: Sequence[SourceSets],
     curated: Stage,
     judged: Mapping[Purpose, Judged],
+    check: Callable[[], None] = lambda: None,
 ) -> Published:
-    """Reject, balance, assemble and publish; no model is called."""
+    """Reject, balance, assemble and publish; no model is called, and LATEST stays where it is.
+
+    `check` is called before anything is published, and raises what should stop it.
+    """
     run.watcher.stage("assembling", None)
     stages = [source.stage for source in sources]
     assembled = assemble(recipe, root, stages, curated, {purpose: one.stage for purpose, one in judged.items()})
     run.watcher.stage("publishing", None)
+    check()
     return publish_snapshot(recipe, root, sources, curated, judged, assembled)
 
 

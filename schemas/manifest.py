@@ -93,5 +93,7 @@ class Manifest(_Part):
     models: list[ModelUse]
     funnel: list[FunnelRow]
     checks: dict[str, Any]
+    stages: list[str] = []
+    """Keys of all stages under the root that it was made of; `grmforge gc` keeps them. Older versions do not say."""
     tables: dict[str, TableEntry]
     """By published path: "rft/train", "trajectories/accepted", .."""

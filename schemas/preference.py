@@ -230,6 +230,10 @@ def _best_response(
     return rewards.index(ranked[0]), margin, None
 
 
+FORGOTTEN = "forgotten"
+"""The reason of rows that could be read, and that `grmforge forget` keeps out."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
     """A row of a source that no set can be made of. Counted by reason, with examples, in the manifest."""

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.columns import struct_lists
 from schemas.preference import RESPONSES, SETS, DropReason, LabelSource, PreferenceSet, Response, Split
-from schemas.query import messages_array, messages_of
+from schemas.query import Message, messages_array
 
-_RESPONSE = [field.name for field in fields(Response)]
 _PLAIN = [name for name in SETS.names if name not in ("query", "responses")]
 
 
@@ -34,21 +34,19 @@ def sets_table(sets: Sequence[PreferenceSet]) -> pa.Table:
 
 def sets_of(table: pa.Table) -> list[PreferenceSet]:
     """Return the records of a table of SETS, in its order."""
-    columns = {name: table.column(name).to_pylist() for name in _PLAIN}
-    del columns["n_responses"]
-    columns["query"] = [messages_of(turns) for turns in table.column("query").to_pylist()]
-    columns["responses"] = _responses(table.column("responses"))
+    columns: dict[str, list[Any]] = {name: table.column(name).to_pylist() for name in _PLAIN}
+    columns["query"] = _records(Message, table.column("query"))
+    columns["responses"] = _records(Response, table.column("responses"))
     for name in ("votes", "given_ids"):
         columns[name] = [None if values is None else tuple(values) for values in columns[name]]
     for name, kind in (("label_source", LabelSource), ("split", Split), ("drop_reason", DropReason)):
-        columns[name] = [None if value is None else kind(value) for value in columns[name]]
-    return [PreferenceSet(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+        members = {value: None if value is None else kind(value) for value in set(columns[name])}
+        columns[name] = [members[value] for value in columns[name]]
+    return list(map(PreferenceSet, *(columns[field.name] for field in fields(PreferenceSet))))
 
 
-def _responses(column: pa.ChunkedArray) -> list[tuple[Response, ...]]:
-    """Return each set's responses; made from flat columns, which takes half of what dictionaries would."""
+def _records(kind: type[Any], column: pa.ChunkedArray) -> list[tuple[Any, ...]]:
+    """Return a list<struct> column as tuples of records; made from flat columns, in half the time of dictionaries."""
     flat = pc.list_flatten(column).combine_chunks()
-    every = iter(
-        [Response(*values) for values in zip(*(flat.field(name).to_pylist() for name in _RESPONSE), strict=True)]
-    )
+    every = map(kind, *(flat.field(name).to_pylist() for name in kind.__match_args__))
     return [tuple(islice(every, length)) for length in pc.list_value_length(column).to_pylist()]

@@ -146,13 +146,13 @@ def jobs_of(root: Root, model: str) -> list[BatchJob]:
         key = f"{FOLDER}/{submission}/job.json"
         if not root.exists(key):
             continue  # killed before its intention was whole: nothing has been asked
-        job = _read(root, key)
+        job = read_job(root, key)
         if job.model == model and not job.closed:
             jobs.append(job)
     return jobs
 
 
-def _read(root: Root, key: str) -> BatchJob:
+def read_job(root: Root, key: str) -> BatchJob:
     try:
         tree = orjson.loads(root.read(key))
         if tree["format"] > FORMAT:

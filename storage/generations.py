@@ -68,7 +68,7 @@ class Generations:
                     self._unfolded.setdefault(bucket, []).append(rows)
                 return []
             for bucket in sorted(parts):
-                self._write(f"{_folder(bucket)}/{path.stem}.parquet", parts[bucket])
+                self._write(f"{folder_of(bucket)}/{path.stem}.parquet", parts[bucket])
             self._root.remove(key)
             return list(parts)
 
@@ -83,7 +83,7 @@ class Generations:
             for bucket, found in _by_bucket(chain.from_iterable(map(read_segment, copies))).items()
         }
         name = content_id("folded", list(keys))
-        self._each(lambda bucket: self._write(f"{_folder(bucket)}/{name}.parquet", parts[bucket]), sorted(parts))
+        self._each(lambda bucket: self._write(f"{folder_of(bucket)}/{name}.parquet", parts[bucket]), sorted(parts))
         self._each(self._root.remove, keys)
         return list(parts)
 
@@ -118,9 +118,10 @@ class Generations:
             for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
 
-    def answers(self, bucket: int) -> pa.Table:
-        """Return the same as a table: request_id, what a completion holds, created_at."""
-        return self._table(bucket, ["request_id", *_ANSWER, "created_at"])
+    def answers(self, bucket: int, columns: Sequence[str] = _ANSWER) -> pa.Table:
+        """Return the same as a table: request_id, what a completion holds or some of it, error and created_at."""
+        named = dict.fromkeys(["request_id", *columns, "error", "created_at"])  # the last two say which one counts
+        return self._table(bucket, list(named))
 
     def table(self, bucket: int) -> pa.Table:
         """Return a bucket's generations, one row a request."""
@@ -143,8 +144,8 @@ class Generations:
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
         """Return the names of a bucket's files, and their rows."""
         while True:
-            names = self._root.names(_folder(bucket), ".parquet")
-            keys = [f"{_folder(bucket)}/{name}" for name in names]
+            names = self._root.names(folder_of(bucket), ".parquet")
+            keys = [f"{folder_of(bucket)}/{name}" for name in names]
             try:
                 return names, read_table([self._root.at(key) for key in keys], GENERATIONS, columns)
             except StorageError:
@@ -152,12 +153,12 @@ class Generations:
                     raise  # otherwise another process has compacted the bucket: look again
 
     def _compact(self, bucket: int) -> None:
-        if len(self._root.names(_folder(bucket), ".parquet")) <= FILES_A_BUCKET:
+        if len(self._root.names(folder_of(bucket), ".parquet")) <= FILES_A_BUCKET:
             return
         names, found = self._folded(bucket, GENERATIONS.names)
-        self._write(f"{_folder(bucket)}/{content_id('compacted', names)}.parquet", _earliest(found))
+        self._write(f"{folder_of(bucket)}/{content_id('compacted', names)}.parquet", _earliest(found))
         for name in names:
-            self._root.remove(f"{_folder(bucket)}/{name}")
+            self._root.remove(f"{folder_of(bucket)}/{name}")
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
@@ -167,7 +168,7 @@ class Generations:
             )
 
 
-def _folder(bucket: int) -> str:
+def folder_of(bucket: int) -> str:
     return f"generations/bucket={bucket:02x}"
 
 

@@ -32,6 +32,7 @@ UNSENT = "unsent"
 FLUSH_SECONDS = 0.5
 FLUSH_ROWS = 4_096
 SEGMENT_ROWS = 65_536
+_STARTED = "%Y%m%dT%H%M%S"
 _IPC_BEGINS = b"\xff\xff\xff\xff"
 
 
@@ -191,7 +192,7 @@ def _stream_to(sink: Any) -> pa.RecordBatchStreamWriter:
 
 def new_run_id() -> str:
     """Return an id that no other run has: UTC time and random digits."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
+    return f"{datetime.now(UTC):{_STARTED}}-{os.urandom(4).hex()}"
 
 
 def segments(root: Root) -> list[str]:
@@ -221,6 +222,21 @@ def claimed(path: Path) -> Iterator[bool]:
         yield claim
 
 
+def writing_since(root: Root) -> float | None:
+    """Return when the oldest writer that is alive began, in seconds since 1970; None where nobody is writing.
+
+    In a bucket nobody can tell.
+    """
+    began = []
+    for key in segments(root) if root.is_local else ():
+        path = root.place(key)
+        with claimed(path) as is_free:
+            if not is_free and path.exists():
+                with contextlib.suppress(ValueError):
+                    began.append(datetime.strptime(path.name[:15], _STARTED).replace(tzinfo=UTC).timestamp())
+    return min(began, default=None)
+
+
 def is_readable(path: Path) -> bool:
     """Say whether a file begins as a journal does, as far as its writer came before it was killed."""
     with storage_errors(str(path)), path.open("rb") as file:
@@ -238,7 +254,7 @@ def read_segment(path: Path) -> Iterator[pa.Table]:
             stream = pa.ipc.open_stream(stack.enter_context(path.open("rb")))
         except (FileNotFoundError, pa.ArrowInvalid, EOFError):
             return  # gone, or its writer was killed before the first batch
-        check_format(stream.schema, str(path))
+        check_format(stream.schema.metadata, str(path))
         while (batch := _next_batch(stream)) is not None:
             yield filled(pa.Table.from_batches([batch]), GENERATIONS)
 

@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +25,7 @@ from obstore import exceptions
 
 from schemas.errors import RecipeError, StorageError
 from schemas.record import content_id
-from storage.root import Root, storage_errors
+from storage.root import Held, Root, storage_errors
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -125,6 +126,32 @@ class ObjectRoot(Root):
 
     def folders(self, key: str) -> list[str]:
         return sorted(path.rstrip("/").rpartition("/")[2] for path in self._listed(key)["common_prefixes"])
+
+    def held(self, key: str) -> Held | None:
+        with self._errors(key):
+            try:
+                found = obstore.head(self.store, key)
+            except FileNotFoundError as error:
+                self._check_bucket(error)
+                return None
+        return Held(int(found["size"]), found["last_modified"].timestamp(), key, 1)
+
+    def every(self, folder: str) -> Iterator[str]:
+        with self._errors(folder):
+            pages = obstore.list(self.store, f"{folder}/")
+            yield from (one["path"] for page in pages for one in page)
+
+    def remove_folder(self, folder: str) -> None:
+        self.remove(f"{folder}/manifest.json")
+        with self._errors(folder):
+            for page in obstore.list(self.store, f"{folder}/"):
+                obstore.delete(self.store, [one["path"] for one in page])
+        with storage_errors(str(self.place(folder))), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.place(folder))
+
+    def touch(self, key: str) -> None:
+        with contextlib.suppress(StorageError):
+            self.write(key, self.read(key))  # the storage has no other way to make an object young
 
     def remove(self, key: str) -> None:
         with self._errors(key):

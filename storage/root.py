@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.errors import RecipeError, StorageError
 
@@ -30,6 +31,28 @@ def storage_errors(what: str) -> Iterator[None]:
         else:
             way_out = error.strerror or str(error)
         raise StorageError(f"{what}: {way_out}") from error
+
+
+class Held(NamedTuple):
+    """What one object takes up."""
+
+    bytes: int
+    modified: float
+    """When it was put or touched, in seconds since 1970."""
+    identity: str
+    """Names its bytes: objects that were linked share them."""
+    links: int
+    """How many objects do."""
+
+
+def held_at(path: Path) -> Held | None:
+    """Return what a file takes up; None where there is none. Of a folder it says nothing but since when it stands."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    size, links = (0, 1) if path.is_dir() else (found.st_size, found.st_nlink)
+    return Held(size, found.st_mtime, f"{found.st_dev}:{found.st_ino}", links)
 
 
 @dataclass(frozen=True)
@@ -156,6 +179,26 @@ class Root:
         if not directory.is_dir():
             return []
         return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
+
+    def held(self, key: str) -> "Held | None":
+        """Return what an object takes up, and since when; None where there is none."""
+        return held_at(self.place(key))
+
+    def every(self, folder: str) -> Iterator[str]:
+        """Yield the keys of all objects under a folder, at any depth, temporary ones included."""
+        for directory, _, names in os.walk(self.place(folder)):
+            yield from (str((Path(directory) / name).relative_to(self.path)) for name in names)
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove everything under a folder, a manifest first: what is left of it then counts as unfinished."""
+        with storage_errors(self.where(folder)), contextlib.suppress(FileNotFoundError):
+            self.place(f"{folder}/manifest.json").unlink(missing_ok=True)
+            shutil.rmtree(self.place(folder))
+
+    def touch(self, key: str) -> None:
+        """Mark an object as in use; in a root that one may only read, nothing happens."""
+        with contextlib.suppress(OSError):
+            os.utime(self.place(key))
 
     def remove(self, key: str) -> None:
         """Remove an object; none there is well, too."""

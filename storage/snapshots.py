@@ -1,7 +1,7 @@
 """Published snapshots: immutable versions under a name, and LATEST."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from schemas.record import FORMAT
 from storage.root import Root
 
 FOLDER = "snapshots"
+STAMP = "%Y%m%dT%H%M%SZ"
+"""How a version's name begins: when it was published."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Snapshot:
 
 def new_version(content_hash: str) -> str:
     """Return the version of a snapshot published now."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{content_hash[:8]}"
+    return f"{datetime.now(UTC):{STAMP}}-{content_hash[:8]}"
 
 
 def versions(root: Root, name: str) -> list[str]:
@@ -83,20 +85,55 @@ def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapp
 
 
 def set_latest(root: Root, name: str, version: str) -> None:
-    """Make a version the one that the bare name means."""
-    root.write(f"{FOLDER}/{name}/LATEST", f"{version}\n".encode())
+    """Make a version the one that the bare name means, whichever it was. Raises StorageError as `move_latest` does."""
+    while not move_latest(root, name, latest(root, name), version):
+        pass
+
+
+def move_latest(root: Root, name: str, before: str | None, version: str) -> bool:
+    """Make a version the one that the bare name means where that is `before` still, and say whether it was.
+
+    Raises StorageError where the version was removed meanwhile: whoever removes one looks at LATEST after its manifest,
+    so that one of the two sees the other.
+    """
+    key, line = f"{FOLDER}/{name}/LATEST", f"{version}\n".encode()
+    if before is None:
+        if not root.create(key, line):
+            return False
+    else:
+        found = root.read(key)
+        if _version_in(found) != before or not root.replace_if(key, found, line):
+            return False
+    if not root.exists(f"{FOLDER}/{name}/{version}/manifest.json"):
+        raise StorageError(f"{name}@{version} was removed while LATEST was moved to it; run the same command again")
+    return True
+
+
+def drop_latest(root: Root, name: str) -> None:
+    """Leave a bare name without a meaning of its own; then its newest version is meant."""
+    root.remove(f"{FOLDER}/{name}/LATEST")
 
 
 def latest(root: Root, name: str) -> str | None:
     """Return the version that LATEST names."""
     key = f"{FOLDER}/{name}/LATEST"
-    return root.read(key).decode("utf-8", "replace").strip() if root.exists(key) else None
+    return _version_in(root.read(key)) if root.exists(key) else None
+
+
+def _version_in(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip()
 
 
 def read_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a directory. Raises StorageError where there is none."""
     directory = path.absolute()
     return _read(Root(directory.parent), directory.name)
+
+
+def every_snapshot(root: Root) -> Iterator[Snapshot]:
+    """Yield every whole version of every name, the oldest first. Raises StorageError for one that cannot be read."""
+    for name in root.folders(FOLDER):
+        yield from (_read(root, f"{FOLDER}/{name}/{version}") for version in versions(root, name))
 
 
 def _read(root: Root, key: str) -> Snapshot:

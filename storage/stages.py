@@ -1,6 +1,7 @@
 """Stage tables: what a stage made of its inputs, kept under a fingerprint of all it depends on."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,9 @@ from schemas.errors import StorageError
 from schemas.record import FORMAT, canonical_json, content_id
 from storage.root import Root
 from storage.tables import TableFile
+
+_MARKED_AFTER_S = 12 * 3_600
+"""A stage that is found says so at most twice a day."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Stage:
     tables: Mapping[str, tuple[TableFile, ...]]
     facts: Mapping[str, Any]
     """Counts and checks, as JSON."""
+    made_of: tuple[str, ...] = ()
+    """Keys of the stages that it was made of; those of an older grmforge do not say."""
 
     def paths(self, table: str) -> list[Path]:
         """Return the files of a table, in order; none where it has no rows."""
@@ -47,9 +53,23 @@ def stage_key(stage: str, version: int, settings: Any, inputs: list[str]) -> str
 def find_stage(root: Root, key: str) -> Stage | None:
     """Return the finished stage at a key; None where it is absent, unfinished, or not whole any more.
 
-    A stage can always be made again, so one that lost a file, or the end of one, is simply made anew. Raises
-    StorageError for a stage of a newer format.
+    A stage can always be made again, so one that lost a file, or the end of one, is simply made anew. One that is
+    found is marked as in use, so that `grmforge gc` lets it be. Raises StorageError for a stage of a newer format.
     """
+    stage = read_stage(root, key)
+    if stage is not None and last_used(root, key) < time.time() - _MARKED_AFTER_S:
+        root.touch(f"{key}/manifest.json")
+    return stage
+
+
+def last_used(root: Root, key: str) -> float:
+    """Return when a finished stage was made, or last found by a build, in seconds since 1970; now, if it has gone."""
+    manifest = root.held(f"{key}/manifest.json")
+    return time.time() if manifest is None else manifest.modified
+
+
+def read_stage(root: Root, key: str) -> Stage | None:
+    """Return what `find_stage` finds, and leave no mark."""
     if not root.exists(f"{key}/manifest.json"):
         return None
     try:
@@ -57,21 +77,43 @@ def find_stage(root: Root, key: str) -> Stage | None:
         if manifest["format"] > FORMAT:
             raise StorageError(f"{root.where(key)}: written in format {manifest['format']}: upgrade grmforge")
         tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
-        stage = Stage(root, key, manifest["content"], tables, manifest["facts"])
+        stage = Stage(root, key, manifest["content"], tables, manifest["facts"], tuple(manifest.get("made_of", ())))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None  # not what a manifest of ours looks like
     return stage if all(root.size(f"{key}/{file.path}") == file.bytes for file in stage.files()) else None
 
 
-def finish_stage(root: Root, key: str, tables: Mapping[str, list[TableFile]], facts: Mapping[str, Any]) -> Stage:
-    """Write the manifest, last of all, and return the finished stage."""
+def finish_stage(
+    root: Root,
+    key: str,
+    tables: Mapping[str, list[TableFile]],
+    facts: Mapping[str, Any],
+    made_of: Iterable[Stage] = (),
+) -> Stage:
+    """Write the manifest, last of all, and return the finished stage. `made_of` are those that it was read from."""
     files = {name: [asdict(file) for file in table] for name, table in tables.items() if table}
     content = content_hash(file["sha256"] for name in sorted(files) for file in files[name])
     manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts}
+    manifest["made_of"] = sorted({stage.key for stage in made_of})
     root.write(f"{key}/manifest.json", canonical_json(manifest))
     found = find_stage(root, key)
     assert found is not None
     return found
+
+
+def lineage(stages: Iterable[Stage]) -> list[str]:
+    """Return the keys of these stages and of all that they were made of, and so on, ascending."""
+    found: set[str] = set()
+    waiting = list(stages)
+    while waiting:
+        stage = waiting.pop()
+        found.add(stage.key)
+        for key in stage.made_of:
+            if key not in found:
+                found.add(key)
+                if (earlier := read_stage(stage.root, key)) is not None:
+                    waiting.append(earlier)
+    return sorted(found)
 
 
 def content_hash(hashes: Any) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,9 +147,10 @@ def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str
     wanted = schema_of(schema, columns)
     for path in paths:
         file = open_parquet(path)
+        present = _present(file, wanted)
         for group in range(file.num_row_groups):
             with _damage_named(path):
-                found = file.read_row_group(group, columns=_present(file, wanted))
+                found = file.read_row_group(group, present)
             yield filled(found, wanted)
 
 
@@ -163,8 +164,8 @@ def schema_of(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a file of ours. Raises StorageError where it is damaged or of a newer format."""
     with _damage_named(path):
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-    check_format(file.schema_arrow, str(path))
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)  # the file is on this machine
+    check_format(file.metadata.metadata, str(path))
     return file
 
 
@@ -180,9 +181,9 @@ def _damage_named(path: Path) -> Iterator[None]:
             raise StorageError(f"{path}: damaged ({error}); remove it, and build again") from None
 
 
-def check_format(schema: pa.Schema, where: str) -> None:
-    """Raise StorageError when a file was written by a grmforge of a newer format."""
-    found = int((schema.metadata or {}).get(b"grmforge.format", b"1"))
+def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> None:
+    """Raise StorageError when a file with this metadata was written by a grmforge of a newer format."""
+    found = int((metadata or {}).get(b"grmforge.format", b"1"))
     if found > FORMAT:
         raise StorageError(f"{where}: written in format {found}, this grmforge reads up to {FORMAT}: upgrade it")
 
@@ -205,12 +206,12 @@ def _read(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | Non
     for path in paths:
         file = open_parquet(path)
         with _damage_named(path):
-            table = file.read(columns=_present(file, wanted))
+            table = file.read(_present(file, wanted), use_threads=file.metadata.num_rows > ROW_GROUP_ROWS)
         yield filled(table, wanted)
 
 
 def _present(file: pq.ParquetFile, wanted: pa.Schema) -> list[str]:
-    held = set(file.schema_arrow.names)  # asked for once: it is made anew each time
+    held = set(file.schema_arrow.names)  # asked for once a file: it is made anew each time
     return [name for name in wanted.names if name in held]
 
 

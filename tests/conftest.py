@@ -1,7 +1,12 @@
 """What every test stands on."""
 
+import os
+
 from hypothesis import settings
 
 # The machine may be busy with a server or a build beside the test: time is no property of the code.
 settings.register_profile("grmforge", deadline=None)
 settings.load_profile("grmforge")
+
+collect_ignore = [] if "GRMFORGE_VLLM_PYTHON" in os.environ else ["vllm"]
+"""A real vLLM has an environment of its own: `make test-vllm`."""

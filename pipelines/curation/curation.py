@@ -12,6 +12,7 @@ from pipelines.curation.leak_downsampling import leaky_rows
 from pipelines.curation.prompt_length import fitted
 from pipelines.curation.splits import query_splits
 from schemas.errors import RecipeError
+from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, Split
 from schemas.query import query_id, user
 from schemas.question import STEMS
@@ -34,7 +35,7 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
     """
     bounded = recipe.grm.max_prompt_tokens is not None
     settings = {
-        "licenses": recipe.build.licenses,
+        "licenses": recipe.build.license_keys,
         "splits": recipe.splits.model_dump(),
         "prompt": recipe.grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
         "max_share": [source.max_share for source in recipe.sources],
@@ -59,7 +60,8 @@ def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage 
     facts: dict[str, Any] = {"general": general.facts} if general else {}
     if leaks:
         facts["leaks"] = leaks
-    return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts)
+    files = {"sets": set_writer.files, "general": chat_writer.files}
+    return finish_stage(root, key, files, facts, [*sources, *([general] if general else [])])
 
 
 def _fitted(table: pa.Table, grm: GrmSection) -> pa.Table:
@@ -139,7 +141,7 @@ def _decided(
     columns = ["set_id", "query_id", "cluster", "source", "source_id", "license", "best", "label", "drop_reason"]
     frame = _frame(sets, columns).with_columns(pl.Series("source_rank", ranks, pl.Int64)).with_row_index("row")
     if recipe.build.licenses is not None:
-        refused = ~pl.col("license").is_in(recipe.build.licenses)
+        refused = ~pl.col("license").is_in(allowed_among(frame["license"], recipe.build.licenses))
         frame = frame.with_columns(drop_reason=_first_reason(pl.when(refused).then(pl.lit(DropReason.LICENSE.value))))
     frame = frame.with_columns(drop_reason=_first_reason(duplicate_reasons(frame)))
     frame = frame.with_columns(unit=pl.coalesce("cluster", "query_id")).drop("cluster")
@@ -215,7 +217,7 @@ def _decontaminated(chat: pa.Table, sets: pa.Table, splits: pl.DataFrame, licens
     frame = frame.join(splits, on="query_id", how="left").sort("query_id", "source", "source_id", "row")
     benchmarks = _frame(sets, ["cluster", "drop_reason"]).filter(drop_reason=DropReason.CONTAMINATED.value)["cluster"]
     contaminated = (pl.col("split") == Split.TEST.value) | pl.col("cluster").is_in(benchmarks.unique().to_list())
-    refused = pl.lit(False) if licenses is None else ~pl.col("license").is_in(licenses)
+    refused = pl.lit(False) if licenses is None else ~pl.col("license").is_in(allowed_among(frame["license"], licenses))
     frame = frame.with_columns(
         drop_reason=_first_reason(
             pl.when(refused)

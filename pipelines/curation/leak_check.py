@@ -103,7 +103,7 @@ def source_findings(curated: Stage, shown: Shown) -> list[Finding]:
             {"source": source, "task": task} | finding_of(sample.frame(), sample.ranked)
             for (source, task), sample in sorted(_samples(curated, shown).items())
         ]
-        found = finish_stage(curated.root, key, {}, {"sources": findings})
+        found = finish_stage(curated.root, key, {}, {"sources": findings}, [curated])
     findings = list(found.facts["sources"])
     return findings
 

@@ -146,7 +146,7 @@ def _opened(root: Root, run: Run, model: ModelSection) -> Engine:
     """Return a model's engine; where the model has a server of ours, that answers by then."""
     if model.engine == "vllm":
         budget = run.budget
-        return run.servers.engine(model, root.at(f"runs/{run.run_id}"), run.watcher, lambda: budget.is_stopped)
+        return run.servers.engine(model, root.scratch(f"runs/{run.run_id}"), run.watcher, lambda: budget.is_stopped)
     return open_engine(model, check_key(model, run.keys))
 
 

@@ -14,6 +14,11 @@ _PORT = "its port is taken by another program: stop that one, or leave port out 
 _NO_ROOM = "lower --max-model-len or --max-num-seqs, or raise --gpu-memory-utilization"
 
 _CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        r"CPU Generator does not use offset",
+        "vLLM for processors (0.32) dies of a request with a seed, as all of ours are, whose prompt it reads in parts: "
+        'args = ["--no-enable-chunked-prefill", "--max-num-batched-tokens", as many as --max-model-len at least]',
+    ),
     (r"Address already in use|address is already in use|EADDRINUSE", _PORT),
     (
         r"No module named '?vllm|PackageNotFoundError.*vllm",
@@ -46,7 +51,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         "the model's weights are missing or cut off: fetch them again",
     ),
     (r"Model architectures? .* (are|is) not supported", "this vLLM does not know the model's kind: a newer one may"),
-    (r"trust[_-]remote[_-]code", 'the model brings code of its own: if you trust it, args = ["--trust-remote-code"]'),
+    (r"trust_remote_code=True", 'the model brings code of its own: if you trust it, args = ["--trust-remote-code"]'),
     (
         r"max_model_len .* is greater than the derived max_model_len|larger than the maximum model length",
         "--max-model-len is beyond what the model can read: lower it",
@@ -139,8 +144,8 @@ def _said(line: str) -> str:
 
 
 def _by_code(code: int | None, shown: tuple[str, ...]) -> str:
-    """Return the cause as far as an exit code tells it."""
-    said = f": {shown[-1]}" if shown else ""
+    """Return the cause as far as an exit code tells it. Of the log's last errors, the first is nearest to the cause."""
+    said = f": {shown[0]}" if shown else ""
     match code:
         case None:
             return f"nothing in its log says why{said}"

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipelines.grm.samples import SamplingJob
 from pipelines.grm.sampling import sampled_sets
-from pipelines.grm.trajectories import trajectories
+from pipelines.grm.trajectories import OF_ANSWER, trajectories
 from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED, Outcome
 from storage.generations import Generations
@@ -61,7 +61,7 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
             table, completions = trajectories(job, sets, answers)
             writer.write(table)
             counts.add(table, completions)
-    return finish_stage(root, key, {"judged": writer.files}, counts.facts())
+    return finish_stage(root, key, {"judged": writer.files}, counts.facts(), [curated])
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[Pre
     answers: list[pa.Table] = []
     for bucket, more in sampled_sets(curated):
         sets += more
-        answers.append(generations.answers(bucket))
+        answers.append(generations.answers(bucket, OF_ANSWER))
         if len(sets) >= GROUP_SETS:
             yield sets, _frame(answers)
             sets, answers = [], []

@@ -29,7 +29,6 @@ _CRITERIA = (
     rf"\A{_MARKS}(?:[Ss]pecific |[Ee]valuation |[Jj]udging )?(?:[Cc]riteria|[Ss]tandards|[Pp]rinciples)[*_ ]*:[*_]*"
     rf"(?:\n{_ITEM.format(_NAME + ' ', '[0-9]{1,2}', _DESCRIPTION)})+\z"
 )
-_PRINCIPLE = rf"\A{_ITEM.format('([^(]+)', '([0-9]+)', '(.+)')}\z"
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"\n{_MARKS}[Ss]cores?[*_ ]*:[*_ ]*\$?\\boxed\{{[0-9]{{1,2}}(?:, ?[0-9]{{1,2}})*\}}[$*_]*\z"
 
@@ -81,14 +80,22 @@ def is_plain() -> pl.Expr:
 
 
 def _plain_readings(plain: pl.DataFrame) -> pa.Table:
-    ranked = pl.col("scores").list.sort(descending=True)
-    highest, second = ranked.list.get(0), ranked.list.get(1, null_on_oob=True)
-    best = pl.col("scores").list.get(pl.col("best_position"))
-    is_wrong = pl.when(pl.col("n_responses") == 1).then(highest.ne_missing(pl.col("label"))).otherwise(best < highest)
-    critique = (
-        pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict")).str.strip_chars(_WHITE)
+    scores = pl.col("scores")
+    found = plain.select(
+        "n_responses",
+        "label",
+        "scores",
+        best=scores.list.get(pl.col("best_position")),
+        highest=scores.list.max(),
+        second=scores.list.sort(descending=True).list.get(1, null_on_oob=True),
+        critique=pl.col("rest")
+        .str.strip_prefix(pl.col("analysis"))
+        .str.strip_suffix(pl.col("verdict"))
+        .str.strip_chars(_WHITE),
     )
-    columns = plain.select(
+    best, highest, second = pl.col("best"), pl.col("highest"), pl.col("second")
+    is_wrong = pl.when(pl.col("n_responses") == 1).then(highest.ne_missing(pl.col("label"))).otherwise(best < highest)
+    columns = found.select(
         outcome=pl.when(is_wrong)
         .then(pl.lit(Outcome.INCORRECT.value))
         .when(highest == second)
@@ -96,25 +103,33 @@ def _plain_readings(plain: pl.DataFrame) -> pa.Table:
         .otherwise(pl.lit(Outcome.CORRECT.value)),
         scores="scores",
         margin=best - pl.when(best < highest).then(highest).otherwise(second),
-        critique=pl.when(critique != "").then(critique),
+        critique=pl.when(pl.col("critique") != "").then("critique"),
     ).to_arrow()
     principles = _plain_principles(plain["criteria"])
     return columns.append_column("principles", principles).select(READINGS.names).cast(READINGS)
 
 
 def _plain_principles(criteria: pl.Series) -> pa.ListArray:
-    """Return the principles of plain lists of criteria: a heading, then an item a line."""
+    """Return the principles of plain lists of criteria: a heading, then an item a line.
+
+    An item is "1. Name (Weight: 30%): Description", and a name holds no parenthesis.
+    """
     lines = criteria.str.split("\n").list.slice(1)
-    found = lines.explode().str.extract_groups(_PRINCIPLE).struct.unnest()
-    name, weight, description = found.get_columns()
+    name, rest = _cut(_cut(lines.explode(), " ")[1], " (")
+    weight, description = _cut(rest.str.slice(len("Weight: ")), "%): ")
     share = pl.Series(weight.cast(pl.Float64).to_numpy() / 100)  # polars would multiply by 0.01
-    values = [name.str.strip_suffix(" "), description, share]
     fields = list(PRINCIPLES.value_type)
     structs = pa.StructArray.from_arrays(
-        [value.to_arrow().cast(field.type) for value, field in zip(values, fields, strict=True)], fields=fields
+        [value.to_arrow().cast(of.type) for value, of in zip((name, description, share), fields, strict=True)],
+        fields=fields,
     )
     offsets = np.concatenate([[0], lines.list.len().to_numpy().cumsum()])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=PRINCIPLES)
+
+
+def _cut(texts: pl.Series, at: str) -> list[pl.Series]:
+    """Return what stands before and behind the first `at` of each text."""
+    return texts.str.splitn(at, 2).struct.unnest().get_columns()
 
 
 def _read(text: str | None, finish_reason: str | None, n_responses: int, *truth: int | None) -> Reading:

@@ -20,7 +20,8 @@ from schemas.record import content_id
 from schemas.trajectory import JUDGED, Mode, Outcome, Principle
 
 _OF_SET = ["set_id", "query_id", "source", "domain", "split", "n_responses", "label"]
-_OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens"]
+OF_ANSWER = ["text", "reasoning", "finish_reason", "error", "prompt_tokens", "completion_tokens", "cost_usd"]
+"""What of a stored completion is needed here, and by who counts."""
 _OUTCOME = {outcome.value: outcome for outcome in Outcome}
 
 
@@ -157,7 +158,10 @@ def _judged_table(
         "prompt": single_turns("user", pa.array(own.pop("prompt"), pa.string())),
         "hint_leak": pa.array(_hint_leaks(job, drawn, completions["text"], read), pa.bool_()),
     }
-    for frame in (of_sets[list(own.pop("set_number"))], completions.select(_OF_ANSWER)):
+    for frame in (
+        of_sets[list(own.pop("set_number"))],
+        completions.select(name for name in OF_ANSWER if name in JUDGED.names),
+    ):
         columns |= {column.name: column.to_arrow() for column in frame}
     columns |= {name: read.column(name) for name in read.column_names}
     columns |= {name: pa.array(values, JUDGED.field(name).type) for name, values in own.items()}

@@ -133,4 +133,4 @@ def _some_of(root: Root, curated: Stage, n: int) -> Stage:
     rows = sampled.sort("set_id").head(n)["row"].sort()
     with TableWriter(root, key, "sets", SETS) as writer:
         writer.write(sets.take(rows.to_arrow()))
-    return finish_stage(root, key, {"sets": writer.files}, {})
+    return finish_stage(root, key, {"sets": writer.files}, {}, [curated])

@@ -9,6 +9,7 @@ from pipelines.reporting.principles import principles_warning
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
+from schemas.preference import FORGOTTEN
 
 _EVEN = 0.01
 """p under which positions are uneven."""
@@ -42,23 +43,28 @@ def unreadable_sources(manifest: Manifest) -> list[str]:
 def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
     """Return a sentence for all that a funnel does not show: single bad rows, sets made of questions, splits, requests,
     checks, licences."""
-    few = [_unreadable_rows(one) for one in manifest.inputs if one.unreadable and not _has_many_unreadable(one)]
+    few = [_unreadable_rows(one) for one in manifest.inputs if _unread(one) and not _has_many_unreadable(one)]
     checks = [*_failed_checks(manifest.checks), *principles_warning(manifest.checks, manifest.recipe)]
     made = [said for funnel in funnels for said in synthesis_warnings(funnel)]
     return [*few, *made, *_no_validation(manifest), *_failed_requests(manifest), *checks, *_restrictions(manifest)]
 
 
 def _has_many_unreadable(one: Input) -> bool:
-    return one.unreadable > _MANY_UNREADABLE * one.rows
+    return _unread(one) > _MANY_UNREADABLE * one.rows
+
+
+def _unread(one: Input) -> int:
+    """Return how many rows could not be read; those that were forgotten could."""
+    return one.unreadable - sum(reason.rows for reason in one.unreadable_reasons if reason.reason == FORGOTTEN)
 
 
 def _unreadable_rows(one: Input) -> str:
     """Return how many rows could not be read, and one of them."""
-    said = f"{one.source}: {one.unreadable:,} of {one.rows:,} rows could not be read"
+    said = f"{one.source}: {_unread(one):,} of {one.rows:,} rows could not be read"
     examples = [
         reason.examples[0]
         for reason in sorted(one.unreadable_reasons, key=lambda reason: -reason.rows)
-        if reason.examples
+        if reason.examples and reason.reason != FORGOTTEN
     ]
     if not examples:
         return f"{said}."

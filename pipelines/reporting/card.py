@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from pipelines.reporting.attention import simulated_models
 from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
+from pipelines.reporting.markdown import line, table
 from pipelines.reporting.principles import principles_sentence
-from pipelines.reporting.visible import visible
 from schemas.manifest import Manifest
 
 _SPLIT_TABLES = ("rft", "rl", "meta_rm", "pairs", "traces")
@@ -42,12 +42,12 @@ def card_of(manifest: Manifest) -> str:
     restricted = [one.source for one in manifest.inputs if one.redistribution == "restricted"]
     parts = [
         _front_matter(manifest, configs),
-        f"# {_line(manifest.name)} {manifest.version}",
+        f"# {line(manifest.name)} {manifest.version}",
         "Training sets of a generative reward model, built by grmforge.",
-        *(f"**{_line(said)}.**" for said in simulated_models(manifest)),
+        *(f"**{line(said)}.**" for said in simulated_models(manifest)),
         *_restriction(restricted),
         "## Tables",
-        _table(
+        table(
             ["config", "split", "rows", "what it is"],
             [
                 [name, split, f"{manifest.tables[path].rows:,}", _MEANING[name]]
@@ -62,7 +62,7 @@ def card_of(manifest: Manifest) -> str:
         "`manifest.json` has the recipe, the counts of every stage, the checks and the hash of every file; "
         "`report.html` shows them.",
         "## Sources",
-        _table(
+        table(
             ["source", "from", "revision", "licence", "redistribution", "rows", "kept", "dropped", "unreadable"],
             [
                 [
@@ -82,7 +82,7 @@ def card_of(manifest: Manifest) -> str:
         *_leaks(manifest),
         *_principles(manifest),
         "## Models",
-        _table(
+        table(
             ["role", "engine", "model", "requests", "failed", "answer tokens"],
             [
                 [use.role, use.engine, use.model, f"{use.requests:,}", f"{use.failed:,}", f"{use.completion_tokens:,}"]
@@ -118,7 +118,7 @@ def _restriction(sources: Sequence[str]) -> list[str]:
     if not sources:
         return []
     return [
-        f"**Redistribution restricted**: the authors of {', '.join(map(_line, sources))} ask that rows are not "
+        f"**Redistribution restricted**: the authors of {', '.join(map(line, sources))} ask that rows are not "
         "republished in plain text. Do not upload this snapshot where it can be read by anyone."
     ]
 
@@ -132,24 +132,10 @@ def _leaks(manifest: Manifest) -> list[str]:
         "How well a classifier that reads nothing finds the right text by its surface alone: AUC within sets (0.5 is "
         "chance) with its 95 % interval. Do not train on what is leaky without a look at docs/leaks.md of grmforge."
     )
-    return ["## Leaks", words, _table(LEAK_HEAD, rows)]
+    return ["## Leaks", words, table(LEAK_HEAD, rows)]
 
 
 def _principles(manifest: Manifest) -> list[str]:
     """Return whether given criteria helped the judge; nothing where that was not compared."""
     said = principles_sentence(manifest.checks)
-    return ["## Given criteria", _line(said)] if said else []
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += ["| " + " | ".join(map(_line, row)) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def _line(text: str) -> str:
-    """Return text from a recipe or a source as one line of Markdown that stays text."""
-    line = " ".join(visible(text).split())
-    for mark in "\\`*_[]<>|":
-        line = line.replace(mark, f"\\{mark}")
-    return line
+    return ["## Given criteria", line(said)] if said else []

@@ -17,7 +17,7 @@ from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 from storage.root import Root
 from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
-from storage.stages import Stage
+from storage.stages import Stage, lineage
 from storage.tables import sha256_of
 
 
@@ -40,7 +40,7 @@ def publish_snapshot(
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
 ) -> Published:
-    """Publish the assembled tables, unless a version of the name holds the same content.
+    """Publish the assembled tables, unless a version of the name holds the same content. LATEST stays where it is.
 
     Raises StorageError where a file is not what assembly wrote.
     """
@@ -65,6 +65,7 @@ def publish_snapshot(
             models=[*(use for source in sources for use in _synthesis_uses(source)), *map(_use, judged.values())],
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
             checks={**assembled.facts["checks"], **_composition(stages)},
+            stages=lineage([assembled, curated, *stages, *(one.stage for one in judged.values())]),
             tables=tables,
         )
         pages = {
@@ -74,9 +75,14 @@ def publish_snapshot(
         }
         data = {file.path: f"{assembled.key}/{file.path}" for table in tables.values() for file in table.files}
         snapshot = publish(root, manifest, data, pages)
-    if not missing and latest(root, name) != snapshot.manifest.version:
-        set_latest(root, name, snapshot.manifest.version)
     return Published(snapshot, new, missing)
+
+
+def make_latest(root: Root, published: Published) -> None:
+    """Make what was published the version that its name means, unless a set of the recipe is missing in it."""
+    manifest = published.snapshot.manifest
+    if not published.missing and latest(root, manifest.name) != manifest.version:
+        set_latest(root, manifest.name, manifest.version)
 
 
 def _check_files(assembled: Stage) -> None:

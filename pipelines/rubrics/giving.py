@@ -18,6 +18,7 @@ from pipelines.rubrics.cases import own_queries, question_text
 from pipelines.rubrics.library import Library
 from pipelines.rubrics.opening import open_retriever
 from pipelines.rubrics.retrieval import FoundCriterion, Question
+from schemas.licenses import license_key
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe
 from schemas.record import content_id
@@ -56,7 +57,7 @@ def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage, *, searc
     run.watcher.stage("looking up criteria", None)
     queries = _queries(curated)
     given = _given(recipe, root, run, curated, queries, search) if gives_criteria(recipe) else {}
-    made = _made_of(root, set(queries["query_id"]))
+    made = _made_of(root, set(queries["query_id"]), recipe.build.license_keys)
     own = {one.query_id: criteria_text(one.kept) for one in made if one.kept} if recipe.grm.rubric_hint else {}
     # Not by `made`: what the snapshot tells of rubrics stands as it stood when these criteria were first given.
     inputs = [curated.content, content_id("criteria", sorted(given.items()), sorted(own.items()))]
@@ -69,7 +70,7 @@ def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage, *, searc
     with TableWriter(root, key, "rubrics", RUBRICS) as rubric_writer:
         rubric_writer.write(rubrics_table(made))
     files = {"sets": writer.files, "rubrics": rubric_writer.files, "general": _general(root, key, curated)}
-    return finish_stage(root, key, files, curated.facts)
+    return finish_stage(root, key, files, curated.facts, [curated])
 
 
 def _queries(curated: Stage) -> pl.DataFrame:
@@ -86,7 +87,7 @@ def _given(
 ) -> dict[str, Given]:
     """Return what each question is given: what it was given before, or what the pools hold for it now."""
     settings = recipe.rubrics
-    settings_id = content_id("given", settings.model_dump(include=set(_SEARCH_SETTINGS)))
+    settings_id = content_id("given", settings.model_dump(include=set(_SEARCH_SETTINGS)), *licensed(recipe))
     own = own_queries(curated)
     given = read_given(root, settings_id, {query_id: own[query_id] for query_id in queries["query_id"]})
     missing = queries.filter(~pl.col("query_id").is_in(list(given)))
@@ -97,7 +98,8 @@ def _given(
     run.watcher.stage(f"searching criteria for {missing.height:,} questions", None)
     texts = _texts(curated, missing["query_id"])
     questions = [Question(texts[query_id], domain, own[query_id]) for query_id, domain in missing.iter_rows()]
-    with open_retriever(root, settings, run.keys, Path(recipe.directory)) as retriever:
+    licenses = recipe.build.licenses
+    with open_retriever(root, settings, run.keys, Path(recipe.directory), licenses) as retriever:
         found = retriever.search(questions, max(settings.k, settings.given))
         new = {
             query_id: _as_given(one.criteria[: settings.given], retriever.library)
@@ -143,9 +145,15 @@ def criteria_text(criteria: Sequence[Criterion]) -> str:
     return "\n".join([*lines, *(f"- (pitfall) {one.text}" for one in criteria if one.points < 0)])
 
 
-def _made_of(root: Root, wanted: AbstractSet[str]) -> list[Rubric]:
+def licensed(recipe: Recipe) -> list[list[str]]:
+    """Return what looked-up criteria depend on of the allowed licences: nothing where all are."""
+    return [] if recipe.build.license_keys is None else [recipe.build.license_keys]
+
+
+def _made_of(root: Root, wanted: AbstractSet[str], allowed: Sequence[str] | None) -> list[Rubric]:
     """Return the rubrics that were made of these questions, as they stand: what was dropped is among them."""
     made = [one for one in read_rubrics(root) if one.origin == Origin.GENERATED and one.query_id in wanted]
+    made = [one for one in made if allowed is None or license_key(one.license) in allowed]
     return sorted(made, key=lambda one: (one.query_id, one.rubric_id))
 
 

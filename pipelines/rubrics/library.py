@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from schemas.licenses import license_key
 from schemas.record import content_id
 from schemas.rubric import Criterion, Origin, Rubric
 from storage.rubric_pools import Pool
@@ -23,6 +24,8 @@ class Entry:
     origins: AbstractSet[str]
     """The queries and clusters whose labelled answers had a part in any rubric that it stands in. None for what a seed
     says too: that was known before any answer was seen."""
+    licenses: AbstractSet[str]
+    """The licences of the rows behind it; none for what a seed says too."""
     rubric: Rubric
     """The rubric itself; of a criterion, the first that has it."""
     criterion: Criterion | None = None
@@ -61,13 +64,21 @@ class Library:
         """
         return set().union(*(self._made_from[pool].get(query, ()) for query in queries))
 
+    def refused(self, pool: Pool, allowed: Sequence[str] | None) -> set[str]:
+        """Return the ids of the entries of a pool that rows of another licence than the allowed ones had a part in."""
+        if allowed is None:
+            return set()
+        keys = {license_key(name) for name in allowed}
+        entries = self.entries[pool].values()
+        return {one.entry_id for one in entries if not keys.issuperset(map(license_key, one.licenses))}
+
     def origins(self, criterion: Criterion, domain: str) -> AbstractSet[str]:
         """Return the origins of a criterion of a domain."""
         return self.entries[Pool.CRITERIA][_criterion_entry(criterion, domain)].origins
 
 
 def _case(rubric: Rubric) -> Entry:
-    return Entry(rubric.rubric_id, rubric.case, rubric.domain, rubric.query_id, _origins([rubric]), rubric)
+    return Entry(rubric.rubric_id, rubric.case, rubric.domain, rubric.query_id, *_behind([rubric]), rubric)
 
 
 def _criteria(rubrics: Iterable[Rubric]) -> Iterable[Entry]:
@@ -77,14 +88,16 @@ def _criteria(rubrics: Iterable[Rubric]) -> Iterable[Entry]:
             found.setdefault(_criterion_entry(criterion, rubric.domain), (criterion, []))[1].append(rubric)
     for entry_id, (criterion, having) in found.items():
         first = having[0]
-        yield Entry(entry_id, criterion.text, first.domain, criterion.criterion_id, _origins(having), first, criterion)
+        yield Entry(entry_id, criterion.text, first.domain, criterion.criterion_id, *_behind(having), first, criterion)
 
 
 def _criterion_entry(criterion: Criterion, domain: str) -> str:
     return content_id("pool criterion", criterion.criterion_id, domain)
 
 
-def _origins(rubrics: Sequence[Rubric]) -> AbstractSet[str]:
+def _behind(rubrics: Sequence[Rubric]) -> tuple[AbstractSet[str], AbstractSet[str]]:
+    """Return the origins and the licences of what these rubrics say."""
     if any(rubric.origin == Origin.SEED for rubric in rubrics):
-        return frozenset()
-    return frozenset().union(*((rubric.query_id, rubric.cluster, *rubric.rests_on) for rubric in rubrics))
+        return frozenset(), frozenset()
+    origins = frozenset[str]().union(*((rubric.query_id, rubric.cluster, *rubric.rests_on) for rubric in rubrics))
+    return origins, frozenset(rubric.license for rubric in rubrics)

@@ -16,6 +16,7 @@ from pipelines.engines.outages import check_answers
 from pipelines.engines.protocol import request_body
 from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, own_queries, question_text
 from pipelines.rubrics.embedding import Embedder
+from pipelines.rubrics.giving import licensed
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.opening import cached_embedder, open_retriever
 from pipelines.rubrics.panels import Panelist, panels_of
@@ -99,7 +100,7 @@ def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Seque
     answers.
     """
     settings = recipe.rubrics
-    settings_id = content_id("context", settings.model_dump(include=set(_SEARCH_SETTINGS)))
+    settings_id = content_id("context", settings.model_dump(include=set(_SEARCH_SETTINGS)), *licensed(recipe))
     own = own_queries(curated)
     wanted: Mapping[str, AbstractSet[str]] = {case.query_id: own[case.query_id] for case in cases}
     contexts = read_given(root, settings_id, wanted)
@@ -110,7 +111,8 @@ def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Seque
             Question(question_text(case.preference), case.preference.domain, frozenset(wanted[case.query_id]))
             for case in missing
         ]
-        with open_retriever(root, settings, run.keys, Path(recipe.directory)) as retriever:
+        directory = Path(recipe.directory)
+        with open_retriever(root, settings, run.keys, directory, recipe.build.licenses) as retriever:
             found = [_context(one) for one in retriever.search(questions, settings.k)]
         new = {case.query_id: one for case, one in zip(missing, found, strict=True)}
         add_given(root, settings_id, new)

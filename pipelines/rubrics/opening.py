@@ -20,12 +20,17 @@ from storage.rubric_vectors import Vectors
 
 @contextlib.contextmanager
 def open_retriever(
-    root: Root, settings: RubricsSection, environ: Mapping[str, str], directory: Path = Path()
+    root: Root,
+    settings: RubricsSection,
+    environ: Mapping[str, str],
+    directory: Path = Path(),
+    licenses: Sequence[str] | None = None,
 ) -> Iterator[Retriever]:
     """Give the retriever of a root's rubrics, its pools complete.
 
-    `directory` is where the recipe's relative paths start. Local pools are locked until the block ends, and stand
-    still inside it: what is written to the root meanwhile is found by the next one. Raises RecipeError, StorageError.
+    `directory` is where the recipe's relative paths start; `licenses` are those that the recipe allows.
+    Local pools are locked until the block ends, and stand still inside it: what is written to the root meanwhile is
+    found by the next one. Raises RecipeError, StorageError.
     """
     add_rubrics(root, _seeds(settings, directory))
     library = Library(rubrics_in_use(root, settings, directory))
@@ -33,7 +38,7 @@ def open_retriever(
     embedder = cached_embedder(root, settings, directory)
     with pools_of(root, settings, environ, directory, embedder) as pools:
         complete(pools, library, embedder)
-        yield Retriever(library, pools, embedder, settings.candidates, settings.lexical_weight, reranker)
+        yield Retriever(library, pools, embedder, settings.candidates, settings.lexical_weight, reranker, licenses)
 
 
 def cached_embedder(root: Root, settings: RubricsSection, directory: Path) -> CachedEmbedder:

@@ -93,6 +93,8 @@ class Retriever:
     """Dense candidates of a question in each pool, of which the best are returned."""
     lexical_weight: float
     reranker: Reranker | None = None
+    licenses: Sequence[str] | None = None
+    """Only what rows of these licences had a part in is found, and seeds; everything unless given."""
 
     def search(self, questions: Sequence[Question], k: int) -> list[Found]:
         """Return the k best cases and criteria for each question; equal scores stand by id."""
@@ -112,7 +114,8 @@ class Retriever:
     def _found(
         self, pool: Pool, questions: Sequence[Question], vectors: Vectors, k: int
     ) -> list[list[tuple[Entry, float]]]:
-        own = [self.library.made_from(pool, question.own) for question in questions]
+        refused = self.library.refused(pool, self.licenses)
+        own = [self.library.made_from(pool, question.own) | refused for question in questions]
         found: list[list[tuple[Entry, float]]] = [[]] * len(questions)
         for batch in _batches(questions, own):
             # A question's own entries are passed over, so that many more have to be fetched.

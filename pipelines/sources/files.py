@@ -1,6 +1,8 @@
 """A source's files: a local path, or a data set of the Hugging Face hub at one commit."""
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,7 +12,8 @@ from typing import Protocol
 from schemas.errors import SourceError
 
 _BLOCK = 1 << 20
-_COMMIT_LENGTH = 40
+_COMMIT = re.compile("[0-9a-f]{40}")
+_BRANCH = "main"
 
 
 class Place(Protocol):
@@ -147,13 +150,53 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
+def newest_commit(place: Place, default_hub: str, *, endpoint: str | None = None) -> str | None:
+    """Return the hub's commit for a source now, asked of the hub itself and no cache; None for a local path.
+
+    A revision that is a commit stays what it is. Raises SourceError, as `open_files` does.
+    """
+    hub, revision = place.hub or default_hub, place.revision
+    if place.path is not None or not hub:
+        return None
+    if revision is not None and _COMMIT.fullmatch(revision):
+        return revision
+    with _hub_errors(getattr(place, "kind", "general"), hub, revision):
+        from huggingface_hub import HfApi
+
+        commit = HfApi(endpoint=endpoint).dataset_info(hub, revision=revision or _BRANCH).sha
+    return str(commit) if commit else None
+
+
 def _snapshot(
     kind: str, hub: str, revision: str | None, patterns: tuple[str, ...], endpoint: str | None, cache: Path | None
 ) -> Path:
     """Return the directory of the data set's files at one commit; the commit is the directory's name."""
+    with _hub_errors(kind, hub, revision):
+        from huggingface_hub import snapshot_download
+
+        found = snapshot_download(
+            hub,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=list(patterns),
+            endpoint=endpoint,
+            cache_dir=cache,
+        )
+    root = Path(found)
+    if not _COMMIT.fullmatch(root.name) or not root.is_dir():
+        raise SourceError(f"{_at(kind, hub, revision)}: no file of it matches {', '.join(patterns)}")
+    return root
+
+
+def _at(kind: str, hub: str, revision: str | None) -> str:
+    return f"{kind}: {hub}" + (f"@{revision}" if revision else "")
+
+
+@contextlib.contextmanager
+def _hub_errors(kind: str, hub: str, revision: str | None) -> Iterator[None]:
+    """Turn the hub's errors into a SourceError that names the data set and the way out."""
     # Here and not above: it takes half a second, and a build of local files never needs it.
     import httpx2
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -165,17 +208,10 @@ def _snapshot(
         RevisionNotFoundError,
     )
 
-    at = f"{kind}: {hub}" + (f"@{revision}" if revision else "")
+    at = _at(kind, hub, revision)
     local = "or give a local copy as path = '..'"
     try:
-        found = snapshot_download(
-            hub,
-            repo_type="dataset",
-            revision=revision,
-            allow_patterns=list(patterns),
-            endpoint=endpoint,
-            cache_dir=cache,
-        )
+        yield
     except GatedRepoError:
         raise SourceError(f"{at} is gated: accept its terms on the hub and set HF_TOKEN, {local}") from None
     except RepositoryNotFoundError:
@@ -198,7 +234,3 @@ def _snapshot(
         raise SourceError(
             f"{at}: cannot be stored in the hub's cache: {error.strerror or error}; see HF_HOME"
         ) from None
-    root = Path(found)
-    if len(root.name) != _COMMIT_LENGTH or not root.is_dir():
-        raise SourceError(f"{at}: no file of it matches {', '.join(patterns)}")
-    return root

@@ -1,7 +1,7 @@
 """The ingestion stage: a source's rows become sets or questions, or counted unreadable rows."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -10,7 +10,8 @@ from pipelines.sources.files import SourceFiles, open_files
 from pipelines.sources.general import GeneralRow
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
-from schemas.preference import SETS, PreferenceSet, UnreadableRow
+from schemas.licenses import license_key
+from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, UnreadableRow
 from schemas.query import messages_array, query_id, user
 from schemas.question import QUESTIONS, Question
 from schemas.question_table import questions_table
@@ -21,6 +22,7 @@ from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableFile, TableWriter
+from storage.tombstones import Forgotten, forgotten
 
 Row = PreferenceSet | Question | UnreadableRow
 
@@ -40,12 +42,19 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
     as a whole cannot be read.
     """
     facts = SOURCES[section.kind]
+    gone = forgotten(root)
+    gone.check_sources([section.source])
     files = open_files(section, facts.hub, facts.patterns, recipe.at("."))
-    settings = [section.model_dump(mode="json", exclude=_PLACE_KEYS), section.limit, files.revision]
+    settings = [section.model_dump(mode="json", exclude=_PLACE_KEYS), section.limit, files.revision, *_told(gone)]
+    asks_for_licensed = facts.gives == "questions" and recipe.build.licenses is not None
+    settings += [{"licenses": recipe.build.license_keys}] if asks_for_licensed else []
     key = stage_key(f"source-{section.source}", STAGE_VERSION, settings, [files.sha256])
     if found := find_stage(root, key):
         return found
     rows, sampled_out = _sampled(facts.read(section, files), section.limit)
+    rows = [_unless_forgotten(row, gone) for row in rows]
+    if asks_for_licensed:
+        rows = _licensed(rows, recipe.build.licenses or ())
     unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
     if len(unreadable) == len(rows):
         raise SourceError(
@@ -62,6 +71,31 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection) -> Stage:
     }
     counts |= _input_facts(files, len(rows), sampled_out, unreadable)
     return finish_stage(root, key, {facts.gives: table(root, key, rows)}, counts)
+
+
+def _told(gone: Forgotten) -> list[list[str]]:
+    """Return what a fingerprint says of forgotten rows: nothing, where there are none."""
+    return [gone.ids] if gone.ids else []
+
+
+def _licensed(rows: Iterable[Row], allowed: Sequence[str]) -> list[Row]:
+    """Return the rows, questions of a licence that the recipe refuses dropped before anybody is paid to answer them."""
+    keys = {license_key(name) for name in allowed}
+    return [
+        row.dropped(DropReason.LICENSE) if isinstance(row, Question) and license_key(row.license) not in keys else row
+        for row in rows
+    ]
+
+
+_Read = TypeVar("_Read", PreferenceSet | Question | UnreadableRow, GeneralRow | UnreadableRow)
+
+
+def _unless_forgotten(row: _Read, gone: Forgotten) -> _Read | UnreadableRow:
+    """Return the row, or that it was forgotten: by an id of its content, since its own may be a person's name."""
+    if isinstance(row, UnreadableRow) or not gone.ids:
+        return row
+    one = gone.row(row.query_id, *([row.set_id] if isinstance(row, PreferenceSet) else []))
+    return row if one is None else UnreadableRow(f"{one.kind} {one.name}", FORGOTTEN, one.words)
 
 
 def _write_sets(root: Root, key: str, rows: Iterable[Row]) -> list[TableFile]:
@@ -84,11 +118,13 @@ def _write_questions(root: Root, key: str, rows: Iterable[Row]) -> list[TableFil
 
 def ingest_general(recipe: Recipe, root: Root, section: GeneralSection) -> Stage:
     """Return the stage with the table `general`, sorted by (query_id, source_id)."""
+    gone = forgotten(root)
+    gone.check_sources(["general"])
     files = open_files(section, general.HUB, general.PATTERNS, recipe.at("."))
-    key = stage_key("general", STAGE_VERSION, [section.license, files.revision], [files.sha256])
+    key = stage_key("general", STAGE_VERSION, [section.license, files.revision, *_told(gone)], [files.sha256])
     if found := find_stage(root, key):
         return found
-    read = list(general.read(section, files))
+    read = [_unless_forgotten(row, gone) for row in general.read(section, files)]
     rows = sorted((row for row in read if isinstance(row, GeneralRow)), key=lambda row: (row.query_id, row.source_id))
     unreadable = [row for row in read if isinstance(row, UnreadableRow)]
     with TableWriter(root, key, "general", GENERAL) as writer:

@@ -32,7 +32,7 @@ def checked_questions(root: Root, questions: Stage) -> Stage:
                 [one if gradable.get(id(one), True) else one.dropped(DropReason.GOLD_NOT_GRADABLE) for one in every]
             )
         )
-    return finish_stage(root, key, {"questions": writer.files}, questions.facts)
+    return finish_stage(root, key, {"questions": writer.files}, questions.facts, [questions])
 
 
 def _once(questions: Sequence[Question]) -> list[Question]:

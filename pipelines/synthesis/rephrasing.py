@@ -108,7 +108,8 @@ def rephrased_questions(root: Root, run: Run, asked: Asked | None, questions: St
         {"outcome": f"rephrasing: {outcome}", "rows": counts[outcome]} for outcome in Rephrasing if counts[outcome]
     ]
     facts = {"outcomes": outcomes, "use": asked.facts() if asked is not None else None}
-    return finish_stage(root, key, {"questions": writer.files}, {**questions.facts, "rephrasing": facts})
+    every_fact = {**questions.facts, "rephrasing": facts}
+    return finish_stage(root, key, {"questions": writer.files}, every_fact, [questions])
 
 
 def _asked(root: Root, run: Run, asked: Asked, leaning: Sequence[Question]) -> list[str | Rephrasing]:

@@ -49,7 +49,7 @@ def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: 
     facts = {"use": asked.facts() if asked is not None and asked.requests else None}
     if asked is not None:
         check_answers(run, f"answers to {source}", asked.requests, asked.failed, asked.given_up, asked.error)
-    return finish_stage(root, key, {"candidates": writer.files}, facts)
+    return finish_stage(root, key, {"candidates": writer.files}, facts, [checked])
 
 
 def ask_questions(

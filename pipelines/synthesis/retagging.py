@@ -24,6 +24,7 @@ from pipelines.grm.judging import find_judged, judge
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sample_sets
 from pipelines.synthesis.synthesis import SourceSets
+from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, PreferenceSet, Split
 from schemas.recipe import Recipe, SourceSection, UltraFeedback
 from schemas.set_table import sets_of, sets_table
@@ -102,7 +103,7 @@ def find_retagged(
 
 def _key(recipe: Recipe, job: SamplingJob, stage: Stage, given_up: Sequence[str] = ()) -> str:
     """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
-    settings = [job.settings(), recipe.build.licenses, given_up]
+    settings = [job.settings(), recipe.build.license_keys, given_up]
     return stage_key(f"retagged-{stage.facts['source']}", STAGE_VERSION, settings, [stage.content])
 
 
@@ -111,14 +112,14 @@ def uncertain_sets(recipe: Recipe, root: Root, stage: Stage) -> Stage:
 
     Their label is the old one, which no prompt shows; their split says nothing, and no training table ever sees them.
     """
-    key = stage_key(f"uncertain-{stage.facts['source']}", STAGE_VERSION, recipe.build.licenses, [stage.content])
+    key = stage_key(f"uncertain-{stage.facts['source']}", STAGE_VERSION, recipe.build.license_keys, [stage.content])
     if found := find_stage(root, key):
         return found
     with TableWriter(root, key, "sets", SETS) as writer:
         for batch in read_batches(stage.paths("sets"), SETS):
             asked = [replace(one, split=Split.TRAIN) for one in sets_of(batch.filter(_is_uncertain(recipe, batch)))]
             writer.write(sets_table([replace(one, best=old_label(one), drop_reason=None) for one in asked]))
-    return finish_stage(root, key, {"sets": writer.files}, {})
+    return finish_stage(root, key, {"sets": writer.files}, {}, [stage])
 
 
 def old_label(preference: PreferenceSet) -> int:
@@ -132,7 +133,8 @@ def _is_uncertain(recipe: Recipe, batch: pa.Table) -> pa.ChunkedArray:
     uncertain = pc.fill_null(pc.equal(batch.column("drop_reason"), DropReason.UNCERTAIN.value), False)
     if recipe.build.licenses is None:
         return uncertain
-    return pc.and_(uncertain, pc.is_in(batch.column("license"), pa.array(recipe.build.licenses, pa.string())))
+    allowed = allowed_among(batch.column("license").to_pylist(), recipe.build.licenses)
+    return pc.and_(uncertain, pc.is_in(batch.column("license"), pa.array(allowed, pa.string())))
 
 
 def votes_of(judged: Stage) -> dict[str, Votes]:
@@ -178,7 +180,7 @@ def _retagged(recipe: Recipe, root: Root, key: str, job: SamplingJob, stage: Sta
             writer.write(_decided_batch(batch, _is_uncertain(recipe, batch), votes, job.n, verdicts))
     funnel = [{"outcome": f"judged again: {verdict}", "rows": verdicts[verdict]} for verdict in Retag]
     facts = {**stage.facts, "synthesis": {"uses": [_use(job, judged)], "funnel": funnel}}
-    return finish_stage(root, key, {"sets": writer.files}, facts)
+    return finish_stage(root, key, {"sets": writer.files}, facts, [stage, judged])
 
 
 def _decided_batch(

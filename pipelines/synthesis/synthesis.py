@@ -164,7 +164,7 @@ def _composed(
         },
     }
     tables = {"sets": set_writer.files, "traces": writer.files, "stems": stem_writer.files}
-    return finish_stage(root, key, tables, facts)
+    return finish_stage(root, key, tables, facts, [checked, candidates])
 
 
 class _Counts:

@@ -67,7 +67,8 @@ def assemble(
         for traces, splits in published_traces(traced, curated):
             tables.write_splits("traces", traces, TRACES, splits)
         _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)
-    return finish_stage(root, key, tables.files(), {"checks": decisions.checks, "funnel": decisions.funnel})
+    facts = {"checks": decisions.checks, "funnel": decisions.funnel}
+    return finish_stage(root, key, tables.files(), facts, [*sources, curated, *judged.values()])
 
 
 class _Tables:
@@ -122,13 +123,13 @@ def _write_buckets(
     for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
         some = every_set.through(buckets[-1])
         _write_sets(some, tables)
+        trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
+        accepted = _write_trajectories(trajectories, tables)
+        if set(wanted) == {"rft"}:  # which asks for the sets of its rows and no other
+            some = some.filter(pc.is_in(some.column("set_id"), accepted.column("set_id").unique()))
         sets = kept_sets(some)
         by_id = {preference.set_id: preference for preference in sets}
-        trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
-        for purpose, table in trajectories.items():
-            _write_trajectories(purpose, table, tables)
         if "rft" in wanted:
-            accepted = trajectories[Purpose.RFT].filter(trajectories[Purpose.RFT].column("accepted"))
             examples = rft_table(accepted, by_id, job).append_column("split", accepted.column("split"))
             chat, splits = general_table(general.through(buckets[-1]), decisions.general)
             _write_rft(pa.concat_tables([examples, chat.append_column("split", splits)]), tables)
@@ -166,18 +167,27 @@ def _write_sets(sets: pa.Table, tables: _Tables) -> None:
     tables.write("sets/dropped", sets.filter(pc.invert(kept)), SETS)
 
 
-def _write_trajectories(purpose: Purpose, table: pa.Table, tables: _Tables) -> None:
-    """Write a bucket's trajectories; only RFT's are accepted or rejected."""
+def _write_trajectories(trajectories: Mapping[Purpose, pa.Table], tables: _Tables) -> pa.Table:
+    """Write a bucket's trajectories; only RFT's are accepted or rejected. Returns the accepted ones."""
+    accepted = JUDGED.empty_table()
+    for purpose, table in trajectories.items():
+        if purpose is Purpose.RFT:
+            accepted = table.filter(table.column("accepted"))
+            tables.write("trajectories/accepted", _published(accepted), TRAJECTORIES)
+            rejected = table.filter(pc.invert(table.column("accepted")))
+            tables.write("trajectories/rejected", _published(rejected), TRAJECTORIES)
+        else:
+            tables.write(f"trajectories/{purpose}", _published(table), TRAJECTORIES)
+    return accepted
+
+
+def _published(table: pa.Table) -> pa.Table:
+    """Return trajectories as they are published."""
     columns = {name: table.column(name) for name in table.column_names}
     for name in ("accepted", "reject_reason"):
         columns.setdefault(name, pa.nulls(table.num_rows, TRAJECTORIES.field(name).type))
     columns["reject_reason"] = columns["reject_reason"].cast(pa.string())
-    published = pa.table([columns[name] for name in TRAJECTORIES.names], schema=TRAJECTORIES)
-    if purpose is Purpose.RFT:
-        tables.write("trajectories/accepted", published.filter(columns["accepted"]), TRAJECTORIES)
-        tables.write("trajectories/rejected", published.filter(pc.invert(columns["accepted"])), TRAJECTORIES)
-    else:
-        tables.write(f"trajectories/{purpose}", published, TRAJECTORIES)
+    return pa.table([columns[name] for name in TRAJECTORIES.names], schema=TRAJECTORIES)
 
 
 def _write_rl(

@@ -2,6 +2,7 @@
 
 from schemas.recipe.models import ModelSection, ModelsSection, Price, SameAsGrm, Simulated
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
+from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Section
 from schemas.recipe.sources import (
@@ -56,6 +57,7 @@ __all__ = [
     "PreferenceSets",
     "Price",
     "Recipe",
+    "RefreshSection",
     "RejectionSection",
     "RlSection",
     "RubricsSection",

@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.licenses import license_key
 from schemas.recipe.judge_form import fault_of_form, fault_of_regex
 from schemas.recipe.models import ModelSection, ModelsSection
+from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
 from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
@@ -28,7 +30,12 @@ class BuildSection(Section):
     sets: Annotated[tuple[TrainingSet, ...], Field(min_length=1)] = TRAINING_SETS
     """Which training sets to build."""
     licenses: tuple[str, ...] | None = None
-    """Licences that may enter a set; all of them unless given."""
+    """Licences that may enter a set, in any usual spelling; all of them unless given."""
+
+    @property
+    def license_keys(self) -> list[str] | None:
+        """What stages depend on of it: the licences however they are spelt, in whatever order."""
+        return None if self.licenses is None else sorted({license_key(name) for name in self.licenses})
 
 
 class SynthesisSection(Section):
@@ -178,6 +185,7 @@ class Recipe(Section):
     leaks: LeaksSection = LeaksSection()
     general: GeneralSection | None = None
     budget: BudgetSection = BudgetSection()
+    refresh: RefreshSection = RefreshSection()
     directory: str = Field(default=".", exclude=True)
     """Where the recipe stands; its relative paths start here. Set by `read_recipe`."""
 

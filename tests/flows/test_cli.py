@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -230,6 +232,33 @@ def test_a_doctor_finds_what_is_missing(tmp_path: Path) -> None:
     wrong = json.dumps([finding for finding in json.loads(done.out) if not finding["ok"]])
     for named in ("gone.txt", "NOBODY_SETS_THIS", "http://127.0.0.1:9/v1"):
         assert named in wrong
+
+
+def test_a_doctor_looks_at_what_starts_a_server_of_our_own(tmp_path: Path) -> None:
+    def said(**settings: Any) -> str:
+        served = {"engine": "vllm", "model": "weights", "vllm": settings}
+        recipe = write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": "small", "sets": ["rft"]},
+            sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+            models={"grm": served},
+        )
+        done = grmforge("doctor", recipe, "--root", tmp_path / "data", "--json")
+        (finding,) = [finding for finding in json.loads(done.out) if finding["what"] == "model grm"]
+        return ("ok: " if finding["ok"] else "wrong: ") + finding["says"]
+
+    write_teleqna(tmp_path / "teleqna.txt", 2)
+    command = f"{sys.executable} -m vllm.entrypoints.openai.api_server --model {{model}}"
+    assert "is there; weights is a hub id" in said(command=command)
+    (tmp_path / "weights").mkdir()
+    assert said(command=command).startswith("wrong: model weights: ") and "no config.json" in said(command=command)
+    (tmp_path / "weights/config.json").write_text("{}")
+    assert said(command=command).startswith("ok: ") and "it will listen on a free port" in said(command=command)
+    assert said(command="nowhere/bin/vllm serve {model}").startswith("wrong: vLLM cannot be started: ")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} is not free" in said(command=command, port=port)
+    assert f"port {port}, which is free" in said(command=command, port=port)
 
 
 def test_a_doctor_without_a_network_names_the_source_and_goes_on(tmp_path: Path) -> None:

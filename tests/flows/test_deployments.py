@@ -7,10 +7,12 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.loopback_prefect import PREFECT, background, end, environment, free_port, wait_for
+from storage.leases import Lease, take
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
 from storage.snapshots import Snapshot
@@ -54,15 +56,21 @@ class Place:
         )
 
 
-def progress_artifacts(place: Place) -> dict[str, tuple[float, str]]:
-    """Return percentage and description of every progress artifact on the server, by its key."""
-    asked = urllib.request.Request(
-        f"{place.environment['PREFECT_API_URL']}/artifacts/filter",
-        data=json.dumps({"artifacts": {"type": {"any_": ["progress"]}}}).encode(),
+def asked(place: Place, what: str, body: object) -> Any:
+    """Return what the server answers to a filter."""
+    request = urllib.request.Request(
+        f"{place.environment['PREFECT_API_URL']}/{what}/filter",
+        data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        return {one["key"]: (one["data"], one["description"]) for one in json.load(answer)}
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def progress_artifacts(place: Place) -> dict[str, tuple[float, str]]:
+    """Return percentage and description of every progress artifact on the server, by its key."""
+    found = asked(place, "artifacts", {"artifacts": {"type": {"any_": ["progress"]}}})
+    return {one["key"]: (one["data"], one["description"]) for one in found}
 
 
 def contents(directory: Path) -> dict[Path, bytes]:
@@ -210,3 +218,63 @@ def test_a_flow_makes_sets_of_questions_within_one_budget(place: Place, tmp_path
     done = grmforge("build", recipe({}), "--root", tmp_path / "other")
     assert done.code == 0, done.err
     assert data_files(latest(tmp_path / "other", "solved")) == data_files(snapshot)
+
+
+@pytest.mark.slow
+def test_nights_move_latest_are_held_back_and_skipped(place: Place, tmp_path: Path) -> None:
+    """The first night by the command, as both do the same; then one with new rows, one with fewer, one too many."""
+    (nightly,) = [one for one in asked(place, "deployments", {}) if one["name"] == "nightly"]
+    (schedule,) = nightly["schedules"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("0 3 * * *", "UTC")
+    assert nightly["global_concurrency_limit"]["limit"] == 1
+    assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    root = tmp_path / "data"
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "nights", "sets": ["rft"], "root": str(root)},
+        sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+        models={"grm": {"engine": "simulated"}},
+        refresh={"max_acceptance_change": 100},
+    )
+
+    def night() -> tuple[int, str]:
+        flags = ("--param", f"recipe={recipe}", "--watch")
+        with place.start("deployment", "run", "refresh-datasets/nightly", *flags) as process:
+            said, _ = process.communicate(timeout=200)
+        return process.returncode, said
+
+    write_teleqna(tmp_path / "teleqna.txt", 40)
+    assert grmforge("refresh", recipe).code == 0
+    first = latest(root, "nights").manifest.version
+
+    write_teleqna(tmp_path / "teleqna.txt", 50)
+    code, said = night()
+    assert (code, "finished successfully in 'Completed'" in said) == (0, True), said
+    second = latest(root, "nights").manifest.version
+    assert second != first
+    assert set(paid(root).values()) == {1}
+    (page,) = [one["data"] for one in asked(place, "artifacts", {}) if one["key"] == "nights-comparison"]
+    assert f"nights@{first} → nights@{second}" in page
+    assert data_files(latest(root, "nights")) == data_files(built_by_the_command_of(recipe, tmp_path / "other"))
+
+    write_teleqna(tmp_path / "teleqna.txt", 30)
+    code, said = night()
+    assert code == 1, said
+    failed_ones = {
+        "flow_runs": {"state": {"type": {"any_": ["FAILED"]}}},
+        "deployments": {"name": {"any_": ["nightly"]}},
+    }
+    (failed,) = asked(place, "flow_runs", failed_ones)
+    assert f"LATEST is held back at {second}: teleqna shrank from " in failed["state"]["message"]
+    assert latest(root, "nights").manifest.version == second
+
+    lease = take(Root(root), "nights", "another run", watching=lambda seconds: None)
+    assert isinstance(lease, Lease)
+    with lease:
+        code, said = night()
+    assert (code, "'Skipped'" in said) == (0, True), said
+
+
+def built_by_the_command_of(recipe: Path, root: Path) -> Snapshot:
+    assert grmforge("build", recipe, "--root", root).code == 0
+    return latest(root, "nights")

@@ -27,6 +27,12 @@ SMALL: dict[str, Any] = {
 Tree = dict[str, Any]
 
 
+def served(**settings: Any) -> Tree:
+    """Return a model with a server of our own; settings of the server stand in its own section."""
+    own = {name: settings.pop(name) for name in list(settings) if name not in ModelSection.model_fields}
+    return {"engine": "vllm", "model": "some/model", "vllm": own, **settings}
+
+
 def refusal(change: Callable[[Tree], object]) -> str:
     """Return what is said of the small recipe after a change."""
     tree = copy.deepcopy(SMALL)
@@ -122,6 +128,20 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
             "models.grm.engine: must be one of 'openai', 'vllm' or",
         ),
         (lambda tree: tree["models"]["grm"].update(engine="openai"), "needs a model name"),
+        (lambda tree: tree["models"]["grm"].update(engine="vllm"), 'engine = "vllm" needs a model name'),
+        (lambda tree: tree["models"].update(grm=served(base_url="http://h/v1")), "takes no base_url"),
+        (lambda tree: tree["models"].update(grm=served(api_key_env="KEY")), "takes no api_key_env"),
+        (lambda tree: tree["models"].update(grm=served(batch=True)), 'batch = true needs engine = "openai"'),
+        (lambda tree: tree["models"].update(grm=served(comand="x")), "did you mean 'command'?"),
+        (lambda tree: tree["models"].update(grm=served(command="vllm serve")), "write {model} in its place"),
+        (lambda tree: tree["models"].update(grm=served(command="vllm 'serve {model}")), "cannot be split into words"),
+        (lambda tree: tree["models"].update(grm=served(args=["--port=1"])), "--port is not yours to give: use port"),
+        (lambda tree: tree["models"].update(grm=served(args="--served_model_name x")), "--served-model-name is not"),
+        (lambda tree: tree["models"].update(grm=served(args="--api-key x")), "each server gets a random key"),
+        (lambda tree: tree["models"].update(grm=served(args="--model other")), "--model is not yours to give"),
+        (lambda tree: tree["models"].update(grm=served(env={"HF_TOKEN": "x"})), "HF_TOKEN looks like a secret"),
+        (lambda tree: tree["models"].update(grm=served(port=0)), "models.grm.vllm.port: must be at least 1"),
+        (lambda tree: tree["models"].update(grm=served(restarts=-1)), "models.grm.vllm.restarts: must be at least 0"),
         (lambda tree: tree["models"]["grm"].update(base_url="localhost:8000"), "must begin with http:// or https://"),
         (lambda tree: tree["models"]["grm"].update(simulated={"position_bias": float("nan")}), "finite number"),
         (lambda tree: tree["models"]["difficulty"].update(same_as_grm=True), "known here: same_as_grm"),
@@ -307,3 +327,18 @@ def test_a_ceiling_in_dollars_needs_prices() -> None:
 def test_questions_with_nothing_to_compare_want_a_responder() -> None:
     said = refusal(lambda tree: tree.update(sources=[{"kind": "math"}]))
     assert "'math' has questions with a known answer and nothing to compare: add [models.responder]" in said
+
+
+def test_a_command_line_is_a_list_of_words_or_one_text() -> None:
+    words = ("../venv/bin/python", "-m", "vllm.entrypoints.openai.api_server", "--model", "{model}")
+    for command in (list(words), " ".join(words)):
+        model = ModelSection(**served(command=command, args="--max-model-len 4096"))
+        assert model.vllm.command == words
+        assert model.vllm.args == ("--max-model-len", "4096")
+        assert model.key_variable is None
+
+
+def test_a_price_is_asked_of_a_server_of_our_own_too() -> None:
+    assert "give models.grm its price_per_mtok" in refusal(
+        lambda tree: tree.update(models={**tree["models"], "grm": served()}, budget={"max_cost_usd": 1.0})
+    )

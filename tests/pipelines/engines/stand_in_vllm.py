@@ -10,6 +10,8 @@ in its journal, a JSON object a line. Nothing but the standard library, so that 
 import argparse
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +47,13 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ignores-term", action="store_true")
     parser.add_argument("--child", choices=["group", "session"], help="leave a child that ignores SIGTERM")
     return parser.parse_args(arguments)
+
+
+def judged(prompt: str, body: dict[str, Any]) -> str:
+    """Return a judgement of as many responses as a prompt holds, the same one for the same request."""
+    count = max(1, len(re.findall(r"\[The Begin of Response \d+\]", prompt)))
+    scores = random.Random(f"{prompt} {body.get('seed')}").sample(range(1, 11), count)
+    return f"Specific Criteria:\n1. Accuracy\n\nAnalysis:\nOne by one.\n\nScores: \\boxed{{{str(scores)[1:-1]}}}"
 
 
 def say(text: str) -> None:
@@ -110,11 +119,12 @@ class Handler(BaseHTTPRequestHandler):
         if server.may_die and number > options.dies_after:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(options.latency)
-        text = "Specific Criteria: x\nAnalysis: y\nScores: \\boxed{7, 3}"
         server.journal.note(answer=prompt, sample=body.get("seed"))
         answer = {
             "model": options.answers_as or body["model"],
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "choices": [
+                {"index": 0, "message": {"role": "assistant", "content": judged(prompt, body)}, "finish_reason": "stop"}
+            ],
             "usage": {"prompt_tokens": 10, "completion_tokens": 5},
         }
         self._send(200, answer)

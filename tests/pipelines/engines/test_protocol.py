@@ -100,6 +100,25 @@ def test_a_directory_without_a_model_in_it_is_just_a_name(tmp_path: Path) -> Non
     assert identity(section(), tmp_path)["model"] == "m"
 
 
+def test_identity_of_a_served_model_is_that_of_the_model_and_the_flags_that_change_what_it_says(tmp_path: Path) -> None:
+    def served(**settings: Any) -> ModelSection:
+        return ModelSection(engine="vllm", model="m", vllm=settings)
+
+    plain = identity(section(), tmp_path)
+    assert identity(served(), tmp_path) == plain
+    faster = served(
+        command="../venv/bin/vllm serve {model}", args="--max-num-seqs 64", tensor_parallel=2, port=8000, env={"A": "b"}
+    )
+    assert identity(faster, tmp_path) == plain
+    quantized = identity(served(args="--quantization fp8"), tmp_path)
+    assert quantized != plain
+    assert identity(served(args=["--quantization=fp8"]), tmp_path) == quantized
+    (tmp_path / "chat.jinja").write_text("one")
+    first = identity(served(args="--chat-template chat.jinja"), tmp_path)
+    (tmp_path / "chat.jinja").write_text("another")
+    assert identity(served(args="--chat-template chat.jinja"), tmp_path) != first
+
+
 def test_prompts_are_measured_in_bytes() -> None:
     assert prompt_bytes({"messages": [{"role": "user", "content": "語x"}]}) == 4
     assert prompt_bytes({"messages": [{"role": "user", "content": [{"type": "text"}]}]}) > 0

@@ -126,7 +126,7 @@ class ByLength:
 
 def test_a_reranker_orders_the_best_anew(retriever: Retriever) -> None:
     ranked: list[tuple[Entry, float]] = [
-        (Entry(f"e{at:02}", "x" * (at % 7), "d", f"k{at}", (), RUBRICS[0]), 1.0 - at / 100) for at in range(25)
+        (Entry(f"e{at:02}", "x" * (at % 7), "d", f"k{at}", (), (), RUBRICS[0]), 1.0 - at / 100) for at in range(25)
     ]
     (again,) = Reranker(ByLength()).reranked(["question"], [ranked])
     assert [entry.entry_id for entry, _ in again[:3]] == ["e06", "e13", "e05"]

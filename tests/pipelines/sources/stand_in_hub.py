@@ -14,12 +14,16 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class StandInHub:
-    """Data sets by id, each a mapping of file names to contents, all at one commit with the branch `main`."""
+    """Data sets by id, each a mapping of file names to contents, all at one commit with the branch `main`.
+
+    Whoever changes contents changes the commit.
+    """
 
     datasets: dict[str, dict[str, bytes]]
     gated: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
     endpoint: str = ""
+    commit: str = COMMIT
     asked: list[str] = field(default_factory=list)
 
 
@@ -73,13 +77,13 @@ def _response(hub: StandInHub, path: str) -> tuple[int, dict[str, str], bytes]:
         return 403, {"X-Error-Code": "GatedRepo", "X-Error-Message": "gated"}, b"{}"
     if parts[0] != "datasets" or name not in hub.datasets:
         return 404, {"X-Error-Code": "RepoNotFound"}, b"{}"
-    if revision not in ("main", COMMIT):
+    if revision not in ("main", hub.commit):
         return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
     files = hub.datasets[name]
     as_json = {"Content-Type": "application/json"}
     if route == "revision":
         siblings = [{"rfilename": file} for file in files]
-        return 200, as_json, json.dumps({"id": name, "sha": COMMIT, "siblings": siblings}).encode()
+        return 200, as_json, json.dumps({"id": name, "sha": hub.commit, "siblings": siblings}).encode()
     if route == "tree":
         tree = [
             {"type": "file", "path": file, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
@@ -88,5 +92,5 @@ def _response(hub: StandInHub, path: str) -> tuple[int, dict[str, str], bytes]:
         return 200, as_json, json.dumps(tree).encode()
     if route == "resolve" and rest in files:
         etag = f'"{hashlib.sha1(files[rest]).hexdigest()}"'
-        return 200, {"X-Repo-Commit": COMMIT, "ETag": etag, "Content-Type": "application/octet-stream"}, files[rest]
+        return 200, {"X-Repo-Commit": hub.commit, "ETag": etag, "Content-Type": "application/octet-stream"}, files[rest]
     return 404, {"X-Error-Code": "EntryNotFound"}, b"{}"

@@ -1,0 +1,1 @@
+"""Keeping house: what a root holds that nobody needs, and what must be forgotten."""

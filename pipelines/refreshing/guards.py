@@ -1,0 +1,86 @@
+"""Guards: what of a comparison holds LATEST back, each with both of its figures.
+
+Acceptance and leak probe of a small source swing by chance, so these two must move by more than their limit and twice
+the standard error of the move. A source's answers are counted as so many as it has sets: those of one set go together.
+Where all sets of a source were replaced by others like them, sources of 10 sets tripped on 0.04 % of simulated nights,
+larger ones on fewer; the bare limit of 5 points trips on 69 % of them at 10 sets, and on 4 % at 300.
+"""
+
+from collections.abc import Iterator
+from math import sqrt
+
+from pipelines.reporting.comparison import share
+from schemas.comparison import AcceptanceChange, Comparison, InputChange, Judged, LeakChange
+from schemas.recipe import RefreshSection
+
+_BY_CHANCE = 2
+"""Standard errors that chance is allowed."""
+_EPSILON = 1e-9
+"""Shares are floats: a move of just the limit is no more than it."""
+
+
+def tripped(comparison: Comparison, limits: RefreshSection) -> tuple[str, ...]:
+    """Return what each guard that tripped says; nothing where the newer version may become LATEST."""
+    found: list[str] = []
+    for one in comparison.inputs:
+        found += _shrunk(one, limits.max_source_shrink)
+    several = len(comparison.acceptance) > 1
+    for change in (*comparison.acceptance, *((comparison.overall,) if several else ())):
+        what = "all sources" if change is comparison.overall else change.source
+        found += _moved(what, change, limits.max_acceptance_change / 100)
+    for leak in comparison.leaks:
+        found += _leakier(leak, limits.max_leak_rise)
+    return tuple(found)
+
+
+def _shrunk(one: InputChange, limit: float) -> Iterator[str]:
+    before = one.before.kept if one.before else 0
+    after = one.after.kept if one.after else 0
+    if before and (not after or after < before * (1 - limit) - _EPSILON):
+        lost = f"{1 - after / before:.1%} less, more than max_source_shrink = {limit:g}"
+        yield f"{one.source} shrank from {before:,} kept sets to {after:,}: {lost}"
+
+
+def _moved(what: str, change: AcceptanceChange, limit: float) -> Iterator[str]:
+    """Yield what is wrong with the acceptance of a source: of all its answers, and of those that are new.
+
+    A night's new answers are few beside those that were there: a judge that broke yesterday hardly moves the whole.
+    """
+    if limit >= 1 or not change.before.answers:
+        return
+    if not change.after.answers:
+        yield f"none of {what} was judged, where {change.before.answers:,} answers were before"
+        return
+    common = change.after.answers - change.new.answers
+    is_same = change.new.answers == change.after.answers
+    for words, after, shared in (("", change.after, common), ("the new answers of ", change.new, 0)):
+        if not after.answers or (words and is_same):
+            continue
+        chance = _BY_CHANCE * _standard_error(change.before, after, shared)
+        moved = abs((after.share or 0.0) - (change.before.share or 0.0))
+        if moved > limit + chance + _EPSILON:
+            yield (
+                f"acceptance of {words}{what} moved from {share(change.before)} (of {change.before.answers:,} answers) "
+                f"to {share(after)} (of {after.answers:,}): {100 * moved:.1f} points, where max_acceptance_change is "
+                f"{100 * limit:g} and chance may add {100 * chance:.1f}"
+            )
+
+
+def _standard_error(before: Judged, after: Judged, common: int) -> float:
+    """Return the standard error of the difference of two accepted shares, of which `common` answers are the same."""
+    together = (before.accepted + after.accepted) / (before.answers + after.answers)
+    shared = min(common * after.sets / after.answers, before.sets, after.sets)
+    terms = 1 / before.sets + 1 / after.sets - 2 * shared / (before.sets * after.sets)
+    return sqrt(together * (1 - together) * max(0.0, terms))
+
+
+def _leakier(leak: LeakChange, limit: float) -> Iterator[str]:
+    if leak.before is None or leak.after is None or limit >= 1:
+        return
+    chance = _BY_CHANCE * sqrt((leak.se_before or 0.0) ** 2 + (leak.se_after or 0.0) ** 2)
+    rose = leak.after - leak.before
+    if rose > limit + chance + _EPSILON:
+        yield (
+            f"the leak probe of {leak.source} ({leak.task}) rose from AUC {leak.before:.3f} to {leak.after:.3f}: by "
+            f"{rose:.3f}, where max_leak_rise is {limit:g} and chance may add {chance:.3f}"
+        )

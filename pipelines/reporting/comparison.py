@@ -1,0 +1,168 @@
+"""A comparison of two versions as people read it: in a terminal, and as Markdown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.reporting import markdown
+from pipelines.reporting.visible import columns, one_line, padded
+from schemas.comparison import Comparison, Judged, Use
+
+_GAP = "  "
+_CELL = 40
+"""Columns that a name or a revision may take in a terminal."""
+_REVISION = 15
+"""Characters of a revision that are shown: of a hash, `sha256:` and 8 digits."""
+_SMALLEST_SHARE = 0.0005
+"""Changes of an outcome's share that people are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table of a comparison, as people are shown it; its cells are texts of data."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def lines_of(comparison: Comparison) -> list[str]:
+    """Return it for a terminal."""
+    lines = [f"{one_line(comparison.old, 2 * _CELL)} -> {one_line(comparison.new, 2 * _CELL)}"]
+    for part in parts(comparison):
+        rows = [part.head, *(tuple(one_line(cell, _CELL) for cell in row) for row in part.rows)]
+        widths = [max(columns(row[at]) for row in rows) for at in range(len(part.head))]
+        named = _names_of(part)
+        cells = (
+            [padded(cell, width) if at < named else cell.rjust(width) for at, (cell, width) in _both(row, widths)]
+            for row in rows
+        )
+        lines += ["", *(_GAP.join(row).rstrip() for row in cells)]
+    return [*lines, *(["", _relabelled_words(comparison)] if comparison.relabelled else [])]
+
+
+def markdown_of(comparison: Comparison) -> str:
+    """Return it as Markdown, for a page."""
+    head = f"{markdown.line(comparison.old)} → {markdown.line(comparison.new)}"
+    tables = [markdown.table(part.head, part.rows) for part in parts(comparison)]
+    return "\n\n".join([head, *tables, *([_relabelled_words(comparison)] if comparison.relabelled else [])]) + "\n"
+
+
+def parts(comparison: Comparison) -> Iterator[Part]:
+    """Yield its tables; those without a row are left out."""
+    for head, rows in (
+        (("table", "before", "after", "added", "gone"), _table_rows(comparison)),
+        (("source", "revision", "rows", "kept", "dropped", "unreadable"), _input_rows(comparison)),
+        (("accepted", "before", "after", "new answers"), _acceptance_rows(comparison)),
+        (("outcome", "source", "mode", "before", "after"), _outcome_rows(comparison)),
+        (("given criteria", "before", "after"), _given_rows(comparison)),
+        (("leak probe", "of", "before", "after"), _leak_rows(comparison)),
+        (("role", "model", "requests", "asked now", "failed", "cost in all"), _use_rows(comparison)),
+    ):
+        if found := tuple(rows):
+            yield Part(head, found)
+
+
+def _relabelled_words(comparison: Comparison) -> str:
+    return f"{comparison.relabelled:,} kept sets have another best response, or another label, than before"
+
+
+def _table_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for one in comparison.tables:
+        yield one.table, f"{one.before:,}", f"{one.after:,}", f"+{one.added:,}", f"-{one.gone:,}"
+
+
+def _input_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for one in comparison.inputs:
+        before, after = one.before, one.after
+        if before is None or after is None:
+            there = before or after
+            assert there is not None
+            words = "new" if before is None else "gone"
+            yield (
+                one.source,
+                f"{words}: {there.revision[:_REVISION]}",
+                *(f"{count:,}" for count in (there.rows, there.kept, there.dropped, there.unreadable)),
+            )
+        else:
+            yield (
+                one.source,
+                _changed(before.revision[:_REVISION], after.revision[:_REVISION]),
+                _counts(before.rows, after.rows),
+                _counts(before.kept, after.kept),
+                _counts(before.dropped, after.dropped),
+                _counts(before.unreadable, after.unreadable),
+            )
+
+
+def _acceptance_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    every = [*comparison.acceptance, *([comparison.overall] if len(comparison.acceptance) > 1 else [])]
+    for one in every:
+        yield one.source, *(f"{share(part)} of {part.answers:,}" for part in (one.before, one.after, one.new))
+
+
+def _outcome_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for one in comparison.outcomes:
+        before, after = _ratio(one.before, one.of_before), _ratio(one.after, one.of_after)
+        if abs((after or 0.0) - (before or 0.0)) >= _SMALLEST_SHARE:
+            yield one.outcome, one.source, one.mode, _percent(before), _percent(after)
+
+
+def _given_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for one in comparison.given:
+        yield (
+            one.source,
+            f"{_percent(_ratio(one.before, one.of_before))} of {one.of_before:,} sets",
+            f"{_percent(_ratio(one.after, one.of_after))} of {one.of_after:,} sets",
+        )
+
+
+def _leak_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for one in (leak for leak in comparison.leaks if leak.before is not None or leak.after is not None):
+        yield one.source, one.task, _auc(one.before), _auc(one.after)
+
+
+def _use_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for one in comparison.models:
+        none = Use(0, 0, 0, 0, 0, 0.0)
+        before, after = one.before or none, one.after or none
+        yield (
+            one.role,
+            one.model,
+            _counts(before.requests, after.requests),
+            f"{after.asked:,}",
+            _counts(before.failed, after.failed),
+            _changed(f"${before.cost_usd:,.4f}", f"${after.cost_usd:,.4f}"),
+        )
+
+
+def share(judged: Judged) -> str:
+    """Return the accepted share in words."""
+    return _percent(judged.share)
+
+
+def _names_of(part: Part) -> int:
+    """Return how many columns of a table are names, which stand flush left."""
+    return next((at for at, name in enumerate(part.head) if name in ("before", "requests", "rows")), len(part.head))
+
+
+def _both(row: Sequence[str], widths: Sequence[int]) -> Iterator[tuple[int, tuple[str, int]]]:
+    return enumerate(zip(row, widths, strict=True))
+
+
+def _changed(before: str, after: str) -> str:
+    return after if before == after else f"{before} -> {after}"
+
+
+def _counts(before: int, after: int) -> str:
+    return _changed(f"{before:,}", f"{after:,}")
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"
+
+
+def _auc(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"

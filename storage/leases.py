@@ -1,0 +1,195 @@
+"""Leases: an object that says who works on something now, renewed while they do, and taken over once nobody does.
+
+    leases/<name>.json   {format, token, host, pid, run_id, taken_at, expires_at, term_s, renewals, released}
+
+Every change puts one whole object in the place of the one that was read (`Root.replace_if`), so of any number that take
+a lease at once, one gets it; no lease is ever deleted, since what is deleted could be made anew by two.
+
+Clocks may be wrong. By its clock a taker only believes that a lease is alive; that one is dead it believes when nobody
+has renewed it while it watched. A holder counts its own time by the monotonic clock, and `check` asks the root itself.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+
+import orjson
+
+from schemas.errors import ForgeError, StorageError
+from schemas.record import FORMAT
+from storage.root import Root
+
+FOLDER = "leases"
+TERM_S = 600.0
+_LONGEST_S = 86_400
+_RENEWALS = 10
+"""Renewals in the term of a lease."""
+_WATCHED = 3
+"""Times that a holder would have renewed its lease while a taker watches whether it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease, as its object says."""
+
+    token: str
+    host: str
+    pid: int
+    run_id: str
+    taken_at: str
+    """Time by the holder's clock, ISO 8601; so is `expires_at`."""
+    expires_at: str
+    term_s: float
+    renewals: int = 0
+    released: bool = False
+
+    def in_words(self) -> str:
+        return f"run {self.run_id} since {self.taken_at} on host {self.host} (process {self.pid})"
+
+    def renewed(self) -> "Holder":
+        return replace(self, expires_at=_stamp(timedelta(seconds=self.term_s)), renewals=self.renewals + 1)
+
+    def as_json(self) -> bytes:
+        return orjson.dumps({"format": FORMAT} | asdict(self), option=orjson.OPT_APPEND_NEWLINE)
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether its term is running by this machine's clock. One that ends later than any term could is not."""
+        left = datetime.fromisoformat(self.expires_at) - datetime.now(UTC)
+        return timedelta() < left <= timedelta(seconds=self.term_s)
+
+
+class Lease:
+    """A lease that this process holds. As a context manager it is renewed by a thread, and released at the end."""
+
+    def __init__(self, root: Root, key: str, holder: Holder) -> None:
+        self.holder = holder
+        self.on_lost: Callable[[ForgeError], None] | None = None
+        """Called once, by the thread, where the lease turns out to be another's."""
+        self._root = root
+        self._key = key
+        self._turn = threading.Lock()
+        self._over = threading.Event()
+        self._lost: StorageError | None = None
+        self._good_until = time.monotonic() + holder.term_s
+        self._thread = threading.Thread(target=self._renew_now_and_then, name="lease", daemon=True)
+
+    def __enter__(self) -> "Lease":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        # Where it cannot be written, on a full disk perhaps, it runs out by itself.
+        with self._turn, contextlib.suppress(StorageError):
+            if self._lost is None:
+                self._put(replace(self.holder, released=True))
+
+    def check(self) -> None:
+        """Renew the lease. Raises StorageError where it is another's by now, or the root does not say."""
+        with self._turn:
+            if self._lost is None:
+                self._renew()
+            if self._lost is not None:
+                raise self._lost
+
+    def _renew_now_and_then(self) -> None:
+        while not self._over.wait(self.holder.term_s / _RENEWALS):
+            with self._turn:
+                try:
+                    self._renew()
+                except StorageError as error:  # it may be better the next time
+                    if time.monotonic() > self._good_until:
+                        self._lost = StorageError(f"the lease could not be renewed in its term: {error}")
+            if self._lost is not None:
+                if self.on_lost is not None:
+                    self.on_lost(self._lost)
+                return
+
+    def _renew(self) -> None:
+        if not self._put(self.holder.renewed()):
+            other = _holder(_found(self._root, self._key) or b"")
+            whose = f"is that of {other.in_words()} now" if other else "has gone"
+            self._lost = StorageError(f"{self._key} {whose}: this run stops, and publishes nothing further")
+
+    def _put(self, holder: Holder) -> bool:
+        """Put the lease in the place of what this process wrote last, and say whether it was still there."""
+        if not self._root.replace_if(self._key, self.holder.as_json(), holder.as_json()):
+            found = _found(self._root, self._key) or b""
+            there = _holder(found)
+            # A write of ours may have come through though we were told that it did not.
+            if (
+                there is None
+                or there.token != holder.token
+                or not self._root.replace_if(self._key, found, holder.as_json())
+            ):
+                return False
+        self.holder = holder
+        self._good_until = time.monotonic() + holder.term_s
+        return True
+
+
+def take(
+    root: Root, name: str, run_id: str, term_s: float = TERM_S, *, watching: Callable[[float], None]
+) -> Lease | Holder:
+    """Return the lease of a name, or who holds it.
+
+    A holder who seems to be gone is watched first, for as many seconds as `watching` is told. Raises StorageError where
+    the root cannot be read or written.
+    """
+    key = f"{FOLDER}/{name}.json"
+    token = secrets.token_hex(16)
+    while True:
+        mine = Holder(token, socket.gethostname(), os.getpid(), run_id, _stamp(), _stamp(), term_s).renewed()
+        found = _found(root, key)
+        if found is None:
+            if root.create(key, mine.as_json()):
+                return Lease(root, key, mine)
+            continue
+        holder = _holder(found)
+        if holder is not None and holder.token == token:  # put by a call that was told otherwise
+            return Lease(root, key, holder)
+        if holder is None or not holder.released:
+            if holder is not None and holder.is_in_time:
+                return holder
+            seconds = (holder.term_s if holder else term_s) / _RENEWALS * _WATCHED
+            watching(seconds)
+            time.sleep(seconds)
+            later = _found(root, key) or b""
+            if later != found:
+                now = _holder(later)
+                if now is not None and not now.released:
+                    return now
+                continue
+        mine = replace(mine, taken_at=_stamp()).renewed()  # it may have waited
+        if root.replace_if(key, found, mine.as_json()):
+            return Lease(root, key, mine)
+
+
+def _found(root: Root, key: str) -> bytes | None:
+    return root.read(key) if root.exists(key) else None
+
+
+def _holder(data: bytes) -> Holder | None:
+    """Return what a lease says; None where it is none of ours, or a damaged one."""
+    try:
+        tree = orjson.loads(data)
+        holder = Holder(**{name: tree[name] for name in Holder.__slots__})
+        is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= _LONGEST_S
+        return holder if is_whole else None
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _stamp(later: timedelta = timedelta()) -> str:
+    return (datetime.now(UTC) + later).isoformat(timespec="milliseconds").replace("+00:00", "Z")
