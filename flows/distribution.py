@@ -85,32 +85,35 @@ def connected_ray(workers: int | None) -> Iterator[int]:
     """
     import ray
 
-    if not ray.is_initialized():
-        address = os.environ.get("RAY_ADDRESS")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        local: dict[str, Any] = {
-            "num_cpus": workers or 1,
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
-        try:
-            ray.init(
-                namespace="grmforge",
-                runtime_env={"env_vars": {"PREFECT_API_URL": _server()}},
-                log_to_driver=False,  # Prefect has the workers' logs
-                **({} if address else local),
-            )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            at = f"RAY_ADDRESS={address}" if address else "a local Ray"
-            raise EngineError(f"{at}: {' '.join(str(error).split())}") from error
-        end = ray.shutdown
-    else:
-        end = None
+    if ray.is_initialized():
+        yield _machines()
+        return
+    address = os.environ.get("RAY_ADDRESS")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    local: dict[str, Any] = {
+        "num_cpus": workers or 1,
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+    variables = {"PREFECT_API_URL": _server()}
     try:
-        yield sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]
+        # Prefect has the workers' logs already.
+        ray.init(runtime_env={"env_vars": variables}, log_to_driver=False, **({} if address else local))
+    except SystemExit:  # so Ray ends where nobody answers for half a minute
+        raise EngineError(f"RAY_ADDRESS={address}: nobody answers there; see ray status, and run again") from None
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
+        raise EngineError(f"{at}: {' '.join(str(error).split())}") from None
+    try:
+        yield _machines()
     finally:
-        if end is not None:
-            end()
+        ray.shutdown()
+
+
+def _machines() -> int:
+    import ray
+
+    return sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]
 
 
 def _server() -> str:
