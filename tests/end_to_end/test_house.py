@@ -140,6 +140,7 @@ def test_gc_beside_a_running_build_takes_nothing_from_it(tmp_path: Path) -> None
     slowly: dict[str, Any] = {"max_concurrency": 8, "simulated": {"latency_s": 0.15}}
     recipe = write_house(tmp_path, "gone", "kept", **slowly)
     root = tmp_path / "data"
+    root.mkdir()
     with start("build", recipe, "--root", root, "--json") as process:
         runs = 0
         while process.poll() is None:
