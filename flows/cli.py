@@ -29,9 +29,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(rubrics_app, name="rubrics")
-app.command()(gc)
-app.command()(forget)
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
@@ -251,6 +248,9 @@ def import_(
 
 
 refresh_cli.register(app)
+app.add_typer(rubrics_app, name="rubrics")
+app.command()(gc)
+app.command()(forget)
 
 
 def main() -> NoReturn:

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from schemas.errors import RecipeError
 if TYPE_CHECKING:
     from pipelines.housekeeping.forgetting import Forgotten
     from pipelines.housekeeping.leftovers import Leftover
+    from storage.root import Root
 
 RootOption = Annotated[str, typer.Option("--root", help="Where everything is kept.", show_default=True)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")]
@@ -34,9 +36,8 @@ def gc(
     Example: grmforge gc --root data --older-than 14
     """
     from pipelines.housekeeping.leftovers import leftovers, remove
-    from storage.root import Root
 
-    place = Root.open(root)
+    place = _place(root)
     found = leftovers(place, days)
     gone = list(remove(place, found.found)) if yes else []
     shown = [*gone, *(one for one in found.found if one.is_kept)] if yes else list(found.found)
@@ -93,11 +94,10 @@ def forget(
     Example: grmforge forget ultrafeedback --root data --reason "licence withdrawn"
     """
     from pipelines.housekeeping import forgetting
-    from storage.root import Root
 
     if not what.strip():
         raise RecipeError("forget what? Give a source's name or a set_id")
-    place = Root.open(root)
+    place = _place(root)
     if undo:
         _undo(place, what, yes)
         return
@@ -113,7 +113,16 @@ def forget(
         typer.echo(visible(line))
 
 
-def _undo(place: Any, what: str, yes: bool) -> None:
+def _place(root: str) -> "Root":
+    """Return a root that is there: these commands make none."""
+    from storage.root import Root
+
+    if "://" not in root and not Path(root).is_dir():
+        raise RecipeError(f"{root}: no such directory; --root names where builds keep everything")
+    return Root.open(root)
+
+
+def _undo(place: "Root", what: str, yes: bool) -> None:
     from pipelines.housekeeping.forgetting import undo
     from storage.tombstones import find_tombstone
 
@@ -133,7 +142,8 @@ def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> list[s
     concerned = findings.concerned
     shared = f", {len(concerned.shared):,} of which others have too" if concerned.shared else ""
     lines = [
-        f"{tombstone.kind} {tombstone.name}: {len(concerned.sets):,} sets of {len(concerned.queries):,} queries{shared}"
+        f"{tombstone.kind} {tombstone.name}: {_counted(len(concerned.sets), 'set', 'sets')} of "
+        f"{_counted(len(concerned.queries), 'query', 'queries')}{shared}"
     ]
     if done.request.is_repeated:
         lines.append(f"  it was {tombstone.words}; this is what is left of it")
@@ -145,8 +155,8 @@ def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> list[s
         of_place = [part for part in findings.parts if part.place is place]
         rows = sum(part.rows or 0 for part in of_place)
         if place != "answers":
-            what = f"{count:,} removed whole" if of_place[0].rows is None or place == "stage" else f"{rows:,} rows"
-            lines.append(f"  {place}: {what}")
+            is_whole = of_place[0].rows is None or place == "stage"
+            lines.append(f"  {place}: " + (f"{count:,}, whole" if is_whole else _counted(rows, "row", "rows")))
         lines += [f"    {part.note}" for part in of_place if part.note and place == "batch requests"]
     lines += _version_lines(done, removed, versions_go)
     if not findings.parts and not findings.versions:
@@ -171,6 +181,10 @@ def _version_lines(done: "Forgotten", removed: bool, versions_go: bool) -> list[
     if lines and not versions_go:
         lines.append("  published versions stay as they are: add --remove-versions to remove those named here")
     return [*lines, *(f"  {one_line(said, 118)}" for said in done.latest)]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _size(count: int) -> str:

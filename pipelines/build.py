@@ -71,7 +71,8 @@ def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
 
 def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Stage]:
     """Read every source, make sets where one has questions only, and curate them all."""
-    forgotten(root).check_sources(section.source for section in recipe.sources)  # before anything is spent on others
+    named = [*(section.source for section in recipe.sources), *(["general"] if recipe.general else [])]
+    forgotten(root).check_sources(named)  # before anything is spent on others
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
     general = ingest_general(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)

@@ -81,6 +81,23 @@ class GivenChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RubricCounts:
+    """Rubrics made of a source's questions, those of them that are kept, and how often answers meet what is kept."""
+
+    made: int = 0
+    kept: int = 0
+    hit_rate: float | None = None
+    """Mean over the criteria kept of the share of a panel's answers that meet it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RubricsChange:
+    source: str
+    before: RubricCounts
+    after: RubricCounts
+
+
+@dataclass(frozen=True, slots=True)
 class LeakChange:
     """AUC of the leak probe within a source's sets, with its standard error; None where it was not measured."""
 
@@ -128,6 +145,7 @@ class Comparison:
     outcomes: tuple[OutcomeChange, ...]
     given: tuple[GivenChange, ...]
     """Empty where no judge was given criteria."""
+    rubrics: tuple[RubricsChange, ...]
     leaks: tuple[LeakChange, ...]
     models: tuple[UseChange, ...]
 

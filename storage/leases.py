@@ -159,21 +159,25 @@ def take(
         holder = _holder(found)
         if holder is not None and holder.token == token:  # put by a call that was told otherwise
             return Lease(root, key, holder)
+        if holder is not None and holder.is_in_time and not holder.released:
+            return holder
         if holder is None or not holder.released:
-            if holder is not None and holder.is_in_time:
-                return holder
             seconds = (holder.term_s if holder else term_s) / _RENEWALS * _WATCHED
             watching(seconds)
             time.sleep(seconds)
             later = _found(root, key) or b""
-            if later != found:
-                now = _holder(later)
-                if now is not None and not now.released:
-                    return now
-                continue
+            holder = _holder(later)
+            if later != found and holder is not None and not holder.released:
+                return holder
         mine = replace(mine, taken_at=_stamp()).renewed()  # it may have waited
         if root.replace_if(key, found, mine.as_json()):
             return Lease(root, key, mine)
+
+
+def held(root: Root) -> list[Holder]:
+    """Return who works under a root now, as far as clocks tell."""
+    found = (_holder(root.read(f"{FOLDER}/{name}")) for name in root.names(FOLDER, ".json"))
+    return [one for one in found if one is not None and not one.released and one.is_in_time]
 
 
 def _found(root: Root, key: str) -> bytes | None:

@@ -40,6 +40,9 @@ TELLING_FLAGS = frozenset(
 """Flags that change what the model says, and so are part of its identity; all others only change how fast it says it,
 or how much it can read."""
 
+OUR_FLAGS = ("--enable-prefix-caching", "--enable-prompt-tokens-details")
+"""Given unless the recipe says the contrary, `--no-..`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -71,8 +74,8 @@ def launch_of(model: ModelSection, directory: Path) -> Launch:
     first, *others = (word.replace(MODEL, served) for word in (*settings.command, *settings.args))
     words = [_program(first, directory, settings.env.get("PATH")), *others]
     words += ["--served-model-name", model.model]
-    if "--no-enable-prefix-caching" not in others:
-        words.append("--enable-prefix-caching")
+    # Requests of one set begin with the same words; answers then say how many of these were found in the cache.
+    words += [flag for flag in OUR_FLAGS if flag.replace("--", "--no-", 1) not in others]
     if model.revision is not None:
         words += ["--revision", model.revision]
     if settings.tensor_parallel > 1:

@@ -108,7 +108,9 @@ class VllmServer:
     def failure(self) -> Failure:
         """Return why the server ended, as far as its exit code and its log tell. Waits until all of it is gone."""
         assert self._keeper is not None
-        return failure_of(self._keeper.wait(), log_tail(self.log))
+        with suppress(subprocess.TimeoutExpired):  # a process may hang in a driver, and nothing ends it
+            self._keeper.wait(self._grace_s + 5.0)
+        return failure_of(self._keeper.poll(), log_tail(self.log))
 
     def stop(self) -> None:
         """End the server and every process of it; waits for that. Does nothing where there is none."""

@@ -43,7 +43,8 @@ class Servers:
             self.close()
 
             def next_log() -> Path:
-                return logs.with_name(f"{logs.name}-vllm-{next(self._numbers)}.log")
+                paths = (logs.with_name(f"{logs.name}-vllm-{number}.log") for number in self._numbers)
+                return next(path for path in paths if not path.exists())  # an earlier try of this run has left some
 
             server = VllmServer(launch, next_log, listener, GRACE_S if self._grace_s is None else self._grace_s)
             try:

@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.housekeeping.concerned import Concerned, among, any_of, lists_with
+from pipelines.housekeeping.claims import every_stage, kept_requests
+from pipelines.housekeeping.concerned import Concerned, among
 from pipelines.housekeeping.phrases import phrases_of_rubrics, phrases_of_runs
+from pipelines.housekeeping.rules import of_answers, of_given, of_imported, of_origins
 from schemas.errors import StorageError
 from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
@@ -22,12 +24,11 @@ from storage.imports import FOLDER as IMPORTED
 from storage.imports import prompt_id
 from storage.origins import origin_files
 from storage.root import Root
-from storage.row_removal import Goes, Mask, rows_that_go
+from storage.row_removal import rows_that_go
 from storage.rubric_tables import FOLDER as RUBRICS
 from storage.rubric_tables import read_rubrics
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import every_snapshot, latest
-from storage.stages import Stage, read_stage
 from storage.tables import open_parquet
 
 
@@ -97,55 +98,11 @@ class Findings:
 def search(root: Root, concerned: Concerned) -> Findings:
     """Return all that a root holds of what is concerned. Raises StorageError where a table cannot be read."""
     concerned = _with_rubrics(root, concerned)
-    kept = _kept_requests(root, concerned)
+    kept = kept_requests(root, concerned)
     answers, roles, prompts = _answers(root, concerned, kept)
     parts = [*answers, *_imported(root, prompts), *_batches(root, concerned, kept), *_rubric_files(root, concerned)]
     parts += [*_stages(root, concerned), *_origins(root, concerned)]
     return Findings(concerned, tuple(parts), tuple(_versions(root, concerned)), roles, frozenset(prompts), kept)
-
-
-def of_answers(concerned: Concerned, kept: frozenset[str]) -> Goes:
-    """Return the rule for tables of answers and of requests."""
-
-    def goes(table: pa.Table) -> Mask:
-        queries, requests = table.column("query_id"), table.column("request_id")
-        shared = pc.and_(among(queries, concerned.shared), pc.invert(among(requests, kept)))
-        texts = [name for name in ("request", "body", "text", "reasoning", "error") if name in table.column_names]
-        return any_of([among(queries, concerned.own), shared, *(concerned.says(table.column(one)) for one in texts)])
-
-    return goes
-
-
-def of_imported(prompts: frozenset[str]) -> Goes:
-    """Return the rule for imported answers: those to prompts that other answers show to be concerned."""
-    return lambda table: among(table.column("prompt_id"), prompts)
-
-
-def of_given(concerned: Concerned) -> Goes:
-    """Return the rule for criteria that questions were given."""
-
-    def goes(table: pa.Table) -> Mask:
-        return any_of(
-            [
-                among(table.column("query_id"), concerned.queries),
-                lists_with(table.column("origins"), concerned.queries),
-                lists_with(table.column("criterion_ids"), concerned.criteria),
-                concerned.says(table.column("text")),
-            ]
-        )
-
-    return goes
-
-
-def of_origins(concerned: Concerned) -> Goes:
-    """Return the rule for what was put down about origins."""
-
-    def goes(table: pa.Table) -> Mask:
-        source = pc.equal(table.column("source"), concerned.source or "")
-        own = among(table.column("query_id"), concerned.own)
-        return any_of([source, own, among(table.column("set_id"), concerned.sets)])
-
-    return goes
 
 
 def _with_rubrics(root: Root, concerned: Concerned) -> Concerned:
@@ -165,47 +122,18 @@ def _with_rubrics(root: Root, concerned: Concerned) -> Concerned:
     left = [one for one in every if one.rubric_id not in ids]
     others = {one.criterion_id for rubric in left for one in rubric.criteria}
     criteria = {one.criterion_id for rubric in gone for one in rubric.criteria} - others
-    phrases = [*phrases_of_rubrics(gone, left), *phrases_of_runs(root, concerned)]
+    phrases = [*phrases_of_rubrics(gone, _drafts(root, concerned), left), *phrases_of_runs(root, concerned)]
     return replace(concerned, rubrics=frozenset(ids), criteria=frozenset(criteria), phrases=tuple(phrases))
 
 
-def _kept_requests(root: Root, concerned: Concerned) -> frozenset[str]:
-    """Return the answers to shared queries that remaining sets, and questions of other sources, claim."""
-    claimed: set[str] = set()
-    lost: set[str] = set()
-    if not concerned.shared:
-        return frozenset()
-    for table in _claims(root, concerned):
-        of_query = table.filter(among(table.column("query_id"), concerned.shared))
-        gone = (
-            among(of_query.column("set_id"), concerned.sets)
-            if "set_id" in of_query.column_names
-            else pa.repeat(False, of_query.num_rows)
-        )
-        lost.update(of_query.filter(gone).column("request_id").to_pylist())
-        claimed.update(of_query.filter(pc.invert(gone)).column("request_id").drop_null().to_pylist())
-    return frozenset(claimed - lost)
-
-
-def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
-    """Yield (request_id, query_id, and set_id where there is one) of judged sets, and of other sources' candidates."""
-    for key, stage in _every_stage(root):
-        name = key.split("/")[1]
-        if stage is None or not name.startswith(("judged-", "candidates-")) or name == f"candidates-{concerned.source}":
-            continue
-        for path in (path for table in ("judged", "candidates") for path in stage.paths(table)):
-            yield _columns(path, ("request_id", "query_id", "set_id"))
-    for snapshot in every_snapshot(root):
-        for table in snapshot.manifest.tables:
-            if table.startswith("trajectories/"):
-                for path in snapshot.files(table):
-                    yield _columns(path, ("request_id", "query_id", "set_id"))
-
-
-def _columns(path: Any, wanted: tuple[str, ...]) -> pa.Table:
-    file = open_parquet(path)
-    held = set(file.schema_arrow.names)
-    return file.read(columns=[name for name in wanted if name in held])
+def _drafts(root: Root, concerned: Concerned) -> Iterator[str]:
+    """Yield what was written where rubrics of these queries were asked for."""
+    for bucket in sorted({bucket_of(one) for one in concerned.queries}):
+        for name in root.names(folder_of(bucket), ".parquet"):
+            rows = rows_that_go(
+                root, f"{folder_of(bucket)}/{name}", lambda table: among(table.column("query_id"), concerned.queries)
+            )
+            yield from rows.filter(pc.equal(rows.column("role"), "rubric")).column("text").drop_null().to_pylist()
 
 
 def _answers(root: Root, concerned: Concerned, kept: frozenset[str]) -> tuple[list[Finding], Counter[str], set[str]]:
@@ -278,12 +206,12 @@ def _rubric_files(root: Root, concerned: Concerned) -> Iterator[Finding]:
 def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
     """Yield every stage that holds a row of it, and those that cannot be looked into; the sources' own ones last."""
     found = []
-    for key, stage in _every_stage(root):
+    for key, stage in every_stage(root):
         name = key.split("/")[1]
         if stage is None:
             found.append(Finding(Place.STAGE, key, None, "it cannot be looked into"))
             continue
-        is_own = concerned.source is not None and name.endswith(f"-{concerned.source}")
+        is_own = concerned.source is not None and name.partition("-")[2] == concerned.source
         try:
             rows = sum(_rows_in(path, concerned) for table in stage.tables for path in stage.paths(table))
         except StorageError:
@@ -294,17 +222,7 @@ def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
     yield from sorted(found, key=lambda one: (one.key.startswith(("stages/source-", "stages/rephrased-")), one.key))
 
 
-def _every_stage(root: Root) -> Iterator[tuple[str, Stage | None]]:
-    for name in root.folders("stages"):
-        for fingerprint in root.folders(f"stages/{name}"):
-            key = f"stages/{name}/{fingerprint}"
-            try:
-                yield key, read_stage(root, key)
-            except StorageError:
-                yield key, None
-
-
-def _rows_in(path: Any, concerned: Concerned) -> int:
+def _rows_in(path: Path, concerned: Concerned) -> int:
     """Return how many rows of a table hold something of it; texts are read only where words must be looked for."""
     file = open_parquet(path)
     names = None if concerned.phrases else [name for name in file.schema_arrow.names if name in _TELLING]

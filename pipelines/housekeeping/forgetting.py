@@ -24,20 +24,19 @@ from pipelines.housekeeping.findings import (
     Findings,
     Place,
     VersionRows,
-    of_answers,
-    of_given,
-    of_imported,
-    of_origins,
     search,
 )
+from pipelines.housekeeping.rules import of_answers, of_given, of_imported, of_origins
 from schemas.errors import RecipeError, StorageError
 from schemas.manifest import Manifest
 from storage.generations import Generations
 from storage.journal import segments
+from storage.leases import held
 from storage.milvus import check_unlocked
 from storage.origins import origin_files, read_origins, remember_origins
 from storage.root import Root
 from storage.row_removal import ANSWERS, Goes, take_out
+from storage.snapshot_upkeep import remove_comparisons, remove_version, unpin
 from storage.snapshots import drop_latest, every_snapshot, set_latest
 from storage.temporary_files import remove_here
 from storage.tombstones import Tombstone, find_tombstone, lift_tombstone, now, put_tombstone
@@ -123,6 +122,10 @@ def look(root: Root, request: Request) -> Forgotten:
 def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Forgotten:
     """Forget it. Raises StorageError where another run is at work, and where a file cannot be written or removed."""
     Generations(root)
+    if working := held(root):
+        raise StorageError(
+            f"a refresh is at work: {working[0].in_words()}; stop it or wait until it ends, then run again"
+        )
     if root.is_local and (busy := segments(root)):
         raise StorageError(
             f"{root.where(busy[0])}: another run is writing answers; stop it or wait until it ends, then run again"
@@ -185,21 +188,32 @@ def _remove(root: Root, part: Finding, rules: dict[Place, Goes]) -> None:
 
 
 def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Remove published versions, LATEST moved first; return their names, and what became of LATEST."""
-    gone = {one.key for one in versions}
+    """Remove published versions, pinned ones too, LATEST moved first; return their names, and what became of LATEST."""
     moved = []
-    for name in sorted({one.name for one in versions if one.is_latest}):
-        left = [one for one in every_snapshot(root) if one.manifest.name == name and one.key not in gone]
-        whole = [one.manifest.version for one in left if _has_every_set(one.manifest)]
-        if whole:
-            set_latest(root, name, whole[-1])
-            moved.append(f"{name}: LATEST is now {whole[-1]}")
-        else:
-            drop_latest(root, name)
-            moved.append(f"{name}: LATEST is gone, no version is left that holds every set; build again")
     for one in versions:
-        root.remove_folder(one.key)
+        if one.is_latest:
+            gone = {other.version for other in versions if other.name == one.name}
+            moved.append(_moved_back(root, one, gone))
+        unpin(root, one.name, one.version)
+        if not remove_version(root, one.name, one.version):
+            raise StorageError(f"LATEST was moved to {one.name}@{one.version} meanwhile; run the same command again")
+        remove_comparisons(root, one.name, [one.version])
     return tuple(f"{one.name}@{one.version}" for one in versions), tuple(moved)
+
+
+def _moved_back(root: Root, last: VersionRows, gone: set[str]) -> str:
+    """Move LATEST to a version that holds every set and stays, the newest older one if there is any; else drop it."""
+    left = [
+        one.manifest.version
+        for one in every_snapshot(root)
+        if one.manifest.name == last.name and one.manifest.version not in gone and _has_every_set(one.manifest)
+    ]
+    if not left:
+        drop_latest(root, last.name)
+        return f"{last.name}: LATEST is gone, since no version stays that holds every set; build again"
+    chosen = max(left, key=lambda version: (version < last.version, version))
+    set_latest(root, last.name, chosen)
+    return f"{last.name}: LATEST is now {chosen}"
 
 
 def _has_every_set(manifest: Manifest) -> bool:

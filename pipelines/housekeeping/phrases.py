@@ -29,12 +29,25 @@ _BREAK = re.compile(r'[\x00-\x1f"\\\[(]+')
 """What JSON writes otherwise, and what the markers of prompts begin with."""
 
 
-def phrases_of_rubrics(gone: Sequence[Rubric], left: Sequence[Rubric]) -> list[str]:
-    """Return the phrases of criteria that only these rubrics have."""
+def phrases_of_rubrics(gone: Sequence[Rubric], drafts: Iterable[str], left: Sequence[Rubric]) -> list[str]:
+    """Return the phrases of criteria that only these rubrics have; `drafts` are answers that rubrics were read from."""
     others = {one.text for rubric in left for one in rubric.criteria}
     said = "\n".join(others)
-    texts = {one.text for rubric in gone for one in rubric.criteria} - others
+    drafted = {text for draft in drafts for text in _criteria_in(draft)}
+    texts = ({one.text for rubric in gone for one in rubric.criteria} | drafted) - others
     return sorted(found for text in texts if (found := phrase(text)) and found not in said)
+
+
+def _criteria_in(draft: str) -> Iterator[str]:
+    """Yield what a draft's criteria say, read as leniently as can be: a run that was killed may have tried them."""
+    try:
+        tree = json.loads(draft[draft.find("{") : draft.rfind("}") + 1])
+        listed = tree["criteria"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("text"), str):
+            yield " ".join(one["text"].split())
 
 
 def phrases_of_runs(root: Root, concerned: Concerned) -> list[str]:

@@ -13,6 +13,8 @@ from schemas.comparison import (
     Judged,
     LeakChange,
     OutcomeChange,
+    RubricCounts,
+    RubricsChange,
     TableChange,
     Use,
     UseChange,
@@ -52,6 +54,7 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
             overall=_acceptance_of("all", before, after),
             outcomes=tuple(_outcomes(before, after, sources)),
             given=tuple(_given(old, new, sources)),
+            rubrics=tuple(_rubrics(old, new, sources)),
             leaks=tuple(_leaks(old.manifest, new.manifest)),
             models=tuple(_uses(old.manifest, new.manifest)),
         )
@@ -168,6 +171,24 @@ def _given(old: Snapshot, new: Snapshot, sources: Sequence[str]) -> Iterable[Giv
         for source in sources:
             if source in counts[0] or source in counts[1]:
                 yield GivenChange(source, *counts[0].get(source, (0, 0)), *counts[1].get(source, (0, 0)))
+
+
+def _rubrics(old: Snapshot, new: Snapshot, sources: Sequence[str]) -> Iterable[RubricsChange]:
+    before, after = _rubric_counts(old), _rubric_counts(new)
+    for source in sources:
+        if source in before or source in after:
+            yield RubricsChange(source, before.get(source, RubricCounts()), after.get(source, RubricCounts()))
+
+
+def _rubric_counts(snapshot: Snapshot) -> dict[str, RubricCounts]:
+    if not snapshot.rows("rubrics/made"):
+        return {}
+    met = pl.element().struct.field("hit_rate").filter(pl.element().struct.field("drop_reason").is_null())
+    wanted = [pl.col("source"), pl.col("drop_reason").is_null().alias("kept"), pl.col("criteria").list.eval(met)]
+    frame = _frame(snapshot, ["rubrics/made"], wanted)
+    kept = pl.col("criteria").filter("kept").list.explode(keep_nulls=False, empty_as_null=False)
+    counts = frame.group_by("source").agg(made=pl.len(), kept=pl.col("kept").sum(), hit_rate=kept.mean())
+    return {source: RubricCounts(*figures) for source, *figures in counts.iter_rows()}
 
 
 def _leaks(old: Manifest, new: Manifest) -> Iterable[LeakChange]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from pipelines.reporting import markdown
 from pipelines.reporting.visible import columns, one_line, padded
-from schemas.comparison import Comparison, Judged, Use
+from schemas.comparison import Comparison, Judged, RubricCounts, Use
 
 _GAP = "  "
-_CELL = 40
+_CELL = 44
 """Columns that a name or a revision may take in a terminal."""
 _REVISION = 15
 """Characters of a revision that are shown: of a hash, `sha256:` and 8 digits."""
@@ -54,6 +54,7 @@ def parts(comparison: Comparison) -> Iterator[Part]:
         (("accepted", "before", "after", "new answers"), _acceptance_rows(comparison)),
         (("outcome", "source", "mode", "before", "after"), _outcome_rows(comparison)),
         (("given criteria", "before", "after"), _given_rows(comparison)),
+        (("rubrics", "before", "after"), _rubric_rows(comparison)),
         (("leak probe", "of", "before", "after"), _leak_rows(comparison)),
         (("role", "model", "requests", "asked now", "failed", "cost in all"), _use_rows(comparison)),
     ):
@@ -113,6 +114,16 @@ def _given_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
             f"{_percent(_ratio(one.before, one.of_before))} of {one.of_before:,} sets",
             f"{_percent(_ratio(one.after, one.of_after))} of {one.of_after:,} sets",
         )
+
+
+def _rubric_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for one in comparison.rubrics:
+        yield one.source, *(_rubrics_in_words(side) for side in (one.before, one.after))
+
+
+def _rubrics_in_words(counts: RubricCounts) -> str:
+    met = "" if counts.hit_rate is None else f", criteria met by {counts.hit_rate:.1%}"
+    return f"{counts.kept:,} kept of {counts.made:,}{met}"
 
 
 def _leak_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:

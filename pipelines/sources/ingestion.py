@@ -91,11 +91,14 @@ _Read = TypeVar("_Read", PreferenceSet | Question | UnreadableRow, GeneralRow | 
 
 
 def _unless_forgotten(row: _Read, gone: Forgotten) -> _Read | UnreadableRow:
-    """Return the row, or that it was forgotten: by an id of its content, since its own may be a person's name."""
+    """Return the row, or that it was forgotten: by an id of its content, since its own may be a person's name.
+
+    Nor is the reason told, which somebody wrote down for the root, and nobody for a published manifest.
+    """
     if isinstance(row, UnreadableRow) or not gone.ids:
         return row
     one = gone.row(row.query_id, *([row.set_id] if isinstance(row, PreferenceSet) else []))
-    return row if one is None else UnreadableRow(f"{one.kind} {one.name}", FORGOTTEN, one.words)
+    return row if one is None else UnreadableRow(f"{one.kind} {one.name}", FORGOTTEN, f"forgotten on {one.at[:10]}")
 
 
 def _write_sets(root: Root, key: str, rows: Iterable[Row]) -> list[TableFile]:

@@ -76,6 +76,10 @@ def test_what_is_not_there_is_named_with_what_there_is(root: Path) -> None:
         assert said in done.errors[0], done.err
         assert "\x1b" not in done.err
     assert not (root / "forgotten").exists()
+    for words in (["gc"], ["forget", "gone"]):
+        done = grmforge(*words, "--root", root / "nowhere")
+        assert (done.code, (root / "nowhere").exists()) == (2, False)
+        assert "no such directory" in done.errors[0]
 
 
 @pytest.mark.slow

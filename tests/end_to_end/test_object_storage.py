@@ -1,5 +1,6 @@
 """Builds whose root lies in a bucket: the same bytes as on a disk, however often they are killed."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -117,3 +118,22 @@ def test_a_bucket_that_goes_in_mid_run_ends_in_one_line_and_the_next_run_pays_fo
     healed = grmforge("build", recipe, "--root", f"{bucket}/root", env=s3.environment("fleeting"))
     assert healed.code == 0, healed.err
     assert fetched(s3, "fleeting", "root") == whole
+
+
+def test_nights_go_by_in_a_bucket(s3: LoopbackS3, recipe: Path) -> None:
+    """Two machines take turns: each finds what the other published, and its lease; old versions go."""
+    root = f"{s3.make_bucket('nights')}/deep"
+    versions = []
+    for machine, limit in (("one", "40"), ("two", "45"), ("one", "50")):
+        command = ("refresh", recipe, "--root", root, "--limit", limit, "--json")
+        done = grmforge(*command, env=s3.environment(f"nights-{machine}"))
+        assert done.code == 0, done.err
+        night = json.loads(done.out)
+        assert night["before"] == (versions[-1] if versions else None)
+        versions.append(night["version"])
+    pinned = grmforge("pin", f"remote@{versions[0]}", "--root", root, env=s3.environment("nights-two"))
+    assert pinned.code == 0, pinned.err
+    there = s3.objects("nights")
+    assert "deep/leases/remote.json" in there
+    assert f"deep/snapshots/remote/pins/{versions[0]}" in there
+    assert f"deep/snapshots/remote/comparisons/{versions[1]}..{versions[2]}.json" in there

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from storage.root import Root
 from storage.snapshots import versions
-from tests.end_to_end.commands import Done, data_files, frame, grmforge, latest, start, write_recipe
+from tests.end_to_end.commands import GRMFORGE, Done, data_files, frame, grmforge, latest, start, write_recipe
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn
 from tests.pipelines.sources.stand_in_hub import StandInHub, stand_in_hub
@@ -177,6 +178,42 @@ def test_a_killed_night_is_healed_by_the_next_one(tmp_path: Path) -> None:
         (tmp_path / "other/sets.jsonl").write_bytes(rows_of(12))
         assert refreshed(write_nightly(tmp_path / "other", server.url))["new"]
     assert data_files(latest(tmp_path / "data", NAME)) == data_files(latest(tmp_path / "other/data", NAME))
+
+
+def test_an_interrupted_night_gives_its_lease_back(tmp_path: Path) -> None:
+    (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
+    with StandIn(latency_s=0.5) as server:
+        recipe = write_nightly(tmp_path, server.url, max_concurrency=2)
+        with start("refresh", recipe) as working:
+            wait_until(lambda: len(server.requests) > 3)
+            working.send_signal(signal.SIGINT)
+            _, err = working.communicate(timeout=30)
+        assert working.returncode == 130, err
+        assert json.loads((tmp_path / "data/leases/nights.json").read_bytes())["released"]
+        asked = len(server.requests)
+    with StandIn() as server:
+        done = grmforge("refresh", write_nightly(tmp_path, server.url))
+        assert done.code == 0, done.err
+        assert "watching" not in done.err
+        assert len(server.requests) == 12 * SAMPLES - asked
+
+
+def test_a_disk_that_refuses_in_the_middle_leaves_latest_and_the_next_night_heals(tmp_path: Path) -> None:
+    """The shell's limit on a file's size refuses as a full disk does."""
+    (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
+    with StandIn() as server:
+        recipe = write_nightly(tmp_path, server.url)
+        first = refreshed(recipe)["version"]
+        (tmp_path / "sets.jsonl").write_bytes(rows_of(212))
+        limited = f'ulimit -f 64; exec "{GRMFORGE}" refresh "{recipe}"'
+        done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("error: ") and "ulimit -f" in last
+        assert latest(tmp_path / "data", NAME).manifest.version == first
+        healed = refreshed(recipe)
+        assert healed["latest"] == healed["version"] != first
+        assert "leases/nights.json" not in done.stderr, "a lease is small, and was released"
 
 
 def wait_until(is_so: Any, seconds: float = 60.0) -> None:

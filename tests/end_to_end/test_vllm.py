@@ -59,6 +59,16 @@ def test_a_build_starts_one_server_for_all_that_mean_it_and_stops_it(tmp_path: P
     assert again.code == 0 and len(noted(tmp_path, "start")) == 1, "nothing to ask, so nothing to start"
 
 
+def test_a_probe_starts_one_too_and_a_plan_none(tmp_path: Path) -> None:
+    recipe, root = write(tmp_path), tmp_path / "data"
+    planned = grmforge("plan", recipe, "--root", root)
+    assert planned.code == 0 and not noted(tmp_path, "start"), planned.err
+    probed = grmforge("probe", recipe, "--root", root, "-n", "3")
+    assert probed.code == 0, probed.err
+    (started,) = noted(tmp_path, "start")
+    assert not is_alive(started["start"])
+
+
 def test_a_server_that_dies_in_mid_build_costs_nothing_but_what_was_in_flight(tmp_path: Path) -> None:
     recipe = write(tmp_path, "--dies-after", "70", "--dies", "2", "--latency", "0.005")
     done = grmforge("build", recipe, "--root", tmp_path / "data")

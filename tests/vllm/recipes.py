@@ -25,7 +25,7 @@ SERVER: dict[str, Any] = {
         # On a processor, vLLM 0.32 dies of a seeded request whose prompt it reads in parts.
         *("--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192"),
     ],
-    "start_timeout_s": 240.0,
+    "start_timeout_s": 500.0,
     "env": {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"},
 }
 

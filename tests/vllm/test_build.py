@@ -23,7 +23,8 @@ from tests.vllm.conftest import FINDINGS, timed
 from tests.vllm.recipes import IN_FLIGHT, SETS, served, write
 
 ANSWERED = 'POST /v1/chat/completions HTTP/1.1" 200'
-PATIENCE_S = 280.0
+PATIENCE_S = 600.0
+pytestmark = pytest.mark.timeout(2 * PATIENCE_S)  # a start takes 25 s on two idle cores, and much more on busy ones
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +77,9 @@ def processes_of(build: int) -> tuple[int, set[int]]:
     return server, {pid for pid, (_, _, session) in table.items() if session == keeper and pid != keeper}
 
 
-def test_rubrics_are_written_and_tried(recipe: Path, home: Path) -> None:
+def test_candidates_are_made_and_rubrics_written_and_tried(recipe: Path, home: Path) -> None:
     root = home / "data"
-    with timed("rubrics: a start, eight rubrics of noise in JSON, their trials"):
+    with timed("candidates and rubrics: a start, answers, a teacher's, rubrics in JSON, their trials"):
         done = grmforge("rubrics", "build", recipe, "--root", root)
     assert done.code == 0, done.err
     (log,) = logs_of(root)
@@ -90,7 +91,7 @@ def test_ctrl_c_once_waits_for_what_is_in_flight_and_stops_the_server(recipe: Pa
     root = home / "data"
     before = len(paid(root))
     with (
-        timed("Ctrl-C in mid-build: a start, candidates, some judgements"),
+        timed("Ctrl-C in mid-build: a start, some judgements"),
         start("build", recipe, "--root", root) as process,
     ):
         log = until_it_answers(process, root, 300)
@@ -154,13 +155,9 @@ def snapshot(home: Path) -> Snapshot:
 def judged(snapshot: Snapshot) -> pl.DataFrame:
     """Return every trajectory with its number of responses, and whether one score is the highest."""
     parts = [frame(snapshot, f"trajectories/{status}") for status in ("accepted", "rejected")]
-    top = pl.col("scores").list.max()
-    return pl.concat(
-        [part.select("purpose", "mode", "set_id", "outcome", "order", "scores") for part in parts]
-    ).with_columns(
+    return pl.concat([part.select("mode", "outcome", "order", "scores") for part in parts]).with_columns(
         n=pl.col("order").list.len(),
         untied=pl.col("scores").list.eval(pl.element() == pl.element().max()).list.sum() == 1,
-        top=top,
     )
 
 
@@ -170,10 +167,7 @@ def test_three_sets_come_of_it(snapshot: Snapshot) -> None:
     uses = {use.role: use for use in snapshot.manifest.models}
     assert {"grm", "difficulty", "policy", "responder", "teacher"} <= set(uses)
     assert all(use.engine == "vllm" and use.completion_tokens > 0 and not use.failed for use in uses.values())
-    modes = judged(snapshot).group_by("purpose", "mode").len()
-    assert {("rft", "non_hinted"), ("rft", "hinted"), ("on_policy", "non_hinted")} <= set(
-        modes.select("purpose", "mode").rows()
-    )
+    assert set(judged(snapshot)["mode"].unique()) == {"non_hinted", "hinted"}
 
 
 def test_every_judgement_holds_the_form(snapshot: Snapshot) -> None:
@@ -195,6 +189,16 @@ def test_verdicts_are_right_as_often_as_chance_has_it(snapshot: Snapshot, n: int
         f"n = {n}: {right} of {untied.height} untied verdicts right, {deviation:+.1f} standard errors from chance"
     )
     assert abs(deviation) < 4, FINDINGS[-1]
+
+
+def test_most_of_a_prompt_is_found_in_the_cache(home: Path) -> None:
+    """Requests of one set follow one another, and all of one template begin with the same words."""
+    parts = [pl.read_parquet(path) for path in (home / "data/generations").rglob("*.parquet")]
+    asked = pl.concat(parts).filter(pl.col("role") == "grm")
+    assert asked["cached_tokens"].null_count() == 0
+    share = asked["cached_tokens"].sum() / asked["prompt_tokens"].sum()
+    FINDINGS.append(f"{share:.0%} of the judge's prompt tokens were in the prefix cache")
+    assert share > 0.5
 
 
 def test_a_second_build_asks_nothing_and_starts_nothing(recipe: Path, home: Path, snapshot: Snapshot) -> None:

@@ -208,7 +208,12 @@ class StandIn:
     """The server. Use as a context manager; `url` is known inside."""
 
     def __init__(
-        self, *first: Answer, then: Answer = judged, latency_s: float = 0.0, tls: ssl.SSLContext | None = None
+        self,
+        *first: Answer,
+        then: Answer = judged,
+        latency_s: float = 0.0,
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.requests: list[Received] = []
         self.most_in_flight = 0
@@ -217,6 +222,7 @@ class StandIn:
         self._then = then
         self._latency_s = latency_s
         self._tls = tls
+        self._wanted_port = port
         self._in_flight = 0
         self._connections: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
@@ -239,7 +245,9 @@ class StandIn:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls, backlog=1024)
+        server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self._wanted_port, ssl=self._tls, backlog=1024
+        )
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopped.wait()

@@ -33,6 +33,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--revision")
     parser.add_argument("--tensor-parallel-size", type=int)
     parser.add_argument("--enable-prefix-caching", action="store_true")
+    parser.add_argument("--enable-prompt-tokens-details", action="store_true")
     parser.add_argument("--journal", type=Path, required=True)
     parser.add_argument("--takes", type=float, default=0.0, help="seconds before it answers")
     parser.add_argument("--latency", type=float, default=0.0)

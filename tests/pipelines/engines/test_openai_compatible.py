@@ -4,9 +4,11 @@ import asyncio
 import gzip
 import socket
 import ssl
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -337,6 +339,19 @@ def test_of_several_endpoints_the_least_busy_comes_first_and_a_dead_one_is_set_a
     assert len(one.requests) + len(two.requests) == 400
     assert min(len(one.requests), len(two.requests)) > 150
     assert tally.retries < 40
+
+
+def test_an_endpoint_that_comes_back_is_asked_again() -> None:
+    port = free_port()
+    with StandIn(latency_s=0.02) as one, ExitStack() as later:
+        model = section(one.url, f"http://127.0.0.1:{port}/v1", max_concurrency=8)
+        two = StandIn(latency_s=0.02, port=port)
+        opening = threading.Timer(1.0, lambda: later.enter_context(two))
+        opening.start()
+        tally, handed, _ = run(model, 1200)
+        opening.join()
+    assert tally.answered == len(handed) == 1200
+    assert len(two.requests) > 100, "set aside for good"
 
 
 def test_a_run_through_all_kinds_of_trouble_loses_nothing() -> None:

@@ -227,8 +227,8 @@ FAILURES = {
     "its port is taken": "OSError: [Errno 98] Address already in use",
     "does not take its command line": "usage: [--trust-remote-code]\nvllm serve: error: unrecognized arguments: --foo",
     "the disk is full": "OSError: [Errno 28] No space left on device: '/cache/model-00001-of-00004.safetensors'",
-    "dies of a request with a seed": "(Worker pid=7) ERROR 11-20 18:50:23 [m.py:1] RuntimeError: CPU Generator "
-    "does not use offset",
+    "dies of a request with a seed": "(Worker pid=7) ERROR 11-20 18:50:23 [m.py:1063] "
+    "RuntimeError: CPU Generator does not use offset",
     "brings code of its own": "ValueError: please pass the argument `trust_remote_code=True` to allow custom code",
 }
 

@@ -12,6 +12,7 @@ from pipelines.grm.extraction import read_answer
 from pipelines.grm.prompts import BUILT_IN, load_template, score_range, template_of
 from pipelines.grm.samples import SamplingJob, sample, sampling_job, shown_set
 from schemas.preference import PreferenceSet
+from schemas.recipe.judge_form import fault_of_regex
 from schemas.record import content_id
 from schemas.trajectory import Mode, Purpose
 from tests.examples import a_recipe, a_set
@@ -78,25 +79,32 @@ def test_the_regex_takes_no_answer_without_its_parts() -> None:
     assert not fits(HEAD + ANALYSED, 2)
 
 
+@pytest.mark.parametrize("line", ["Scores: \\boxed{7, 3, 1}", "Scores: \\boxed{7, 33}", "Score: 7", "Scores: 7 and 3"])
+def test_no_line_of_an_analysis_passes_for_the_verdict(line: str) -> None:
+    """A judge that counts wrongly would have to write on after it."""
+    assert not fits(f"{HEAD}{ANALYSED}{line}\nScores: \\boxed{{7, 3}}", 2)
+    for harmless in ("So it is.", "Scope: none.", "Scott says 3.", f"It says: {line}"):
+        assert fits(f"{HEAD}{ANALYSED}{harmless}\nScores: \\boxed{{7, 3}}", 2)
+
+
 def test_an_analysis_ends_at_last() -> None:
     line = "Response 1 is right.\n"
-    assert fits(f"{HEAD}Analysis:\n{line * 48}Scores: \\boxed{{7, 3}}", 2)
+    assert fits(f"{HEAD}Analysis:\n{line * 47}{line}\nScores: \\boxed{{7, 3}}", 2)
     assert not fits(f"{HEAD}Analysis:\n{line * 49}Scores: \\boxed{{7, 3}}", 2)
     assert fits(f"{HEAD}Analysis:\n{line * 49}Scores: \\boxed{{{', '.join('7' * 12)}}}", 12), (
         "more responses, more lines"
     )
 
 
-@given(SHOWN, st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: text[0] != "\n"))
+@given(SHOWN, st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_fits_the_regex_is_read_as_its_scores(shown: tuple[int, list[int]], analysis: str) -> None:
     n, scores = shown
     if "<think>" in analysis or "</think>" in analysis:
         return
     template = "grm_single" if n == 1 else "grm"
-    answer = f"{HEAD}Analysis:\n{analysis}\nScores: \\boxed{{{', '.join(map(str, scores))}}}"
-    if not fits(answer, n, template):  # more lines than an analysis may have
-        assert analysis.count("\n") >= 40
-        return
+    paragraphs = "\n".join(f"- {line}" for line in analysis.split("\n")[:40])
+    answer = f"{HEAD}Analysis:\n{paragraphs}\nScores: \\boxed{{{', '.join(map(str, scores))}}}"
+    assert fits(answer, n, template)
     found = read_answer(answer, "stop", n, None if n == 1 else 0, 0 if n == 1 else None, *score_range(n))
     assert found.scores == tuple(scores)
     assert [(one.name, one.weight) for one in found.principles] == [("Accuracy", 0.6), ("Clarity", 0.4)]
@@ -106,7 +114,8 @@ def test_what_fits_the_regex_is_read_as_its_scores(shown: tuple[int, list[int]],
 def test_no_regex_needs_more_than_a_state(name: str) -> None:
     """No look-around, anchor, back reference or lazy repetition; a repetition has 100 states at most."""
     pattern = regex(2, name)
-    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "", pattern)
+    assert fault_of_regex(pattern) is None
+    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", pattern)
     assert not re.search(r"\(\?|[\^$]|[*+}?]\?", bare)
     assert max((int(most) for most in re.findall(r"\{\d+,(\d+)\}", bare)), default=0) <= 100
 

@@ -11,14 +11,17 @@ import pytest
 from pipelines.build import build, build_rubrics
 from pipelines.housekeeping.forgetting import forget, look, request_to_forget, undo
 from schemas.errors import RecipeError, SourceError, StorageError
-from schemas.generation import Completion, request
+from schemas.generation import Completion, Request, request
 from schemas.preference import SETS
 from schemas.query import query_id, user
 from schemas.set_table import sets_of
+from storage.batch_jobs import BatchedRequest, intend, request_ids, save
 from storage.imports import import_answers
 from storage.journal import JournalWriter
+from storage.leases import Lease, take
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
+from storage.snapshot_upkeep import pin, pins
 from storage.snapshots import every_snapshot, latest
 from storage.tables import read_table
 from tests.end_to_end.problems import PROBLEMS, write_math
@@ -231,6 +234,18 @@ def test_published_versions_go_where_that_is_asked_and_latest_moves_back(house: 
     assert list(every_snapshot(root)) == []
 
 
+def test_a_refresh_at_work_is_waited_for_and_no_pin_holds_a_version(house: tuple[Path, Root]) -> None:
+    _, root = house
+    (snapshot,) = every_snapshot(root)
+    lease = take(root, "house", "run", watching=lambda seconds: None)
+    assert isinstance(lease, Lease)
+    with lease, pytest.raises(StorageError, match="a refresh is at work: run run since"):
+        forgotten(root, "gone")
+    pin(root, "house", snapshot.manifest.version)
+    forgotten(root, "gone", remove_versions=True)
+    assert (list(every_snapshot(root)), pins(root, "house")) == ([], frozenset())
+
+
 def test_a_name_that_nothing_has_lists_what_there_is(house: tuple[Path, Root]) -> None:
     _, root = house
     with pytest.raises(RecipeError, match="nothing here is of the source 'gnoe'; there are: gone, kept"):
@@ -243,12 +258,17 @@ def test_a_name_that_nothing_has_lists_what_there_is(house: tuple[Path, Root]) -
 
 def test_a_stage_that_cannot_be_looked_into_goes(house: tuple[Path, Root]) -> None:
     _, root = house
-    (path,) = (root.path / "stages/source-kept").glob("*/sets-00000.parquet")
-    path.write_bytes(b"x" * path.stat().st_size)
+    damaged = [
+        path for name in ("source-kept/*/sets", "judged-rft/*/judged") for path in root.path.glob(f"stages/{name}-*")
+    ]
+    assert len(damaged) == 2
+    for path in damaged:
+        path.write_bytes(b"x" * path.stat().st_size)
     done = forgotten(root, "gone")
     notes = {part.key.split("/")[1]: part.note for part in done.findings.parts if part.place == "stage"}
-    assert notes["source-kept"] == "it cannot be looked into"
-    assert not path.exists()
+    assert notes["source-kept"] == notes["judged-rft"] == "it cannot be looked into"
+    assert not any(path.exists() for path in damaged)
+    assert files_with(root.path, MARK, but=PUBLISHED) == []
 
 
 def test_a_damaged_tombstone_stops_every_build_and_says_so(house: tuple[Path, Root]) -> None:
@@ -279,6 +299,22 @@ def test_imported_answers_to_its_prompts_go(house: tuple[Path, Root]) -> None:
     write_rows(folder / "more.jsonl", [{"prompt": "p", "model": "m", "text": "later"}])
     import_answers(root, folder / "more.jsonl")
     assert [path.name[:5] for path in sorted((root.path / "generations/imported").iterdir())] == ["00000", "00001"]
+
+
+def test_requests_that_wait_in_a_batch_go_and_the_batch_is_named(house: tuple[Path, Root]) -> None:
+    _, root = house
+    asked = [
+        Request(request_id, row["query_id"], row["role"], orjson.loads(row["request"]), 0)
+        for request_id, row in sorted(answers(root.path).items())
+    ]
+    job = intend(root, "judge", "https://endpoint", 0.0, [BatchedRequest(one, 1, 0.0, 1) for one in asked])
+    job = save(root, job, batch_id="batch_1")
+    root.scratch(f"{job.key}/upload.jsonl").write_text(MARK)
+    done = forgotten(root, "gone")
+    (part,) = [part for part in done.findings.parts if part.place == "batch requests"]
+    assert part.note == "batch_1 lies at https://endpoint: have its files deleted there"
+    assert files_with(root.path, MARK, but=PUBLISHED) == []
+    assert set(request_ids(root, job)) == answers(root.path).keys()
 
 
 def test_a_question_goes_with_its_answers_and_the_sets_made_of_them(tmp_path: Path) -> None:
@@ -338,6 +374,15 @@ def test_rubrics_that_rest_on_it_go_and_all_that_was_asked_with_their_words(tmp_
     sets = pl.read_parquet(first.snapshot.files("sets/kept"))
     given = sets.filter(source="kept", split="train")["given_principles"].to_list()
     assert any(MARK in text for text in given if text), "criteria made of one source are given to the other"
+    killed = Root.open(str(shutil.copytree(root.path, tmp_path / "killed before rubrics were stored")))
+    for path in (killed.path / "rubrics").glob("*.parquet"):
+        path.unlink()
+    for name in ("stages", "snapshots"):  # nor was anything built
+        shutil.rmtree(killed.path / name)
+    shutil.copytree(root.path / "stages/source-gone", killed.path / "stages/source-gone")
+    forgotten(killed, "gone")
+    assert files_with(killed.path, MARK) == [], "criteria were tried on answers of the other source"
+
     done = forgotten(root, "gone", remove_versions=True)
     assert files_with(root.path, MARK) == []
     assert all(one.source != "gone" for one in read_rubrics(root))

@@ -7,12 +7,17 @@ from pipelines.refreshing.refresh import Refreshed, refresh, take_lease
 from schemas.recipe import Recipe
 from storage.leases import Lease
 from storage.root import Root
-from tests.examples import a_recipe, a_run, jsonl_rows, write_rows
+from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows
 
 
-def a_nightly_recipe(folder: Path, **refresh: Any) -> Recipe:
+def a_nightly_recipe(folder: Path, latency_s: float = 0.0, **refresh: Any) -> Recipe:
     """Return a recipe of one set table; the lease of a night that was killed is soon over."""
-    return a_recipe(folder, build={"name": "small", "seed": 7, "sets": ["rft"]}, refresh=refresh | {"lease_s": 1})
+    return a_recipe(
+        folder,
+        build={"name": "small", "seed": 7, "sets": ["rft"]},
+        models={"grm": simulated(latency_s=latency_s) | {"max_concurrency": 8}},
+        refresh=refresh | {"lease_s": 1},
+    )
 
 
 def a_night(folder: Path, rows: int | None = None, recipe: Recipe | None = None, **settings: Any) -> Refreshed:

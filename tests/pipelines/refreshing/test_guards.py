@@ -11,7 +11,7 @@ from schemas.recipe import RefreshSection
 
 LIMITS = RefreshSection()
 NOTHING = AcceptanceChange("all", Judged(), Judged(), Judged())
-BLANK = Comparison("small@1", "small@2", (), 0, (), (), NOTHING, (), (), (), ())
+BLANK = Comparison("small@1", "small@2", (), 0, (), (), NOTHING, (), (), (), (), ())
 
 
 def counts(kept: int) -> InputCounts:

@@ -1,5 +1,7 @@
 """A refresh as functions: LATEST moves when nothing speaks against it, and only for who holds the lease."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,28 @@ def test_who_lost_the_lease_publishes_nothing(tmp_path: Path) -> None:
         refresh(recipe, root, run, lease)
     assert versions(root, "small") == []
     assert latest(root, "small") is None
+
+
+def test_who_loses_the_lease_while_it_asks_stops_asking(tmp_path: Path) -> None:
+    write_rows(tmp_path / "own.jsonl", jsonl_rows(200))
+    recipe, root = a_nightly_recipe(tmp_path, latency_s=0.02), Root.open(str(tmp_path / "data"))
+    run, watcher = a_run(recipe)
+    lease = take_lease(recipe, root, run.run_id, run.watcher.said)
+    assert isinstance(lease, Lease)
+
+    def taken_over() -> None:
+        while watcher.bought < 20:
+            time.sleep(0.01)
+        data = root.read("leases/small.json").replace(b'"token":"', b'"token":"another')
+        root.write("leases/small.json", data)
+
+    other = threading.Thread(target=taken_over)
+    with pytest.raises(StorageError, match="this run stops"), lease:
+        other.start()
+        refresh(recipe, root, run, lease)
+    other.join()
+    assert 20 <= watcher.bought < 400, "of 800 and more"
+    assert versions(root, "small") == []
 
 
 def test_who_loses_the_lease_while_it_compares_moves_nothing(tmp_path: Path) -> None:

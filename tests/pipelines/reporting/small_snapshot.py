@@ -11,6 +11,7 @@ from schemas.candidate import TRACES
 from schemas.manifest import FileEntry, FunnelRow, Input, Manifest, ModelUse, TableEntry, UnreadableReason
 from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import user
+from schemas.rubric_table import RUBRICS
 from schemas.set_table import sets_table
 from schemas.training import META_RM, PAIRS, RFT, RL
 from schemas.trajectory import TRAJECTORIES
@@ -21,7 +22,7 @@ from storage.tables import TableFile, TableWriter
 
 SCHEMAS = {
     "sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
-    "traces": TRACES,
+    "traces": TRACES, "rubrics": RUBRICS,
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b]0;title\x07 \u202eevil\u2066 & \"quoted\" 'too'\r\x9b2J"
 

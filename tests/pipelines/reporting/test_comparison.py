@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pipelines.reporting.comparing import compare
 from pipelines.reporting.comparison import lines_of, markdown_of
-from schemas.comparison import Judged
+from schemas.comparison import Judged, RubricCounts
 from storage.snapshots import Snapshot
 from tests.pipelines.reporting.small_snapshot import HOSTILE, Small, a_set, an_input, pairs_row, small, trajectory
 
@@ -74,6 +77,26 @@ def test_given_criteria_are_counted_among_sets_that_could_have_some(tmp_path: Pa
     assert (given.before, given.of_before, given.after, given.of_after) == (0, 2, 1, 2)
     assert any("50.0% of 2 sets" in line for line in lines_of(found))
     assert compare(published(tmp_path / "c", small()), published(tmp_path / "d", small())).given == ()
+
+
+def a_rubric(number: int, hit_rates: list[tuple[float, str | None]], drop_reason: str | None = None) -> dict[str, Any]:
+    criteria = [
+        {"criterion_id": f"c{at}", "hit_rate": rate, "drop_reason": why} for at, (rate, why) in enumerate(hit_rates)
+    ]
+    return {"rubric_id": f"r{number}", "source": "telecom", "criteria": criteria, "drop_reason": drop_reason}
+
+
+def test_rubrics_are_counted_with_what_is_met_of_them(tmp_path: Path) -> None:
+    made = small()
+    made.tables["rubrics/made"] = [
+        a_rubric(0, [(0.5, None), (0.7, None), (1.0, "met_by_all")]),
+        a_rubric(1, [(0.9, None)], drop_reason="inconsistent"),
+    ]
+    found = compare(published(tmp_path / "a", small()), published(tmp_path / "b", made))
+    (change,) = found.rubrics
+    assert change.before == RubricCounts()
+    assert (change.after.made, change.after.kept, change.after.hit_rate) == (2, 1, pytest.approx(0.6))
+    assert any("1 kept of 2, criteria met by 60.0%" in line for line in lines_of(found))
 
 
 def test_sources_that_are_new_or_gone_are_said(tmp_path: Path) -> None:
