@@ -1,6 +1,7 @@
 """Published snapshots: immutable versions under a name, and LATEST."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from storage.root import Root
 
 FOLDER = "snapshots"
 STAMP = "%Y%m%dT%H%M%SZ"
+_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 """How a version's name begins: when it was published."""
 
 
@@ -132,6 +134,13 @@ def read_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a directory. Raises StorageError where there is none."""
     directory = path.absolute()
     return _read(Root(directory.parent), directory.name)
+
+
+def unfinished(root: Root, name: str) -> list[str]:
+    """Return the versions of a name that have no manifest, so that they are none."""
+    folder = f"{FOLDER}/{name}"
+    named = [one for one in root.folders(folder) if _VERSION.fullmatch(one)]
+    return [one for one in named if not root.exists(f"{folder}/{one}/manifest.json")]
 
 
 def every_snapshot(root: Root) -> Iterator[Snapshot]:

@@ -28,8 +28,9 @@ from storage.row_removal import rows_that_go
 from storage.rubric_tables import FOLDER as RUBRICS
 from storage.rubric_tables import read_rubrics
 from storage.snapshots import FOLDER as SNAPSHOTS
-from storage.snapshots import every_snapshot, latest
+from storage.snapshots import every_snapshot, latest, unfinished
 from storage.tables import open_parquet
+from storage.temporary_files import temporary_files
 
 
 class Place(StrEnum):
@@ -43,6 +44,8 @@ class Place(StrEnum):
     GIVEN = "given criteria"
     VECTORS = "vectors"
     INDEX = "index"
+    UNFINISHED = "unfinished files"
+    """What killed runs left: nobody looks into it."""
     VERSION = "version"
     STAGE = "stage"
     ORIGINS = "origins"
@@ -101,7 +104,7 @@ def search(root: Root, concerned: Concerned) -> Findings:
     kept = kept_requests(root, concerned)
     answers, roles, prompts = _answers(root, concerned, kept)
     parts = [*answers, *_imported(root, prompts), *_batches(root, concerned, kept), *_rubric_files(root, concerned)]
-    parts += [*_stages(root, concerned), *_origins(root, concerned)]
+    parts += [*_unfinished(root), *_stages(root, concerned), *_origins(root, concerned)]
     return Findings(concerned, tuple(parts), tuple(_versions(root, concerned)), roles, frozenset(prompts), kept)
 
 
@@ -201,6 +204,14 @@ def _rubric_files(root: Root, concerned: Concerned) -> Iterator[Finding]:
         yield Finding(Place.VECTORS, f"{RUBRICS}/vectors/{model}", None, "made again where they are needed")
     for path in sorted(root.scratch(f"{RUBRICS}/_").parent.glob("milvus-*.db")):
         yield Finding(Place.INDEX, f"{RUBRICS}/{path.name}", None, "made again from rubrics/*.parquet")
+
+
+def _unfinished(root: Root) -> Iterator[Finding]:
+    """Yield temporary files and versions without a manifest, whatever is in them."""
+    for path in temporary_files(root):
+        yield Finding(Place.UNFINISHED, str(path.relative_to(root.path)), None)
+    for name in root.folders(SNAPSHOTS):
+        yield from (Finding(Place.UNFINISHED, f"{SNAPSHOTS}/{name}/{one}", None) for one in unfinished(root, name))
 
 
 def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:

@@ -180,6 +180,9 @@ def _remove(root: Root, part: Finding, rules: dict[Place, Goes]) -> None:
         case Place.INDEX:
             check_unlocked(root.scratch(key))
             remove_here(root.scratch(key))
+        case Place.UNFINISHED:
+            remove_here(root.path / key)
+            root.remove_folder(key)
         case Place.STAGE:
             remember_origins(root, key)
             root.remove_folder(key)

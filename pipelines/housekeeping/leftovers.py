@@ -4,7 +4,6 @@ Answers are never among them. All else that a build makes it can make again from
 guess costs is time. What a running build made or found is younger than any age that is asked for here.
 """
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from storage.origins import remember_origins
 from storage.root import Held, Root, held_at
 from storage.run_events import FOLDER as RUNS
 from storage.snapshots import FOLDER as SNAPSHOTS
-from storage.snapshots import every_snapshot
+from storage.snapshots import every_snapshot, unfinished
 from storage.stages import last_used, read_stage
 from storage.temporary_files import remove_here, stale_copies, temporary_files
 
@@ -29,7 +28,6 @@ DAY_S = 86_400
 USUAL_DAYS = 7.0
 EVENT_DAYS = 90.0
 """Event logs stay at least so long: they are small, and the only record of when a run did what."""
-_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 
 class Kind(StrEnum):
@@ -181,10 +179,9 @@ def _is_of_a_version(root: Root, key: str, contents: set[str]) -> bool:
 
 def _unfinished_snapshots(root: Root, now: float) -> Iterator[Leftover]:
     for name in root.folders(SNAPSHOTS):
-        for version in root.folders(f"{SNAPSHOTS}/{name}"):
+        for version in unfinished(root, name):
             key = f"{SNAPSHOTS}/{name}/{version}"
-            if _VERSION.fullmatch(version) and not root.exists(f"{key}/manifest.json"):
-                yield from _unfinished(root, Kind.UNFINISHED_SNAPSHOT, key, now, "it was never published")
+            yield from _unfinished(root, Kind.UNFINISHED_SNAPSHOT, key, now, "it was never published")
 
 
 def _unfinished(root: Root, kind: Kind, key: str, now: float, why: str) -> Iterator[Leftover]:

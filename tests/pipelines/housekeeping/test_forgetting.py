@@ -271,6 +271,22 @@ def test_a_stage_that_cannot_be_looked_into_goes(house: tuple[Path, Root]) -> No
     assert files_with(root.path, MARK, but=PUBLISHED) == []
 
 
+def test_what_killed_runs_left_goes_unseen(house: tuple[Path, Root]) -> None:
+    _, root = house
+    (snapshot,) = every_snapshot(root)
+    half = root.path / "snapshots/house/20250101T000000Z-0123abcd"
+    shutil.copytree(snapshot.path, half)
+    (half / "manifest.json").unlink()
+    (stage,) = (root.path / "stages/curated").iterdir()
+    shutil.copytree(stage, root.path / "stages/curated/half")
+    (root.path / "stages/curated/half/manifest.json").unlink()
+    shutil.copyfile(next(stage.glob("*.parquet")), root.path / "stages/curated/.sets.parquet.0a1b2c3d.tmp")
+    forgotten(root, "gone", remove_versions=True)
+    assert [str(path) for path in root.path.rglob("*.tmp")] == []
+    assert not half.exists()
+    assert files_with(root.path, MARK) == []
+
+
 def test_a_damaged_tombstone_stops_every_build_and_says_so(house: tuple[Path, Root]) -> None:
     folder, root = house
     forgotten(root, "gone")
