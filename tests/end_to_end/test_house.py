@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,14 +17,14 @@ from tests.pipelines.housekeeping.houses import MARK, answers, files_with, marke
 PUBLISHED = "snapshots/"
 
 
-def write_house(folder: Path, *names: str, rows: int = 60) -> Path:
+def write_house(folder: Path, *names: str, rows: int = 60, **model: Any) -> Path:
     write_rows(folder / "kept.jsonl", jsonl_rows(rows))
     write_rows(folder / "gone.jsonl", marked_rows(rows))
     return write_recipe(
         folder / f"{'-'.join(names)}.toml",
         build={"name": "house", "sets": ["rft", "pairs"]},
         sources=[{"kind": "preference_sets", "name": name, "path": f"{name}.jsonl"} for name in names],
-        models={"grm": {"engine": "simulated"}},
+        models={"grm": {"engine": "simulated"} | model},
     )
 
 
@@ -136,8 +137,10 @@ def test_gc_shows_then_removes_and_says_what_that_frees(root: Path) -> None:
 
 @pytest.mark.slow
 def test_gc_beside_a_running_build_takes_nothing_from_it(tmp_path: Path) -> None:
-    recipe = write_house(tmp_path, "gone", "kept", rows=150)
+    slowly: dict[str, Any] = {"max_concurrency": 8, "simulated": {"latency_s": 0.15}}
+    recipe = write_house(tmp_path, "gone", "kept", **slowly)
     root = tmp_path / "data"
+    root.mkdir()
     with start("build", recipe, "--root", root, "--json") as process:
         runs = 0
         while process.poll() is None:
