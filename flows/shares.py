@@ -4,13 +4,15 @@ A share whose process is killed is asked again by Ray, and goes on from its jour
 budget stops; what is left of the budget then goes to what is left of the questions, in one stream.
 """
 
+import contextlib
 import socket
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from prefect import flow, task
-from prefect.futures import wait
+from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 
 from flows.distribution import Distribution
@@ -28,6 +30,7 @@ from storage.journal import new_run_id
 from storage.root import Root
 from storage.stages import Stage
 
+LOOK_EVERY_S = 0.2
 BEGUN = "runs/begun"
 """An empty object a share, for as long as it is asked: who finds its own there is not the first to ask."""
 
@@ -131,7 +134,8 @@ def ask_in_shares(
     order = recipe, sets, root, limit
     shares = cut(count)
     futures = [ask_share.submit(*order, work, stage, spent, f"{run_id}-{share.number}", share) for share in shares]
-    wait(futures)  # what is in flight comes in, whatever became of the others
+    for future in futures:  # what is in flight comes in, whatever became of the others
+        _wait_for(future)
     ends = [future.result() for future in futures]
     for share, end in zip(shares, ends, strict=True):
         if end.stopped:
@@ -189,6 +193,15 @@ def judge_samples(
         stage = stage_at(place, curated)
         judged = build.judge_samples(settings, place, run, Purpose(purpose), stage, given_up, bought)
     return judged.stage.key, judged.cached
+
+
+def _wait_for(future: PrefectFuture[ShareEnd]) -> None:
+    """Wait for a share, asleep: inside Ray's own waiting, a signal that is to end the flow comes late, and garbled."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            future.result(timeout=0, raise_on_failure=False)
+            return
+        time.sleep(LOOK_EVERY_S)
 
 
 def _for_workers(order: Order, settings: Recipe) -> Order:

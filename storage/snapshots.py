@@ -75,7 +75,8 @@ def with_content(root: Root, name: str, content_hash: str) -> Snapshot | None:
 def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapping[str, str]) -> Snapshot:
     """Publish a version: data files by the keys they have now, then pages, the manifest last.
 
-    `data` maps paths in the snapshot to keys under the root; `pages` maps paths to texts.
+    `data` maps paths in the snapshot to keys under the root; `pages` maps paths to texts. Raises StorageError where a
+    file is gone by then: a machine whose clock is days ahead takes a version that is being published for one left over.
     """
     folder = f"{FOLDER}/{manifest.name}/{manifest.version}"
     for path, key in data.items():
@@ -83,6 +84,9 @@ def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapp
     for path, text in pages.items():
         root.write(f"{folder}/{path}", text.encode())
     root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
+    if gone := [path for path in data if not root.exists(f"{folder}/{path}")]:
+        root.remove(f"{folder}/manifest.json")
+        raise StorageError(f"{root.where(f'{folder}/{gone[0]}')}: was removed while it was published; run again")
     return Snapshot(root, folder, manifest)
 
 

@@ -18,7 +18,7 @@ from storage.root import Root, storage_errors
 
 ROW_GROUP_ROWS = 4_096
 FILE_ROWS = 65_536
-GROUP_ROWS = 512
+GROUP_ROWS = 1024
 """Rows of sets that are worked on at a time, with all their trajectories."""
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 1  # 3 is half as quick and saves 6 %

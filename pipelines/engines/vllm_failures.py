@@ -8,6 +8,8 @@ from pipelines.engines.faults import snippet
 
 TAIL_BYTES = 2**18
 SHOWN_LINES = 6
+LAST_LINES = 3
+"""So many errors are shown, or so many last lines where there is no error."""
 MOST_LINES = 2_000
 
 _PORT = "its port is taken by another program: stop that one, or leave port out of [models.<role>.vllm] for a free one"
@@ -111,15 +113,16 @@ class Failure:
 
 def failure_of(code: int | None, log: str) -> Failure:
     """Return why a server ended that left this exit code, None while it runs, and this end of its log. Pure."""
-    lines = [line for line in log.splitlines()[-MOST_LINES:] if line.strip() and not _NOISE.search(line)]
+    whole = [line for line in log.splitlines()[-MOST_LINES:] if line.strip()]
+    lines = [line for line in whole if not _NOISE.search(line)]
     telling = list(dict.fromkeys(_PREFIX.sub("", line) for line in lines if _TELLING.search(line)))
-    shown = tuple(_said(line) for line in (telling or lines)[-SHOWN_LINES:])
+    shown = tuple(map(_said, telling[-SHOWN_LINES:] or whole[-LAST_LINES:]))
     # Errors first: the whole may hold a list of every flag there is.
     for text in ("\n".join(telling), "\n".join(lines)):
         for pattern, meaning in CAUSES:
             if pattern.search(text):
                 return Failure(meaning, shown, port_taken=meaning is _PORT)
-    return Failure(_by_code(code, shown), shown)
+    return Failure(_by_code(code, shown[0] if telling else "", shown[-1] if shown else ""), shown)
 
 
 def log_tail(path: Path) -> str:
@@ -143,16 +146,16 @@ def _said(line: str) -> str:
     return snippet(_PREFIX.sub("", line))
 
 
-def _by_code(code: int | None, shown: tuple[str, ...]) -> str:
-    """Return the cause as far as an exit code tells it. Of the log's last errors, the first is nearest to the cause."""
-    said = f": {shown[0]}" if shown else ""
+def _by_code(code: int | None, error: str, last: str) -> str:
+    """Return the cause as far as an exit code tells it, with the first error that is shown: it is nearest to it."""
+    said = f": {error}" if error else ""
     match code:
         case None:
             return f"nothing in its log says why{said}"
         case 137:
             return "killed by signal 9, by someone or because this machine's memory was full (dmesg says which)"
         case 127:
-            return f"its program cannot be started{said}"
+            return f"its program cannot be started: {last}"
         case _ if code < 0:
             return f"the process that keeps it was ended by signal {-code}"
         case _ if code > 128:

@@ -76,19 +76,21 @@ def _members(value: Any, *names: str) -> list[Any]:
 
 
 def _criteria(principles: Any) -> str:
-    """Return the criteria as the template lays them out, an item a line; a weight that is no percentage is left out."""
+    """Return the criteria as the template lays them out, an item a line.
+
+    A weight that is no percentage is left out, and a criterion that has no name: no schema forbids them.
+    """
     if not isinstance(principles, list):
         raise ValueError("the principles are no list")
     lines = [CRITERIA]
-    for number, principle in enumerate(principles, 1):
+    for principle in principles:
         name, description, weight = _members(principle, "name", "description", "weight")
         if not isinstance(name, str) or not isinstance(description, str) or not isinstance(weight, _Number):
             raise ValueError("a principle has a name, a description and a weight")
-        if not name.strip():
-            raise ValueError("a principle has no name")
         percent = _PERCENT.fullmatch(weight.written)
         share = f" (weight: {percent[1]}%)" if percent else ""
-        lines.append(f"{number}. {' '.join(name.split())}{share}: {' '.join(description.split())}")
+        if name.strip():
+            lines.append(f"{len(lines)}. {' '.join(name.split())}{share}: {' '.join(description.split())}")
     return "\n".join(lines)
 
 

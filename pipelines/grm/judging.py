@@ -21,7 +21,7 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableWriter
 
 STAGE_VERSION = 1
-GROUP_SETS = 512
+GROUP_SETS = 1024
 """Sets of so many buckets are judged together: what a table costs whatever it holds is shared by as many rows."""
 
 
@@ -107,8 +107,9 @@ class _Counts:
 
     def add(self, table: pa.Table, completions: pl.DataFrame) -> None:
         """Count trajectories, and the completion of each."""
-        kinds = zip(*(table.column(name).to_pylist() for name in ("source", "mode", "outcome")), strict=True)
-        self._outcomes.update(kinds)
+        counted = table.group_by(["source", "mode", "outcome"]).aggregate([([], "count_all")])
+        for *kind, rows in zip(*(column.to_pylist() for column in counted.columns), strict=True):
+            self._outcomes[tuple(kind)] += rows
         for name in self._tokens:
             self._tokens[name] += int(completions[name].sum())
         self._cost_usd += float(completions["cost_usd"].sum())

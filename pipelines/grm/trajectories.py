@@ -3,10 +3,11 @@
 Only what differs from sample to sample, its order, prompt and ids, is made row by row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -40,7 +41,7 @@ class _Draw(NamedTuple):
     prompt: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _SetInMode:
     """A set's samples in one mode, while it is not settled how many it needs."""
 
@@ -84,45 +85,55 @@ def trajectories(
     with unreadable ones wants more.
     """
     of_sets = _set_columns(sets)
+    place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
     drawn: list[_Draw] = []
-    answered: list[pl.DataFrame] = []
     read: list[pa.Table] = []
     waiting = list(_in_modes(job, sets))
     while draws := [(state, draw) for state in waiting for draw in state.next_draws(job)]:
         new = [draw for _, draw in draws]
-        found = pl.DataFrame({"request_id": [draw.request_id for draw in new]}).join(
-            answers, on="request_id", how="left", maintain_order="left"
-        )
-        truths = of_sets[[draw.set_number for draw in new], ["n_responses", "label"]].with_columns(
-            best_position=pl.Series([draw.best_position for draw in new], dtype=pl.Int32)
-        )
-        found, readable = _texts(job, found, truths["n_responses"])
-        both = truths.select(readable, found["finish_reason"], "n_responses", "best_position", "label")
+        read.append(readings(_questions(job, new, of_sets, _answers_to(new, answers, place_of))))
         drawn += new
-        answered.append(found)
-        read.append(readings(both))
-        for (state, _), outcome in zip(draws, read[-1].column("outcome").to_pylist(), strict=True):
-            state.outcomes.append(_OUTCOME[outcome])
-        waiting = list({id(state): state for state, _ in draws}.values())
+        unsettled: dict[_SetInMode, None] = {}
+        for (state, _), value in zip(draws, read[-1].column("outcome").to_pylist(), strict=True):
+            outcome = _OUTCOME[value]
+            state.outcomes.append(outcome)
+            if not outcome.readable:
+                unsettled[state] = None
+        waiting = list(unsettled)
     if not drawn:  # single responses alone, which no comparison of criteria samples
         return JUDGED.empty_table(), answers.clear()
     rows = sorted(range(len(drawn)), key=lambda row: drawn[row][:2])
     ordered = [drawn[row] for row in rows]
-    completions = pl.concat(answered)[rows]
+    completions = _answers_to(ordered, answers, place_of)
+    n_responses = of_sets["n_responses"].gather([draw.set_number for draw in ordered])
+    completions = completions.with_columns(_texts(job, completions["text"], n_responses)[0])
     table = _judged_table(job, ordered, of_sets, completions, pa.concat_tables(read).take(pa.array(rows)))
     return table, completions
 
 
-def _texts(job: SamplingJob, answers: pl.DataFrame, n_responses: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """Return the answers as the text that the template asks for, and the column `text` of what of it may be read."""
+def _answers_to(draws: Sequence[_Draw], answers: pl.DataFrame, place_of: Mapping[str, int]) -> pl.DataFrame:
+    """Return the answer to each draw; a row of nulls where there is none."""
+    places = pl.Series([place_of.get(draw.request_id) for draw in draws], dtype=pl.UInt32)
+    return answers.select(pl.all().gather(places))
+
+
+def _questions(job: SamplingJob, draws: Sequence[_Draw], of_sets: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """Return what `readings` needs of each draw."""
+    truths = of_sets.select(pl.col("n_responses", "label").gather([draw.set_number for draw in draws]))
+    best_position = pl.Series("best_position", [draw.best_position for draw in draws], pl.Int32)
+    _, readable = _texts(job, answers["text"], truths["n_responses"])
+    return pl.DataFrame([readable, answers["finish_reason"], truths["n_responses"], best_position, truths["label"]])
+
+
+def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return the answers as the text that the template asks for, and what of it may be read, both as `text`."""
     if job.structured_output != "json_schema":
-        return answers, answers["text"]
+        return answers, answers
     both = [
-        (None, None) if text is None else job.text_of(text, n)
-        for text, n in zip(answers["text"], n_responses, strict=True)
+        (None, None) if text is None else job.text_of(text, n) for text, n in zip(answers, n_responses, strict=True)
     ]
     texts = pl.DataFrame(both, schema={"text": pl.String, "readable": pl.String}, orient="row")
-    return answers.with_columns(texts["text"]), texts["readable"].rename("text")
+    return texts["text"], texts["readable"].rename("text")
 
 
 def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
@@ -155,8 +166,9 @@ def _judged_table(
         "purpose": pa.repeat(job.purpose.value, len(drawn)),
         "model": pa.repeat(job.model.name, len(drawn)),
         "temperature": pa.repeat(job.temperature, len(drawn)),
-        "prompt": single_turns("user", pa.array(own.pop("prompt"), pa.string())),
-        "hint_leak": pa.array(_hint_leaks(job, drawn, completions["text"], read), pa.bool_()),
+        # By way of views: a string array that grows is copied again and again.
+        "prompt": single_turns("user", pa.array(own.pop("prompt"), pa.string_view()).cast(pa.string())),
+        "hint_leak": _hint_leaks(job, drawn, completions["text"], read),
     }
     for frame in (
         of_sets[list(own.pop("set_number"))],
@@ -168,17 +180,17 @@ def _judged_table(
     return pa.table([columns[name].cast(JUDGED.field(name).type) for name in JUDGED.names], schema=JUDGED)
 
 
-def _hint_leaks(job: SamplingJob, drawn: Sequence[_Draw], texts: pl.Series, read: pa.Table) -> list[bool]:
+def _hint_leaks(job: SamplingJob, drawn: Sequence[_Draw], texts: pl.Series, read: pa.Table) -> pa.Array:
     """Return which rows speak of their hint; a reference that stands in every prompt may be spoken of."""
-    leaks = [False] * len(drawn)
-    hinted = [row for row, draw in enumerate(drawn) if draw.mode == Mode.HINTED]
-    suspect = may_leak(texts.gather(hinted).fill_null(""))
-    for row in (row for row, suspected in zip(hinted, suspect, strict=True) if suspected):
-        found = read.slice(row, 1).to_pylist()[0]
+    hinted = pl.Series([row for row, draw in enumerate(drawn) if draw.mode == Mode.HINTED], dtype=pl.UInt32)
+    suspected = hinted.filter(may_leak(texts.gather(hinted).fill_null("")))
+    parts = read.select(["principles", "critique"]).take(suspected.to_arrow()).to_pylist()
+    leaks = np.zeros(len(drawn), bool)
+    for row, found in zip(suspected, parts, strict=True):
         leaks[row] = leaks_hint(
             texts[row],
             principles=[Principle(**one) for one in found["principles"]],
             critique=found["critique"],
             reference_shown=drawn[row].has_reference and job.reference == "prompt",
         )
-    return leaks
+    return pa.array(leaks)

@@ -24,8 +24,11 @@ from storage.snapshots import find_snapshot
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest, paid, write_recipe
 from tests.end_to_end.problems import write_math
 from tests.examples import jsonl_rows, write_rows
+from tests.pipelines.engines import stand_in_server as stand_in
+from tests.pipelines.engines.stand_in_server import StandIn
 
 REAL = os.environ.get("GRMFORGE_TELEQNA", "")
+KEY = "sk-a-key-for-tests-9876543210"
 SETS = 250
 IN_FLIGHT = 40
 LATENCY_S = 0.2
@@ -105,24 +108,31 @@ def family_of(pid: int) -> dict[int, bytes]:
     return {one: commands[one] for one in family - {pid} if one in commands}
 
 
-def kill_a_worker(flow: subprocess.Popen[str], has_answers: Callable[[], bool]) -> set[int]:
-    """Kill one of the processes that ask, once there are answers; return all that the flow had started by then."""
+def asking(flow: subprocess.Popen[str], has_answers: Callable[[], bool]) -> tuple[list[int], set[int]]:
+    """Return the processes that ask, once there are answers, and all that the flow has started by then."""
     until = time.monotonic() + 90
     while True:
         assert flow.poll() is None and time.monotonic() < until, flow.communicate()[0]
         family = family_of(flow.pid)
-        asking = [pid for pid, command in family.items() if command.startswith(b"ray::ask_share")]
-        if asking and has_answers():
-            os.kill(min(asking), signal.SIGKILL)
-            return set(family)
+        shares = [pid for pid, command in family.items() if command.startswith(b"ray::ask_share")]
+        if shares and has_answers():
+            return shares, set(family)
         time.sleep(0.1)
 
 
-@pytest.mark.slow
-def test_shares_on_threads_end_in_the_bytes_of_the_plain_build(place: Place, tmp_path: Path) -> None:
-    said_by(place.flow(root=str(tmp_path), workers=3))
-    assert latest(tmp_path, "shared-rft").manifest.content_hash == place.content
-    assert set(paid(tmp_path).values()) == {1}
+def kill_a_worker(flow: subprocess.Popen[str], has_answers: Callable[[], bool]) -> set[int]:
+    """Kill one of the processes that ask, once there are answers; return all that the flow had started by then."""
+    shares, family = asking(flow, has_answers)
+    os.kill(min(shares), signal.SIGKILL)
+    return family
+
+
+def alive(pids: set[int], patience_s: float = 10.0) -> list[int]:
+    """Return which processes are still there after a while."""
+    until = time.monotonic() + patience_s
+    while (left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]) and time.monotonic() < until:
+        time.sleep(0.1)
+    return left
 
 
 @pytest.mark.slow
@@ -146,7 +156,9 @@ def test_questions_are_answered_in_shares_too(place: Place, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_shares_stay_within_one_budget_and_use_all_of_it(place: Place, tmp_path: Path) -> None:
+def test_shares_on_threads_keep_one_budget_and_end_in_the_bytes_of_the_plain_build(
+    place: Place, tmp_path: Path
+) -> None:
     recipe = place.recipe.with_name("limited.toml")
     recipe.write_text(place.recipe.read_text() + "[budget]\nmax_requests = 501\n")
     flow = replace(place, recipe=recipe).flow(root=str(tmp_path), workers=2)
@@ -155,7 +167,7 @@ def test_shares_stay_within_one_budget_and_use_all_of_it(place: Place, tmp_path:
     assert "501 requests of max_requests = 501 spent" in out
     assert "; left: " in out
     assert sum(paid(tmp_path).values()) == 501
-    said_by(place.flow(root=str(tmp_path), workers=2))
+    said_by(place.flow(root=str(tmp_path), workers=3))
     assert latest(tmp_path, "shared-rft").manifest.content_hash == place.content
     assert set(paid(tmp_path).values()) == {1}
 
@@ -172,7 +184,38 @@ def test_two_workers_of_a_ray_end_in_the_bytes_of_the_plain_build_though_one_is_
     begun = [sum(event["event"] == "run_started" for event in read_events(root, one)) for one in run_ids(root)]
     assert sorted(begun) == [1, 1, 2], "one share has had two tries; judging is a run, too"
     assert root.names("runs/begun") == []
-    assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+    assert alive(family) == []
+
+
+@pytest.mark.slow
+def test_a_flow_on_ray_that_is_told_to_end_leaves_no_process_and_no_key(place: Place, tmp_path: Path) -> None:
+    write_rows(tmp_path / "own.jsonl", jsonl_rows(60))
+    with StandIn(
+        stand_in.refused_400(f"the key {KEY} may not ask this"),
+        then=lambda body: replace(stand_in.judged(body), latency_s=0.5),
+    ) as server:
+        endpoint = {"engine": "openai", "model": "m", "base_url": server.url, "api_key_env": "TEST_KEY"}
+        recipe = write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": "keyed", "sets": ["rft"], "root": str(tmp_path / "data")},
+            sources=[{"kind": "preference_sets", "name": "own", "path": "own.jsonl"}],
+            models={"grm": endpoint | {"max_concurrency": 8}},
+        )
+        flow = replace(place, recipe=recipe).flow({"TEST_KEY": KEY}, task_runner="ray", workers=2)
+        _, family = asking(flow, lambda: sum(paid(tmp_path / "data").values()) > 8)
+        flow.terminate()
+        out, _ = flow.communicate(timeout=30)
+        assert flow.returncode
+        assert alive(family) == []
+        assert {received.headers["authorization"] for received in server.requests} == {f"Bearer {KEY}"}
+        done = grmforge("build", recipe, env={"TEST_KEY": KEY})
+        assert done.code == 0, done.err
+        assert len(server.requests) <= sum(paid(tmp_path / "data").values()) + 8 + 16, "in flight, and in half a second"
+    kept = [tmp_path / "data", Path(place.environment["PREFECT_HOME"]), Path(place.environment["RAY_TMPDIR"])]
+    files = [path for folder in kept for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "gcs_server.out" for path in files), "Ray's logs stand elsewhere now"
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert KEY not in out
 
 
 @pytest.mark.slow

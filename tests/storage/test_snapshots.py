@@ -53,6 +53,22 @@ def test_a_published_version_is_whole(tmp_path: Path) -> None:
     assert snapshot.files("rft/train")[0].read_bytes() == b"rows"
 
 
+class SweptRoot(Root):
+    """A root in which someone removes a file of a version just before its manifest is written."""
+
+    def write(self, key: str, data: bytes) -> None:
+        if key.endswith("manifest.json"):
+            self.remove(key.replace("manifest.json", "rft/t.parquet"))
+        super().write(key, data)
+
+
+def test_a_version_whose_files_were_swept_meanwhile_is_none(tmp_path: Path) -> None:
+    root = SweptRoot(tmp_path)
+    with pytest.raises(StorageError, match=r"rft/t\.parquet: was removed while it was published; run again"):
+        published(root, "20260101T000000Z-cccccccc")
+    assert versions(root, "small") == []
+
+
 def test_a_version_without_its_manifest_does_not_exist(tmp_path: Path) -> None:
     root = Root(tmp_path)
     published(root, "20260101T000000Z-cccccccc")

@@ -264,7 +264,16 @@ def test_an_end_that_its_log_does_not_explain(home: Home, code: int) -> None:
     says.write_text("loading, 10 %")
     with home.servers() as servers, pytest.raises(EngineError) as raised:
         home.ask(servers, home.model("--says", str(says), "--code", str(code)))
-    assert ("killed by signal 9" if code < 0 else "it ended with code 3") in str(raised.value)
+    assert ("killed by signal 9" if code < 0 else "it ended with code 3; its log: ") in str(raised.value)
+    assert "the log of vLLM; loading, 10 %" in home.watcher.said_lines
+
+
+def test_a_program_that_cannot_be_executed(home: Home) -> None:
+    (home.directory / "serve").write_text("no program of any system")
+    (home.directory / "serve").chmod(0o755)
+    model = ModelSection(engine="vllm", model="some/model", vllm={"command": "./serve {model}"})
+    with home.servers() as servers, pytest.raises(EngineError, match="cannot be started: Exec format error"):
+        home.ask(servers, model)
 
 
 def test_a_program_that_is_not_there(home: Home) -> None:

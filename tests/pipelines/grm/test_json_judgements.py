@@ -136,7 +136,6 @@ def test_an_answer_that_breaks_off_has_no_verdict(end: int) -> None:
      json.dumps(judgement()).replace("3", "NaN"), json.dumps(judgement(verdict=FORGED)),
      json.dumps(judgement(critique=7)), json.dumps(judgement(principles="none")),
      json.dumps(judgement(principles=[{}])),
-     json.dumps(judgement(principles=[{"name": " ", "description": "x", "weight": 1}])),
      json.dumps(judgement(principles=[{"name": "x", "description": "y", "weight": "1"}]))],
 )  # fmt: skip
 def test_what_is_not_the_json_that_was_asked_for_has_no_verdict(answer: str) -> None:
@@ -162,6 +161,13 @@ def test_a_weight_that_is_no_percentage_is_left_out() -> None:
     assert read_weights == [0.6, 0.6, 0.0, 1.0, None, None, None, None]
 
 
+def test_a_criterion_without_a_name_is_none_and_costs_nothing() -> None:
+    nameless = {"name": " \n", "description": "x", "weight": 50}
+    found = read(judgement(principles=[nameless, {"name": "Clarity", "description": "easy", "weight": 50}]))
+    assert (found.scores, [one.name for one in found.principles]) == ((7, 3), ["Clarity"])
+    assert read(judgement(principles=[])).scores == (7, 3)
+
+
 def test_lone_surrogates_do_not_survive() -> None:
     text = judgement_text(json.dumps(judgement(critique="a \ud800 b")), BOTH, 2)
     assert text is not None
@@ -176,8 +182,8 @@ def test_a_very_long_answer_takes_time_in_proportion() -> None:
     assert read(digits).outcome is Outcome.OUT_OF_RANGE
 
 
-@given(SCORES, TEXT, TEXT.filter(str.strip), TEXT)
-def test_the_scores_are_read_whatever_stands_around_them(
+@given(SCORES, TEXT, TEXT, TEXT)
+def test_whatever_the_schema_admits_has_its_verdict(
     scores: list[int], critique: str, name: str, description: str
 ) -> None:
     if any("think>" in text for text in (critique, name, description)):
