@@ -108,7 +108,7 @@ def _answers(engine: SimulatedEngine, job: SamplingJob, curated: Stage) -> Itera
                     for index in wanted:
                         drawn = sample(job, preference, shown, mode, index)
                         completion = engine.answer(drawn.request)
-                        outcomes.append(outcome_of_sample(drawn, preference, completion))
+                        outcomes.append(outcome_of_sample(job, drawn, preference, completion))
                         remarks = f"\nAnalysis:\n{some_words(drawn.request.request_id, REMARK_WORDS)}.\n"
                         text = (completion.text or "").replace("\nAnalysis:\n", remarks)
                         yield drawn.request, replace(completion, text=text)
