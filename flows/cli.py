@@ -105,7 +105,7 @@ def build(
     if not json:
         name = settings.build.name
         _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + _root_flag(settings))
-        _say(f"in a browser: {_shown_path(f'{snapshot.location}/report.html')}")
+        _say(f"in a browser: {_shown_path(str(snapshot.root.at(f'{snapshot.key}/report.html')))}")
 
 
 @app.command()

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 CACHE_VARIABLE = "GRMFORGE_CACHE"
-RETRIES = 8
-RETRY_FOR = timedelta(seconds=60)
+RETRIES, RETRY_FOR = 100, timedelta(seconds=60)
+"""Whichever comes first: a minute, with waits that grow to 15 s."""
+RETRIES_AT_FIRST = 2
+"""Of the call that looks whether the bucket is there at all."""
 _REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|\b40[13]\b|redentials")
 _UNREACHABLE = re.compile(r"error sending request|onnect|timed out|dns", re.IGNORECASE)
 
@@ -57,12 +59,16 @@ class ObjectRoot(Root):
 
     def at(self, key: str) -> Path:
         copy = self.place(key)
-        if not copy.is_file():
-            with self._errors(key):
-                found = obstore.get(self.store, key)
-                with _becoming(copy) as temporary, temporary.open("wb") as file:
-                    file.writelines(found)
+        if not _is_whole(copy):
+            what = f"{copy} (another place for copies: export {CACHE_VARIABLE}=..)"
+            with storage_errors(what), _becoming(copy) as temporary, temporary.open("wb") as file:
+                file.writelines(self._chunks(key))
         return copy
+
+    def _chunks(self, key: str) -> Iterator[bytes]:
+        with self._errors(key):
+            for chunk in obstore.get(self.store, key):
+                yield bytes(chunk)
 
     def scratch(self, key: str) -> Path:
         path = self.path / "machine" / key
@@ -198,8 +204,26 @@ class ObjectRoot(Root):
                 "AWS_SESSION_TOKEN), or AWS_PROFILE, with the right to read, write, list and delete, and run again"
             )
         if _UNREACHABLE.search(said):
-            return "the object storage cannot be reached; check AWS_ENDPOINT_URL and AWS_REGION, and run again"
-        return " ".join(said.partition("Debug source")[0].split())[:300]
+            return (
+                "the object storage cannot be reached; check AWS_ENDPOINT_URL and AWS_REGION, and run the same command "
+                "again: every answer so far is kept"
+            )
+        return _first_words(error)
+
+
+def _first_words(error: Exception) -> str:
+    """Return what the client says to people; what follows is for its makers."""
+    return " ".join(str(error).partition("Debug source")[0].split())[:300]
+
+
+def _is_whole(copy: Path) -> bool:
+    """Say whether a copy is there, and no Parquet file that lost its beginning or its end: then it is fetched anew."""
+    if copy.suffix != ".parquet" or not copy.is_file():
+        return copy.is_file()
+    with copy.open("rb") as file:
+        begins = file.read(4)
+        file.seek(max(0, copy.stat().st_size - 4))
+        return begins == file.read() == b"PAR1"
 
 
 @contextlib.contextmanager
@@ -221,21 +245,23 @@ def open_bucket(address: str) -> ObjectRoot:
     an instance's role, or, where boto3 is installed, from AWS_PROFILE.
     """
     parts = urlsplit(address)
-    if not parts.netloc or parts.query or parts.fragment or ".." in parts.path.split("/"):
-        raise RecipeError(f"root {address!r}: write it as s3://bucket/prefix")
+    if not parts.netloc or parts.query or parts.fragment or "%" in parts.path or ".." in parts.path.split("/"):
+        raise RecipeError(f"root {address!r}: write it as s3://bucket/prefix, every character as it is")
     plain = f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
-    root = ObjectRoot(_cache() / content_id("root", plain)[:16], plain, _store(plain))
-    probe = f".probe-{secrets.token_hex(4)}"
+    root = ObjectRoot(_cache() / content_id("root", plain)[:16], plain, _store(plain, RETRIES))
+    probe, impatient = f".probe-{secrets.token_hex(4)}", _store(plain, RETRIES_AT_FIRST)
     with root._errors(""):
-        obstore.put(root.store, probe, b"")
-        obstore.delete(root.store, probe)
+        obstore.put(impatient, probe, b"")
+        obstore.delete(impatient, probe)
     return root
 
 
-def _store(address: str) -> "S3Store":
+def _store(address: str, retries: int) -> "S3Store":
     from obstore.store import S3Store
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise RecipeError(f"AWS_ENDPOINT_URL={endpoint}: write it as http://host:port or https://host")
     provider = None
     if os.environ.get("AWS_PROFILE") and not os.environ.get("AWS_ACCESS_KEY_ID"):
         try:
@@ -243,13 +269,16 @@ def _store(address: str) -> "S3Store":
         except ImportError:
             raise RecipeError("AWS_PROFILE is read by boto3: pip install boto3, or export the keys") from None
         provider = Boto3CredentialProvider()
-    return S3Store.from_url(
-        address,
-        config={"endpoint": endpoint} if endpoint else None,
-        client_options={"allow_http": endpoint.startswith("http://"), "timeout": timedelta(minutes=5)},
-        retry_config={"max_retries": RETRIES, "retry_timeout": RETRY_FOR},
-        credential_provider=provider,
-    )
+    try:
+        return S3Store.from_url(
+            address,
+            config={"endpoint": endpoint} if endpoint else None,
+            client_options={"allow_http": endpoint.startswith("http://"), "timeout": timedelta(minutes=5)},
+            retry_config={"max_retries": retries, "retry_timeout": RETRY_FOR},
+            credential_provider=provider,
+        )
+    except exceptions.BaseError as error:  # one key of the two, a region that is none
+        raise RecipeError(f"root {address}: {_first_words(error)}") from None
 
 
 def _cache() -> Path:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ class Root:
             from storage.object_root import open_bucket  # a client that a local root need not load
 
             return open_bucket(location)
-        if "://" in location:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", location):
             raise RecipeError(f"root {location!r}: a root is a directory or s3://bucket/prefix")
         root = cls(Path(location).absolute())
         with storage_errors(f"root {location}"):
@@ -130,6 +131,8 @@ class Root:
                 temporary.write_bytes(data)
                 os.link(temporary, target)
             except FileExistsError:
+                if target.is_dir():
+                    raise StorageError(f"{target}: a directory stands where a file belongs; remove it") from None
                 return False
             finally:
                 temporary.unlink(missing_ok=True)
@@ -174,11 +177,11 @@ class Root:
         )
 
     def folders(self, key: str) -> list[str]:
-        """Return the sorted names of the folders directly under a key."""
+        """Return the sorted names of the folders directly under a key; none that is a link to another place."""
         directory = self.place(key)
         if not directory.is_dir():
             return []
-        return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
+        return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False))
 
     def held(self, key: str) -> "Held | None":
         """Return what an object takes up, and since when; None where there is none."""
@@ -190,8 +193,14 @@ class Root:
             yield from (str((Path(directory) / name).relative_to(self.path)) for name in names)
 
     def remove_folder(self, folder: str) -> None:
-        """Remove everything under a folder, a manifest first: what is left of it then counts as unfinished."""
+        """Remove everything under a folder, a manifest first: what is left of it then counts as unfinished.
+
+        Of a link, only the link is removed, never what it leads to.
+        """
         with storage_errors(self.where(folder)), contextlib.suppress(FileNotFoundError):
+            if self.place(folder).is_symlink():
+                self.place(folder).unlink()
+                return
             self.place(f"{folder}/manifest.json").unlink(missing_ok=True)
             shutil.rmtree(self.place(folder))
 

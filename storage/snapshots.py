@@ -16,6 +16,7 @@ from schemas.record import FORMAT
 from storage.root import Root
 
 FOLDER = "snapshots"
+_DAMAGED = "restore the file, or remove the version's folder"
 STAMP = "%Y%m%dT%H%M%SZ"
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 """How a version's name begins: when it was published."""
@@ -90,6 +91,14 @@ def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapp
     return Snapshot(root, folder, manifest)
 
 
+def check_files(snapshot: Snapshot) -> None:
+    """Raise StorageError where a data file of a version is gone, or has another size than its manifest says."""
+    for table in snapshot.manifest.tables.values():
+        for file in table.files:
+            if snapshot.root.size(f"{snapshot.key}/{file.path}") != file.bytes:
+                raise StorageError(f"{snapshot.location}/{file.path}: gone or damaged; {_DAMAGED}")
+
+
 def set_latest(root: Root, name: str, version: str) -> None:
     """Make a version the one that the bare name means, whichever it was. Raises StorageError as `move_latest` does."""
     while not move_latest(root, name, latest(root, name), version):
@@ -160,9 +169,9 @@ def _read(root: Root, key: str) -> Snapshot:
             raise StorageError(f"{file}: written in format {found}, this grmforge reads up to {FORMAT}: upgrade it")
         return Snapshot(root, key, Manifest.model_validate(tree))
     except orjson.JSONDecodeError as error:
-        raise StorageError(f"{file}: not a manifest: {error}") from None
+        raise StorageError(f"{file}: not a manifest: {error}; {_DAMAGED}") from None
     except ValidationError as error:
-        raise StorageError(f"{file}: not a manifest: {error.errors()[0]['msg']}") from None
+        raise StorageError(f"{file}: not a manifest: {error.errors()[0]['msg']}; {_DAMAGED}") from None
 
 
 def find_snapshot(root: Root | None, given: str) -> Snapshot:
@@ -183,7 +192,8 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
             f"no snapshot {given!r} under {root.where()}; "
             + (f"there are: {', '.join(names)}" if names else "none yet")
         )
-    chosen = version or latest(root, name) or known[-1]
+    named = version or latest(root, name)
+    chosen = known[-1] if named is None else named
     matching = _matching(known, chosen)
     if matching is None:
         raise StorageError(f"{name} has no version {chosen!r}; it has: {', '.join(known[-5:])}")
@@ -194,5 +204,7 @@ def _matching(known: Sequence[str], chosen: str) -> str | None:
     """Return the version itself, or the only one that begins or ends with what was given."""
     if chosen in known:
         return chosen
+    if not chosen:  # an empty LATEST names nothing, least of all any version
+        return None
     near = [version for version in known if version.startswith(chosen) or version.endswith(chosen)]
     return near[0] if len(near) == 1 else None

@@ -25,7 +25,7 @@ from schemas.record import canonical_json
 from storage.leases import Holder, Lease, take
 from storage.root import Root
 from storage.snapshot_upkeep import write_comparison
-from storage.snapshots import FOLDER, Snapshot, find_snapshot, latest, move_latest, set_latest
+from storage.snapshots import FOLDER, Snapshot, check_files, find_snapshot, latest, move_latest, set_latest
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,7 @@ def promote(root: Root, given: str) -> tuple[Snapshot, str | None]:
     Raises StorageError where there is no such version, and RecipeError where a set of its recipe has no row in it.
     """
     snapshot = named_version(root, given)
+    check_files(snapshot)
     manifest = snapshot.manifest
     wanted = manifest.recipe.get("build", {}).get("sets", ())
     if missing := [name for name in wanted if f"{name}/train" not in manifest.tables]:

@@ -213,7 +213,51 @@ def test_wrong_credentials_are_named_with_the_way_out(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["s3://", "s3:///prefix", "s3://bucket/../x", "s3://bucket/a?b=c", "gs://bucket/x"])
+@pytest.mark.parametrize(
+    "address", ["s3://", "s3:///prefix", "s3://bucket/../x", "s3://bucket/a?b=c", "s3://bucket/a%20b", "gs://bucket/x"]
+)
 def test_an_address_that_is_none_is_a_wrong_recipe(address: str) -> None:
     with pytest.raises(RecipeError, match=r"s3://bucket/prefix"):
         Root.open(address)
+
+
+def test_a_copy_that_was_damaged_is_fetched_again(on_machine: Opener) -> None:
+    root = on_machine("one")
+    with root.replacing("t.parquet") as temporary:
+        temporary.write_bytes(b"PAR1 rows PAR1")
+    for damaged in (b"garbage", b"PAR1 rows", b""):
+        root.at("t.parquet").write_bytes(damaged)
+        assert root.at("t.parquet").read_bytes() == b"PAR1 rows PAR1"
+
+
+def test_a_cache_that_cannot_be_written_is_what_is_named(
+    s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment(tmp_path.name).items():
+        monkeypatch.setenv(name, value)
+    root = Root.open(f"s3://forge/{tmp_path.name}")
+    root.write("a", b"x")
+    root.path.mkdir(parents=True)
+    (root.path / "objects").write_bytes(b"a file")
+    with pytest.raises(StorageError, match=r"export GRMFORGE_CACHE="):
+        root.at("a")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("AWS_ENDPOINT_URL", "127.0.0.1:9", "AWS_ENDPOINT_URL=127.0.0.1:9: write it as http"),
+        ("AWS_SECRET_ACCESS_KEY", "", "root s3://forge/x: .*SecretAccessKey"),
+        ("AWS_ACCESS_KEY_ID", "", "root s3://forge/x: .*AccessKeyId"),
+    ],
+)
+def test_half_an_address_or_half_a_key_is_one_line(
+    s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    for name, given in (s3.environment(tmp_path.name) | {variable: value}).items():
+        monkeypatch.setenv(name, given)
+    if not value:
+        monkeypatch.delenv(variable)
+    with pytest.raises(RecipeError, match=says) as caught:
+        Root.open("s3://forge/x")
+    assert "\n" not in str(caught.value)

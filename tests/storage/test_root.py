@@ -95,3 +95,34 @@ def test_the_size_of_an_object_is_its_bytes_and_none_without_one(tmp_path: Path)
     root.write("a", b"four")
     assert root.size("a") == 4
     assert root.size("b") is None
+
+
+def test_a_link_is_never_followed_where_something_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "outside/st").mkdir(parents=True)
+    precious = tmp_path / "outside/st/manifest.json"
+    precious.write_bytes(b"{}")
+    root = Root(tmp_path / "root")
+    (root.path / "stages/x").mkdir(parents=True)
+    (root.path / "stages/linked").symlink_to(tmp_path / "outside")
+    (root.path / "stages/x/abc").symlink_to(tmp_path / "outside/st")
+    assert (root.folders("stages"), root.folders("stages/x")) == (["x"], [])
+    root.remove_folder("stages/x/abc")
+    root.remove_folder("stages")
+    assert precious.read_bytes() == b"{}"
+    assert root.folders("") == []
+
+
+def test_a_directory_where_a_file_belongs_is_said_and_waited_for_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / "leases/a.json").mkdir(parents=True)
+    with pytest.raises(StorageError, match="a directory stands where a file belongs"):
+        Root(tmp_path).create("leases/a.json", b"")
+
+
+@pytest.mark.parametrize("address", ["s3:/bucket/x", "gs://bucket", "file:/tmp/x"])
+def test_an_address_that_is_no_directory_makes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=r"a directory or s3://bucket/prefix"):
+        Root.open(address)
+    assert list(tmp_path.iterdir()) == []

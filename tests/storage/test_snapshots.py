@@ -9,6 +9,7 @@ from schemas.errors import StorageError
 from schemas.manifest import Manifest
 from storage.root import Root
 from storage.snapshots import (
+    check_files,
     find_snapshot,
     latest,
     new_version,
@@ -147,3 +148,23 @@ def test_two_builds_may_publish_the_same_in_the_same_second(tmp_path: Path) -> N
     folder = tmp_path / "snapshots/small/20260101T000000Z-cccccccc"
     assert sorted(path.name for path in folder.rglob("*")) == ["README.md", "manifest.json", "rft", "t.parquet"]
     assert find_snapshot(Root(tmp_path), "small").files("rft/train")[0].read_bytes() == b"rows"
+
+
+def test_an_empty_latest_names_no_version_at_all(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    published(root, "20260101T000000Z-cccccccc")
+    root.write("snapshots/small/LATEST", b"\n")
+    with pytest.raises(StorageError, match="small has no version ''"):
+        find_snapshot(root, "small")
+    set_latest(root, "small", "20260101T000000Z-cccccccc")
+    assert find_snapshot(root, "small").manifest.version == "20260101T000000Z-cccccccc"
+
+
+def test_a_version_that_lost_a_file_or_the_end_of_one_is_named(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    published(root, "20260101T000000Z-cccccccc")
+    snapshot = find_snapshot(root, "small")
+    check_files(snapshot)
+    snapshot.files("rft/train")[0].unlink()
+    with pytest.raises(StorageError, match=r"rft/t\.parquet: gone or damaged; restore the file"):
+        check_files(snapshot)
