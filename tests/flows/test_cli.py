@@ -196,6 +196,14 @@ def test_json_is_all_that_stands_on_stdout(tmp_path: Path) -> None:
     assert len(printed("inspect", "small", "-n", "2", "--status", "rejected")) == 2
 
 
+def test_a_probe_of_a_judge_that_cannot_be_read_says_what_helps(tmp_path: Path) -> None:
+    babbling = {"engine": "simulated", "simulated": {"unparsed": 0.9}}
+    recipe = write_small(tmp_path, models={"grm": babbling, "difficulty": babbling})
+    probed = grmforge("probe", recipe, "-n", "5", "--root", tmp_path / "data")
+    assert probed.code == 0, probed.err
+    assert "unparsed  the answer has no line" in probed.out and "[grm] structured_output" in probed.out
+
+
 def test_json_of_a_probe_a_doctor_and_an_import(tmp_path: Path) -> None:
     recipe, root = write_small(tmp_path), ("--root", tmp_path / "data")
     probed = grmforge("probe", recipe, "-n", "3", *root, "--json")
