@@ -6,9 +6,11 @@ worker reads them from the environment of its own machine, which a local Ray inh
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from prefect.settings.context import get_current_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -21,6 +23,9 @@ TaskRunnerName = Literal["threads", "ray"]
 Workers = Annotated[int, Field(ge=1, le=BUCKETS)]
 OBJECT_STORE_BYTES = 80_000_000
 """Of a local Ray: places travel through it, never rows, and 75 MiB are the least that it takes."""
+ADDRESS_TIMEOUT_S = 5.0
+RAY_CLIENT_PORT = 10001
+"""Of `ray://host`, unless the address names one."""
 
 
 class Distribution:
@@ -81,14 +86,25 @@ def connected_ray(workers: int | None) -> Iterator[int]:
     """Connect to the Ray of RAY_ADDRESS, else start one of this machine; give the number of its machines.
 
     A local one has a processor for each of `workers`, whatever this machine has, since a share mostly waits. A Ray to
-    which this process is connected already is taken as it is, and stays.
+    which this process is connected already is taken as it is, and stays. Raises EngineError where none answers.
     """
     import ray
 
     if ray.is_initialized():
         yield _machines()
         return
-    address = os.environ.get("RAY_ADDRESS")
+    _connect(os.environ.get("RAY_ADDRESS"), workers)
+    try:
+        yield _machines()
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str | None, workers: int | None) -> None:
+    import ray
+
+    if address:
+        _try_to_reach(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     local: dict[str, Any] = {
         "num_cpus": workers or 1,
@@ -104,10 +120,35 @@ def connected_ray(workers: int | None) -> Iterator[int]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         at = f"RAY_ADDRESS={address}" if address else "a local Ray"
         raise EngineError(f"{at}: {' '.join(str(error).split())}") from None
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # So Ray says that its processes were not there in time: a machine that is too busy, as a rule.
+        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
+        raise EngineError(
+            f"{at} did not start: {' '.join(str(error).split())} Run again when the machine is less busy, or "
+            'with task_runner = "threads"; what was answered is kept'
+        ) from None
+
+
+def _try_to_reach(address: str) -> None:
+    """Raise EngineError where nobody listens at `host:port` or `ray://host`: Ray itself tries for minutes, silently.
+
+    Any other address, such as `auto`, is Ray's own to find.
+    """
     try:
-        yield _machines()
-    finally:
-        ray.shutdown()
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        port = parts.port or (RAY_CLIENT_PORT if parts.scheme == "ray" else None)
+    except ValueError:
+        return
+    if parts.scheme not in ("", "ray") or not parts.hostname or port is None:
+        return
+    try:
+        socket.create_connection((parts.hostname, port), ADDRESS_TIMEOUT_S).close()
+    except OSError as error:
+        raise EngineError(
+            f"RAY_ADDRESS={address}: nobody answers there ({error.strerror or error}); see ray status, and run again"
+        ) from None
 
 
 def _machines() -> int:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pipelines.build import purposes_of
 from pipelines.engines.openai_compatible import OPENAI_URL
-from pipelines.engines.vllm_command import launch_of, served_model
+from pipelines.engines.vllm_checks import check_package, model_in_words
+from pipelines.engines.vllm_command import launch_of
 from pipelines.engines.vllm_server import check_port
 from pipelines.grm.samples import sampling_job
 from pipelines.rubrics.giving import shows_criteria
@@ -145,11 +146,11 @@ def _model(role: str, model: ModelSection, environment: Mapping[str, str], direc
 
 
 def _server(model: ModelSection, directory: Path) -> str:
-    """Say whether a server of our own could be started: its program, its model, its port. It is not started."""
+    """Say whether a server of our own could be started: program, package, model and port. It is not started."""
     launch = launch_of(model, directory)
     check_port(launch)
-    served = served_model(model, directory)
-    where = "a directory with a model" if Path(served).is_absolute() else "a hub id, which vLLM fetches if it must"
+    where = model_in_words(model, directory, launch)
+    check_package(launch)
     port = "a free port" if launch.port is None else f"port {launch.port}, which is free"
     return f"{launch.words[0]} is there; {model.name} is {where}; it will listen on {port}"
 

@@ -16,12 +16,16 @@ from pipelines.grm.sampling import sampled_sets, wanted_answers
 from pipelines.planning.inputs import plan_inputs
 from pipelines.probing.answers import AnsweredSource, answered_sources
 from pipelines.probing.sampling import SomeSets, sample_some, some_sets
+from pipelines.reporting.meanings import meaning
 from pipelines.reporting.visible import visible
 from schemas.errors import ForgeError
 from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.tables import read_table
+
+_MOST = 0.5
+"""Where fewer of the answers could be read, a build is not worth its price, and what helps is said."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Probe:
                 f"{self.sets} sets, {self.answers} answers, {self.bought} bought{rate}",
                 f"readable  {self.readable_share:.0%}",
                 f"accepted  {self.accepted_share:.0%}   ({outcomes})",
+                *self._what_helps(),
                 f"tokens    {_count(self.prompt_tokens)} a prompt, {_count(self.answer_tokens)} an answer",
                 "",
                 f"the RFT samples of a whole build: {self.build_requests:,} requests, "
@@ -84,6 +89,14 @@ class Probe:
                 f"hours     {hours}",
             ]
         )
+
+    def _what_helps(self) -> list[str]:
+        """Return what to do about the commonest fault, where most answers could not be read."""
+        if self.readable_share >= _MOST:
+            return []
+        fault = next(outcome for outcome in self.outcomes if outcome not in READABLE_OUTCOMES)
+        words, way_out = meaning(fault)
+        return [f"{fault:<9} {words}", *([f"          what helps: {way_out}"] if way_out else [])]
 
 
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:

@@ -36,21 +36,22 @@ MEANINGS: dict[str, Meaning] = {
     Outcome.UNPARSED: Meaning(
         "the answer has no line `Scores: \\boxed{..}` that could be read",
         "the judge does not keep the format: look at one with inspect, then choose another model or [grm] template, or "
-        "force the format with structured output in extra_body",
+        "have the server keep it to the format: [grm] structured_output",
     ),
     Outcome.TRUNCATED: Meaning(
         "the answer ended at the token limit, before its verdict",
-        "raise [grm] max_tokens: judges that reason aloud need 8,000 and more",
+        "raise [grm] max_tokens: judges that reason aloud need 8,000 and more; one that never comes to an end "
+        "can be kept to a shorter form: [grm] structured_output, with structured_text",
     ),
     Outcome.WRONG_COUNT: Meaning(
         "the answer has more or fewer scores than responses",
-        "the judge does not keep the format: choose another model or [grm] template, or force the format with "
-        "structured output in extra_body",
+        "the judge does not keep the format: choose another model or [grm] template, or have the server "
+        "keep it to the format: [grm] structured_output",
     ),
     Outcome.OUT_OF_RANGE: Meaning(
         "a score is no integer of the range that the prompt asks for",
-        "the judge does not keep the format: choose another model or [grm] template, or force the format with "
-        "structured output in extra_body",
+        "the judge does not keep the format: choose another model or [grm] template, or have the server "
+        "keep it to the format: [grm] structured_output",
     ),
     Outcome.REFUSED: Meaning(
         "the model declined to judge",

@@ -48,7 +48,8 @@ def decide_rl(sets: pl.DataFrame, difficulty: pl.DataFrame, n_samples: int) -> p
         share = readable / difficulty.height
         raise ForgeError(
             f"rl: only {share:.0%} of the difficulty model's answers could be read, and under {MIN_READABLE:.0%} it "
-            "filters nothing; give it a larger max_tokens, a structured output in extra_body, or another model"
+            "filters nothing; give it a larger max_tokens, a form that the server keeps it to "
+            "([grm] structured_output), or another model"
         )
     all_correct = (pl.col("pass_count") == pl.col("pass_samples")) & (pl.col("pass_samples") >= n_samples)
     too_easy = pl.when(all_correct).then(pl.lit(RejectReason.TOO_EASY.value))

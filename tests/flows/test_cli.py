@@ -196,6 +196,14 @@ def test_json_is_all_that_stands_on_stdout(tmp_path: Path) -> None:
     assert len(printed("inspect", "small", "-n", "2", "--status", "rejected")) == 2
 
 
+def test_a_probe_of_a_judge_that_cannot_be_read_says_what_helps(tmp_path: Path) -> None:
+    babbling = {"engine": "simulated", "simulated": {"unparsed": 0.9}}
+    recipe = write_small(tmp_path, models={"grm": babbling, "difficulty": babbling})
+    probed = grmforge("probe", recipe, "-n", "5", "--root", tmp_path / "data")
+    assert probed.code == 0, probed.err
+    assert "unparsed  the answer has no line" in probed.out and "[grm] structured_output" in probed.out
+
+
 def test_json_of_a_probe_a_doctor_and_an_import(tmp_path: Path) -> None:
     recipe, root = write_small(tmp_path), ("--root", tmp_path / "data")
     probed = grmforge("probe", recipe, "-n", "3", *root, "--json")
@@ -235,8 +243,8 @@ def test_a_doctor_finds_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_doctor_looks_at_what_starts_a_server_of_our_own(tmp_path: Path) -> None:
-    def said(**settings: Any) -> str:
-        served = {"engine": "vllm", "model": "weights", "vllm": settings}
+    def said(model: str = "weights", **settings: Any) -> str:
+        served = {"engine": "vllm", "model": model, "vllm": settings}
         recipe = write_recipe(
             tmp_path / "recipe.toml",
             build={"name": "small", "sets": ["rft"]},
@@ -249,11 +257,20 @@ def test_a_doctor_looks_at_what_starts_a_server_of_our_own(tmp_path: Path) -> No
 
     write_teleqna(tmp_path / "teleqna.txt", 2)
     command = f"{sys.executable} -m vllm.entrypoints.openai.api_server --model {{model}}"
-    assert "is there; weights is a hub id" in said(command=command)
+    missing = said(command=command)
+    assert missing.startswith(f"wrong: vLLM is not installed in the environment that command names: {sys.executable}")
+    (tmp_path / "vllm").mkdir()
+    (tmp_path / "vllm/__init__.py").write_text("raise SystemExit('it is not to be imported')")
+    online = {"HF_HUB_OFFLINE": "0"}
+    assert "is there; owner/weights is a hub id" in said("owner/weights", command=command)
+    assert "weights is no directory here, so a hub id without an owner" in said(command=command, env=online)
+    offline = said(command=command, env={"HF_HUB_OFFLINE": "1"})
+    assert offline.startswith(f"wrong: model weights: there is no directory {tmp_path / 'weights'}, and no such model")
     (tmp_path / "weights").mkdir()
     assert said(command=command).startswith("wrong: model weights: ") and "no config.json" in said(command=command)
     (tmp_path / "weights/config.json").write_text("{}")
     assert said(command=command).startswith("ok: ") and "it will listen on a free port" in said(command=command)
+    assert "did you mean 'weights'?" in said("wieghts", command=command, env=online)
     assert said(command="nowhere/bin/vllm serve {model}").startswith("wrong: vLLM cannot be started: ")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -124,11 +124,13 @@ def test_a_low_acceptance_is_explained(tmp_path: Path) -> None:
     assert said[1:] == [
         "telecom: 5.6% of 36 answers were accepted.",
         "  88% of what is lost is truncated: the answer ended at the token limit, before its verdict",
-        "  what helps:  raise [grm] max_tokens: judges that reason aloud need 8,000 and more",
-        said[4],
+        "  what helps:  raise [grm] max_tokens: judges that reason aloud need 8,000 and more; "
+        "one that never comes to an end",
+        "               can be kept to a shorter form: [grm] structured_output, with structured_text",
+        said[5],
         "  see more:    grmforge inspect small --status rejected --reason truncated --source telecom",
     ]
-    assert said[4].startswith('  for example: "What carries voice?') and said[4].endswith("the whole answer")
+    assert said[5].startswith('  for example: "What carries voice?') and said[5].endswith("the whole answer")
 
 
 def test_nothing_kept_is_explained_by_what_was_dropped(tmp_path: Path) -> None:
