@@ -1,7 +1,6 @@
 """The command `grmforge`. No Prefect here; what is heavy is imported by the command that needs it."""
 
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -93,7 +92,7 @@ def build(
         )
     else:
         width = shutil.get_terminal_size((118, 24)).columns
-        lines = closing_lines(snapshot.manifest, snapshot, root_flag=_root_flag(settings), width=min(width, 118))
+        lines = closing_lines(snapshot.manifest, snapshot, root_flag=settings.build.root_flag, width=min(width, 118))
         _say("\n".join(lines))
         what = "published" if published.new else "nothing new to publish: the content is that of"
         _say(f"\n{what} {_shown_path(snapshot.location)}")
@@ -104,7 +103,7 @@ def build(
         )
     if not json:
         name = settings.build.name
-        _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + _root_flag(settings))
+        _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + settings.build.root_flag)
         _say(f"in a browser: {_shown_path(f'{snapshot.location}/report.html')}")
 
 
@@ -301,10 +300,6 @@ def _shown_path(location: str) -> str:
     """Return a path as short as it can be typed from here; an address as it is."""
     here = f"{Path.cwd()}/"
     return location.removeprefix(here)
-
-
-def _root_flag(recipe: "Recipe") -> str:
-    return "" if recipe.build.root == "data" else f" --root {shlex.quote(recipe.build.root)}"
 
 
 def _say(text: str) -> None:

@@ -55,7 +55,7 @@ def refresh(
         requests, tokens, cost_usd = spent
         _print_json(done.as_json() | {"spent": {"requests": requests, "tokens": tokens, "cost_usd": cost_usd}})
     else:
-        _tell(done, spent, "" if settings.build.root == "data" else f" --root {shlex.quote(settings.build.root)}")
+        _tell(done, spent)
     done.check()
 
 
@@ -118,7 +118,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _tell(done: "Refreshed", spent: tuple[int, int, float], root_flag: str) -> None:
+def _tell(done: "Refreshed", spent: tuple[int, int, float]) -> None:
     """Print what came of a refresh: what is different, what it took, what was removed, where LATEST is."""
     from pipelines.reporting.comparison import lines_of
 
@@ -131,7 +131,7 @@ def _tell(done: "Refreshed", spent: tuple[int, int, float], root_flag: str) -> N
     _say(done.verdict())
     if done.comparison is not None:
         old, new = shlex.quote(done.comparison.old), shlex.quote(done.comparison.new)
-        _say(f"once more: grmforge compare {old} {new}{root_flag}")
+        _say(f"once more: grmforge compare {old} {new}{done.root_flag}")
 
 
 def _say(text: str) -> None:
