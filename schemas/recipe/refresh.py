@@ -11,7 +11,8 @@ class RefreshSection(Section):
     """`[refresh]`: what `grmforge refresh` keeps, and what holds LATEST back; see docs/operations.md."""
 
     keep: Count = 7
-    """Versions kept, the newest ones; LATEST and pinned versions are kept besides."""
+    """Versions kept, the newest ones; LATEST and pinned versions are kept besides, and the one that LATEST named before
+    a refresh, until the next one."""
     max_acceptance_change: Annotated[Number, Field(ge=0, le=100)] = 5.0
     """Percentage points by which the accepted share of the answers may move, of each source and of all together, beyond
     what chance allows for so many sets; 100 switches this guard off."""
