@@ -134,7 +134,7 @@ def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[],
         comparison, reasons = None, tuple[str, ...]()
         if before is not None and before != manifest.version:
             comparison = compare(_named(root, manifest, before, recipe.build.root_flag), published.snapshot)
-            reasons = tripped(comparison, recipe.refresh)
+            reasons = tripped(comparison, recipe.refresh, recipe.leaks)
             said = canonical_json(comparison.as_json() | {"tripped": reasons})
             write_comparison(root, manifest.name, before, manifest.version, said)
         check()

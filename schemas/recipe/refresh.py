@@ -20,7 +20,8 @@ class RefreshSection(Section):
     """Share of its kept sets that a source may lose; 1 switches this guard off, but for a source that is left without
     any."""
     max_leak_rise: Annotated[Number, Field(ge=0, le=1)] = 0.05
-    """How much the AUC of a source's leak probe may rise, beyond what chance allows; 1 switches this guard off."""
+    """How much the AUC of a source's leak probe may rise, beyond what chance allows. Where the version before has none,
+    it may not be above leaks.threshold by more than chance allows. 1 switches this guard off."""
     lease_s: Annotated[Whole, Field(ge=1, le=86_400)] = 600
     """Seconds after which another run may take over from one that died. A living one renews its lease ten times as
     often."""
