@@ -168,12 +168,11 @@ def test_a_killed_night_is_healed_by_the_next_one(tmp_path: Path) -> None:
             os.killpg(working.pid, signal.SIGKILL)
             working.communicate(timeout=30)
     assert not (tmp_path / "data/snapshots").exists()
-    time.sleep(2)  # the term of its lease
     with StandIn() as server:
         recipe = write_nightly(tmp_path, server.url)
         done = grmforge("refresh", recipe)
         assert done.code == 0, done.err
-        assert "seems to have died: watching its lease" in done.err
+        assert "seems to have died" not in done.err, "its process has gone from this machine: nothing to wait for"
         (tmp_path / "other").mkdir()
         (tmp_path / "other/sets.jsonl").write_bytes(rows_of(12))
         assert refreshed(write_nightly(tmp_path / "other", server.url))["new"]
