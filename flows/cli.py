@@ -45,8 +45,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 INTERRUPTED = 130
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"grmforge {version('grmforge')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and end.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
     os.environ["GRMFORGE_DEBUG"] = "1" if debug else os.environ.get("GRMFORGE_DEBUG", "")
 
 
@@ -263,7 +276,9 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
-        _fail(f"{error.format_message().rstrip('.')}; see grmforge --help", error.exit_code)
+        context = getattr(error, "ctx", None)
+        command = context.command_path.removeprefix(context.find_root().command_path) if context else ""
+        _fail(f"{error.format_message().rstrip('.')}; see grmforge{command} --help", error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
     if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt
