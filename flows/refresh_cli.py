@@ -110,6 +110,9 @@ def promote(version: VersionArgument, root: PlaceOption = "data") -> None:
 
     snapshot, before = promote_version(Root.open(root), version)
     manifest = snapshot.manifest
+    if before == manifest.version:
+        _say(f"LATEST of {manifest.name} is {manifest.version} already")
+        return
     _say(f"LATEST of {manifest.name} is {manifest.version} now" + (f", and was {before}" if before else ""))
 
 

@@ -125,6 +125,8 @@ def test_a_tripped_guard_leaves_latest_where_it_was_until_it_is_promoted(tmp_pat
             assert (pinned.code, pinned.out) == (0, f"{NAME}@{held_back} is {words}\n")
         promoted = grmforge("promote", f"{NAME}@{held_back}", "--root", root)
         assert (promoted.code, promoted.out) == (0, f"LATEST of {NAME} is {held_back} now, and was {good}\n")
+        again = grmforge("promote", f"{NAME}@{held_back}", "--root", root)
+        assert (again.code, again.out) == (0, f"LATEST of {NAME} is {held_back} already\n")
         assert refreshed(recipe)["latest"] == held_back
 
 
