@@ -45,7 +45,7 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 	@echo "              recipes/local_vllm.toml, for your own model and your own JSONL"
 
 test: .venv/dev.stamp  ## run the tests
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 # An environment of its own: vLLM pins packages that grmforge has in other versions. The packages removed there are built
 # for another torch than the CPU's, and break its import.

@@ -1,7 +1,6 @@
 """The command `grmforge`. No Prefect here; what is heavy is imported by the command that needs it."""
 
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -46,8 +45,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 INTERRUPTED = 130
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"grmforge {version('grmforge')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and end.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
     os.environ["GRMFORGE_DEBUG"] = "1" if debug else os.environ.get("GRMFORGE_DEBUG", "")
 
 
@@ -93,7 +105,7 @@ def build(
         )
     else:
         width = shutil.get_terminal_size((118, 24)).columns
-        lines = closing_lines(snapshot.manifest, snapshot, root_flag=_root_flag(settings), width=min(width, 118))
+        lines = closing_lines(snapshot.manifest, snapshot, root_flag=settings.build.root_flag, width=min(width, 118))
         _say("\n".join(lines))
         what = "published" if published.new else "nothing new to publish: the content is that of"
         _say(f"\n{what} {_shown_path(snapshot.location)}")
@@ -104,7 +116,7 @@ def build(
         )
     if not json:
         name = settings.build.name
-        _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + _root_flag(settings))
+        _say("look at it:   " + f"grmforge inspect {name} {_lost(snapshot)}" + settings.build.root_flag)
         _say(f"in a browser: {_shown_path(str(snapshot.root.at(f'{snapshot.key}/report.html')))}")
 
 
@@ -264,7 +276,9 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except typer.TyperException as error:  # wrong words on the command line
-        _fail(f"{error.format_message().rstrip('.')}; see grmforge --help", error.exit_code)
+        context = getattr(error, "ctx", None)
+        command = context.command_path.removeprefix(context.find_root().command_path) if context else ""
+        _fail(f"{error.format_message().rstrip('.')}; see grmforge{command} --help", error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
     if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt
@@ -301,10 +315,6 @@ def _shown_path(location: str) -> str:
     """Return a path as short as it can be typed from here; an address as it is."""
     here = f"{Path.cwd()}/"
     return location.removeprefix(here)
-
-
-def _root_flag(recipe: "Recipe") -> str:
-    return "" if recipe.build.root == "data" else f" --root {shlex.quote(recipe.build.root)}"
 
 
 def _say(text: str) -> None:

@@ -155,8 +155,14 @@ def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> list[s
         of_place = [part for part in findings.parts if part.place is place]
         rows = sum(part.rows or 0 for part in of_place)
         if place != "answers":
-            is_whole = of_place[0].rows is None or place == "stage"
-            lines.append(f"  {place}: " + (f"{count:,}, whole" if is_whole else _counted(rows, "row", "rows")))
+            if place == "stage":
+                lines.append(
+                    f"  {_counted(count, 'stage', 'stages')} as a whole: builds make them again from what is left"
+                )
+            elif of_place[0].rows is None:
+                lines.append(f"  {place}: {count:,}, each as a whole")
+            else:
+                lines.append(f"  {place}: {_counted(rows, 'row', 'rows')}")
         lines += [f"    {part.note}" for part in of_place if part.note and place == "batch requests"]
     lines += _version_lines(done, removed, versions_go)
     if not findings.parts and not findings.versions:

@@ -1,6 +1,7 @@
 """The commands around a nightly refresh: `grmforge refresh`, `compare`, `pin` and `promote`."""
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,7 +56,7 @@ def refresh(
         requests, tokens, cost_usd = spent
         _print_json(done.as_json() | {"spent": {"requests": requests, "tokens": tokens, "cost_usd": cost_usd}})
     else:
-        _tell(done, spent, "" if settings.build.root == "data" else f" --root {shlex.quote(settings.build.root)}")
+        _tell(done, spent)
     done.check()
 
 
@@ -109,6 +110,9 @@ def promote(version: VersionArgument, root: PlaceOption = "data") -> None:
 
     snapshot, before = promote_version(Root.open(root), version)
     manifest = snapshot.manifest
+    if before == manifest.version:
+        _say(f"LATEST of {manifest.name} is {manifest.version} already")
+        return
     _say(f"LATEST of {manifest.name} is {manifest.version} now" + (f", and was {before}" if before else ""))
 
 
@@ -118,20 +122,23 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _tell(done: "Refreshed", spent: tuple[int, int, float], root_flag: str) -> None:
+def _tell(done: "Refreshed", spent: tuple[int, int, float]) -> None:
     """Print what came of a refresh: what is different, what it took, what was removed, where LATEST is."""
+    from pipelines.reporting.acceptance import attention_lines
     from pipelines.reporting.comparison import lines_of
 
+    snapshot = done.published.snapshot
+    manifest, width = snapshot.manifest, shutil.get_terminal_size((118, 24)).columns
     if done.comparison is not None:
         _say("\n".join([*lines_of(done.comparison), ""]))
     requests, tokens, cost_usd = spent
     _say(f"this run asked {requests:,} requests, {tokens:,} tokens, ${cost_usd:,.4f}")
     if done.removed:
         _say(f"removed, as older than the versions that are kept: {', '.join(done.removed)}")
-    _say(done.verdict())
+    _say("\n".join([*attention_lines(manifest, snapshot, width=min(width, 118)), "", done.verdict()]))
     if done.comparison is not None:
         old, new = shlex.quote(done.comparison.old), shlex.quote(done.comparison.new)
-        _say(f"once more: grmforge compare {old} {new}{root_flag}")
+        _say(f"once more: grmforge compare {old} {new}{done.root_flag}")
 
 
 def _say(text: str) -> None:

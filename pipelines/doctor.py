@@ -21,6 +21,7 @@ from pipelines.sources.registry import SOURCES
 from schemas.errors import ForgeError
 from schemas.recipe import GeneralSection, ModelSection, Recipe, SourceSection
 from storage.root import Root
+from storage.tombstones import Forgotten, forgotten, tombstones
 
 LITTLE_SPACE = 2 * 2**30
 TIMEOUT_S = 15.0
@@ -44,9 +45,11 @@ class Finding:
 def examine(recipe: Recipe, environment: Mapping[str, str]) -> list[Finding]:
     """Return what was found, wrong things included; raises nothing that a finding can say."""
     findings = [_finding("root", partial(_root, recipe))]
-    findings += [_finding(f"source {source.source}", partial(_source, recipe, source)) for source in recipe.sources]
+    gone = forgotten(Root.open(recipe.build.root)) if findings[0].ok else Forgotten((), "")
+    for source in recipe.sources:
+        findings.append(_finding(f"source {source.source}", partial(_source, recipe, source, gone)))
     if recipe.general:
-        findings.append(_finding("general", partial(_general, recipe, recipe.general)))
+        findings.append(_finding("general", partial(_general, recipe, recipe.general, gone)))
     findings.append(_finding("templates", partial(_templates, recipe)))
     if recipe.models.rubric is not None or shows_criteria(recipe):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
@@ -66,6 +69,7 @@ def _finding(what: str, look: Callable[[], str]) -> Finding:
 
 def _root(recipe: Recipe) -> str:
     root = Root.open(recipe.build.root)
+    tombstones(root)  # one that cannot be read ends every build
     if not root.is_local:
         return f"{root.where()} is writable"
     free = shutil.disk_usage(root.path).free
@@ -74,7 +78,8 @@ def _root(recipe: Recipe) -> str:
     return f"{root.path} is writable, {free / 2**30:,.0f} GiB free"
 
 
-def _source(recipe: Recipe, source: SourceSection) -> str:
+def _source(recipe: Recipe, source: SourceSection, gone: Forgotten) -> str:
+    gone.check_sources([source.source])
     facts = SOURCES[source.kind]
     if source.path is None:
         return _on_the_hub(source.hub or facts.hub, source.revision)
@@ -85,7 +90,8 @@ def _source(recipe: Recipe, source: SourceSection) -> str:
     return f"{len(files.paths)} file(s), readable, revision {files.revision}"
 
 
-def _general(recipe: Recipe, section: GeneralSection) -> str:
+def _general(recipe: Recipe, section: GeneralSection, gone: Forgotten) -> str:
+    gone.check_sources(["general"])
     if section.path is None:
         return _on_the_hub(section.hub or "", section.revision)
     files = open_files(section, general.HUB, general.PATTERNS, recipe.at("."))

@@ -1,12 +1,13 @@
 """Leases: an object that says who works on something now, renewed while they do, and taken over once nobody does.
 
-    leases/<name>.json   {format, token, host, pid, run_id, taken_at, expires_at, term_s, renewals, released}
+    leases/<name>.json   {format, token, host, pid, run_id, taken_at, expires_at, term_s, renewals, released, process}
 
 Every change puts one whole object in the place of the one that was read (`Root.replace_if`), so of any number that take
 a lease at once, one gets it; no lease is ever deleted, since what is deleted could be made anew by two.
 
 Clocks may be wrong. By its clock a taker only believes that a lease is alive; that one is dead it believes when nobody
-has renewed it while it watched. A holder counts its own time by the monotonic clock, and `check` asks the root itself.
+has renewed it while it watched, or at once where the holder's process ran on this machine and has gone. A holder counts
+its own time by the monotonic clock, and `check` asks the root itself.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ import orjson
 
 from schemas.errors import ForgeError, StorageError
 from schemas.record import FORMAT
+from storage.processes import has_died, mark_of
 from storage.root import Root
 
 FOLDER = "leases"
@@ -49,9 +51,16 @@ class Holder:
     term_s: float
     renewals: int = 0
     released: bool = False
+    process: str = ""
+    """Tells the process from a later one of the same pid (`storage.processes`); empty where the system does not."""
 
     def in_words(self) -> str:
         return f"run {self.run_id} since {self.taken_at} on host {self.host} (process {self.pid})"
+
+    @property
+    def has_died(self) -> bool:
+        """Whether its process is known to have ended: it ran on this machine, and is not there."""
+        return self.host == socket.gethostname() and has_died(self.pid, self.process)
 
     def renewed(self) -> "Holder":
         return replace(self, expires_at=_stamp(timedelta(seconds=self.term_s)), renewals=self.renewals + 1)
@@ -150,7 +159,7 @@ def take(
     key = f"{FOLDER}/{name}.json"
     token = secrets.token_hex(16)
     while True:
-        mine = Holder(token, socket.gethostname(), os.getpid(), run_id, _stamp(), _stamp(), term_s).renewed()
+        mine = _this_holder(token, run_id, term_s)
         found = _found(root, key)
         if found is None:
             if root.create(key, mine.as_json()):
@@ -159,9 +168,10 @@ def take(
         holder = _holder(found)
         if holder is not None and holder.token == token:  # put by a call that was told otherwise
             return Lease(root, key, holder)
-        if holder is not None and holder.is_in_time and not holder.released:
+        is_over = holder is not None and (holder.released or holder.has_died)
+        if holder is not None and holder.is_in_time and not is_over:
             return holder
-        if holder is None or not holder.released:
+        if not is_over:
             seconds = (holder.term_s if holder else term_s) / _RENEWALS * _WATCHED
             watching(seconds)
             time.sleep(seconds)
@@ -177,7 +187,13 @@ def take(
 def held(root: Root) -> list[Holder]:
     """Return who works under a root now, as far as clocks tell."""
     found = (_holder(root.read(f"{FOLDER}/{name}")) for name in root.names(FOLDER, ".json"))
-    return [one for one in found if one is not None and not one.released and one.is_in_time]
+    return [one for one in found if one is not None and not one.released and one.is_in_time and not one.has_died]
+
+
+def _this_holder(token: str, run_id: str, term_s: float) -> Holder:
+    """Return what a lease says that this process takes now."""
+    pid, stamp = os.getpid(), _stamp()
+    return Holder(token, socket.gethostname(), pid, run_id, stamp, stamp, term_s, process=mark_of(pid)).renewed()
 
 
 def _found(root: Root, key: str) -> bytes | None:
@@ -188,9 +204,11 @@ def _holder(data: bytes) -> Holder | None:
     """Return what a lease says; None where it is none of ours, or a damaged one."""
     try:
         tree = orjson.loads(data)
+        tree = {"process": ""} | tree  # leases of an older grmforge do not have it
         holder = Holder(**{name: tree[name] for name in Holder.__slots__})
         is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= _LONGEST_S
-        return holder if is_whole else None
+        is_marked = isinstance(holder.pid, int) and isinstance(holder.process, str)
+        return holder if is_whole and is_marked else None
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None
 

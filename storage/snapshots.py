@@ -20,6 +20,8 @@ _DAMAGED = "restore the file, or remove the version's folder"
 STAMP = "%Y%m%dT%H%M%SZ"
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 """How a version's name begins: when it was published."""
+_LISTED = 10
+"""Versions that an error lists, the newest ones."""
 
 
 @dataclass(frozen=True)
@@ -195,16 +197,22 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     named = version or latest(root, name)
     chosen = known[-1] if named is None else named
     matching = _matching(known, chosen)
-    if matching is None:
+    if not matching:
         raise StorageError(f"{name} has no version {chosen!r}; it has: {', '.join(known[-5:])}")
-    return _read(root, f"{FOLDER}/{name}/{matching}")
+    if len(matching) > 1:
+        raise StorageError(f"{chosen!r} fits {len(matching)} versions of {name}; give more of one: {_listed(matching)}")
+    return _read(root, f"{FOLDER}/{name}/{matching[0]}")
 
 
-def _matching(known: Sequence[str], chosen: str) -> str | None:
-    """Return the version itself, or the only one that begins or ends with what was given."""
+def _matching(known: Sequence[str], chosen: str) -> list[str]:
+    """Return the version itself, or all that begin or end with what was given."""
     if chosen in known:
-        return chosen
+        return [chosen]
     if not chosen:  # an empty LATEST names nothing, least of all any version
-        return None
-    near = [version for version in known if version.startswith(chosen) or version.endswith(chosen)]
-    return near[0] if len(near) == 1 else None
+        return []
+    return [version for version in known if version.startswith(chosen) or version.endswith(chosen)]
+
+
+def _listed(found: Sequence[str]) -> str:
+    more = f" and {len(found) - _LISTED} older ones" if len(found) > _LISTED else ""
+    return ", ".join(found[-_LISTED:]) + more

@@ -3,6 +3,7 @@
 forgotten/<id>.json   {"format": 1, "kind": "set", "name": "7c1f..", "at": "2026-11-20T19:00:00Z", ..}
 """
 
+import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -48,9 +49,10 @@ class Tombstone(BaseModel):
 
 
 class Forgotten:
-    """All that is forgotten under a root, as ingestion asks for it."""
+    """All that is forgotten under a root, as ingestion asks for it; `where` is how messages name the root."""
 
-    def __init__(self, tombstones: Iterable[Tombstone]) -> None:
+    def __init__(self, tombstones: Iterable[Tombstone], where: str) -> None:
+        self._where = where
         self._sources: dict[str, Tombstone] = {}
         self._ids: dict[str, Tombstone] = {}
         for one in tombstones:
@@ -73,7 +75,7 @@ class Forgotten:
             if one := self._sources.get(name):
                 raise SourceError(
                     f"{name}: this source was {one.words} under this root; take it out of the recipe, or allow it "
-                    f"again: grmforge forget {name} --undo --root ROOT --yes"
+                    f"again: grmforge forget {shlex.quote(name)} --undo --root {shlex.quote(self._where)} --yes"
                 )
 
 
@@ -88,7 +90,7 @@ def now() -> str:
 
 def forgotten(root: Root) -> Forgotten:
     """Return what a root has forgotten."""
-    return Forgotten(tombstones(root))
+    return Forgotten(tombstones(root), root.where())
 
 
 def tombstones(root: Root) -> list[Tombstone]:

@@ -124,7 +124,8 @@ def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Fo
     Generations(root)
     if working := held(root):
         raise StorageError(
-            f"a refresh is at work: {working[0].in_words()}; stop it or wait until it ends, then run again"
+            f"a refresh is at work: {working[0].in_words()}; stop it or wait until it ends, then run again. Its lease "
+            f"ends at {working[0].expires_at} unless it renews it: if it was killed, wait until then"
         )
     if root.is_local and (busy := segments(root)):
         raise StorageError(

@@ -11,7 +11,7 @@ from math import sqrt
 
 from pipelines.reporting.comparison import share
 from schemas.comparison import AcceptanceChange, Comparison, InputChange, Judged, LeakChange
-from schemas.recipe import RefreshSection
+from schemas.recipe import LeaksSection, RefreshSection
 
 _BY_CHANCE = 2
 """Standard errors that chance is allowed."""
@@ -19,7 +19,7 @@ _EPSILON = 1e-9
 """Shares are floats: a move of just the limit is no more than it."""
 
 
-def tripped(comparison: Comparison, limits: RefreshSection) -> tuple[str, ...]:
+def tripped(comparison: Comparison, limits: RefreshSection, leaks: LeaksSection) -> tuple[str, ...]:
     """Return what each guard that tripped says; nothing where the newer version may become LATEST."""
     found: list[str] = []
     for one in comparison.inputs:
@@ -29,7 +29,7 @@ def tripped(comparison: Comparison, limits: RefreshSection) -> tuple[str, ...]:
         what = "all sources" if change is comparison.overall else change.source
         found += _moved(what, change, limits.max_acceptance_change / 100)
     for leak in comparison.leaks:
-        found += _leakier(leak, limits.max_leak_rise)
+        found += _leakier(leak, limits.max_leak_rise, leaks.threshold)
     return tuple(found)
 
 
@@ -74,8 +74,17 @@ def _standard_error(before: Judged, after: Judged, common: int) -> float:
     return sqrt(together * (1 - together) * max(0.0, terms))
 
 
-def _leakier(leak: LeakChange, limit: float) -> Iterator[str]:
-    if leak.before is None or leak.after is None or limit >= 1:
+def _leakier(leak: LeakChange, limit: float, threshold: float) -> Iterator[str]:
+    """Yield what is wrong with a leak probe: it rose or, where it is measured for the first time, it is a leak."""
+    if leak.after is None or limit >= 1:
+        return
+    if leak.before is None:
+        chance = _BY_CHANCE * (leak.se_after or 0.0)
+        if leak.after > threshold + chance + _EPSILON:
+            yield (
+                f"the leak probe of {leak.source} ({leak.task}) is at AUC {leak.after:.3f}, and was not measured "
+                f"before: the threshold of [leaks] is {threshold:g} and chance may add {chance:.3f}"
+            )
         return
     chance = _BY_CHANCE * sqrt((leak.se_before or 0.0) ** 2 + (leak.se_after or 0.0) ** 2)
     rose = leak.after - leak.before

@@ -41,6 +41,8 @@ class Refreshed:
     """What the guards say that hold LATEST back."""
     removed: tuple[str, ...]
     """Versions that retention took."""
+    root_flag: str = ""
+    """What printed commands end with where the root is not the usual one, such as " --root slow"."""
 
     @property
     def version(self) -> str:
@@ -71,8 +73,8 @@ class Refreshed:
         if self.tripped:
             raise ForgeError(
                 f"LATEST is held back at {self.before}: {'; '.join(self.tripped)}. {self.name}@{self.version} is "
-                f"published: look at it (grmforge compare {self.name}@{self.before} {self.name}@{self.version}), and "
-                f"accept it with grmforge promote {self.name}@{self.version}"
+                f"published: look at it (grmforge compare {self.name}@{self.before} {self.name}@{self.version}"
+                f"{self.root_flag}), and accept it with grmforge promote {self.name}@{self.version}{self.root_flag}"
             )
 
     def as_json(self) -> dict[str, Any]:
@@ -131,26 +133,27 @@ def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[],
         before = latest(root, manifest.name)
         comparison, reasons = None, tuple[str, ...]()
         if before is not None and before != manifest.version:
-            comparison = compare(_named(root, manifest, before), published.snapshot)
-            reasons = tripped(comparison, recipe.refresh)
+            comparison = compare(_named(root, manifest, before, recipe.build.root_flag), published.snapshot)
+            reasons = tripped(comparison, recipe.refresh, recipe.leaks)
             said = canonical_json(comparison.as_json() | {"tripped": reasons})
             write_comparison(root, manifest.name, before, manifest.version, said)
         check()
         held_back = bool(published.missing or reasons)
         if held_back or before == manifest.version or move_latest(root, manifest.name, before, manifest.version):
             break  # else a build moved LATEST meanwhile
-    removed = retain(root, manifest.name, recipe.refresh.keep, {manifest.version})
-    return Refreshed(published, before, comparison, reasons, tuple(removed))
+    in_use = {manifest.version, *filter(None, (before,))}  # what LATEST named, for a way back until the next night
+    removed = retain(root, manifest.name, recipe.refresh.keep, in_use)
+    return Refreshed(published, before, comparison, reasons, tuple(removed), recipe.build.root_flag)
 
 
-def _named(root: Root, manifest: Manifest, version: str) -> Snapshot:
+def _named(root: Root, manifest: Manifest, version: str, root_flag: str) -> Snapshot:
     """Return the version that LATEST names. Raises StorageError where it is not there."""
     try:
         return find_snapshot(root, f"{manifest.name}@{version}")
     except StorageError as error:
         raise StorageError(
             f"LATEST of {manifest.name} cannot be compared with ({error}); accept the new version with "
-            f"grmforge promote {manifest.name}@{manifest.version}"
+            f"grmforge promote {manifest.name}@{manifest.version}{root_flag}"
         ) from None
 
 

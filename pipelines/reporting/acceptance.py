@@ -39,10 +39,18 @@ def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = ""
     for funnel in funnels:
         if funnel.is_low and (explained := list(_explanation(funnel, snapshot, root_flag, width))):
             lines += ["", *explained]
-    if found := [*simulated_models(manifest), *warnings(manifest, funnels)]:
-        lines += ["", "look at this before training:"]
-        lines += [line for said in found for line in _hanging("- ", said, width)]
-    return lines
+    return [*lines, *_attention(manifest, funnels, width)]
+
+
+def attention_lines(manifest: Manifest, snapshot: Snapshot, *, width: int = _LINE) -> list[str]:
+    """Return what to look at before training, after an empty line; nothing where there is nothing."""
+    return _attention(manifest, source_funnels(manifest, snapshot.files), max(_NARROWEST, width))
+
+
+def _attention(manifest: Manifest, funnels: Sequence[SourceFunnel], width: int) -> list[str]:
+    found = [*simulated_models(manifest), *warnings(manifest, funnels)]
+    lines = [line for said in found for line in _hanging("- ", said, width)]
+    return ["", "look at this before training:", *lines] if found else []
 
 
 def _table(funnels: Sequence[SourceFunnel], width: int) -> list[str]:

@@ -1,5 +1,6 @@
 """The recipe's tree: the remaining sections, and the recipe itself."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,11 @@ class BuildSection(Section):
     def license_keys(self) -> list[str] | None:
         """What stages depend on of it: the licences however they are spelt, in whatever order."""
         return None if self.licenses is None else sorted({license_key(name) for name in self.licenses})
+
+    @property
+    def root_flag(self) -> str:
+        """What printed commands end with, so that they can be pasted; empty where the root is the usual one."""
+        return "" if self.root == "data" else f" --root {shlex.quote(self.root)}"
 
 
 class SynthesisSection(Section):

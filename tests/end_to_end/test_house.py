@@ -40,6 +40,7 @@ def test_a_source_is_shown_first_then_forgotten_and_refused_from_then_on(root: P
     assert shown.code == 0
     assert "source gone: 60 sets of 60 queries" in shown.out
     assert "(LATEST): pairs/train" in shown.out
+    assert "stages as a whole: builds make them again" in shown.out
     assert shown.out.splitlines()[-1] == "nothing was changed: add --yes to forget it"
     assert len(files_with(root, MARK)) > 10
     done = grmforge("forget", "gone", "--root", root, "--yes", "--reason", "licence\n withdrawn \x1b[31m", "--json")
@@ -52,6 +53,10 @@ def test_a_source_is_shown_first_then_forgotten_and_refused_from_then_on(root: P
     assert refused.code == 2
     (error,) = refused.errors
     assert "gone: this source was forgotten on 20" in error and "\x1b" not in error
+    assert f"allow it again: grmforge forget gone --undo --root {root} --yes" in error
+    doctor = grmforge("doctor", folder / "gone-kept.toml", "--root", root)
+    assert doctor.code == 1
+    assert "WRONG  source gone: gone: this source was forgotten on 20" in doctor.out
     before = paid(root)
     assert grmforge("build", write_house(folder, "kept"), "--root", root).code == 0
     assert paid(root) == before, "nothing of the other source is asked again"

@@ -125,6 +125,8 @@ def test_a_tripped_guard_leaves_latest_where_it_was_until_it_is_promoted(tmp_pat
             assert (pinned.code, pinned.out) == (0, f"{NAME}@{held_back} is {words}\n")
         promoted = grmforge("promote", f"{NAME}@{held_back}", "--root", root)
         assert (promoted.code, promoted.out) == (0, f"LATEST of {NAME} is {held_back} now, and was {good}\n")
+        again = grmforge("promote", f"{NAME}@{held_back}", "--root", root)
+        assert (again.code, again.out) == (0, f"LATEST of {NAME} is {held_back} already\n")
         assert refreshed(recipe)["latest"] == held_back
 
 
@@ -168,12 +170,11 @@ def test_a_killed_night_is_healed_by_the_next_one(tmp_path: Path) -> None:
             os.killpg(working.pid, signal.SIGKILL)
             working.communicate(timeout=30)
     assert not (tmp_path / "data/snapshots").exists()
-    time.sleep(2)  # the term of its lease
     with StandIn() as server:
         recipe = write_nightly(tmp_path, server.url)
         done = grmforge("refresh", recipe)
         assert done.code == 0, done.err
-        assert "seems to have died: watching its lease" in done.err
+        assert "seems to have died" not in done.err, "its process has gone from this machine: nothing to wait for"
         (tmp_path / "other").mkdir()
         (tmp_path / "other/sets.jsonl").write_bytes(rows_of(12))
         assert refreshed(write_nightly(tmp_path / "other", server.url))["new"]

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,26 @@ def test_help_comes_at_once() -> None:
         return time.monotonic() - began
 
     assert min(seconds() for _ in range(3)) < 1.5  # 0.06 s where nothing else runs
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["compare", "a"], "compare"),
+        (["rubrics", "build", "--nope"], "rubrics build"),
+        (["--nope"], ""),
+        (["nope"], ""),
+    ],
+)
+def test_wrong_words_are_answered_with_the_help_of_their_command(words: list[str], command: str) -> None:
+    done = grmforge(*words)
+    (line,) = done.errors
+    assert (done.code, line.partition("; see ")[2]) == (2, f"grmforge {command} --help".replace("  ", " "))
+
+
+def test_it_tells_its_version() -> None:
+    done = grmforge("--version")
+    assert (done.code, done.out) == (0, f"grmforge {metadata.version('grmforge')}\n")
 
 
 @pytest.mark.parametrize("command", ["build", "plan", "probe", "inspect", "doctor", "import"])

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.loopback_s3 import LoopbackS3
 from schemas.errors import ForgeError, StorageError
-from storage.leases import Holder, Lease, take
+from storage.leases import Holder, Lease, held, take
 from storage.root import Root
 
 KEY = "leases/small.json"
@@ -148,6 +148,7 @@ def race(place: str, run_id: str, go: Connection, said: Connection) -> None:
     for turn in range(20):
         lease = take(root, f"turn-{turn}", run_id, 60.0, watching=silent)
         said.send(isinstance(lease, Lease))
+    go.recv()  # whoever takes after its process has gone takes it rightly
 
 
 def take_and_stay(place: str, run_id: str, go: Connection, said: Connection) -> None:
@@ -183,7 +184,8 @@ def test_of_processes_that_take_at_once_one_wins(tmp_path: Path, there: str) -> 
     for _, go, _ in started:
         go.send(None)
     won = [[said.recv() for _ in range(20)] for _, _, said in started]
-    for process, _, _ in started:
+    for process, go, _ in started:
+        go.send(None)
         process.join(30)
         assert process.exitcode == 0
     assert [sum(turns) for turns in zip(*won, strict=True)] == [1] * 20
@@ -197,8 +199,39 @@ def test_a_killed_process_loses_it(tmp_path: Path) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join(30)
-    time.sleep(TERM_S)
-    assert isinstance(take(root, "small", "second", TERM_S, watching=silent), Lease)
+    watched: list[float] = []
+    assert held(root) == []
+    assert isinstance(take(root, "small", "second", TERM_S, watching=watched.append), Lease)
+    assert not watched, "its process has gone from this machine: there is nothing to wait for"
+
+
+def test_a_pid_that_was_given_away_again_is_not_its_holder(tmp_path: Path) -> None:
+    root = Root.open(str(tmp_path))
+    lease = taken(root, term_s=60.0)
+    assert held(root) == [lease.holder]
+    boot, namespace, began = lease.holder.process.split(" ")
+    rewrite(root, process=f"{boot} {namespace} {int(began) - 1}")
+    assert held(root) == []
+    assert isinstance(take(root, "small", "second", watching=silent), Lease)
+
+
+@pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"process": ""}, {"process": "a-boot pid:[1] 5"}])
+def test_of_a_process_elsewhere_nobody_knows_whether_it_died(tmp_path: Path, changes: dict[str, str]) -> None:
+    """On another machine, after a reboot, in another container, or of a grmforge that left no mark."""
+    root = Root.open(str(tmp_path))
+    taken(root, term_s=60.0)
+    rewrite(root, pid=2**22 + 1, **changes)
+    assert len(held(root)) == 1
+    assert isinstance(take(root, "small", "second", watching=silent), Holder)
+
+
+def test_a_lease_of_an_older_grmforge_is_read(tmp_path: Path) -> None:
+    root = Root.open(str(tmp_path))
+    lease = taken(root, term_s=60.0)
+    tree = orjson.loads(root.read(KEY))
+    del tree["process"]
+    root.write(KEY, orjson.dumps(tree))
+    assert held(root) == [replace(lease.holder, process="")]
 
 
 def test_times_are_in_utc(tmp_path: Path) -> None:

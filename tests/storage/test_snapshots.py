@@ -92,7 +92,11 @@ def test_a_name_means_latest_and_a_version_may_be_shortened(tmp_path: Path) -> N
     for given, version in {old: old, "20260101": old, "cccccccc": new, "": middle}.items():
         assert find_snapshot(root, f"small@{given}").manifest.version == version
     assert find_snapshot(None, str(tmp_path / "snapshots/small" / old)).manifest.version == old
-    with pytest.raises(StorageError, match="small has no version '2026'; it has: 20260101"):
+    with pytest.raises(StorageError, match="small has no version '2025'; it has: 20260101"):
+        find_snapshot(root, "small@2025")
+    with pytest.raises(
+        StorageError, match=f"'2026' fits 3 versions of small; give more of one: {old}, {middle}, {new}$"
+    ):
         find_snapshot(root, "small@2026")
 
 

@@ -14,7 +14,7 @@ def a_nightly_recipe(folder: Path, latency_s: float = 0.0, **refresh: Any) -> Re
     """Return a recipe of one set table; the lease of a night that was killed is soon over."""
     return a_recipe(
         folder,
-        build={"name": "small", "seed": 7, "sets": ["rft"]},
+        build={"name": "small", "seed": 7, "sets": ["rft"], "root": str(folder / "data")},
         models={"grm": simulated(latency_s=latency_s) | {"max_concurrency": 8}},
         refresh=refresh | {"lease_s": 1},
     )

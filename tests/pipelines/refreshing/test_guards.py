@@ -5,13 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.refreshing.guards import tripped
+from pipelines.refreshing import guards
 from schemas.comparison import AcceptanceChange, Comparison, InputChange, InputCounts, Judged, LeakChange
-from schemas.recipe import RefreshSection
+from schemas.recipe import LeaksSection, RefreshSection
 
 LIMITS = RefreshSection()
 NOTHING = AcceptanceChange("all", Judged(), Judged(), Judged())
 BLANK = Comparison("small@1", "small@2", (), 0, (), (), NOTHING, (), (), (), (), ())
+
+
+def tripped(comparison: Comparison, limits: RefreshSection) -> tuple[str, ...]:
+    return guards.tripped(comparison, limits, LeaksSection())
 
 
 def counts(kept: int) -> InputCounts:
@@ -118,7 +122,18 @@ def test_a_leak_that_rose_is_named_and_chance_is_not() -> None:
         "the leak probe of telecom (best) rose from AUC 0.550 to 0.700: by 0.150, where max_leak_rise is 0.05 and "
         "chance may add 0.028"
     )
-    for comparison in (leakier(0.55, 0.62), leakier(0.55, 0.70, se=0.05), leakier(0.7, 0.5), leakier(None, 0.9)):
+    for comparison in (leakier(0.55, 0.62), leakier(0.55, 0.70, se=0.05), leakier(0.7, 0.5)):
+        assert tripped(comparison, LIMITS) == ()
+
+
+def test_a_leak_that_was_not_measured_before_is_held_against_the_threshold() -> None:
+    (reason,) = tripped(leakier(None, 0.7), LIMITS)
+    assert reason == (
+        "the leak probe of telecom (best) is at AUC 0.700, and was not measured before: the threshold of [leaks] is "
+        "0.6 and chance may add 0.020"
+    )
+    assert guards.tripped(leakier(None, 0.7), LIMITS, LeaksSection(threshold=0.75)) == ()
+    for comparison in (leakier(None, 0.61), leakier(None, 0.7, se=0.06), leakier(0.7, None)):
         assert tripped(comparison, LIMITS) == ()
 
 

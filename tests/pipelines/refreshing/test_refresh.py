@@ -134,8 +134,20 @@ def test_a_latest_that_is_gone_is_said_with_the_way_out(tmp_path: Path) -> None:
     first = a_night(tmp_path, 30)
     root = Root(tmp_path / "data")
     root.remove_folder(f"snapshots/small/{first.version}")
-    with pytest.raises(StorageError, match=r"LATEST of small cannot be compared with .* grmforge promote small@"):
+    with pytest.raises(
+        StorageError, match=r"LATEST of small cannot be compared with .* grmforge promote small@\S+ --root "
+    ):
         a_night(tmp_path, 31)
+
+
+def test_what_a_guard_prints_can_be_pasted(tmp_path: Path) -> None:
+    first = a_night(tmp_path, 30)
+    held_back = a_night(tmp_path, 20)
+    flag = f"--root {tmp_path / 'data'}"
+    with pytest.raises(ForgeError) as caught:
+        held_back.check()
+    assert f"(grmforge compare small@{first.version} small@{held_back.version} {flag})" in str(caught.value)
+    assert str(caught.value).endswith(f"grmforge promote small@{held_back.version} {flag}")
 
 
 def test_a_damaged_table_of_latest_is_said_in_one_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from pipelines.refreshing.refresh import promote
 from pipelines.refreshing.retention import retain
 from storage.root import Root
 from storage.snapshot_upkeep import pin, remove_version, unpin, write_comparison
@@ -69,6 +70,18 @@ def test_a_version_that_latest_names_by_then_is_not_removed(tmp_path: Path) -> N
     root.write("snapshots/small/LATEST", f"{DAYS[2]}\n".encode())
     assert not remove_version(root, "small", DAYS[2])
     assert DAYS[2] in versions(root, "small")
+
+
+def test_what_latest_named_before_stays_until_the_next_night(tmp_path: Path) -> None:
+    nights = []
+    for rows in (20, 21, 22):
+        nights.append(a_night(tmp_path, rows, keep=1))
+        time.sleep(1)  # versions of one second have no order
+    assert [night.removed for night in nights] == [(), (), (nights[0].version,)]
+    root = Root(tmp_path / "data")
+    assert versions(root, "small") == [nights[1].version, nights[2].version]
+    promote(root, f"small@{nights[1].version}")
+    assert latest(root, "small") == nights[1].version
 
 
 def test_nights_go_by_and_answers_stay(tmp_path: Path) -> None:
