@@ -19,7 +19,7 @@ from storage.leases import Holder, Lease, held, take
 from storage.root import Root
 
 KEY = "leases/small.json"
-TERM_S = 1.0
+TERM_S = 2.0
 
 
 def silent(seconds: float) -> None: ...
