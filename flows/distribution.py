@@ -121,9 +121,8 @@ def _connect(address: str | None, workers: int | None) -> None:
         at = f"RAY_ADDRESS={address}" if address else "a local Ray"
         raise EngineError(f"{at}: {' '.join(str(error).split())}") from None
     except Exception as error:
-        if type(error) is not Exception:
+        if type(error) is not Exception:  # the bare one is Ray's word for processes that were not there in time
             raise
-        # So Ray says that its processes were not there in time: a machine that is too busy, as a rule.
         at = f"RAY_ADDRESS={address}" if address else "a local Ray"
         raise EngineError(
             f"{at} did not start: {' '.join(str(error).split())} Run again when the machine is less busy, or "

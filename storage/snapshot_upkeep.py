@@ -4,17 +4,15 @@ snapshots/<name>/pins/<version>                    empty: the version is not rem
 snapshots/<name>/comparisons/<old>..<new>.json     what a refresh found before it moved LATEST, or did not
 """
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from storage.root import Root
-from storage.snapshots import FOLDER, STAMP, latest
+from storage.snapshots import FOLDER, STAMP, latest, unfinished
 
 _PINS = "pins"
 _COMPARISONS = "comparisons"
 _BETWEEN = ".."
-_VERSION = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{8}")
 
 
 def pins(root: Root, name: str) -> frozenset[str]:
@@ -64,21 +62,15 @@ def remove_version(root: Root, name: str, version: str) -> bool:
 
 def sweep(root: Root, name: str, before: datetime) -> list[str]:
     """Remove what killed publications and removals left: versions without a manifest, begun before a time."""
-    folder = f"{FOLDER}/{name}"
-    swept = [
-        version
-        for version in root.folders(folder)
-        if _is_from_before(version, before) and not root.exists(f"{folder}/{version}/manifest.json")
-    ]
+    swept = [version for version in unfinished(root, name) if _is_from_before(version, before)]
     for version in swept:
-        root.remove_folder(f"{folder}/{version}")
+        root.remove_folder(f"{FOLDER}/{name}/{version}")
     return swept
 
 
 def _is_from_before(version: str, time: datetime) -> bool:
-    """Say whether a folder is a version's, published before a time by the clock of the machine that did."""
-    found = _VERSION.fullmatch(version)
+    """Say whether a version was published before a time, by the clock of the machine that did."""
     try:
-        return found is not None and datetime.strptime(found[1], STAMP).replace(tzinfo=UTC) < time
+        return datetime.strptime(version.partition("-")[0], STAMP).replace(tzinfo=UTC) < time
     except ValueError:  # 99 is no month
         return False

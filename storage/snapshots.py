@@ -18,8 +18,8 @@ from storage.root import Root
 FOLDER = "snapshots"
 _DAMAGED = "restore the file, or remove the version's folder"
 STAMP = "%Y%m%dT%H%M%SZ"
-_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 """How a version's name begins: when it was published."""
+_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _LISTED = 10
 """Versions that an error lists, the newest ones."""
 

@@ -18,13 +18,17 @@ from storage.root import Root
 FOLDER = "forgotten"
 
 
+Kind = Literal["source", "set", "query"]
+"""What was forgotten."""
+
+
 class Tombstone(BaseModel):
     """One thing that was forgotten."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     format: int = FORMAT
-    kind: Literal["source", "set", "query"]
+    kind: Kind
     name: str
     """The source's name, the set_id or the query_id."""
     at: str

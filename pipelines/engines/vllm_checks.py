@@ -52,7 +52,7 @@ def model_in_words(model: ModelSection, directory: Path, launch: Launch) -> str:
         return "a directory with a model"
     if "/" in model.model or _is_cached(model, launch):
         return "a hub id, which vLLM fetches if it must"
-    none = f"model {model.model}: there is no directory {Path(os.path.abspath(directory)) / model.model}"  # noqa: PTH100
+    none = f"model {model.model}: there is no directory {Path(os.path.abspath(directory)) / model.model}"  # noqa: PTH100 - a link stays a link
     beside = [place.name for place in directory.iterdir() if (place / "config.json").is_file()]
     if near := difflib.get_close_matches(model.model, beside, n=1):
         raise EngineError(f"{none}; did you mean {near[0]!r}? A model of the hub is owner/name")

@@ -39,7 +39,7 @@ from storage.row_removal import ANSWERS, Goes, take_out
 from storage.snapshot_upkeep import remove_comparisons, remove_version, unpin
 from storage.snapshots import drop_latest, every_snapshot, set_latest
 from storage.temporary_files import remove_here
-from storage.tombstones import Tombstone, find_tombstone, lift_tombstone, now, put_tombstone
+from storage.tombstones import Kind, Tombstone, find_tombstone, lift_tombstone, now, put_tombstone
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def request_to_forget(root: Root, name: str, reason: str | None = None) -> Reque
         return Request(earlier, concerned_again(earlier), True)
     sets = (name,) if kind == "set" and not concerned.blocked else ()
     made = Tombstone(
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         name=name,
         at=now(),
         reason=reason,
@@ -105,7 +105,7 @@ def request_to_forget(root: Root, name: str, reason: str | None = None) -> Reque
     return Request(earlier.model_copy(update={"queries": queries, "sets": earlier.sets or sets}), concerned, True)
 
 
-def _concerned(origins: pl.DataFrame, name: str) -> tuple[Concerned, str]:
+def _concerned(origins: pl.DataFrame, name: str) -> tuple[Concerned, Kind]:
     if origins.filter(source=name).height:
         return concerned_by_source(origins, name), "source"
     if len(name) == 32 and not set(name) - set("0123456789abcdef"):
