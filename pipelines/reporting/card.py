@@ -56,7 +56,7 @@ def card_of(manifest: Manifest) -> str:
             ],
         ),
         "```python\nimport datasets\n\n"
-        f'datasets.load_dataset(".", "{configs[0][0] if configs else "rft"}")   # "." is this directory\n```',
+        f'datasets.load_dataset(".", "{configs[0][0] if configs else "rft"}")  # "." is this directory\n```',
         "`rewards.py` holds the rule reward of the rl rows (+1 right, -1 wrong, 0.1 for an error named); it needs "
         "nothing but Python. "
         "`manifest.json` has the recipe, the counts of every stage, the checks and the hash of every file; "
