@@ -26,6 +26,7 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # before polars is imported: the figure 
 
 import pyarrow as pa
 
+import flows  # noqa: F401 - it sets how polars keeps its memory, as the commands do, before polars is imported
 from benchmarks.clients import Silent
 from pipelines.build import new_run, prepare
 from pipelines.curation.leak_check import leak_probe, source_findings
@@ -152,7 +153,7 @@ def main() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     pa.set_cpu_count(1)
     pa.set_memory_pool(pa.system_memory_pool())  # as the commands do
-    sizes = [10_000, 100_000, 1_000_000] if "--full" in sys.argv[1:] else [20_000]
+    sizes = [10_000, 100_000, 1_000_000] if "--full" in sys.argv[1:] else [100_000]
     print(
         f"{'trajectories':>12} {'seconds':>8} {'judge':>8} {'probe':>8} {'per s':>8} "
         f"{'prompt B':>9} {'answer B':>9} {'peak MB':>8}"

@@ -119,9 +119,8 @@ class Generations:
         }
 
     def answers(self, bucket: int, columns: Sequence[str] = _ANSWER) -> pa.Table:
-        """Return the same as a table: request_id, what a completion holds or some of it, error and created_at."""
-        named = dict.fromkeys(["request_id", *columns, "error", "created_at"])  # the last two say which one counts
-        return self._table(bucket, list(named))
+        """Return the same as a table: request_id, what a completion holds or some of it."""
+        return self._table(bucket, ["request_id", *columns])
 
     def table(self, bucket: int) -> pa.Table:
         """Return a bucket's generations, one row a request."""
@@ -136,10 +135,19 @@ class Generations:
         return rows.num_rows, prompt + answer, float(cost_usd)
 
     def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
+        found = self._rows(bucket, columns)
+        if len(pc.unique(found.column("request_id"))) == found.num_rows:
+            return found
+        # Several answers to one request, which are rare: these say which one counts.
+        found = self._rows(bucket, list(dict.fromkeys([*columns, "error", "created_at"])))
+        return _earliest(found).select(list(columns))
+
+    def _rows(self, bucket: int, columns: Sequence[str]) -> pa.Table:
+        """Return every row of a bucket."""
         _, found = self._folded(bucket, columns)
         if unfolded := self._unfolded.get(bucket):
             found = pa.concat_tables([found, *(part.select(list(columns)) for part in unfolded)])
-        return _earliest(found) if found.num_rows else found
+        return found
 
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
         """Return the names of a bucket's files, and their rows."""
@@ -207,8 +215,6 @@ def _joined(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 def _earliest(table: pa.Table) -> pa.Table:
     """Keep one row a request: answers before errors, then the earliest."""
-    if len(pc.unique(table.column("request_id"))) == table.num_rows:
-        return table
     keys = pl.DataFrame(
         {
             "request_id": pl.from_arrow(table.column("request_id")),

@@ -216,14 +216,19 @@ def _first_words(error: Exception) -> str:
     return " ".join(str(error).partition("Debug source")[0].split())[:300]
 
 
+_MARKS = {".parquet": b"PAR1", ".arrow": b"ARROW1"}
+"""What a table's file begins and ends with."""
+
+
 def _is_whole(copy: Path) -> bool:
-    """Say whether a copy is there, and no Parquet file that lost its beginning or its end: then it is fetched anew."""
-    if copy.suffix != ".parquet" or not copy.is_file():
+    """Say whether a copy is there, and no table's file that lost its beginning or its end: then it is fetched anew."""
+    mark = _MARKS.get(copy.suffix)
+    if mark is None or not copy.is_file():
         return copy.is_file()
     with copy.open("rb") as file:
-        begins = file.read(4)
-        file.seek(max(0, copy.stat().st_size - 4))
-        return begins == file.read() == b"PAR1"
+        begins = file.read(len(mark))
+        file.seek(max(0, copy.stat().st_size - len(mark)))
+        return begins == file.read() == mark
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import orjson
 from schemas.errors import StorageError
 from schemas.record import FORMAT, canonical_json, content_id
 from storage.root import Root
-from storage.tables import TableFile
+from storage.tables import TableFile, sha256_of
 
 _MARKED_AFTER_S = 12 * 3_600
 """A stage that is found says so at most twice a day."""
@@ -99,6 +99,13 @@ def finish_stage(
     found = find_stage(root, key)
     assert found is not None
     return found
+
+
+def check_bytes(stage: Stage, table: str) -> None:
+    """Raise StorageError where a table's file holds other bytes than were written: Arrow files have no checksums."""
+    for file, path in zip(stage.tables.get(table, ()), stage.paths(table), strict=True):
+        if sha256_of(path) != file.sha256:
+            raise StorageError(f"{path}: damaged (its bytes have changed); remove it, and build again")
 
 
 def lineage(stages: Iterable[Stage]) -> list[str]:

@@ -13,7 +13,7 @@ that x = 3". A leak that these phrases miss costs little, a rule that fires on h
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -92,21 +92,19 @@ def may_leak(texts: pl.Series) -> pl.Series:
 def leaks_hint(
     text: str,
     *,
-    principles: Sequence[Principle] | None = None,
-    critique: str | None = None,
+    parts: Callable[[], tuple[Sequence[Principle], str | None]] | None = None,
     reference_shown: bool = False,
 ) -> bool:
     """Return whether an answer to a hinted prompt gives the hint away.
 
-    `principles` and `critique` are those of the text, where it was read already. `reference_shown` says that the
-    training prompt holds the reference answer too, so that speaking of it is fair.
+    `parts` returns the principles and the critique of the text, where it was read already. `reference_shown` says that
+    the training prompt holds the reference answer too, so that speaking of it is fair.
     """
     answer = verdicts.after_thinking(text)
     folded = answer.lower()
     if _SPEAKS_OF_HINT.search(folded) or (not reference_shown and _SPEAKS_OF_REFERENCE.search(folded)):
         return True
-    if principles is None:
-        principles, critique = read_parts(answer)
+    principles, critique = parts() if parts else read_parts(answer)
     return critique is not None and _verdict_comes_first(folded, principles, critique.lower())
 
 

@@ -1,15 +1,14 @@
 """The judging stage: stored answers become trajectories with an outcome. No model is called here."""
 
-import gc
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from pipelines.collector import collector_at_rest
 from pipelines.grm.samples import SamplingJob
 from pipelines.grm.sampling import sampled_sets
 from pipelines.grm.trajectories import OF_ANSWER, trajectories
@@ -21,7 +20,7 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import TableWriter
 
 STAGE_VERSION = 1
-GROUP_SETS = 1024
+GROUP_SETS = 2048
 """Sets of so many buckets are judged together: what a table costs whatever it holds is shared by as many rows."""
 
 
@@ -56,24 +55,12 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
     settings = [job.settings(), sorted(given_up)] if given_up else job.settings()
     key = stage_key(f"judged-{job.purpose}", STAGE_VERSION, settings, [curated.content])
     counts = _Counts()
-    with _collector_at_rest(), TableWriter(root, key, "judged", JUDGED) as writer:
+    with collector_at_rest(), TableWriter(root, key, "judged", JUDGED, "arrow") as writer:
         for sets, answers in _groups(curated, generations):
             table, completions = trajectories(job, sets, answers)
             writer.write(table)
             counts.add(table, completions)
     return finish_stage(root, key, {"judged": writer.files}, counts.facts(), [curated])
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Keep Python's cycle collector from walking over records that form no cycles, a tenth of the time."""
-    was_at_work = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_at_work:
-            gc.enable()
 
 
 def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[PreferenceSet], pl.DataFrame]]:

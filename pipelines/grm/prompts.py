@@ -8,9 +8,11 @@ one pass, so that "{{hint}}" in a data set stays what it is.
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +27,8 @@ SLOTS = ("context", "reference", "principles", "responses", "hint")
 OPTIONAL_SLOTS = ("reference", "principles", "hint")
 
 _SLOT = re.compile(r"\{\{([^{}\n]{0,40})\}\}")
+MOST_TABLED = 6
+"""Up to so many responses, every order is kept: drawing one is half the work."""
 _STRENGTHS = ((3.0, "much better than"), (2.0, "better than"), (0.0, "slightly better than"))
 
 
@@ -117,6 +121,20 @@ def shown_order(
     key = f"order|{build_seed}|{set_id}|{purpose}|{mode}|{sample_index}|{n_responses}".encode()
     # Eight bytes more than n! can need: the remainders are uniform to within 2**-64.
     number = int.from_bytes(hashlib.shake_128(key).digest(8 + 2 * n_responses), "little")
+    if n_responses > MOST_TABLED:
+        return _shuffled(number, n_responses)
+    orders = _orders(n_responses)
+    return orders[number % len(orders)]
+
+
+@lru_cache
+def _orders(n_responses: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shuffles of all remainders: a number and its remainder after n! give the same."""
+    return tuple(_shuffled(number, n_responses) for number in range(math.factorial(n_responses)))
+
+
+def _shuffled(number: int, n_responses: int) -> tuple[int, ...]:
+    """Return the shuffle that a number stands for."""
     order = list(range(n_responses))
     for last in range(n_responses - 1, 0, -1):
         number, other = divmod(number, last + 1)
@@ -137,11 +155,18 @@ def render(
 
 def responses_text(shown: ShownSet, order: Sequence[int]) -> str:
     """Return what fills the responses slot."""
-    blocks = [
-        f"[The Begin of Response {number}]\n{shown.responses[index]}\n[The End of Response {number}]"
-        for number, index in enumerate(order, 1)
-    ]
-    return "\n\n".join(blocks)
+    pieces = [""] * (2 * len(order) + 1)
+    pieces[::2] = _frame(len(order))
+    pieces[1::2] = [shown.responses[index] for index in order]
+    return "".join(pieces)
+
+
+@lru_cache
+def _frame(n_responses: int) -> list[str]:
+    """Return what stands before, between and behind so many responses."""
+    numbers = range(1, n_responses + 1)
+    blocks = [f"[The Begin of Response {number}]\n\0\n[The End of Response {number}]" for number in numbers]
+    return "\n\n".join(blocks).split("\0")
 
 
 def around_responses(

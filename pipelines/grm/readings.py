@@ -38,14 +38,34 @@ def readings(answers: pl.DataFrame) -> pa.Table:
 
     `answers` has text, finish_reason, n_responses, best_position and label, in this order.
     """
-    found = laid_out(answers)
-    short = found.select(is_plain().fill_null(False)).to_series()
-    plain = _plain_readings(found.filter(short))
-    if short.all():
-        return plain
-    others = _long_readings([_read(*row) for row in answers.filter(~short).iter_rows()])
-    places = np.argsort(np.argsort(~short.to_numpy(), kind="stable"))
-    return pa.concat_tables([plain, others]).take(places)
+    return readings_of(*begin_reading(answers))
+
+
+def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | None]]:
+    """Return the plain answers laid out, with outcome and margin, and the readings of the others; None for a plain one.
+
+    The rows of both are those of `answers`. They may be put in another order before `readings_of` goes on.
+    """
+    laid = laid_out(answers)
+    plain = laid.select(is_plain().fill_null(False)).to_series()
+    others: list[Reading | None] = [None] * len(plain)
+    places = (~plain).arg_true()
+    for place, answer in zip(places, answers[places].iter_rows(), strict=True):
+        others[place] = _read(*answer)
+    return laid.select("criteria", "rest", "analysis", "verdict", "scores", *_verdicts()), others
+
+
+def readings_of(laid: pl.DataFrame, others: Sequence[Reading | None]) -> pa.Table:
+    """Return the readings of answers that were begun, a row of READINGS each."""
+    long = [reading for reading in others if reading is not None]
+    if not long:
+        return _table(_plain_verdicts(laid), _plain_principles(laid["criteria"]))
+    is_plain = np.array([reading is None for reading in others])
+    plain = laid.filter(is_plain)
+    places = np.argsort(np.argsort(~is_plain, kind="stable"))  # of each answer in the plain ones and the long ones
+    verdicts = pl.concat([_plain_verdicts(plain), _long_verdicts(long)]).select(pl.all().gather(places))
+    principles = pa.concat_arrays([_plain_principles(plain["criteria"]), _long_principles(long)])
+    return _table(verdicts, principles.take(places))
 
 
 def laid_out(answers: pl.DataFrame) -> pl.DataFrame:
@@ -79,34 +99,40 @@ def is_plain() -> pl.Expr:
     )
 
 
-def _plain_readings(plain: pl.DataFrame) -> pa.Table:
+def _verdicts() -> list[pl.Expr]:
+    """Return the outcome and the margin of plain answers."""
     scores = pl.col("scores")
-    found = plain.select(
-        "n_responses",
-        "label",
-        "scores",
-        best=scores.list.get(pl.col("best_position")),
-        highest=scores.list.max(),
-        second=scores.list.sort(descending=True).list.get(1, null_on_oob=True),
-        critique=pl.col("rest")
-        .str.strip_prefix(pl.col("analysis"))
-        .str.strip_suffix(pl.col("verdict"))
-        .str.strip_chars(_WHITE),
-    )
-    best, highest, second = pl.col("best"), pl.col("highest"), pl.col("second")
+    best, highest = scores.list.get(pl.col("best_position"), null_on_oob=True), scores.list.max()
+    second = scores.list.sort(descending=True).list.get(1, null_on_oob=True)
     is_wrong = pl.when(pl.col("n_responses") == 1).then(highest.ne_missing(pl.col("label"))).otherwise(best < highest)
-    columns = found.select(
-        outcome=pl.when(is_wrong)
+    outcome = (
+        pl.when(is_wrong)
         .then(pl.lit(Outcome.INCORRECT.value))
         .when(highest == second)
         .then(pl.lit(Outcome.TIED.value))
-        .otherwise(pl.lit(Outcome.CORRECT.value)),
-        scores="scores",
-        margin=best - pl.when(best < highest).then(highest).otherwise(second),
-        critique=pl.when(pl.col("critique") != "").then("critique"),
-    ).to_arrow()
-    principles = _plain_principles(plain["criteria"])
-    return columns.append_column("principles", principles).select(READINGS.names).cast(READINGS)
+        .otherwise(pl.lit(Outcome.CORRECT.value))
+    )
+    return [
+        outcome.alias("outcome"),
+        (best - pl.when(best < highest).then(highest).otherwise(second)).alias("margin"),
+    ]
+
+
+def _table(verdicts: pl.DataFrame, principles: pa.ListArray) -> pa.Table:
+    return verdicts.to_arrow().append_column("principles", principles).select(READINGS.names).cast(READINGS)
+
+
+def _plain_verdicts(laid: pl.DataFrame) -> pl.DataFrame:
+    """Return all of the readings of plain answers but their principles."""
+    critique = (
+        pl.col("rest")
+        .str.strip_prefix(pl.col("analysis"))
+        .str.strip_suffix(pl.col("verdict"))
+        .str.strip_chars(_WHITE)
+        .alias("critique")
+    )
+    found = laid.select("outcome", "scores", "margin", critique)
+    return found.with_columns(critique=pl.when(pl.col("critique") != "").then("critique"))
 
 
 def _plain_principles(criteria: pl.Series) -> pa.ListArray:
@@ -140,13 +166,19 @@ def _read(text: str | None, finish_reason: str | None, n_responses: int, *truth:
     return read_answer(text, finish_reason, n_responses, best_position, label, *score_range(n_responses))
 
 
-def _long_readings(found: Sequence[Reading]) -> pa.Table:
-    columns = dict(zip(Reading._fields, zip(*found, strict=True), strict=True))
-    principles = list(zip(*chain.from_iterable(columns["principles"]), strict=True)) or [()] * len(Principle._fields)
-    arrays = [
-        struct_lists(PRINCIPLES, [len(one) for one in columns[field.name]], principles)
-        if field.name == "principles"
-        else pa.array(columns[field.name], field.type)
-        for field in READINGS
-    ]
-    return pa.table(arrays, schema=READINGS)
+def _long_verdicts(found: Sequence[Reading]) -> pl.DataFrame:
+    """Return all of these readings but their principles."""
+    return pl.DataFrame(
+        {
+            "outcome": [reading.outcome.value for reading in found],
+            "scores": pl.Series([reading.scores for reading in found], dtype=pl.List(pl.Int32)),
+            "margin": pl.Series([reading.margin for reading in found], dtype=pl.Int32, strict=False),
+            "critique": pl.Series([reading.critique for reading in found], dtype=pl.String),
+        }
+    )
+
+
+def _long_principles(found: Sequence[Reading]) -> pa.ListArray:
+    every = list(chain.from_iterable(reading.principles for reading in found))
+    columns = list(zip(*every, strict=True)) or [()] * len(Principle._fields)
+    return struct_lists(PRINCIPLES, [len(reading.principles) for reading in found], columns)

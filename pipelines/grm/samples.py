@@ -170,6 +170,8 @@ class Sample:
 class SetPrompts:
     """A set's prompts in one mode, with what they share made once."""
 
+    __slots__ = ("_around", "_in_hint", "_in_prompt", "_job", "_mode", "_preference", "_shown", "template")
+
     def __init__(self, job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: Mode) -> None:
         told = preference.reference is not None
         self.template = job.template_of(preference.n_responses)
@@ -185,7 +187,8 @@ class SetPrompts:
     def order(self, index: int) -> tuple[int, ...]:
         """Return the order in which a sample shows the responses."""
         preference, job = self._preference, self._job
-        return shown_order(job.seed, preference.set_id, job.purpose, self._mode, index, len(preference.responses))
+        mode, purpose = self._mode.value, job.purpose.value  # an enumeration's own format takes half a microsecond
+        return shown_order(job.seed, preference.set_id, purpose, mode, index, len(preference.responses))
 
     def best_position(self, order: tuple[int, ...]) -> int | None:
         best = self._preference.best

@@ -5,6 +5,7 @@ Only what differs from sample to sample, its order, prompt and ids, is made row 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,13 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.grm.hint_leaks import leaks_hint, may_leak
-from pipelines.grm.readings import readings
+from pipelines.grm.readings import begin_reading, readings_of
 from pipelines.grm.samples import SamplingJob, SetPrompts, modes_of, next_samples, samples_wanted, shown_set
 from schemas.generation import RequestIds, request_ids
 from schemas.preference import PreferenceSet
 from schemas.query import single_turns, user
 from schemas.record import content_id
-from schemas.trajectory import JUDGED, Mode, Outcome, Principle
+from schemas.trajectory import JUDGED, Mode, Outcome, Principle, Reading
 
 _OF_SET = ["set_id", "query_id", "source", "domain", "split", "n_responses", "label"]
 OF_ANSWER = ["text", "reasoning", "finish_reason", "error", "prompt_tokens", "completion_tokens", "cost_usd"]
@@ -50,29 +51,34 @@ class _SetInMode:
     mode: Mode
     prompts: SetPrompts
     ids: RequestIds
+    beginnings: dict[str, RequestIds]
+    """Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text."""
     outcomes: list[Outcome] = field(default_factory=list)
 
     def next_draws(self, job: SamplingJob) -> Iterator[_Draw]:
         """Yield the samples that the set needs next, given the outcomes so far."""
-        wanted = next_samples(self.outcomes, samples_wanted(job, self.mode), job.resample)
-        beginning, ids = None, self.ids
-        for index in wanted:
-            order = self.prompts.order(index)
-            before, responses, after = self.prompts.pieces(order)
-            if before != beginning:
-                beginning, ids = before, self.ids.following(before)
-            request_id = ids.of(responses + after, index)
+        prompts, set_id = self.prompts, self.preference.set_id
+        mode, purpose = self.mode.value, job.purpose.value
+        template, has_reference = prompts.template.identity, prompts.has_reference
+        for index in next_samples(self.outcomes, samples_wanted(job, self.mode), job.resample):
+            order = prompts.order(index)
+            before, responses, after = prompts.pieces(order)
+            ids = self.beginnings.get(before)
+            if ids is None:
+                ids = self.beginnings[before] = self.ids.following(before)
+            rest = responses + after
+            request_id = ids.of(rest, index)
             yield _Draw(
                 self.number,
-                content_id("trajectory", self.preference.set_id, self.mode, job.purpose, request_id),
+                content_id("trajectory", set_id, mode, purpose, request_id),
                 request_id,
-                self.mode.value,
+                mode,
                 index,
-                self.prompts.template.identity,
+                template,
                 order,
-                self.prompts.best_position(order),
-                self.prompts.has_reference,
-                f"{before}{responses}{after}",
+                prompts.best_position(order),
+                has_reference,
+                before + rest,
             )
 
 
@@ -87,15 +93,19 @@ def trajectories(
     of_sets = _set_columns(sets)
     place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
     drawn: list[_Draw] = []
-    read: list[pa.Table] = []
+    begun: list[pl.DataFrame] = []
+    others: list[Reading | None] = []
     waiting = list(_in_modes(job, sets))
     while draws := [(state, draw) for state in waiting for draw in state.next_draws(job)]:
         new = [draw for _, draw in draws]
-        read.append(readings(_questions(job, new, of_sets, _answers_to(new, answers, place_of))))
+        completions, questions = _questions(job, new, of_sets, _answers_to(new, answers, place_of))
+        laid, long = begin_reading(questions)
         drawn += new
+        begun.append(pl.concat([completions, laid], how="horizontal"))
+        others += long
         unsettled: dict[_SetInMode, None] = {}
-        for (state, _), value in zip(draws, read[-1].column("outcome").to_pylist(), strict=True):
-            outcome = _OUTCOME[value]
+        for (state, _), value, reading in zip(draws, laid["outcome"], long, strict=True):
+            outcome = _OUTCOME[value] if reading is None else reading.outcome
             state.outcomes.append(outcome)
             if not outcome.readable:
                 unsettled[state] = None
@@ -103,26 +113,27 @@ def trajectories(
     if not drawn:  # single responses alone, which no comparison of criteria samples
         return JUDGED.empty_table(), answers.clear()
     rows = sorted(range(len(drawn)), key=lambda row: drawn[row][:2])
-    ordered = [drawn[row] for row in rows]
-    completions = _answers_to(ordered, answers, place_of)
-    n_responses = of_sets["n_responses"].gather([draw.set_number for draw in ordered])
-    completions = completions.with_columns(_texts(job, completions["text"], n_responses)[0])
-    table = _judged_table(job, ordered, of_sets, completions, pa.concat_tables(read).take(pa.array(rows)))
-    return table, completions
+    ordered = pl.concat(begun).select(pl.all().gather(rows))
+    completions = ordered.select(OF_ANSWER)
+    read = readings_of(ordered, [others[row] for row in rows])
+    return _judged_table(job, [drawn[row] for row in rows], of_sets, completions, read), completions
 
 
 def _answers_to(draws: Sequence[_Draw], answers: pl.DataFrame, place_of: Mapping[str, int]) -> pl.DataFrame:
     """Return the answer to each draw; a row of nulls where there is none."""
     places = pl.Series([place_of.get(draw.request_id) for draw in draws], dtype=pl.UInt32)
-    return answers.select(pl.all().gather(places))
+    return answers.select(pl.col(OF_ANSWER).gather(places))
 
 
-def _questions(job: SamplingJob, draws: Sequence[_Draw], of_sets: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """Return what `readings` needs of each draw."""
+def _questions(
+    job: SamplingJob, draws: Sequence[_Draw], of_sets: pl.DataFrame, answers: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the answers, as the text that the template asks for, and what `begin_reading` needs of each."""
     truths = of_sets.select(pl.col("n_responses", "label").gather([draw.set_number for draw in draws]))
     best_position = pl.Series("best_position", [draw.best_position for draw in draws], pl.Int32)
-    _, readable = _texts(job, answers["text"], truths["n_responses"])
-    return pl.DataFrame([readable, answers["finish_reason"], truths["n_responses"], best_position, truths["label"]])
+    texts, readable = _texts(job, answers["text"], truths["n_responses"])
+    questions = [readable, answers["finish_reason"], truths["n_responses"], best_position, truths["label"]]
+    return answers.with_columns(texts), pl.DataFrame(questions)
 
 
 def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -149,8 +160,9 @@ def _in_modes(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_SetI
         shown, n = shown_set(job, preference), preference.n_responses
         if n not in ids:
             ids[n] = _ids(job, n)
+        beginnings: dict[str, RequestIds] = {}
         for mode in modes_of(job, preference):
-            yield _SetInMode(number, preference, mode, SetPrompts(job, preference, shown, mode), ids[n])
+            yield _SetInMode(number, preference, mode, SetPrompts(job, preference, shown, mode), ids[n], beginnings)
 
 
 def _ids(job: SamplingJob, n_responses: int) -> RequestIds:
@@ -166,8 +178,8 @@ def _judged_table(
         "purpose": pa.repeat(job.purpose.value, len(drawn)),
         "model": pa.repeat(job.model.name, len(drawn)),
         "temperature": pa.repeat(job.temperature, len(drawn)),
-        # By way of views: a string array that grows is copied again and again.
-        "prompt": single_turns("user", pa.array(own.pop("prompt"), pa.string_view()).cast(pa.string())),
+        # By way of polars: a string array of Arrow's own that grows is copied again and again.
+        "prompt": single_turns("user", pl.Series(own.pop("prompt"), dtype=pl.String).to_arrow().cast(pa.string())),
         "hint_leak": _hint_leaks(job, drawn, completions["text"], read),
     }
     for frame in (
@@ -184,13 +196,17 @@ def _hint_leaks(job: SamplingJob, drawn: Sequence[_Draw], texts: pl.Series, read
     """Return which rows speak of their hint; a reference that stands in every prompt may be spoken of."""
     hinted = pl.Series([row for row, draw in enumerate(drawn) if draw.mode == Mode.HINTED], dtype=pl.UInt32)
     suspected = hinted.filter(may_leak(texts.gather(hinted).fill_null("")))
-    parts = read.select(["principles", "critique"]).take(suspected.to_arrow()).to_pylist()
     leaks = np.zeros(len(drawn), bool)
-    for row, found in zip(suspected, parts, strict=True):
+    for row in suspected:
         leaks[row] = leaks_hint(
             texts[row],
-            principles=[Principle(**one) for one in found["principles"]],
-            critique=found["critique"],
+            parts=partial(_parts, read, row),  # most leaks show before
             reference_shown=drawn[row].has_reference and job.reference == "prompt",
         )
     return pa.array(leaks)
+
+
+def _parts(read: pa.Table, row: int) -> tuple[list[Principle], str | None]:
+    """Return the principles and the critique of one answer."""
+    principles = [Principle(**one) for one in read.column("principles")[row].as_py()]
+    return principles, read.column("critique")[row].as_py()

@@ -12,7 +12,7 @@ from schemas.errors import StorageError
 from storage.root import Root
 from storage.snapshots import every_snapshot
 from storage.stages import Stage, read_stage
-from storage.tables import open_parquet
+from storage.tables import open_table
 
 
 def kept_requests(root: Root, concerned: Concerned) -> frozenset[str]:
@@ -49,7 +49,7 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
 
 
 def _columns(path: Path) -> pa.Table:
-    file = open_parquet(path)
+    file = open_table(path)
     held = set(file.schema_arrow.names)
     return file.read(columns=[name for name in ("request_id", "query_id", "set_id") if name in held])
 

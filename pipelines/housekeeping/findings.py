@@ -29,7 +29,7 @@ from storage.rubric_tables import FOLDER as RUBRICS
 from storage.rubric_tables import read_rubrics
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import every_snapshot, latest, unfinished
-from storage.tables import open_parquet
+from storage.tables import open_table
 from storage.temporary_files import temporary_files
 
 
@@ -235,7 +235,7 @@ def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
 
 def _rows_in(path: Path, concerned: Concerned) -> int:
     """Return how many rows of a table hold something of it; texts are read only where words must be looked for."""
-    file = open_parquet(path)
+    file = open_table(path)
     names = None if concerned.phrases else [name for name in file.schema_arrow.names if name in _TELLING]
     rows = 0
     for group in range(file.num_row_groups):

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.collector import collector_at_rest
 from pipelines.grm.prompts import Template, load_template
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import kept_sets
@@ -25,7 +26,7 @@ from schemas.rubric_table import RUBRICS
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
-from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
 from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges, read_batches
 
 STAGE_VERSION = 1
@@ -59,8 +60,10 @@ def assemble(
     key = stage_key("assembled", STAGE_VERSION, settings, inputs)
     if found := find_stage(root, key):
         return found
+    for stage in judged.values():
+        check_bytes(stage, "judged")
     decisions = decisions_of(recipe, curated, judged)
-    with ExitStack() as stack:
+    with collector_at_rest(), ExitStack() as stack:
         tables = _Tables(root, key, stack)
         for batch in read_batches(curated.paths("rubrics"), RUBRICS):
             tables.write("rubrics/made", batch, RUBRICS)
@@ -242,5 +245,8 @@ def _write_meta_rm(
 
 def _write_rft(examples: pa.Table, tables: _Tables) -> None:
     """Write examples, judged and general ones, in the order of their ids."""
-    rows = examples.sort_by([(name, "ascending") for name in ("query_id", "set_id", "example_id")])
-    tables.write_splits("rft", rows.select(RFT.names), RFT, rows.column("split"))
+    order = pc.sort_indices(examples, [(name, "ascending") for name in ("query_id", "set_id", "example_id")])
+    splits = examples.column("split").take(order)
+    for split in (Split.TRAIN, Split.VALIDATION):
+        rows = order.filter(pc.equal(splits, split.value))
+        tables.write(f"rft/{split}", examples.select(RFT.names).take(rows), RFT)

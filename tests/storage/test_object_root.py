@@ -221,13 +221,14 @@ def test_an_address_that_is_none_is_a_wrong_recipe(address: str) -> None:
         Root.open(address)
 
 
-def test_a_copy_that_was_damaged_is_fetched_again(on_machine: Opener) -> None:
+@pytest.mark.parametrize(("name", "mark"), [("t.parquet", b"PAR1"), ("t.arrow", b"ARROW1")])
+def test_a_copy_that_was_damaged_is_fetched_again(on_machine: Opener, name: str, mark: bytes) -> None:
     root = on_machine("one")
-    with root.replacing("t.parquet") as temporary:
-        temporary.write_bytes(b"PAR1 rows PAR1")
-    for damaged in (b"garbage", b"PAR1 rows", b""):
-        root.at("t.parquet").write_bytes(damaged)
-        assert root.at("t.parquet").read_bytes() == b"PAR1 rows PAR1"
+    with root.replacing(name) as temporary:
+        temporary.write_bytes(mark + b" rows " + mark)
+    for damaged in (b"garbage", mark + b" rows", b""):
+        root.at(name).write_bytes(damaged)
+        assert root.at(name).read_bytes() == mark + b" rows " + mark
 
 
 def test_a_cache_that_cannot_be_written_is_what_is_named(

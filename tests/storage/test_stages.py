@@ -6,8 +6,8 @@ import pytest
 
 from schemas.errors import StorageError
 from storage.root import Root
-from storage.stages import content_hash, find_stage, finish_stage, stage_key
-from storage.tables import TableFile
+from storage.stages import check_bytes, content_hash, find_stage, finish_stage, stage_key
+from storage.tables import TableFile, sha256_of
 
 FILE = TableFile("rows-00000.parquet", 3, 10, "ab")
 
@@ -62,3 +62,15 @@ def test_a_stage_that_lost_a_file_or_the_end_of_one_is_made_anew(tmp_path: Path)
     assert find_stage(root, "stages/a/1") is None
     root.remove("stages/a/1/rows-00000.parquet")
     assert find_stage(root, "stages/a/1") is None
+
+
+def test_a_file_whose_bytes_have_changed_is_named(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.write("stages/a/1/rows-00000.parquet", b"0123456789")
+    whole = TableFile(FILE.path, FILE.rows, FILE.bytes, sha256_of(tmp_path / "stages/a/1/rows-00000.parquet"))
+    stage = finish_stage(root, "stages/a/1", {"rows": [whole]}, {})
+    check_bytes(stage, "rows")
+    check_bytes(stage, "none")
+    root.write("stages/a/1/rows-00000.parquet", b"0123456780")
+    with pytest.raises(StorageError, match=r"rows-00000\.parquet: damaged .* remove it, and build again"):
+        check_bytes(stage, "rows")

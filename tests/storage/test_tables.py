@@ -168,3 +168,29 @@ def test_a_flipped_byte_is_found_when_it_is_read(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(StorageError, match=r"rows-00000\.parquet: damaged"):
         read_table([path], ROWS)
+
+
+def test_an_arrow_file_reads_as_a_parquet_file_does(tmp_path: Path) -> None:
+    files = {}
+    for form in ("parquet", "arrow"):
+        with TableWriter(Root(tmp_path), form, "rows", ROWS, form) as writer:
+            writer.write(rows(5_000))
+            writer.write(rows(100, start=5_000))
+        files[form] = [tmp_path / form / file.path for file in writer.files]
+    parquet, arrow = files["parquet"], files["arrow"]
+    assert [path.name for path in arrow] == ["rows-00000.arrow"]
+    assert read_table(arrow, ROWS).equals(read_table(parquet, ROWS))
+    wider = pa.schema([pa.field("later", pa.int64()), ROWS.field(0)], metadata=ROWS.metadata)
+    assert read_table(arrow, wider).equals(read_table(parquet, wider))
+    found = [table.num_rows for table in read_batches(arrow, ROWS, [ROWS.names[-1]])]
+    assert found == [4_096, 904, 100]
+
+
+@pytest.mark.parametrize("left", [0, 5, 300, -9])
+def test_a_damaged_arrow_file_is_named(tmp_path: Path, left: int) -> None:
+    with TableWriter(Root(tmp_path), "t", "rows", ROWS, "arrow") as writer:
+        writer.write(rows(1_000))
+    path = tmp_path / "t" / writer.files[0].path
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(StorageError, match=r"rows-00000\.arrow: damaged .* remove it, and build again"):
+        read_table([path], ROWS)

@@ -8,9 +8,10 @@ from pipelines.curation.curation import curate
 from pipelines.grm.judging import find_judged, judge
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sample_sets
+from pipelines.training_sets.decisions import frame_of
 from schemas.generation import GENERATIONS
 from schemas.recipe import Recipe
-from schemas.trajectory import Outcome, Purpose
+from schemas.trajectory import JUDGED, Outcome, Purpose
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage
@@ -37,7 +38,7 @@ def sampled(root: Root, recipe: Recipe, count: int = 40) -> Stage:
 
 
 def trajectories(stage: Stage) -> pl.DataFrame:
-    return pl.read_parquet(stage.paths("judged"))
+    return frame_of(stage.paths("judged"), JUDGED, JUDGED.names)
 
 
 def test_trajectories_are_sorted_and_their_ids_are_their_own(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from pipelines.grm.judging import judge
 from pipelines.grm.rejection import DECISION_COLUMNS, decide, pass_counts
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets
+from pipelines.training_sets.decisions import frame_of
 from schemas.recipe import RejectionSection
-from schemas.trajectory import REJECT_PRECEDENCE, Outcome, Purpose
+from schemas.trajectory import JUDGED, REJECT_PRECEDENCE, Outcome, Purpose
 from storage.root import Root
 from tests.examples import a_recipe, a_run, a_set, simulated, source_stage
 from tests.pipelines.grm.decisions import a_sample, frame, samples
@@ -123,7 +124,7 @@ def judged(root: Root, n: int, count: int, **settings: Any) -> pl.DataFrame:
     assert job is not None
     run, _ = a_run(recipe)
     stage = judge(root, job, curated, sample_sets(root, run, job, curated))
-    return pl.read_parquet(stage.paths("judged"), columns=DECISION_COLUMNS)
+    return frame_of(stage.paths("judged"), JUDGED, DECISION_COLUMNS)
 
 
 @pytest.mark.parametrize(("n", "rate"), [(2, 0.45), (4, 0.2025), (5, 0.1533)])
