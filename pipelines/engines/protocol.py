@@ -60,7 +60,7 @@ class Observer(Protocol):
         ...
 
     def in_flight(self, requests: int, room: int) -> None:
-        """So many requests are in flight, and so many may be at present. At most ten times a second."""
+        """So many requests are in flight, and so many may be. Ten times a second, and when all that is left waits."""
         ...
 
     def warn(self, text: str) -> None:
