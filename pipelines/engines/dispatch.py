@@ -284,6 +284,8 @@ class _Stream:
         completion = attempt.completion
         if warning := self.budget.settle(reservation, completion):
             self.observer.warn(warning)
+        if attempt.notice:
+            self.observer.warn(attempt.notice)
         if completion.fault is FaultKind.ENGINE:
             raise EngineError(completion.error or "the engine is gone")
         now = time.monotonic()

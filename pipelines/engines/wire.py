@@ -40,8 +40,8 @@ def read_answer(content: bytes, request_id: str, model: ModelSection) -> Complet
         return Unreadable(Broken.NOT_API, str(tree)[:200])
     choices = tree.get("choices")
     if not isinstance(choices, list):
-        if tree.get("error"):
-            return Unreadable(Broken.NO_CHOICE, error=tree["error"])
+        if tree.get("error") or "choices" in tree:  # null, as gateways say of a server behind them that failed
+            return Unreadable(Broken.NO_CHOICE, error=tree.get("error"))
         return Unreadable(Broken.NOT_API, str(tree)[:200])
     choice = choices[0] if choices else None
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):

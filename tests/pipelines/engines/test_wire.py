@@ -107,6 +107,7 @@ def test_what_is_no_completion() -> None:
     assert broken(server.other_json().body) is Broken.NOT_API
     assert broken(server.empty_choices().body) is Broken.NO_CHOICE
     assert broken(b'{"choices": [null]}') is Broken.NO_CHOICE
+    assert broken(b'{"choices": null}') is Broken.NO_CHOICE
     assert broken(b"[" * 100_000) is Broken.HALF
     error = read(server.error_inside(502).body)
     assert isinstance(error, Unreadable) and error.error == {"message": "upstream is down", "code": 502}
