@@ -47,8 +47,9 @@ def read_answer(content: bytes, request_id: str, model: ModelSection) -> Complet
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         error = tree.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
         return Unreadable(Broken.NO_CHOICE, error=error)
-    if choice.get("error") and not choice["message"].get("content"):
-        return Unreadable(Broken.NO_CHOICE, error=choice["error"])
+    broke_off = choice.get("finish_reason") == "error"  # a gateway's word; what stands there so far is no answer
+    if broke_off or (choice.get("error") and not choice["message"].get("content")):
+        return Unreadable(Broken.NO_CHOICE, error=choice.get("error") or tree.get("error"))
     return _completion(tree, choice, request_id, model)
 
 

@@ -113,6 +113,9 @@ def test_what_is_no_completion() -> None:
     assert isinstance(error, Unreadable) and error.error == {"message": "upstream is down", "code": 502}
     inner = read(b'{"choices": [{"error": {"code": 429}, "message": {"content": ""}}]}')
     assert isinstance(inner, Unreadable) and inner.error == {"code": 429}
+    half = b'{"choices": [{"finish_reason": "error", "error": {"code": 502}, "message": {"content": "Scores: "}}]}'
+    broke_off = read(half)
+    assert isinstance(broke_off, Unreadable) and broke_off.error == {"code": 502}
 
 
 JSON = st.recursive(
