@@ -3,8 +3,9 @@
     python -m benchmarks.dispatch [--full]
 
 A loopback server answers 1,000-character prompts with 300 tokens, 256 of them in flight. Every figure is the server's
-own count, from the first request it saw; grmforge has each answer on disk, the bare clients forget theirs. About a
-minute; `--full` has a tail of 20 s in place of 2 s and a clean run of 20,000 prompts, and takes three.
+own count, from the first request it saw; grmforge has each answer on disk, the bare clients forget theirs. Peers that
+are installed (litellm, bespokelabs-curator, distilabel, data-designer) are measured beside them. About a minute;
+`--full` has a tail of 20 s in place of 2 s and a clean run of 20,000 prompts, and takes three.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.clients import installed_peers
 from benchmarks.stand_in import Server, serving
 
 IN_FLIGHT = 256
@@ -50,6 +52,10 @@ class Measured:
         )
 
 
+class ClientFailed(SystemExit):
+    """A client ended with an error."""
+
+
 HEADER = (
     f"{'server':<22} {'client':<15} {'prompts':>7} {'window s':>8} {'rows/s':>8} {'in flight':>9} {'requests':>8} "
     f"{'lost':>5} {'wall s':>7} {'CPU us':>7} {'MB':>5}"
@@ -67,7 +73,7 @@ def measured(server: Server, client: str, prompts: int, setting: str, **behaviou
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"the client {client} failed")
+        raise ClientFailed(f"the client {client} failed")
     wall_s = os.times().elapsed - started.elapsed
     one = Measured(
         client,
@@ -91,6 +97,11 @@ def figures(server: Server, full: bool) -> dict[str, float]:
     package = measured(server, "openai", 5_000 if full else 2_000, "0 ms")
     if full:
         measured(server, "openai-aiohttp", 20_000, "0 ms")
+    for peer in installed_peers():
+        try:
+            measured(server, peer, 5_000 if full else 1_000, "0 ms")
+        except ClientFailed as error:  # of another release, as a rule: the others are worth comparing with
+            print(error)
     steady = measured(server, "grmforge", 5_000, "200 ms", latency_s=0.2)
     measured(server, "aiohttp", 5_000, "200 ms", latency_s=0.2)
     scale = 1.0 if full else 0.1

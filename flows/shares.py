@@ -139,7 +139,7 @@ def ask_in_shares(
     ends = [future.result() for future in futures]
     for share, end in zip(shares, ends, strict=True):
         if end.stopped:
-            get_run_logger().info("%s has spent its part of the budget: %s", share.name, end.stopped)
+            get_run_logger().info("%s stops: %s", share.name, end.stopped.split(";")[0])
     return ends
 
 
@@ -163,6 +163,7 @@ def ask_share(
     stopped, given_up = None, {}
     try:
         with watched_task(own, place, work.name, share, run_id) as run:
+            run.budget.is_part = share.of > 1
             run.budget.carry(spent)
             if not place.create(f"{BEGUN}/{run_id}", b""):  # by an earlier try, which was killed
                 run.budget.carry(Generations(place).bought_by(run_id, share.buckets))

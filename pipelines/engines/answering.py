@@ -1,5 +1,7 @@
 """Answers to requests: looked up first, bought where missing, stored as they come. All that stages call of engines."""
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from pipelines.engines.dispatch import dispatch
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Engine, Observer
 from pipelines.engines.vllm_servers import Servers
-from schemas.errors import EngineError
+from schemas.errors import BudgetReached, EngineError, Interrupted
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
 from schemas.record import bucket_of
@@ -24,6 +26,9 @@ from storage.root import Root
 
 if TYPE_CHECKING:
     from pipelines.engines.batches import BatchDesk
+
+LOOK_ON_S = 2.0
+"""How long a run that was stopped looks up what is stored further on, so that what is left is counted."""
 
 FollowUp = Callable[[Request, Completion], Iterable[Request]]
 """Called once a request, with its answer, stored or new; what it returns is asked next."""
@@ -128,18 +133,56 @@ def _answer(
                 journal.append(request, completion)
             return [further for next_one in follow_up(request, completion) for further in unanswered(next_one)]
 
-        missing = chain.from_iterable(map(unanswered, requests))
-        first = next(missing, None)
-        if first is not None and desk is not None:
-            desk.submit(chain([first], missing), on_completion)
-        elif first is not None:
-            engine = _opened(root, run, model)
-            run.budget.is_in_use = True
-            try:
-                dispatch(chain([first], missing), engine, model, run.budget, on_completion, run.watcher)
-            finally:
-                run.budget.is_in_use = False
+        in_time = _InTime(requests)
+        missing = chain.from_iterable(map(unanswered, in_time))
+        try:
+            if (first := next(missing, None)) is not None:
+                _buy(root, run, model, chain([first], missing), on_completion, desk)
+        except (BudgetReached, Interrupted) as stop:
+            in_time.until = time.monotonic() + LOOK_ON_S
+            for _ in missing:  # each that is stored is found, which the watcher counts; none is asked
+                pass
+            if in_time.is_over:
+                raise type(stop)(f"{stop}; of what is left, some may be there already") from None
+            raise
     generations.fold()
+
+
+class _InTime:
+    """Requests, as long as there is time."""
+
+    def __init__(self, requests: Iterator[Request]) -> None:
+        self.until = math.inf
+        """Monotonic seconds."""
+        self.is_over = False
+        self._requests = requests
+
+    def __iter__(self) -> Iterator[Request]:
+        for request in self._requests:
+            if self.until < math.inf and time.monotonic() > self.until:
+                self.is_over = True
+                return
+            yield request
+
+
+def _buy(
+    root: Root,
+    run: Run,
+    model: ModelSection,
+    missing: Iterator[Request],
+    on_completion: Callable[[Request, Completion], Iterable[Request]],
+    desk: "BatchDesk | None",
+) -> None:
+    """Have requests answered: at once, or by batch."""
+    if desk is not None:
+        desk.submit(missing, on_completion)
+        return
+    engine = _opened(root, run, model)
+    run.budget.is_in_use = True
+    try:
+        dispatch(missing, engine, model, run.budget, on_completion, run.watcher)
+    finally:
+        run.budget.is_in_use = False
 
 
 def _opened(root: Root, run: Run, model: ModelSection) -> Engine:

@@ -52,6 +52,8 @@ class Budget:
         self.cost_usd = 0.0
         self._reserved_tokens = 0
         self._reserved_usd = 0.0
+        self.is_part = False
+        """Whether the ceilings are one share's part of the recipe's, which messages then say."""
         self.is_in_use = False
         """Whether a dispatch runs that asks this budget before each request; whoever starts one says so."""
         self.in_flight = 0
@@ -119,14 +121,15 @@ class Budget:
             return self._stopped
         ceiling = self._ceiling(need) or "max_requests"
         next_one = {
-            "max_cost_usd": f"${need.cost_usd:.4f}",
-            "max_tokens": f"{need.tokens:,} tokens",
-            "max_requests": "one request",
+            "max_cost_usd": f", and the next request may take up to ${need.cost_usd:.4f}",
+            "max_tokens": f", and the next request may take up to {need.tokens:,} tokens",
+            "max_requests": "",
         }[ceiling]
+        cost = f"${self.cost_usd:.4f}, " if self.cost_usd else ""
         return BudgetReached(
-            f"budget: {self._spent(ceiling)} spent, and the next request may need {next_one}; in all "
-            f"${self.cost_usd:.4f}, {self.tokens:,} tokens, {self.requests:,} requests; everything bought is kept: run "
-            f"again to go on with as much again, or raise [budget] {ceiling}"
+            f"budget: {self._spent(ceiling)} spent{next_one}; in all {cost}{self.tokens:,} tokens, "
+            f"{_count(self.requests, 'request')}; "
+            f"everything bought is kept: run again to go on with as much again, or raise [budget] {ceiling}"
         )
 
     def _ceiling(self, need: Reservation) -> str | None:
@@ -161,11 +164,17 @@ class Budget:
         return None
 
     def _spent(self, ceiling: str) -> str:
-        return {
-            "max_cost_usd": f"${self.cost_usd:.4f} of max_cost_usd = {self.max_cost_usd}",
-            "max_tokens": f"{self.tokens:,} tokens of max_tokens = {self.max_tokens}",
-            "max_requests": f"{self.requests:,} requests of max_requests = {self.max_requests}",
+        spent = {
+            "max_cost_usd": f"${self.cost_usd:.4f}",
+            "max_tokens": f"{self.tokens:,} tokens",
+            "max_requests": _count(self.requests, "request"),
         }[ceiling]
+        most = getattr(self, ceiling)
+        return f"{spent} of {most}, its part of {ceiling}," if self.is_part else f"{spent} of {ceiling} = {most}"
+
+
+def _count(amount: int, what: str) -> str:
+    return f"{amount:,} {what}" if amount == 1 else f"{amount:,} {what}s"
 
 
 def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:

@@ -201,6 +201,8 @@ class _Stream:
 
     def _wake_at(self, when: float) -> None:
         """Wake a worker at a monotonic time, unless one is woken before."""
+        if not self.in_flight:  # nothing comes in that could tell that all of them wait
+            self._show_in_flight(time.monotonic())
         if self.alarm:
             if self.alarm_at <= when:
                 return
@@ -282,13 +284,14 @@ class _Stream:
         completion = attempt.completion
         if warning := self.budget.settle(reservation, completion):
             self.observer.warn(warning)
+        if attempt.notice:
+            self.observer.warn(attempt.notice)
         if completion.fault is FaultKind.ENGINE:
             raise EngineError(completion.error or "the engine is gone")
         now = time.monotonic()
         self.concurrency.answered(now, attempt.throttled)
         if now - self.watched_at >= WATCH_EVERY_S:
-            self.watched_at = now
-            self.observer.in_flight(self.in_flight, self.concurrency.room)
+            self._show_in_flight(now)
         if completion.fault is FaultKind.TRANSIENT and self.retries.put(request, attempt, now):
             self._say_retried(completion)
             return
@@ -303,6 +306,10 @@ class _Stream:
                 f"the first {self.tally.refused} requests were all refused: {completion.error}; "
                 f"check extra_body, max_tokens and temperature, then run again with --retry-failed"
             )
+
+    def _show_in_flight(self, now: float) -> None:
+        self.watched_at = now
+        self.observer.in_flight(self.in_flight, self.concurrency.room)
 
     def _say_retried(self, completion: Completion) -> None:
         tally = self.tally

@@ -13,7 +13,15 @@ import aiohttp
 import orjson
 
 from pipelines.engines.exchange import Answered, AnswerTooLarge, Connections, broken_by, root_of
-from pipelines.engines.faults import Broken, Fault, exhausted_for_s, fault_of_break, fault_of_error, fault_of_status
+from pipelines.engines.faults import (
+    Broken,
+    Fault,
+    exhausted_for_s,
+    fault_of_break,
+    fault_of_error,
+    fault_of_status,
+    snippet,
+)
 from pipelines.engines.limits import LastSecond
 from pipelines.engines.protocol import Attempt
 from pipelines.engines.wire import Unreadable, read_answer
@@ -45,6 +53,9 @@ class Endpoint:
         self.resting_until = 0.0
         self.refused_rounds = 0
         self.refused_since = math.inf
+        self.notice: str | None = None
+        """What the user should read; whoever takes it away says it."""
+        self._noticed: set[str] = set()
         self._second = LastSecond()
 
     def note(self, now: float, fault: Fault | None) -> None:
@@ -66,7 +77,27 @@ class Endpoint:
             self.rest(now, fault.retry_after_s)
 
     def rest(self, now: float, seconds: float) -> None:
+        if seconds > MAX_LIMIT_REST_S:
+            self._say(
+                f"{self.url} says that its limits are used up for more than {MAX_LIMIT_REST_S:.0f} s; "
+                f"it is asked again after that: Ctrl-C ends the run, and the same command goes on later"
+            )
         self.resting_until = max(self.resting_until, now + min(seconds, MAX_LIMIT_REST_S))
+
+    def check_name(self, asked: str, served: str | None) -> None:
+        """Have it said, once, when an answer comes under a name that has nothing to do with the one asked for."""
+        # The same model: gpt-4o-2024-08-06 for gpt-4o, and qwen3-8b for Qwen/Qwen3-8B.
+        if served and served != asked and not _are_alike(served, asked):
+            self._say(
+                f"{self.url} answers under another name than {asked}; it says {snippet(served)!r}: check model and "
+                "base_url, since its answers count as those of the recipe's model"
+            )
+
+    def _say(self, notice: str) -> None:
+        kind = notice.split(";")[0]
+        if kind not in self._noticed:
+            self._noticed.add(kind)
+            self.notice = notice
 
     def is_gone(self, now: float) -> bool:
         """Whether it refuses connections for so long that waiting is no use."""
@@ -94,11 +125,16 @@ class OpenAICompatibleEngine:
         now = time.monotonic()
         if isinstance(outcome, Completion):
             endpoint.note(now, None)
-            return Attempt(outcome)
-        endpoint.note(now, outcome)
-        if outcome.unreachable and all(endpoint.is_gone(now) for endpoint in self._endpoints):
-            raise EngineError(self._gone(outcome))
-        return self._failed(request, outcome, now)
+            endpoint.check_name(self._model.model, outcome.served_model)
+            attempt = Attempt(outcome)
+        else:
+            endpoint.note(now, outcome)
+            if outcome.unreachable and all(endpoint.is_gone(now) for endpoint in self._endpoints):
+                raise EngineError(self._gone(outcome))
+            attempt = self._failed(request, outcome, now)
+        if endpoint.notice:
+            attempt, endpoint.notice = replace(attempt, notice=endpoint.notice), None
+        return attempt
 
     async def close(self) -> None:
         """Close every connection."""
@@ -169,3 +205,9 @@ class OpenAICompatibleEngine:
     def _without_key(self, text: str) -> str:
         """Return a foreign text with our key, which some endpoints repeat, struck out."""
         return text.replace(self._key, "***") if self._key else text
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether one name is part of the other, leaving aside its case and who owns it."""
+    short = [name.casefold().rsplit("/", 1)[-1] for name in (one, other)]
+    return short[0] in short[1] or short[1] in short[0]

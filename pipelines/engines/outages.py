@@ -22,6 +22,11 @@ def check_answers(
     if not failed:
         return
     last = [*given_up.values(), error][0]
+    if failed == requests and not given_up:
+        raise EngineError(
+            f"{what}: all {requests:,} requests were refused, one of them: {last}; nothing is asked again by itself: "
+            "mend what it says in the recipe, or run again with --retry-failed"
+        )
     if failed == requests or len(given_up) > max(FEW_GIVEN_UP, SHARE_GIVEN_UP * requests):
         raise EngineError(
             f"{what}: {failed:,} of {requests:,} requests got no answer, one of them: {last}; "

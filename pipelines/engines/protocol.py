@@ -26,6 +26,8 @@ class Attempt:
     """How long the endpoint wants this request to wait; None leaves it to the dispatcher's own backing off."""
     throttled: bool = False
     """The endpoint was asked too much at once: 429, 503, or a time-out. Concurrency listens to this."""
+    notice: str | None = None
+    """Something about the endpoint that the user should read. Whoever says it sees to it that it is said once."""
 
     @property
     def may_succeed_later(self) -> bool:
@@ -60,7 +62,7 @@ class Observer(Protocol):
         ...
 
     def in_flight(self, requests: int, room: int) -> None:
-        """So many requests are in flight, and so many may be at present. At most ten times a second."""
+        """So many requests are in flight, and so many may be. Ten times a second, and when all that is left waits."""
         ...
 
     def warn(self, text: str) -> None:

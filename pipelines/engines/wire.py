@@ -40,15 +40,16 @@ def read_answer(content: bytes, request_id: str, model: ModelSection) -> Complet
         return Unreadable(Broken.NOT_API, str(tree)[:200])
     choices = tree.get("choices")
     if not isinstance(choices, list):
-        if tree.get("error"):
-            return Unreadable(Broken.NO_CHOICE, error=tree["error"])
+        if tree.get("error") or "choices" in tree:  # null, as gateways say of a server behind them that failed
+            return Unreadable(Broken.NO_CHOICE, error=tree.get("error"))
         return Unreadable(Broken.NOT_API, str(tree)[:200])
     choice = choices[0] if choices else None
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         error = tree.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
         return Unreadable(Broken.NO_CHOICE, error=error)
-    if choice.get("error") and not choice["message"].get("content"):
-        return Unreadable(Broken.NO_CHOICE, error=choice["error"])
+    broke_off = choice.get("finish_reason") == "error"  # a gateway's word; what stands there so far is no answer
+    if broke_off or (choice.get("error") and not choice["message"].get("content")):
+        return Unreadable(Broken.NO_CHOICE, error=choice.get("error") or tree.get("error"))
     return _completion(tree, choice, request_id, model)
 
 

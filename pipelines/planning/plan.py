@@ -56,7 +56,7 @@ class Plan:
 
     def _certainty(self) -> str:
         if self.is_exact:
-            return "rows and requests are exact"
+            return "rows and requests are exact, save that unreadable answers are asked for again"
         if self.is_here:
             return "not all sets are made yet: what judges will be asked is an upper bound"
         return "not all rows are here: requests are upper bounds"

@@ -20,6 +20,14 @@ class AnswerRate:
     basis: str
 
 
+def time_words(hours: float) -> str:
+    """Return a time in the unit that people would use for it."""
+    for unit, a_unit in (("hours", 1.0), ("minutes", 60.0), ("seconds", 3600.0)):
+        if hours * a_unit >= 1.0:
+            return f"{hours * a_unit:,.1f} {unit}"
+    return "under a second"
+
+
 def probed_rate(timing: Timing) -> AnswerRate | None:
     """Return a probe's rate; None where every answer was there already."""
     if not timing.bought:

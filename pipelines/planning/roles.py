@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.grm.samples import SamplingJob
-from pipelines.planning.rates import AnswerRate, earlier_rate
+from pipelines.planning.rates import AnswerRate, earlier_rate, time_words
 from pipelines.planning.tokens import (
     BYTES_A_TOKEN,
     Rate,
@@ -35,6 +35,8 @@ class RolePlan:
     """Samples of every set, were each readable at once; answers to every question; all that a teacher may be asked."""
     requests_are: str
     """`exact`, or `at most` where a source is not here, or `unknown` where its size is not known either."""
+    requests_of: str
+    """What makes up an exact number of samples, in words; empty where that is not known."""
     cached: int
     """Of these, answered already."""
     most_requests: int
@@ -65,18 +67,19 @@ class RolePlan:
         bound = {"exact": "", "at most": "an upper bound; "}.get(
             self.requests_are, "of the sources whose size is known; "
         )
-        again = f"at most {self.most_requests:,} with unreadable ones again"
+        again = f"at most {self.most_requests:,}, where unreadable answers are asked for again"
         if self.most_requests == self.requests:
             again = ""
         return [
             f"  {self.purpose} with {self.model}",
             f"    requests        {requests:>14}   {bound}{again}".rstrip().rstrip(";"),
+            *([f"{'':>34} {self.requests_of}"] if self.requests_of else []),
             f"    there already   {self.cached:>14,}",
             f"    prompt tokens   {self.prompt_tokens:>14,}   {self.prompt_tokens_are}",
             f"    answer tokens   {self.answer_tokens:>14,}   {self.answer_tokens_are}; "
             f"at most {self.most_answer_tokens:,}",
             f"    cost            {_cost_words(self.cost_usd, self.most_cost_usd)}",
-            f"    hours           {_hours_words(self.hours):>14}   {self.hours_are}",
+            f"    time            {_time_words(self.hours):>14}   {self.hours_are}",
         ]
 
 
@@ -124,6 +127,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
         model=asked.model.name,
         requests=wanted.requests,
         requests_are=wanted.requests_are,
+        requests_of=wanted.made_up_of if wanted.requests_are == "exact" else "",
         cached=wanted.cached,
         most_requests=wanted.most,
         prompt_tokens=prompt_tokens,
@@ -164,10 +168,10 @@ def _hours(model: ModelSection, requests: int, tokens: int, rate: AnswerRate | N
     return max(bounds) if bounds else (None, "--probe 20 measures the rate")
 
 
-def _hours_words(hours: float | None) -> str:
+def _time_words(hours: float | None) -> str:
     if hours is None:
         return "unknown"
-    return f"{hours:,.2f}" if hours >= 0.1 or not hours else f"{hours * 60:.1f} minutes"
+    return time_words(hours) if hours else "none"
 
 
 def _cost_words(cost: float | None, most: float | None) -> str:

@@ -1,5 +1,6 @@
 """Which requests a build would make of each model: counted where the rows are here, bounded where they are not."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from schemas.query import Messages
 from schemas.question import AnswerForm, Question
 from schemas.recipe import SynthesisSection
 from schemas.record import bucket_of
+from schemas.trajectory import Mode
 from storage.generations import Generations
 from storage.imports import ImportedAnswers
 from storage.root import Root
@@ -37,6 +39,8 @@ class Wanted:
     """With every unreadable sample drawn again; `requests` where all is answered and read."""
     cached: int = 0
     """Of the requests, answered already."""
+    made_up_of: str = ""
+    """Of how many samples of how many sets, in words."""
     seen: int = 0
     """Missing requests whose prompts are known; those of the others are guessed from them."""
     missing_bytes: int = 0
@@ -107,14 +111,21 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted
         return Wanted(requests, most=requests, cached=requests)
     stored = _Stored(root)
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
-    for _, sets in sampled_sets(curated):
-        for drawn in (drawn for preference in sets for drawn in first_samples(job, preference)):
+    counts: Counter[Mode] = Counter()
+    sampled = 0
+    for preference in (one for _, sets in sampled_sets(curated) for one in sets):
+        drawn_of_set = list(first_samples(job, preference))
+        sampled += bool(drawn_of_set)
+        for drawn in drawn_of_set:
             wanted.requests += 1
+            counts[drawn.mode] += 1
             if stored.has(drawn.request):
                 wanted.cached += 1
             else:
                 wanted.see(drawn.messages, stride=stride)
     wanted.most = wanted.requests * (1 + job.resample)
+    hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
+    wanted.made_up_of = f"{job.n} for each of {sampled:,} train and validation sets{hinted}"
     return wanted
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.planning.rates import time_words
 from pipelines.probing.sampling import SomeSets, Timing
 from pipelines.reporting.visible import visible
 from pipelines.sources.ingestion import ingest
@@ -80,7 +81,7 @@ class AnsweredSource:
             yield f"  {origin:<11} {shares}"
         for use in self.uses:
             cost = "" if use.build_cost_usd is None else f", ${use.build_cost_usd:,.2f}"
-            cost += "" if use.build_hours is None else f", {use.build_hours:,.2f} hours at this rate"
+            cost += "" if use.build_hours is None else f", {time_words(use.build_hours)} at this rate"
             yield (
                 f"  all {self.build_questions:,} questions: {use.build_requests:,} requests to {use.model}, "
                 f"{use.build_prompt_tokens:,} prompt tokens, {use.build_answer_tokens:,} answer tokens{cost}"

@@ -14,6 +14,7 @@ from pipelines.grm.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sampled_sets, wanted_answers
 from pipelines.planning.inputs import plan_inputs
+from pipelines.planning.rates import time_words
 from pipelines.probing.answers import AnsweredSource, answered_sources
 from pipelines.probing.sampling import SomeSets, sample_some, some_sets
 from pipelines.reporting.meanings import meaning
@@ -40,10 +41,14 @@ class Probe:
     accepted_share: float
     """Of all trajectories, before the caps that balance a whole set."""
     outcomes: dict[str, int]
+    rejected: dict[str, int]
+    """By reason, as the build would reject them."""
     prompt_tokens: float | None
     """A request, on average; None where the endpoint gives no usage."""
     answer_tokens: float | None
     build_requests: int
+    build_again: int
+    """Of these, for answers that could not be read, at the probe's share."""
     build_prompt_tokens: int | None
     build_answer_tokens: int | None
     build_cost_usd: float | None
@@ -59,9 +64,15 @@ class Probe:
 
     def as_text(self) -> str:
         """Return the probe for a terminal, the example last."""
-        outcomes = ", ".join(f"{rows} {outcome}" for outcome, rows in self.outcomes.items())
+        outcomes, rejected = (
+            ", ".join(f"{rows} {name}" for name, rows in counts.items()) for counts in (self.outcomes, self.rejected)
+        )
         cost = "unknown without price_per_mtok" if self.build_cost_usd is None else f"${self.build_cost_usd:,.2f}"
-        hours = "unknown, nothing was bought" if self.build_hours is None else f"{self.build_hours:,.2f} at this rate"
+        hours = (
+            "unknown, nothing was bought"
+            if self.build_hours is None
+            else f"{time_words(self.build_hours)} at this rate"
+        )
         rate = f" in {self.seconds:.1f} s" if self.bought else ""
         return "\n".join(
             [
@@ -78,17 +89,25 @@ class Probe:
                 *(line for one in self.answering for line in one.lines()),
                 *([""] if self.answering else []),
                 f"{self.sets} sets, {self.answers} answers, {self.bought} bought{rate}",
-                f"readable  {self.readable_share:.0%}",
-                f"accepted  {self.accepted_share:.0%}   ({outcomes})",
+                f"readable  {self.readable_share:.0%}   ({outcomes})",
+                f"accepted  {self.accepted_share:.0%}" + (f"   (rejected: {rejected})" if rejected else ""),
+                *self._reasons(),
                 *self._what_helps(),
                 f"tokens    {_count(self.prompt_tokens)} a prompt, {_count(self.answer_tokens)} an answer",
                 "",
-                f"the RFT samples of a whole build: {self.build_requests:,} requests, "
-                f"{_count(self.build_prompt_tokens)} prompt tokens, {_count(self.build_answer_tokens)} answer tokens",
+                "a whole build's RFT samples, if they go as these did:",
+                f"requests  {self.build_requests:,}, {self.build_again:,} of them where an answer cannot be read",
+                f"tokens    {_count(self.build_prompt_tokens)} in prompts, "
+                f"{_count(self.build_answer_tokens)} in answers",
                 f"cost      {cost}",
-                f"hours     {hours}",
+                f"time      {hours}",
             ]
         )
+
+    def _reasons(self) -> list[str]:
+        """Return what it means that correct answers are rejected."""
+        reasons = [name for name in self.rejected if name not in self.outcomes]
+        return [f"          {name}: {meaning(name).words}" for name in reasons]
 
     def _what_helps(self) -> list[str]:
         """Return what to do about the commonest fault, where most answers could not be read."""
@@ -125,7 +144,8 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         pc.mean(answered.column(name)).as_py() for name in ("prompt_tokens", "completion_tokens")
     )
     again = table.num_rows / max(wanted_answers(job, some), 1)
-    requests = round(_wanted_by_build(recipe, root, run, job, some_made, answering) * again)
+    first_samples = _wanted_by_build(recipe, root, run, job, some_made, answering)
+    requests = round(first_samples * again)
     totals = [None if mean is None else round(mean * requests) for mean in (prompt_tokens, answer_tokens)]
     example = answered.slice(0, 1).to_pylist()[0]
     return Probe(
@@ -136,9 +156,11 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         readable_share=decided.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height / decided.height,
         accepted_share=decided.filter("accepted").height / decided.height,
         outcomes=dict(Counter(decided["outcome"]).most_common()),
+        rejected=dict(Counter(decided["reject_reason"].drop_nulls()).most_common()),
         prompt_tokens=prompt_tokens,
         answer_tokens=answer_tokens,
         build_requests=requests,
+        build_again=requests - round(first_samples),
         build_prompt_tokens=totals[0],
         build_answer_tokens=totals[1],
         build_cost_usd=_cost(job, totals),

@@ -87,11 +87,11 @@ class ModelSection(Section):
     api_key_env: str | None = None
     """Environment variable with the key; OPENAI_API_KEY where no base_url is given, no key where one is."""
     max_concurrency: Count = 256
-    """Requests in flight at most."""
+    """Requests in flight at most, over all endpoints together."""
     rpm: Count | None = None
-    """Requests a minute at most."""
+    """Requests a minute at most, over all endpoints together."""
     tpm: Count | None = None
-    """Tokens a minute at most, prompt and answer."""
+    """Tokens a minute at most, prompt and answer, over all endpoints together."""
     timeout_s: Annotated[Number, Field(gt=0)] = 600.0
     """How long one request may take."""
     max_retries: Annotated[Whole, Field(ge=0)] = 8

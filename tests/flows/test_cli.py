@@ -225,6 +225,19 @@ def test_a_probe_of_a_judge_that_cannot_be_read_says_what_helps(tmp_path: Path) 
     assert "unparsed  the answer has no line" in probed.out and "[grm] structured_output" in probed.out
 
 
+def test_a_probe_says_why_correct_answers_are_not_accepted(tmp_path: Path) -> None:
+    sure = {"engine": "simulated", "simulated": {"accuracy": 0.99}}
+    recipe = write_small(tmp_path, models={"grm": sure, "difficulty": sure})
+    place = ("--root", tmp_path / "data")
+    text = grmforge("probe", recipe, "-n", "5", *place).out
+    assert "too_easy: every sample of the set is correct" in text
+    probed = json.loads(grmforge("probe", recipe, "-n", "5", *place, "--json").out)
+    assert sum(probed["rejected"].values()) == round((1 - probed["accepted_share"]) * sum(probed["outcomes"].values()))
+    assert f"requests  {probed['build_requests']:,}, {probed['build_again']:,} of them where" in text
+    (role,) = json.loads(grmforge("plan", recipe, "--sets", "rft", *place, "--json").out)["roles"]
+    assert probed["build_requests"] - probed["build_again"] == role["requests"]
+
+
 def test_json_of_a_probe_a_doctor_and_an_import(tmp_path: Path) -> None:
     recipe, root = write_small(tmp_path), ("--root", tmp_path / "data")
     probed = grmforge("probe", recipe, "-n", "3", *root, "--json")

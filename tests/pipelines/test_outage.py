@@ -12,7 +12,7 @@ from schemas.trajectory import Purpose
 from storage.generations import Generations
 from storage.root import Root
 from tests.examples import a_recipe, a_run, jsonl_rows, write_rows
-from tests.pipelines.engines.stand_in_server import StandIn, judged, server_error
+from tests.pipelines.engines.stand_in_server import StandIn, judged, refused_400, server_error
 
 
 def test_an_outage_that_outlasts_the_retries_ends_the_build_and_keeps_what_was_bought(tmp_path: Path) -> None:
@@ -26,6 +26,18 @@ def test_an_outage_that_outlasts_the_retries_ends_the_build_and_keeps_what_was_b
         with pytest.raises(EngineError, match=r"requests got no answer, one of them: .*same command goes on"):
             sample_and_judge(recipe, root, run, Purpose.RFT, curated)
     assert sum(len(Generations(root).lookup(bucket)) for bucket in range(256)) == 10
+
+
+def test_where_all_was_refused_the_same_command_is_not_said_to_help(tmp_path: Path) -> None:
+    write_rows(tmp_path / "own.jsonl", jsonl_rows(3))
+    with StandIn(then=refused_400("temperature is not supported")) as server:
+        grm = {"engine": "openai", "model": "m", "base_url": server.url}
+        recipe = a_recipe(tmp_path, models={"grm": grm, "difficulty": {"same_as_grm": True}})
+        root = Root.open(str(tmp_path / "root"))
+        run, _ = a_run(recipe)
+        _, curated = prepare(recipe, root, run)
+        with pytest.raises(EngineError, match=r"all \d+ requests were refused, .*temperature.*--retry-failed$"):
+            sample_and_judge(recipe, root, run, Purpose.RFT, curated)
 
 
 def test_garbage_in_the_journal_is_set_aside(tmp_path: Path) -> None:

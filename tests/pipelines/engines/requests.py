@@ -44,6 +44,8 @@ class Watcher:
     retries: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     rooms: list[int] = field(default_factory=list)
+    flying: int = 0
+    """Requests in flight, as last told."""
 
     def answered(self, completion: Completion) -> None:
         self.completions.append(completion)
@@ -53,6 +55,7 @@ class Watcher:
 
     def in_flight(self, requests: int, room: int) -> None:
         self.rooms.append(room)
+        self.flying = requests
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -2,14 +2,14 @@
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.build import new_run
-from pipelines.engines.answering import answer, check_key
+from pipelines.engines.answering import LOOK_ON_S, answer, check_key
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection, Recipe
@@ -133,6 +133,33 @@ def test_a_budget_stops_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> None
         answered(root, recipe, 20)
     _, watcher = answered(root, recipe, 20)
     assert (watcher.stored, watcher.bought, stored(root)) == (14, 6, 20)
+
+
+def test_what_a_budget_leaves_is_counted_past_the_place_where_it_stopped(tmp_path: Path) -> None:
+    """Answers of an earlier run stand anywhere, as those of shares do: what is left is less than it seems so far."""
+    root, recipe = Root(tmp_path), a_recipe(budget={"max_requests": 3})
+    model = recipe.models.grm
+    asked = sorted((ask(number, model) for number in range(20)), key=lambda request: request.query_id)
+    answer(root, a_run(a_recipe())[0], model, iter(asked[15:]), lambda request, completion: NOTHING_MORE)
+    run, watcher = a_run(recipe)
+    with pytest.raises(BudgetReached) as stop:
+        answer(root, run, model, iter(asked), lambda request, completion: NOTHING_MORE)
+    assert (watcher.bought, watcher.stored) == (3, 5)
+    assert "may be there already" not in str(stop.value)
+
+
+def test_a_budget_that_stops_a_long_run_does_not_look_for_long(tmp_path: Path) -> None:
+    root, recipe = Root(tmp_path), a_recipe(budget={"max_requests": 3})
+    model = recipe.models.grm
+
+    def endless() -> Iterator[Request]:
+        for number in range(1_000_000_000):
+            yield ask(number, model)
+
+    started = time.monotonic()
+    with pytest.raises(BudgetReached, match="some may be there already"):
+        answer(root, a_run(recipe)[0], model, endless(), lambda request, completion: NOTHING_MORE)
+    assert time.monotonic() - started < LOOK_ON_S + 5
 
 
 def test_what_follows_from_an_answer_is_asked_too_stored_or_not(tmp_path: Path) -> None:

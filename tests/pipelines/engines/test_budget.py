@@ -68,10 +68,32 @@ def test_the_error_says_what_was_spent_which_ceiling_and_the_way_out() -> None:
     assert error.exit_code == 3
     message = str(error)
     assert "$0.0090 of max_cost_usd = 0.01" in message
-    assert "300 tokens, 1 requests" in message
+    assert "300 tokens, 1 request;" in message
     assert "raise [budget] max_cost_usd" in message
     assert "run again to go on" in message
     assert "\n" not in message
+
+
+def test_a_ceiling_on_requests_says_no_more_than_there_is_to_say() -> None:
+    budget = Budget(max_requests=2)
+    for _ in range(2):
+        budget.reserve(need(200))
+        budget.settle(need(200), answered(100, 200))
+    assert str(budget.reached(need(200))) == (
+        "budget: 2 requests of max_requests = 2 spent; in all 600 tokens, 2 requests; everything bought is kept: "
+        "run again to go on with as much again, or raise [budget] max_requests"
+    )
+
+
+def test_a_share_says_that_its_ceiling_is_a_part() -> None:
+    budget = Budget(max_requests=5)
+    budget.is_part = True
+    warnings = []
+    for _ in range(5):
+        budget.reserve(need(200))
+        warnings.append(budget.settle(need(200), answered(100, 200)))
+    assert warnings == [None, None, None, "budget: 4 requests of 5, its part of max_requests, spent (80%)", None]
+    assert str(budget.reached(need(200))).startswith("budget: 5 requests of 5, its part of max_requests, spent; in all")
 
 
 def test_it_warns_once_at_80_percent_of_each_ceiling() -> None:

@@ -236,6 +236,7 @@ def test_a_days_wait_is_capped_counted_and_said() -> None:
         dispatch(rows(3, model), engine, model, Budget(), lambda request, completion: (), watcher)
     assert len(watcher.warnings) == 1
     assert f"{MAX_RETRY_AFTER_S:.0f} s" in watcher.warnings[0]
+    assert watcher.rooms and watcher.flying == 0, "those that wait are not in flight"
 
 
 def test_a_request_that_is_refused_is_recorded_and_never_tried_again() -> None:

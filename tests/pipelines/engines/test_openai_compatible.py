@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import DispatchTally, dispatch
 from pipelines.engines.exchange import MAX_ANSWER_BYTES
+from pipelines.engines.openai_compatible import MAX_LIMIT_REST_S
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Attempt
 from schemas.errors import EngineError
@@ -399,6 +400,27 @@ def test_rate_limit_headers_are_honoured() -> None:
         model = section(server.url)
         attempts(model, ask(1, model), ask(2, model))
     assert server.requests[1].at - server.requests[0].at > 0.55
+
+
+def test_a_day_of_exhausted_limits_is_a_minutes_rest_and_is_said() -> None:
+    exhausted = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "24h"}
+    first = stand_in.chat("fine")
+    with StandIn(Reply(body=first.body, headers=first.headers | exhausted)) as server:
+        answer = attempts(section(server.url), ask(1, section(server.url)))[0]
+    assert answer.completion.text == "fine"
+    assert answer.notice is not None
+    assert f"more than {MAX_LIMIT_REST_S:.0f} s" in answer.notice
+
+
+def test_another_models_name_is_said_once_and_a_dated_one_is_the_same() -> None:
+    names = ["stand-in", "stand-in-2026-01-01", "someone/Stand-In", "gpt-9\x1b[2J", "gpt-9", "gpt-10"]
+    with StandIn(*(stand_in.chat("fine", model=name) for name in names)) as server:
+        model = section(server.url, max_concurrency=1)
+        tally, handed, watcher = run(model, len(names))
+    assert tally.answered == len(handed) == len(names)
+    (warning,) = watcher.warnings
+    assert "answers under another name than stand-in; it says 'gpt-9 [2J': check model and base_url" in warning
+    assert handed[3].served_model == "gpt-9\x1b[2J"
 
 
 def test_an_endpoint_rests_only_when_a_second_of_its_answers_was_mostly_refusals() -> None:

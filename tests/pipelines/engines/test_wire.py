@@ -107,11 +107,15 @@ def test_what_is_no_completion() -> None:
     assert broken(server.other_json().body) is Broken.NOT_API
     assert broken(server.empty_choices().body) is Broken.NO_CHOICE
     assert broken(b'{"choices": [null]}') is Broken.NO_CHOICE
+    assert broken(b'{"choices": null}') is Broken.NO_CHOICE
     assert broken(b"[" * 100_000) is Broken.HALF
     error = read(server.error_inside(502).body)
     assert isinstance(error, Unreadable) and error.error == {"message": "upstream is down", "code": 502}
     inner = read(b'{"choices": [{"error": {"code": 429}, "message": {"content": ""}}]}')
     assert isinstance(inner, Unreadable) and inner.error == {"code": 429}
+    half = b'{"choices": [{"finish_reason": "error", "error": {"code": 502}, "message": {"content": "Scores: "}}]}'
+    broke_off = read(half)
+    assert isinstance(broke_off, Unreadable) and broke_off.error == {"code": 502}
 
 
 JSON = st.recursive(

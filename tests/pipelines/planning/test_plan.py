@@ -39,6 +39,8 @@ def test_a_plan_counts_what_the_build_then_asks(tmp_path: Path) -> None:
     (role,) = planned["roles"]
     assert planned["is_exact"] and role["requests_are"] == "exact"
     assert role["cached"] == 0
+    sets = role["requests"] // 4
+    assert role["requests_of"] == f"3 for each of {sets} train and validation sets, and a hinted one for {sets} of them"
     assert role["prompt_tokens_are"] == "estimated at 4 bytes a token"
     assert role["hours"] is None
     assert role["cost_usd"] == pytest.approx((role["prompt_tokens"] + 2 * role["answer_tokens"]) / 1e6)

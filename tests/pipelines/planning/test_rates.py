@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.planning.rates import earlier_rate, probed_rate
+from pipelines.planning.rates import earlier_rate, probed_rate, time_words
 from pipelines.probing.sampling import Timing
 from storage.root import Root
 from storage.run_events import RunEvents
@@ -39,3 +39,17 @@ def test_a_probe_that_bought_nothing_knows_nothing() -> None:
     assert rate is not None
     assert rate.value == pytest.approx(20)
     assert "60 requests" in rate.basis
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (123.456, "123.5 hours"),
+        (1.0, "1.0 hours"),
+        (0.5, "30.0 minutes"),
+        (0.01, "36.0 seconds"),
+        (1e-5, "under a second"),
+    ],
+)
+def test_a_time_is_said_in_a_unit_that_fits(hours: float, said: str) -> None:
+    assert time_words(hours) == said
