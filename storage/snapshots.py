@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -184,6 +185,9 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     directory = Path(given)
     if (directory / "manifest.json").is_file():
         return read_snapshot(directory)
+    if "/" in given:
+        fault = "an address is no name of a snapshot" if "://" in given else "no version's own directory"
+        raise StorageError(f"{given}: {fault}; {_way_out(given)}")
     if root is None:
         raise StorageError(f"{given}: no such snapshot directory")
     name, _, version = given.partition("@")
@@ -202,6 +206,17 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     if len(matching) > 1:
         raise StorageError(f"{chosen!r} fits {len(matching)} versions of {name}; give more of one: {_listed(matching)}")
     return _read(root, f"{FOLDER}/{name}/{matching[0]}")
+
+
+def _way_out(place: str) -> str:
+    """Return what to write in place of a path or an address that is no version's directory."""
+    parts = place.rstrip("/").split("/")
+    if FOLDER not in parts[:-1]:
+        return "write a name or name@version, and where it lies with --root"
+    at = len(parts) - 2 - parts[-2::-1].index(FOLDER)
+    name = "@".join([parts[at + 1], *(one for one in parts[at + 2 : at + 3] if _VERSION.fullmatch(one))])
+    root = "/".join(parts[:at]) or ("/" if place.startswith("/") else ".")
+    return f"write {shlex.quote(name)} --root {shlex.quote(root)}"
 
 
 def _matching(known: Sequence[str], chosen: str) -> list[str]:

@@ -112,6 +112,32 @@ def test_an_unknown_name_is_answered_with_those_there_are(tmp_path: Path) -> Non
         find_snapshot(None, "smal")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("s3://forge/some/where/snapshots/small", "small --root s3://forge/some/where"),
+        ("s3://forge/snapshots/small/20260101T000000Z-cccccccc/", "small@20260101T000000Z-cccccccc --root s3://forge"),
+        ("data/snapshots/small", "small --root data"),
+        ("data/snapshots/small/LATEST", "small --root data"),
+        ("snapshots/small/", "small --root ."),
+        ("/snapshots/small", "small --root /"),
+        ("my data/snapshots/snapshots", "snapshots --root 'my data'"),
+    ],
+)
+def test_a_place_given_as_a_name_is_answered_with_what_to_write(tmp_path: Path, given: str, said: str) -> None:
+    for root in (Root(tmp_path), None):
+        with pytest.raises(StorageError) as fault:
+            find_snapshot(root, given)
+        why = "an address is no name of a snapshot" if "://" in given else "no version's own directory"
+        assert str(fault.value) == f"{given}: {why}; write {said}"
+
+
+@pytest.mark.parametrize("given", ["s3://forge/prefix", "no/where", "data/snapshots"])
+def test_another_place_is_answered_with_the_form_of_a_name(tmp_path: Path, given: str) -> None:
+    with pytest.raises(StorageError, match=f"{given}: .*; write a name or name@version, and where it lies with --root"):
+        find_snapshot(Root(tmp_path), given)
+
+
 def test_content_is_found_again(tmp_path: Path) -> None:
     root = Root(tmp_path)
     content = "c" * 32
