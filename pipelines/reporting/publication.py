@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata, resources
 from typing import Any
 
@@ -55,11 +54,12 @@ def publish_snapshot(
         _check_files(assembled)
         stages = [source.stage for source in sources]
         inputs = inputs_of(stages, curated)
+        version, created_at = new_version(assembled.content)
         manifest = Manifest(
             name=name,
-            version=new_version(assembled.content),
+            version=version,
             content_hash=assembled.content,
-            created_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            created_at=created_at,
             package_version=metadata.version("grmforge"),
             seed=recipe.build.seed,
             recipe=recipe.resolved(),
