@@ -14,10 +14,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from storage.journal import JournalWriter
+from storage.root import Root
 from tests.end_to_end.commands import GRMFORGE, REPOSITORY, frame, grmforge, latest, paid, start, write_recipe
 from tests.end_to_end.problems import write_math
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines.stand_in_server import StandIn
+from tests.storage.answers import a_request, an_answer
 
 DEMO = REPOSITORY / "recipes/demo.toml"
 
@@ -245,6 +248,18 @@ def test_json_of_a_probe_a_doctor_and_an_import(tmp_path: Path) -> None:
     imported = grmforge("import", tmp_path / "answers.jsonl", *root, "--json")
     assert imported.code == 0, imported.err
     assert isinstance(json.loads(imported.out), dict)
+
+
+def test_a_build_beside_another_says_which_and_goes_on(tmp_path: Path) -> None:
+    recipe, root = write_small(tmp_path), tmp_path / "data"
+    with JournalWriter(Root(root), "the-other-run") as writer:
+        writer.append(a_request(1), an_answer(a_request(1)))
+        writer.flush()
+        beside = grmforge("build", recipe, "--root", root)
+    assert beside.code == 0, beside.err
+    said = f"run the-other-run is at work under this root, see {root / 'runs/the-other-run.jsonl'}; what both ask for"
+    assert " ".join(beside.err.split()).count(said) == 1
+    assert "at work under this root" not in grmforge("build", recipe, "--root", root).err
 
 
 def test_a_doctor_finds_what_is_missing(tmp_path: Path) -> None:
