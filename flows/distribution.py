@@ -26,6 +26,10 @@ OBJECT_STORE_BYTES = 80_000_000
 ADDRESS_TIMEOUT_S = 5.0
 RAY_CLIENT_PORT = 10001
 """Of `ray://host`, unless the address names one."""
+_FRAME_HEAD, _SETTINGS = 9, 4
+"""Bytes in the head of an HTTP/2 frame (RFC 9113, section 4.1), of which the fourth is its type, and that type."""
+_HTTP2_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
+"""What a client begins with: the preface, and settings that set nothing."""
 
 
 class Distribution:
@@ -131,7 +135,9 @@ def _connect(address: str | None, workers: int | None) -> None:
 
 
 def _try_to_reach(address: str) -> None:
-    """Raise EngineError where nobody listens at `host:port` or `ray://host`: Ray itself tries for minutes, silently.
+    """Raise EngineError where nobody listens at `host:port` or `ray://host`, or what listens there cannot be a Ray.
+
+    Ray itself tries for minutes, silently.
 
     Any other address, such as `auto`, is Ray's own to find.
     """
@@ -143,11 +149,31 @@ def _try_to_reach(address: str) -> None:
     if parts.scheme not in ("", "ray") or not parts.hostname or port is None:
         return
     try:
-        socket.create_connection((parts.hostname, port), ADDRESS_TIMEOUT_S).close()
+        with socket.create_connection((parts.hostname, port), ADDRESS_TIMEOUT_S) as connection:
+            is_ray = _speaks_grpc(connection)
     except OSError as error:
         raise EngineError(
             f"RAY_ADDRESS={address}: nobody answers there ({error.strerror or error}); see ray status, and run again"
         ) from None
+    if not is_ray:
+        raise EngineError(
+            f"RAY_ADDRESS={address}: what listens there is no Ray; give the address that ray start said on the first "
+            "machine (its port is 6379 as a rule, and 10001 for ray://), or unset RAY_ADDRESS for a Ray of this machine"
+        )
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Say whether the other end answers as every gRPC server does, Ray's two among them: with HTTP/2's settings."""
+    if os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true"):
+        return True  # it waits for a TLS handshake first, which is Ray's to make
+    answer = b""
+    try:
+        connection.sendall(_HTTP2_OPENING)
+        while len(answer) < _FRAME_HEAD and (more := connection.recv(_FRAME_HEAD - len(answer))):
+            answer += more
+    except OSError:  # a silent one, or one that hangs up
+        return False
+    return len(answer) == _FRAME_HEAD and answer[3] == _SETTINGS
 
 
 def _machines() -> int:

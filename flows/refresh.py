@@ -17,10 +17,9 @@ from flows.flow_tasks import root_of, settings_of, watched_task
 from flows.training_sets import DEMO, Ready, made_ready, published_of
 from pipelines.build import build_rubrics, changed
 from pipelines.engines.budget import Spent
-from pipelines.refreshing.refresh import Refreshed, settle, skipped, take_lease
+from pipelines.refreshing.page import page_of
+from pipelines.refreshing.refresh import settle, skipped, take_lease
 from pipelines.refreshing.revisions import read_newest
-from pipelines.reporting import markdown
-from pipelines.reporting.comparison import markdown_of
 from schemas.recipe import read_recipe
 from storage.journal import new_run_id
 from storage.leases import Holder, Lease
@@ -76,16 +75,6 @@ def publish_and_compare(recipe: str, sets: str, root: str | None, limit: int | N
     published = published_of(settings, ready, lease.check)
     done = settle(settings, root_of(settings), published, lease.check)
     get_run_logger().info("%s", done.verdict())
-    create_markdown_artifact(_page(done), key=f"{settings.build.name.replace('_', '-')}-comparison")
+    create_markdown_artifact(page_of(done), key=f"{settings.build.name.replace('_', '-')}-comparison")
     done.check()
     return published.snapshot.location
-
-
-def _page(done: Refreshed) -> str:
-    """Return what came of a refresh as Markdown."""
-    parts = [markdown.line(done.verdict())]
-    if done.tripped:
-        parts += ["LATEST is held back:", "\n".join(f"- {markdown.line(reason)}" for reason in done.tripped)]
-    if done.comparison is not None:
-        parts.append(markdown_of(done.comparison))
-    return "\n\n".join(parts)

@@ -11,12 +11,17 @@ from flows.progress import display_for
 from flows.watching import watched_run
 from pipelines.engines.answering import Run
 from schemas.recipe import Recipe
+from storage.journal import runs_writing
 from storage.root import Root
+from storage.run_events import FOLDER
 
 
 @contextlib.contextmanager
 def running(recipe: Recipe, root: Root, what: str, retry_failed: bool = False, wait: bool = False) -> Iterator[Run]:
-    """Give a run for a command; `what` names it in the event log, such as `build`."""
+    """Give a run for a command; `what` names it in the event log, such as `build`.
+
+    Where another run is at work under the root, it says so and goes on: both may ask for the same.
+    """
     displays = [display_for(Console(stderr=True))]
     with (
         watched_run(recipe, root, os.environ, displays, what=what, retry_failed=retry_failed, wait=wait) as (
@@ -25,4 +30,9 @@ def running(recipe: Recipe, root: Root, what: str, retry_failed: bool = False, w
         ),
         stopping_on_ctrl_c(run, watcher),
     ):
+        for other in runs_writing(root) if what != "plan" else ():
+            watcher.warn(
+                f"run {other} is at work under this root, see {root.where(f'{FOLDER}/{other}.jsonl')}; what both ask "
+                "for is paid for twice"
+            )
         yield run

@@ -225,7 +225,7 @@ def finish(
     assembled = assemble(recipe, root, stages, curated, {purpose: one.stage for purpose, one in judged.items()})
     run.watcher.stage("publishing", None)
     check()
-    return publish_snapshot(recipe, root, sources, curated, judged, assembled)
+    return publish_snapshot(recipe, root, sources, curated, judged, assembled, run.run_id)
 
 
 def purposes_of(recipe: Recipe) -> list[Purpose]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.build import purposes_of
 from pipelines.engines.openai_compatible import OPENAI_URL
@@ -13,6 +13,7 @@ from pipelines.engines.vllm_checks import check_package, model_in_words
 from pipelines.engines.vllm_command import launch_of
 from pipelines.engines.vllm_server import check_port
 from pipelines.grm.samples import sampling_job
+from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
 from pipelines.rubrics.opening import cached_embedder, pools_of
 from pipelines.sources import general
@@ -98,14 +99,14 @@ def _general(recipe: Recipe, section: GeneralSection, gone: Forgotten) -> str:
     return f"{len(files.paths)} file(s), revision {files.revision}"
 
 
-def _on_the_hub(hub: str, revision: str | None) -> str:
-    """Say at which commit a data set stands, without downloading it."""
+def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"] = "dataset") -> str:
+    """Say at which commit a data set or a model stands, without downloading it."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     try:
-        found = HfApi().dataset_info(hub, revision=revision, timeout=TIMEOUT_S)
+        found = HfApi().repo_info(hub, revision=revision, timeout=TIMEOUT_S, repo_type=kind)
     except HFValidationError:
         raise ForgeError(f"{hub}: not a hub id; write it as 'owner/name', or give a local path") from None
     except HfHubHTTPError as error:
@@ -130,6 +131,11 @@ def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:
     """Say whether the embedding model loads and the pools open; nothing is embedded."""
     settings, directory = recipe.rubrics, Path(recipe.directory)
     root = Root.open(recipe.build.root)
+    if is_to_be_fetched(settings.embedding, settings.revision, directory):
+        try:
+            _on_the_hub(settings.embedding, settings.revision, "model")  # loading tries for minutes
+        except ForgeError as error:
+            raise ForgeError(f"rubrics.embedding {error}") from None
     embedder = cached_embedder(root, settings, directory)
     with pools_of(root, settings, environment, directory, embedder) as pools:
         return f"embedding by {settings.embedding}, index at {pools.where}"

@@ -228,13 +228,31 @@ def writing_since(root: Root) -> float | None:
     In a bucket nobody can tell.
     """
     began = []
+    for path in _being_written(root):
+        with contextlib.suppress(ValueError):
+            began.append(datetime.strptime(path.name[:15], _STARTED).replace(tzinfo=UTC).timestamp())
+    return min(began, default=None)
+
+
+def runs_writing(root: Root) -> list[str]:
+    """Return the ids of the runs that are putting answers down now, and have put some; in a bucket nobody can tell."""
+    runs: dict[str, None] = {}
+    for path in _being_written(root):
+        rows = next(read_segment(path), None)  # any will do: a writer is one run's
+        if rows is not None:
+            runs[rows.column("run_id")[0].as_py()] = None
+    return list(runs)
+
+
+def _being_written(root: Root) -> list[Path]:
+    """Return the segments of writers that are alive, oldest first."""
+    found = []
     for key in segments(root) if root.is_local else ():
         path = root.place(key)
         with claimed(path) as is_free:
             if not is_free and path.exists():
-                with contextlib.suppress(ValueError):
-                    began.append(datetime.strptime(path.name[:15], _STARTED).replace(tzinfo=UTC).timestamp())
-    return min(began, default=None)
+                found.append(path)
+    return found
 
 
 def is_readable(path: Path) -> bool:

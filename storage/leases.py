@@ -24,13 +24,13 @@ from types import TracebackType
 import orjson
 
 from schemas.errors import ForgeError, StorageError
+from schemas.recipe.refresh import LONGEST_LEASE_S
 from schemas.record import FORMAT
 from storage.processes import has_died, mark_of
 from storage.root import Root
 
 FOLDER = "leases"
 TERM_S = 600.0
-_LONGEST_S = 86_400
 _RENEWALS = 10
 """Renewals in the term of a lease."""
 _WATCHED = 3
@@ -149,14 +149,14 @@ class Lease:
 
 
 def take(
-    root: Root, name: str, run_id: str, term_s: float = TERM_S, *, watching: Callable[[float], None]
+    root: Root, name: str, run_id: str, term_s: float = TERM_S, *, watching: Callable[[float, Holder | None], None]
 ) -> Lease | Holder:
     """Return the lease of a name, or who holds it.
 
-    A holder who seems to be gone is watched first, for as many seconds as `watching` is told. Raises StorageError where
-    the root cannot be read or written.
+    A holder who seems to be gone is watched first: `watching` is told for how many seconds, and who it is, None where
+    the lease is damaged. Raises StorageError where the root cannot be read or written.
     """
-    key = f"{FOLDER}/{name}.json"
+    key = key_of(name)
     token = secrets.token_hex(16)
     while True:
         mine = _this_holder(token, run_id, term_s)
@@ -173,7 +173,7 @@ def take(
             return holder
         if not is_over:
             seconds = (holder.term_s if holder else term_s) / _RENEWALS * _WATCHED
-            watching(seconds)
+            watching(seconds, holder)
             time.sleep(seconds)
             later = _found(root, key) or b""
             holder = _holder(later)
@@ -182,6 +182,11 @@ def take(
         mine = replace(mine, taken_at=_stamp()).renewed()  # it may have waited
         if root.replace_if(key, found, mine.as_json()):
             return Lease(root, key, mine)
+
+
+def key_of(name: str) -> str:
+    """Return where the lease of a name lies."""
+    return f"{FOLDER}/{name}.json"
 
 
 def held(root: Root) -> list[Holder]:
@@ -206,7 +211,7 @@ def _holder(data: bytes) -> Holder | None:
         tree = orjson.loads(data)
         tree = {"process": ""} | tree  # leases of an older grmforge do not have it
         holder = Holder(**{name: tree[name] for name in Holder.__slots__})
-        is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= _LONGEST_S
+        is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= LONGEST_LEASE_S
         is_marked = isinstance(holder.pid, int) and isinstance(holder.process, str)
         return holder if is_whole and is_marked else None
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):

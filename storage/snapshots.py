@@ -2,6 +2,8 @@
 
 import contextlib
 import re
+import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ _DAMAGED = "restore the file, or remove the version's folder"
 STAMP = "%Y%m%dT%H%M%SZ"
 """How a version's name begins: when it was published."""
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LISTED = 10
 """Versions that an error lists, the newest ones."""
 
@@ -53,15 +56,36 @@ class Snapshot:
         return entry.rows if entry else 0
 
 
-def new_version(content_hash: str) -> str:
-    """Return the version of a snapshot published now."""
-    return f"{datetime.now(UTC):{STAMP}}-{content_hash[:8]}"
+def new_version(content_hash: str) -> tuple[str, str]:
+    """Return the version of a snapshot published now, and when that is, ISO 8601 to the millisecond."""
+    now = datetime.now(UTC)
+    return f"{now:{STAMP}}-{content_hash[:8]}", now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def versions(root: Root, name: str) -> list[str]:
-    """Return the whole versions of a name, oldest first."""
+    """Return the whole versions of a name, oldest first; those of one second by what their manifests say."""
     folder = f"{FOLDER}/{name}"
-    return [version for version in root.folders(folder) if root.exists(f"{folder}/{version}/manifest.json")]
+    there = [version for version in root.folders(folder) if root.exists(f"{folder}/{version}/manifest.json")]
+    seconds = Counter(_second(version) for version in there)
+
+    def order(version: str) -> tuple[str, datetime, str]:
+        is_alone = seconds[_second(version)] == 1  # then no manifest need be read
+        return _second(version), _EARLIEST if is_alone else _created(root, f"{folder}/{version}"), version
+
+    return sorted(there, key=order)
+
+
+def _second(version: str) -> str:
+    return version.partition("-")[0]
+
+
+def _created(root: Root, key: str) -> datetime:
+    """Return when a version was published; of a damaged one nobody knows, so that it is never the newest of several."""
+    try:
+        created = datetime.fromisoformat(_read(root, key).manifest.created_at)
+    except (StorageError, ValueError):
+        return _EARLIEST
+    return created if created.tzinfo else created.replace(tzinfo=UTC)
 
 
 def with_content(root: Root, name: str, content_hash: str) -> Snapshot | None:
@@ -184,6 +208,9 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     directory = Path(given)
     if (directory / "manifest.json").is_file():
         return read_snapshot(directory)
+    if "/" in given:
+        fault = "an address is no name of a snapshot" if "://" in given else "no version's own directory"
+        raise StorageError(f"{given}: {fault}; {_way_out(given)}")
     if root is None:
         raise StorageError(f"{given}: no such snapshot directory")
     name, _, version = given.partition("@")
@@ -202,6 +229,17 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     if len(matching) > 1:
         raise StorageError(f"{chosen!r} fits {len(matching)} versions of {name}; give more of one: {_listed(matching)}")
     return _read(root, f"{FOLDER}/{name}/{matching[0]}")
+
+
+def _way_out(place: str) -> str:
+    """Return what to write in place of a path or an address that is no version's directory."""
+    parts = place.rstrip("/").split("/")
+    if FOLDER not in parts[:-1]:
+        return "write a name or name@version, and where it lies with --root"
+    at = len(parts) - 2 - parts[-2::-1].index(FOLDER)
+    name = "@".join([parts[at + 1], *(one for one in parts[at + 2 : at + 3] if _VERSION.fullmatch(one))])
+    root = "/".join(parts[:at]) or ("/" if place.startswith("/") else ".")
+    return f"write {shlex.quote(name)} --root {shlex.quote(root)}"
 
 
 def _matching(known: Sequence[str], chosen: str) -> list[str]:

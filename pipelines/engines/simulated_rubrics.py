@@ -45,4 +45,4 @@ def judgement(criteria: Sequence[tuple[str, bool]], is_best: bool, noise: Sequen
     for (text, is_pitfall), draw in zip(criteria, noise, strict=True):
         good, bad = RATES[blake2b(text.encode("utf-8", "replace"), digest_size=1).digest()[0] % len(RATES)]
         met.append(draw < (good if is_best != is_pitfall else bad))
-    return orjson.dumps({"met": met}).decode()
+    return orjson.dumps({"met": {str(number): one for number, one in enumerate(met, 1)}}).decode()

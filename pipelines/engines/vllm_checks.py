@@ -50,13 +50,18 @@ def model_in_words(model: ModelSection, directory: Path, launch: Launch) -> str:
     """
     if Path(served_model(model, directory)).is_absolute():
         return "a directory with a model"
-    if "/" in model.model or _is_cached(model, launch):
-        return "a hub id, which vLLM fetches if it must"
+    if _is_cached(model, launch):
+        return "a hub id, and in the hub's cache"
+    is_offline = _variable(launch, "HF_HUB_OFFLINE").lower() in _ON
+    if "/" in model.model:
+        if is_offline:  # vLLM may have a directory of its own for what it downloads
+            return "a hub id that could not be looked up: HF_HUB_OFFLINE is set, and the hub's cache does not have it"
+        return "a hub id, which was not looked up, and which vLLM fetches as it starts"
     none = f"model {model.model}: there is no directory {Path(os.path.abspath(directory)) / model.model}"  # noqa: PTH100 - a link stays a link
     beside = [place.name for place in directory.iterdir() if (place / "config.json").is_file()]
     if near := difflib.get_close_matches(model.model, beside, n=1):
         raise EngineError(f"{none}; did you mean {near[0]!r}? A model of the hub is owner/name")
-    if _variable(launch, "HF_HUB_OFFLINE").lower() in _ON:
+    if is_offline:
         raise EngineError(f"{none}, and no such model in the hub's cache, with HF_HUB_OFFLINE set; mend model")
     return "no directory here, so a hub id without an owner, which vLLM fetches if it must"
 

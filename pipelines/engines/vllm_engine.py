@@ -8,7 +8,8 @@ the end like any other.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipelines.engines.faults import Broken, reason_of
 from pipelines.engines.openai_compatible import OpenAICompatibleEngine
@@ -28,6 +29,17 @@ MAX_PAUSE_S = 30.0
 """Between starts that fail: doubled each time up to this, since something may have to be freed first."""
 
 
+@dataclass(slots=True, eq=False)
+class _Front:
+    """The openai engine in front of one start of the server."""
+
+    engine: OpenAICompatibleEngine
+    log: Path
+    """Of that start."""
+    ended: asyncio.Task[Failure] | None = None
+    """Reads why it ended, once it has."""
+
+
 class VllmEngine:
     """One model behind a server of our own. Closing it leaves the server to the next dispatch."""
 
@@ -42,7 +54,7 @@ class VllmEngine:
         self._is_closed = False
         self._deaths = 0
         """Since the last answer."""
-        self._fronts: list[OpenAICompatibleEngine] = []
+        self._fronts: list[_Front] = []
         """One for each start, the last one in use; earlier ones may still hold requests that were in flight."""
         self._open_front()
         self._coming: asyncio.Task[None] | None = None
@@ -59,17 +71,17 @@ class VllmEngine:
             return _again(Completion(request.request_id, error=f"{self._server.url}: {Broken.REFUSED}"))
         front = self._fronts[-1]
         try:
-            attempt = await front.complete(request)
+            attempt = await front.engine.complete(request)
         except EngineError as error:  # nobody has listened there for a while
             if not await self._has_died(front):
                 raise
-            return _again(Completion(request.request_id, error=str(error)))
+            return await self._lost(front, Completion(request.request_id, error=str(error)))
         completion = attempt.completion
         if completion.fault is None:
             self._deaths = 0
             self._check_name(completion)
         elif self._is_past(front) or (_is_lost(completion) and await self._has_died(front)):
-            return _again(completion)
+            return await self._lost(front, completion)
         elif completion.fault is FaultKind.ENGINE:
             raise EngineError(f"{completion.error}; the log of that server: {self._server.log}")
         return attempt
@@ -79,11 +91,11 @@ class VllmEngine:
         self._is_closed = True
         if self._coming is not None:
             await asyncio.gather(self._coming, return_exceptions=True)
-        await asyncio.gather(*(front.close() for front in self._fronts))
+        await asyncio.gather(*(front.engine.close() for front in self._fronts))
 
     def _open_front(self) -> None:
         address = self._model.model_copy(update={"base_url": (self._server.url,)})
-        self._fronts.append(OpenAICompatibleEngine(address, self._server.key))
+        self._fronts.append(_Front(OpenAICompatibleEngine(address, self._server.key), self._server.log))
 
     async def _up(self) -> None:
         """Return when the server is there; start it again where it has ended. Raises EngineError and Abandoned."""
@@ -95,7 +107,7 @@ class VllmEngine:
     async def _start_again(self) -> None:
         server = self._server
         try:
-            failure = await asyncio.to_thread(server.failure)
+            failure = await self._why(self._fronts[-1])
             while True:
                 self._count_death(failure)
                 await self._pause()
@@ -107,6 +119,18 @@ class VllmEngine:
                     return self._open_front()
         finally:
             self._coming = None
+
+    async def _why(self, front: "_Front") -> Failure:
+        """Return why the server behind a front has ended; read once, before the next one starts."""
+        if front.ended is None:
+            front.ended = asyncio.get_running_loop().create_task(asyncio.to_thread(self._server.failure))
+        return await asyncio.shield(front.ended)
+
+    async def _lost(self, front: "_Front", completion: Completion) -> Attempt:
+        """Return a try that the server's end broke off, with the cause, since it may be the last one."""
+        failure = await self._why(front)
+        error = f"{completion.error}; its vLLM server ended: {failure.cause}; its log: {front.log}"
+        return _again(replace(completion, error=error))
 
     def _count_death(self, failure: Failure) -> None:
         """Say why the server ended. Raises EngineError where it has ended too often, Abandoned where nobody waits."""
@@ -133,7 +157,7 @@ class VllmEngine:
     def _is_unwanted(self) -> bool:
         return self._is_closed or self._is_stopped()
 
-    async def _has_died(self, front: OpenAICompatibleEngine) -> bool:
+    async def _has_died(self, front: "_Front") -> bool:
         """Whether the server behind a front has ended; its process may need a moment to be seen so."""
         until = time.monotonic() + NOTICE_S
         while not self._is_past(front) and not self._server.has_ended():
@@ -142,7 +166,7 @@ class VllmEngine:
             await asyncio.sleep(LOOK_EVERY_S)
         return True
 
-    def _is_past(self, front: OpenAICompatibleEngine) -> bool:
+    def _is_past(self, front: "_Front") -> bool:
         """Whether the server behind a front is known to have ended. On a fixed port, the next one refuses its key."""
         return front is not self._fronts[-1] or self._coming is not None
 

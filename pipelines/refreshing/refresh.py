@@ -22,7 +22,7 @@ from schemas.errors import ForgeError, RecipeError, StorageError
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe
 from schemas.record import canonical_json
-from storage.leases import Holder, Lease, take
+from storage.leases import Holder, Lease, key_of, take
 from storage.root import Root
 from storage.snapshot_upkeep import write_comparison
 from storage.snapshots import FOLDER, Snapshot, check_files, find_snapshot, latest, move_latest, set_latest
@@ -95,8 +95,11 @@ def take_lease(recipe: Recipe, root: Root, run_id: str, said: Callable[[str], No
     """Return the lease of the recipe's name, or who refreshes it now. Raises StorageError."""
     name = recipe.build.name
 
-    def watching(seconds: float) -> None:
-        said(f"an earlier refresh of {name} seems to have died: watching its lease for {seconds:.0f} s")
+    def watching(seconds: float, holder: Holder | None) -> None:
+        if holder is None:
+            said(f"{root.where(key_of(name))}: a damaged lease: watching it for {seconds:.0f} s, then it is taken over")
+        else:
+            said(f"an earlier refresh of {name} seems to have died: watching its lease for {seconds:.0f} s")
 
     return take(root, name, run_id, recipe.refresh.lease_s, watching=watching)
 

@@ -15,6 +15,7 @@ from schemas.manifest import Manifest
 from schemas.query import wire
 from storage.snapshots import Snapshot
 
+BEFORE_TRAINING = "look at this before training:"
 _LINE = 118
 _NARROWEST = 40
 _NAME = 24
@@ -47,10 +48,18 @@ def attention_lines(manifest: Manifest, snapshot: Snapshot, *, width: int = _LIN
     return _attention(manifest, source_funnels(manifest, snapshot.files), max(_NARROWEST, width))
 
 
+def attention_sentences(manifest: Manifest, snapshot: Snapshot) -> list[str]:
+    """Return the same, a sentence each, for what is no terminal."""
+    return _sentences(manifest, source_funnels(manifest, snapshot.files))
+
+
+def _sentences(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
+    return [*simulated_models(manifest), *warnings(manifest, funnels)]
+
+
 def _attention(manifest: Manifest, funnels: Sequence[SourceFunnel], width: int) -> list[str]:
-    found = [*simulated_models(manifest), *warnings(manifest, funnels)]
-    lines = [line for said in found for line in _hanging("- ", said, width)]
-    return ["", "look at this before training:", *lines] if found else []
+    lines = [line for said in _sentences(manifest, funnels) for line in _hanging("- ", said, width)]
+    return ["", BEFORE_TRAINING, *lines] if lines else []
 
 
 def _table(funnels: Sequence[SourceFunnel], width: int) -> list[str]:

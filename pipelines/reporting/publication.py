@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata, resources
 from typing import Any
 
@@ -10,6 +9,7 @@ from pipelines.grm.judging import Judged
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
+from pipelines.reporting.rubric_uses import rubric_uses
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import StorageError
 from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
@@ -39,6 +39,7 @@ def publish_snapshot(
     curated: Stage,
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
+    run_id: str,
 ) -> Published:
     """Publish the assembled tables, unless a version of the name holds the same content. LATEST stays where it is.
 
@@ -53,16 +54,21 @@ def publish_snapshot(
         _check_files(assembled)
         stages = [source.stage for source in sources]
         inputs = inputs_of(stages, curated)
+        version, created_at = new_version(assembled.content)
         manifest = Manifest(
             name=name,
-            version=new_version(assembled.content),
+            version=version,
             content_hash=assembled.content,
-            created_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            created_at=created_at,
             package_version=metadata.version("grmforge"),
             seed=recipe.build.seed,
             recipe=recipe.resolved(),
             inputs=inputs,
-            models=[*(use for source in sources for use in _synthesis_uses(source)), *map(_use, judged.values())],
+            models=[
+                *(use for source in sources for use in _synthesis_uses(source)),
+                *rubric_uses(recipe, root, curated, run_id),
+                *map(_use, judged.values()),
+            ],
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
             checks={**assembled.facts["checks"], **_composition(stages)},
             stages=lineage([assembled, curated, *stages, *(one.stage for one in judged.values())]),

@@ -95,6 +95,19 @@ def open_embedder(model: str, revision: str | None, directory: Path) -> Sentence
     return SentenceTransformerEmbedder(loaded, ModelIdentity(model, told, int(dimensions)))
 
 
+def is_to_be_fetched(model: str, revision: str | None, directory: Path) -> bool:
+    """Say whether an embedding model would come from the hub: it ships with nothing, and is not on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    if model == PACKAGED or (directory / model).is_dir():
+        return False
+    try:
+        return not isinstance(try_to_load_from_cache(model, "config.json", revision=revision), str)
+    except HFValidationError:
+        return False
+
+
 def _place(model: str, revision: str | None, directory: Path) -> tuple[str, str]:
     """Return (what to load, what to call its revision)."""
     if model == PACKAGED:

@@ -1,4 +1,9 @@
-"""What models are asked about rubrics, and how their answers are read: pure functions."""
+"""What models are asked about rubrics, and how their answers are read: pure functions.
+
+The schemas say all they have to say by `enum` and `required`, as `pipelines.grm.answer_forms` does: `minItems` and
+`minimum` have many strict modes refuse the request. A judgement has a key for each criterion, so that the server counts
+them; how many criteria a rubric has is for the reader to check.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +12,7 @@ from pipelines.grm.shown_text import conversation_text, shown_text
 from pipelines.prompt_texts import filled, prompt_text
 from pipelines.rubrics.json_answers import MalformedAnswer, object_in
 from schemas.query import Messages, user
-from schemas.rubric import Criterion, criterion
+from schemas.rubric import MAX_POINTS, Criterion, CriterionKind, criterion
 
 LEAST, MOST = 5, 12
 """Criteria that a model is asked for; published rubrics have 7 to 20, and filtering takes some."""
@@ -19,14 +24,12 @@ CRITERIA_SCHEMA: dict[str, Any] = {
     "properties": {
         "criteria": {
             "type": "array",
-            "minItems": 1,
-            "maxItems": MOST,
             "items": {
                 "type": "object",
                 "properties": {
                     "text": {"type": "string"},
-                    "points": {"type": "integer", "minimum": -10, "maximum": 10},
-                    "kind": {"type": "string", "enum": ["rule", "principle", "pitfall"]},
+                    "points": {"type": "integer", "enum": [*range(-MAX_POINTS, 0), *range(1, MAX_POINTS + 1)]},
+                    "kind": {"type": "string", "enum": [kind.value for kind in CriterionKind]},
                     "tags": {"type": "array", "items": {"type": "string"}},
                 },
                 "required": ["text", "points", "kind", "tags"],
@@ -40,15 +43,10 @@ CRITERIA_SCHEMA: dict[str, Any] = {
 
 
 def met_schema(count: int) -> dict[str, Any]:
-    """Return the schema of a judgement of so many criteria."""
-    return {
-        "type": "object",
-        "properties": {
-            "met": {"type": "array", "items": {"type": "boolean"}, "minItems": count, "maxItems": count},
-        },
-        "required": ["met"],
-        "additionalProperties": False,
-    }
+    """Return the schema of a judgement of so many criteria, by their numbers."""
+    values = {number: {"type": "boolean"} for number in _numbers(count)}
+    met = {"type": "object", "properties": values, "required": list(values), "additionalProperties": False}
+    return {"type": "object", "properties": {"met": met}, "required": ["met"], "additionalProperties": False}
 
 
 def template(name: str) -> str:
@@ -99,17 +97,25 @@ def read_criteria(text: str, origin: str) -> list[Criterion]:
             raise MalformedAnswer("tags_are_no_list")
         one = criterion(item["text"], item["points"], item["kind"], tags=tags, origin=origin)
         criteria.setdefault(one.criterion_id, one)
+    if len(criteria) > MOST:
+        raise MalformedAnswer("too_many_criteria")
     return list(criteria.values())
 
 
 def read_judgement(text: str, count: int) -> tuple[bool, ...]:
-    """Return what a judgement says of each criterion. Raises MalformedAnswer: a wrong number of values is none."""
+    """Return what a judgement says of each criterion. Raises MalformedAnswer, as where a number is missing."""
     met = object_in(text).get("met")
-    if not isinstance(met, list) or not all(isinstance(one, bool) for one in met):
-        raise MalformedAnswer("no_list_of_booleans")
-    if len(met) != count:
+    if not isinstance(met, dict) or not all(isinstance(one, bool) for one in met.values()):
+        raise MalformedAnswer("no_booleans_by_number")
+    numbers = _numbers(count)
+    if met.keys() != set(numbers):
         raise MalformedAnswer("wrong_count")
-    return tuple(met)
+    return tuple(met[number] for number in numbers)
+
+
+def _numbers(count: int) -> list[str]:
+    """Return the numbers that a judgement's prompt gives so many criteria."""
+    return [str(number) for number in range(1, count + 1)]
 
 
 def _filled(name: str, **values: str) -> str:

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from schemas.recipe.section import Count, Number, Section, Share, Whole
 
+LONGEST_LEASE_S = 3_600
+"""No lease has a longer term: one that says so is damaged. A taker watches three tenths of a term, 18 minutes then."""
+
 
 class RefreshSection(Section):
     """`[refresh]`: what `grmforge refresh` keeps, and what holds LATEST back; see docs/operations.md."""
@@ -22,6 +25,6 @@ class RefreshSection(Section):
     max_leak_rise: Annotated[Number, Field(ge=0, le=1)] = 0.05
     """How much the AUC of a source's leak probe may rise, beyond what chance allows. Where the version before has none,
     it may not be above leaks.threshold by more than chance allows. 1 switches this guard off."""
-    lease_s: Annotated[Whole, Field(ge=1, le=86_400)] = 600
+    lease_s: Annotated[Whole, Field(ge=1, le=LONGEST_LEASE_S)] = 600
     """Seconds after which another run may take over from one that died. A living one renews its lease ten times as
     often."""

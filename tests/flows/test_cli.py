@@ -14,10 +14,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from storage.journal import JournalWriter
+from storage.root import Root
 from tests.end_to_end.commands import GRMFORGE, REPOSITORY, frame, grmforge, latest, paid, start, write_recipe
 from tests.end_to_end.problems import write_math
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines.stand_in_server import StandIn
+from tests.storage.answers import a_request, an_answer
 
 DEMO = REPOSITORY / "recipes/demo.toml"
 
@@ -260,6 +263,18 @@ def test_json_of_a_probe_a_doctor_and_an_import(tmp_path: Path) -> None:
     assert isinstance(json.loads(imported.out), dict)
 
 
+def test_a_build_beside_another_says_which_and_goes_on(tmp_path: Path) -> None:
+    recipe, root = write_small(tmp_path), tmp_path / "data"
+    with JournalWriter(Root(root), "the-other-run") as writer:
+        writer.append(a_request(1), an_answer(a_request(1)))
+        writer.flush()
+        beside = grmforge("build", recipe, "--root", root)
+    assert beside.code == 0, beside.err
+    said = f"run the-other-run is at work under this root, see {root / 'runs/the-other-run.jsonl'}; what both ask for"
+    assert " ".join(beside.err.split()).count(said) == 1
+    assert "at work under this root" not in grmforge("build", recipe, "--root", root).err
+
+
 def test_a_doctor_finds_what_is_missing(tmp_path: Path) -> None:
     grm = {"engine": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key_env": "NOBODY_SETS_THIS"}
     recipe = write_small(
@@ -296,7 +311,9 @@ def test_a_doctor_looks_at_what_starts_a_server_of_our_own(tmp_path: Path) -> No
     (tmp_path / "vllm").mkdir()
     (tmp_path / "vllm/__init__.py").write_text("raise SystemExit('it is not to be imported')")
     online = {"HF_HUB_OFFLINE": "0"}
-    assert "is there; owner/weights is a hub id" in said("owner/weights", command=command)
+    assert "is there; owner/weights is a hub id, which was not looked up" in said(
+        "owner/weights", command=command, env=online
+    )
     assert "weights is no directory here, so a hub id without an owner" in said(command=command, env=online)
     offline = said(command=command, env={"HF_HUB_OFFLINE": "1"})
     assert offline.startswith(f"wrong: model weights: there is no directory {tmp_path / 'weights'}, and no such model")
@@ -323,6 +340,17 @@ def test_a_doctor_without_a_network_names_the_source_and_goes_on(tmp_path: Path)
     assert "source teleqna: netop/TeleQnA: the hub cannot be reached" in wrong[0] and "HF_ENDPOINT" in wrong[0]
     assert "source offsetbias: no/such/id: not a hub id" in wrong[1]
     assert "model grm: " in done.out, "the other checks were made"
+
+
+def test_a_doctor_without_a_network_names_the_embedding_model_at_once(tmp_path: Path) -> None:
+    """sentence-transformers would try each of its files for half a minute and more."""
+    recipe = write_small(tmp_path, grm={"principles": "rubric"}, rubrics={"embedding": "nobody/has-this"})
+    for variables in ({"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}, {"HF_HUB_OFFLINE": "1"}):
+        began = time.monotonic()
+        done = grmforge("doctor", recipe, "--root", tmp_path / "data", env=variables)
+        assert (done.code, time.monotonic() - began < 30) == (1, True)
+        (wrong,) = [line for line in done.out.splitlines() if line.startswith("WRONG")]
+        assert wrong.startswith("WRONG  rubrics: rubrics.embedding nobody/has-this: the hub cannot be reached (")
 
 
 def test_a_doctor_looks_at_who_answers_questions_too(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_nights_move_latest_are_held_back_and_skipped(place: Place, tmp_path: Pa
     assert f"LATEST is held back at {second}: teleqna shrank from " in failed["state"]["message"]
     assert latest(root, "nights").manifest.version == second
 
-    lease = take(Root(root), "nights", "another run", watching=lambda seconds: None)
+    lease = take(Root(root), "nights", "another run", watching=lambda seconds, holder: None)
     assert isinstance(lease, Lease)
     with lease:
         code, said = night()

@@ -12,7 +12,7 @@ from schemas.errors import StorageError
 from schemas.generation import GENERATIONS
 from storage import journal as journals
 from storage.generations import Generations
-from storage.journal import FOLDER, JournalWriter, claimed, read_segment, segments
+from storage.journal import FOLDER, JournalWriter, claimed, read_segment, runs_writing, segments
 from storage.root import Root
 from tests.storage.answers import a_request, an_answer, files, journal
 
@@ -49,6 +49,18 @@ def test_an_answer_is_on_disk_within_a_second_without_asking(tmp_path: Path) -> 
                 break
             waiting.wait(0.05)
         assert read(files(root, "*.arrows")[0]) == ["fine"]
+
+
+def test_runs_that_write_now_are_named_and_those_that_are_dead_or_wrote_nothing_are_not(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    journal(root, [(a_request(1), an_answer(a_request(1)))])
+    assert runs_writing(root) == []
+    with JournalWriter(root, "first") as first, JournalWriter(root, "first") as again, JournalWriter(root, "idle"):
+        for number, writer in enumerate((first, again), 2):
+            writer.append(a_request(number), an_answer(a_request(number)))
+            writer.flush()
+        assert runs_writing(root) == ["first"]
+    assert runs_writing(root) == []
 
 
 def test_a_living_writers_segment_is_nobodys_but_its_own(tmp_path: Path) -> None:

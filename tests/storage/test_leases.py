@@ -22,7 +22,7 @@ KEY = "leases/small.json"
 TERM_S = 2.0
 
 
-def silent(seconds: float) -> None: ...
+def silent(seconds: float, holder: Holder | None) -> None: ...
 
 
 def taken(root: Root, run_id: str = "a run", term_s: float = TERM_S) -> Lease:
@@ -81,14 +81,17 @@ def test_it_is_renewed_while_it_is_held(root: Root) -> None:
 
 def test_one_whose_holder_died_is_taken_over_after_a_watch(root: Root) -> None:
     dead = taken(root, "dead")
-    watched: list[float] = []
+    watched: list[tuple[float, Holder | None]] = []
     rewrite(root, expires_at=shifted(dead.holder.expires_at, hours=-1))
-    with take(root, "small", "next", TERM_S, watching=watched.append) as lease:  # type: ignore[union-attr]
+    with take(root, "small", "next", TERM_S, watching=lambda *told: watched.append(told)) as lease:  # type: ignore[union-attr]
         assert isinstance(lease, Lease)
         assert holder_of(root).run_id == "next"
         with pytest.raises(StorageError, match=r"leases/small\.json is that of run next .*publishes nothing further"):
             dead.check()
-    assert watched == [pytest.approx(0.3 * TERM_S)]
+    ((seconds, holder),) = watched
+    assert seconds == pytest.approx(0.3 * TERM_S)
+    assert holder is not None
+    assert holder.run_id == "dead"
 
 
 @pytest.mark.parametrize("hours", [-100_000, -1, 1, 100_000])
@@ -112,6 +115,17 @@ def test_a_clock_that_jumped_does_not_lock_a_name_for_good(root: Root) -> None:
 def test_a_damaged_lease_is_one_that_nobody_renews(root: Root, damage: bytes) -> None:
     root.write(KEY, damage)
     assert isinstance(take(root, "small", "next", TERM_S, watching=silent), Lease)
+
+
+@pytest.mark.parametrize("days", [1, 365])
+def test_a_term_that_no_lease_has_is_damage_and_not_watched_for_hours(root: Root, days: int) -> None:
+    """Its last renewal is just now, so that whoever believed the term would leave it alone for as long."""
+    dead = taken(root, "dead")
+    rewrite(root, term_s=86_400.0 * days, expires_at=shifted(dead.holder.expires_at, days=days, seconds=-TERM_S - 1))
+    assert held(root) == []
+    watched: list[tuple[float, Holder | None]] = []
+    assert isinstance(take(root, "small", "next", TERM_S, watching=lambda *told: watched.append(told)), Lease)
+    assert watched == [(pytest.approx(0.3 * TERM_S), None)]
 
 
 def test_a_holder_who_lost_it_is_told_at_its_next_renewal(root: Root) -> None:
@@ -199,9 +213,9 @@ def test_a_killed_process_loses_it(tmp_path: Path) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join(30)
-    watched: list[float] = []
+    watched: list[Holder | None] = []
     assert held(root) == []
-    assert isinstance(take(root, "small", "second", TERM_S, watching=watched.append), Lease)
+    assert isinstance(take(root, "small", "second", TERM_S, watching=lambda _, holder: watched.append(holder)), Lease)
     assert not watched, "its process has gone from this machine: there is nothing to wait for"
 
 

@@ -1,6 +1,7 @@
 """Snapshots: whole versions under a name, found the way people name them."""
 
 import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,14 @@ from storage.snapshots import (
 )
 
 
-def a_manifest(version: str, content: str = "c" * 32, name: str = "small") -> Manifest:
+def a_manifest(
+    version: str, content: str = "c" * 32, name: str = "small", created_at: str = "2026-01-01T00:00:00Z"
+) -> Manifest:
     return Manifest(
         name=name,
         version=version,
         content_hash=content,
-        created_at="2026-01-01T00:00:00Z",
+        created_at=created_at,
         package_version="0",
         seed=0,
         recipe={},
@@ -100,6 +103,33 @@ def test_a_name_means_latest_and_a_version_may_be_shortened(tmp_path: Path) -> N
         find_snapshot(root, "small@2026")
 
 
+def test_versions_of_one_second_stand_in_the_order_in_which_they_were_published(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.write("stage/t.parquet", b"rows")
+    seconds = {"c": "00.001", "a": "00.02", "e": "00.3", "b": "00", "d": "00"}
+    for digit, second in seconds.items():
+        made = a_manifest(f"20260101T000000Z-{digit * 8}", digit * 32, created_at=f"2026-01-01T00:00:{second}Z")
+        publish(root, made, {"rft/t.parquet": "stage/t.parquet"}, {})
+    published(root, "20260101T000001Z-00000000")
+    published(root, "20251231T235959Z-ffffffff")
+    root.write("snapshots/small/20260101T000000Z-eeeeeeee/manifest.json", b"{")
+    digits = [version[-1] for version in versions(root, "small")]
+    assert digits == list("febdca0"), "e is damaged; an older grmforge wrote b and d, to the second"
+
+
+def test_who_publishes_twice_in_a_second_finds_the_later_one_last(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.write("stage/t.parquet", b"rows")
+    made = []
+    for digit in "fedcba9876543210":
+        version, created_at = new_version(digit * 32)
+        publish(root, a_manifest(version, digit * 32, created_at=created_at), {"rft/t.parquet": "stage/t.parquet"}, {})
+        made.append(version)
+        time.sleep(0.002)
+    assert versions(root, "small") == made
+    assert find_snapshot(root, "small").manifest.version == made[-1]
+
+
 def test_an_unknown_name_is_answered_with_those_there_are(tmp_path: Path) -> None:
     root = Root(tmp_path)
     with pytest.raises(StorageError, match=r"no snapshot 'small' under .*; none yet"):
@@ -112,10 +142,36 @@ def test_an_unknown_name_is_answered_with_those_there_are(tmp_path: Path) -> Non
         find_snapshot(None, "smal")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("s3://forge/some/where/snapshots/small", "small --root s3://forge/some/where"),
+        ("s3://forge/snapshots/small/20260101T000000Z-cccccccc/", "small@20260101T000000Z-cccccccc --root s3://forge"),
+        ("data/snapshots/small", "small --root data"),
+        ("data/snapshots/small/LATEST", "small --root data"),
+        ("snapshots/small/", "small --root ."),
+        ("/snapshots/small", "small --root /"),
+        ("my data/snapshots/snapshots", "snapshots --root 'my data'"),
+    ],
+)
+def test_a_place_given_as_a_name_is_answered_with_what_to_write(tmp_path: Path, given: str, said: str) -> None:
+    for root in (Root(tmp_path), None):
+        with pytest.raises(StorageError) as fault:
+            find_snapshot(root, given)
+        why = "an address is no name of a snapshot" if "://" in given else "no version's own directory"
+        assert str(fault.value) == f"{given}: {why}; write {said}"
+
+
+@pytest.mark.parametrize("given", ["s3://forge/prefix", "no/where", "data/snapshots"])
+def test_another_place_is_answered_with_the_form_of_a_name(tmp_path: Path, given: str) -> None:
+    with pytest.raises(StorageError, match=f"{given}: .*; write a name or name@version, and where it lies with --root"):
+        find_snapshot(Root(tmp_path), given)
+
+
 def test_content_is_found_again(tmp_path: Path) -> None:
     root = Root(tmp_path)
     content = "c" * 32
-    version = new_version(content)
+    version, _ = new_version(content)
     published(root, version, content)
     found = with_content(root, "small", content)
     assert found is not None

@@ -201,6 +201,20 @@ def test_a_request_that_kills_every_server_is_given_up_and_the_others_are_answer
     assert (tally.answered, tally.given_up) == (29, 1)
     assert home.handed[13].fault is FaultKind.TRANSIENT
     assert len(home.noted("start")) == 4
+    error = home.handed[13].error or ""
+    assert "; its vLLM server ended: killed by signal 9, by someone or because this machine's memory was full" in error
+    assert error.endswith(f"; its log: {home.logs()[2]}"), "that of the start which it was lost with"
+
+
+def test_where_every_server_dies_after_some_answers_each_lost_request_says_why(home: Home) -> None:
+    model = home.model("--dies-after", "3", vllm={"restarts": 2}, max_retries=0, max_concurrency=2)
+    with home.servers() as servers:
+        tally = home.ask(servers, model, range(12))
+    assert tally.answered and tally.given_up
+    lost = [one for one in home.handed.values() if one.fault is FaultKind.TRANSIENT]
+    assert len(lost) == tally.given_up
+    assert all("; its vLLM server ended: killed by signal 9" in (one.error or "") for one in lost)
+    assert {(one.error or "").rsplit("; its log: ")[1] for one in lost} <= {str(log) for log in home.logs()}
 
 
 FAILURES = {

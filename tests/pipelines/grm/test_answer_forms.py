@@ -16,6 +16,7 @@ from schemas.recipe.judge_form import fault_of_regex
 from schemas.record import content_id
 from schemas.trajectory import Mode, Purpose
 from tests.examples import a_recipe, a_set
+from tests.pipelines.strict_schemas import check_strict
 
 HEAD = "Specific Criteria:\n1. Accuracy (weight: 60%): the right option\n2. Clarity (weight: 40%): easy (to) follow\n\n"
 ANALYSED = "Analysis:\nResponse 1 is right: it has the box \\boxed{3}.\n\n- Response 2 is not.\n\n"
@@ -144,22 +145,9 @@ def test_a_text_of_ones_own_stands_before_the_verdict() -> None:
 
 
 def test_the_schema_says_all_by_what_every_strict_mode_takes() -> None:
-    """Every key required, none beyond, and no `minItems` or `minimum`, for which most endpoints refuse the request."""
-    taken = {"type", "properties", "required", "additionalProperties", "items", "enum", "description"}
-
-    def check(node: dict[str, Any]) -> None:
-        assert node.keys() <= taken
-        if node["type"] == "object":
-            assert node["additionalProperties"] is False
-            assert node["required"] == list(node["properties"])
-            for member in node["properties"].values():
-                check(member)
-        elif node["type"] == "array":
-            check(node["items"])
-
     for n, name in ((1, "grm_single"), (2, "grm"), (5, "grm_no_principles")):
         found = schema(n, name)
-        check(found)
+        check_strict(found)
         scores = found["properties"]["scores"]["properties"]
         assert list(scores) == [f"response_{number}" for number in range(1, n + 1)]
         low, high = score_range(n)

@@ -237,7 +237,7 @@ def test_published_versions_go_where_that_is_asked_and_latest_moves_back(house: 
 def test_a_refresh_at_work_is_waited_for_and_no_pin_holds_a_version(house: tuple[Path, Root]) -> None:
     _, root = house
     (snapshot,) = every_snapshot(root)
-    lease = take(root, "house", "run", watching=lambda seconds: None)
+    lease = take(root, "house", "run", watching=lambda seconds, holder: None)
     assert isinstance(lease, Lease)
     with lease, pytest.raises(StorageError, match=r"a refresh is at work: run run since .* ends at 20"):
         forgotten(root, "gone")

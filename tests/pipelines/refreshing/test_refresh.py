@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,19 @@ def test_who_lost_the_lease_publishes_nothing(tmp_path: Path) -> None:
         refresh(recipe, root, run, lease)
     assert versions(root, "small") == []
     assert latest(root, "small") is None
+
+
+def test_a_damaged_lease_is_named_and_taken_over(tmp_path: Path) -> None:
+    recipe, root = a_nightly_recipe(tmp_path), Root.open(str(tmp_path / "data"))
+    write_rows(tmp_path / "own.jsonl", jsonl_rows(1))
+    run, _ = a_run(recipe)
+    lease = take_lease(recipe, root, run.run_id, run.watcher.said)
+    assert isinstance(lease, Lease)
+    damaged = replace(lease.holder, term_s=86_400.0)
+    root.write("leases/small.json", damaged.as_json())
+    said: list[str] = []
+    assert isinstance(take_lease(recipe, root, "next", said.append), Lease)
+    assert said == [f"{root.where('leases/small.json')}: a damaged lease: watching it for 0 s, then it is taken over"]
 
 
 def test_who_loses_the_lease_while_it_asks_stops_asking(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def judged(body: Mapping[str, Any]) -> Reply:
     listed = re.findall(r"^\d+\. (.*)$", prompt.split("#### Criteria ####")[1], re.MULTILINE)
     rules = {text: rule for text, _, _, rule in CRITERIA}
     met = [rules[text](answer[1]) if text in rules else "because" in answer[1] for text in listed]
-    return chat(json.dumps({"met": met}))
+    return chat(json.dumps({"met": {str(number): one for number, one in enumerate(met, 1)}}))
 
 
 def by_these_criteria(body: dict[str, Any]) -> Reply:

@@ -172,7 +172,8 @@ def test_emoji_and_right_to_left_text_come_back_as_they_were_written(tmp_path: P
     root = Root(tmp_path / "data")
 
     def replied(body: dict[str, Any]) -> Reply:
-        return chat('{"met": [true, false, true]}') if is_judgement(body) else chat(f"```json\n{written(STRANGE)}\n```")
+        met = '{"met": {"1": true, "2": false, "3": true}}'
+        return chat(met if is_judgement(body) else f"```json\n{written(STRANGE)}\n```")
 
     with StandIn(then=replied) as server:
         found = made(the_recipe(tmp_path, served(server)), root)
@@ -186,10 +187,10 @@ def test_emoji_and_right_to_left_text_come_back_as_they_were_written(tmp_path: P
 @pytest.mark.parametrize(
     ("reason", "answer"),
     [
-        ("wrong_count", '{"met": [true]}'),
-        ("no_list_of_booleans", '{"met": {"1": true}}'),
-        ("no_list_of_booleans", '{"met": [1, 0, 1, 0, 1, 0]}'),
-        ("not_json", '{"met": [true, fal'),
+        ("wrong_count", '{"met": {"1": true}}'),
+        ("no_booleans_by_number", '{"met": [true, true, true, true, true, true]}'),
+        ("no_booleans_by_number", '{"met": {"1": 1, "2": 0, "3": 1, "4": 0, "5": 1, "6": 0}}'),
+        ("not_json", '{"met": {"1": true, "2": fal'),
         ("no_object", "[true, true, true, true, true, true]"),
     ],
 )

@@ -1,6 +1,7 @@
 """What is asked about rubrics, and how answers are read: nothing is guessed."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from pipelines.rubrics.json_answers import MalformedAnswer, object_in
 from pipelines.rubrics.prompts import (
     CRITERIA_SCHEMA,
+    MOST,
     generation_prompt,
     judgement_prompt,
     met_schema,
@@ -17,6 +19,7 @@ from pipelines.rubrics.prompts import (
 )
 from schemas.query import user
 from schemas.rubric import CriterionKind, InvalidRubric, criterion
+from tests.pipelines.strict_schemas import check_strict
 
 
 def test_a_generation_prompt_holds_question_answers_and_what_was_found() -> None:
@@ -56,15 +59,19 @@ def test_a_rubric_is_read_repeats_left_out() -> None:
 
 
 def test_a_judgement_has_a_value_for_each_criterion() -> None:
-    assert read_judgement('{"met": [true, false]}', 2) == (True, False)
+    assert read_judgement('{"met": {"1": true, "2": false}}', 2) == (True, False)
+    assert read_judgement('{"met": {"2": false, "1": true}}', 2) == (True, False), "by number, in whatever order"
     for text, reason in (
-        ('{"met": [true, false, true]}', "wrong_count"),
-        ('{"met": []}', "wrong_count"),
-        ('{"met": ["true", "false"]}', "no_list_of_booleans"),
-        ('{"met": null}', "no_list_of_booleans"),
-        ('{"answers": [true, false]}', "no_list_of_booleans"),
-        ('So: {"met": [true, false]}', "not_json"),
-        ('{"met": [true, false]} and {"met": [true, true]}', "not_json"),
+        ('{"met": {"1": true, "2": false, "3": true}}', "wrong_count"),
+        ('{"met": {"1": true, "3": false}}', "wrong_count"),
+        ('{"met": {"0": true, "1": false}}', "wrong_count"),
+        ('{"met": {}}', "wrong_count"),
+        ('{"met": {"1": "true", "2": "false"}}', "no_booleans_by_number"),
+        ('{"met": [true, false]}', "no_booleans_by_number"),
+        ('{"met": null}', "no_booleans_by_number"),
+        ('{"answers": {"1": true, "2": false}}', "no_booleans_by_number"),
+        ('So: {"met": {"1": true, "2": false}}', "not_json"),
+        ('{"met": {"1": true}} and {"met": {"1": true}}', "not_json"),
         ("", "not_json"),
         ("{" * 5_000, "not_json"),
     ):
@@ -95,14 +102,29 @@ def test_whatever_a_model_writes_is_read_or_has_a_reason(value: object) -> None:
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_judgements_come_back(met: list[bool]) -> None:
-    assert read_judgement(json.dumps({"met": met}), len(met)) == tuple(met)
+    text = json.dumps({"met": {str(number): one for number, one in enumerate(met, 1)}})
+    assert read_judgement(text, len(met)) == tuple(met)
 
 
 def test_the_schemas_ask_for_what_is_read() -> None:
-    assert met_schema(7)["properties"]["met"]["minItems"] == met_schema(7)["properties"]["met"]["maxItems"] == 7
+    assert list(met_schema(7)["properties"]["met"]["properties"]) == ["1", "2", "3", "4", "5", "6", "7"]
     items = CRITERIA_SCHEMA["properties"]["criteria"]["items"]
     assert set(items["properties"]["kind"]["enum"]) == set(CriterionKind)
-    assert items["properties"]["points"] == {"type": "integer", "minimum": -10, "maximum": 10}
-    # What strict structured output of OpenAI and vLLM needs.
-    assert set(items["required"]) == set(items["properties"])
+    assert set(items["properties"]["points"]["enum"]) == set(range(-10, 11)) - {0}
     assert object_in('{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize("schema", [CRITERIA_SCHEMA, met_schema(1), met_schema(40)])
+def test_the_schemas_hold_what_every_strict_mode_takes(schema: dict[str, Any]) -> None:
+    check_strict(schema)
+
+
+def test_what_no_schema_bounds_the_reader_does() -> None:
+    written = [{"text": f"Names {number}.", "points": 1, "kind": "rule", "tags": []} for number in range(MOST + 1)]
+    assert len(read_criteria(json.dumps({"criteria": written[:MOST]}), "m")) == MOST
+    with pytest.raises(MalformedAnswer, match="too_many_criteria"):
+        read_criteria(json.dumps({"criteria": written}), "m")
+    for points in (0, 11, -11, 2.5, True):
+        with pytest.raises(InvalidRubric) as fault:
+            read_criteria(json.dumps({"criteria": [written[0] | {"points": points}]}), "m")
+        assert fault.value.reason == "points_out_of_range"
