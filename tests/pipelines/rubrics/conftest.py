@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.rubrics.embedding import PACKAGED, SentenceTransformerEmbedder, open_embedder
+from pipelines.rubrics.embedding import PACKAGED, Embedder, open_embedder
 
 
 @pytest.fixture(scope="session")
-def minilm() -> SentenceTransformerEmbedder:
+def minilm() -> Embedder:
     return open_embedder(PACKAGED, None, Path())

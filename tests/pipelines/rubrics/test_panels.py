@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.rubrics.cases import Case, Labelled, chosen_cases
-from pipelines.rubrics.embedding import SentenceTransformerEmbedder
+from pipelines.rubrics.embedding import Embedder
 from pipelines.rubrics.panels import nearest, panel_of, panel_of_runs, panels_of
 from schemas.preference import PreferenceSet, Response
 from schemas.query import Message
@@ -85,7 +85,7 @@ def test_the_nearest_are_of_the_group_and_of_other_clusters() -> None:
     assert nearest([], vectors, clusters, groups, 3) == []
 
 
-def test_runs_meet_runs_under_the_same_instructions_alone(minilm: SentenceTransformerEmbedder) -> None:
+def test_runs_meet_runs_under_the_same_instructions_alone(minilm: Embedder) -> None:
     kind = [a_run(number, int(number % 3 > 0)) for number in range(15)]
     curt = [a_run(100 + number, number % 2, "Be curt.") for number in range(4)]
     sets = Labelled(runs={one.query[:1]: runs for runs in (kind, curt) for one in runs[:1]})
