@@ -44,8 +44,10 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 	@echo "Try next:     .venv/bin/grmforge inspect demo --status rejected --reason too_easy"
 	@echo "              recipes/local_vllm.toml, for your own model and your own JSONL"
 
+# One worker a core keeps every core busy: where torch computed on all of them too, its threads would wait for each other
+# five times as long as they compute.
 test: .venv/dev.stamp  ## run the tests
-	$(BIN)/pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 # An environment of its own: vLLM pins packages that grmforge has in other versions. The packages removed there are built
 # for another torch than the CPU's, and break its import.

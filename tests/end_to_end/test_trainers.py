@@ -1,26 +1,26 @@
-"""The trainers themselves take the sets: a model of two layers, a step or two on the CPU."""
+"""The trainers themselves take the sets: a model of two layers, a step or two on the CPU.
+
+torch and TRL are imported where they are used: at the top, every worker of a test run would wait for them.
+"""
 
 import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import pytest
-import torch
 from tokenizers import ByteLevelBPETokenizer
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-from trl.trainer.grpo_config import GRPOConfig
-from trl.trainer.grpo_trainer import GRPOTrainer
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from pipelines.build import build
 from storage.root import Root
 from storage.snapshots import Snapshot
 from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -30,8 +30,10 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer() -> "PreTrainedTokenizerFast":
     """Return a byte-level BPE tokenizer of 512 tokens with a ChatML template."""
+    from transformers import PreTrainedTokenizerFast
+
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(
         ["Specific Criteria: Analysis: Scores: \\boxed{7, 3}", "[The Begin of Response 1]"],
@@ -47,8 +49,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture
-def model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+def model(tokenizer: "PreTrainedTokenizerFast") -> "Qwen3ForCausalLM":
     """Return a model of two layers with random weights."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
     torch.manual_seed(0)
     return Qwen3ForCausalLM(
         Qwen3Config(
@@ -90,8 +95,11 @@ def module_at(path: Path) -> ModuleType:
 
 
 def test_sft_takes_rft(
-    load: Callable[[str], Any], model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+    load: Callable[[str], Any], model: "Qwen3ForCausalLM", tokenizer: "PreTrainedTokenizerFast", tmp_path: Path
 ) -> None:
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
@@ -118,10 +126,13 @@ def test_sft_takes_rft(
 def test_grpo_takes_rl_and_the_snapshots_reward(
     load: Callable[[str], Any],
     rewards: ModuleType,
-    model: Qwen3ForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
+    model: "Qwen3ForCausalLM",
+    tokenizer: "PreTrainedTokenizerFast",
     tmp_path: Path,
 ) -> None:
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
     given: list[float | None] = []
 
     def grm_reward(completions: list[Any], **columns: Any) -> list[float | None]:
@@ -154,9 +165,12 @@ def test_grpo_takes_rl_and_the_snapshots_reward(
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 def test_grpo_takes_selection_rows_among_the_others(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+    model: "Qwen3ForCausalLM", tokenizer: "PreTrainedTokenizerFast", tmp_path: Path
 ) -> None:
     """Both kinds in one data set and one reward; the answers are ours, since random weights never pick."""
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
     snapshot = snapshot_with_selection(tmp_path)
     rewards = module_at(snapshot.path / "rewards.py")
     rows = datasets.load_dataset(str(snapshot.path), "rl", split="train", cache_dir=str(tmp_path / "cache"))
