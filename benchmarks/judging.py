@@ -1,7 +1,7 @@
 """How quickly stored answers are judged: extract, decide, reject, assemble, write, on one core.
 
-`python -m benchmarks.judging [--full]` judges 20,000 stored trajectories (1,000,000 with --full, after 10,000 and
-100,000), prompts of 2.0 kB and answers of 1.3 kB, whose words compress as prose does, and prints a table and one JSON
+`python -m benchmarks.judging [--full]` judges 100,000 stored trajectories (10,000 before and 1,000,000 after them with
+--full), prompts of 2.0 kB and answers of 1.3 kB, whose words compress as prose does, and prints a table and one JSON
 object. The template is the built-in one without its general criteria: whole, it has 2 kB by itself.
 
 The manifest's check `leak_probe` is a part of assembly, yet no part of judging: it looks at 2,000 sets however many

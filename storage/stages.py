@@ -12,7 +12,7 @@ import orjson
 from schemas.errors import StorageError
 from schemas.record import FORMAT, canonical_json, content_id
 from storage.root import Root
-from storage.tables import TableFile, sha256_of
+from storage.table_writer import TableFile, sha256_of
 
 _MARKED_AFTER_S = 12 * 3_600
 """A stage that is found says so at most twice a day."""

@@ -19,7 +19,7 @@ from schemas.set_table import sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key
-from storage.tables import TableWriter
+from storage.table_writer import TableWriter
 
 NO_FAULTS = {
     "tied": 0.0,

@@ -22,7 +22,8 @@ from schemas.set_table import sets_of, sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter, read_table
+from storage.table_writer import TableWriter
+from storage.tables import read_table
 
 STAGE_VERSION = 1
 

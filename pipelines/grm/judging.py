@@ -17,7 +17,7 @@ from schemas.trajectory import JUDGED, Outcome
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter
+from storage.table_writer import TableWriter
 
 STAGE_VERSION = 1
 GROUP_SETS = 2048

@@ -21,7 +21,8 @@ from schemas.preference import SETS
 from schemas.recipe import Recipe, SourceSection
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter, read_table
+from storage.table_writer import TableWriter
+from storage.tables import read_table
 
 STAGE_VERSION = 1
 

@@ -18,7 +18,7 @@ from schemas.trajectory import Purpose
 from storage.root import Root
 from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
 from storage.stages import Stage, lineage
-from storage.tables import sha256_of
+from storage.table_writer import sha256_of
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def open_embedder(model: str, revision: str | None, directory: Path) -> Sentence
         from transformers.utils.logging import disable_progress_bar
     except ImportError:
         raise RecipeError(EXTRA) from None
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # the package says nothing of its types
+    disable_progress_bar()
     try:
         loaded = SentenceTransformer(place, revision=revision, local_files_only=Path(place).is_dir())
     except (OSError, ValueError, KeyError) as error:

@@ -30,7 +30,8 @@ from storage.given_criteria import Given, add_given, read_given
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableFile, TableWriter, read_batches, read_table
+from storage.table_writer import TableFile, TableWriter
+from storage.tables import read_batches, read_table
 
 STAGE_VERSION = 1
 _SEARCH_SETTINGS = ("given", "k", "candidates", "lexical_weight", "reranker", "embedding", "revision", "seeds")

@@ -21,7 +21,7 @@ from schemas.set_table import sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableFile, TableWriter
+from storage.table_writer import TableFile, TableWriter
 from storage.tombstones import Forgotten, forgotten
 
 Row = PreferenceSet | Question | UnreadableRow

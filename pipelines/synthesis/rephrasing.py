@@ -27,7 +27,8 @@ from schemas.question import QUESTIONS, AnswerForm, Question
 from schemas.question_table import questions_of, questions_table
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter, read_batches
+from storage.table_writer import TableWriter
+from storage.tables import read_batches
 
 STAGE_VERSION = 1
 REPHRASING = "rephrasing questions"

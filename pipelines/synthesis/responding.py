@@ -18,7 +18,8 @@ from schemas.question_table import questions_of
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter, read_buckets
+from storage.table_writer import TableWriter
+from storage.tables import read_buckets
 
 STAGE_VERSION = 1
 

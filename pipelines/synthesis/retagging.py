@@ -31,7 +31,8 @@ from schemas.set_table import sets_of, sets_table
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter, read_batches, read_table
+from storage.table_writer import TableWriter
+from storage.tables import read_batches, read_table
 
 STAGE_VERSION = 1
 

@@ -30,7 +30,7 @@ from schemas.recipe import Recipe
 from schemas.set_table import sets_table
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import TableWriter
+from storage.table_writer import TableWriter
 
 STAGE_VERSION = 2
 ROLES = ("responder", "teacher")

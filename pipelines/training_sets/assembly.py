@@ -27,7 +27,8 @@ from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
-from storage.tables import BucketReader, TableFile, TableWriter, bucket_ranges, read_batches
+from storage.table_writer import TableFile, TableWriter
+from storage.tables import BucketReader, bucket_ranges, read_batches
 
 STAGE_VERSION = 1
 

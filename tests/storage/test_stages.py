@@ -7,7 +7,7 @@ import pytest
 from schemas.errors import StorageError
 from storage.root import Root
 from storage.stages import check_bytes, content_hash, find_stage, finish_stage, stage_key
-from storage.tables import TableFile, sha256_of
+from storage.table_writer import TableFile, sha256_of
 
 FILE = TableFile("rows-00000.parquet", 3, 10, "ab")
 

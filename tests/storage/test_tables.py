@@ -15,9 +15,9 @@ from schemas.errors import StorageError
 from schemas.preference import SETS
 from schemas.record import table_schema
 from schemas.set_table import sets_of, sets_table
-from storage import tables
 from storage.root import Root
-from storage.tables import BucketReader, TableWriter, bucket_ranges, read_batches, read_buckets, read_table
+from storage.table_writer import FILE_ROWS, ROW_GROUP_ROWS, TableWriter
+from storage.tables import BucketReader, bucket_ranges, read_batches, read_buckets, read_table
 from tests.examples import a_set
 
 ROWS = table_schema("rows", [pa.field("query_id", pa.string()), pa.field("numbers", pa.list_(pa.int32()))])
@@ -70,11 +70,11 @@ def test_a_table_without_rows_has_no_file(tmp_path: Path) -> None:
 
 
 def test_files_and_row_groups_have_fixed_sizes(tmp_path: Path) -> None:
-    writer = written(Root(tmp_path), "t", [rows(tables.FILE_ROWS + 10)])
-    assert [file.rows for file in writer.files] == [tables.FILE_ROWS, 10]
+    writer = written(Root(tmp_path), "t", [rows(FILE_ROWS + 10)])
+    assert [file.rows for file in writer.files] == [FILE_ROWS, 10]
     groups = pq.ParquetFile(tmp_path / "t" / writer.files[0].path).metadata
-    assert {groups.row_group(index).num_rows for index in range(groups.num_row_groups)} == {tables.ROW_GROUP_ROWS}
-    assert read_table([tmp_path / "t" / file.path for file in writer.files], ROWS).num_rows == tables.FILE_ROWS + 10
+    assert {groups.row_group(index).num_rows for index in range(groups.num_row_groups)} == {ROW_GROUP_ROWS}
+    assert read_table([tmp_path / "t" / file.path for file in writer.files], ROWS).num_rows == FILE_ROWS + 10
 
 
 def test_an_error_in_the_block_leaves_no_file(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_ranges_are_as_wide_as_a_table_is_small() -> None:
 FILL = """
 import resource, signal, sys
 from storage.root import Root
-from storage.tables import TableWriter
+from storage.table_writer import FILE_ROWS, ROW_GROUP_ROWS, TableWriter
 from schemas.errors import StorageError
 from tests.storage.test_tables import ROWS, rows
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from schemas.question import question as gold_question
 from schemas.question_table import stems_table
 from storage.root import Root
 from storage.stages import Stage, finish_stage
-from storage.tables import TableWriter
+from storage.table_writer import TableWriter
 from tests.examples import a_recipe, a_set, general_stage, question, source_stage
 
 COUNT = 200

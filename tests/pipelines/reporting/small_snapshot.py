@@ -18,7 +18,7 @@ from schemas.trajectory import TRAJECTORIES
 from storage.root import Root
 from storage.snapshots import Snapshot, publish
 from storage.stages import Stage, finish_stage
-from storage.tables import TableFile, TableWriter
+from storage.table_writer import TableFile, TableWriter
 
 SCHEMAS = {
     "sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,

@@ -20,7 +20,7 @@ from schemas.recipe import Recipe, recipe_of
 from schemas.record import content_id
 from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key
-from storage.tables import TableWriter
+from storage.table_writer import TableWriter
 from tests.examples import a_run, question, simulated
 
 WORDS = ("an attach request", "a paging message", "a handover command", "a detach accept")
