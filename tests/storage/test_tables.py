@@ -136,7 +136,7 @@ def test_ranges_are_as_wide_as_a_table_is_small() -> None:
 FILL = """
 import resource, signal, sys
 from storage.root import Root
-from storage.table_writer import FILE_ROWS, ROW_GROUP_ROWS, TableWriter
+from storage.table_writer import TableWriter
 from schemas.errors import StorageError
 from tests.storage.test_tables import ROWS, rows
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
