@@ -384,12 +384,13 @@ def free_port() -> int:
 
 
 STARTER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from pipelines.engines.vllm_servers import Servers
 from schemas.recipe import ModelSection
 from tests.pipelines.engines.test_vllm_server import Told
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which whoever runs these tests may have ignored, as nohup does
 model = ModelSection(engine="vllm", model="some/model", vllm={"command": sys.argv[2:]})
 Servers(Path(sys.argv[1]), grace_s=1.0).engine(model, Path(sys.argv[1], "run"), Told(), lambda: False)
 print("up", flush=True)

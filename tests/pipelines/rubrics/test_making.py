@@ -237,7 +237,8 @@ def test_a_judgement_that_is_refused_for_good_is_asked_for_once_and_does_not_cou
 def test_no_answer_at_all_is_the_endpoints_trouble(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 8)
     root = Root(tmp_path / "data")
-    with StandIn(then=refused_400()) as server, pytest.raises(EngineError, match="rubrics: 4 of 4 requests got no"):
+    refused = "rubrics: all 4 requests were refused, .* --retry-failed"
+    with StandIn(then=refused_400()) as server, pytest.raises(EngineError, match=refused):
         made(the_recipe(tmp_path, served(server)), root)
     assert generated(root) == []
 
