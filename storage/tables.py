@@ -13,7 +13,7 @@ from schemas.record import BUCKETS, FORMAT
 from storage.arrow_files import ArrowFile
 from storage.root import storage_errors
 
-GROUP_ROWS = 1024
+GROUP_ROWS = 2_048
 """Rows of sets that are worked on at a time, with all their trajectories."""
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from pipelines.collector import collector_at_rest
 from pipelines.grm.samples import SamplingJob
 from pipelines.grm.sampling import sampled_sets
 from pipelines.grm.trajectories import OF_ANSWER, trajectories
+from pipelines.memory import many_records
 from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED, Outcome
 from storage.generations import Generations
@@ -55,7 +55,7 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
     settings = [job.settings(), sorted(given_up)] if given_up else job.settings()
     key = stage_key(f"judged-{job.purpose}", STAGE_VERSION, settings, [curated.content])
     counts = _Counts()
-    with collector_at_rest(), TableWriter(root, key, "judged", JUDGED, "arrow") as writer:
+    with many_records(), TableWriter(root, key, "judged", JUDGED, "arrow") as writer:
         for sets, answers in _groups(curated, generations):
             table, completions = trajectories(job, sets, answers)
             writer.write(table)

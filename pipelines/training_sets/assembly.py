@@ -8,10 +8,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.collector import collector_at_rest
 from pipelines.grm.prompts import Template, load_template
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import kept_sets
+from pipelines.memory import many_records
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
@@ -64,7 +64,7 @@ def assemble(
     for stage in judged.values():
         check_bytes(stage, "judged")
     decisions = decisions_of(recipe, curated, judged)
-    with collector_at_rest(), ExitStack() as stack:
+    with many_records(), ExitStack() as stack:
         tables = _Tables(root, key, stack)
         for batch in read_batches(curated.paths("rubrics"), RUBRICS):
             tables.write("rubrics/made", batch, RUBRICS)
