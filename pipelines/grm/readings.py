@@ -33,18 +33,11 @@ _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"\n{_MARKS}[Ss]cores?[*_ ]*:[*_ ]*\$?\\boxed\{{[0-9]{{1,2}}(?:, ?[0-9]{{1,2}})*\}}[$*_]*\z"
 
 
-def readings(answers: pl.DataFrame) -> pa.Table:
-    """Return what `read_answer` reads from each answer, a row of READINGS each; FAILED where there is no text.
-
-    `answers` has text, finish_reason, n_responses, best_position and label, in this order.
-    """
-    return readings_of(*begin_reading(answers))
-
-
 def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | None]]:
     """Return the plain answers laid out, with outcome and margin, and the readings of the others; None for a plain one.
 
-    The rows of both are those of `answers`. They may be put in another order before `readings_of` goes on.
+    `answers` has text, finish_reason, n_responses, best_position and label, in this order. The rows of both are its
+    rows. They may be put in another order before `readings_of` goes on.
     """
     laid = laid_out(answers)
     plain = laid.select(is_plain().fill_null(False)).to_series()
@@ -56,7 +49,7 @@ def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | N
 
 
 def readings_of(laid: pl.DataFrame, others: Sequence[Reading | None]) -> pa.Table:
-    """Return the readings of answers that were begun, a row of READINGS each."""
+    """Return what `read_answer` reads from answers that were begun, a row of READINGS each; FAILED without a text."""
     long = [reading for reading in others if reading is not None]
     if not long:
         return _table(_plain_verdicts(laid), _plain_principles(laid["criteria"]))

@@ -9,7 +9,7 @@ from pipelines.engines import simulated_texts
 from pipelines.grm import readings as by_column
 from pipelines.grm.extraction import read_answer
 from pipelines.grm.prompts import score_range
-from pipelines.grm.readings import READINGS, readings
+from pipelines.grm.readings import READINGS, begin_reading, readings_of
 from schemas.trajectory import Outcome, Reading
 
 SCHEMA = {
@@ -34,7 +34,7 @@ def one_by_one(answers: list[Answer]) -> list[Reading]:
 
 
 def by_the_column(answers: list[Answer]) -> list[Reading]:
-    table = readings(frame(answers))
+    table = readings_of(*begin_reading(frame(answers)))
     assert table.schema.equals(READINGS)
     found = [Reading(**row) for row in table.to_pylist()]
     return [
