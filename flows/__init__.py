@@ -3,5 +3,5 @@
 import os
 
 # Read once, when polars is imported: it hands pages back after two seconds without use instead of half a second, so
-# that a stage which works group by group is not given them anew each time, a sixth of its time.
+# that a stage which works group by group is not given them anew each time, a seventh of its time.
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:2000,muzzy_decay_ms:2000")

@@ -124,8 +124,8 @@ def _connect(address: str | None, workers: int | None) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         at = f"RAY_ADDRESS={address}" if address else "a local Ray"
         raise EngineError(f"{at}: {' '.join(str(error).split())}") from None
-    except Exception as error:
-        if type(error) is not Exception:  # the bare one is Ray's word for processes that were not there in time
+    except Exception as error:  # Ray has a bare one for processes that were not there in time; any other is a bug's
+        if type(error) is not Exception:
             raise
         at = f"RAY_ADDRESS={address}" if address else "a local Ray"
         raise EngineError(
@@ -179,7 +179,7 @@ def _speaks_grpc(connection: socket.socket) -> bool:
 def _machines() -> int:
     import ray
 
-    return sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]
+    return sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]  # Ray says nothing of its types
 
 
 def _server() -> str:

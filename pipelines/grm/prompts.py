@@ -27,7 +27,7 @@ SLOTS = ("context", "reference", "principles", "responses", "hint")
 OPTIONAL_SLOTS = ("reference", "principles", "hint")
 
 _SLOT = re.compile(r"\{\{([^{}\n]{0,40})\}\}")
-MOST_TABLED = 6
+_MOST_TABLED = 6
 """Up to so many responses, every order is kept: drawing one is half the work."""
 _STRENGTHS = ((3.0, "much better than"), (2.0, "better than"), (0.0, "slightly better than"))
 
@@ -121,7 +121,7 @@ def shown_order(
     key = f"order|{build_seed}|{set_id}|{purpose}|{mode}|{sample_index}|{n_responses}".encode()
     # Eight bytes more than n! can need: the remainders are uniform to within 2**-64.
     number = int.from_bytes(hashlib.shake_128(key).digest(8 + 2 * n_responses), "little")
-    if n_responses > MOST_TABLED:
+    if n_responses > _MOST_TABLED:
         return _shuffled(number, n_responses)
     orders = _orders(n_responses)
     return orders[number % len(orders)]
@@ -162,11 +162,11 @@ def responses_text(shown: ShownSet, order: Sequence[int]) -> str:
 
 
 @lru_cache
-def _frame(n_responses: int) -> list[str]:
+def _frame(n_responses: int) -> tuple[str, ...]:
     """Return what stands before, between and behind so many responses."""
     numbers = range(1, n_responses + 1)
     blocks = [f"[The Begin of Response {number}]\n\0\n[The End of Response {number}]" for number in numbers]
-    return "\n\n".join(blocks).split("\0")
+    return tuple("\n\n".join(blocks).split("\0"))
 
 
 def around_responses(

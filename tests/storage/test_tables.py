@@ -143,7 +143,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 root = Root.open(sys.argv[1])
 try:
-    with TableWriter(root, "t", "rows", ROWS) as writer:
+    with TableWriter(root, "t", "rows", ROWS, sys.argv[2]) as writer:
         for start in range(0, 60_000, 4_096):
             writer.write(rows(4_096, start))
 except StorageError as error:
@@ -151,8 +151,9 @@ except StorageError as error:
 """
 
 
-def test_a_disk_that_takes_no_more_is_one_storage_error_and_leaves_no_half_file(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", FILL, str(tmp_path)], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_a_disk_that_takes_no_more_is_one_storage_error_and_leaves_no_half_file(tmp_path: Path, form: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FILL, str(tmp_path), form], capture_output=True, text=True, check=True)
     assert done.stdout.count("\n") == 1
     assert "File too large" in done.stdout
     assert done.stderr == ""

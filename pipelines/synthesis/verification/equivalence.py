@@ -109,7 +109,7 @@ def _distance(gold: Any, answer: Any) -> float | None:
         )
         return float(abs(first - second) / (max(abs(first), abs(second)) or 1))
     except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError):
-        return None
+        return None  # what sympy raises, by the kind of expression, where it has no number for it
 
 
 def _kind(value: Any) -> str:
