@@ -42,6 +42,8 @@ class Outcome(StrEnum):
     TRUNCATED = "truncated"
     WRONG_COUNT = "wrong_count"
     OUT_OF_RANGE = "out_of_range"
+    CONTRADICTORY = "contradictory"
+    """Two lists of scores that differ."""
     REFUSED = "refused"
     FAILED = "failed"
     """No answer: the request itself failed."""
@@ -95,6 +97,10 @@ class Reading(NamedTuple):
     """Score of the best response less the highest other score; None for n = 1 and unless readable."""
     principles: tuple[Principle, ...] = ()
     critique: str | None = None
+    verdict_form: str | None = None
+    """"canonical": the answer ends in the one line that is asked for. "forgiven": any other form that was read."""
+    draft_verdict: bool = False
+    """Whether an earlier verdict that differs was taken back."""
 
 
 PRINCIPLES = pa.list_(
@@ -126,6 +132,7 @@ TRAJECTORIES = table_schema(
         pa.field("scores", pa.list_(pa.float64())),
         pa.field("margin", pa.float64()),
         pa.field("outcome", pa.string()),
+        pa.field("verdict_form", pa.string()),
         pa.field("accepted", pa.bool_()),
         pa.field("reject_reason", pa.string()),
         pa.field("has_reference", pa.bool_()),
@@ -139,6 +146,7 @@ JUDGED = table_schema(
     "judged",
     [
         *(field for field in TRAJECTORIES if field.name not in ("accepted", "reject_reason")),
+        pa.field("draft_verdict", pa.bool_()),
         pa.field("hint_leak", pa.bool_()),
         pa.field("n_responses", pa.int32()),
         pa.field("best_position", pa.int32()),

@@ -7,6 +7,7 @@ break off. Every step takes time in proportion to the text, whatever a model may
 import re
 
 from pipelines.grm import verdicts
+from pipelines.grm.rewards import outcome_of
 from schemas.trajectory import Outcome, Principle, Reading
 
 TRUNCATED_BY = frozenset({"length", "max_tokens", "model_length"})
@@ -39,7 +40,6 @@ _WEIGHT = re.compile(
 _LATER_WEIGHT = re.compile(
     r"\bweight(?:age|ing)?[\s*_]{0,4}[:=]?[\s*_]{0,4}(\d{1,3}(?:\.\d{1,4})?) ?(\\?%)?[*_]{0,3}[)\]]?", re.IGNORECASE
 )
-_VERDICT_OPENING = re.compile(r"[\W_]*(?:(?:my|the) )?(?:final|overall)?[\W_]*", re.IGNORECASE)
 # The layout that the prompt asks for, an item a line; what differs from it takes the long way, to the same result.
 _PLAIN_ITEM = re.compile(
     r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:(\[—–*_`%-]*[^\s:(\[—–*_`%-])"
@@ -61,12 +61,14 @@ def read_answer(
 
     An answer that the endpoint cut off is truncated, whatever stands in it. Never raises on any text.
     """
-    answer = verdicts.after_thinking(text)
-    span = verdicts.verdict_span(answer)
-    principles, critique = _parts(answer, span)
-    outcome, scores = _outcome(answer, span, finish_reason, n_responses, best_position, label, low, high)
-    margin = _margin(scores, best_position) if scores else None
-    return Reading(outcome, scores, margin, principles, critique)
+    answer = verdicts.answer_of(text)
+    verdict = verdicts.read_verdict(answer, n_responses, low, high)
+    principles, critique = _parts(answer, verdict.start)
+    outcome, scores = _outcome(answer, verdict, finish_reason, best_position, label)
+    if scores is None:
+        return Reading(outcome, principles=principles, critique=critique)
+    margin = _margin(scores, best_position)
+    return Reading(outcome, scores, margin, principles, critique, verdict.form, verdict.is_draft_before)
 
 
 def read_outcome(
@@ -78,33 +80,29 @@ def read_outcome(
     low: int,
     high: int,
 ) -> Outcome:
-    """Return the outcome alone, as `read_answer` has it, for a quarter of its 20 us: requests wait while it is read."""
-    answer = verdicts.after_thinking(text)
-    span = verdicts.verdict_span(answer)
-    return _outcome(answer, span, finish_reason, n_responses, best_position, label, low, high)[0]
+    """Return the outcome alone, as `read_answer` has it."""
+    answer = verdicts.answer_of(text)
+    verdict = verdicts.read_verdict(answer, n_responses, low, high)
+    return _outcome(answer, verdict, finish_reason, best_position, label)[0]
 
 
 def _outcome(
     answer: str,
-    span: tuple[int, int] | None,
+    verdict: verdicts.Verdict,
     finish_reason: str | None,
-    n_responses: int,
     best_position: int | None,
     label: int | None,
-    low: int,
-    high: int,
 ) -> tuple[Outcome, tuple[int, ...] | None]:
     """Return the outcome, with the scores where they are readable."""
     if finish_reason in TRUNCATED_BY:
         return Outcome.TRUNCATED, None
     if finish_reason in REFUSED_BY:
         return Outcome.REFUSED, None
-    scores = verdicts.scores_after(answer, span, n_responses, low, high)
-    if not isinstance(scores, str):
-        return Outcome(verdicts.outcome_of(scores, best_position, label)), scores
-    if scores == verdicts.UNPARSED and _REFUSAL.match(answer):
+    if verdict.scores is not None:
+        return Outcome(outcome_of(verdict.scores, best_position, label)), verdict.scores
+    if verdict.failure == verdicts.UNPARSED and _REFUSAL.match(answer):
         return Outcome.REFUSED, None
-    return Outcome(scores), None
+    return Outcome(verdict.failure or verdicts.UNPARSED), None
 
 
 def _margin(scores: tuple[int, ...], best_position: int | None) -> float | None:
@@ -116,11 +114,11 @@ def _margin(scores: tuple[int, ...], best_position: int | None) -> float | None:
 
 def read_parts(answer: str) -> tuple[tuple[Principle, ...], str | None]:
     """Return the principles and the critique of an answer, thinking already removed: () and None where absent."""
-    return _parts(answer, verdicts.verdict_span(answer))
+    return _parts(answer, verdicts.verdict_start(answer))
 
 
-def _parts(answer: str, span: tuple[int, int] | None) -> tuple[tuple[Principle, ...], str | None]:
-    """Return principles and critique; the verdict's word stands at `span`."""
+def _parts(answer: str, verdict_start: int) -> tuple[tuple[Principle, ...], str | None]:
+    """Return principles and critique; the verdict's line begins at `verdict_start`."""
     text = "\n" + answer
     criteria = analysis = None
     for heading in _HEADING.finditer(text):
@@ -128,7 +126,7 @@ def _parts(answer: str, span: tuple[int, int] | None) -> tuple[tuple[Principle, 
             analysis = heading
             break
         criteria = criteria or heading
-    end = len(text) if span is None else _verdict_start(text, span[0] + 1)
+    end = verdict_start + 1
     critique = _section(text, analysis.end(), end).strip() or None if analysis else None
     if criteria is None:
         return (), critique
@@ -138,16 +136,6 @@ def _parts(answer: str, span: tuple[int, int] | None) -> tuple[tuple[Principle, 
 def _section(text: str, begin: int, end: int) -> str:
     """Return the text between two places; to its end where the second comes first."""
     return text[begin : end if end >= begin else None]
-
-
-def _verdict_start(text: str, word: int) -> int:
-    """Return where the verdict's line begins, or its word where other text stands before it on that line."""
-    line = text.rfind("\n", 0, word) + 1
-    if word - line < 40 and _VERDICT_OPENING.fullmatch(text, line, word):
-        return line
-    while text[word - 1] in " *_#":
-        word -= 1
-    return word
 
 
 def _principles(section: str) -> tuple[Principle, ...]:

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from pipelines.grm.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.grm.prompts import score_range
+from pipelines.grm.verdicts import CANONICAL, CANONICAL_SCORES, SCORE_MARKS
 from schemas.columns import struct_lists
-from schemas.trajectory import PRINCIPLES, TRAJECTORIES, Outcome, Principle, Reading
+from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading
 
-READINGS = pa.schema([TRAJECTORIES.field(name) for name in Reading._fields])
+READINGS = pa.schema([JUDGED.field(name) for name in Reading._fields])
 
 _WHITE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())  # what Python strips
 _EDGE = r"\s\x1c-\x1f:—–*_\-"  # what would be stripped from a name or a description, or could be mark-up around it
@@ -30,7 +31,9 @@ _CRITERIA = (
     rf"(?:\n{_ITEM.format(_NAME + ' ', '[0-9]{1,2}', _DESCRIPTION)})+\z"
 )
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
-_VERDICT = rf"\n{_MARKS}[Ss]cores?[*_ ]*:[*_ ]*\$?\\boxed\{{[0-9]{{1,2}}(?:, ?[0-9]{{1,2}})*\}}[$*_]*\z"
+_VERDICT = rf"[^\s:：*_`]\n+({CANONICAL_SCORES})\z"
+_DOUBTS = ["```", "~~~", "The Begin of Response", "</", "[/", "<|", "|>", "◁", "think>"]
+"""A text with one of these may hold thoughts, a fence, or a response said again."""
 
 
 def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | None]]:
@@ -67,7 +70,7 @@ def laid_out(answers: pl.DataFrame) -> pl.DataFrame:
     rest = pl.col("rest").str
     return (
         answers.with_columns(parts)
-        .with_columns(analysis=rest.extract(_ANALYSIS, 0), verdict=rest.extract(_VERDICT, 0))
+        .with_columns(analysis=rest.extract(_ANALYSIS, 0), verdict=rest.extract(_VERDICT, 1))
         .with_columns(scores=pl.col("verdict").str.extract_all("[0-9]+").cast(pl.List(pl.Int32)))
     )
 
@@ -85,8 +88,9 @@ def is_plain() -> pl.Expr:
         & (scores.list.max() <= pl.when(is_single).then(single_high).otherwise(high))
         & (is_single | (pl.col("best_position") < pl.col("n_responses")))
         & ~pl.col("finish_reason").is_in([*TRUNCATED_BY, *REFUSED_BY]).fill_null(False)
-        & ~pl.col("text").str.contains("think>", literal=True)
         & pl.col("analysis").is_not_null()
+        & ~pl.col("text").str.contains_any(_DOUBTS)
+        & ~pl.col("text").str.strip_suffix(pl.col("verdict")).str.contains_any(SCORE_MARKS, ascii_case_insensitive=True)
         & pl.col("criteria").str.contains(_CRITERIA)
         & ~pl.col("criteria").str.contains(r"\n[^\n(]*[Ee]ight")
     )
@@ -124,7 +128,8 @@ def _plain_verdicts(laid: pl.DataFrame) -> pl.DataFrame:
         .str.strip_chars(_WHITE)
         .alias("critique")
     )
-    found = laid.select("outcome", "scores", "margin", critique)
+    form = [pl.lit(CANONICAL).alias("verdict_form"), pl.lit(False).alias("draft_verdict")]
+    found = laid.select("outcome", "scores", "margin", critique, *form)
     return found.with_columns(critique=pl.when(pl.col("critique") != "").then("critique"))
 
 
@@ -167,6 +172,8 @@ def _long_verdicts(found: Sequence[Reading]) -> pl.DataFrame:
             "scores": pl.Series([reading.scores for reading in found], dtype=pl.List(pl.Int32)),
             "margin": pl.Series([reading.margin for reading in found], dtype=pl.Int32, strict=False),
             "critique": pl.Series([reading.critique for reading in found], dtype=pl.String),
+            "verdict_form": pl.Series([reading.verdict_form for reading in found], dtype=pl.String),
+            "draft_verdict": [reading.draft_verdict for reading in found],
         }
     )
 

@@ -1,322 +1,418 @@
-r"""The rules that score a judge's answer: +1 if it found the best response, -1 if not, a little more for named errors.
+r"""The verdict of a judge's answer: its last line of scores, forgiving of form and strict of meaning.
 
-This file is published with every snapshot as `rewards.py`, exactly as it is, so that data and the rule that judges
-them travel together. It needs nothing but Python 3.10 or newer.
+The contract is `Scores: \boxed{7, 3}` as the last line, an integer for each response in the order shown. Judges write
+many other things that a careful person reads as the same. The rule:
 
-With TRL, whose GRPO trainer hands every column of the data set to the reward function:
+1. The verdict is the last heading of its kind (score, ratings, 评分, ..) that opens a line and that a list, or the
+   beginning of one, follows. A heading followed by prose is none, and neither is one within someone else's words: in
+   quotation marks, in a block quote or a fence, or below a line that ends in a colon.
+2. The list holds one integer a response, in any reasonable notation (`score_lists`). The wrong number of them, a value
+   outside the range, or a list that breaks off is no score, and never gives way to an earlier list.
+3. After the verdict, a full list in a box, in brackets or under a heading that differs makes the answer unreadable. So
+   does an earlier verdict that differs, unless the words between take it back: then the answer is read as a `draft`.
 
-    import datasets, rewards
-    rl = datasets.load_dataset("<snapshot>", "rl", split="train")
-    trainer = GRPOTrainer(model=.., reward_funcs=rewards.grm_reward, train_dataset=rl, ..)
-
-With verl:
-
-    data.train_files=<snapshot>/rl/train-*.parquet
-    custom_reward_function.path=<snapshot>/rewards.py custom_reward_function.name=compute_score
-    (under `reward.custom_reward_function` in newer versions)
-
-A judge's answer ends in `Scores: \boxed{7, 3}`, an integer for each response in the order shown. Its scores are read
-after the last `Score:` or `Scores:`, and nowhere else: an answer that breaks off, counts wrongly or leaves the range
-earns -1, never the score of some earlier list. There is no reward for the format.
-
-Rows whose data_source ends in `/selection` ask for a pick in place of scores, and for what is wrong in the others:
-
-    Errors:
-    Response 1: "24 kHz" is wrong, "15 kHz" is right: the spacing is fixed in LTE.
-
-    Best: \boxed{2}
-
-The right pick earns 1, and 0.1 more for each error that is named and verified, 0.3 at most. Verified means that the
-first quotation is that response's final answer, and the second the right one, both to the letter. Nothing else can be
-checked without a model: a reason earns nothing, and what cannot be verified is worth 0. Any other pick earns -1.
+This module needs nothing but Python 3.10. It is a part of the published `rewards.py`.
 """
 
-import json
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pipelines.grm.score_lists import LABEL, RESPONSE_WORDS, ScoreItem, ScoreList, read_list
+from schemas.thoughts import split_thoughts
+
+READER_VERSION = 2
+"""Rises with every change of what is read from an answer."""
 
 UNPARSED = "unparsed"
 WRONG_COUNT = "wrong_count"
 OUT_OF_RANGE = "out_of_range"
+CONTRADICTORY = "contradictory"
 
-ERROR_BONUS = 0.1
-MOST_ERRORS = 3
-"""So many named errors pay: a right pick must stay worth more than all that is said about the others."""
-LONGEST_ANSWER = 20_000
-LONGEST_PARAGRAPH = 1_000
-"""Characters; what is longer names no error."""
+CANONICAL = "canonical"
+FORGIVEN = "forgiven"
 
-_ANCHOR = re.compile(rb"(?<![a-z])scores?[\s*_]*:")
-_BEST = re.compile(rb"(?<![a-z])best[\s*_]*:")
-_PICK = re.compile(r"(?<![a-z])best[\s*_]*:[\s*_$]*\\boxed", re.IGNORECASE)
-_DECORATION = " \t\r\n\f\v\u00a0*_$["
-_BOX = "\\boxed{"
-_NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
+MOST_DRAFTS = 40
+"""An answer with more verdicts than this has none."""
 _MAX_DIGITS = 9  # Python refuses to read very long numbers; no score is that long
 
-_ERRORS = re.compile(r"^[ \t*_#]*errors[ \t*_]*:[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
-_PARAGRAPH = re.compile(r"^[ \t*_>-]*Response ([0-9]{1,2})[*_]*:[*_]*", re.MULTILINE)
-_CLAIM = re.compile(r'"([^"]+)" is wrong, "([^"]+)" is right(?:(?:[.:;,]| because)([^"]*))?')
-_QUOTATION_MARKS = str.maketrans("\u201c\u201d", '""')
-# A reason that takes its claim back; the plain ways to say so in English, since no list holds them all.
-_DOUBT = re.compile(
-    r"\b(?:may ?be|might|perhaps|possibl[ey]|probably|arguably|not sure|unsure|unclear|on second thought|take that back"
-    r"|the other way (?:a?round)|no (?:error|mistake)s?|not an error|nothing wrong"
-    r"|(?:is|are|was|were|be|seems?|looks?|also|both|equally) (?:\w+ ){0,2}"
-    r"(?:right|correct|true|valid|fine|wrong|incorrect|false|mistaken))\b",
+# Characters that say the same as one of ASCII. Each stands for one character, so that places in the text stay.
+_PLAIN = str.maketrans(
+    "\u200b\u200c\u200d\u2060\ufeff\u00ad：，；（）［］【】｛｝／．＝％＼＃＊｜－—–‐‑−、،　\u00a0\u2009\u202f０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९",
+    "      :,;()[][]{}/.=%\\#*|------,,    " + "0123456789" * 4,
+)
+
+SCORE_WORDS = (
+    r"scores?|scorings?|ratings?|grades?|marks"
+    r"|bewertung(?:en)?|punktzahl(?:en)?|punktwerte?|wertung(?:en)?|noten|puntuaci[oó]n(?:es)?|puntajes?"
+    r"|calificaci[oó]n(?:es)?|pontua(?:ç(?:ão|ões)|cao|coes)|punteggi[o]?|voti|beoordeling(?:en)?|cijfers"
+    r"|оценк[аи]|баллы|оцінк[аи]|oceny|punktacja|puan(?:lar)?|điểm(?:\s+số)?|skor"
+    r"|评分|得分|打分|分数|评级|总分|評分|分數|總分|スコア|得点|採点|点数|評価|점수|평점|평가|채점"
+)
+_WEAK_WORDS = r"overall|verdict|final\s+verdict|notes?\s+finales?|notes?|judge?ment"  # a boxed list must follow these
+SCORE_MARKS = sorted(
+    {"score", "scoring", "rating", "grade", "marks", "overall", "verdict", "judg", "note"}
+    | {"bewertung", "punkt", "wertung", "noten", "puntua", "puntaje", "calificaci", "pontua", "punteggi", "voti"}
+    | {"beoordeling", "cijfers", "оцен", "Оцен", "балл", "Балл", "оцінк", "Оцінк", "oceny", "punktacja", "puan", "điểm"}
+    | {"Điểm", "skor", "评分", "得分", "打分", "分数", "评级", "總分", "总分", "評分", "分數", "スコア", "得点", "採点", "点数"}
+    | {"評価", "점수", "평점", "평가", "채점"}
+)
+"""Every heading of scores holds one of these, in whatever case of ASCII letters."""
+_QUALIFIER = (
+    r"(?:my|the|our|final|overall|total|aggregated?|combined|weighted|numerical|numeric|assigned|resulting|summary"
+    r"|individual|corrected|revised|updated|adjusted|response|responses|output|draft|preliminary|initial|tentative"
+    r"|die|endgültige|abschließende|finale|endergebnis|las?|los|les|scores?|puntuaciones|finales|finais|as|gesamt"
+    r"|итоговые|итоговая|финальные|최종|最终|最終|总体|综合|整体|各个?|每个|我的|给出的|回答|回复|响应|的|最後|最后)"
+)
+_SUFFIX = r"(?:\s*(?:list|line|结果|如下|列表|为|是|are|is|as\s+follows|finales|finais|finali|итог))*"
+_DECORATION = r"[^\w\n\"'“”‘’«»「」『』>\\({]{0,40}"
+_HEADING = re.compile(
+    rf"^(?P<prefix>{_DECORATION}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]*{_DECORATION})?"
+    rf"(?:\\[a-z]{{2,15}}\*?\{{{_DECORATION}|(?P<json>\{{[ \t]*\"))?)"
+    rf"(?P<name>(?:{_QUALIFIER}[ \t]*){{0,4}}(?:(?P<strong>{SCORE_WORDS})|(?P<weak>{_WEAK_WORDS}))(?![a-z])"
+    rf"(?:[ \t]*[(/]?[ \t]*(?:{SCORE_WORDS})\)?(?![a-z]))?{_SUFFIX})"
+    r"(?P<after>[ \t]*[*_`\]}>\"]*[ \t]*)"
+    r"(?:(?P<note>[(\[](?=[^()\[\]\n]*[^\W\d_])[^()\[\]\n]{0,200}[)\]]|\([ \t]*(?:[0-9]{1,3}[ \t]*[-~]|/)[ \t]*[0-9]{1,4}[ \t]*\)"
+    r"|(?:,|for\b|of\b|in\b|out\b|on\b|from\b)[^:\n\\\[{]{0,160}(?=:))[ \t*_`]*)?"
+    r"(?P<mark>[:=][ \t]*[}*_]*|-{1,2}(?=[\s*_`$\\\[(])|(?=\n)|(?<=>)|(?=[*_`$ ]*(?:\\+|\[|boxed))|\Z)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NOTE_WORDS = re.compile(
+    rf"(?:\s|[-,;:&|/#.()\[\]*_`]|\b(?:for|of|the|each|both|all|every|in|order|as|shown|presented|given|listed|respectively"
+    r"|out|on|a|scale|from|to|and|is|are|range|integers?|only|top|max(?:imum)?|between|points?|per|same|above|this"
+    rf"|final|overall|scores?|ratings?|von|bis|für|pour|para|per|de|le|la|1\s*(?:-|to|~)\s*10|{RESPONSE_WORDS})\b"
+    r"|满分|分|个|各|和|与|按|顺序|对|至|到)*",
     re.IGNORECASE,
 )
-# Characters that nobody sees, and words that mix Latin letters with others of the same looks.
-_DISGUISE = re.compile(
-    "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\uff01-\uff5e]|[A-Za-z][\u0400-\u052f]|[\u0400-\u052f][A-Za-z]"
+_NOTE_LABEL = re.compile(LABEL.format("n") + r"(?:\s*(?:-|to|~|\.\.|至|到)\s*(?P<last>[0-9]{1,3}))?", re.IGNORECASE)
+_NOTE_MORE = re.compile(r"\s*(?:,|&|and|和|与|\|)\s*(?:and\s*)?(?P<more>[0-9]{1,3})(?![0-9])", re.IGNORECASE)
+_NOTE_SCALE = re.compile(
+    r"(?:out\s+of|/|满分|max(?:imum)?|von|top)\s*(?P<top>[0-9]{1,4})"
+    r"|(?P<low>[0-9]{1,3})\s*(?:-|to|~|\.\.|bis|至|到)\s*(?P<high>[0-9]{1,4})",
+    re.IGNORECASE,
 )
+_UNDERLINE = re.compile(r"\n[ \t]*[=-]{3,}[ \t]*(?=\n|\Z)")
+_ASCII_MARKS = [mark for mark in SCORE_MARKS if mark.isascii()]
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+CANONICAL_SCORES = r"Scores: \\boxed\{((?:0|[1-9][0-9]?)(?:, (?:0|[1-9][0-9]?))*)\}"
+_CANONICAL_LINE = re.compile(rf"{CANONICAL_SCORES}\Z")
+
+_FENCE = re.compile(r"^[ \t]{0,3}(?P<ticks>`{3,}|~{3,})(?P<info>[^\n`]*)$", re.MULTILINE)
+_SHOWN = " of Response"  # as in `[The Begin of Response 2]`
+_BOXED = re.compile(r"boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\[[^\[\]\n]{1,400}\]", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r"\b(?:wait|actually|correction|correct(?:ed|ing)|mistaken?(?:ly)?|mixed|mix-up|swapp?(?:ed)?|revers(?:ed|ing)|oops|sorry"
+    r"|reflection|second\s+thoughts?|re-?(?:consider|evaluat|assess|visit|check|think|view|calculat|do)\w*|revis\w+"
+    r"|updat\w+|adjust\w+|instead|rather|no[,.]|hmm+|draft|preliminary|initial(?:ly)?|tentative|first\s+pass|final(?:ly)?"
+    r"|overall|wrong\s+way|other\s+way\s+(?:a?round)|should\s+(?:be|have|read)|i\s+meant|scratch\s+that|ignore|disregard"
+    r"|korrektur|moment|falsch|espera|correcci[oó]n|attendez|correção)\b"
+    r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|最终|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
+    re.IGNORECASE,
+)
+_ANNOUNCEMENT = re.compile(
+    r"(?:[\s\W\d]*\b(?:here|are|is|my|the|our|final|overall|total|scores?|ratings?|grades?|verdicts?|conclusions?|judge?ments?"
+    r"|evaluations?|assessments?|analysis|critique|summary|results?|scoring|decision|output|outcome|each|response|responses"
+    r"|answers|both|all|based|on|this|these|above|i|would|will|now|assign|give|score|rate|them|following|as|follows|therefore"
+    r"|thus|so|hence|accordingly|in|to|sum|up|and|criteria|considering|taking|everything|into|account|numbers|finally|step"
+    r"|part|specific|evaluation|corrected|correction|revised|revision|reflection|second|thoughts?|wait|actually|no|sorry"
+    r"|verification|of|for|with|given|after|weighing|reasons?|reasoning|explanation|comparison|it|down|section|put"
+    r"|together|zusammenfassung|bewertung|fazit|ergebnis|analyse|conclusión|conclusion|análisis)\b)+[\s\W\d]*"
+    r"|(?:[\s\W\d]|综上所述|综上|因此|所以|最终|最后|综合|以上|分析|我|的|评分|得分|打分|分数|如下|为|给出|结论|总结|判断|评价|各个?|回答"
+    r"|回复|两个|基于|根据|修正|更正|重新|考虑|后|对|评估|理由|比较|結論|総合|評価|最終|スコア|결론|최종|점수|평가)+",
+    re.IGNORECASE,
+)
+_ATTRIBUTED = re.compile(rf"\b(?:{RESPONSE_WORDS})\s*[#]?\s*[0-9]|\bresponse\b(?<!each response)", re.IGNORECASE)
+
+
+class Verdict(NamedTuple):
+    """What was read of an answer's scores."""
+
+    scores: tuple[int, ...] | None
+    """In the order shown; None where they cannot be read."""
+    failure: str | None
+    """The outcome that stands in the place of scores."""
+    start: int
+    """Where the verdict begins in the answer, or the heading that was taken for one; its length where there is none."""
+    form: str | None = None
+    """CANONICAL or FORGIVEN; None without scores."""
+    is_draft_before: bool = False
+    """Whether an earlier verdict that differs was read over."""
+
+
+class _Heading(NamedTuple):
+    start: int
+    end: int
+    """Where its list begins."""
+    labels: tuple[int, ...]
+    top: int | None
+    is_strong: bool
+    is_json: bool
+    is_quoted: bool
+    is_understood: bool
+    """Whether its note says nothing but which responses and which range."""
 
 
 def read_scores(text: str, n_responses: int, low: int = 1, high: int = 10) -> tuple[int, ...] | str:
     """Return the scores of an answer in the order shown, or the name of the outcome that stands in their place.
 
-    "unparsed": no verdict, or one that breaks off or holds something other than numbers. "wrong_count": not
-    exactly `n_responses` of them. "out_of_range": a number outside `low`..`high`, or not an integer.
-    Never raises; takes time in proportion to the text.
+    "unparsed": no verdict, or one that breaks off or holds something else. "wrong_count": not exactly one for each
+    of `n_responses`. "out_of_range": a number outside `low`..`high`, or none of its integers. "contradictory": two
+    lists that differ. Never raises; takes time in proportion to the text.
     """
-    answer = after_thinking(text)
-    return scores_after(answer, verdict_span(answer), n_responses, low, high)
+    verdict = read_verdict(answer_of(text), n_responses, low, high)
+    return verdict.failure or UNPARSED if verdict.scores is None else verdict.scores
 
 
-def scores_after(
-    answer: str, span: tuple[int, int] | None, n_responses: int, low: int, high: int
-) -> tuple[int, ...] | str:
-    """Return what `read_scores` does, for an answer without its thinking and the place of its last `Scores:`."""
-    content = None if span is None else _box_content(answer, span[1])
-    if content is None:
-        return UNPARSED
-    numbers = [_NUMBER.fullmatch(part.strip()) for part in content.split(",")]
-    if None in numbers:
-        return UNPARSED
-    if len(numbers) != n_responses:
-        return WRONG_COUNT
-    scores = []
-    for number in numbers:
-        score = _integer(number) if number else None
-        if score is None or not low <= score <= high:
-            return OUT_OF_RANGE
-        scores.append(score)
-    return tuple(scores)
+def answer_of(text: str) -> str:
+    """Return the answer of a text: without its thoughts, and without the fence or tag that holds all of it."""
+    answer, _ = split_thoughts(text)
+    body = answer.strip()
+    if body[:8].lower() == "<answer>":
+        answer = body[8:]
+        end = answer.lower().rfind("</answer>")
+        answer = answer if end < 0 or answer[end + 9 :].strip() else answer[:end]
+        body = answer.strip()
+    if body[:3] in ("```", "~~~"):
+        lines = body.split("\n")
+        fences = [line for line in lines if line.lstrip()[:3] == body[:3]]
+        if len(fences) == 2 and lines[-1].strip() == fences[0][: len(fences[0]) - len(fences[0].lstrip("`~"))]:
+            return "\n".join(lines[1:-1])
+    return answer
 
 
-def after_thinking(text: str) -> str:
-    """Return what follows the last `</think>`; nothing where a `<think>` is never closed."""
-    end = text.rfind("</think>")
-    answer = text if end < 0 else text[end + 8 :]
-    return "" if "<think>" in answer else answer
+def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
+    """Return what an answer without its thoughts says of its scores."""
+    text = answer if answer.isascii() else answer.translate(_PLAIN)
+    lines = _lines_to_read(text)
+    if len(lines) == 1 and (line := _CANONICAL_LINE.match(answer, lines[0])) and not _is_quoted(text, lines[0]):
+        scores = tuple(map(int, line[1].split(", ")))
+        if len(scores) == n_responses and all(low <= score <= high for score in scores):
+            return Verdict(scores, None, lines[0], CANONICAL)
+    headings = _headings(text, lines)
+    chosen = _last_verdict(text, headings)
+    if chosen is None:
+        return Verdict(None, UNPARSED, len(answer))
+    place, heading, found = chosen
+    scores = _scores(found, heading, n_responses, low, high)
+    if isinstance(scores, str):
+        return Verdict(None, scores, heading.start)
+    if _differs_after(text, found.end, headings[place + 1 :], scores, n_responses, low, high):
+        return Verdict(None, CONTRADICTORY, heading.start)
+    draft_end = _draft_end(text, headings[:place], scores, n_responses, low, high)
+    if draft_end is not None and not _TAKEN_BACK.search(text, draft_end, heading.end):
+        return Verdict(None, CONTRADICTORY, heading.start)
+    form = CANONICAL if _CANONICAL_LINE.match(answer, heading.start) else FORGIVEN
+    return Verdict(scores, None, heading.start, form, draft_end is not None)
 
 
-def verdict_span(text: str) -> tuple[int, int] | None:
-    """Return where the last `Score:` or `Scores:` begins and ends, in any case, bold or not; None without one."""
-    return _last_marker(text, b"score", _ANCHOR)
+def verdict_start(answer: str) -> int:
+    """Return where the verdict of an answer begins, readable or not; the answer's length where it has none."""
+    text = answer if answer.isascii() else answer.translate(_PLAIN)
+    chosen = _last_verdict(text, _headings(text, _lines_to_read(text)))
+    return len(answer) if chosen is None else chosen[1].start
 
 
-def _last_marker(text: str, word: bytes, marker: re.Pattern[bytes]) -> tuple[int, int] | None:
-    folded = text.encode("ascii", "replace").lower()  # a byte a character, so positions stay those of the text
-    end = len(folded)
-    while (start := folded.rfind(word, 0, end)) >= 0:
-        if match := marker.match(folded, start):
-            return match.span()
-        end = start
+def canonical_text(answer: str, verdict: Verdict) -> str:
+    r"""Return an answer whose verdict is its last line, `Scores: \boxed{7, 3}`; what followed the verdict is left out."""
+    if verdict.scores is None or verdict.form == CANONICAL:
+        return answer
+    before = answer[: verdict.start].rstrip()
+    line = f"Scores: \\boxed{{{_joined(verdict.scores)}}}"
+    return f"{before}\n\n{line}" if before else line
+
+
+def _joined(scores: tuple[int, ...]) -> str:
+    return ", ".join(map(str, scores))
+
+
+def _headings(text: str, lines: list[int]) -> list[_Heading]:
+    """Return the headings of scores that open one of these lines, in order."""
+    found = [heading for line in lines if (heading := _HEADING.match(text, line)) is not None]
+    return [_heading(text, heading) for heading in found[-MOST_DRAFTS:]]
+
+
+def _lines_to_read(text: str) -> list[int]:
+    """Return where the lines begin that hold a word for scores."""
+    folded = text.lower()
+    if len(folded) != len(text):  # some letters are two in lower case
+        folded = text.translate(_LOWER)
+    starts: set[int] = set()
+    for mark in _ASCII_MARKS if text.isascii() else SCORE_MARKS:
+        place = folded.find(mark)
+        while place >= 0:
+            starts.add(folded.rfind("\n", 0, place) + 1)
+            end = folded.find("\n", place)
+            place = -1 if end < 0 else folded.find(mark, end)
+    return sorted(starts)
+
+
+def _heading(text: str, match: re.Match[str]) -> _Heading:
+    labels, top, is_understood = _note(match["note"] or "")
+    end = match.end()
+    if underline := _UNDERLINE.match(text, end):
+        end = underline.end()
+    is_plain_sentence = match["mark"] == "" and match["note"] and match["note"][0] not in "(["
+    return _Heading(
+        match.start(),
+        end,
+        labels,
+        top,
+        match["strong"] is not None,
+        match["json"] is not None,
+        _is_quoted(text, match.start()),
+        is_understood and not is_plain_sentence,
+    )
+
+
+def _note(note: str) -> tuple[tuple[int, ...], int | None, bool]:
+    """Return which responses the words beside a heading name, in order, the top of their range, and whether that is all."""
+    labels: list[int] = []
+    rest, place = [], 0
+    while label := _NOTE_LABEL.search(note, place):
+        rest.append(note[place : label.start()])
+        place = label.end()
+        number = label["na"] or label["nd"] or ""
+        first = int(number) if number.isdigit() else -1
+        labels += range(first, min(int(label["last"]), first + 100) + 1) if label["last"] else [first]
+        while more := _NOTE_MORE.match(note, place):
+            labels.append(int(more["more"]))
+            place = more.end()
+    rest.append(note[place:])
+    others = " ".join(rest)
+    scale = _NOTE_SCALE.search(others)
+    if scale is not None:
+        others = others[: scale.start()] + others[scale.end() :]
+    top = None if scale is None else int(scale["top"] or scale["high"])
+    return tuple(labels), top, _NOTE_WORDS.fullmatch(others) is not None
+
+
+def _is_fenced(text: str, start: int) -> bool:
+    """Return whether a place is within a fence; one that is never closed goes to the end of the text."""
+    if text.find("```", 0, start) < 0 and text.find("~~~", 0, start) < 0:
+        return False
+    opened: str | None = None
+    for fence in _FENCE.finditer(text, 0, start):
+        if opened is None:
+            opened = fence["ticks"]
+        elif fence["ticks"].startswith(opened) and not fence["info"].strip():
+            opened = None
+    return opened is not None
+
+
+def _is_quoted(text: str, start: int) -> bool:
+    """Return whether a heading stands in someone else's words: fenced, shown as a response, or below a line with a colon."""
+    if _is_fenced(text, start):
+        return True
+    before = text[max(0, start - 2_000) : start].rstrip(" \t\r\n*_`")
+    if before.endswith(":"):
+        line = before[before.rfind("\n") + 1 :][-200:]
+        if not _ANNOUNCEMENT.fullmatch(line) or _ATTRIBUTED.search(line):
+            return True
+    place = text.rfind(_SHOWN, max(0, start - 20_000), start)
+    return place >= 0 and text.startswith("Begin", place - len("Begin"))
+
+
+def _last_verdict(text: str, headings: list[_Heading]) -> tuple[int, _Heading, ScoreList] | None:
+    """Return the last heading that a list, or the beginning of one, follows, with its place among them."""
+    for place in reversed(range(len(headings))):
+        heading = headings[place]
+        if heading.is_quoted or not heading.is_understood:
+            continue
+        found = _list_of(text, heading)
+        if found is not None:
+            return place, heading, found
     return None
 
 
-def _box_content(text: str, start: int) -> str | None:
-    """Return what stands in the `\\boxed{..}` at `start`, decoration aside; None without a whole box there."""
-    box = text.find(_BOX, start)
-    if box < 0:
+def _list_of(text: str, heading: _Heading) -> ScoreList | None:
+    """Return the list below a heading; None where prose follows, or what nobody can take for a list of scores."""
+    found = read_list(text, heading.end)
+    if found is None or found.end < 0:
         return None
-    between = text[start:box]
-    if between != " " and between.replace("\\[", " ").replace("\\(", " ").strip(_DECORATION):
+    if not heading.is_strong and not (found.is_whole and found.is_marked and found.items):
         return None
-    end = text.find("}", box)
-    if end < 0:
+    if found.is_whole and re.match(r"[.*_`]*[\"”’»」』]", text[found.end : found.end + 8]) and not heading.is_json:
+        return None  # the end of a quotation
+    return found
+
+
+def _scores(found: ScoreList, heading: _Heading, n_responses: int, low: int, high: int) -> tuple[int, ...] | str:
+    """Return the scores of a list in the order shown, or what is wrong with them."""
+    if not found.is_whole:
+        return UNPARSED
+    items = _in_order(found.items, heading.labels, n_responses)
+    if items is None:
+        return WRONG_COUNT
+    if heading.top is not None and heading.top != high:
+        return OUT_OF_RANGE
+    scores = [_score(item, high) for item in items]
+    if any(score is None or not low <= score <= high for score in scores):
+        return OUT_OF_RANGE
+    return tuple(score for score in scores if score is not None)
+
+
+def _in_order(items: tuple[ScoreItem, ...], labels: tuple[int, ...], n_responses: int) -> list[ScoreItem] | None:
+    """Return one item for each response, in the order shown; None unless labels, where there are any, name each once."""
+    if len(items) != n_responses:
         return None
-    content = text[box + len(_BOX) : end].strip()
-    return content[1:-1] if content[:1] == "[" and content[-1:] == "]" else content
-
-
-def _integer(number: re.Match[str]) -> int | None:
-    """Return the number if its value is an integer of sane length."""
-    sign, whole, fraction = number.groups()
-    whole = whole.lstrip("0")
-    if len(whole) > _MAX_DIGITS or (fraction and fraction.strip("0")):
+    own = [item.label for item in items if item.label is not None]
+    named = own or list(labels)
+    if not named:
+        return list(items)
+    if sorted(named) != list(range(1, n_responses + 1)) or (own and labels and own != list(labels)):
         return None
-    return int(sign + (whole or "0"))
+    by_label = dict(zip(named, items, strict=True))
+    return [by_label[number] for number in range(1, n_responses + 1)]
 
 
-def outcome_of(scores: tuple[int, ...], best_position: int | None, label: int | None) -> str:
-    """Return "correct", "incorrect" or "tied".
-
-    Correct means that the best response scored strictly higher than every other; `best_position` is 0-based, as
-    shown. A single response is correct when its score is the label.
-    """
-    if len(scores) == 1:
-        return "correct" if scores[0] == label else "incorrect"
-    if best_position is None or not 0 <= best_position < len(scores):
-        raise ValueError(f"best position {best_position} is none of {len(scores)} responses")
-    best = scores[best_position]
-    highest = max(scores)
-    if best < highest:
-        return "incorrect"
-    return "tied" if scores.count(highest) > 1 else "correct"
-
-
-def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
-    """Return the pick after the last `Best:` of an answer without its thinking; None unless it is a single response.
-
-    (position from 0 as shown, where its `Best:` begins, where its box ends). Never raises.
-    """
-    span = _last_marker(answer, b"best", _BEST)
-    content = None if span is None else _box_content(answer, span[1])
-    if span is None or content is None or not re.fullmatch("[0-9]{1,2}", content):
+def _score(item: ScoreItem, high: int) -> int | None:
+    """Return the value of an item; None unless it is an integer of sane length over the top of the range."""
+    whole, _, fraction = item.number.lstrip("+").partition(".")
+    digits = whole.lstrip("-0") or "0"
+    if len(digits) > _MAX_DIGITS or not digits.isdigit() or fraction.strip("0"):
         return None
-    end = answer.index("}", span[1]) + 1
-    if not 1 <= int(content) <= n_responses or _BOX in answer[end:]:
+    if item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(high):
         return None
-    return int(content) - 1, span[0], end
+    return -int(digits) if whole.startswith("-") else int(digits)
 
 
-def named_errors(text: str, answers: list[str | None], best: int) -> int:
-    """Return of how many wrong responses the last `Errors:` of a text names the error, verified.
-
-    `answers` holds the final answer of each response as shown, None where it has none of its own. The part holds
-    paragraphs `Response i: ..`, one a response and none on the best one: otherwise nothing in it counts. A paragraph
-    that stands there twice counts for neither response.
-    """
-    headings = list(_ERRORS.finditer(text))
-    section = text[headings[-1].end() :] if headings else ""
-    starts = list(_PARAGRAPH.finditer(section))
-    positions = [int(start[1]) - 1 for start in starts]
-    wrong = set(range(len(answers))) - {best}
-    if (
-        not starts
-        or section[: starts[0].start()].strip()
-        or len(set(positions)) < len(starts)
-        or set(positions) - wrong
-    ):
-        return 0
-    ends = [start.start() for start in starts[1:]] + [len(section)]
-    bodies = [" ".join(section[start.end() : end].split()) for start, end in zip(starts, ends, strict=True)]
-    return sum(
-        bodies.count(body) == 1 and _is_verified(body, answers[position], answers[best])
-        for position, body in zip(positions, bodies, strict=True)
-    )
+def _differs_after(
+    text: str, end: int, later: list[_Heading], scores: tuple[int, ...], n_responses: int, low: int, high: int
+) -> bool:
+    """Return whether a full list that differs follows the verdict: boxed, in brackets, or under a heading."""
+    for heading in later:
+        found = read_list(text, heading.end)
+        if found is not None and found.is_whole and heading.start >= end:
+            other = _scores(found, heading, n_responses, low, high)
+            if other != scores and not isinstance(other, str):
+                return True
+    for match in _BOXED.finditer(text, end):
+        is_box = match.group()[0] not in "["
+        if not is_box and n_responses == 1:
+            continue  # a footnote
+        found = read_list(text, match.start())
+        if found is None or not found.is_whole or len(found.items) != n_responses:
+            continue
+        other = _scores(found, _BARE, n_responses, low, high)
+        if other != scores and (is_box or not isinstance(other, str)):
+            return True
+    return False
 
 
-def _is_verified(body: str, wrong: str | None, right: str | None) -> bool:
-    """Say whether a paragraph claims that the one answer is wrong and the other right, and leaves it at that."""
-    if wrong is None or right is None or len(body) > LONGEST_PARAGRAPH or _DISGUISE.search(body):
-        return False
-    claim = _CLAIM.fullmatch(body.translate(_QUOTATION_MARKS))
-    if claim is None or bare_answer(claim[1]) != bare_answer(wrong) or bare_answer(claim[2]) != bare_answer(right):
-        return False
-    return not _DOUBT.search(claim[3] or "")
+_BARE = _Heading(0, 0, (), None, True, False, False, True)
+"""What a list without a heading has."""
 
 
-def bare_answer(answer: str) -> str:
-    """Return an answer as it is compared: to the letter, but for blanks, dollar signs and a stop around it."""
-    return " ".join(answer.split()).strip("$ ").rstrip(".,;$ ")
-
-
-def reward(text: str, ground_truth: str) -> float:
-    """Return +1.0 for a correct answer, -1.0 for any other; up to +1.3 where it is a pick that names errors.
-
-    The ground truth is JSON: {"n": 4, "best": 2}, the best response's position counted from 0 as shown, or
-    {"n": 1, "label": 0} for a single response, which is scored 0 or 1. With "answers", the final answer of each
-    response as shown or null, a pick is wanted. Raises ValueError where it is none of these.
-    """
-    truth = _ground_truth(ground_truth)
-    if truth.answers is not None:
-        return _selection_reward(after_thinking(text), truth)
-    low, high = (0, 1) if truth.n_responses == 1 else (1, 10)
-    scores = read_scores(text, truth.n_responses, low, high)
-    if isinstance(scores, str):
-        return -1.0
-    return 1.0 if outcome_of(scores, truth.best, truth.label) == "correct" else -1.0
-
-
-def _selection_reward(answer: str, truth: "_Truth") -> float:
-    """Return 1.0 for the right pick and 0.1 for each error named before it, -1.0 for any other answer."""
-    pick = read_pick(answer, truth.n_responses)
-    if pick is None or pick[0] != truth.best:
-        return -1.0
-    best, start, end = pick
-    further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_DECORATION + "])\\.")
-    if len(answer) > LONGEST_ANSWER or further or len(_PICK.findall(answer)) > 1:
-        return 1.0
-    errors = named_errors(answer[:start], truth.answers or [], best)
-    return round(1.0 + ERROR_BONUS * min(errors, MOST_ERRORS), 1)
-
-
-class _Truth(NamedTuple):
-    n_responses: int
-    best: int | None
-    label: int | None
-    answers: list[str | None] | None
-
-
-def _ground_truth(ground_truth: str) -> _Truth:
-    try:
-        truth = json.loads(ground_truth)
-        n_responses, best, label, answers = truth["n"], *map(truth.get, ("best", "label", "answers"))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        n_responses, best, label, answers = None, None, None, None
-    if type(n_responses) is int:
-        if n_responses == 1 and type(label) is int and label in (0, 1) and answers is None:
-            return _Truth(1, None, label, None)
-        if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fits(answers, n_responses):
-            return _Truth(n_responses, best, None, answers)
-    shown = repr(ground_truth)[:200]
-    raise ValueError(
-        f'ground truth {shown} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
-        'nor {"n": 1, "label": 0}'
-    )
-
-
-def _fits(answers: Any, n_responses: int) -> bool:
-    if answers is None:
-        return True
-    return (
-        isinstance(answers, list)
-        and len(answers) == n_responses
-        and all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
-    )
-
-
-def compute_score(
-    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **settings: Any
-) -> float:
-    """Return the reward as verl asks for it; what else verl hands over (a reward model's address) is not needed."""
-    return reward(solution_str, ground_truth)
-
-
-def grm_reward(completions: list[Any], reward_model: list[dict[str, str]] | None = None, **columns: Any) -> list[float]:
-    """Return a reward for each completion as TRL's GRPO asks for it.
-
-    Completions are texts, or lists of messages of which the last one is read; `reward_model` is the column of that
-    name, with the ground truths. Raises ValueError where the column is missing or broken.
-    """
-    if reward_model is None:
-        raise ValueError("the data set has no reward_model column: train on the snapshot's rl set")
-    if len(reward_model) != len(completions):
-        raise ValueError(f"{len(completions)} completions came with {len(reward_model)} reward_model rows")
-    return [
-        reward(_completion_text(completion), row.get("ground_truth") or "")
-        for completion, row in zip(completions, reward_model, strict=True)
-    ]
-
-
-def _completion_text(completion: Any) -> str:
-    """Return the text of a completion: itself, or that of its last message."""
-    if isinstance(completion, str):
-        return completion
-    content = completion[-1].get("content") if completion else None
-    if isinstance(content, list):  # content blocks
-        return "".join(block.get("text") or "" for block in content if isinstance(block, dict))
-    return content if isinstance(content, str) else ""
+def _draft_end(
+    text: str, earlier: list[_Heading], scores: tuple[int, ...], n_responses: int, low: int, high: int
+) -> int | None:
+    """Return where the last earlier verdict that differs begins; None without one."""
+    for heading in reversed(earlier):
+        if heading.is_quoted or not heading.is_understood:
+            continue
+        found = _list_of(text, heading)
+        if found is None or not found.is_whole:
+            continue
+        other = _scores(found, heading, n_responses, low, high)
+        if other != scores and not isinstance(other, str):
+            return heading.start
+    return None

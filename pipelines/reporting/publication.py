@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import metadata
 from typing import Any
 
 from pipelines.grm.judging import Judged
+from pipelines.grm.rewards_file import rewards_source
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
@@ -77,7 +78,7 @@ def publish_snapshot(
         pages = {
             "README.md": card_of(manifest),
             "report.html": report_of(manifest, assembled),
-            "rewards.py": (resources.files("pipelines.grm") / "verdicts.py").read_text("utf-8"),
+            "rewards.py": rewards_source(),
         }
         data = {file.path: f"{assembled.key}/{file.path}" for table in tables.values() for file in table.files}
         snapshot = publish(root, manifest, data, pages)
