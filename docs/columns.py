@@ -127,11 +127,13 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "scores": "One score a response, in the order shown; null unless the outcome is readable.",
         "margin": "Score of the best response less the highest other; null unless readable, and for one response.",
         "outcome": "`correct`, `incorrect`, `tied`; or, unreadable: `unparsed`, `truncated`, `wrong_count`, "
-        "`out_of_range`, `refused`, `failed`.",
+        "`contradictory`, `out_of_range`, `refused`, `failed`.",
         "accepted": "Whether the trajectory is in the RFT set.",
         "reject_reason": "Why it is not: the outcome unless correct, then `hint_leak`, `too_easy`, `undecided`, "
         "`label_balance`, `position_balance`, `hinted_share`, `max_accepted`.",
         "finish_reason": "As the endpoint gave it; `length` is always `truncated`.",
+        "verdict_form": "`canonical` where the answer ends in the line of scores that is asked for, `forgiven` where "
+        "they were read in another form; null unless the outcome is readable.",
     },
     "rft": {
         "example_id": "Hash of the example.",

@@ -1,9 +1,10 @@
-"""Nested Arrow columns built from flat ones: ten times quicker than from dictionaries."""
+"""Arrow columns: nested ones built from flat ones, ten times quicker than from dictionaries, and replaced values."""
 
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 
@@ -13,3 +14,10 @@ def struct_lists(type_: pa.ListType, lengths: Sequence[int], columns: Sequence[S
     values = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
     offsets = pa.array([0, *accumulate(lengths)], pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(values, fields=fields), type=type_)
+
+
+def replaced(column: pa.ChunkedArray, mask: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:
+    """Return the column with these values, in their order, in the rows where the mask is true."""
+    places = np.arange(len(column))
+    places[mask.to_numpy()] = len(column) + np.arange(len(values))
+    return pa.chunked_array([*column.chunks, values]).take(places)

@@ -132,13 +132,13 @@ TRAJECTORIES = table_schema(
         pa.field("scores", pa.list_(pa.float64())),
         pa.field("margin", pa.float64()),
         pa.field("outcome", pa.string()),
-        pa.field("verdict_form", pa.string()),
         pa.field("accepted", pa.bool_()),
         pa.field("reject_reason", pa.string()),
         pa.field("has_reference", pa.bool_()),
         pa.field("finish_reason", pa.string()),
         pa.field("prompt_tokens", pa.int64()),
         pa.field("completion_tokens", pa.int64()),
+        pa.field("verdict_form", pa.string()),
     ],
 )
 

@@ -22,9 +22,9 @@ VERDICTS = (
     "Scores: $\\boxed{%s}$",
 )
 UNBOXED_VERDICTS = (
-    "Scores: %s",
+    "I would give them %s, in the order shown.",
     "Overall I would place the responses as described above.",
-    "Final scores, in the order shown: %s",
+    "Scores: by how much the first is ahead is hard to say.",
 )
 WEIGHTS = ((40, 30, 30), (50, 30, 20), (40, 30, 20, 10), (35, 25, 25, 15), (60, 40))
 CRITERIA = (

@@ -2,7 +2,7 @@ r"""Judgements that came as JSON, rendered into the text that the template asks 
 
 Whatever reads or trains on a judgement meets one form, and one grammar decides its verdict: the scores are copied into
 `Scores: \boxed{..}` as the digits that the model wrote, and read there. That line is the last one, so nothing that a
-critique says can stand in its place. What is not exactly the JSON that was asked for has no verdict at all.
+critique says can stand in its place. What is not exactly the JSON that was asked for is read as any other text.
 """
 
 import json
@@ -37,11 +37,6 @@ def judgement_text(answer: str, headings: frozenset[str], n_responses: int) -> s
         return clean_text(_text(judgement, headings, n_responses))
     except (ValueError, RecursionError):
         return None
-
-
-def without_verdict(answer: str) -> str:
-    """Return what of an answer can be read where it is no judgement: whatever it quotes, no scores are in it."""
-    return answer.partition("\\boxed")[0]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipelines.grm.samples import SamplingJob
 from pipelines.grm.sampling import sampled_sets
 from pipelines.grm.trajectories import OF_ANSWER, trajectories
+from pipelines.grm.verdicts import READER_VERSION
 from pipelines.memory import many_records
 from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED, Outcome
@@ -19,7 +20,8 @@ from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
+_VERSION = STAGE_VERSION * 1000 + READER_VERSION  # another reader judges every stored answer anew
 GROUP_SETS = 2048
 """Sets of so many buckets are judged together: what a table costs whatever it holds is shared by as many rows."""
 
@@ -36,7 +38,7 @@ class Judged:
 
 def judged_key(job: SamplingJob, curated: Stage) -> str:
     """Return the key of the stage that holds the job's trajectories over these sets."""
-    return stage_key(f"judged-{job.purpose}", STAGE_VERSION, job.settings(), [curated.content])
+    return stage_key(f"judged-{job.purpose}", _VERSION, job.settings(), [curated.content])
 
 
 def find_judged(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool = False) -> Stage | None:
@@ -53,7 +55,7 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
     """
     generations = Generations(root)
     settings = [job.settings(), sorted(given_up)] if given_up else job.settings()
-    key = stage_key(f"judged-{job.purpose}", STAGE_VERSION, settings, [curated.content])
+    key = stage_key(f"judged-{job.purpose}", _VERSION, settings, [curated.content])
     counts = _Counts()
     with many_records(), TableWriter(root, key, "judged", JUDGED, "arrow") as writer:
         for sets, answers in _groups(curated, generations):

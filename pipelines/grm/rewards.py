@@ -47,8 +47,8 @@ LONGEST_PARAGRAPH = 1_000
 
 _BEST = re.compile(rb"(?<![a-z])best[\s*_]*:")
 _PICK = re.compile(r"(?<![a-z])best[\s*_]*:[\s*_$]*\\boxed", re.IGNORECASE)
-_DECORATION = " \t\r\n\f\v\u00a0*_$["
-_BOX = "\\boxed{"
+_PICK_DRESS = " \t\r\n\f\v\u00a0*_$["
+_PICK_BOX = "\\boxed{"
 
 _ERRORS = re.compile(r"^[ \t*_#]*errors[ \t*_]*:[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
 _PARAGRAPH = re.compile(r"^[ \t*_>-]*Response ([0-9]{1,2})[*_]*:[*_]*", re.MULTILINE)
@@ -80,16 +80,16 @@ def _last_marker(text: str, word: bytes, marker: re.Pattern[bytes]) -> tuple[int
 
 def _box_content(text: str, start: int) -> str | None:
     """Return what stands in the `\\boxed{..}` at `start`, decoration aside; None without a whole box there."""
-    box = text.find(_BOX, start)
+    box = text.find(_PICK_BOX, start)
     if box < 0:
         return None
     between = text[start:box]
-    if between != " " and between.replace("\\[", " ").replace("\\(", " ").strip(_DECORATION):
+    if between != " " and between.replace("\\[", " ").replace("\\(", " ").strip(_PICK_DRESS):
         return None
     end = text.find("}", box)
     if end < 0:
         return None
-    content = text[box + len(_BOX) : end].strip()
+    content = text[box + len(_PICK_BOX) : end].strip()
     return content[1:-1] if content[:1] == "[" and content[-1:] == "]" else content
 
 
@@ -120,7 +120,7 @@ def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
     if span is None or content is None or not re.fullmatch("[0-9]{1,2}", content):
         return None
     end = answer.index("}", span[1]) + 1
-    if not 1 <= int(content) <= n_responses or _BOX in answer[end:]:
+    if not 1 <= int(content) <= n_responses or _PICK_BOX in answer[end:]:
         return None
     return int(content) - 1, span[0], end
 
@@ -193,7 +193,7 @@ def _selection_reward(answer: str, truth: "_Truth") -> float:
     if pick is None or pick[0] != truth.best:
         return -1.0
     best, start, end = pick
-    further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_DECORATION + "])\\.")
+    further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_PICK_DRESS + "])\\.")
     if len(answer) > LONGEST_ANSWER or further or len(_PICK.findall(answer)) > 1:
         return 1.0
     errors = named_errors(answer[:start], truth.answers or [], best)
@@ -233,6 +233,10 @@ def _fits(answers: Any, n_responses: int) -> bool:
         and len(answers) == n_responses
         and all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
     )
+
+
+def has_critique(text: str) -> bool:
+    return bool(text.strip())
 
 
 def compute_score(

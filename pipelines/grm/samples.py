@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.curation.prompt_length import result_limit
 from pipelines.engines.protocol import identity, request_body
 from pipelines.grm.answer_forms import form_in_body, headings_of
-from pipelines.grm.json_judgements import judgement_text, without_verdict
+from pipelines.grm.json_judgements import judgement_text
 from pipelines.grm.prompts import Template, around_responses, hint_text, load_template, responses_text, shown_order
 from pipelines.grm.shown_text import Shown, ShownSet, show
 from schemas.generation import Request, Truth, request
@@ -79,16 +79,12 @@ class SamplingJob:
     def _form(self, n_responses: int) -> dict[str, Any]:
         return form_in_body(self.structured_output, self.structured_text, self.template_of(n_responses), n_responses)
 
-    def text_of(self, answer: str, n_responses: int) -> tuple[str, str]:
-        """Return an answer as the text that the template asks for, and what of that text may be read.
-
-        The two are the answer itself, unless it is to be JSON: then they are the text of that, and where it is none,
-        the answer and what of it holds no verdict.
-        """
+    def text_of(self, answer: str, n_responses: int) -> str:
+        """Return an answer as the text that the template asks for; one that was to be JSON and is none, as it is."""
         if self.structured_output != "json_schema":
-            return answer, answer
+            return answer
         text = judgement_text(answer, headings_of(self.template_of(n_responses)), n_responses)
-        return (answer, without_verdict(answer)) if text is None else (text, text)
+        return answer if text is None else text
 
     def settings(self) -> dict[str, Any]:
         """Return everything that a stage made by this job depends on."""

@@ -99,7 +99,7 @@ def outcome_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet
         return Outcome.FAILED
     n_responses = preference.n_responses
     truth = drawn.best_position, preference.label
-    _, text = job.text_of(completion.text, n_responses)
+    text = job.text_of(completion.text, n_responses)
     return read_outcome(text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
 
 

@@ -84,10 +84,15 @@ _NUMBER = (
     rf"{_UNWRAPPED}{{0,3}}(?:\s*(?:/|\bout\s+of\b|\bof\b)\s*(?P<top>[0-9]+(?:\.[0-9]+)?)|\s*\\?(?P<percent>[%％]))?"
     r"(?:\s*(?:points?\b|pts?\b\.?|分|点|點|점|баллов|балла|punkte\b))?)"
 )
-_LINK = rf"(?:'s)?{_QUOTE}(?:\s+(?:final\s+|overall\s+)?(?:scores?|ratings?|grades?))?(?:{_LINE_DRESS}|[:=)\]|]|->|=>|→|-(?![0-9]))*"
+_LINK = (
+    rf"(?:'s)?{_QUOTE}(?:\s+(?:final\s+|overall\s+)?(?:scores?|ratings?|grades?))?"
+    rf"(?:{_LINE_DRESS}|[:=)\]|]|->|=>|→|-(?![0-9]))*"
+)
+_ROW = r"\(?(?P<row>[0-9]{1,3})[.):]\)?[ \t]+"
 _ITEM = re.compile(
     rf"(?:{_LINE_DRESS}|[-•·+](?=\s))*"
-    rf"(?:(?:\(?[0-9]{{1,3}}[.)]\)?[ \t]+[*_]*)?[(\[]?{_QUOTE}{LABEL.format('l')}{_LINK}|(?:(?<=\n)|(?<=\A))[ \t]*\(?(?P<row>[0-9]{{1,3}})[.):]\)?[ \t]+)?"
+    rf"(?:(?:\(?[0-9]{{1,3}}[.)]\)?[ \t]+[*_]*)?[({{\[]?{_QUOTE}{LABEL.format('l')}{_LINK}"
+    rf"|(?:(?<=\n)|(?<=\A))[ \t]*{_ROW})?"
     rf"{_QUOTE}{_WRAPPED}{{0,4}}{_NUMBER}{_UNWRAPPED}{{0,4}}{_QUOTE}"
     rf"(?:{_LINE_DRESS}*(?:\(|\bfor\b|\bto\b|-)?[ \t]*{LABEL.format('t')}(?![\s*_]*(?:[:=]|->|→))\)?)?(?![\w.]*[0-9])",
     re.IGNORECASE,
@@ -107,7 +112,7 @@ _TABLE_RULE = re.compile(r"[ \t|:+=-]+")
 _LABEL_ALONE = re.compile(rf"[\s*_`(\[]*{LABEL.format('l')}[\s*_`)\]:]*", re.IGNORECASE)
 _BARE_NUMBERS = re.compile(r"\s*[0-9]{1,3}(?:(?:\s*,\s*[0-9]{1,3})*|(?:\s+[0-9]{1,3})*)\s*")
 _BROKEN_OPENING = re.compile(r"\\{1,4}(?:b(?:o(?:x(?:ed?)?)?)?)?\s*\Z|boxed\s*\Z", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"[\W\d_]*[^\W\d_][\s\S]*")
+_A_WORD = re.compile(r"[\W_]*[^\W\d_][\s\S]*")
 _NO_SCORE = re.compile(r"n\s*/\s*a|none|null|nan|unknown|undefined|tbd", re.IGNORECASE)
 
 
@@ -116,20 +121,21 @@ def read_list(text: str, start: int) -> ScoreList | None:
 
     A list that breaks off, or that nobody can be sure of, is returned with `is_whole` false.
     """
-    text = text[: start + LONGEST_LIST]
-    start = _ALL_DRESS.match(text, start).end()  # type: ignore[union-attr]
+    window = text[start : start + LONGEST_LIST]
+    found = _list_in(window)
+    return None if found is None else found._replace(end=start + found.end)
+
+
+def _list_in(text: str) -> ScoreList | None:
+    dress = _ALL_DRESS.match(text)
+    start = dress.end() if dress else 0
     if start == len(text) or _BROKEN_OPENING.match(text, start):
         return ScoreList((), False, False, len(text))
     if text[start] == "|":
         return _table(text, start)
     opening = _OPENING.match(text, start)
-    if opening is not None and (group := _group(text, start, opening)) is not None:
-        return group
-    return _lines(text, start)
-
-
-def _group(text: str, start: int, opening: re.Match[str]) -> ScoreList | None:
-    """Return the list inside the box or brackets at `start`; None where they hold a single score, or a label."""
+    if opening is None:
+        return _lines(text, start)
     end = _closing(text, opening.end() - 1)
     if end < 0:
         return ScoreList((), False, True, len(text))
@@ -138,16 +144,14 @@ def _group(text: str, start: int, opening: re.Match[str]) -> ScoreList | None:
     if items is not None and len(items) > 1:
         return ScoreList(items, True, True, _after_group(text, end + 1))
     if items is not None or _LABEL_ALONE.fullmatch(content):
-        return None
-    if not content.strip():
-        return ScoreList((), False, True, end + 1)
-    is_box = "box" in opening.group()
-    is_text = any(_PLACEHOLDER.fullmatch(part) for part in content.split(",")) and not _NO_SCORE.search(content)
-    if is_text and (is_box or not any(character.isdigit() for character in content)):
-        whole = [part for part in content.split(",") if part.strip(" .\u2026")]
-        if all(_PLACEHOLDER.fullmatch(part) and not _ITEM.fullmatch(part) for part in whole):
-            return ScoreList((), False, False, -1)
-    return ScoreList((), False, True, end + 1)
+        return _lines(text, start)
+    return None if _is_placeholder(content) else ScoreList((), False, True, end + 1)
+
+
+def _is_placeholder(content: str) -> bool:
+    r"""Return whether a box only says what is to stand in it, as in `\boxed{x, x, ..}`: each of its parts is a word."""
+    parts = [part for part in content.split(",") if part.strip(" .\u2026")]
+    return bool(parts) and all(_A_WORD.fullmatch(part) and not _NO_SCORE.search(part) for part in parts)
 
 
 def _after_group(text: str, end: int) -> int:
@@ -181,8 +185,6 @@ def _unwrapped(content: str) -> str:
         opening = _OPENING.match(content)
         if opening is None or _closing(content, opening.end() - 1) != len(content) - 1:
             return content
-        if len(_CLOSERS) and re.search(r"frac\s*\Z", opening.group()[:-1]):
-            return content
         content = content[opening.end() : -1]
     return content
 
@@ -191,6 +193,8 @@ def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
     """Return the scores of a content that holds nothing else; None where it holds something else."""
     if _BARE_NUMBERS.fullmatch(content):
         return tuple(ScoreItem(number, None, None) for number in content.replace(",", " ").split())
+    if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
+        return None
     content = _TEXT_IN_BOX.sub(r"\1", content).replace("\\\\", "\n")
     items: list[ScoreItem] = []
     place = 0
@@ -224,7 +228,9 @@ def _item(match: re.Match[str]) -> ScoreItem:
     else:
         number, top = found["number"], "%" if found["percent"] else found["top"]
     word = _COUNT_WORDS.get(number.lower())
-    return ScoreItem(number if word is None else str(word), top, _label(found, "l") or _label(found, "t") or _row(found))
+    return ScoreItem(
+        number if word is None else str(word), top, _label(found, "l") or _label(found, "t") or _row(found)
+    )
 
 
 def _label(found: dict[str, str | None], prefix: str) -> int | None:

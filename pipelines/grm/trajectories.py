@@ -131,20 +131,17 @@ def _questions(
     """Return the answers, as the text that the template asks for, and what `begin_reading` needs of each."""
     truths = of_sets.select(pl.col("n_responses", "label").gather([draw.set_number for draw in draws]))
     best_position = pl.Series("best_position", [draw.best_position for draw in draws], pl.Int32)
-    texts, readable = _texts(job, answers["text"], truths["n_responses"])
-    questions = [readable, answers["finish_reason"], truths["n_responses"], best_position, truths["label"]]
+    texts = _texts(job, answers["text"], truths["n_responses"])
+    questions = [texts, answers["finish_reason"], truths["n_responses"], best_position, truths["label"]]
     return answers.with_columns(texts), pl.DataFrame(questions)
 
 
-def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return the answers as the text that the template asks for, and what of it may be read, both as `text`."""
+def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.Series:
+    """Return the answers as the text that the template asks for."""
     if job.structured_output != "json_schema":
-        return answers, answers
-    both = [
-        (None, None) if text is None else job.text_of(text, n) for text, n in zip(answers, n_responses, strict=True)
-    ]
-    texts = pl.DataFrame(both, schema={"text": pl.String, "readable": pl.String}, orient="row")
-    return texts["text"], texts["readable"].rename("text")
+        return answers
+    both = zip(answers, n_responses, strict=True)
+    return pl.Series("text", [None if text is None else job.text_of(text, n) for text, n in both], pl.String)
 
 
 def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:

@@ -32,28 +32,49 @@ CANONICAL = "canonical"
 FORGIVEN = "forgiven"
 
 MOST_DRAFTS = 40
-"""An answer with more verdicts than this has none."""
+"""So many headings of an answer are looked at, the last ones."""
+MOST_LISTS = 200
+"""An answer with more lists than this behind its verdict cannot be read."""
 _MAX_DIGITS = 9  # Python refuses to read very long numbers; no score is that long
 
 # Characters that say the same as one of ASCII. Each stands for one character, so that places in the text stay.
 _PLAIN = str.maketrans(
-    "\u200b\u200c\u200d\u2060\ufeff\u00ad：，；（）［］【】｛｝／．＝％＼＃＊｜－—–‐‑−、،　\u00a0\u2009\u202f０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९",
-    "      :,;()[][]{}/.=%\\#*|------,,    " + "0123456789" * 4,
+    "\u200b\u200c\u200d\u2060\ufeff\u00ad\u3000\u00a0\u2009\u202f：，；（）［］【】｛｝／．＝％＼＃＊｜－—–‐‑−、،"
+    "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९",
+    " " * 10 + ":,;()[][]{}/.=%\\#*|------,," + "0123456789" * 4,
 )
 
 SCORE_WORDS = (
     r"scores?|scorings?|ratings?|grades?|marks"
     r"|bewertung(?:en)?|punktzahl(?:en)?|punktwerte?|wertung(?:en)?|noten|puntuaci[oó]n(?:es)?|puntajes?"
     r"|calificaci[oó]n(?:es)?|pontua(?:ç(?:ão|ões)|cao|coes)|punteggi[o]?|voti|beoordeling(?:en)?|cijfers"
-    r"|оценк[аи]|баллы|оцінк[аи]|oceny|punktacja|puan(?:lar)?|điểm(?:\s+số)?|skor"
+    r"|оценк[аи]|баллы|оцінк[аи]|oceny|punktacja|puan(?:lar)?|điểm(?:\s{1,4}số)?|skor"
     r"|评分|得分|打分|分数|评级|总分|評分|分數|總分|スコア|得点|採点|点数|評価|점수|평점|평가|채점"
 )
-_WEAK_WORDS = r"overall|verdict|final\s+verdict|notes?\s+finales?|notes?|judge?ment"  # a boxed list must follow these
+_WEAK_WORDS = (
+    r"overall|verdict|final\s{1,4}verdict|notes?\s{1,4}finales?|notes?|judge?ment"  # a boxed list must follow these
+)
 SCORE_MARKS = sorted(
     {"score", "scoring", "rating", "grade", "marks", "overall", "verdict", "judg", "note"}
     | {"bewertung", "punkt", "wertung", "noten", "puntua", "puntaje", "calificaci", "pontua", "punteggi", "voti"}
     | {"beoordeling", "cijfers", "оцен", "Оцен", "балл", "Балл", "оцінк", "Оцінк", "oceny", "punktacja", "puan", "điểm"}
-    | {"Điểm", "skor", "评分", "得分", "打分", "分数", "评级", "總分", "总分", "評分", "分數", "スコア", "得点", "採点", "点数"}
+    | {
+        "Điểm",
+        "skor",
+        "评分",
+        "得分",
+        "打分",
+        "分数",
+        "评级",
+        "總分",
+        "总分",
+        "評分",
+        "分數",
+        "スコア",
+        "得点",
+        "採点",
+        "点数",
+    }
     | {"評価", "점수", "평점", "평가", "채점"}
 )
 """Every heading of scores holds one of these, in whatever case of ASCII letters."""
@@ -63,16 +84,17 @@ _QUALIFIER = (
     r"|die|endgültige|abschließende|finale|endergebnis|las?|los|les|scores?|puntuaciones|finales|finais|as|gesamt"
     r"|итоговые|итоговая|финальные|최종|最终|最終|总体|综合|整体|各个?|每个|我的|给出的|回答|回复|响应|的|最後|最后)"
 )
-_SUFFIX = r"(?:\s*(?:list|line|结果|如下|列表|为|是|are|is|as\s+follows|finales|finais|finali|итог))*"
-_DECORATION = r"[^\w\n\"'“”‘’«»「」『』>\\({]{0,40}"
+_SUFFIX = r"(?:\s{0,4}(?:list|line|结果|如下|列表|为|是|are|is|as\s{1,4}follows|finales|finais|finali|итог))*"
+_DECORATION = r"(?:[^\w\n\"'“”‘’«»「」『』>\\({]|_){0,40}"
 _HEADING = re.compile(
-    rf"^(?P<prefix>{_DECORATION}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]*{_DECORATION})?"
+    rf"^(?P<prefix>{_DECORATION}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]{{0,4}}{_DECORATION})?"
     rf"(?:\\[a-z]{{2,15}}\*?\{{{_DECORATION}|(?P<json>\{{[ \t]*\"))?)"
-    rf"(?P<name>(?:{_QUALIFIER}[ \t]*){{0,4}}(?:(?P<strong>{SCORE_WORDS})|(?P<weak>{_WEAK_WORDS}))(?![a-z])"
-    rf"(?:[ \t]*[(/]?[ \t]*(?:{SCORE_WORDS})\)?(?![a-z]))?{_SUFFIX})"
-    r"(?P<after>[ \t]*[*_`\]}>\"]*[ \t]*)"
-    r"(?:(?P<note>[(\[](?=[^()\[\]\n]*[^\W\d_])[^()\[\]\n]{0,200}[)\]]|\([ \t]*(?:[0-9]{1,3}[ \t]*[-~]|/)[ \t]*[0-9]{1,4}[ \t]*\)"
-    r"|(?:,|for\b|of\b|in\b|out\b|on\b|from\b)[^:\n\\\[{]{0,160}(?=:))[ \t*_`]*)?"
+    rf"(?P<name>(?:{_QUALIFIER}[ \t]{{0,4}}){{0,4}}(?:(?P<strong>{SCORE_WORDS})|(?P<weak>{_WEAK_WORDS}))(?![a-z])"
+    rf"(?:[ \t]{{0,4}}[(/]?[ \t]{{0,4}}(?:{SCORE_WORDS})\)?(?![a-z]))?{_SUFFIX})"
+    r"(?P<after>[ \t*_`\]}>\"]{0,40})"
+    r"(?:(?P<note>[(\[](?=[^()\[\]\n]*[^\W\d_])[^()\[\]\n]{0,200}[)\]]"
+    r"|\([ \t]*(?:[0-9]{1,3}[ \t]*[-~]|/)[ \t]*[0-9]{1,4}[ \t]*\)"
+    r"|(?:,|for\b|of\b|in\b|out\b|on\b|from\b)[^:\n\\\[{]{0,160}(?=:))[ \t*_`]{0,40})?"
     r"(?P<mark>[:=][ \t]*[}*_]*|-{1,2}(?=[\s*_`$\\\[(])|(?=\n)|(?<=>)|(?=[*_`$ ]*(?:\\+|\[|boxed))|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -97,17 +119,18 @@ CANONICAL_SCORES = r"Scores: \\boxed\{((?:0|[1-9][0-9]?)(?:, (?:0|[1-9][0-9]?))*
 _CANONICAL_LINE = re.compile(rf"{CANONICAL_SCORES}\Z")
 
 _FENCE = re.compile(r"^[ \t]{0,3}(?P<ticks>`{3,}|~{3,})(?P<info>[^\n`]*)$", re.MULTILINE)
-_SHOWN = " of Response"  # as in `[The Begin of Response 2]`
 _BOXED = re.compile(r"boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\[[^\[\]\n]{1,400}\]", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually|correction|correct(?:ed|ing)|mistaken?(?:ly)?|mixed|mix-up|swapp?(?:ed)?|revers(?:ed|ing)|oops|sorry"
     r"|reflection|second\s+thoughts?|re-?(?:consider|evaluat|assess|visit|check|think|view|calculat|do)\w*|revis\w+"
-    r"|updat\w+|adjust\w+|instead|rather|no[,.]|hmm+|draft|preliminary|initial(?:ly)?|tentative|first\s+pass|final(?:ly)?"
-    r"|overall|wrong\s+way|other\s+way\s+(?:a?round)|should\s+(?:be|have|read)|i\s+meant|scratch\s+that|ignore|disregard"
+    r"|updat\w+|adjust\w+|instead|rather|no[,.]|hmm+|first\s+pass|finally"
+    r"|wrong\s+way|other\s+way\s+(?:a?round)|should\s+(?:be|have|read)|i\s+meant|scratch\s+that|ignore|disregard"
     r"|korrektur|moment|falsch|espera|correcci[oó]n|attendez|correção)\b"
-    r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|最终|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
+    r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
     re.IGNORECASE,
 )
+_LAST_WORD = re.compile(r"\b(?:final|overall|total|endgültig|finale)|最终|最後|最后|总|最終|최종|итог", re.IGNORECASE)
+_FIRST_WORD = re.compile(r"\b(?:draft|preliminary|initial|tentative|first)|初步|暂定|草", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(
     r"(?:[\s\W\d]*\b(?:here|are|is|my|the|our|final|overall|total|scores?|ratings?|grades?|verdicts?|conclusions?|judge?ments?"
     r"|evaluations?|assessments?|analysis|critique|summary|results?|scoring|decision|output|outcome|each|response|responses"
@@ -179,6 +202,11 @@ def answer_of(text: str) -> str:
     return answer
 
 
+def after_thinking(text: str) -> str:
+    """Return the answer of a text."""
+    return split_thoughts(text)[0]
+
+
 def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
     """Return what an answer without its thoughts says of its scores."""
     text = answer if answer.isascii() else answer.translate(_PLAIN)
@@ -197,11 +225,11 @@ def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
         return Verdict(None, scores, heading.start)
     if _differs_after(text, found.end, headings[place + 1 :], scores, n_responses, low, high):
         return Verdict(None, CONTRADICTORY, heading.start)
-    draft_end = _draft_end(text, headings[:place], scores, n_responses, low, high)
-    if draft_end is not None and not _TAKEN_BACK.search(text, draft_end, heading.end):
+    draft = _draft(text, headings[:place], scores, n_responses, low, high)
+    if draft is not None and not _is_taken_back(text, *draft, heading):
         return Verdict(None, CONTRADICTORY, heading.start)
     form = CANONICAL if _CANONICAL_LINE.match(answer, heading.start) else FORGIVEN
-    return Verdict(scores, None, heading.start, form, draft_end is not None)
+    return Verdict(scores, None, heading.start, form, draft is not None)
 
 
 def verdict_start(answer: str) -> int:
@@ -212,7 +240,7 @@ def verdict_start(answer: str) -> int:
 
 
 def canonical_text(answer: str, verdict: Verdict) -> str:
-    r"""Return an answer whose verdict is its last line, `Scores: \boxed{7, 3}`; what followed the verdict is left out."""
+    r"""Return an answer that ends in its verdict, `Scores: \boxed{7, 3}`; what followed the verdict is left out."""
     if verdict.scores is None or verdict.form == CANONICAL:
         return answer
     before = answer[: verdict.start].rstrip()
@@ -264,7 +292,7 @@ def _heading(text: str, match: re.Match[str]) -> _Heading:
 
 
 def _note(note: str) -> tuple[tuple[int, ...], int | None, bool]:
-    """Return which responses the words beside a heading name, in order, the top of their range, and whether that is all."""
+    """Return which responses a heading names, in order, the top of the range, and whether it says nothing else."""
     labels: list[int] = []
     rest, place = [], 0
     while label := _NOTE_LABEL.search(note, place):
@@ -299,7 +327,7 @@ def _is_fenced(text: str, start: int) -> bool:
 
 
 def _is_quoted(text: str, start: int) -> bool:
-    """Return whether a heading stands in someone else's words: fenced, shown as a response, or below a line with a colon."""
+    """Return whether a heading stands in someone else's words: fenced, shown as a response, or below a colon."""
     if _is_fenced(text, start):
         return True
     before = text[max(0, start - 2_000) : start].rstrip(" \t\r\n*_`")
@@ -307,8 +335,8 @@ def _is_quoted(text: str, start: int) -> bool:
         line = before[before.rfind("\n") + 1 :][-200:]
         if not _ANNOUNCEMENT.fullmatch(line) or _ATTRIBUTED.search(line):
             return True
-    place = text.rfind(_SHOWN, max(0, start - 20_000), start)
-    return place >= 0 and text.startswith("Begin", place - len("Begin"))
+    window = max(0, start - 20_000)
+    return text.rfind("\n[The Begin of Response", window, start) > text.rfind("[The End of Response", window, start)
 
 
 def _last_verdict(text: str, headings: list[_Heading]) -> tuple[int, _Heading, ScoreList] | None:
@@ -326,7 +354,7 @@ def _last_verdict(text: str, headings: list[_Heading]) -> tuple[int, _Heading, S
 def _list_of(text: str, heading: _Heading) -> ScoreList | None:
     """Return the list below a heading; None where prose follows, or what nobody can take for a list of scores."""
     found = read_list(text, heading.end)
-    if found is None or found.end < 0:
+    if found is None:
         return None
     if not heading.is_strong and not (found.is_whole and found.is_marked and found.items):
         return None
@@ -351,7 +379,7 @@ def _scores(found: ScoreList, heading: _Heading, n_responses: int, low: int, hig
 
 
 def _in_order(items: tuple[ScoreItem, ...], labels: tuple[int, ...], n_responses: int) -> list[ScoreItem] | None:
-    """Return one item for each response, in the order shown; None unless labels, where there are any, name each once."""
+    """Return one item a response, in the order shown; None unless the labels, if there are any, name each once."""
     if len(items) != n_responses:
         return None
     own = [item.label for item in items if item.label is not None]
@@ -385,7 +413,9 @@ def _differs_after(
             other = _scores(found, heading, n_responses, low, high)
             if other != scores and not isinstance(other, str):
                 return True
-    for match in _BOXED.finditer(text, end):
+    for number, match in enumerate(_BOXED.finditer(text, end)):
+        if number == MOST_LISTS:
+            return True
         is_box = match.group()[0] not in "["
         if not is_box and n_responses == 1:
             continue  # a footnote
@@ -402,10 +432,10 @@ _BARE = _Heading(0, 0, (), None, True, False, False, True)
 """What a list without a heading has."""
 
 
-def _draft_end(
+def _draft(
     text: str, earlier: list[_Heading], scores: tuple[int, ...], n_responses: int, low: int, high: int
-) -> int | None:
-    """Return where the last earlier verdict that differs begins; None without one."""
+) -> tuple[_Heading, int] | None:
+    """Return the last earlier verdict that differs, its heading and the end of its list; None without one."""
     for heading in reversed(earlier):
         if heading.is_quoted or not heading.is_understood:
             continue
@@ -414,5 +444,14 @@ def _draft_end(
             continue
         other = _scores(found, heading, n_responses, low, high)
         if other != scores and not isinstance(other, str):
-            return heading.start
+            return heading, found.end
     return None
+
+
+def _is_taken_back(text: str, draft: _Heading, end: int, heading: _Heading) -> bool:
+    """Return whether words take an earlier verdict back: those between, or those of the two headings."""
+    drafted, last = text[draft.start : draft.end], text[heading.start : heading.end]
+    is_last = _LAST_WORD.search(last) is not None and _LAST_WORD.search(drafted) is None
+    return (
+        is_last or any(map(_TAKEN_BACK.search, (text[end : heading.start], last))) or bool(_FIRST_WORD.search(drafted))
+    )

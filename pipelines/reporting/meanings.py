@@ -53,6 +53,11 @@ MEANINGS: dict[str, Meaning] = {
         "the judge does not keep the format: choose another model or [grm] template, or have the server "
         "keep it to the format: [grm] structured_output",
     ),
+    Outcome.CONTRADICTORY: Meaning(
+        "the answer gives two lists of scores that differ",
+        "look at some of them with grmforge inspect; a judge that drafts its verdict is helped by [grm] "
+        "structured_output",
+    ),
     Outcome.REFUSED: Meaning(
         "the model declined to judge",
         "choose a model that judges this material, or leave the source out",

@@ -30,7 +30,7 @@ from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_k
 from storage.table_writer import TableFile, TableWriter
 from storage.tables import BucketReader, bucket_ranges, read_batches
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 def assemble(
@@ -231,6 +231,8 @@ def _write_meta_rm(
     columns = [
         *(name for name in META_RM.names if name in JUDGED.names),
         "text",
+        "n_responses",
+        "verdict_form",
         "model",
         "purpose",
         "order",

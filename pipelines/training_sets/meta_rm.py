@@ -9,8 +9,9 @@ import pyarrow as pa
 from pipelines.grm.prompts import Template, render
 from pipelines.grm.rejection import READABLE_OUTCOMES
 from pipelines.grm.samples import SamplingJob, shown_set
+from pipelines.training_sets.completions import completions
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array, single_turns
+from schemas.query import messages_array
 from schemas.training import META_RM
 from schemas.trajectory import Mode, Outcome
 
@@ -79,13 +80,13 @@ def meta_rm_table(
     """Return the Meta RM rows of chosen trajectories, in their order.
 
     `chosen` has JUDGED's columns with right, set_correct and set_readable. The prompt is Meta RM's own: context and
-    responses in the trajectory's order, no criteria; the completion is the whole answer, scores included.
+    responses in the trajectory's order, no criteria; the completion is the answer, scores included.
     """
     rows = chosen.select(["set_id", "order"]).to_pylist()
     prompts = [render(template, shown_set(job, sets[row["set_id"]]), row["order"]) for row in rows]
     columns = {
         "prompt": messages_array(prompts),
-        "completion": single_turns("assistant", chosen.column("text")),
+        "completion": completions(chosen),
         "label": chosen.column("right"),
         "policy": chosen.column("model"),
         "origin": chosen.column("purpose"),

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.grm.prompts import render
 from pipelines.grm.samples import SamplingJob, shown_set
+from pipelines.training_sets.completions import completions
+from schemas.columns import replaced
 from schemas.preference import PreferenceSet
 from schemas.query import Messages, messages_array, single_turns
 from schemas.record import content_id
@@ -35,20 +36,13 @@ def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: Sampli
     columns = {name: accepted.column(name) for name in (*_FROM_TRAJECTORY, "pass_count", "pass_samples")}
     columns |= {
         "example_id": pa.array([content_id("rft", one) for one in accepted.column("trajectory_id").to_pylist()]),
-        "prompt": _replaced(accepted.column("prompt"), is_hinted, messages_array(unhinted)),
-        "completion": single_turns("assistant", accepted.column("text")),
+        "prompt": replaced(accepted.column("prompt"), is_hinted, messages_array(unhinted)),
+        "completion": completions(accepted),
         "license": pa.array([sets[set_id].license for set_id in accepted.column("set_id").to_pylist()], pa.string()),
     }
     if job.reference != "prompt":
         columns["has_reference"] = pa.repeat(False, accepted.num_rows)
     return pa.table([columns[name] for name in RFT.names], schema=RFT)
-
-
-def _replaced(column: pa.ChunkedArray, mask: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:
-    """Return the column with these values, in their order, in the rows where the mask is true."""
-    places = np.arange(len(column))
-    places[mask.to_numpy()] = len(column) + np.arange(len(values))
-    return pa.chunked_array([*column.chunks, values]).take(places)
 
 
 def training_prompt(

@@ -20,7 +20,7 @@ CONTRACT = {
         trajectory_id request_id set_id query_id source domain split purpose mode sample_index:int32 model
         prompt_template temperature:double order:list<int32> prompt:messages text reasoning
         principles:principles critique scores:list<double> margin:double outcome accepted:bool reject_reason
-        has_reference:bool finish_reason prompt_tokens:int64 completion_tokens:int64
+        has_reference:bool finish_reason prompt_tokens:int64 completion_tokens:int64 verdict_form
     """,
     "rft": """
         example_id prompt:messages completion:messages set_id trajectory_id query_id source license domain

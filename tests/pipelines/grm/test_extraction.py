@@ -130,7 +130,6 @@ def test_reads_principles_as_judges_list_them(
         "\n\nScores: \\boxed{7, 3}",
         "\n**Final Scores:** \\boxed{7, 3}",
         "\n### Scores:\n\\boxed{7, 3}",
-        " **Scores:** 7",
     ],
 )
 def test_the_critique_ends_where_the_verdict_begins(ending: str) -> None:

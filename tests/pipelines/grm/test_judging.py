@@ -56,7 +56,7 @@ def test_every_answer_is_a_row_whatever_it_is(tmp_path: Path) -> None:
     stage = judge(root, the_job(recipe), curated, [])
     frame = trajectories(stage)
     assert frame.height == sum(Generations(root).table(bucket).num_rows for bucket in range(256))
-    assert set(frame["outcome"]) == {outcome.value for outcome in Outcome}
+    assert set(frame["outcome"]) == {outcome.value for outcome in Outcome} - {"contradictory"}
     readable = pl.col("outcome").is_in(["correct", "incorrect", "tied"])
     assert frame.filter(readable & (pl.col("scores").list.len() != pl.col("n_responses"))).height == 0
     assert frame.filter(~readable)["scores"].null_count() == frame.filter(~readable).height

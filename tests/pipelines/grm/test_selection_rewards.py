@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.grm.prompts import load_template
-from pipelines.grm.verdicts import compute_score, grm_reward, named_errors, read_pick, reward
+from pipelines.grm.rewards import compute_score, grm_reward, named_errors, read_pick, reward
 
 ANSWERS = ["24 kHz", "15 kHz", "30 kHz", "7.5 kHz", "60 kHz"]
 TRUTH = json.dumps({"n": 5, "best": 1, "answers": ANSWERS})

@@ -1,5 +1,6 @@
 """The verdict grammar and the reward, also as the stand-alone file that a snapshot publishes."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -11,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.grm import verdicts
-from pipelines.grm.verdicts import after_thinking, compute_score, grm_reward, outcome_of, read_scores, reward
+from pipelines.grm import rewards, verdicts
+from pipelines.grm.rewards import compute_score, grm_reward, outcome_of, reward
+from pipelines.grm.rewards_file import rewards_source
+from pipelines.grm.verdicts import CANONICAL, answer_of, canonical_text, read_scores, read_verdict
 from schemas.trajectory import Outcome
+from tests.pipelines.grm.verdict_forms import CRITERIA, judgement
 
 ANSWER = (
     "Specific Criteria:\n1. Accuracy (weight: 100%): right\n\nAnalysis:\nThe first is right.\n\nScores: \\boxed{7, 3}"
@@ -43,8 +47,8 @@ ANSWER = (
         ("<think>Scores: \\boxed{1, 9}</think>Scores: \\boxed{7, 3}", (7, 3)),
         ("Scores: \\boxed{1, 9}</think>\n\nScores: \\boxed{7, 3}", (7, 3)),
         ("得分 Scores: \\boxed{7, 3}", (7, 3)),
-        ("İ Scores: \\boxed{7, 3}", (7, 3)),  # lower case is two characters
-        ("Subscores: 3 and 4. Scores: \\boxed{7, 3}, from these subscores: 3 and 4", (7, 3)),
+        ("İ is two characters in lower case.\nScores: \\boxed{7, 3}", (7, 3)),
+        ("Subscores: 3 and 4.\nScores: \\boxed{7, 3}, from these subscores: 3 and 4", (7, 3)),
     ],
 )
 def test_reads_the_verdicts_that_models_write(text: str, scores: tuple[int, ...]) -> None:
@@ -65,34 +69,26 @@ def test_two_scores_for_one_response_are_no_score() -> None:
     [
         ("", "unparsed"),
         ("\\boxed{7, 3}", "unparsed"),
-        ("Scores: 7, 3", "unparsed"),
-        ("Scores: [7, 3]", "unparsed"),
         ("Scores: \\boxed{}", "unparsed"),
         ("Scores: \\boxed{[]}", "unparsed"),
         ("Scores: \\boxed{7, }", "unparsed"),
         ("Scores: \\boxed{7, 3", "unparsed"),
         ("Scores: \\boxed{[7, 3}", "unparsed"),
         ("Scores: \\boxed{x, y}", "unparsed"),
-        ("Scores: \\boxed{7/10, 3/10}", "unparsed"),
-        ("Scores: \\boxed{7 3}", "unparsed"),
-        ("Scores: \\boxed{٧, ٣}", "unparsed"),
-        ("Scores: \\boxed{７, ３}", "unparsed"),
         ("Scores: \\boxed{1e1, 3}", "unparsed"),
         ("Scores: \\boxed{nan, inf}", "unparsed"),
         ("Scores: the box says \\boxed{7, 3}", "unparsed"),
-        ("Scores: \\boxed{9, 1}\n\nScores: seven and three", "unparsed"),
         ("Scores: \\boxed{9, 1}\n\nScores: \\boxed{7", "unparsed"),
         ("<think>Scores: \\boxed{7, 3}", "unparsed"),
-        ("Scores: \\boxed{7, 3}</think>", "unparsed"),
         ("Scores: \\boxed{7}", "wrong_count"),
-        ("Scores: \\boxed{7}, \\boxed{3}", "wrong_count"),
         ("Scores: \\boxed{7, 3, 5}", "wrong_count"),
         ("Scores: \\boxed{11, 3, 5}", "wrong_count"),
         ("Scores: \\boxed{7.5, 3}", "out_of_range"),
         ("Scores: \\boxed{11, 3}", "out_of_range"),
         ("Scores: \\boxed{0, 3}", "out_of_range"),
         ("Scores: \\boxed{-7, 3}", "out_of_range"),
-        (f"Scores: \\boxed{{{'9' * 10_000}, 3}}", "out_of_range"),
+        (f"Scores: \\boxed{{{'9' * 1_000}, 3}}", "out_of_range"),
+        ("Scores: \\boxed{9, 1}\n\nScores: seven and three", "contradictory"),
     ],
 )
 def test_names_what_it_cannot_read(text: str, failure: str) -> None:
@@ -129,8 +125,9 @@ def test_any_text_gives_the_right_count_or_a_named_failure(text: str, n: int, sp
 
 @given(st.text(), st.lists(st.integers(1, 10), min_size=1, max_size=8))
 def test_a_whole_verdict_is_read_after_any_text(text: str, scores: list[int]) -> None:
-    text = text.replace("<think>", "")
-    assert read_scores(f"{text}\nScores: \\boxed{{{', '.join(map(str, scores))}}}", len(scores)) == tuple(scores)
+    words = "".join(character for character in text if character.isalnum() or character in " .,\n")
+    verdict = f"Scores: \\boxed{{{', '.join(map(str, scores))}}}"
+    assert read_scores(f"x {words} x\n{verdict}", len(scores)) == tuple(scores)
 
 
 @pytest.mark.parametrize(
@@ -154,13 +151,6 @@ def test_hostile_texts_take_linear_time(text: str) -> None:
     begin = time.perf_counter()
     assert isinstance(read_scores(text, 2), str)
     assert time.perf_counter() - begin < 3
-
-
-def test_thinking_is_no_answer() -> None:
-    assert after_thinking("<think>a</think>b") == "b"
-    assert after_thinking("a</think>b</think>c") == "c"
-    assert after_thinking("<think>a") == ""
-    assert after_thinking("a") == "a"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +232,7 @@ def test_trl_without_the_column_is_told_so() -> None:
 
 
 def test_the_file_stands_alone(tmp_path: Path) -> None:
-    (tmp_path / "rewards.py").write_bytes(Path(verdicts.__file__).read_bytes())
+    (tmp_path / "rewards.py").write_text(rewards_source(), "utf-8")
     program = (
         "import json, importlib.util as u\n"
         "spec = u.spec_from_file_location('custom_module', 'rewards.py')\n"
@@ -253,3 +243,87 @@ def test_the_file_stands_alone(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert run.stderr == ""
     assert json.loads(run.stdout) == [1.0]
+
+
+def test_the_file_is_made_of_modules_that_share_no_name_and_need_nothing() -> None:
+    tree = ast.parse(rewards_source())
+    names = [name for node in tree.body for name in _names_of(node)]
+    assert len(names) == len(set(names))
+    imported = {one.name for node in tree.body if isinstance(node, ast.Import) for one in node.names}
+    imported |= {node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def _names_of(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+CASES = [json.loads(line) for line in (Path(__file__).parent / "verdicts.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["tail"])
+def test_reads_what_a_careful_person_reads(case: dict[str, Any]) -> None:
+    text = f"{CRITERIA}\n\nAnalysis:\nResponse 1 is right; Response 2 errs.\n\n{case['tail']}"
+    found = read_scores(text, case.get("n", 2), case.get("low", 1), case.get("high", 10))
+    assert (list(found) if isinstance(found, tuple) else None) == case["scores"], found
+
+
+def test_of_ten_thousand_judgements_with_a_known_truth_none_is_misread() -> None:
+    missed, readable = [], 0
+    for seed in range(10_000):
+        one = judgement(seed)
+        verdict = read_verdict(answer_of(one.text), one.n_responses, one.low, one.high)
+        readable += one.scores is not None
+        if verdict.scores is None:
+            missed += [seed] if one.scores is not None else []
+            continue
+        assert (verdict.scores, verdict.is_draft_before) == (one.scores, one.is_draft_before), (seed, one.text)
+        rewritten = canonical_text(answer_of(one.text), verdict)
+        if not one.is_draft_before:
+            again = read_verdict(rewritten, one.n_responses, one.low, one.high)
+            assert (again.scores, again.form) == (one.scores, CANONICAL), (seed, one.text)
+            assert canonical_text(rewritten, again) == rewritten
+    assert len(missed) <= 0.02 * readable, missed
+
+
+def test_an_earlier_verdict_is_read_over_only_where_words_take_it_back() -> None:
+    drafted = "Scores: \\boxed{3, 7}\n\n{}\n\nScores: \\boxed{7, 3}"
+    for words in ("Wait, I mixed them up.", "On reflection, the second is worse.", "更正：写反了。", "Correction"):
+        verdict = read_verdict(drafted.replace("{}", words), 2, 1, 10)
+        assert (verdict.scores, verdict.is_draft_before) == ((7, 3), True)
+    for words in ("", "That is all.", "Response 1 is better."):
+        assert read_verdict(drafted.replace("{}", words), 2, 1, 10).failure == "contradictory"
+    assert read_verdict("Scores: \\boxed{3, 7}\n\nFinal scores: \\boxed{7, 3}", 2, 1, 10).is_draft_before
+    assert not read_verdict("Scores: \\boxed{7, 3}\n\nFinal scores: \\boxed{7, 3}", 2, 1, 10).is_draft_before
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        (ANSWER, "canonical"),
+        (ANSWER.replace(", 3", ",3"), "forgiven"),
+        (ANSWER + "\n", "forgiven"),
+        (ANSWER + ".", "forgiven"),
+        (ANSWER.replace("Scores", "Score"), "forgiven"),
+        (ANSWER.replace("7, 3", "07, 3"), "forgiven"),
+        (ANSWER.replace("\\boxed{7, 3}", "[7, 3]"), "forgiven"),
+    ],
+)
+def test_one_form_is_canonical(text: str, form: str) -> None:
+    verdict = read_verdict(text, 2, 1, 10)
+    assert (verdict.scores, verdict.form) == ((7, 3), form)
+    assert canonical_text(text, verdict) == ANSWER
+
+
+def test_form_and_critique_stand_beside_the_reward() -> None:
+    truth = '{"n": 2, "best": 0}'
+    found = rewards.compute_score_and_form("x", ANSWER, truth)
+    assert found == {"score": 1.0, "canonical": True, "has_critique": True}
+    assert rewards.compute_score_and_form("x", "评分：[7, 3]", truth) == {
+        "score": 1.0,
+        "canonical": False,
+        "has_critique": False,
+    }

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pipelines.build import build
 from pipelines.grm.prompts import load_template
+from pipelines.grm.rewards import compute_score
 from pipelines.grm.samples import SamplingJob, sampling_job
-from pipelines.grm.verdicts import compute_score
 from pipelines.reporting.examples import find_examples
 from pipelines.training_sets.rl import RlRow, decide_rl
 from pipelines.training_sets.selection import (
