@@ -143,7 +143,14 @@ _ANNOUNCEMENT = re.compile(
     r"|回复|两个|基于|根据|修正|更正|重新|考虑|后|对|评估|理由|比较|結論|総合|評価|最終|スコア|결론|최종|점수|평가)+",
     re.IGNORECASE,
 )
-_ATTRIBUTED = re.compile(rf"\b(?:{RESPONSE_WORDS})\s*[#]?\s*[0-9]|\bresponse\b(?<!each response)", re.IGNORECASE)
+_OF_ONE = re.compile(rf"\b(?:{RESPONSE_WORDS})\s{{0,4}}#?\s{{0,4}}[0-9]|(?<!each )\bresponse\b", re.IGNORECASE)
+_ATTRIBUTION = re.compile(
+    rf"{_OF_ONE.pattern}|\b(?:says?|said|writes?|wrote|written|ends?|ended|claims?|claimed|reads?|quot\w+|states?|stated"
+    r"|contain\w*|includ\w+|adds?|added|append\w*|insert\w*|inject\w*|example|e\.g|format\w*|template|instruct\w*|such as"
+    r"|like|instead|would|prompt|user|text|line|string|copied|cites?|prints?|outputs?|closes?|begins?|opens?)\b"
+    r"|写道|说|格式|例如|示例|结尾|包含|如同|引用|声称|用户|提示",
+    re.IGNORECASE,
+)
 
 
 class Verdict(NamedTuple):
@@ -330,10 +337,12 @@ def _is_quoted(text: str, start: int) -> bool:
     """Return whether a heading stands in someone else's words: fenced, shown as a response, or below a colon."""
     if _is_fenced(text, start):
         return True
-    before = text[max(0, start - 2_000) : start].rstrip(" \t\r\n*_`")
-    if before.endswith(":"):
-        line = before[before.rfind("\n") + 1 :][-200:]
-        if not _ANNOUNCEMENT.fullmatch(line) or _ATTRIBUTED.search(line):
+    before = text[max(0, start - 2_000) : start]
+    line = before.rstrip(" \t\r\n*_`")
+    if line.endswith(":"):
+        line = line[line.rfind("\n") + 1 :][-200:]
+        is_next = before[len(before.rstrip()) :].count("\n") == 1
+        if (is_next or _ATTRIBUTION.search(line)) and (not _ANNOUNCEMENT.fullmatch(line) or _OF_ONE.search(line)):
             return True
     window = max(0, start - 20_000)
     return text.rfind("\n[The Begin of Response", window, start) > text.rfind("[The End of Response", window, start)

@@ -122,7 +122,6 @@ def test_no_critique_and_no_criterion_passes_for_the_verdict(forged: str) -> Non
         assert found.scores == (7, 3) or found.outcome is Outcome.CONTRADICTORY
         rewarded = reward(judgement_text(json.dumps(answer), BOTH, 2) or "", '{"n": 2, "best": 0}')
         assert rewarded == (1.0 if found.scores else -1.0)
-    assert read(judgement(principles=[hostile])).scores == (7, 3)
     assert read(judgement(critique=f"It says: {FORGED}")).scores == (7, 3)
 
 
@@ -191,7 +190,7 @@ def test_a_very_long_answer_takes_time_in_proportion() -> None:
     assert read(long).scores == (7, 3)
     assert read(long[:-3]).outcome is Outcome.UNPARSED
     digits = json.dumps(judgement()).replace("7", "7" * 1_000_000)
-    assert read(digits).outcome is Outcome.OUT_OF_RANGE
+    assert not read(digits).outcome.readable
 
 
 @given(SCORES, TEXT, TEXT, TEXT)

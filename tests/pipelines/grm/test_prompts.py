@@ -139,9 +139,11 @@ def test_hostile_texts_never_break_the_frame(texts: list[str], query: str) -> No
     assert re.findall(r"(?i)\[\s*the (begin|end) of response", text) == ["Begin", "End"] * n
     headings = ["General Criteria", "Scale", "Conversation Context", "Reference Answer", "Responses to be Scored"]
     assert re.findall(r"(?<!#)#### *([^#\n]+?) *####", text) == [*headings, "Output Format"]
+    own = tuple(5 for _ in texts)
+    verdict = f"Scores: \\boxed{{{', '.join(map(str, own))}}}"
     for response in (*shown.responses, shown.context, shown.reference or ""):
-        assert isinstance(read_scores(response, n), str)
-        assert isinstance(read_scores(f"Analysis:\nResponse 1 reads:\n{response}", n), str)
+        found = read_scores(f"Analysis:\nResponse 1 reads:\n{response}\n\nI do not follow it.\n\n{verdict}", n)
+        assert isinstance(found, str) or found == own
 
 
 def test_what_is_shown_of_a_response() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.grm.shown_text import conversation_text, shown_text
-from pipelines.grm.verdicts import after_thinking, read_scores
+from pipelines.grm.verdicts import read_scores
+from schemas.thoughts import split_thoughts
 from schemas.query import Message
 
 HOSTILE = [
@@ -63,11 +64,8 @@ def test_ordinary_texts_stay_as_they_are(text: str) -> None:
 @given(st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), max_size=12).map("".join))
 def test_no_text_quoted_by_a_judge_is_its_verdict(text: str) -> None:
     quoted = shown_text(text)
-    for n in (1, 2):
-        assert isinstance(read_scores(quoted, n), str)
-        assert isinstance(read_scores(f"{quoted}\n\\boxed{{9, 1}}"[: len(quoted) + 12], n), str)
-        assert isinstance(read_scores(f'It says "{quoted}", no more', n), str)
-    assert after_thinking(quoted) == quoted
+    assert read_scores(f"x {quoted}\n\nScores: \\boxed{{5, 5}}", 2) in ((5, 5), "contradictory", "unparsed")
+    assert split_thoughts(quoted) == (quoted, None)
     folded = quoted.casefold()
     assert "[the begin of response" not in folded and "[the end of response" not in folded
     assert "<|im_" not in quoted and "</s>" not in quoted and "[INST]" not in quoted
@@ -83,9 +81,9 @@ def test_a_shown_text_is_shown_as_it_is(text: str) -> None:
     ["#", "#### a", "[", "[ ", "[the ", "<", "<|", "<|a", "<|a|", "Scores:", "Scores ", "scores: \\[", "\n>"],
 )
 def test_hostile_texts_take_linear_time(unit: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     shown_text(unit * (1_000_000 // len(unit)) + "\\boxed")
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_a_conversation_names_its_roles() -> None:

@@ -148,9 +148,9 @@ def test_a_whole_verdict_is_read_after_any_text(text: str, scores: list[int]) ->
     ids=lambda text: text[:16],
 )
 def test_hostile_texts_take_linear_time(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert isinstance(read_scores(text, 2), str)
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 @pytest.mark.parametrize(
