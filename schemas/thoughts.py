@@ -1,0 +1,385 @@
+"""Thoughts: what a model writes before its answer, told apart from the answer.
+
+Models, servers and chat templates mark thoughts in many ways, and this is the one place that knows them:
+
+    <think>..</think>   <thinking>   <seed:think>   <reasoning>   <reflection>   <scratchpad>   [THINK]..[/THINK]
+    ◁think▷..◁/think▷   <|begin_of_thought|>..<|end_of_thought|>   <|START_THINKING|>..<|END_THINKING|>
+    <|channel|>analysis<|message|>..<|end|><|start|>assistant<|channel|>final<|message|>..   analysis..assistantfinal..
+    <unused94>thought..<unused95>   <|channel>thought..<channel|>   ..</think>, where the template wrote the first tag
+
+Thoughts stand at the beginning. A tag that an answer merely speaks of, in a sentence, in quotation marks, between
+backticks or in a fence, is part of the answer. Needs nothing but Python 3.10.
+"""
+
+import re
+
+_NAMES = {
+    "think": "think(?:s|ing|er)?(?:[_ -]?(?:process|steps?))?|thoughts?(?:[_ -]?process)?|antthinking"
+    "|思考(?:过程)?|思维链?",
+    "reason": "reason(?:ing|s)?(?:[_-]?(?:content|process|steps?|trace))?|推理(?:过程)?",
+    "reflect": "(?:self[_-]?)?refle(?:ct|ction|xion)s?",
+    "scratch": "scratch[_-]?pad",
+    "cot": "cot|chain[_-]of[_-]thoughts?",
+    "inner": "(?:inner|internal|hidden)[_-]?(?:monologue|thoughts?|thinking|reasoning)|monologue|contemplat(?:or|ion)"
+    "|deliberation|brainstorm(?:ing)?",
+    "weak": "analysis|analy[sz]e|plan(?:ning)?|draft|rationale|分析",
+}
+_WORD = "(?:thinking_process|thinking|think|thoughts?|reasoning|reason)"
+_FORMS = {  # what opens a form of thoughts and what closes it, in small letters; each begins with one of "<[◁&"
+    **{
+        form: (
+            rf"(?:(?<=<)|(?<=&)lt;) ?(?:[a-z]\w{{0,11}}:)?(?:{names})(?:\s[^<>\n]{{0,200}})?(?:>|&gt;)",
+            rf"(?:(?<=<)|(?<=&)lt;) ?/ ?(?:[a-z]\w{{0,11}}:)?(?:{names})\s?(?:>|&gt;)",
+        )
+        for form, names in _NAMES.items()
+    },
+    "bracket": (rf"(?<=\[){_WORD}\]", rf"(?<=\[)/{_WORD}\]"),
+    "kimi": (r"(?<=◁)think(?:ing)?▷", r"(?<=◁)/think(?:ing)?▷"),
+    "token": (
+        rf"[|｜](?:(?:begin|start)(?:[_▁]of)?[_▁])?{_WORD}(?:[_▁](?:start|begin))?[|｜]>",
+        rf"[|｜](?:(?:end(?:[_▁]of)?[_▁]|/){_WORD}|{_WORD}[_▁]end)[|｜]>",
+    ),
+    "unused": (r"unused94>(?:thoughts?\b)?", r"unused95>"),
+    "pangu": (r"unused16\]", r"unused17\]"),
+    "gemma": (r"\|channel>(?:thoughts?\b)?", r"channel\|>"),
+    "apertus": (r"\|inner_prefix\|>", r"\|inner_suffix\|>"),
+    "xtml": (r"\|open\|>think<\|sep\|>", r"\|close\|>think<\|sep\|>"),
+}
+# Begins with a set of characters, so that the scan for it is quick; which alternative matched says the form.
+_TAG = re.compile(
+    r"[<\[◁&](?:"
+    + "|".join(f"(?P<open_{form}>{opens})|(?P<close_{form}>{closes})" for form, (opens, closes) in _FORMS.items())
+    + ")"
+)
+_CLOSED_FORMS = [  # forms that open ordinary answers too: they hold thoughts only where they end
+    (re.compile(r"<details\s[^<>\n]{0,80}type=\"reasoning\"[^<>\n]{0,200}>"), re.compile(r"</details>")),
+    (re.compile(r"here(?:'s|’s| is) my thought process:"), re.compile(r"here(?:'s|’s| is) my response:")),
+    (re.compile(r"```(?:thinking|think|thoughts?|reasoning)[ \t]*\n"), re.compile(r"(?<=\n)```[ \t]*(?![^\n])")),
+]
+_CHANNEL = re.compile(
+    r"(?:<\|start\|>\s?assistant[^<>\n]{0,80})?<\|channel\|>\s?(analysis|commentary|final)[^<>\n]{0,80}"
+    r"(?:<\|constrain\|>[^<>\n]{0,40})?<\|message\|>"
+)
+_CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>|(?=<\|start\|>\s?assistant|<\|channel\|>)")
+_BARE_START = re.compile(r"(?:analysis|commentary)(?=[A-Z\"'(\d\s])")
+_LATER_CHANNEL = re.compile(r"<\|start\|>|<\|channel\|>|assistantfinal(?![a-z_\"'`”’])")
+_BARE_CHANNEL = re.compile(r"assistant(final|analysis|commentary)(?![a-z_\"'`”’])")
+
+_SPACE = r"[\s\ufeff\u200b-\u200d\u2060]*"
+_HEADER = re.compile(  # what a chat template may leave in front of an answer
+    rf"(?:{_SPACE}(?:<\|(?:im_start|im_assistant|start|role)\|>(?:assistant|model)?|<\|(?:im_middle|begin_of_text)\|>"
+    r"|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model|<\|turn>model|<s>|<bos>"
+    r"|<seed:bos>(?:assistant)?|<[|｜](?:assistant|begin▁of▁sentence)[|｜]>|\[\|assistant\|\]"
+    rf"|<\|start_of_turn_token\|>|<\|chatbot_token\|>|assistant:?(?=\s{{0,4}}\n\s{{0,4}}[<\[◁])))*{_SPACE}"
+)
+_TAGS_OF_ANSWERS = r"(?:final[_-]?)?(?:answer|output|response|solution)"
+_WRAPPER = re.compile(
+    rf"(?:<{_TAGS_OF_ANSWERS}>|<\|begin_of_solution\|>|<\|start_response\|>|<\|open\|>response<\|sep\|>)\s*"
+)
+_WRAPPER_END = re.compile(
+    rf"</{_TAGS_OF_ANSWERS}>|<\|end_of_solution\|>|<\|end_response\|>|<\|close\|>response<\|sep\|>"
+)
+_END_TOKEN = (
+    r"<\|(?:im_end|return|end|eot_id|endoftext|end_of_msg|end_of_turn_token)\|>|</s>|<eos>|<end_of_turn>|<turn\|>"
+    r"|<seed:eos>|<｜end▁of▁sentence｜>"
+)
+_LAST_TOKEN = re.compile(rf"(?:{_END_TOKEN})\Z")
+_LAST_OF_WRAPPED = re.compile(rf"(?:{_END_TOKEN}|{_WRAPPER_END.pattern})\Z")
+_LONGEST_TOKEN = 40
+
+_MARKUP = r"[\s#>*_]{0,12}(?:[-•] ?|\d{1,2}[.)] ?)?[*_]{0,3}"
+_CRITERIA = re.compile(  # where an answer plainly begins: its criteria, or JSON
+    rf"{_MARKUP}(?:specific |evaluation |judging )?(?:criteria|principles|standards|rubric)[*_ ]{{0,4}}(?:[:：]|\n)"
+    rf"|{_MARKUP}(?:具体|评估|评价|评判){{0,2}}(?:标准|准则|原则)[*_ ]{{0,4}}(?:[:：]|\n)"
+    r"|\s{0,12}(?:```json)?\s{0,4}\{\s{0,12}\""
+)
+_PART = re.compile(
+    rf"{_MARKUP}(?:final |overall |my )?(?:scores?|ratings?|verdict|best|errors|analysis|critique|answer|judge?ment)\b"
+    rf"[^:：\n]{{0,40}}(?:[:：]|\n)|{_MARKUP}(?:最终|总体|综合)?(?:评分|得分|分数|打分|分析|答案|最佳)[^:：\n]{{0,20}}[:：]"
+    r"|\s{0,12}(?:<answer>|\\boxed)"
+)
+_VERDICT = re.compile(r"\\boxed|scores?\b|ratings?\b|评分|得分|分数")
+_NOUN = r"[ \t]?(?:tags?|blocks?|tokens?|markers?|elements?|sections?|delimiters?|标签|标记)(?![a-z])"
+_SPOKEN_OF_AT_HEAD = re.compile(rf"{_NOUN}|[ \t](?:is|was|are|were) (?:never|not|missing|left|opened|closed|used)\b")
+_SPOKEN_OF = re.compile(
+    rf"{_NOUN}|[ \t](?:parts?|is|are|was|were|has|have|must|should|never|appears?|in|and|or|at|does|did)\b"
+)
+_QUOTED = re.compile(r"(?:writes?|wrote|says?|said|ends?|ended|contains?|outputs?|prints?|example|tag)\b")
+_OPENING_QUOTES = "`\"'“‘「『«(（"
+_CLOSING_QUOTES = "`\"'”’」』»)）"
+_PUNCTUATION = ",;:.?!，。；：？！、"
+_TERMINAL = ".!?。！？…"
+_PREAMBLE = re.compile(r"[^\n\"'`“”{}<>\[\]#*◁]{1,200}(?<![:：])\n\s*")
+_OF_A_JUDGEMENT = re.compile(r"(?:responses?|answers?|回答) ?\d|scores?\b|criteria|boxed")
+_MOST_RESCANS = 8
+_LINE = 200
+"""Characters of a line that are looked at, so that long lines cost no more than short ones."""
+
+
+def split_thoughts(text: str) -> tuple[str, str | None]:
+    """Return (answer, thoughts): the text without the thoughts at its beginning, and those; None where it has none.
+
+    Thoughts that never end leave no answer: "". What wraps the answer that follows thoughts (`<answer>`, tokens that
+    end a turn) goes with them. A text without thoughts stays as it is. Never raises; takes time in proportion to the
+    text.
+    """
+    return _Splitting(text).result()
+
+
+class _Splitting:
+    """A text on its way to being split: everything before `begin` is thoughts, or what marks them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.folded = _folded(text)
+        self.begin = 0
+        self.thoughts: list[str] = []
+        self.is_split = self.is_wrapped = False
+        self.rescans = _MOST_RESCANS
+        self.closed_forms = _CLOSED_FORMS
+        self.next_channel = -1
+
+    def result(self) -> tuple[str, str | None]:
+        while self.begin < len(self.text) and self._step():
+            self.is_split = True
+        if not self.is_split:
+            return self.text, None
+        return self._answer(), "\n".join(part for part in self.thoughts if part) or None
+
+    def _step(self) -> bool:
+        """Take what stands at `begin` for thoughts, or for what wraps the answer; say whether there is any."""
+        header = _HEADER.match(self.folded, self.begin)
+        place = header.end() if header else self.begin
+        wrapper = _WRAPPER.match(self.folded, place) if self.is_split else None
+        if wrapper:
+            self.begin, self.is_wrapped = wrapper.end(), True
+            return True
+        return (
+            self._channel(place)
+            or self._bare_channel(place)
+            or self._block(place)
+            or self._closed_form(place)
+            or self._preamble()
+            or self._unopened(place)
+        )
+
+    def _take(self, start: int, end: int, after: int) -> bool:
+        self.thoughts.append(self.text[start:end].strip())
+        self.begin = after
+        return True
+
+    def _channel(self, place: int) -> bool:
+        """A channel of the harmony format: the final one is the answer, the others are thoughts."""
+        channel = _CHANNEL.match(self.text, self.begin) or _CHANNEL.match(self.text, place)
+        if channel is None:
+            return False
+        if channel[1] == "final":
+            self.begin = channel.end()
+            return True
+        end = _CHANNEL_END.search(self.text, channel.end())
+        size = len(self.text)
+        return self._take(channel.end(), end.start() if end else size, end.end() if end else size)
+
+    def _bare_channel(self, place: int) -> bool:
+        """The same where a decoder left the special tokens out: `analysis..assistantfinal..`."""
+        start = _BARE_START.match(self.text, place)
+        if start is None:
+            return False
+        for channel in _BARE_CHANNEL.finditer(self.text, start.end()):
+            if self.text[channel.start() - 1] not in " \t" + _OPENING_QUOTES:
+                is_final = channel[1] == "final"
+                after = channel.end() if is_final else channel.start() + len("assistant")
+                return self._take(start.end(), channel.start(), after)
+        if self.text[start.end() : start.end() + 1].isspace():
+            return False
+        return self._take(start.end(), len(self.text), len(self.text))
+
+    def _block(self, place: int) -> bool:
+        """Thoughts between two tags. A beginning without an end takes the rest."""
+        block = self._block_at(place)
+        return block is not None and self._take(*block)
+
+    def _block_at(self, place: int) -> tuple[int, int, int] | None:
+        opening = _TAG.match(self.folded, place)
+        form = _form(opening)
+        if opening is None or form is None:
+            return None
+        end = self._end_of(form, opening.end())
+        if end is None:
+            spoken_of = _SPOKEN_OF_AT_HEAD.match(self.folded, opening.end())
+            if spoken_of or (form == "bracket" and self.text[place : opening.end()] != "[THINK]"):
+                return None
+            return opening.end(), len(self.text), len(self.text)
+        inside = self.folded[opening.end() : end.start()] if end.start() - opening.end() < _LINE else ""
+        if not inside.strip(" .…") and _SPOKEN_OF.match(self.folded, end.end()):
+            return None  # "<think>...</think> tags are .."
+        if (
+            form == "weak"
+            and len(self.text) - end.end() < _LINE
+            and not _VERDICT.search(self.folded, opening.end(), end.start())
+        ):
+            return None  # an analysis with nothing but a verdict behind it
+        return opening.end(), end.start(), end.end()
+
+    def _end_of(self, form: str, start: int) -> re.Match[str] | None:
+        """Return the tag that ends thoughts, which may hold others of its form."""
+        first, depth = None, 1
+        for tag in _TAG.finditer(self.folded, start):
+            if tag.lastgroup == f"close_{form}" and not self._is_spoken_of(tag):
+                first = first or tag
+                depth -= 1
+                if not depth or not self.rescans:
+                    return tag
+            elif tag.lastgroup == f"open_{form}" and self._nests(tag):
+                depth += 1
+        self.rescans -= first is not None
+        return first
+
+    def _closed_form(self, place: int) -> bool:
+        for form in self.closed_forms:
+            opening = form[0].match(self.folded, place)
+            if opening is None:
+                continue
+            end = form[1].search(self.folded, opening.end())
+            if end:
+                return self._take(opening.end(), end.start(), end.end())
+            self.closed_forms = [other for other in self.closed_forms if other is not form]
+        return False
+
+    def _preamble(self) -> bool:
+        """A line of its own before the thoughts, such as "Let me think."."""
+        line = _PREAMBLE.match(self.folded, self.begin)
+        if line is None or _OF_A_JUDGEMENT.search(line[0]) or self._block_at(line.end()) is None:
+            return False
+        return self._take(line.start(), line.end(), line.end())
+
+    def _unopened(self, place: int) -> bool:
+        """Thoughts of which only the end stands there, since the prompt began them."""
+        channel = self._later_channel()
+        depths: dict[str, int] = {}
+        fences, counted = 0, self.begin
+        for tag in _TAG.finditer(self.folded, self.begin, channel):
+            fences += self.folded.count("```", counted, tag.start())
+            counted = tag.start()
+            form = (tag.lastgroup or "").removeprefix("close_")
+            if (opened := _form(tag)) is not None:
+                depths[opened] = depths.get(opened, 0) + self._nests(tag)
+            elif depths.get(form):
+                depths[form] -= not self._is_spoken_of(tag)
+            elif form != "weak" and fences % 2 == 0 and self._ends_unopened(tag):
+                return self._take(min(place, tag.start()), tag.start(), tag.end())
+        if channel == len(self.text):
+            return False
+        self._take(min(place, channel), channel, channel)
+        bare = _BARE_CHANNEL.match(self.text, channel)
+        if bare:
+            self.begin = bare.end() if bare[1] == "final" else channel + len("assistant")
+        return True
+
+    def _later_channel(self) -> int:
+        """Return where the next channel begins that was not the first thing in the text; its end without one."""
+        if self.next_channel < self.begin:
+            found = (match.start() for match in _LATER_CHANNEL.finditer(self.text, self.begin))
+            self.next_channel = next((start for start in found if self._is_channel(start)), len(self.text))
+        return self.next_channel
+
+    def _is_channel(self, start: int) -> bool:
+        """Say whether a channel begins here that the prompt's own thoughts end with, and is not spoken of."""
+        is_bare = self.text.startswith("assistant", start)
+        channel = (_BARE_CHANNEL if is_bare else _CHANNEL).match(self.text, start)
+        before = self.text[max(self.begin, start - _LINE) : start]
+        if channel is None or before[-1:] in tuple(_OPENING_QUOTES):
+            return False
+        if _CRITERIA.match(self.folded, channel.end()):
+            return True
+        if is_bare:
+            return (
+                before[-1:] in tuple(_TERMINAL + "}*)]") and not self.text[channel.end() : channel.end() + 1].isspace()
+            )
+        if channel[0].startswith("<|channel|>"):
+            return before.endswith("|>")
+        return before[-1:] not in (" ", "\t") and not before.rstrip().endswith((":", "："))
+
+    def _ends_unopened(self, tag: re.Match[str]) -> bool:
+        """Say whether a lone closing tag ends thoughts, and is not spoken of."""
+        before, lead = self._before(tag), self._lead(tag)
+        after = self.folded[tag.end() : tag.end() + 1]
+        if before in _OPENING_QUOTES and after in _CLOSING_QUOTES and after:
+            return False
+        if _CRITERIA.match(self.folded, tag.end()):
+            return True
+        if self._is_spoken_of(tag) or (after and after in _PUNCTUATION):
+            return False
+        if lead is None:
+            if before.isspace():
+                return False
+            return before < "\u2e80" or not after >= "\u2e80" or bool(_PART.match(self.folded, tag.end()))
+        line = lead.rstrip()[-_LINE:].rpartition("\n")[2]
+        if line.endswith((":", "：")) and (_OF_A_JUDGEMENT.search(line) or _QUOTED.search(line)):
+            return False
+        follows = self.text[tag.end() : tag.end() + 2]
+        goes_on = follows[:1] == "\n" and follows[1:].islower() and lead.rstrip(" \t")[-2:-1].isalnum()
+        return not goes_on
+
+    def _is_spoken_of(self, tag: re.Match[str]) -> bool:
+        """Say whether a sentence speaks of a tag."""
+        before, after = self._before(tag), self.text[tag.end() : tag.end() + 2]
+        if before in _OPENING_QUOTES and after and after[0] in _CLOSING_QUOTES:
+            return True
+        if _SPOKEN_OF.match(self.folded, tag.end()):
+            return True
+        if self._lead(tag) is not None:
+            return False
+        if after and after[0] in _PUNCTUATION and (before.isspace() or before >= "\u2e80"):
+            return True
+        return before in " \t" and after[:1] in (" ", "\t") and after[1:].islower()
+
+    def _nests(self, tag: re.Match[str]) -> bool:
+        """Say whether an opening tag opens thoughts within thoughts, or within an answer."""
+        after = self.folded[tag.end() : tag.end() + 1]
+        return not self._is_spoken_of(tag) and after not in ("", " ", "\t") and after not in _PUNCTUATION
+
+    def _before(self, tag: re.Match[str]) -> str:
+        return self.text[tag.start() - 1] if tag.start() > self.begin else "\n"
+
+    def _lead(self, tag: re.Match[str]) -> str | None:
+        """Return the end of the lines before a tag that begins its line; None for one in the middle of a line."""
+        lead = self.folded[max(self.begin, tag.start() - 2 * _LINE) : tag.start()]
+        bare = lead.rstrip(" \t")
+        return lead if not bare or bare.endswith("\n") else None
+
+    def _answer(self) -> str:
+        """Return the rest without what wraps it."""
+        header = _HEADER.match(self.folded, self.begin)
+        begin, end = header.end() if header else self.begin, len(self.text)
+        last = _LAST_OF_WRAPPED if self.is_wrapped else _LAST_TOKEN
+        while True:
+            bare = _rstripped(self.text, begin, end)
+            token = last.search(self.folded, max(begin, bare - _LONGEST_TOKEN), bare)
+            if token is None:
+                break
+            end = _rstripped(self.text, begin, token.start())
+        inner = _WRAPPER_END.search(self.folded, begin, end) if self.is_wrapped else None
+        if inner:
+            return f"{self.text[begin : inner.start()].rstrip()}\n\n{self.text[inner.end() : end].lstrip()}"
+        return self.text[begin:end]
+
+
+def _form(tag: re.Match[str] | None) -> str | None:
+    """Return the form of thoughts that a tag opens; None where it opens none."""
+    group = (tag.lastgroup or "") if tag else ""
+    return group.removeprefix("open_") if group.startswith("open_") else None
+
+
+def _folded(text: str) -> str:
+    """Return a text in small letters, each character in its old place."""
+    folded = text.lower()
+    if len(folded) == len(text):
+        return folded
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
+
+
+def _rstripped(text: str, begin: int, end: int) -> int:
+    while end > begin and text[end - 1].isspace():
+        end -= 1
+    return end
