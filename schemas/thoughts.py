@@ -25,16 +25,9 @@ _NAMES = {
     "weak": "analysis|analy[sz]e|plan(?:ning)?|draft|rationale|分析",
 }
 _WORD = "(?:thinking_process|thinking|think|thoughts?|reasoning|reason)"
-_FORMS = {  # what opens a form of thoughts and what closes it, in small letters; each begins with one of "<[◁&"
-    **{
-        form: (
-            rf"(?:(?<=<)|(?<=&)lt;) ?(?:[a-z]\w{{0,11}}:)?(?:{names})(?:\s[^<>\n]{{0,200}})?(?:>|&gt;)",
-            rf"(?:(?<=<)|(?<=&)lt;) ?/ ?(?:[a-z]\w{{0,11}}:)?(?:{names})\s?(?:>|&gt;)",
-        )
-        for form, names in _NAMES.items()
-    },
-    "bracket": (rf"(?<=\[){_WORD}\]", rf"(?<=\[)/{_WORD}\]"),
-    "kimi": (r"(?<=◁)think(?:ing)?▷", r"(?<=◁)/think(?:ing)?▷"),
+_FORMS = {  # what opens and what closes the other forms, in small letters and without their first character
+    "bracket": (rf"{_WORD}\]", rf"/{_WORD}\]"),
+    "kimi": (r"think(?:ing)?▷", r"/think(?:ing)?▷"),
     "token": (
         rf"[|｜](?:(?:begin|start)(?:[_▁]of)?[_▁])?{_WORD}(?:[_▁](?:start|begin))?[|｜]>",
         rf"[|｜](?:(?:end(?:[_▁]of)?[_▁]|/){_WORD}|{_WORD}[_▁]end)[|｜]>",
@@ -45,10 +38,12 @@ _FORMS = {  # what opens a form of thoughts and what closes it, in small letters
     "apertus": (r"\|inner_prefix\|>", r"\|inner_suffix\|>"),
     "xtml": (r"\|open\|>think<\|sep\|>", r"\|close\|>think<\|sep\|>"),
 }
-# Begins with a set of characters, so that the scan for it is quick; which alternative matched says the form.
+# Begins with sets of characters, so that the scan for it is quick. The empty group that matches last names the form.
 _TAG = re.compile(
-    r"[<\[◁&](?:"
-    + "|".join(f"(?P<open_{form}>{opens})|(?P<close_{form}>{closes})" for form, (opens, closes) in _FORMS.items())
+    r"[<\[◁&](?=[a-z/ |｜思推分])(?:(?:lt;)? ?(?P<slash>/)? ?(?:[a-z]\w{0,11}:)?(?:"
+    + "|".join(f"(?:{names})(?P<tag_{form}>)" for form, names in _NAMES.items())
+    + r")(?:\s[^<>\n]{0,200})?(?:>|&gt;)|"
+    + "|".join(f"{opens}(?P<open_{form}>)|{closes}(?P<close_{form}>)" for form, (opens, closes) in _FORMS.items())
     + ")"
 )
 _CLOSED_FORMS = [  # forms that open ordinary answers too: they hold thoughts only where they end
@@ -111,7 +106,7 @@ _PUNCTUATION = ",;:.?!，。；：？！、"
 _TERMINAL = ".!?。！？…"
 _PREAMBLE = re.compile(r"[^\n\"'`“”{}<>\[\]#*◁]{1,200}(?<![:：])\n\s*")
 _OF_A_JUDGEMENT = re.compile(r"(?:responses?|answers?|回答) ?\d|scores?\b|criteria|boxed")
-_MOST_RESCANS = 8
+_MOST_RESCANS = 2
 _LINE = 200
 """Characters of a line that are looked at, so that long lines cost no more than short ones."""
 
@@ -201,8 +196,8 @@ class _Splitting:
 
     def _block_at(self, place: int) -> tuple[int, int, int] | None:
         opening = _TAG.match(self.folded, place)
-        form = _form(opening)
-        if opening is None or form is None:
+        form, is_end = _form(opening) if opening else ("", True)
+        if opening is None or is_end:
             return None
         end = self._end_of(form, opening.end())
         if end is None:
@@ -225,13 +220,15 @@ class _Splitting:
         """Return the tag that ends thoughts, which may hold others of its form."""
         first, depth = None, 1
         for tag in _TAG.finditer(self.folded, start):
-            if tag.lastgroup == f"close_{form}" and not self._is_spoken_of(tag):
-                first = first or tag
-                depth -= 1
+            other, is_end = _form(tag)
+            if other != form:
+                continue
+            if not is_end:
+                depth += self._nests(tag)
+            elif not self._is_spoken_of(tag):
+                first, depth = first or tag, depth - 1
                 if not depth or not self.rescans:
                     return tag
-            elif tag.lastgroup == f"open_{form}" and self._nests(tag):
-                depth += 1
         self.rescans -= first is not None
         return first
 
@@ -261,9 +258,9 @@ class _Splitting:
         for tag in _TAG.finditer(self.folded, self.begin, channel):
             fences += self.folded.count("```", counted, tag.start())
             counted = tag.start()
-            form = (tag.lastgroup or "").removeprefix("close_")
-            if (opened := _form(tag)) is not None:
-                depths[opened] = depths.get(opened, 0) + self._nests(tag)
+            form, is_end = _form(tag)
+            if not is_end:
+                depths[form] = depths.get(form, 0) + self._nests(tag)
             elif depths.get(form):
                 depths[form] -= not self._is_spoken_of(tag)
             elif form != "weak" and fences % 2 == 0 and self._ends_unopened(tag):
@@ -365,10 +362,10 @@ class _Splitting:
         return self.text[begin:end]
 
 
-def _form(tag: re.Match[str] | None) -> str | None:
-    """Return the form of thoughts that a tag opens; None where it opens none."""
-    group = (tag.lastgroup or "") if tag else ""
-    return group.removeprefix("open_") if group.startswith("open_") else None
+def _form(tag: re.Match[str]) -> tuple[str, bool]:
+    """Return the form of thoughts that a tag belongs to, and whether it ends them."""
+    kind, _, form = (tag.lastgroup or "").partition("_")
+    return form, kind == "close" or (kind == "tag" and tag["slash"] is not None)
 
 
 def _folded(text: str) -> str:
