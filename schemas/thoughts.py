@@ -106,6 +106,16 @@ _PUNCTUATION = ",;:.?!，。；：？！、"
 _TERMINAL = ".!?。！？…"
 _PREAMBLE = re.compile(r"[^\n\"'`“”{}<>\[\]#*◁]{1,200}(?<![:：])\n\s*")
 _OF_A_JUDGEMENT = re.compile(r"(?:responses?|answers?|回答) ?\d|scores?\b|criteria|boxed")
+_JSON = re.compile(r"(?:```(?:json)?\s{0,4})?[{\[]\s{0,40}[\"{\[]")
+_MARKS = ("<", "&lt;", "◁", "[", "```", "assistant", "analysis", "commentary", " my thought process:")
+"""A text with none of these holds no thoughts."""
+# The same for many texts at once, as a pattern that polars reads too.
+MAY_HOLD_THOUGHTS = (
+    r"(?i)(?:[<◁\[|｜&;:/▁_]|[<;/] |of[_▁])(?:think|thought|antthink|reason|refle|self.?refle|scratch|cot|chain.of"
+    r"|inner|internal|hidden|monolog|contempl|deliber|brainstorm|analy|plan|draft|rational|思|推理|分析)|unused9[45]>"
+    r"|unused1[67]\]|channel\|?>|inner_[ps]|\|close\||assistant(?:final|analysis|commentary)|my thought process:"
+    r"|```(?:think|thought|reason)|<details|\A[^a-z]{0,200}(?:[<\[|>a-z_]{0,200})(?:analysis|commentary)"
+)
 _MOST_RESCANS = 2
 _LINE = 200
 """Characters of a line that are looked at, so that long lines cost no more than short ones."""
@@ -118,7 +128,15 @@ def split_thoughts(text: str) -> tuple[str, str | None]:
     end a turn) goes with them. A text without thoughts stays as it is. Never raises; takes time in proportion to the
     text.
     """
-    return _Splitting(text).result()
+    return _Splitting(text).result() if any(mark in text for mark in _MARKS) else (text, None)
+
+
+def with_thoughts(reasoning: str | None, thoughts: str | None) -> str | None:
+    """Return what an endpoint gave as reasoning, followed by the thoughts in its text, unless they are the same."""
+    given, found = (reasoning or "").strip(), (thoughts or "").strip()
+    if found in given or given in found:
+        return (thoughts if len(found) > len(given) else reasoning) or None
+    return f"{reasoning}\n{thoughts}"
 
 
 class _Splitting:
@@ -253,6 +271,7 @@ class _Splitting:
     def _unopened(self, place: int) -> bool:
         """Thoughts of which only the end stands there, since the prompt began them."""
         channel = self._later_channel()
+        is_json = _JSON.match(self.folded, place) is not None
         depths: dict[str, int] = {}
         fences, counted = 0, self.begin
         for tag in _TAG.finditer(self.folded, self.begin, channel):
@@ -263,9 +282,11 @@ class _Splitting:
                 depths[form] = depths.get(form, 0) + self._nests(tag)
             elif depths.get(form):
                 depths[form] -= not self._is_spoken_of(tag)
+            elif is_json and self._lead(tag) is None:
+                continue  # within a string of JSON
             elif form != "weak" and fences % 2 == 0 and self._ends_unopened(tag):
                 return self._take(min(place, tag.start()), tag.start(), tag.end())
-        if channel == len(self.text):
+        if channel == len(self.text) or is_json:
             return False
         self._take(min(place, channel), channel, channel)
         bare = _BARE_CHANNEL.match(self.text, channel)
