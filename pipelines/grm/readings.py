@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipelines.grm.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.grm.prompts import score_range
 from schemas.columns import struct_lists
+from schemas.thoughts import MAY_HOLD_THOUGHTS
 from schemas.trajectory import PRINCIPLES, TRAJECTORIES, Outcome, Principle, Reading
 
 READINGS = pa.schema([TRAJECTORIES.field(name) for name in Reading._fields])
@@ -85,7 +86,7 @@ def is_plain() -> pl.Expr:
         & (scores.list.max() <= pl.when(is_single).then(single_high).otherwise(high))
         & (is_single | (pl.col("best_position") < pl.col("n_responses")))
         & ~pl.col("finish_reason").is_in([*TRUNCATED_BY, *REFUSED_BY]).fill_null(False)
-        & ~pl.col("text").str.contains("think>", literal=True)
+        & ~pl.col("text").str.contains(MAY_HOLD_THOUGHTS)
         & pl.col("analysis").is_not_null()
         & pl.col("criteria").str.contains(_CRITERIA)
         & ~pl.col("criteria").str.contains(r"\n[^\n(]*[Ee]ight")

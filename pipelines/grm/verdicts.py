@@ -35,6 +35,8 @@ import json
 import re
 from typing import Any, NamedTuple
 
+from schemas.thoughts import split_thoughts
+
 UNPARSED = "unparsed"
 WRONG_COUNT = "wrong_count"
 OUT_OF_RANGE = "out_of_range"
@@ -105,10 +107,8 @@ def scores_after(
 
 
 def after_thinking(text: str) -> str:
-    """Return what follows the last `</think>`; nothing where a `<think>` is never closed."""
-    end = text.rfind("</think>")
-    answer = text if end < 0 else text[end + 8 :]
-    return "" if "<think>" in answer else answer
+    """Return the answer of a text, without its thoughts."""
+    return split_thoughts(text)[0]
 
 
 def verdict_span(text: str) -> tuple[int, int] | None:
