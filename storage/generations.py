@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import bucket_of, content_id
-from schemas.thoughts import MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
+from schemas.thoughts import MARKED, MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
 from storage.journal import claimed, is_readable, read_segment, segments, send_unsent
 from storage.root import Root
 from storage.tables import read_table
@@ -223,7 +223,8 @@ def _split(answers: pa.Table) -> pa.Table:
     """
     frame = pl.from_arrow(answers.select(["text", "reasoning"]))
     assert isinstance(frame, pl.DataFrame)
-    places = frame["text"].str.contains(MAY_HOLD_THOUGHTS).fill_null(False).arg_true()
+    places = frame["text"].str.contains(MARKED).fill_null(False).arg_true()
+    places = places.filter(frame["text"].gather(places).str.contains(MAY_HOLD_THOUGHTS))
     if places.is_empty():
         return answers
     texts, reasonings = [], []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.thoughts import MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
+from schemas.thoughts import MARKED, MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
 
 DRAFT = "Specific Criteria:\n1. Draft (weight: 100%): a draft.\n\nAnalysis:\na first look\n\nScores: \\boxed{2, 9}"
 ANSWER = (
@@ -181,15 +181,20 @@ def test_every_word_is_in_the_answer_or_in_the_thoughts(marks: list[str]) -> Non
     assert [word for word in WORDS if sum(word in one for one in found) != 1] == []
 
 
+def is_seen(text: str) -> bool:
+    texts = pl.Series([text])
+    return bool(texts.str.contains(MARKED).item() and texts.str.contains(MAY_HOLD_THOUGHTS).item())
+
+
 @given(TEXTS | st.text())
 def test_no_text_with_thoughts_passes_the_quick_look(text: str) -> None:
     if split_thoughts(text) != (text, None):
-        assert pl.Series([text]).str.contains(MAY_HOLD_THOUGHTS).item()
+        assert is_seen(text)
 
 
 @pytest.mark.parametrize("text", [begin + DRAFT + end + ANSWER for begin, end in PAIRS + ENDS])
 def test_every_form_is_seen_by_the_quick_look(text: str) -> None:
-    assert pl.Series([text]).str.contains(MAY_HOLD_THOUGHTS).item()
+    assert is_seen(text)
 
 
 HOSTILE = ["<think>", "</think>", "<think></think>", "<think>\n<think></think>\n", "x</think>", "<", "[", " ", "\u200b",
