@@ -38,6 +38,14 @@ PAIRS = [
     ("<|inner_prefix|>", "<|inner_suffix|>"),
     ("<unused94>thought\n", "<unused95>"),
     ("[unused16]", "[unused17]"),
+    ("<longcat_think>\n", "\n</longcat_think>"),
+    ("＜think＞", "＜/think＞"),
+    ("【思考】", "【/思考】"),
+    ("<|im_start|>think\n", "<|im_end|>\n<|im_start|>answer\n"),
+    ("Here are my reasoning steps:\n", "\n[BEGIN FINAL RESPONSE]\n"),
+    ("### Response:\n<think>", "</think>"),
+    ("Assistant: <think>", "</think>"),
+    ("Sure, here's what I'd say.\n<think>", "</think>"),
     ("<|channel>thought\n", "<channel|>"),
     ("<|open|>think<|sep|>", "<|close|>think<|sep|><|open|>response<|sep|>"),
     ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
@@ -69,7 +77,7 @@ ENDS = [*PAIRS[:2], ("", "\n</think>\n"), ("", "\n</thinking>"), ("", "</seed:th
         ("", "\n◁/think▷"), ("", "\n<|end_of_thought|>"), ("", "<|END_THINKING|>"), ("", "<unused95>"),
         ("", "<|end|><|start|>assistant<|channel|>final<|message|>"), ("", "\n</reasoning>\n")]  # fmt: skip
 """The last ones: a template began the thoughts in the prompt."""
-NEEDS_AN_END = ("[reasoning]", "Here is", "```", "<details")
+NEEDS_AN_END = ("[reasoning]", "【", "Here ", "```", "<details")
 
 
 @pytest.mark.parametrize("space", ["", "\n", "\n\n"])
@@ -115,6 +123,8 @@ MENTIONS = [
     "Response 2 ends with\n{}\nwhich is a fault.",
     "It says\n```\nfoo\n{}\nbar\n```\nand no more.",
     "> {}\n",
+    "It lacks **{}** at its end.",
+    "It goes\n\nfoo bar\n{}\n\nAnd so on, which leaks.",
     "Both use {} and stop.",
     "It writes one {} two, which is odd.",
     "回答2缺少{}标签。",
@@ -141,6 +151,7 @@ def test_an_answer_that_speaks_of_a_tag_keeps_its_text(tag: str, mention: str) -
         ANSWER.replace("misses", "writes <think>a</think>b, then\n<think>\nc\n</think>\nand misses"),
         '{"critique": "it ends in </think>so", "scores": [8, 4]}',
         "analysis: the first one is better",
+        "<think />" + ANSWER,
         "<analysis>Response 1 is right; Response 2 errs.</analysis>\nFine.",
         "[Reasoning]\nResponse 1 is right.\n\nScores: \\boxed{8, 4}",
         "x < y and y > z, as &lt;b&gt; shows",
