@@ -14,8 +14,8 @@ backticks or in a fence, is part of the answer. Needs nothing but Python 3.10.
 import re
 
 _NAMES = {
-    "think": "think(?:s|ing|er)?(?:[_ -]?(?:process|steps?))?|thoughts?(?:[_ -]?process)?|antthinking"
-    "|思考(?:过程)?|思维链?",
+    "think": r"(?:[a-z]\w{0,11}[_-])?(?:think(?:s|ing|er)?|thoughts?)(?:[_ -]?(?:process|steps?|mode|fast|slow))?"
+    "|antthinking|思考(?:过程)?|思维链?",
     "reason": "reason(?:ing|s)?(?:[_-]?(?:content|process|steps?|trace))?|推理(?:过程)?",
     "reflect": "(?:self[_-]?)?refle(?:ct|ction|xion)s?",
     "scratch": "scratch[_-]?pad",
@@ -25,16 +25,9 @@ _NAMES = {
     "weak": "analysis|analy[sz]e|plan(?:ning)?|draft|rationale|分析",
 }
 _WORD = "(?:thinking_process|thinking|think|thoughts?|reasoning|reason)"
-_FORMS = {  # what opens a form of thoughts and what closes it, in small letters; each begins with one of "<[◁&"
-    **{
-        form: (
-            rf"(?:(?<=<)|(?<=&)lt;) ?(?:[a-z]\w{{0,11}}:)?(?:{names})(?:\s[^<>\n]{{0,200}})?(?:>|&gt;)",
-            rf"(?:(?<=<)|(?<=&)lt;) ?/ ?(?:[a-z]\w{{0,11}}:)?(?:{names})\s?(?:>|&gt;)",
-        )
-        for form, names in _NAMES.items()
-    },
-    "bracket": (rf"(?<=\[){_WORD}\]", rf"(?<=\[)/{_WORD}\]"),
-    "kimi": (r"(?<=◁)think(?:ing)?▷", r"(?<=◁)/think(?:ing)?▷"),
+_FORMS = {  # what opens and what closes the other forms, in small letters and without their first character
+    "bracket": (rf"(?:{_WORD}|思考(?:过程)?)[\]】]", rf"/(?:{_WORD}|思考(?:过程)?)[\]】]"),
+    "kimi": (r"think(?:ing)?▷", r"/think(?:ing)?▷"),
     "token": (
         rf"[|｜](?:(?:begin|start)(?:[_▁]of)?[_▁])?{_WORD}(?:[_▁](?:start|begin))?[|｜]>",
         rf"[|｜](?:(?:end(?:[_▁]of)?[_▁]|/){_WORD}|{_WORD}[_▁]end)[|｜]>",
@@ -43,17 +36,24 @@ _FORMS = {  # what opens a form of thoughts and what closes it, in small letters
     "pangu": (r"unused16\]", r"unused17\]"),
     "gemma": (r"\|channel>(?:thoughts?\b)?", r"channel\|>"),
     "apertus": (r"\|inner_prefix\|>", r"\|inner_suffix\|>"),
+    "turn": (
+        r"\|im_start\|>(?:think|thinking|thought|reasoning)\b",
+        r"(?:\|im_end\|>\s{0,4}<)?\|im_start\|>(?:answer|assistant|final)\b",
+    ),
     "xtml": (r"\|open\|>think<\|sep\|>", r"\|close\|>think<\|sep\|>"),
 }
-# Begins with a set of characters, so that the scan for it is quick; which alternative matched says the form.
+# Begins with sets of characters, so that the scan for it is quick. The empty group that matches last names the form.
 _TAG = re.compile(
-    r"[<\[◁&](?:"
-    + "|".join(f"(?P<open_{form}>{opens})|(?P<close_{form}>{closes})" for form, (opens, closes) in _FORMS.items())
+    r"[<＜\[【◁&](?=[a-z/ |｜思推分])(?:(?:lt;)? ?(?P<slash>/)? ?(?:[a-z]\w{0,11}:)?(?:"
+    + "|".join(f"(?:{names})(?P<tag_{form}>)" for form, names in _NAMES.items())
+    + r")(?:\s[^<>\n]{0,200}(?<!/))?(?:>|＞|&gt;)|"
+    + "|".join(f"{opens}(?P<open_{form}>)|{closes}(?P<close_{form}>)" for form, (opens, closes) in _FORMS.items())
     + ")"
 )
 _CLOSED_FORMS = [  # forms that open ordinary answers too: they hold thoughts only where they end
     (re.compile(r"<details\s[^<>\n]{0,80}type=\"reasoning\"[^<>\n]{0,200}>"), re.compile(r"</details>")),
     (re.compile(r"here(?:'s|’s| is) my thought process:"), re.compile(r"here(?:'s|’s| is) my response:")),
+    (re.compile(r"here are my reasoning steps:"), re.compile(r"\[begin final response\]")),
     (re.compile(r"```(?:thinking|think|thoughts?|reasoning)[ \t]*\n"), re.compile(r"(?<=\n)```[ \t]*(?![^\n])")),
 ]
 _CHANNEL = re.compile(
@@ -67,11 +67,12 @@ _BARE_CHANNEL = re.compile(r"assistant(final|analysis|commentary)(?![a-z_\"'`”
 
 _SPACE = r"[\s\ufeff\u200b-\u200d\u2060]*"
 _HEADER = re.compile(  # what a chat template may leave in front of an answer
-    rf"(?:{_SPACE}(?:<\|(?:im_start|im_assistant|start|role)\|>(?:assistant|model)?|<\|(?:im_middle|begin_of_text)\|>"
+    rf"(?:{_SPACE}(?:<\|(?:im_start|start|role)\|>(?:assistant|model)|<\|im_assistant\|>(?:assistant)?|<\|(?:im_middle|begin_of_text)\|>"
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model|<\|turn>model|<s>|<bos>"
     r"|<seed:bos>(?:assistant)?|<[|｜](?:assistant|begin▁of▁sentence)[|｜]>|\[\|assistant\|\]"
-    rf"|<\|start_of_turn_token\|>|<\|chatbot_token\|>|assistant:?(?=\s{{0,4}}\n\s{{0,4}}[<\[◁])))*{_SPACE}"
+    rf"|<\|start_of_turn_token\|>|<\|chatbot_token\|>))*{_SPACE}"
 )
+_LABEL = re.compile(r"(?:#{1,4} )?(?:assistant|response|answer):?\s{0,4}(?=[<＜\[【◁])")
 _TAGS_OF_ANSWERS = r"(?:final[_-]?)?(?:answer|output|response|solution)"
 _WRAPPER = re.compile(
     rf"(?:<{_TAGS_OF_ANSWERS}>|<\|begin_of_solution\|>|<\|start_response\|>|<\|open\|>response<\|sep\|>)\s*"
@@ -81,7 +82,7 @@ _WRAPPER_END = re.compile(
 )
 _END_TOKEN = (
     r"<\|(?:im_end|return|end|eot_id|endoftext|end_of_msg|end_of_turn_token)\|>|</s>|<eos>|<end_of_turn>|<turn\|>"
-    r"|<seed:eos>|<｜end▁of▁sentence｜>"
+    r"|<seed:eos>|<｜end▁of▁sentence｜>|\[end final response\]"
 )
 _LAST_TOKEN = re.compile(rf"(?:{_END_TOKEN})\Z")
 _LAST_OF_WRAPPED = re.compile(rf"(?:{_END_TOKEN}|{_WRAPPER_END.pattern})\Z")
@@ -105,13 +106,27 @@ _SPOKEN_OF = re.compile(
     rf"{_NOUN}|[ \t](?:parts?|is|are|was|were|has|have|must|should|never|appears?|in|and|or|at|does|did)\b"
 )
 _QUOTED = re.compile(r"(?:writes?|wrote|says?|said|ends?|ended|contains?|outputs?|prints?|example|tag)\b")
+_BOLD_BEGINS = re.compile(r"(?:\A|[\s(（,，:：])[*_]{1,3}\Z")
 _OPENING_QUOTES = "`\"'“‘「『«(（"
 _CLOSING_QUOTES = "`\"'”’」』»)）"
 _PUNCTUATION = ",;:.?!，。；：？！、"
 _TERMINAL = ".!?。！？…"
-_PREAMBLE = re.compile(r"[^\n\"'`“”{}<>\[\]#*◁]{1,200}(?<![:：])\n\s*")
+_PREAMBLE = re.compile(r"[^\n\"`“”{}<>\[\]#*◁]{1,200}(?<![:：])\n\s*")
 _OF_A_JUDGEMENT = re.compile(r"(?:responses?|answers?|回答) ?\d|scores?\b|criteria|boxed")
-_MOST_RESCANS = 8
+_JSON = re.compile(r"(?:```(?:json)?\s{0,4})?[{\[]\s{0,40}[\"{\[]")
+_MARKS = ("<", "＜", "&lt;", "◁", "[", "【", "```", "assistant", "analysis", "commentary", "my thought process:")
+"""A text with none of these holds no thoughts."""
+MARKED = "|".join(map(re.escape, _MARKS))
+"""The same as a pattern for many texts at once, which polars reads quickly."""
+MAY_HOLD_THOUGHTS = (
+    r"(?i)(?:[<＜&](?:lt;)? ?/? ?(?:[a-z]\w{0,11}[:_-]){0,2}|[◁\[【|｜]/?|(?:begin|start|end)(?:[_▁]of)?[_▁])"
+    r"(?:think|thought|antthink|reason|refle|self.?refle|scratch|cot|chain.of|inner|internal|hidden|monolog|contempl"
+    r"|deliber|brainstorm|analy|plan|draft|rational|思|推理|分析)|unused9[45]>|unused1[67]\]|channel\|?>|\|inner_[ps]"
+    r"|\|sep\||\|im_start\||assistant(?:final|analysis|commentary)|my thought process:|begin final response"
+    r"|```(?:think|thought|reason)|<details|\A[^a-z]{0,200}[<\[|>a-z_]{0,200}(?:analysis|commentary)"
+)
+"""What of those is looked at one by one: narrower, and slower to find."""
+_MOST_RESCANS = 2
 _LINE = 200
 """Characters of a line that are looked at, so that long lines cost no more than short ones."""
 
@@ -123,7 +138,15 @@ def split_thoughts(text: str) -> tuple[str, str | None]:
     end a turn) goes with them. A text without thoughts stays as it is. Never raises; takes time in proportion to the
     text.
     """
-    return _Splitting(text).result()
+    return _Splitting(text).result() if any(mark in text for mark in _MARKS) else (text, None)
+
+
+def with_thoughts(reasoning: str | None, thoughts: str | None) -> str | None:
+    """Return what an endpoint gave as reasoning, followed by the thoughts in its text, unless they are the same."""
+    given, found = (reasoning or "").strip(), (thoughts or "").strip()
+    if found in given or given in found:
+        return (thoughts if len(found) > len(given) else reasoning) or None
+    return f"{reasoning}\n{thoughts}"
 
 
 class _Splitting:
@@ -150,6 +173,7 @@ class _Splitting:
         """Take what stands at `begin` for thoughts, or for what wraps the answer; say whether there is any."""
         header = _HEADER.match(self.folded, self.begin)
         place = header.end() if header else self.begin
+        label = _LABEL.match(self.folded, place)
         wrapper = _WRAPPER.match(self.folded, place) if self.is_split else None
         if wrapper:
             self.begin, self.is_wrapped = wrapper.end(), True
@@ -158,8 +182,9 @@ class _Splitting:
             self._channel(place)
             or self._bare_channel(place)
             or self._block(place)
+            or (label is not None and self._block(label.end()))
             or self._closed_form(place)
-            or self._preamble()
+            or self._preamble(place)
             or self._unopened(place)
         )
 
@@ -201,8 +226,8 @@ class _Splitting:
 
     def _block_at(self, place: int) -> tuple[int, int, int] | None:
         opening = _TAG.match(self.folded, place)
-        form = _form(opening)
-        if opening is None or form is None:
+        form, is_end = _form(opening) if opening else ("", True)
+        if opening is None or is_end:
             return None
         end = self._end_of(form, opening.end())
         if end is None:
@@ -225,13 +250,15 @@ class _Splitting:
         """Return the tag that ends thoughts, which may hold others of its form."""
         first, depth = None, 1
         for tag in _TAG.finditer(self.folded, start):
-            if tag.lastgroup == f"close_{form}" and not self._is_spoken_of(tag):
-                first = first or tag
-                depth -= 1
+            other, is_end = _form(tag)
+            if other != form:
+                continue
+            if not is_end:
+                depth += self._nests(tag)
+            elif not self._is_spoken_of(tag):
+                first, depth = first or tag, depth - 1
                 if not depth or not self.rescans:
                     return tag
-            elif tag.lastgroup == f"open_{form}" and self._nests(tag):
-                depth += 1
         self.rescans -= first is not None
         return first
 
@@ -246,9 +273,9 @@ class _Splitting:
             self.closed_forms = [other for other in self.closed_forms if other is not form]
         return False
 
-    def _preamble(self) -> bool:
+    def _preamble(self, place: int) -> bool:
         """A line of its own before the thoughts, such as "Let me think."."""
-        line = _PREAMBLE.match(self.folded, self.begin)
+        line = _PREAMBLE.match(self.folded, place)
         if line is None or _OF_A_JUDGEMENT.search(line[0]) or self._block_at(line.end()) is None:
             return False
         return self._take(line.start(), line.end(), line.end())
@@ -256,19 +283,26 @@ class _Splitting:
     def _unopened(self, place: int) -> bool:
         """Thoughts of which only the end stands there, since the prompt began them."""
         channel = self._later_channel()
+        is_json = _JSON.match(self.folded, place) is not None
+        is_answering = _CRITERIA.match(self.folded, place) is not None
         depths: dict[str, int] = {}
         fences, counted = 0, self.begin
         for tag in _TAG.finditer(self.folded, self.begin, channel):
             fences += self.folded.count("```", counted, tag.start())
+            is_answering = is_answering and not _VERDICT.search(self.folded, counted, tag.start())
             counted = tag.start()
-            form = (tag.lastgroup or "").removeprefix("close_")
-            if (opened := _form(tag)) is not None:
-                depths[opened] = depths.get(opened, 0) + self._nests(tag)
+            form, is_end = _form(tag)
+            if not is_end:
+                depths[form] = depths.get(form, 0) + self._nests(tag)
             elif depths.get(form):
                 depths[form] -= not self._is_spoken_of(tag)
+            elif (is_json and self._lead(tag) is None) or (
+                is_answering and not _CRITERIA.match(self.folded, tag.end())
+            ):
+                continue  # within a string of JSON, or in the midst of an answer
             elif form != "weak" and fences % 2 == 0 and self._ends_unopened(tag):
                 return self._take(min(place, tag.start()), tag.start(), tag.end())
-        if channel == len(self.text):
+        if channel == len(self.text) or is_json:
             return False
         self._take(min(place, channel), channel, channel)
         bare = _BARE_CHANNEL.match(self.text, channel)
@@ -294,7 +328,9 @@ class _Splitting:
             return True
         if is_bare:
             return (
-                before[-1:] in tuple(_TERMINAL + "}*)]") and not self.text[channel.end() : channel.end() + 1].isspace()
+                before[-1:] in ("", *_TERMINAL, *"}*)]")
+                and not _BOLD_BEGINS.search(before[-4:])
+                and not self.text[channel.end() : channel.end() + 1].isspace()
             )
         if channel[0].startswith("<|channel|>"):
             return before.endswith("|>")
@@ -304,7 +340,7 @@ class _Splitting:
         """Say whether a lone closing tag ends thoughts, and is not spoken of."""
         before, lead = self._before(tag), self._lead(tag)
         after = self.folded[tag.end() : tag.end() + 1]
-        if before in _OPENING_QUOTES and after in _CLOSING_QUOTES and after:
+        if self._is_quoted(tag):
             return False
         if _CRITERIA.match(self.folded, tag.end()):
             return True
@@ -324,7 +360,7 @@ class _Splitting:
     def _is_spoken_of(self, tag: re.Match[str]) -> bool:
         """Say whether a sentence speaks of a tag."""
         before, after = self._before(tag), self.text[tag.end() : tag.end() + 2]
-        if before in _OPENING_QUOTES and after and after[0] in _CLOSING_QUOTES:
+        if self._is_quoted(tag):
             return True
         if _SPOKEN_OF.match(self.folded, tag.end()):
             return True
@@ -333,6 +369,14 @@ class _Splitting:
         if after and after[0] in _PUNCTUATION and (before.isspace() or before >= "\u2e80"):
             return True
         return before in " \t" and after[:1] in (" ", "\t") and after[1:].islower()
+
+    def _is_quoted(self, tag: re.Match[str]) -> bool:
+        before, after = self.text[max(self.begin, tag.start() - 4) : tag.start()], self.text[tag.end() : tag.end() + 1]
+        if not before or not after:
+            return False
+        return (before[-1] in _OPENING_QUOTES and after in _CLOSING_QUOTES) or (
+            after in "*_" and _BOLD_BEGINS.search(before) is not None
+        )
 
     def _nests(self, tag: re.Match[str]) -> bool:
         """Say whether an opening tag opens thoughts within thoughts, or within an answer."""
@@ -365,10 +409,10 @@ class _Splitting:
         return self.text[begin:end]
 
 
-def _form(tag: re.Match[str] | None) -> str | None:
-    """Return the form of thoughts that a tag opens; None where it opens none."""
-    group = (tag.lastgroup or "") if tag else ""
-    return group.removeprefix("open_") if group.startswith("open_") else None
+def _form(tag: re.Match[str]) -> tuple[str, bool]:
+    """Return the form of thoughts that a tag belongs to, and whether it ends them."""
+    kind, _, form = (tag.lastgroup or "").partition("_")
+    return form, kind == "close" or (kind == "tag" and tag["slash"] is not None)
 
 
 def _folded(text: str) -> str:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import bucket_of, content_id
+from schemas.thoughts import MARKED, MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
 from storage.journal import claimed, is_readable, read_segment, segments, send_unsent
 from storage.root import Root
 from storage.tables import read_table
@@ -120,7 +121,9 @@ class Generations:
 
     def answers(self, bucket: int, columns: Sequence[str] = _ANSWER) -> pa.Table:
         """Return the same as a table: request_id, what a completion holds or some of it."""
-        return self._table(bucket, ["request_id", *columns])
+        both = {"text", "reasoning"} if {"text", "reasoning"} & set(columns) else set()
+        found = self._table(bucket, list(dict.fromkeys(["request_id", *columns, *sorted(both)])))
+        return _split(found).select(["request_id", *columns]) if both else found
 
     def table(self, bucket: int) -> pa.Table:
         """Return a bucket's generations, one row a request."""
@@ -211,6 +214,28 @@ def _joined(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
             waiting, waiting_rows = [], 0
     if waiting:
         yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _split(answers: pa.Table) -> pa.Table:
+    """Return answers without the thoughts that stand in their text; those join the reasoning.
+
+    What earlier versions stored may hold them. Only a text that can is looked at one by one.
+    """
+    frame = pl.from_arrow(answers.select(["text", "reasoning"]))
+    assert isinstance(frame, pl.DataFrame)
+    places = frame["text"].str.contains(MARKED).fill_null(False).arg_true()
+    places = places.filter(frame["text"].gather(places).str.contains(MAY_HOLD_THOUGHTS))
+    if places.is_empty():
+        return answers
+    texts, reasonings = [], []
+    for text, reasoning in frame[places].iter_rows():
+        answer, thoughts = split_thoughts(text)
+        texts.append(answer)
+        reasonings.append(with_thoughts(reasoning, thoughts))
+    for name, values in (("text", texts), ("reasoning", reasonings)):
+        column = frame[name].scatter(places, pl.Series(values, dtype=pl.String)).to_arrow().cast(pa.string())
+        answers = answers.set_column(answers.column_names.index(name), answers.schema.field(name), column)
+    return answers
 
 
 def _earliest(table: pa.Table) -> pa.Table:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from schemas.errors import SourceError
 from schemas.generation import Completion, Request
 from schemas.record import clean_text, content_id, table_schema
+from schemas.thoughts import split_thoughts, with_thoughts
 from storage.root import Root
 from storage.tables import read_table
 
@@ -157,4 +158,7 @@ class ImportedAnswers:
         answers = self._answers.get(prompt_id(request.body["model"], request.body["messages"]), [])
         if request.repeat >= len(answers):
             return None
-        return Completion(request.request_id, served_model="imported", **answers[request.repeat])
+        found = answers[request.repeat]
+        text, thoughts = split_thoughts(found["text"])
+        answer = {**found, "text": text, "reasoning": with_thoughts(found["reasoning"], thoughts)}
+        return Completion(request.request_id, served_model="imported", **answer)

@@ -25,9 +25,9 @@ from pipelines.engines import simulated_forms as forms
 from pipelines.engines import simulated_rubrics as rubric_texts
 from pipelines.engines import simulated_texts as texts
 from pipelines.engines.protocol import Attempt, cost_usd, prompt_bytes
-from pipelines.engines.wire import split_reasoning
 from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
 from schemas.recipe import ModelSection
+from schemas.thoughts import split_thoughts
 
 HINTED_ACCURACY = 0.97
 KEPT_ACCURACY = 0.95
@@ -97,7 +97,7 @@ class SimulatedEngine:
         if fault == "truncated":
             # Anywhere from the first words to just before the verdict, which comes last.
             content, finish_reason = content[: int(len(content) * (0.05 + 0.8 * draws[2]))], "length"
-        text, reasoning = split_reasoning(content)
+        text, reasoning = split_thoughts(content)
         prompt_tokens = prompt_bytes(request.body) // BYTES_PER_TOKEN + 1
         completion_tokens = len(content) // BYTES_PER_TOKEN + 1
         return Completion(

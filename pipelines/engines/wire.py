@@ -11,9 +11,8 @@ from pipelines.engines.protocol import cost_usd
 from schemas.generation import Completion
 from schemas.recipe import ModelSection
 from schemas.record import clean_text
+from schemas.thoughts import split_thoughts, with_thoughts
 
-THINK_OPEN = "<think>"
-THINK_CLOSE = "</think>"
 MAX_COUNT = 2**53
 """Token counts above this are nonsense."""
 
@@ -63,9 +62,9 @@ def _parsed(content: bytes) -> Any:
 
 def _completion(tree: dict[str, Any], choice: dict[str, Any], request_id: str, model: ModelSection) -> Completion:
     message = choice["message"]
-    text, reasoning = split_reasoning(
-        _text_of(message.get("content")) or "",
-        _text_of(message.get("reasoning_content")) or _text_of(message.get("reasoning")),
+    text, thoughts = split_thoughts(_text_of(message.get("content")) or "")
+    reasoning = with_thoughts(
+        _text_of(message.get("reasoning_content")) or _text_of(message.get("reasoning")), thoughts
     )
     finish_reason = choice.get("finish_reason")
     refusal = _text_of(message.get("refusal"))
@@ -87,24 +86,6 @@ def _completion(tree: dict[str, Any], choice: dict[str, Any], request_id: str, m
         reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
         cost_usd=cost_usd(model, prompt_tokens, completion_tokens),
     )
-
-
-def split_reasoning(content: str, reasoning: str | None = None) -> tuple[str, str | None]:
-    """Return (answer, reasoning) of a content that may begin with a `<think>` part.
-
-    Chat templates often open the part themselves, so that only its end stands in the content. A part that never ends
-    is all there is: the answer is then empty, not the thoughts. A `<think>` that a judge quotes later in its answer
-    is text. A reasoning that the server has split off already stays in front of what is found here.
-    """
-    begun = content.lstrip()
-    if begun.startswith(THINK_OPEN):
-        thoughts, closed, answer = begun.removeprefix(THINK_OPEN).partition(THINK_CLOSE)
-    else:
-        thoughts, closed, answer = content.partition(THINK_CLOSE)
-        if not closed or THINK_OPEN in thoughts or reasoning:
-            return content, reasoning
-    parts = [part for part in (reasoning, thoughts.strip()) if part]
-    return (answer.lstrip() if closed else ""), ("\n".join(parts) or None)
 
 
 def _text_of(content: Any) -> str | None:

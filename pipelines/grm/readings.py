@@ -16,6 +16,7 @@ from pipelines.grm.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.grm.prompts import score_range
 from pipelines.grm.verdicts import CANONICAL, CANONICAL_SCORES, SCORE_MARKS
 from schemas.columns import struct_lists
+from schemas.thoughts import MAY_HOLD_THOUGHTS
 from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading
 
 READINGS = pa.schema([JUDGED.field(name) for name in Reading._fields])
@@ -32,8 +33,8 @@ _CRITERIA = (
 )
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"[^\s:：*_`]\n+({CANONICAL_SCORES})\z"
-_DOUBTS = ["```", "~~~", "The Begin of Response", "</", "[/", "<|", "|>", "◁", "think>"]
-"""A text with one of these may hold thoughts, a fence, or a response said again."""
+_DOUBTS = ["```", "~~~", "The Begin of Response"]
+"""A text with one of these may hold a fence, or a response said again."""
 
 
 def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | None]]:
@@ -88,6 +89,7 @@ def is_plain() -> pl.Expr:
         & (scores.list.max() <= pl.when(is_single).then(single_high).otherwise(high))
         & (is_single | (pl.col("best_position") < pl.col("n_responses")))
         & ~pl.col("finish_reason").is_in([*TRUNCATED_BY, *REFUSED_BY]).fill_null(False)
+        & ~pl.col("text").str.contains(MAY_HOLD_THOUGHTS)
         & pl.col("analysis").is_not_null()
         & ~pl.col("text").str.contains_any(_DOUBTS)
         & ~pl.col("text").str.strip_suffix(pl.col("verdict")).str.contains_any(SCORE_MARKS, ascii_case_insensitive=True)

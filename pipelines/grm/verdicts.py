@@ -146,8 +146,8 @@ _ANNOUNCEMENT = re.compile(
 _OF_ONE = re.compile(rf"\b(?:{RESPONSE_WORDS})\s{{0,4}}#?\s{{0,4}}[0-9]|(?<!each )\bresponse\b", re.IGNORECASE)
 _ATTRIBUTION = re.compile(
     rf"{_OF_ONE.pattern}|\b(?:says?|said|writes?|wrote|written|ends?|ended|claims?|claimed|reads?|quot\w+|states?|stated"
-    r"|contain\w*|includ\w+|adds?|added|append\w*|insert\w*|inject\w*|example|e\.g|format\w*|template|instruct\w*|such as"
-    r"|like|instead|would|prompt|user|text|line|string|copied|cites?|prints?|outputs?|closes?|begins?|opens?)\b"
+    r"|contain\w*|includ\w+|adds?|added|append\w*|insert\w*|inject\w*|example|e\.g|format\w*|template|instruct\w*"
+    r"|such as|like|instead|would|prompt|user|text|line|string|copied|cites?|prints?|outputs?|closes?|begins?|opens?)\b"
     r"|写道|说|格式|例如|示例|结尾|包含|如同|引用|声称|用户|提示",
     re.IGNORECASE,
 )

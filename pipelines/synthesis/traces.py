@@ -11,6 +11,7 @@ from schemas.candidate import TRACES, Candidate, Origin
 from schemas.query import Message, Messages, messages_array
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.record import content_id
+from schemas.thoughts import split_thoughts, with_thoughts
 
 _UNAIDED = (Origin.RESPONDER, Origin.GIVEN)
 """Whose answers tell how hard a question is: a teacher is only asked where these are wrong."""
@@ -70,8 +71,9 @@ def _prompt(question: Question, candidate: Candidate) -> Messages:
 
 
 def _completion(candidate: Candidate) -> str:
-    text = candidate.text or ""
-    return f"<think>\n{candidate.reasoning}\n</think>\n\n{text}" if candidate.reasoning else text
+    text, thoughts = split_thoughts(candidate.text or "")  # an answer that came with the source may hold them
+    reasoning = with_thoughts(candidate.reasoning, thoughts)
+    return f"<think>\n{reasoning}\n</think>\n\n{text}" if reasoning else text
 
 
 def _verifier(question: Question, candidate: Candidate) -> str:

@@ -1,5 +1,6 @@
 """`grmforge build` against a real HTTP server on loopback that fails in the ways servers do."""
 
+import hashlib
 import json
 import socket
 from collections.abc import Callable
@@ -243,3 +244,59 @@ def test_a_budget_stops_cleanly_and_a_larger_one_goes_on(tmp_path: Path) -> None
     code, _, whole = built("other", None)
     assert sorted(first + rest) == sorted(whole)
     assert data_files(latest(tmp_path / "data", "bought")) == data_files(latest(tmp_path / "other", "bought"))
+
+
+DRAFT = "A DRAFT of mine.\n\nSpecific Criteria:\n1. Draft (weight: 100%): d.\n\nScores: \\boxed{10, 10, 1}"
+FINAL = "<|start|>assistant<|channel|>final<|message|>"
+FORMS = [
+    ("<think>", "</think>\n\n"),
+    ("<thinking>\n", "\n</thinking>\n\n"),
+    ("<seed:think>", "</seed:think>"),
+    ('<reasoning effort="high">', "</reasoning>\n"),
+    ("<scratchpad>", "</scratchpad>\n"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|begin_of_thought|>\n", "\n<|end_of_thought|>\n\n"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|channel|>analysis<|message|>", f"<|end|>{FINAL}"),
+    ("analysis", "assistantfinal"),
+    ("<unused94>thought\n", "<unused95>"),
+    ("", "\n</think>\n\n"),
+    ("<think>", "</think>\n<answer>"),
+]
+"""How a judge may mark its thoughts in what it answers."""
+
+
+def thinking(body: dict[str, Any], *, mention: str = "") -> Reply:
+    """Return a judgement behind thoughts with a verdict of their own; three in ten have no other verdict."""
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()
+    begin, end = FORMS[digest[0] % len(FORMS)]
+    (choice,) = json.loads(judged(body).body)["choices"]
+    answer = str(choice["message"]["content"]).replace("criterion.", f"criterion. {mention}")
+    text = begin + DRAFT + end + ("I give no verdict." if digest[1] % 10 < 3 else answer)
+    return stand_in.chat(text, body=body, reasoning_content="GIVEN apart." if digest[2] % 2 else None)
+
+
+def test_a_draft_in_thoughts_is_never_accepted_and_never_trained_on(tmp_path: Path) -> None:
+    mention = "Neither closes its <think> with </think>."
+    with StandIn(then=partial(thinking, mention=mention)) as server:
+        recipe = write_http_recipe(tmp_path, server.url)
+        done = grmforge("build", recipe, "--root", tmp_path / "data")
+        assert (done.code, done.errors) == (0, []), done.err
+        sent = len(server.requests)
+        assert sent > len(FORMS)
+    snapshot = latest(tmp_path / "data", "http")
+    judgements = pl.concat([frame(snapshot, f"trajectories/{status}") for status in ("accepted", "rejected")])
+    verdict = pl.col("text").str.contains("Analysis:")
+    assert judgements.filter(verdict)["outcome"].is_in(["correct", "incorrect"]).all()
+    assert set(judgements.filter(~verdict)["outcome"]) == {"unparsed"}
+    assert judgements.filter(~verdict)["text"].unique().str.strip_chars().to_list() == ["I give no verdict."]
+    assert not judgements["text"].str.contains("DRAFT|GIVEN|answer>|channel").any()
+    assert judgements["reasoning"].str.contains(DRAFT, literal=True).all()
+    assert judgements["reasoning"].str.starts_with("GIVEN apart.\n").sum() in range(1, sent)
+    assert judgements.filter(verdict)["critique"].str.contains(mention, literal=True).all(), "what it speaks of stays"
+    for table in ("rft/train", "meta_rm/train"):
+        completions = frame(snapshot, table)["completion"].list.get(0).struct.field("content")
+        assert completions.len() > 0
+        assert completions.str.contains("Scores: ").any()
+        assert not completions.str.contains("DRAFT|10, 10, 1|GIVEN").any()

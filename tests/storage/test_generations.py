@@ -1,6 +1,7 @@
 """Generations: one answer a request, the earliest, through folds, kills and compaction."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,27 @@ def test_a_living_writers_answers_are_read_and_stay_where_they_are(tmp_path: Pat
         assert files(root, "*.parquet") == []
     assert Generations(root).lookup(bucket_of(ASKED.query_id))[ASKED.request_id] == an_answer(ASKED)
     assert segments(root) == []
+
+
+def test_thoughts_that_were_stored_in_a_text_are_split_when_it_is_read(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    texts = ["plain", "<thinking>hm</thinking>\nfine", "of <think> and </think> it speaks", "[THINK]never ends"]
+    asked = [a_request(number, bucket=9) for number in range(len(texts))]
+    answers = [
+        replace(an_answer(one, text), reasoning="r" if one == asked[1] else None)
+        for one, text in zip(asked, texts, strict=True)
+    ]
+    journal(root, [*zip(asked, answers, strict=True), (a_request(9, 9), a_refusal(a_request(9, 9)))])
+    generations = Generations(root)
+    found = generations.lookup(9)
+    assert [(found[one.request_id].text, found[one.request_id].reasoning) for one in asked] == [
+        ("plain", None),
+        ("fine", "r\nhm"),
+        ("of <think> and </think> it speaks", None),
+        ("", "never ends"),
+    ]
+    assert found[a_request(9, 9).request_id].text is None
+    only = generations.answers(9, ["text"])
+    assert only.column_names == ["request_id", "text"]
+    assert set(only.column("text").to_pylist()) == {"", None, "fine", "plain", texts[2]}
+    assert set(generations.table(9).column("text").to_pylist()) == {*texts, None}, "what is on disk stays as it is"

@@ -17,6 +17,12 @@ from storage.tables import read_table
 from tests.examples import a_recipe, a_run
 
 SETS = 30
+TAGS = [
+    ("<thinking>", "</thinking>\n"),
+    ("[THINK]", "[/THINK]"),
+    ("", "\n</think>\n"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+]
 
 
 def recipe_over(place: Path) -> Recipe:
@@ -112,3 +118,18 @@ def test_the_plan_counts_what_was_imported(tmp_path: Path) -> None:
     import_answers(root, write(tmp_path / "paid.jsonl", paid(trajectories, recipe.models.grm.model)))
     role = plan_of(recipe, root, a_run(recipe)[0]).roles[0]
     assert (role.requests, role.cached) == (bought, bought)
+
+
+def test_imported_thoughts_are_no_part_of_the_answer(tmp_path: Path) -> None:
+    """They keep their text on disk, as those do that an earlier version imported, and do not come in again."""
+    recipe = recipe_over(tmp_path)
+    _, trajectories = built(recipe, Root.open(str(tmp_path / "first")))
+    answers = paid(trajectories, recipe.models.grm.model)
+    for number, answer in enumerate(answers):
+        begin, end = TAGS[number % len(TAGS)]
+        answer["text"] = f"{begin}A draft. Scores: \\boxed{{1, 1}}{end}{answer['text']}"
+    root = Root.open(str(tmp_path / "second"))
+    assert import_answers(root, write(tmp_path / "paid.jsonl", answers)).kept == len(answers)
+    assert import_answers(root, tmp_path / "paid.jsonl").kept == 0
+    assert built(recipe, root) == (0, trajectories)
+    assert built(recipe, root) == (0, trajectories)

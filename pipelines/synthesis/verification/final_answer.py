@@ -15,7 +15,7 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-from pipelines.grm.verdicts import after_thinking
+from schemas.thoughts import split_thoughts
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -41,7 +41,6 @@ _DELIMITED = re.compile(r"[\s*_]*(\$[^$]+\$|\\\(.*?\\\))(?![^\n]*[$\\])", re.DOT
 _VALUE = re.compile(
     r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\((?:(?!\\\)).)*\\\)|\\\[(?:(?!\\\]).)*\\\]|\$[^$]+\$", re.DOTALL
 )
-_THOUGHTS = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:is|was|be|are)(?: not|n't)(?: equal to)?[\s$:*]*(?:\\[(\[])?\s*$", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually,? (?:no|it is|it's|that|the (?:correct |right )?(?:answer|option))"
@@ -52,17 +51,12 @@ _TAKEN_BACK = re.compile(
 _DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
 
-def after_thoughts(text: str) -> str:
-    """Return what follows a text's thinking, whichever tag holds it; nothing where it never ends."""
-    return after_thinking(_THOUGHTS.sub(r"<\1think>", text))
-
-
 def final_answer(text: str, *, in_words: bool = False) -> str | None:
     """Return the final answer of a text as it stands there, decoration removed; None where it gives none.
 
     An answer `in_words` is all that its line says: "a link which is down" is no link.
     """
-    answer = after_thoughts(text)
+    answer, _ = split_thoughts(text)
     mark = _mark(answer)
     if mark is None:
         found: str | None = answer.strip()
@@ -77,7 +71,7 @@ def final_answer(text: str, *, in_words: bool = False) -> str | None:
 
 def taken_back(text: str) -> bool:
     """Return whether a text denies its final answer as it gives it, or goes on to take it back."""
-    answer = after_thoughts(text)
+    answer, _ = split_thoughts(text)
     mark = _mark(answer)
     if mark is None:
         return False

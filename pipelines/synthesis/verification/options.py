@@ -8,8 +8,9 @@ text under a wrong number nor a wrong text under the right number says what was 
 import re
 
 from pipelines.synthesis.verification import notation
-from pipelines.synthesis.verification.final_answer import after_thoughts, bare, final_answer
+from pipelines.synthesis.verification.final_answer import bare, final_answer
 from schemas.question import Verdict
+from schemas.thoughts import split_thoughts
 
 LONGEST = 1_000
 """Characters of the longest answer that is read."""
@@ -44,7 +45,7 @@ def picked_answer(options: tuple[str, ...], text: str) -> str | None:
     """Return the final answer of a text; a last line that is an option, or "option 3 is correct", is one, too."""
     if (answer := final_answer(text)) is not None:
         return answer
-    after = after_thoughts(text).rstrip()
+    after = split_thoughts(text)[0].rstrip()
     if called := list(_CALLED_RIGHT.finditer(after)):
         return called[-1]["option"] + (after[called[-1].end() :] if _DOUBT.search(after, called[-1].end()) else "")
     *before, last_line = (bare(line) for line in ["", *after.splitlines()[-8:]] if line.strip() or not line)

@@ -3,8 +3,9 @@
 import re
 from itertools import pairwise
 
-from pipelines.synthesis.verification.final_answer import after_thoughts, final_answer
+from pipelines.synthesis.verification.final_answer import final_answer
 from schemas.question import Verdict
+from schemas.thoughts import split_thoughts
 
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|\S")
 """A number, a word or a sign: what a sign may mean is much, and -5 is not 5."""
@@ -18,7 +19,7 @@ _DASHES = str.maketrans({"−": "-", "–": "-", "‐": "-", "‑": "-", "’": 
 
 def stated_answer(text: str) -> str | None:
     """Return what a text answers: its final answer where it marks one, or all of it."""
-    return final_answer(text, in_words=True) or after_thoughts(text).strip() or None
+    return final_answer(text, in_words=True) or split_thoughts(text)[0].strip() or None
 
 
 def verdict(gold: str, answer: str, options: tuple[str, ...] = ()) -> Verdict:

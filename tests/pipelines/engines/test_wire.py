@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.engines.faults import Broken
-from pipelines.engines.wire import Unreadable, read_answer, split_reasoning
+from pipelines.engines.wire import Unreadable, read_answer
 from schemas.generation import Completion
 from schemas.recipe import ModelSection, Price
 from tests.pipelines.engines import stand_in_server as server
@@ -67,7 +67,8 @@ def test_a_good_answer() -> None:
     ],
 )
 def test_thoughts_are_split_off(content: str, text: str, reasoning: str | None) -> None:
-    assert split_reasoning(content) == (text, reasoning)
+    found = completion(server.chat(content))
+    assert (found.text, found.reasoning) == (text, reasoning)
 
 
 def test_reasoning_that_the_server_split_off() -> None:

@@ -210,6 +210,8 @@ def test_thoughts_come_through_to_sets_and_traces_from_either_field(tmp_path: Pa
             chat("So, the answer is option 2", reasoning="Second thought."),
             chat("The answer is option 1", reasoning_content="Third thought."),
             chat("<think>Fourth thought, which ends in option 2"),
+            chat("<thinking>Fifth thought.</thinking>The <think> tag aside, the answer is option 2"),
+            chat("[THINK]Sixth thought.[/THINK]Indeed, the answer is option 2", reasoning="Sixth thought."),
         ]
     )
 
@@ -217,14 +219,18 @@ def test_thoughts_come_through_to_sets_and_traces_from_either_field(tmp_path: Pa
         return next(replies)
 
     with StandIn(then=reply) as server:
-        found = made(Root(tmp_path), recipe(openai(server.url), single_share=0.0), [question])
+        found = made(Root(tmp_path), recipe(openai(server.url), single_share=0.0, samples=6), [question])
     traces = found.traces["completion"].list.get(0).struct.field("content").to_list()
     assert sorted(traces) == [
+        "<think>\nFifth thought.\n</think>\n\nThe <think> tag aside, the answer is option 2",
         "<think>\nFirst thought.\n</think>\n\nThe answer is option 2",
         "<think>\nSecond thought.\n</think>\n\nSo, the answer is option 2",
+        "<think>\nSixth thought.\n</think>\n\nIndeed, the answer is option 2",
     ]
-    assert set(found.responses["reasoning"]) < {"First thought.", "Second thought.", "Third thought."}
-    assert found.funnel == {"questions": 1, "responder: empty": 1, "responder: right": 2, "responder: wrong": 1}
+    assert set(found.responses["reasoning"]) < {
+        f"{name} thought." for name in ("First", "Second", "Third", "Fifth", "Sixth")
+    }
+    assert found.funnel == {"questions": 1, "responder: empty": 1, "responder: right": 4, "responder: wrong": 1}
 
 
 def test_repeated_right_answers_are_one_trace_and_counted(tmp_path: Path) -> None:
