@@ -17,11 +17,21 @@ import functools
 import math
 import re
 
-from pipelines.synthesis.verification import equivalence, notation, number_words, shapes, units
+from pipelines.synthesis.verification import (
+    equivalence,
+    notation,
+    number_words,
+    readings,
+    shapes,
+    styles,
+    units,
+)
 from schemas.question import Verdict
 
 _SAME = 1e-9
 """A share: logarithms this near to a whole number are powers of ten."""
+
+_ROUNDED = 5e-3
 
 _BASED = re.compile(r"(\d[\dA-Za-z.]*)_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
@@ -34,17 +44,37 @@ def verdict(gold: str, answer: str) -> Verdict:
     """Return whether an answer is mathematically the gold one: right, wrong or undecided."""
     if max(len(gold), len(answer)) > equivalence.LONGEST:
         return Verdict.UNDECIDED
-    gold, answer = notation.plain(gold), notation.plain(answer)
+    gold, answer = (readings.signs(notation.plain(text)) for text in (gold, answer))
     if gold and notation.without_spaces(gold) == notation.without_spaces(answer):
         return Verdict.RIGHT
+    if styles.unknown_macros(gold, answer) or shapes.are_odd(gold, answer):
+        return Verdict.UNDECIDED
     full_gold, full_answer = number_words.scaled(gold), number_words.scaled(answer)
     in_words = notation.is_text(gold) and notation.is_text(answer)
     if not in_words and number_words.changing(full_gold) != number_words.changing(full_answer):
         return Verdict.UNDECIDED
-    found = _compare(number_words.in_digits(full_gold), number_words.in_digits(full_answer))
+    found = _over_readings(number_words.in_digits(full_gold), number_words.in_digits(full_answer))
     if found is Verdict.WRONG and (full_gold == gold) != (full_answer == answer):
         return Verdict.UNDECIDED  # a question may ask for so many millions
     return Verdict.UNDECIDED if found is Verdict.RIGHT and shapes.contradict(gold, answer) else found
+
+
+def _over_readings(gold: str, answer: str) -> Verdict:
+    """Compare two answers in all that they may mean."""
+    verdicts = []
+    for read in readings.readings(gold, answer):
+        found = _compare(read.gold, read.answer)
+        if found is Verdict.RIGHT and read.usual:
+            return found
+        may_round = found is Verdict.WRONG and read.rounds and _near(read.gold, read.answer)
+        verdicts.append(Verdict.UNDECIDED if may_round else found)
+    return Verdict.WRONG if set(verdicts) == {Verdict.WRONG} else Verdict.UNDECIDED
+
+
+def _near(gold: str, answer: str) -> bool:
+    """Return whether two numbers differ by less than the digits that people write."""
+    first, second = equivalence.number(gold), equivalence.number(answer)
+    return first is not None and second is not None and abs(first - second) <= _ROUNDED * max(abs(first), abs(second))
 
 
 def _compare(gold: str, answer: str) -> Verdict:
@@ -54,8 +84,6 @@ def _compare(gold: str, answer: str) -> Verdict:
     if gold_unit and not answer_unit:
         answer, answer_unit = notation.without_loose_unit(answer)
     if gold_unit and answer_unit and not units.same_unit(gold_unit, answer_unit):
-        return Verdict.UNDECIDED
-    if (gold_unit == "degree") != (answer_unit == "degree") and r"\pi" in gold + answer:
         return Verdict.UNDECIDED
     found = _compare_values(gold, answer)
     # 25 cents may be 0.25, and 1.5 km 1500: the question may have named the other unit.

@@ -7,6 +7,8 @@ rather than dropped, since 5 cm is not 5 m.
 import re
 from fractions import Fraction
 
+from pipelines.synthesis.verification import styles
+
 _TEXT = r"\\(?:text(?:normal|rm|bf|it|sf)?|mbox|hbox|math(?:rm|bf|sf|it)|operatorname)\s*"
 _WRAPPED = re.compile(rf"{_TEXT}\{{([^{{}}]*)\}}")
 _UNIT = re.compile(
@@ -54,7 +56,7 @@ _VALUES = frozenset(
 
 def plain(answer: str) -> str:
     """Return an answer without what only sets its type: thin spaces, sizes of brackets, phantoms, thousands."""
-    answer = answer.replace("−", "-").replace("–", "-").replace("×", r"\times ").replace("π", r"\pi ")
+    answer = styles.unstyled(answer)
     answer = _GROUP.sub("", answer)
     answer = _NOTHING.sub("", answer)
     answer = _FRACTION.sub(_braced, answer)
@@ -115,6 +117,11 @@ def exact_number(answer: str) -> Fraction | None:
 def unwrapped(answer: str) -> str:
     r"""Return an answer with the content of its `\text{..}` in place of them."""
     return _WRAPPED.sub(r"\1", answer).strip()
+
+
+def without_text(answer: str) -> str:
+    r"""Return an answer without its `\text{..}`."""
+    return _WRAPPED.sub(" ", answer)
 
 
 def closes(answer: str) -> bool:

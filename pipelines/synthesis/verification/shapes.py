@@ -19,6 +19,7 @@ _BETWEEN_OR_BRACKET = re.compile(rf"({_BETWEEN.pattern}|[()\[\]{{}}])")
 _SIDES = {"(": "open", "[": "open", "{": "open", ")": "close", "]": "close", "}": "close"}
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_FOREIGN = re.compile(r"[^\x00-\x7f°€£]")
 _CLOSE = 1e-3
 
 
@@ -32,6 +33,11 @@ def contradict(gold: str, answer: str) -> bool:
         or {_bracket(gold), _bracket(answer)} in ({"(", "{"}, {"[", "{"})
         or _repetition_differs(gold, answer)
     )
+
+
+def are_odd(gold: str, answer: str) -> bool:
+    """Return whether a sign stands in two answers that nothing here reads, or dots in one of them."""
+    return bool(_FOREIGN.search(notation.without_text(gold + answer)))
 
 
 def values(answer: str, number: Callable[[str], float | None]) -> list[float]:

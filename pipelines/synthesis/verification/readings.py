@@ -1,0 +1,169 @@
+r"""What two answers may mean, where a notation means several things.
+
+* `2\frac{1}{2}` is two and a half, and may be the product 1.
+* A percent or degree sign that only one of two answers has: 7.2 % may be 7.2 or 0.072, 90° may be 90 or π/2.
+
+A verdict holds only over all readings: right where a usual one is right, wrong where every one is.
+"""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+_MIXED = re.compile(
+    r"(?<![\w.,^_{}])(?P<whole>\d{1,9})(?:\s|\\[ ,;!])*"
+    r"(?:\\frac\{(?P<over>\d{1,9})\}\{(?P<under>\d{1,9})\}|(?<=[ ,;!\s])(?P<slash_over>\d{1,4})\s?/\s?(?P<slash_under>\d{1,4})(?![\d/.]))"
+)
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_VALUE = rf"(?<![\^_\d.,])(?:\\frac\{{(?P<over>[^{{}}]*)\}}\{{(?P<under>[^{{}}]*)\}}|(?P<number>{_NUMBER})(?:/(?P<slash>\d+))?)"
+_PERCENT = re.compile(rf"{_VALUE}(?:\s|~|\\[,;:! ])*\\%")
+_DEGREES = re.compile(rf"{_VALUE}(?:\s|~|\\[,;:! ])*\^\\circ")
+_TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+
+_WORDS = (
+    (re.compile(r"(?<!\\)%"), r"\\%"),
+    (
+        re.compile(
+            r"(?:\\text\s*\{\s*)?(?<![a-zA-Z])(?:percentage[ -]points?|per ?cent|pct\.?)(?![a-zA-Z])(?:\s*\})?",
+            re.IGNORECASE,
+        ),
+        r"\\%",
+    ),
+    (re.compile(r"\\text\s*\{\s*(\\%)\s*\}"), r"\1"),
+    (
+        re.compile(
+            r"(?:\^\s*\{?\s*\\circ\s*\}?|°|(?<=\d)\s*\\circ|(?:\\text\s*\{\s*|(?<=[\d}])\s*)(?:degrees?|deg\.?|°))"
+            r"(?:\s|\\[,;:! ])*(?:\\text\s*\{)?\s*(?P<scale>[CF]|Celsius|Fahrenheit)(?![a-zA-Z])\s*\}?"
+        ),
+        lambda found: rf"\text{{deg{found['scale'][0]}}}",
+    ),
+    (
+        re.compile(
+            r"\^\s*\{?\s*\\circ\s*\}?|°|\\degree(?![a-zA-Z])|(?<=\d)\s*\\circ(?!\s*[a-zA-Z(])"
+            r"|\\text\s*\{\s*(?:degrees?|deg\.?)\s*\}|(?<=[\d}])\s*(?:degrees?|deg)(?![a-zA-Z])",
+        ),
+        r"^\\circ",
+    ),
+)
+_RADIANS = re.compile(r"(?:\\text\s*\{\s*(?:radians?|rads?)\s*\}|(?<=[\d}\s])(?:radians?|rads?)(?![a-zA-Z]))")
+
+
+class Reading(NamedTuple):
+    """Two answers as they may be meant."""
+
+    gold: str
+    answer: str
+    usual: bool = True
+    """Whether anyone means it so; of the others equality says only that it may be."""
+    rounds: bool = False
+    """Whether a sign is turned into a number, which the other answer may give in few digits."""
+
+
+_UNREADABLE = Reading("", "", usual=False)
+"""Two answers of which nobody can say what they mean: they may be equal."""
+
+
+def signs(answer: str) -> str:
+    r"""Return an answer with its words for percent and degrees as signs: `\%` and `^\circ`."""
+    for pattern, sign in _WORDS:
+        answer = pattern.sub(sign, answer)
+    return answer
+
+
+def readings(gold: str, answer: str) -> Iterator[Reading]:
+    """Yield what two answers may mean, the usual meanings first."""
+    radians = bool(_RADIANS.search(gold) or _RADIANS.search(answer))
+    gold, answer = (_RADIANS.sub("", text) for text in (gold, answer))
+    found = [
+        as_angle
+        for mixed in _mixed(gold, answer)
+        for as_share in _percent(mixed)
+        for as_angle in _degrees(as_share, radians)
+    ]
+    return iter(sorted(dict.fromkeys(found), key=lambda one: not one.usual))
+
+
+def mixed(answer: str) -> str:
+    """Return an answer with its mixed numbers as fractions."""
+    return _MIXED.sub(lambda found: _fraction(found, False), answer)
+
+
+def _mixed(gold: str, answer: str) -> Iterator[Reading]:
+    (gold_sum, gold_product), (answer_sum, answer_product) = (
+        tuple(_MIXED.sub(lambda found, other=other: _fraction(found, other), text) for other in (False, True))
+        for text in (gold, answer)
+    )
+    yield Reading(gold_sum, answer_sum)
+    if gold_product != gold_sum:
+        yield Reading(gold_product, answer_sum, usual=False)
+    if answer_product != answer_sum:
+        yield Reading(gold_sum, answer_product, usual=False)
+
+
+def _fraction(found: re.Match[str], other: bool) -> str:
+    """Return a whole number and a fraction as one fraction: their sum where that is proper, else their product."""
+    whole, over, under = (int(part) for part in found.groups() if part is not None)
+    is_sum = (over < under) != other
+    return rf"\frac{{{whole * under + over if is_sum else whole * over}}}{{{under}}}"
+
+
+def _percent(read: Reading) -> Iterator[Reading]:
+    gold, answer = read.gold, read.answer
+    if gold.count(r"\%") == answer.count(r"\%"):
+        yield read._replace(gold=gold.replace(r"\%", ""), answer=answer.replace(r"\%", ""))
+        return
+    bare = [text.replace(r"\%", "") for text in (gold, answer)]
+    large = all(_size(found) > 1 for text in (gold, answer) for found in _PERCENT.finditer(text))
+    for factor in (Fraction(1, 100), Fraction(100)):
+        scaled = [_PERCENT.sub(lambda found, by=factor: _times(found, by), text) for text in (gold, answer)]
+        if any(r"\%" in text for text in scaled):
+            yield _UNREADABLE
+        else:
+            yield Reading(*scaled, usual=read.usual and factor < 1, rounds=True)
+    yield Reading(*bare, usual=read.usual and large)
+
+
+def _degrees(read: Reading, radians: bool) -> Iterator[Reading]:
+    gold, answer = read.gold, read.answer
+    counts = [text.count(r"^\circ") for text in (gold, answer)]
+    bare = read._replace(gold=gold.replace(r"^\circ", ""), answer=answer.replace(r"^\circ", ""))
+    trigonometry = any(counts) and (_TRIGONOMETRY.search(gold) or _TRIGONOMETRY.search(answer))
+    if counts[0] == counts[1] and not trigonometry:
+        yield bare
+        return
+    turned = [_DEGREES.sub(_in_radians, text) for text in (gold, answer)]
+    if any(r"^\circ" in text for text in turned):
+        yield _UNREADABLE
+    else:
+        yield Reading(*turned, usual=read.usual, rounds=True)
+    if not trigonometry and not radians:
+        yield bare
+
+
+def _size(found: re.Match[str]) -> float:
+    value = _exact(found)
+    return float(value) if value is not None else 0.0
+
+
+def _times(found: re.Match[str], factor: Fraction) -> str:
+    value = _exact(found)
+    if value is not None:
+        return rf"\frac{{{(value * factor).numerator}}}{{{(value * factor).denominator}}}"
+    return rf"\frac{{({found['over']}) \cdot {factor.numerator}}}{{({found['under']}) \cdot {factor.denominator}}}"
+
+
+def _in_radians(found: re.Match[str]) -> str:
+    value = _exact(found)
+    if value is not None:
+        return rf"\frac{{{(value / 180).numerator} \pi}}{{{(value / 180).denominator}}}"
+    return rf"\frac{{({found['over']}) \pi}}{{({found['under']}) \cdot 180}}"
+
+
+def _exact(found: re.Match[str]) -> Fraction | None:
+    """Return the number before a sign; None where it is a fraction of formulas."""
+    try:
+        over = Fraction((found["number"] or found["over"]).replace(",", ""))
+        return over / Fraction(found["slash"] or found["under"] or 1)
+    except (ValueError, ZeroDivisionError):
+        return None
