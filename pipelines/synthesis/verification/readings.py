@@ -15,8 +15,8 @@ _MIXED = re.compile(
     r"(?<![\w.,^_{}])(?P<whole>\d{1,9})(?:\s|\\[ ,;!])*"
     r"(?:\\frac\{(?P<over>\d{1,9})\}\{(?P<under>\d{1,9})\}|(?<=[ ,;!\s])(?P<slash_over>\d{1,4})\s?/\s?(?P<slash_under>\d{1,4})(?![\d/.]))"
 )
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-_VALUE = rf"(?<![\^_\d.,])(?:\\frac\{{(?P<over>[^{{}}]*)\}}\{{(?P<under>[^{{}}]*)\}}|(?P<number>{_NUMBER})(?:/(?P<slash>\d+))?)"
+_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
+_VALUE = rf"(?<![\^_\d.])(?:\\frac\{{(?P<over>[^{{}}]*)\}}\{{(?P<under>[^{{}}]*)\}}|(?P<number>{_NUMBER})(?:/(?P<slash>\d+))?)"
 _PERCENT = re.compile(rf"{_VALUE}(?:\s|~|\\[,;:! ])*\\%")
 _DEGREES = re.compile(rf"{_VALUE}(?:\s|~|\\[,;:! ])*\^\\circ")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
@@ -46,6 +46,13 @@ _WORDS = (
         r"^\\circ",
     ),
 )
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*(?:\\%|\^\\circ)")
+"""A number with its thousands set apart, before a sign; in brackets they would be two numbers."""
+_REPEATED = re.compile(
+    r"(?<![\d.,])(?P<whole>\d{0,20})\.(?P<fixed>\d{0,20}?)"
+    r"(?:\\(?:overline|bar)\s*\{?(?P<block>\d{1,20})\}?|\\dot\s*\{?(?P<dotted>\d)\}?(?![\d\\])"
+    r"|(?:(?P<again>\d)(?P=again){2,}|(?P<more>\d{2,6})(?P=more)+)\s*(?:\\[lc]?dots|\.\.\.|…))"
+)
 _RADIANS = re.compile(r"(?:\\text\s*\{\s*(?:radians?|rads?)\s*\}|(?<=[\d}\s])(?:radians?|rads?)(?![a-zA-Z]))")
 
 
@@ -68,7 +75,8 @@ def signs(answer: str) -> str:
     r"""Return an answer with its words for percent and degrees as signs: `\%` and `^\circ`."""
     for pattern, sign in _WORDS:
         answer = pattern.sub(sign, answer)
-    return answer
+    grouped = _GROUPED.fullmatch(answer)
+    return answer.replace(",", "") if grouped else answer
 
 
 def readings(gold: str, answer: str) -> Iterator[Reading]:
@@ -82,6 +90,17 @@ def readings(gold: str, answer: str) -> Iterator[Reading]:
         for as_angle in _degrees(as_share, radians)
     ]
     return iter(sorted(dict.fromkeys(found), key=lambda one: not one.usual))
+
+
+def repeated(answer: str) -> str:
+    r"""Return an answer with its repeating decimals as fractions: `0.\overline{3}`, `0.333\ldots`."""
+    return _REPEATED.sub(_as_fraction, answer)
+
+
+def _as_fraction(found: re.Match[str]) -> str:
+    whole, fixed, block = found["whole"] or "0", found["fixed"], found["block"] or found["again"] or found["more"] or found["dotted"]
+    under = 10 ** len(fixed) * (10 ** len(block) - 1)
+    return rf"\frac{{{int(whole + fixed + block) - int(whole + fixed)}}}{{{under}}}"
 
 
 def mixed(answer: str) -> str:
@@ -163,7 +182,7 @@ def _in_radians(found: re.Match[str]) -> str:
 def _exact(found: re.Match[str]) -> Fraction | None:
     """Return the number before a sign; None where it is a fraction of formulas."""
     try:
-        over = Fraction((found["number"] or found["over"]).replace(",", ""))
+        over = Fraction(found["number"] or found["over"])
         return over / Fraction(found["slash"] or found["under"] or 1)
     except (ValueError, ZeroDivisionError):
         return None

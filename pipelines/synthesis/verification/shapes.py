@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pipelines.synthesis.verification import notation
 
-_CONNECTIVE = re.compile(r"(?<![a-zA-Z])(and|or)(?![a-zA-Z])|\\(land|wedge|lor|vee)(?![a-zA-Z])")
+_CONNECTIVE = re.compile(r"(?<![a-zA-Z])(and|or)(?![a-zA-Z])|\\(land|wedge|lor|vee|cup|cap)(?![a-zA-Z])")
 _PRIME = re.compile(r"'|\\prime(?![a-zA-Z])|′")
 _DOUBLE_PRIME = re.compile(r"''|″")
 _DOTS = re.compile(r"\\[lcd]?dots|\.\.\.|…")
@@ -37,7 +37,8 @@ def contradict(gold: str, answer: str) -> bool:
 
 def are_odd(gold: str, answer: str) -> bool:
     """Return whether a sign stands in two answers that nothing here reads, or dots in one of them."""
-    return bool(_FOREIGN.search(notation.without_text(gold + answer)))
+    dots = [bool(_DOTS.search(text)) for text in (gold, answer)]
+    return dots[0] != dots[1] or bool(_FOREIGN.search(notation.without_text(gold + answer)))
 
 
 def values(answer: str, number: Callable[[str], float | None]) -> list[float]:
@@ -63,7 +64,7 @@ def _connectives_differ(gold: str, answer: str) -> bool:
 
 
 def _joins(connective: re.Match[str]) -> str:
-    return "and" if (connective[1] or connective[2]) in ("and", "land", "wedge") else "or"
+    return "and" if (connective[1] or connective[2]) in ("and", "land", "wedge", "cap") else "or"
 
 
 def _bracket(answer: str) -> str:
