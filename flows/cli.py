@@ -188,7 +188,7 @@ def probe(
 def inspect(
     snapshot: SnapshotArgument,
     table: Annotated[
-        str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm, pairs or traces.")
+        str | None, typer.Option("--table", help="trajectories, sets, answers, rft, rl, meta_rm, pairs or traces.")
     ] = None,
     status: Annotated[
         str | None, typer.Option("--status", help="accepted or rejected; for sets kept or dropped.")

@@ -24,6 +24,7 @@ from pipelines.synthesis.verification import (
     number_words,
     readings,
     shapes,
+    spans,
     styles,
     units,
 )
@@ -39,6 +40,8 @@ _BASES = "zero one two three four five six seven eight nine ten eleven twelve th
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
+_UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d")
+"""Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal."""
 _UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 
@@ -136,12 +139,14 @@ def _compare_values(gold: str, answer: str) -> Verdict:
     exact_gold, exact_answer = notation.exact_number(gold), notation.exact_number(answer)
     if exact_gold is not None and exact_answer is not None and not _may_be_thousands(gold, answer):
         return _right_if(exact_gold == exact_answer)
-    for compare in (_words, _numbers_in_bases, _clock_times, _decimal_commas, _listed):
+    for compare in (_words, _numbers_in_bases, _clock_times, _decimal_commas, _spans, _listed):
         if (found := compare(gold, answer)) is not None:
             return found
     if len(shapes.values(gold, equivalence.number)) > 1 or len(shapes.values(answer, equivalence.number)) > 1:
         return Verdict.UNDECIDED
-    return equivalence.verdict(gold, answer)
+    found = equivalence.verdict(gold, answer)
+    is_read = not any(_UNREAD.search(text) for text in (gold, answer))
+    return found if is_read or found is not Verdict.WRONG else Verdict.UNDECIDED
 
 
 def _powers_apart(gold: float | None, value: float | None) -> bool:
@@ -224,6 +229,10 @@ def _value_in_base(digits: str, base: int | None) -> float | None:
         return float(int(digits, base)) if base else None
     except ValueError:
         return None
+
+
+def _spans(gold: str, answer: str) -> Verdict | None:
+    return spans.verdict(gold, answer, equivalence.number)
 
 
 def _listed(gold: str, answer: str) -> Verdict | None:

@@ -21,13 +21,14 @@ _LETTER_UNIT = re.compile(
     r"(?P<body>[-+]?[\d.,/]*\d)\s*(?P<unit>[a-zA-Z][a-zA-Z. /]*)(?:\^\s*\{?\s*(?P<power>[23])\s*\}?)?"
 )
 _DEGREES = re.compile(r"(?P<body>[-+]?[\d.]*\d|\\frac\{\d+\}\{\d+\})\s*(?:\^\s*\{?\s*\\circ\s*\}?|°|\\degree\b)")
-_MONEY = re.compile(r"\\?[$€£]\s*(?P<body>[-+]?[\d.,]*\d)")
-_CURRENCY = {"$": "dollar", "€": "euro", "£": "pound"}
+_MONEY = re.compile(r"(?:\\?[$€£]|USD|EUR|GBP)\s*(?P<body>[-+]?[\d.,]*\d)")
+_CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "U": "dollar", "E": "euro", "G": "pound"}
 
 _TOKEN = r"\s*(\{[^{}]*\}|\\[a-zA-Z]+|[\da-zA-Z])"
 _FRACTION = re.compile(rf"\\[dtc]?frac{_TOKEN}{_TOKEN}")
 _GROUP = re.compile(r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3}(?!\d))")
 _SPACED_GROUP = re.compile(r"(?<=\d)(?:\\,|\\ |\\:|\\;|~|[ \u00a0\u202f\u2009])(?=\d{3}(?!\d))")
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _NOTHING = re.compile(
     r"\\!|\\(?:left|right|big|Big|bigg|Bigg)[lrm]?(?![a-zA-Z])(?=\s*[(\[|)\]\\])|\\phantom\s*(?:\{[^{}]*\}|.)"
 )
@@ -61,6 +62,7 @@ def plain(answer: str) -> str:
     answer = _NOTHING.sub("", answer)
     answer = _FRACTION.sub(_braced, answer)
     answer = _SPACES.sub(" ", answer).strip().rstrip(".").rstrip()
+    answer = joined_digits(answer) if _GROUPED.fullmatch(answer) else answer
     return answer if _LETTER.search(unwrapped(answer)) or not is_text(answer) else unwrapped(answer)
 
 

@@ -38,14 +38,20 @@ _SIGNS = {
 }  # fmt: skip
 _TO_ASCII = str.maketrans(_SIGNS)
 _ROOT = re.compile(r"√\s*(?:(\d+|[a-zA-Z])|(?=\())")
+_BASES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
 _TYPED = (
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r" \\times "),
     (re.compile(r"(?<![\\a-zA-Z])pi(?![a-zA-Z])"), r"\\pi "),
-    (re.compile(r"\\text\s*\{\s*infinity\s*\}|(?<![\\a-zA-Z])infinity(?![a-zA-Z])"), r"\\infty "),
+    (re.compile(r"(?<![\\a-zA-Z])infinity(?![a-zA-Z])"), r"\\infty "),
+    (re.compile(r"(?<=[\d\s)~])\{(\\text\{[^{}]*\})\}"), r"\1"),
+    (re.compile(r"\\frac\s*\{\\text\{([a-zA-Z ]+)\}\}\s*\{\\text\{([a-zA-Z ]+)\}(\^\{?\d\}?)?\}"), r"\\text{\1/\2}\3"),
+    (re.compile(rf"_\s*\{{?\s*(?:\\text\s*\{{)?\s*({'|'.join(_BASES)})\s*\}}{{0,2}}"), lambda found: f"_{{{_BASES.index(found[1])}}}"),
     (re.compile(r"\\varnothing(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
     (re.compile(r"(?<=\d)\.(?=\d{3}\.\d{3})|(?<=\d\.\d{3})\.(?=\d{3}(?!\d))"), ""),
 )
+
+_WORDED = {"pi": r"\pi ", "infinity": r"\infty ", "-infinity": r"-\infty ", "+infinity": r"\infty "}
 
 _MACRO = re.compile(r"\\([a-zA-Z]+)")
 _KNOWN = frozenset(
@@ -100,6 +106,8 @@ def _plain_content(content: str, before: str, after: str, glyphs: bool) -> str:
     inner = content.strip()
     if _FUNCTION.fullmatch(inner) and not (inner == "sec" and _BEHIND_NUMBER.search(before)):
         return rf"\{inner} "
+    if inner in _WORDED:
+        return _WORDED[inner]
     if (worded := _NUMBER_AND_WORDS.fullmatch(content)) and not before and not after:
         return rf"{worded['number']}\text{{{worded['words']}}}"
     if len(inner) == 1 and inner.isalpha() and not glyphs:
