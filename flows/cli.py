@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from flows import refresh_cli
+from flows.grade_cli import grade
 from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
@@ -261,6 +262,7 @@ def import_(
 
 refresh_cli.register(app)
 app.add_typer(rubrics_app, name="rubrics")
+app.command()(grade)
 app.command()(gc)
 app.command()(forget)
 

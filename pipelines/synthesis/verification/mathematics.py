@@ -40,8 +40,9 @@ _BASES = "zero one two three four five six seven eight nine ten eleven twelve th
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
-_UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d")
+_UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d|\d\s*(?:\\text\s*\{\s*)?and\s*\}?\s*(?:\\frac|\d+/\d)")
 """Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal."""
+_FRACTION_OF_UNITS = re.compile(r"(?<=[\d ])\\frac\{([a-zA-Z]{1,3})\}\{([a-zA-Z]{1,3})(?:\^\{?\d\}?)?\}\Z")
 _UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 
@@ -107,7 +108,7 @@ def _compare(gold: str, answer: str) -> Verdict:
     may_convert = found is Verdict.WRONG and one_unit
     if may_convert and _powers_apart(equivalence.number(gold), equivalence.number(answer)):
         return Verdict.UNDECIDED
-    if found is Verdict.WRONG and gold_unit is None and answer_unit is None and _differ_by_letter(gold, answer):
+    if found is Verdict.WRONG and gold_unit is answer_unit is None and _differ_by_letter(gold, answer):
         return Verdict.UNDECIDED
     return found
 
@@ -129,7 +130,9 @@ def _in_two_units(gold: str, gold_unit: str, answer: str, answer_unit: str) -> V
 
 def _differ_by_letter(gold: str, answer: str) -> bool:
     """Return whether one number is the other with a letter behind it that may be a unit: 5 and 5m, but not 2 and 2x."""
-    (gold_body, gold_unit), (answer_body, answer_unit) = map(notation.without_loose_unit, (gold, answer))
+    (gold_body, gold_unit), (answer_body, answer_unit) = (
+        notation.without_loose_unit(_FRACTION_OF_UNITS.sub(r"\1/\2", text)) for text in (gold, answer)
+    )
     if (gold_unit is None) == (answer_unit is None) or units.unit_name(gold_unit or answer_unit or "") is None:
         return False
     return _compare_values(gold_body, answer_body) is not Verdict.WRONG

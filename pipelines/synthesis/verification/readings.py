@@ -34,7 +34,7 @@ _WORDS = (
     (
         re.compile(
             r"(?:\^\s*\{?\s*\\circ\s*\}?|°|(?<=\d)\s*\\circ|(?:\\text\s*\{\s*|(?<=[\d}])\s*)(?:degrees?|deg\.?|°))"
-            r"(?:\s|\\[,;:! ])*(?:\\text\s*\{)?\s*(?P<scale>[CF]|Celsius|Fahrenheit)(?![a-zA-Z])\s*\}?"
+            r"(?:\s|\\[,;:! ])*(?:\\text\s*)?\{?\s*(?P<scale>[CF]|Celsius|Fahrenheit)(?![a-zA-Z])\s*\}?"
         ),
         lambda found: rf"\text{{deg{found['scale'][0]}}}",
     ),
