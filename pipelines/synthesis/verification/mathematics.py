@@ -163,7 +163,7 @@ def reads(gold: str) -> bool:
     """Return whether a gold answer can be compared with answers in other notations, and not only with itself."""
     if len(gold) > equivalence.LONGEST:
         return False
-    gold, _ = notation.without_unit(notation.plain(gold))
+    gold, _ = notation.without_unit(readings.repeated(notation.plain(gold)))
     if notation.exact_number(gold) is not None or _BASED.fullmatch(gold) or _COLONED.fullmatch(gold):
         return True
     if notation.is_text(gold):

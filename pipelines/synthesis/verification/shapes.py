@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from pipelines.synthesis.verification import notation
+from pipelines.synthesis.verification import lists, notation
 
 _CONNECTIVE = re.compile(r"(?<![a-zA-Z])(and|or)(?![a-zA-Z])|\\(land|wedge|lor|vee|cup|cap)(?![a-zA-Z])")
 _PRIME = re.compile(r"'|\\prime(?![a-zA-Z])|′")
@@ -77,6 +77,8 @@ def _repetition_differs(gold: str, answer: str) -> bool:
     """Return whether two lists hold as many values, and where one repeats any, the same ones as often."""
     if _bracket(gold) or _bracket(answer) or r"\pm" in gold + answer or _DECIMAL_COMMA.fullmatch(answer):
         return False
+    if lists.items(gold) and lists.items(answer):
+        return False  # they were compared item by item
     first, second = (_items(text) for text in (gold, answer))
     if len(first) < 2 and len(second) < 2:
         return False

@@ -60,8 +60,8 @@ _KNOWN = frozenset(
     "text textnormal mbox begin end circ degree alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa "
     "lambda mu nu xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega "
     "mathbb emptyset ldots cdots dots binom dbinom tbinom choose land lor wedge vee to rightarrow setminus mid lfloor "
-    "rfloor lceil rceil lvert rvert vert approx quad qquad prime overline left right big Big bigg Bigg phantom "
-    "triangle angle perp parallel langle rangle max min gcd lcm det hline sum prod int lim bar dot colon lbrace rbrace "
+    "rfloor lceil rceil lvert rvert vert approx quad qquad prime left right big Big bigg Bigg phantom "
+    "triangle angle perp parallel langle rangle max min gcd lcm det hline sum prod int lim colon lbrace rbrace "
     "lbrack rbrack euro pounds"
     .split()
 )
@@ -80,6 +80,9 @@ def unstyled(answer: str) -> str:
     answer = _IDLE.sub("", answer)
     for pattern, replacement in _TYPED:
         answer = pattern.sub(replacement, answer)
+    answer = answer.strip()
+    while answer.startswith("{") and _argument_end(answer, 0) == len(answer) and answer.endswith("}"):
+        answer = answer[1:-1].strip()
     return _outside_text(answer, lambda part: _BARE_FUNCTION.sub(r"\\\g<0> ", part))
 
 
