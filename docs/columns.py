@@ -120,8 +120,8 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "request_id": "The request that bought the answer; null where it came with the source.",
         "source_id": "Where the question stands in its source.",
         "split": "Split of the question: `train` or `validation`.",
-        "origin": "Who gave it: `responder`, `teacher`, `rewrite` (a wrong one in the teacher's words), or `given` with "
-        "the source.",
+        "origin": "Who gave it: `responder`, `teacher`, `rewrite` (a wrong one in the teacher's words), or `given` "
+        "with the source.",
         "sample_index": "Number of the answer among those of its question and origin.",
         "prompt": "The question as it was asked; of given and rewritten answers, the question alone.",
         "text": "The answer without its thoughts.",

@@ -72,7 +72,9 @@ class Part:
 def headline(example: Example) -> str:
     """Return what the example is, in a line."""
     table, status = example.table.split("/")
-    noun = {"trajectories": "trajectory", "sets": "set", "traces": "trace", "answers": "answer"}.get(table, f"{table} row")
+    noun = {"trajectories": "trajectory", "sets": "set", "traces": "trace", "answers": "answer"}.get(
+        table, f"{table} row"
+    )
     return f"{status} {noun}" + (f": {visible(example.reason)}" if example.reason else "")
 
 

@@ -1,8 +1,8 @@
 """Answers in a file of people's own, graded as a build would: `grmforge grade`.
 
-    {"gold": "7.2\\\\%", "answer": "0.072"}
-    {"gold": "12.5 dB", "text": "So it is \\\\boxed{12.6\\\\text{ dB}}.", "form": "number", "tolerance": 0.02}
-    {"gold": "B", "text": "Answer: 2", "form": "option", "options": ["attach", "detach"]}
+{"gold": "7.2\\\\%", "answer": "0.072"}
+{"gold": "12.5 dB", "text": "So it is \\\\boxed{12.6\\\\text{ dB}}.", "form": "number", "tolerance": 0.02}
+{"gold": "B", "text": "Answer: 2", "form": "option", "options": ["attach", "detach"]}
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Graded answers, right, wrong and undecided ones, as people look at them: the answer, what was read of it, the gold."""
+"""Graded answers, right, wrong and undecided, as people look at them: the answer, what was read of it, the gold."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,9 @@ def graded_answers_table(answered: Iterable[Answered]) -> pa.Table:
     ]
     columns = {
         "answer_id": [
-            content_id("answer", question.source, question.query_id, one.origin, one.request_id, one.sample_index, one.text)
+            content_id(
+                "answer", question.source, question.query_id, one.origin, one.request_id, one.sample_index, one.text
+            )
             for question, one in both
         ],
         "form": [question.gold.form for question, _ in both],

@@ -159,7 +159,7 @@ def _with_imaginary_unit(value: Any) -> Any:
     if not isinstance(value, sympy.Expr):
         return value
     letters = [one for one in value.free_symbols if str(one) == "i"]
-    return value.subs({letter: sympy.I for letter in letters}) if letters else value
+    return value.subs(dict.fromkeys(letters, sympy.I)) if letters else value
 
 
 @functools.cache

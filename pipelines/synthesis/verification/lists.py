@@ -15,7 +15,9 @@ LONGEST = 30
 _SPLIT = re.compile(r"\\[{}]|[()\[\]{}]|,(?!\d{3}(?!\d))|,(?=\d{3},?\s)|;|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])")
 _SPLIT_ALL = re.compile(r"\\[{}]|[()\[\]{}]|,|;|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])")
 _VARIABLE = re.compile(r"\s*(?P<name>\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*(?:=|\\in(?![a-z]))\s*(?P<rest>.*)", re.DOTALL)
-_OTHER = re.compile(r"[<>|]|\\(?:[lg]eq?|[lg]eqslant|[lg]t|ne|neq|pm|mp|cup|cap|setminus|begin|ldots|dots|cdots)(?![a-zA-Z])|\.\.\.")
+_OTHER = re.compile(
+    r"[<>|]|\\(?:[lg]eq?|[lg]eqslant|[lg]t|ne|neq|pm|mp|cup|cap|setminus|begin|ldots|dots|cdots)(?![a-zA-Z])|\.\.\."
+)
 _OPEN, _CLOSE = ("(", "[", "{", r"\{"), (")", "]", "}", r"\}")
 
 
@@ -50,9 +52,8 @@ def items(answer: str) -> Items | None:
     if _OTHER.search(answer):
         return None
     name, rest = "", answer.replace(r"\text{ and }", " and ").replace(r"\text{ or }", " or ").strip()
-    if named := _VARIABLE.fullmatch(rest):
-        if "=" not in named["rest"]:
-            name, rest = named["name"], named["rest"].strip()
+    if (named := _VARIABLE.fullmatch(rest)) and "=" not in named["rest"]:
+        name, rest = named["name"], named["rest"].strip()
     is_set = rest.startswith(r"\{") and rest.endswith(r"\}")
     opening, closing = rest[:1], rest[-1:]
     brackets = opening + closing if opening in ("(", "[") and closing in (")", "]") else ""
@@ -65,7 +66,11 @@ def items(answer: str) -> Items | None:
     names = {one["name"] for one in values if one}
     if names and (brackets or name or len(names) > 1 or not all(values)):
         return None
-    return Items(brackets, tuple(one["rest"].strip() if one else text for one, text in zip(values, found, strict=True)), name or "".join(names))
+    return Items(
+        brackets,
+        tuple(one["rest"].strip() if one else text for one, text in zip(values, found, strict=True)),
+        name or "".join(names),
+    )
 
 
 def _split(text: str, pattern: re.Pattern[str]) -> list[str] | None:

@@ -36,7 +36,6 @@ _SAME = 1e-9
 _ROUNDED = 5e-3
 
 _BASED = re.compile(r"(\d[\dA-Za-z.]*)_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
-_BASES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
@@ -223,8 +222,7 @@ def _numbers_in_bases(gold: str, answer: str) -> Verdict | None:
 
 
 def _base(name: str) -> int | None:
-    number = _BASES.index(name) if name in _BASES else int(name) if name.isdecimal() else 0
-    return number if 2 <= number <= 36 else None
+    return int(name) if name.isdecimal() and 2 <= int(name) <= 36 else None
 
 
 def _value_in_base(digits: str, base: int | None) -> float | None:

@@ -13,10 +13,14 @@ from typing import NamedTuple
 
 _MIXED = re.compile(
     r"(?<![\w.,^_{}])(?P<whole>\d{1,9})(?:\s|\\[ ,;!])*"
-    r"(?:\\frac\{(?P<over>\d{1,9})\}\{(?P<under>\d{1,9})\}|(?<=[ ,;!\s])(?P<slash_over>\d{1,4})\s?/\s?(?P<slash_under>\d{1,4})(?![\d/.]))"
+    r"(?:\\frac\{(?P<over>\d{1,9})\}\{(?P<under>\d{1,9})\}"
+    r"|(?<=[ ,;!\s])(?P<slash_over>\d{1,4})\s?/\s?(?P<slash_under>\d{1,4})(?![\d/.]))"
 )
 _NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
-_VALUE = rf"(?<![\^_\d.])(?:\\frac\{{(?P<over>[^{{}}]*)\}}\{{(?P<under>[^{{}}]*)\}}|(?P<number>{_NUMBER})(?:/(?P<slash>\d+))?)"
+_VALUE = (
+    rf"(?<![\^_\d.])(?:\\frac\{{(?P<over>[^{{}}]*)\}}\{{(?P<under>[^{{}}]*)\}}"
+    rf"|(?P<number>{_NUMBER})(?:/(?P<slash>\d+))?)"
+)
 _PERCENT = re.compile(rf"{_VALUE}(?:\s|~|\\[,;:! ])*\\%")
 _DEGREES = re.compile(rf"{_VALUE}(?:\s|~|\\[,;:! ])*\^\\circ")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
@@ -85,7 +89,7 @@ def readings(gold: str, answer: str) -> Iterator[Reading]:
     gold, answer = (_RADIANS.sub("", text) for text in (gold, answer))
     found = [
         as_angle
-        for mixed in _mixed(gold, answer)
+        for mixed in mixed_readings(gold, answer)
         for as_share in _percent(mixed)
         for as_angle in _degrees(as_share, radians)
     ]
@@ -98,17 +102,17 @@ def repeated(answer: str) -> str:
 
 
 def _as_fraction(found: re.Match[str]) -> str:
-    whole, fixed, block = found["whole"] or "0", found["fixed"], found["block"] or found["again"] or found["more"] or found["dotted"]
+    whole, fixed, block = (
+        found["whole"] or "0",
+        found["fixed"],
+        found["block"] or found["again"] or found["more"] or found["dotted"],
+    )
     under = 10 ** len(fixed) * (10 ** len(block) - 1)
     return rf"\frac{{{int(whole + fixed + block) - int(whole + fixed)}}}{{{under}}}"
 
 
-def mixed(answer: str) -> str:
-    """Return an answer with its mixed numbers as fractions."""
-    return _MIXED.sub(lambda found: _fraction(found, False), answer)
-
-
-def _mixed(gold: str, answer: str) -> Iterator[Reading]:
+def mixed_readings(gold: str, answer: str) -> Iterator[Reading]:
+    """Yield two answers with their mixed numbers as fractions: sums, and then products."""
     (gold_sum, gold_product), (answer_sum, answer_product) = (
         tuple(_MIXED.sub(lambda found, other=other: _fraction(found, other), text) for other in (False, True))
         for text in (gold, answer)
@@ -139,8 +143,8 @@ def _percent(read: Reading) -> Iterator[Reading]:
         if any(r"\%" in text for text in scaled):
             yield _UNREADABLE
         else:
-            yield Reading(*scaled, usual=read.usual and factor < 1, rounds=True)
-    yield Reading(*bare, usual=read.usual and large)
+            yield Reading(scaled[0], scaled[1], usual=read.usual and factor < 1, rounds=True)
+    yield Reading(bare[0], bare[1], usual=read.usual and large)
 
 
 def _degrees(read: Reading, radians: bool) -> Iterator[Reading]:
@@ -155,7 +159,7 @@ def _degrees(read: Reading, radians: bool) -> Iterator[Reading]:
     if any(r"^\circ" in text for text in turned):
         yield _UNREADABLE
     else:
-        yield Reading(*turned, usual=read.usual, rounds=True)
+        yield Reading(turned[0], turned[1], usual=read.usual, rounds=True)
     if not trigonometry and not radians:
         yield bare
 

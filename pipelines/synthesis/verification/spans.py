@@ -71,7 +71,9 @@ def _line(text: str, number: Number) -> _Line | None:
         # "x<1, x>3" joins what cannot hold at once, and cuts what can
         found = [_part(part.strip(), number) for part in parts]
         return _joined(found, name, cut=_meet([one for one in found if one]))
-    return _joined([_part(part.strip(), number) for part in unions], name, cut=bool(_AND.search(text)), is_plain=is_plain)
+    return _joined(
+        [_part(part.strip(), number) for part in unions], name, cut=bool(_AND.search(text)), is_plain=is_plain
+    )
 
 
 def _meet(parts: Sequence[tuple[list[Span], str]]) -> bool:

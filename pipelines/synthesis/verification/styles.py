@@ -23,7 +23,9 @@ _OPEN = re.compile(r"(?:\\[a-zA-Z]+|[\^_])\s*\Z")
 _FUNCTIONS = "arc(?:sin|cos|tan|cot|sec|csc)|(?:sin|cos|tan|cot|csc|sec)h?|ln|log|exp|det|gcd|lcm"
 _FUNCTION = re.compile(_FUNCTIONS)
 _BARE_FUNCTION = re.compile(rf"(?<![\\a-zA-Z])(?:{_FUNCTIONS})(?=(?:\s*[\^_(\\\d]|\s+[a-zA-Z\d]|[xyztn](?![a-zA-Z])))")
-_NUMBER_AND_WORDS = re.compile(r"\s*(?P<number>[-+$]?[\d.,]*\d(?:/\d+)?)(?P<words>\s*(?:[a-zA-Z.]{2,}[a-zA-Z. /]*|\\?%))\s*")
+_NUMBER_AND_WORDS = re.compile(
+    r"\s*(?P<number>[-+$]?[\d.,]*\d(?:/\d+)?)(?P<words>\s*(?:[a-zA-Z.]{2,}[a-zA-Z. /]*|\\?%))\s*"
+)
 _FORMULA = re.compile(r"(?=.*[\d=+^<>*/-])(?!.*[a-zA-Z]{2})(?!.*[a-zA-Z]\.)[\dA-Za-z+*/^=<>()\[\]{}.,\s_-]*", re.DOTALL)
 _UNIT_LETTERS = frozenset("msghdlbVAWJNFHTCBLK")
 _BEHIND_NUMBER = re.compile(r"[\d})](?:\s|~|\\[,;:! ])*\Z")
@@ -38,7 +40,9 @@ _SIGNS = {
 }  # fmt: skip
 _TO_ASCII = str.maketrans(_SIGNS)
 _ROOT = re.compile(r"√\s*(?:(\d+|[a-zA-Z])|(?=\())")
-_BASES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
+_BASES = tuple(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905
+)
 _TYPED = (
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r" \\times "),
@@ -46,7 +50,10 @@ _TYPED = (
     (re.compile(r"(?<![\\a-zA-Z])infinity(?![a-zA-Z])"), r"\\infty "),
     (re.compile(r"(?<=[\d\s)~])\{(\\text\{[^{}]*\})\}"), r"\1"),
     (re.compile(r"\\frac\s*\{\\text\{([a-zA-Z ]+)\}\}\s*\{\\text\{([a-zA-Z ]+)\}(\^\{?\d\}?)?\}"), r"\\text{\1/\2}\3"),
-    (re.compile(rf"_\s*\{{?\s*(?:\\text\s*\{{)?\s*({'|'.join(_BASES)})\s*\}}{{0,2}}"), lambda found: f"_{{{_BASES.index(found[1])}}}"),
+    (
+        re.compile(rf"_\s*\{{?\s*(?:\\text\s*\{{)?\s*({'|'.join(_BASES)})\s*\}}{{0,2}}"),
+        lambda found: f"_{{{_BASES.index(found[1])}}}",
+    ),
     (re.compile(r"\\varnothing(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
     (re.compile(r"(?<=\d)\.(?=\d{3}\.\d{3})|(?<=\d\.\d{3})\.(?=\d{3}(?!\d))"), ""),
 )
@@ -55,15 +62,19 @@ _WORDED = {"pi": r"\pi ", "infinity": r"\infty ", "-infinity": r"-\infty ", "+in
 
 _MACRO = re.compile(r"\\([a-zA-Z]+)")
 _KNOWN = frozenset(
-    "frac dfrac tfrac cfrac over sqrt pi sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh "
-    "tanh coth ln log lg exp infty cup cap in pm mp cdot times div le leq leqslant ge geq geqslant lt gt ne neq equiv "
-    "text textnormal mbox begin end circ degree alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa "
-    "lambda mu nu xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega "
-    "mathbb emptyset ldots cdots dots binom dbinom tbinom choose land lor wedge vee to rightarrow setminus mid lfloor "
-    "rfloor lceil rceil lvert rvert vert approx quad qquad prime left right big Big bigg Bigg phantom "
-    "triangle angle perp parallel langle rangle max min gcd lcm det hline sum prod int lim colon lbrace rbrace "
-    "lbrack rbrack euro pounds"
-    .split()
+    re.findall(
+        r"\w+",
+        """
+    frac dfrac tfrac cfrac over sqrt pi sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh
+    cosh tanh coth ln log lg exp infty cup cap in pm mp cdot times div le leq leqslant ge geq geqslant lt gt ne
+    neq equiv text textnormal mbox begin end circ degree alpha beta gamma delta epsilon varepsilon zeta eta theta
+    iota kappa lambda mu nu xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma
+    Phi Psi Omega mathbb emptyset ldots cdots dots binom dbinom tbinom choose land lor wedge vee to rightarrow
+    setminus mid lfloor rfloor lceil rceil lvert rvert vert approx quad qquad prime left right big Big bigg Bigg
+    phantom triangle angle perp parallel langle rangle max min gcd lcm det hline sum prod int lim colon lbrace
+    rbrace lbrack rbrack euro pounds
+    """,
+    )
 )
 
 
