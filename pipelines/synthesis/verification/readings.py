@@ -113,15 +113,17 @@ def _as_fraction(found: re.Match[str]) -> str:
 
 def mixed_readings(gold: str, answer: str) -> Iterator[Reading]:
     """Yield two answers with their mixed numbers as fractions: sums, and then products."""
-    (gold_sum, gold_product), (answer_sum, answer_product) = (
-        tuple(_MIXED.sub(lambda found, other=other: _fraction(found, other), text) for other in (False, True))
-        for text in (gold, answer)
-    )
+    gold_sum, answer_sum = _with_fractions(gold, False), _with_fractions(answer, False)
+    gold_product, answer_product = _with_fractions(gold, True), _with_fractions(answer, True)
     yield Reading(gold_sum, answer_sum)
     if gold_product != gold_sum:
         yield Reading(gold_product, answer_sum, usual=False)
     if answer_product != answer_sum:
         yield Reading(gold_sum, answer_product, usual=False)
+
+
+def _with_fractions(text: str, other: bool) -> str:
+    return _MIXED.sub(lambda found: _fraction(found, other), text)
 
 
 def _fraction(found: re.Match[str], other: bool) -> str:
@@ -139,7 +141,7 @@ def _percent(read: Reading) -> Iterator[Reading]:
     bare = [text.replace(r"\%", "") for text in (gold, answer)]
     large = all(_size(found) > 1 for text in (gold, answer) for found in _PERCENT.finditer(text))
     for factor in (Fraction(1, 100), Fraction(100)):
-        scaled = [_PERCENT.sub(lambda found, by=factor: _times(found, by), text) for text in (gold, answer)]
+        scaled = [_scaled(text, factor) for text in (gold, answer)]
         if any(r"\%" in text for text in scaled):
             yield _UNREADABLE
         else:
@@ -167,6 +169,10 @@ def _degrees(read: Reading, radians: bool) -> Iterator[Reading]:
 def _size(found: re.Match[str]) -> float:
     value = _exact(found)
     return float(value) if value is not None else 0.0
+
+
+def _scaled(text: str, factor: Fraction) -> str:
+    return _PERCENT.sub(lambda found: _times(found, factor), text)
 
 
 def _times(found: re.Match[str], factor: Fraction) -> str:
