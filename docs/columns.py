@@ -33,6 +33,11 @@ TABLE_DOCS: dict[str, tuple[str, str]] = {
         "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "
         "responses have them.",
     ),
+    "answers": (
+        "`answers/{right,wrong,undecided}-*.parquet`",
+        "Every answer to a question with a known answer that a verifier graded, so that people can look at what was "
+        "decided. Only builds that synthesise responses have them; those to test questions are not published.",
+    ),
     "rubrics": (
         "`<root>/rubrics/*.parquet`; in a snapshot `rubrics/made-*.parquet`",
         "What answers to one query are judged by. It belongs to the root: the truth that the pools are indexed from. A "
@@ -109,6 +114,24 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "pass_count": "How many of `pass_samples` are right: low for a hard question.",
         "pass_samples": "Answers to the question that were graded right or wrong, of the responder or given with the "
         "source; a teacher's do not count.",
+    },
+    "answers": {
+        "answer_id": "Hash of the source, the query, and which answer to it this is.",
+        "request_id": "The request that bought the answer; null where it came with the source.",
+        "source_id": "Where the question stands in its source.",
+        "split": "Split of the question: `train` or `validation`.",
+        "origin": "Who gave it: `responder`, `teacher`, `rewrite` (a wrong one in the teacher's words), or `given` "
+        "with the source.",
+        "sample_index": "Number of the answer among those of its question and origin.",
+        "prompt": "The question as it was asked; of given and rewritten answers, the question alone.",
+        "text": "The answer without its thoughts.",
+        "reasoning": "The thoughts before it.",
+        "answer": "The final answer that was read in the text.",
+        "verdict": "`right`, `wrong` or `undecided`: the table's name.",
+        "form": "How it was compared with the known answer: `math`, `number`, `option` or `text`.",
+        "gold": "The known answer; of `option` the number of the right one, from 1.",
+        "reference": "What a judge may be told: the known answer, with an explanation where there is one.",
+        "completion_tokens": "Tokens of the answer, reasoning included, where they were counted.",
     },
     "trajectories": {
         "split": "Split of the set: `train` or `validation`.",

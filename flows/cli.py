@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from flows import refresh_cli
+from flows.grade_cli import grade
 from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
@@ -188,7 +189,7 @@ def probe(
 def inspect(
     snapshot: SnapshotArgument,
     table: Annotated[
-        str | None, typer.Option("--table", help="trajectories, sets, rft, rl, meta_rm, pairs or traces.")
+        str | None, typer.Option("--table", help="trajectories, sets, answers, rft, rl, meta_rm, pairs or traces.")
     ] = None,
     status: Annotated[
         str | None, typer.Option("--status", help="accepted or rejected; for sets kept or dropped.")
@@ -261,6 +262,7 @@ def import_(
 
 refresh_cli.register(app)
 app.add_typer(rubrics_app, name="rubrics")
+app.command()(grade)
 app.command()(gc)
 app.command()(forget)
 

@@ -58,6 +58,36 @@ CANDIDATES = table_schema(
 )
 """Every answer to the questions of one source, whatever its verdict; a stage's table, not published as it is."""
 
+GRADED = table_schema(
+    "answers",
+    [
+        pa.field("answer_id", pa.string()),
+        pa.field("request_id", pa.string()),
+        pa.field("query_id", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("source_id", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("domain", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("origin", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("sample_index", pa.int32()),
+        pa.field("prompt", MESSAGES),
+        pa.field("text", pa.string()),
+        pa.field("reasoning", pa.string()),
+        pa.field("answer", pa.string()),
+        pa.field("verdict", pa.string()),
+        pa.field("form", pa.string()),
+        pa.field("gold", pa.string()),
+        pa.field("reference", pa.string()),
+        pa.field("completion_tokens", pa.int64()),
+    ],
+)
+"""Graded answers as they are published, one table a verdict, so that people can look at what was decided."""
+
+GRADED_VERDICTS = (Verdict.RIGHT, Verdict.WRONG, Verdict.UNDECIDED)
+"""Verdicts whose answers are published."""
+
 TRACES = table_schema(
     "traces",
     [

@@ -46,6 +46,14 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
         for table in snapshot.manifest.tables:
             if table.startswith("trajectories/"):
                 yield from map(_columns, snapshot.files(table))
+            elif table.startswith("answers/"):
+                yield from (_of_others(path, concerned) for path in snapshot.files(table))
+
+
+def _of_others(path: Path, concerned: Concerned) -> pa.Table:
+    """Return what other sources claim of a table of graded answers."""
+    table = open_table(path).read(columns=["request_id", "query_id", "source"])
+    return table.filter(pc.not_equal(table.column("source"), concerned.source or ""))
 
 
 def _columns(path: Path) -> pa.Table:

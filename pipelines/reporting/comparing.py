@@ -32,6 +32,7 @@ _IDS = {
     "meta_rm": pl.col("trajectory_id"),
     "pairs": pl.col("set_id"),
     "traces": pl.col("trace_id"),
+    "answers": pl.col("answer_id"),
     "rubrics": pl.col("rubric_id"),
 }
 """What a row of a table is known by; where several rows of a table share it, as the pairs of a set do, they count."""

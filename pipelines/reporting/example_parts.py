@@ -72,7 +72,9 @@ class Part:
 def headline(example: Example) -> str:
     """Return what the example is, in a line."""
     table, status = example.table.split("/")
-    noun = {"trajectories": "trajectory", "sets": "set", "traces": "trace"}.get(table, f"{table} row")
+    noun = {"trajectories": "trajectory", "sets": "set", "traces": "trace", "answers": "answer"}.get(
+        table, f"{table} row"
+    )
     return f"{status} {noun}" + (f": {visible(example.reason)}" if example.reason else "")
 
 
@@ -103,7 +105,7 @@ def ids(example: Example) -> list[str]:
     row = {**(example.row.get("extra_info") or {}), **example.row}
     return [
         one_line(f"{name} {row[name]}", 80)
-        for name in ("trajectory_id", "set_id", "trace_id", "source_id")
+        for name in ("trajectory_id", "set_id", "trace_id", "answer_id", "source_id")
         if row.get(name)
     ]
 
@@ -114,6 +116,8 @@ def parts_of(example: Example, most: int | None = None) -> list[Part]:
         parts = _trajectory_parts(example)
     elif example.table.startswith("sets/"):
         parts = _set_parts(example)
+    elif example.table.startswith("answers/"):
+        parts = _answer_parts(example)
     else:
         parts = _training_parts(example)
     if most is None:
@@ -201,6 +205,18 @@ def _set_parts(example: Example) -> list[Part]:
     if example.reason:
         parts.append(Part("why it was dropped", (Item(meaning(example.reason).words, example.reason),)))
     return parts
+
+
+def _answer_parts(example: Example) -> list[Part]:
+    row = example.row
+    known = [Item(row["verdict"], "verdict"), Item(row["answer"] or "(none)", "the final answer, as read")]
+    known.append(Item(row["gold"], "the known answer"))
+    if row["form"] == AnswerForm.OPTION and row["reference"]:
+        known.append(Item(row["reference"], "reference"))
+    if row["reasoning"]:
+        known.append(Item(f"{len(row['reasoning']):,} characters, not shown here; --json has them", "reasoning"))
+    prompt = Part("prompt", tuple(_message_items(row["prompt"])))
+    return [prompt, Part("the answer", (Item(row["text"] or "(no text)"),)), Part("its grade", tuple(known))]
 
 
 def _training_parts(example: Example) -> list[Part]:

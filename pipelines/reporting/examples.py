@@ -18,6 +18,7 @@ from storage.snapshots import Snapshot
 STATUSES: dict[str, tuple[str, ...]] = {
     "trajectories": ("accepted", "rejected", "difficulty", "on_policy", "paired"),
     "sets": ("kept", "dropped"),
+    "answers": ("right", "wrong", "undecided"),
     **dict.fromkeys(("rft", "rl", "meta_rm", "pairs", "traces"), ("train", "validation")),
 }
 """Every table and its parts, as published: `<table>/<status>`."""
@@ -146,7 +147,7 @@ def _filters(table: str, part: str, reason: str | None, source: str | None) -> d
 
 def _apart(table: str) -> str | None:
     """Return the column in which examples should differ."""
-    return {"rl": None, "traces": "query_id"}.get(table, "set_id")
+    return {"rl": None, "traces": "query_id", "answers": "query_id"}.get(table, "set_id")
 
 
 def _nothing_found(

@@ -64,11 +64,15 @@ def grading_themselves(questions: Iterable[Question]) -> Iterator[bool]:
 
 def gold_text(question: Question) -> str:
     """Return a text that ends in the gold answer, in the form that responders are asked for."""
-    gold = question.gold
-    match gold.form:
+    return answer_text(question.gold.form, question.gold.answer)
+
+
+def answer_text(form: AnswerForm, answer: str) -> str:
+    """Return a text that ends in an answer."""
+    match form:
         case AnswerForm.OPTION:
-            return f"The answer is option {gold.answer}"
+            return f"The answer is option {answer}"
         case AnswerForm.TEXT:
-            return f"The answer is: {gold.answer}"
+            return f"The answer is: {answer}"
         case _:
-            return f"\\boxed{{{gold.answer}}}"
+            return f"\\boxed{{{answer}}}"

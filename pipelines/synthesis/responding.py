@@ -21,7 +21,8 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 from storage.tables import read_buckets
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
+"""Counts the verifiers' changes, too: a changed verifier grades stored answers anew."""
 
 
 def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: Stage) -> Stage:

@@ -2,6 +2,8 @@
 
     questions -> rephrased -> gold checked -> answered by the responder, graded -> taught -> composed, balanced
 
+The graded answers stand beside the sets, whatever became of them.
+
 Test questions are answered too, since their sets are published in `sets`; curation splits them, and their traces stay
 unpublished.
 """
@@ -17,12 +19,13 @@ from pipelines.synthesis.answers import answer_job
 from pipelines.synthesis.asking import Asked
 from pipelines.synthesis.composition import Composed, balanced, compose
 from pipelines.synthesis.gold_check import checked_questions
+from pipelines.synthesis.graded_answers import graded_answers_table
 from pipelines.synthesis.grading import Answered
 from pipelines.synthesis.rephrasing import rephrased_questions
 from pipelines.synthesis.responding import answered_questions, responded
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from pipelines.synthesis.traces import Trace, traces_of, traces_table
-from schemas.candidate import TRACES, Origin
+from schemas.candidate import GRADED, TRACES, Origin
 from schemas.preference import SETS, PreferenceSet
 from schemas.question import STEMS, Question, Verdict
 from schemas.question_table import stems_table
@@ -32,7 +35,7 @@ from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 ROLES = ("responder", "teacher")
 """Models that are asked here, in the order in which they are."""
 QUESTIONS = "questions"
@@ -40,6 +43,8 @@ QUESTIONS = "questions"
 REPEATED = "repeated right answers"
 """The funnel's outcome of right answers in the words of another one to the same question: these are no traces."""
 _BATCH = 2_048
+_ANSWERED = 128
+"""Questions whose graded answers are written at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class SourceSets:
 
 
 def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> SourceSets:
-    """Return the stage with the tables `sets`, `traces` and `stems` of one source, sorted by query_id.
+    """Return the stage with the tables `sets`, `traces`, `answers` and `stems` of one source, sorted by query_id.
 
     Its facts are those of an input, with what was asked and how the sets came about under `synthesis`. Raises what
     asking raises; what was answered by then is kept.
@@ -127,13 +132,21 @@ def _composed(
     taught: Iterator[Answered],
     asked: Mapping[str, Asked],
 ) -> Stage:
-    """Write the sets and traces of all questions."""
+    """Write the sets, traces and graded answers of all questions."""
     composed: list[Composed] = []
     traces: list[Trace] = []
     counts = _Counts()
     stems: list[Question] = []
-    with TableWriter(root, key, "traces", TRACES) as writer:
+    answered: list[Answered] = []
+    with (
+        TableWriter(root, key, "traces", TRACES) as writer,
+        TableWriter(root, key, "answers", GRADED) as answer_writer,
+    ):
         for question, found in taught:
+            answered.append((question, found))
+            if len(answered) >= _ANSWERED:
+                answer_writer.write(graded_answers_table(answered))
+                answered.clear()
             stems += [question] if question.stem else []
             counts.verdicts.update((one.origin.value, one.verdict.value) for one in found)
             counts.questions += 1
@@ -145,6 +158,7 @@ def _composed(
                 writer.write(traces_table(traces))
                 traces.clear()
         writer.write(traces_table(traces))
+        answer_writer.write(graded_answers_table(answered))
     sets = sorted(balanced(composed), key=lambda one: (one.query_id, one.set_id, one.source_id))
     with TableWriter(root, key, "sets", SETS) as set_writer:
         for start in range(0, len(sets), _BATCH):
@@ -163,7 +177,12 @@ def _composed(
             "composition": composition_of(sets),
         },
     }
-    tables = {"sets": set_writer.files, "traces": writer.files, "stems": stem_writer.files}
+    tables = {
+        "sets": set_writer.files,
+        "traces": writer.files,
+        "answers": answer_writer.files,
+        "stems": stem_writer.files,
+    }
     return finish_stage(root, key, tables, facts, [checked, candidates])
 
 

@@ -41,7 +41,7 @@ def traces_of(question: Question, candidates: Sequence[Candidate]) -> Iterator[T
 
 def traces_table(traces: Sequence[Trace]) -> pa.Table:
     """Return the traces, in the order given, as a table of TRACES."""
-    prompts = [_prompt(one.question, one.candidate) for one in traces]
+    prompts = [prompt_of(one.question, one.candidate) for one in traces]
     completions = [(Message("assistant", _completion(one.candidate)),) for one in traces]
     columns = {
         "trace_id": [
@@ -65,9 +65,9 @@ def traces_table(traces: Sequence[Trace]) -> pa.Table:
     return pa.table([arrays[name] for name in TRACES.names], schema=TRACES)
 
 
-def _prompt(question: Question, candidate: Candidate) -> Messages:
-    """Return what was asked: of answers that came with the source nobody knows more than the question."""
-    return question.query if candidate.origin is Origin.GIVEN else answer_prompt(question)
+def prompt_of(question: Question, candidate: Candidate) -> Messages:
+    """Return what was asked: of answers that came with the source, and of rewritten ones, no more than the question."""
+    return answer_prompt(question) if candidate.origin in (Origin.RESPONDER, Origin.TEACHER) else question.query
 
 
 def _completion(candidate: Candidate) -> str:

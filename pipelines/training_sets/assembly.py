@@ -12,6 +12,7 @@ from pipelines.grm.prompts import Template, load_template
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import kept_sets
 from pipelines.memory import many_records
+from pipelines.training_sets.answers import GradedAnswers
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
@@ -19,7 +20,7 @@ from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
 from pipelines.training_sets.selection import selection_job, with_selection
 from pipelines.training_sets.traces import published_traces
-from schemas.candidate import TRACES
+from schemas.candidate import GRADED, TRACES
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import ModelSection, Recipe
 from schemas.rubric_table import RUBRICS
@@ -55,7 +56,7 @@ def assemble(
     }
     if recipe.rl.selection:
         settings["selection"] = [recipe.rl.selection_share, selection_job(job).settings()["templates"]]
-    traced = [stage for stage in sources if stage.paths("traces")]
+    traced = [stage for stage in sources if stage.paths("traces") or stage.paths("answers")]
     inputs = [curated.content, *(judged[purpose].content for purpose in sorted(judged))]
     inputs += [stage.content for stage in traced]
     key = stage_key("assembled", STAGE_VERSION, settings, inputs)
@@ -70,6 +71,7 @@ def assemble(
             tables.write("rubrics/made", batch, RUBRICS)
         for traces, splits in published_traces(traced, curated):
             tables.write_splits("traces", traces, TRACES, splits)
+        _write_answers(traced, curated, tables)
         _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)
     facts = {"checks": decisions.checks, "funnel": decisions.funnel}
     return finish_stage(root, key, tables.files(), facts, [*sources, curated, *judged.values()])
@@ -107,6 +109,14 @@ class _Tables:
             ]
             for path, writer in self._writers.items()
         }
+
+
+def _write_answers(sources: Sequence[Stage], curated: Stage, tables: _Tables) -> None:
+    """Write answers/right, answers/wrong and answers/undecided, a range of buckets at a time."""
+    answers = GradedAnswers(sources, curated)
+    for buckets in bucket_ranges(sum(stage.rows("answers") for stage in sources)):
+        for verdict, rows in answers.through(buckets[-1]):
+            tables.write(f"answers/{verdict}", rows, GRADED)
 
 
 def _write_buckets(

@@ -22,13 +22,13 @@ def published_traces(sources: Sequence[Stage], curated: Stage) -> Iterator[tuple
     """
     table = pa.concat_tables([TRACES.empty_table(), *(read_table(one.paths("traces"), TRACES) for one in sources)])
     keys = pl.DataFrame({name: pl.from_arrow(table.column(name)) for name in ("query_id", "source", "trace_id")})
-    kept = keys.with_row_index("row").join(_splits(curated), on=["query_id", "source"])
+    kept = keys.with_row_index("row").join(splits_of_questions(curated), on=["query_id", "source"])
     for rows in kept.sort("query_id", "trace_id").iter_slices(_BATCH):
         yield table.take(rows["row"].to_arrow()), rows["split"].to_arrow().cast(pa.string())
 
 
-def _splits(curated: Stage) -> pl.DataFrame:
-    """Return query_id, source and split of the questions whose traces may be published."""
+def splits_of_questions(curated: Stage) -> pl.DataFrame:
+    """Return query_id, source and split of the questions whose answers may be published: no test question's."""
     frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["query_id", "source", "split", "drop_reason"]))
     assert isinstance(frame, pl.DataFrame)
     withheld = pl.col("drop_reason").is_in(WITHHELD).any().over("query_id", "source")

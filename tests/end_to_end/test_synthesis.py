@@ -145,6 +145,26 @@ def test_traces_are_right_and_none_is_of_a_test_question(whole: tuple[Path, Path
     assert validation and {splits[query] for query in validation} == {"validation"}
 
 
+def test_graded_answers_are_published_but_for_those_to_test_questions(whole: tuple[Path, Path, Snapshot]) -> None:
+    _, root, snapshot = whole
+    held_out = set(frame(snapshot, "sets/kept").filter(split="test")["query_id"])
+    splits = {row["query_id"]: row["split"] for row in every_set(snapshot).to_dicts()}
+    card = (snapshot.path / "README.md").read_text("utf-8")
+    for verdict in ("right", "wrong"):
+        found = frame(snapshot, f"answers/{verdict}")
+        assert set(found["verdict"]) == {verdict} and not held_out & set(found["query_id"])
+        assert all(splits[query] == split for query, split in found.select("query_id", "split").iter_rows())
+        assert f"config_name: answers_{verdict}" in card
+        for row in found.head(20).to_dicts():
+            problem = problem_of(row["prompt"][-1]["content"])
+            assert ANSWERS[problem] == row["gold"] and verdict_on(problem, row["text"]) == verdict
+    of_test = sum(verdicts(snapshot)[f"responder: {verdict}"] for verdict in ("right", "wrong"))
+    published = [frame(snapshot, f"answers/{verdict}").filter(origin="responder") for verdict in ("right", "wrong")]
+    assert 0 < sum(one.height for one in published) < of_test
+    done = grmforge("inspect", "math", "--table", "answers", "--status", "wrong", "-n", "1", "--root", root)
+    assert done.code == 0 and "THE ANSWER" in done.out and "the known answer" in done.out
+
+
 def test_the_card_the_report_and_inspect_know_the_traces(whole: tuple[Path, Path, Snapshot]) -> None:
     _, root, snapshot = whole
     assert "config_name: traces" in (snapshot.path / "README.md").read_text("utf-8")

@@ -36,6 +36,20 @@ def write_small(directory: Path, count: int = 40, **sections: Any) -> Path:
     return write_recipe(directory / "small.toml", **(usual | sections))
 
 
+def test_answers_of_a_file_are_graded(tmp_path: Path) -> None:
+    rows = [("2", r"\\mathbf{2}"), ("2", "3"), ("2", r"\\mystery{2}")]
+    lines = "".join(f'{{"gold": "{gold}", "answer": "{answer}"}}\n' for gold, answer in rows)
+    (tmp_path / "answers.jsonl").write_text(lines, "utf-8")
+    plain = grmforge("grade", tmp_path / "answers.jsonl")
+    assert (plain.code, plain.out.splitlines()[:3]) == (0, ["right", "wrong", "undecided"])
+    assert plain.out.splitlines()[3] == "3 graded: 1 right, 1 wrong, 1 undecided"
+    piped = subprocess.run([GRMFORGE, "grade", "-", "--json"], input=lines, capture_output=True, text=True, check=True)
+    assert [json.loads(line)["verdict"] for line in piped.stdout.splitlines()] == ["right", "wrong", "undecided"]
+    (tmp_path / "answers.jsonl").write_text(lines + "{\n", "utf-8")
+    bad = grmforge("grade", tmp_path / "answers.jsonl")
+    assert bad.code == 2 and len(bad.errors) == 1 and "line 4: is no JSON" in bad.errors[0]
+
+
 def test_help_comes_at_once() -> None:
     def seconds() -> float:
         began = time.monotonic()

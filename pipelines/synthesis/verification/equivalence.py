@@ -16,20 +16,18 @@ _CLOSE = 1e-3
 """Numbers that math-verify finds equal differ by less than this share of the larger one."""
 _SAME = 1e-9
 """And numbers that differ by less than this share may well be equal where it finds that they are not."""
+_EXACT = 1e-13
+"""Formulas without rounded numbers that differ by less than this share, at two points, are equal."""
 _UNSURE = (
-    re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\b.*\\circ", re.DOTALL),  # read as of so many radians
     re.compile(r"\\(?:overline|triangle|angle|vec)\b"),
     re.compile(r"(?<![\\{a-zA-Z])[a-zA-Z]{3,}"),  # a word, read as a product of its letters
 )
 """Where math-verify is blind, its "not equal" says nothing."""
-_UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 
 
 def verdict(gold: str, answer: str) -> Verdict:
     """Return what math-verify says."""
-    if gold.startswith("(") and gold.endswith(")") and _UNBRACKETED_LIST.fullmatch(answer):
-        answer = f"({answer})"
     gold_value, answer_value = _parsed(gold), _parsed(answer)
     if gold_value is None or answer_value is None:
         return Verdict.UNDECIDED
@@ -45,12 +43,16 @@ def verdict(gold: str, answer: str) -> Verdict:
     if equal and (_is_half(gold_value, answer_value) or _is_half(answer_value, gold_value)):
         return Verdict.UNDECIDED
     distance = _distance(gold_value, answer_value)
+    if not equal and distance is not None and distance < _EXACT:
+        return Verdict.RIGHT  # it gives up on what it cannot simplify
     if equal:
-        far = distance is not None and distance > _CLOSE and "%" not in gold + answer
+        far = distance is not None and distance > _CLOSE
         return Verdict.WRONG if far else Verdict.RIGHT
     commas = _DECIMAL_COMMA.fullmatch(gold) or _DECIMAL_COMMA.fullmatch(answer)
     if not commas and (_is_no_number(gold_value, answer_value) or _is_no_number(answer_value, gold_value)):
         return Verdict.WRONG
+    if _are_equations_of_two(gold_value, answer_value):
+        return Verdict.UNDECIDED
     # Inside, it takes running out of memory for "not equal": a wrong formula must be seen to differ.
     unsure = _kind(gold_value) != _kind(answer_value) or any(one.search(gold + answer) for one in _UNSURE)
     alike = _kind(gold_value) == "value" and (distance is None or distance < _SAME)
@@ -75,6 +77,12 @@ def _is_half(equation: Any, other: Any) -> bool:
     return is_equation and _kind(other) != "relation"
 
 
+def _are_equations_of_two(first: Any, second: Any) -> bool:
+    """Return whether two equations name different unknowns: x = 2, y = 2."""
+    sides = [getattr(one, "lhs", None) for one in (first, second) if _kind(one) == "relation"]
+    return len(sides) == 2 and all(getattr(side, "is_Symbol", False) for side in sides) and sides[0] != sides[1]
+
+
 def _is_no_number(value: Any, number: Any) -> bool:
     """Return whether one value is a number, and the other, found unequal, one that no number is in other words.
 
@@ -91,25 +99,34 @@ def _is_no_number(value: Any, number: Any) -> bool:
 
 
 def _distance(gold: Any, answer: Any) -> float | None:
-    """Return how far two formulas differ, as a share of the larger, at one point; None where they have no value there.
+    """Return how far two formulas differ, as a share of the larger, at two points; None where they have no value there.
 
-    The point is odd enough that different formulas hardly meet in it, and complex, so that roots have values.
+    The points are odd enough that different formulas hardly meet in them, and complex, so that roots have values.
     """
     import sympy
 
     if not isinstance(gold, sympy.Expr) or not isinstance(answer, sympy.Expr):
         return None
     unknowns = gold.free_symbols | answer.free_symbols
-    names = sorted({str(unknown) for unknown in unknowns})  # the i of "i" and of "1i" are read as two
-    point = {unknown: 1.37 + 0.611 * names.index(str(unknown)) + 0.23j for unknown in unknowns}
+    names = sorted({str(unknown) for unknown in unknowns})
+    points = [
+        {unknown: sign * (1.37 + 0.611 * names.index(str(unknown))) + 0.23j for unknown in unknowns}
+        for sign in ((1, -1) if unknowns else (1,))
+    ]
     try:
-        first, second = (
-            sympy.N(value.replace(sympy.UnevaluatedExpr, lambda inner: inner), 20, subs=point)
-            for value in (gold, answer)
-        )
-        return float(abs(first - second) / (max(abs(first), abs(second)) or 1))
+        return max(_apart(gold, answer, point) for point in points)
     except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError):
         return None  # what sympy raises, by the kind of expression, where it has no number for it
+
+
+def _apart(gold: Any, answer: Any, point: dict[Any, complex]) -> float:
+    """Return how far two formulas differ at a point, as a share of the larger."""
+    import sympy
+
+    first, second = (
+        sympy.N(value.replace(sympy.UnevaluatedExpr, lambda inner: inner), 20, subs=point) for value in (gold, answer)
+    )
+    return float(abs(first - second) / (max(abs(first), abs(second)) or 1))
 
 
 def _kind(value: Any) -> str:
@@ -132,7 +149,17 @@ def _parsed(answer: str) -> Any | None:
         return None
     parse, _ = _library()
     found = parse(answer)
-    return found[0] if found and not isinstance(found[0], str) else None
+    return _with_imaginary_unit(found[0]) if found and not isinstance(found[0], str) else None
+
+
+def _with_imaginary_unit(value: Any) -> Any:
+    """Return a value whose i is the imaginary unit, as it is in 1i and e^{i}, and no unknown."""
+    import sympy
+
+    if not isinstance(value, sympy.Expr):
+        return value
+    letters = [one for one in value.free_symbols if str(one) == "i"]
+    return value.subs(dict.fromkeys(letters, sympy.I)) if letters else value
 
 
 @functools.cache

@@ -17,34 +17,78 @@ import functools
 import math
 import re
 
-from pipelines.synthesis.verification import equivalence, notation, number_words, shapes, units
+from pipelines.synthesis.verification import (
+    equivalence,
+    lists,
+    notation,
+    number_words,
+    readings,
+    shapes,
+    spans,
+    styles,
+    units,
+)
 from schemas.question import Verdict
 
 _SAME = 1e-9
 """A share: logarithms this near to a whole number are powers of ten."""
 
+_ROUNDED = 5e-3
+
 _BASED = re.compile(r"(\d[\dA-Za-z.]*)_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
+_UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d|\d\s*(?:\\text\s*\{\s*)?and\s*\}?\s*(?:\\frac|\d+/\d)")
+"""Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal."""
+_FRACTION_OF_UNITS = re.compile(r"(?<=[\d ])\\frac\{([a-zA-Z]{1,3})\}\{([a-zA-Z]{1,3})(?:\^\{?\d\}?)?\}\Z")
+_UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 
 
 @functools.lru_cache(maxsize=4096)
 def verdict(gold: str, answer: str) -> Verdict:
     """Return whether an answer is mathematically the gold one: right, wrong or undecided."""
+    try:
+        return _verdict(gold, answer)
+    except RecursionError:
+        return Verdict.UNDECIDED  # brackets in brackets in brackets
+
+
+def _verdict(gold: str, answer: str) -> Verdict:
     if max(len(gold), len(answer)) > equivalence.LONGEST:
         return Verdict.UNDECIDED
-    gold, answer = notation.plain(gold), notation.plain(answer)
+    gold, answer = (readings.repeated(readings.signs(notation.plain(text))) for text in (gold, answer))
     if gold and notation.without_spaces(gold) == notation.without_spaces(answer):
         return Verdict.RIGHT
+    if styles.unknown_macros(gold, answer) or shapes.are_odd(gold, answer):
+        return Verdict.UNDECIDED
     full_gold, full_answer = number_words.scaled(gold), number_words.scaled(answer)
     in_words = notation.is_text(gold) and notation.is_text(answer)
     if not in_words and number_words.changing(full_gold) != number_words.changing(full_answer):
         return Verdict.UNDECIDED
-    found = _compare(number_words.in_digits(full_gold), number_words.in_digits(full_answer))
+    found = _over_readings(number_words.in_digits(full_gold), number_words.in_digits(full_answer))
     if found is Verdict.WRONG and (full_gold == gold) != (full_answer == answer):
         return Verdict.UNDECIDED  # a question may ask for so many millions
     return Verdict.UNDECIDED if found is Verdict.RIGHT and shapes.contradict(gold, answer) else found
+
+
+def _over_readings(gold: str, answer: str) -> Verdict:
+    """Compare two answers in all that they may mean."""
+    verdicts = []
+    for read in readings.readings(gold, answer):
+        found = _compare(read.gold, read.answer)
+        if found is Verdict.RIGHT and read.usual:
+            return found
+        may_round = found is Verdict.WRONG and read.rounds and _near(read.gold, read.answer)
+        verdicts.append(Verdict.UNDECIDED if may_round else found)
+    return Verdict.WRONG if set(verdicts) == {Verdict.WRONG} else Verdict.UNDECIDED
+
+
+def _near(gold: str, answer: str) -> bool:
+    """Return whether two numbers differ by less than the digits that people write."""
+    first, second = equivalence.number(gold), equivalence.number(answer)
+    return first is not None and second is not None and abs(first - second) <= _ROUNDED * max(abs(first), abs(second))
 
 
 def _compare(gold: str, answer: str) -> Verdict:
@@ -53,30 +97,58 @@ def _compare(gold: str, answer: str) -> Verdict:
     answer, answer_unit = notation.without_unit(answer)
     if gold_unit and not answer_unit:
         answer, answer_unit = notation.without_loose_unit(answer)
+    elif answer_unit and not gold_unit:
+        gold, gold_unit = notation.without_loose_unit(gold)
     if gold_unit and answer_unit and not units.same_unit(gold_unit, answer_unit):
-        return Verdict.UNDECIDED
-    if (gold_unit == "degree") != (answer_unit == "degree") and r"\pi" in gold + answer:
-        return Verdict.UNDECIDED
+        return _in_two_units(gold, gold_unit, answer, answer_unit)
     found = _compare_values(gold, answer)
     # 25 cents may be 0.25, and 1.5 km 1500: the question may have named the other unit.
-    may_convert = found is Verdict.WRONG and (gold_unit is None) != (answer_unit is None)
-    return (
-        Verdict.UNDECIDED
-        if may_convert and _powers_apart(equivalence.number(gold), equivalence.number(answer))
-        else found
+    one_unit = (gold_unit is None) != (answer_unit is None)
+    may_convert = found is Verdict.WRONG and one_unit
+    if may_convert and _powers_apart(equivalence.number(gold), equivalence.number(answer)):
+        return Verdict.UNDECIDED
+    if found is Verdict.WRONG and gold_unit is answer_unit is None and _differ_by_letter(gold, answer):
+        return Verdict.UNDECIDED
+    return found
+
+
+def _in_two_units(gold: str, gold_unit: str, answer: str, answer_unit: str) -> Verdict:
+    """Compare two numbers in different units: right where they convert into each other, wrong where neither the
+    quantities nor the numbers agree.
+    """
+    first, second = equivalence.number(gold), equivalence.number(answer)
+    names = units.unit_name(gold_unit), units.unit_name(answer_unit)
+    if first is None or second is None or names[0] is None or names[1] is None or first == second:
+        return Verdict.UNDECIDED
+    converted = units.convert(second, names[1], names[0])
+    if converted is None or not first:
+        return Verdict.UNDECIDED
+    share = abs(converted / first - 1)
+    return Verdict.RIGHT if share < _SAME else Verdict.UNDECIDED if share < _ROUNDED else Verdict.WRONG
+
+
+def _differ_by_letter(gold: str, answer: str) -> bool:
+    """Return whether one number is the other with a letter behind it that may be a unit: 5 and 5m, but not 2 and 2x."""
+    (gold_body, gold_unit), (answer_body, answer_unit) = (
+        notation.without_loose_unit(_FRACTION_OF_UNITS.sub(r"\1/\2", text)) for text in (gold, answer)
     )
+    if (gold_unit is None) == (answer_unit is None) or units.unit_name(gold_unit or answer_unit or "") is None:
+        return False
+    return _compare_values(gold_body, answer_body) is not Verdict.WRONG
 
 
 def _compare_values(gold: str, answer: str) -> Verdict:
     exact_gold, exact_answer = notation.exact_number(gold), notation.exact_number(answer)
-    if exact_gold is not None and exact_answer is not None:
+    if exact_gold is not None and exact_answer is not None and not _may_be_thousands(gold, answer):
         return _right_if(exact_gold == exact_answer)
-    for compare in (_words, _numbers_in_bases, _clock_times, _decimal_commas):
+    for compare in (_words, _numbers_in_bases, _clock_times, _decimal_commas, _spans, _listed):
         if (found := compare(gold, answer)) is not None:
             return found
     if len(shapes.values(gold, equivalence.number)) > 1 or len(shapes.values(answer, equivalence.number)) > 1:
         return Verdict.UNDECIDED
-    return equivalence.verdict(gold, answer)
+    found = equivalence.verdict(gold, answer)
+    is_read = not any(_UNREAD.search(text) for text in (gold, answer))
+    return found if is_read or found is not Verdict.WRONG else Verdict.UNDECIDED
 
 
 def _powers_apart(gold: float | None, value: float | None) -> bool:
@@ -90,7 +162,7 @@ def reads(gold: str) -> bool:
     """Return whether a gold answer can be compared with answers in other notations, and not only with itself."""
     if len(gold) > equivalence.LONGEST:
         return False
-    gold, _ = notation.without_unit(notation.plain(gold))
+    gold, _ = notation.without_unit(readings.repeated(notation.plain(gold)))
     if notation.exact_number(gold) is not None or _BASED.fullmatch(gold) or _COLONED.fullmatch(gold):
         return True
     if notation.is_text(gold):
@@ -136,10 +208,38 @@ def _numbers_in_bases(gold: str, answer: str) -> Verdict | None:
     gold_digits, answer_digits = (
         (based[1] if based else text).casefold() for based, text in ((gold_based, gold), (answer_based, answer))
     )
-    same_base = not gold_based or not answer_based or gold_based[2] == answer_based[2]
-    if same_base and gold_digits == answer_digits:
+    bases = [_base(based[2]) if based else None for based in (gold_based, answer_based)]
+    if gold_digits == answer_digits and bases[0] == bases[1]:
         return Verdict.RIGHT
-    return Verdict.WRONG if gold_based and answer_based and same_base else Verdict.UNDECIDED
+    if gold_based and answer_based and bases[0] == bases[1]:
+        return Verdict.WRONG
+    values = [
+        _value_in_base(digits, base) if based else equivalence.number(digits)
+        for digits, base, based in zip((gold_digits, answer_digits), bases, (gold_based, answer_based), strict=True)
+    ]
+    other = gold_digits != answer_digits and None not in values and values[0] != values[1]
+    return Verdict.WRONG if other else Verdict.UNDECIDED
+
+
+def _base(name: str) -> int | None:
+    return int(name) if name.isdecimal() and 2 <= int(name) <= 36 else None
+
+
+def _value_in_base(digits: str, base: int | None) -> float | None:
+    try:
+        return float(int(digits, base)) if base else None
+    except ValueError:
+        return None
+
+
+def _spans(gold: str, answer: str) -> Verdict | None:
+    return spans.verdict(gold, answer, equivalence.number)
+
+
+def _listed(gold: str, answer: str) -> Verdict | None:
+    if gold.startswith("(") and gold.endswith(")") and _UNBRACKETED_LIST.fullmatch(answer):
+        answer = f"({answer})"
+    return lists.verdict(gold, answer, _compare)
 
 
 def _clock_times(gold: str, answer: str) -> Verdict | None:
@@ -154,9 +254,17 @@ def _clock_times(gold: str, answer: str) -> Verdict | None:
 
 
 def _decimal_commas(gold: str, answer: str) -> Verdict | None:
-    """Compare 3.14 with 3,14, as half the world writes it; 1,875 may be 1.875 or 1875."""
+    """Compare 3.14 with 3,14, as half the world writes it; 1,875 may be 1.875 or 1875, and so may 1.875."""
+    if _may_be_thousands(gold, answer):
+        return Verdict.UNDECIDED
     if not _DECIMAL.fullmatch(gold) or not _DECIMAL_COMMA.fullmatch(answer):
         return None
     if float(gold) != float(answer.replace(",", ".")):
         return None
     return Verdict.RIGHT if notation.exact_number(answer) is None else Verdict.UNDECIDED
+
+
+def _may_be_thousands(gold: str, answer: str) -> bool:
+    """Return whether one number is the other with a full stop between its thousands."""
+    both = (gold, answer), (answer, gold)
+    return any(_DOTTED.fullmatch(one) and one.replace(".", "") == other for one, other in both)

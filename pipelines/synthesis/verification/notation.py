@@ -7,6 +7,8 @@ rather than dropped, since 5 cm is not 5 m.
 import re
 from fractions import Fraction
 
+from pipelines.synthesis.verification import styles
+
 _TEXT = r"\\(?:text(?:normal|rm|bf|it|sf)?|mbox|hbox|math(?:rm|bf|sf|it)|operatorname)\s*"
 _WRAPPED = re.compile(rf"{_TEXT}\{{([^{{}}]*)\}}")
 _UNIT = re.compile(
@@ -19,13 +21,14 @@ _LETTER_UNIT = re.compile(
     r"(?P<body>[-+]?[\d.,/]*\d)\s*(?P<unit>[a-zA-Z][a-zA-Z. /]*)(?:\^\s*\{?\s*(?P<power>[23])\s*\}?)?"
 )
 _DEGREES = re.compile(r"(?P<body>[-+]?[\d.]*\d|\\frac\{\d+\}\{\d+\})\s*(?:\^\s*\{?\s*\\circ\s*\}?|°|\\degree\b)")
-_MONEY = re.compile(r"\\?[$€£]\s*(?P<body>[-+]?[\d.,]*\d)")
-_CURRENCY = {"$": "dollar", "€": "euro", "£": "pound"}
+_MONEY = re.compile(r"(?:\\?[$€£]|USD|EUR|GBP)\s*(?P<body>[-+]?[\d.,]*\d)")
+_CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "U": "dollar", "E": "euro", "G": "pound"}
 
 _TOKEN = r"\s*(\{[^{}]*\}|\\[a-zA-Z]+|[\da-zA-Z])"
 _FRACTION = re.compile(rf"\\[dtc]?frac{_TOKEN}{_TOKEN}")
 _GROUP = re.compile(r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3}(?!\d))")
 _SPACED_GROUP = re.compile(r"(?<=\d)(?:\\,|\\ |\\:|\\;|~|[ \u00a0\u202f\u2009])(?=\d{3}(?!\d))")
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _NOTHING = re.compile(
     r"\\!|\\(?:left|right|big|Big|bigg|Bigg)[lrm]?(?![a-zA-Z])(?=\s*[(\[|)\]\\])|\\phantom\s*(?:\{[^{}]*\}|.)"
 )
@@ -54,11 +57,12 @@ _VALUES = frozenset(
 
 def plain(answer: str) -> str:
     """Return an answer without what only sets its type: thin spaces, sizes of brackets, phantoms, thousands."""
-    answer = answer.replace("−", "-").replace("–", "-").replace("×", r"\times ").replace("π", r"\pi ")
+    answer = styles.unstyled(answer)
     answer = _GROUP.sub("", answer)
     answer = _NOTHING.sub("", answer)
     answer = _FRACTION.sub(_braced, answer)
     answer = _SPACES.sub(" ", answer).strip().rstrip(".").rstrip()
+    answer = joined_digits(answer) if _GROUPED.fullmatch(answer) else answer
     return answer if _LETTER.search(unwrapped(answer)) or not is_text(answer) else unwrapped(answer)
 
 
@@ -115,6 +119,11 @@ def exact_number(answer: str) -> Fraction | None:
 def unwrapped(answer: str) -> str:
     r"""Return an answer with the content of its `\text{..}` in place of them."""
     return _WRAPPED.sub(r"\1", answer).strip()
+
+
+def without_text(answer: str) -> str:
+    r"""Return an answer without its `\text{..}`."""
+    return _WRAPPED.sub(" ", answer)
 
 
 def closes(answer: str) -> bool:

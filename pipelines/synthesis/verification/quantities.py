@@ -9,7 +9,7 @@ import functools
 import math
 import re
 
-from pipelines.synthesis.verification import equivalence, notation, number_words, units
+from pipelines.synthesis.verification import equivalence, notation, number_words, readings, units
 from schemas.question import Verdict
 
 TOLERANCE = 1e-2
@@ -40,8 +40,13 @@ def verdict(gold: str, answer: str, tolerance: float | None = None) -> Verdict:
     """Return whether an answer is the gold quantity within a relative tolerance: right, wrong or undecided."""
     if max(len(gold), len(answer)) > LONGEST:
         return Verdict.UNDECIDED
-    wanted, given = (_quantity(number_words.in_digits(_multiplied(text))) for text in (gold, answer))
-    found = _compare(wanted, given, tolerance)
+    found = Verdict.WRONG
+    for read in readings.mixed_readings(*(notation.plain(_multiplied(text)) for text in (gold, answer))):
+        wanted, given = (_quantity(number_words.in_digits(text)) for text in (read.gold, read.answer))
+        compared = _compare(wanted, given, tolerance)
+        if compared is Verdict.RIGHT and read.usual:
+            return compared
+        found = found if compared is Verdict.WRONG else Verdict.UNDECIDED
     # A question may ask for so many thousands, and "5" and "5 thousand" be one answer.
     one_scaled = (_multiplied(gold) == gold) != (_multiplied(answer) == answer)
     return Verdict.UNDECIDED if found is Verdict.WRONG and one_scaled else found
@@ -77,11 +82,12 @@ def reads(gold: str) -> bool:
 
 def _compare_percentage(gold: float, gold_unit: str, value: float, share: float) -> Verdict:
     """Compare 25 % with 0.25 or 25; a bare number below 1 may be either, so 0.25 against 0.25 % is undecided."""
-    bare = value if gold_unit else gold
+    bare, percent = (value, gold) if gold_unit else (gold, value)
     as_share = _near(gold, value * 100 if gold_unit else value / 100, share)
     if as_share or (_near(gold, value, share) and abs(bare) > 1):
         return Verdict.RIGHT
-    return Verdict.UNDECIDED if _near(gold, value, share) else Verdict.WRONG
+    may_be = _near(gold, value, share) or _near(percent * 100, bare, share)
+    return Verdict.UNDECIDED if may_be else Verdict.WRONG
 
 
 def _near(gold: float, value: float, share: float) -> bool:

@@ -8,9 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from pipelines.synthesis.verification import notation
+from pipelines.synthesis.verification import lists, notation
 
-_CONNECTIVE = re.compile(r"(?<![a-zA-Z])(and|or)(?![a-zA-Z])|\\(land|wedge|lor|vee)(?![a-zA-Z])")
+_CONNECTIVE = re.compile(r"(?<![a-zA-Z])(and|or)(?![a-zA-Z])|\\(land|wedge|lor|vee|cup|cap)(?![a-zA-Z])")
 _PRIME = re.compile(r"'|\\prime(?![a-zA-Z])|′")
 _DOUBLE_PRIME = re.compile(r"''|″")
 _DOTS = re.compile(r"\\[lcd]?dots|\.\.\.|…")
@@ -19,6 +19,7 @@ _BETWEEN_OR_BRACKET = re.compile(rf"({_BETWEEN.pattern}|[()\[\]{{}}])")
 _SIDES = {"(": "open", "[": "open", "{": "open", ")": "close", "]": "close", "}": "close"}
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_FOREIGN = re.compile(r"[^\x00-\x7f°€£]")
 _CLOSE = 1e-3
 
 
@@ -32,6 +33,12 @@ def contradict(gold: str, answer: str) -> bool:
         or {_bracket(gold), _bracket(answer)} in ({"(", "{"}, {"[", "{"})
         or _repetition_differs(gold, answer)
     )
+
+
+def are_odd(gold: str, answer: str) -> bool:
+    """Return whether a sign stands in two answers that nothing here reads, or dots in one of them."""
+    dots = [bool(_DOTS.search(text)) for text in (gold, answer)]
+    return dots[0] != dots[1] or bool(_FOREIGN.search(notation.without_text(gold + answer)))
 
 
 def values(answer: str, number: Callable[[str], float | None]) -> list[float]:
@@ -57,7 +64,7 @@ def _connectives_differ(gold: str, answer: str) -> bool:
 
 
 def _joins(connective: re.Match[str]) -> str:
-    return "and" if (connective[1] or connective[2]) in ("and", "land", "wedge") else "or"
+    return "and" if (connective[1] or connective[2]) in ("and", "land", "wedge", "cap") else "or"
 
 
 def _bracket(answer: str) -> str:
@@ -70,6 +77,8 @@ def _repetition_differs(gold: str, answer: str) -> bool:
     """Return whether two lists hold as many values, and where one repeats any, the same ones as often."""
     if _bracket(gold) or _bracket(answer) or r"\pm" in gold + answer or _DECIMAL_COMMA.fullmatch(answer):
         return False
+    if lists.items(gold) and lists.items(answer):
+        return False  # they were compared item by item
     first, second = (_items(text) for text in (gold, answer))
     if len(first) < 2 and len(second) < 2:
         return False

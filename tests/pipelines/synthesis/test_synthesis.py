@@ -116,6 +116,19 @@ def test_traces_are_the_right_answers_with_their_thoughts(whole: Made) -> None:
     assert set(whole.traces["origin"]) == {"responder", "teacher", "given"}
 
 
+def test_every_graded_answer_stands_in_the_table_of_answers(whole: Made) -> None:
+    found = whole.frame("answers")
+    for verdict in ("right", "wrong", "undecided"):
+        counted = sum(rows for outcome, rows in whole.funnel.items() if outcome.endswith(f": {verdict}"))
+        assert found.filter(verdict=verdict).height == counted
+    assert set(found["verdict"]) <= {"right", "wrong", "undecided"} and found["answer_id"].is_unique().all()
+    assert found["query_id"].is_sorted() and found["split"].null_count() == found.height
+    bought = found.filter(pl.col("origin") != "given")
+    assert bought["request_id"].null_count() == 0 and bought["completion_tokens"].min() > 0  # type: ignore[operator]
+    golds = {one.query_id: one.gold.answer for one in questions()}
+    assert all(golds.get(query, gold) == gold for query, gold in found.select("query_id", "gold").iter_rows())
+
+
 def test_the_stem_of_every_other_form_is_written(whole: Made) -> None:
     stems = dict(whole.frame("stems").iter_rows())
     assert stems[query_id(user("1 + 1?"))] == "one and one"
@@ -132,7 +145,7 @@ def test_nothing_depends_on_the_order_of_the_rows(tmp_path: Path, whole: Made) -
     rows = questions()
     random.Random(1).shuffle(rows)
     again = made(Root(tmp_path), recipe(WEAK, STRONG, samples=6), rows, unreadable=2)
-    for table in ("sets", "traces", "stems"):
+    for table in ("sets", "traces", "answers", "stems"):
         assert again.bytes_of(table) == whole.bytes_of(table)
     assert again.source.stage.facts == whole.source.stage.facts
 

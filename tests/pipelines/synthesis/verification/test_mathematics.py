@@ -51,6 +51,46 @@ SAME = [
     ("0.00001", "1e-5"),
     ("16", r"16^{\text{th}}"),
     ("5", r"\text{about }5"),
+    (r"35\%", "35 percent"),
+    (r"35\%", r"35\text{ per cent}"),
+    (r"37.5\%", r"37\frac{1}{2}\%"),
+    (r"37.5\%", r"\frac38"),
+    (r"62\frac{1}{2}\%", "0.625"),
+    (r"(20\%, 80\%)", "(0.2, 0.8)"),
+    ("4-7i", r"4-7\mathrm{i}"),
+    ("i", "1i"),
+    ("e^{3}", r"\mathrm{e}^3"),
+    (r"e^{i\pi}", "-1"),
+    (r"\cos 2x", r"\mathrm{cos}\,2x"),
+    (r"\ln 5", r"\operatorname{ln}(5)"),
+    (r"\tan x", "tan(x)"),
+    ("23", r"\boldsymbol{23}"),
+    ("23", r"\displaystyle\mathbf{\bm{23}}"),
+    ("23", r"{\rm 23}"),
+    ("23", r"\textcolor{red}{23}"),
+    (r"2^{10}", r"2^\mathbf{10}"),
+    (r"\frac{\pi}{3}", r"60^\circ"),
+    ("60 degrees", r"\frac{\pi}{3}\text{ rad}"),
+    (r"(2,\frac{\pi}{4})", r"(2,45^{\circ})"),
+    (r"\{30^\circ,150^\circ\}", r"\frac{\pi}{6},\frac{5\pi}{6}"),
+    (r"0<x<90^\circ", r"(0,\frac{\pi}{2})"),
+    (r"2\cos 15^\circ", r"\frac{\sqrt6+\sqrt2}{2}"),
+    ("4.25", r"4\frac14"),
+    (r"4\frac{1}{4}\text{ hours}", "4.25"),
+    ("k=3,5", r"k\in\{5,3\}"),
+    ("3,5", r"x=3\text{ or }x=5"),
+    (r"x<-1\text{ or }x>4", r"(-\infty,-1)\cup(4,\infty)"),
+    (r"x\ne 4", r"(-\infty,4)\cup(4,\infty)"),
+    ("[-1,4)", r"4>x\ge -1"),
+    (r"0.\overline{6}", r"\frac23"),
+    (r"\frac{4}{33}", r"0.1212\ldots"),
+    ("1101_2", r"1101_{\text{two}}"),
+    (r"4\text{ cm}", "4cm"),
+    (r"4\text{ cm}", r"40\text{ mm}"),
+    ("10^6", r"1\,000\,000"),
+    (r"-\infty", r"\text{-infinity}"),
+    (r"3\sqrt{2}", "3√2"),
+    (r"18^\circ\text{C}", "18 °C"),
 ]
 DIFFERENT = [
     ("18", "81"),
@@ -78,14 +118,31 @@ DIFFERENT = [
     (r"(-\infty, 1) \cup (1, 3)", "0"),
     (r"\begin{pmatrix} 7 \\ -8 \end{pmatrix}", "2\\sqrt{3}"),
     ("x = 5", "6"),
+    (r"35\%", "36"),
+    (r"35\%", r"\frac{9}{25}"),
+    ("35", r"36\%"),
+    (r"(20\%, 80\%)", "(0.2, 0.7)"),
+    (r"\frac{\pi}{3}", r"30^\circ"),
+    (r"60^\circ", r"60\text{ rad}"),
+    (r"(2,\frac{\pi}{4})", r"(2,60^\circ)"),
+    ("4-7i", r"4+7\mathrm{i}"),
+    (r"\cos x", r"\mathrm{sin} x"),
+    ("4.25", r"4\frac13"),
+    ("k=3,5,7", "k=1,3,5"),
+    ("x<4", r"(-\infty,4]"),
+    (r"x<-1\text{ or }x>4", "(-1,4)"),
+    (r"0.\overline{6}", "0.6"),
+    ("1101_2", "1011_2"),
+    ("1101_2", "14"),
+    (r"4\text{ cm}", r"50\text{ mm}"),
+    ("23", r"\boldsymbol{32}"),
+    (r"\infty", r"-\infty"),
 ]
 CANNOT_TELL = [
     ("40_9", "40_8"),
     (r"147\text{ cm}", r"147\text{ m}"),
     (r"9\text{ a.m.}", r"9\text{ p.m.}"),
     (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", "(1, 2)"),
-    (r"2\cos 15^\circ", r"\frac{\sqrt6+\sqrt2}{2}"),
-    (r"90^\circ", r"\frac{\pi}{2}"),
     ("5", "five"),
     ("5", r"\text{five}"),
     ("6", r"6 \text{ or } 7"),
@@ -99,7 +156,6 @@ CANNOT_TELL = [
     (r"\text{A, C}", r"\text{C, A}"),
     (r"\text{June 20}", "20 June"),
     ("1.875", "1,875"),
-    ("i", "1i"),
     ("5", r"\frac{1"),
     ("5", "1" * 2_000),
     ("", ""),
@@ -115,7 +171,30 @@ CANNOT_TELL = [
     ("2,3,5", "2,3,5,5"),
     (r"\{1,3\}", "(1,3)"),
     ("6", "5=6"),
+    ("7", r"\bar{7}"),
+    ("7", r"\cancel{1}7"),
+    ("7", r"\stackrel{a}{7}"),
+    (r"\widehat{AB}", "AB"),
+    ("8", r"\mystery{7}"),
+    (r"0.5\%", "0.5"),
+    (r"35\%", "3500"),
+    (r"3\frac{1}{2}", r"\frac{3}{2}"),
+    (r"\frac{3}{4}", r"1\frac{3}{4}"),
+    (r"80^\circ", "1.396"),
+    ("7", "7m"),
+    ("7", r"7\ \frac{\mathrm{m}}{\mathrm{s}}"),
+    ("x=7", "y=7"),
+    ("2000", "2.000"),
+    ("1101_2", "13"),
+    ("2.5", r"2\text{ and }\frac12"),
+    ("7", "(" * 400 + "7,1" + ")" * 400),
 ]
+STYLES = [
+    r"\mathrm{%s}", r"\mathbf{%s}", r"\boldsymbol{%s}", r"\mathit{%s}", r"\mathsf{%s}", r"\text{%s}", r"\textbf{%s}",
+    r"\operatorname{%s}", r"\displaystyle %s", r"\bm{%s}", r"{\rm %s}", r"\rm{%s}", r"\left(%s\right)", r"\,%s\;",
+    r"\mathbf{\mathrm{%s}}", r"\color{blue}{%s}", r"{\bf %s}",
+]  # fmt: skip
+STYLED = ["12", "-7", "0.25", "3+2i", "x+1", r"\frac{3}{4}", r"2\sqrt{5}", r"7\frac{1}{2}"]
 OF_FIVE = [
     r"5\text{ million}",
     "5 billion",
@@ -164,6 +243,31 @@ def test_integers_are_equal_however_their_thousands_are_set(gold: int, other: in
     for written in (f"{gold:,}", f"{gold:,}".replace(",", r",\!"), f"{gold:,}".replace(",", "{,}"), f"{gold}.0"):
         assert verdict(str(gold), written) is Verdict.RIGHT
     assert (verdict(str(gold), f"{other:,}") is Verdict.RIGHT) == (gold == other)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("gold", STYLED)
+def test_a_style_changes_no_value(style: str, gold: str) -> None:
+    if "text" not in style or "\\" not in gold:  # within text, mathematics needs dollars
+        assert verdict(gold, style % gold) is Verdict.RIGHT
+        assert verdict(style % gold, gold) is Verdict.RIGHT
+    for other in STYLED:
+        assert other == gold or verdict(other, style % gold) is not Verdict.RIGHT
+
+
+@given(st.integers(1, 99), st.integers(2, 9), st.integers(1, 99), st.integers(2, 9))
+def test_signs_and_mixed_numbers_keep_their_value(whole: int, under: int, other: int, other_under: int) -> None:
+    gold, answer = (number * part + 1 for number, part in ((whole, under), (other, other_under)))
+    mixed = rf"{other}\frac{{1}}{{{other_under}}}"
+    same = gold * other_under == answer * under
+    for wanted, written in (
+        (rf"\frac{{{gold}}}{{{under}}}", mixed),
+        (rf"\frac{{{gold}}}{{{under}}}\%", rf"{mixed}\%"),
+        (rf"\frac{{{gold}}}{{{under * 100}}}", rf"{mixed}\%"),
+        (rf"\frac{{{gold} \pi}}{{{under * 180}}}", rf"{mixed}^\circ"),
+    ):
+        assert (verdict(wanted, written) is Verdict.RIGHT) == same
+        assert not same or verdict(written, wanted) is Verdict.RIGHT
 
 
 @pytest.mark.parametrize("gold", [gold for gold, _ in SAME] + GOLDS)

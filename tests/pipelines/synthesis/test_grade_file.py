@@ -1,0 +1,62 @@
+"""A file of answers: each line is graded, or named as one that cannot be."""
+
+import io
+import json
+import time
+from typing import Any
+
+import pytest
+
+from pipelines.synthesis.grade_file import grades_of, read_pairs
+from schemas.errors import SourceError
+
+ROWS: list[tuple[dict[str, Any], str, str | None]] = [
+    ({"gold": r"35\%", "answer": "0.35", "id": 7}, "right", "0.35"),
+    ({"gold": "35", "answer": r"\frac{69}{2}"}, "wrong", r"\frac{69}{2}"),
+    ({"gold": "35", "answer": r"\mystery{35}"}, "undecided", r"\mystery{35}"),
+    ({"gold": "35", "text": r"First \boxed{3}, so \boxed{35}."}, "right", "35"),
+    ({"gold": "12.5 dB", "answer": "12.55 dB", "form": "number"}, "right", "12.55 dB"),
+    ({"gold": "12.5 dB", "answer": "12.55 dB", "form": "number", "tolerance": 1e-4}, "wrong", "12.55 dB"),
+    ({"gold": "B", "text": "Answer: 2", "form": "option"}, "right", "2"),
+    ({"gold": "2", "text": "Answer: attach", "form": "option", "options": ["attach", "detach"]}, "wrong", "attach"),
+    ({"gold": "a page", "answer": "A page.", "form": "text"}, "right", "A page"),
+]
+
+
+def graded(*rows: Any) -> list[dict[str, Any]]:
+    lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    return [one.as_json() for one in grades_of(read_pairs(io.BytesIO(lines), "a.jsonl"))]
+
+
+def test_each_line_is_graded_in_its_form() -> None:
+    found = graded(*(row for row, _, _ in ROWS))
+    assert [(one["verdict"], one["answer"]) for one in found] == [(verdict, answer) for _, verdict, answer in ROWS]
+
+
+def test_no_answer_and_no_end_are_undecided_and_say_why() -> None:
+    began = time.monotonic()
+    found = graded({"gold": "5", "text": "Who knows?"}, {"gold": "5", "answer": "10^{10^{10}}"})
+    assert found == [{"verdict": "undecided", "answer": None, "reason": why} for why in ("no_answer", "timed_out")]
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{", "is no JSON"),
+        (b"\xff\xfe", "is no JSON"),
+        (b"[]", "is no object"),
+        (b'{"answer": "5"}', "has no gold"),
+        (b'{"gold": " ", "answer": "5"}', "gold is empty"),
+        (b'{"gold": "5"}', "neither answer nor text"),
+        (b'{"gold": 5, "answer": "5"}', "gold is no text"),
+        (b'{"gold": "5", "text": ["5"]}', "text is no text"),
+        (b'{"gold": "5", "answer": "5", "form": "prose"}', "form 'prose' is unknown; there are math, option"),
+        (b'{"gold": "5", "answer": "5", "options": "ab"}', "options is no list"),
+        (b'{"gold": "5", "answer": "5", "tolerance": "1"}', "tolerance is no number"),
+    ],
+)
+def test_a_line_that_cannot_be_graded_is_named(line: bytes, said: str) -> None:
+    file = io.BytesIO(b'\xef\xbb\xbf{"gold": "5", "answer": "5"}\n\n' + line + b"\n")
+    with pytest.raises(SourceError, match=f"^a.jsonl, line 3: .*{said}"):
+        read_pairs(file, "a.jsonl")
