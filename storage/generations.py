@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import bucket_of, content_id
-from storage.journal import claimed, is_readable, read_segment, segments, send_unsent
+from storage.journal import claimed, segments, send_unsent
+from storage.segments import is_readable, read_segment
 from storage.root import Root
 from storage.tables import read_table
 

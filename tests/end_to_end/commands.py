@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from storage.journal import read_segment
+from storage.segments import read_segment
 from storage.root import Root
 from storage.snapshots import Snapshot, find_snapshot
 
