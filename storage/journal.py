@@ -1,8 +1,9 @@
 """The journal: every answer kept within a second of its arrival, in files that only grow.
 
 One writer has one journal, cut into segments: `generations/journal/<writer>-<seq>.arrows`, Arrow IPC streams of
-GENERATIONS (`storage.segments`). A writer holds a lock on the segment it writes to, from before anyone can see it, so that others know
-whether it is still alive. A torn tail, as a kill leaves it, is read up to its last whole batch.
+GENERATIONS (`storage.segments` has their bytes). A writer holds a lock on the segment it writes to, from before anyone
+can see it, so that others know whether it is still alive. A torn tail, as a kill leaves it, is read up to its last
+whole batch.
 
 In a bucket of object storage nothing grows and nothing is locked: there each flush is a segment, whole from the start,
 which lies on this machine until the bucket has taken it.

@@ -70,6 +70,10 @@ class ObjectRoot(Root):
             for chunk in obstore.get(self.store, key):
                 yield bytes(chunk)
 
+    def drop_copy(self, key: str) -> None:
+        with storage_errors(str(self.place(key))):
+            self.place(key).unlink(missing_ok=True)
+
     def scratch(self, key: str) -> Path:
         path = self.path / "machine" / key
         with storage_errors(str(path)):
@@ -162,12 +166,12 @@ class ObjectRoot(Root):
     def remove(self, key: str) -> None:
         with self._errors(key):
             obstore.delete(self.store, key)
-        with storage_errors(str(self.place(key))):
-            self.place(key).unlink(missing_ok=True)
+        self.drop_copy(key)
 
     def link(self, key: str, to: str) -> None:
         with self._errors(to):
             obstore.copy(self.store, key, to)
+        self.drop_copy(to)
 
     def _listed(self, key: str) -> "obstore.ListResult[Sequence[obstore.ObjectMeta]]":
         with self._errors(key):

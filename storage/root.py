@@ -97,6 +97,9 @@ class Root:
         """Return a path on this machine to read an object from that never changes. Raises StorageError."""
         return self.place(key)
 
+    def drop_copy(self, key: str) -> None:
+        """Forget this machine's copy of an object, so that it is fetched again; what is no copy stays."""
+
     def scratch(self, key: str) -> Path:
         """Return the path of a file that is this machine's alone, such as a lock, a log or an index; no object."""
         return self.path / key
