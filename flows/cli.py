@@ -100,6 +100,7 @@ def build(
                 "version": snapshot.manifest.version,
                 "new": published.new,
                 "missing": published.missing,
+                "healed": published.healed,
                 "tables": {name: table.rows for name, table in snapshot.manifest.tables.items()},
             }
         )
@@ -109,6 +110,10 @@ def build(
         _say("\n".join(lines))
         what = "published" if published.new else "nothing new to publish: the content is that of"
         _say(f"\n{what} {_shown_path(snapshot.location)}")
+        if published.healed:
+            _say(
+                f"{len(published.healed)} of its files were gone or damaged and are put back: {published.healed[0]}, .."
+            )
     if published.missing:
         raise ForgeError(
             f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "

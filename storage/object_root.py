@@ -9,6 +9,7 @@ an object when it is whole.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -94,6 +95,12 @@ class ObjectRoot(Root):
     def read(self, key: str) -> bytes:
         with self._errors(key):
             return bytes(obstore.get(self.store, key).bytes())
+
+    def sha256(self, key: str) -> str:
+        found = hashlib.sha256()
+        for chunk in self._chunks(key):
+            found.update(chunk)
+        return found.hexdigest()
 
     def write(self, key: str, data: bytes) -> None:
         with self._errors(key):
