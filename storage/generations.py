@@ -245,6 +245,11 @@ class Generations:
             write_answers(rows, temporary)
 
 
+def set_aside(root: Root) -> list[str]:
+    """Return the keys of damaged files whose sound answers are kept elsewhere."""
+    return [key for key in root.every("generations") if key.endswith(DAMAGED)]
+
+
 def folder_of(bucket: int) -> str:
     return f"generations/bucket={bucket:02x}"
 

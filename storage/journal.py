@@ -72,17 +72,19 @@ class JournalWriter:
         self._stop.set()
         self._threads[0].join()
         try:
-            self._put_down()  # before the wait for a bucket that may not answer
+            with contextlib.suppress(StorageError):
+                self._put_down()  # before the wait for a bucket that may not answer
             for thread in self._threads:
                 thread.join()
             if self._failure is None:
-                self._send()
+                with contextlib.suppress(StorageError):
+                    self._send()
         finally:
             self._close_segment()
-            if self._failure is not None and self._unsent:
-                self._failure.args = (f"{self._failure}; {self._kept_here()}",)
-        if self._failure is not None and error is None:
-            raise self._failure
+        if self._failure is not None:
+            self._failure.args = (f"{self._failure}{self._what_became_of_answers()}",)
+            if error is None or self._rows:
+                raise self._failure
 
     def append(self, request: Request, completion: Completion) -> None:
         """Take an answer over. Raises StorageError once an earlier one was refused; this one is kept all the same."""
@@ -194,9 +196,12 @@ class JournalWriter:
                     raise
                 self._unsent.popleft()
 
-    def _kept_here(self) -> str:
-        answers = sum(rows for _, rows in self._unsent)
-        return f"{answers:,} answers are kept in {self._unsent[0][0].parent}, and the next run here brings them in"
+    def _what_became_of_answers(self) -> str:
+        """Return, behind a failure, how many answers are kept on this machine alone, and how many nowhere."""
+        said = ""
+        if kept := sum(rows for _, rows in self._unsent):
+            said = f"; {kept:,} answers are kept in {self._unsent[0][0].parent}, and the next run here brings them in"
+        return said + (f"; {len(self._rows):,} answers could be kept nowhere" if self._rows else "")
 
     def _next_name(self) -> str:
         self._sequence += 1

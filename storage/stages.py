@@ -55,7 +55,8 @@ def find_stage(root: Root, key: str) -> Stage | None:
     """Return the finished stage at a key; None where it is absent, unfinished, or not whole any more.
 
     A stage can always be made again, so one that lost a file, or of which one was changed since, is simply made anew.
-    One that is found is marked as in use, so that `grmforge gc` lets it be. Raises StorageError for a stage of a newer format.
+    One that is found is marked as in use, so that `grmforge gc` lets it be. Raises StorageError for a stage of a newer
+    format.
     """
     stage = _read(root, key)
     if stage is None or damaged_files(root, key, stage.files()):

@@ -185,6 +185,8 @@ def _remove(root: Root, part: Finding, rules: dict[Place, Goes]) -> None:
         case Place.UNFINISHED:
             remove_here(root.path / key)
             root.remove_folder(key)
+        case Place.DAMAGED:
+            root.remove(key)
         case Place.STAGE:
             remember_origins(root, key)
             root.remove_folder(key)
