@@ -9,7 +9,7 @@ seal nor checksums; of them Arrow's word is taken, and no row is whose ids or te
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,8 @@ from storage.tables import damage_named, filled, open_parquet
 GROUP_ANSWERS = 512
 _MAGIC = b"PAR1"
 _SEAL = b"GRMSEAL1"
+_SEALED = b"grmforge.sealed"
+"""What a file's own metadata says, so that one whose seal is damaged is not taken for one of before."""
 _SHA = hashlib.sha256().digest_size
 
 
@@ -35,7 +37,7 @@ def write_answers(rows: pa.Table, path: Path) -> None:
     sink = pa.BufferOutputStream()
     # Dictionaries and statistics of texts that occur once cost more than the rows of a small bucket.
     pq.write_table(
-        rows,
+        rows.replace_schema_metadata({**(GENERATIONS.metadata or {}), _SEALED: b"1"}),
         sink,
         row_group_size=GROUP_ANSWERS,
         compression="zstd",
@@ -76,7 +78,7 @@ def _is_whole(path: Path, size: int, mtime_ns: int) -> bool:
     seal = _seal_of(data)
     if seal is not None:
         return seal.is_end_sound and all(_sha(data[start:end]) == sha for start, end, sha in seal.groups)
-    return not any(lost for _, lost in _unsealed_groups(path))
+    return all(lost == 0 for _, lost in _unsealed_groups(path)) and _SEALED not in _metadata(path)
 
 
 def sound_answers(path: Path) -> tuple[pa.Table, int | None]:
@@ -148,6 +150,10 @@ def _unsealed_groups(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
             yield rows, 0
         except (DamagedError, ValueError):
             yield GENERATIONS.empty_table(), file.metadata.row_group(group).num_rows
+
+
+def _metadata(path: Path) -> Mapping[bytes, bytes]:
+    return open_parquet(path).schema_arrow.metadata or {}
 
 
 def _bytes(path: Path) -> memoryview:

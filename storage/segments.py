@@ -29,8 +29,9 @@ END = _MARK + bytes(4)
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 _SCHEMA = GENERATIONS.with_metadata({**(GENERATIONS.metadata or {}), b"grmforge.checks": b"1"})
 _BLANK = "0" * 32
-_CHECK = re.compile(rb"grmforge\.batch:([0-9a-f]{8}):([0-9a-f]{32})")
-_BEGINS = re.compile(rb"\xff\xff\xff\xff(?=..[\x00-\x0f]\x00)", re.DOTALL)
+_CHECK = re.compile(rb"grmforge\.batch:([0-9a-f]{8}):\1:([0-9a-f]{32})")
+"""The number of answers stands twice, so that one whose digit was hit is none."""
+_BEGINS = re.compile(rb"(?=\xff\xff\xff\xff..[\x00-\x0f]\x00)", re.DOTALL)
 """How a message begins: the mark, and the length of its metadata, below a megabyte."""
 _TRIES = 10_000
 """Places behind damage that are looked at, which bounds the time."""
@@ -51,7 +52,7 @@ def message_of(batch: pa.RecordBatch) -> bytes:
     """Return a batch as a segment holds it."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, _SCHEMA, options=_OPTIONS) as stream:
-        stream.write_batch(batch, custom_metadata={"check": f"grmforge.batch:{batch.num_rows:08x}:{_BLANK}"})
+        stream.write_batch(batch, custom_metadata={"check": f"grmforge.batch:{batch.num_rows:08x}:{batch.num_rows:08x}:{_BLANK}"})
     written = sink.getvalue()
     message = bytearray(memoryview(written)[len(HEAD) : written.size - len(END)])
     metadata = 8 + int.from_bytes(message[4:8], "little")
@@ -142,9 +143,11 @@ def _read_head(file: pa.NativeFile, size: int, where: str) -> _Head:
         return ours  # the batch says what its schema was
     check_format(metadata, where)
     known = {field.name: field.type for field in GENERATIONS}
-    if all(known.get(field.name) == field.type for field in schema):
-        return head
-    return _Head(GENERATIONS, head.bytes, end, head.is_checked)
+    try:
+        is_ours = all(known.get(field.name) == field.type for field in schema)
+    except UnicodeDecodeError:
+        is_ours = False
+    return head if is_ours else _Head(GENERATIONS, head.bytes, end, head.is_checked)
 
 
 def _message_at(file: pa.NativeFile, at: int, size: int) -> tuple[pa.ipc.Message, int] | None:
