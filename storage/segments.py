@@ -52,7 +52,8 @@ def message_of(batch: pa.RecordBatch) -> bytes:
     """Return a batch as a segment holds it."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, _SCHEMA, options=_OPTIONS) as stream:
-        stream.write_batch(batch, custom_metadata={"check": f"grmforge.batch:{batch.num_rows:08x}:{batch.num_rows:08x}:{_BLANK}"})
+        rows = f"{batch.num_rows:08x}"
+        stream.write_batch(batch, custom_metadata={"check": f"grmforge.batch:{rows}:{rows}:{_BLANK}"})
     written = sink.getvalue()
     message = bytearray(memoryview(written)[len(HEAD) : written.size - len(END)])
     metadata = 8 + int.from_bytes(message[4:8], "little")
