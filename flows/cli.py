@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -44,6 +46,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 
 INTERRUPTED = 130
+LOOKING_S = 2.0
 
 
 def _tell_version(asked: bool) -> None:
@@ -101,6 +104,7 @@ def build(
                 "version": snapshot.manifest.version,
                 "new": published.new,
                 "missing": published.missing,
+                "healed": published.healed,
                 "tables": {name: table.rows for name, table in snapshot.manifest.tables.items()},
             }
         )
@@ -110,6 +114,8 @@ def build(
         _say("\n".join(lines))
         what = "published" if published.new else "nothing new to publish: the content is that of"
         _say(f"\n{what} {_shown_path(snapshot.location)}")
+        if published.healed:
+            _say(f"gone or damaged, and put back: {', '.join(published.healed)}")
     if published.missing:
         raise ForgeError(
             f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "
@@ -224,11 +230,13 @@ def inspect(
 def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = False) -> None:
     """Check every endpoint, key, data file and directory that a build needs, before it starts.
 
+    What lies under the root is hashed: every published version, stage and answer that is damaged is named.
+
     Example: grmforge doctor recipes/local_vllm.toml
     """
     from pipelines.doctor import examine
 
-    findings = examine(_recipe(recipe, None, root, None), os.environ)
+    findings = examine(_recipe(recipe, None, root, None), os.environ, _looking())
     if json:
         _print_json([finding.as_json() for finding in findings])
     else:
@@ -322,6 +330,19 @@ def _shown_path(location: str) -> str:
 def _say(text: str) -> None:
     """Print a text for people: names and texts of data move no cursor."""
     typer.echo(visible(text))
+
+
+def _looking() -> Callable[[str], None]:
+    """Return what says on stderr what a long look is at, every two seconds at most."""
+    said_at = time.monotonic()
+
+    def look(what: str) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at >= LOOKING_S:
+            said_at = time.monotonic()
+            typer.echo(visible(f"hashing {what}"), err=True)
+
+    return look
 
 
 def _print_json(value: object) -> None:

@@ -30,7 +30,7 @@ from pipelines.synthesis.ahead import stage_asked
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
 from pipelines.synthesis.synthesis import SourceSets, find_synthesized, synthesize
 from pipelines.training_sets.assembly import assemble
-from schemas.errors import RecipeError, Waiting
+from schemas.errors import DamagedError, RecipeError, Waiting
 from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, SourceSection, recipe_of
 from schemas.trajectory import Purpose
 from storage.journal import new_run_id
@@ -222,10 +222,17 @@ def finish(
     """
     run.watcher.stage("assembling", None)
     stages = [source.stage for source in sources]
-    assembled = assemble(recipe, root, stages, curated, {purpose: one.stage for purpose, one in judged.items()})
+    trajectories = {purpose: one.stage for purpose, one in judged.items()}
+    assembled = assemble(recipe, root, stages, curated, trajectories)
     run.watcher.stage("publishing", None)
     check()
-    return publish_snapshot(recipe, root, sources, curated, judged, assembled, run.run_id)
+    try:
+        return publish_snapshot(recipe, root, sources, curated, judged, assembled, run.run_id)
+    except DamagedError as error:
+        run.watcher.warn(f"{error}; it is assembled anew")
+        root.remove(f"{assembled.key}/manifest.json")
+        assembled = assemble(recipe, root, stages, curated, trajectories)
+        return publish_snapshot(recipe, root, sources, curated, judged, assembled, run.run_id)
 
 
 def purposes_of(recipe: Recipe) -> list[Purpose]:

@@ -16,6 +16,7 @@ from pipelines.grm.samples import sampling_job
 from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
 from pipelines.rubrics.opening import cached_embedder, pools_of
+from pipelines.soundness import Look, soundness
 from pipelines.sources import general
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
@@ -43,10 +44,17 @@ class Finding:
         return asdict(self)
 
 
-def examine(recipe: Recipe, environment: Mapping[str, str]) -> list[Finding]:
-    """Return what was found, wrong things included; raises nothing that a finding can say."""
+def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
+    """Return what was found, wrong things included; raises nothing that a finding can say.
+
+    `look` is told of what is hashed, which may take a while: all that lies under the root.
+    """
     findings = [_finding("root", partial(_root, recipe))]
-    gone = forgotten(Root.open(recipe.build.root)) if findings[0].ok else Forgotten((), "")
+    gone = Forgotten((), "")
+    if findings[0].ok:
+        root = Root.open(recipe.build.root)
+        gone = forgotten(root)
+        findings += [Finding(what, wrong is None, wrong or says) for what, wrong, says in soundness(root, look)]
     for source in recipe.sources:
         findings.append(_finding(f"source {source.source}", partial(_source, recipe, source, gone)))
     if recipe.general:

@@ -41,6 +41,10 @@ class StorageError(ForgeError, OSError):
     """The root cannot be read or written: full, unwritable, damaged, or made by a newer grmforge."""
 
 
+class DamagedError(StorageError):
+    """A file's bytes are not those that were written."""
+
+
 class BudgetReached(ForgeError, RuntimeError):
     """A hard ceiling of the recipe's budget stands before the next request. Everything bought is kept."""
 

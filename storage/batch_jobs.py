@@ -109,7 +109,7 @@ def intend(root: Root, model: str, endpoint: str, now: float, batched: Sequence[
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, REQUESTS, strict=True)]
     with root.replacing(f"{job.key}/requests.parquet") as temporary:
-        pq.write_table(pa.table(arrays, schema=REQUESTS), temporary, compression="zstd")
+        pq.write_table(pa.table(arrays, schema=REQUESTS), temporary, compression="zstd", write_page_checksum=True)
     return save(root, job)
 
 

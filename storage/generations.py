@@ -1,7 +1,13 @@
-"""Generations: every answer ever bought under a root, looked up by request, a bucket at a time."""
+"""Generations: every answer ever bought under a root, looked up by request, a bucket at a time.
 
+What is damaged is found before it is read: its sound answers are written anew, the file is set aside beside them, as
+`<its name>.damaged`, and what is lost is said.
+"""
+
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -9,14 +15,15 @@ from typing import TypeVar
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
-from schemas.record import bucket_of, content_id
+from schemas.record import BUCKETS, bucket_of, content_id
 from schemas.thoughts import MARKED, MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
-from storage.journal import claimed, is_readable, read_segment, segments, send_unsent
+from storage.answer_files import is_whole, sound_answers, write_answers
+from storage.journal import claimed, segments, send_unsent
 from storage.root import Root
+from storage.segments import is_readable, read_segment
 from storage.tables import read_table
 
 FILES_A_BUCKET = 16
@@ -34,11 +41,16 @@ _Result = TypeVar("_Result")
 _ANSWER = GENERATIONS.names[GENERATIONS.names.index("text") : GENERATIONS.names.index("created_at")]
 
 
-class Generations:
-    """The answers under a root. Opening it folds the journals of earlier runs."""
+DAMAGED = ".damaged"
+_say = logging.getLogger("grmforge").warning
 
-    def __init__(self, root: Root) -> None:
+
+class Generations:
+    """The answers under a root. Opening it folds the journals of earlier runs; `say` is told what is damaged."""
+
+    def __init__(self, root: Root, say: Callable[[str], None] = _say) -> None:
         self._root = root
+        self._say_damage = say
         self._unfolded: dict[int, list[pa.Table]] = {}
         self.fold()
 
@@ -56,21 +68,29 @@ class Generations:
             touched = {bucket for keys in _some(segments(self._root)) for bucket in self._fold_objects(keys)}
         self._each(self._compact, sorted(touched))
 
+    def check(self) -> None:
+        """Look at every file of answers, so that all that is lost is said before anything is asked."""
+        for bucket in range(BUCKETS):
+            self._whole_files(bucket)
+
     def _fold_file(self, key: str) -> list[int]:
         """Fold a segment, unless somebody is at it; return the buckets that it went into."""
         path = self._root.place(key)
         with claimed(path) as finished:
-            if finished and not is_readable(path):
+            damage: list[int | None] = []
+            parts = {
+                bucket: pa.concat_tables(found) for bucket, found in _by_bucket(read_segment(path, damage)).items()
+            }
+            if finished and not parts and not is_readable(path):
                 path.rename(path.with_suffix(".unreadable"))  # kept for whoever put it there
                 return []
-            parts = {bucket: pa.concat_tables(found) for bucket, found in _by_bucket(read_segment(path)).items()}
             if not finished:
                 for bucket, rows in parts.items():
                     self._unfolded.setdefault(bucket, []).append(rows)
                 return []
             for bucket in sorted(parts):
                 self._write(f"{folder_of(bucket)}/{path.stem}.parquet", parts[bucket])
-            self._root.remove(key)
+            self._end_segment(key, damage)
             return list(parts)
 
     def _fold_objects(self, keys: Sequence[str]) -> list[int]:
@@ -78,15 +98,33 @@ class Generations:
 
         Several processes may be at the same ones: they write the same answers, and of two to one request one counts.
         """
-        copies = [path for path in self._each(self._copy, keys) if path is not None]
-        parts = {
-            bucket: pa.concat_tables(found)
-            for bucket, found in _by_bucket(chain.from_iterable(map(read_segment, copies))).items()
-        }
+        damage: dict[str, list[int | None]] = {key: [] for key in keys}
+        copies = {key: path for key, path in zip(keys, self._each(self._copy, keys), strict=True) if path is not None}
+        batches = chain.from_iterable(read_segment(path, damage[key]) for key, path in copies.items())
+        parts = {bucket: pa.concat_tables(found) for bucket, found in _by_bucket(batches).items()}
         name = content_id("folded", list(keys))
         self._each(lambda bucket: self._write(f"{folder_of(bucket)}/{name}.parquet", parts[bucket]), sorted(parts))
-        self._each(self._root.remove, keys)
+        self._each(lambda key: self._end_segment(key, damage[key]), keys)
         return list(parts)
+
+    def _end_segment(self, key: str, damage: Sequence[int | None]) -> None:
+        """Remove a segment whose answers are in their buckets; a damaged one is set aside."""
+        if damage:
+            self._set_aside(key, None if None in damage else sum(one or 0 for one in damage))
+        else:
+            self._root.remove(key)
+
+    def _set_aside(self, key: str, lost: int | None) -> None:
+        """Keep a damaged file, whose sound answers are kept elsewhere by now, where nothing reads it; say so."""
+        aside = key.rpartition(".")[0] + DAMAGED
+        answers = "an unknown number of answers" if lost is None else f"{lost:,} answers"
+        self._say_damage(
+            f"{self._root.where(key)} is damaged: {answers} in it cannot be read and are paid for again where they are "
+            f"wanted; all others are kept, and the file stays as {aside.rpartition('/')[2]}"
+        )
+        with suppress(StorageError):  # gone where another process was as quick
+            self._root.link(key, aside)
+        self._root.remove(key)
 
     def _copy(self, key: str) -> Path | None:
         """Return a copy of a segment; None where another process has folded it meanwhile, or it is not ours."""
@@ -96,7 +134,13 @@ class Generations:
             if self._root.exists(key):
                 raise
             return None
-        if is_readable(path):
+        damage: list[int | None] = []
+        rows = sum(batch.num_rows for batch in read_segment(path, damage))
+        if damage or not is_readable(path):
+            self._root.drop_copy(key)  # perhaps it is only the copy
+            path = self._root.at(key)
+            rows = sum(batch.num_rows for batch in read_segment(path))
+        if rows or is_readable(path):
             return path
         self._root.link(key, key.removesuffix(".arrows") + ".unreadable")  # kept for whoever put it there
         return None
@@ -155,13 +199,41 @@ class Generations:
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
         """Return the names of a bucket's files, and their rows."""
         while True:
-            names = self._root.names(folder_of(bucket), ".parquet")
-            keys = [f"{folder_of(bucket)}/{name}" for name in names]
+            keys = self._whole_files(bucket)
             try:
-                return names, read_table([self._root.at(key) for key in keys], GENERATIONS, columns)
+                return [key.rpartition("/")[2] for key in keys], read_table(
+                    [self._root.at(key) for key in keys], GENERATIONS, columns
+                )
             except StorageError:
                 if all(self._root.exists(key) for key in keys):
                     raise  # otherwise another process has compacted the bucket: look again
+
+    def _whole_files(self, bucket: int) -> list[str]:
+        """Return the keys of a bucket's files, damaged ones mended."""
+        while True:
+            names = self._root.names(folder_of(bucket), ".parquet")
+            keys = [f"{folder_of(bucket)}/{name}" for name in names]
+            try:
+                damaged = [key for key in keys if not is_whole(self._root.at(key))]
+            except StorageError:
+                if all(self._root.exists(key) for key in keys):
+                    raise  # otherwise another process has compacted the bucket: look again
+                continue
+            if not damaged:
+                return keys
+            for key in damaged:
+                self._mend(key)
+
+    def _mend(self, key: str) -> None:
+        """Write a damaged file's sound answers anew, and set it aside."""
+        self._root.drop_copy(key)  # perhaps it is only the copy
+        if not self._root.exists(key) or is_whole(self._root.at(key)):
+            return
+        rows, lost = sound_answers(self._root.at(key))
+        folder, _, name = key.rpartition("/")
+        if rows.num_rows:
+            self._write(f"{folder}/{content_id('sound answers of', name)}.parquet", rows)
+        self._set_aside(key, lost)
 
     def _compact(self, bucket: int) -> None:
         if len(self._root.names(folder_of(bucket), ".parquet")) <= FILES_A_BUCKET:
@@ -173,10 +245,12 @@ class Generations:
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
-            # Dictionaries and statistics of texts that occur once cost more than the rows of a small bucket.
-            pq.write_table(
-                rows, temporary, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
-            )
+            write_answers(rows, temporary)
+
+
+def set_aside(root: Root) -> list[str]:
+    """Return the keys of damaged files whose sound answers are kept elsewhere."""
+    return [key for key in root.every("generations") if key.endswith(DAMAGED)]
 
 
 def folder_of(bucket: int) -> str:

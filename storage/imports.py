@@ -93,7 +93,7 @@ def import_answers(root: Root, file: Path) -> Imported:
         # Numbered, so that the answers to a prompt keep their order when more of them come.
         name = f"{len(root.names(FOLDER, '.parquet')):05}-{content_id('import', new)}.parquet"
         with root.replacing(f"{FOLDER}/{name}") as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first)
 
 

@@ -1,10 +1,12 @@
 """The journal: every answer kept within a second of its arrival, in files that only grow.
 
 One writer has one journal, cut into segments: `generations/journal/<writer>-<seq>.arrows`, Arrow IPC streams of
-GENERATIONS. A writer holds a lock on the segment it writes to, from before anyone can see it, so that others know
-whether it is still alive. A torn tail, as a kill leaves it, is read up to its last whole batch.
+GENERATIONS (`storage.segments` has their bytes). A writer holds a lock on the segment it writes to, from before anyone
+can see it, so that others know whether it is still alive. A torn tail, as a kill leaves it, is read up to its last
+whole batch.
 
-In a bucket of object storage nothing grows and nothing is locked: there each flush is a segment, whole from the start.
+In a bucket of object storage nothing grows and nothing is locked: there each flush is a segment, whole from the start,
+which lies on this machine until the bucket has taken it.
 """
 
 import contextlib
@@ -13,7 +15,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,20 +26,23 @@ import pyarrow as pa
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, Request, body_json
 from storage.root import Root, storage_errors
-from storage.tables import check_format, filled
+from storage.segments import END, HEAD, message_of, read_segment
 
 FOLDER = "generations/journal"
 UNSENT = "unsent"
-"""What a bucket would not take lies there, among what is this machine's alone."""
+"""What a bucket has not taken yet lies there, among what is this machine's alone."""
 FLUSH_SECONDS = 0.5
 FLUSH_ROWS = 4_096
 SEGMENT_ROWS = 65_536
 _STARTED = "%Y%m%dT%H%M%S"
-_IPC_BEGINS = b"\xff\xff\xff\xff"
 
 
 class JournalWriter:
-    """Appends answers; a background thread flushes them twice a second. Use as a context manager."""
+    """Appends answers; a background thread flushes them twice a second. Use as a context manager.
+
+    Whatever happens to a flush, its answers are kept: one that was refused is tried again at the end, and what is to go
+    into a bucket lies on this machine until the bucket has taken it, which a second thread sees to.
+    """
 
     def __init__(self, root: Root, run_id: str) -> None:
         self._root = root
@@ -47,33 +52,42 @@ class JournalWriter:
         self._lock = threading.Lock()
         self._sequence = 0
         self._file: BinaryIO | None = None
-        self._stream: pa.RecordBatchStreamWriter | None = None
         self._segment_rows = 0
+        self._unsent: deque[tuple[Path, int]] = deque()
+        """Segments on this machine that are to go into the bucket, and their answers."""
+        self._sending = threading.Lock()
         self._stop = threading.Event()
         self._failure: StorageError | None = None
-        self._thread = threading.Thread(target=self._flush_now_and_then, name="journal", daemon=True)
+        acts = [self._put_down] if root.is_local else [self._put_down, self._send]
+        self._threads = [threading.Thread(target=self._now_and_then, args=(act,), daemon=True) for act in acts]
 
     def __enter__(self) -> "JournalWriter":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        self._threads[0].join()
         try:
+            with contextlib.suppress(StorageError):
+                self._put_down()  # before the wait for a bucket that may not answer
+            for thread in self._threads:
+                thread.join()
             if self._failure is None:
-                self.flush()
+                with contextlib.suppress(StorageError):
+                    self._send()
         finally:
             self._close_segment()
-        if self._failure is not None and error is None:
-            raise self._failure
+        if self._failure is not None:
+            self._failure.args = (f"{self._failure}{self._what_became_of_answers()}",)
+            if error is None or self._rows:
+                raise self._failure
 
     def append(self, request: Request, completion: Completion) -> None:
-        """Put down an answer. Raises StorageError once the disk has refused an earlier one."""
-        if self._failure is not None:
-            raise self._failure
+        """Take an answer over. Raises StorageError once an earlier one was refused; this one is kept all the same."""
         self._rows.append(
             (
                 request.request_id,
@@ -94,28 +108,37 @@ class JournalWriter:
                 self._run_id,
             )
         )
+        if self._failure is not None:
+            raise self._failure
         if len(self._rows) >= FLUSH_ROWS:
-            self.flush()
+            self._put_down()
 
     def flush(self) -> None:
-        """Bring every appended answer to the disk."""
+        """Bring every appended answer to the disk, or into the bucket. Raises StorageError."""
+        self._put_down()
+        self._send()
+
+    def _put_down(self) -> None:
+        """Bring every appended answer to this machine's disk; what it refuses waits for the next try."""
         with self._lock:
             rows = [self._rows.popleft() for _ in range(len(self._rows))]
             if not rows:
                 return
-            arrays = [
-                pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), GENERATIONS, strict=True)
-            ]
             try:
-                self._write(pa.record_batch(arrays, schema=GENERATIONS))
-            except StorageError as error:
-                self._failure = error  # behind half a batch, further ones could not be read
+                columns = zip(zip(*rows, strict=True), GENERATIONS, strict=True)
+                self._write(
+                    pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=GENERATIONS)
+                )
+            except BaseException as error:
+                self._rows.extendleft(reversed(rows))
+                if isinstance(error, StorageError):
+                    self._failure = self._failure or error
                 raise
 
     def _write(self, batch: pa.RecordBatch) -> None:
         """Write a batch, cut where a segment is full."""
         if not self._root.is_local:
-            self._put(batch)
+            self._spool(batch)
             return
         room = SEGMENT_ROWS - self._segment_rows
         if batch.num_rows > room:
@@ -123,43 +146,71 @@ class JournalWriter:
             self._write(batch.slice(room))
             return
         with storage_errors(self._root.where(FOLDER)):
-            if self._stream is None:
+            if self._file is None:
                 self._open_segment()
-            assert self._stream is not None
             assert self._file is not None
-            self._stream.write_batch(batch)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            try:
+                self._file.write(message_of(batch))
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            except OSError:
+                self._leave_segment()  # behind half a batch, further ones could not be read
+                raise
         self._segment_rows += batch.num_rows
         if self._segment_rows >= SEGMENT_ROWS:
             self._close_segment()
 
-    def _put(self, batch: pa.RecordBatch) -> None:
-        """Put a batch as a segment of its own: in a bucket no file grows."""
-        sink = pa.BufferOutputStream()
-        with _stream_to(sink) as stream:
-            stream.write_batch(batch)
+    def _spool(self, batch: pa.RecordBatch) -> None:
+        """Put a batch down on this machine as a segment of its own: in a bucket no file grows.
+
+        Where this machine's disk takes no more, it goes into the bucket at once.
+        """
         name = self._next_name()
-        data = sink.getvalue().to_pybytes()
+        data = HEAD + message_of(batch) + END
+        path = self._root.scratch(f"{UNSENT}/{name}")
+        hidden = path.with_name(f".{name}.tmp")
         try:
-            self._root.write(f"{FOLDER}/{name}", data)
-        except StorageError as error:
-            path = self._root.scratch(f"{UNSENT}/{name}")
-            with storage_errors(str(path)):
-                path.write_bytes(data)
-            raise StorageError(
-                f"{error}; {batch.num_rows:,} answers are kept in {path.parent}, and the next run on this machine "
-                "brings them in"
-            ) from error
+            with storage_errors(str(path)), hidden.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                hidden.rename(path)
+        except StorageError as refused:
+            with contextlib.suppress(OSError):
+                hidden.unlink()
+            try:
+                self._root.write(f"{FOLDER}/{name}", data)
+            except StorageError as error:
+                raise StorageError(f"{refused}; and {error}") from error
+        else:
+            self._unsent.append((path, batch.num_rows))
+
+    def _send(self) -> None:
+        """Bring what lies on this machine into the bucket, the oldest first."""
+        with self._sending:
+            while self._unsent:
+                try:
+                    _send_one(self._root, self._unsent[0][0])
+                except StorageError as error:
+                    self._failure = self._failure or error
+                    raise
+                self._unsent.popleft()
+
+    def _what_became_of_answers(self) -> str:
+        """Return, behind a failure, how many answers are kept on this machine alone, and how many nowhere."""
+        said = ""
+        if kept := sum(rows for _, rows in self._unsent):
+            said = f"; {kept:,} answers are kept in {self._unsent[0][0].parent}, and the next run here brings them in"
+        return said + (f"; {len(self._rows):,} answers could be kept nowhere" if self._rows else "")
 
     def _next_name(self) -> str:
         self._sequence += 1
         return f"{self._writer}-{self._sequence - 1:05}.arrows"
 
-    def _flush_now_and_then(self) -> None:
+    def _now_and_then(self, act: Callable[[], None]) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
             with contextlib.suppress(StorageError):  # the next `append` raises it
-                self.flush()
+                act()
             if self._failure is not None:
                 return
 
@@ -170,24 +221,21 @@ class JournalWriter:
         self._file = hidden.open("xb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         hidden.rename(path)  # only now may another process find it, and find it locked
-        self._stream = _stream_to(self._file)
+        self._file.write(HEAD)
 
     def _close_segment(self) -> None:
-        stream, file = self._stream, self._file
-        self._stream = self._file = None
-        self._segment_rows = 0
-        if file is None:
-            return
-        with storage_errors(file.name):
-            try:
-                if stream is not None:
-                    stream.close()
-            finally:
-                file.close()
+        if self._file is not None:
+            with storage_errors(self._file.name):
+                try:
+                    self._file.write(END)
+                finally:
+                    self._leave_segment()
 
-
-def _stream_to(sink: Any) -> pa.RecordBatchStreamWriter:
-    return pa.ipc.new_stream(sink, GENERATIONS, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+    def _leave_segment(self) -> None:
+        """Close the segment as it is; the next batch begins another."""
+        file, self._file, self._segment_rows = self._file, None, 0
+        if file is not None:
+            file.close()
 
 
 def new_run_id() -> str:
@@ -201,13 +249,17 @@ def segments(root: Root) -> list[str]:
 
 
 def send_unsent(root: Root) -> None:
-    """Bring in the segments that a bucket would not take from an earlier run on this machine."""
+    """Bring in the segments that a bucket has not taken yet from runs on this machine."""
     if root.is_local:
         return
     for path in sorted(root.scratch(f"{UNSENT}/_").parent.glob("*.arrows")):
-        with contextlib.suppress(FileNotFoundError):  # another process is at it, too
-            root.write(f"{FOLDER}/{path.name}", path.read_bytes())
-            path.unlink()
+        _send_one(root, path)
+
+
+def _send_one(root: Root, path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # another process is at it, too
+        root.write(f"{FOLDER}/{path.name}", path.read_bytes())
+        path.unlink()
 
 
 @contextlib.contextmanager
@@ -253,37 +305,3 @@ def _being_written(root: Root) -> list[Path]:
             if not is_free and path.exists():
                 found.append(path)
     return found
-
-
-def is_readable(path: Path) -> bool:
-    """Say whether a file begins as a journal does, as far as its writer came before it was killed."""
-    with storage_errors(str(path)), path.open("rb") as file:
-        return _IPC_BEGINS.startswith(file.read(len(_IPC_BEGINS)))
-
-
-def read_segment(path: Path) -> Iterator[pa.Table]:
-    """Yield a segment's whole batches; what stands behind the last of them is a torn tail, lost with its writer.
-
-    A segment that has gone meanwhile has none: its answers are in the buckets.
-    """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(storage_errors(str(path)))
-        try:
-            stream = pa.ipc.open_stream(stack.enter_context(path.open("rb")))
-        except (FileNotFoundError, pa.ArrowInvalid, EOFError):
-            return  # gone, or its writer was killed before the first batch
-        check_format(stream.schema.metadata, str(path))
-        while (batch := _next_batch(stream)) is not None:
-            yield filled(pa.Table.from_batches([batch]), GENERATIONS)
-
-
-def _next_batch(stream: pa.RecordBatchStreamReader) -> pa.RecordBatch | None:
-    """Return the next whole batch; None at the end and at a torn tail. Raises OSError where the disk fails."""
-    try:
-        return stream.read_next_batch()
-    except (StopIteration, pa.ArrowInvalid):
-        return None
-    except OSError as error:
-        if error.errno:  # the system's, not Arrow's word for a batch that is too short
-            raise
-        return None

@@ -9,6 +9,7 @@ an object when it is whole.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -70,6 +71,10 @@ class ObjectRoot(Root):
             for chunk in obstore.get(self.store, key):
                 yield bytes(chunk)
 
+    def drop_copy(self, key: str) -> None:
+        with storage_errors(str(self.place(key))):
+            self.place(key).unlink(missing_ok=True)
+
     def scratch(self, key: str) -> Path:
         path = self.path / "machine" / key
         with storage_errors(str(path)):
@@ -90,6 +95,12 @@ class ObjectRoot(Root):
     def read(self, key: str) -> bytes:
         with self._errors(key):
             return bytes(obstore.get(self.store, key).bytes())
+
+    def sha256(self, key: str) -> str:
+        found = hashlib.sha256()
+        for chunk in self._chunks(key):
+            found.update(chunk)
+        return found.hexdigest()
 
     def write(self, key: str, data: bytes) -> None:
         with self._errors(key):
@@ -162,12 +173,12 @@ class ObjectRoot(Root):
     def remove(self, key: str) -> None:
         with self._errors(key):
             obstore.delete(self.store, key)
-        with storage_errors(str(self.place(key))):
-            self.place(key).unlink(missing_ok=True)
+        self.drop_copy(key)
 
     def link(self, key: str, to: str) -> None:
         with self._errors(to):
             obstore.copy(self.store, key, to)
+        self.drop_copy(to)
 
     def _listed(self, key: str) -> "obstore.ListResult[Sequence[obstore.ObjectMeta]]":
         with self._errors(key):

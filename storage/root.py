@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -97,6 +98,9 @@ class Root:
         """Return a path on this machine to read an object from that never changes. Raises StorageError."""
         return self.place(key)
 
+    def drop_copy(self, key: str) -> None:
+        """Forget this machine's copy of an object, so that it is fetched again; what is no copy stays."""
+
     def scratch(self, key: str) -> Path:
         """Return the path of a file that is this machine's alone, such as a lock, a log or an index; no object."""
         return self.path / key
@@ -115,6 +119,11 @@ class Root:
         """Return a whole object as it is now. Raises StorageError when there is none."""
         with storage_errors(self.where(key)):
             return self.place(key).read_bytes()
+
+    def sha256(self, key: str) -> str:
+        """Return the SHA-256 of an object as it is now. Raises StorageError when there is none."""
+        with storage_errors(self.where(key)), self.place(key).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def write(self, key: str, data: bytes) -> None:
         """Put a whole object: readers see the old one or the new one, never a part."""

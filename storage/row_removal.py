@@ -4,8 +4,9 @@ Killed in between, both files lie there, and the same removal done again takes t
 into the very same new one. A disk that is full refuses the new file, and nothing is lost.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +20,6 @@ Mask: TypeAlias = pa.Array | pa.ChunkedArray
 """Which rows of a table go, a boolean each."""
 Goes = Callable[[pa.Table], Mask]
 
-ANSWERS: Mapping[str, Any] = {"compression_level": 1, "use_dictionary": False, "write_statistics": False}
-"""How `Generations` writes."""
-
 
 def rows_that_go(root: Root, key: str, goes: Goes) -> pa.Table:
     """Return the rows of a file that are to go."""
@@ -29,8 +27,18 @@ def rows_that_go(root: Root, key: str, goes: Goes) -> pa.Table:
     return table.filter(goes(table))
 
 
+def _write(rows: pa.Table, path: Path) -> None:
+    pq.write_table(rows, path, compression="zstd", write_page_checksum=True)
+
+
 def take_out(
-    root: Root, key: str, goes: Goes, *, in_place: bool = False, numbered: bool = False, **options: Any
+    root: Root,
+    key: str,
+    goes: Goes,
+    *,
+    in_place: bool = False,
+    numbered: bool = False,
+    write: Callable[[pa.Table, Path], None] = _write,
 ) -> None:
     """Take rows out of a Parquet file; without any row left, it goes, unless its name or its number must stay.
 
@@ -49,6 +57,6 @@ def take_out(
         target = f"{folder}/{number}{content_id('left of', name, left.column(0).to_pylist())}.parquet"
     if left.num_rows or in_place or numbered:
         with root.replacing(target) as temporary:
-            pq.write_table(left, temporary, compression="zstd", write_page_checksum=True, **options)
+            write(left, temporary)
     if target != key:
         root.remove(key)

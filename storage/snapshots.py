@@ -82,7 +82,7 @@ def _second(version: str) -> str:
 def _created(root: Root, key: str) -> datetime:
     """Return when a version was published; of a damaged one nobody knows, so that it is never the newest of several."""
     try:
-        created = datetime.fromisoformat(_read(root, key).manifest.created_at)
+        created = datetime.fromisoformat(snapshot_at(root, key).manifest.created_at)
     except (StorageError, ValueError):
         return _EARLIEST
     return created if created.tzinfo else created.replace(tzinfo=UTC)
@@ -93,7 +93,7 @@ def with_content(root: Root, name: str, content_hash: str) -> Snapshot | None:
     for version in reversed(versions(root, name)):
         if version.endswith(f"-{content_hash[:8]}"):
             with contextlib.suppress(StorageError):  # a damaged version is no reason not to publish a whole one
-                snapshot = _read(root, f"{FOLDER}/{name}/{version}")
+                snapshot = snapshot_at(root, f"{FOLDER}/{name}/{version}")
                 if snapshot.manifest.content_hash == content_hash:
                     return snapshot
     return None
@@ -115,14 +115,6 @@ def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapp
         root.remove(f"{folder}/manifest.json")
         raise StorageError(f"{root.where(f'{folder}/{gone[0]}')}: was removed while it was published; run again")
     return Snapshot(root, folder, manifest)
-
-
-def check_files(snapshot: Snapshot) -> None:
-    """Raise StorageError where a data file of a version is gone, or has another size than its manifest says."""
-    for table in snapshot.manifest.tables.values():
-        for file in table.files:
-            if snapshot.root.size(f"{snapshot.key}/{file.path}") != file.bytes:
-                raise StorageError(f"{snapshot.location}/{file.path}: gone or damaged; {_DAMAGED}")
 
 
 def set_latest(root: Root, name: str, version: str) -> None:
@@ -168,7 +160,7 @@ def _version_in(line: bytes) -> str:
 def read_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a directory. Raises StorageError where there is none."""
     directory = path.absolute()
-    return _read(Root(directory.parent), directory.name)
+    return snapshot_at(Root(directory.parent), directory.name)
 
 
 def unfinished(root: Root, name: str) -> list[str]:
@@ -181,10 +173,11 @@ def unfinished(root: Root, name: str) -> list[str]:
 def every_snapshot(root: Root) -> Iterator[Snapshot]:
     """Yield every whole version of every name, the oldest first. Raises StorageError for one that cannot be read."""
     for name in root.folders(FOLDER):
-        yield from (_read(root, f"{FOLDER}/{name}/{version}") for version in versions(root, name))
+        yield from (snapshot_at(root, f"{FOLDER}/{name}/{version}") for version in versions(root, name))
 
 
-def _read(root: Root, key: str) -> Snapshot:
+def snapshot_at(root: Root, key: str) -> Snapshot:
+    """Return the version at a key. Raises StorageError where there is none that can be read."""
     file = root.where(f"{key}/manifest.json")
     if not root.exists(f"{key}/manifest.json"):
         raise StorageError(f"{root.where(key)}: not a snapshot, it has no manifest.json")
@@ -228,7 +221,7 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
         raise StorageError(f"{name} has no version {chosen!r}; it has: {', '.join(known[-5:])}")
     if len(matching) > 1:
         raise StorageError(f"{chosen!r} fits {len(matching)} versions of {name}; give more of one: {_listed(matching)}")
-    return _read(root, f"{FOLDER}/{name}/{matching[0]}")
+    return snapshot_at(root, f"{FOLDER}/{name}/{matching[0]}")
 
 
 def _way_out(place: str) -> str:

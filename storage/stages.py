@@ -11,6 +11,7 @@ import orjson
 
 from schemas.errors import StorageError
 from schemas.record import FORMAT, canonical_json, content_id
+from storage.healing import damaged_files
 from storage.root import Root
 from storage.table_writer import TableFile, sha256_of
 
@@ -53,11 +54,14 @@ def stage_key(stage: str, version: int, settings: Any, inputs: list[str]) -> str
 def find_stage(root: Root, key: str) -> Stage | None:
     """Return the finished stage at a key; None where it is absent, unfinished, or not whole any more.
 
-    A stage can always be made again, so one that lost a file, or the end of one, is simply made anew. One that is
-    found is marked as in use, so that `grmforge gc` lets it be. Raises StorageError for a stage of a newer format.
+    A stage can always be made again, so one that lost a file, or of which one was changed since, is simply made anew.
+    One that is found is marked as in use, so that `grmforge gc` lets it be. Raises StorageError for a stage of a newer
+    format.
     """
-    stage = read_stage(root, key)
-    if stage is not None and last_used(root, key) < time.time() - _MARKED_AFTER_S:
+    stage = _read(root, key)
+    if stage is None or damaged_files(root, key, stage.files()):
+        return None
+    if last_used(root, key) < time.time() - _MARKED_AFTER_S:
         root.touch(f"{key}/manifest.json")
     return stage
 
@@ -69,7 +73,12 @@ def last_used(root: Root, key: str) -> float:
 
 
 def read_stage(root: Root, key: str) -> Stage | None:
-    """Return what `find_stage` finds, and leave no mark."""
+    """Return what `find_stage` finds by the sizes of its files alone, and leave no mark."""
+    stage = _read(root, key)
+    return stage if stage and all(root.size(f"{key}/{file.path}") == file.bytes for file in stage.files()) else None
+
+
+def _read(root: Root, key: str) -> Stage | None:
     if not root.exists(f"{key}/manifest.json"):
         return None
     try:
@@ -77,10 +86,9 @@ def read_stage(root: Root, key: str) -> Stage | None:
         if manifest["format"] > FORMAT:
             raise StorageError(f"{root.where(key)}: written in format {manifest['format']}: upgrade grmforge")
         tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
-        stage = Stage(root, key, manifest["content"], tables, manifest["facts"], tuple(manifest.get("made_of", ())))
+        return Stage(root, key, manifest["content"], tables, manifest["facts"], tuple(manifest.get("made_of", ())))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None  # not what a manifest of ours looks like
-    return stage if all(root.size(f"{key}/{file.path}") == file.bytes for file in stage.files()) else None
 
 
 def finish_stage(

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas.errors import StorageError
+from schemas.errors import DamagedError, StorageError
 from schemas.record import BUCKETS, FORMAT
 from storage.arrow_files import ArrowFile
 from storage.root import storage_errors
@@ -29,7 +29,7 @@ def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str
     for path in paths:
         file = open_table(path)
         for group in range(file.num_row_groups):
-            with _damage_named(path):
+            with damage_named(path):
                 found = file.read_row_group(group, wanted.names)  # those that it has
             yield filled(found, wanted)
 
@@ -48,7 +48,7 @@ def open_table(path: Path) -> pq.ParquetFile | ArrowFile:
 
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a Parquet file of ours. Raises StorageError where it is damaged or of a newer format."""
-    with _damage_named(path):
+    with damage_named(path):
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)  # the file is on this machine
     check_format(file.metadata.metadata, str(path))
     return file
@@ -56,28 +56,30 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 
 def open_arrow(path: Path) -> ArrowFile:
     """Open an Arrow file of ours. Raises StorageError where it is damaged or of a newer format."""
-    with _damage_named(path):
+    with damage_named(path):
         file = ArrowFile(path)
     check_format(file.schema_arrow.metadata, str(path))
     return file
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def damage_named(path: Path) -> Iterator[None]:
     """Turn what Arrow says of a damaged file into a StorageError that names it and the way out."""
     with storage_errors(str(path)):
         try:
             yield
-        except (pa.ArrowInvalid, OSError) as error:
-            if getattr(error, "errno", None):
+        except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
+            if getattr(error, "errno", None) or isinstance(error, StorageError):
                 raise
-            raise StorageError(f"{path}: damaged ({error}); remove it, and build again") from None
+            raise DamagedError(f"{path}: damaged ({error}); remove it, and build again") from None
 
 
 def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> None:
     """Raise StorageError when a file with this metadata was written by a grmforge of a newer format."""
-    found = int((metadata or {}).get(b"grmforge.format", b"1"))
-    if found > FORMAT:
+    given = (metadata or {}).get(b"grmforge.format", b"1")
+    if not given.isdigit():
+        raise DamagedError(f"{where}: damaged (its format is {given!r}); remove it, and build again")
+    if (found := int(given)) > FORMAT:
         raise StorageError(f"{where}: written in format {found}, this grmforge reads up to {FORMAT}: upgrade it")
 
 
@@ -98,7 +100,7 @@ def _read(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | Non
     wanted = schema_of(schema, columns)
     for path in paths:
         file = open_table(path)
-        with _damage_named(path):
+        with damage_named(path):
             table = file.read(wanted.names, use_threads=file.num_row_groups > 1)  # those that it has
         yield filled(table, wanted)
 

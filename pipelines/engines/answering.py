@@ -104,7 +104,9 @@ def _answer(
     desk: "BatchDesk | None",
 ) -> None:
     """Look every request up, and have what is missing answered: at once, or by batch."""
-    generations = Generations(root)
+    generations = Generations(root, run.watcher.warn)
+    if root.is_local:  # in a bucket each file is checked when it is fetched
+        generations.check()
     imported = ImportedAnswers(root)
     bucket_answers = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
     with JournalWriter(root, run.run_id) as journal:

@@ -19,7 +19,7 @@ from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
 from storage.batch_jobs import FOLDER as BATCHES
 from storage.batch_jobs import read_job
-from storage.generations import folder_of
+from storage.generations import folder_of, set_aside
 from storage.imports import FOLDER as IMPORTED
 from storage.imports import prompt_id
 from storage.origins import origin_files
@@ -46,6 +46,8 @@ class Place(StrEnum):
     INDEX = "index"
     UNFINISHED = "unfinished files"
     """What killed runs left: nobody looks into it."""
+    DAMAGED = "damaged answers"
+    """Set aside: what can be read of it is kept elsewhere."""
     VERSION = "version"
     STAGE = "stage"
     ORIGINS = "origins"
@@ -210,6 +212,7 @@ def _unfinished(root: Root) -> Iterator[Finding]:
     """Yield temporary files and versions without a manifest, whatever is in them."""
     for path in temporary_files(root):
         yield Finding(Place.UNFINISHED, str(path.relative_to(root.path)), None)
+    yield from (Finding(Place.DAMAGED, key, None, "nobody can look into it") for key in set_aside(root))
     for name in root.folders(SNAPSHOTS):
         yield from (Finding(Place.UNFINISHED, f"{SNAPSHOTS}/{name}/{one}", None) for one in unfinished(root, name))
 

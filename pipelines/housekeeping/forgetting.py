@@ -29,13 +29,14 @@ from pipelines.housekeeping.findings import (
 from pipelines.housekeeping.rules import of_answers, of_given, of_imported, of_origins
 from schemas.errors import RecipeError, StorageError
 from schemas.manifest import Manifest
+from storage.answer_files import write_answers
 from storage.generations import Generations
 from storage.journal import segments
 from storage.leases import held
 from storage.milvus import check_unlocked
 from storage.origins import origin_files, read_origins, remember_origins
 from storage.root import Root
-from storage.row_removal import ANSWERS, Goes, take_out
+from storage.row_removal import Goes, take_out
 from storage.snapshot_upkeep import remove_comparisons, remove_version, unpin
 from storage.snapshots import drop_latest, every_snapshot, set_latest
 from storage.temporary_files import remove_here
@@ -115,13 +116,13 @@ def _concerned(origins: pl.DataFrame, name: str) -> tuple[Concerned, Kind]:
 
 def look(root: Root, request: Request) -> Forgotten:
     """Return what would go; journals of runs that have ended are folded, as any build does."""
-    Generations(root)
+    Generations(root).check()
     return Forgotten(request, search(root, request.concerned))
 
 
 def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Forgotten:
     """Forget it. Raises StorageError where another run is at work, and where a file cannot be written or removed."""
-    Generations(root)
+    Generations(root).check()
     if working := held(root):
         raise StorageError(
             f"a refresh is at work: {working[0].in_words()}; stop it or wait until it ends, then run again. Its lease "
@@ -171,7 +172,7 @@ def _remove(root: Root, part: Finding, rules: dict[Place, Goes]) -> None:
     key = part.key
     match part.place:
         case Place.ANSWERS:
-            take_out(root, key, rules[part.place], **ANSWERS)
+            take_out(root, key, rules[part.place], write=write_answers)
         case Place.BATCH:
             take_out(root, key, rules[part.place], in_place=True)
         case Place.IMPORTED | Place.GIVEN | Place.RUBRICS:
@@ -184,6 +185,8 @@ def _remove(root: Root, part: Finding, rules: dict[Place, Goes]) -> None:
         case Place.UNFINISHED:
             remove_here(root.path / key)
             root.remove_folder(key)
+        case Place.DAMAGED:
+            root.remove(key)
         case Place.STAGE:
             remember_origins(root, key)
             root.remove_folder(key)

@@ -14,6 +14,7 @@ from typing import Any
 from schemas.errors import StorageError
 from storage.batch_jobs import FOLDER as BATCHES
 from storage.batch_jobs import read_job
+from storage.generations import set_aside
 from storage.journal import FOLDER as JOURNAL
 from storage.journal import writing_since
 from storage.origins import remember_origins
@@ -44,7 +45,8 @@ class Kind(StrEnum):
     """This machine's copy of an object that is in the bucket no more."""
     EVENTS = "event log"
     JOURNAL = "unreadable journal"
-    """What a fold set aside. Only a person can tell whether answers are in it: listed, never removed."""
+    DAMAGED = "damaged answers"
+    """What was set aside. Only a person can tell whether answers are in it: listed, never removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Leftover:
 
     @property
     def is_kept(self) -> bool:
-        return self.kind is Kind.JOURNAL
+        return self.kind in (Kind.JOURNAL, Kind.DAMAGED)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -247,6 +249,10 @@ def _set_aside(root: Root, now: float) -> Iterator[Leftover]:
         if (held := root.held(f"{JOURNAL}/{name}")) is not None:
             why = "not what a journal looks like: look into it, and remove it yourself"
             yield Leftover(Kind.JOURNAL, f"{JOURNAL}/{name}", why, (now - held.modified) / DAY_S, (held,))
+    for key in set_aside(root):
+        if (held := root.held(key)) is not None:
+            why = "what can be read of it is kept elsewhere: look into it, and remove it yourself"
+            yield Leftover(Kind.DAMAGED, key, why, (now - held.modified) / DAY_S, (held,))
 
 
 def _files(root: Root, keys: Iterable[str]) -> tuple[Held, ...]:

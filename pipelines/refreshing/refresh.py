@@ -19,13 +19,13 @@ from pipelines.reporting.comparing import compare
 from pipelines.reporting.publication import Published
 from schemas.comparison import Comparison
 from schemas.errors import ForgeError, RecipeError, StorageError
-from schemas.manifest import Manifest
 from schemas.recipe import Recipe
 from schemas.record import canonical_json
+from storage.healing import heal
 from storage.leases import Holder, Lease, key_of, take
 from storage.root import Root
 from storage.snapshot_upkeep import write_comparison
-from storage.snapshots import FOLDER, Snapshot, check_files, find_snapshot, latest, move_latest, set_latest
+from storage.snapshots import FOLDER, Snapshot, find_snapshot, latest, move_latest, set_latest
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[],
         before = latest(root, manifest.name)
         comparison, reasons = None, tuple[str, ...]()
         if before is not None and before != manifest.version:
-            comparison = compare(_named(root, manifest, before, recipe.build.root_flag), published.snapshot)
+            comparison = _compared(root, published.snapshot, before, recipe.build.root_flag)
             reasons = tripped(comparison, recipe.refresh, recipe.leaks)
             said = canonical_json(comparison.as_json() | {"tripped": reasons})
             write_comparison(root, manifest.name, before, manifest.version, said)
@@ -149,10 +149,13 @@ def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[],
     return Refreshed(published, before, comparison, reasons, tuple(removed), recipe.build.root_flag)
 
 
-def _named(root: Root, manifest: Manifest, version: str, root_flag: str) -> Snapshot:
-    """Return the version that LATEST names. Raises StorageError where it is not there."""
+def _compared(root: Root, new: Snapshot, before: str, root_flag: str) -> Comparison:
+    """Compare a version with the one that LATEST names, healed. Raises StorageError where that cannot be read."""
+    manifest = new.manifest
     try:
-        return find_snapshot(root, f"{manifest.name}@{version}")
+        old = find_snapshot(root, f"{manifest.name}@{before}")
+        heal(old)
+        return compare(old, new)
     except StorageError as error:
         raise StorageError(
             f"LATEST of {manifest.name} cannot be compared with ({error}); accept the new version with "
@@ -166,7 +169,12 @@ def promote(root: Root, given: str) -> tuple[Snapshot, str | None]:
     Raises StorageError where there is no such version, and RecipeError where a set of its recipe has no row in it.
     """
     snapshot = named_version(root, given)
-    check_files(snapshot)
+    _, lost = heal(snapshot)
+    if lost:
+        raise StorageError(
+            f"{snapshot.location}/{lost[0]}: gone or damaged; build its recipe again, which puts it back, restore the "
+            "file, or remove the version's folder"
+        )
     manifest = snapshot.manifest
     wanted = manifest.recipe.get("build", {}).get("sets", ())
     if missing := [name for name in wanted if f"{name}/train" not in manifest.tables]:

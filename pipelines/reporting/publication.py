@@ -1,6 +1,6 @@
 """The publication stage: assembled tables become an immutable version with its manifest, card, report and reward."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -12,10 +12,11 @@ from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
 from pipelines.reporting.rubric_uses import rubric_uses
 from pipelines.synthesis.synthesis import SourceSets
-from schemas.errors import StorageError
+from schemas.errors import DamagedError
 from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
 from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
+from storage.healing import heal
 from storage.root import Root
 from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
 from storage.stages import Stage, lineage
@@ -31,6 +32,8 @@ class Published:
     """False where a version with the same content stood there already."""
     missing: tuple[str, ...]
     """Sets of the recipe that got no row; LATEST is not moved to such a version."""
+    healed: tuple[str, ...] = ()
+    """Files of a version with the same content that were gone or damaged, and were put back."""
 
 
 def publish_snapshot(
@@ -42,15 +45,17 @@ def publish_snapshot(
     assembled: Stage,
     run_id: str,
 ) -> Published:
-    """Publish the assembled tables, unless a version of the name holds the same content. LATEST stays where it is.
+    """Publish the assembled tables, unless a version of the name holds the same content, which is healed where it
+    lost any of it. LATEST stays where it is.
 
-    Raises StorageError where a file is not what assembly wrote.
+    Raises DamagedError where a file is not what assembly wrote.
     """
     tables = {name: TableEntry(rows=assembled.rows(name), files=_files(assembled, name)) for name in assembled.tables}
     missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
     name = recipe.build.name
     snapshot = with_content(root, name, assembled.content)
     new = snapshot is None
+    healed: list[str] = []
     if snapshot is None:
         _check_files(assembled)
         stages = [source.stage for source in sources]
@@ -75,14 +80,31 @@ def publish_snapshot(
             stages=lineage([assembled, curated, *stages, *(one.stage for one in judged.values())]),
             tables=tables,
         )
-        pages = {
-            "README.md": card_of(manifest),
-            "report.html": report_of(manifest, assembled),
-            "rewards.py": rewards_source(),
-        }
+        pages = {path: page(manifest, assembled) for path, page in _PAGES.items()}
         data = {file.path: f"{assembled.key}/{file.path}" for table in tables.values() for file in table.files}
         snapshot = publish(root, manifest, data, pages)
-    return Published(snapshot, new, missing)
+    else:
+        healed = _heal(snapshot, assembled)
+    return Published(snapshot, new, missing, tuple(healed))
+
+
+_PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
+    "README.md": lambda manifest, _: card_of(manifest),
+    "report.html": report_of,
+    "rewards.py": lambda _, __: rewards_source(),
+}
+
+
+def _heal(snapshot: Snapshot, assembled: Stage) -> list[str]:
+    """Put back what a version with this content lost, and return the paths. Raises DamagedError."""
+    root = snapshot.root
+    healed, lost = heal(snapshot, [assembled.key])
+    if lost:
+        raise DamagedError(f"{snapshot.location}/{lost[0]}: gone or damaged, and so is its stage; run again")
+    for path in (path for path in _PAGES if not root.size(f"{snapshot.key}/{path}")):
+        root.write(f"{snapshot.key}/{path}", _PAGES[path](snapshot.manifest, assembled).encode())
+        healed.append(path)
+    return healed
 
 
 def make_latest(root: Root, published: Published) -> None:
@@ -93,11 +115,11 @@ def make_latest(root: Root, published: Published) -> None:
 
 
 def _check_files(assembled: Stage) -> None:
-    """Raise StorageError where a file has other bytes than its stage's manifest says."""
+    """Raise DamagedError where a file has other bytes than its stage's manifest says."""
     for file in assembled.files():
         path = assembled.root.at(f"{assembled.key}/{file.path}")
         if sha256_of(path) != file.sha256:
-            raise StorageError(f"{path}: damaged, its hash is not what was written; remove it, and build again")
+            raise DamagedError(f"{path}: damaged, its hash is not what was written; remove it, and build again")
 
 
 def _files(assembled: Stage, table: str) -> list[FileEntry]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from storage.journal import read_segment
 from storage.root import Root
+from storage.segments import read_segment
 from storage.snapshots import Snapshot, find_snapshot
 
 GRMFORGE = str(Path(sys.executable).with_name("grmforge"))

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from storage.journal import read_segment
+from storage.segments import read_segment
 from tests.end_to_end.commands import GRMFORGE, data_files, grmforge, latest, paid, write_recipe
 from tests.end_to_end.questions import write_teleqna
 

@@ -12,8 +12,9 @@ from schemas.errors import StorageError
 from schemas.generation import GENERATIONS
 from storage import journal as journals
 from storage.generations import Generations
-from storage.journal import FOLDER, JournalWriter, claimed, read_segment, runs_writing, segments
+from storage.journal import FOLDER, JournalWriter, claimed, runs_writing, segments
 from storage.root import Root
+from storage.segments import read_segment
 from tests.storage.answers import a_request, an_answer, files, journal
 
 
@@ -154,6 +155,7 @@ import resource, signal, sys
 from schemas.errors import StorageError
 from storage.journal import JournalWriter
 from storage.root import Root
+from storage.segments import read_segment
 from tests.storage.answers import a_request, an_answer
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))

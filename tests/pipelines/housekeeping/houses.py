@@ -11,8 +11,8 @@ from pipelines.build import build
 from pipelines.reporting.publication import Published
 from schemas.recipe import Recipe
 from schemas.record import content_id
-from storage.journal import read_segment
 from storage.root import Root
+from storage.segments import read_segment
 from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows
 
 MARK = "xylophone-of-the-forgotten"

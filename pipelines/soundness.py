@@ -1,0 +1,138 @@
+"""What lies under a root, held byte by byte against what was written: versions, stages, answers. Nothing is changed."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from schemas.errors import StorageError
+from storage.answer_files import is_whole, sound_answers
+from storage.generations import set_aside
+from storage.healing import damaged_files, published_files
+from storage.imports import FOLDER as IMPORTED
+from storage.journal import claimed, segments
+from storage.root import Root
+from storage.rubric_tables import FOLDER as RUBRICS
+from storage.segments import read_segment
+from storage.snapshots import FOLDER as SNAPSHOTS
+from storage.snapshots import latest, snapshot_at, unfinished, versions
+from storage.stages import read_stage
+from storage.tables import damage_named, open_parquet
+
+Look = Callable[[str], None]
+"""Told what is looked at, as it is looked at."""
+Found = tuple[str, str | None, str]
+"""What was looked at, what is wrong with it (None where nothing is), and what else there is to say."""
+_SHOWN = 3
+
+
+def soundness(root: Root, look: Look) -> Iterator[Found]:
+    """Yield what is found, a version at a time; of stages and answers, what is damaged, and a last word."""
+    for name in root.folders(SNAPSHOTS):
+        yield from _versions(root, name, look)
+    yield from _summed("stages", _stages(root, look))
+    yield from _summed("answers", _answers(root, look))
+    if aside := set_aside(root):
+        yield "set aside", None, f"{len(aside)} damaged files, the first {root.where(aside[0])}; remove them at will"
+
+
+def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
+    there = versions(root, name)
+    for version in there:
+        key = f"{SNAPSHOTS}/{name}/{version}"
+        look(f"{name}@{version}")
+        what = f"version {name}@{version}"
+        try:
+            snapshot = snapshot_at(root, key)
+        except StorageError as error:
+            yield what, str(error), ""
+            continue
+        files = list(published_files(snapshot))
+        damaged = damaged_files(root, key, files, hash_all=True)
+        damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
+        if damaged:
+            way_out = f"remove what is left of {_them(damaged)}, and build its recipe again, which puts it back"
+            yield what, f"{_listed(root, key, damaged)} gone or damaged; {way_out}", ""
+        else:
+            yield what, None, f"{len(files)} files, {sum(file.bytes for file in files):,} bytes, as they were published"
+    if (named := latest(root, name)) is not None and named not in there:
+        cause = "has lost its manifest" if named in unfinished(root, name) else "is not there"
+        way_out = "build its recipe again, or name another: grmforge promote name@version"
+        yield f"LATEST of {name}", f"it names {named or 'nothing'}, which {cause}; {way_out}", ""
+
+
+def _stages(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
+    """Yield each finished stage and what is wrong with it."""
+    for stage in root.folders("stages"):
+        look(f"stages/{stage}")
+        for key in (f"stages/{stage}/{fingerprint}" for fingerprint in root.folders(f"stages/{stage}")):
+            if not root.exists(f"{key}/manifest.json"):
+                continue
+            try:
+                found = read_stage(root, key)
+            except StorageError as error:
+                yield key, str(error)
+                continue
+            damaged = [] if found is None else damaged_files(root, key, found.files(), hash_all=True)
+            is_sound = found is not None and not damaged
+            fault = f"{_listed(root, key, damaged)} damaged" if damaged else "a file is gone or cut, or its manifest is"
+            yield key, None if is_sound else f"{root.where(key)}: {fault}; remove it, and build again, at no cost"
+
+
+def _answers(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
+    """Yield each file of answers, imported ones and rubrics too, and what is wrong with it."""
+    for folder in (*(f"generations/{one}" for one in root.folders("generations")), RUBRICS):
+        look(folder)
+        for key in (f"{folder}/{name}" for name in root.names(folder, ".parquet")):
+            root.drop_copy(key)
+            yield key, _fault(root, key, is_generation=folder not in (IMPORTED, RUBRICS))
+    for key in segments(root):
+        path = root.at(key)
+        with claimed(path) as finished:
+            damage: list[int | None] = []
+            if finished:
+                deque(read_segment(path, damage), maxlen=0)
+            if damage:
+                yield key, _to_be_paid(root, key, None if None in damage else sum(one or 0 for one in damage))
+            else:
+                yield key, None
+
+
+def _fault(root: Root, key: str, is_generation: bool) -> str | None:
+    path = root.at(key)
+    if is_generation:
+        return None if is_whole(path) else _to_be_paid(root, key, sound_answers(path)[1])
+    try:
+        with damage_named(path):
+            open_parquet(path).read()
+    except StorageError as error:
+        return str(error)
+    return None
+
+
+def _to_be_paid(root: Root, key: str, lost: int | None) -> str:
+    answers = "an unknown number of answers" if lost is None else f"{lost:,} answers"
+    return (
+        f"{root.where(key)}: damaged; {answers} in it cannot be read: the next build sets it aside, keeps all others, "
+        "and pays again for those that it wants"
+    )
+
+
+def _summed(what: str, found: Iterator[tuple[str, str | None]]) -> Iterator[Found]:
+    """Yield what is wrong, each by itself; or in one word that nothing is."""
+    looked_at = wrong = 0
+    for key, fault in found:
+        looked_at += 1
+        if fault is not None:
+            wrong += 1
+            yield key, fault, ""
+    if not wrong:
+        yield what, None, f"{looked_at:,} looked at, each as it was written"
+
+
+def _listed(root: Root, key: str, damaged: list[str]) -> str:
+    shown = ", ".join(root.where(f"{key}/{path}") for path in damaged[:_SHOWN])
+    more = f" and {len(damaged) - _SHOWN} more are" if len(damaged) > _SHOWN else " are" if damaged[1:] else " is"
+    return shown + more
+
+
+def _them(damaged: list[str]) -> str:
+    return "them" if damaged[1:] else "it"
