@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from typing import Any
 
 import orjson
@@ -11,6 +12,10 @@ FORMAT = 1
 """Version of every table, journal and manifest. Readers fill what an older one lacks, and refuse a newer one."""
 
 BUCKETS = 256
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Mn", "Me"})
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs without a shape: Hangul fillers and the empty Braille pattern."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -45,6 +50,14 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATE.sub("\ufffd", text)
     return text
+
+
+def is_blank(text: str) -> bool:
+    """Say whether nothing of a text can be seen: spaces, zero-width characters, fillers, marks that sit on nothing."""
+    return all(
+        character.isspace() or character in _FILLERS or unicodedata.category(character) in _UNSEEN
+        for character in text
+    )
 
 
 def table_schema(name: str, fields: "list[pa.Field[Any]]") -> pa.Schema:

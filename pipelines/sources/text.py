@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.record import canonical_json, clean_text
+from schemas.record import canonical_json, clean_text, is_blank
 
 MAX_TEXT = 1_000_000
 """Longest text a row may hold, in characters. A longer one makes the row unreadable: no judge could read it."""
@@ -59,6 +59,8 @@ def text_of(value: Any, name: str) -> str:
     """Return a text, cleaned. Raises RowError: missing_field, not_text, text_too_long."""
     if value is None:
         raise missing_field(name)
+    if isinstance(value, bytes):  # of Parquet; those of a text are one already
+        raise RowError("invalid_utf8", f"{name} holds bytes that are not UTF-8")
     if not isinstance(value, str):
         raise RowError("not_text", f"{name} is {shown(value)}, not text")
     if len(value) > MAX_TEXT:
@@ -74,8 +76,8 @@ def optional_text(value: Any, name: str) -> str | None:
 def filled_text(value: Any, name: str) -> str:
     """Return a text that must say something. Raises RowError as `text_of` does, and empty_field."""
     text = text_of(value, name)
-    if not text.strip():
-        raise RowError("empty_field", f"{name} is empty")
+    if is_blank(text):
+        raise RowError("empty_field", f"{name} is empty" + (" but for invisible characters" if text.strip() else ""))
     return text
 
 
