@@ -13,9 +13,11 @@ FORMAT = 1
 
 BUCKETS = 256
 
-_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Mn", "Me"})
-_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and signs without a shape: Hangul fillers and the empty Braille pattern."""
+_UNSEEN = frozenset({"Cc", "Cf"})
+_SHAPELESS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
+)
+"""Letters and signs without a shape: joiners, fillers, variation selectors and the empty Braille pattern."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -53,9 +55,9 @@ def clean_text(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Say whether nothing of a text can be seen: spaces, zero-width characters, fillers, marks that sit on nothing."""
+    """Say whether nothing of a text can be seen: spaces, zero-width characters, fillers."""
     return all(
-        character.isspace() or character in _FILLERS or unicodedata.category(character) in _UNSEEN
+        character.isspace() or character in _SHAPELESS or unicodedata.category(character) in _UNSEEN
         for character in text
     )
 
