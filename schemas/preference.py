@@ -36,6 +36,8 @@ class DropReason(StrEnum):
     """The two highest rewards are nearer to each other than their noise."""
     NO_PREFERENCE = "no_preference"
     """The annotators preferred neither response."""
+    SCORES_CONTRADICT = "scores_contradict"
+    """The source's own scores do not put the chosen response above the rejected one."""
     TOO_FEW_RESPONSES = "too_few_responses"
     """Fewer than two rated responses are left, and there is no 0/1 label."""
     DUPLICATE_RESPONSES = "duplicate_responses"

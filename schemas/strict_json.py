@@ -1,4 +1,4 @@
-"""JSON of which every key counts: an object that holds a key twice is refused, since no reader knows which one is meant."""
+"""JSON of which every key counts: an object that holds a key twice is refused, for nobody knows which one is meant."""
 
 import json
 import re
@@ -23,7 +23,9 @@ def strict_json(data: bytes) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return json.loads(data.decode("utf-8"), object_pairs_hook=object_of)
-    if len(_KEY.findall(data)) > sum(map(len, objects_in(value))):  # a text that looks like a key, or a key that was lost
+    if len(_KEY.findall(data)) > sum(
+        map(len, objects_in(value))
+    ):  # a text that looks like a key, or a key that was lost
         json.loads(data, object_pairs_hook=object_of)
     return value
 

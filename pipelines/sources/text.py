@@ -14,6 +14,9 @@ from schemas.record import canonical_json, clean_text, is_blank
 MAX_TEXT = 1_000_000
 """Longest text a row may hold, in characters. A longer one makes the row unreadable: no judge could read it."""
 
+MAX_NAME = 1_000
+"""Longest id, domain, licence or model of a row, in characters."""
+
 MAX_DEPTH = 64
 """How deep a conversation's JSON may nest."""
 
@@ -71,6 +74,14 @@ def text_of(value: Any, name: str) -> str:
 def optional_text(value: Any, name: str) -> str | None:
     """Return a text that may be missing: null and the empty text are None."""
     return None if value is None else text_of(value, name) or None
+
+
+def short_text(value: Any, name: str) -> str | None:
+    """Return a name that may be missing, in one line. Raises RowError: not_text, name_too_long."""
+    text = " ".join((optional_text(value, name) or "").split())
+    if len(text) > MAX_NAME:
+        raise RowError("name_too_long", f"{name} has {len(text):,} characters, more than {MAX_NAME:,}")
+    return text or None
 
 
 def filled_text(value: Any, name: str) -> str:
