@@ -13,6 +13,7 @@ from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
+from schemas.secrets import masked
 
 if TYPE_CHECKING:
     from schemas.recipe import Recipe
@@ -142,13 +143,15 @@ def plan(
     from flows.watching import RunWatcher
     from pipelines.build import new_run
     from pipelines.planning.plan import plan_of
+    from storage.looking import root_to_look_at
     from storage.root import Root
 
     settings = _recipe(recipe, sets, root, limit)
-    place = Root.open(settings.build.root)
     if probe is None:
-        planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
+        with root_to_look_at(settings.build.root) as place:
+            planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
     else:
+        place = Root.open(settings.build.root)
         with running(settings, place, "plan") as run:
             planned = plan_of(settings, place, run, probe=probe, download=download)
     if json:
@@ -292,7 +295,7 @@ def _fail(message: str, code: int, stopped: bool = False) -> NoReturn:
 
         traceback.print_exc()
     word = "stopped" if stopped or code == INTERRUPTED else "error"
-    print(f"{word}: {' '.join(visible(message).split())}", file=sys.stderr)
+    print(f"{word}: {' '.join(visible(masked(message)).split())}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.errors import RecipeError, StorageError
+from schemas.secrets import masked
 
 
 @contextlib.contextmanager
@@ -71,13 +72,20 @@ class Root:
 
             return open_bucket(location)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", location):
-            raise RecipeError(f"root {location!r}: a root is a directory or s3://bucket/prefix")
+            raise RecipeError(f"root {masked(location)!r}: a root is a directory or s3://bucket/prefix")
+        if not location.strip() or "\0" in location:
+            raise RecipeError("root: must be a directory or s3://bucket/prefix, and no empty text or null character")
+        if not Path(location).is_dir() and os.path.lexists(location):
+            raise StorageError(f"root {location}: is no directory; choose another with --root")
         root = cls(Path(location).absolute())
         with storage_errors(f"root {location}"):
-            root.path.mkdir(parents=True, exist_ok=True)
-            probe = root.path / f".probe-{secrets.token_hex(4)}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            try:
+                root.path.mkdir(parents=True, exist_ok=True)
+                probe = root.path / f".probe-{secrets.token_hex(4)}"
+                probe.write_bytes(b"")
+                probe.unlink()
+            except FileNotFoundError as error:  # /proc and its like
+                raise StorageError(f"root {location}: cannot be written there; choose another with --root") from error
         return root
 
     @property
