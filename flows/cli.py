@@ -30,6 +30,9 @@ app = typer.Typer(
 )
 
 
+MOST = 2**31 - 1
+"""Of whatever a number on the command line counts."""
+
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
 SetsOption = Annotated[
@@ -39,7 +42,9 @@ RootOption = Annotated[
     str | None, typer.Option("--root", help="A directory or s3://bucket/prefix for everything; the recipe's root else.")
 ]
 PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, max=MOST, help="At most so many rows of every source.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -128,7 +133,8 @@ def plan(
     root: RootOption = None,
     limit: LimitOption = None,
     probe: Annotated[
-        int | None, typer.Option("--probe", min=1, help="Measure rate and tokens: ask for so many sets' samples.")
+        int | None,
+        typer.Option("--probe", min=1, max=MOST, help="Measure rate and tokens by so many sets' samples."),
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch sources that are not here, and count.")] = False,
     json: JsonOption = False,
@@ -163,7 +169,7 @@ def plan(
 @app.command()
 def probe(
     recipe: RecipeArgument,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many sets to sample.")] = 20,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many sets to sample.")] = 20,
     root: RootOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -198,7 +204,7 @@ def inspect(
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Only this reject_reason or drop_reason.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many examples.")] = 5,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many examples.")] = 5,
     root: PlaceOption = "data",
     json: JsonOption = False,
 ) -> None:

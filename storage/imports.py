@@ -49,6 +49,8 @@ class Imported:
     unreadable: Mapping[str, int]
     """Rows by the reason why they could not be used."""
     first_unreadable: str | None
+    left_out: Mapping[str, int]
+    """Token counts that are none, by their name: the answer was kept without."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -58,7 +60,8 @@ class Imported:
             f"{self.kept:,} of {self.rows:,} answers imported; a build that asks the same model the same uses them"
         ]
         lines += [f"  {rows:,} unreadable: {reason}" for reason, rows in sorted(self.unreadable.items())]
-        return lines + ([f"  the first: {self.first_unreadable}"] if self.first_unreadable else [])
+        lines += [f"  the first: {self.first_unreadable}"] if self.first_unreadable else []
+        return lines + [f"  {rows:,} kept without {name}: no number of tokens" for name, rows in self.left_out.items()]
 
 
 def import_answers(root: Root, file: Path) -> Imported:
@@ -75,11 +78,12 @@ def import_answers(root: Root, file: Path) -> Imported:
         raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
     rows: list[dict[str, Any]] = []
     unreadable: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
     first: str | None = None
     lines = [(number, line) for number, line in enumerate(data.split(b"\n"), 1) if line.strip()]
     for number, line in lines:
         try:
-            rows.append(_row(line))
+            rows.append(_row(line, left_out))
         except ValueError as error:
             unreadable[str(error)] += 1
             first = first or f"line {number}: {error}"
@@ -94,7 +98,7 @@ def import_answers(root: Root, file: Path) -> Imported:
         name = f"{len(root.names(FOLDER, '.parquet')):05}-{content_id('import', new)}.parquet"
         with root.replacing(f"{FOLDER}/{name}") as temporary:
             pq.write_table(table, temporary, compression="zstd")
-    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first)
+    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first, dict(sorted(left_out.items())))
 
 
 def _new_rows(root: Root, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,8 +118,8 @@ def _imported(root: Root) -> pa.Table:
     return read_table([root.at(f"{FOLDER}/{name}") for name in root.names(FOLDER, ".parquet")], IMPORTED)
 
 
-def _row(line: bytes) -> dict[str, Any]:
-    """Return a line's answer. Raises ValueError with the reason."""
+def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
+    """Return a line's answer; counts that are none are left out, and counted. Raises ValueError with the reason."""
     try:
         given = strict_json(line)
     except UnicodeDecodeError:
@@ -143,17 +147,17 @@ def _row(line: bytes) -> dict[str, Any]:
         raise ValueError("prompt holds nothing that can be seen")
     wire = [{"role": clean_text(message["role"]), "content": clean_text(message["content"])} for message in messages]
     kept = {name: clean_text(given[name]) for name in _TEXTS if isinstance(given.get(name), str)}
-    counts = {name: _count(given[name], name) for name in _COUNTS if given.get(name) is not None}
+    counts = {name: _count(given[name]) for name in _COUNTS if given.get(name) is not None}
+    left_out.update(name for name, count in counts.items() if count is None)
     model = clean_text(given["model"])
     return {"prompt_id": prompt_id(model, wire), "text": clean_text(given["text"]), **kept, **counts}
 
 
-def _count(value: Any, name: str) -> int:
-    """Return a number of tokens. Raises ValueError for what is none."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < MAX_COUNT
-    if (type(value) is not int and not whole) or not 0 <= value < MAX_COUNT:
-        raise ValueError(f"{name} is no number of tokens")
-    return int(value)
+def _count(value: Any) -> int | None:
+    """Return a number of tokens; None for what is none."""
+    if isinstance(value, float) and value.is_integer() and value < MAX_COUNT:
+        value = int(value)
+    return value if type(value) is int and 0 <= value < MAX_COUNT else None
 
 
 def _is_message(value: Any) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.errors import RecipeError, StorageError
+from schemas.record import clean_text
 from schemas.secrets import masked
 
 
@@ -75,15 +76,17 @@ class Root:
             raise RecipeError(f"root {masked(location)!r}: a root is a directory or s3://bucket/prefix")
         if not location.strip() or "\0" in location:
             raise RecipeError("root: must be a directory or s3://bucket/prefix, and no empty text or null character")
-        if not Path(location).is_dir() and os.path.lexists(location):
-            raise StorageError(f"root {location}: is no directory; choose another with --root")
         root = cls(Path(location).absolute())
+        if clean_text(str(root.path)) != str(root.path):
+            raise RecipeError(f"root {root.path}: its name is not UTF-8; rename it, or choose another with --root")
         with storage_errors(f"root {location}"):
             try:
                 root.path.mkdir(parents=True, exist_ok=True)
                 probe = root.path / f".probe-{secrets.token_hex(4)}"
                 probe.write_bytes(b"")
                 probe.unlink()
+            except (FileExistsError, NotADirectoryError):
+                raise StorageError(f"root {location}: is no directory; choose another with --root") from None
             except FileNotFoundError as error:  # /proc and its like
                 raise StorageError(f"root {location}: cannot be written there; choose another with --root") from error
         return root

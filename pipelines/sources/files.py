@@ -117,8 +117,6 @@ def _local_files(
             raise SourceError(f"{kind}: {given}: no such file or directory (paths start where the recipe stands)")
     except OSError as error:
         raise SourceError(f"{kind}: {given} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise SourceError(f"{kind}: {given!r}: no file can have this name") from None
     digest = _sha256(kind, root, paths)
     return SourceFiles(root, paths, revision or f"sha256:{digest[:12]}", digest, clean_text(path.resolve().name))
 

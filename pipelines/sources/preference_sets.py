@@ -184,8 +184,8 @@ def _response(value: Any, name: str, reward: float | None) -> Response:
         reward=reward,
         reasoning=optional_text(fields.get("reasoning"), f"{name}.reasoning"),
         turns=None if turns is None else cleaned_json(list_of(turns, f"{name}.turns"), f"{name}.turns"),
-        model=optional_text(fields.get("model"), f"{name}.model"),
-        origin=optional_text(fields.get("origin"), f"{name}.origin"),
+        model=short_text(fields.get("model"), f"{name}.model"),
+        origin=short_text(fields.get("origin"), f"{name}.origin"),
     )
 
 

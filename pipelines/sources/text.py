@@ -77,11 +77,11 @@ def optional_text(value: Any, name: str) -> str | None:
 
 
 def short_text(value: Any, name: str) -> str | None:
-    """Return a name that may be missing, in one line. Raises RowError: not_text, name_too_long."""
-    text = " ".join((optional_text(value, name) or "").split())
-    if len(text) > MAX_NAME:
+    """Return a name that may be missing. Raises RowError: not_text, name_too_long."""
+    text = optional_text(value, name)
+    if text is not None and len(text) > MAX_NAME:
         raise RowError("name_too_long", f"{name} has {len(text):,} characters, more than {MAX_NAME:,}")
-    return text or None
+    return text
 
 
 def filled_text(value: Any, name: str) -> str:

@@ -29,8 +29,8 @@ Seed = Annotated[Whole, Field(ge=0, le=MAX_INTEGER), WithJsonSchema({"type": "in
 def _variable(value: str) -> str:
     if not is_variable_name(value):
         raise ValueError(
-            "is no name of an environment variable (it may be a key, and is not shown): export the key under a name, such "
-            "as OPENAI_API_KEY, and write that name"
+            "is no name of an environment variable (it may be a key, and is not shown): export the key under a name, "
+            "such as OPENAI_API_KEY, and write that name"
         )
     return value
 

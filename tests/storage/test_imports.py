@@ -93,8 +93,8 @@ def test_rows_that_cannot_be_used_are_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "paid.jsonl").write_bytes(b"\n\n".join(lines))
     imported = import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
     assert (imported.rows, imported.kept, sum(imported.unreadable.values())) == (5, 1, 4)
-    assert imported.first_unreadable == "line 2: not JSON"
-    assert len(imported.lines()) == 1 + 4 + 1
+    assert imported.first_unreadable == "line 3: not JSON"
+    assert imported.lines()[-1] == "  1 kept without prompt_tokens: no number of tokens"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"{}\n", None])
