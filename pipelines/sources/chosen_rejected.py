@@ -20,7 +20,7 @@ from pipelines.sources.answer_turns import (
     turns_or_none,
     unpacked,
 )
-from pipelines.sources.conversations import Turn
+from pipelines.sources.conversations import Turn, asking
 from pipelines.sources.pair_scores import pair_rewards
 from pipelines.sources.questions_asked import QUERY_NAMES, asked_in
 from pipelines.sources.rows import Row
@@ -77,10 +77,10 @@ def pair_of(row: Row) -> Pair:
             raise RowError(
                 "bad_prompt", f"chosen and rejected are whole conversations that do not begin with {asked.name}"
             )
-        query = chosen[:length]
+        query = asking(chosen[:length], PAIR[0])
     elif asked is None:
         raise RowError("no_prompt", "chosen and rejected are answers only; what they answer goes into prompt")
-    rewards, is_contradicted = pair_rewards(row)
+    rewards, is_contradicted = pair_rewards(row, {key: row[key] for key in PAIR if isinstance(row[key], dict)})
     return Pair(query, response_values(values, turns, length), rewards, is_contradicted)
 
 

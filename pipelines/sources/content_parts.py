@@ -27,7 +27,9 @@ def refuse_media(row: Mapping[str, Any]) -> None:
 
 def parts_of(value: Any) -> list[Any] | None:
     """Return the parts of a content that is a list, or one part; None where it is anything else."""
-    return value if isinstance(value, list) else [value] if isinstance(value, Mapping) else None
+    if isinstance(value, Mapping):
+        return value["parts"] if isinstance(value.get("parts"), list) else [value]
+    return value if isinstance(value, list) else None
 
 
 def part_type(part: Any) -> str:

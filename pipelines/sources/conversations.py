@@ -28,7 +28,7 @@ _ROLE_OF = {
 _CALL_ROLES = ("function_call", "tool_call")
 _TOOL_ROLES = ("tool", "function", "observation", "tool_response", "function_response", "ipython")
 _LISTS = ("messages", "conversations", "conversation")
-_CONTENTS = ("content", "value", "text")
+_CONTENTS = ("content", "value", "text", "parts")
 
 MAX_TURNS = 10_000
 
@@ -108,9 +108,14 @@ def query_of(value: Any, name: str) -> Messages:
     if not is_turns(value):
         return user(filled_text(value, name))
     messages = tuple(turn.message for turn in turns_in(value, name))
-    if messages[-1].role != "user":
+    if messages[-1].role not in ("user", "tool"):  # what a tool gave back waits for an answer too
         raise RowError("no_user_turn", f"{name} ends with a turn of {messages[-1].role!r}, not of 'user'")
-    if is_blank(messages[-1].content):
+    return asking(messages, name)
+
+
+def asking(messages: Messages, name: str) -> Messages:
+    """Return a query whose last turn says something. Raises RowError: empty_field."""
+    if is_blank(messages[-1].content) and messages[-1].role == "user":
         raise RowError("empty_field", f"{name} ends with an empty turn")
     return messages
 
@@ -159,7 +164,12 @@ def _turn(value: Any, name: str) -> Turn:
         return Turn("assistant", "", calls_in(content, name))
     if written in _TOOL_ROLES:
         answers = turn.get("tool_call_id") or turn.get("name")
-        return Turn("tool", joined_text(content, name), (), answers if isinstance(answers, str) else None)
+        return Turn(
+            "tool",
+            "" if content is None else joined_text(content, name),
+            (),
+            answers if isinstance(answers, str) else None,
+        )
     if written not in _ROLE_OF:
         raise RowError("unknown_role", f"{name} has the role {shown(role)}; known: {', '.join(_ROLE_OF)}")
     return _turn_of_parts(_ROLE_OF[written], content, _calls(turn, name), name)
@@ -187,5 +197,5 @@ def _turn_of_parts(role: str, content: Any, calls: tuple[Mapping[str, Any], ...]
         return Turn("tool", "\n".join(texts), (), answers if isinstance(answers, str) and len(parts) == 1 else None)
     used = [part for part in parts if part_type(part) == CALL]
     made = [{"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")} for part in used]
-    texts = joined_text([part for part in parts if part_type(part) != CALL], name)
-    return Turn(role, texts, calls + calls_in(made, name))
+    text = joined_text([part for part in parts if part_type(part) != CALL], name)
+    return Turn(role, text, calls + calls_in(made, name))

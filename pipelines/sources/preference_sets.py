@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
-from pipelines.sources.answer_turns import begins_with, is_whole, messages_in, response_values, turns_or_none
+from pipelines.sources.answer_turns import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
 from pipelines.sources.chosen_rejected import is_pair, pair_of
 from pipelines.sources.content_parts import joined_text, refuse_media
 from pipelines.sources.conversations import turns_in
@@ -118,6 +118,7 @@ def _asked_and_answered(row: Row) -> tuple[Messages, list[Any]]:
     if len(values) > MAX_RESPONSES:
         raise RowError("too_many_responses", f"{len(values):,} responses, more than {MAX_RESPONSES:,}")
     names = [f"responses[{index}]" for index in range(len(values))]
+    values = unpacked(values, names, asked.query)
     turns = [turns_or_none(value, name) for value, name in zip(values, names, strict=True)]
     for read, name in zip(turns, names, strict=True):
         if read is not None and is_whole(read) and not begins_with(messages_in(read), asked.query):

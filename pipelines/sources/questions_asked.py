@@ -17,6 +17,7 @@ QUERY_NAMES = ("query", "prompt")
 """Where one of these stands, it is all of the question, and the names below mean nothing."""
 OTHER_NAMES = ("question", "instruction", "messages", "conversations", "conversation")
 INPUT = "input"
+_EXTRAS = (INPUT, "context")
 
 
 class Asked(NamedTuple):
@@ -36,16 +37,16 @@ def asked_in(row: Row) -> Asked | None:
     if name is not None:
         return Asked(name, query_of(row[name], name))
     names = [name for name in OTHER_NAMES if name in row]
-    extra = row.get(INPUT)
-    if len(names) > 1 or (names and names != ["instruction"] and extra):
-        both = " and ".join([*names, *([INPUT] if extra else [])])
+    extras = [key for key in _EXTRAS if row.get(key)]
+    if len(names) > 1 or len(extras) > 1 or (extras and names not in (["instruction"], [])):
+        both = " and ".join([*names, *extras])
         raise RowError("several_queries", f"the row has {both}; write what is asked into 'query'")
     if not names and INPUT not in row:
         return None
     name = names[0] if names else INPUT
     value = row[name]
-    if names and extra is not None:
-        extra = text_of(extra, INPUT)
+    if names and extras:
+        extra = text_of(row[extras[0]], extras[0])
         value = value if is_blank(extra) else f"{filled_text(value, name)}\n\n{extra}"
     return Asked(name, (*_before(row, query := query_of(value, name)), *query))
 

@@ -49,6 +49,8 @@ def context(found: PreferenceSet) -> str:
         ({"instruction": "Name a moon.", "input": " "}, [USER]),
         ({"instruction": "Sort.", "input": "b a"}, [{"role": "user", "content": "Sort.\n\nb a"}]),
         ({"messages": [USER]}, [USER]),
+        ({"instruction": "Sort.", "context": "b a"}, [{"role": "user", "content": "Sort.\n\nb a"}]),
+        ({"messages": [{"role": "user", "parts": [{"text": "Name "}, {"text": "a moon."}]}]}, [USER]),
         ({"conversations": [{"from": "human", "value": "Name a moon."}]}, [USER]),
         ({"prompt": USER}, [USER]),
         ({"prompt": {"messages": [USER]}}, [USER]),
@@ -88,6 +90,7 @@ def test_a_question_is_read_under_each_of_its_names(
         {"chosen": json.dumps({"messages": [USER, GOOD]}), "rejected": json.dumps([USER, BAD])},
         {"chosen": str([USER, GOOD]), "rejected": str([USER, BAD])},
         {"responses": [GOOD, BAD], "best": 0},
+        {"responses": [json.dumps([USER, GOOD]), json.dumps({"messages": [USER, BAD]}, indent=1)], "best": 0},
         {"responses": [[USER, GOOD], [USER, BAD]], "best": 0.0},
     ],
 )
@@ -170,6 +173,13 @@ def test_calls_of_tools_are_shown_in_answers_and_in_questions(tmp_path: Path, ca
     assert best_text(found) == "Io."
 
 
+def test_a_question_may_end_with_what_a_tool_gave_back(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "Weather?"}, call(), {"role": "tool", "tool_call_id": "c", "content": "4 C"}]
+    found = pair(tmp_path, prompt=asked, chosen="4 C.", rejected="9 C.")
+    assert context(found).endswith("Tool: 4 C")
+    assert (best_text(found), [one.turns for one in found.responses]) == ("4 C.", [None, None])
+
+
 def test_an_answer_that_only_calls_stands_beside_one_that_only_speaks(tmp_path: Path) -> None:
     found = pair(tmp_path, prompt="Weather?", chosen=call(), rejected="No idea.")
     assert sorted(show(found).responses) == ['Assistant calls: weather({"city": "Rome"})', "Assistant: No idea."]
@@ -196,6 +206,15 @@ def test_an_answer_that_only_calls_stands_beside_one_that_only_speaks(tmp_path: 
         ({"chosen": json.dumps([USER, GOOD])}, "bad_response"),
         ({"prompt": None, "instruction": "x", "history": ["x"]}, "bad_history"),
         ({"prompt": "\u200b\u2063"}, "empty_field"),
+        (
+            {
+                "prompt": None,
+                "chosen": [{"role": "user", "content": " "}, GOOD],
+                "rejected": [{"role": "user", "content": " "}, BAD],
+            },
+            "empty_field",
+        ),
+        ({"prompt": None, "question": "Which?", "context": "Io or Mars."}, "several_queries"),
     ],
 )
 def test_what_no_judge_of_text_can_see_has_a_reason(tmp_path: Path, changes: dict[str, Any], due: str) -> None:
@@ -215,6 +234,8 @@ def test_an_answer_of_invisible_characters_is_empty(tmp_path: Path) -> None:
         ({"chosen-rating": 2, "rejected-rating": 4}, None),
         ({"reward_chosen": -1, "reward_rejected": 0}, None),
         ({"chosen_avg_rating": 1, "rejected_avg_rating": 2}, None),
+        ({"chosen": {"text": "Io.", "score": 2}, "rejected": {"text": "Mars.", "score": 3}}, None),
+        ({"chosen": GOOD | {"rating": 5}, "rejected": BAD | {"rating": 3}}, 2.0),
         ({"margin": -0.5}, None),
         ({"margin": 0}, None),
         ({"chosen_score": 8, "rejected_score": 2, "margin": -6}, None),
@@ -231,7 +252,7 @@ def test_an_answer_of_invisible_characters_is_empty(tmp_path: Path) -> None:
 def test_scores_beside_a_pair_are_its_margin_or_contradict_it(
     tmp_path: Path, scores: dict[str, Any], margin: float | None
 ) -> None:
-    found = pair(tmp_path, prompt="Name a moon.", **PAIR, **scores)
+    found = pair(tmp_path, **({"prompt": "Name a moon."} | PAIR | scores))
     if margin is None:
         assert (found.drop_reason, found.best) == (DropReason.SCORES_CONTRADICT, None)
     else:
