@@ -32,7 +32,7 @@ IMPORTED = table_schema(
 )
 _TEXTS = ("reasoning", "finish_reason")
 _COUNTS = ("prompt_tokens", "completion_tokens")
-MAX_COUNT = 2**53
+MAX_COUNT = 2**31
 """Token counts above this are nonsense."""
 MAX_TEXT = 8 << 20
 """Longest answer, in characters: as much as an endpoint may send."""

@@ -14,7 +14,7 @@ from schemas.record import clean_text
 
 THINK_OPEN = "<think>"
 THINK_CLOSE = "</think>"
-MAX_COUNT = 2**53
+MAX_COUNT = 2**31
 """Token counts above this are nonsense."""
 
 

@@ -79,7 +79,7 @@ class ModelSection(Section):
     engine: Literal["openai", "vllm", "simulated"]
     """`openai`: any OpenAI-compatible endpoint. `vllm`: a vLLM server that grmforge starts, watches and stops.
     `simulated`: offline, deterministic, for trying a recipe out."""
-    model: Annotated[str, Field(min_length=1)] = "simulated"
+    model: Annotated[str, Field(min_length=1, max_length=1_000)] = "simulated"
     """Name of the model, as the endpoint knows it; for `vllm` a hub id, or a directory relative to the recipe."""
     revision: str | None = None
     """Revision of the model; part of its identity, so that another revision is asked anew."""
