@@ -63,7 +63,13 @@ def _own_turns(text: Any, query: Messages | None) -> list[Any] | None:
     users = [index + 1 for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
     if not is_whole(turns) or not users:
         return None
-    return given if query is None or begins_with(messages_in(turns), query, users[-1]) else None
+    # Spaces aside: one that differs in those is a conversation all the same, and refused as such if need be.
+    same = query is None or begins_with(_spaced(messages_in(turns)), _spaced(query), users[-1])
+    return given if same else None
+
+
+def _spaced(messages: Messages) -> Messages:
+    return tuple(Message(turn.role, " ".join(turn.content.split())) for turn in messages)
 
 
 def _dialogue(text: str) -> list[dict[str, str]] | None:

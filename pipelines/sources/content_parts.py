@@ -13,6 +13,8 @@ TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
 CALL = "tool_use"
 RESULT = "tool_result"
 
+_DEPTH = 4
+"""How deep the texts of parts may nest."""
 _MEDIA = ("image", "audio", "video", "file", "document")
 _MEDIA_COLUMNS = {f"{medium}{ending}": medium for medium in ("image", "audio", "video") for ending in ("", "s")}
 _TEXT_KEYS = ("text", "content", "refusal", "value")
@@ -40,7 +42,7 @@ def part_type(part: Any) -> str:
     return str(given).casefold()
 
 
-def part_text(part: Any, name: str) -> str:
+def part_text(part: Any, name: str, depth: int = _DEPTH) -> str:
     """Return the text of a part, nested ones included.
 
     Raises RowError: holds_image, holds_audio, holds_video, holds_file, unknown_part, not_text, missing_field.
@@ -54,14 +56,14 @@ def part_text(part: Any, name: str) -> str:
         return text_of(part, name)
     if kind not in TEXT_TYPES and kind not in ("content", "value"):
         raise RowError("unknown_part", f"{name} is of type {shown(kind)}, not one of {', '.join(TEXT_TYPES)}")
-    return joined_text(next((part[key] for key in _TEXT_KEYS if part.get(key) is not None), None), name)
+    return joined_text(next((part[key] for key in _TEXT_KEYS if part.get(key) is not None), None), name, depth - 1)
 
 
-def joined_text(value: Any, name: str, depth: int = 4) -> str:
+def joined_text(value: Any, name: str, depth: int = _DEPTH) -> str:
     """Return a content as one text: a text as it is, parts joined. Raises RowError as `part_text` does."""
     parts = parts_of(value)
     if parts is None:
         return text_of(value, name)
     if depth == 0:
         raise RowError("nested_too_deep", f"{name} nests too many parts")
-    return "".join(part_text(part, f"{name}[{index}]") for index, part in enumerate(parts))
+    return "".join(part_text(part, f"{name}[{index}]", depth) for index, part in enumerate(parts))

@@ -28,7 +28,7 @@ _ROLE_OF = {
 _CALL_ROLES = ("function_call", "tool_call")
 _TOOL_ROLES = ("tool", "function", "observation", "tool_response", "function_response", "ipython")
 _LISTS = ("messages", "conversations", "conversation")
-_CONTENTS = ("content", "value", "text", "parts")
+_CONTENTS = ("content", "value", "text", "parts", "refusal")
 
 MAX_TURNS = 10_000
 

@@ -204,6 +204,14 @@ def test_an_answer_that_only_calls_stands_beside_one_that_only_speaks(tmp_path: 
         ({"chosen": call(tool_calls="{")}, "bad_tool_call"),
         ({"chosen": [call(), {"role": "tool", "content": "x"}]}, "bad_response"),
         ({"chosen": json.dumps([USER, GOOD])}, "bad_response"),
+        (
+            {"prompt": " Name a moon.", "chosen": json.dumps([USER, GOOD]), "rejected": json.dumps([USER, BAD])},
+            "bad_prompt",
+        ),
+        (
+            {"prompt": [{"role": "user", "content": json.loads('[{"text":' * 300 + '"x"' + "}]" * 300)}]},
+            "nested_too_deep",
+        ),
         ({"prompt": None, "instruction": "x", "history": ["x"]}, "bad_history"),
         ({"prompt": "\u200b\u2063"}, "empty_field"),
         (
