@@ -16,6 +16,7 @@ from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, Waiting
+from schemas.secrets import masked
 
 if TYPE_CHECKING:
     from schemas.recipe import Recipe
@@ -32,6 +33,9 @@ app = typer.Typer(
 )
 
 
+MOST = 2**31 - 1
+"""Of whatever a number on the command line counts."""
+
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
 SetsOption = Annotated[
@@ -41,7 +45,9 @@ RootOption = Annotated[
     str | None, typer.Option("--root", help="A directory or s3://bucket/prefix for everything; the recipe's root else.")
 ]
 PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, max=MOST, help="At most so many rows of every source.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -134,7 +140,8 @@ def plan(
     root: RootOption = None,
     limit: LimitOption = None,
     probe: Annotated[
-        int | None, typer.Option("--probe", min=1, help="Measure rate and tokens: ask for so many sets' samples.")
+        int | None,
+        typer.Option("--probe", min=1, max=MOST, help="Measure rate and tokens by so many sets' samples."),
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch sources that are not here, and count.")] = False,
     json: JsonOption = False,
@@ -149,13 +156,15 @@ def plan(
     from flows.watching import RunWatcher
     from pipelines.build import new_run
     from pipelines.planning.plan import plan_of
+    from storage.looking import root_to_look_at
     from storage.root import Root
 
     settings = _recipe(recipe, sets, root, limit)
-    place = Root.open(settings.build.root)
     if probe is None:
-        planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
+        with root_to_look_at(settings.build.root) as place:
+            planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
     else:
+        place = Root.open(settings.build.root)
         with running(settings, place, "plan") as run:
             planned = plan_of(settings, place, run, probe=probe, download=download)
     if json:
@@ -167,7 +176,7 @@ def plan(
 @app.command()
 def probe(
     recipe: RecipeArgument,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many sets to sample.")] = 20,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many sets to sample.")] = 20,
     root: RootOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -202,7 +211,7 @@ def inspect(
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Only this reject_reason or drop_reason.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many examples.")] = 5,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many examples.")] = 5,
     root: PlaceOption = "data",
     json: JsonOption = False,
 ) -> None:
@@ -302,7 +311,7 @@ def _fail(message: str, code: int, stopped: bool = False) -> NoReturn:
 
         traceback.print_exc()
     word = "stopped" if stopped or code == INTERRUPTED else "error"
-    print(f"{word}: {' '.join(visible(message).split())}", file=sys.stderr)
+    print(f"{word}: {' '.join(visible(masked(message)).split())}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -22,6 +22,7 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.errors import ForgeError
 from schemas.recipe import GeneralSection, ModelSection, Recipe, SourceSection
+from schemas.secrets import masked
 from storage.root import Root
 from storage.tombstones import Forgotten, forgotten, tombstones
 
@@ -73,7 +74,7 @@ def _finding(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, look())
     except ForgeError as error:
-        return Finding(what, False, " ".join(str(error).split()))
+        return Finding(what, False, masked(" ".join(str(error).split())))
 
 
 def _root(recipe: Recipe) -> str:

@@ -8,7 +8,7 @@ from math import isfinite
 import pyarrow as pa
 
 from schemas.query import MESSAGES, Messages, query_id, wire
-from schemas.record import content_id, table_schema
+from schemas.record import content_id, is_blank, table_schema
 
 
 class Split(StrEnum):
@@ -36,6 +36,8 @@ class DropReason(StrEnum):
     """The two highest rewards are nearer to each other than their noise."""
     NO_PREFERENCE = "no_preference"
     """The annotators preferred neither response."""
+    SCORES_CONTRADICT = "scores_contradict"
+    """The source's own scores do not put the chosen response above the rejected one."""
     TOO_FEW_RESPONSES = "too_few_responses"
     """Fewer than two rated responses are left, and there is no 0/1 label."""
     DUPLICATE_RESPONSES = "duplicate_responses"
@@ -210,7 +212,7 @@ def _best_response(
     responses: tuple[Response, ...], label: int | None, min_margin: float
 ) -> tuple[int | None, float | None, DropReason | None]:
     """Return (best, margin, reason for having none), METHOD section 2: one maximum or no label."""
-    if any(not response.text.strip() and not response.turns for response in responses):
+    if any(is_blank(response.text) and not response.turns for response in responses):
         return None, None, DropReason.EMPTY_RESPONSE
     if len(responses) == 1 and label in (0, 1):
         return None, None, None

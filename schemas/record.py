@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from typing import Any
 
 import orjson
@@ -11,6 +12,13 @@ FORMAT = 1
 """Version of every table, journal and manifest. Readers fill what an older one lacks, and refuse a newer one."""
 
 BUCKETS = 256
+
+_UNSEEN = frozenset({"Cc", "Cf"})
+_SHAPELESS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, range(0xFE00, 0xFE10)))
+)
+"""Letters and signs without a shape: joiners, fillers, variation selectors and the empty Braille pattern."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -45,6 +53,14 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATE.sub("\ufffd", text)
     return text
+
+
+def is_blank(text: str) -> bool:
+    """Say whether nothing of a text can be seen: spaces, zero-width characters, fillers."""
+    return all(
+        character.isspace() or character in _SHAPELESS or unicodedata.category(character) in _UNSEEN
+        for character in text
+    )
 
 
 def table_schema(name: str, fields: "list[pa.Field[Any]]") -> pa.Schema:

@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
 from schemas.generation import Completion, Request
-from schemas.record import clean_text, content_id, table_schema
+from schemas.record import clean_text, content_id, is_blank, table_schema
+from schemas.strict_json import RepeatedKey, strict_json
 from schemas.thoughts import split_thoughts, with_thoughts
+from storage.regular_files import read_regular
 from storage.root import Root
 from storage.tables import read_table
 
@@ -30,12 +31,12 @@ IMPORTED = table_schema(
         pa.field("completion_tokens", pa.int64()),
     ],
 )
-_OPTIONAL: Mapping[str, type] = {
-    "reasoning": str,
-    "finish_reason": str,
-    "prompt_tokens": int,
-    "completion_tokens": int,
-}
+_TEXTS = ("reasoning", "finish_reason")
+_COUNTS = ("prompt_tokens", "completion_tokens")
+MAX_COUNT = 2**31
+"""Token counts above this are nonsense."""
+MAX_TEXT = 8 << 20
+"""Longest answer, in characters: as much as an endpoint may send."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Imported:
     unreadable: Mapping[str, int]
     """Rows by the reason why they could not be used."""
     first_unreadable: str | None
+    left_out: Mapping[str, int]
+    """Token counts that are none, by their name: the answer was kept without."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -58,7 +61,8 @@ class Imported:
             f"{self.kept:,} of {self.rows:,} answers imported; a build that asks the same model the same uses them"
         ]
         lines += [f"  {rows:,} unreadable: {reason}" for reason, rows in sorted(self.unreadable.items())]
-        return lines + ([f"  the first: {self.first_unreadable}"] if self.first_unreadable else [])
+        lines += [f"  the first: {self.first_unreadable}"] if self.first_unreadable else []
+        return lines + [f"  {rows:,} kept without {name}: no number of tokens" for name, rows in self.left_out.items()]
 
 
 def import_answers(root: Root, file: Path) -> Imported:
@@ -70,16 +74,17 @@ def import_answers(root: Root, file: Path) -> Imported:
     Raises SourceError.
     """
     try:
-        data = file.read_bytes()
+        data = read_regular(file).removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
     rows: list[dict[str, Any]] = []
     unreadable: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
     first: str | None = None
-    lines = [line for line in data.split(b"\n") if line.strip()]
-    for number, line in enumerate(lines, 1):
+    lines = [(number, line) for number, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+    for number, line in lines:
         try:
-            rows.append(_row(line))
+            rows.append(_row(line, left_out))
         except ValueError as error:
             unreadable[str(error)] += 1
             first = first or f"line {number}: {error}"
@@ -94,7 +99,7 @@ def import_answers(root: Root, file: Path) -> Imported:
         name = f"{len(root.names(FOLDER, '.parquet')):05}-{content_id('import', new)}.parquet"
         with root.replacing(f"{FOLDER}/{name}") as temporary:
             pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first)
+    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first, dict(sorted(left_out.items())))
 
 
 def _new_rows(root: Root, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,24 +119,46 @@ def _imported(root: Root) -> pa.Table:
     return read_table([root.at(f"{FOLDER}/{name}") for name in root.names(FOLDER, ".parquet")], IMPORTED)
 
 
-def _row(line: bytes) -> dict[str, Any]:
-    """Return a line's answer. Raises ValueError with the reason."""
+def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
+    """Return a line's answer; counts that are none are left out, and counted. Raises ValueError with the reason."""
     try:
-        given = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        given = strict_json(line)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except RecursionError:
+        raise ValueError("nests too deep to be read") from None
+    except RepeatedKey:
+        raise ValueError("a key stands there twice") from None
+    except ValueError:
         raise ValueError("not JSON") from None
     if not isinstance(given, dict):
         raise ValueError("not an object")
     for name in ("text", "model"):
         if not isinstance(given.get(name), str):
             raise ValueError(f"{name} is not a string")
+        if is_blank(given[name]):
+            raise ValueError(f"{name} holds nothing that can be seen")
+    if len(given["text"]) > MAX_TEXT:
+        raise ValueError(f"text has more than {MAX_TEXT:,} characters")
     prompt = given.get("prompt")
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
         raise ValueError("prompt is neither a string nor a list of messages")
-    kept = {name: given[name] for name, kind in _OPTIONAL.items() if isinstance(given.get(name), kind)}
-    wire = [{"role": message["role"], "content": clean_text(message["content"])} for message in messages]
-    return {"prompt_id": prompt_id(given["model"], wire), "text": clean_text(given["text"]), **kept}
+    if all(is_blank(message["content"]) for message in messages):
+        raise ValueError("prompt holds nothing that can be seen")
+    wire = [{"role": clean_text(message["role"]), "content": clean_text(message["content"])} for message in messages]
+    kept = {name: clean_text(given[name]) for name in _TEXTS if isinstance(given.get(name), str)}
+    counts = {name: _count(given[name]) for name in _COUNTS if given.get(name) is not None}
+    left_out.update(name for name, count in counts.items() if count is None)
+    model = clean_text(given["model"])
+    return {"prompt_id": prompt_id(model, wire), "text": clean_text(given["text"]), **kept, **counts}
+
+
+def _count(value: Any) -> int | None:
+    """Return a number of tokens; None for what is none."""
+    if isinstance(value, float) and value.is_integer() and value < MAX_COUNT:
+        value = int(value)
+    return value if type(value) is int and 0 <= value < MAX_COUNT else None
 
 
 def _is_message(value: Any) -> bool:

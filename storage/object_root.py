@@ -26,6 +26,7 @@ from obstore import exceptions
 
 from schemas.errors import RecipeError, StorageError
 from schemas.record import content_id
+from schemas.secrets import masked
 from storage.root import Held, Root, storage_errors
 
 if TYPE_CHECKING:
@@ -261,8 +262,9 @@ def open_bucket(address: str) -> ObjectRoot:
     an instance's role, or, where boto3 is installed, from AWS_PROFILE.
     """
     parts = urlsplit(address)
-    if not parts.netloc or parts.query or parts.fragment or "%" in parts.path or ".." in parts.path.split("/"):
-        raise RecipeError(f"root {address!r}: write it as s3://bucket/prefix, every character as it is")
+    strange = parts.query or parts.fragment or "@" in parts.netloc or "%" in parts.path
+    if not parts.netloc or strange or ".." in parts.path.split("/"):
+        raise RecipeError(f"root {masked(address)!r}: write it as s3://bucket/prefix, every character as it is")
     plain = f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
     root = ObjectRoot(_cache() / content_id("root", plain)[:16], plain, _store(plain, RETRIES))
     probe, impatient = f".probe-{secrets.token_hex(4)}", _store(plain, RETRIES_AT_FIRST)
@@ -277,7 +279,7 @@ def _store(address: str, retries: int) -> "S3Store":
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     if endpoint and not endpoint.startswith(("http://", "https://")):
-        raise RecipeError(f"AWS_ENDPOINT_URL={endpoint}: write it as http://host:port or https://host")
+        raise RecipeError(f"AWS_ENDPOINT_URL={masked(endpoint)}: write it as http://host:port or https://host")
     provider = None
     if os.environ.get("AWS_PROFILE") and not os.environ.get("AWS_ACCESS_KEY_ID"):
         try:

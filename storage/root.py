@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.errors import RecipeError, StorageError
+from schemas.record import clean_text
+from schemas.secrets import masked
 
 
 @contextlib.contextmanager
@@ -72,13 +74,22 @@ class Root:
 
             return open_bucket(location)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", location):
-            raise RecipeError(f"root {location!r}: a root is a directory or s3://bucket/prefix")
+            raise RecipeError(f"root {masked(location)!r}: a root is a directory or s3://bucket/prefix")
+        if not location.strip() or "\0" in location:
+            raise RecipeError("root: must be a directory or s3://bucket/prefix, and no empty text or null character")
         root = cls(Path(location).absolute())
+        if clean_text(str(root.path)) != str(root.path):
+            raise RecipeError(f"root {root.path}: its name is not UTF-8; rename it, or choose another with --root")
         with storage_errors(f"root {location}"):
-            root.path.mkdir(parents=True, exist_ok=True)
-            probe = root.path / f".probe-{secrets.token_hex(4)}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            try:
+                root.path.mkdir(parents=True, exist_ok=True)
+                probe = root.path / f".probe-{secrets.token_hex(4)}"
+                probe.write_bytes(b"")
+                probe.unlink()
+            except (FileExistsError, NotADirectoryError):
+                raise StorageError(f"root {location}: is no directory; choose another with --root") from None
+            except FileNotFoundError as error:  # /proc and its like
+                raise StorageError(f"root {location}: cannot be written there; choose another with --root") from error
         return root
 
     @property

@@ -13,7 +13,7 @@ from schemas.recipe import ModelSection
 from schemas.record import clean_text
 from schemas.thoughts import split_thoughts, with_thoughts
 
-MAX_COUNT = 2**53
+MAX_COUNT = 2**31
 """Token counts above this are nonsense."""
 
 

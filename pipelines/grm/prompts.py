@@ -21,12 +21,14 @@ from pipelines.grm.shown_text import ShownSet
 from schemas.errors import RecipeError
 from schemas.query import Messages, user
 from schemas.record import content_id
+from storage.regular_files import read_regular
 
 BUILT_IN = ("grm", "grm_rubric", "grm_single", "grm_no_principles", "meta_rm", "selection")
 SLOTS = ("context", "reference", "principles", "responses", "hint")
 OPTIONAL_SLOTS = ("reference", "principles", "hint")
 
 _SLOT = re.compile(r"\{\{([^{}\n]{0,40})\}\}")
+_MAX_TEMPLATE = 1 << 20
 _MOST_TABLED = 6
 """Up to so many responses, every order is kept: drawing one is half the work."""
 _STRENGTHS = ((3.0, "much better than"), (2.0, "better than"), (0.0, "slightly better than"))
@@ -68,11 +70,13 @@ def load_template(name_or_path: str | Path) -> Template:
         return template_of(name_or_path, text, where=f"{name_or_path}.txt")
     path = Path(name_or_path)
     try:
-        text = path.read_text("utf-8")
+        text = read_regular(path, _MAX_TEMPLATE).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such template; built-in ones are {', '.join(BUILT_IN)}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: the template cannot be read: {error}") from None
+        raise RecipeError(
+            f"{path}: the template cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+        ) from None
     return template_of(path.stem, text, where=str(path))
 
 

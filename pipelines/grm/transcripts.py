@@ -5,16 +5,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.sources.tool_calls import LONGEST_NAME, call_text, called_function, json_text, one_line
 from schemas.preference import Response
 from schemas.record import clean_text
 
 ROLES = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool", "developer": "System"}
-_LONGEST_NAME = 80
 
 _TITLES = "|".join(sorted(set(ROLES.values())))
 # A line by which a turn's text begins like a turn of its own, so that one turn would look like two.
 _HEADING = re.compile(
-    rf"(?<=\n)(?=[ \t]*(?:{_TITLES})(?: calls| error)?(?: \([^()\n]{{1,{_LONGEST_NAME}}}\))?:)", re.IGNORECASE
+    rf"(?<=\n)(?=[ \t]*(?:{_TITLES})(?: calls| error)?(?: \([^()\n]{{1,{LONGEST_NAME}}}\))?:)", re.IGNORECASE
 )
 
 
@@ -47,25 +47,25 @@ def transcript_text(turns: str, longest_result: int | None = None) -> str:
 def _names_of_calls(messages: list[Mapping[str, Any]]) -> dict[str, str]:
     """Return which tool each call's id is for."""
     calls = [call for message in messages for call in _list(message.get("tool_calls")) if isinstance(call, Mapping)]
-    named = [(call.get("id"), _function(call).get("name")) for call in calls]
+    named = [(call.get("id"), called_function(call).get("name")) for call in calls]
     return {call_id: name for call_id, name in named if isinstance(call_id, str) and isinstance(name, str)}
 
 
 def _turns(message: Mapping[str, Any], names: Mapping[str, str], longest_result: int | None) -> Iterator[str]:
     """Yield what a message says, and what it calls."""
     role = str(message.get("role", ""))
-    title = ROLES.get(role) or _line(role)
+    title = ROLES.get(role) or one_line(role)
     content, calls = message.get("content"), _list(message.get("tool_calls"))
     if content:
-        text = content if isinstance(content, str) else _json(content)
+        text = content if isinstance(content, str) else json_text(content)
         if role == "tool":
             call_id = message.get("tool_call_id") or message.get("id")
             name = names.get(call_id) if isinstance(call_id, str) else None
-            title += (" error" if message.get("error") is True else "") + (f" ({_line(name)})" if name else "")
+            title += (" error" if message.get("error") is True else "") + (f" ({one_line(name)})" if name else "")
             text = text if longest_result is None else shortened(text, longest_result)
         yield _turn(title, text)
     if calls:
-        yield _turn(f"{title} calls", "\n".join(_call(call) for call in calls))
+        yield _turn(f"{title} calls", "\n".join(call_text(call) for call in calls))
 
 
 def shortened(text: str, most: int) -> str:
@@ -81,33 +81,10 @@ def shortened(text: str, most: int) -> str:
     return f"{text[:begin]}\n{said}\n{text[begin + left_out :]}"
 
 
-def _call(call: Any) -> str:
-    """Return a tool call, as chat endpoints or as tau2 write it, in one line."""
-    function = _function(call)
-    if not function:
-        return _json(call)
-    arguments = function.get("arguments")
-    return f"{_line(str(function.get('name')))}({arguments if isinstance(arguments, str) else _json(arguments)})"
-
-
-def _function(call: Any) -> Mapping[str, Any]:
-    found = call.get("function", call) if isinstance(call, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
 def _turn(title: str, text: str) -> str:
     """Return a turn; a line of its text that looks like another turn's beginning is quoted."""
     return f"{title}: {_HEADING.sub('> ', text).rstrip()}"
 
 
-def _line(name: str) -> str:
-    """Return a name that the data gives, in one line."""
-    return " ".join(name.split())[:_LONGEST_NAME]
-
-
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

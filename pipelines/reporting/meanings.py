@@ -99,6 +99,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     DropReason.TIE: Meaning("two responses share the highest reward, so none is known to be best"),
     DropReason.UNCERTAIN: Meaning("the two highest rewards are nearer to each other than their noise"),
+    DropReason.SCORES_CONTRADICT: Meaning("the source scores the chosen response no higher than the rejected one"),
     DropReason.NO_PREFERENCE: Meaning("the annotators preferred neither response"),
     DropReason.TOO_FEW_RESPONSES: Meaning("fewer than two rated responses, and no label of 0 or 1"),
     DropReason.DUPLICATE_RESPONSES: Meaning("two responses are the same text"),

@@ -4,24 +4,42 @@
     {"chosen": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}],
      "rejected": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "5"}]}
 
-`chosen` and `rejected` are texts, or lists of turns: the answer's alone, or the whole conversation. The query of whole
+`chosen` and `rejected` are texts, or turns: the answer's alone, or the whole conversation. The query of whole
 conversations is what both begin with, up to a turn of the user; a `prompt` beside them must be the first or last of it.
 Nothing is cut out of texts: a text that repeats its prompt is an answer that does.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from pipelines.sources.conversations import conversation, query_of
+from pipelines.sources.answer_turns import (
+    begins_with,
+    is_whole,
+    messages_in,
+    response_values,
+    text_or_turns,
+    turns_or_none,
+    unpacked,
+)
+from pipelines.sources.conversations import Turn, asking
+from pipelines.sources.pair_scores import pair_rewards
+from pipelines.sources.questions_asked import QUERY_NAMES, asked_in
 from pipelines.sources.rows import Row
 from pipelines.sources.text import RowError, missing_field, shown, text_of
 from schemas.query import Messages
 
 PAIR = ("chosen", "rejected")
 
-QUERY_NAMES = ("prompt", "question", "messages", "instruction", "conversations", "input")
-"""What other data sets call the query."""
-
 _TRUTHS = ("rewards", "best", "label")
+
+
+class Pair(NamedTuple):
+    """What a plain row would hold."""
+
+    query: Messages
+    responses: list[Any]
+    rewards: tuple[float, float]
+    is_contradicted: bool
+    """Whether the row's own scores say that the chosen answer is not the better one."""
 
 
 def is_pair(row: Row) -> bool:
@@ -29,8 +47,8 @@ def is_pair(row: Row) -> bool:
     return "responses" not in row and any(key in row for key in PAIR)
 
 
-def plain_row(row: Row) -> Row:
-    """Return the row with query, responses and best in place of prompt, chosen and rejected.
+def pair_of(row: Row) -> Pair:
+    """Return what the row holds.
 
     Raises RowError as conversations do, and: several_truths, several_queries, bad_response, bad_prompt, no_prompt.
     """
@@ -41,38 +59,43 @@ def plain_row(row: Row) -> Row:
         raise RowError("several_truths", f"chosen and rejected say which is best; the row also has {given[0]}")
     if "query" in row and "prompt" in row:
         raise RowError("several_queries", "the row has query and prompt; leave one of them out")
-    name = "query" if "query" in row else "prompt"
-    prompt = query_of(row[name], name) if name in row else None
-    turns = [None if isinstance(row[key], str) else _turns(row[key], key) for key in PAIR]
-    chosen, rejected = turns
-    whole = [messages is not None and messages[0].role != "assistant" for messages in turns]
+    values = [text_or_turns(row[key]) for key in PAIR]
+    turns = _turns_of(values)
+    # Whole conversations hold their question; what else the row may call one was never asked.
+    asked = None if _are_whole(turns) and not any(name in row for name in QUERY_NAMES) else asked_in(row)
+    if turns == [None, None]:
+        values = unpacked(values, PAIR, asked.query if asked else None)
+        turns = _turns_of(values)
+    query, length = asked.query if asked else (), 0
+    whole = [read is not None and is_whole(read) for read in turns]
     if whole[0] != whole[1]:
         raise RowError("bad_response", f"{PAIR[whole[1]]} is a whole conversation, and {PAIR[whole[0]]} is not")
-    length = 0
-    if all(whole) and chosen is not None and rejected is not None:
+    if _are_whole(turns):
+        chosen, rejected = (messages_in(read or ()) for read in turns)
         length = _shared(chosen, rejected)
-        if prompt is not None and prompt not in (chosen[: len(prompt)], chosen[:length][-len(prompt) :]):
-            raise RowError("bad_prompt", f"chosen and rejected are whole conversations that do not begin with {name}")
-    elif prompt is None:
-        raise no_query(row, "no_prompt", "chosen and rejected are answers only; what they answer goes into prompt")
-    rest = {key: value for key, value in row.items() if key not in (*PAIR, "prompt")}
-    answers = [_answer(row[key], key, found, length) for key, found in zip(PAIR, turns, strict=True)]
-    return {**rest, "query": row["chosen"][:length] if length else row[name], "responses": answers, "best": 0}
+        if asked and not begins_with(chosen, query, length):
+            raise RowError(
+                "bad_prompt", f"chosen and rejected are whole conversations that do not begin with {asked.name}"
+            )
+        query = asking(chosen[:length], PAIR[0])
+    elif asked is None:
+        raise RowError("no_prompt", "chosen and rejected are answers only; what they answer goes into prompt")
+    rewards, is_contradicted = pair_rewards(row, {key: row[key] for key in PAIR if isinstance(row[key], dict)})
+    return Pair(query, response_values(values, turns, length), rewards, is_contradicted)
 
 
-def no_query(row: Row, reason: str = "missing_field", detail: str = "no query") -> RowError:
-    """Return the error of a row without a query; it names the key that is to be renamed, where the row has one."""
-    other = next((key for key in QUERY_NAMES if key in row), None)
-    return RowError(reason, f"{detail}; rename {other!r} to 'query'" if other else detail)
+def _turns_of(values: list[Any]) -> list[tuple[Turn, ...] | None]:
+    """Return the turns of each answer that is written as turns; None for texts, and for objects that hold one."""
+    for value, key in zip(values, PAIR, strict=True):
+        if isinstance(value, str):
+            text_of(value, key)
+        elif not isinstance(value, list | dict):
+            raise RowError("bad_response", f"{key} is {shown(value)}, neither text nor turns")
+    return [turns_or_none(value, key) for value, key in zip(values, PAIR, strict=True)]
 
 
-def _turns(value: Any, name: str) -> Messages:
-    if not isinstance(value, list):
-        raise RowError("bad_response", f"{name} is {shown(value)}, neither text nor a list of turns")
-    messages = conversation(value, name)
-    if messages[-1].role != "assistant":
-        raise RowError("bad_response", f"{name} ends with a turn of {messages[-1].role!r}, not of 'assistant'")
-    return messages
+def _are_whole(turns: list[tuple[Turn, ...] | None]) -> bool:
+    return all(read is not None and is_whole(read) for read in turns)
 
 
 def _shared(chosen: Messages, rejected: Messages) -> int:
@@ -86,10 +109,3 @@ def _shared(chosen: Messages, rejected: Messages) -> int:
     if not length:
         raise RowError("no_prompt", "chosen and rejected do not begin with the same turn of the user")
     return length
-
-
-def _answer(value: Any, name: str, turns: Messages | None, length: int) -> Any:
-    """Return a response as the plain layout has it: a text, or the turns of an answer that took several."""
-    if turns is None:
-        return text_of(value, name)
-    return turns[-1].content if len(turns) == length + 1 else {"turns": value[length:]}

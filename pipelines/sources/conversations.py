@@ -1,29 +1,71 @@
-"""Conversations as data sets write them: one string, OpenAI's messages, or ShareGPT's turns."""
+"""Conversations as data sets write them: one string, OpenAI's messages, or ShareGPT's turns, with calls of tools.
 
-from typing import Any
+"What is NR?"                                                  a question
+[{"role": "user", "content": "What is NR?"}]                   one turn may stand without its list
+[{"from": "human", "value": "Weather in Oslo?"}, {"from": "function_call", "value": "{\\"name\\": ..}"}, ..]
+{"messages": [..]}                                             so may a list in an object, or all of it as JSON
+"""
 
-from pipelines.sources.text import RowError, filled_text, list_of, mapping_of, shown, text_of
+import ast
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pipelines.sources.content_parts import CALL, RESULT, joined_text, part_type, parts_of
+from pipelines.sources.text import RowError, cleaned, filled_text, list_of, mapping_of, shown
+from pipelines.sources.tool_calls import call_text, calls_in
 from schemas.query import Message, Messages, user
+from schemas.record import is_blank
+from schemas.strict_json import strict_json
 
 ROLES = ("system", "user", "assistant")
 
 _ROLE_OF = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "model", "ai"), "assistant"),
 }
+_CALL_ROLES = ("function_call", "tool_call")
+_TOOL_ROLES = ("tool", "function", "observation", "tool_response", "function_response", "ipython")
+_LISTS = ("messages", "conversations", "conversation")
+_CONTENTS = ("content", "value", "text", "parts", "refusal")
 
 MAX_TURNS = 10_000
 
 
-def conversation(value: Any, name: str) -> Messages:
-    """Return the turns of a list of `{role, content}` or ShareGPT's `{from, value}`.
+class Turn(NamedTuple):
+    """One turn of a conversation with tools."""
 
-    Raises RowError: missing_field, not_a_list, not_an_object, unknown_role, not_text, text_too_long, empty_field.
+    role: str
+    """system, user, assistant or tool."""
+    content: str
+    calls: tuple[Mapping[str, Any], ...] = ()
+    answers: str | None = None
+    """Id of the call that a tool's turn answers."""
+
+    @property
+    def has_tools(self) -> bool:
+        return bool(self.calls) or self.role == "tool"
+
+    @property
+    def message(self) -> Message:
+        """The turn as a query holds it, a line for each call."""
+        lines = "\n".join(f"calls {call_text(call)}" for call in self.calls)
+        return Message(self.role, "\n\n".join(part for part in (self.content, cleaned(lines)) if part))
+
+    def kept(self) -> dict[str, Any]:
+        """Return the turn as the `turns` of a response hold it."""
+        rest = {"tool_calls": list(self.calls) or None, "tool_call_id": self.answers}
+        return {"role": self.role, "content": self.content} | {key: item for key, item in rest.items() if item}
+
+
+def turns_in(value: Any, name: str) -> tuple[Turn, ...]:
+    """Return the turns of a conversation: a list of them, one alone, or an object with the list.
+
+    Raises RowError: missing_field, not_a_list, not_an_object, unknown_role, not_text, text_too_long, empty_field,
+    bad_tool_call, and as content_parts do.
     """
-    turns = list_of(value, name)
+    turns = list_of(turn_list(value), name)
     if not turns:
         raise RowError("empty_field", f"{name} has no turns")
     if len(turns) > MAX_TURNS:
@@ -31,25 +73,129 @@ def conversation(value: Any, name: str) -> Messages:
     return tuple(_turn(turn, f"{name}[{index}]") for index, turn in enumerate(turns))
 
 
-def query_of(value: Any, name: str) -> Messages:
-    """Return a query: a text is a single question, a list is a conversation that ends with the user's turn.
+def turn_list(value: Any) -> Any:
+    """Return the list that a conversation is, where it is one turn or an object with the list; else the value."""
+    if not isinstance(value, Mapping):
+        return value
+    return next((value[key] for key in _LISTS if isinstance(value.get(key), list)), [value])
 
-    Raises RowError as `conversation` does, and no_user_turn.
+
+def is_turns(value: Any) -> bool:
+    """Say whether a value is written as turns, be they well written or not."""
+    if isinstance(value, Mapping):
+        return any(value.get(key) is not None for key in ("role", "from", *_LISTS))
+    return isinstance(value, list)
+
+
+def conversation(value: Any, name: str) -> Messages:
+    """Return the turns of a conversation without tools. Raises RowError as `turns_in` does, and tool_calls."""
+    turns = turns_in(value, name)
+    for index, turn in enumerate(turns):
+        if turn.role == "tool":
+            raise RowError("unknown_role", f"{name}[{index}] has the role of a tool; known: {', '.join(_ROLE_OF)}")
+        if turn.calls:
+            raise RowError("tool_calls", f"{name}[{index}] calls tools, which are not read here")
+    return tuple(turn.message for turn in turns)
+
+
+def query_of(value: Any, name: str) -> Messages:
+    """Return a query: a text is a single question, anything else a conversation that ends with the user's turn.
+
+    Raises RowError as `turns_in` does, and no_user_turn.
     """
-    if not isinstance(value, list):
+    if isinstance(value, str):
+        value = parsed_turns(value) or value
+    if not is_turns(value):
         return user(filled_text(value, name))
-    messages = conversation(value, name)
-    if messages[-1].role != "user":
+    messages = tuple(turn.message for turn in turns_in(value, name))
+    if messages[-1].role not in ("user", "tool"):  # what a tool gave back waits for an answer too
         raise RowError("no_user_turn", f"{name} ends with a turn of {messages[-1].role!r}, not of 'user'")
-    if not messages[-1].content.strip():
+    return asking(messages, name)
+
+
+def asking(messages: Messages, name: str) -> Messages:
+    """Return a query whose last turn says something. Raises RowError: empty_field."""
+    if is_blank(messages[-1].content) and messages[-1].role == "user":
         raise RowError("empty_field", f"{name} ends with an empty turn")
     return messages
 
 
-def _turn(value: Any, name: str) -> Message:
+def parsed_turns(text: str) -> list[Any] | None:
+    """Return the turns of a text that is nothing but a conversation as JSON, or as Python prints one; else None."""
+    text = text.strip()
+    if not (text.startswith(("[{", "{", "[ ", "[\n")) and text.endswith(("]", "}"))):
+        return None
+    try:
+        value = strict_json(text.encode()) if '"role"' in text or '"from"' in text else _printed(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    turns = value if isinstance(value, list) else turn_list(value)
+    if not isinstance(turns, list) or not turns or not all(map(_looks_like_a_turn, turns)):
+        return None
+    return turns
+
+
+def _printed(text: str) -> Any:
+    """Return what Python printed, where it may be turns. Raises what reading text that is no Python raises."""
+    if "'role'" not in text and "'from'" not in text:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of backslashes that Python would write otherwise
+        return ast.literal_eval(text)
+
+
+def _looks_like_a_turn(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    role = value.get("role", value.get("from"))
+    known = isinstance(role, str) and (role.casefold() in _ROLE_OF or role.casefold() in _CALL_ROLES + _TOOL_ROLES)
+    return known and any(key in value for key in (*_CONTENTS, "tool_calls"))
+
+
+def _turn(value: Any, name: str) -> Turn:
     turn = mapping_of(value, name)
     role_key, content_key = ("role", "content") if turn.get("role") is not None else ("from", "value")
     role = turn.get(role_key)
-    if not isinstance(role, str) or role not in _ROLE_OF:
+    written = role.casefold() if isinstance(role, str) else ""
+    if turn.get(content_key) is None:
+        content_key = next((key for key in _CONTENTS if turn.get(key) is not None), content_key)
+    content, name = turn.get(content_key), f"{name}.{content_key}"
+    if written in _CALL_ROLES:
+        return Turn("assistant", "", calls_in(content, name))
+    if written in _TOOL_ROLES:
+        answers = turn.get("tool_call_id") or turn.get("name")
+        return Turn(
+            "tool",
+            "" if content is None else joined_text(content, name),
+            (),
+            answers if isinstance(answers, str) else None,
+        )
+    if written not in _ROLE_OF:
         raise RowError("unknown_role", f"{name} has the role {shown(role)}; known: {', '.join(_ROLE_OF)}")
-    return Message(_ROLE_OF[role], text_of(turn.get(content_key), f"{name}.{content_key}"))
+    return _turn_of_parts(_ROLE_OF[written], content, _calls(turn, name), name)
+
+
+def _calls(turn: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the calls of a turn that has keys for them, those of before tools had ids included."""
+    if turn.get("tool_calls"):
+        return calls_in(turn["tool_calls"], name)
+    if turn.get("function_call"):
+        (call,) = calls_in(turn["function_call"], name)[:1]
+        return ({"id": call.get("name"), **call},)
+    return ()
+
+
+def _turn_of_parts(role: str, content: Any, calls: tuple[Mapping[str, Any], ...], name: str) -> Turn:
+    """Return a turn whose content may be parts, calls and results of tools among them."""
+    parts = parts_of(content)
+    if parts is None:
+        return Turn(role, "" if content is None and calls else joined_text(content, name), calls)
+    kinds = {part_type(part) for part in parts}
+    if kinds == {RESULT}:
+        texts = [joined_text(part.get("content"), f"{name}[{index}]") for index, part in enumerate(parts)]
+        answers = parts[0].get("tool_use_id")
+        return Turn("tool", "\n".join(texts), (), answers if isinstance(answers, str) and len(parts) == 1 else None)
+    used = [part for part in parts if part_type(part) == CALL]
+    made = [{"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")} for part in used]
+    text = joined_text([part for part in parts if part_type(part) != CALL], name)
+    return Turn(role, text, calls + calls_in(made, name))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from schemas.errors import SourceError
+from schemas.record import clean_text
 
 _BLOCK = 1 << 20
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -44,7 +45,7 @@ class SourceFiles:
 
     def name(self, path: Path) -> str:
         """Return a file's name as locations and errors show it."""
-        return path.relative_to(self.root).as_posix()
+        return clean_text(path.relative_to(self.root).as_posix())
 
 
 def open_files(
@@ -117,7 +118,7 @@ def _local_files(
     except OSError as error:
         raise SourceError(f"{kind}: {given} cannot be read: {error.strerror}") from None
     digest = _sha256(kind, root, paths)
-    return SourceFiles(root, paths, revision or f"sha256:{digest[:12]}", digest, path.resolve().name)
+    return SourceFiles(root, paths, revision or f"sha256:{digest[:12]}", digest, clean_text(path.resolve().name))
 
 
 def _matching(root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:

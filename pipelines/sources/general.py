@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pipelines.sources.conversations import conversation
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.rows import Row, rows_in
-from pipelines.sources.text import RowError, optional_text
+from pipelines.sources.text import RowError, short_text
 from schemas.preference import UnreadableRow
 from schemas.query import Messages, query_id
 from schemas.recipe import GeneralSection
+from schemas.record import is_blank
 
 HUB = ""
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.parquet")
@@ -58,13 +59,13 @@ def _general_row(section: GeneralSection, location: str, row: Row) -> GeneralRow
     prompt, completion = messages[: answers[-1]], messages[answers[-1]].content
     if not prompt or prompt[-1].role != "user":
         raise RowError("no_user_turn", "the assistant's last turn does not answer one of the user")
-    if not completion.strip():
+    if is_blank(completion):
         raise RowError("no_completion", "the assistant's last turn is empty")
     identifier = row.get("id")
     return GeneralRow(
         query_id=query_id(prompt),
         prompt=prompt,
         completion=completion,
-        source_id=optional_text(identifier, "id") or location if isinstance(identifier, str) else location,
-        license=optional_text(row.get("license"), "license") or section.license,
+        source_id=short_text(identifier, "id") or location if isinstance(identifier, str) else location,
+        license=short_text(row.get("license"), "license") or section.license,
     )

@@ -30,6 +30,7 @@ from schemas.preference import Response, UnreadableRow
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question
 from schemas.recipe import Gsm8kSolutions
+from schemas.record import is_blank
 
 HUB = ""
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
@@ -69,7 +70,7 @@ def _by_model(row: Row) -> tuple[str, str, tuple[Response, ...]]:
     truth = filled_text(row.get("ground_truth"), "ground_truth")
     marked = list(_ANSWER.finditer(truth))
     answer = _COMMAS.sub("", marked[-1]["answer"]).strip() if marked else ""
-    if not answer:
+    if is_blank(answer):
         raise RowError("no_answer", "ground_truth has no line that begins with 'A:' and none with '####'")
     given = tuple(
         Response(
@@ -87,7 +88,7 @@ def _by_model(row: Row) -> tuple[str, str, tuple[Response, ...]]:
 def _sampled(row: Row) -> tuple[str, str, tuple[Response, ...]]:
     """Return (gold answer, worked solution, responses) of a row with lists of samples and of their scores."""
     answer = (optional_text(row.get("gt"), "gt") or optional_text(row.get("answer"), "answer") or "").strip()
-    if not answer:
+    if is_blank(answer):
         raise RowError("no_answer", "the row has neither gt nor answer")
     texts = list_of(row["code"], "code")
     scores = list_of(row["score"], "score") if row.get("score") is not None else [None] * len(texts)

@@ -24,6 +24,7 @@ from pipelines.sources.text import RowError, filled_text, number, shown, text_of
 from schemas.preference import LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
 from schemas.query import Message, Messages
 from schemas.recipe import HelpSteer2
+from schemas.record import is_blank
 
 HUB = "nvidia/HelpSteer2"
 PATTERNS = ("train.jsonl", "train.jsonl.gz", "validation.jsonl", "validation.jsonl.gz")
@@ -78,7 +79,7 @@ def turns_of(prompt: str) -> Messages:
         Message(role.lower(), content.strip("\n")) for role, content in zip(pieces[1::2], pieces[2::2], strict=True)
     ]
     expected = ["user" if index % 2 == 0 else "assistant" for index in range(len(turns))]
-    if [turn.role for turn in turns] != expected or len(turns) % 2 == 0 or not turns[-1].content.strip():
+    if [turn.role for turn in turns] != expected or len(turns) % 2 == 0 or is_blank(turns[-1].content):
         raise RowError("bad_turns", f"the prompt's {len(turns)} turns do not alternate up to one of the user")
     return (*((Message("system", system[1].strip()),) if system and system[1].strip() else ()), *turns)
 

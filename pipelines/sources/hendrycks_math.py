@@ -28,6 +28,7 @@ from schemas.preference import DropReason, Split, UnreadableRow
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question
 from schemas.recipe import Math
+from schemas.record import is_blank
 
 HUB = "EleutherAI/hendrycks_math"
 PATTERNS = ("*.parquet", "*.jsonl", "*.jsonl.gz")
@@ -46,7 +47,7 @@ def _question_of(section: Math, files: SourceFiles, location: str, row: Row) -> 
     problem = filled_text(row.get("problem"), "problem").strip()
     solution = (optional_text(row.get("solution"), "solution") or "").strip()
     answer = last_boxed(solution) or (optional_text(row.get("answer"), "answer") or "").strip()
-    if not answer:
+    if is_blank(answer):
         raise RowError("no_answer", f"the {'solution boxes' if solution else 'row has'} no answer")
     is_test = _TEST.search(location.rpartition(":")[0]) is not None
     return question(

@@ -26,7 +26,7 @@ from storage.tombstones import Forgotten, forgotten
 
 Row = PreferenceSet | Question | UnreadableRow
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
 _BATCH = 2_048

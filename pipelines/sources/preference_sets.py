@@ -16,15 +16,29 @@ Docs: docs/sources.md.
 
 import difflib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
-from pipelines.sources.chosen_rejected import is_pair, no_query, plain_row
-from pipelines.sources.conversations import conversation, query_of
+from pipelines.sources.answer_turns import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
+from pipelines.sources.chosen_rejected import is_pair, pair_of
+from pipelines.sources.content_parts import joined_text, refuse_media
+from pipelines.sources.conversations import turns_in
 from pipelines.sources.files import SourceFiles
+from pipelines.sources.questions_asked import asked_in
 from pipelines.sources.rows import Row, records_of
-from pipelines.sources.text import RowError, cleaned_json, list_of, number, optional_text, shown, text_of
-from schemas.preference import LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
+from pipelines.sources.text import (
+    RowError,
+    cleaned_json,
+    list_of,
+    number,
+    optional_text,
+    short_text,
+    shown,
+    text_of,
+)
+from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
+from schemas.query import Messages
 from schemas.recipe import PreferenceSets
 
 HUB = ""
@@ -33,6 +47,10 @@ PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.parquet")
 LABELS = ("rewards", "best", "label")
 KEYS = ("query", "responses", *LABELS, "id", "reference", "license", "domain", "split", "label_source")
 RESPONSE_KEYS = ("text", "reasoning", "turns", "model", "origin")
+
+_KEYS_OF_PAIRS = tuple(key for key in KEYS if key not in ("query", "responses", *LABELS))
+_ANSWER_NAMES = ("completion", "response", "output", "answer")
+"""What other data sets call a single answer."""
 
 MAX_RESPONSES = 1000
 
@@ -47,19 +65,20 @@ def read(section: PreferenceSets, files: SourceFiles) -> Iterator[PreferenceSet 
 
 def _set_of(section: PreferenceSets, files: SourceFiles, location: str, row: Row) -> PreferenceSet:
     row = {key: value for key, value in row.items() if value is not None}
-    if is_pair(row):
-        row = plain_row(row)
-    _refuse_misspelt(row, KEYS, "the row")
-    if "query" not in row:
-        raise no_query(row)
-    query = query_of(row.get("query"), "query")
-    values = list_of(row.get("responses"), "responses")
-    if len(values) > MAX_RESPONSES:
-        raise RowError("too_many_responses", f"{len(values):,} responses, more than {MAX_RESPONSES:,}")
-    rewards, label = _truth(row, len(values))
+    refuse_media(row)
+    pair = pair_of(row) if is_pair(row) else None
+    if pair is None:
+        row = _with_responses(row)
+    _refuse_misspelt(row, KEYS if pair is None else _KEYS_OF_PAIRS, "the row")
+    if pair is not None:
+        query, values, label = pair.query, pair.responses, None
+        rewards: list[float | None] = list(pair.rewards)
+    else:
+        query, values = _asked_and_answered(row)
+        rewards, label = _truth(row, len(values))
     split = _one_of(row.get("split"), "split", _SPLITS)
     label_source = _one_of(row.get("label_source"), "label_source", _LABEL_SOURCES)
-    return preference_set(
+    made = preference_set(
         query=query,
         responses=[
             _response(value, f"responses[{index}]", reward)
@@ -68,14 +87,43 @@ def _set_of(section: PreferenceSets, files: SourceFiles, location: str, row: Row
         source=section.name,
         source_id=_identifier(row.get("id"), location),
         source_revision=files.revision,
-        license=optional_text(row.get("license"), "license") or section.license,
-        domain=optional_text(row.get("domain"), "domain") or section.domain,
+        license=short_text(row.get("license"), "license") or section.license,
+        domain=short_text(row.get("domain"), "domain") or section.domain,
         label_source=LabelSource(label_source) if label_source else LabelSource.HUMAN,
         label=label,
         min_margin=section.min_margin,
         reference=optional_text(row.get("reference"), "reference"),
         split=Split(split) if split else None,
+        drop_reason=DropReason.SCORES_CONTRADICT if pair is not None and pair.is_contradicted else None,
     )
+    return replace(made, best=None) if pair is not None and pair.is_contradicted else made
+
+
+def _with_responses(row: Row) -> Row:
+    """Return a row of one labelled answer (TRL's `completion`) with it as its responses."""
+    other = next((key for key in _ANSWER_NAMES if key in row), None)
+    if other is None or "responses" in row:
+        return row
+    if "label" not in row:
+        raise RowError("missing_field", f"the row has no field 'responses' but {other!r}; rename it")
+    return {**row, "responses": [row[other]]}
+
+
+def _asked_and_answered(row: Row) -> tuple[Messages, list[Any]]:
+    """Return (query, responses) of a row with `responses`; whole conversations lose what they repeat of the query."""
+    asked = asked_in(row)
+    if asked is None:
+        raise RowError("missing_field", "no query: the row has no key that asks something")
+    values = list_of(row.get("responses"), "responses")
+    if len(values) > MAX_RESPONSES:
+        raise RowError("too_many_responses", f"{len(values):,} responses, more than {MAX_RESPONSES:,}")
+    names = [f"responses[{index}]" for index in range(len(values))]
+    values = unpacked(values, names, asked.query)
+    turns = [turns_or_none(value, name) for value, name in zip(values, names, strict=True)]
+    for read, name in zip(turns, names, strict=True):
+        if read is not None and is_whole(read) and not begins_with(messages_in(read), asked.query):
+            raise RowError("bad_response", f"{name} is a whole conversation that does not begin with {asked.name}")
+    return asked.query, response_values(values, turns, len(asked.query))
 
 
 def _truth(row: Row, n_responses: int) -> tuple[list[float | None], int | None]:
@@ -125,14 +173,20 @@ def _response(value: Any, name: str, reward: float | None) -> Response:
     turns = fields.get("turns")
     text = fields.get("text")
     if text is None and turns is not None:
-        text = conversation(turns, f"{name}.turns")[-1].content
+        read = turns_in(turns, f"{name}.turns")
+        # A conversation whose last words say nothing of its calls is shown whole.
+        text = (
+            "" if any(turn.role == "tool" or (turn.calls and not turn.content) for turn in read) else read[-1].content
+        )
+    if text is None:
+        text = fields.get("content")
     return Response(
-        text=text_of(text, f"{name}.text"),
+        text=joined_text(text, f"{name}.text"),
         reward=reward,
         reasoning=optional_text(fields.get("reasoning"), f"{name}.reasoning"),
         turns=None if turns is None else cleaned_json(list_of(turns, f"{name}.turns"), f"{name}.turns"),
-        model=optional_text(fields.get("model"), f"{name}.model"),
-        origin=optional_text(fields.get("origin"), f"{name}.origin"),
+        model=short_text(fields.get("model"), f"{name}.model"),
+        origin=short_text(fields.get("origin"), f"{name}.origin"),
     )
 
 
@@ -143,9 +197,11 @@ def _index(value: Any) -> int | None:
 
 
 def _identifier(value: Any, location: str) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)  # pandas makes floats of integers where a row lacks one
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return optional_text(value, "id") or location
+    return short_text(value, "id") or location
 
 
 def _one_of(value: Any, name: str, known: tuple[str, ...]) -> str | None:

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.sources.arrow_values import is_json_like, plain_value, with_uuids
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.text import RowError, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
+from schemas.strict_json import RepeatedKey, object_of, objects_in, strict_json
 
 MAX_LINE = 64 << 20
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
@@ -125,32 +126,48 @@ def _rows_of_lines(file: BinaryIO) -> Iterator[tuple[int, Row | RowError]]:
 
 
 def _parsed(line: bytes) -> Row | RowError:
-    """Return one line's object. orjson is fast and strict; what it refuses gets json's more lenient second look."""
+    """Return one line's object."""
     try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        try:
-            value = json.loads(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            return RowError("invalid_utf8", f"byte {error.start} of the line is not UTF-8")
-        except RecursionError:
-            return RowError("nested_too_deep", "the line nests too deep to be read")
-        except ValueError as error:  # JSONDecodeError is one, and an integer of thousands of digits raises another
-            return RowError("bad_json", _first_line(error))
+        value = strict_json(line)
+    except UnicodeDecodeError as error:
+        return RowError("invalid_utf8", f"byte {error.start} of the line is not UTF-8")
+    except RecursionError:
+        return RowError("nested_too_deep", "the line nests too deep to be read")
+    except RepeatedKey as error:
+        return RowError("repeated_key", _first_line(error))
+    except ValueError as error:  # JSONDecodeError is one, and an integer of thousands of digits raises another
+        return RowError("bad_json", _first_line(error))
     return value if isinstance(value, dict) else RowError("not_an_object", f"the row is {shown(value)}")
 
 
 def _json(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
-    """Return the items of a file that is one JSON list."""
-    value = json_of(path, name)
+    """Return the items of a file that is one JSON list; a key that stands twice costs its own item."""
+    twice: list[tuple[Row, RepeatedKey]] = []
+
+    def kept(pairs: list[tuple[str, Any]]) -> Row:
+        try:
+            return object_of(pairs)
+        except RepeatedKey as error:
+            twice.append((dict(pairs), error))  # held here, so that no other object takes its place in memory
+            return twice[-1][0]
+
+    value = json_of(path, name, kept)
     if not isinstance(value, list):
         raise SourceError(f"{name}: holds no list of rows; write it as .jsonl, a row a line")
+    faults = {id(found): error for found, error in twice}
     for number, row in enumerate(value, 1):
-        yield number, row if isinstance(row, dict) else RowError("not_an_object", f"the row is {shown(row)}")
+        fault = next((faults[id(part)] for part in objects_in(row) if id(part) in faults), None) if faults else None
+        if fault is not None:
+            yield number, RowError("repeated_key", _first_line(fault))
+        else:
+            yield number, row if isinstance(row, dict) else RowError("not_an_object", f"the row is {shown(row)}")
 
 
-def json_of(path: Path, name: str) -> Any:
-    """Return what a file that is one JSON value holds. Raises SourceError: too large, empty, truncated or not JSON."""
+def json_of(path: Path, name: str, made: Callable[[list[tuple[str, Any]]], Row] = object_of) -> Any:
+    """Return what a file that is one JSON value holds. `made` makes its objects; unless given, no key stands twice.
+
+    Raises SourceError: too large, empty, truncated or not JSON.
+    """
     try:
         if path.stat().st_size > MAX_JSON:
             raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
@@ -160,11 +177,13 @@ def json_of(path: Path, name: str) -> Any:
     if not content.strip():
         raise SourceError(f"{name}: holds no rows")
     try:
-        return json.loads(content.decode("utf-8"))
+        return json.loads(content.decode("utf-8"), object_pairs_hook=made)
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
     except RecursionError:
         raise SourceError(f"{name}: nests too deep to be read") from None
+    except RepeatedKey as error:
+        raise SourceError(f"{name}: {_first_line(error)}") from None
     except ValueError as error:
         raise SourceError(f"{name}: truncated or not valid JSON: {_first_line(error)}") from None
 
@@ -174,8 +193,9 @@ def _parquet(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
     try:
         with pq.ParquetFile(path) as file:
             _check_sizes(file.metadata, name)
+            _check_columns(file.schema_arrow, name)
             for batch in file.iter_batches(_BATCH):
-                for row in _rows_of_batch(batch):
+                for row in _rows_of_batch(with_uuids(batch)):
                     number += 1
                     yield number, row
     except (pa.ArrowException, OSError) as error:
@@ -189,13 +209,21 @@ def _check_sizes(metadata: Any, name: str) -> None:
                 raise SourceError(f"{name}: a column declares more than {MAX_COLUMN_CHUNK >> 30} GiB; not read")
 
 
+def _check_columns(schema: pa.Schema, name: str) -> None:
+    if twice := sorted({column for column in schema.names if schema.names.count(column) > 1}):
+        raise SourceError(f"{name}: two columns are called {shown(twice[0])}; rename one of them")
+
+
 def _rows_of_batch(batch: Any) -> Iterator[Row | RowError]:
     """Return a batch's rows; a value that Python cannot hold, such as a time beyond its years, costs its own row."""
     try:
         rows = batch.to_pylist()
     except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
         rows = [_row_at(batch, index) for index in range(batch.num_rows)]
-    yield from rows
+    if all(map(is_json_like, batch.schema.types)):
+        yield from rows
+    else:
+        yield from (row if isinstance(row, RowError) else plain_value(row) for row in rows)
 
 
 def _row_at(batch: Any, index: int) -> Row | RowError:

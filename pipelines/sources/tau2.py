@@ -12,18 +12,21 @@ A results file holds many runs ("simulations") of one agent under one policy:
                                       "env_assertions": [{"met": true, ..}]},
                       "messages": [{"role": "assistant", "content": "Hi! How can I help you today?"}, ..]}]}
 
+A directory of results is read too (tau2_directories).
+
 The trials of one task by one agent under one policy are a set, a lone trial is one with a label. The query is policy,
 tools and the user's first turn; the user's scenario and the criteria are never read into it.
 Source: https://github.com/sierra-research/tau2-bench (arXiv 2506.07982), MIT. Docs: docs/tau2.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.rows import json_of
+from pipelines.sources.tau2_directories import INDEX_FILE, Run, indexed_runs, is_index, run_files
 from pipelines.sources.tau2_simulations import Simulation, conversation_of, passed, task_id_of
 from pipelines.sources.tau2_system import DOMAINS, system_text
 from pipelines.sources.text import RowError, mapping_of, optional_text, shown
@@ -38,6 +41,8 @@ SPLIT_FILE = "split_tasks.json"
 PATTERNS = (
     SPLIT_FILE,
     f"*/{SPLIT_FILE}",
+    INDEX_FILE,
+    f"*/{INDEX_FILE}",
     "simulations/*.json",
     "*/simulations/*.json",
     "results/*.json",
@@ -135,23 +140,40 @@ def _splits(files: SourceFiles) -> dict[str, Split]:
 def _simulations(files: SourceFiles) -> Iterator[Simulation | UnreadableRow]:
     paths = [path for path in files.paths if path.name != SPLIT_FILE]
     if not paths:
-        raise SourceError(f"tau2: {files.origin} has no results: simulations/*.json or results/*/*.json")
+        raise SourceError(f"tau2: {files.origin} has no results: simulations/*.json, results/*/*.json or results.json")
+    listed = {run for path in paths if path.name == INDEX_FILE for run in _listed(path, files)}
     for path in paths:
-        yield from _simulations_of(path, files.name(path))
+        if path not in listed:
+            yield from _simulations_of(path, files)
 
 
-def _simulations_of(path: Path, name: str) -> Iterator[Simulation | UnreadableRow]:
-    """Return the runs of one results file; a run that cannot be used is an unreadable row."""
+def _listed(index: Path, files: SourceFiles) -> Iterable[Path]:
+    """Return the files of single runs that an index speaks for; none where the file is no index."""
+    found = run_files(index, files.paths).values()
+    return found if found and is_index(json_of(index, files.name(index))) else ()
+
+
+def _simulations_of(path: Path, files: SourceFiles) -> Iterator[Simulation | UnreadableRow]:
+    """Return the runs of one results file, or of its directory; a run that cannot be used is an unreadable row."""
+    name = files.name(path)
     results = json_of(path, name)
-    if not isinstance(results, dict) or not isinstance(results.get("simulations"), list):
+    runs: Iterable[Run | UnreadableRow]
+    if path.name == INDEX_FILE and is_index(results):
+        runs = indexed_runs(results, path, files)
+    elif isinstance(results, dict) and isinstance(results.get("simulations"), list):
+        runs = ((f"{name}:{number}", value) for number, value in enumerate(results["simulations"], 1))
+    else:
         raise SourceError(f"tau2: {name}: not a results file (info, tasks, simulations)")
     tasks = {
         str(task.get("id")): task
         for task in (results["tasks"] if isinstance(results.get("tasks"), list) else [])
         if isinstance(task, dict)
     }
-    for number, value in enumerate(results["simulations"], 1):
-        location = f"{name}:{number}"
+    for run in runs:
+        if isinstance(run, UnreadableRow):
+            yield run
+            continue
+        location, value = run
         try:
             yield _simulation(location, value, results.get("info"), tasks)
         except RowError as error:

@@ -35,6 +35,7 @@ from schemas.errors import SourceError
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, UnreadableRow, preference_set
 from schemas.query import user
 from schemas.recipe import TeleQnA, TeleQnAShort, TeleQnATraces
+from schemas.record import is_blank
 
 HUB = "netop/TeleQnA"
 PATTERNS = ("TeleQnA.zip", "TeleQnA.txt", "TeleQnA.json")
@@ -80,7 +81,7 @@ class Question:
     @property
     def asks_nothing(self) -> bool:
         stripped = self.key.strip(" .:?")
-        return not stripped or stripped in _HEADINGS or stripped == self.category.casefold()
+        return is_blank(stripped) or stripped in _HEADINGS or stripped == self.category.casefold()
 
 
 def read(section: TeleQnA, files: SourceFiles) -> Iterator[PreferenceSet | UnreadableRow]:
@@ -163,7 +164,7 @@ def _question(source_id: str, key: str, value: Any) -> Question:
         raise RowError("invalid_utf8", "the row holds bytes that are not UTF-8")
     row = {name: _latex(text) if isinstance(text, str) else text for name, text in value}
     answer = row.get("answer")
-    if not isinstance(answer, str) or not answer.strip():
+    if not isinstance(answer, str) or is_blank(answer):
         raise RowError("no_answer", f"the answer is {shown(answer)}")
     options = {
         int(match[1]): text_of(row[name], name).strip()

@@ -24,6 +24,7 @@ from schemas.preference import DropReason, UnreadableRow
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question
 from schemas.recipe import TeleQnAShort
+from schemas.record import is_blank
 
 
 def read(section: TeleQnAShort, files: SourceFiles) -> Iterator[Question | UnreadableRow]:
@@ -61,4 +62,4 @@ def _wording_reason(row: teleqna.Question, standing: StandingOptions) -> DropRea
         return DropReason.ALL_OF_OPTIONS
     if standing.drop_reason and refers(row.options[row.gold]):
         return DropReason.UNRESOLVED_REFERENCE
-    return None if standing.texts[row.gold].strip() else DropReason.EMPTY_RESPONSE
+    return DropReason.EMPTY_RESPONSE if is_blank(standing.texts[row.gold]) else None

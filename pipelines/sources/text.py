@@ -9,10 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.record import canonical_json, clean_text
+from schemas.record import canonical_json, clean_text, is_blank
 
 MAX_TEXT = 1_000_000
 """Longest text a row may hold, in characters. A longer one makes the row unreadable: no judge could read it."""
+
+MAX_NAME = 1_000
+"""Longest id, domain, licence or model of a row, in characters."""
 
 MAX_DEPTH = 64
 """How deep a conversation's JSON may nest."""
@@ -59,6 +62,8 @@ def text_of(value: Any, name: str) -> str:
     """Return a text, cleaned. Raises RowError: missing_field, not_text, text_too_long."""
     if value is None:
         raise missing_field(name)
+    if isinstance(value, bytes):  # of Parquet; those of a text are one already
+        raise RowError("invalid_utf8", f"{name} holds bytes that are not UTF-8")
     if not isinstance(value, str):
         raise RowError("not_text", f"{name} is {shown(value)}, not text")
     if len(value) > MAX_TEXT:
@@ -71,11 +76,19 @@ def optional_text(value: Any, name: str) -> str | None:
     return None if value is None else text_of(value, name) or None
 
 
+def short_text(value: Any, name: str) -> str | None:
+    """Return a name that may be missing. Raises RowError: not_text, name_too_long."""
+    text = optional_text(value, name)
+    if text is not None and len(text) > MAX_NAME:
+        raise RowError("name_too_long", f"{name} has {len(text):,} characters, more than {MAX_NAME:,}")
+    return text
+
+
 def filled_text(value: Any, name: str) -> str:
     """Return a text that must say something. Raises RowError as `text_of` does, and empty_field."""
     text = text_of(value, name)
-    if not text.strip():
-        raise RowError("empty_field", f"{name} is empty")
+    if is_blank(text):
+        raise RowError("empty_field", f"{name} is empty" + (" but for invisible characters" if text.strip() else ""))
     return text
 
 

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from schemas.recipe.section import MAX_INTEGER, Count, Flag, Number, Section, Seed, Share, Whole
+from schemas.recipe.section import MAX_INTEGER, Count, Flag, Number, Section, Seed, Share, Variable, Whole
 from schemas.recipe.vllm import Vllm
+from schemas.secrets import address_secret, secret_in
 
 RESERVED_BODY_KEYS = frozenset({"model", "messages", "seed", "n", "stream"})
 BATCH_PRICE_SHARE = 0.5
@@ -78,13 +79,13 @@ class ModelSection(Section):
     engine: Literal["openai", "vllm", "simulated"]
     """`openai`: any OpenAI-compatible endpoint. `vllm`: a vLLM server that grmforge starts, watches and stops.
     `simulated`: offline, deterministic, for trying a recipe out."""
-    model: Annotated[str, Field(min_length=1)] = "simulated"
+    model: Annotated[str, Field(min_length=1, max_length=1_000)] = "simulated"
     """Name of the model, as the endpoint knows it; for `vllm` a hub id, or a directory relative to the recipe."""
     revision: str | None = None
     """Revision of the model; part of its identity, so that another revision is asked anew."""
     base_url: tuple[str, ...] = ()
     """One endpoint or several, `http://host:port/v1`; OpenAI's own unless given."""
-    api_key_env: str | None = None
+    api_key_env: Variable | None = None
     """Environment variable with the key; OPENAI_API_KEY where no base_url is given, no key where one is."""
     max_concurrency: Count = 256
     """Requests in flight at most, over all endpoints together."""
@@ -121,11 +122,16 @@ class ModelSection(Section):
     @field_validator("base_url")
     @classmethod
     def _can_be_reached(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for url in value:
+        if not value:
+            raise ValueError("names no endpoint; leave base_url out to ask OpenAI's own")
+        for number, url in enumerate(value, 1):
+            which = f"address {number}" if len(value) > 1 else "it"  # never the address: it may hold a key
             if not url.startswith(("http://", "https://")):
-                raise ValueError(f"base_url {url!r} must begin with http:// or https://")
+                raise ValueError(f"{which} must begin with http:// or https://")
+            if held := address_secret(url):
+                raise ValueError(f"{which} holds {held}, which snapshots would show; use api_key_env")
             if fault := _fault_of_url(url):
-                raise ValueError(f"base_url {url!r} {fault}; write it as http://host:port/v1")
+                raise ValueError(f"{which} {fault}; write it as http://host:port/v1")
         return value
 
     @field_validator("extra_body")
@@ -133,6 +139,10 @@ class ModelSection(Section):
     def _leaves_our_keys_alone(cls, value: dict[str, Any]) -> dict[str, Any]:
         for key in RESERVED_BODY_KEYS & value.keys():
             raise ValueError(f"{key!r} is not an extra: every request sets it itself, or needs it as it is")
+        if held := secret_in(value):
+            raise ValueError(
+                f"{held!r} holds a key, as it seems, which every stored request would show; use api_key_env"
+            )
         if not _fits_json(value):
             raise ValueError("holds an integer beyond 64 bits, or no finite number: no request can carry it")
         return value

@@ -1,6 +1,7 @@
 """Recipes read from TOML, and what is wrong with them said in one line."""
 
 import difflib
+import errno
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
@@ -11,6 +12,7 @@ from schemas.errors import RecipeError
 from schemas.recipe.models import ModelSection, SameAsGrm
 from schemas.recipe.sources import SOURCE_KINDS
 from schemas.recipe.tree import Recipe
+from schemas.secrets import masked
 
 _WORDS = {
     "int_type": "must be a whole number",
@@ -28,8 +30,11 @@ _WORDS = {
 }
 """What is said in place of pydantic's messages, by the type of its error."""
 
+_HIDDEN = {"base_url", "api_key_env", "token_env", "milvus", "extra_body"}
+"""Keys whose values may be, or hold, what nobody may see."""
 _SHOWN_BITS = 128
 _SHOWN_LENGTH = 100
+_MAX_BYTES = 16 << 20
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -39,11 +44,15 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device: it may never end
-            raise RecipeError(f"{path}: not a regular file")
-        text = path.read_text("utf-8")
+            raise OSError(errno.EINVAL, "not a regular file")
+        if path.is_file() and path.stat().st_size > _MAX_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {_MAX_BYTES >> 20} MiB")
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such recipe") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # not UTF-8, or a name that no file can have
         raise RecipeError(f"{path}: cannot be read: {error}") from None
     try:
         tree = tomllib.loads(text)
@@ -94,7 +103,7 @@ def _explain(tree: dict[str, Any], error: Any) -> str:
         case "tuple_type":
             return f"{where}: must be a list"
     message = _in_our_words(error)
-    return (f"{where}: {message}" if where else message) + _got(error["input"])
+    return (f"{where}: {message}" if where else message) + ("" if _HIDDEN & set(keys) else _got(error["input"]))
 
 
 def _in_our_words(error: Any) -> str:
@@ -121,7 +130,8 @@ def _got(given: Any) -> str:
         return ""
     if not isinstance(given, str | int | float):
         return ""
-    return f" (got {given!r})" if len(repr(given)) <= _SHOWN_LENGTH else f" (got {repr(given)[:_SHOWN_LENGTH]}..)"
+    text = masked(repr(given))
+    return f" (got {text})" if len(text) <= _SHOWN_LENGTH else f" (got {text[:_SHOWN_LENGTH]}..)"
 
 
 def _is_tag(before: tuple[Any, ...]) -> bool:

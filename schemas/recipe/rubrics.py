@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from schemas.recipe.section import Count, Number, Section, Share
+from schemas.recipe.section import Count, LocalPath, Number, Section, Share, Variable
+from schemas.secrets import address_secret
 
 
 class RubricsSection(Section):
@@ -16,11 +17,11 @@ class RubricsSection(Section):
     """Commit of an embedding model of the hub. Another one is another index."""
     milvus: str | None = None
     """Address of a Milvus server, or a path of your own, ending with .db, for Milvus Lite; else the root's own."""
-    token_env: str | None = None
+    token_env: Variable | None = None
     """Environment variable that holds the server's token."""
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)] = "grmforge"
     """Names of the collections begin with it. Each root needs its own on a server: what it does not hold is removed."""
-    seeds: str | None = None
+    seeds: LocalPath | None = None
     """A directory of TOML files in place of the seed library that ships, relative to the recipe."""
     k: Count = 5
     """How many cases and how many criteria are found for a query."""
@@ -50,3 +51,12 @@ class RubricsSection(Section):
     """Rubrics whose weighted sum ranks the best answer first in fewer of the panel's sets are dropped."""
     given: Annotated[Count, Field(le=20)] = 6
     """Criteria that a judge is given where principles = "rubric"."""
+
+    @field_validator("milvus")
+    @classmethod
+    def _holds_no_key(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("must not be empty")
+        if value is not None and (held := address_secret(value)):
+            raise ValueError(f"holds {held}, which snapshots would show; write the name of a variable into token_env")
+        return value

@@ -5,7 +5,9 @@ TOML has types of its own, so a value is of its type or refused: `n_rft = "3"` a
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, WithJsonSchema
+
+from schemas.secrets import is_variable_name
 
 MAX_INTEGER = 2**63 - 1
 """The largest integer that fits the tables, the engines' seeds and a request's JSON."""
@@ -22,6 +24,43 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 Count = Annotated[Whole, Field(ge=1, le=MAX_INTEGER), WithJsonSchema({"type": "integer", "minimum": 1})]
 
 Seed = Annotated[Whole, Field(ge=0, le=MAX_INTEGER), WithJsonSchema({"type": "integer", "minimum": 0})]
+
+
+def _variable(value: str) -> str:
+    if not is_variable_name(value):
+        raise ValueError(
+            "is no name of an environment variable (it may be a key, and is not shown): export the key under a name, "
+            "such as OPENAI_API_KEY, and write that name"
+        )
+    return value
+
+
+def _local(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    if "\0" in value or "://" in value:
+        raise ValueError("must be a path on this machine: no address, and no null character")
+    return value
+
+
+def _hub_id(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    if ":" in value:
+        raise ValueError("must be a hub id, 'owner/name', and no address")
+    return value
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
+"""Name of an environment variable that holds a key."""
+
+LocalPath = Annotated[str, AfterValidator(_local)]
+"""A file or directory."""
+
+HubId = Annotated[str, AfterValidator(_hub_id)]
+
+Label = Annotated[str, Field(max_length=1_000)]
+"""A short text that stands in tables."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 """A name that becomes a directory's or stands in tables."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.recipe.section import Count, Flag, Name, Number, Section, Whole
+from schemas.recipe.section import Count, Flag, HubId, Label, LocalPath, Name, Number, Section, Whole
 
 
 class SourceSection(Section):
@@ -12,9 +12,9 @@ class SourceSection(Section):
 
     kind: str
     """Which data set it is."""
-    path: str | None = None
+    path: LocalPath | None = None
     """Local file or directory of the layout that the hub has; relative to the recipe. The hub is read unless given."""
-    hub: str | None = None
+    hub: HubId | None = None
     """Hub id of the data set, where it is not the usual one."""
     revision: str | None = None
     """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
@@ -70,9 +70,9 @@ class PreferenceSets(SourceSection):
     kind: Literal["preference_sets"]
     name: Name = "preference_sets"
     """What the source is called in tables and reports."""
-    license: str = "unknown"
+    license: Label = "unknown"
     """Licence of rows that name none."""
-    domain: str = "general"
+    domain: Label = "general"
     """Domain of rows that name none."""
     min_margin: Annotated[Number, Field(ge=0)] = 0.0
     """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
@@ -126,7 +126,7 @@ class Gsm8kSolutions(SourceSection):
     kind: Literal["gsm8k_solutions"]
     name: Name = "gsm8k_solutions"
     """What the source is called in tables and reports."""
-    license: str = "MIT"
+    license: Label = "MIT"
     """Licence of the rows."""
 
     @property
@@ -205,15 +205,15 @@ Source = Annotated[
 class GeneralSection(Section):
     """`[general]`: general instruction rows to mix into RFT."""
 
-    path: str | None = None
+    path: LocalPath | None = None
     """Local JSONL or Parquet with a `messages` column; relative to the recipe."""
-    hub: str | None = None
+    hub: HubId | None = None
     """Hub id of a chat data set with a `messages` column."""
     revision: str | None = None
     """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
     ratio: Annotated[Number, Field(gt=0)] = 1.0
     """General rows for each judged one. The paper mixes about 5.75."""
-    license: str = "unknown"
+    license: Label = "unknown"
     """Licence of rows that name none."""
 
     @model_validator(mode="after")

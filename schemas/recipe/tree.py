@@ -1,5 +1,6 @@
 """The recipe's tree: the remaining sections, and the recipe itself."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,8 +12,11 @@ from schemas.recipe.judge_form import fault_of_form, fault_of_regex
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
-from schemas.recipe.section import Count, Flag, Name, Number, Section, Seed, Share, Whole
+from schemas.recipe.section import Count, Flag, LocalPath, Name, Number, Section, Seed, Share, Whole
 from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
+
+_OTHER_PARAMETERS = re.compile(r"([?&](?!api-version=)[^=&]+=)[^&]*")
+"""What an address carries beside Azure's api-version: nothing that a snapshot needs, and it may be a key after all."""
 
 TrainingSet = Literal["rft", "rl", "meta_rm", "pairs"]
 
@@ -86,7 +90,7 @@ class GrmSection(Section):
     shown: Literal["answer", "reasoning", "turns"] = "answer"
     """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
     without a text of their own always are."""
-    template: str | None = None
+    template: LocalPath | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
     """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
@@ -247,4 +251,8 @@ class Recipe(Section):
 
     def resolved(self) -> dict[str, Any]:
         """Return every setting, defaults included, as it goes into manifests. It holds no secret."""
-        return self.model_dump(mode="json", exclude_none=True)
+        tree = self.model_dump(mode="json", exclude_none=True)
+        for model in tree["models"].values():
+            if urls := model.pop("base_url", None):
+                model["base_url"] = [_OTHER_PARAMETERS.sub(r"\1..", url) for url in urls]
+        return tree

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import query_id, user
+from schemas.record import is_blank
 from schemas.set_table import sets_of, sets_table
 
 
@@ -30,7 +31,7 @@ def rated(**rewards: float | None) -> list[Response]:
     return [Response(text, reward) for text, reward in rewards.items()]
 
 
-texts = st.text(min_size=1).filter(str.strip)
+texts = st.text(min_size=1).filter(lambda text: not is_blank(text))
 unequal = st.lists(st.tuples(texts, st.integers(-100, 100)), min_size=2, max_size=6, unique_by=(lambda r: r[0]))
 
 

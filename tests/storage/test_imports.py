@@ -1,5 +1,6 @@
 """Answers paid for elsewhere: a whole build's worth of them is found again, and nothing counts twice."""
 
+import os
 from pathlib import Path
 
 import orjson
@@ -99,8 +100,8 @@ def test_rows_that_cannot_be_used_are_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "paid.jsonl").write_bytes(b"\n\n".join(lines))
     imported = import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
     assert (imported.rows, imported.kept, sum(imported.unreadable.values())) == (5, 1, 4)
-    assert imported.first_unreadable == "line 2: not JSON"
-    assert len(imported.lines()) == 1 + 4 + 1
+    assert imported.first_unreadable == "line 3: not JSON"
+    assert imported.lines()[-1] == "  1 kept without prompt_tokens: no number of tokens"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"{}\n", None])
@@ -133,3 +134,40 @@ def test_imported_thoughts_are_no_part_of_the_answer(tmp_path: Path) -> None:
     assert import_answers(root, tmp_path / "paid.jsonl").kept == 0
     assert built(recipe, root) == (0, trajectories)
     assert built(recipe, root) == (0, trajectories)
+
+
+@pytest.mark.parametrize("count", ["9223372036854775808", "-1", "1.5", "1e300", "NaN", "true", "1" + "0" * 40])
+def test_a_token_count_that_is_none_is_left_out_and_said(tmp_path: Path, count: str) -> None:
+    row = f'{{"prompt": "Why?", "text": "Because.", "model": "m", "prompt_tokens": {count}, "completion_tokens": 7.0}}'
+    (tmp_path / "paid.jsonl").write_text(row)
+    imported = import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
+    assert (imported.kept, imported.left_out) == (1, {"prompt_tokens": 1})
+    assert imported.lines()[-1] == "  1 kept without prompt_tokens: no number of tokens"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ('"text": "\u200b\ufeff"', "text holds nothing that can be seen"),
+        ('"prompt": "\u2060"', "prompt holds nothing that can be seen"),
+        ('"model": "\u200b"', "model holds nothing that can be seen"),
+        ('"text": "Because.", "text": "No."', "a key stands there twice"),
+        ('"prompt": [{"role": "user", "content": "x", "content": "y"}]', "a key stands there twice"),
+        (f'"prompt": {"[" * 100_000}', "nests too deep to be read"),
+        (f'"text": "{"x" * (9 << 20)}"', "text has more than 8,388,608 characters"),
+    ],
+)
+def test_a_row_that_nobody_can_use_names_its_line(tmp_path: Path, changes: str, says: str) -> None:
+    given = {"prompt": '"prompt": "Why?"', "text": '"text": "Because."', "model": '"model": "m"'}
+    given[changes[1:].partition('"')[0]] = changes
+    (tmp_path / "paid.jsonl").write_text(f"\n{{{', '.join(given.values())}}}\n", "utf-8")
+    with pytest.raises(SourceError, match=f"line 2: {says}"):
+        import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/full", "/dev/urandom", "pipe", ".", "loop"])
+def test_what_never_ends_or_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SourceError, match=r"cannot be read: (not a regular file|Is a directory|Too many levels)"):
+        import_answers(Root(tmp_path / "root"), tmp_path / name)

@@ -87,7 +87,17 @@ def test_contents_of_other_kinds() -> None:
     assert (refused.text, refused.finish_reason) == ("I will not.", "refusal")
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "12"}, {"prompt_tokens": -1, "completion_tokens": 1.5}])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        {"prompt_tokens": "12"},
+        {"prompt_tokens": -1, "completion_tokens": 1.5},
+        {"prompt_tokens": 2**31, "completion_tokens": 2**63},  # tables hold the tokens of a response in 32 bits
+        {"prompt_tokens": 10**30, "completion_tokens": True},
+    ],
+)
 def test_usage_that_is_missing_or_nonsense(usage: dict[str, Any] | None) -> None:
     answer = completion(server.chat("fine", usage=usage))
     assert (answer.text, answer.prompt_tokens, answer.completion_tokens, answer.cost_usd) == ("fine", None, None, None)

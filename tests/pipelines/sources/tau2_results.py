@@ -138,3 +138,17 @@ def write_results(folder: Path, *files: dict[str, Any], splits: Any = None) -> P
     for number, file in enumerate(files):
         (folder / "simulations" / f"run{number}.json").write_text(json.dumps(file))
     return folder
+
+
+def write_directory(folder: Path, runs: Sequence[Any], index: Sequence[Any] | None = None) -> Path:
+    """Write results as tau2 saves a directory: an index, and a file a run; `index` in place of the one that is due."""
+    whole = results(runs)
+    del whole["simulations"]
+    due = [
+        {key: one[key] for key in ("id", "task_id", "trial")} | {"reward": one["reward_info"]["reward"]} for one in runs
+    ]
+    write_results(folder)
+    (folder / "results.json").write_text(json.dumps(whole | {"simulation_index": due if index is None else index}))
+    for one in runs:
+        (folder / "simulations" / f"{one['id']}.json").write_text(json.dumps(one))
+    return folder

@@ -93,7 +93,8 @@ def test_a_row_with_responses_is_of_the_plain_layout(tmp_path: Path) -> None:
     ("row", "reason", "says"),
     [
         ({"chosen": "a", "rejected": "b"}, "no_prompt", "what they answer goes into prompt"),
-        ({"question": "q", "chosen": "a", "rejected": "b"}, "no_prompt", "rename 'question' to 'query'"),
+        ({"question": "q", "messages": ASKED, "chosen": "a", "rejected": "b"}, "several_queries", "question and me"),
+        ({"question": "q", "input": "i", "chosen": "a", "rejected": "b"}, "several_queries", "question and input"),
         ({"prompt": "q", "chosen": "a"}, "missing_field", "the row has no field 'rejected'"),
         ({"prompt": "q", "chosen": "a", "rejected": None}, "missing_field", "the row has no field 'rejected'"),
         ({"prompt": "q", "chosen": "a", "rejected": 3}, "bad_response", "rejected is 3"),
@@ -106,7 +107,7 @@ def test_a_row_with_responses_is_of_the_plain_layout(tmp_path: Path) -> None:
         ({"prompt": "q", "chosen": turns("q", "a"), "rejected": "b"}, "bad_response", "chosen is a whole conversation"),
         ({"prompt": "q", "chosen": "a", "rejected": "b", "label": 1}, "several_truths", "also has label"),
         ({"prompt": "q", "chosen": "a", "rejected": "b", "licence": "MIT"}, "misspelt_key", "'license'"),
-        ({"messages": ASKED, "responses": ["a", "b"], "best": 0}, "missing_field", "rename 'messages' to 'query'"),
+        ({"messages": ASKED, "output": ["a", "b"], "best": 0}, "missing_field", "'output'; rename it"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_says_how_to_mend_it(tmp_path: Path, row: dict[str, Any], reason: str, says: str) -> None:

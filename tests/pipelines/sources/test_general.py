@@ -43,6 +43,9 @@ def test_sharegpt_turns_are_read_too(tmp_path: Path) -> None:
     assert (found.prompt[0].role, found.completion, found.license) == ("user", "hello", "CC0")
 
 
+CALLS = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -54,7 +57,9 @@ def test_sharegpt_turns_are_read_too(tmp_path: Path) -> None:
         ({"messages": turns("user", "tool", "assistant")}, "unknown_role"),
         ({"messages": [*turns("user"), {"role": "assistant", "content": " "}]}, "no_completion"),
         ({"messages": [*turns("user"), {"role": "assistant", "content": None}]}, "missing_field"),
-        ({"messages": [*turns("user"), {"role": "assistant", "content": ["x"]}]}, "not_text"),
+        ({"messages": [*turns("user"), {"role": "assistant", "content": 3}]}, "not_text"),
+        ({"messages": [*turns("user"), {"role": "assistant", "content": [{"type": "image"}]}]}, "holds_image"),
+        ({"messages": [*turns("user"), {"role": "assistant", "content": "", "tool_calls": CALLS}]}, "tool_calls"),
     ],
 )
 def test_rows_without_a_prompt_or_a_completion_are_unreadable(tmp_path: Path, row: Any, reason: str) -> None:

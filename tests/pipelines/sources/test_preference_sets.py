@@ -91,8 +91,9 @@ def test_optional_fields_are_kept(tmp_path: Path) -> None:
     ("changes", "reason", "says"),
     [
         ({"query": None}, "missing_field", "no query"),
-        ({"query": None, "question": "q"}, "missing_field", "no query; rename 'question' to 'query'"),
-        ({"query": None, "prompt": "q"}, "missing_field", "rename 'prompt' to 'query'"),
+        ({"query": None, "question": "q", "instruction": "i"}, "several_queries", "question and instruction"),
+        ({"query": "\u200b\ufeff \u2060"}, "empty_field", "invisible characters"),
+        ({"domain": "x" * 100_000}, "name_too_long", "domain has 100,000 characters"),
         ({"query": ""}, "empty_field", "query"),
         ({"query": 3}, "not_text", "query"),
         ({"query": [{"role": "assistant", "content": "x"}]}, "no_user_turn", "assistant"),

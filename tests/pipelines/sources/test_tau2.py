@@ -25,6 +25,7 @@ from tests.pipelines.sources.tau2_results import (
     run,
     says,
     solved,
+    write_directory,
     write_results,
 )  # fmt: skip
 
@@ -333,3 +334,54 @@ def test_the_real_runs_become_sets_whose_label_is_their_reward() -> None:
         turns = turns_of(one)
         assert turns == messages[: len(turns)] and len(turns) < len(messages)
         assert not any(word in str(turns) for word in ("###", "transfer_to_human_agents", "BEING TRANSFERRED"))
+
+
+RUNS = (run(1.0, id="a-1"), run(0.0, id="b-2", trial=1))
+
+
+def test_a_directory_of_results_gives_the_sets_of_the_one_file(tmp_path: Path) -> None:
+    whole = read_source(write_results(tmp_path / "whole", results(RUNS)), "tau2")
+    apart = read_source(write_directory(tmp_path / "apart", RUNS), "tau2")
+    nested = write_results(tmp_path / "nested")
+    write_directory(nested / "simulations" / "night", RUNS)
+    for split in (nested / "simulations" / "night").glob("split_tasks.json"):
+        split.unlink()
+    deep = read_source(nested, "tau2")
+    assert {one.set_id for one in sets_in(whole)} == {one.set_id for one in sets_in(apart)}
+    assert {one.set_id for one in sets_in(whole)} == {one.set_id for one in sets_in(deep)}
+    assert sets_in(apart)[0].source_id == f"results.json: {TASK}"
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    return {"id": "a-1", "task_id": TASK, "trial": 0, "reward": 1.0} | changes
+
+
+@pytest.mark.parametrize(
+    ("index", "due"),
+    [
+        ([entry()], {"simulations/b-2.json": "not_in_index"}),
+        ([entry(), entry(id="c-3")], {"results.json:2": "missing_simulation", "simulations/b-2.json": "not_in_index"}),
+        ([entry(), entry()], {"results.json:2": "repeated_simulation", "simulations/b-2.json": "not_in_index"}),
+        ([entry(), entry(id="../../secret")], {"results.json:2": "bad_simulation_id"}),
+        ([entry(), entry(id="/etc/passwd")], {"results.json:2": "bad_simulation_id"}),
+        ([entry(), entry(id="..")], {"results.json:2": "bad_simulation_id"}),
+        ([entry(), entry(id=7)], {"results.json:2": "bad_simulation_id"}),
+        ([entry(), "b-2"], {"results.json:2": "not_an_object"}),
+        ([entry(reward=0.0)], {"results.json:1": "index_disagrees"}),
+        ([entry(task_id=TEST_TASK)], {"results.json:1": "index_disagrees"}),
+        ([entry(trial=3)], {"results.json:1": "index_disagrees"}),
+    ],
+)
+def test_an_index_and_its_files_that_differ_are_counted(tmp_path: Path, index: list[Any], due: dict[str, str]) -> None:
+    (tmp_path / "secret.json").write_text(json.dumps(RUNS[0]))
+    found = read_source(write_directory(tmp_path / "runs", RUNS, index), "tau2")
+    reasons = {row.source_id: row.reason for row in found if isinstance(row, UnreadableRow)}
+    assert reasons == {"simulations/b-2.json": "not_in_index"} | due
+
+
+def test_a_broken_file_of_a_directory_costs_its_own_run(tmp_path: Path) -> None:
+    folder = write_directory(tmp_path, RUNS)
+    (folder / "simulations" / "b-2.json").write_text('{"id": "b-2"')
+    found = read_source(folder, "tau2")
+    assert [row.reason for row in found if isinstance(row, UnreadableRow)] == ["bad_json"]
+    assert len(sets_in(found)) == 1

@@ -1,0 +1,117 @@
+"""Answers to one query as data sets write them: texts, turns, or the whole conversation, be it written as one text."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.sources.conversations import Turn, is_turns, parsed_turns, turn_list, turns_in
+from pipelines.sources.text import RowError
+from schemas.query import Message, Messages
+
+_DIALOGUE = re.compile(r"\n\n(Human|Assistant): ?")
+
+
+def read_turns(value: Any, name: str) -> tuple[Turn, ...]:
+    """Return the turns of an answer. Raises RowError as `turns_in` does, and bad_response."""
+    turns = turns_in(value, name)
+    if turns[-1].role != "assistant":
+        raise RowError("bad_response", f"{name} ends with a turn of {turns[-1].role!r}, not of 'assistant'")
+    return turns
+
+
+def is_whole(turns: Sequence[Turn]) -> bool:
+    """Say whether turns are the conversation from its beginning, and not the answer's alone."""
+    return turns[0].role != "assistant"
+
+
+def messages_in(turns: Sequence[Turn]) -> Messages:
+    return tuple(turn.message for turn in turns)
+
+
+def begins_with(turns: Messages, query: Messages, length: int | None = None) -> bool:
+    """Say whether a conversation's first turns are the query's, or those up to `length` end with it."""
+    return turns[: len(query)] == query or (length is not None and turns[:length][-len(query) :] == query)
+
+
+def unpacked(texts: Sequence[Any], names: Sequence[str], query: Messages | None) -> list[Any]:
+    """Return turns in place of texts that are nothing but the row's own conversation as JSON; others as they are.
+
+    It is the row's own where it begins with its query, or, without one, with a turn of the user. A question that asks
+    for JSON keeps its answers. Raises RowError: bad_response, where some texts are and some are not.
+    """
+    found = [_own_turns(text, query) for text in texts]
+    if not any(found):
+        return list(texts)
+    if not all(found):
+        one, other = (
+            names[next(i for i, turns in enumerate(found) if bool(turns) is whole)] for whole in (True, False)
+        )
+        raise RowError("bad_response", f"{one} is a whole conversation as text, and {other} is not")
+    return found
+
+
+def _own_turns(text: Any, query: Messages | None) -> list[Any] | None:
+    if not isinstance(text, str):
+        return None
+    given = parsed_turns(text) or (_dialogue(text) if query is None else None)
+    if given is None:
+        return None
+    try:
+        turns = read_turns(given, "text")
+    except RowError:
+        return None
+    users = [index + 1 for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
+    if not is_whole(turns) or not users:
+        return None
+    # Spaces aside: one that differs in those is a conversation all the same, and refused as such if need be.
+    same = query is None or begins_with(_spaced(messages_in(turns)), _spaced(query), users[-1])
+    return given if same else None
+
+
+def _spaced(messages: Messages) -> Messages:
+    return tuple(Message(turn.role, " ".join(turn.content.split())) for turn in messages)
+
+
+def _dialogue(text: str) -> list[dict[str, str]] | None:
+    """Return the turns of a text that begins with `Human:` and goes on with `Assistant:`, as HH-RLHF writes them."""
+    pieces = _DIALOGUE.split("\n\n" + text.strip())
+    roles, texts = pieces[1::2], pieces[2::2]
+    if pieces[0] or roles[:2] != ["Human", "Assistant"]:
+        return None
+    return [
+        {"role": "user" if role == "Human" else "assistant", "content": text.strip()}
+        for role, text in zip(roles, texts, strict=True)
+    ]
+
+
+def response_values(values: Sequence[Any], turns: Sequence[tuple[Turn, ...] | None], length: int) -> list[Any]:
+    """Return answers as plain rows have them: a text, or the turns of an answer that took several.
+
+    Where one of them calls tools, all are conversations without a text of their own, so that judges see the calls.
+    """
+    answers = [None if one is None else one[length:] if is_whole(one) else one for one in turns]
+    tools = any(turn.has_tools for answer in answers for turn in answer or ())
+    return [_response_value(value, answer, tools) for value, answer in zip(values, answers, strict=True)]
+
+
+def _response_value(value: Any, answer: tuple[Turn, ...] | None, tools: bool) -> Any:
+    if tools and (answer is not None or isinstance(value, str)):
+        kept = [turn.kept() for turn in answer] if answer else [dict(Message("assistant", value)._asdict())]
+        return {"text": "", "turns": kept}
+    if answer is None:
+        return value
+    if len(answer) == 1:
+        return answer[0].content
+    given = turn_list(value)[-len(answer) :]
+    written = all(isinstance(turn.get("content", turn.get("value")), str) for turn in given)
+    return {"turns": given if written else [turn.kept() for turn in answer]}
+
+
+def text_or_turns(value: Any) -> Any:
+    """Return the one text of a list that holds nothing else; any other value as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value
+
+
+def turns_or_none(value: Any, name: str) -> tuple[Turn, ...] | None:
+    """Return the turns that an answer is written as; None for a text or an object with one."""
+    return read_turns(value, name) if is_turns(value) else None

@@ -1,0 +1,52 @@
+"""JSON of which every key counts: an object that holds a key twice is refused, for nobody knows which one is meant."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+_KEY = re.compile(rb'"\s*:')
+
+
+class RepeatedKey(ValueError):
+    """A key that stands twice in one object."""
+
+
+def strict_json(data: bytes) -> Any:
+    """Return the value of a JSON text; what orjson refuses (NaN, long integers) gets json's more lenient second look.
+
+    Raises RepeatedKey, UnicodeDecodeError, RecursionError, and ValueError with what is wrong.
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=object_of)
+    if len(_KEY.findall(data)) > sum(
+        map(len, objects_in(value))
+    ):  # a text that looks like a key, or a key that was lost
+        json.loads(data, object_pairs_hook=object_of)
+    return value
+
+
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these keys and values. Raises RepeatedKey."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RepeatedKey(f"the key {twice[:60]!r} stands there twice; leave one of them out")
+    return found
+
+
+def objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object of a value, at any depth."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            yield one
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
