@@ -7,6 +7,7 @@ for its next try stands in a heap and holds no worker.
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -59,16 +60,19 @@ def dispatch(
     budget: Budget,
     on_completion: OnCompletion,
     observer: Observer,
+    flush: Callable[[], None] = lambda: None,
 ) -> DispatchTally:
     """Send every request, hand every final completion to `on_completion`, and close the engine.
 
     `requests` is pulled in order and only as far as there is room; it may be slow. Completions come in any order. A
     request that fails for a passing reason is tried `model.max_retries` times more; after that its completion keeps
-    `fault=TRANSIENT`. Everything here runs in the caller's thread, `on_completion` and `observer` included.
+    `fault=TRANSIENT`. Everything here runs in the caller's thread, `on_completion` and `observer` included. When the
+    budget is stopped, `flush` is called first, in a thread of its own; then what is in flight is waited for.
 
     Raises EngineError when the engine is gone, BudgetReached when a ceiling stands before the next request and
-    nothing is in flight any more, KeyboardInterrupt on Ctrl-C, and whatever `requests` or `on_completion` raise. By
-    then every finished request has been handed over, and `requests` has not been pulled any further.
+    nothing is in flight any more, what the budget was stopped with, KeyboardInterrupt on Ctrl-C, and whatever
+    `requests` or `on_completion` raise. By then every finished request has been handed over, and `requests` has not
+    been pulled any further.
     """
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with contextlib.suppress(ImportError):  # it does not exist on Windows
@@ -76,7 +80,7 @@ def dispatch(
 
         loop_factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(dispatched(requests, engine, model, budget, on_completion, observer))
+        return runner.run(dispatched(requests, engine, model, budget, on_completion, observer, flush))
 
 
 async def dispatched(
@@ -86,9 +90,10 @@ async def dispatched(
     budget: Budget,
     on_completion: OnCompletion,
     observer: Observer,
+    flush: Callable[[], None] = lambda: None,
 ) -> DispatchTally:
     """Do what `dispatch` does, in a loop that runs already."""
-    stream = _Stream(requests, engine, model, budget, on_completion, observer)
+    stream = _Stream(requests, engine, model, budget, on_completion, observer, flush)
     started = time.monotonic()
     try:
         await stream.run()
@@ -109,6 +114,7 @@ class _Stream:
         budget: Budget,
         on_completion: OnCompletion,
         observer: Observer,
+        flush: Callable[[], None],
     ) -> None:
         self.requests = requests
         self.engine = engine
@@ -116,6 +122,7 @@ class _Stream:
         self.budget = budget
         self.on_completion = on_completion
         self.observer = observer
+        self.flush = flush
         self.tally = DispatchTally()
         self.limits = RateLimits(model.rpm, model.tpm)
         self.concurrency = Concurrency(model.max_concurrency)
@@ -136,15 +143,34 @@ class _Stream:
         """Start the first worker and wait until there is nothing left to do, or one of them fails."""
         self.loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self.loop.create_future()
+        self.budget.on_stop = self._told_to_stop
         self._add_worker()
         try:
             await self.done
         finally:
+            self.budget.on_stop = lambda: None
             if self.alarm:
                 self.alarm.cancel()
             for worker in self.workers:
                 worker.cancel()
             await asyncio.gather(*self.workers, return_exceptions=True)
+
+    def _told_to_stop(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed since: there is nothing left to stop
+            self.loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        """Bring to the disk what has come in, and wait for what is in flight, as long as the budget says."""
+        threading.Thread(target=self.flush, name="flush", daemon=True).start()
+        if not self.in_flight:
+            self._wake_one()
+        elif self.budget.wait_s is not None:
+            self.loop.call_later(self.budget.wait_s, self._give_up)
+
+    def _give_up(self) -> None:
+        """End without what is still in flight: whoever stopped the budget has no more time."""
+        if not self.done.done():
+            self.done.set_exception(self.budget.late or EngineError("stopped before every answer had come in"))
 
     def _add_worker(self) -> None:
         worker = self.loop.create_task(self._work())
@@ -221,6 +247,10 @@ class _Stream:
         the request through later wakes a worker: an answer that comes in, or the alarm.
         """
         if self.done.done() or self.in_flight >= self.concurrency.room:
+            return None
+        if self.budget.stopped is not None:
+            if not self.in_flight:
+                raise self.budget.stopped
             return None
         if self.held is None:
             request = self._choose()

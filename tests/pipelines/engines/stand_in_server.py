@@ -41,6 +41,8 @@ class Reply:
     """`reset`: aborted without an answer. `hangs`: no answer, ever. `cut`: closed half way through the body. `drips`: a
     byte now and then, without end."""
     latency_s: float = 0.0
+    after: threading.Event | None = None
+    """The reply waits until a test sets it."""
     raw: bytes | None = None
     """Bytes to send in place of HTTP."""
     megabytes: int = 0
@@ -238,6 +240,13 @@ class StandIn:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(10)
 
+    def wait_for(self, requests: int, seconds: float = 60.0) -> None:
+        """Return when so many requests have been received."""
+        until = time.monotonic() + seconds
+        while len(self.requests) < requests:
+            assert time.monotonic() < until, f"{len(self.requests)} of {requests} requests came"
+            time.sleep(0.005)
+
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
@@ -294,6 +303,8 @@ class StandIn:
         try:
             if latency_s := reply.latency_s or self._latency_s:
                 await asyncio.sleep(latency_s)
+            while reply.after is not None and not reply.after.is_set():
+                await asyncio.sleep(0.005)
             return await self._send(writer, reply)
         finally:
             self._in_flight -= 1
