@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.engines.batch_endpoint import BatchEndpoint, BatchState
 from pipelines.engines.batch_results import Results
+from pipelines.engines.refusals import REFUSALS
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection
 from storage.batch_jobs import BatchedRequest, BatchJob, collected, requests_of
@@ -16,8 +17,6 @@ from storage.root import Root, storage_errors
 RESULT_BYTES_A_REQUEST = 2**20
 RESULT_BYTES = 64 * 2**20
 """A results file may be so long, and so much longer for each request: an answer of 8 MB is rare."""
-REFUSALS_AT_FIRST = 64
-"""So many requests refused and none answered: it is the recipe that is wrong, not the rows."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def _whole(job: BatchJob, state: BatchState) -> str | None:
 
 def _problem(job: BatchJob, endpoint: BatchEndpoint, results: Results, refused: Mapping[str, str]) -> str | None:
     """Return why a batch without a single answer must stop the build, if it must."""
-    if not job.answers and len(refused) >= REFUSALS_AT_FIRST:
+    if not job.answers and len(refused) >= REFUSALS:
         return (
             f"{job.name}: all of its requests were refused: {next(iter(refused.values()))}; check extra_body, "
             "max_tokens and temperature, then run again with --retry-failed"

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pipelines.engines.budget import Budget, Reservation, reservation_of, spent_tokens
 from pipelines.engines.limits import Concurrency, RateLimits
 from pipelines.engines.protocol import Attempt, Engine, Observer
+from pipelines.engines.refusals import Refusals
 from pipelines.engines.retries import MAX_RETRY_AFTER_S, Retries
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
 
-REFUSALS_AT_FIRST = 64
-"""So many requests refused before any answer at all: it is the recipe that is wrong, not the rows."""
 WAITING_AT_LEAST = 64
 """So many requests may wait for their next try, or as many as may be in flight, before no new one is pulled."""
 SENDS_BETWEEN_POLLS = 8
@@ -129,6 +128,7 @@ class _Stream:
         self.exhausted = False
         self.front: deque[Request] = deque()
         self.retries = Retries(model.max_retries)
+        self.refusals = Refusals()
         self.held: tuple[Request, Reservation] | None = None
         """The next request, which neither budget nor rate limits let through yet."""
         self.in_flight = 0
@@ -196,7 +196,7 @@ class _Stream:
                 await self._park()
                 continue
             request, reservation, expected_tokens = taken
-            attempt = None
+            number, attempt = self.tally.sent, None
             try:
                 attempt = await self.engine.complete(request)
             finally:
@@ -205,7 +205,7 @@ class _Stream:
                     self.budget.release(reservation)
             if not self.limits.unlimited:
                 self.limits.correct(sum(spent_tokens(reservation, attempt.completion)) - expected_tokens)
-            self._finish(request, reservation, attempt)
+            self._finish(number, request, reservation, attempt)
             sends += 1
             if sends % SENDS_BETWEEN_POLLS == 0:
                 await asyncio.sleep(0)
@@ -252,6 +252,10 @@ class _Stream:
             if not self.in_flight:
                 raise self.budget.stopped
             return None
+        if self.refusals.is_all:
+            if not self.in_flight:
+                raise EngineError(self.refusals.words())
+            return None
         if self.held is None:
             request = self._choose()
             if request is None:
@@ -283,6 +287,9 @@ class _Stream:
         if (next_at := self.retries.next_at) is not None:
             self._wake_at(next_at)
         elif self.in_flight == 0 and not self.done.done():
+            if self.refusals.held:
+                self._release_refusals()
+                return self._choose()
             self.done.set_result(None)
         return None
 
@@ -297,6 +304,7 @@ class _Stream:
                 return None
         if not self.budget.reserve(reservation):
             if self.in_flight == 0:
+                self._release_refusals()  # or the next run would spend as much on the same ones
                 raise self.budget.reached(reservation)
             return None
         if not self.limits.unlimited:
@@ -309,7 +317,7 @@ class _Stream:
             return reservation.tokens
         return reservation.prompt_tokens + self.answer_tokens / self.tally.answered
 
-    def _finish(self, request: Request, reservation: Reservation, attempt: Attempt) -> None:
+    def _finish(self, number: int, request: Request, reservation: Reservation, attempt: Attempt) -> None:
         """Settle what a try cost; hand its completion over, or put the request back in line."""
         completion = attempt.completion
         if warning := self.budget.settle(reservation, completion):
@@ -326,16 +334,24 @@ class _Stream:
             self._say_retried(completion)
             return
         self.retries.forget(request)
+        if attempt.is_doubtful:
+            self.refusals.hold(number, request, completion)
+            return
+        if completion.fault is None and self.refusals.held:
+            self._release_refusals(number)
+        self._hand_over(request, completion)
+
+    def _hand_over(self, request: Request, completion: Completion) -> None:
+        self.refusals.count(completion)
         self._count(completion)
         follow_ups = self.on_completion(request, completion)
         if follow_ups:
             self.front.extendleft(reversed(list(follow_ups)))
         self.observer.answered(completion)
-        if self.tally.refused >= REFUSALS_AT_FIRST and not self.tally.answered:
-            raise EngineError(
-                f"the first {self.tally.refused} requests were all refused: {completion.error}; "
-                f"check extra_body, max_tokens and temperature, then run again with --retry-failed"
-            )
+
+    def _release_refusals(self, number: int | None = None) -> None:
+        for request, completion in self.refusals.release(number):
+            self._hand_over(request, completion)
 
     def _show_in_flight(self, now: float) -> None:
         self.watched_at = now
