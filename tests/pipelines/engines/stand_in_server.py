@@ -221,7 +221,8 @@ class StandIn:
         self.most_in_flight = 0
         self.bytes_sent = 0
         self._script = list(first)
-        self._then = then
+        self.then = then
+        """The reply after the script; a test may change it."""
         self._latency_s = latency_s
         self._tls = tls
         self._wanted_port = port
@@ -296,7 +297,7 @@ class StandIn:
             return await self._send(writer, Reply(body=json.dumps(models).encode()))
         body = json.loads(raw)
         self.requests.append(Received(body, raw, headers, path, time.monotonic()))
-        answer = self._script.pop(0) if self._script else self._then
+        answer = self._script.pop(0) if self._script else self.then
         reply = answer(body) if callable(answer) else answer
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
