@@ -300,7 +300,7 @@ def test_a_run_that_its_worker_cancels_ends_as_cancelled_and_keeps_its_answers(
         )
         flags = ("--param", f"recipe={recipe}", "--param", f"workers={shares}", "--watch")
         with place.start("deployment", "run", "build-rft-set/local", *flags) as process:
-            server.wait_for(28)
+            server.wait_for(28, 200.0)
             (run,) = asked(
                 place,
                 "flow_runs",
@@ -346,7 +346,7 @@ def test_a_flow_whose_process_is_told_to_end_is_cancelled(place: Place, tmp_path
         with subprocess.Popen(
             [sys.executable, "-c", code, str(recipe)], cwd=place.checkout, env=place.environment, stdout=subprocess.PIPE
         ) as process:
-            server.wait_for(8)
+            server.wait_for(8, 200.0)
             process.send_signal(signal.SIGTERM)
             (log,) = (tmp_path / "data" / "runs").glob("*.jsonl")
             wait_until(lambda: "stopping" in log.read_text())
