@@ -34,7 +34,7 @@ _ENDS = {
 
 
 class Ended(SystemExit):
-    """What SIGTERM and SIGHUP raise outside of dispatches. It is no Exception, so nothing that guards a row takes it."""
+    """What SIGTERM and SIGHUP raise outside of dispatches. It is no Exception: what guards a row lets it through."""
 
     def __init__(self, error: Interrupted) -> None:
         super().__init__(error.exit_code)

@@ -42,16 +42,26 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 # Codes and types as `_names` gives them: their letters and digits, in lower case.
 NO_CREDIT = frozenset(
-    "insufficientquota insufficientbalance insufficientcredits insufficientfunds insufficientuserquota billingerror "
-    "billinghardlimitreached billingnotactive budgetexceeded exceededcurrentquotaerror arrearage paymentrequired".split()
+    re.findall(
+        r"\w+",
+        "insufficientquota insufficientbalance insufficientcredits insufficientfunds insufficientuserquota "
+        "billingerror billinghardlimitreached billingnotactive budgetexceeded exceededcurrentquotaerror arrearage "
+        "paymentrequired",
+    )
 )
 WRONG_KEY = frozenset(
-    "invalidapikey incorrectapikey expiredapikey apikeyinvalid apikeyexpired authenticationerror autherror "
-    "invalidauthentication invalidauthenticationerror unauthenticated accountdeactivated".split()
+    re.findall(
+        r"\w+",
+        "invalidapikey incorrectapikey expiredapikey apikeyinvalid apikeyexpired authenticationerror autherror "
+        "invalidauthentication invalidauthenticationerror unauthenticated accountdeactivated",
+    )
 )
 NO_MODEL = frozenset(
-    "modelnotfound modelnotfounderror modelnotfoundexception deploymentnotfound modelnotavailable modeldecommissioned "
-    "modeldeprecated unknownmodel invalidmodel".split()
+    re.findall(
+        r"\w+",
+        "modelnotfound modelnotfounderror modelnotfoundexception deploymentnotfound modelnotavailable "
+        "modeldecommissioned modeldeprecated unknownmodel invalidmodel",
+    )
 )
 MODERATED = re.compile(
     "content(filter|policy|moderation)|moderation|moderated|responsibleai|safety|flagged|datainspection|invalidprompt"

@@ -6,7 +6,7 @@ from pipelines.engines.answering import Run
 from schemas.errors import EngineError
 
 FEW_ROWS = 3
-"""What is asked of so few questions or sets may all be refused for the fault of their rows; of more, by the recipe's."""
+"""What is asked of so few questions or sets may all be refused for their own fault; of more, it is the recipe's."""
 FEW_GIVEN_UP = 3
 SHARE_GIVEN_UP = 0.01
 """So many requests, or this share of them, may stay without an answer."""
@@ -45,8 +45,8 @@ def check_answers(
         )
     if refused > 0 and error:
         run.watcher.warn(
-            f"{what}: {refused:,} of {requests:,} requests were refused for good and are counted as failed; one of them: "
-            f"{error}; --retry-failed asks again"
+            f"{what}: {refused:,} of {requests:,} requests were refused for good and are counted as failed; one of "
+            f"them: {error}; --retry-failed asks again"
         )
     if given_up:
         run.watcher.warn(f"{len(given_up):,} of {requests:,} requests failed ({last}); the next build asks again")

@@ -37,7 +37,7 @@ def refused(root: Path) -> int:
 def quoting(body: dict[str, Any]) -> Reply:
     """Return a 400 that quotes the prompt, which says all that an endpoint may say of itself."""
     said = (
-        "cannot parse: model_not_found, the model `m` does not exist; invalid_api_key; You exceeded your current quota, "
+        "model_not_found, the model `m` does not exist; invalid_api_key; You exceeded your current quota, "
         f"insufficient_quota; {body['messages'][-1]['content']}"
     )
     return stand_in.refused_400(said)

@@ -118,13 +118,15 @@ def test_once_then_again_goes_on_to_the_same_files(tmp_path: Path) -> None:
 def test_twice_does_not_wait(tmp_path: Path, number: int, code: int, words: str) -> None:
     """What came in before is kept, whatever its flush was at."""
     root = tmp_path / "data"
-    with StandIn(*[judged] * 20, then=stand_in.hang()) as server:
-        with start("build", recipe_at(server, tmp_path), "--root", root) as process:
-            server.wait_for(20 + IN_FLIGHT)
-            process.send_signal(number)
-            until(process, "stopping: ")
-            process.send_signal(number)
-            _, err = process.communicate(timeout=6)
+    with (
+        StandIn(*[judged] * 20, then=stand_in.hang()) as server,
+        start("build", recipe_at(server, tmp_path), "--root", root) as process,
+    ):
+        server.wait_for(20 + IN_FLIGHT)
+        process.send_signal(number)
+        until(process, "stopping: ")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
     assert process.returncode == code, err
     assert err.splitlines()[-1] == f"stopped: {words}; {KEPT}"
     assert "Traceback" not in err
@@ -153,16 +155,18 @@ def test_what_has_come_in_is_on_disk_before_the_rest_is_waited_for(tmp_path: Pat
 
 def test_eight_seconds_are_waited_and_docker_kills_after_ten(tmp_path: Path) -> None:
     root = tmp_path / "data"
-    with StandIn(*[judged] * 20, then=stand_in.hang()) as server:
-        with start("build", recipe_at(server, tmp_path), "--root", root) as process:
-            server.wait_for(20 + IN_FLIGHT)
-            began = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            until(process, "stopped: ended by SIGTERM; not all that was in flight came in within 8 s")
-            assert 8.0 <= time.monotonic() - began < 10.0
-            assert len(paid(root)) == 20
-            assert last_event(root)["how"] == "interrupted"
-            process.communicate(timeout=30)
+    with (
+        StandIn(*[judged] * 20, then=stand_in.hang()) as server,
+        start("build", recipe_at(server, tmp_path), "--root", root) as process,
+    ):
+        server.wait_for(20 + IN_FLIGHT)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        until(process, "stopped: ended by SIGTERM; not all that was in flight came in within 8 s")
+        assert 8.0 <= time.monotonic() - began < 10.0
+        assert len(paid(root)) == 20
+        assert last_event(root)["how"] == "interrupted"
+        process.communicate(timeout=30)
     assert process.returncode == 143
 
 
@@ -225,7 +229,7 @@ def test_at_every_stage_it_ends_in_order(tmp_path: Path, stage: str, number: int
     root = tmp_path / "data"
     with build_at(stage, tmp_path, root) as process:
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     if process.returncode == 0:
         pytest.skip("the build was through before the signal came")
@@ -255,25 +259,27 @@ def test_a_terminal_that_closes_ends_the_run_in_order(tmp_path: Path) -> None:
     """Its SIGHUP comes from the kernel, and nothing can be written to it any more."""
     gate, root = threading.Event(), tmp_path / "data"
     main, terminal = os.openpty()
-    with StandIn(*[judged] * 20, then=held(gate)) as server:
-        with Popen(
+    with (
+        StandIn(*[judged] * 20, then=held(gate)) as server,
+        Popen(
             [GRMFORGE, "build", str(recipe_at(server, tmp_path)), "--root", str(root)],
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        ) as process:
-            os.close(terminal)
-            reader = threading.Thread(target=_drained, args=(main, gone := threading.Event()))
-            reader.start()
-            server.wait_for(20 + IN_FLIGHT)
-            gone.set()
-            reader.join(30)
-            os.close(main)
-            on_disk(root, 20)
-            gate.set()
-            process.wait(30)
+        ) as process,
+    ):
+        os.close(terminal)
+        reader = threading.Thread(target=_drained, args=(main, gone := threading.Event()))
+        reader.start()
+        server.wait_for(20 + IN_FLIGHT)
+        gone.set()
+        reader.join(30)
+        os.close(main)
+        on_disk(root, 20)
+        gate.set()
+        process.wait(30)
     assert process.returncode == 129
     assert len(paid(root)) == 20 + IN_FLIGHT
     assert last_event(root)["how"] == "interrupted"

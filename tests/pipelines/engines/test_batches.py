@@ -264,7 +264,7 @@ def test_every_line_refused_stops_the_build(tmp_path: Path) -> None:
         build = build_of(tmp_path, server)
         build.rows = 70
         build.waits()
-        with pytest.raises(EngineError, match="temperature must be 1.*none of them is kept as refused"):
+        with pytest.raises(EngineError, match=r"temperature must be 1.*none of them is kept as refused"):
             build.run()
     assert stored(build) == {}
 

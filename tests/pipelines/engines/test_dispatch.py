@@ -291,7 +291,7 @@ def test_slow_answers_behind_quick_refusals_are_waited_for() -> None:
         refused = Completion(request.request_id, error="400: too long, in words", fault=FaultKind.REQUEST)
         return Attempt(refused, is_doubtful=True) if row_of(request) % 3 == 0 else 0.3
 
-    tally, engine, _ = run(played, 300)
+    tally, _, _ = run(played, 300)
     assert (tally.answered, tally.refused) == (200, 100)
 
 
