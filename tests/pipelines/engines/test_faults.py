@@ -66,7 +66,7 @@ def test_kinds_of_statuses(status: int, body: str, kind: FaultKind) -> None:
 
 SAID = (
     "model_not_found: the model `m` does not exist; invalid_api_key, Incorrect API key provided; insufficient_quota;"
-    " You exceeded your current quota; content_filter, flagged by moderation; context_length_exceeded; rate limit reached"
+    " You exceeded your current quota; content_filter, flagged by moderation; context_length_exceeded; rate limit"
 )
 """What a prompt may say, and an error quote of it."""
 
