@@ -10,7 +10,6 @@ import pytest
 from tests.end_to_end.commands import grmforge, latest, paid, write_recipe
 from tests.end_to_end.problems import write_math
 from tests.end_to_end.questions import write_teleqna
-from tests.examples import NO_FAULTS
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import Answer, Reply, StandIn, judged
 
@@ -85,14 +84,15 @@ def test_an_account_that_dies_in_the_middle_stores_no_refusal(tmp_path: Path, de
 def test_a_source_with_one_refused_question_does_not_hold_the_others_back(tmp_path: Path, role: str) -> None:
     """One question, and every request about it is refused for what it says."""
     write_math(tmp_path / "math.jsonl", 1)
-    wrong = {"engine": "simulated", "model": "small", "simulated": NO_FAULTS | {"accuracy": 0.01}}
 
     def reply(body: dict[str, Any]) -> Reply:
+        if body["model"] == "wrong":
+            return stand_in.chat("So it is \\boxed{31}.", model="wrong")
         return stand_in.content_filtered() if body["model"] == "strict" else judged(body)
 
     with StandIn(then=reply) as server:
         judge = {"engine": "openai", "model": "stand-in", "base_url": server.url}
-        strict = judge | {"model": "strict"}
+        strict, wrong = judge | {"model": "strict"}, judge | {"model": "wrong"}
         recipe = recipe_at(
             server,
             tmp_path,

@@ -301,11 +301,11 @@ def test_a_run_that_its_worker_cancels_ends_as_cancelled_and_keeps_its_answers(
         flags = ("--param", f"recipe={recipe}", "--param", f"workers={shares}", "--watch")
         with place.start("deployment", "run", "build-rft-set/local", *flags) as process:
             server.wait_for(28, 200.0)
-            (run,) = asked(
-                place,
-                "flow_runs",
-                {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}, "parent_flow_run_id": {"is_null_": True}}},
-            )
+            running = {
+                "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+                "deployments": {"name": {"any_": ["local"]}},
+            }
+            (run,) = asked(place, "flow_runs", running)
             place.prefect("flow-run", "cancel", run["id"])
             events = tmp_path / "data" / "runs"
             wait_until(lambda: sum("stopping" in path.read_text() for path in events.glob("*.jsonl")) == shares)
