@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,9 +14,10 @@ import typer
 from flows import refresh_cli
 from flows.grade_cli import grade
 from flows.house_cli import forget, gc
+from flows.interruption import KEPT, SIGNALS, Ended
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
-from schemas.errors import BudgetReached, ForgeError, Waiting
+from schemas.errors import BudgetReached, ForgeError, HungUp, Interrupted, Terminated, Waiting
 from schemas.secrets import masked
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ LimitOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-INTERRUPTED = 130
 LOOKING_S = 2.0
+STOPPED = {error.exit_code for error in (BudgetReached, Waiting, Interrupted, Terminated, HungUp)}
 
 
 def _tell_version(asked: bool) -> None:
@@ -288,29 +290,39 @@ def main() -> NoReturn:
     """Run the command: errors on purpose are one line and an exit code, never a traceback."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
+    with SIGNALS.handled(signal.SIGTERM, signal.SIGHUP):
+        try:
+            code = _run()
+        except Ended as ended:
+            _fail(str(ended.error), ended.error.exit_code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Return the exit code of the command that the arguments name."""
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        code: int = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
-        _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached | Waiting))
+        _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+        code = Interrupted.exit_code
     except typer.TyperException as error:  # wrong words on the command line
         context = getattr(error, "ctx", None)
         command = context.command_path.removeprefix(context.find_root().command_path) if context else ""
         _fail(f"{error.format_message().rstrip('.')}; see grmforge{command} --help", error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, too, is one line unless --debug
         _fail(f"unexpected {type(error).__name__}: {error} (grmforge --debug shows where; please report it)", 1)
-    if code == INTERRUPTED:  # what typer, too, makes of a KeyboardInterrupt
-        _fail("interrupted; every answer so far is kept: the same command goes on from here", INTERRUPTED)
-    sys.exit(code)
+    if code == Interrupted.exit_code:  # what typer, too, makes of a KeyboardInterrupt
+        _fail(f"interrupted; {KEPT}", code)
+    return code
 
 
-def _fail(message: str, code: int, stopped: bool = False) -> NoReturn:
+def _fail(message: str, code: int) -> NoReturn:
     if os.environ.get("GRMFORGE_DEBUG"):
         import traceback
 
         traceback.print_exc()
-    word = "stopped" if stopped or code == INTERRUPTED else "error"
+    word = "stopped" if code in STOPPED else "error"
     print(f"{word}: {' '.join(visible(masked(message)).split())}", file=sys.stderr)
     sys.exit(code)
 

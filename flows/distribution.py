@@ -16,6 +16,7 @@ from prefect.settings.context import get_current_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
+from flows.interruption import Ended
 from schemas.errors import EngineError, RecipeError
 from schemas.record import BUCKETS
 
@@ -119,6 +120,8 @@ def _connect(address: str | None, workers: int | None) -> None:
     try:
         # Prefect has the workers' logs already.
         ray.init(runtime_env={"env_vars": variables}, log_to_driver=False, **({} if address else local))
+    except Ended:
+        raise
     except SystemExit:  # so Ray ends where nobody answers for half a minute
         raise EngineError(f"RAY_ADDRESS={address}: nobody answers there; see ray status, and run again") from None
     except (ConnectionError, RuntimeError, ValueError) as error:

@@ -14,7 +14,7 @@ from storage.root import Root
 from storage.run_events import RunEvents
 
 _ADDRESS = re.compile(r"https?://[^\s;,]+")
-_ENDS = {BudgetReached.exit_code: "budget", Interrupted.exit_code: "interrupted", Waiting.exit_code: "waiting"}
+_ENDS = {BudgetReached.exit_code: "budget", Waiting.exit_code: "waiting"}
 OWN_WORDS = (BudgetReached, Interrupted, StorageError)
 """Errors whose message is ours throughout; those of engines and sources may quote an endpoint, a prompt or a row."""
 
@@ -89,7 +89,7 @@ class EventLog:
 def _how(error: BaseException | None) -> str:
     if error is None:
         return "finished"
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | Interrupted):
         return "interrupted"
     return _ENDS.get(error.exit_code, "failed") if isinstance(error, ForgeError) else "crashed"
 

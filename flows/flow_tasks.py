@@ -1,25 +1,51 @@
-"""What the tasks of a flow have in common: the recipe and the root they are told of, and a run that shows itself."""
+"""What flows and their tasks have in common: how they end, what they are told of, and a run that shows itself."""
 
 import contextlib
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+from prefect import State
 from prefect.logging import get_run_logger
+from prefect.states import Cancelled
 
+from flows.interruption import SIGNALS, Ended
 from flows.progress import Lines
 from flows.progress_artifact import ProgressArtifact
 from flows.watching import Display, RunWatcher, watched_run
 from pipelines import build
 from pipelines.engines.answering import Run
 from pipelines.shares import WHOLE, Share
-from schemas.errors import StorageError
+from schemas.errors import Interrupted, StorageError
 from schemas.recipe import Recipe, read_recipe
 from storage.root import Root
 from storage.stages import Stage, find_stage
 
 Order = tuple[str, str, str | None, int | None]
 """What a flow run is to build: recipe, sets, root, limit."""
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+def cancellable(flow: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result | State[str]]:
+    """Return the flow as one that ends as Cancelled, and in order, on SIGTERM and SIGHUP.
+
+    A worker that cancels a run sends SIGTERM, and kills it 30 seconds later; `docker stop` sends one too. Prefect's own
+    handler raises wherever it is, and calls a run Crashed that no worker cancelled.
+    """
+
+    @wraps(flow)
+    def ended_in_order(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result | State[str]:
+        try:
+            with SIGNALS.handled(signal.SIGTERM, signal.SIGHUP):
+                return flow(*args, **kwargs)
+        except (Interrupted, Ended) as end:
+            return Cancelled(message=str(end.error if isinstance(end, Ended) else end))
+
+    return ended_in_order
 
 
 def settings_of(recipe: str, sets: str, root: str | None, limit: int | None) -> Recipe:

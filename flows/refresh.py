@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from flows.distribution import Distribution, TaskRunnerName, Workers
-from flows.flow_tasks import root_of, settings_of, watched_task
+from flows.flow_tasks import cancellable, root_of, settings_of, watched_task
 from flows.training_sets import DEMO, Ready, made_ready, published_of
 from pipelines.build import build_rubrics, changed
 from pipelines.engines.budget import Spent
@@ -26,6 +26,7 @@ from storage.leases import Holder, Lease
 
 
 @flow(name="refresh-datasets", log_prints=False, validate_parameters=True)
+@cancellable
 def refresh_datasets(
     recipe: str = DEMO,
     root: str | None = None,

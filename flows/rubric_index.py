@@ -7,6 +7,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
+from flows.flow_tasks import cancellable
 from flows.progress import Lines
 from flows.progress_artifact import ProgressArtifact
 from flows.watching import Display, watched_run
@@ -18,6 +19,7 @@ RUBRICS = "recipes/rubrics.toml"
 
 
 @flow(name="build-rubric-index", log_prints=False, validate_parameters=True)
+@cancellable
 def build_rubric_index(recipe: str = RUBRICS, root: str | None = None, limit: int | None = None) -> str:
     """Make the rubrics of a recipe and put them into the pools; returns what came of it, in a few lines."""
     said = make_and_index(recipe, root, limit)

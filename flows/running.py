@@ -1,12 +1,13 @@
-"""A run of the command: shown on stderr, remembered in its event log, stopped by Ctrl-C."""
+"""A run of the command: shown on stderr, remembered in its event log, ended in order by Ctrl-C and its like."""
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 
 from rich.console import Console
 
-from flows.interruption import stopping_on_ctrl_c
+from flows.interruption import SIGNALS
 from flows.progress import display_for
 from flows.watching import watched_run
 from pipelines.engines.answering import Run
@@ -24,11 +25,11 @@ def running(recipe: Recipe, root: Root, what: str, retry_failed: bool = False, w
     """
     displays = [display_for(Console(stderr=True))]
     with (
+        SIGNALS.handled(signal.SIGINT),
         watched_run(recipe, root, os.environ, displays, what=what, retry_failed=retry_failed, wait=wait) as (
             run,
             watcher,
         ),
-        stopping_on_ctrl_c(run, watcher),
     ):
         for other in runs_writing(root) if what != "plan" else ():
             watcher.warn(

@@ -5,6 +5,7 @@ budget stops; what is left of the budget then goes to what is left of the questi
 """
 
 import contextlib
+import signal
 import socket
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -17,6 +18,7 @@ from prefect.logging import get_run_logger
 
 from flows.distribution import Distribution
 from flows.flow_tasks import Order, root_of, settings_of, stage_at, watched_task
+from flows.interruption import SIGNALS
 from pipelines import build
 from pipelines.engines.answering import Run
 from pipelines.engines.budget import Spent
@@ -133,9 +135,10 @@ def ask_in_shares(
     """Ask in so many shares at once, and return how they ended, in order. Raises what the first to fail raised."""
     order = recipe, sets, root, limit
     shares = cut(count)
-    futures = [ask_share.submit(*order, work, stage, spent, f"{run_id}-{share.number}", share) for share in shares]
-    for future in futures:  # what is in flight comes in, whatever became of the others
-        _wait_for(future)
+    with SIGNALS.handled(signal.SIGTERM, signal.SIGHUP):  # Prefect sets its own handler for every flow inside a flow
+        futures = [ask_share.submit(*order, work, stage, spent, f"{run_id}-{share.number}", share) for share in shares]
+        for future in futures:  # what is in flight comes in, whatever became of the others
+            _wait_for(future)
     ends = [future.result() for future in futures]
     for share, end in zip(shares, ends, strict=True):
         if end.stopped:

@@ -13,7 +13,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from flows.distribution import Distribution, TaskRunnerName, Workers
-from flows.flow_tasks import Order, quiet_run, root_of, settings_of, stage_at, watched_task
+from flows.flow_tasks import Order, cancellable, quiet_run, root_of, settings_of, stage_at, watched_task
 from flows.shares import Work, asked_in_shares, is_asked_in_shares, sampled_and_judged
 from pipelines import build
 from pipelines.curation import curation
@@ -45,6 +45,7 @@ class Ready(NamedTuple):
 
 
 @flow(name="build-rft-set", log_prints=False, validate_parameters=True)
+@cancellable
 def build_rft_set(
     recipe: str = DEMO,
     root: str | None = None,
@@ -57,6 +58,7 @@ def build_rft_set(
 
 
 @flow(name="build-rl-set", log_prints=False, validate_parameters=True)
+@cancellable
 def build_rl_set(
     recipe: str = DEMO,
     root: str | None = None,
@@ -69,6 +71,7 @@ def build_rl_set(
 
 
 @flow(name="build-meta-rm-set", log_prints=False, validate_parameters=True)
+@cancellable
 def build_meta_rm_set(
     recipe: str = DEMO,
     root: str | None = None,

@@ -11,6 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from flows.event_log import EventLog
+from flows.interruption import SIGNALS, Ended, stop_wait_s
 from flows.tally import SAMPLE_EVERY_S, StageTally
 from pipelines.build import new_run
 from pipelines.engines.answering import Run
@@ -168,14 +169,16 @@ def watched_run(
     pa.set_memory_pool(pa.system_memory_pool())
     watcher = RunWatcher(displays)
     run = new_run(recipe, environment, watcher, retry_failed, wait, run_id)
+    wait_s = stop_wait_s(environment)
     watcher.add(EventLog(recipe, root, run, what))
-    with watcher:
+    # A server takes its time to end: the log has its own end before that.
+    with SIGNALS.watching(run, watcher, wait_s), contextlib.closing(run.servers), watcher:
         try:
             yield run, watcher
+        except Ended as ended:
+            raise ended.error from None
         except (BudgetReached, Interrupted) as stop:
             stage = watcher.stage_tally
             if stage is None or not stage.left:
                 raise
             raise type(stop)(f"{stop}; left: {stage.left:,} of {stage.total:,} answers of {stage.name}") from None
-        finally:
-            run.servers.close()

@@ -52,9 +52,21 @@ class BudgetReached(ForgeError, RuntimeError):
 
 
 class Interrupted(ForgeError, RuntimeError):
-    """Someone asked the run to stop: nothing further was sent, and what was in flight has come in and is kept."""
+    """Someone asked the run to stop: nothing further was sent, and what was in flight was waited for."""
 
     exit_code = 130
+
+
+class Terminated(Interrupted):
+    """The same by SIGTERM, which waits only so long for what is in flight."""
+
+    exit_code = 143
+
+
+class HungUp(Interrupted):
+    """The same by SIGHUP: the terminal has gone."""
+
+    exit_code = 129
 
 
 class Waiting(ForgeError, RuntimeError):

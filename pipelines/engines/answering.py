@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -14,7 +14,7 @@ from pipelines.engines.dispatch import dispatch
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Engine, Observer
 from pipelines.engines.vllm_servers import Servers
-from schemas.errors import BudgetReached, EngineError, Interrupted
+from schemas.errors import BudgetReached, EngineError, Interrupted, StorageError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
 from schemas.record import bucket_of
@@ -139,9 +139,10 @@ def _answer(
         missing = chain.from_iterable(map(unanswered, in_time))
         try:
             if (first := next(missing, None)) is not None:
-                _buy(root, run, model, chain([first], missing), on_completion, desk)
+                _buy(root, run, model, chain([first], missing), on_completion, desk, journal)
         except (BudgetReached, Interrupted) as stop:
-            in_time.until = time.monotonic() + LOOK_ON_S
+            # Who sent SIGTERM or SIGHUP has no time for it.
+            in_time.until = time.monotonic() + (LOOK_ON_S if type(stop) in (BudgetReached, Interrupted) else 0.0)
             for _ in missing:  # each that is stored is found, which the watcher counts; none is asked
                 pass
             if in_time.is_over:
@@ -174,6 +175,7 @@ def _buy(
     missing: Iterator[Request],
     on_completion: Callable[[Request, Completion], Iterable[Request]],
     desk: "BatchDesk | None",
+    journal: JournalWriter,
 ) -> None:
     """Have requests answered: at once, or by batch."""
     if desk is not None:
@@ -182,9 +184,21 @@ def _buy(
     engine = _opened(root, run, model)
     run.budget.is_in_use = True
     try:
-        dispatch(missing, engine, model, run.budget, on_completion, run.watcher)
+        dispatch(missing, engine, model, run.budget, on_completion, run.watcher, _quietly(journal))
     finally:
         run.budget.is_in_use = False
+    if run.budget.stopped is not None:  # since the last answer came in
+        raise run.budget.stopped
+
+
+def _quietly(journal: JournalWriter) -> Callable[[], None]:
+    """Return what flushes a journal; where that fails, the next answer, or its end, says so."""
+
+    def flush() -> None:
+        with suppress(StorageError):
+            journal.flush()
+
+    return flush
 
 
 def _opened(root: Root, run: Run, model: ModelSection) -> Engine:

@@ -1,12 +1,14 @@
 """A finished batch's answers, brought into the generations; only then is its job marked as collected."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.engines.batch_endpoint import BatchEndpoint, BatchState
 from pipelines.engines.batch_results import Results
+from pipelines.engines.faults import Broken, reason_of
+from pipelines.engines.refusals import REFUSALS
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection
 from storage.batch_jobs import BatchedRequest, BatchJob, collected, requests_of
@@ -16,8 +18,6 @@ from storage.root import Root, storage_errors
 RESULT_BYTES_A_REQUEST = 2**20
 RESULT_BYTES = 64 * 2**20
 """A results file may be so long, and so much longer for each request: an answer of 8 MB is rare."""
-REFUSALS_AT_FIRST = 64
-"""So many requests refused and none answered: it is the recipe that is wrong, not the rows."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,28 @@ def collect_batch(
     """
     batched = {one.request.request_id: one for one in requests_of(root, job)}
     results = Results(batched.keys())
-    answers, refused = 0, dict[str, str]()
+    answers, refused, held = 0, list[Completion](), list[Completion]()
     warnings: list[str] = []
     with JournalWriter(root, run_id) as journal:
         for path in _downloaded(root, endpoint, job, state, warnings):
             with storage_errors(str(path)):
                 for found in results.read(path, endpoint.url, model):
                     completion = _without_key(endpoint, found)
-                    journal.append(batched[completion.request_id].request, completion)
                     settle(batched[completion.request_id], completion)
                     if completion.error is None:
                         answers += 1
                     else:
-                        refused[completion.request_id] = completion.error
+                        refused.append(completion)
+                        if reason_of(completion.error) != Broken.TOO_LARGE:  # which is paid for
+                            held.append(completion)
+                            continue
+                    journal.append(batched[completion.request_id].request, completion)
+        if not answers and len(held) >= REFUSALS:  # it is the recipe, or the account, and no row
+            refused = [one for one in refused if reason_of(one.error or "") == Broken.TOO_LARGE]
+        else:
+            for completion in held:
+                journal.append(batched[completion.request_id].request, completion)
+            held = []
     missing = [request_id for request_id in batched if request_id not in results.final]
     for request_id in missing:
         settle(batched[request_id], Completion(request_id, error="no answer", fault=FaultKind.TRANSIENT))
@@ -72,7 +81,7 @@ def collect_batch(
         status=state.status,
         answers=answers,
         failed={} if never_began else {request_id: tries.get(request_id, 0) + 1 for request_id in missing},
-        refused=tuple(refused),
+        refused=tuple(one.request_id for one in refused),
         queue_full=never_began and state.queue_full,
     )
     warnings += [
@@ -80,10 +89,10 @@ def collect_batch(
         for odd, lines in sorted(results.odd.items())
     ]
     line = (
-        f"{job.name} {state.status}: {answers:,} of {len(batched):,} answered, {len(refused):,} refused for good, "
+        f"{job.name} {state.status}: {answers:,} of {len(batched):,} answered, {len(refused) + len(held):,} refused, "
         f"{len(missing):,} to be asked again"
     )
-    problem = _whole(done, state) if never_began else _problem(done, endpoint, results, refused)
+    problem = _whole(done, state) if never_began else _problem(done, endpoint, results, held)
     return Collected(done, line, tuple(warnings), problem)
 
 
@@ -112,12 +121,12 @@ def _whole(job: BatchJob, state: BatchState) -> str | None:
     return f"{job.name}: the endpoint refused it as a whole: {state.errors or 'it does not say why'}"
 
 
-def _problem(job: BatchJob, endpoint: BatchEndpoint, results: Results, refused: Mapping[str, str]) -> str | None:
-    """Return why a batch without a single answer must stop the build, if it must."""
-    if not job.answers and len(refused) >= REFUSALS_AT_FIRST:
+def _problem(job: BatchJob, endpoint: BatchEndpoint, results: Results, held: Sequence[Completion]) -> str | None:
+    """Return why a batch without a single answer must stop the build, if it must. `held` is what was refused."""
+    if held:
         return (
-            f"{job.name}: all of its requests were refused: {next(iter(refused.values()))}; check extra_body, "
-            "max_tokens and temperature, then run again with --retry-failed"
+            f"{job.name}: all of its requests were refused: {held[0].error}; check the account, extra_body, "
+            "max_tokens and temperature, then run again: none of them is kept as refused"
         )
     gone = [one.error or "" for one in results.passing.values() if one.fault is FaultKind.ENGINE]
     if gone and not results.final:

@@ -1,5 +1,6 @@
 """The build's hard ceilings: what a request may cost at most is reserved before it is sent, and settled after."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,14 @@ class Budget:
         self.is_in_use = False
         """Whether a dispatch runs that asks this budget before each request; whoever starts one says so."""
         self.in_flight = 0
-        self._stopped: ForgeError | None = None
+        self.stopped: ForgeError | None = None
+        """Why nothing further may go, where someone said so."""
+        self.wait_s: float | None = None
+        """How long what is in flight is waited for after that; None is as long as it takes."""
+        self.late: ForgeError | None = None
+        """What `stopped` becomes where that is not enough."""
+        self.on_stop: Callable[[], None] = lambda: None
+        """Wakes the dispatch that uses this budget. Safe in a signal handler and in any thread."""
         self._warned: set[str] = set()
 
     @classmethod
@@ -81,7 +89,7 @@ class Budget:
 
         Whoever gets False and has nothing in flight raises what `reached` returns.
         """
-        if self._stopped is not None or self._ceiling(need):
+        if self.stopped is not None or self._ceiling(need):
             return False
         self.requests += 1
         self.in_flight += 1
@@ -107,18 +115,22 @@ class Budget:
         )
         return self._warning()
 
-    def stop(self, reason: ForgeError) -> None:
-        """Let nothing further go, as at a ceiling: what is in flight comes in first, then `reached` is the reason."""
-        self._stopped = reason
+    def stop(self, reason: ForgeError, wait_s: float | None = None, late: ForgeError | None = None) -> None:
+        """Let nothing further go, as at a ceiling: what is in flight comes in first, then `reached` is the reason.
+
+        After `wait_s` what is still in flight is given up, and `late` is the reason.
+        """
+        self.stopped, self.wait_s, self.late = reason, wait_s, late
+        self.on_stop()
 
     @property
     def is_stopped(self) -> bool:
-        return self._stopped is not None
+        return self.stopped is not None
 
     def reached(self, need: Reservation) -> ForgeError:
         """Return the error that says which ceiling stands before a request, what was spent, and how to go on."""
-        if self._stopped is not None:
-            return self._stopped
+        if self.stopped is not None:
+            return self.stopped
         ceiling = self._ceiling(need) or "max_requests"
         next_one = {
             "max_cost_usd": f", and the next request may take up to ${need.cost_usd:.4f}",

@@ -7,6 +7,7 @@ for its next try stands in a heap and holds no worker.
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +16,12 @@ from dataclasses import dataclass
 from pipelines.engines.budget import Budget, Reservation, reservation_of, spent_tokens
 from pipelines.engines.limits import Concurrency, RateLimits
 from pipelines.engines.protocol import Attempt, Engine, Observer
+from pipelines.engines.refusals import Refusals
 from pipelines.engines.retries import MAX_RETRY_AFTER_S, Retries
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
 
-REFUSALS_AT_FIRST = 64
-"""So many requests refused before any answer at all: it is the recipe that is wrong, not the rows."""
 WAITING_AT_LEAST = 64
 """So many requests may wait for their next try, or as many as may be in flight, before no new one is pulled."""
 SENDS_BETWEEN_POLLS = 8
@@ -59,16 +59,19 @@ def dispatch(
     budget: Budget,
     on_completion: OnCompletion,
     observer: Observer,
+    flush: Callable[[], None] = lambda: None,
 ) -> DispatchTally:
     """Send every request, hand every final completion to `on_completion`, and close the engine.
 
     `requests` is pulled in order and only as far as there is room; it may be slow. Completions come in any order. A
     request that fails for a passing reason is tried `model.max_retries` times more; after that its completion keeps
-    `fault=TRANSIENT`. Everything here runs in the caller's thread, `on_completion` and `observer` included.
+    `fault=TRANSIENT`. Everything here runs in the caller's thread, `on_completion` and `observer` included. When the
+    budget is stopped, `flush` is called first, in a thread of its own; then what is in flight is waited for.
 
     Raises EngineError when the engine is gone, BudgetReached when a ceiling stands before the next request and
-    nothing is in flight any more, KeyboardInterrupt on Ctrl-C, and whatever `requests` or `on_completion` raise. By
-    then every finished request has been handed over, and `requests` has not been pulled any further.
+    nothing is in flight any more, what the budget was stopped with, KeyboardInterrupt on Ctrl-C, and whatever
+    `requests` or `on_completion` raise. By then every finished request has been handed over, and `requests` has not
+    been pulled any further.
     """
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with contextlib.suppress(ImportError):  # it does not exist on Windows
@@ -76,7 +79,7 @@ def dispatch(
 
         loop_factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(dispatched(requests, engine, model, budget, on_completion, observer))
+        return runner.run(dispatched(requests, engine, model, budget, on_completion, observer, flush))
 
 
 async def dispatched(
@@ -86,9 +89,10 @@ async def dispatched(
     budget: Budget,
     on_completion: OnCompletion,
     observer: Observer,
+    flush: Callable[[], None] = lambda: None,
 ) -> DispatchTally:
     """Do what `dispatch` does, in a loop that runs already."""
-    stream = _Stream(requests, engine, model, budget, on_completion, observer)
+    stream = _Stream(requests, engine, model, budget, on_completion, observer, flush)
     started = time.monotonic()
     try:
         await stream.run()
@@ -109,6 +113,7 @@ class _Stream:
         budget: Budget,
         on_completion: OnCompletion,
         observer: Observer,
+        flush: Callable[[], None],
     ) -> None:
         self.requests = requests
         self.engine = engine
@@ -116,12 +121,14 @@ class _Stream:
         self.budget = budget
         self.on_completion = on_completion
         self.observer = observer
+        self.flush = flush
         self.tally = DispatchTally()
         self.limits = RateLimits(model.rpm, model.tpm)
         self.concurrency = Concurrency(model.max_concurrency)
         self.exhausted = False
         self.front: deque[Request] = deque()
         self.retries = Retries(model.max_retries)
+        self.refusals = Refusals()
         self.held: tuple[Request, Reservation] | None = None
         """The next request, which neither budget nor rate limits let through yet."""
         self.in_flight = 0
@@ -136,15 +143,34 @@ class _Stream:
         """Start the first worker and wait until there is nothing left to do, or one of them fails."""
         self.loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self.loop.create_future()
+        self.budget.on_stop = self._told_to_stop
         self._add_worker()
         try:
             await self.done
         finally:
+            self.budget.on_stop = lambda: None
             if self.alarm:
                 self.alarm.cancel()
             for worker in self.workers:
                 worker.cancel()
             await asyncio.gather(*self.workers, return_exceptions=True)
+
+    def _told_to_stop(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed since: there is nothing left to stop
+            self.loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        """Bring to the disk what has come in, and wait for what is in flight, as long as the budget says."""
+        threading.Thread(target=self.flush, name="flush", daemon=True).start()
+        if not self.in_flight:
+            self._wake_one()
+        elif self.budget.wait_s is not None:
+            self.loop.call_later(self.budget.wait_s, self._give_up)
+
+    def _give_up(self) -> None:
+        """End without what is still in flight: whoever stopped the budget has no more time."""
+        if not self.done.done():
+            self.done.set_exception(self.budget.late or EngineError("stopped before every answer had come in"))
 
     def _add_worker(self) -> None:
         worker = self.loop.create_task(self._work())
@@ -170,7 +196,7 @@ class _Stream:
                 await self._park()
                 continue
             request, reservation, expected_tokens = taken
-            attempt = None
+            number, attempt = self.tally.sent, None
             try:
                 attempt = await self.engine.complete(request)
             finally:
@@ -179,7 +205,7 @@ class _Stream:
                     self.budget.release(reservation)
             if not self.limits.unlimited:
                 self.limits.correct(sum(spent_tokens(reservation, attempt.completion)) - expected_tokens)
-            self._finish(request, reservation, attempt)
+            self._finish(number, request, reservation, attempt)
             sends += 1
             if sends % SENDS_BETWEEN_POLLS == 0:
                 await asyncio.sleep(0)
@@ -222,6 +248,14 @@ class _Stream:
         """
         if self.done.done() or self.in_flight >= self.concurrency.room:
             return None
+        if self.budget.stopped is not None:
+            if not self.in_flight:
+                raise self.budget.stopped
+            return None
+        if self.refusals.is_all:
+            if not self.in_flight:
+                raise EngineError(self.refusals.words())
+            return None
         if self.held is None:
             request = self._choose()
             if request is None:
@@ -253,6 +287,9 @@ class _Stream:
         if (next_at := self.retries.next_at) is not None:
             self._wake_at(next_at)
         elif self.in_flight == 0 and not self.done.done():
+            if self.refusals.held:
+                self._release_refusals()
+                return self._choose()
             self.done.set_result(None)
         return None
 
@@ -267,6 +304,7 @@ class _Stream:
                 return None
         if not self.budget.reserve(reservation):
             if self.in_flight == 0:
+                self._release_refusals()  # or the next run would spend as much on the same ones
                 raise self.budget.reached(reservation)
             return None
         if not self.limits.unlimited:
@@ -279,7 +317,7 @@ class _Stream:
             return reservation.tokens
         return reservation.prompt_tokens + self.answer_tokens / self.tally.answered
 
-    def _finish(self, request: Request, reservation: Reservation, attempt: Attempt) -> None:
+    def _finish(self, number: int, request: Request, reservation: Reservation, attempt: Attempt) -> None:
         """Settle what a try cost; hand its completion over, or put the request back in line."""
         completion = attempt.completion
         if warning := self.budget.settle(reservation, completion):
@@ -296,16 +334,24 @@ class _Stream:
             self._say_retried(completion)
             return
         self.retries.forget(request)
+        if attempt.is_doubtful:
+            self.refusals.hold(number, request, completion)
+            return
+        if completion.fault is None and self.refusals.held:
+            self._release_refusals(number)
+        self._hand_over(request, completion)
+
+    def _hand_over(self, request: Request, completion: Completion) -> None:
+        self.refusals.count(completion)
         self._count(completion)
         follow_ups = self.on_completion(request, completion)
         if follow_ups:
             self.front.extendleft(reversed(list(follow_ups)))
         self.observer.answered(completion)
-        if self.tally.refused >= REFUSALS_AT_FIRST and not self.tally.answered:
-            raise EngineError(
-                f"the first {self.tally.refused} requests were all refused: {completion.error}; "
-                f"check extra_body, max_tokens and temperature, then run again with --retry-failed"
-            )
+
+    def _release_refusals(self, number: int | None = None) -> None:
+        for request, completion in self.refusals.release(number):
+            self._hand_over(request, completion)
 
     def _show_in_flight(self, now: float) -> None:
         self.watched_at = now

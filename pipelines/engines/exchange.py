@@ -70,6 +70,8 @@ class Connections:
     async def post(self, body: bytes) -> Answered:
         """Send a body and read what comes back. A redirect is an answer too: no key follows it to another host.
 
+        An error page is cut at `MAX_ANSWER_BYTES`: its status says what it means.
+
         Raises AnswerTooLarge, TimeoutError, aiohttp.ClientError and OSError, which `broken_by` tells apart.
         """
         session = self._session or self._open()
@@ -80,7 +82,9 @@ class Connections:
             async for part in response.content.iter_any():
                 size += len(part)
                 if size > MAX_ANSWER_BYTES:
-                    raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES:,} bytes")
+                    if response.ok:
+                        raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES:,} bytes")
+                    break
                 parts.append(part)
             return Answered(response.status, response.headers, b"".join(parts))
 

@@ -4,12 +4,26 @@ Three kinds (schemas.generation.FaultKind). Transient: 429, 5xx, a reset, a time
 400, a content filter, a prompt too long, an answer too large. The engine's: a key or model refused, no credit, a
 certificate that does not match, a server that is no OpenAI-compatible endpoint.
 
+Status, `code` and `type` decide, never the message: endpoints quote prompts in it, and a prompt may say anything. What
+servers send:
+
+    OpenAI       429 code insufficient_quota · 401 invalid_api_key · 404 model_not_found · 400 context_length_exceeded
+    Azure        400 code content_filter, innererror.code ResponsibleAIPolicyViolation · 404 DeploymentNotFound
+    vLLM, SGLang 400 {"object": "error", "type": "BadRequestError", "code": 400} or the same under "error" · 404
+    llama-server 400 type exceed_context_size_error · 503 while it loads       TGI  {"error": "..", "error_type": ".."}
+    LiteLLM      code "401", type auth_error · 400 or 429 type budget_exceeded · 400 for an unknown model, in words
+    OpenRouter   code 402 · 403 with metadata.reasons: moderated · the same inside a 200
+    Gemini       [{"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}]
+
+A 400 that says its reason in words only is doubtful: it may be this row's fault or every row's. The dispatcher stores
+it once the endpoint has answered another request.
+
 A page of HTML or an unknown protocol is judged by what the endpoint said before: as its very first words they say
 that the address is wrong, which every request would meet again; later they are a gateway's passing trouble.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -26,12 +40,37 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _STATUS = re.compile(r": (HTTP [0-9]{3})(?![0-9])")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
-NO_CREDIT = re.compile(
-    r"insufficient_quota|insufficient_balance|insufficient balance|billing_hard_limit|exceeded your current quota", re.I
+# Codes and types as `_names` gives them: their letters and digits, in lower case.
+NO_CREDIT = frozenset(
+    re.findall(
+        r"\w+",
+        "insufficientquota insufficientbalance insufficientcredits insufficientfunds insufficientuserquota "
+        "billingerror billinghardlimitreached billingnotactive budgetexceeded exceededcurrentquotaerror arrearage "
+        "paymentrequired",
+    )
 )
-WRONG_KEY = re.compile(r"invalid_api_key|invalid api key|incorrect api key", re.I)
-NO_MODEL = re.compile(r"model_not_found|does not exist|unknown model|model not found", re.I)
-MODERATED = re.compile(r"content_filter|content_policy|moderation|flagged|safety", re.I)
+WRONG_KEY = frozenset(
+    re.findall(
+        r"\w+",
+        "invalidapikey incorrectapikey expiredapikey apikeyinvalid apikeyexpired authenticationerror autherror "
+        "invalidauthentication invalidauthenticationerror unauthenticated accountdeactivated",
+    )
+)
+NO_MODEL = frozenset(
+    re.findall(
+        r"\w+",
+        "modelnotfound modelnotfounderror modelnotfoundexception deploymentnotfound modelnotavailable "
+        "modeldecommissioned modeldeprecated unknownmodel invalidmodel",
+    )
+)
+MODERATED = re.compile(
+    "content(filter|policy|moderation)|moderation|moderated|responsibleai|safety|flagged|datainspection|invalidprompt"
+)
+TOO_LONG = re.compile(
+    "context(length|size|window)|(string|prompt|request|payload)too(long|large)|stringabovemax|(max)?tokenslimit"
+)
+LONGEST_NAME = 64
+"""Characters of a code or type; what is longer is prose."""
 TOO_BUSY = re.compile(r"rate.?limit|too many requests|overloaded|capacity", re.I)
 
 
@@ -46,6 +85,8 @@ class Fault:
     """Too much was asked at once."""
     unreachable: bool = False
     """Nobody answered at all: the endpoint is set aside for a while."""
+    is_doubtful: bool = False
+    """Refused without a code that says why: every other request may be refused as well."""
 
 
 class Broken(StrEnum):
@@ -76,6 +117,7 @@ WAY_OUT = {
     Broken.TIMEOUT: "a larger timeout_s, or a smaller max_concurrency, may help",
     Broken.TOO_LARGE: "not asked again, since it would be paid for again",
 }
+_KEY = "; check the key in the environment variable that api_key_env names"
 _ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
 
@@ -100,11 +142,13 @@ def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answe
 def fault_of_status(endpoint: str, status: int, body: bytes | str, retry_after: str | None = None) -> Fault:
     """Return the fault that an HTTP status and its body speak of. `retry_after` is that header, as sent."""
     said = error_text(body)
-    kind, way_out = _kind_of_status(status, said)
+    names = _names(_error_of(body))
+    kind, way_out = _kind_of_status(status, names)
     message = f"{endpoint}: HTTP {status}" + (f": {snippet(said)}" if said.strip() else "") + way_out
     throttled = kind is FaultKind.TRANSIENT and (status in (408, 429, 503, 504, 529) or bool(TOO_BUSY.search(said)))
     wait = seconds_of(retry_after) if kind is FaultKind.TRANSIENT else None
-    return Fault(kind, message, wait, throttled=throttled)
+    is_doubtful = kind is FaultKind.REQUEST and status != 413 and not _is_of_the_row(names)
+    return Fault(kind, message, wait, throttled=throttled, is_doubtful=is_doubtful)
 
 
 def reason_of(message: str) -> str:
@@ -114,19 +158,21 @@ def reason_of(message: str) -> str:
     return next((broken.value for broken in Broken if f": {broken.value}" in message), "other")
 
 
-def _kind_of_status(status: int, said: str) -> tuple[FaultKind, str]:
+def _kind_of_status(status: int, names: Set[str]) -> tuple[FaultKind, str]:
     """Return the kind of fault, and the way out to add to its message."""
-    if status == 402 or (status < 500 and NO_CREDIT.search(said)):
+    if status == 402 or names & NO_CREDIT:
         return FaultKind.ENGINE, "; the account has no credit left"
-    if status == 403 and MODERATED.search(said):
+    if names & WRONG_KEY:
+        return FaultKind.ENGINE, _KEY
+    if status < 500 and status not in (401, 404) and any(map(MODERATED.search, names)):
         return FaultKind.REQUEST, ""
-    if status in (401, 403, 407) or (status == 400 and WRONG_KEY.search(said)):
-        return FaultKind.ENGINE, "; check the key in the environment variable that api_key_env names"
-    if status == 404 or (status == 400 and NO_MODEL.search(said)):
+    if status in (401, 403, 407):
+        return FaultKind.ENGINE, _KEY
+    if status == 404 or names & NO_MODEL:
         return FaultKind.ENGINE, "; check model and base_url (it usually ends in /v1)"
     if 300 <= status < 400 or status in (405, 410, 501, 505):
         return FaultKind.ENGINE, "; no chat completions here: check base_url (it usually ends in /v1)"
-    if status in (408, 409, 425, 429) or status >= 500:
+    if status in (408, 409, 424, 425, 429, 499) or status >= 500:
         return FaultKind.TRANSIENT, ""
     return FaultKind.REQUEST, ""
 
@@ -138,30 +184,62 @@ def fault_of_error(endpoint: str, error: Any) -> Fault:
         code = str(fields.get(name))
         if re.fullmatch("[45][0-9][0-9]", code):
             return fault_of_status(endpoint, int(code), _dumped(error), _text(fields.get("retry_after")))
-    said = error_text(_dumped(error))
-    if NO_CREDIT.search(said) or WRONG_KEY.search(said) or NO_MODEL.search(said):
-        kind = FaultKind.ENGINE
-    elif MODERATED.search(said) or re.search(r"context.?length|too long|invalid_request", said, re.I):
+    said, names = error_text(_dumped(error)), _names(error)
+    kind, way_out = _kind_of_status(500, names)  # as words that no status goes with
+    if kind is FaultKind.TRANSIENT and (_is_of_the_row(names) or "invalidrequesterror" in names):
         kind = FaultKind.REQUEST
-    else:
-        kind = FaultKind.TRANSIENT
     throttled = kind is FaultKind.TRANSIENT and bool(TOO_BUSY.search(said))
-    return Fault(kind, f"{endpoint}: an error inside an HTTP 200: {snippet(said)}", throttled=throttled)
+    message = f"{endpoint}: an error inside an HTTP 200: {snippet(said)}{way_out}"
+    is_doubtful = kind is FaultKind.REQUEST and not _is_of_the_row(names)
+    return Fault(kind, message, throttled=throttled, is_doubtful=is_doubtful)
 
 
 def error_text(body: bytes | str) -> str:
     """Return what an error body says: its message, code and type where it is the usual JSON, else itself."""
+    error = _error_of(body)
+    if not isinstance(error, dict):
+        return str(error)
+    parts = [error.get("message") or error.get("detail") or "", error.get("code"), error.get("type")]
+    told = [str(part) for part in parts if part]
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    return f"{told[0]} ({', '.join(told[1:])})" if len(told) > 1 else "".join(told) or text
+
+
+def _error_of(body: bytes | str) -> Any:
+    """Return the error object of a body, or whatever stands in its place; the text of a body that is no JSON."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     try:
         tree = orjson.loads(text)
     except ValueError:
         return text
-    error = tree.get("error", tree) if isinstance(tree, dict) else tree
+    if isinstance(tree, list) and len(tree) == 1:
+        tree = tree[0]
+    if not isinstance(tree, dict) or "error" not in tree:
+        return tree
+    error = tree["error"]
+    beside = {name: tree[name] for name in ("code", "type", "error_type") if name in tree}
+    return beside | error if isinstance(error, dict) else {"message": error, **beside} if beside else error
+
+
+def _names(error: Any) -> frozenset[str]:
+    """Return the codes and types of an error object: what the server's own code writes, never what it quotes."""
     if not isinstance(error, dict):
-        return str(error)
-    parts = [error.get("message") or error.get("detail") or "", error.get("code"), error.get("type")]
-    told = [str(part) for part in parts if part]
-    return f"{told[0]} ({', '.join(told[1:])})" if len(told) > 1 else "".join(told) or text
+        return frozenset()
+    inner = error.get("innererror")
+    details = error.get("details")
+    parts = [error, inner if isinstance(inner, dict) else {}]
+    parts += [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    fields = ("code", "type", "status", "error_type", "error_code", "reason")
+    texts = [text for part in parts for name in fields if isinstance(text := part.get(name), str)]
+    metadata = error.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("reasons"):
+        texts.append("moderation")  # OpenRouter's only sign of it
+    return frozenset(re.sub("[^a-z0-9]", "", text.lower()) for text in texts if len(text) <= LONGEST_NAME)
+
+
+def _is_of_the_row(names: Set[str]) -> bool:
+    """Say whether codes and types lay a refusal to what the request says, and not to how it is asked."""
+    return any(MODERATED.search(name) or TOO_LONG.search(name) for name in names)
 
 
 def snippet(text: str) -> str:

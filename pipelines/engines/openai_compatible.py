@@ -26,7 +26,7 @@ from pipelines.engines.limits import LastSecond
 from pipelines.engines.protocol import Attempt
 from pipelines.engines.wire import Unreadable, read_answer
 from schemas.errors import EngineError
-from schemas.generation import Completion, Request
+from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -53,6 +53,8 @@ class Endpoint:
         self.resting_until = 0.0
         self.refused_rounds = 0
         self.refused_since = math.inf
+        self.set_aside: Fault | None = None
+        """Why it is not asked any more, where it would refuse everything."""
         self.notice: str | None = None
         """What the user should read; whoever takes it away says it."""
         self._noticed: set[str] = set()
@@ -93,6 +95,11 @@ class Endpoint:
                 "base_url, since its answers count as those of the recipe's model"
             )
 
+    def put_aside(self, fault: Fault) -> None:
+        """Ask it no more: it would refuse everything."""
+        self.set_aside = self.set_aside or fault
+        self._say(f"{self.url} is not asked any more in this stage; {fault.message}")
+
     def _say(self, notice: str) -> None:
         kind = notice.split(";")[0]
         if kind not in self._noticed:
@@ -100,7 +107,9 @@ class Endpoint:
             self.notice = notice
 
     def is_gone(self, now: float) -> bool:
-        """Whether it refuses connections for so long that waiting is no use."""
+        """Whether it refuses connections for so long that waiting is no use, or would refuse everything."""
+        if self.set_aside is not None:
+            return True
         if not self.has_answered:
             return self.refused_rounds >= ROUNDS_AT_FIRST
         return now - self.refused_since > PATIENCE_S
@@ -115,13 +124,22 @@ class OpenAICompatibleEngine:
         self._endpoints = [Endpoint(url, model, key) for url in model.base_url or (OPENAI_URL,)]
 
     async def complete(self, request: Request) -> Attempt:
-        """Try a request once, at an endpoint that is not set aside. Only `request.body` is sent."""
-        endpoint = await self._free_endpoint(request.query_id)
-        endpoint.in_flight += 1
-        try:
-            outcome = await self._exchange(endpoint, request)
-        finally:
-            endpoint.in_flight -= 1
+        """Try a request once, at an endpoint that is not set aside. Only `request.body` is sent.
+
+        An endpoint that would refuse everything is set aside for as long as there is another one.
+        """
+        notice = None
+        while True:
+            endpoint = await self._free_endpoint(request.query_id)
+            endpoint.in_flight += 1
+            try:
+                outcome = await self._exchange(endpoint, request)
+            finally:
+                endpoint.in_flight -= 1
+            if isinstance(outcome, Completion) or outcome.kind is not FaultKind.ENGINE or not self._has_other(endpoint):
+                break
+            endpoint.put_aside(outcome)
+            notice, endpoint.notice = endpoint.notice or notice, None
         now = time.monotonic()
         if isinstance(outcome, Completion):
             endpoint.note(now, None)
@@ -132,9 +150,8 @@ class OpenAICompatibleEngine:
             if outcome.unreachable and all(endpoint.is_gone(now) for endpoint in self._endpoints):
                 raise EngineError(self._gone(outcome))
             attempt = self._failed(request, outcome, now)
-        if endpoint.notice:
-            attempt, endpoint.notice = replace(attempt, notice=endpoint.notice), None
-        return attempt
+        notice, endpoint.notice = notice or endpoint.notice, None
+        return replace(attempt, notice=notice) if notice else attempt
 
     async def close(self) -> None:
         """Close every connection."""
@@ -148,12 +165,17 @@ class OpenAICompatibleEngine:
         own = self._endpoints[int(query_id[:8], 16) % len(self._endpoints)]
         while True:
             now = time.monotonic()
-            awake = [endpoint for endpoint in self._endpoints if endpoint.resting_until <= now]
+            usable = [endpoint for endpoint in self._endpoints if endpoint.set_aside is None]
+            awake = [endpoint for endpoint in usable if endpoint.resting_until <= now]
             if awake:
                 idlest = min(awake, key=lambda endpoint: endpoint.in_flight)
                 is_fair = own.in_flight <= idlest.in_flight * (1 + SLACK) + LEAST_SLACK
-                return own if is_fair and own.resting_until <= now else idlest
-            await asyncio.sleep(min(endpoint.resting_until for endpoint in self._endpoints) - now + 0.001)
+                return own if is_fair and own in awake else idlest
+            await asyncio.sleep(min(endpoint.resting_until for endpoint in usable) - now + 0.001)
+
+    def _has_other(self, endpoint: Endpoint) -> bool:
+        """Say whether another endpoint is left than this one."""
+        return any(other.set_aside is None for other in self._endpoints if other is not endpoint)
 
     async def _exchange(self, endpoint: Endpoint, request: Request) -> Completion | Fault:
         """Send one request and read its answer; every way to fail comes back as a fault."""
@@ -191,14 +213,18 @@ class OpenAICompatibleEngine:
 
     def _failed(self, request: Request, fault: Fault, now: float) -> Attempt:
         retry_after = fault.retry_after_s
-        if fault.unreachable and any(endpoint.resting_until <= now for endpoint in self._endpoints):
+        if fault.unreachable and any(
+            endpoint.resting_until <= now for endpoint in self._endpoints if endpoint.set_aside is None
+        ):
             retry_after = 0.0  # another endpoint is there for it
-        completion = Completion(request.request_id, error=fault.message, fault=fault.kind)
-        return Attempt(completion, retry_after, throttled=fault.throttled)
+        aside = [endpoint.url for endpoint in self._endpoints if endpoint.set_aside is not None]
+        others = f"; set aside before: {', '.join(aside)}" if aside and fault.kind is FaultKind.ENGINE else ""
+        completion = Completion(request.request_id, error=fault.message + others, fault=fault.kind)
+        return Attempt(completion, retry_after, throttled=fault.throttled, is_doubtful=fault.is_doubtful)
 
     def _gone(self, fault: Fault) -> str:
         urls = ", ".join(endpoint.url for endpoint in self._endpoints)
-        if any(endpoint.has_answered for endpoint in self._endpoints):
+        if any(endpoint.has_answered for endpoint in self._endpoints if endpoint.set_aside is None):
             return f"no endpoint has answered for {PATIENCE_S:.0f} s at {urls}; start it and run again to go on"
         return f"no endpoint answers at {urls}: {fault.message.removeprefix(self._endpoints[0].url + ': ')}"
 

@@ -26,6 +26,8 @@ class Attempt:
     """How long the endpoint wants this request to wait; None leaves it to the dispatcher's own backing off."""
     throttled: bool = False
     """The endpoint was asked too much at once: 429, 503, or a time-out. Concurrency listens to this."""
+    is_doubtful: bool = False
+    """The request was refused without a code that says why: it may be the endpoint's trouble, and every row's."""
     notice: str | None = None
     """Something about the endpoint that the user should read. Whoever says it sees to it that it is said once."""
 

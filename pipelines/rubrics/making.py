@@ -64,7 +64,7 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
         panels = panels_of([case for case, _ in to_try], sets, embedder, settings.panel)
         fresh = [_without_near_duplicates(one, embedder, settings.max_similarity) for _, one in to_try]
         found = tried(desk, fresh, panels, settings)
-        check_answers(run, "rubrics", asked.requests, asked.failed, asked.given_up, asked.error)
+        check_answers(run, "rubrics", asked.requests, asked.failed, asked.given_up, asked.error, len(asked.questions))
         # Where an answer is still to come, the next run tries again, from what is stored.
         trial_id = None if asked.given_up else trial
         made = tuple(

@@ -29,6 +29,8 @@ class Asked:
     completion_tokens: int = 0
     cost_usd: float = 0.0
     error: str | None = None
+    questions: set[str] = field(default_factory=set)
+    """What it was asked about, by query_id."""
     given_up: dict[str, str] = field(default_factory=dict)
     """Requests that failed for a passing reason however often they were tried, with their last error, by id."""
 
@@ -58,6 +60,7 @@ class Asked:
         self.bought += other.bought
         self.seconds += other.seconds
         self.error = self.error or other.error
+        self.questions |= other.questions
         self.given_up |= other.given_up
 
     def facts(self) -> dict[str, Any]:
@@ -77,6 +80,11 @@ class Asked:
 def ask(root: Root, run: Run, asked: Asked, what: str, total: int, requests: Iterator[Request]) -> None:
     """See that every request has its answer in the generations, but for those that end in `asked.given_up`."""
 
+    def noted() -> Iterator[Request]:
+        for one in requests:
+            asked.questions.add(one.query_id)
+            yield one
+
     def follow_up(sent: Request, completion: Completion) -> Iterable[Request]:
         if completion.fault is FaultKind.TRANSIENT:
             asked.given_up[sent.request_id] = completion.error or "no answer"
@@ -84,7 +92,7 @@ def ask(root: Root, run: Run, asked: Asked, what: str, total: int, requests: Ite
 
     before, started = run.budget.requests, time.monotonic()
     run.watcher.stage(f"{what} with {asked.job.model.name}", total)
-    answer(root, run, asked.job.model, requests, follow_up)
+    answer(root, run, asked.job.model, noted(), follow_up)
     asked.bought += run.budget.requests - before
     asked.seconds += time.monotonic() - started
 

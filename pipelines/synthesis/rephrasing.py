@@ -95,7 +95,7 @@ def rephrased_questions(root: Root, run: Run, asked: Asked | None, questions: St
     found_texts = _asked(root, run, asked, leaning) if asked is not None else [Rephrasing.NO_TEACHER] * len(leaning)
     if asked is not None:
         what = f"{REPHRASING} of {source}"
-        check_answers(run, what, asked.requests, asked.failed, asked.given_up, asked.error)
+        check_answers(run, what, asked.requests, asked.failed, asked.given_up, asked.error, len(asked.questions))
         if asked.given_up:
             key = stage_key(
                 f"rephrased-{source}", STAGE_VERSION, [settings, sorted(asked.given_up)], [questions.content]

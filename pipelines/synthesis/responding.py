@@ -50,7 +50,9 @@ def responded(root: Root, run: Run, asked: Asked | None, samples: int, checked: 
             writer.write(candidates_table(candidates))
     facts = {"use": asked.facts() if asked is not None and asked.requests else None}
     if asked is not None:
-        check_answers(run, f"answers to {source}", asked.requests, asked.failed, asked.given_up, asked.error)
+        check_answers(
+            run, f"answers to {source}", asked.requests, asked.failed, asked.given_up, asked.error, len(asked.questions)
+        )
     return finish_stage(root, key, {"candidates": writer.files}, facts, [checked])
 
 

@@ -87,7 +87,15 @@ def retag(recipe: Recipe, root: Root, run: Run, section: SourceSection, stage: S
     judged = None if given_up else find_judged(root, job, uncertain, run.retry_failed)
     judged = judged or judge(root, job, uncertain, given_up)
     facts = judged.facts
-    check_answers(run, f"retag {section.source}", facts["requests"], facts["failed"], given_up, facts["error"])
+    check_answers(
+        run,
+        f"retag {section.source}",
+        facts["requests"],
+        facts["failed"],
+        given_up,
+        facts["error"],
+        uncertain.rows("sets"),
+    )
     made = _retagged(recipe, root, _key(recipe, job, stage, sorted(given_up)), job, stage, judged)
     return SourceSets(made, {job.role: bought})
 

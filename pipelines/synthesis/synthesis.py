@@ -116,7 +116,7 @@ def _taught(
                 pupils[question.query_id] = Pupil(question, found)
         teach(root, run, asked, recipe.synthesis, list(pupils.values()))
         what = f"teacher of {checked.facts['source']}"
-        check_answers(run, what, asked.requests, asked.failed, asked.given_up, asked.error)
+        check_answers(run, what, asked.requests, asked.failed, asked.given_up, asked.error, len(asked.questions))
     return (
         (question, pupils[question.query_id].candidates if found and question.query_id in pupils else found)
         for question, found in answered_questions(checked, candidates)

@@ -2,10 +2,14 @@
 
 import json
 import shutil
+import signal
 import subprocess
+import sys
+import threading
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ from tests.end_to_end.commands import REPOSITORY, data_files, grmforge, latest, 
 from tests.end_to_end.problems import PROBLEMS, write_math
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines import stand_in_server as stand_in
-from tests.pipelines.engines.stand_in_server import StandIn
+from tests.pipelines.engines.stand_in_server import StandIn, judged
 
 DEPLOYED = ("flows", "pipelines", "storage", "schemas", "recipes")
 KEY = "sk-a-key-for-tests-0123456789"
@@ -278,3 +282,76 @@ def test_nights_move_latest_are_held_back_and_skipped(place: Place, tmp_path: Pa
 def built_by_the_command_of(recipe: Path, root: Path) -> Snapshot:
     assert grmforge("build", recipe, "--root", root).code == 0
     return latest(root, "nights")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shares", [1, 2])
+def test_a_run_that_its_worker_cancels_ends_as_cancelled_and_keeps_its_answers(
+    place: Place, tmp_path: Path, shares: int
+) -> None:
+    gate, name = threading.Event(), f"cancelled-{shares}"
+    write_teleqna(tmp_path / "teleqna.txt", 40)
+    with StandIn(*[judged] * 20, then=lambda body: replace(judged(body), after=gate)) as server:
+        recipe = write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": name, "sets": ["rft"], "root": str(tmp_path / "data")},
+            sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+            models={"grm": {"engine": "openai", "model": "m", "base_url": server.url, "max_concurrency": 8}},
+        )
+        flags = ("--param", f"recipe={recipe}", "--param", f"workers={shares}", "--watch")
+        with place.start("deployment", "run", "build-rft-set/local", *flags) as process:
+            server.wait_for(28, 200.0)
+            running = {
+                "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+                "deployments": {"name": {"any_": ["local"]}},
+            }
+            (run,) = asked(place, "flow_runs", running)
+            place.prefect("flow-run", "cancel", run["id"])
+            events = tmp_path / "data" / "runs"
+            wait_until(lambda: sum("stopping" in path.read_text() for path in events.glob("*.jsonl")) == shares)
+            gate.set()
+            said, _ = process.communicate(timeout=120)
+        assert process.returncode == 1, said
+        assert len(server.requests) == 28
+        wait_until(lambda: state_of(place, run["id"])["type"] == "CANCELLED")
+    assert len(paid(tmp_path / "data")) == 28
+    assert {json.loads(path.read_text().splitlines()[-1])["how"] for path in events.glob("*.jsonl")} == {"interrupted"}
+
+
+def state_of(place: Place, run_id: str) -> Any:
+    (run,) = asked(place, "flow_runs", {"flow_runs": {"id": {"any_": [run_id]}}})
+    return run["state"]
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_flow_whose_process_is_told_to_end_is_cancelled(place: Place, tmp_path: Path) -> None:
+    """No worker: SIGTERM comes from outside, as `docker stop` sends it."""
+    gate = threading.Event()
+    write_teleqna(tmp_path / "teleqna.txt", 40)
+    with StandIn(then=lambda body: replace(judged(body), after=gate)) as server:
+        recipe = write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": "told", "sets": ["rft"], "root": str(tmp_path / "data")},
+            sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
+            models={"grm": {"engine": "openai", "model": "m", "base_url": server.url, "max_concurrency": 8}},
+        )
+        code = "import sys; from flows.training_sets import build_rft_set; "
+        code += "print(build_rft_set(sys.argv[1], return_state=True).type)"
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(recipe)], cwd=place.checkout, env=place.environment, stdout=subprocess.PIPE
+        ) as process:
+            server.wait_for(8, 200.0)
+            process.send_signal(signal.SIGTERM)
+            (log,) = (tmp_path / "data" / "runs").glob("*.jsonl")
+            wait_until(lambda: "stopping" in log.read_text())
+            gate.set()
+            out, _ = process.communicate(timeout=60)
+    assert b"CANCELLED" in out
+    assert len(paid(tmp_path / "data")) == 8

@@ -20,7 +20,8 @@ OUT_OF_MEMORY = 77
 
 def work(seconds: float, memory: int) -> None:
     """Grade what comes in, with so many seconds for a pair and so many bytes for all, until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's group: the parent's to handle
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # what ends a run reaches its whole group: the parent's to handle
 
     from pipelines.synthesis.verification.verification import prepare
     from schemas.question import AnswerForm

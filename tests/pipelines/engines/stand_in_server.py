@@ -41,6 +41,8 @@ class Reply:
     """`reset`: aborted without an answer. `hangs`: no answer, ever. `cut`: closed half way through the body. `drips`: a
     byte now and then, without end."""
     latency_s: float = 0.0
+    after: threading.Event | None = None
+    """The reply waits until a test sets it."""
     raw: bytes | None = None
     """Bytes to send in place of HTTP."""
     megabytes: int = 0
@@ -219,7 +221,8 @@ class StandIn:
         self.most_in_flight = 0
         self.bytes_sent = 0
         self._script = list(first)
-        self._then = then
+        self.then = then
+        """The reply after the script; a test may change it."""
         self._latency_s = latency_s
         self._tls = tls
         self._wanted_port = port
@@ -237,6 +240,13 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(10)
+
+    def wait_for(self, requests: int, seconds: float = 60.0) -> None:
+        """Return when so many requests have been received."""
+        until = time.monotonic() + seconds
+        while len(self.requests) < requests:
+            assert time.monotonic() < until, f"{len(self.requests)} of {requests} requests came"
+            time.sleep(0.005)
 
     @property
     def url(self) -> str:
@@ -287,13 +297,15 @@ class StandIn:
             return await self._send(writer, Reply(body=json.dumps(models).encode()))
         body = json.loads(raw)
         self.requests.append(Received(body, raw, headers, path, time.monotonic()))
-        answer = self._script.pop(0) if self._script else self._then
+        answer = self._script.pop(0) if self._script else self.then
         reply = answer(body) if callable(answer) else answer
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:
             if latency_s := reply.latency_s or self._latency_s:
                 await asyncio.sleep(latency_s)
+            while reply.after is not None and not reply.after.is_set():
+                await asyncio.sleep(0.005)
             return await self._send(writer, reply)
         finally:
             self._in_flight -= 1

@@ -264,8 +264,9 @@ def test_every_line_refused_stops_the_build(tmp_path: Path) -> None:
         build = build_of(tmp_path, server)
         build.rows = 70
         build.waits()
-        with pytest.raises(EngineError, match="temperature must be 1"):
+        with pytest.raises(EngineError, match=r"temperature must be 1.*none of them is kept as refused"):
             build.run()
+    assert stored(build) == {}
 
 
 def test_a_fault_that_every_line_meets_stops_the_build(tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipelines.engines.budget import Budget
-from pipelines.engines.dispatch import REFUSALS_AT_FIRST, DispatchTally, OnCompletion, dispatch
+from pipelines.engines.dispatch import DispatchTally, OnCompletion, dispatch
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Attempt
+from pipelines.engines.refusals import REFUSALS
 from pipelines.engines.retries import MAX_RETRY_AFTER_S
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request
@@ -251,8 +253,46 @@ def test_a_request_that_is_refused_is_recorded_and_never_tried_again() -> None:
 def test_refusals_from_the_start_are_the_recipes_fault() -> None:
     with pytest.raises(EngineError, match=r"were all refused.*extra_body"):
         run(lambda request, tries: bad(request, FaultKind.REQUEST), 1000)
-    tally, _, _ = run(lambda request, tries: bad(request, FaultKind.REQUEST), REFUSALS_AT_FIRST - 1)
-    assert tally.refused == REFUSALS_AT_FIRST - 1
+    tally, _, _ = run(lambda request, tries: bad(request, FaultKind.REQUEST), REFUSALS - 1)
+    assert tally.refused == REFUSALS - 1
+
+
+@pytest.mark.parametrize(("latency_s", "in_flight"), [(0.001, 4), (0.2, 100)])
+def test_refusals_without_a_code_are_kept_only_beside_an_answer(latency_s: float, in_flight: int) -> None:
+    """An account that runs dry in the middle, in words alone: the run stops, and no row is kept as refused."""
+    dry = Attempt(
+        Completion("", error="400: your credit balance is too low", fault=FaultKind.REQUEST), is_doubtful=True
+    )
+
+    def played(request: Request, tries: int) -> Attempt | float:
+        if row_of(request) in (3, 77) or row_of(request) >= 200:
+            return Attempt(replace(dry.completion, request_id=request.request_id), is_doubtful=True)
+        return latency_s
+
+    engine, handed, model = Played(played), dict[int, Completion](), section(max_concurrency=in_flight)
+
+    def keep(request: Request, completion: Completion) -> Iterable[Request]:
+        handed[row_of(request)] = completion
+        return ()
+
+    with pytest.raises(
+        EngineError, match=r"the last [0-9]+ requests were all refused: 400: your credit .* run again: no"
+    ):
+        dispatch((ask(n, model) for n in range(10_000)), engine, model, Budget(), keep, Watcher())
+    assert sorted(row for row, one in handed.items() if one.fault) == [3, 77]
+    assert set(handed) == set(range(200))
+    assert len(engine.sent) < 200 + REFUSALS + in_flight + 8
+
+
+def test_slow_answers_behind_quick_refusals_are_waited_for() -> None:
+    """Every third row is refused at once, while the others take their time: no reason to stop."""
+
+    def played(request: Request, tries: int) -> Attempt | float:
+        refused = Completion(request.request_id, error="400: too long, in words", fault=FaultKind.REQUEST)
+        return Attempt(refused, is_doubtful=True) if row_of(request) % 3 == 0 else 0.3
+
+    tally, _, _ = run(played, 300)
+    assert (tally.answered, tally.refused) == (200, 100)
 
 
 def test_an_engine_fault_stops_the_run_at_once() -> None:

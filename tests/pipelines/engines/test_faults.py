@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from json import dumps
 
 import pytest
 from hypothesis import given
@@ -30,11 +31,16 @@ TRANSIENT, REQUEST, ENGINE = FaultKind.TRANSIENT, FaultKind.REQUEST, FaultKind.E
         (400, '{"error": {"message": "context length", "code": "context_length_exceeded"}}', REQUEST),
         (400, '{"error": {"message": "flagged", "code": "content_filter"}}', REQUEST),
         (400, '{"error": {"message": "API key not valid", "code": "invalid_api_key"}}', ENGINE),
-        (400, '{"error": {"message": "The model `x` does not exist"}}', ENGINE),
+        (400, '{"error": {"message": "The model `x` does not exist"}}', REQUEST),
         (401, "", ENGINE),
         (402, "", ENGINE),
         (403, "", ENGINE),
-        (403, '{"error": {"message": "input was flagged by moderation"}}', REQUEST),
+        (403, '{"error": {"message": "input was flagged", "code": "moderation_blocked"}}', REQUEST),
+        (403, '{"error": {"message": "input was flagged by moderation"}}', ENGINE),
+        (404, '{"error": {"message": "safety", "code": "content_filter"}}', ENGINE),
+        (424, '{"error": "Request failed during generation", "error_type": "generation"}', TRANSIENT),
+        (425, "", TRANSIENT),
+        (499, "", TRANSIENT),
         (404, '{"error": {"message": "no such model"}}', ENGINE),
         (404, "<html>nginx</html>", ENGINE),
         (302, "", ENGINE),
@@ -56,6 +62,102 @@ def test_kinds_of_statuses(status: int, body: str, kind: FaultKind) -> None:
     assert fault.kind is kind
     assert fault.message.startswith(f"{URL}: HTTP {status}")
     assert "\n" not in fault.message
+
+
+SAID = (
+    "model_not_found: the model `m` does not exist; invalid_api_key, Incorrect API key provided; insufficient_quota;"
+    " You exceeded your current quota; content_filter, flagged by moderation; context_length_exceeded; rate limit"
+)
+"""What a prompt may say, and an error quote of it."""
+
+
+@pytest.mark.parametrize("form", ["openai", "top", "string", "list", "html", "detail"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, REQUEST), (422, REQUEST), (403, ENGINE), (429, TRANSIENT), (500, TRANSIENT), (413, REQUEST)],
+)
+def test_no_word_of_a_message_decides(form: str, status: int, kind: FaultKind) -> None:
+    fields = {"message": SAID, "type": "invalid_request_error", "param": None, "code": None}
+    body = {
+        "openai": dumps({"error": fields}),
+        "top": dumps({"object": "error", **fields, "code": status}),
+        "string": dumps({"error": SAID, "error_type": "validation"}),
+        "list": dumps([{"error": {**fields, "code": status, "status": "INVALID_ARGUMENT"}}]),
+        "html": f"<html><h1>{SAID}</h1></html>",
+        "detail": dumps({"detail": [{"msg": SAID, "type": SAID, "input": SAID}]}),
+    }[form]
+    fault = fault_of_status(URL, status, body)
+    assert fault.kind is kind
+    assert fault.is_doubtful == (status in (400, 422))
+    assert fault_of_error(URL, {"message": SAID, "type": SAID, "code": None}).kind is TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "is_doubtful"),
+    [
+        # OpenAI and those that follow it word for word (Groq, DeepSeek, Together, Fireworks)
+        (
+            400,
+            {"type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"},
+            REQUEST,
+            False,
+        ),
+        (400, {"type": "invalid_request_error", "param": "temperature", "code": "unsupported_value"}, REQUEST, True),
+        (400, {"type": "invalid_request_error", "code": "content_policy_violation"}, REQUEST, False),
+        (400, {"type": "invalid_request_error", "code": "invalid_prompt"}, REQUEST, False),
+        (400, {"type": "invalid_request_error", "code": "billing_hard_limit_reached"}, ENGINE, False),
+        (400, {"type": "invalid_request_error", "code": "model_decommissioned"}, ENGINE, False),
+        (400, {"type": "invalid_request_error", "code": "model_not_available"}, ENGINE, False),
+        (429, {"type": "insufficient_quota", "param": None, "code": "insufficient_quota"}, ENGINE, False),
+        (429, {"type": "insufficient_quota", "param": None, "code": None}, ENGINE, False),
+        (429, {"type": "tokens", "param": None, "code": "rate_limit_exceeded"}, TRANSIENT, False),
+        (403, {"type": "request_forbidden", "code": "unsupported_country_region_territory"}, ENGINE, False),
+        # Azure
+        (
+            400,
+            {"type": None, "code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}},
+            REQUEST,
+            False,
+        ),
+        (400, {"code": "BadRequest", "innererror": {"code": "ResponsibleAIPolicyViolation"}}, REQUEST, False),
+        (404, {"code": "DeploymentNotFound"}, ENGINE, False),
+        (429, {"code": "429"}, TRANSIENT, False),
+        (401, {"code": "401"}, ENGINE, False),
+        # vLLM, SGLang, llama-server
+        (400, {"type": "BadRequestError", "param": None, "code": 400}, REQUEST, True),
+        (404, {"type": "NotFoundError", "param": None, "code": 404}, ENGINE, False),
+        (500, {"type": "InternalServerError", "param": None, "code": 500}, TRANSIENT, False),
+        (400, {"type": "exceed_context_size_error", "code": 400, "n_ctx": 4096}, REQUEST, False),
+        (401, {"type": "authentication_error", "code": 401}, ENGINE, False),
+        (503, {"type": "unavailable_error", "code": 503}, TRANSIENT, False),
+        # LiteLLM
+        (400, {"type": "budget_exceeded", "param": None, "code": "400"}, ENGINE, False),
+        (429, {"type": "budget_exceeded", "param": None, "code": "429"}, ENGINE, False),
+        (400, {"type": "None", "param": "None", "code": "400"}, REQUEST, True),
+        (401, {"type": "auth_error", "param": "None", "code": "401"}, ENGINE, False),
+        # OpenRouter, Anthropic's layer, Gemini's
+        (402, {"code": 402, "metadata": {}}, ENGINE, False),
+        (
+            403,
+            {"code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "..", "provider_name": "x"}},
+            REQUEST,
+            False,
+        ),
+        (403, {"code": 403, "metadata": None}, ENGINE, False),
+        (529, {"type": "overloaded_error"}, TRANSIENT, False),
+        (413, {"type": "request_too_large"}, REQUEST, False),
+        (400, {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}, ENGINE, False),
+        (400, {"code": 400, "status": "INVALID_ARGUMENT", "details": "odd"}, REQUEST, True),
+    ],
+)
+def test_what_servers_send(status: int, body: dict[str, object], kind: FaultKind, is_doubtful: bool) -> None:
+    for tree in (
+        {"error": {"message": SAID, **body}},
+        {"message": SAID, **body},
+        [{"error": {"message": SAID, **body}}],
+    ):
+        fault = fault_of_status(URL, status, dumps(tree))
+        assert (fault.kind, fault.is_doubtful) == (kind, is_doubtful), tree
 
 
 def test_only_being_asked_too_much_is_throttling() -> None:
@@ -104,7 +206,11 @@ def test_kinds_of_breaks(broken: Broken, at_first: FaultKind, later: FaultKind) 
         ({"code": 400, "message": "bad"}, REQUEST),
         ({"code": 401, "message": "key"}, ENGINE),
         ({"code": "rate_limit_exceeded", "message": "rate limit"}, TRANSIENT),
-        ({"message": "context length exceeded"}, REQUEST),
+        ({"message": "context length exceeded"}, TRANSIENT),
+        ({"message": "long", "code": "context_length_exceeded"}, REQUEST),
+        ({"message": "no", "type": "invalid_request_error"}, REQUEST),
+        ({"message": "no", "code": "model_not_found"}, ENGINE),
+        ({"message": "no", "code": 403, "metadata": {"reasons": ["hate"], "flagged_input": "x"}}, REQUEST),
         ({"code": "insufficient_quota", "message": "pay"}, ENGINE),
         ("something", TRANSIENT),
         (["odd"], TRANSIENT),

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import socket
 import ssl
 import threading
@@ -170,10 +171,6 @@ def test_an_answer_of_50_mb_is_not_read() -> None:
     assert answer.completion.fault is FaultKind.REQUEST
     assert f"{MAX_ANSWER_BYTES:,}" in (answer.completion.error or "")
     assert server.bytes_sent < 2 * MAX_ANSWER_BYTES
-
-
-def test_an_error_page_of_50_mb_is_not_read_either() -> None:
-    assert attempt(Reply(500, b"trouble", megabytes=50)).completion.fault is not None
 
 
 def test_a_socket_that_never_closes_times_out() -> None:
@@ -434,3 +431,51 @@ def test_an_endpoint_rests_only_when_a_second_of_its_answers_was_mostly_refusals
     assert tally.answered == 100
     moments = [received.at for received in server.requests]
     assert max(later - earlier for earlier, later in pairwise(moments)) > 0.5
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 429])
+@pytest.mark.parametrize("answers_before", [0, 30])
+def test_an_endpoint_that_would_refuse_everything_is_set_aside_beside_another(status: int, answers_before: int) -> None:
+    body = {"error": {"message": "no", "code": "insufficient_quota" if status == 429 else None}}
+    gone = Reply(status, json.dumps(body).encode())
+    with StandIn(*[stand_in.judged] * answers_before, then=gone) as one, StandIn() as other:
+        model = section(one.url, other.url, max_retries=0, max_concurrency=8)
+        tally, handed, watcher = run(model, 200)
+    assert (tally.answered, tally.sent) == (200, 200)
+    assert all(completion.fault is None for completion in handed.values())
+    assert answers_before < len(one.requests) <= answers_before + 8
+    (warning,) = [line for line in watcher.warnings if "is not asked any more" in line]
+    assert warning.startswith(one.url) and f"HTTP {status}" in warning
+
+
+def test_when_every_endpoint_would_refuse_the_run_ends_and_nothing_is_handed_over() -> None:
+    with (
+        StandIn(*[stand_in.judged] * 20, then=stand_in.no_such_model()) as one,
+        StandIn(then=stand_in.wrong_key()) as two,
+    ):
+        model = section(one.url, two.url, max_concurrency=4)
+        handed: list[Completion] = []
+
+        def keep(request: Request, completion: Completion) -> Iterable[Request]:
+            handed.append(completion)
+            return ()
+
+        requests = (ask(number, model) for number in range(100))
+        with pytest.raises(EngineError, match="HTTP 404.*set aside before: " + two.url):
+            dispatch(requests, open_engine(model, None), model, Budget(), keep, Watcher())
+    assert len(handed) == 20
+    assert all(completion.fault is None for completion in handed)
+
+
+def test_an_endpoint_set_aside_beside_one_that_is_down() -> None:
+    with StandIn() as down:
+        port = down.port
+    with StandIn(then=stand_in.wrong_key()) as one:
+        model = section(one.url, f"http://127.0.0.1:{port}/v1", max_concurrency=4)
+        with pytest.raises(EngineError, match="no endpoint answers"):
+            run(model, 20)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, TRANSIENT), (400, REQUEST), (401, ENGINE)])
+def test_the_status_of_an_error_page_of_50_mb_decides(status: int, kind: FaultKind) -> None:
+    assert attempt(Reply(status, b"trouble", megabytes=50)).completion.fault is kind
