@@ -15,6 +15,7 @@ from flows import refresh_cli
 from flows.grade_cli import grade
 from flows.house_cli import forget, gc
 from flows.interruption import KEPT, SIGNALS, Ended
+from flows.read_cli import read
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
 from schemas.errors import BudgetReached, ForgeError, HungUp, Interrupted, Terminated, Waiting
@@ -281,6 +282,7 @@ def import_(
 
 refresh_cli.register(app)
 app.add_typer(rubrics_app, name="rubrics")
+app.command()(read)
 app.command()(grade)
 app.command()(gc)
 app.command()(forget)

@@ -1,13 +1,10 @@
 """The command `grmforge grade`: answers in a file, held against the known ones as a build would."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from schemas.errors import SourceError
 
 
 def grade(
@@ -31,16 +28,8 @@ def grade(
 
     from pipelines.synthesis.grade_file import grades_of, read_pairs
 
-    try:
-        if str(file) == "-":
-            pairs = read_pairs(sys.stdin.buffer, "stdin")
-        else:
-            with file.open("rb") as opened:
-                pairs = read_pairs(opened, str(file))
-    except OSError as error:
-        raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
     counts: Counter[str] = Counter()
-    for graded in grades_of(pairs):
+    for graded in grades_of(read_pairs(file)):
         counts[graded.verdict] += 1
         typer.echo(orjson.dumps(graded.as_json()).decode() if json else graded.verdict.value)
     if not json:

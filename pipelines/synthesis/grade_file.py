@@ -5,20 +5,18 @@
 {"gold": "B", "text": "Answer: 2", "form": "option", "options": ["attach", "detach"]}
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
-import orjson
-
+from pipelines.json_lines import json_lines, text_in
 from pipelines.synthesis.grading import answer_text
 from pipelines.synthesis.verification.verification import grade_all
 from schemas.errors import SourceError
 from schemas.question import AnswerForm, Gold, Verdict
 from schemas.record import clean_text
 
-LONGEST_LINE = 64_000_000
-"""Bytes of the longest line that is read."""
 _UNNAMED_OPTIONS = ("",) * 26
 """Options whose texts nobody gives go by number and letter."""
 
@@ -38,18 +36,9 @@ class FileGrade:
         return {"verdict": self.verdict, "answer": self.answer, **({"reason": self.reason} if self.reason else {})}
 
 
-def read_pairs(file: BinaryIO, name: str) -> list[tuple[Gold, str]]:
+def read_pairs(file: Path) -> list[tuple[Gold, str]]:
     """Return the gold answers and texts of a JSONL file. Raises SourceError that names the line."""
-    found = []
-    number = 0
-    while line := file.readline(LONGEST_LINE + 1):
-        number += 1
-        where = f"{name}, line {number}"
-        if len(line) > LONGEST_LINE:
-            raise SourceError(f"{where}: is longer than {LONGEST_LINE:,} bytes; give one object a line")
-        if line.strip(b"\xef\xbb\xbf \t\r\n"):
-            found.append(_pair(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, where))
-    return found
+    return [_pair(row, where) for where, row in json_lines(file)]
 
 
 def grades_of(pairs: Iterable[tuple[Gold, str]]) -> Iterator[FileGrade]:
@@ -60,13 +49,7 @@ def grades_of(pairs: Iterable[tuple[Gold, str]]) -> Iterator[FileGrade]:
         yield FileGrade(grade.verdict, answer) if is_decided else FileGrade(Verdict.UNDECIDED, answer, grade.verdict)
 
 
-def _pair(line: bytes, where: str) -> tuple[Gold, str]:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise SourceError(f"{where}: is no JSON ({error}); give an object with gold and answer or text") from None
-    if not isinstance(row, dict):
-        raise SourceError(f"{where}: is no object; give one with gold and answer or text")
+def _pair(row: dict[str, Any], where: str) -> tuple[Gold, str]:
     gold = _gold(row, where)
     if row.get("answer") is not None:
         return gold, answer_text(gold.form, _text(row, "answer", where))
@@ -75,7 +58,7 @@ def _pair(line: bytes, where: str) -> tuple[Gold, str]:
     return gold, _text(row, "text", where)
 
 
-def _gold(row: Mapping[str, Any], where: str) -> Gold:
+def _gold(row: dict[str, Any], where: str) -> Gold:
     """Return the known answer of a row, and how others are compared with it."""
     answer = _text(row, "gold", where)
     if not answer.strip():
@@ -94,10 +77,8 @@ def _gold(row: Mapping[str, Any], where: str) -> Gold:
     return Gold(AnswerForm(form), answer, tuple(options), tolerance)
 
 
-def _text(row: Mapping[str, Any], key: str, where: str) -> str:
-    value = row.get(key)
+def _text(row: dict[str, Any], key: str, where: str) -> str:
+    value = text_in(row, key, where)
     if value is None:
         raise SourceError(f"{where}: has no {key}")
-    if not isinstance(value, str):
-        raise SourceError(f"{where}: {key} is no text; put it in quotation marks")
     return value
