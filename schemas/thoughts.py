@@ -207,6 +207,10 @@ class _Splitting:
 
     def _bare_channel(self, place: int) -> bool:
         """The same where a decoder left the special tokens out: `analysis..assistantfinal..`."""
+        final = _BARE_CHANNEL.match(self.text, place)
+        if final and final[1] == "final" and self.text[final.end() : final.end() + 1].strip(_PUNCTUATION + " \t\n"):
+            self.begin = final.end()
+            return True
         start = _BARE_START.match(self.text, place)
         if start is None:
             return False
@@ -248,6 +252,8 @@ class _Splitting:
 
     def _end_of(self, form: str, start: int) -> re.Match[str] | None:
         """Return the tag that ends thoughts, which may hold others of its form."""
+        if form in _NAMES and self.folded.find("/", start) < 0:
+            return None
         first, depth = None, 1
         for tag in _TAG.finditer(self.folded, start):
             other, is_end = _form(tag)
@@ -328,7 +334,7 @@ class _Splitting:
             return True
         if is_bare:
             return (
-                before[-1:] in ("", *_TERMINAL, *"}*)]")
+                before[-1:] in tuple(_TERMINAL + "}*)]")
                 and not _BOLD_BEGINS.search(before[-4:])
                 and not self.text[channel.end() : channel.end() + 1].isspace()
             )
