@@ -7,6 +7,8 @@ break off. Every step takes time in proportion to the text, whatever a model may
 import re
 
 from pipelines.grm import verdicts
+from pipelines.grm.critiques import end_of_list, says_something
+from pipelines.grm.part_headings import first_parts
 from schemas.trajectory import Outcome, Principle, Reading
 
 TRUNCATED_BY = frozenset({"length", "max_tokens", "model_length"})
@@ -17,12 +19,6 @@ _REFUSAL = re.compile(
     r"|(?:unfortunately,? |sorry,? )?i (?:can.?t|can ?not|won.t|will not|must decline|(?:a|.)m (?:unable|not able))"
     r"|i.m (?:unable|not able|not comfortable)|i (?:decline|refuse) to|as an ai\b"
     r"|(?:很|非常)?抱歉|对不起|我(?:无法|不能))",
-    re.IGNORECASE,
-)
-# Begins with a literal line break, so that the scan for it runs at the speed of memchr.
-_HEADING = re.compile(
-    r"\n[ \t#*_>\-•\d.)]*(?:(?:specific|evaluation|judging) )?"
-    r"(?:(criteria|standards|principles)|analysis|critique)[*_ \t]*(?::[*_]*|(?=\n)|\Z)",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"\n[ \t]*[*_]{0,2}\d{1,2}[.)][ \t]*(?=\S)")
@@ -122,17 +118,36 @@ def read_parts(answer: str) -> tuple[tuple[Principle, ...], str | None]:
 def _parts(answer: str, span: tuple[int, int] | None) -> tuple[tuple[Principle, ...], str | None]:
     """Return principles and critique; the verdict's word stands at `span`."""
     text = "\n" + answer
-    criteria = analysis = None
-    for heading in _HEADING.finditer(text):
-        if heading[1] is None:
-            analysis = heading
-            break
-        criteria = criteria or heading
     end = len(text) if span is None else _verdict_start(text, span[0] + 1)
-    critique = _section(text, analysis.end(), end).strip() or None if analysis else None
-    if criteria is None:
-        return (), critique
-    return _principles("\n" + _section(text, criteria.end(), analysis.start() if analysis else end)), critique
+    criteria, analysis = first_parts(text)
+    if analysis and analysis.start() < end <= analysis.end():  # the heading of the verdict itself
+        analysis = None
+    listed = _section(text, criteria.end(), analysis.start() if analysis else end) if criteria else ""
+    if analysis:
+        critique = _section(text, analysis.end(), end)
+    else:
+        listed, critique = _unheaded(text[: criteria.start() if criteria else end], listed, verdict=span is not None)
+    return _principles("\n" + listed) if criteria else (), critique.strip() or None
+
+
+def _unheaded(before: str, listed: str, *, verdict: bool) -> tuple[str, str]:
+    """Return a list of criteria without the prose behind it, and as the critique that prose, or else what came before.
+
+    Nothing is headed as the analysis here, and without a verdict nothing says where a critique ends.
+    """
+    cut = end_of_list(listed)
+    prose = listed[cut:].strip() or before
+    return listed[:cut], prose if verdict and any(map(says_something, prose.split("\n"))) else ""
+
+
+def without_verdict(text: str) -> str:
+    """Return an answer without its thoughts and its verdict: what stands before it and behind it."""
+    answer = verdicts.after_thinking(text)
+    span = verdicts.verdict_span(answer)
+    if span is None:
+        return answer
+    box = answer.find("}", span[1])
+    return answer[: _verdict_start("\n" + answer, span[0] + 1) - 1] + "\n" + answer[box + 1 if box >= 0 else span[1] :]
 
 
 def _section(text: str, begin: int, end: int) -> str:

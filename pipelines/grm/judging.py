@@ -19,7 +19,7 @@ from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 GROUP_SETS = 2048
 """Sets of so many buckets are judged together: what a table costs whatever it holds is shared by as many rows."""
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 from pipelines.grm.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.grm.prompts import score_range
 from schemas.columns import struct_lists
-from schemas.trajectory import PRINCIPLES, TRAJECTORIES, Outcome, Principle, Reading
+from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading
 
-READINGS = pa.schema([TRAJECTORIES.field(name) for name in Reading._fields])
+READINGS = pa.schema([JUDGED.field(name) for name in Reading._fields])
 
 _WHITE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())  # what Python strips
 _EDGE = r"\s\x1c-\x1f:—–*_\-"  # what would be stripped from a name or a description, or could be mark-up around it
@@ -125,7 +125,7 @@ def _plain_verdicts(laid: pl.DataFrame) -> pl.DataFrame:
         .alias("critique")
     )
     found = laid.select("outcome", "scores", "margin", critique)
-    return found.with_columns(critique=pl.when(pl.col("critique") != "").then("critique"))
+    return found.with_columns(critique=pl.when(pl.col("critique") != "").then("critique"), draft_verdict=pl.lit(False))
 
 
 def _plain_principles(criteria: pl.Series) -> pa.ListArray:
@@ -167,6 +167,7 @@ def _long_verdicts(found: Sequence[Reading]) -> pl.DataFrame:
             "scores": pl.Series([reading.scores for reading in found], dtype=pl.List(pl.Int32)),
             "margin": pl.Series([reading.margin for reading in found], dtype=pl.Int32, strict=False),
             "critique": pl.Series([reading.critique for reading in found], dtype=pl.String),
+            "draft_verdict": [reading.draft_verdict for reading in found],
         }
     )
 

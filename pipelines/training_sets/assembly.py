@@ -30,7 +30,7 @@ from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_k
 from storage.table_writer import TableFile, TableWriter
 from storage.tables import BucketReader, bucket_ranges, read_batches
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 def assemble(
