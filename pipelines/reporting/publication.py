@@ -6,6 +6,7 @@ from importlib import metadata, resources
 from typing import Any
 
 from pipelines.grm.judging import Judged
+from pipelines.reporting.attention import no_row_for
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
@@ -30,6 +31,8 @@ class Published:
     """False where a version with the same content stood there already."""
     missing: tuple[str, ...]
     """Sets of the recipe that got no row; LATEST is not moved to such a version."""
+    no_row: str
+    """Which these are, and why where that is known, in words; empty where none is missing."""
 
 
 def publish_snapshot(
@@ -81,7 +84,7 @@ def publish_snapshot(
         }
         data = {file.path: f"{assembled.key}/{file.path}" for table in tables.values() for file in table.files}
         snapshot = publish(root, manifest, data, pages)
-    return Published(snapshot, new, missing)
+    return Published(snapshot, new, missing, no_row_for(missing, assembled.facts["checks"]) if missing else "")
 
 
 def make_latest(root: Root, published: Published) -> None:
