@@ -102,13 +102,13 @@ def no_row_for(missing: Sequence[str], checks: Mapping[str, Any]) -> str:
 
 def _why_missing(checks: Mapping[str, Any], name: str) -> str | None:
     """Return why a set could not be made; None where it was made, and came out empty."""
-    why: str | None = (checks.get(name) or {}).get("missing")
-    return why
+    check = checks.get(name)
+    return check.get("missing") if isinstance(check, Mapping) else None
 
 
 def _without_on_policy(manifest: Manifest) -> list[str]:
     """Return that meta_rm holds no sample of the trained GRM (METHOD section 5); nothing where it does."""
-    if "meta_rm/train" not in manifest.tables or (manifest.checks.get("meta_rm") or {}).get("on_policy"):
+    if "meta_rm/train" not in manifest.tables or (manifest.checks.get("meta_rm") or {}).get("on_policy") != 0:
         return []
     if any(use.role == "policy" for use in manifest.models):
         why = "[models.policy] gave no answer that could be read and balanced"

@@ -116,7 +116,8 @@ def decided(count: int, n: int, share: float = 1.0) -> pl.DataFrame:
         [{"set_id": one.set_id, "query_id": one.query_id} | same for one in sets],
         schema_overrides={"n_responses": pl.Int32, "label": pl.Int32},
     )
-    answers = frame([row for one in sets[::7] for row in samples(one.set_id, ["correct"] * 3)])
+    outcomes = [["incorrect", "correct"][number % 7 == 0] for number in range(len(sets))]
+    answers = frame([row for one, found in zip(sets, outcomes, strict=True) for row in samples(one.set_id, [found] * 3)])
     return decide_selection(decide_rl(plain, answers, 3), sets, the_job(), share)
 
 
