@@ -54,6 +54,9 @@ _SPOKEN_OF = re.compile(
     rf"|{_EASTERN}|câu trả lời|الإجاب|إجاب|الرد|الاستجاب|उत्तर|प्रतिक्रिया",
     re.IGNORECASE,
 )
+_OPENS_WITH_ONE = re.compile(
+    rf"[\W_]*(?:{_NAMED.pattern}|(?:(?:the|each|every|this|all|both) ){{0,2}}(?:{_NOUNS})) (?!and |, )", re.IGNORECASE
+)
 _NORM = re.compile(
     r"(?<!\w)(?:(?:should|must)(?! have| not have|n['’]t have)|ought to|needs? to|has to|have to|shall|whether|muss|müssen"
     r"|sollte|doit|devrait|debe|debería|deve|dovrebbe|должен|должна)(?!\w)|应当|应该|應該|必须|必須|是否|べき|かどうか|해야",
@@ -64,20 +67,13 @@ _OF_THE_QUESTION = re.compile(
     re.IGNORECASE,
 )
 _EMPTY = frozenset(
-    # announcements, and what a judge does
+    # announcements
     "i i'm i've i'll my me we our us let let's here there below above following follows follow as per according based on "
-    "thank thanks given after before against using with within for from of to in at by the a an this that these those it its they their them each "
-    "thank thanks every all both neither either none one two three four five other others another same and or but so then thus "
+    "you your thank thanks given after before against using with within for from of to in at by the a an this that these those it its they their them each "
+    "every all both neither either none one two three four five other others another same and or but so then thus "
     "therefore hence now finally next last first second third is are was were be been being am have has had do does did "
     "will would shall can could may might must should not no yes see please note ok okay sure n na none nil tbd todo "
     "applicable available omitted placeholder provided requested required more most very quite just only also too than "
-    "evaluate evaluated evaluating evaluation evaluations assess assessed assessing assessment assessments compare "
-    "compared comparing comparison comparisons judge judged judging judgement judgment judgements judgments review "
-    "reviewed reviewing analyse analyze analysed analyzed analysing analyzing analysis analyses critique critiques "
-    "consider considered considering consideration weigh weighed weighing carefully careful care thoroughly thorough "
-    "apply applied applying check checked read reading look looked facts steps yourself come overall view end final "
-    "summary conclusion conclude total average mean result results verdict verdicts specific criterion criteria "
-    "principle principles standard standards "
     # scores
     "score scores scored scoring rate rates rated rating ratings rank ranks ranked ranking rankings grade grades graded "
     "grading mark marks marked point points out get gets got receive receives received earn earns earned deserve "
@@ -99,6 +95,18 @@ _EMPTY = frozenset(
     "вот мои моя оценка оценки баллы балл балла баллов ответ ответа ответы ответов ответу получает для по на и или оба "
     "обоих всех это критерии критериям анализ нет".split()
 )
+_DOING = frozenset(
+    (
+        "evaluate evaluated evaluating evaluation evaluations assess assessed assessing assessment assessments compare "
+        "compared comparing comparison comparisons judge judged judging judgement judgment judgements judgments review "
+        "reviewed reviewing analyse analyze analysed analyzed analysing analyzing analysis analyses critique critiques "
+        "consider considered considering consideration weigh weighed weighing carefully careful care thoroughly thorough "
+        "apply applied applying check checked read reading look looked facts steps yourself come overall view end final "
+        "summary conclusion conclude total average mean result results verdict verdicts specific criterion criteria "
+        "principle principles standard standards "
+    ).split()
+)
+"""What a judge does: it says something only where a response is what the sentence opens with."""
 _EMPTY_EASTERN = re.compile(
     r"以下|如下|下面|下记|下記|上述|上面|综合|綜合|考虑|考慮|经过|經過|仔细|仔細|根据|根據|基于|基於|标准|標準|准则|準則|评分|評分|得分|打分|给分|分数|分數"
     r"|点数|得点|评价|評價|評価|评估|評估|分析|比较|比較|对比|對比|总体|總體|整体|整體|最终|最終|最后|最後|结果|結果|满分|滿分|排名|排序|因此|所以|进行|進行"
@@ -240,7 +248,8 @@ def _without_headings(text: str) -> list[str]:
 def says_something(sentence: str) -> bool:
     """Say whether a word is left that neither a score nor an announcement is made of."""
     plain = _VALUE.sub(" ", _MARKUP.sub(" ", sentence))
-    words = [word for word in _WORD.findall(plain.casefold().replace("’", "'")) if word not in _EMPTY]
+    empty = _EMPTY if _OPENS_WITH_ONE.match(sentence) else _EMPTY | _DOING
+    words = [word for word in _WORD.findall(plain.casefold().replace("’", "'")) if word not in empty]
     left = [word for word in words if len(word) > 1 and not _EASTERN_LETTER.search(word)]
     if left and _LABEL.match(sentence) and _DIGIT.search(sentence):
         left = [word for word in left if word not in _SCALE]
