@@ -21,15 +21,16 @@ _REFUSAL = re.compile(
     r"|(?:很|非常)?抱歉|对不起|我(?:无法|不能))",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"\n[ \t]*[*_]{0,2}\d{1,2}[.)][ \t]*(?=\S)")
+_NUMBERED = re.compile(r"\n[ \t]*[*_]{0,2}\d{1,2}[.)、．][ \t]*(?=\S)")
 _BULLETED = re.compile(r"\n[ \t]*[-*•+](?:[ \t]+)(?=\S)")
 _BOLD = re.compile(r"\n(?=[ \t]*(?:\*\*|__)\S)")
 _PLAIN = re.compile(r"\n(?=[ \t]*[^\W\d_])")
-_NAME = re.compile(r"[\s*_`]*([^\n:(\[—–]*)")
-_NAME_ENDS = re.compile(r" - |,?[\s*_]{0,4}(?:\bweight|\d{1,3} ?%)", re.IGNORECASE)
+_NAME = re.compile(r"[\s*_`]*([^\n:：(（\[【—–]*)")
+_NAME_ENDS = re.compile(r" - |,?[\s*_]{0,4}(?:\bweight|\d{1,3} ?[%％])", re.IGNORECASE)
 _WEIGHT = re.compile(
-    r"[\s*_`,]{0,6}[(\[—–-]?[\s*_]{0,4}(?:weight(?:age|ing)?)?[\s*_]{0,4}[:=]?[\s*_]{0,4}"
-    r"(\d{1,3}(?:\.\d{1,4})?) ?(\\?%)?[\s*_]{0,4}[)\]]?(?=[\s*_`]{0,6}(?:[:—–\-,;.)\n]|\Z))",
+    r"[\s*_`,]{0,6}[(（\[【—–-]?[\s*_]{0,4}"
+    r"(?:weight(?:age|ing)?|权重|權重|重み|가중치|gewicht(?:ung)?|poids|peso|вес)?[\s*_]{0,4}[:：=]?[\s*_]{0,4}"
+    r"(\d{1,3}(?:\.\d{1,4})?) ?(\\?[%％])?[\s*_]{0,4}[)）\]】]?(?=[\s*_`]{0,6}(?:[:：—–\-,;.)\n]|\Z))",
     re.IGNORECASE,
 )
 _LATER_WEIGHT = re.compile(
@@ -38,8 +39,8 @@ _LATER_WEIGHT = re.compile(
 _VERDICT_OPENING = re.compile(r"[\W_]*(?:(?:my|the) )?(?:final|overall)?[\W_]*", re.IGNORECASE)
 # The layout that the prompt asks for, an item a line; what differs from it takes the long way, to the same result.
 _PLAIN_ITEM = re.compile(
-    r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:(\[—–*_`%-]*[^\s:(\[—–*_`%-])"
-    r" \([Ww]eight: (\d{1,2})%\): ([^\s*_:—–-][^\n]*)"
+    r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:：(（\[【—–*_`%％-]*[^\s:：(（\[【—–*_`%％-])"
+    r" \([Ww]eight: (\d{1,2})%\): ([^\s*_:：—–-][^\n]*)"
 )
 _HEAD_LENGTH = 200  # a criterion's name and weight stand in its first characters, or nowhere
 
@@ -201,7 +202,7 @@ def _principle(item: str) -> Principle | None:
     if opening is None:
         return None
     name, end = opening[1], opening.end()
-    if (" - " in name or "%" in name or "eight" in name) and (stop := _NAME_ENDS.search(name)):
+    if (" - " in name or "%" in name or "％" in name or "eight" in name) and (stop := _NAME_ENDS.search(name)):
         end += stop.start() - len(name)
         name = name[: stop.start()]
     name = name.strip(" \t\r*_`")
@@ -211,7 +212,7 @@ def _principle(item: str) -> Principle | None:
     rest = item[weight.end() if weight else end :]
     if weight is None and "eight" in rest and (weight := _LATER_WEIGHT.search(rest)):
         rest = rest[: weight.start()].rstrip(" \t([*_") + rest[weight.end() :]
-    return Principle(name, rest.lstrip(" \t\r\n*_:—–-").rstrip(), _share(weight) if weight else None)
+    return Principle(name, rest.lstrip(" \t\r\n*_:：—–-").rstrip(), _share(weight) if weight else None)
 
 
 def _share(weight: re.Match[str]) -> float | None:

@@ -31,10 +31,10 @@ class PartsWanted(NamedTuple):
 TELLING_WORDS = (
     "accurate accurately addresses appropriate because better best brief clear clearly coherent complete completely "
     "comprehensive concise confuses contains contradicts convincing correct correctly covers demonstrates describes "
-    "detailed errors error explains explanation fails flawed follows helpful ignores inaccurate incomplete "
+    "detailed errors error explains explanation fails flawed helpful ignores inaccurate incomplete "
     "incorrect incorrectly includes informative introduces invents irrelevant lacks less logical makes mentions misses "
     "misinterprets misleading missing mistake mistakes misses names offers omits partially precise precisely presents "
-    "provides relevant repeats rests right shows slightly states structured superior support supports thorough true "
+    "provides relevant repeats rests right shows slightly states structured superior support supports true "
     "unclear unnecessary useful uses vague valid well worse wrong wrongly"
 ).split(" ")
 """Words that no score and no announcement is made of: a sentence on a response that holds one says something."""
