@@ -130,7 +130,8 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "`out_of_range`, `refused`, `failed`.",
         "accepted": "Whether the trajectory is in the RFT set.",
         "reject_reason": "Why it is not: the outcome unless correct, then `draft_verdict`, `no_critique`, "
-        "`no_principles`, `hint_leak`, `too_easy`, `undecided`, `label_balance`, `position_balance`, `hinted_share`, `max_accepted`.",
+        "`no_principles`, `hint_leak`, `too_easy`, `undecided`, `label_balance`, `position_balance`, `hinted_share`, "
+        "`max_accepted`.",
         "finish_reason": "As the endpoint gave it; `length` is always `truncated`.",
     },
     "rft": {

@@ -8,8 +8,10 @@ import re
 _NUMBER_OF = r"[ \t]*(?:#|№|no\.?|nr\.?|number|n°|numéro|número|nummer|номер)?(?:[ \t]*\d{1,3}|[ \t]+(?:[a-h]|one|two|three|four|five))(?!\w)"
 NOUNS = (
     r"responses?|repl(?:y|ies)|answers?|options?|candidates?|assistants?|solutions?|outputs?|completions?|models?"
-    r"|attempts?|versions?|drafts?|entr(?:y|ies)|submissions?|antwort(?:en)?|réponses?|respuestas?|respostas?|rispost[ae]"
-    r"|ответ\w{0,3}|вариант\w{0,3}|відповід\w{0,4}|odpowied\w{0,4}|odpověd\w{0,3}|antwoord(?:en)?|svar\w{0,4}|yanıt\w{0,4}"
+    r"|attempts?|versions?|drafts?|entr(?:y|ies)|submissions?|antwort(?:en)?|réponses?|respuestas?|respostas?"
+    r"|rispost[ae]"
+    r"|ответ\w{0,3}|вариант\w{0,3}|відповід\w{0,4}|odpowied\w{0,4}|odpověd\w{0,3}|antwoord(?:en)?|svar\w{0,4}"
+    r"|yanıt\w{0,4}"
     r"|cevap\w{0,4}|jawaban|respons"
 )
 _EASTERN = r"(?:回答|回复|回覆|回應|回应|答复|答覆|响应|響應|答案|选项|選項|応答|返答|解答|レスポンス|응답|답변|답안)"
@@ -22,9 +24,11 @@ _ALL = (
     r"both|neither|either|all|none of|two|three|four|these|beide[nr]?|les deux|ambas|amb[ao]s|entrambe|обо?их?|оба|все"
 )
 _VERBS = (
-    r"is|isn['’]t|are|was|were|has|have|had|does|doesn['’]t|do|gives?|gave|fails?|gets? (?:it|the)|errs?|states?|claims?|says?"
+    r"is|isn['’]t|are|was|were|has|have|had|does|doesn['’]t|do|gives?|gave|fails?|gets? (?:it|the)|errs?|states?"
+    r"|claims?|says?"
     r"|lacks?|misses|omits?|answers?|explains?|names?|offers?|provides?|covers?|addresses|wins?|loses|makes?|goes|uses?"
-    r"|only|also|correctly|wrongly|simply|merely|contradicts?|ignores?|includes?|mentions?|follows?|comes?|cites?|of (?:them|the)"
+    r"|only|also|correctly|wrongly|simply|merely|contradicts?|ignores?|includes?|mentions?|follows?|comes?|cites?|of "
+    r"(?:them|the)"
 )
 NAMED = re.compile(
     rf"(?<![^\W_])(?:(?:{NOUNS}){_NUMBER_OF}|(?:{_ORDINALS}|{_ALL}) (?:of )?(?:the )?(?:\w+ )?(?:{NOUNS})(?!\w)"
@@ -40,8 +44,10 @@ NAMED = re.compile(
 """A response that is there, told from others. Letters alone stand in `LETTER`, where case counts."""
 LETTER = re.compile(rf"(?:^|(?<=[,;.:] )|(?<=while )|(?<=than ))[A-H](?= (?:{_VERBS}|and [A-H])(?!\w))")
 SPOKEN_OF = re.compile(
-    r"(?<![^\W_])(?:responses?|repl(?:y|ies)|candidates?|assistants?|answers(?! to)|(?:this|that|its|given|provided|submitted|\w{2,20}['’]s)"
-    r" (?:answer|solution|output)|antwort(?:en)?|réponses?|respuestas?|respostas?|rispost[ae]|ответ\w{0,3}|відповід\w{0,4}"
+    r"(?<![^\W_])(?:responses?|repl(?:y|ies)|candidates?|assistants?|answers(?! to)|(?:this|that|its|given|provided"
+    r"|submitted|\w{2,20}['’]s)"
+    r" (?:answer|solution|output)|antwort(?:en)?|réponses?|respuestas?|respostas?|rispost[ae]|ответ\w{0,3}"
+    r"|відповід\w{0,4}"
     r"|odpowied\w{0,4}|odpověd\w{0,3}|antwoord(?:en)?|svar\w{0,4}|yanıt\w{0,4}|cevap\w{0,4}|jawaban|respons)(?!\w)"
     rf"|{_EASTERN}|câu trả lời|الإجاب|إجاب|الرد|الاستجاب|उत्तर|प्रतिक्रिया",
     re.IGNORECASE,

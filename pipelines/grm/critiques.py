@@ -1,12 +1,13 @@
 r"""Does a judgement hold a critique: a sentence, outside headings and verdict, that speaks of a response?
 
-A sentence speaks of a response where it names one ("Response 1", "the latter", "both", 回答2, Antwort 2), or stands under
-the name of one, and something is left of it once all is taken away that scores and announcements are made of: "Here are
-my scores", "Response 1: 7/10" and "Both were compared with care" say nothing. What a list of criteria asks of any
-response is no critique, and neither is what is said of the question alone. Where no analysis was asked for, any sentence
-that says something will do.
+A sentence speaks of a response where it names one ("Response 1", "the latter", "both", 回答2, Antwort 2), or stands
+under the name of one, and something is left of it once all is taken away that scores and announcements are made of:
+"Here are my scores", "Response 1: 7/10" and "I compared both with care" say nothing. What a list of criteria asks of
+any response is no critique, and neither is what is said of the question alone. Where no analysis was asked for, any
+sentence that says something will do.
 
-This file is published within `rewards.py`: it needs nothing but Python. Every step takes time in proportion to the text.
+This file is published within `rewards.py`: it needs nothing but Python. Every step takes time in proportion to the
+text.
 """
 
 import re
@@ -18,12 +19,14 @@ _OPENS_WITH_ONE = re.compile(
     rf"[\W_]*(?:{NAMED.pattern}|(?:(?:the|each|every|this|all|both) ){{0,2}}(?:{NOUNS})) (?!and |, )", re.IGNORECASE
 )
 _NORM = re.compile(
-    r"(?<!\w)(?:(?:should|must)(?! have| not have|n['’]t have)|ought to|needs? to|has to|have to|shall|whether|muss|müssen"
+    r"(?<!\w)(?:(?:should|must)(?! have| not have|n['’]t have)|ought to|needs? to|has to|have to|shall|whether|muss"
+    r"|müssen"
     r"|sollte|doit|devrait|debe|debería|deve|dovrebbe|должен|должна)(?!\w)|应当|应该|應該|必须|必須|是否|べき|かどうか|해야",
     re.IGNORECASE,
 )
 _OF_THE_QUESTION = re.compile(
-    r"[\W_]*(?:the|this|a) (?:question|query|user|prompt|task|conversation|problem|instruction)s?(?!['’]s|\w)|[\W_]*(?:这个|該|该|本)?(?:问题|問題|题目|題目|用户|用戶)",
+    r"[\W_]*(?:the|this|a) (?:question|query|user|prompt|task|conversation|problem|instruction)s?(?!['’]s|\w)"
+    r"|[\W_]*(?:这个|該|该|本)?(?:问题|問題|题目|題目|用户|用戶)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -34,7 +37,8 @@ _MARKUP = re.compile(r"[*_`|]+|\\[a-zA-Z]+")
 _TITLE = re.compile(r"[ \t]*#|[ \t]*(?:\*\*|__)(?:(?!\*\*|__)[^.!?。！？])*(?:\*\*|__)[ \t]*$|[ \t]*【[^】]*】[ \t]*$")
 _PUNCTUATED = re.compile(r"[.!?。！？]")
 _VALUE = re.compile(
-    r"(?:(?<=^)|(?<=[,;(|]))\s*(?:[^\W\d_][\w'-]*[ \t]*){1,3}[:：=]\s?\(?\d+(?:\.\d+)?(?=\s*(?:[,;|)/]|$))|[^\W\d_]+ \d+ ?/ ?\d+",
+    r"(?:(?<=^)|(?<=[,;(|]))\s*(?:[^\W\d_][\w'-]*[ \t]*){1,3}[:：=]\s?\(?\d+(?:\.\d+)?(?=\s*(?:[,;|)/]|$))|[^\W\d_]+ "
+    r"\d+ ?/ ?\d+",
     re.MULTILINE,
 )
 """A name with its number, as in "Depth: 7", which is a score."""

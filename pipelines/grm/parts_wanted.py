@@ -28,7 +28,7 @@ class PartsWanted(NamedTuple):
     analysis: bool
 
 
-TELLING_WORDS = (
+TELLING_WORDS = (  # noqa: SIM905
     "accurate accurately addresses appropriate because better best brief clear clearly coherent complete completely "
     "comprehensive concise confuses contains contradicts convincing correct correctly covers demonstrates describes "
     "detailed errors error explains explanation fails flawed helpful ignores inaccurate incomplete "

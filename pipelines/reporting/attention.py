@@ -115,8 +115,10 @@ def _without_on_policy(manifest: Manifest) -> list[str]:
     else:
         why = "the recipe has no [models.policy]"
     return [
-        f"meta_rm WITHOUT ON-POLICY SAMPLES: {why}, so a Meta RM learns from judgements of other models than the one that "
-        "it is to score. Train the GRM on rft, name it as [models.policy], and build again: what is stored is not asked "
+        f"meta_rm WITHOUT ON-POLICY SAMPLES: {why}, so a Meta RM learns from judgements of other models than the one "
+        f"that "
+        "it is to score. Train the GRM on rft, name it as [models.policy], and build again: what is stored is not "
+        "asked "
         "again"
     ]
 

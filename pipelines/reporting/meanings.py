@@ -64,7 +64,8 @@ MEANINGS: dict[str, Meaning] = {
     ),
     RejectReason.DRAFT_VERDICT: Meaning(
         "correct, but an earlier verdict that differs stands before the one that counts",
-        "the judge writes drafts into its answer: let it think apart from it, or have the server keep it to the format: "
+        "the judge writes drafts into its answer: let it think apart from it, or have the server keep it to the "
+        "format: "
         "[grm] structured_output",
     ),
     RejectReason.NO_CRITIQUE: Meaning(

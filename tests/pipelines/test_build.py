@@ -311,8 +311,8 @@ def test_where_only_rls_filter_fails_the_other_sets_are_published_and_why_is_sai
     assert said in " ".join(" ".join(closing_lines(manifest, published.snapshot)).split())
     again, watcher = built(recipe, root)
     assert (again.new, again.missing, watcher.bought) == (False, ("rl",), 0)
-    mended = the_recipe(tmp_path, models={"grm": simulated(accuracy=0.6), "difficulty": simulated(model="weak", seed=1)})
-    whole, _ = built(mended, root)
+    better = {"grm": simulated(accuracy=0.6), "difficulty": simulated(model="weak", seed=1)}
+    whole, _ = built(the_recipe(tmp_path, models=better), root)
     assert (whole.missing, whole.no_row) == ((), "")
     assert latest(root, "small") == whole.snapshot.manifest.version
     assert "missing" not in whole.snapshot.manifest.checks.get("rl", {})

@@ -1,4 +1,4 @@
-"""What an answer must hold follows from what was asked for, and what it lacks is found by column and one by one alike."""
+"""What an answer must hold follows from what was asked for; what it lacks is found by column as one by one."""
 
 from pathlib import Path
 from typing import Any

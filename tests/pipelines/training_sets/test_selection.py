@@ -117,7 +117,8 @@ def decided(count: int, n: int, share: float = 1.0) -> pl.DataFrame:
         schema_overrides={"n_responses": pl.Int32, "label": pl.Int32},
     )
     outcomes = [["incorrect", "correct"][number % 7 == 0] for number in range(len(sets))]
-    answers = frame([row for one, found in zip(sets, outcomes, strict=True) for row in samples(one.set_id, [found] * 3)])
+    found = zip(sets, outcomes, strict=True)
+    answers = frame([row for one, outcome in found for row in samples(one.set_id, [outcome] * 3)])
     return decide_selection(decide_rl(plain, answers, 3), sets, the_job(), share)
 
 
