@@ -123,7 +123,7 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "principles[].name": "Name of the criterion.",
         "principles[].description": "What it asks for.",
         "principles[].weight": "Its weight, 0 to 1; null where the judge gave none.",
-        "critique": "The analysis between the criteria and the scores; the prose there, where nothing is headed as one.",
+        "critique": "The analysis between the criteria and the scores; where nothing is headed as one, the prose.",
         "scores": "One score a response, in the order shown; null unless the outcome is readable.",
         "margin": "Score of the best response less the highest other; null unless readable, and for one response.",
         "outcome": "`correct`, `incorrect`, `tied`; or, unreadable: `unparsed`, `truncated`, `wrong_count`, "

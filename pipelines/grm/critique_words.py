@@ -5,7 +5,10 @@ This file is published within `rewards.py`: it needs nothing but Python.
 
 import re
 
-_NUMBER_OF = r"[ \t]*(?:#|№|no\.?|nr\.?|number|n°|numéro|número|nummer|номер)?(?:[ \t]*\d{1,3}|[ \t]+(?:[a-h]|one|two|three|four|five))(?!\w)"
+_NUMBER_OF = (
+    r"[ \t]*(?:#|№|no\.?|nr\.?|number|n°|numéro|número|nummer|номер)?"
+    r"(?:[ \t]*\d{1,3}|[ \t]+(?:[a-h]|one|two|three|four|five))(?!\w)"
+)
 NOUNS = (
     r"responses?|repl(?:y|ies)|answers?|options?|candidates?|assistants?|solutions?|outputs?|completions?|models?"
     r"|attempts?|versions?|drafts?|entr(?:y|ies)|submissions?|antwort(?:en)?|réponses?|respuestas?|respostas?"

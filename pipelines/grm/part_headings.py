@@ -43,7 +43,10 @@ _BEHIND = (
     r" (?:responses?|answers?|antworten|réponses|respuestas|respostas|risposte)))?"
 )
 _LONGEST = 80
-_PART = r"(?:(?:part|step|section|teil|partie|parte|часть) \d{1,2}[ \t:.)–—-]*|[一二三四五][、.．] ?|第[一二三四五]部分[:：、]? ?)?"
+_PART = (
+    r"(?:(?:part|step|section|teil|partie|parte|часть) \d{1,2}[ \t:.)–—-]*"
+    r"|[一二三四五][、.．] ?|第[一二三四五]部分[:：、]? ?)?"
+)
 _END = r"[*_#\] \t】》）=]*(?:[:：][*_】]*|(?=\n)|\Z)"
 
 # Begins with a literal line break, so that the scan for it runs at the speed of memchr.

@@ -33,14 +33,15 @@ SPEAK = [
     (2, LISTED + "Analysis:\nResponse 1: 9/10\nClear and correct, cites the standard.\nResponse 2: 3/10\nWrong."),
     (
         2,
-        LISTED
-        + "Analysis:\n| Response | Accuracy | Clarity |\n|---|---|---|\n| Response 1 | correct | clear |\n| Response 2 | wrong | clear |",
+        LISTED + "Analysis:\n| Response | Accuracy | Clarity |\n|---|---|---|\n"
+        "| Response 1 | correct | clear |\n| Response 2 | wrong | clear |",
     ),
     (2, "Response 1 names the right timer, Response 2 does not."),
     (2, LISTED + "Response 1 names the right timer, Response 2 does not."),
     (
         2,
-        "Specific Criteria:\n1. Accuracy (60%): Response 1 names the right timer; Response 2 does not.\n2. Depth (40%): both are shallow.",
+        "Specific Criteria:\n1. Accuracy (60%): Response 1 names the right timer; Response 2 does not.\n"
+        "2. Depth (40%): both are shallow.",
     ),
     (2, "具体标准：\n1. 准确性（权重：60%）：结论正确\n\n分析：\n回答1正确地指出了定时器，回答2则错了。"),
     (2, "分析：回答1正确。回答2错误。"),
@@ -156,7 +157,8 @@ SAY_NOTHING = [
     (2, "Response 1: Excellent (9/10)\nResponse 2: Poor (3/10)"),
     (
         2,
-        "Apply the criteria to the responses, one criterion after the other, and compare the responses. Check facts and steps yourself. Come to an overall view only at the end.",
+        "Apply the criteria to the responses, one criterion after the other, and compare the responses. "
+        "Check facts and steps yourself. Come to an overall view only at the end.",
     ),
     (2, "以下是我的评分："),
     (2, "以下是我对两个回答的评分。"),
@@ -265,7 +267,8 @@ def test_yet_scores_and_headings_are_no_prose(text: str) -> None:
 
 CRITERIA_HEADINGS = [
     "Specific Criteria:", "**Specific Standards:**", "### 1. PRINCIPLES:", "- Principles :", "## Criteria", "评判标准：",
-    "【具体标准】", "一、评分标准", "**Bewertungskriterien:**", "Critères d'évaluation :", "Criterios específicos:",
+    "【具体标准】", "一、评分标准", "**Bewertungskriterien:**", "Critères d'évaluation :",
+    "Criterios específicos:",
     "Critérios de avaliação:", "Criteri specifici:", "Критерии оценки:", "評価基準：", "평가 기준:",
     "Part 1: Specific Criteria", "具体的评判标准：", "#### Specific Criteria ####", "採点基準", "[Specific Criteria]",
 ]  # fmt: skip
@@ -276,7 +279,8 @@ ANALYSIS_HEADINGS = [
     "Part 2: Analysis", "### 2. Evaluation",
 ]  # fmt: skip
 NO_HEADINGS = [
-    "1. Analysis (weight: 30%): deep", "2. Reasoning: each step follows", "Evaluation: Response 1 is right", "2. Comparison:",
+    "1. Analysis (weight: 30%): deep", "2. Reasoning: each step follows",
+    "Evaluation: Response 1 is right", "2. Comparison:",
     "The analysis shows that it is right", "Reasoning (30%)", "Accuracy: right", "Scores: \\boxed{7}", "评分：7, 3",
 ]  # fmt: skip
 
@@ -296,8 +300,10 @@ def test_no_telling_word_is_one_that_says_nothing() -> None:
 
 
 PIECES = st.sampled_from(
-    [*TELLING_WORDS[::9], "Response 1", "Response 2", " ", " ", " ", "\n", "\n\n", ".", ". ", ", ", ":", "- ", "* ", "**",
-     "#", "1. ", "Analysis:\n", "Specific Criteria:\n", "Critique:\n", "should", "whether", "the question is", "7/10", "good",
+    [*TELLING_WORDS[::9], "Response 1", "Response 2", " ", " ",
+     " ", "\n", "\n\n", ".", ". ", ", ", ":", "- ", "* ", "**",
+     "#", "1. ", "Analysis:\n", "Specific Criteria:\n", "Critique:\n", "should",
+     "whether", "the question is", "7/10", "good",
      "is", "|", "scores", "Here are", "回答1", "分析："]
 )  # fmt: skip
 
