@@ -84,22 +84,22 @@ def end_of_list(listed: str) -> int:
     """Return where a list of criteria ends that nothing but prose follows: at a line that opens with a response, or at
     a paragraph behind its items."""
     lines = listed.split("\n")
-    items = [number for number, line in enumerate(lines) if _ITEM.match(line)]
-    last = items[-1] if items else 0
+    items = [_ITEM.match(line) for line in lines]
+    last = max((number for number, item in enumerate(items) if item), default=0)
     place = 0
     for number, line in enumerate(lines):
         if number and line.strip():
-            item = _ITEM.match(line)
+            item = items[number]
             opening = line[item.end() if item else 0 :].lstrip(" \t#*_>")
             is_paragraph = not item and not line[0].isspace() and not lines[number - 1].strip()
-            if _names_first(opening) or (is_paragraph and ((items and number > last) or NAMED.search(line))):
+            if _names_first(opening) or (is_paragraph and (0 < last < number or NAMED.search(line))):
                 return place
         place += len(line) + 1
     return len(listed)
 
 
 def _names_first(line: str) -> bool:
-    return NAMED.match(line) is not None or LETTER.match(line) is not None
+    return len(line) > 2 and (NAMED.match(line) is not None or LETTER.match(line) is not None)
 
 
 def _speaks(section: str, about: bool) -> bool:

@@ -266,7 +266,8 @@ def test_yet_scores_and_headings_are_no_prose(text: str) -> None:
 
 
 CRITERIA_HEADINGS = [
-    "Specific Criteria:", "**Specific Standards:**", "### 1. PRINCIPLES:", "- Principles :", "## Criteria", "评判标准：",
+    "Specific Criteria:", "**Specific Standards:**", "### 1. PRINCIPLES:", "- Principles :", "## Criteria",
+    "评判标准：",
     "【具体标准】", "一、评分标准", "**Bewertungskriterien:**", "Critères d'évaluation :",
     "Criterios específicos:",
     "Critérios de avaliação:", "Criteri specifici:", "Критерии оценки:", "評価基準：", "평가 기준:",
