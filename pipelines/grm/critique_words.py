@@ -59,7 +59,8 @@ EMPTY = frozenset(
     """
     i i'm i've i'll my me we our us let let's here there below above following follows follow as per according based
     on you your thank thanks given after before against using with within for from of to in at by the a an this that
-    these those it its they their them each every all both neither either none one two three four five other others
+    these those it its they their them each every all both neither either none one two three four five six seven eight nine ten zero
+    other others
     another same and or but so then thus therefore hence now finally next last first second third is are was were be
     been being am have has had do does did will would shall can could may might must should not no yes see please
     note ok okay sure n na none nil tbd todo applicable available omitted placeholder provided requested required
@@ -96,7 +97,7 @@ DOING = frozenset(
 )
 """What a judge does: it says something only where a response is what the sentence opens with."""
 EMPTY_EASTERN = re.compile(
-    r"以下|如下|下面|下记|下記|上述|上面|综合|綜合|考虑|考慮|经过|經過|仔细|仔細|根据|根據|基于|基於|标准|標準|准则|準則|评分|評分|得分|打分|给分|分数|分數"
+    r"以下|以上|如下|下面|下记|下記|上述|上面|综合|綜合|考虑|考慮|经过|經過|仔细|仔細|根据|根據|基于|基於|标准|標準|准则|準則|评分|評分|得分|打分|给分|分数|分數"
     r"|点数|得点|评价|評價|評価|评估|評估|分析|比较|比較|对比|對比|总体|總體|整体|整體|最终|最終|最后|最後|结果|結果|满分|滿分|排名|排序|因此|所以|进行|進行"
     r"|每个|每個|各个|各個|所有|两个|兩個|三个|四个|我们|我們|暂无|暫無|不适用|不適用|没有|回答|回复|回覆|回應|回应|答复|答覆|响应|響應|选项|選項"
     r"|応答|返答|解答|レスポンス|基準|採点|スコア|それぞれ|すべて|両方|です|ます|した|する|による|によって|基づいて|基づき|示す|通り|とおり|なります|私|こちら|これら|ここ"
@@ -106,6 +107,9 @@ EMPTY_EASTERN = re.compile(
 )
 SCALE = frozenset(
     {
+        "best",
+        "winner",
+        "preferred",
         "excellent",
         "good",
         "fair",

@@ -135,7 +135,7 @@ def _says_of_a_response(said: str, about: bool) -> bool:
         if _OF_THE_QUESTION.match(sentence):
             continue
         named = NAMED.search(sentence) or LETTER.search(sentence)
-        if not named and _NORM.search(sentence):
+        if (not named or named[0].casefold().startswith(("both", "all", "each"))) and _NORM.search(sentence):
             continue
         about = about or bool(named) or SPOKEN_OF.search(sentence) is not None
         if about and says_something(sentence):

@@ -29,7 +29,7 @@ class PartsWanted(NamedTuple):
 
 
 TELLING_WORDS = (  # noqa: SIM905
-    "accurate accurately addresses appropriate because better best brief clear clearly coherent complete completely "
+    "accurate accurately addresses appropriate because better brief clear clearly coherent complete completely "
     "comprehensive concise confuses contains contradicts convincing correct correctly covers demonstrates describes "
     "detailed errors error explains explanation fails flawed helpful ignores inaccurate incomplete "
     "incorrect incorrectly includes informative introduces invents irrelevant lacks less logical makes mentions misses "
