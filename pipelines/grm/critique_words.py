@@ -59,8 +59,8 @@ EMPTY = frozenset(
     """
     i i'm i've i'll my me we our us let let's here there below above following follows follow as per according based
     on you your thank thanks given after before against using with within for from of to in at by the a an this that
-    these those it its they their them each every all both neither either none one two three four five six seven eight nine ten zero
-    other others
+    these those it its they their them each every all both neither either none one two three
+    four five six seven eight nine ten zero other others
     another same and or but so then thus therefore hence now finally next last first second third is are was were be
     been being am have has had do does did will would shall can could may might must should not no yes see please
     note ok okay sure n na none nil tbd todo applicable available omitted placeholder provided requested required
