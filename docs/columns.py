@@ -146,14 +146,15 @@ COLUMN_DOCS: dict[str, dict[str, str]] = {
         "principles[].name": "Name of the criterion.",
         "principles[].description": "What it asks for.",
         "principles[].weight": "Its weight, 0 to 1; null where the judge gave none.",
-        "critique": "The analysis between the criteria and the scores.",
+        "critique": "The analysis between the criteria and the scores; where nothing is headed as one, the prose.",
         "scores": "One score a response, in the order shown; null unless the outcome is readable.",
         "margin": "Score of the best response less the highest other; null unless readable, and for one response.",
         "outcome": "`correct`, `incorrect`, `tied`; or, unreadable: `unparsed`, `truncated`, `wrong_count`, "
         "`contradictory`, `out_of_range`, `refused`, `failed`.",
         "accepted": "Whether the trajectory is in the RFT set.",
-        "reject_reason": "Why it is not: the outcome unless correct, then `hint_leak`, `too_easy`, `undecided`, "
-        "`label_balance`, `position_balance`, `hinted_share`, `max_accepted`.",
+        "reject_reason": "Why it is not: the outcome unless correct, then `draft_verdict`, `no_critique`, "
+        "`no_principles`, `hint_leak`, `too_easy`, `undecided`, `label_balance`, `position_balance`, `hinted_share`, "
+        "`max_accepted`.",
         "finish_reason": "As the endpoint gave it; `length` is always `truncated`.",
         "verdict_form": "`canonical` where the answer ends in the line of scores that is asked for, `forgiven` where "
         "they were read in another form; null unless the outcome is readable.",

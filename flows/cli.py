@@ -127,7 +127,7 @@ def build(
             _say(f"gone or damaged, and put back: {', '.join(published.healed)}")
     if published.missing:
         raise ForgeError(
-            f"no row for {', '.join(published.missing)}: LATEST was not moved to {snapshot.manifest.version}; "
+            f"{published.no_row}: LATEST was not moved to {snapshot.manifest.version}; "
             f"see why: grmforge inspect {_shown_path(snapshot.location)} {_lost(snapshot)}"
         )
     if not json:
@@ -339,6 +339,8 @@ def _recipe(path: Path, sets: str | None, root: str | None, limit: int | None) -
 
 def _lost(snapshot: "Snapshot") -> str:
     """Return the options that show what was lost last: judgements, else sets that no judge ever saw."""
+    if "missing" in snapshot.manifest.checks.get("rl", {}) and snapshot.rows("trajectories/difficulty"):
+        return "--status difficulty"
     if snapshot.rows("trajectories/rejected"):
         return "--status rejected"
     return f"--table sets --status {'dropped' if snapshot.rows('sets/dropped') else 'kept'}"

@@ -240,7 +240,7 @@ def publish(recipe: str, sets: str, root: str | None, limit: int | None, ready: 
     make_latest(published.snapshot.root, published)
     manifest = published.snapshot.manifest
     if published.missing:
-        raise ForgeError(f"no row for {', '.join(published.missing)}: LATEST was not moved to {manifest.version}")
+        raise ForgeError(f"{published.no_row}: LATEST was not moved to {manifest.version}")
     return published.snapshot.location
 
 

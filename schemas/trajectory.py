@@ -59,6 +59,12 @@ READABLE = frozenset({Outcome.CORRECT, Outcome.INCORRECT, Outcome.TIED})
 class RejectReason(StrEnum):
     """Why a trajectory is not in the RFT set; an outcome other than correct comes before all of these."""
 
+    DRAFT_VERDICT = "draft_verdict"
+    """An earlier headed verdict that differs stands before the one that was read."""
+    NO_CRITIQUE = "no_critique"
+    """No sentence outside headings and verdict speaks of a response; where no analysis was asked for, none is there."""
+    NO_PRINCIPLES = "no_principles"
+    """The answer names no criteria, where the prompt asks for them and the recipe neither gives nor forbids any."""
     HINT_LEAK = "hint_leak"
     """Hinted only: the text speaks of the hint, or gives its verdict before it applies a criterion."""
     TOO_EASY = "too_easy"
@@ -147,6 +153,8 @@ JUDGED = table_schema(
     [
         *(field for field in TRAJECTORIES if field.name not in ("accepted", "reject_reason")),
         pa.field("draft_verdict", pa.bool_()),
+        pa.field("no_critique", pa.bool_()),
+        pa.field("no_principles", pa.bool_()),
         pa.field("hint_leak", pa.bool_()),
         pa.field("n_responses", pa.int32()),
         pa.field("best_position", pa.int32()),

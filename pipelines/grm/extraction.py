@@ -7,6 +7,8 @@ break off. Every step takes time in proportion to the text, whatever a model may
 import re
 
 from pipelines.grm import verdicts
+from pipelines.grm.critiques import end_of_list, says_something
+from pipelines.grm.part_headings import first_parts
 from pipelines.grm.rewards import outcome_of
 from schemas.trajectory import Outcome, Principle, Reading
 
@@ -20,21 +22,16 @@ _REFUSAL = re.compile(
     r"|(?:很|非常)?抱歉|对不起|我(?:无法|不能))",
     re.IGNORECASE,
 )
-# Begins with a literal line break, so that the scan for it runs at the speed of memchr.
-_HEADING = re.compile(
-    r"\n[ \t#*_>\-•\d.)]*(?:(?:specific|evaluation|judging) )?"
-    r"(?:(criteria|standards|principles)|analysis|critique)[*_ \t]*(?::[*_]*|(?=\n)|\Z)",
-    re.IGNORECASE,
-)
-_NUMBERED = re.compile(r"\n[ \t]*[*_]{0,2}\d{1,2}[.)][ \t]*(?=\S)")
+_NUMBERED = re.compile(r"\n[ \t]*[*_]{0,2}\d{1,2}[.)、．][ \t]*(?=\S)")
 _BULLETED = re.compile(r"\n[ \t]*[-*•+](?:[ \t]+)(?=\S)")
 _BOLD = re.compile(r"\n(?=[ \t]*(?:\*\*|__)\S)")
 _PLAIN = re.compile(r"\n(?=[ \t]*[^\W\d_])")
-_NAME = re.compile(r"[\s*_`]*([^\n:(\[—–]*)")
-_NAME_ENDS = re.compile(r" - |,?[\s*_]{0,4}(?:\bweight|\d{1,3} ?%)", re.IGNORECASE)
+_NAME = re.compile(r"[\s*_`]*([^\n:：(（\[【—–]*)")
+_NAME_ENDS = re.compile(r" - |,?[\s*_]{0,4}(?:\bweight|\d{1,3} ?[%％])", re.IGNORECASE)
 _WEIGHT = re.compile(
-    r"[\s*_`,]{0,6}[(\[—–-]?[\s*_]{0,4}(?:weight(?:age|ing)?)?[\s*_]{0,4}[:=]?[\s*_]{0,4}"
-    r"(\d{1,3}(?:\.\d{1,4})?) ?(\\?%)?[\s*_]{0,4}[)\]]?(?=[\s*_`]{0,6}(?:[:—–\-,;.)\n]|\Z))",
+    r"[\s*_`,]{0,6}[(（\[【—–-]?[\s*_]{0,4}"
+    r"(?:weight(?:age|ing)?|权重|權重|重み|가중치|gewicht(?:ung)?|poids|peso|вес)?[\s*_]{0,4}[:：=]?[\s*_]{0,4}"
+    r"(\d{1,3}(?:\.\d{1,4})?) ?(\\?[%％])?[\s*_]{0,4}[)）\]】]?(?=[\s*_`]{0,6}(?:[:：—–\-,;.)\n]|\Z))",
     re.IGNORECASE,
 )
 _LATER_WEIGHT = re.compile(
@@ -42,8 +39,8 @@ _LATER_WEIGHT = re.compile(
 )
 # The layout that the prompt asks for, an item a line; what differs from it takes the long way, to the same result.
 _PLAIN_ITEM = re.compile(
-    r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:(\[—–*_`%-]*[^\s:(\[—–*_`%-])"
-    r" \([Ww]eight: (\d{1,2})%\): ([^\s*_:—–-][^\n]*)"
+    r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:：(（\[【—–*_`%％-]*[^\s:：(（\[【—–*_`%％-])"
+    r" \([Ww]eight: (\d{1,2})%\): ([^\s*_:：—–-][^\n]*)"
 )
 _HEAD_LENGTH = 200  # a criterion's name and weight stand in its first characters, or nowhere
 
@@ -114,23 +111,40 @@ def _margin(scores: tuple[int, ...], best_position: int | None) -> float | None:
 
 def read_parts(answer: str) -> tuple[tuple[Principle, ...], str | None]:
     """Return the principles and the critique of an answer, thinking already removed: () and None where absent."""
-    return _parts(answer, verdicts.verdict_start(answer))
+    return _parts(answer, verdicts.verdict_span(answer)[0])
 
 
 def _parts(answer: str, verdict_start: int) -> tuple[tuple[Principle, ...], str | None]:
     """Return principles and critique; the verdict's line begins at `verdict_start`."""
     text = "\n" + answer
-    criteria = analysis = None
-    for heading in _HEADING.finditer(text):
-        if heading[1] is None:
-            analysis = heading
-            break
-        criteria = criteria or heading
+    criteria, analysis = first_parts(text)
     end = verdict_start + 1
-    critique = _section(text, analysis.end(), end).strip() or None if analysis else None
-    if criteria is None:
-        return (), critique
-    return _principles("\n" + _section(text, criteria.end(), analysis.start() if analysis else end)), critique
+    if analysis and analysis.start() < end <= analysis.end():  # the heading of the verdict itself
+        analysis = None
+    listed = _section(text, criteria.end(), analysis.start() if analysis else end) if criteria else ""
+    if analysis:
+        critique = _section(text, analysis.end(), end)
+    else:
+        before = text[: criteria.start() if criteria else end]
+        listed, critique = _unheaded(before, listed, verdict=verdict_start < len(answer))
+    return _principles("\n" + listed) if criteria else (), critique.strip() or None
+
+
+def _unheaded(before: str, listed: str, *, verdict: bool) -> tuple[str, str]:
+    """Return a list of criteria without the prose behind it, and as the critique that prose, or else what came before.
+
+    Nothing is headed as the analysis here, and without a verdict nothing says where a critique ends.
+    """
+    cut = end_of_list(listed)
+    prose = listed[cut:].strip() or before
+    return listed[:cut], prose if verdict and any(map(says_something, prose.split("\n"))) else ""
+
+
+def without_verdict(text: str) -> str:
+    """Return an answer without its thoughts and its verdict: what stands before it and behind it."""
+    answer = verdicts.answer_of(text)
+    start, end = verdicts.verdict_span(answer)
+    return f"{answer[:start]}\n{answer[end:]}"
 
 
 def _section(text: str, begin: int, end: int) -> str:
@@ -174,7 +188,7 @@ def _principle(item: str) -> Principle | None:
     if opening is None:
         return None
     name, end = opening[1], opening.end()
-    if (" - " in name or "%" in name or "eight" in name) and (stop := _NAME_ENDS.search(name)):
+    if (" - " in name or "%" in name or "％" in name or "eight" in name) and (stop := _NAME_ENDS.search(name)):
         end += stop.start() - len(name)
         name = name[: stop.start()]
     name = name.strip(" \t\r*_`")
@@ -184,7 +198,7 @@ def _principle(item: str) -> Principle | None:
     rest = item[weight.end() if weight else end :]
     if weight is None and "eight" in rest and (weight := _LATER_WEIGHT.search(rest)):
         rest = rest[: weight.start()].rstrip(" \t([*_") + rest[weight.end() :]
-    return Principle(name, rest.lstrip(" \t\r\n*_:—–-").rstrip(), _share(weight) if weight else None)
+    return Principle(name, rest.lstrip(" \t\r\n*_:：—–-").rstrip(), _share(weight) if weight else None)
 
 
 def _share(weight: re.Match[str]) -> float | None:

@@ -22,8 +22,8 @@ from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading
 READINGS = pa.schema([JUDGED.field(name) for name in Reading._fields])
 
 _WHITE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())  # what Python strips
-_EDGE = r"\s\x1c-\x1f:—–*_\-"  # what would be stripped from a name or a description, or could be mark-up around it
-_NAME = rf"[^{_EDGE}(\[`%](?:[^\n:(\[—–*_`%\-]*[^{_EDGE}(\[`%])?"
+_EDGE = r"\s\x1c-\x1f:：—–*_\-"  # what would be stripped from a name or a description, or could be mark-up around it
+_NAME = rf"[^{_EDGE}(（\[【`%％](?:[^\n:：(（\[【—–*_`%％\-]*[^{_EDGE}(（\[【`%％])?"
 _DESCRIPTION = rf"[^{_EDGE}](?:[^\n]*[^\s\x1c-\x1f])?"
 _ITEM = r"[0-9]{{1,2}}[.)] {}\([Ww]eight: {}%\): {}"
 _MARKS = "[#*_ ]{0,8}"

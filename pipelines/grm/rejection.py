@@ -9,8 +9,8 @@ from schemas.trajectory import Mode, Outcome, RejectReason
 READABLE_OUTCOMES = [outcome.value for outcome in Outcome if outcome.readable]
 
 DECISION_COLUMNS = [
-    "trajectory_id", "set_id", "query_id", "source", "split", "mode", "sample_index", "outcome", "hint_leak",
-    "n_responses", "best_position", "label",
+    "trajectory_id", "set_id", "query_id", "source", "split", "mode", "sample_index", "outcome", "draft_verdict",
+    "no_critique", "no_principles", "hint_leak", "n_responses", "best_position", "label",
 ]  # fmt: skip
 """What a decision rests on; the texts are not among it."""
 
@@ -44,6 +44,9 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
         too_easy = too_easy & ~hinted
     reason = pl.coalesce(
         pl.when(pl.col("outcome") != Outcome.CORRECT.value).then(pl.col("outcome")),
+        _when(pl.col("draft_verdict"), RejectReason.DRAFT_VERDICT),
+        _when(pl.col("no_critique"), RejectReason.NO_CRITIQUE),
+        _when(pl.col("no_principles"), RejectReason.NO_PRINCIPLES),
         _when(hinted & pl.col("hint_leak"), RejectReason.HINT_LEAK),
         _when(too_easy, RejectReason.TOO_EASY),
         _when(pl.col("pass_samples") < n_rft, RejectReason.UNDECIDED),

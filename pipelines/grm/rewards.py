@@ -36,6 +36,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
+from pipelines.grm.critiques import has_critique
 from pipelines.grm.verdicts import CANONICAL, answer_of, read_scores, read_verdict
 
 ERROR_BONUS = 0.1
@@ -235,10 +236,6 @@ def _fits(answers: Any, n_responses: int) -> bool:
     )
 
 
-def has_critique(text: str) -> bool:
-    return bool(text.strip())
-
-
 def compute_score(
     data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **settings: Any
 ) -> float:
@@ -252,7 +249,7 @@ def compute_score_and_form(
     """Return `score`, the reward, with `canonical` and `has_critique`, for trainers that log further fields.
 
     `canonical` says that the answer ends in the one line of scores that is asked for, `has_critique` that a sentence
-    before it speaks of a response. Neither changes the reward.
+    beside it speaks of a response. Neither changes the reward.
     """
     truth = _ground_truth(ground_truth)
     low, high = _range(truth)
@@ -261,7 +258,7 @@ def compute_score_and_form(
     return {
         "score": reward(solution_str, ground_truth),
         "canonical": verdict.form == CANONICAL,
-        "has_critique": has_critique(answer[: verdict.start]),
+        "has_critique": has_critique(f"{answer[: verdict.start]}\n{answer[verdict.end :]}", truth.n_responses),
     }
 
 

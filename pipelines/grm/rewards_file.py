@@ -4,10 +4,10 @@ import ast
 import inspect
 from functools import cache
 
-from pipelines.grm import rewards, score_lists, verdicts
+from pipelines.grm import critique_words, critiques, part_headings, rewards, score_lists, verdicts
 from schemas import thoughts
 
-MODULES = (thoughts, score_lists, verdicts, rewards)
+MODULES = (thoughts, score_lists, verdicts, part_headings, critique_words, critiques, rewards)
 """In the order in which they rest on each other. They import nothing else but the standard library."""
 
 

@@ -10,6 +10,7 @@ from pipelines.curation.prompt_length import result_limit
 from pipelines.engines.protocol import identity, request_body
 from pipelines.grm.answer_forms import form_in_body, headings_of
 from pipelines.grm.json_judgements import judgement_text
+from pipelines.grm.parts_wanted import PartsWanted, parts_wanted
 from pipelines.grm.prompts import Template, around_responses, hint_text, load_template, responses_text, shown_order
 from pipelines.grm.shown_text import Shown, ShownSet, show
 from schemas.generation import Request, Truth, request
@@ -54,6 +55,8 @@ class SamplingJob:
     """Whether hints hold the rubric of the set's own question."""
     structured_output: str
     structured_text: str | None
+    principles: str
+    """Where the judge's criteria come from: "self", "rubric" or "none"."""
     seed: int
 
     @property
@@ -86,6 +89,11 @@ class SamplingJob:
         text = judgement_text(answer, headings_of(self.template_of(n_responses)), n_responses)
         return answer if text is None else text
 
+    def parts_wanted(self, n_responses: int) -> PartsWanted:
+        """Return the parts without which an answer is no example; criteria only where the judge is to find its own."""
+        wanted = parts_wanted(self.template_of(n_responses), self.structured_output, self.structured_text)
+        return wanted._replace(criteria=wanted.criteria and self.principles == "self")
+
     def settings(self) -> dict[str, Any]:
         """Return everything that a stage made by this job depends on."""
         forms = [self._form(n_responses) for n_responses in (1, 2)]
@@ -105,6 +113,7 @@ class SamplingJob:
             "rubric_hint": self.rubric_hint,
             "seed": self.seed,
             **({"forms": forms} if any(forms) else {}),
+            **({} if self.principles == "self" else {"principles": self.principles}),
         }
 
 
@@ -132,6 +141,7 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
         rubric_hint=grm.rubric_hint,
         structured_output=grm.structured_output,
         structured_text=grm.structured_text,
+        principles=principles_of(recipe, purpose),
         seed=recipe.build.seed,
     )
 

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.grm.hint_leaks import leaks_hint, may_leak
+from pipelines.grm.parts_wanted import lacking
 from pipelines.grm.readings import begin_reading, readings_of
 from pipelines.grm.samples import SamplingJob, SetPrompts, modes_of, next_samples, samples_wanted, shown_set
 from schemas.generation import RequestIds, request_ids
@@ -179,8 +180,10 @@ def _judged_table(
         "prompt": single_turns("user", pl.Series(own.pop("prompt"), dtype=pl.String).to_arrow().cast(pa.string())),
         "hint_leak": _hint_leaks(job, drawn, completions["text"], read),
     }
+    sets = of_sets[list(own.pop("set_number"))]
+    columns |= lacking(completions["text"], sets["n_responses"], read, job.parts_wanted)
     for frame in (
-        of_sets[list(own.pop("set_number"))],
+        sets,
         completions.select(name for name in OF_ANSWER if name in JUDGED.names),
     ):
         columns |= {column.name: column.to_arrow() for column in frame}

@@ -162,6 +162,8 @@ class Verdict(NamedTuple):
     """The outcome that stands in the place of scores."""
     start: int
     """Where the verdict begins in the answer, or the heading that was taken for one; its length where there is none."""
+    end: int
+    """Where it ends."""
     form: str | None = None
     """CANONICAL or FORGIVEN; None without scores."""
     is_draft_before: bool = False
@@ -219,40 +221,55 @@ def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
     text = answer if answer.isascii() else answer.translate(_PLAIN)
     lines = _lines_to_read(text)
     if len(lines) == 1 and (line := _CANONICAL_LINE.match(answer, lines[0])) and not _is_quoted(text, lines[0]):
-        scores = tuple(map(int, line[1].split(", ")))
-        if len(scores) == n_responses and all(low <= score <= high for score in scores):
-            return Verdict(scores, None, lines[0], CANONICAL)
+        plain = tuple(map(int, line[1].split(", ")))
+        if len(plain) == n_responses and all(low <= score <= high for score in plain):
+            return Verdict(plain, None, lines[0], len(answer), CANONICAL)
     headings = _headings(text, lines)
     chosen = _last_verdict(text, headings)
     if chosen is None:
-        return Verdict(None, UNPARSED, len(answer))
+        return Verdict(None, UNPARSED, len(answer), len(answer))
     place, heading, found = chosen
     scores = _scores(found, heading, n_responses, low, high)
     if isinstance(scores, str):
-        return Verdict(None, scores, heading.start)
+        return Verdict(None, scores, heading.start, found.end)
     if _differs_after(text, found.end, headings[place + 1 :], scores, n_responses, low, high):
-        return Verdict(None, CONTRADICTORY, heading.start)
+        return Verdict(None, CONTRADICTORY, heading.start, found.end)
     draft = _draft(text, headings[:place], scores, n_responses, low, high)
     if draft is not None and not _is_taken_back(text, *draft, heading):
-        return Verdict(None, CONTRADICTORY, heading.start)
+        return Verdict(None, CONTRADICTORY, heading.start, found.end)
     form = CANONICAL if _CANONICAL_LINE.match(answer, heading.start) else FORGIVEN
-    return Verdict(scores, None, heading.start, form, draft is not None)
+    return Verdict(scores, None, heading.start, found.end, form, draft is not None)
 
 
-def verdict_start(answer: str) -> int:
-    """Return where the verdict of an answer begins, readable or not; the answer's length where it has none."""
+def verdict_span(answer: str) -> tuple[int, int]:
+    """Return where the verdict of an answer begins and ends, readable or not; its length twice where it has none."""
     text = answer if answer.isascii() else answer.translate(_PLAIN)
     chosen = _last_verdict(text, _headings(text, _lines_to_read(text)))
-    return len(answer) if chosen is None else chosen[1].start
+    return (len(answer), len(answer)) if chosen is None else (chosen[1].start, chosen[2].end)
 
 
 def canonical_text(answer: str, verdict: Verdict) -> str:
-    r"""Return an answer that ends in its verdict, `Scores: \boxed{7, 3}`; what followed the verdict is left out."""
+    r"""Return an answer that ends in its verdict, `Scores: \boxed{7, 3}`; what is said behind it stands before it then.
+
+    What cannot stand there without changing what is read, such as a second verdict, is left out.
+    """
     if verdict.scores is None or verdict.form == CANONICAL:
         return answer
-    before = answer[: verdict.start].rstrip()
+    n_responses, low, high = len(verdict.scores), min(verdict.scores), max(verdict.scores)
+    before, behind = answer[: verdict.start].rstrip(), _said(answer[verdict.end :])
     line = f"Scores: \\boxed{{{_joined(verdict.scores)}}}"
-    return f"{before}\n\n{line}" if before else line
+    for parts in ([before, behind, line], [before, line]):
+        text = "\n\n".join(part for part in parts if part)
+        again = read_verdict(text, n_responses, low, high)
+        if (again.scores, again.is_draft_before) == (verdict.scores, verdict.is_draft_before):
+            return text
+    return answer
+
+
+def _said(behind: str) -> str:
+    """Return what is said behind a verdict; nothing where fewer than three words are."""
+    text = re.sub(r"<\|\w{1,30}\|>|</?\w{1,20}>|^[\W_]{0,40}\n|```\w*", "", behind).strip(" \t\r\n.*_$`)]}")
+    return text if len(re.findall(r"[^\W\d_]{2,}|[\u3040-\u9fff]", text)) > 2 else ""
 
 
 def _joined(scores: tuple[int, ...]) -> str:

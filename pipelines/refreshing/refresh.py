@@ -15,6 +15,7 @@ from pipelines.engines.answering import Run
 from pipelines.refreshing.guards import tripped
 from pipelines.refreshing.retention import retain
 from pipelines.refreshing.revisions import read_newest
+from pipelines.reporting.attention import missing_sets, no_row_for
 from pipelines.reporting.comparing import compare
 from pipelines.reporting.publication import Published
 from schemas.comparison import Comparison
@@ -67,9 +68,7 @@ class Refreshed:
     def check(self) -> None:
         """Raise ForgeError where LATEST was held back, with the reasons and the way out."""
         if self.published.missing:
-            raise ForgeError(
-                f"no row for {', '.join(self.published.missing)}: LATEST was not moved to {self.name}@{self.version}"
-            )
+            raise ForgeError(f"{self.published.no_row}: LATEST was not moved to {self.name}@{self.version}")
         if self.tripped:
             raise ForgeError(
                 f"LATEST is held back at {self.before}: {'; '.join(self.tripped)}. {self.name}@{self.version} is "
@@ -176,9 +175,10 @@ def promote(root: Root, given: str) -> tuple[Snapshot, str | None]:
             "file, or remove the version's folder"
         )
     manifest = snapshot.manifest
-    wanted = manifest.recipe.get("build", {}).get("sets", ())
-    if missing := [name for name in wanted if f"{name}/train" not in manifest.tables]:
-        raise RecipeError(f"{given} has no row for {', '.join(missing)}: LATEST names only versions with every set")
+    if missing := missing_sets(manifest):
+        raise RecipeError(
+            f"{given} has {no_row_for(missing, manifest.checks)}: LATEST names only versions with every set"
+        )
     before = latest(root, manifest.name)
     set_latest(root, manifest.name, manifest.version)
     return snapshot, before

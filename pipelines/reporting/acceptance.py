@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.reporting.answered import answers_in_words
-from pipelines.reporting.attention import simulated_models, unreadable_sources, warnings
+from pipelines.reporting.attention import incomplete_sets, simulated_models, unreadable_sources, warnings
 from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
 from pipelines.reporting.meanings import meaning
@@ -54,7 +54,7 @@ def attention_sentences(manifest: Manifest, snapshot: Snapshot) -> list[str]:
 
 
 def _sentences(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
-    return [*simulated_models(manifest), *warnings(manifest, funnels)]
+    return [*simulated_models(manifest), *incomplete_sets(manifest), *warnings(manifest, funnels)]
 
 
 def _attention(manifest: Manifest, funnels: Sequence[SourceFunnel], width: int) -> list[str]:

@@ -23,8 +23,13 @@ _DETAIL = 120
 def attention(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
     """Return what someone should look at before training on the snapshot, a sentence each, the worst first."""
     low = _low_sources(funnels)
-    worst = [*simulated_models(manifest), *unreadable_sources(manifest), *_missing_sets(manifest), *low]
-    return [*worst, *warnings(manifest, funnels)]
+    return [
+        *simulated_models(manifest),
+        *unreadable_sources(manifest),
+        *incomplete_sets(manifest),
+        *low,
+        *warnings(manifest, funnels),
+    ]
 
 
 def simulated_models(manifest: Manifest) -> list[str]:
@@ -72,11 +77,49 @@ def _unreadable_rows(one: Input) -> str:
     return f"{said}, for example {place}: {detail}"
 
 
-def _missing_sets(manifest: Manifest) -> list[str]:
+def incomplete_sets(manifest: Manifest) -> list[str]:
+    """Return a sentence for every set of the recipe that has no rows, and for a meta_rm without the GRM's own samples.
+
+    These are what is missing in a snapshot, where all else that is said is about what it holds.
+    """
+    found = []
+    for name in missing_sets(manifest):
+        why = _why_missing(manifest.checks, name)
+        found.append(f"{name} has no training rows{f': {why}' if why else ''}; LATEST was not moved")
+    return found + _without_on_policy(manifest)
+
+
+def missing_sets(manifest: Manifest) -> list[str]:
+    """Return the sets of the recipe that have no training row."""
+    return [name for name in _wanted_sets(manifest) if f"{name}/train" not in manifest.tables]
+
+
+def no_row_for(missing: Sequence[str], checks: Mapping[str, Any]) -> str:
+    """Return which sets have no row, and why where that is known, as every command and flow says it."""
+    said = [f"{name} ({why})" if (why := _why_missing(checks, name)) else name for name in missing]
+    return f"no row for {', '.join(said)}"
+
+
+def _why_missing(checks: Mapping[str, Any], name: str) -> str | None:
+    """Return why a set could not be made; None where it was made, and came out empty."""
+    check = checks.get(name)
+    return check.get("missing") if isinstance(check, Mapping) else None
+
+
+def _without_on_policy(manifest: Manifest) -> list[str]:
+    """Return that meta_rm holds no sample of the trained GRM (METHOD section 5); nothing where it does."""
+    if "meta_rm/train" not in manifest.tables or (manifest.checks.get("meta_rm") or {}).get("on_policy") != 0:
+        return []
+    if any(use.role == "policy" for use in manifest.models):
+        why = "[models.policy] gave no answer that could be read and balanced"
+    else:
+        why = "the recipe has no [models.policy]"
     return [
-        f"{name} has no training rows, so LATEST was not moved."
-        for name in _wanted_sets(manifest)
-        if f"{name}/train" not in manifest.tables
+        f"meta_rm WITHOUT ON-POLICY SAMPLES: {why}, so a Meta RM learns from judgements of other models than the one "
+        f"that "
+        "it is to score. Train the GRM on rft, name it as [models.policy], and build again: what is stored is not "
+        "asked "
+        "again"
     ]
 
 

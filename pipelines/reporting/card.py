@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from pipelines.reporting.attention import simulated_models
+from pipelines.reporting.attention import incomplete_sets, simulated_models
 from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
 from pipelines.reporting.markdown import line, table
 from pipelines.reporting.principles import principles_sentence
@@ -50,7 +50,7 @@ def card_of(manifest: Manifest) -> str:
         _front_matter(manifest, configs),
         f"# {line(manifest.name)} {manifest.version}",
         "Training sets of a generative reward model, built by grmforge.",
-        *(f"**{line(said)}.**" for said in simulated_models(manifest)),
+        *(f"**{line(said)}.**" for said in (*simulated_models(manifest), *incomplete_sets(manifest))),
         *_restriction(restricted),
         "## Tables",
         table(

@@ -67,6 +67,22 @@ MEANINGS: dict[str, Meaning] = {
         "run grmforge doctor on the recipe; prompts may be too long ([grm] max_prompt_tokens); then build with "
         "--retry-failed",
     ),
+    RejectReason.DRAFT_VERDICT: Meaning(
+        "correct, but an earlier verdict that differs stands before the one that counts",
+        "the judge writes drafts into its answer: let it think apart from it, or have the server keep it to the "
+        "format: "
+        "[grm] structured_output",
+    ),
+    RejectReason.NO_CRITIQUE: Meaning(
+        "correct, but no sentence outside headings and verdict speaks of a response: scores alone teach nothing",
+        "a judge that thinks elsewhere leaves a bare line of scores: turn its thinking off (extra_body), or have the "
+        "server keep it to the format: [grm] structured_output",
+    ),
+    RejectReason.NO_PRINCIPLES: Meaning(
+        "correct, but the answer names no criteria, which the prompt asks for",
+        "have the server keep the judge to the format ([grm] structured_output), or, where none are wanted, say "
+        '[grm] principles = "none"',
+    ),
     RejectReason.HINT_LEAK: Meaning(
         "the answer speaks of the hint that it was given, or gives its verdict before it weighs anything",
         "hinted answers of this model betray the hint: another model, or hinted = false in the source",

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.grm.judging import Judged
 from pipelines.grm.rewards_file import rewards_source
+from pipelines.reporting.attention import no_row_for
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
@@ -32,6 +33,8 @@ class Published:
     """False where a version with the same content stood there already."""
     missing: tuple[str, ...]
     """Sets of the recipe that got no row; LATEST is not moved to such a version."""
+    no_row: str
+    """Which these are, and why where that is known, in words; empty where none is missing."""
     healed: tuple[str, ...] = ()
     """Files of a version with the same content that were gone or damaged, and were put back."""
 
@@ -85,7 +88,8 @@ def publish_snapshot(
         snapshot = publish(root, manifest, data, pages)
     else:
         healed = _heal(snapshot, assembled)
-    return Published(snapshot, new, missing, tuple(healed))
+    no_row = no_row_for(missing, assembled.facts["checks"]) if missing else ""
+    return Published(snapshot, new, missing, no_row, tuple(healed))
 
 
 _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {

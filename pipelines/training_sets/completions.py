@@ -25,9 +25,7 @@ def rewritten_answer(text: str, n_responses: int) -> str:
     """Return an answer whose verdict is its last line.
 
     Where an earlier verdict was taken back in the line of the last one ("Final scores"), the answer stays as it is:
-    without these words nobody could tell which of the two holds.
+    without these words nobody could tell which of the two holds. Such answers are in no RFT set.
     """
-    answer, span = answer_of(text), score_range(n_responses)
-    verdict = read_verdict(answer, n_responses, *span)
-    rewritten = canonical_text(answer, verdict)
-    return rewritten if read_verdict(rewritten, n_responses, *span).scores == verdict.scores else answer
+    answer = answer_of(text)
+    return canonical_text(answer, read_verdict(answer, n_responses, *score_range(n_responses)))

@@ -15,8 +15,9 @@ from pipelines.grm.sampling import sampled_sets
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from pipelines.training_sets.paired_accuracy import paired_accuracy
 from pipelines.training_sets.rft import chosen_general, general_ids
-from pipelines.training_sets.rl import decide_rl
+from pipelines.training_sets.rl import decide_rl, filter_fault
 from pipelines.training_sets.selection import decide_selection
+from schemas.errors import ForgeError
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe
 from schemas.training import GENERAL
@@ -43,7 +44,8 @@ class Decisions:
     trajectories: Mapping[Purpose, pl.DataFrame]
     """In the order of the judged tables: DECISION_COLUMNS, accepted, reject_reason, in_meta_rm, and counts."""
     rl: pl.DataFrame | None
-    """A row a sampled set; see `decide_rl` and `decide_selection`. None where the recipe wants no rl set."""
+    """A row a sampled set; see `decide_rl` and `decide_selection`. None where the recipe wants no rl set, and where the
+    difficulty model filters nothing, which the check `rl` says."""
     general: frozenset[str]
     """Example ids of the general rows that are mixed in."""
     checks: Mapping[str, Any]
@@ -62,7 +64,7 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
         frames[Purpose.RFT] = rft
         checks["positions"] = _positions(rft)
         funnel += _rows(rft.with_columns(outcome=pl.coalesce("reject_reason", pl.lit("accepted"))), "rft", "mode")
-    rl = _rl(recipe, curated, frames) if "rl" in recipe.build.sets else None
+    rl = _rl(recipe, curated, frames, checks) if "rl" in recipe.build.sets else None
     if rl is not None:
         funnel += _rows(rl.with_columns(outcome=pl.coalesce("reject_reason", pl.lit("kept"))), "rl")
         if recipe.rl.selection:
@@ -98,13 +100,24 @@ def frame_of(paths: Sequence[Any], schema: pa.Schema, columns: Sequence[str]) ->
     return frame
 
 
-def _rl(recipe: Recipe, curated: Stage, frames: Mapping[Purpose, pl.DataFrame]) -> pl.DataFrame:
-    """Return RL's decisions, by the difficulty model's samples or, where the recipe says so, by the GRM's own."""
+def _rl(
+    recipe: Recipe, curated: Stage, frames: Mapping[Purpose, pl.DataFrame], checks: dict[str, Any]
+) -> pl.DataFrame | None:
+    """Return RL's decisions, by the difficulty model's samples or, where the recipe says so, by the GRM's own.
+
+    Where these filter nothing, the check `rl` says why it is missing, and all other sets are made without it. Raises
+    ForgeError where there are no others.
+    """
     sets = frame_of(
         curated.paths("sets"), SETS, ["set_id", "query_id", "source", "split", "n_responses", "label", "drop_reason"]
     ).filter(pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value))
     samples = frames.get(Purpose.DIFFICULTY, frames.get(Purpose.RFT))
     assert samples is not None
+    if fault := filter_fault(samples):
+        if list(recipe.build.sets) == ["rl"]:
+            raise ForgeError(f"rl: {fault}")
+        checks["rl"] = {"missing": fault}
+        return None
     decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft)
     kept = pl.col("reject_reason").is_null()
     return decided.with_columns(index=(kept.cum_sum().over("split") - 1))
@@ -134,6 +147,7 @@ def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -
     return {
         "candidates": candidates.height,
         "rows": chosen.height,
+        "on_policy": int(frames[Purpose.ON_POLICY]["in_meta_rm"].sum()) if Purpose.ON_POLICY in frames else 0,
         "negatives": _rounded(chosen.filter(~pl.col("right")).height / chosen.height) if chosen.height else None,
         "set_alone_auc_before": _rounded(set_alone_auc(candidates)),
         "set_alone_auc": _rounded(set_alone_auc(chosen)),

@@ -12,7 +12,6 @@ from pipelines.grm.balance import balanced
 from pipelines.grm.rejection import READABLE_OUTCOMES, pass_counts
 from pipelines.grm.samples import SamplingJob
 from pipelines.training_sets.rft import training_prompt
-from schemas.errors import ForgeError
 from schemas.preference import PreferenceSet
 from schemas.query import messages_array
 from schemas.record import canonical_json
@@ -36,29 +35,40 @@ class RlRow:
     pass_samples: int
 
 
+def filter_fault(difficulty: pl.DataFrame) -> str | None:
+    """Return why the difficulty model's samples filter nothing; None where they do."""
+    readable = difficulty.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height
+    if readable >= MIN_READABLE * difficulty.height:
+        return None
+    return (
+        f"only {readable / difficulty.height:.0%} of the difficulty model's answers could be read, and under "
+        f"{MIN_READABLE:.0%} it filters nothing; give it a larger max_tokens, a form that the server keeps it to "
+        "([grm] structured_output), or another model"
+    )
+
+
 def decide_rl(sets: pl.DataFrame, difficulty: pl.DataFrame, n_samples: int) -> pl.DataFrame:
     """Return the sets, sorted by (query_id, set_id), with pass_count, pass_samples, reject_reason and best_position.
 
     `sets` has set_id, query_id, source, split, n_responses, label; `difficulty` the difficulty model's samples with
     set_id, mode and outcome. Best positions are dealt out, not shuffled: each occurs equally often per source, number
-    of responses and split. Raises ForgeError where the difficulty model cannot hold the format.
+    of responses and split. A set with fewer than `n_samples` readable samples is undecided: nothing says whether it is
+    too easy.
     """
-    readable = difficulty.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height
-    if readable < MIN_READABLE * difficulty.height:
-        share = readable / difficulty.height
-        raise ForgeError(
-            f"rl: only {share:.0%} of the difficulty model's answers could be read, and under {MIN_READABLE:.0%} it "
-            "filters nothing; give it a larger max_tokens, a form that the server keeps it to "
-            "([grm] structured_output), or another model"
-        )
-    all_correct = (pl.col("pass_count") == pl.col("pass_samples")) & (pl.col("pass_samples") >= n_samples)
-    too_easy = pl.when(all_correct).then(pl.lit(RejectReason.TOO_EASY.value))
+    is_decided = pl.col("pass_samples") >= n_samples
+    reason = (
+        pl.when(is_decided & (pl.col("pass_count") == pl.col("pass_samples")))
+        .then(pl.lit(RejectReason.TOO_EASY.value))
+        .when(~is_decided)
+        .then(pl.lit(RejectReason.UNDECIDED.value))
+        .otherwise(pl.lit(None, pl.String))
+    )
     decided = (
         sets.join(pass_counts(difficulty), on="set_id", how="left")
         .with_columns(
             pl.col("pass_count", "pass_samples").fill_null(0), trajectory_id="set_id", mode=pl.lit("non_hinted")
         )
-        .with_columns(reject_reason=pl.coalesce(too_easy, pl.lit(None, pl.String)))
+        .with_columns(reject_reason=reason)
     )
     group = ["source", "n_responses", "split", "mode"]
     decided = balanced(decided, group, "label", 1.5, RejectReason.LABEL_BALANCE)

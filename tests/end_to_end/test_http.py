@@ -11,7 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.end_to_end.commands import data_files, frame, grmforge, latest, paid, write_recipe
+from storage.root import Root
+from storage.snapshots import find_snapshot
+from tests.end_to_end.commands import data_files, frame, grmforge, latest, paid, toml, write_recipe
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import Answer, Reply, StandIn, judged
@@ -56,6 +58,57 @@ def write_http_recipe(
 
 def text_of(received: stand_in.Received) -> str:
     return str(received.body["messages"][-1]["content"])
+
+
+def bare(body: dict[str, Any]) -> Reply:
+    """Answer as a judge that thinks elsewhere: its reasoning in a field of its own, and a line of scores."""
+    whole = json.loads(judged(body).body)["choices"][0]["message"]["content"]
+    reasoning, _, scores = whole.partition("Scores:")
+    return stand_in.chat(f"Scores:{scores}", reasoning_content=reasoning, body=body)
+
+
+def test_a_bare_line_of_scores_is_no_example_of_judging_yet_one_of_right_or_wrong(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    with StandIn(then=bare) as server:
+        done = grmforge("build", write_http_recipe(tmp_path, server.url, hinted=False), "--root", root)
+        asked = len(server.requests)
+    assert (done.code, asked) == (1, 3 * SETS), done.err
+    assert "no row for rft: LATEST was not moved" in done.errors[0]
+    (version,) = (root / "snapshots" / "http").iterdir()
+    snapshot = find_snapshot(Root(root), f"http@{version.name}")
+    rejected, meta_rm = frame(snapshot, "trajectories/rejected"), frame(snapshot, "meta_rm/train")
+    assert "rft/train" not in snapshot.manifest.tables
+    assert set(rejected["reject_reason"]) == {"no_critique", "incorrect"}
+    assert set(rejected.filter(pl.col("outcome") == "correct")["reject_reason"]) == {"no_critique"}
+    assert rejected["reasoning"].null_count() == 0
+    assert meta_rm.height >= 2
+    labels = rejected.select("trajectory_id", right=pl.col("outcome") == "correct")
+    assert meta_rm.join(labels, on="trajectory_id")["right"].to_list() == meta_rm["label"].to_list()
+
+
+def unread(body: dict[str, Any]) -> Reply:
+    return judged(body) if body["model"] == "stand-in" else stand_in.chat("I cannot say.", body=body)
+
+
+def test_a_difficulty_model_that_holds_no_format_costs_rl_and_nothing_else(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    with StandIn(then=unread) as server:
+        recipe = write_http_recipe(tmp_path, server.url, hinted=False)
+        weak = {"engine": "openai", "model": "weak", "base_url": server.url}
+        text = recipe.read_text("utf-8").replace('"rft", "meta_rm"', '"rft", "rl", "meta_rm"')
+        recipe.write_text(f"{text}\n{toml({'models': {'difficulty': weak}})}", "utf-8")
+        done = grmforge("build", recipe, "--root", root)
+        again = grmforge("build", recipe, "--root", root, "--json")
+    assert (done.code, again.code) == (1, 1), done.err
+    (line,) = done.errors
+    assert "no row for rl (only 0% of the difficulty model's answers could be read" in line
+    assert "LATEST was not moved" in line
+    assert "--status difficulty" in line
+    assert "rl has no training rows: only 0% of the difficulty model's answers" in " ".join(done.out.split())
+    shown = json.loads(again.out)
+    assert (shown["missing"], shown["new"]) == (["rl"], False)
+    assert {"rft/train", "meta_rm/train"} <= set(shown["tables"])
+    assert not (root / "snapshots" / "http" / "LATEST").exists()
 
 
 def test_faults_are_outlived_and_every_row_is_accounted_for(tmp_path: Path) -> None:

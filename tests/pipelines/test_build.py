@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from pipelines.build import build, changed, purposes_of
+from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published
 from schemas.errors import BudgetReached, ForgeError, RecipeError
 from schemas.recipe import Recipe
@@ -290,6 +291,50 @@ def test_a_difficulty_model_that_cannot_hold_the_format_is_a_failure_and_all_is_
     with pytest.raises(ForgeError, match="rl: only"):
         build(recipe, root, run)
     assert watcher.bought == 0
+
+
+def test_where_only_rls_filter_fails_the_other_sets_are_published_and_why_is_said(tmp_path: Path) -> None:
+    sources(tmp_path, 30)
+    root = Root.open(str(tmp_path / "data"))
+    weak = simulated(model="weak", unparsed=0.5)
+    recipe = the_recipe(tmp_path, models={"grm": simulated(accuracy=0.6), "difficulty": weak})
+    published, _ = built(recipe, root)
+    manifest = published.snapshot.manifest
+    assert published.missing == ("rl",)
+    assert published.no_row.startswith("no row for rl (only ")
+    assert manifest.checks["rl"]["missing"] in published.no_row
+    assert {"rft/train", "meta_rm/train", "pairs/train", "trajectories/difficulty"} <= set(manifest.tables)
+    assert latest(root, "small") is None
+    said = "rl has no training rows: only "
+    card = (published.snapshot.path / "README.md").read_text("utf-8")
+    assert said in card
+    assert said in " ".join(" ".join(closing_lines(manifest, published.snapshot)).split())
+    again, watcher = built(recipe, root)
+    assert (again.new, again.missing, watcher.bought) == (False, ("rl",), 0)
+    better = {"grm": simulated(accuracy=0.6), "difficulty": simulated(model="weak", seed=1)}
+    whole, _ = built(the_recipe(tmp_path, models=better), root)
+    assert (whole.missing, whole.no_row) == ((), "")
+    assert latest(root, "small") == whole.snapshot.manifest.version
+    assert "missing" not in whole.snapshot.manifest.checks.get("rl", {})
+
+
+def test_meta_rm_without_the_trained_grms_own_samples_says_so(tmp_path: Path) -> None:
+    sources(tmp_path, 30)
+    judge = {"grm": simulated(accuracy=0.6), "difficulty": simulated(model="weak", seed=1)}
+    said = "meta_rm WITHOUT ON-POLICY SAMPLES: the recipe has no [models.policy]"
+    mute = "meta_rm WITHOUT ON-POLICY SAMPLES: [models.policy] gave no answer"
+    for models, sentence in (
+        (judge, said),
+        (judge | {"policy": simulated(model="trained", unparsed=1.0)}, mute),
+        (judge | {"policy": simulated(model="trained", seed=2, accuracy=0.6)}, None),
+    ):
+        published, _ = built(the_recipe(tmp_path, models=models), Root.open(str(tmp_path / "data")))
+        card = (published.snapshot.path / "README.md").read_text("utf-8")
+        lines = " ".join(" ".join(closing_lines(published.snapshot.manifest, published.snapshot)).split())
+        report = (published.snapshot.path / "report.html").read_text("utf-8")
+        for page in (card, lines, report):
+            assert ("WITHOUT ON-POLICY SAMPLES" in page) is (sentence is not None)
+        assert sentence is None or (f"**{sentence}" in card.replace("\\", "") and sentence in lines)
 
 
 def test_purposes_follow_from_the_sets() -> None:

@@ -91,10 +91,13 @@ def test_responses_hold_what_a_response_is() -> None:
 
 
 def test_every_reason_has_its_place_in_the_precedence() -> None:
-    """An outcome comes before every rule, a hint leak before the rest, and the recipe's caps last."""
+    """An outcome comes before every rule, what the text lacks or says before the rest, and the recipe's caps last."""
     assert set(REJECT_PRECEDENCE) == {*(set(Outcome) - {Outcome.CORRECT}), *RejectReason}
     assert len(REJECT_PRECEDENCE) == len(set(REJECT_PRECEDENCE))
     assert REJECT_PRECEDENCE[-len(RejectReason) :] == (
+        "draft_verdict",
+        "no_critique",
+        "no_principles",
         "hint_leak",
         "too_easy",
         "undecided",

@@ -15,7 +15,8 @@ QUESTIONS = 40
 """Without responses: a responder's answers become sets."""
 
 JUDGEMENT = (
-    r"Specific Criteria:\n1\. [A-Za-z]{3,12} \(weight: 100%\): [a-z ]{5,30}\n\nAnalysis:\n[a-z][a-z ]{10,60}\n\n"
+    r"Specific Criteria:\n1\. [A-Za-z]{3,12} \(weight: 100%\): [a-z ]{5,30}\n\n"
+    r"Analysis:\nResponse 1 [a-z][a-z ]{10,60}\n\n"
 )
 ANSWER = r"[a-z][a-z ]{10,60}\nThe answer is option [1-4]"
 

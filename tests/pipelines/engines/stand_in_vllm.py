@@ -54,7 +54,8 @@ def judged(prompt: str, body: dict[str, Any]) -> str:
     """Return a judgement of as many responses as a prompt holds, the same one for the same request."""
     count = max(1, len(re.findall(r"\[The Begin of Response \d+\]", prompt)))
     scores = random.Random(f"{prompt} {body.get('seed')}").sample(range(1, 11), count)
-    return f"Specific Criteria:\n1. Accuracy\n\nAnalysis:\nOne by one.\n\nScores: \\boxed{{{str(scores)[1:-1]}}}"
+    parts = "Specific Criteria:\n1. Accuracy\n\nAnalysis:\nResponse 1 is weighed first."
+    return f"{parts}\n\nScores: \\boxed{{{str(scores)[1:-1]}}}"
 
 
 def say(text: str) -> None:

@@ -10,7 +10,7 @@ from schemas.record import content_id
 
 SCHEMA = dict.fromkeys(DECISION_COLUMNS, pl.String) | {
     "sample_index": pl.Int32,
-    "hint_leak": pl.Boolean,
+    **dict.fromkeys(["draft_verdict", "no_critique", "no_principles", "hint_leak"], pl.Boolean),
     "n_responses": pl.Int32,
     "best_position": pl.Int32,
     "label": pl.Int32,
@@ -29,7 +29,7 @@ def a_sample(
         "mode": mode,
         "sample_index": index,
         "outcome": outcome,
-        "hint_leak": False,
+        **dict.fromkeys(["draft_verdict", "no_critique", "no_principles", "hint_leak"], False),
         "n_responses": 2,
         "best_position": 0,
         "label": None,

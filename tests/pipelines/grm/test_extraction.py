@@ -140,6 +140,35 @@ def test_an_answer_without_parts_has_none() -> None:
     assert read_parts("Scores: \\boxed{7, 3}") == ((), None)
 
 
+LISTED = "Specific Criteria:\n1. Accuracy (weight: 60%): right\n2. Depth (weight: 40%): enough\n"
+END = "\n\nScores: \\boxed{7, 3}"
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "critique"),
+    [
+        (f"{LISTED}\nResponse 1 is right.{END}", ["Accuracy", "Depth"], "Response 1 is right."),
+        (f"{LISTED}\n- Response 1: right.\n- Response 2: wrong.{END}", ["Accuracy", "Depth"],
+         "- Response 1: right.\n- Response 2: wrong."),
+        (f"{LISTED}\nReasoning:\nThe second errs.{END}", ["Accuracy", "Depth"], "The second errs."),
+        (f"{LISTED}{END}", ["Accuracy", "Depth"], None),
+        (f"The first is right.{END}", [], "The first is right."),
+        (f"Here are my scores.{END}", [], None),
+        (f"评判标准：\n1. 准确性（权重：60%）：结论正确\n\n分析：\n回答1正确。{END}", ["准确性"], "回答1正确。"),
+        (f"Kriterien:\n1. Genauigkeit: stimmt es\n\nAnalyse:\nAntwort 1 stimmt.{END}", ["Genauigkeit"],
+         "Antwort 1 stimmt."),
+        (f"評価基準：\n1. 正確さ：正しいか\n\n分析：\n回答1は正しい。{END}", ["正確さ"], "回答1は正しい。"),
+    ],
+)  # fmt: skip
+def test_parts_are_read_under_headings_of_any_language_and_without_one(
+    text: str, names: list[str], critique: str | None
+) -> None:
+    principles, found = read_parts(text)
+    assert [principle.name for principle in principles] == names
+    assert principles[-1].description == "enough" if "Depth" in names else True
+    assert found == critique
+
+
 @given(st.text(st.sampled_from("Specific Criteria:\nAnalysis 1.*-()%40") | st.characters(), max_size=300), st.text())
 def test_any_text_is_read(text: str, more: str) -> None:
     for answer in (

@@ -68,8 +68,29 @@ def test_precedence_over_all_combinations(drop: bool, keep: bool) -> None:
 def test_every_reason_is_in_the_precedence_and_caps_come_last() -> None:
     assert REJECT_PRECEDENCE[: len(BAD)] == tuple(BAD)
     assert REJECT_PRECEDENCE[len(BAD) :] == (
-        "hint_leak", "too_easy", "undecided", "label_balance", "position_balance", "hinted_share", "max_accepted",
+        "draft_verdict", "no_critique", "no_principles", "hint_leak", "too_easy", "undecided",
+        "label_balance", "position_balance", "hinted_share", "max_accepted",
     )  # fmt: skip
+
+
+FLAGS = ["draft_verdict", "no_critique", "no_principles"]
+
+
+def test_what_a_correct_answer_lacks_comes_behind_its_outcome_and_before_all_else() -> None:
+    for flags in (FLAGS, FLAGS[1:], FLAGS[2:]):
+        lacking = dict.fromkeys(flags, True)
+        rows = samples("s", ["correct"] * 3, "correct", hint_leak=True, **lacking)
+        assert reasons(rows) == [flags[0]] * 4
+        rows = samples("s", ["incorrect", "tied", "truncated"], "refused", **lacking)
+        assert reasons(rows) == ["incorrect", "tied", "truncated", "refused"]
+
+
+def test_an_answer_without_a_critique_is_a_readable_sample_all_the_same() -> None:
+    bare = a_sample("s", 0, "correct", no_critique=True)
+    rows = [bare, *samples("s", ["correct", "correct", "correct"])[1:]]
+    assert reasons(rows) == ["no_critique", "too_easy", "too_easy"]
+    rows = [bare, *samples("s", ["correct", "correct", "incorrect"])[1:]]
+    assert reasons(rows) == ["no_critique", None, "incorrect"]
 
 
 def test_a_set_that_is_too_easy_goes_whole_unless_its_hinted_sample_may_stay() -> None:

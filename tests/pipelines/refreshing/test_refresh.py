@@ -58,7 +58,7 @@ def test_a_build_that_moves_latest_meanwhile_is_compared_with(tmp_path: Path) ->
         lookups.append(str(latest(root, "small")))
 
     night = a_night(tmp_path, 31)
-    held = Published(night.published.snapshot, True, ())
+    held = Published(night.published.snapshot, True, (), "")
     a_night(tmp_path, 30)
     done = settle(recipe, root, held, build_meanwhile)
     assert done.before == built.snapshot.manifest.version
@@ -124,7 +124,7 @@ def test_who_loses_the_lease_while_it_compares_moves_nothing(tmp_path: Path) -> 
     def lost() -> None:
         raise StorageError("the lease is another's")
 
-    old = Published(find_snapshot(root, f"small@{first.version}"), False, ())
+    old = Published(find_snapshot(root, f"small@{first.version}"), False, (), "")
     with pytest.raises(StorageError):
         settle(a_nightly_recipe(tmp_path), root, old, lost)
     assert latest(root, "small") == second.version

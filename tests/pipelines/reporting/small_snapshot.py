@@ -104,7 +104,8 @@ def small(question: str = "What carries voice?", response: str = "IMS") -> Small
         "positions": {"telecom/2": {"before": [9, 1], "p_before": 1e-5, "after": [1, 1], "p_after": 1.0}},
         "lengths": {"telecom": {"best_is_longest": 0.9, "chance": 0.5}},
         "meta_rm": {
-            "candidates": 9, "rows": 2, "negatives": 0.5, "set_alone_auc_before": 0.9, "set_alone_auc": 0.5
+            "candidates": 9, "rows": 2, "on_policy": 1,
+            "negatives": 0.5, "set_alone_auc_before": 0.9, "set_alone_auc": 0.5
         },
         "leak_probe": {
             "sources": [

@@ -116,7 +116,9 @@ def decided(count: int, n: int, share: float = 1.0) -> pl.DataFrame:
         [{"set_id": one.set_id, "query_id": one.query_id} | same for one in sets],
         schema_overrides={"n_responses": pl.Int32, "label": pl.Int32},
     )
-    answers = frame([row for one in sets[::7] for row in samples(one.set_id, ["correct"] * 3)])
+    outcomes = [["incorrect", "correct"][number % 7 == 0] for number in range(len(sets))]
+    found = zip(sets, outcomes, strict=True)
+    answers = frame([row for one, outcome in found for row in samples(one.set_id, [outcome] * 3)])
     return decide_selection(decide_rl(plain, answers, 3), sets, the_job(), share)
 
 
