@@ -63,7 +63,8 @@ def collect_batch(
                         refused[completion.request_id] = completion.error
     missing = [request_id for request_id in batched if request_id not in results.final]
     for request_id in missing:
-        settle(batched[request_id], Completion(request_id, error="no answer", fault=FaultKind.TRANSIENT))
+        no_answer = Completion(request_id, error="no answer", fault=FaultKind.TRANSIENT)
+        settle(batched[request_id], results.passing.get(request_id, no_answer))
     never_began = state.status == "failed" and not results.final and not results.passing
     done = collected(
         root,

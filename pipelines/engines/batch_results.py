@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,10 @@ def _completion(line: bytes, url: str, model: ModelSection) -> Completion | None
     if isinstance(answer, Completion):
         return answer
     if answer.error is not None:
-        return _failed(request_id, fault_of_error(url, answer.error))
-    return _failed(request_id, fault_of_break(url, answer.broken, answer.detail, has_answered=True))
+        failed = _failed(request_id, fault_of_error(url, answer.error))
+    else:
+        failed = _failed(request_id, fault_of_break(url, answer.broken, answer.detail, has_answered=True))
+    return replace(failed, prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens)
 
 
 def _fault_without_response(url: str, error: Any) -> Fault:

@@ -197,6 +197,7 @@ class BatchDesk:
         """Collect a finished batch, and say what came of it; return what is wrong with it."""
 
         def settle(one: BatchedRequest, completion: Completion) -> None:
+            self.budget.answers += completion.fault is not FaultKind.TRANSIENT
             if job.submission in self.counted:
                 need = Reservation(one.tokens, one.cost_usd, self.model.price or FREE, one.prompt_tokens)
                 if warning := self.budget.settle(need, completion):

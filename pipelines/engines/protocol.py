@@ -26,6 +26,8 @@ class Attempt:
     """How long the endpoint wants this request to wait; None leaves it to the dispatcher's own backing off."""
     throttled: bool = False
     """The endpoint was asked too much at once: 429, 503, or a time-out. Concurrency listens to this."""
+    broke_off: bool = False
+    """The endpoint may have written, and may bill, an answer that never came whole: a cut, a reset, a time-out."""
     notice: str | None = None
     """Something about the endpoint that the user should read. Whoever says it sees to it that it is said once."""
 
