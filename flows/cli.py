@@ -12,7 +12,7 @@ from flows import refresh_cli
 from flows.house_cli import forget, gc
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
-from schemas.errors import BudgetReached, ForgeError, Waiting
+from schemas.errors import BudgetReached, ForgeError, StoppedEarly, Waiting
 
 if TYPE_CHECKING:
     from schemas.recipe import Recipe
@@ -40,6 +40,9 @@ RootOption = Annotated[
 PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+KeepGoingOption = Annotated[
+    bool, typer.Option("--keep-going", help="Go on where most of a model's first answers are of no use.")
+]
 
 
 INTERRUPTED = 130
@@ -75,6 +78,7 @@ def build(
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
     ] = False,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
@@ -90,7 +94,7 @@ def build(
 
     settings = _recipe(recipe, sets, root, limit)
     place = Root.open(settings.build.root)
-    with running(settings, place, "build", retry_failed, wait) as run:
+    with running(settings, place, "build", retry_failed, wait, keep_going) as run:
         published = build_sets(settings, place, run)
     snapshot = published.snapshot
     if json:
@@ -130,6 +134,7 @@ def plan(
         int | None, typer.Option("--probe", min=1, help="Measure rate and tokens: ask for so many sets' samples.")
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch sources that are not here, and count.")] = False,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Say what a build would ask and cost, before anything is spent. No model is called without --probe.
@@ -149,7 +154,7 @@ def plan(
     if probe is None:
         planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
     else:
-        with running(settings, place, "plan") as run:
+        with running(settings, place, "plan", keep_going=keep_going) as run:
             planned = plan_of(settings, place, run, probe=probe, download=download)
     if json:
         _print_json(planned.as_json())
@@ -162,6 +167,7 @@ def probe(
     recipe: RecipeArgument,
     n: Annotated[int, typer.Option("-n", min=1, help="How many sets to sample.")] = 20,
     root: RootOption = None,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
@@ -176,7 +182,7 @@ def probe(
 
     settings = _recipe(recipe, None, root, None)
     place = Root.open(settings.build.root)
-    with running(settings, place, "probe") as run:
+    with running(settings, place, "probe", keep_going=keep_going) as run:
         probed = probe_of(settings, place, run, n)
     if json:
         _print_json(probed.as_json())
@@ -272,6 +278,8 @@ def main() -> NoReturn:
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
+        if isinstance(error, StoppedEarly):
+            print(visible(error.example), file=sys.stderr)
         _fail(str(error), error.exit_code, stopped=isinstance(error, BudgetReached | Waiting))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

@@ -13,6 +13,7 @@ from pipelines.curation.curation import curate
 from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
 from pipelines.engines.budget import Budget
+from pipelines.engines.early_stop import BUILD, Look
 from pipelines.engines.outages import check_answers
 from pipelines.engines.vllm_servers import Servers
 from pipelines.grm.judging import Judged, find_judged, judge
@@ -166,9 +167,9 @@ def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, cur
     """See that a purpose's samples are answered, and read them."""
     if found := find_sampled(recipe, root, purpose, curated, run.retry_failed):
         return found
-    bought = run.budget.requests
+    bought = run.budget.answers
     given_up = sample(recipe, root, run, purpose, curated)
-    return judge_samples(recipe, root, run, purpose, curated, given_up, run.budget.requests - bought)
+    return judge_samples(recipe, root, run, purpose, curated, given_up, run.budget.answers - bought)
 
 
 def find_sampled(
@@ -251,15 +252,18 @@ def new_run(
     retry_failed: bool = False,
     wait: bool = False,
     run_id: str | None = None,
+    looks: tuple[Look, ...] = BUILD,
 ) -> Run:
     """Return a run with the recipe's budget, and the keys that its models need and the environment has.
 
-    Its `servers` are the caller's to close, in whatever way the run ends.
+    `looks` says when a role whose first answers are of no use ends it; without any it keeps going. Its `servers` are
+    the caller's to close, in whatever way the run ends.
     """
     variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
     servers = Servers(Path(recipe.directory))
-    return Run(run_id or new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait, servers=servers)
+    budget = Budget.of(recipe.budget)
+    return Run(run_id or new_run_id(), budget, keys, watcher, retry_failed, wait, looks=looks, servers=servers)
 
 
 def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None, limit: int | None = None) -> Recipe:

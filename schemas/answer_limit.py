@@ -7,16 +7,16 @@ the body asks for answers. Tokens for thoughts of their own come on top: some se
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_LENGTHS = frozenset(
-    "max_tokens max_completion_tokens max_new_tokens max_output_tokens max_gen_tokens max_tokens_to_sample "
-    "num_predict n_predict max_length".split()
-)
-_COPIES = frozenset("n best_of num_return_sequences candidate_count beam_width num_beams".split())
-_THOUGHTS = frozenset(
-    "thinking_budget thinking_budget_tokens thinking_token_budget budget_tokens reasoning_budget "
-    "reasoning_budget_tokens reasoning_tokens max_thinking_tokens max_reasoning_tokens".split()
-)
-_TEXTS = frozenset("messages response_format tools functions structured_outputs guided_json metadata".split())
+_LENGTHS = {
+    *("max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "max_gen_tokens", "max_length"),
+    *("max_tokens_to_sample", "num_predict", "n_predict"),
+}
+_COPIES = {"n", "best_of", "num_return_sequences", "candidate_count", "beam_width", "num_beams"}
+_THOUGHTS = {
+    *("thinking_budget", "thinking_budget_tokens", "thinking_token_budget", "budget_tokens", "reasoning_budget"),
+    *("reasoning_budget_tokens", "reasoning_tokens", "max_thinking_tokens", "max_reasoning_tokens"),
+}
+_TEXTS = {"messages", "response_format", "tools", "functions", "structured_outputs", "guided_json", "metadata"}
 """Keys whose content is text or a schema: names in it set no limit."""
 
 

@@ -1,7 +1,7 @@
 """The build's hard ceilings: what a request may cost at most is reserved before it is sent, and settled after."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.engines.protocol import prompt_bytes
 from schemas.answer_limit import NoLimit, answer_limit
@@ -19,8 +19,16 @@ UNLIMITED_ANSWER = 32_768
 
 FREE = Price()
 
-Spent = tuple[int, int, float]
-"""Requests, tokens and dollars."""
+
+class Spent(NamedTuple):
+    """What was spent."""
+
+    requests: int = 0
+    """Tries, as `max_requests` counts them."""
+    tokens: int = 0
+    cost_usd: float = 0.0
+    answers: int = 0
+    """Requests that came to their end, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +80,15 @@ class Budget:
     @property
     def spent(self) -> Spent:
         """What was spent so far."""
-        return self.requests, self.tokens, self.cost_usd
+        return Spent(self.requests, self.tokens, self.cost_usd, self.answers)
 
     def carry(self, spent: Spent) -> None:
         """Count what an earlier part of the same build spent in another process."""
-        requests, tokens, cost_usd = spent
-        self.requests += requests
-        self.tokens += tokens
-        self.cost_usd += cost_usd
+        earlier = Spent(*spent)  # the parameters of a flow come back as plain lists
+        self.requests += earlier.requests
+        self.tokens += earlier.tokens
+        self.cost_usd += earlier.cost_usd
+        self.answers += earlier.answers
 
     def reserve(self, need: Reservation) -> bool:
         """Set the most that a request may cost aside; False while what is in flight must be settled first.

@@ -55,6 +55,8 @@ class SamplingJob:
     structured_output: str
     structured_text: str | None
     seed: int
+    given: frozenset[str] = frozenset()
+    """Keys that the recipe sets in `[grm]`; nothing depends on them but advice."""
 
     @property
     def role(self) -> str:
@@ -137,6 +139,7 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
         structured_output=grm.structured_output,
         structured_text=grm.structured_text,
         seed=recipe.build.seed,
+        given=frozenset(grm.model_fields_set),
     )
 
 

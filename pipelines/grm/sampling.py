@@ -1,7 +1,7 @@
 """The sampling stage: every sample that the sets of some buckets need is asked for, in one stream over all of them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -10,6 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run, answer
+from pipelines.engines.early_stop import Purpose as Wanted
+from pipelines.engines.early_stop import Use
+from pipelines.engines.pilot_advice import Asked
 from pipelines.grm.extraction import read_outcome
 from pipelines.grm.prompts import score_range
 from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
@@ -88,9 +91,25 @@ def sample_sets(
                 following += further(state)
         return following
 
+    def use_of(request: Request, completion: Completion) -> Use:
+        state, drawn = waiting[(request.request_id, request.query_id)][0]
+        return use_of_sample(job, drawn, state.preference, completion)
+
     run.watcher.stage(job.stage_name, wanted_answers(job, curated, buckets))
-    answer(root, run, job.model, requests(), follow_up)
+    answer(root, run, job.model, requests(), follow_up, _wanted_of(job, use_of))
     return given_up
+
+
+def _wanted_of(job: SamplingJob, use_of: Callable[[Request, Completion], Use]) -> Wanted:
+    form = job.structured_output
+    asked = Asked(job.role, job.model, "grm", job.given, job.max_tokens, job.temperature, form)
+    return Wanted(f"sampling {job.purpose}", asked, use_of)
+
+
+def use_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet, completion: Completion) -> Use:
+    """Return what an answer is good for: one that RFT would reject for what it lacks beside its verdict is no use."""
+    outcome = outcome_of_sample(job, drawn, preference, completion)
+    return Use(outcome.value, outcome.readable)
 
 
 def outcome_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet, completion: Completion) -> Outcome:

@@ -237,8 +237,9 @@ class Recipe(Section):
         return self
 
     def _check_limits(self) -> None:
-        """Raise ValueError where a ceiling on tokens or cost cannot hold, since an answer may get as long as it likes."""
-        ceiling = next((name for name in ("max_cost_usd", "max_tokens") if getattr(self.budget, name) is not None), None)
+        """Raise ValueError where no ceiling on tokens or cost can hold, since an answer has no limit."""
+        ceilings = ("max_cost_usd", "max_tokens")
+        ceiling = next((name for name in ceilings if getattr(self.budget, name) is not None), None)
         for role in type(self.models).model_fields if ceiling else ():
             model = getattr(self.models, role)
             if isinstance(model, ModelSection) and model.extra_body:
