@@ -60,7 +60,7 @@ class Work:
         """Ask about some buckets of a stage; return what was given up of samples, with its last error, by id."""
         if self.purpose is not None:
             return build.sample(recipe, root, run, self.purpose, stage, buckets)
-        ask_ahead(recipe, root, run, recipe.sources[self.source or 0], stage, buckets)
+        ask_ahead(recipe, root, build.buying_for(recipe, run), recipe.sources[self.source or 0], stage, buckets)
         return {}  # the sets are made in one stream, which asks for it once more
 
 

@@ -202,14 +202,7 @@ def read_general(recipe: str, sets: str, root: str | None, limit: int | None) ->
 
 
 @task
-def curate(
-    recipe: str,
-    sets: str,
-    root: str | None,
-    limit: int | None,
-    sources: list[str],
-    general: str | None,
-) -> str:
+def curate(recipe: str, sets: str, root: str | None, limit: int | None, sources: list[str], general: str | None) -> str:
     """Return the stage of the curated sets."""
     settings = settings_of(recipe, sets, root, limit)
     place = root_of(settings)

@@ -70,6 +70,8 @@ class Run:
     """Stay until every batch is done, in place of ending with `Waiting`."""
     counted_batches: set[str] = field(default_factory=set)
     """Batches that the budget has counted; see `BatchDesk.counted`."""
+    also_asked: tuple[ModelSection, ...] = ()
+    """Models that what is bought now is for: without their keys nothing is bought."""
     looks: tuple[Look, ...] = BUILD
     """When a role's first answers are looked at; never, to keep going whatever they are."""
     pilots: dict[str, Pilot] = field(default_factory=dict)
@@ -100,7 +102,9 @@ def answer(
     EngineError, BudgetReached and StorageError; what was answered by then is on disk. A model that answers by batch
     raises Waiting too, until its batches are done.
     """
-    if model.batch:
+    open_jobs = [job for job in jobs_of(root, model.name) if job.collected_at is None]
+    # Where nothing is to be collected, and nothing turns out to be missing, no key is wanted.
+    if model.batch and (open_jobs or has_key(model, run.keys)):
         from pipelines.engines.batches import open_desk  # its HTTP client takes a while to load
 
         key = check_key(model, run.keys)
@@ -109,9 +113,8 @@ def answer(
             _answer(root, run, model, requests, follow_up, purpose, desk)
             desk.close()
         return
-    for job in jobs_of(root, model.name):
-        if job.collected_at is None:
-            run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
+    for job in open_jobs:
+        run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
     _answer(root, run, model, requests, follow_up, purpose, None)
 
 
@@ -211,6 +214,8 @@ def _buy(
     pilot: Pilot,
 ) -> None:
     """Have requests answered: at once, or by batch."""
+    for other in run.also_asked:
+        check_key(other, run.keys)
     if desk is not None:
         desk.submit(missing, on_completion, pilot.room)
         return
@@ -241,6 +246,11 @@ def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:
     if not (key.isascii() and key.isprintable()):
         raise EngineError(f"model {model.name}: {variable} holds no key: it has a line break or a letter no key has")
     return key
+
+
+def has_key(model: ModelSection, keys: Mapping[str, str]) -> bool:
+    """Say whether a model's API key is set, or none is needed."""
+    return model.key_variable is None or bool(keys.get(model.key_variable, "").strip())
 
 
 def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -13,6 +14,7 @@ from pipelines.engines.answering import Run, answer
 from pipelines.engines.early_stop import Purpose as Wanted
 from pipelines.engines.early_stop import Use
 from pipelines.engines.pilot_advice import Asked
+from pipelines.engines.stored import Stored
 from pipelines.grm.extraction import read_outcome
 from pipelines.grm.prompts import score_range
 from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
@@ -110,6 +112,52 @@ def use_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet, co
     """Return what an answer is good for: one that RFT would reject for what it lacks beside its verdict is no use."""
     outcome = outcome_of_sample(job, drawn, preference, completion)
     return Use(outcome.value, outcome.readable)
+
+
+class LookedUp(NamedTuple):
+    """A sample that a set wants, and its stored answer."""
+
+    drawn: Sample
+    completion: Completion | None
+    is_again: bool
+    """Whether it takes the place of one that cannot be read."""
+
+
+def looked_up(
+    job: SamplingJob, preference: PreferenceSet, answer_to: Callable[[Request], Completion | None]
+) -> Iterator[LookedUp]:
+    """Yield the samples that a set wants by what is stored: the first ones, and those in the place of unreadable ones.
+
+    What follows from answers that are still missing is not known yet.
+    """
+    shown = shown_set(job, preference)
+    for mode in modes_of(job, preference):
+        outcomes: list[Outcome] = []
+        orders: Counter[tuple[int, ...]] = Counter()
+        wanted = samples_wanted(job, mode)
+        while indices := next_samples(outcomes, wanted, job.resample):
+            completions = []
+            for index in indices:
+                drawn = sample(job, preference, shown, mode, index)
+                completion = answer_to(replace(drawn.request, repeat=orders[drawn.order]))
+                orders[drawn.order] += 1
+                completions.append(completion)
+                yield LookedUp(drawn, completion, index >= wanted)
+                if completion is not None:
+                    outcomes.append(outcome_of_sample(job, drawn, preference, completion))
+            if None in completions:
+                break
+
+
+def asks_anything(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool = False) -> bool:
+    """Say whether an answer is missing, or is to be asked again, that sampling these sets wants."""
+    stored = Stored(root)
+    return any(
+        one.completion is None or (retry_failed and one.completion.fault is not None)
+        for _, sets in sampled_sets(curated)
+        for preference in sets
+        for one in looked_up(job, preference, stored.answer_to)
+    )
 
 
 def outcome_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet, completion: Completion) -> Outcome:

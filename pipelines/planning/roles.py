@@ -39,6 +39,8 @@ class RolePlan:
     """What makes up an exact number of samples, in words; empty where that is not known."""
     cached: int
     """Of these, answered already."""
+    again: int
+    """Of those that are missing, samples in the place of stored answers that cannot be read."""
     most_requests: int
     """The upper bound: every unreadable sample drawn again as often as the recipe lets it."""
     prompt_tokens: int
@@ -74,7 +76,8 @@ class RolePlan:
             f"  {self.purpose} with {self.model}",
             f"    requests        {requests:>14}   {bound}{again}".rstrip().rstrip(";"),
             *([f"{'':>34} {self.requests_of}"] if self.requests_of else []),
-            f"    there already   {self.cached:>14,}",
+            f"    there already   {self.cached:>14,}"
+            + (f"   {self.again:,} are asked again, since a stored answer cannot be read" if self.again else ""),
             f"    prompt tokens   {self.prompt_tokens:>14,}   {self.prompt_tokens_are}",
             f"    answer tokens   {self.answer_tokens:>14,}   {self.answer_tokens_are}; "
             f"at most {self.most_answer_tokens:,}",
@@ -129,6 +132,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
         requests_are=wanted.requests_are,
         requests_of=wanted.made_up_of if wanted.requests_are == "exact" else "",
         cached=wanted.cached,
+        again=wanted.again,
         most_requests=wanted.most,
         prompt_tokens=prompt_tokens,
         prompt_tokens_are=a_byte.basis
