@@ -35,6 +35,9 @@ import json
 import re
 from typing import Any, NamedTuple
 
+READER_VERSION = 1
+"""Another one may read the same answer otherwise: what is judged says by which it was."""
+
 UNPARSED = "unparsed"
 WRONG_COUNT = "wrong_count"
 OUT_OF_RANGE = "out_of_range"

@@ -6,6 +6,7 @@ from importlib import metadata, resources
 from typing import Any
 
 from pipelines.grm.judging import Judged
+from pipelines.grm.verdicts import READER_VERSION
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
@@ -61,6 +62,7 @@ def publish_snapshot(
             content_hash=assembled.content,
             created_at=created_at,
             package_version=metadata.version("grmforge"),
+            reader_version=READER_VERSION,
             seed=recipe.build.seed,
             recipe=recipe.resolved(),
             inputs=inputs,

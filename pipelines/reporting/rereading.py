@@ -1,0 +1,49 @@
+"""A version's answers as today's reader reads them: what acceptance is compared with, where the reader has changed."""
+
+import polars as pl
+
+from pipelines.grm.extraction import read_outcome
+from pipelines.grm.prompts import score_range
+from pipelines.grm.rejection import DECISION_COLUMNS, decide
+from schemas.recipe import RejectionSection
+from schemas.trajectory import Outcome, RejectReason
+from storage.snapshots import Snapshot
+
+_TABLES = ("trajectories/accepted", "trajectories/rejected")
+
+
+def read_anew(snapshot: Snapshot) -> pl.DataFrame:
+    """Return the answers that were judged for RFT, read and decided anew, by the version's own rules of rejection.
+
+    A row has DECISION_COLUMNS, accepted and reject_reason. Texts are loaded a file at a time.
+    """
+    sets = pl.scan_parquet(snapshot.files("sets/kept"), glob=False).select("set_id", "best", "label").collect()
+    paths = [path for table in _TABLES for path in snapshot.files(table)]
+    read = [_read(pl.read_parquet(path), sets.unique("set_id")) for path in paths]
+    recipe = snapshot.manifest.recipe
+    rules = RejectionSection.model_validate(recipe.get("rejection", {}))
+    rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
+    return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))
+
+
+def _read(rows: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
+    """Return what a decision rests on of the trajectories of one file."""
+    rows = rows.join(sets, on="set_id", how="left", maintain_order="left").with_columns(
+        n_responses=pl.col("order").list.len().cast(pl.Int32),
+        hint_leak=(pl.col("reject_reason") == RejectReason.HINT_LEAK.value).fill_null(False),
+    )
+    positions = [
+        None if best is None else list(order).index(best) for order, best in rows.select("order", "best").iter_rows()
+    ]
+    rows = rows.with_columns(pl.Series("best_position", positions, pl.Int32))
+    columns = ("text", "finish_reason", "n_responses", "best_position", "label")
+    outcomes = [_outcome(*answer) for answer in rows.select(columns).iter_rows()]
+    return rows.with_columns(pl.Series("outcome", outcomes, pl.String)).select(DECISION_COLUMNS)
+
+
+def _outcome(
+    text: str | None, finish_reason: str | None, n_responses: int, best_position: int | None, label: int | None
+) -> str:
+    if text is None:
+        return Outcome.FAILED.value
+    return read_outcome(text, finish_reason, n_responses, best_position, label, *score_range(n_responses)).value
