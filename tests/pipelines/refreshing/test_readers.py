@@ -34,7 +34,7 @@ def as_a_poorer_reader_left_it(snapshot: Snapshot, version: int | None) -> None:
             path.unlink()
         first.unlink()  # it may be shared with a stage
         rows.write_parquet(first)
-        manifest["tables"][name] = {"rows": rows.height, "files": [manifest["tables"][name]["files"][0]]}
+        manifest["tables"][name] = {"rows": rows.height, "files": manifest["tables"][name]["files"][:1]}
     manifest.pop("reader_version", None)
     if version is not None:
         manifest["reader_version"] = version
