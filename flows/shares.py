@@ -176,7 +176,13 @@ def ask_share(
         stopped = str(error)
     finally:
         place.remove(f"{BEGUN}/{run_id}")
-    own_part = Spent(*(after - before for after, before in zip(run.budget.spent, Spent(*spent), strict=True)))
+    before, after = Spent(*spent), run.budget.spent
+    own_part = Spent(
+        after.requests - before.requests,
+        after.tokens - before.tokens,
+        after.cost_usd - before.cost_usd,
+        after.answers - before.answers,
+    )
     return ShareEnd(own_part, given_up, stopped)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.commands import grmforge, latest, write_recipe
+from tests.end_to_end.problems import write_math
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_batches import BatchStandIn
 from tests.pipelines.engines.stand_in_server import Reply, StandIn, judged
@@ -149,3 +150,49 @@ def test_a_batch_role_sends_a_pilot_first(tmp_path: Path) -> None:
         assert done.code == 0, done.err
         assert set(server.paid.values()) == {1} and sum(server.paid.values()) == 3 * SETS
         assert latest(tmp_path / "well", "early").rows("rft/train")
+
+
+def write_questions(directory: Path, url: str, **roles: dict[str, Any]) -> Path:
+    """Write a recipe of questions that a responder answers, many times each."""
+    write_math(directory / "math.jsonl", 6)
+    section = {"engine": "openai", "base_url": url, "max_concurrency": IN_FLIGHT}
+    return write_recipe(
+        directory / "recipe.toml",
+        build={"name": "early", "sets": ["rft"]},
+        sources=[{"kind": "math", "path": "math.jsonl"}],
+        models={"grm": section | {"model": "judge"}, "responder": section | {"model": "pupil"}} | roles,
+        synthesis={"samples": 64},
+    )
+
+
+def test_a_responder_that_gives_no_answer_stops_the_build(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    with StandIn(then=lambda body: stand_in.chat("Who could say?", body=body)) as server:
+        recipe = write_questions(tmp_path, server.url)
+        done = grmforge("build", recipe, "--root", root)
+        paid = len(server.requests)
+        assert done.code == 1 and 200 <= paid <= 200 + IN_FLIGHT
+        (line,) = done.errors
+        assert "responder (pupil), answering questions: 0 of the first 200 answers" in line and "200 unreadable" in line
+        assert "[synthesis] temperature" in line and "structured_output" not in line
+        assert grmforge("build", recipe, "--root", root).code == 1 and len(server.requests) == paid
+
+
+def test_wrong_answers_are_answers(tmp_path: Path) -> None:
+    with StandIn(then=lambda body: stand_in.chat("It is \\boxed{123456789}.", body=body)) as server:
+        done = grmforge("build", write_questions(tmp_path, server.url), "--root", tmp_path / "data")
+        assert len(server.requests) == 6 * 64, done.err
+    assert "of the first" not in done.err
+
+
+def test_a_teacher_whose_texts_give_no_answer_stops_the_build(tmp_path: Path) -> None:
+    def answers(body: dict[str, Any]) -> Reply:
+        text = "It is \\boxed{123456789}." if body["model"] == "pupil" else "Who could say?"
+        return stand_in.chat(text, body=body)
+
+    with StandIn(then=answers) as server:
+        teacher = {"engine": "openai", "model": "teacher", "base_url": server.url}
+        recipe = write_questions(tmp_path, server.url, teacher=teacher)
+        done = grmforge("probe", recipe, "-n", "6", "--root", tmp_path / "data")
+    assert done.code == 1
+    assert "teacher (teacher), teaching: 0 of the first 1" in done.err
