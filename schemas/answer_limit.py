@@ -34,8 +34,8 @@ def answer_limit(body: Mapping[str, Any]) -> int:
     for path, kind, value in _limits(body, "", False):
         # Some servers take -1 for "no limit", and each its own view of what is no number.
         number = int(value) if type(value) in (int, float) and 0 < value < 2**53 and value == int(value) else None
-        if kind == "thoughts":
-            thoughts += number or 0  # a switch, or a share of the answer's own length
+        if kind == "thoughts" and (number or value in (0, None)):  # 0 and false switch them off
+            thoughts += number or 0
         elif number is None:
             raise NoLimit(f"{path} = {_shown(value)}")
         elif kind == "length":
@@ -52,7 +52,7 @@ def _limits(body: Mapping[str, Any], place: str, is_thinking: bool) -> Iterator[
     for key, value in body.items():
         if key in _TEXTS:
             continue
-        name = _snake(key) if place else key
+        name = key if key.islower() else _snake(key)
         if isinstance(value, Mapping):
             yield from _limits(value, f"{place}{key}.", "think" in name or "reason" in name)
         elif name in _THOUGHTS or (is_thinking and name in _LENGTHS):

@@ -199,11 +199,11 @@ class BatchDesk:
     def _collect(self, job: BatchJob, state: BatchState) -> str | None:
         """Collect a finished batch, and say what came of it; return what is wrong with it."""
 
-        def settle(one: BatchedRequest, completion: Completion) -> None:
+        def settle(one: BatchedRequest, completion: Completion, broke_off: bool) -> None:
             self.budget.answers += completion.fault is not FaultKind.TRANSIENT
             if job.submission in self.counted:
                 need = Reservation(one.tokens, one.cost_usd, self.model.price or FREE, one.prompt_tokens)
-                if warning := self.budget.settle(need, completion):
+                if warning := self.budget.settle(need, completion, broke_off):
                     self.listener.warn(warning)
 
         done = collect_batch(self.root, self.run_id, self.model, self.endpoint, job, state, self.tries, settle)
