@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from pipelines.reporting.rereading import read_anew
+from pipelines.reporting.rereading import as_read_now
 from schemas.comparison import (
     AcceptanceChange,
     Comparison,
@@ -45,7 +45,7 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
     try:
         readers = old.manifest.reader_version, new.manifest.reader_version
         before, after = _judged(old), _judged(new)
-        as_read = before if readers[0] == readers[1] or before.is_empty() else read_anew(old)
+        as_read = before if readers[0] == readers[1] or before.is_empty() else as_read_now(old, new, after)
         sources = _names([one.source for one in new.manifest.inputs], [one.source for one in old.manifest.inputs])
         return Comparison(
             old=f"{old.manifest.name}@{old.manifest.version}",

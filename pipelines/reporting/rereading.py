@@ -10,6 +10,22 @@ from schemas.trajectory import Outcome, RejectReason
 from storage.snapshots import Snapshot
 
 _TABLES = ("trajectories/accepted", "trajectories/rejected")
+_MARKS = [name for name in DECISION_COLUMNS if name in set(RejectReason)]
+
+
+def as_read_now(old: Snapshot, new: Snapshot, judged: pl.DataFrame) -> pl.DataFrame:
+    """Return the old version's answers as today's reader reads them.
+
+    `judged` holds those of the new version, with `trajectory_id` and `accepted`: an answer that both have is accepted
+    as it is there, where the rules of rejection are the same; the others are read and decided anew.
+    """
+    read = read_anew(old)
+    if old.manifest.recipe.get("rejection") != new.manifest.recipe.get("rejection"):
+        return read
+    there = judged.select("trajectory_id", accepted_there="accepted").unique("trajectory_id")
+    return read.join(there, on="trajectory_id", how="left").with_columns(
+        accepted=pl.coalesce("accepted_there", "accepted")
+    )
 
 
 def read_anew(snapshot: Snapshot) -> pl.DataFrame:
@@ -27,10 +43,13 @@ def read_anew(snapshot: Snapshot) -> pl.DataFrame:
 
 
 def _read(rows: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
-    """Return what a decision rests on of the trajectories of one file."""
+    """Return what a decision rests on of the trajectories of one file.
+
+    What is no matter of the verdict, such as a hint that leaks, stays as it was found.
+    """
     rows = rows.join(sets, on="set_id", how="left", maintain_order="left").with_columns(
+        *((pl.col("reject_reason") == mark).fill_null(False).alias(mark) for mark in _MARKS),
         n_responses=pl.col("order").list.len().cast(pl.Int32),
-        hint_leak=(pl.col("reject_reason") == RejectReason.HINT_LEAK.value).fill_null(False),
     )
     positions = [
         None if best is None else list(order).index(best) for order, best in rows.select("order", "best").iter_rows()
