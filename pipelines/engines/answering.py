@@ -138,7 +138,7 @@ def _answer(
             """Return what follows from an answer, once it is counted among the role's first ones."""
             if purpose is not None and pilot.looks:
                 pilot.see(purpose, request, completion)
-                if pilot.stop is not None:
+                if pilot.stop is not None and not run.budget.is_stopped:  # a Ctrl-C that came first stays one
                     run.budget.stop(pilot.stop)
             return follow_up(request, completion)
 
