@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.engines.protocol import request_body
 from pipelines.grm.samples import SamplingJob
 from pipelines.planning.rates import AnswerRate, earlier_rate, time_words
 from pipelines.planning.tokens import (
@@ -17,6 +18,7 @@ from pipelines.planning.wanted import Wanted
 from pipelines.synthesis.answers import AnswerJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES
+from schemas.answer_limit import NoLimit, answer_limit
 from schemas.recipe import ModelSection
 from storage.generations import Generations
 from storage.root import Root
@@ -100,14 +102,23 @@ class AskedRole:
 
 def sampling_role(job: SamplingJob) -> AskedRole:
     """Return the role of a model that judges sets."""
-    return AskedRole(job.purpose, job.role, job.model, job.max_tokens, (job.stage_name,))
+    longest = _longest_answer(job.model, job.max_tokens)
+    return AskedRole(job.purpose, job.role, job.model, longest, (job.stage_name,))
 
 
 def answering_role(job: AnswerJob, sources: Iterable[str]) -> AskedRole:
     """Return the role of a model that answers questions."""
     whats = [answering_stage(source) for source in sources] if job.role == "responder" else TEACHER_STAGES
     stages = tuple(f"{what} with {job.model.name}" for what in whats)
-    return AskedRole(job.role, job.role, job.model, job.max_tokens, stages)
+    return AskedRole(job.role, job.role, job.model, _longest_answer(job.model, job.max_tokens), stages)
+
+
+def _longest_answer(model: ModelSection, max_tokens: int) -> int:
+    """Return how long an answer may get by its body, or by the recipe's limit where that leaves it open."""
+    try:
+        return answer_limit(request_body(model, (), temperature=0.0, max_tokens=max_tokens))
+    except NoLimit:
+        return max_tokens
 
 
 def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rate: AnswerRate | None) -> RolePlan:

@@ -10,6 +10,10 @@ from schemas.trajectory import Outcome, RejectReason
 from storage.snapshots import Snapshot
 
 _TABLES = ("trajectories/accepted", "trajectories/rejected")
+_COLUMNS = [
+    *("trajectory_id", "set_id", "query_id", "source", "split", "mode", "sample_index", "order", "text"),
+    *("finish_reason", "reject_reason"),
+]
 _MARKS = [name for name in DECISION_COLUMNS if name in set(RejectReason)]
 
 
@@ -35,9 +39,10 @@ def read_anew(snapshot: Snapshot) -> pl.DataFrame:
     """
     sets = pl.scan_parquet(snapshot.files("sets/kept"), glob=False).select("set_id", "best", "label").collect()
     paths = [path for table in _TABLES for path in snapshot.files(table)]
-    read = [_read(pl.read_parquet(path), sets.unique("set_id")) for path in paths]
+    read = [_read(pl.read_parquet(path, columns=_COLUMNS), sets.unique("set_id")) for path in paths]
     recipe = snapshot.manifest.recipe
-    rules = RejectionSection.model_validate(recipe.get("rejection", {}))
+    given = recipe.get("rejection", {})
+    rules = RejectionSection.model_validate({key: given[key] for key in RejectionSection.model_fields if key in given})
     rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
     return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))
 
