@@ -18,7 +18,7 @@ from flows.interruption import KEPT, SIGNALS, Ended
 from flows.read_cli import read
 from flows.rubrics_cli import app as rubrics_app
 from pipelines.reporting.visible import visible
-from schemas.errors import BudgetReached, ForgeError, HungUp, Interrupted, Terminated, Waiting
+from schemas.errors import BudgetReached, ForgeError, HungUp, Interrupted, StoppedEarly, Terminated, Waiting
 from schemas.secrets import masked
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, max=MOST, help="At most so many rows of every source.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+KeepGoingOption = Annotated[
+    bool, typer.Option("--keep-going", help="Go on where most of a model's first answers are of no use.")
+]
 
 
 LOOKING_S = 2.0
@@ -88,6 +91,7 @@ def build(
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
     ] = False,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
@@ -103,7 +107,7 @@ def build(
 
     settings = _recipe(recipe, sets, root, limit)
     place = Root.open(settings.build.root)
-    with running(settings, place, "build", retry_failed, wait) as run:
+    with running(settings, place, "build", retry_failed, wait, keep_going) as run:
         published = build_sets(settings, place, run)
     snapshot = published.snapshot
     if json:
@@ -147,6 +151,7 @@ def plan(
         typer.Option("--probe", min=1, max=MOST, help="Measure rate and tokens by so many sets' samples."),
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch sources that are not here, and count.")] = False,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Say what a build would ask and cost, before anything is spent. No model is called without --probe.
@@ -168,7 +173,7 @@ def plan(
             planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
     else:
         place = Root.open(settings.build.root)
-        with running(settings, place, "plan") as run:
+        with running(settings, place, "plan", keep_going=keep_going) as run:
             planned = plan_of(settings, place, run, probe=probe, download=download)
     if json:
         _print_json(planned.as_json())
@@ -181,6 +186,7 @@ def probe(
     recipe: RecipeArgument,
     n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many sets to sample.")] = 20,
     root: RootOption = None,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
@@ -195,7 +201,7 @@ def probe(
 
     settings = _recipe(recipe, None, root, None)
     place = Root.open(settings.build.root)
-    with running(settings, place, "probe") as run:
+    with running(settings, place, "probe", keep_going=keep_going) as run:
         probed = probe_of(settings, place, run, n)
     if json:
         _print_json(probed.as_json())
@@ -305,6 +311,8 @@ def _run() -> int:
     try:
         code: int = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
+        if isinstance(error, StoppedEarly):
+            print(visible(masked(error.example)), file=sys.stderr)
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code

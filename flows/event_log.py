@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.tally import StageTally
 from pipelines.engines.answering import Run
-from schemas.errors import BudgetReached, ForgeError, Interrupted, StorageError, Waiting
+from schemas.errors import BudgetReached, ForgeError, Interrupted, StoppedEarly, StorageError, Waiting
 from schemas.recipe import ModelSection, Recipe
 from schemas.record import content_id
 from storage.root import Root
@@ -15,7 +15,7 @@ from storage.run_events import RunEvents
 
 _ADDRESS = re.compile(r"https?://[^\s;,]+")
 _ENDS = {BudgetReached.exit_code: "budget", Waiting.exit_code: "waiting"}
-OWN_WORDS = (BudgetReached, Interrupted, StorageError)
+OWN_WORDS = (BudgetReached, Interrupted, StorageError, StoppedEarly)
 """Errors whose message is ours throughout; those of engines and sources may quote an endpoint, a prompt or a row."""
 
 

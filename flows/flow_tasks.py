@@ -18,8 +18,10 @@ from flows.progress_artifact import ProgressArtifact
 from flows.watching import Display, RunWatcher, watched_run
 from pipelines import build
 from pipelines.engines.answering import Run
+from pipelines.engines.early_stop import BUILD
+from pipelines.reporting.visible import visible
 from pipelines.shares import WHOLE, Share
-from schemas.errors import Interrupted, StorageError
+from schemas.errors import Interrupted, StoppedEarly, StorageError
 from schemas.recipe import Recipe, read_recipe
 from storage.root import Root
 from storage.stages import Stage, find_stage
@@ -59,14 +61,22 @@ def root_of(settings: Recipe) -> Root:
 
 @contextlib.contextmanager
 def watched_task(
-    settings: Recipe, root: Root, what: str, share: Share = WHOLE, run_id: str | None = None
+    settings: Recipe, root: Root, what: str, share: Share = WHOLE, run_id: str | None = None, keep_going: bool = False
 ) -> Iterator[Run]:
-    """Give a run that shows in the task's log, as a progress artifact, and in the event log under the root."""
+    """Give a run that shows in the task's log, as a progress artifact, and in the event log under the root.
+
+    Where it ends early, since a model's answers are of no use, the task's log shows one of them whole.
+    """
+    looks = () if keep_going else BUILD
     which = f" {share.name}" if share.of > 1 else ""
     displays: list[Display] = [Lines(get_run_logger().info), ProgressArtifact(f"{settings.build.name}{which}")]
     what = f"flow {settings.build.name} {what}{which}"
-    with watched_run(settings, root, os.environ, displays, what=what, run_id=run_id) as (run, _):
-        yield run
+    try:
+        with watched_run(settings, root, os.environ, displays, what=what, run_id=run_id, looks=looks) as (run, _):
+            yield run
+    except StoppedEarly as stop:
+        get_run_logger().error("%s", visible(stop.example))
+        raise
 
 
 def quiet_run(settings: Recipe) -> Run:

@@ -33,6 +33,7 @@ def refresh_datasets(
     limit: int | None = None,
     task_runner: TaskRunnerName = "threads",
     workers: Workers | None = None,
+    keep_going: bool = False,
 ) -> State[str] | str:
     """Build anew what is new, publish it, compare it with LATEST, and move LATEST unless a guard trips.
 
@@ -46,9 +47,9 @@ def refresh_datasets(
     with lease, Distribution(task_runner, workers) as over:
         revisions = look_for_revisions(*order)
         get_run_logger().info("%s", ", ".join(f"{source} at {revision}" for source, revision in revisions.items()))
-        spent: Spent = make_rubrics(*order) if settings.models.rubric is not None else (0, 0, 0.0)
+        spent: Spent = make_rubrics(*order, keep_going) if settings.models.rubric is not None else Spent()
         lease.check()
-        return publish_and_compare(*order, made_ready(order, over, spent), lease)
+        return publish_and_compare(*order, made_ready(order, over, spent, keep_going), lease)
 
 
 @task
@@ -59,11 +60,11 @@ def look_for_revisions(recipe: str, sets: str, root: str | None, limit: int | No
 
 
 @task
-def make_rubrics(recipe: str, sets: str, root: str | None, limit: int | None) -> Spent:
+def make_rubrics(recipe: str, sets: str, root: str | None, limit: int | None, keep_going: bool = False) -> Spent:
     """Make the rubrics that the recipe wants and the root lacks; returns what is spent."""
     settings = settings_of(recipe, sets, root, limit)
     place = root_of(settings)
-    with watched_task(settings, place, "rubrics") as run:
+    with watched_task(settings, place, "rubrics", keep_going=keep_going) as run:
         made = build_rubrics(settings, place, run)
     get_run_logger().info("%s", made.as_text())
     return run.budget.spent

@@ -11,11 +11,15 @@ import typer
 from pipelines.reporting.visible import visible
 
 if TYPE_CHECKING:
+    from pipelines.engines.budget import Spent
     from pipelines.refreshing.refresh import Refreshed
 
 RootOption = Annotated[str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")]
 PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+KeepGoingOption = Annotated[
+    bool, typer.Option("--keep-going", help="Go on where most of a model's first answers are of no use.")
+]
 VersionArgument = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A version, or how it begins or ends.")]
 
 
@@ -26,6 +30,7 @@ def refresh(
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
     ] = False,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Build anew what is new, publish it, compare it with LATEST, and move LATEST unless a guard of the recipe trips.
@@ -43,7 +48,7 @@ def refresh(
 
     settings = changed(read_recipe(recipe), root=root, limit=limit)
     place = Root.open(settings.build.root)
-    with running(settings, place, "refresh", wait=wait) as run:
+    with running(settings, place, "refresh", wait=wait, keep_going=keep_going) as run:
         lease = take_lease(settings, place, run.run_id, run.watcher.said)
         if isinstance(lease, Holder):
             words = skipped(settings, lease)
@@ -53,8 +58,7 @@ def refresh(
             done = refresh_sets(settings, place, run, lease)
         spent = run.budget.spent
     if json:
-        requests, tokens, cost_usd = spent
-        _print_json(done.as_json() | {"spent": {"requests": requests, "tokens": tokens, "cost_usd": cost_usd}})
+        _print_json(done.as_json() | {"spent": spent._asdict()})
     else:
         _tell(done, spent)
     done.check()
@@ -122,7 +126,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _tell(done: "Refreshed", spent: tuple[int, int, float]) -> None:
+def _tell(done: "Refreshed", spent: "Spent") -> None:
     """Print what came of a refresh: what is different, what it took, what was removed, where LATEST is."""
     from pipelines.reporting.acceptance import attention_lines
     from pipelines.reporting.comparison import lines_of
@@ -131,8 +135,7 @@ def _tell(done: "Refreshed", spent: tuple[int, int, float]) -> None:
     manifest, width = snapshot.manifest, shutil.get_terminal_size((118, 24)).columns
     if done.comparison is not None:
         _say("\n".join([*lines_of(done.comparison), ""]))
-    requests, tokens, cost_usd = spent
-    _say(f"this run asked {requests:,} requests, {tokens:,} tokens, ${cost_usd:,.4f}")
+    _say(f"this run asked {spent.requests:,} requests, {spent.tokens:,} tokens, ${spent.cost_usd:,.4f}")
     if done.removed:
         _say(f"removed, as older than the versions that are kept: {', '.join(done.removed)}")
     _say("\n".join([*attention_lines(manifest, snapshot, width=min(width, 118)), "", done.verdict()]))

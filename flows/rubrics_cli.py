@@ -23,6 +23,9 @@ RecipeOption = Annotated[
 ]
 RootOption = Annotated[str | None, typer.Option("--root", help="Where the rubrics are: the recipe's root, else data.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+KeepGoingOption = Annotated[
+    bool, typer.Option("--keep-going", help="Go on where most of a model's first answers are of no use.")
+]
 
 _MOST_COLUMNS = 118
 _SHOWN = 6
@@ -40,6 +43,7 @@ def build(
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
     ] = False,
+    keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write rubrics for questions with ranked answers, keep what tells good from bad, and index it for `build`.
@@ -53,7 +57,7 @@ def build(
 
     settings = changed(read_recipe(recipe), root=root, limit=limit)
     place = Root.open(settings.build.root)
-    with running(settings, place, "rubrics", retry_failed, wait) as run:
+    with running(settings, place, "rubrics", retry_failed, wait, keep_going=keep_going) as run:
         made = build_rubrics(settings, place, run)
     if json:
         _print_json(made.as_json())

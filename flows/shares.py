@@ -43,6 +43,8 @@ class Work:
 
     purpose: Purpose | None = None
     source: int | None = None
+    keep_going: bool = False
+    """Whatever the first answers are."""
 
     @property
     def name(self) -> str:
@@ -60,7 +62,7 @@ class Work:
         """Ask about some buckets of a stage; return what was given up of samples, with its last error, by id."""
         if self.purpose is not None:
             return build.sample(recipe, root, run, self.purpose, stage, buckets)
-        ask_ahead(recipe, root, run, recipe.sources[self.source or 0], stage, buckets)
+        ask_ahead(recipe, root, build.buying_for(recipe, run), recipe.sources[self.source or 0], stage, buckets)
         return {}  # the sets are made in one stream, which asks for it once more
 
 
@@ -82,18 +84,19 @@ def is_asked_in_shares(recipe: Recipe, work: Work, over: Distribution) -> bool:
 
 
 def sampled_and_judged(
-    order: Order, purpose: Purpose, curated: str, spent: Spent, over: Distribution
+    order: Order, work: Work, curated: str, spent: Spent, over: Distribution
 ) -> tuple[str, int, Spent]:
     """Ask for a purpose's samples in shares, then read them all in one place.
 
     Returns the stage of its trajectories, how many of its answers were there before, and what is spent by then.
     """
-    settings = settings_of(*order)
+    settings, purpose = settings_of(*order), work.purpose
+    assert purpose is not None
     place = root_of(settings)
     if found := build.find_sampled(settings, place, purpose, stage_at(place, curated)):
         return found.stage.key, found.cached, spent
-    given_up, after = asked_in_shares(order, Work(purpose=purpose), curated, spent, over)
-    key, cached = judge_samples(*order, purpose.value, curated, given_up, after[0] - spent[0])
+    given_up, after = asked_in_shares(order, work, curated, spent, over)
+    key, cached = judge_samples(*order, purpose.value, curated, given_up, after.answers - spent.answers)
     return key, cached, after
 
 
@@ -165,18 +168,25 @@ def ask_share(
     own = share.recipe(settings, spent)
     stopped, given_up = None, {}
     try:
-        with watched_task(own, place, work.name, share, run_id) as run:
+        with watched_task(own, place, work.name, share, run_id, work.keep_going) as run:
             run.budget.is_part = share.of > 1
             run.budget.carry(spent)
             if not place.create(f"{BEGUN}/{run_id}", b""):  # by an earlier try, which was killed
-                run.budget.carry(Generations(place).bought_by(run_id, share.buckets))
+                earlier = Generations(place).bought_by(run_id, share.buckets)
+                run.budget.carry(Spent(*earlier, answers=earlier[0]))
             given_up = work.ask(own, place, run, asked, share.buckets)
     except BudgetReached as error:
         stopped = str(error)
     finally:
         place.remove(f"{BEGUN}/{run_id}")
-    requests, tokens, cost_usd = run.budget.spent
-    return ShareEnd((requests - spent[0], tokens - spent[1], cost_usd - spent[2]), given_up, stopped)
+    before, after = Spent(*spent), run.budget.spent
+    own_part = Spent(
+        after.requests - before.requests,
+        after.tokens - before.tokens,
+        after.cost_usd - before.cost_usd,
+        after.answers - before.answers,
+    )
+    return ShareEnd(own_part, given_up, stopped)
 
 
 @task(task_run_name="judge {purpose}")
@@ -211,7 +221,8 @@ def _wait_for(future: PrefectFuture[ShareEnd]) -> None:
 def _for_workers(order: Order, settings: Recipe) -> Order:
     """Return the order with places that mean the same wherever a worker stands."""
     root = settings.build.root
-    return str(Path(order[0]).absolute()), order[1], root if "://" in root else str(Path(root).absolute()), order[3]
+    place = root if "://" in root else str(Path(root).absolute())
+    return str(Path(order[0]).absolute()), order[1], place, order[3]
 
 
 def _readable_here(recipe: str, sets: str, root: str | None, limit: int | None) -> Recipe:
@@ -237,5 +248,4 @@ def _there(root: Root, key: str) -> Stage:
 
 
 def _sum(spent: Spent, ends: Sequence[ShareEnd]) -> Spent:
-    requests, tokens, cost_usd = zip(spent, *(end.spent for end in ends), strict=True)
-    return sum(requests), sum(tokens), sum(cost_usd)
+    return Spent(*map(sum, zip(Spent(*spent), *(Spent(*end.spent) for end in ends), strict=True)))

@@ -32,6 +32,7 @@ from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 
 DEMO = "recipes/demo.toml"
+NOTHING = Spent()
 
 
 class Ready(NamedTuple):
@@ -52,9 +53,10 @@ def build_rft_set(
     limit: int | None = None,
     task_runner: TaskRunnerName = "threads",
     workers: Workers | None = None,
+    keep_going: bool = False,
 ) -> str:
     """Build and publish the RFT set of a recipe; returns the snapshot's directory."""
-    return build_sets(recipe, "rft", root, limit, task_runner, workers)
+    return build_sets(recipe, "rft", root, limit, task_runner, workers, keep_going)
 
 
 @flow(name="build-rl-set", log_prints=False, validate_parameters=True)
@@ -65,9 +67,10 @@ def build_rl_set(
     limit: int | None = None,
     task_runner: TaskRunnerName = "threads",
     workers: Workers | None = None,
+    keep_going: bool = False,
 ) -> str:
     """Build and publish the RL set of a recipe; returns the snapshot's directory."""
-    return build_sets(recipe, "rl", root, limit, task_runner, workers)
+    return build_sets(recipe, "rl", root, limit, task_runner, workers, keep_going)
 
 
 @flow(name="build-meta-rm-set", log_prints=False, validate_parameters=True)
@@ -78,9 +81,10 @@ def build_meta_rm_set(
     limit: int | None = None,
     task_runner: TaskRunnerName = "threads",
     workers: Workers | None = None,
+    keep_going: bool = False,
 ) -> str:
     """Build and publish the Meta RM set of a recipe; returns the snapshot's directory."""
-    return build_sets(recipe, "meta_rm", root, limit, task_runner, workers)
+    return build_sets(recipe, "meta_rm", root, limit, task_runner, workers, keep_going)
 
 
 def build_sets(
@@ -90,38 +94,41 @@ def build_sets(
     limit: int | None,
     task_runner: TaskRunnerName = "threads",
     workers: int | None = None,
+    keep_going: bool = False,
 ) -> str:
     """Build and publish some sets of a recipe, from inside a flow; returns the snapshot's directory.
 
     Judges are asked in `workers` shares at once, in threads of this process or on Ray; unless given, in one, or in as
-    many as Ray has machines. All else is done here.
+    many as Ray has machines. All else is done here. Fails where a model's first answers are of no use, unless it is to
+    `keep_going`.
     """
     with Distribution(task_runner, workers) as over:
-        return _built((recipe, sets, root, limit), over)
+        return _built((recipe, sets, root, limit), over, keep_going)
 
 
-def _built(order: Order, over: Distribution) -> str:
-    return publish(*order, made_ready(order, over))
+def _built(order: Order, over: Distribution, keep_going: bool) -> str:
+    return publish(*order, made_ready(order, over, keep_going=keep_going))
 
 
-def made_ready(order: Order, over: Distribution, spent: Spent = (0, 0, 0.0)) -> Ready:
+def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING, keep_going: bool = False) -> Ready:
     """Return all that a snapshot is assembled from, from inside a flow; `spent` is what was spent before."""
     settings = settings_of(*order)
     sources = [read_source.submit(*order, index) for index in range(len(settings.sources))]
     general = read_general.submit(*order) if settings.general else None
     source_sets: list[tuple[str, dict[str, int]]] = []
     for index, source in enumerate(sources):
-        key, bought, spent = _sets_of(order, index, source.result(), spent, over)
+        key, bought, spent = _sets_of(order, Work(source=index, keep_going=keep_going), source.result(), spent, over)
         source_sets.append((key, bought))
     curated = curate(*order, [key for key, _ in source_sets], general.result() if general else None)
     judged: dict[str, tuple[str, int]] = {}
     waiting: list[str] = []
     for purpose in build.purposes_of(settings):
         try:
-            if is_asked_in_shares(settings, Work(purpose=purpose), over):
-                key, cached, spent = sampled_and_judged(order, purpose, curated, spent, over)
+            work = Work(purpose, keep_going=keep_going)
+            if is_asked_in_shares(settings, work, over):
+                key, cached, spent = sampled_and_judged(order, work, curated, spent, over)
             else:
-                key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent)
+                key, cached, spent = sample_and_judge(*order, purpose.value, curated, spent, keep_going)
         except Waiting as error:  # the others submit their batches all the same
             waiting.append(str(error))
         else:
@@ -132,23 +139,23 @@ def made_ready(order: Order, over: Distribution, spent: Spent = (0, 0, 0.0)) -> 
 
 
 def _sets_of(
-    order: Order, index: int, read: str, spent: Spent, over: Distribution
+    order: Order, work: Work, read: str, spent: Spent, over: Distribution
 ) -> tuple[str, dict[str, int], Spent]:
     """Return the stage of a source's sets, what was bought of each role to make them, and what is spent."""
-    settings = settings_of(*order)
-    section, work = settings.sources[index], Work(source=index)
+    settings, index = settings_of(*order), work.source or 0
+    section = settings.sources[index]
     role = role_asked(settings, section)
     if role is None:
         return read, {}, spent
     bought: Counter[str] = Counter()
     if is_asked_in_shares(settings, work, over):
-        rows, spent, rephrasing = find_rows(*order, index, spent)
+        rows, spent, rephrasing = find_rows(*order, index, spent, work.keep_going)
         bought["teacher"] += rephrasing
         if rows:
-            before = spent[0]
+            before = spent.answers
             _, spent = asked_in_shares(order, work, rows, spent, over)
-            bought[role] += spent[0] - before
-    key, further, spent = make_sets(*order, index, spent)
+            bought[role] += spent.answers - before
+    key, further, spent = make_sets(*order, index, spent, work.keep_going)
     return key, dict(bought + Counter(further)), spent
 
 
@@ -161,7 +168,7 @@ def read_source(recipe: str, sets: str, root: str | None, limit: int | None, ind
 
 @task(task_run_name="find what to ask of source {index}")
 def find_rows(
-    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: Spent
+    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: Spent, keep_going: bool = False
 ) -> tuple[str | None, Spent, int]:
     """Return the stage that shares ask about, what is spent, and what the teacher was asked to rephrase.
 
@@ -169,21 +176,21 @@ def find_rows(
     """
     settings = settings_of(recipe, sets, root, limit)
     place = root_of(settings)
-    with watched_task(settings, place, settings.sources[index].source) as run:
+    with watched_task(settings, place, settings.sources[index].source, keep_going=keep_going) as run:
         run.budget.carry(spent)
         rows = build.rows_to_ask(settings, place, run, settings.sources[index])
-    return rows.key if rows else None, run.budget.spent, run.budget.requests - spent[0]
+    return rows.key if rows else None, run.budget.spent, run.budget.answers - Spent(*spent).answers
 
 
 @task(task_run_name="make sets of source {index}")
 def make_sets(
-    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: Spent
+    recipe: str, sets: str, root: str | None, limit: int | None, index: int, spent: Spent, keep_going: bool = False
 ) -> tuple[str, dict[str, int], Spent]:
     """Return the stage of the sets of one source, what was bought of each role to make them, and what is spent."""
     settings = settings_of(recipe, sets, root, limit)
     place = root_of(settings)
     section = settings.sources[index]
-    with watched_task(settings, place, section.source) as run:
+    with watched_task(settings, place, section.source, keep_going=keep_going) as run:
         run.budget.carry(spent)
         made = build.source_sets(settings, place, run, section)
     return made.stage.key, dict(made.bought), run.budget.spent
@@ -220,6 +227,7 @@ def sample_and_judge(
     purpose: str,
     curated: str,
     spent: Spent,
+    keep_going: bool = False,
 ) -> tuple[str, int, Spent]:
     """Return the stage of a purpose's trajectories, how many of its answers were there before, and what is spent.
 
@@ -227,7 +235,7 @@ def sample_and_judge(
     """
     settings = settings_of(recipe, sets, root, limit)
     place = root_of(settings)
-    with watched_task(settings, place, purpose) as run:
+    with watched_task(settings, place, purpose, keep_going=keep_going) as run:
         run.budget.carry(spent)
         judged = build.sample_and_judge(settings, place, run, Purpose(purpose), stage_at(place, curated))
     return judged.stage.key, judged.cached, run.budget.spent

@@ -15,6 +15,7 @@ from flows.interruption import SIGNALS, Ended, stop_wait_s
 from flows.tally import SAMPLE_EVERY_S, StageTally
 from pipelines.build import new_run
 from pipelines.engines.answering import Run
+from pipelines.engines.early_stop import BUILD, Look
 from schemas.errors import BudgetReached, Interrupted
 from schemas.generation import Completion
 from schemas.recipe import Recipe
@@ -160,15 +161,16 @@ def watched_run(
     retry_failed: bool = False,
     wait: bool = False,
     run_id: str | None = None,
+    looks: tuple[Look, ...] = BUILD,
 ) -> Iterator[tuple[Run, RunWatcher]]:
     """Give a run that its displays show and its event log remembers; `what` says whose run it is, such as `build`.
 
-    `run_id` is given where one run has several tries.
+    `run_id` is given where one run has several tries, `looks` as `new_run` says.
     """
     # From the C library, which hands the same pages out again: page by page anew, tables cost a fifth more time.
     pa.set_memory_pool(pa.system_memory_pool())
     watcher = RunWatcher(displays)
-    run = new_run(recipe, environment, watcher, retry_failed, wait, run_id)
+    run = new_run(recipe, environment, watcher, retry_failed, wait, run_id, looks)
     wait_s = stop_wait_s(environment)
     watcher.add(EventLog(recipe, root, run, what))
     # A server takes its time to end: the log has its own end before that.

@@ -6,18 +6,20 @@ Each stage finds its finished table by fingerprint and makes it only where it is
 of questions without answers, and `sample` call models.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.curation.curation import curate
 from pipelines.curation.licensing import license_warnings
-from pipelines.engines.answering import Run, Watcher, check_key, wait_for_batches
+from pipelines.engines.answering import Run, Watcher, check_key, has_key, wait_for_batches
 from pipelines.engines.budget import Budget
+from pipelines.engines.early_stop import BUILD, Look
 from pipelines.engines.outages import check_answers
 from pipelines.engines.vllm_servers import Servers
 from pipelines.grm.judging import Judged, find_judged, judge
 from pipelines.grm.samples import SamplingJob, sampling_job
-from pipelines.grm.sampling import sample_sets
+from pipelines.grm.sampling import asks_anything, sample_sets
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
@@ -28,7 +30,7 @@ from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.ahead import stage_asked
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
-from pipelines.synthesis.synthesis import SourceSets, find_synthesized, synthesize
+from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, synthesize
 from pipelines.training_sets.assembly import assemble
 from schemas.errors import DamagedError, RecipeError, Waiting
 from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, SourceSection, recipe_of
@@ -58,8 +60,7 @@ def prepare(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets], Sta
 def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
     """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
     model = rubric_job(recipe).model
-    check_key(model, run.keys)
-    _, curated = curated_sets(recipe, root, run)
+    _, curated = curated_sets(recipe, root, buying_for(recipe, run, [model]))
     while True:
         try:
             return make_rubrics(recipe, root, run, curated)
@@ -89,9 +90,8 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
     is_whole = SOURCES[section.kind].gives == "sets"
     if is_whole and retag_job(recipe, section) is None:
         return SourceSets(read)
-    if not _has_sets(recipe, root, run, section, read):
-        _check_every_key(recipe, run)
     models = _models(recipe)
+    run = buying_for(recipe, run)
     while True:
         try:
             return retag(recipe, root, run, section, read) if is_whole else synthesize(recipe, root, run, read)
@@ -107,8 +107,7 @@ def rows_to_ask(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
     read = ingest(recipe, root, section)
     if _has_sets(recipe, root, run, section, read):
         return None
-    _check_every_key(recipe, run)
-    return stage_asked(recipe, root, run, section, read)
+    return stage_asked(recipe, root, buying_for(recipe, run), section, read)
 
 
 def _has_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection, read: Stage) -> bool:
@@ -117,10 +116,18 @@ def _has_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection, read
     return find_synthesized(recipe, root, read, run.retry_failed) is not None
 
 
-def _check_every_key(recipe: Recipe, run: Run) -> None:
-    """Raise EngineError where a key is missing: nothing is spent on answers that this would leave unjudged."""
-    for model in _models(recipe).values():
-        check_key(model, run.keys)
+def buying_for(recipe: Recipe, run: Run, judges: Iterable[ModelSection] | None = None) -> Run:
+    """Return the run as it makes sets: it buys nothing where a key is missing of a model that goes on from there.
+
+    Those are the models that make sets, and the `judges` of these: all that the recipe's training sets want, or those
+    that are known to the run already.
+    """
+    if run.also_asked and judges is None:
+        return run
+    if judges is None:
+        judges = [job.model for purpose in purposes_of(recipe) if (job := sampling_job(recipe, purpose)) is not None]
+    makers = [model for role, model in _models(recipe).items() if role in ROLES]
+    return replace(run, also_asked=(*makers, *judges))
 
 
 def _models(recipe: Recipe) -> dict[str, ModelSection]:
@@ -133,7 +140,9 @@ def check_keys(recipe: Recipe, root: Root, run: Run, curated: Stage) -> None:
     """Raise EngineError where a key is missing that a later stage needs, before an earlier one spends anything."""
     for purpose in purposes_of(recipe):
         job = sampling_job(recipe, purpose)
-        if job is not None and not find_judged(root, job, curated, run.retry_failed):
+        if job is None or find_judged(root, job, curated, run.retry_failed):
+            continue
+        if has_key(job.model, run.keys) or asks_anything(root, job, curated, run.retry_failed):
             check_key(job.model, run.keys)
 
 
@@ -166,9 +175,9 @@ def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, cur
     """See that a purpose's samples are answered, and read them."""
     if found := find_sampled(recipe, root, purpose, curated, run.retry_failed):
         return found
-    bought = run.budget.requests
+    bought = run.budget.answers
     given_up = sample(recipe, root, run, purpose, curated)
-    return judge_samples(recipe, root, run, purpose, curated, given_up, run.budget.requests - bought)
+    return judge_samples(recipe, root, run, purpose, curated, given_up, run.budget.answers - bought)
 
 
 def find_sampled(
@@ -258,15 +267,18 @@ def new_run(
     retry_failed: bool = False,
     wait: bool = False,
     run_id: str | None = None,
+    looks: tuple[Look, ...] = BUILD,
 ) -> Run:
     """Return a run with the recipe's budget, and the keys that its models need and the environment has.
 
-    Its `servers` are the caller's to close, in whatever way the run ends.
+    `looks` says when a role whose first answers are of no use ends it; without any it keeps going. Its `servers` are
+    the caller's to close, in whatever way the run ends.
     """
     variables = [recipe.rubrics.token_env, *(model.key_variable for model in _models(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
     servers = Servers(Path(recipe.directory))
-    return Run(run_id or new_run_id(), Budget.of(recipe.budget), keys, watcher, retry_failed, wait, servers=servers)
+    budget = Budget.of(recipe.budget)
+    return Run(run_id or new_run_id(), budget, keys, watcher, retry_failed, wait, looks=looks, servers=servers)
 
 
 def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None, limit: int | None = None) -> Recipe:

@@ -49,7 +49,7 @@ class Share:
 
     def _budget(self, budget: BudgetSection, spent: Spent) -> BudgetSection:
         """Return ceilings for a budget that carries `spent`: with this share's part of what is left on top of it."""
-        requests, tokens, cost_usd = spent
+        requests, tokens, cost_usd = spent[:3]
         most = budget.max_requests, budget.max_tokens, budget.max_cost_usd
         return budget.model_copy(
             update={

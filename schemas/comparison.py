@@ -148,6 +148,9 @@ class Comparison:
     rubrics: tuple[RubricsChange, ...]
     leaks: tuple[LeakChange, ...]
     models: tuple[UseChange, ...]
+    readers: tuple[int | None, int | None] = (None, None)
+    """Versions of the reader that judged the answers of `old` and `new`; where they differ, `acceptance` holds the old
+    answers as the newer reader reads them."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

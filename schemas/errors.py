@@ -10,8 +10,10 @@ Four things that look alike are kept apart:
 
 A build that must wait for a batch is no failure: `Waiting` ends it, and the same command goes on later.
 
-Only the last two kinds, and `Waiting`, are exceptions. Each message is one line that names the record, file or key,
-and the way out.
+Answers that are of no use one after the other are money: `StoppedEarly` ends the build before more is spent.
+
+Only the last two kinds, `Waiting` and `StoppedEarly` are exceptions. Each message is one line that names the record,
+file or key, and the way out.
 """
 
 
@@ -43,6 +45,15 @@ class StorageError(ForgeError, OSError):
 
 class DamagedError(StorageError):
     """A file's bytes are not those that were written."""
+
+
+class StoppedEarly(ForgeError, RuntimeError):
+    """A role's first answers are of no use, so nothing further is asked. Every answer is kept."""
+
+    def __init__(self, message: str, example: str = "") -> None:
+        super().__init__(message)
+        self.example = example
+        """One whole answer as it came, of a model that may write anything: escape it where it is shown."""
 
 
 class BudgetReached(ForgeError, RuntimeError):

@@ -86,6 +86,8 @@ class Manifest(_Part):
     content_hash: str
     created_at: str
     package_version: str
+    reader_version: int | None = None
+    """Of the reader that judged its answers; None in versions that do not say."""
     seed: int
     recipe: dict[str, Any]
     """Resolved, every default included; it holds no secret."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipelines.build import new_run
 from pipelines.engines.answering import Run
+from pipelines.engines.early_stop import BUILD
 from schemas.generation import Completion
 from schemas.preference import SETS, LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import MESSAGES, user
@@ -167,7 +168,10 @@ class Watcher:
     def said(self, text: str) -> None: ...
 
 
-def a_run(recipe: Recipe, retry_failed: bool = False, environment: dict[str, str] | None = None) -> tuple[Run, Watcher]:
+def a_run(
+    recipe: Recipe, retry_failed: bool = False, environment: dict[str, str] | None = None, keep_going: bool = False
+) -> tuple[Run, Watcher]:
     """Return a run of a recipe, and its watcher."""
     watcher = Watcher()
-    return new_run(recipe, environment or {}, watcher, retry_failed), watcher
+    run = new_run(recipe, environment or {}, watcher, retry_failed, looks=() if keep_going else BUILD)
+    return run, watcher

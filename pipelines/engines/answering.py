@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.dispatch import dispatch
+from pipelines.engines.early_stop import BUILD, Look, Pilot, Purpose, looking_ahead
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Engine, Observer
 from pipelines.engines.vllm_servers import Servers
@@ -69,30 +70,52 @@ class Run:
     """Stay until every batch is done, in place of ending with `Waiting`."""
     counted_batches: set[str] = field(default_factory=set)
     """Batches that the budget has counted; see `BatchDesk.counted`."""
+    also_asked: tuple[ModelSection, ...] = ()
+    """Models that what is bought now is for: without their keys nothing is bought."""
+    looks: tuple[Look, ...] = BUILD
+    """When a role's first answers are looked at; never, to keep going whatever they are."""
+    pilots: dict[str, Pilot] = field(default_factory=dict)
+    """The first answers of each role."""
     servers: Servers = field(default_factory=Servers)
     """vLLM servers of our own. Whoever makes the run closes them."""
 
+    def pilot(self, purpose: Purpose | None) -> Pilot:
+        """Return the first answers of a role; without a purpose, nobody looks at them."""
+        if purpose is None:
+            return Pilot([])
+        return self.pilots.setdefault(f"{purpose.asked.role} {purpose.what}", Pilot(list(self.looks)))
 
-def answer(root: Root, run: Run, model: ModelSection, requests: Iterator[Request], follow_up: FollowUp) -> None:
+
+def answer(
+    root: Root,
+    run: Run,
+    model: ModelSection,
+    requests: Iterator[Request],
+    follow_up: FollowUp,
+    purpose: Purpose | None = None,
+) -> None:
     """See that every request, and all that follows from its answer, has an answer in the generations.
 
-    `requests` come bucket by bucket. Transient failures that outlast their retries are handed to `follow_up` and not
-    stored, so that the next run asks for them again. Raises EngineError, BudgetReached and StorageError; what was
-    answered by then is on disk. A model that answers by batch raises Waiting too, until its batches are done.
+    `requests` come bucket by bucket. `purpose` says what the answers are good for: where too few of the first ones are
+    of use, nothing further is sent, what is in flight comes in, and StoppedEarly is raised. Transient failures that
+    outlast their retries are handed to `follow_up` and not stored, so that the next run asks for them again. Raises
+    EngineError, BudgetReached and StorageError; what was answered by then is on disk. A model that answers by batch
+    raises Waiting too, until its batches are done.
     """
-    if model.batch:
+    open_jobs = [job for job in jobs_of(root, model.name) if job.collected_at is None]
+    # Where nothing is to be collected, and nothing turns out to be missing, no key is wanted.
+    if model.batch and (open_jobs or has_key(model, run.keys)):
         from pipelines.engines.batches import open_desk  # its HTTP client takes a while to load
 
         key = check_key(model, run.keys)
         with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
             desk.collect()
-            _answer(root, run, model, requests, follow_up, desk)
+            _answer(root, run, model, requests, follow_up, purpose, desk)
             desk.close()
         return
-    for job in jobs_of(root, model.name):
-        if job.collected_at is None:
-            run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
-    _answer(root, run, model, requests, follow_up, None)
+    for job in open_jobs:
+        run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
+    _answer(root, run, model, requests, follow_up, purpose, None)
 
 
 def _answer(
@@ -101,6 +124,7 @@ def _answer(
     model: ModelSection,
     requests: Iterator[Request],
     follow_up: FollowUp,
+    purpose: Purpose | None,
     desk: "BatchDesk | None",
 ) -> None:
     """Look every request up, and have what is missing answered: at once, or by batch."""
@@ -109,7 +133,16 @@ def _answer(
         generations.check()
     imported = ImportedAnswers(root)
     bucket_answers = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
+    pilot = run.pilot(purpose)
     with JournalWriter(root, run.run_id) as journal:
+
+        def followed(request: Request, completion: Completion) -> Iterable[Request]:
+            """Return what follows from an answer, once it is counted among the role's first ones."""
+            if purpose is not None and pilot.looks:
+                pilot.see(purpose, request, completion)
+                if pilot.stop is not None and not run.budget.is_stopped:  # a Ctrl-C that came first stays one
+                    run.budget.stop(pilot.stop)
+            return follow_up(request, completion)
 
         def stored(request: Request) -> Completion | None:
             completion = bucket_answers(bucket_of(request.query_id)).get(request.request_id)
@@ -128,18 +161,22 @@ def _answer(
                     yield current
                 else:
                     run.watcher.found(completion)
-                    pending.extend(follow_up(current, completion))
+                    pending.extend(followed(current, completion))
+                    if pilot.stop is not None:
+                        if desk is not None or not run.budget.in_flight:
+                            raise pilot.stop
+                        return  # what is in flight comes in
 
         def on_completion(request: Request, completion: Completion) -> Iterable[Request]:
             if completion.fault is not FaultKind.TRANSIENT:
                 journal.append(request, completion)
-            return [further for next_one in follow_up(request, completion) for further in unanswered(next_one)]
+            return [further for next_one in followed(request, completion) for further in unanswered(next_one)]
 
         in_time = _InTime(requests)
-        missing = chain.from_iterable(map(unanswered, in_time))
+        missing = looking_ahead(chain.from_iterable(map(unanswered, in_time)), pilot)
         try:
             if (first := next(missing, None)) is not None:
-                _buy(root, run, model, chain([first], missing), on_completion, desk, journal)
+                _buy(root, run, model, chain([first], missing), on_completion, desk, journal, pilot)
         except (BudgetReached, Interrupted) as stop:
             # Who sent SIGTERM or SIGHUP has no time for it.
             in_time.until = time.monotonic() + (LOOK_ON_S if type(stop) in (BudgetReached, Interrupted) else 0.0)
@@ -148,6 +185,8 @@ def _answer(
             if in_time.is_over:
                 raise type(stop)(f"{stop}; of what is left, some may be there already") from None
             raise
+    if pilot.stop is not None:
+        raise pilot.stop
     generations.fold()
 
 
@@ -176,10 +215,13 @@ def _buy(
     on_completion: Callable[[Request, Completion], Iterable[Request]],
     desk: "BatchDesk | None",
     journal: JournalWriter,
+    pilot: Pilot,
 ) -> None:
     """Have requests answered: at once, or by batch."""
+    for other in run.also_asked:
+        check_key(other, run.keys)
     if desk is not None:
-        desk.submit(missing, on_completion)
+        desk.submit(missing, on_completion, pilot.room)
         return
     engine = _opened(root, run, model)
     run.budget.is_in_use = True
@@ -220,6 +262,11 @@ def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:
     if not (key.isascii() and key.isprintable()):
         raise EngineError(f"model {model.name}: {variable} holds no key: it has a line break or a letter no key has")
     return key
+
+
+def has_key(model: ModelSection, keys: Mapping[str, str]) -> bool:
+    """Say whether a model's API key is set, or none is needed."""
+    return model.key_variable is None or bool(keys.get(model.key_variable, "").strip())
 
 
 def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:

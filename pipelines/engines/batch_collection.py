@@ -39,12 +39,12 @@ def collect_batch(
     job: BatchJob,
     state: BatchState,
     tries: Mapping[str, int],
-    settle: Callable[[BatchedRequest, Completion], None],
+    settle: Callable[[BatchedRequest, Completion, bool], None],
 ) -> Collected:
     """Store every answer, and every refusal for good, that a finished batch holds. Raises Trouble and StorageError.
 
     `tries` counts the earlier batches in which a request failed for a passing reason; `settle` is called once a
-    request with what became of it. What was stored before a crash is simply stored again.
+    request with what became of it, and whether its answer broke off. What was stored before a crash is stored again.
     """
     batched = {one.request.request_id: one for one in requests_of(root, job)}
     results = Results(batched.keys())
@@ -55,7 +55,7 @@ def collect_batch(
             with storage_errors(str(path)):
                 for found in results.read(path, endpoint.url, model):
                     completion = _without_key(endpoint, found)
-                    settle(batched[completion.request_id], completion)
+                    settle(batched[completion.request_id], completion, False)
                     if completion.error is None:
                         answers += 1
                     else:
@@ -72,7 +72,8 @@ def collect_batch(
             held = []
     missing = [request_id for request_id in batched if request_id not in results.final]
     for request_id in missing:
-        settle(batched[request_id], Completion(request_id, error="no answer", fault=FaultKind.TRANSIENT))
+        no_answer = Completion(request_id, error="no answer", fault=FaultKind.TRANSIENT)
+        settle(batched[request_id], results.passing.get(request_id, no_answer), request_id in results.broke_off)
     never_began = state.status == "failed" and not results.final and not results.passing
     done = collected(
         root,

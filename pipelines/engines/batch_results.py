@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class Results:
     """Requests with an answer, or refused for good."""
     passing: dict[str, Completion] = field(default_factory=dict)
     """Requests that failed for a passing reason, and have no answer in another line."""
+    broke_off: set[str] = field(default_factory=set)
+    """Requests whose answer began and ends in an error: it may be billed."""
     odd: Counter[Odd] = field(default_factory=Counter)
 
     def read(self, path: Path, url: str, model: ModelSection) -> Iterator[Completion]:
@@ -55,7 +57,7 @@ class Results:
             if number >= most_lines:
                 self.odd[Odd.BEYOND] += 1
                 return
-            found = _completion(line, url, model) if whole else _too_large(line, url)
+            found = _completion(line, url, model, self.broke_off) if whole else _too_large(line, url)
             if found is None:
                 self.odd[Odd.UNREADABLE] += 1
             elif found.request_id not in self.wanted:
@@ -91,8 +93,11 @@ def _too_large(start: bytes, url: str) -> Completion | None:
     return _failed(found[1].decode(), fault_of_break(url, Broken.TOO_LARGE, has_answered=True))
 
 
-def _completion(line: bytes, url: str, model: ModelSection) -> Completion | None:
-    """Return what a line says of its request; None where it says nothing that can be read."""
+def _completion(line: bytes, url: str, model: ModelSection, broke_off: set[str]) -> Completion | None:
+    """Return what a line says of its request; None where it says nothing that can be read.
+
+    A request whose answer broke off is added to `broke_off`.
+    """
     try:
         tree = _parsed(line)
     except (ValueError, RecursionError):
@@ -110,9 +115,13 @@ def _completion(line: bytes, url: str, model: ModelSection) -> Completion | None
     answer = read_answer(body, request_id, model)
     if isinstance(answer, Completion):
         return answer
+    if answer.broke_off:
+        broke_off.add(request_id)
     if answer.error is not None:
-        return _failed(request_id, fault_of_error(url, answer.error))
-    return _failed(request_id, fault_of_break(url, answer.broken, answer.detail, has_answered=True))
+        failed = _failed(request_id, fault_of_error(url, answer.error))
+    else:
+        failed = _failed(request_id, fault_of_break(url, answer.broken, answer.detail, has_answered=True))
+    return replace(failed, prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens)
 
 
 def _fault_without_response(url: str, error: Any) -> Fault:

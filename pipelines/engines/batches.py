@@ -98,14 +98,14 @@ class BatchDesk:
         if problems:
             raise EngineError(problems[0])
 
-    def submit(self, requests: Iterator[Request], on_completion: OnCompletion) -> None:
-        """Put every request that lies in no batch yet into one.
+    def submit(self, requests: Iterator[Request], on_completion: OnCompletion, pilot: int | None = None) -> None:
+        """Put every request that lies in no batch yet into one; of a `pilot`, no more than may lie in batches by now.
 
         Requests whose tries are used up go to `on_completion` with their fault. Raises Waiting while any answer is
         still to come, BudgetReached where the budget lets nothing through and nothing is to come, EngineError.
         """
         stop: ForgeError | None = None
-        left_over = False
+        left_over: str | None = None
         batched: list[BatchedRequest] = []
         size, most = 0, min(self.model.batch_requests, self.queue_room or self.model.batch_requests)
         for request in self._untaken(requests, on_completion):
@@ -114,7 +114,10 @@ class BatchDesk:
                 self._create(batched)
                 batched, size = [], 0
             if self.queue_room is not None and self.open:
-                left_over = True  # one batch after the other
+                left_over = "waits for room in the endpoint's queue"  # one batch after the other
+                break
+            if pilot is not None and len(batched) + sum(job.requests for job, _ in self.open) >= pilot:
+                left_over = "waits until the first answers are read, which say whether the rest is worth its price"
                 break
             need = reservation_of(request.body, self.model.price)
             if self.budget_stop or not self.budget.reserve(need):
@@ -196,10 +199,11 @@ class BatchDesk:
     def _collect(self, job: BatchJob, state: BatchState) -> str | None:
         """Collect a finished batch, and say what came of it; return what is wrong with it."""
 
-        def settle(one: BatchedRequest, completion: Completion) -> None:
+        def settle(one: BatchedRequest, completion: Completion, broke_off: bool) -> None:
+            self.budget.answers += completion.fault is not FaultKind.TRANSIENT
             if job.submission in self.counted:
                 need = Reservation(one.tokens, one.cost_usd, self.model.price or FREE, one.prompt_tokens)
-                if warning := self.budget.settle(need, completion):
+                if warning := self.budget.settle(need, completion, broke_off):
                     self.listener.warn(warning)
 
         done = collect_batch(self.root, self.run_id, self.model, self.endpoint, job, state, self.tries, settle)
@@ -242,7 +246,7 @@ class BatchDesk:
         self.awaited = True
         self.listener.said(f"{job.name}: {job.requests:,} requests submitted")
 
-    def _waiting(self, stop: ForgeError | None, left_over: bool) -> str:
+    def _waiting(self, stop: ForgeError | None, left_over: str | None) -> str:
         """Return the line that says what is waited for."""
         told = [progress(job, state) for job, state in self.open]
         some = "; ".join(told[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
@@ -251,5 +255,5 @@ class BatchDesk:
             spent = str(stop).split(";")[0].removeprefix("budget: ")
             parts.append(f"what else is missing waits for the budget ({spent})")
         if left_over:
-            parts.append("what else is missing waits for room in the endpoint's queue")
+            parts.append(f"what else is missing {left_over}")
         return "; ".join([*parts, "run the same command again to pick up what is done, or add --wait"])

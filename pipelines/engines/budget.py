@@ -2,24 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.engines.protocol import prompt_bytes
+from schemas.answer_limit import NoLimit, answer_limit
 from schemas.errors import BudgetReached, ForgeError
 from schemas.generation import Completion
 from schemas.recipe import BudgetSection, Price
+from schemas.record import canonical_json
 
 WARN_AT = 0.8
 BYTES_PER_TOKEN_RESERVED = 1
 """Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one."""
 BYTES_PER_TOKEN = 4
 UNLIMITED_ANSWER = 32_768
-"""Tokens to reserve for an answer whose request sets no limit."""
+"""Tokens to reserve for an answer whose request sets no limit; a recipe with a ceiling on tokens has none such."""
 
 FREE = Price()
 
-Spent = tuple[int, int, float]
-"""Requests, tokens and dollars."""
+
+class Spent(NamedTuple):
+    """What was spent."""
+
+    requests: int = 0
+    """Tries, as `max_requests` counts them."""
+    tokens: int = 0
+    cost_usd: float = 0.0
+    answers: int = 0
+    """Requests that came to their end, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +47,9 @@ class Budget:
     """What may be spent and what was, over all dispatches of a build, one after the other.
 
     Reservations carry the price of their model, so roles of different prices share one budget. An answer without
-    usage counts by its length; a failed request counts as a request, and its tokens only where the endpoint gave usage.
-    Answers found in generations cost nothing and never come here.
+    usage counts by its length. A failed try counts as a request; where its answer broke off, which an endpoint may well
+    bill, it counts with all that was reserved, unless the endpoint gave usage. Answers found in generations cost
+    nothing and never come here.
     """
 
     def __init__(
@@ -49,6 +60,8 @@ class Budget:
         self.max_requests = max_requests
         self.requests = 0
         """Sent, retries included."""
+        self.answers = 0
+        """Requests that came to their end, however often each was tried."""
         self.tokens = 0
         self.cost_usd = 0.0
         self._reserved_tokens = 0
@@ -75,14 +88,15 @@ class Budget:
     @property
     def spent(self) -> Spent:
         """What was spent so far."""
-        return self.requests, self.tokens, self.cost_usd
+        return Spent(self.requests, self.tokens, self.cost_usd, self.answers)
 
     def carry(self, spent: Spent) -> None:
         """Count what an earlier part of the same build spent in another process."""
-        requests, tokens, cost_usd = spent
-        self.requests += requests
-        self.tokens += tokens
-        self.cost_usd += cost_usd
+        earlier = Spent(*spent)  # the parameters of a flow come back as plain lists
+        self.requests += earlier.requests
+        self.tokens += earlier.tokens
+        self.cost_usd += earlier.cost_usd
+        self.answers += earlier.answers
 
     def reserve(self, need: Reservation) -> bool:
         """Set the most that a request may cost aside; False while what is in flight must be settled first.
@@ -103,9 +117,16 @@ class Budget:
         self._reserved_tokens -= reservation.tokens
         self._reserved_usd -= reservation.cost_usd
 
-    def settle(self, reservation: Reservation, completion: Completion) -> str | None:
-        """Put what a request really cost in the place of its reservation; return a warning, once a ceiling, at 80 %."""
+    def settle(self, reservation: Reservation, completion: Completion, broke_off: bool = False) -> str | None:
+        """Put what a try really cost in the place of its reservation; return a warning, once a ceiling, at 80 %.
+
+        `broke_off`: the endpoint may bill an answer that never came whole.
+        """
         self.release(reservation)
+        if broke_off and completion.prompt_tokens is None and completion.completion_tokens is None:
+            self.tokens += reservation.tokens
+            self.cost_usd += reservation.cost_usd
+            return self._warning()
         prompt, answer = spent_tokens(reservation, completion)
         self.tokens += prompt + answer
         self.cost_usd += (
@@ -190,11 +211,18 @@ def _count(amount: int, what: str) -> str:
 
 
 def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
-    """Return the most that a request may cost: its prompt, generously estimated, and its longest answer."""
+    """Return the most that a request may cost, by its body as it is sent: its prompt, and its longest answer.
+
+    The prompt is estimated generously; tools and forms count with it, which some endpoints put into it.
+    """
     price = price or FREE
     size = prompt_bytes(body)
-    prompt = size // BYTES_PER_TOKEN_RESERVED + 16
-    answer = body.get("max_completion_tokens") or body.get("max_tokens") or UNLIMITED_ANSWER
+    beside = sum(len(canonical_json(part)) for key, part in body.items() if key != "messages" and _is_large(part))
+    prompt = (size + beside) // BYTES_PER_TOKEN_RESERVED + 16
+    try:
+        answer = answer_limit(body)
+    except NoLimit:
+        answer = UNLIMITED_ANSWER
     return Reservation(
         tokens=prompt + answer,
         cost_usd=(prompt * price.input + answer * price.output) / 1e6,
@@ -203,11 +231,17 @@ def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
     )
 
 
+def _is_large(part: Any) -> bool:
+    return isinstance(part, dict | list)
+
+
 def spent_tokens(reservation: Reservation, completion: Completion) -> tuple[int, int]:
     """Return (prompt, answer) tokens of a completion: by its usage, by the length of its answer, or none."""
-    if completion.prompt_tokens is not None or completion.completion_tokens is not None:
-        return completion.prompt_tokens or 0, completion.completion_tokens or 0
+    prompt, answer = completion.prompt_tokens, completion.completion_tokens
     if completion.text is None:
-        return 0, 0
+        return prompt or 0, answer or 0
     written = len(completion.text) + len(completion.reasoning or "")
-    return reservation.prompt_tokens, written // BYTES_PER_TOKEN + 1
+    return (
+        reservation.prompt_tokens if prompt is None else prompt,
+        written // BYTES_PER_TOKEN + 1 if answer is None else answer,
+    )

@@ -320,7 +320,7 @@ class _Stream:
     def _finish(self, number: int, request: Request, reservation: Reservation, attempt: Attempt) -> None:
         """Settle what a try cost; hand its completion over, or put the request back in line."""
         completion = attempt.completion
-        if warning := self.budget.settle(reservation, completion):
+        if warning := self.budget.settle(reservation, completion, attempt.broke_off):
             self.observer.warn(warning)
         if attempt.notice:
             self.observer.warn(attempt.notice)
@@ -343,6 +343,7 @@ class _Stream:
 
     def _hand_over(self, request: Request, completion: Completion) -> None:
         self.refusals.count(completion)
+        self.budget.answers += 1
         self._count(completion)
         follow_ups = self.on_completion(request, completion)
         if follow_ups:

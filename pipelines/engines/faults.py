@@ -87,6 +87,11 @@ class Fault:
     """Nobody answered at all: the endpoint is set aside for a while."""
     is_doubtful: bool = False
     """Refused without a code that says why: every other request may be refused as well."""
+    broke_off: bool = False
+    """An answer may have been written, and may be billed, that never came whole."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    """What it took, where the endpoint says so all the same."""
 
 
 class Broken(StrEnum):
@@ -120,6 +125,9 @@ WAY_OUT = {
 _KEY = "; check the key in the environment variable that api_key_env names"
 _ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
+_BROKE_OFF = frozenset({Broken.RESET, Broken.TIMEOUT, Broken.HALF, Broken.TOO_LARGE})
+_GATEWAY_GAVE_UP = frozenset({504, 524})
+"""A gateway waited for an answer that the server behind it may have gone on to write."""
 
 
 def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answered: bool) -> Fault:
@@ -136,6 +144,7 @@ def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answe
         f"{endpoint}: {broken.value}{said}{way_out}",
         throttled=broken is Broken.TIMEOUT,
         unreachable=broken in (Broken.REFUSED, Broken.UNKNOWN_HOST),
+        broke_off=broken in _BROKE_OFF,
     )
 
 
@@ -148,7 +157,8 @@ def fault_of_status(endpoint: str, status: int, body: bytes | str, retry_after: 
     throttled = kind is FaultKind.TRANSIENT and (status in (408, 429, 503, 504, 529) or bool(TOO_BUSY.search(said)))
     wait = seconds_of(retry_after) if kind is FaultKind.TRANSIENT else None
     is_doubtful = kind is FaultKind.REQUEST and status != 413 and not _is_of_the_row(names)
-    return Fault(kind, message, wait, throttled=throttled, is_doubtful=is_doubtful)
+    broke_off = status in _GATEWAY_GAVE_UP
+    return Fault(kind, message, wait, throttled=throttled, is_doubtful=is_doubtful, broke_off=broke_off)
 
 
 def reason_of(message: str) -> str:

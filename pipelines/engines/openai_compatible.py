@@ -201,7 +201,13 @@ class OpenAICompatibleEngine:
             fault = fault_of_error(endpoint.url, answer.error)
         else:
             fault = fault_of_break(endpoint.url, answer.broken, answer.detail, has_answered=endpoint.has_answered)
-        return replace(fault, message=self._without_key(fault.message))
+        return replace(
+            fault,
+            message=self._without_key(fault.message),
+            broke_off=fault.broke_off or answer.broke_off,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+        )
 
     def _obey_limits(self, endpoint: Endpoint, answered: Answered) -> None:
         """Let an endpoint rest whose rate-limit headers say that nothing is left."""
@@ -219,8 +225,20 @@ class OpenAICompatibleEngine:
             retry_after = 0.0  # another endpoint is there for it
         aside = [endpoint.url for endpoint in self._endpoints if endpoint.set_aside is not None]
         others = f"; set aside before: {', '.join(aside)}" if aside and fault.kind is FaultKind.ENGINE else ""
-        completion = Completion(request.request_id, error=fault.message + others, fault=fault.kind)
-        return Attempt(completion, retry_after, throttled=fault.throttled, is_doubtful=fault.is_doubtful)
+        completion = Completion(
+            request.request_id,
+            error=fault.message + others,
+            fault=fault.kind,
+            prompt_tokens=fault.prompt_tokens,
+            completion_tokens=fault.completion_tokens,
+        )
+        return Attempt(
+            completion,
+            retry_after,
+            throttled=fault.throttled,
+            is_doubtful=fault.is_doubtful,
+            broke_off=fault.broke_off,
+        )
 
     def _gone(self, fault: Fault) -> str:
         urls = ", ".join(endpoint.url for endpoint in self._endpoints)

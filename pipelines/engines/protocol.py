@@ -28,6 +28,8 @@ class Attempt:
     """The endpoint was asked too much at once: 429, 503, or a time-out. Concurrency listens to this."""
     is_doubtful: bool = False
     """The request was refused without a code that says why: it may be the endpoint's trouble, and every row's."""
+    broke_off: bool = False
+    """The endpoint may have written, and may bill, an answer that never came whole: a cut, a reset, a time-out."""
     notice: str | None = None
     """Something about the endpoint that the user should read. Whoever says it sees to it that it is said once."""
 

@@ -24,6 +24,11 @@ class Unreadable:
     broken: Broken
     detail: str = ""
     error: Any = None
+    broke_off: bool = False
+    """The answer began, and ends in an error."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    """What it took, where it says so all the same."""
 
 
 def read_answer(content: bytes, request_id: str, model: ModelSection) -> Completion | Unreadable:
@@ -38,17 +43,18 @@ def read_answer(content: bytes, request_id: str, model: ModelSection) -> Complet
     if not isinstance(tree, dict):
         return Unreadable(Broken.NOT_API, str(tree)[:200])
     choices = tree.get("choices")
+    taken = _taken(tree)
     if not isinstance(choices, list):
         if tree.get("error") or "choices" in tree:  # null, as gateways say of a server behind them that failed
-            return Unreadable(Broken.NO_CHOICE, error=tree.get("error"))
+            return Unreadable(Broken.NO_CHOICE, "", tree.get("error"), False, *taken)
         return Unreadable(Broken.NOT_API, str(tree)[:200])
     choice = choices[0] if choices else None
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         error = tree.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
-        return Unreadable(Broken.NO_CHOICE, error=error)
+        return Unreadable(Broken.NO_CHOICE, "", error, False, *taken)
     broke_off = choice.get("finish_reason") == "error"  # a gateway's word; what stands there so far is no answer
     if broke_off or (choice.get("error") and not choice["message"].get("content")):
-        return Unreadable(Broken.NO_CHOICE, error=choice.get("error") or tree.get("error"))
+        return Unreadable(Broken.NO_CHOICE, "", choice.get("error") or tree.get("error"), broke_off, *taken)
     return _completion(tree, choice, request_id, model)
 
 
@@ -71,8 +77,7 @@ def _completion(tree: dict[str, Any], choice: dict[str, Any], request_id: str, m
     if refusal:
         text, finish_reason = text or refusal, "refusal"
     usage = tree.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    prompt_tokens, completion_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    prompt_tokens, completion_tokens = _taken(tree)
     served_model = tree.get("model")
     return Completion(
         request_id=request_id,
@@ -82,8 +87,8 @@ def _completion(tree: dict[str, Any], choice: dict[str, Any], request_id: str, m
         served_model=clean_text(served_model) if isinstance(served_model, str) else None,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
-        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        cached_tokens=_count(_part(usage, "prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=_count(_part(usage, "completion_tokens_details"), "reasoning_tokens"),
         cost_usd=cost_usd(model, prompt_tokens, completion_tokens),
     )
 
@@ -98,6 +103,15 @@ def _text_of(content: Any) -> str | None:
         ]
         return "".join(part for part in parts if isinstance(part, str))
     return None
+
+
+def _taken(tree: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return the tokens of prompt and answer."""
+    return _count(tree.get("usage"), "prompt_tokens"), _count(tree.get("usage"), "completion_tokens")
+
+
+def _part(usage: Any, name: str) -> Any:
+    return usage.get(name) if isinstance(usage, dict) else None
 
 
 def _count(usage: Any, name: str) -> int | None:

@@ -52,8 +52,8 @@ _END = r"[*_#\] \t】》）=]*(?:[:：][*_】]*|(?=\n)|\Z)"
 # Begins with a literal line break, so that the scan for it runs at the speed of memchr.
 PART_HEADING = re.compile(
     rf"\n(?=[^\n:：(]{{2,{_LONGEST}}}(?:[:：\n]|\Z))(?=(?:[^\w\n]|[\d_]"
-    rf"|[一二三四五](?=[、.．]))*[^\W\d_]{{2}})(?:[ \t#*_>\-•\d.)【《（\[=]*{_PART_NUMBER}[*_]*{_BEFORE}(?:({CRITERIA_WORDS})"
-    rf"|{ANALYSIS_WORDS}){_BEHIND}{_END}"
+    rf"|[一二三四五](?=[、.．]))*[^\W\d_]{{2}})(?:[ \t#*_>\-•\d.)【《（\[=]*{_PART_NUMBER}[*_]*{_BEFORE}(?:"
+    rf"({CRITERIA_WORDS})|{ANALYSIS_WORDS}){_BEHIND}{_END}"
     rf"|[ \t]*(?:#+[ \t]*\d{{0,2}}[.)]?)?[ \t#*_>【《\[=]*{_PART_NUMBER}{_BEFORE}(?:{LOOSE_ANALYSIS_WORDS}){_BEHIND}"
     r"[*_#\] \t】》=]*[:：]?[*_ \t】]*(?=\n|\Z))",
     re.IGNORECASE,

@@ -1,8 +1,7 @@
 """Which samples a set gets, and the request behind each: pure functions of ids and settings."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +57,10 @@ class SamplingJob:
     principles: str
     """Where the judge's criteria come from: "self", "rubric" or "none"."""
     seed: int
+    is_for_rft: bool = False
+    """Whether correct answers become examples, which need more than a verdict."""
+    given: frozenset[str] = frozenset()
+    """Keys that the recipe sets in `[grm]`; nothing depends on them but advice."""
 
     @property
     def role(self) -> str:
@@ -143,6 +146,8 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
         structured_text=grm.structured_text,
         principles=principles_of(recipe, purpose),
         seed=recipe.build.seed,
+        is_for_rft=purpose is Purpose.RFT and "rft" in recipe.build.sets,
+        given=frozenset(grm.model_fields_set),
     )
 
 
@@ -246,17 +251,6 @@ def samples_wanted(job: SamplingJob, mode: Mode) -> int:
 def shown_set(job: SamplingJob, preference: PreferenceSet) -> ShownSet:
     """Return the set's texts as they are shown, made once for all its samples."""
     return show(preference, job.shown, result_limit(preference, job))
-
-
-def first_samples(job: SamplingJob, preference: PreferenceSet) -> Iterator[Sample]:
-    """Yield the samples that a set gets when every answer is readable, in all its modes."""
-    shown = shown_set(job, preference)
-    for mode in modes_of(job, preference):
-        orders: Counter[tuple[int, ...]] = Counter()
-        for index in range(samples_wanted(job, mode)):
-            drawn = sample(job, preference, shown, mode, index)
-            yield replace(drawn, request=replace(drawn.request, repeat=orders[drawn.order]))
-            orders[drawn.order] += 1
 
 
 def sample(job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: Mode, index: int) -> Sample:

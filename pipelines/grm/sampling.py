@@ -1,25 +1,32 @@
 """The sampling stage: every sample that the sets of some buckets need is asked for, in one stream over all of them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run, answer
-from pipelines.grm.extraction import read_outcome
+from pipelines.engines.early_stop import Purpose as Wanted
+from pipelines.engines.early_stop import Use
+from pipelines.engines.pilot_advice import Asked
+from pipelines.engines.stored import Stored
+from pipelines.grm.critiques import has_critique
+from pipelines.grm.extraction import read_outcome, read_parts, without_verdict
 from pipelines.grm.prompts import score_range
 from pipelines.grm.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
 from pipelines.grm.shown_text import ShownSet
+from pipelines.grm.verdicts import answer_of
 from pipelines.shares import ALL_BUCKETS
 from schemas.generation import Completion, FaultKind, Request
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.record import bucket_of
 from schemas.set_table import sets_of
-from schemas.trajectory import Mode, Outcome, Purpose
+from schemas.trajectory import Mode, Outcome, Purpose, RejectReason
 from storage.root import Root
 from storage.stages import Stage
 from storage.tables import BucketReader, bucket_ranges, in_buckets, read_table
@@ -88,9 +95,79 @@ def sample_sets(
                 following += further(state)
         return following
 
+    def use_of(request: Request, completion: Completion) -> Use:
+        state, drawn = waiting[(request.request_id, request.query_id)][0]
+        return use_of_sample(job, drawn, state.preference, completion)
+
     run.watcher.stage(job.stage_name, wanted_answers(job, curated, buckets))
-    answer(root, run, job.model, requests(), follow_up)
+    answer(root, run, job.model, requests(), follow_up, _wanted_of(job, use_of))
     return given_up
+
+
+def _wanted_of(job: SamplingJob, use_of: Callable[[Request, Completion], Use]) -> Wanted:
+    form = job.structured_output
+    asked = Asked(job.role, job.model, "grm", job.given, job.max_tokens, job.temperature, form)
+    return Wanted(f"sampling {job.purpose}", asked, use_of)
+
+
+def use_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet, completion: Completion) -> Use:
+    """Return what an answer is good for: one that RFT would reject for what it lacks beside its verdict is no use."""
+    outcome = outcome_of_sample(job, drawn, preference, completion)
+    if not outcome.readable or not job.is_for_rft:
+        return Use(outcome.value, outcome.readable)
+    n_responses = preference.n_responses
+    text, wanted = job.text_of(completion.text or "", n_responses), job.parts_wanted(n_responses)
+    if not has_critique(without_verdict(text), n_responses, wanted.analysis):
+        return Use(RejectReason.NO_CRITIQUE.value, False)
+    if wanted.criteria and not read_parts(answer_of(text))[0]:
+        return Use(RejectReason.NO_PRINCIPLES.value, False)
+    return Use(outcome.value, True)
+
+
+class LookedUp(NamedTuple):
+    """A sample that a set wants, and its stored answer."""
+
+    drawn: Sample
+    completion: Completion | None
+    is_again: bool
+    """Whether it takes the place of one that cannot be read."""
+
+
+def looked_up(
+    job: SamplingJob, preference: PreferenceSet, answer_to: Callable[[Request], Completion | None]
+) -> Iterator[LookedUp]:
+    """Yield the samples that a set wants by what is stored: the first ones, and those in the place of unreadable ones.
+
+    What follows from answers that are still missing is not known yet.
+    """
+    shown = shown_set(job, preference)
+    for mode in modes_of(job, preference):
+        outcomes: list[Outcome] = []
+        orders: Counter[tuple[int, ...]] = Counter()
+        wanted = samples_wanted(job, mode)
+        while indices := next_samples(outcomes, wanted, job.resample):
+            completions = []
+            for index in indices:
+                drawn = sample(job, preference, shown, mode, index)
+                completion = answer_to(replace(drawn.request, repeat=orders[drawn.order]))
+                orders[drawn.order] += 1
+                completions.append(completion)
+                yield LookedUp(drawn, completion, index >= wanted)
+                if completion is not None:
+                    outcomes.append(outcome_of_sample(job, drawn, preference, completion))
+            if None in completions:
+                break
+
+
+def asks_anything(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool = False) -> bool:
+    """Say whether an answer is missing, or is to be asked again, that sampling these sets wants."""
+    stored = Stored(root)
+    return any(
+        one.completion is None or (retry_failed and one.completion.fault is not None)
+        for _, sets in sampled_sets(curated)
+        for preference in sets
+        for one in looked_up(job, preference, stored.answer_to)
+    )
 
 
 def outcome_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet, completion: Completion) -> Outcome:

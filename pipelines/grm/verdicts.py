@@ -21,7 +21,7 @@ from pipelines.grm.score_lists import LABEL, RESPONSE_WORDS, ScoreItem, ScoreLis
 from schemas.thoughts import split_thoughts
 
 READER_VERSION = 2
-"""Rises with every change of what is read from an answer."""
+"""Rises with every change of what is read from an answer: what is judged says by which it was."""
 
 UNPARSED = "unparsed"
 WRONG_COUNT = "wrong_count"

@@ -16,7 +16,7 @@ from pipelines.planning.rates import AnswerRate, probed_rate
 from pipelines.planning.roles import AskedRole, RolePlan, answering_role, plan_role, sampling_role
 from pipelines.planning.rubrics import RubricsPlan, plan_rubrics
 from pipelines.planning.wanted import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
-from pipelines.probing.sampling import SomeSets, Timing, sample_some, some_sets
+from pipelines.probing.sampling import SomeSets, Timing, few_of, sample_some, some_sets
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_job
@@ -113,7 +113,7 @@ def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Map
     some = SomeSets(inputs.curated) if inputs.curated is not None else None
     if some is None or any(one.checked or one.uncertain for one in inputs.open):
         some = some_sets(recipe.model_copy(update={"sources": sections}), root, run, n)
-    check_keys(recipe, root, run, some.curated)
+    check_keys(recipe, root, run, few_of(recipe, root, run, some.curated, n))
     timings: dict[str, Timing] = dict(some.timings)
     for purpose in purposes_of(recipe):
         if (job := sampling_job(recipe, purpose)) is not None:

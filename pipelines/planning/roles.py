@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.engines.protocol import request_body
 from pipelines.grm.samples import SamplingJob
 from pipelines.planning.rates import AnswerRate, earlier_rate, time_words
 from pipelines.planning.tokens import (
@@ -17,6 +18,7 @@ from pipelines.planning.wanted import Wanted
 from pipelines.synthesis.answers import AnswerJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES
+from schemas.answer_limit import NoLimit, answer_limit
 from schemas.recipe import ModelSection
 from storage.generations import Generations
 from storage.root import Root
@@ -39,6 +41,8 @@ class RolePlan:
     """What makes up an exact number of samples, in words; empty where that is not known."""
     cached: int
     """Of these, answered already."""
+    again: int
+    """Of those that are missing, samples in the place of stored answers that cannot be read."""
     most_requests: int
     """The upper bound: every unreadable sample drawn again as often as the recipe lets it."""
     prompt_tokens: int
@@ -74,7 +78,8 @@ class RolePlan:
             f"  {self.purpose} with {self.model}",
             f"    requests        {requests:>14}   {bound}{again}".rstrip().rstrip(";"),
             *([f"{'':>34} {self.requests_of}"] if self.requests_of else []),
-            f"    there already   {self.cached:>14,}",
+            f"    there already   {self.cached:>14,}"
+            + (f"   {self.again:,} are asked again, since a stored answer cannot be read" if self.again else ""),
             f"    prompt tokens   {self.prompt_tokens:>14,}   {self.prompt_tokens_are}",
             f"    answer tokens   {self.answer_tokens:>14,}   {self.answer_tokens_are}; "
             f"at most {self.most_answer_tokens:,}",
@@ -97,14 +102,23 @@ class AskedRole:
 
 def sampling_role(job: SamplingJob) -> AskedRole:
     """Return the role of a model that judges sets."""
-    return AskedRole(job.purpose, job.role, job.model, job.max_tokens, (job.stage_name,))
+    longest = _longest_answer(job.model, job.max_tokens)
+    return AskedRole(job.purpose, job.role, job.model, longest, (job.stage_name,))
 
 
 def answering_role(job: AnswerJob, sources: Iterable[str]) -> AskedRole:
     """Return the role of a model that answers questions."""
     whats = [answering_stage(source) for source in sources] if job.role == "responder" else TEACHER_STAGES
     stages = tuple(f"{what} with {job.model.name}" for what in whats)
-    return AskedRole(job.role, job.role, job.model, job.max_tokens, stages)
+    return AskedRole(job.role, job.role, job.model, _longest_answer(job.model, job.max_tokens), stages)
+
+
+def _longest_answer(model: ModelSection, max_tokens: int) -> int:
+    """Return how long an answer may get by its body, or by the recipe's limit where that leaves it open."""
+    try:
+        return answer_limit(request_body(model, (), temperature=0.0, max_tokens=max_tokens))
+    except NoLimit:
+        return max_tokens
 
 
 def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rate: AnswerRate | None) -> RolePlan:
@@ -129,6 +143,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
         requests_are=wanted.requests_are,
         requests_of=wanted.made_up_of if wanted.requests_are == "exact" else "",
         cached=wanted.cached,
+        again=wanted.again,
         most_requests=wanted.most,
         prompt_tokens=prompt_tokens,
         prompt_tokens_are=a_byte.basis

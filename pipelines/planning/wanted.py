@@ -5,22 +5,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.engines.stored import Stored
 from pipelines.grm.judging import find_judged
-from pipelines.grm.samples import SamplingJob, first_samples
-from pipelines.grm.sampling import sampled_sets, wanted_answers
+from pipelines.grm.samples import SamplingJob
+from pipelines.grm.sampling import looked_up, sampled_sets, wanted_answers
 from pipelines.planning.inputs import Inputs, OpenSource
 from pipelines.planning.tokens import SAMPLED_PROMPTS
 from pipelines.synthesis.answers import AnswerJob, answer_request
 from pipelines.synthesis.prompts import answer_prompt, comparison_prompt, rewrite_prompt
 from pipelines.synthesis.responding import question_buckets, questions_to_ask
-from schemas.generation import Request
 from schemas.query import Messages
 from schemas.question import AnswerForm, Question
 from schemas.recipe import SynthesisSection
-from schemas.record import bucket_of
 from schemas.trajectory import Mode
-from storage.generations import Generations
-from storage.imports import ImportedAnswers
 from storage.root import Root
 from storage.stages import Stage
 
@@ -39,6 +36,8 @@ class Wanted:
     """With every unreadable sample drawn again; `requests` where all is answered and read."""
     cached: int = 0
     """Of the requests, answered already."""
+    again: int = 0
+    """Of the requests that are missing, those in the place of a stored answer that cannot be read."""
     made_up_of: str = ""
     """Of how many samples of how many sets, in words."""
     seen: int = 0
@@ -62,20 +61,6 @@ class Wanted:
             self.prompts.append(text)
         self.seen += times
         self.answers_held += times * holds_answer
-
-
-class _Stored:
-    """What is answered already, looked up a bucket at a time."""
-
-    def __init__(self, root: Root) -> None:
-        self._generations, self._imported = Generations(root), ImportedAnswers(root)
-        self._bucket = -1
-
-    def has(self, request: Request) -> bool:
-        if bucket_of(request.query_id) != self._bucket:
-            self._bucket = bucket_of(request.query_id)
-            self._answers = self._generations.lookup(self._bucket)
-        return request.request_id in self._answers or self._imported.answer_to(request) is not None
 
 
 def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
@@ -109,21 +94,23 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return Wanted(requests, most=requests, cached=requests)
-    stored = _Stored(root)
+    stored = Stored(root)
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
     for preference in (one for _, sets in sampled_sets(curated) for one in sets):
-        drawn_of_set = list(first_samples(job, preference))
-        sampled += bool(drawn_of_set)
-        for drawn in drawn_of_set:
+        first = 0
+        for one in looked_up(job, preference, stored.answer_to):
             wanted.requests += 1
-            counts[drawn.mode] += 1
-            if stored.has(drawn.request):
+            first += not one.is_again
+            counts[one.drawn.mode] += not one.is_again
+            if one.completion is not None:
                 wanted.cached += 1
             else:
-                wanted.see(drawn.messages, stride=stride)
-    wanted.most = wanted.requests * (1 + job.resample)
+                wanted.again += one.is_again
+                wanted.see(one.drawn.messages, stride=stride)
+        sampled += bool(first)
+    wanted.most = counts.total() * (1 + job.resample)
     hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
     wanted.made_up_of = f"{job.n} for each of {sampled:,} train and validation sets{hinted}"
     return wanted
@@ -132,7 +119,7 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted
 def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the answers to all questions that come without some."""
     wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, asking = _Stored(root), [one for one in inputs.open if one.asks]
+    stored, asking = Stored(root), [one for one in inputs.open if one.asks]
     stride = max(1, settings.samples * sum(one.plan.questions or 0 for one in asking) // SAMPLED_PROMPTS)
     for one in asking:
         if one.checked is None:
@@ -152,7 +139,7 @@ def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, 
 def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
     wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, asking = _Stored(root), [one for one in inputs.open if one.asks]
+    stored, asking = Stored(root), [one for one in inputs.open if one.asks]
     rewrites = settings.rewrites * (settings.n_responses - 1)
     for one in asking:
         if one.checked is None:

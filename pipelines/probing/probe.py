@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pyarrow.compute as pc
 
+from pipelines.build import buying_for
 from pipelines.engines.answering import Run
 from pipelines.grm.judging import judge
 from pipelines.grm.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
@@ -120,7 +121,7 @@ class Probe:
 
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
-    some_made = some_sets(recipe, root, run, n)
+    some_made = some_sets(recipe, root, buying_for(recipe, run, [recipe.models.grm]), n)
     answering = answered_sources(recipe, root, some_made)
     curated = some_made.curated
     job = sampling_job(recipe, Purpose.RFT)

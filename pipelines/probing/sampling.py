@@ -92,11 +92,16 @@ def at_once(recipe: Recipe) -> Recipe:
 
 def sample_some(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledSome:
     """Sample `n` of the sets as the build would; it uses these answers."""
-    some = with_criteria(recipe, root, run, _some_of(root, curated, n))
-    before, started = run.budget.requests, time.monotonic()
+    some = few_of(recipe, root, run, curated, n)
+    before, started = run.budget.answers, time.monotonic()
     now = replace(job, model=job.model.model_copy(update={"batch": False}))  # as `at_once` says
     given_up = sample_sets(root, run, now, some)
-    return SampledSome(some, given_up, Timing(run.budget.requests - before, time.monotonic() - started))
+    return SampledSome(some, given_up, Timing(run.budget.answers - before, time.monotonic() - started))
+
+
+def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:
+    """Return the stage of those `n` sets that a probe samples, with the criteria that judges are to see."""
+    return with_criteria(recipe, root, run, _some_of(root, curated, n))
 
 
 def _is_unmade(recipe: Recipe, root: Root, section: SourceSection) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from pipelines.reporting.rereading import as_read_now
 from schemas.comparison import (
     AcceptanceChange,
     Comparison,
@@ -43,7 +44,9 @@ _JUDGED = ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")
 def compare(old: Snapshot, new: Snapshot) -> Comparison:
     """Return what is different in `new`. Raises StorageError where a file of either cannot be read."""
     try:
+        readers = old.manifest.reader_version, new.manifest.reader_version
         before, after = _judged(old), _judged(new)
+        as_read = before if readers[0] == readers[1] or before.is_empty() else as_read_now(old, new, after)
         sources = _names([one.source for one in new.manifest.inputs], [one.source for one in old.manifest.inputs])
         return Comparison(
             old=f"{old.manifest.name}@{old.manifest.version}",
@@ -51,13 +54,14 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
             tables=tuple(_table_changes(old, new)),
             relabelled=_relabelled(old, new),
             inputs=tuple(_input_change(source, old.manifest, new.manifest) for source in sources),
-            acceptance=tuple(_acceptance(before, after, sources)),
-            overall=_acceptance_of("all", before, after),
+            acceptance=tuple(_acceptance(as_read, after, sources)),
+            overall=_acceptance_of("all", as_read, after),
             outcomes=tuple(_outcomes(before, after, sources)),
             given=tuple(_given(old, new, sources)),
             rubrics=tuple(_rubrics(old, new, sources)),
             leaks=tuple(_leaks(old.manifest, new.manifest)),
             models=tuple(_uses(old.manifest, new.manifest)),
+            readers=readers,
         )
     except (pl.exceptions.PolarsError, OSError) as error:
         if isinstance(error, StorageError):

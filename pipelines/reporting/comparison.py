@@ -36,14 +36,14 @@ def lines_of(comparison: Comparison) -> list[str]:
             for row in rows
         )
         lines += ["", *(_GAP.join(row).rstrip() for row in cells)]
-    return [*lines, *(["", _relabelled_words(comparison)] if comparison.relabelled else [])]
+    return [*lines, *(line for words in _remarks(comparison) for line in ("", words))]
 
 
 def markdown_of(comparison: Comparison) -> str:
     """Return it as Markdown, for a page."""
     head = f"{markdown.line(comparison.old)} → {markdown.line(comparison.new)}"
     tables = [markdown.table(part.head, part.rows) for part in parts(comparison)]
-    return "\n\n".join([head, *tables, *([_relabelled_words(comparison)] if comparison.relabelled else [])]) + "\n"
+    return "\n\n".join([head, *tables, *_remarks(comparison)]) + "\n"
 
 
 def parts(comparison: Comparison) -> Iterator[Part]:
@@ -62,8 +62,16 @@ def parts(comparison: Comparison) -> Iterator[Part]:
             yield Part(head, found)
 
 
-def _relabelled_words(comparison: Comparison) -> str:
-    return f"{comparison.relabelled:,} kept sets have another best response, or another label, than before"
+def _remarks(comparison: Comparison) -> Iterator[str]:
+    """Yield what the tables do not show."""
+    before, after = (f"version {one}" if one else "one that does not say its version" for one in comparison.readers)
+    if comparison.readers[0] != comparison.readers[1]:
+        yield (
+            f"the reader of judgements has changed, from {before} to {after}: what was accepted before is counted of "
+            "the old answers as the reader of today reads them"
+        )
+    if comparison.relabelled:
+        yield f"{comparison.relabelled:,} kept sets have another best response, or another label, than before"
 
 
 def _table_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:

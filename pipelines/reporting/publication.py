@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.grm.judging import Judged
 from pipelines.grm.rewards_file import rewards_source
+from pipelines.grm.verdicts import READER_VERSION
 from pipelines.reporting.attention import no_row_for
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
@@ -70,6 +71,7 @@ def publish_snapshot(
             content_hash=assembled.content,
             created_at=created_at,
             package_version=metadata.version("grmforge"),
+            reader_version=READER_VERSION,
             seed=recipe.build.seed,
             recipe=recipe.resolved(),
             inputs=inputs,

@@ -27,7 +27,13 @@ def rubric_job(recipe: Recipe) -> AnswerJob:
     if model is None:
         raise RecipeError("rubrics need a model that writes them: add [models.rubric] to the recipe")
     return AnswerJob(
-        "rubric", model, identity(model, Path(recipe.directory)), settings.temperature, settings.max_tokens
+        "rubric",
+        model,
+        identity(model, Path(recipe.directory)),
+        settings.temperature,
+        settings.max_tokens,
+        "rubrics",
+        frozenset(settings.model_fields_set),
     )
 
 

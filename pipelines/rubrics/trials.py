@@ -44,7 +44,16 @@ class Desk:
         wanted = list(range(len(requests)))
         for attempt in range(ATTEMPTS):
             asked = {at: requests[at](attempt) for at in wanted}
-            answers = answers_of(self.root, self.run, self.asked, what, asked.values())
+            places = {request.request_id: at for at, request in asked.items()}
+
+            def readable(request: Request, text: str, places: Mapping[str, int] = places) -> bool:
+                try:
+                    read(places[request.request_id], text)
+                except (MalformedAnswer, InvalidRubric):
+                    return False
+                return True
+
+            answers = answers_of(self.root, self.run, self.asked, what, asked.values(), readable)
             wanted = []
             for at, request in asked.items():
                 text = _text_of(answers, request)

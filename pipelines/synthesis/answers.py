@@ -35,6 +35,9 @@ class AnswerJob:
     identity: dict[str, Any]
     temperature: float
     max_tokens: int
+    section: str = "synthesis"
+    """Of the recipe: where temperature and max_tokens stand; `given` are the keys that the recipe sets there."""
+    given: frozenset[str] = frozenset()
 
     def settings(self) -> dict[str, Any]:
         """Return everything that a stage made by this job depends on."""
@@ -53,7 +56,14 @@ def answer_job(recipe: Recipe, role: str) -> AnswerJob | None:
     if model is None:
         return None
     settings = recipe.synthesis
-    return AnswerJob(role, model, identity(model, Path(recipe.directory)), settings.temperature, settings.max_tokens)
+    return AnswerJob(
+        role,
+        model,
+        identity(model, Path(recipe.directory)),
+        settings.temperature,
+        settings.max_tokens,
+        given=frozenset(settings.model_fields_set),
+    )
 
 
 def answer_request(job: AnswerJob, question: Question, index: int) -> Request:
@@ -102,7 +112,7 @@ def candidate_of(asked: Request, origin: Origin, model: str, answers: Mapping[st
         origin=origin,
         sample_index=asked.sample_index,
         model=model,
-        verdict=_before_grading(completion),
+        verdict=before_grading(completion),
         text=completion.text if completion else None,
         reasoning=completion.reasoning if completion else None,
         request_id=asked.request_id,
@@ -132,7 +142,7 @@ def given_candidates(question: Question) -> list[Candidate]:
     ]
 
 
-def _before_grading(completion: Completion | None) -> Verdict:
+def before_grading(completion: Completion | None) -> Verdict:
     """Return what an answer is whatever it says."""
     if completion is None or completion.fault is not None:
         return Verdict.FAILED

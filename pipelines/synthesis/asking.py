@@ -2,13 +2,17 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.engines.answering import Run, answer
-from pipelines.synthesis.answers import AnswerJob
-from schemas.generation import Completion, FaultKind, Request
+from pipelines.engines.early_stop import Purpose, Use
+from pipelines.engines.pilot_advice import Asked as Settings
+from pipelines.synthesis.answers import AnswerJob, before_grading
+from pipelines.synthesis.verification.verification import answer_in
+from schemas.generation import AnswerTruth, Completion, FaultKind, Request
+from schemas.question import Verdict
 from schemas.record import bucket_of
 from storage.generations import Generations
 from storage.root import Root
@@ -77,8 +81,30 @@ class Asked:
         }
 
 
-def ask(root: Root, run: Run, asked: Asked, what: str, total: int, requests: Iterator[Request]) -> None:
-    """See that every request has its answer in the generations, but for those that end in `asked.given_up`."""
+Readable = Callable[[Request, str], bool]
+"""Whether the text that came for a request holds what was asked for."""
+
+
+def holds_answer(request: Request, text: str) -> bool:
+    """Say whether an answer to a question gives a final answer."""
+    return not isinstance(request.truth, AnswerTruth) or answer_in(request.truth.gold, text) is not None
+
+
+def ask(
+    root: Root,
+    run: Run,
+    asked: Asked,
+    what: str,
+    total: int,
+    requests: Iterator[Request],
+    readable: Readable = holds_answer,
+    kind: str | None = None,
+) -> None:
+    """See that every request has its answer in the generations, but for those that end in `asked.given_up`.
+
+    The first answers of one `kind` count together, or else those of one `what`: where too few of them are readable,
+    StoppedEarly is raised.
+    """
 
     def noted() -> Iterator[Request]:
         for one in requests:
@@ -90,21 +116,35 @@ def ask(root: Root, run: Run, asked: Asked, what: str, total: int, requests: Ite
             asked.given_up[sent.request_id] = completion.error or "no answer"
         return ()
 
-    before, started = run.budget.requests, time.monotonic()
+    before, started = run.budget.answers, time.monotonic()
     run.watcher.stage(f"{what} with {asked.job.model.name}", total)
-    answer(root, run, asked.job.model, noted(), follow_up)
-    asked.bought += run.budget.requests - before
+    answer(root, run, asked.job.model, noted(), follow_up, _purpose(asked.job, kind or what, readable))
+    asked.bought += run.budget.answers - before
     asked.seconds += time.monotonic() - started
 
 
-def answers_of(root: Root, run: Run, asked: Asked, what: str, requests: Iterable[Request]) -> Mapping[str, Completion]:
+def _purpose(job: AnswerJob, what: str, readable: Readable) -> Purpose:
+    def use_of(request: Request, completion: Completion) -> Use:
+        verdict = before_grading(completion)
+        if verdict is not Verdict.UNDECIDED:
+            return Use(verdict.value, False)
+        is_readable = readable(request, completion.text or "")
+        return Use("readable" if is_readable else "unreadable", is_readable)
+
+    settings = Settings(job.role, job.model, job.section, job.given, job.max_tokens, job.temperature)
+    return Purpose(what, settings, use_of)
+
+
+def answers_of(
+    root: Root, run: Run, asked: Asked, what: str, requests: Iterable[Request], readable: Readable = holds_answer
+) -> Mapping[str, Completion]:
     """Ask for these, and return the answers, by request_id."""
     in_order = sorted(
         {one.request_id: one for one in requests}.values(), key=lambda one: (one.query_id, one.request_id)
     )
     if not in_order:
         return {}
-    ask(root, run, asked, what, len(in_order), iter(in_order))
+    ask(root, run, asked, what, len(in_order), iter(in_order), readable)
     wanted: defaultdict[int, set[str]] = defaultdict(set)
     for one in in_order:
         wanted[bucket_of(one.query_id)].add(one.request_id)

@@ -20,7 +20,7 @@ from pipelines.sources.option_needs import needs_options, needs_rewriting
 from pipelines.synthesis.answers import is_answer, rephrase_request
 from pipelines.synthesis.asking import Asked, answers_of
 from pipelines.synthesis.prompts import read_rephrased
-from schemas.generation import Completion
+from schemas.generation import Completion, Request
 from schemas.preference import DropReason
 from schemas.query import query_id, user
 from schemas.question import QUESTIONS, AnswerForm, Question
@@ -122,10 +122,14 @@ def _asked(root: Root, run: Run, asked: Asked, leaning: Sequence[Question]) -> l
             for index, one in enumerate(leaning)
             if isinstance(found[index], Rephrasing)
         ]
-        answers = answers_of(root, run, asked, REPHRASING, (one for _, one in wanted))
+        answers = answers_of(root, run, asked, REPHRASING, (one for _, one in wanted), _readable)
         for index, one in wanted:
             found[index] = asked_instead(leaning[index], answers.get(one.request_id))
     return found
+
+
+def _readable(_: Request, text: str) -> bool:
+    return read_rephrased(text) is not None
 
 
 def asked_instead(question: Question, completion: Completion | None) -> str | Rephrasing:

@@ -63,7 +63,7 @@ def ask_questions(
     total = samples * sum(len(questions) for _, questions in questions_to_ask(checked, buckets))
     if total:
         what = answering_stage(checked.facts["source"])
-        ask(root, run, asked, what, total, _requests(asked.job, samples, checked, buckets))
+        ask(root, run, asked, what, total, _requests(asked.job, samples, checked, buckets), kind="answering questions")
 
 
 def answering_stage(source: str) -> str:

@@ -81,9 +81,9 @@ def retag(recipe: Recipe, root: Root, run: Run, section: SourceSection, stage: S
     if found := find_retagged(recipe, root, section, stage, run.retry_failed):
         return SourceSets(found)
     uncertain = uncertain_sets(recipe, root, stage)
-    before = run.budget.requests
+    before = run.budget.answers
     given_up = sample_sets(root, run, job, uncertain)
-    bought = run.budget.requests - before
+    bought = run.budget.answers - before
     judged = None if given_up else find_judged(root, job, uncertain, run.retry_failed)
     judged = judged or judge(root, job, uncertain, given_up)
     facts = judged.facts

@@ -15,6 +15,7 @@ from pipelines.synthesis.grading import graded, with_label
 from pipelines.synthesis.prompts import read_comparison
 from pipelines.synthesis.verification.options import picks
 from schemas.candidate import Candidate, Origin
+from schemas.generation import Request
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection
 from storage.root import Root
@@ -97,7 +98,11 @@ def _compare(root: Root, run: Run, asked: Asked, pupils: Iterable[Pupil], *, tau
         for pupil in pupils
         for index in pupil.undecided(taught=taught)
     ]
-    answers = answers_of(root, run, asked, COMPARING, (one for _, _, one in wanted))
+
+    def readable(_: Request, text: str) -> bool:
+        return read_comparison(text) is not Verdict.UNDECIDED
+
+    answers = answers_of(root, run, asked, COMPARING, (one for _, _, one in wanted), readable)
     for pupil, index, one in wanted:
         completion = answers.get(one.request_id)
         is_whole = completion is not None and is_answer(completion)

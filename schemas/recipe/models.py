@@ -98,7 +98,8 @@ class ModelSection(Section):
     max_retries: Annotated[Whole, Field(ge=0)] = 8
     """Further tries of a request that fails for a passing reason."""
     extra_body: dict[str, Any] = Field(default_factory=dict)
-    """Further keys of the request body, as the endpoint takes them."""
+    """Further keys of the request body, as the endpoint takes them. What sets the length of an answer counts in
+    `[budget]`; no ceiling on tokens or cost goes with one that leaves it open, such as `max_tokens = -1`."""
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
     """Nucleus sampling; the endpoint's default unless given."""
     system_role: Flag = True

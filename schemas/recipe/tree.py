@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.answer_limit import NoLimit, answer_limit
 from schemas.licenses import license_key
 from schemas.recipe.judge_form import fault_of_form, fault_of_regex
 from schemas.recipe.models import ModelSection, ModelsSection
@@ -236,7 +237,23 @@ class Recipe(Section):
                         f"budget.max_cost_usd cannot hold without a price: give models.{role} its price_per_mtok "
                         "(input = 0, output = 0 for a server of your own)"
                     )
+        self._check_limits()
         return self
+
+    def _check_limits(self) -> None:
+        """Raise ValueError where no ceiling on tokens or cost can hold, since an answer has no limit."""
+        ceilings = ("max_cost_usd", "max_tokens")
+        ceiling = next((name for name in ceilings if getattr(self.budget, name) is not None), None)
+        for role in type(self.models).model_fields if ceiling else ():
+            model = getattr(self.models, role)
+            if isinstance(model, ModelSection) and model.extra_body:
+                try:
+                    answer_limit({"max_tokens": 1} | model.extra_body)
+                except NoLimit as open_end:
+                    raise ValueError(
+                        f"budget.{ceiling} cannot hold while models.{role}.extra_body says {open_end.key}, which sets "
+                        "no limit to an answer: give it a whole number above 0, or leave it out"
+                    ) from None
 
     def _judges(self) -> dict[str, ModelSection]:
         """Return the models that judge sets, by role."""

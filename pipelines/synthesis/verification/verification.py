@@ -14,17 +14,22 @@ LONGEST_SHOWN = 1_000
 
 def grade(gold: Gold, text: str) -> Grade:
     """Return what the verifier of the gold's form says of a text. Has no time limit, which `grade_all` has."""
-    match gold.form:
-        case AnswerForm.OPTION:
-            answer = options.picked_answer(gold.options, text)
-        case AnswerForm.TEXT:
-            answer = short_texts.stated_answer(text)
-        case _:
-            answer = final_answer(text)
+    answer = answer_in(gold, text)
     if answer is None:
         return Grade(Verdict.NO_ANSWER)
     verdict = Verdict.UNDECIDED if taken_back(text) else _verdict(gold, answer)
     return Grade(verdict, answer[:LONGEST_SHOWN])
+
+
+def answer_in(gold: Gold, text: str) -> str | None:
+    """Return the final answer of a text, as the gold's form reads it; None where it gives none."""
+    match gold.form:
+        case AnswerForm.OPTION:
+            return options.picked_answer(gold.options, text)
+        case AnswerForm.TEXT:
+            return short_texts.stated_answer(text)
+        case _:
+            return final_answer(text)
 
 
 def grades_itself(gold: Gold) -> bool:

@@ -597,3 +597,20 @@ def test_sending_at_once_beside_an_open_batch_is_said(tmp_path: Path) -> None:
         build.model = ModelSection(engine="openai", model="stand-in", base_url=(at_once.url,))
         _, watcher = build.run()
     assert any("batch_0 may hold answers" in warning for warning in watcher.warnings)
+
+
+def test_a_line_whose_answer_broke_off_is_priced(tmp_path: Path) -> None:
+    """With what was reserved, or with the usage that stands beside it."""
+    for usage, tokens in ((None, 100), ({"prompt_tokens": 30, "completion_tokens": 40}, 70)):
+
+        def broken(body: dict[str, Any], usage: Any = usage) -> stand_in.Reply:
+            return stand_in.chat("So far", finish_reason="error", usage=usage, body=body)
+
+        with BatchStandIn(broken) as server:
+            build = build_of(tmp_path / str(tokens), server, max_retries=0)
+            build.waits(budget=Budget())
+            server.finish()
+            budget = Budget()
+            with contextlib.suppress(Waiting):
+                build.run(budget)
+            assert budget.tokens == tokens * ROWS if usage else budget.tokens > tokens * ROWS

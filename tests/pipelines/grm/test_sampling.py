@@ -64,7 +64,7 @@ def test_unreadable_answers_are_asked_again_at_most_as_often_as_the_recipe_says(
             models={"grm": simulated(unparsed=1.0, seed=resample), "difficulty": simulated()},
             grm={"resample_unreadable": resample},
         )
-        run, watcher = a_run(recipe)
+        run, watcher = a_run(recipe, keep_going=True)
         sample_sets(root, run, the_job(recipe), curated)
         assert least <= watcher.bought <= most
     recipe = faulty(truncated=0.3)

@@ -157,7 +157,9 @@ def test_a_probe_in_words_says_what_the_answers_looked_like(tmp_path: Path) -> N
 def test_a_probe_of_a_responder_that_gives_no_set_says_why(tmp_path: Path) -> None:
     silent = {"engine": "simulated", "simulated": NO_FAULTS | {"truncated": 1.0}}
     recipe = write(tmp_path, models={"responder": silent, "grm": FAULTLESS})
-    done = grmforge("probe", recipe, "--root", tmp_path / "data", "-n", "5")
+    stopped = grmforge("probe", recipe, "--root", tmp_path / "data", "-n", "5")
+    assert stopped.code == 1 and "0 of the first 10 answers" in stopped.err and "[synthesis] max_tokens" in stopped.err
+    done = grmforge("probe", recipe, "--root", tmp_path / "data", "-n", "5", "--keep-going")
     assert done.code == 1
     (line,) = done.errors
     assert line.startswith("error: probe: no train or validation set came of the answers.")

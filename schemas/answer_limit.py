@@ -1,0 +1,73 @@
+"""How long the answer to a request may get, by what its body says to the server: what a ceiling has to reserve.
+
+Servers differ in which key they obey, so the largest of all that stand there counts, wherever it stands, as often as
+the body asks for answers. Tokens for thoughts of their own come on top: some servers count them apart.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_LENGTHS = {
+    *("max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "max_gen_tokens", "max_length"),
+    *("max_tokens_to_sample", "num_predict", "n_predict"),
+}
+_COPIES = {"n", "best_of", "num_return_sequences", "candidate_count", "beam_width", "num_beams"}
+_THOUGHTS = {
+    *("thinking_budget", "thinking_budget_tokens", "thinking_token_budget", "budget_tokens", "reasoning_budget"),
+    *("reasoning_budget_tokens", "reasoning_tokens", "max_thinking_tokens", "max_reasoning_tokens"),
+}
+_TEXTS = {"messages", "response_format", "tools", "functions", "structured_outputs", "guided_json", "metadata"}
+"""Keys whose content is text or a schema: names in it set no limit."""
+
+
+class NoLimit(ValueError):
+    """The body leaves the length of the answer open; `key` is what does, as the body has it: `max_tokens = -1`."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def answer_limit(body: Mapping[str, Any]) -> int:
+    """Return how many tokens the answer may have, thoughts included. Raises NoLimit."""
+    lengths, thoughts, copies = [], 0, 1
+    for path, kind, value in _limits(body, "", False):
+        # Some servers take -1 for "no limit", and each its own view of what is no number.
+        number = int(value) if type(value) in (int, float) and 0 < value < 2**53 and value == int(value) else None
+        if kind == "thoughts" and (number or value in (0, None)):  # 0 and false switch them off
+            thoughts += number or 0
+        elif number is None:
+            raise NoLimit(f"{path} = {_shown(value)}")
+        elif kind == "length":
+            lengths.append(number)
+        else:
+            copies = max(copies, number)
+    if not lengths:
+        raise NoLimit("no max_tokens")
+    return (max(lengths) + thoughts) * copies
+
+
+def _limits(body: Mapping[str, Any], place: str, is_thinking: bool) -> Iterator[tuple[str, str, Any]]:
+    """Yield (path, kind, value) of every limit in a body, and in the objects that stand in it."""
+    for key, value in body.items():
+        if key in _TEXTS:
+            continue
+        name = key if key.islower() else _snake(key)
+        if isinstance(value, Mapping):
+            yield from _limits(value, f"{place}{key}.", "think" in name or "reason" in name)
+        elif name in _THOUGHTS or (is_thinking and name in _LENGTHS):
+            yield f"{place}{key}", "thoughts", value
+        elif name in _LENGTHS:
+            yield f"{place}{key}", "length", value
+        elif name in _COPIES:
+            yield f"{place}{key}", "copies", value
+
+
+def _snake(key: str) -> str:
+    """Return a key as the others are written: maxOutputTokens is max_output_tokens."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}.."
