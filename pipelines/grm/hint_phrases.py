@@ -1,0 +1,204 @@
+"""How English speaks of having been told the result: who tells, how it is told, and which result.
+
+A phrase is put together from these parts, and none is a whole sentence. All of it reads lower-case text, in the syntax
+that polars and Python share, without looking ahead: `HONEST` is what texts say of other notes, hints and labels, and is
+taken out before the phrases are looked for. A gap never leaves its clause.
+"""
+
+
+def _any(*patterns: str) -> str:
+    return f"(?:{'|'.join(patterns)})"
+
+
+_GAP = r"[^.;:!?\n]*"
+_CLAUSE = r"[^.,;:!?\n]*"
+_FEW = r"(?:\s+[a-z'’-]+){0,4}"
+_FEW_BEFORE = r"(?:[a-z'’-]+\s+){0,3}"
+_SURELY = r"(?:(?:already|also|clearly|explicitly|indeed|actually|further|simply|just|expressly|officially)\s+)*"
+
+# Which result: a response, and how it stands.
+NUMBERED = (
+    r"\b(?:(?:response|answer|option|candidate|assistant|output|reply|number|completion)s?\s*"
+    r"(?:#|no\.?\s*|number\s+)?\d{1,3}\b|(?:response|candidate|assistant)\s+(?:one|two|three|four)\b)"
+)
+_ORDINAL = r"\b(?:first|second|third|fourth|fifth|former|latter)\b"
+_NOUN = r"(?:response|answer|one|option|candidate|reply|assistant|choice|completion)"
+_ONE = _any(NUMBERED, rf"{_ORDINAL}(?:\s+{_NOUN})?")
+_GOOD = (
+    r"\b(?:best|better|correct|right|superior|preferred|preferable|winner|winning|wins?|won|strongest|stronger|top"
+    r"|ahead|first|highest|higher|above|gold|golden|favou?red|chosen|ideal|outperforms?|beats?|prevails?"
+    r"|wrong|worse|incorrect|inferior)\b"
+)
+_BEST = r"\b(?:best|better|correct|right|superior|preferred|winning|stronger|strongest|top|chosen|gold|golden|wrong|worse)"
+_RESULT = rf"(?:the\s+)?{_ONE}{_FEW}\s+{_GOOD}"
+_NAMED = rf"{_BEST}\s+{_NOUN}\s+(?:is|was|to\s+be|being|as|here\s+is|would\s+be|should\s+be)\s+(?:the\s+)?{_ONE}"
+_WHICH = _any(
+    rf"which\s+(?:of\s+(?:the|these|them|both)\b|{_NOUN}\b|is\s+{_BEST}|was\s+{_BEST})",
+    rf"the\s+{_BEST}\s+(?:{_NOUN}|score|label)\b",
+    r"the\s+(?:outcome|verdict|winner|preference|ranking|final\s+ranking|(?:right|correct|expected|true)\s+score)\b",
+)
+_TOLD_RESULT = rf"(?:that\s+|of\s+|about\s+|how\s+|,\s*|:\s*)?(?:{_RESULT}|(?:the\s+)?{_NAMED}|{_WHICH})"
+
+# Who tells, and how.
+_I = r"\b(?:i|we)(?:['’](?:m|re|ve|d))?"
+_BEEN = rf"(?:\s+(?:am|are|was|were|have|had|has|been|being|not|already|also|just|explicitly|clearly))*"
+_TOLD = r"(?:told|informed|advised|notified|given\s+to\s+understand|made\s+aware|instructed|shown|assured|alerted|tipped\s+off)"
+_SOURCE = (
+    r"\b(?:notes?|system\s+(?:message|prompt)|prompts?|instructions?|metadata|annotations?|labels?|(?:answer\s+)?keys?"
+    r"|ground[\s-]truth|gold(?:en)?(?:\s+standard)?|guidance|briefing|preamble|(?:side|meta|background|extra|additional"
+    r"|provided|given|supplied|accompanying)[\s-]?information|information\s+(?:\w+\s+){0,4}|data\s?set|reference|remark"
+    r"|task(?:\s+description)?|evaluation|set-?up|context|input|system|cue|tip)"
+)
+_TELLS = (
+    r"\s+(?:says?|said|states?|stated|tells?|told|indicates?|indicated|specif(?:y|ies|ied)|notes?|mentions?|reveals?"
+    r"|revealed|discloses?|declares?|gives?\s+away|identif(?:y|ies|ied)|marks?|marked|lists?|names?|designates?"
+    r"|designated|favou?rs?|favou?red|prefers?|preferred|points?\s+(?:to|at)|pointed\s+to|picks?|puts?|gives?|makes?\s+clear"
+    r"|confirms?|suggests?|supports?|is|was|goes\s+(?:to|with)|flags?|has|ranks?|ranked|selects?|selected)\b"
+)
+_PEOPLE = (
+    r"\b(?:annotators?|labell?ers?|raters|graders|(?:human|expert|professional)\s+(?:annotators?|raters?|judges?"
+    r"|evaluators?|reviewers?|graders?|labell?ers?)|humans|people\s+who\s+\w+\s+th(?:is|e)\s+pair)\b"
+)
+_PREFERRED = (
+    r"(?:\s+(?:have|had|has|also|all|both|mostly|clearly|generally))*\s+(?:preferred|prefers?|chose|choose|picked|pick|rated"
+    r"|judged|found|favou?red|favou?rs?|liked|likes?|selected|went\s+(?:for|with)|sided\s+with|ranked|voted\s+for)"
+)
+_PUT = (
+    r"(?:known|said|stated|given|indicated|label+ed|marked|designated|specified|flagged|tagged|annotated|listed|declared"
+    r"|announced|identified|established|supposed|meant|intended|expected|presumed|predetermined|pre-?selected|disclosed"
+    r"|revealed|reported|told|noted|understood|destined|denoted|named)"
+)
+_AS = r"\s+(?:to\s+be\s+|as\s+(?:being\s+)?|that\s+it\s+is\s+|to\s+)?(?:here\s+)?"
+_OWNED = (
+    r"(?:given|provided|supplied|known|stated|indicated|specified|expected|intended|reference|gold(?:en)?|ground[\s-]truth"
+    r"|true|official|target|human|annotated|annotators?['’]?s?|raters?['’]?s?|label+ed|hinted|disclosed|assigned"
+    r"|pre-?\w+|dataset['’]?s?|designated|established|told|supposed|desired)"
+)
+_VERDICT = r"(?:preferences?|verdict|ranking|winner|judge?ment|label|best|preferred|(?:best|better|right|correct)\s+(?:response|one))"
+_REPORTED = r"(?:indicated|hinted|told|given|instructed|directed|required|specified|revealed|disclosed|label+ed|marked|annotated|provided|stated|informed|suggested)"
+_BY_WHOM = (
+    r"(?:by|in|to|from|at|with)\s+(?:the\s+|this\s+|that\s+|my\s+)?(?:hints?\b|notes?\b|label|gold|answer.key|key\b|metadata"
+    r"|annotat|reference\s+(?:answer|label|preference|choice)|system\s+(?:message|prompt)|instructions?\b|me\b|us\b"
+    r"|prompt\b|task\b|(?:\w+\s+)?information\b|preference\b|guidance\b|ground.truth)"
+)
+_AHEAD = r"(?:in\s+advance|beforehand|ahead\s+of\s+time|a\s+priori|up\s+front|from\s+the\s+(?:start|outset))"
+_HIDDEN = r"\b(?:hidden|secret|confidential|private|undisclosed|internal|privileged)"
+
+HINT = _any(
+    r"\b(?:the|this|that|your|my|given|provided|above|supplied|said)\s+hint(?:s|ed)?\b",
+    r"\b(?:according\s+to|as\s+per|per|based\s+on|given|without|with)\s+(?:a\s+|the\s+|any\s+)?hints?\b",
+    r"\bas\s+hinted\b|\bhinted\s+(?:preference|result|verdict|winner|answer)\b",
+)
+PHRASES = (
+    HINT,
+    # I am told, and I know.
+    rf"{_I}{_BEEN}\s+{_TOLD}\s+(?:{_AHEAD}\s+)?{_TOLD_RESULT}",
+    rf"\b(?:having|not|was|were|am|been|being|['’]m|['’]ve|['’]re)\s+(?:been\s+)?(?:told|informed)\s+(?:of\s+the\s+(?:outcome|result|verdict)\b"
+    rf"|otherwise\b|{_AHEAD}|{_TOLD_RESULT})",
+    rf"\b(?:what|as|than|like|which)\s+{_I}{_BEEN}\s+(?:told|informed|given)\b{_GAP}{_any(_ONE, _GOOD)}",
+    rf"\b(?:result|verdict|outcome|preference|ranking|label|winner|answer|score|information|solution|criteria)\s+(?:that\s+|which\s+)?"
+    rf"(?:{_I}{_BEEN}\s+(?:given|told|shown|received|handed|provided|got)\b|(?:was\s+|were\s+|is\s+)?(?:given|provided|supplied|disclosed|revealed|shown|handed)\s+to\s+(?:me|us)\b)",
+    rf"{_I}{_BEEN}\s+(?:given|provided\s+with|shown|handed|supplied\s+with)\s+(?:the\s+|a\s+)?(?:{_BEST}\s+{_NOUN}|hint|verdict"
+    rf"|preference|label|ranking|result|outcome|winner|answer\b|(?:right|correct|expected)\s+score|that\s+{_RESULT})",
+    rf"{_I}{_BEEN}\s+(?:asked|told|instructed|directed|required|expected|supposed|meant)\s+to\s+(?:treat|regard|consider|rate|score"
+    rf"|rank|prefer|favou?r|put|place|give|make|justify|ensure|pick|choose){_CLAUSE}{_ONE}{_GAP}{_GOOD}",
+    rf"{_I}\s+(?:already\s+|do\s+|also\s+)*know\s+(?:{_AHEAD}\s+)?{_TOLD_RESULT}",
+    rf"\bknowing\s+(?:{_AHEAD}\s+|already\s+)?{_TOLD_RESULT}|\bwith\s+(?:the\s+)?(?:prior\s+|advance\s+)?knowledge\s+{_TOLD_RESULT}",
+    rf"\bas\s+we\s+know{_CLAUSE}{_ONE}",
+    rf"\b(?:given|assuming|considering|accepting|granted|seeing)\s+that\s+(?:the\s+)?{_ONE}\s+(?:is|was|should\s+be)\s+(?:the\s+|known\s+|{_PUT}\s+)"
+    rf"(?:\w+\s+){{0,2}}?(?:best|better|correct|right|superior|preferred|winner|winning|strongest|stronger|top)\b",
+    rf"\b(?:it\s+(?:is|was|has\s+been)|it['’]s(?:\s+been)?)\s+{_SURELY}(?:known|given|stated|said|established|indicated|understood|disclosed|specified|told"
+    rf"|revealed|noted|announced|agreed|a\s+given)\s+(?:(?:to\s+(?:me|us)|{_AHEAD}|above|here)\s+)?that\s+(?:the\s+)?(?:{_RESULT}|{_NAMED})",
+    # Something says so.
+    rf"\b(?:told|tells|informed|informs)\s+(?:me|us|the\s+(?:judge|evaluator|grader))\s+{_TOLD_RESULT}",
+    rf"{_SOURCE}\s*(?:\s+here|\s+above|\s+{_I}\s+(?:received|have|got|was\s+given|were\s+given))?\s*{_SURELY}{_TELLS}\s+(?:us\s+|me\s+|you\s+)?{_SURELY}"
+    rf"(?:that\s+|towards?\s+|to\s+)?(?:{_RESULT}|{_NAMED})",
+    rf"(?:{_SOURCE}|\bpreference)['’]?s?\s*{_SURELY}\s*(?:favou?rs?|favou?red|prefers?|preferred|points?\s+(?:to|at|towards?)|selects?|picks?"
+    rf"|goes\s+(?:to|with|for)|sides\s+with|lists?|marks?|names?|designates?|says|is|gives\s+away)\s+(?:(?:for|to)\s+)?(?:the\s+)?{_ONE}",
+    rf"\b(?:according\s+to|as\s+per|per|by|based\s+on|from|under|considering|trusting|following|given)\s+(?:the\s+|this\s+|its\s+|my\s+)?(?:evaluation['’]s\s+own\s+|own\s+|answer\s+)?"
+    rf"(?:metadata|annotations?|labels?|keys?|ground.truth|side\s+information|guidance|system\s+(?:message|prompt)|notes?|information\s+{_I}\s+\w+){_GAP}{_RESULT}",
+    rf"{_RESULT}{_GAP},?\s*\b(?:according\s+to|as\s+per|per|by)\s+(?:the\s+|my\s+)?(?:metadata|annotations?|labels?|ground.truth|notes?|instructions|guidance)\s*(?:[.,;!]|$)",
+    rf"\binstructions?\s+(?:that\s+)?{_I}\s+(?:received|was\s+given|were\s+given|got|have){_GAP}{_ONE}",
+    rf"(?:{_SOURCE}|guidance){_CLAUSE}\s(?:mentions?|says?|states?)\s+that\s+(?:the\s+)?{_ONE}\s+(?:is|should|must)\b{_CLAUSE}{_GOOD}",
+    rf"{_PEOPLE}{_PREFERRED}\s+(?:for\s+)?(?:the\s+)?{_any(_ONE, rf'{_BEST}?{_NOUN}')}",
+    r"\b(?:right|correct|expected|true|target|proper|gold)\s+score\s+(?:here\s+|for\s+(?:this|the)\s+(?:response|answer)\s+)?(?:is|was)\s+(?:known|given|stated|provided|said|told|supposed)\b",
+    rf"\b(?:right|correct)\s+score\s+for\s+this\s+(?:response|answer)\s+is\b|\b(?:expected|target|known)\s+score\s+(?:here\s+|for\s+this\s+\w+\s+)?is\b",
+    r"\b(?:target|gold|true|reference|known|expected|given)\s+label\b",
+    r"\blabel\s+(?:of|for)\s+this\s+(?:response|answer|one)\b|\bthe\s+label\s+(?:here\s+)?(?:is|says|reads)\s+[01]\b",
+    # A response is marked.
+    rf"{_ONE}\s*,?\s*(?:which\s+|that\s+)?(?:is|was|were|has\s+been|had\s+been|being|,|the\s+one)\s+{_SURELY}{_PUT}{_AS}"
+    rf"(?:slightly\s+|much\s+|far\s+|clearly\s+|ranked\s+|come\s+(?:out\s+)?|be\s+)*(?:the\s+)?(?:overall\s+|single\s+|only\s+|one\s+)*{_GOOD}",
+    rf"{_BEST}\s+{_NOUN}\s*,?\s*(?:is|was|has\s+been|as)?\s+{_SURELY}{_PUT}\s+(?:{_CLAUSE}\s)?(?:as|to\s+be|is|:|,)\s*(?:the\s+)?{_ONE}",
+    rf"\b{_NOUN}\s+(?:that\s+|which\s+)?(?:is|was|has\s+been)?\s*{_SURELY}(?:label+ed|marked|designated|flagged|tagged|annotated|said){_AS}(?:the\s+)?{_GOOD}{_GAP}{_ONE}",
+    rf"\b(?:being|been|is|was)\s+(?:the\s+)?{_SURELY}(?:label+ed|marked|flagged|designated|tagged|annotated){_AS}(?:the\s+)?{_BEST}\s*(?:{_NOUN}|,)",
+    rf"\b(?:designated|gold(?:en)?|intended|expected|known|predetermined|supposedly|annotated|official|reference|target)\s+(?:as\s+)?(?:the\s+)?"
+    rf"(?:best|winner|winning|better|preferred|correct|right)\s*(?:{_NOUN}|score|result)?\b",
+    rf"{_ONE}\s+(?:is|was)\s+the\s+(?:gold(?:en)?|reference|target|designated|intended|expected|known)\b",
+    # As reported; in line with it.
+    rf"\bas\s+(?:was\s+|is\s+|already\s+|clearly\s+|i\s+was\s+|we\s+were\s+)*{_REPORTED}(?:\s+(?:above|here|{_AHEAD}))?\s*,\s*(?:the\s+)?(?:{_RESULT}|{_NAMED})",
+    rf"\bas\s+(?:was\s+|is\s+|already\s+|clearly\s+)*(?:{_REPORTED}|noted|mentioned|shown)\s+{_BY_WHOM}",
+    rf"{_ONE}{_GAP}\b(?:on\s+top|first|top\s+score|highest|best|superior|preferred|winner|ahead){_CLAUSE},?\s*as\s+(?:was\s+)?(?:directed|required|instructed|indicated|told|hinted|specified|given)\s*(?:[.,;!]|$)",
+    rf"\b{_OWNED}\s+{_VERDICT}\b",
+    r"\b(?:gold(?:en)?|reference|human(?:\s+annotator)?['’]?s?|annotators?['’]?s?|raters?['’]?s?|ground[\s-]truth|official)\s+(?:choice|decision|pick|assessment|verdict)\b",
+    r"\bpreference\s+(?:strength|that\s+was\s+given|given\s+to\s+(?:me|us)|(?:is|was)\s+(?:stated|said|given|indicated|known)\s+to\s+be|i\s+was\s+given|label)\b",
+    r"\bknown\s+(?:to\s+be\s+the\s+best\s+(?:response|answer|one)|(?:correct\s+)?(?:result|outcome))\b",
+    rf"\bpre-?(?:announced|determined|assigned|decided|established|given|set|defined)\s+(?:result|winner|verdict|ranking|outcome|preference|label|answer|conclusion)\b",
+    rf"\b(?:told|known|given|announced|established|settled|decided|revealed|stated|fixed|informed|disclosed)\s+{_AHEAD}{_GAP}(?:{_ONE}|{_WHICH}|\bwinner|\bwhich\b)",
+    rf"\b(?:assessment|verdict|result|judge?ment|preference|answer|ranking)\s+(?:that\s+was\s+)?(?:given|known|provided|announced|stated)\s+{_AHEAD}",
+    rf"\b(?:disclosed|revealed|announced|leaked)\s+that\s+(?:the\s+)?{_RESULT}",
+    rf"{_HIDDEN}\s+(?:rubric|criteria|notes?|instructions?|labels?|key|information|guidance|preference)\b",
+    rf"\b(?:my|our)\s+(?:job|task|role|aim|goal)\s+(?:here\s+)?is\s+(?:only\s+|just\s+|merely\s+)?to\s+(?:justify|explain|show|argue|defend|find\s+reasons){_CLAUSE}{_ONE}{_CLAUSE}{_GOOD}",
+    rf"\bi\s+(?:need|have|must)\s+to\s+(?:make\s+sure|ensure|justify|see\s+to\s+it){_CLAUSE}{_ONE}{_CLAUSE}{_GOOD}",
+)
+REFERENCE = (
+    r"\b(?:reference|gold(?:en)?|ground[\s-]truth)\s+(?:answer|solution|response|text)\b",
+    r"\b(?:according\s+to|based\s+on|as\s+per|per|given|matches|matching|with|to|against)\s+the\s+"
+    r"(?:provided|given|known|supplied|official)\s+(?:correct\s+)?(?:answer|solution|result)\b",
+    r"\bsupplied\s+(?:answer|solution)\b|\bthe\s+official\s+(?:answer|solution)\b|\bmodel\s+(?:answer|solution)\s+(?:that\s+)?i\s+was\b",
+    r"\b(?:answer|solution)\s+(?:that\s+was\s+)?(?:provided|given|supplied|shown)\s+to\s+me\b",
+    r"\bknown\s+(?:correct|right|true)\s+(?:answer|result|solution|option)\b",
+    r"\b(?:by|per|to|with|in|from|on|matches|matching)\s+(?:the\s+)?answer\s+key\b",
+)
+"""What only the training prompt's own reference answer makes fair to say."""
+
+_ITS_OWNER = (
+    r"(?:users?|customers?|clients?|readers?|authors?|speakers?|persons?|askers?|teachers?|students?|people|patients?|children"
+    r"|employers?|boss|company)"
+)
+_ELSEWHERE = (
+    r"(?:questions?|problems?|exercises?|puzzles?|riddles?|user(?:['’]s)?|teachers?|text|passage|story|conversation|dialogue|query"
+    r"|title|code|figure|table|manual|header|message|spec(?:ification)?|standard|clue|game|documentation|book|lines?|stem|image|image"
+    r"|second\s+line|first\s+line|first|last)"
+)
+_READER = _any(
+    NUMBERED,
+    rf"{_ORDINAL} (?:response|answer|one)",
+    r"\b(?:it|both|neither|nobody|only|responses?|student|user|which|who|they)",
+)
+HONEST = (
+    # Hints that are not the judge's.
+    r"\bhints?\s+(?:bits?|fields?|flags?|messages?|parameters?|elements?|information|signals?|frames?|cells?|indicators?|tables?"
+    r"|values?|at|text|about|towards?|toward|of)\b",
+    rf"\b(?:the|that|this|given|provided)\s+hints?\s+(?:\w+\s+)?(?:in|from|of|by|under|below)\s+(?:the\s+|that\s+|this\s+|both\s+|each\s+)*{_any(_ELSEWHERE, 'response', 'answer', 'both', 'each')}\b",
+    rf"\b(?:the|this|that|a|each)?\s*{_any(_ELSEWHERE, _ITS_OWNER, 'paging', 'optimizer', 'type', 'query', 'resource', 'cache')}['’]?s?\s+hints?\b",
+    rf"{_READER}"
+    r"(?:\s+[a-z]+ly)?(?:\s+(?:also|both|does\s+not|doesn['’]t|fails\s+to|did\s+not|to))?\s+(?:uses?|using|ignores?|ignored|misses|missed|misreads?|applies|apply|overlooks?|takes|gives?|gave|needs|offers?|adds?|turns|picks\s+up|builds\s+on"
+    r"|understands?|repeats|includes?|provides?)\s+(?:up\s+)?(?:the|that|this)\s+hints?\b",
+    # Preferences and expectations of those who ask.
+    rf"\b(?:{_ITS_OWNER}['’]s?|his|her|their|your|its\s+own)\s+(?:\w+\s+)?(?:preferences?|choice|choices|expectations?|verdict|ranking|judge?ment|label|assessment|decision)\b",
+    r"\b(?:stated|indicated|given|known|specified|expressed)\s+preferences?\s+(?:(?:of|by|is|about|that|regarding)\b|for\s+[a-su-z])",
+    r"\bpreferences?\s+(?:data(?:sets?)?|pairs?|learning|optimi[sz]ation|models?|tuning|elicitation)\b",
+    r"\bhuman\s+(?:preferences?|judge?ment)\s+(?:data|is|are|can|in|and|varies|for|on)\b",
+    rf"\b{_OWNED}\s+(?:winner|ranking|verdict|judge?ment|label|best|outcome|result|choice|decision)s?\s+(?:of|for|in|at|that|on)\s+(?:the|a|an|this|each|its|[a-z]+ing)\b",
+    r"\bknown\s+(?:result|outcome|correct)s?\s+(?:of|for|in|from|that|about|on|due|by)\b",
+    # Notes, keys, labels and metadata of something else.
+    r"\b(?:metadata|labels?|annotations?|keys?|notes?|information|instructions?|ground.truth)\s+(?:of|on|in|to|at|from|above|below|under|inside|point|fields?|boxes|signature|for\s+(?:the|an?|each|every|its|their|[a-z]+s))\b",
+    rf"\b(?:{_ITS_OWNER})['’]s?\s+(?:own\s+)?(?:note|instructions?|prompt|message|information|label|key|metadata|input|task)\b",
+    r"\b(?:as\s+)?(?:indicated|stated|specified|given|noted|mentioned|provided|shown|required|instructed)\s+(?:by|in|at)\s+(?:the\s+)?(?:first|second|last|user|question|problem|table|standard|text|"
+    r"passage|policy|manual|figure|title|spec\w*)\b",
+    r"\bas\s+(?:we|you|they|everyone)\s+know\s+from\b",
+    r"\bgold(?:en)?\s+standards?\s+(?:for|of|in|test|method|treatment)\b",
+    # Tests, quizzes and sources that stand in a question or a response.
+    r"\bofficial\s+(?:answer|solution|verdict|winner|result|ranking|label)s?\s+(?:of|to|for|in)\b",
+    r"\breference\s+(?:texts?|answers?|solutions?|responses?)\s+(?:in|of|by|from|\d|that\s+the\s+user)",
+)
