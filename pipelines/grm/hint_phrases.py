@@ -1,8 +1,9 @@
 """How English speaks of having been told the result: who tells, how it is told, and which result.
 
-A phrase is put together from these parts, and none is a whole sentence. All of it reads lower-case text, in the syntax
-that polars and Python share, without looking ahead: `HONEST` is what texts say of other notes, hints and labels, and is
-taken out before the phrases are looked for. A gap never leaves its clause.
+A phrase is put together from these parts, and none is a whole sentence. All of it reads lower-case text, in polars'
+syntax, which cannot look ahead: `HONEST` is what texts say of other notes, hints and labels, and is
+taken out before the phrases are looked for. A gap never leaves its clause. `TELLING` is the least that any phrase
+holds, quick to look for; a sentence without it is read no further.
 """
 
 
@@ -50,7 +51,7 @@ _SOURCE = (
     r"|task(?:\s+description)?|evaluation|set-?up|context|input|system|cue|tip)"
 )
 _TELLS = (
-    r"\s+(?:says?|said|states?|stated|tells?|told|indicates?|indicated|specif(?:y|ies|ied)|notes?|mentions?|reveals?"
+    r"\s*\b(?:says?|said|states?|stated|tells?|told|indicates?|indicated|specif(?:y|ies|ied)|notes?|mentions?|reveals?"
     r"|revealed|discloses?|declares?|gives?\s+away|identif(?:y|ies|ied)|marks?|marked|lists?|names?|designates?"
     r"|designated|favou?rs?|favou?red|prefers?|preferred|points?\s+(?:to|at)|pointed\s+to|picks?|puts?|gives?|makes?\s+clear"
     r"|confirms?|suggests?|supports?|is|was|goes\s+(?:to|with)|flags?|has|ranks?|ranked|selects?|selected)\b"
@@ -78,8 +79,8 @@ _VERDICT = r"(?:preferences?|verdict|ranking|winner|judge?ment|label|best|prefer
 _REPORTED = r"(?:indicated|hinted|told|given|instructed|directed|required|specified|revealed|disclosed|label+ed|marked|annotated|provided|stated|informed|suggested)"
 _BY_WHOM = (
     r"(?:by|in|to|from|at|with)\s+(?:the\s+|this\s+|that\s+|my\s+)?(?:hints?\b|notes?\b|label|gold|answer.key|key\b|metadata"
-    r"|annotat|reference\s+(?:answer|label|preference|choice)|system\s+(?:message|prompt)|instructions?\b|me\b|us\b"
-    r"|prompt\b|task\b|(?:\w+\s+)?information\b|preference\b|guidance\b|ground.truth)"
+    r"|annotat|reference\s+(?:label|preference|choice)|system\s+message|me\b|us\b|(?:side\s+|background\s+)?information\s+(?:i|provided|given)\b"
+    r"|preference\b|guidance\b|ground.truth)"
 )
 _AHEAD = r"(?:in\s+advance|beforehand|ahead\s+of\s+time|a\s+priori|up\s+front|from\s+the\s+(?:start|outset))"
 _HIDDEN = r"\b(?:hidden|secret|confidential|private|undisclosed|internal|privileged)"
@@ -137,6 +138,8 @@ PHRASES = (
     # As reported; in line with it.
     rf"\bas\s+(?:was\s+|is\s+|already\s+|clearly\s+|i\s+was\s+|we\s+were\s+)*{_REPORTED}(?:\s+(?:above|here|{_AHEAD}))?\s*,\s*(?:the\s+)?(?:{_RESULT}|{_NAMED})",
     rf"\bas\s+(?:was\s+|is\s+|already\s+|clearly\s+)*(?:{_REPORTED}|noted|mentioned|shown)\s+{_BY_WHOM}",
+    rf"\bas\s+(?:was\s+|is\s+|already\s+|clearly\s+)*(?:{_REPORTED}|noted)\s+(?:by|in)\s+(?:the\s+|my\s+)?(?:system\s+)?(?:prompt|task|instructions?|information|input)"
+    rf"\s*,?\s*(?:the\s+)?(?:{_ONE}\s+(?:is|was)\s+{_SURELY}(?:the\s+)?{_GOOD}|{_NAMED})",
     rf"{_ONE}{_GAP}\b(?:on\s+top|first|top\s+score|highest|best|superior|preferred|winner|ahead){_CLAUSE},?\s*as\s+(?:was\s+)?(?:directed|required|instructed|indicated|told|hinted|specified|given)\s*(?:[.,;!]|$)",
     rf"\b{_OWNED}\s+{_VERDICT}\b",
     r"\b(?:gold(?:en)?|reference|human(?:\s+annotator)?['’]?s?|annotators?['’]?s?|raters?['’]?s?|ground[\s-]truth|official)\s+(?:choice|decision|pick|assessment|verdict)\b",
@@ -156,6 +159,7 @@ REFERENCE = (
     r"(?:provided|given|known|supplied|official)\s+(?:correct\s+)?(?:answer|solution|result)\b",
     r"\bsupplied\s+(?:answer|solution)\b|\bthe\s+official\s+(?:answer|solution)\b|\bmodel\s+(?:answer|solution)\s+(?:that\s+)?i\s+was\b",
     r"\b(?:answer|solution)\s+(?:that\s+was\s+)?(?:provided|given|supplied|shown)\s+to\s+me\b",
+    rf"\bas\s+(?:was\s+|is\s+|already\s+)*(?:{_REPORTED}|noted|mentioned|shown)\s+(?:by|in)\s+the\s+(?:\w+\s+)?(?:answer|solution)\b",
     r"\bknown\s+(?:correct|right|true)\s+(?:answer|result|solution|option)\b",
     r"\b(?:by|per|to|with|in|from|on|matches|matching)\s+(?:the\s+)?answer\s+key\b",
 )
@@ -192,7 +196,7 @@ HONEST = (
     rf"\b{_OWNED}\s+(?:winner|ranking|verdict|judge?ment|label|best|outcome|result|choice|decision)s?\s+(?:of|for|in|at|that|on)\s+(?:the|a|an|this|each|its|[a-z]+ing)\b",
     r"\bknown\s+(?:result|outcome|correct)s?\s+(?:of|for|in|from|that|about|on|due|by)\b",
     # Notes, keys, labels and metadata of something else.
-    r"\b(?:metadata|labels?|annotations?|keys?|notes?|information|instructions?|ground.truth)\s+(?:of|on|in|to|at|from|above|below|under|inside|point|fields?|boxes|signature|for\s+(?:the|an?|each|every|its|their|[a-z]+s))\b",
+    r"\b(?:metadata|labels?|annotations?|keys?|notes?|information|instructions?|ground.truth)\s+(?:of|on|in|to|at|from|above|below|under|inside|point|fields?|boxes|signature|for\s+(?:the|an?|each|every|its|their|[a-su-z][a-z]*s))\b",
     rf"\b(?:{_ITS_OWNER})['’]s?\s+(?:own\s+)?(?:note|instructions?|prompt|message|information|label|key|metadata|input|task)\b",
     r"\b(?:as\s+)?(?:indicated|stated|specified|given|noted|mentioned|provided|shown|required|instructed)\s+(?:by|in|at)\s+(?:the\s+)?(?:first|second|last|user|question|problem|table|standard|text|"
     r"passage|policy|manual|figure|title|spec\w*)\b",
@@ -201,4 +205,32 @@ HONEST = (
     # Tests, quizzes and sources that stand in a question or a response.
     r"\bofficial\s+(?:answer|solution|verdict|winner|result|ranking|label)s?\s+(?:of|to|for|in)\b",
     r"\breference\s+(?:texts?|answers?|solutions?|responses?)\s+(?:in|of|by|from|\d|that\s+the\s+user)",
+)
+
+_THEN = r"(?:[a-z]+ly |already |also |been |just |not |then )?"
+TELLING = _any(
+    r"hint",
+    rf"\b(?:i|we|me|us|m|ve|re|been|was|were|am|are|being|have|had|not|judge) {_THEN}(?:told|informed|advised|notified|instructed|assured|alerted|given"
+    r"|made aware|required to|directed|provided with|handed|received|supplied|shown (?:that|the|which)|(?:asked|supposed|expected|meant|required) to (?:treat|regard"
+    r"|consider|rate|score|rank|prefer|favou?r|put|place|give|make|justify|ensure|pick|choose))\b",
+    r"(?:tells?|told|informs?|informed|to) (?:me|us)\b|\btold (?:otherwise|beforehand)",
+    r"\b(?:i|we) (?:already |do |also )*know\b|\bknowing |\bknowledge (?:that|which|of which)|\bknown (?:to|result|outcome|preference|verdict|winner|best|better"
+    r"|correct|right|true|label|score|ranking|for)",
+    r"\b(?:given|assuming|considering|accepting|granted|seeing) that (?:the )?(?:response|answer|option|candidate|assistant|output|reply|number|first|second|third|fourth"
+    r"|former|latter)",
+    rf"\b(?:is|was|were|been|being|one|s|,|as|response|answer) {_THEN}(?:known|established|understood|specified|agreed|said|indicated|label+ed|marked|designated|flagged|tagged"
+    r"|annotated|listed|declared|announced|identified|presumed|predetermined|disclosed|revealed|reported|told|named|denoted|hinted|directed|instructed|informed|(?:supposed|meant|intended"
+    r"|expected|destined|required) to (?:be|win|come|rank|score|end|beat|out)|(?:given|stated|noted|provided|suggested|mentioned|required|shown)(?:$|[,.;!]| (?:by|in|to|as|that|at|above|here|beforehand)))",
+    r"\b(?:notes?|message|prompts?|instructions?|keys?|guidance|briefing|preamble|information|reference|remark|task|description|evaluation|set-?up|context|input|system|cue|tip|preference)"
+    rf"(?:['’]s)? (?:i |above |here )?{_THEN}(?:says?|said|states?|stated|tells?|told|indicates?|indicated|specif|mentions?|reveal|disclose|declares?|gives? away|identif|marks?|marked|lists?|names?"
+    r"|designate|favou?r|prefers?|preferred|points?|pointed|picks?|puts?|makes? clear|confirms?|suggests?|supports?|flags?|ranks?|ranked|select|received|strength|label|have|was given|(?:is|was|gives?|has|goes) (?:that|response|option|answer|the))",
+    r"\b(?:labels?|metadata|annotat[a-z]+|label+ers?|answer.key|ground.truth|gold|golden|data ?set|raters?|graders|humans|human|expert judges)\b|(?:per|to|own|in|by) (?:the )?key\b"
+    r"|\b(?:per|by|under|from|according to) (?:the |my )?(?:notes?|guidance|side information|system)",
+    r"\b(?:given|provided|supplied|known|stated|indicated|specified|expected|intended|reference|true|official|target|hinted|disclosed|assigned|pre-?(?:set|determined|announced|assigned|decided"
+    r"|established|given|defined)|designated|established|told|supposed|supposedly|desired|right|correct|proper|said) (?:as )?(?:the )?(?:preference|verdict|ranking|winner|winning|judge?ment|label|best|better"
+    r"|preferred|right|correct|choice|decision|pick|assessment|conclusion|result|outcome|score)",
+    r"\b(?:provided|given|supplied|known|official|model|correct) (?:correct )?(?:answer|solution|response|option|result)|\breference (?:answer|solution|response|text)",
+    r"\b(?:hidden|secret|confidential|private|undisclosed|internal|privileged) (?:rubric|crit|note|instr|label|key|info|guid|pref)",
+    r"\b(?:my|our) (?:job|task|role|aim|goal)|\bi (?:need|have|must) to\b",
+    r"\b(?:in advance|beforehand|ahead of time|a priori|up front|from the (?:start|outset))",
 )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.grm.hint_leaks import leaks_hint, may_leak
+from pipelines.grm.hint_leaks import hint_leaks, leaks_hint
 
 CRITERIA = "Specific Criteria:\n1. Accuracy (weight: 60%): right\n2. Clarity (weight: 40%): easy\n\n"
 
@@ -94,22 +94,3 @@ def test_an_answer_without_parts() -> None:
     assert not leaks_hint("Scores: \\boxed{3, 8}")
 
 
-# fmt: off
-PIECES = st.sampled_from([
-    "the", "The", "hint", "hints", "bit", "as", "told", "I", "we", "was", "am", "given", "that", "Response", "response",
-    "2", "#", "no.", "is", "known", "to", "be", "best", "right", "prompt", "says", "correct", "answer", "reference",
-    "gold", "label", "with", "by", "key", "human", "raters", "preferred", "score", "stated", "whether", "if", "about",
-    ".", ",", "\n", "\t", "\u00a0", "é",
-])
-# fmt: on
-
-
-@given(st.lists(PIECES, max_size=30), st.booleans())
-def test_the_quick_look_at_a_column_misses_no_leak(pieces: list[str], reference_shown: bool) -> None:
-    text = answer(" ".join(pieces))
-    assert may_leak(pl.Series([text]))[0] or not leaks_hint(text, reference_shown=reference_shown)
-
-
-def test_the_quick_look_passes_over_honest_texts() -> None:
-    honest = answer("Accuracy: the paging hint is wrong, as stated in 38.331.")
-    assert may_leak(pl.Series([honest, answer("The HINT says so."), ""])).to_list() == [False, True, False]
