@@ -95,16 +95,15 @@ def hint_traces(curated: Stage, judged: Stage, rft: pl.DataFrame) -> Check:
 
 def traces(judged: Iterable[tuple[PreferenceSet, Sequence[Critique]]]) -> Check:
     """Return the check of sets, each with its accepted critiques, in the order of their ids."""
-    both, null, alarms = _Pairs(), _Pairs(), {"critiques": 0, "phrases": 0, "verdict_first": 0}
+    both, null, others = _Pairs(), _Pairs(), list[Critique]()
     for preference, group in judged:
         masked = _words_of(preference)
         for pairs, pair in ((both, _hinted_pair(group)), (null, _random_pair(group))):
             if pair is not None:
                 pairs.add(preference.cluster or "", masked, pair)
-        for name, count in _false_alarms([one for one in group if not one.hinted]).items():
-            alarms[name] += count
+        others += [one for one in group if not one.hinted]
     of_null = _null(null)
-    return _told_apart(both, of_null.get("scatter", 0.0)) | {"null": of_null, "false_alarms": alarms}
+    return _told_apart(both, of_null.get("scatter", 0.0)) | {"null": of_null, "false_alarms": _false_alarms(others)}
 
 
 def _wanted(rft: pl.DataFrame) -> pl.DataFrame:

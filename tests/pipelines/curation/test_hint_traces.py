@@ -22,7 +22,7 @@ CHINESE = (
 
 def critique(set_id: str, name: str, phrases: tuple[str, ...], leak: str = "") -> Critique:
     """Return a critique of some of these phrases in an order of its own, the leak among them."""
-    said = sorted(phrases, key=lambda phrase: unit_interval(set_id, name, phrase))[: 6 + (name == "b")]
+    said = sorted(phrases, key=lambda phrase: unit_interval(set_id, name, phrase))[:6]
     if leak:
         said[2] = leak
     ends, names = ("。", "") if phrases is CHINESE else (". ", "Response 1 ")
