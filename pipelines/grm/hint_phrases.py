@@ -25,6 +25,7 @@ NUMBERED = (
 _ORDINAL = r"\b(?:first|second|third|fourth|fifth|former|latter)\b"
 _NOUN = r"(?:response|answer|one|option|candidate|reply|assistant|choice|completion)"
 _ONE = _any(NUMBERED, rf"{_ORDINAL}(?:\s+{_NOUN})?")
+_STRICT = _any(NUMBERED, rf"{_ORDINAL}\s+(?:response|answer|candidate|assistant|one)")
 _GOOD = (
     r"\b(?:best|better|correct|right|superior|preferred|preferable|winner|winning|wins?|won|strongest|stronger|top"
     r"|ahead|first|highest|higher|above|gold|golden|favou?red|chosen|ideal|outperforms?|beats?|prevails?"
@@ -32,7 +33,7 @@ _GOOD = (
 )
 _BEST = r"\b(?:best|better|correct|right|superior|preferred|winning|stronger|strongest|top|chosen|gold|golden|wrong|worse)"
 _RESULT = rf"(?:the\s+)?{_ONE}{_FEW}\s+{_GOOD}"
-_NAMED = rf"{_BEST}\s+{_NOUN}\s+(?:is|was|to\s+be|being|as|here\s+is|would\s+be|should\s+be)\s+(?:the\s+)?{_ONE}"
+_NAMED = rf"(?:the\s+)?{_BEST}\s+{_NOUN}\s+(?:is|was|to\s+be|being|as|here\s+is|would\s+be|should\s+be)\s+(?:the\s+)?{_ONE}"
 _WHICH = _any(
     rf"which\s+(?:of\s+(?:the|these|them|both)\b|{_NOUN}\b|is\s+{_BEST}|was\s+{_BEST})",
     rf"the\s+{_BEST}\s+(?:{_NOUN}|score|label)\b",
@@ -48,8 +49,9 @@ _SOURCE = (
     r"\b(?:notes?|system\s+(?:message|prompt)|prompts?|instructions?|metadata|annotations?|labels?|(?:answer\s+)?keys?"
     r"|ground[\s-]truth|gold(?:en)?(?:\s+standard)?|guidance|briefing|preamble|(?:side|meta|background|extra|additional"
     r"|provided|given|supplied|accompanying)[\s-]?information|information\s+(?:\w+\s+){0,4}|data\s?set|reference|remark"
-    r"|task(?:\s+description)?|evaluation|set-?up|context|input|system|cue|tip)"
+    r"|task(?:\s+description)?|evaluation|set-?up|context|input|system|cue|tip)\b"
 )
+_SETTER = r"\b(?:(?:question|task|prompt|test|item)['’]?s?\s+(?:setter|author|designer|writer|maker)|evaluator|organi[sz]ers?|designers?)"
 _TELLS = (
     r"\s*\b(?:says?|said|states?|stated|tells?|told|indicates?|indicated|specif(?:y|ies|ied)|notes?|mentions?|reveals?"
     r"|revealed|discloses?|declares?|gives?\s+away|identif(?:y|ies|ied)|marks?|marked|lists?|names?|designates?"
@@ -83,15 +85,45 @@ _BY_WHOM = (
     r"|preference\b|guidance\b|ground.truth)"
 )
 _AHEAD = r"(?:in\s+advance|beforehand|ahead\s+of\s+time|a\s+priori|up\s+front|from\s+the\s+(?:start|outset))"
-_HIDDEN = r"\b(?:hidden|secret|confidential|private|undisclosed|internal|privileged)"
+_HIDDEN = r"\b(?:hidden|secret|confidential|undisclosed|privileged)"
 
 HINT = _any(
     r"\b(?:the|this|that|your|my|given|provided|above|supplied|said)\s+hint(?:s|ed)?\b",
-    r"\b(?:according\s+to|as\s+per|per|based\s+on|given|without|with)\s+(?:a\s+|the\s+|any\s+)?hints?\b",
+    r"\b(?:according\s+to|as\s+per|per|based\s+on|given|without|with)\s+(?:the\s+)?hints?\b|\bwithout\s+a\s+hint\b|\bin\s+accordance\s+with\s+\w+\s+hint\b",
     r"\bas\s+hinted\b|\bhinted\s+(?:preference|result|verdict|winner|answer)\b",
 )
 PHRASES = (
     HINT,
+    # Somebody says so, in one clause with the result.
+    rf"\b(?:told|informed|aware|notified|advised|disclosed|divulged|revealed|announced|leaked|indicated|stated|said|specified|declared|pointed\s+out|communicated|conveyed|suggested|hinted|known|assured)"
+    rf"\s+(?:to\s+(?:me|us)\s+|(?:me|us)\s+|{_AHEAD}\s+|here\s+|above\s+|already\s+)*(?:that|how|,)\s+(?:the\s+)?(?:{_STRICT}{_FEW}\s+(?:{_GOOD}|correctly)|{_BEST}\s+{_NOUN}\s+(?:is|was)\s+(?:the\s+)?{_ONE})",
+    rf"\b(?:aware|informed|told|notified|advised)\s+(?:of\s+|about\s+)?(?:{_AHEAD}\s+)?(?:{_WHICH})",
+    rf"{_ONE}{_CLAUSE},\s+(?:as|so|which|or\s+so)\s+{_I}{_BEEN}\s+{_TOLD}|{_BEST}\s+{_NOUN}\s*,\s*(?:as\s+|so\s+)?{_I}{_BEEN}\s+{_TOLD}",
+    rf"\b(?:told|informed|given)\s+(?:the\s+)?(?:result|outcome|verdict|winner|ranking|preference|answer\s+key)\b",
+    rf"{_BEST}\s+(?:response|one|choice|candidate)\s+(?:is|was|being|has\s+been)\s+(?:already\s+|therefore\s+)?(?:known|given|disclosed|revealed|told|announced|settled|fixed|stated)\b",
+    rf"{_BEST}\s+{_NOUN}\s+(?:is|was)\s+already\s+(?:known|given|settled|fixed|clear)\b",
+    rf"\b(?:known|said|stated|supposed|meant|told)\s+to\s+(?:deserve|get|receive|score|merit|be\s+worth|have)\s+(?:a\s+|the\s+)?(?:(?:right\s+|correct\s+|top\s+|high\s+|higher\s+|highest\s+|low\s+)?(?:score|mark|rating|points?)|[01]\b)",
+    rf"\bscore\s+(?:of\s+[01]\s+)?(?:is|was|has\s+been)\s+(?:given|told|supplied|handed|provided|disclosed)\s+(?:to\s+(?:me|us)|as\s+the\s+(?:right|correct|true))",
+    # A source's active word, in one clause with a response and how it stands.
+    rf"(?:{_SOURCE}|{_SETTER}|\branking|\bordering|\bverdict){_CLAUSE}\s(?:identif(?:y|ies|ied)|says?|said|states?|stated|tells?|marks?|marked|names?|named|places?|placed|puts?|ranks?|ranked|rates?|rated|calls?|lists?|listed|declares?"
+    rf"|favou?rs?|prefers?|selects?|selected|picks?|picked|chose|chooses|designates?|indicates?|indicated|is\s+that|was\s+that|gives?\s+away|considers?|treats?|claims?|suggests?|recommends?)\s+(?:that\s+|us\s+|me\s+)*(?:the\s+)?"
+    rf"{_STRICT}{_CLAUSE}{_GOOD}",
+    # People's choice, in either voice.
+    rf"(?:{_PEOPLE}|\b(?:whoever|those\s+who|the\s+(?:person|people|reviewer|expert|one|evaluator)s?\s+who)\s+(?:annotated|label+ed|rated|judged|marked|graded)\b){_CLAUSE}\s"
+    rf"(?:chose|chosen|choose|prefer\w*|picks?|picked|favou?r\w*|thought|liked|sided|select\w*|ranked|rated|went|decided|considered|voted)\b{_CLAUSE}{_ONE}",
+    rf"{_ONE}{_CLAUSE}\s(?:chosen|preferred|picked|favou?red|selected|liked|ranked|rated)\b{_CLAUSE}\bby\s+(?:the\s+|most\s+|all\s+)?(?:{_PEOPLE}|people\b)",
+    rf"\b(?:choice|pick|preference|decision|verdict|judge?ment|vote|ranking|rating|assessment|opinion)s?\s+(?:made\s+|given\s+|expressed\s+)?(?:by|of|from)\s+(?:the\s+|an\s+)?(?:{_PEOPLE}|people\b)",
+    # What was handed over: the noun before or after its participle.
+    rf"\b(?:labels?|verdict|ranking|ordering|preference|judge?ment|assessment|hint|winner)\s+(?:that\s+|which\s+)?(?:was\s+|were\s+|is\s+|has\s+been\s+)?(?:provided|supplied|given|stated|attached|included|disclosed|furnished|specified)"
+    rf"\s*(?:,|\.|$|{_AHEAD}|(?:with|in|for)\s+(?:this|the)\s+(?:task|item|prompt|instructions?|input|pair|sample|evaluation)\b|to\s+(?:me|us)\b|above|here)",
+    rf"\b(?:given|provided|supplied|stated|prescribed|indicated|known|expected|predetermined)\s+(?:order|ordering|ranking|sequence)\s+of\s+(?:the\s+)?(?:responses|answers|candidates)\b",
+    rf"\b(?:status|designation|label+ing|marking|role|position|billing)\s+as\s+(?:the\s+)?(?:{_BEST}|winner)\b",
+    rf"{_ONE}\s+(?:carries|bears|has|wears|got|received|holds|comes\s+with)\s+(?:the|a)\s+(?:label|mark|tag|flag|annotation)\s+[\"'“‘«]?(?:of\s+)?(?:the\s+)?(?:{_BEST}|winner)",
+    rf"\b(?:in\s+(?:the\s+)?light\s+of|in\s+view\s+of|against|from|by|using|with|given|thanks\s+to|because\s+of|owing\s+to)\s+(?:the\s+|my\s+)?(?:known|disclosed|revealed|supplied)\s+(?:correct\s+|right\s+)?(?:answer|result|verdict|outcome|solution|label|winner)\b",
+    rf"{_I}\s+(?:can\s+|will\s+|do\s+)?(?:trust|rely\s+on|follow|respect|accept|honou?r|defer\s+to|go\s+(?:along\s+)?with|stick\s+to|am\s+guided\s+by|take\s+into\s+account)\s+(?:the|this|that)\s+(?:\w+\s+)?(?:label|hint|verdict|preference|ranking|annotation|key|guidance|indication)\b",
+    rf"{_NOUN}\s+(?:that\s+|which\s+)?(?:should|must|is\s+to|ought\s+to|has\s+to|was\s+to)\s+(?:win|be\s+preferred|be\s+(?:ranked|rated|scored)\s+(?:first|highest|higher)|come\s+out){_GAP}\b(?:according\s+to|as\s+per|per|by)\s+(?:the\s+)?(?:prompt|task|instructions?|input|note)",
+    rf"{_ONE}\s+(?:named|mentioned|singled\s+out|identified|favou?red|pointed\s+(?:to|out))\s+(?:in|by)\s+the\s+(?:hint|note|label|key|metadata|prompt|instructions?)|\bresponse\s+named\s+(?:in|by)\s+the\s+hint",
+    rf"\bstatement\s+that\s+(?:the\s+)?(?:{_STRICT}\s+(?:is|was)\s+(?:the\s+)?{_GOOD}|{_NAMED})",
     # I am told, and I know.
     rf"{_I}{_BEEN}\s+{_TOLD}\s+(?:{_AHEAD}\s+)?{_TOLD_RESULT}",
     rf"\b(?:having|not|was|were|am|been|being|['’]m|['’]ve|['’]re)\s+(?:been\s+)?(?:told|informed)\s+(?:of\s+the\s+(?:outcome|result|verdict)\b"
@@ -149,7 +181,7 @@ PHRASES = (
     rf"\b(?:told|known|given|announced|established|settled|decided|revealed|stated|fixed|informed|disclosed)\s+{_AHEAD}{_GAP}(?:{_ONE}|{_WHICH}|\bwinner|\bwhich\b)",
     rf"\b(?:assessment|verdict|result|judge?ment|preference|answer|ranking)\s+(?:that\s+was\s+)?(?:given|known|provided|announced|stated)\s+{_AHEAD}",
     rf"\b(?:disclosed|revealed|announced|leaked)\s+that\s+(?:the\s+)?{_RESULT}",
-    rf"{_HIDDEN}\s+(?:rubric|criteria|notes?|instructions?|labels?|key|information|guidance|preference)\b",
+    rf"{_HIDDEN}\s+(?:rubric|criteria|notes?|instructions?|labels?|guidance|preference)\b",
     rf"\b(?:my|our)\s+(?:job|task|role|aim|goal)\s+(?:here\s+)?is\s+(?:only\s+|just\s+|merely\s+)?to\s+(?:justify|explain|show|argue|defend|find\s+reasons){_CLAUSE}{_ONE}{_CLAUSE}{_GOOD}",
     rf"\bi\s+(?:need|have|must)\s+to\s+(?:make\s+sure|ensure|justify|see\s+to\s+it){_CLAUSE}{_ONE}{_CLAUSE}{_GOOD}",
 )
@@ -179,7 +211,15 @@ _READER = _any(
     rf"{_ORDINAL} (?:response|answer|one)",
     r"\b(?:it|both|neither|nobody|only|responses?|student|user|which|who|they)",
 )
+_OWN_WORK = r"(?:calculations?|checks?|tests?|substitution|analysis|proofs?|evidence|errors?|comparison|computation|results?|arithmetic|review|reading|inspection|counterexample|step|verification|reasoning|criteria|criterion|rubric)"
 HONEST = (
+    rf"{NUMBERED}\s+(?:\w+ly\s+|also\s+|then\s+|even\s+)?(?:states?|says?|claims?|notes?|indicates?|shows?|explains?|suggests?|tells|assumes?|argues?|concludes?|mentions?|reveals?|stated|said|claimed|indicated|suggested)\b",
+    rf"\b{_OWN_WORK}\s+(?:above\s+|here\s+|in\s+\w+\s+)?(?:has\s+|have\s+)?(?:shows?|shown|indicates?|indicated|reveals?|revealed|suggests?|suggested|tells?|confirms?|says?|told)\b",
+    r"\b(?:identified|marked|label+ed|flagged)\s+as\s+(?:wrong|incorrect|inferior)\s+by\b",
+    r"\bhints?\s+(?:that\s+(?:[a-qs-z]|the\s+[a-z]+\s+(?:is|has|must|can))|,\s+namely|to\s+(?:use|try|substitute|set|solve|consider|the\s+(?:user|student|reader)))",
+    rf"\b{_ITS_OWNER}\s+(?:\w+\s+)?(?:pasted|gave|provided|supplied|included|attached|shared|posted|quoted)\s+(?:a\s+|an\s+|the\s+|their\s+|his\s+|her\s+)?(?:\w+\s+)?(?:reference|model|official|sample|hint|answer|solution|label|ranking|rubric|note)\w*(?:\s+(?:answer|solution|key|text))?",
+    r"\bmodels?\s+(?:is|are|was|were)\s+(?:told|informed|given)\b|\blabel+ed\s+\w+\s+in\b",
+    r"\bhow\s+(?:rlhf|annotators|raters|a\s+reward\s+model)\b|\b(?:in|for)\s+(?:rlhf|preference\s+learning|supervised\s+learning|reward\s+model(?:l?ing)?)\s*,[^.;\n]*",
     # Hints that are not the judge's.
     r"\bhints?\s+(?:bits?|fields?|flags?|messages?|parameters?|elements?|information|signals?|frames?|cells?|indicators?|tables?"
     r"|values?|at|text|about|towards?|toward|of)\b",
@@ -190,7 +230,7 @@ HONEST = (
     r"|understands?|repeats|includes?|provides?)\s+(?:up\s+)?(?:the|that|this)\s+hints?\b",
     # Preferences and expectations of those who ask.
     rf"\b(?:{_ITS_OWNER}['’]s?|his|her|their|your|its\s+own)\s+(?:\w+\s+)?(?:preferences?|choice|choices|expectations?|verdict|ranking|judge?ment|label|assessment|decision)\b",
-    r"\b(?:stated|indicated|given|known|specified|expressed)\s+preferences?\s+(?:(?:of|by|is|about|that|regarding)\b|for\s+[a-su-z])",
+    r"\b(?:stated|indicated|given|known|specified|expressed)\s+preferences?\s+(?:(?:of|by|is|about|that|regarding)\b|for\s+[a-qsu-z])",
     r"\bpreferences?\s+(?:data(?:sets?)?|pairs?|learning|optimi[sz]ation|models?|tuning|elicitation)\b",
     r"\bhuman\s+(?:preferences?|judge?ment)\s+(?:data|is|are|can|in|and|varies|for|on)\b",
     rf"\b{_OWNED}\s+(?:winner|ranking|verdict|judge?ment|label|best|outcome|result|choice|decision)s?\s+(?:of|for|in|at|that|on)\s+(?:the|a|an|this|each|its|[a-z]+ing)\b",
@@ -207,30 +247,13 @@ HONEST = (
     r"\breference\s+(?:texts?|answers?|solutions?|responses?)\s+(?:in|of|by|from|\d|that\s+the\s+user)",
 )
 
-_THEN = r"(?:[a-z]+ly |already |also |been |just |not |then )?"
-TELLING = _any(
-    r"hint",
-    rf"\b(?:i|we|me|us|m|ve|re|been|was|were|am|are|being|have|had|not|judge) {_THEN}(?:told|informed|advised|notified|instructed|assured|alerted|given"
-    r"|made aware|required to|directed|provided with|handed|received|supplied|shown (?:that|the|which)|(?:asked|supposed|expected|meant|required) to (?:treat|regard"
-    r"|consider|rate|score|rank|prefer|favou?r|put|place|give|make|justify|ensure|pick|choose))\b",
-    r"(?:tells?|told|informs?|informed|to) (?:me|us)\b|\btold (?:otherwise|beforehand)",
-    r"\b(?:i|we) (?:already |do |also )*know\b|\bknowing |\bknowledge (?:that|which|of which)|\bknown (?:to|result|outcome|preference|verdict|winner|best|better"
-    r"|correct|right|true|label|score|ranking|for)",
-    r"\b(?:given|assuming|considering|accepting|granted|seeing) that (?:the )?(?:response|answer|option|candidate|assistant|output|reply|number|first|second|third|fourth"
-    r"|former|latter)",
-    rf"\b(?:is|was|were|been|being|one|s|,|as|response|answer) {_THEN}(?:known|established|understood|specified|agreed|said|indicated|label+ed|marked|designated|flagged|tagged"
-    r"|annotated|listed|declared|announced|identified|presumed|predetermined|disclosed|revealed|reported|told|named|denoted|hinted|directed|instructed|informed|(?:supposed|meant|intended"
-    r"|expected|destined|required) to (?:be|win|come|rank|score|end|beat|out)|(?:given|stated|noted|provided|suggested|mentioned|required|shown)(?:$|[,.;!]| (?:by|in|to|as|that|at|above|here|beforehand)))",
-    r"\b(?:notes?|message|prompts?|instructions?|keys?|guidance|briefing|preamble|information|reference|remark|task|description|evaluation|set-?up|context|input|system|cue|tip|preference)"
-    rf"(?:['’]s)? (?:i |above |here )?{_THEN}(?:says?|said|states?|stated|tells?|told|indicates?|indicated|specif|mentions?|reveal|disclose|declares?|gives? away|identif|marks?|marked|lists?|names?"
-    r"|designate|favou?r|prefers?|preferred|points?|pointed|picks?|puts?|makes? clear|confirms?|suggests?|supports?|flags?|ranks?|ranked|select|received|strength|label|have|was given|(?:is|was|gives?|has|goes) (?:that|response|option|answer|the))",
-    r"\b(?:labels?|metadata|annotat[a-z]+|label+ers?|answer.key|ground.truth|gold|golden|data ?set|raters?|graders|humans|human|expert judges)\b|(?:per|to|own|in|by) (?:the )?key\b"
-    r"|\b(?:per|by|under|from|according to) (?:the |my )?(?:notes?|guidance|side information|system)",
-    r"\b(?:given|provided|supplied|known|stated|indicated|specified|expected|intended|reference|true|official|target|hinted|disclosed|assigned|pre-?(?:set|determined|announced|assigned|decided"
-    r"|established|given|defined)|designated|established|told|supposed|supposedly|desired|right|correct|proper|said) (?:as )?(?:the )?(?:preference|verdict|ranking|winner|winning|judge?ment|label|best|better"
-    r"|preferred|right|correct|choice|decision|pick|assessment|conclusion|result|outcome|score)",
-    r"\b(?:provided|given|supplied|known|official|model|correct) (?:correct )?(?:answer|solution|response|option|result)|\breference (?:answer|solution|response|text)",
-    r"\b(?:hidden|secret|confidential|private|undisclosed|internal|privileged) (?:rubric|crit|note|instr|label|key|info|guid|pref)",
-    r"\b(?:my|our) (?:job|task|role|aim|goal)|\bi (?:need|have|must) to\b",
-    r"\b(?:in advance|beforehand|ahead of time|a priori|up front|from the (?:start|outset))",
+TELLING = (
+    r"\b(?:hint|told|tells|informed|aware|notified|advised|assured|instructed|disclos|divulg|reveal|announc|leaked|communicated|conveyed|pointed out|made clear|knowing|knowledge (?:that|of|which)|"
+    r"we know|i know|already know|known|predetermin|pre-?(?:set|announced|assigned|decided|given|defined)|label|marked|flagged|designat|tagged|annotat|metadata|ground.truth|gold|guidance|briefing|"
+    r"beforehand|in advance|ahead of time|a priori|supposed|meant to|intended|destined|identif|given (?:that|the|to|above|here|by|in|,|as|prefer|rank|order|label|verdict|hint|correct|right|answer|solution|winner|score)|"
+    r"(?:i|we|was|were) (?:am |are |was |were |have been |had been |been )?(?:given|provided|shown|handed|supplied|asked to|required to|directed)|supplied|provided|stated|indicated|specified|declared|established|listed|"
+    r"expected (?:to|winner|best|better|score|result|verdict|rank|label|pref|response|answer|choice|right|correct)|prefer|favou?r|verdict|winner|ranking|ordering|raters?|graders|labell?ers?|evaluators?|humans?|human|people who|whoever|"
+    r"judges?|reviewers?|reference|official|model answer|model solution|answer key|(?:own|the) key|note[sd]?\b|message|instructions?\b|(?:prompt|task|information|input|context)\b|setter|organi[sz]ers|designers?|hidden|secret|"
+    r"confidential|undisclosed|privileged|status as|(?:my|our) (?:job|task|role|aim|goal)|i (?:need|have|must) to|directed|required|as (?:was |were |we |i )|said|trust|carries|bears|light of|view of|should win|must win|to win|named (?:in|by)|is right that|statement|confirms?|"
+    r"correct score|right score|score (?:for|here|is|was|of)|granted that|seeing that|assuming|considering that|accepting|system|evaluation)"
 )
