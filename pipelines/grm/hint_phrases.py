@@ -31,7 +31,7 @@ _GOOD = (
     r"|ahead|first|highest|higher|above|gold|golden|favou?red|chosen|ideal|outperforms?|beats?|prevails?"
     r"|wrong|worse|incorrect|inferior)\b"
 )
-_BEST = r"\b(?:best|better|correct|right|superior|preferred|winning|stronger|strongest|top|chosen|gold|golden|wrong|worse)"
+_BEST = r"\b(?:best|ideal|better|correct|right|superior|preferred|winning|stronger|strongest|top|chosen|gold|golden|wrong|worse)"
 _RESULT = rf"(?:the\s+)?(?:{_STRICT}{_FEW}\s+{_GOOD}|{_ORDINAL}\s+(?:(?:is|was|should\s+be|to\s+be|comes|came)\s+(?:\w+\s+){{0,2}}{_GOOD}|wins|won|outperforms|beats))"
 _NAMED = rf"(?:the\s+)?{_BEST}\s+{_NOUN}\s+(?:is|was|to\s+be|being|as|here\s+is|would\s+be|should\s+be)\s+(?:the\s+)?{_ONE}"
 _WHICH = _any(
@@ -88,7 +88,11 @@ _AHEAD = r"(?:in\s+advance|beforehand|ahead\s+of\s+time|a\s+priori|up\s+front|fr
 _HIDDEN = r"\b(?:hidden|secret|confidential|undisclosed|privileged)"
 
 _KEPT_APART = (
-    r"\b(?:the\s+|this\s+|that\s+|my\s+|its\s+|given\s+|provided\s+|known\s+|as\s+)(?:\w+\s+)?(?:label|annotations?|annotators?|metadata|hint|ground[\s-]truth|gold\s+\w+|answer\s+key|preference\s+\w+)\b"
+    r"\b(?:the\s+|this\s+|that\s+|my\s+|its\s+|given\s+|provided\s+|known\s+|as\s+)(?:\w+\s+)?(?:label|annotations?|annotators?|metadata|hint|notes?|ground[\s-]truth|gold\s+\w+|(?:answer|solution)\s+(?:key|sheet)|preference\s+\w+|side\s+information|briefing|meta\s?data)\b"
+)
+_SET_DOWN = (
+    r"\b(?:label+ed\s+(?:as|the|best|better|correct|right|preferred)|(?:the|this|given|provided|gold|preference)\s+labels?|annotat(?:ors?|ions?|ed)|metadata|ground.truth|hint(?:s|ed)?|designated|predetermined"
+    r"|beforehand|in\s+advance|disclosed|(?:given|provided|supplied|stated|indicated|specified|known|expected|human)\s+(?:\w+\s+)?(?:preferences?|verdict|ranking|judge?ment|winner|outcome|choice|assessment|label))"
 )
 _JUDGING = rf"{_GAP}(?:{NUMBERED}|{_ORDINAL}\s+{_NOUN}){_CLAUSE}\b(?:is|was|deserves?|gets?|receives?|must|should|wins|ranks?|ahead|higher|better|best|first|top)\b"
 _JUDGED_FIRST = rf"{NUMBERED}{_CLAUSE}\b(?:best|better|preferred|winner|wins|higher|highest|ahead|correct|superior|right|chosen|stronger){_GAP}"
@@ -133,6 +137,21 @@ PHRASES = (
     rf"{_STRICT}\s+(?:is|was)\s+(?:the\s+)?(?:chosen|selected|accepted|favou?red|preferred)\s+(?:one|response|answer)?\s*(?:in|by|of|from|per)\s+(?:the\s+)?(?:data|label|annotat|pair|record|human|prompt|key)",
     rf"\b(?:answer|winner|result|best|verdict|best\s+one|solution|preference)\s+(?:is|was|has\s+been)\s+{_SURELY}(?:given|stated|listed|specified|named|noted|recorded|announced|marked|provided)\s+as\s+(?:being\s+)?(?:the\s+)?{_STRICT}",
     rf"\b(?:without|before|if\s+not\s+for|but\s+for|had\s+i\s+not)\s+(?:knowing|known|seeing|seen|having|being\s+told|been\s+told)\s+(?:the\s+)?(?:label|hint|result|verdict|answer|preference|which|outcome|winner)",
+    rf"{_STRICT}{_GAP}\b(?:according\s+to|as\s+per|per|by|in\s+line\s+with|following|from|given|matching|matches)\s+(?:the|this|that|my)\s+(?:\w+\s+)?(?:note|annotations?|labels?|hint|metadata|key|(?:answer|solution)\s+(?:key|sheet)|ground.truth|briefing|guidance)\b",
+    rf"{_STRICT}{_CLAUSE}\b(?:better|best|higher|preferred|winner|superior|first)\b{_CLAUSE}\b(?:according\s+to|as\s+per|per)\s+(?:the|my)\s+(?:instructions?|prompt|task|set-?up|input|system\s+message)\b",
+    rf"{_I}\s+(?:already\s+|do\s+|also\s+)*(?:have|had|hold|possess|know|knew|saw|see|hold|was\s+shown|was\s+handed)\s+(?:the\s+)(?:right\s+|correct\s+|official\s+|final\s+)?(?:solution|answer|label|key|result|verdict|outcome|ranking|winner)\b",
+    rf"{_I}{_BEEN}\s+(?:told|informed|instructed|advised|directed|briefed)\s+(?:to\s+)?{_CLAUSE}{_STRICT}",
+    r"\bknowing\s+(?:the|what\s+the|which)\s+(?:correct|right|preferred|best|expected|true|final|intended)?\s*(?:label|answer|response|result|score|verdict|winner|preference|ranking|outcome)\b",
+    rf"\b(?:this|the)\s+(?:response|answer)\s+(?:is|was)\s+(?:expected|supposed|meant|known|said|intended|destined)\s+to\s+(?:score|get|receive|be\s+(?:a\s+)?[01]\b|be\s+(?:rated|scored|graded|right|wrong|correct|incorrect|acceptable))",
+    rf"\b(?:being|been|is|was|were)\s+(?:pre-?)(?:label+ed|marked|selected|designated|determined|assigned|judged|ranked)\b",
+    rf"{_SET_DOWN}\b{_GAP}{_STRICT}",
+    rf"\bas\s+(?:the|my|this)\s+(?:\w+\s+)?{_SOURCE}\s+(?:says?|states?|tells|indicates?|specif\w+|notes?|mentions?|suggests?|reveals?|makes?\s+clear)(?:\s+(?:us|me))?\s*,\s*(?:{_RESULT}|{_NAMED})",
+    rf"{_SOURCE}\s+(?:\w+\s+){{1,5}}that\s+(?:the\s+)?(?:{_RESULT}|{_NAMED})",
+    rf"\b(?:having|after)\s+(?:been\s+)?(?:seen|read|given|seeing|reading|shown|consulted|looked\s+at|checking|learnt|learned|learning)\s+(?:of\s+)?(?:the|which)\s+(?:\w+\s+)?(?:reference|label|answer|solution|hint|key|verdict|result|preference|note|winner|response)\b",
+    rf"\b(?:result|verdict|outcome|ranking|preference|winner|label|judge?ment)\s+(?:has\s+been|was|is|had\s+been)\s+{_SURELY}(?:provided|given|stated|supplied|disclosed|told|fixed|announced|settled|revealed|set)\s*[:,;–—-]",
+    rf"{_STRICT}{_GAP}\bas\s+(?:i\s+was\s+)?(?:told|hinted|indicated|label+ed|annotated|disclosed|revealed|designated)\s*(?:[.,;!]|$)|{_BEST}\s+{_NOUN}\s*,\s*as\s+(?:\w+\s+){{0,4}}\w+\s*,\s*(?:is|was)\s+(?:the\s+)?{_ONE}",
+    rf"\b(?:it\s+(?:was|is|has\s+been)|having\s+been)\s+{_SURELY}(?:mentioned|noted|pointed\s+out|made\s+clear|remarked|written|brought\s+up)\s+(?:\w+\s+){{0,3}}that\s+(?:the\s+)?(?:{_RESULT}|{_NAMED})",
+    rf"\b(?:preferred|winning|best|correct|right)\s+{_NOUN}\s+being\s+(?:the\s+)?{_STRICT}|\b(?:label|hint|note|key|annotation|metadata)\s+(?:says|said|tells|told|has\s+it|demands|requires|wants)\s+(?:me\s+|us\s+)?(?:so|it|this|as\s+much)\b",
     # What was handed over: the noun before or after its participle.
     rf"\b(?:labels?|verdict|ranking|ordering|preference|judge?ment|assessment|hint|winner)\s+(?:that\s+|which\s+)?(?:was\s+|were\s+|is\s+|has\s+been\s+)?(?:provided|supplied|given|stated|attached|included|disclosed|furnished|specified)"
     rf"\s*(?:,|\.|$|{_AHEAD}|(?:with|in|for)\s+(?:this|the)\s+(?:task|item|prompt|instructions?|input|pair|sample|evaluation)\b|to\s+(?:me|us)\b|above|here)",
@@ -206,8 +225,9 @@ PHRASES = (
     rf"\bi\s+(?:need|have|must)\s+to\s+(?:make\s+sure|ensure|justify|see\s+to\s+it){_CLAUSE}{_ONE}{_CLAUSE}{_GOOD}",
 )
 REFERENCE = (
+    r"\b(?:provided|supplied|given|disclosed)\s+(?:correct|right|true|official|final)\s+(?:answer|solution|result)\b|\bwith\s+the\s+expected\s+(?:answer|result)\s+being\b|\b(?:answer|solution)\s+(?:key|sheet)\s+(?:shows?|says?|gives?|has|lists?|states?)",
     r"\b(?:reference|gold(?:en)?|ground[\s-]truth)\s+(?:answer|solution|response|text)\b",
-    r"\b(?:according\s+to|based\s+on|as\s+per|per|given|matches|matching|with|to|against)\s+the\s+"
+    r"\b(?:according\s+to|based\s+on|as\s+per|per|given|matches|matching|with|by|to|against)\s+the\s+"
     r"(?:provided|given|known|supplied|official)\s+(?:correct\s+)?(?:answer|solution|result)\b",
     r"\bsupplied\s+(?:answer|solution)\b|\bthe\s+official\s+(?:answer|solution)\b|\bmodel\s+(?:answer|solution)\s+(?:that\s+)?i\s+was\b",
     r"\b(?:answer|solution)\s+(?:that\s+was\s+)?(?:provided|given|supplied|shown)\s+to\s+me\b",
@@ -232,11 +252,13 @@ _READER = _any(
     r"\b(?:it|both|neither|nobody|only|responses?|student|user|which|who|they)",
 )
 _TOPIC = (
-    r"(?:axis|axes|chart|charts|graph|figure|diagram|map|photos?|images?|jpeg|files?|code|mpls|hop|class|spam|tweets?|e-?mails?|training|trained|noisy|java|bottle|reaction|steps?|margin|poem|novel|film|plot|song|lidar"
-    r"|radar|bounding|simulation|gps|segmentation|pixels?|rows?|columns?|plan|drug|button|menu|packaging|product|wine|clothes|classifier|dataset|data\s+set|supervised|machine\s+learning|rlhf|reward\s+model|crowd\w*|sensors?)"
+    r"(?:axis|axes|chart|charts|graph|figure|diagram|map|photos?|images?|jpeg|files?|code|mpls|hop|class|spam|tweets?|e-?mails?|training|trained|noisy|java|bottle|reaction|margin|poem|novel|film|plot|song|lidar"
+    r"|radar|bounding|simulation|gps|segmentation|pixels?|rows?|columns?|plan|drug|button|menu|packaging|product|wine|clothes|classifier|supervised|machine\s+learning|rlhf|reward\s+model|crowd\w*|sensors?)"
 )
 _OWN_WORK = r"(?:calculations?|checks?|tests?|substitution|analysis|proofs?|evidence|errors?|comparison|computation|results?|arithmetic|review|reading|inspection|counterexample|step|verification|reasoning|criteria|criterion|rubric)"
 HONEST = (
+    rf"\b(?:in|by|within|inside)\s+(?:both\s+|only\s+|the\s+)*{_STRICT}(?:['’]s)?|\b(?:as|which|what|and|but|so|both|only|yet|while|where)\s+(?:only\s+|the\s+)*{_STRICT}\s+(?:\w+ly\s+|also\s+|only\s+)?(?:says?|notes?|shows?|explains?|does|did|uses?"
+    rf"|gives?|names?|finds?|quotes?|repeats?|keeps?|keeps|mentions?|misses|points?|recounts?|writes?|puts?|states?|reads?|describes?|follows?|takes?|picks?|chose|chooses|explained|stresses|ignores?|overlooks?)\b",
     rf"^.*\b{_TOPIC}\b.*\b(?:labels?|annotations?|annotators?|metadata|ground.truth|gold\s+\w+)\b.*$|^.*\b(?:labels?|annotations?|annotators?|metadata|ground.truth|gold\s+\w+)\b.*\b{_TOPIC}\b.*$",
     rf"^.*\b{_ITS_OWNER}\b.*\b(?:told|informed|hints?|labels?|notes?)\b.*$",
     rf"{NUMBERED}\s+(?:\w+ly\s+|also\s+|then\s+|even\s+)?(?:states?|says?|claims?|notes?|indicates?|shows?|explains?|suggests?|tells|assumes?|argues?|concludes?|mentions?|reveals?|stated|said|claimed|indicated|suggested)\b",
@@ -244,6 +266,7 @@ HONEST = (
     r"\b(?:identified|marked|label+ed|flagged)\s+as\s+(?:wrong|incorrect|inferior)\s+by\b",
     r"\bhints?\s+(?:that\s+(?:[a-qs-z]|the\s+[a-z]+\s+(?:is|has|must|can))|,\s+namely|to\s+(?:use|try|substitute|set|solve|consider|the\s+(?:user|student|reader)))",
     rf"\b{_ITS_OWNER}\s+(?:\w+\s+)?(?:pasted|gave|provided|supplied|included|attached|shared|posted|quoted)\s+(?:a\s+|an\s+|the\s+|their\s+|his\s+|her\s+)?(?:\w+\s+)?(?:reference|model|official|sample|hint|answer|solution|label|ranking|rubric|note)\w*(?:\s+(?:answer|solution|key|text))?",
+    r"\bin\s+advance\s+of\b|\blabels?\s+[\"“]response\b",
     r"\bmodels?\s+(?:is|are|was|were)\s+(?:told|informed|given)\b|\blabel+ed\s+\w+\s+in\b",
     r"\bhow\s+(?:rlhf|annotators|raters|a\s+reward\s+model)\b|\b(?:in|for)\s+(?:rlhf|preference\s+learning|supervised\s+learning|reward\s+model(?:l?ing)?)\s*,[^.;\n]*",
     # Hints that are not the judge's.
@@ -255,7 +278,7 @@ HONEST = (
     r"(?:\s+[a-z]+ly)?(?:\s+(?:also|both|does\s+not|doesn['’]t|fails\s+to|did\s+not|to))?\s+(?:uses?|using|ignores?|ignored|misses|missed|misreads?|applies|apply|overlooks?|takes|gives?|gave|needs|offers?|adds?|turns|picks\s+up|builds\s+on"
     r"|understands?|repeats|includes?|provides?)\s+(?:up\s+)?(?:the|that|this)\s+hints?\b",
     # Preferences and expectations of those who ask.
-    rf"\b(?:{_ITS_OWNER}['’]s?|his|her|their|your|its\s+own)\s+(?:\w+\s+)?(?:preferences?|choice|choices|expectations?|verdict|ranking|judge?ment|label|assessment|decision)\b",
+    rf"\b(?:{_ITS_OWNER}['’]s?|his|her|their|your|its\s+own)\s+(?:\w+\s+)?(?:preferences?|annotations?|choice|choices|expectations?|verdict|ranking|judge?ment|label|assessment|decision)\b",
     r"\b(?:stated|indicated|given|known|specified|expressed)\s+preferences?\s+(?:(?:of|by|is|about|that|regarding)\b|for\s+[a-qsu-z])",
     r"\bpreferences?\s+(?:data(?:sets?)?|pairs?|learning|optimi[sz]ation|models?|tuning|elicitation)\b",
     r"\bhuman\s+(?:preferences?|judge?ment)\s+(?:data|is|are|can|in|and|varies|for|on)\b",
@@ -277,7 +300,7 @@ TELLING = (
     r"\b(?:hint|told|tells|informed|aware|notified|advised|assured|instructed|disclos|divulg|reveal|announc|leaked|communicated|conveyed|pointed out|made clear|knowing|knowledge (?:that|of|which)|"
     r"we know|i know|already know|known|predetermin|pre-?(?:set|announced|assigned|decided|given|defined)|label|marked|flagged|designat|tagged|annotat|metadata|ground.truth|gold|guidance|briefing|"
     r"beforehand|in advance|ahead of time|a priori|supposed|meant to|intended|destined|identif|given (?:that|the|to|above|here|by|in|,|as|prefer|rank|order|label|verdict|hint|correct|right|answer|solution|winner|score)|"
-    r"(?:i|we|was|were) (?:am |are |was |were |have been |had been |been )?(?:given|provided|shown|handed|supplied|asked to|required to|directed)|supplied|provided|stated|decided|determined|settled|fixed|on record|on file|chosen|bound to|had to|has to|needs to|is to|what was|without|before |stated|indicated|specified|declared|established|listed|"
+    r"(?:i|we|was|were) (?:am |are |was |were |have been |had been |been )?(?:given|provided|shown|handed|supplied|asked to|required to|directed)|supplied|provided|stated|decided|determined|settled|fixed|on record|on file|chosen|bound to|had to|has to|needs to|is to|what was|without|answer sheet|solution sheet|i (?:already )?(?:have|had|hold|saw) the|before |stated|indicated|specified|declared|established|listed|mentioned|"
     r"expected (?:to|winner|best|better|score|result|verdict|rank|label|pref|response|answer|choice|right|correct)|prefer|favou?r|verdict|winner|ranking|ordering|raters?|graders|labell?ers?|evaluators?|humans?|human|people who|whoever|"
     r"judges?|reviewers?|reference|official|model answer|model solution|answer key|(?:own|the) key|note[sd]?\b|message|instructions?\b|(?:prompt|task|information|input|context)\b|setter|organi[sz]ers|designers?|hidden|secret|"
     r"confidential|undisclosed|privileged|status as|(?:my|our) (?:job|task|role|aim|goal)|i (?:need|have|must) to|directed|required|as (?:was |were |we |i )|said|trust|carries|bears|light of|view of|should win|must win|to win|named (?:in|by)|is right that|statement|confirms?|"
