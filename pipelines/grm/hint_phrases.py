@@ -28,7 +28,7 @@ _ONE = _any(NUMBERED, rf"{_ORDINAL}(?:\s+{_NOUN})?")
 _STRICT = _any(NUMBERED, rf"{_ORDINAL}\s+(?:response|answer|candidate|assistant|one)")
 _GOOD = (
     r"\b(?:best|better|correct|right|superior|preferred|preferable|winner|winning|wins?|won|strongest|stronger|top"
-    r"|ahead|first|highest|higher|above|gold|golden|favou?red|chosen|ideal|outperforms?|beats?|prevails?"
+    r"|ahead|first|highest|higher|above|gold|golden|favou?red|chosen|ideal|outperforms?|outranks?|surpass(?:es)?|beats?|prevails?"
     r"|wrong|worse|incorrect|inferior)\b"
 )
 _BEST = r"\b(?:best|ideal|better|correct|right|superior|preferred|winning|stronger|strongest|top|chosen|gold|golden|wrong|worse)"
@@ -152,6 +152,12 @@ PHRASES = (
     rf"{_STRICT}{_GAP}\bas\s+(?:i\s+was\s+)?(?:told|hinted|indicated|label+ed|annotated|disclosed|revealed|designated)\s*(?:[.,;!]|$)|{_BEST}\s+{_NOUN}\s*,\s*as\s+(?:\w+\s+){{0,4}}\w+\s*,\s*(?:is|was)\s+(?:the\s+)?{_ONE}",
     rf"\b(?:it\s+(?:was|is|has\s+been)|having\s+been)\s+{_SURELY}(?:mentioned|noted|pointed\s+out|made\s+clear|remarked|written|brought\s+up)\s+(?:\w+\s+){{0,3}}that\s+(?:the\s+)?(?:{_RESULT}|{_NAMED})",
     rf"\b(?:preferred|winning|best|correct|right)\s+{_NOUN}\s+being\s+(?:the\s+)?{_STRICT}|\b(?:label|hint|note|key|annotation|metadata)\s+(?:says|said|tells|told|has\s+it|demands|requires|wants)\s+(?:me\s+|us\s+)?(?:so|it|this|as\s+much)\b",
+    rf"{_SOURCE}\s+(?:has|gives|lists|shows|puts|names|marks|treats|regards|takes)\s+(?:the\s+)?{_STRICT}\s+(?:as|down\s+as|for)\s+(?:the\s+)?{_GOOD}",
+    rf"{_STRICT}{_CLAUSE}\s(?:according\s+to|per|as\s+per|by|based\s+on|given)\s+(?:the\s+|all\s+)?(?:provided|given|supplied|available|background|side|extra|additional)\s+(?:information|note|context|details?|metadata|guidance|label|preference|verdict)\b",
+    rf"{_SOURCE}\s+(?:verdict|preference|label|choice|judge?ment|ranking|answer|decision)\s+{_SURELY}(?:favou?rs?|favou?red|is|was|says?|goes|points|names?|selects?|supports?|prefers?|lies\s+with|picks?)\s+(?:(?:for|to|with)\s+)?(?:the\s+)?{_STRICT}",
+    rf"\b(?:confirms?|matches|supports?|agrees\s+with|fits|reflects?|follows|mirrors|echoes|corroborates?|validates?)\s+(?:exactly\s+)?what\s+(?:was|is|has\s+been|had\s+been|i\s+was|we\s+were)\s+(?:\w+\s+)?(?:indicated|told|stated|given|said|specified|suggested|noted|disclosed|provided|hinted|revealed)\b",
+    rf"\b(?:it|this|that\s+(?:one|response|answer))\s+(?:is|was|has\s+been|had\s+been)\s+{_SURELY}(?:indicated|marked|label+ed|flagged|designated|given|specified|listed|annotated|tagged|announced)\s+(?:as|to\s+be)\s+(?:the\s+)?(?:better|best|correct|right|preferred|superior|winner|winning)\b",
+    rf"\b(?:the|this|a|my)\s+(?:\w+\s+)?(?:information|note|label|hint|indication|guidance|instruction|remark|fact\s+given|claim\s+in\s+the\s+(?:prompt|hint))\s+that\s+(?:the\s+)?(?:{_RESULT}|{_NAMED})",
     # What was handed over: the noun before or after its participle.
     rf"\b(?:labels?|verdict|ranking|ordering|preference|judge?ment|assessment|hint|winner)\s+(?:that\s+|which\s+)?(?:was\s+|were\s+|is\s+|has\s+been\s+)?(?:provided|supplied|given|stated|attached|included|disclosed|furnished|specified)"
     rf"\s*(?:,|\.|$|{_AHEAD}|(?:with|in|for)\s+(?:this|the)\s+(?:task|item|prompt|instructions?|input|pair|sample|evaluation)\b|to\s+(?:me|us)\b|above|here)",
@@ -225,6 +231,7 @@ PHRASES = (
     rf"\bi\s+(?:need|have|must)\s+to\s+(?:make\s+sure|ensure|justify|see\s+to\s+it){_CLAUSE}{_ONE}{_CLAUSE}{_GOOD}",
 )
 REFERENCE = (
+    r"\b(?:given|provided|supplied|official|reference)\s+(?:solution|answer)\s+(?:makes|shows|says|confirms|gives|states|agrees|supports|indicates|reveals|is\b|has|matches)",
     r"\b(?:provided|supplied|given|disclosed)\s+(?:correct|right|true|official|final)\s+(?:answer|solution|result)\b|\bwith\s+the\s+expected\s+(?:answer|result)\s+being\b|\b(?:answer|solution)\s+(?:key|sheet)\s+(?:shows?|says?|gives?|has|lists?|states?)",
     r"\b(?:reference|gold(?:en)?|ground[\s-]truth)\s+(?:answer|solution|response|text)\b",
     r"\b(?:according\s+to|based\s+on|as\s+per|per|given|matches|matching|with|by|to|against)\s+the\s+"
@@ -266,6 +273,7 @@ HONEST = (
     r"\b(?:identified|marked|label+ed|flagged)\s+as\s+(?:wrong|incorrect|inferior)\s+by\b",
     r"\bhints?\s+(?:that\s+(?:[a-qs-z]|the\s+[a-z]+\s+(?:is|has|must|can))|,\s+namely|to\s+(?:use|try|substitute|set|solve|consider|the\s+(?:user|student|reader)))",
     rf"\b{_ITS_OWNER}\s+(?:\w+\s+)?(?:pasted|gave|provided|supplied|included|attached|shared|posted|quoted)\s+(?:a\s+|an\s+|the\s+|their\s+|his\s+|her\s+)?(?:\w+\s+)?(?:reference|model|official|sample|hint|answer|solution|label|ranking|rubric|note)\w*(?:\s+(?:answer|solution|key|text))?",
+    r"\bbest\s+(?:practices?|effort|guess|case|fit|before)\b",
     r"\bin\s+advance\s+of\b|\blabels?\s+[\"“]response\b",
     r"\bmodels?\s+(?:is|are|was|were)\s+(?:told|informed|given)\b|\blabel+ed\s+\w+\s+in\b",
     r"\bhow\s+(?:rlhf|annotators|raters|a\s+reward\s+model)\b|\b(?:in|for)\s+(?:rlhf|preference\s+learning|supervised\s+learning|reward\s+model(?:l?ing)?)\s*,[^.;\n]*",
