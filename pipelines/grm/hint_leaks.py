@@ -26,7 +26,7 @@ from schemas.trajectory import Principle
 Parts = tuple[Sequence[Principle], str | None]
 
 _ASCII = re.compile(r"\\[sbw]")
-_GROUPS = 3
+_GROUPS = 8
 """English phrases are looked for in so many lots: all in one, they outgrow what the matcher keeps of its work."""
 
 
@@ -39,6 +39,8 @@ _TELLING = (_pattern([english.TELLING]), chinese.TELLING)
 _HONEST = (_pattern(english.HONEST), _pattern(chinese.HONEST))
 _PHRASES = (*(_pattern(english.PHRASES[lot::_GROUPS]) for lot in range(_GROUPS)), _pattern(chinese.PHRASES))
 _REFERENCE = (_pattern(english.REFERENCE), _pattern(chinese.REFERENCE))
+_ASIDE = [(_pattern([one]), _pattern([other])) for one, other in english.ASIDE]
+_JUDGED_AT_ALL = _pattern([english.JUDGED])
 _SENTENCE_ENDS = r"[.;!?][ \t\n\r]|[\n。；！？]"
 _TAKEN_OUT = "\x00"  # no phrase reaches over it
 
@@ -52,9 +54,7 @@ _JUDGED = rf"\b{_ONE}\s+is\s+{_GOOD}"
 _BEST_IS = (
     rf"\b(?:best|better|correct|right|winning)\s+(?:response|answer|option|one|candidate)\s+(?:is|here\s+is)\s+{_ONE}"
 )
-_CHINESE_VERDICT = (
-    r"(?:回答|回复|响应)\s*[0-9]{1,2}\s*(?:显然|明显|无疑|确实|总体)?(?:是|为)?(?:明显|略|要)?(?:最好|最佳|更好|最优|更优|优于|好于)"
-)
+_CHINESE_VERDICT = r"(?:回答|回复|响应)\s*[0-9]{1,2}\s*(?:显然|明显|无疑|确实|总体)?(?:是|为)?(?:明显|略|要)?(?:最好|最佳|更好|最优|更优|优于|好于)"
 _VERDICT_AT_ALL = f"(?i){_JUDGED}|{_BEST_IS}|{_CHINESE_VERDICT}"
 _VERDICT = re.compile(
     rf"(?<!if )(?<!whether )(?<!that ){_JUDGED}(?!\s+(?:about|that|to\s+say|on|in)\b)|{_BEST_IS}|{_CHINESE_VERDICT}"
@@ -94,7 +94,8 @@ def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
         pl.DataFrame({"row": rows, "sentence": lowered.gather(rows), "shown": reference_shown.gather(rows)})
         .with_columns(sentence.replace_all(_SENTENCE_ENDS, "\n").str.split("\n"))
         .explode("sentence")
-        .filter(sentence.contains(_TELLING[0]) | sentence.contains(_TELLING[1]))
+        .filter((sentence.contains(_TELLING[0]) & sentence.contains(_JUDGED_AT_ALL)) | sentence.contains(_TELLING[1]))
+        .filter(~pl.any_horizontal(sentence.contains(one) & sentence.contains(other) for one, other in _ASIDE))
         .with_columns(sentence.replace_all(_HONEST[0], _TAKEN_OUT).str.replace_all(_HONEST[1], _TAKEN_OUT))
         .filter(
             pl.any_horizontal(sentence.contains(lot) for lot in _PHRASES)

@@ -266,8 +266,6 @@ _OWN_WORK = r"(?:calculations?|checks?|tests?|substitution|analysis|proofs?|evid
 HONEST = (
     rf"\b(?:in|by|within|inside)\s+(?:both\s+|only\s+|the\s+)*{_STRICT}(?:['’]s)?|\b(?:as|which|what|and|but|so|both|only|yet|while|where)\s+(?:only\s+|the\s+)*{_STRICT}\s+(?:\w+ly\s+|also\s+|only\s+)?(?:says?|notes?|shows?|explains?|does|did|uses?"
     rf"|gives?|names?|finds?|quotes?|repeats?|keeps?|keeps|mentions?|misses|points?|recounts?|writes?|puts?|states?|reads?|describes?|follows?|takes?|picks?|chose|chooses|explained|stresses|ignores?|overlooks?)\b",
-    rf"^.*\b{_TOPIC}\b.*\b(?:labels?|annotations?|annotators?|metadata|ground.truth|gold\s+\w+)\b.*$|^.*\b(?:labels?|annotations?|annotators?|metadata|ground.truth|gold\s+\w+)\b.*\b{_TOPIC}\b.*$",
-    rf"^.*\b{_ITS_OWNER}\b.*\b(?:told|informed|hints?|labels?|notes?)\b.*$",
     rf"{NUMBERED}\s+(?:\w+ly\s+|also\s+|then\s+|even\s+)?(?:states?|says?|claims?|notes?|indicates?|shows?|explains?|suggests?|tells|assumes?|argues?|concludes?|mentions?|reveals?|stated|said|claimed|indicated|suggested)\b",
     rf"\b{_OWN_WORK}\s+(?:above\s+|here\s+|in\s+\w+\s+)?(?:has\s+|have\s+)?(?:shows?|shown|indicates?|indicated|reveals?|revealed|suggests?|suggested|tells?|confirms?|says?|told)\b",
     r"\b(?:identified|marked|label+ed|flagged)\s+as\s+(?:wrong|incorrect|inferior)\s+by\b",
@@ -314,3 +312,14 @@ TELLING = (
     r"confidential|undisclosed|privileged|status as|(?:my|our) (?:job|task|role|aim|goal)|i (?:need|have|must) to|directed|required|as (?:was |were |we |i )|said|trust|carries|bears|light of|view of|should win|must win|to win|named (?:in|by)|is right that|statement|confirms?|"
     r"correct score|right score|score (?:for|here|is|was|of)|granted that|seeing that|assuming|considering that|accepting|system|evaluation)"
 )
+ASIDE = (
+    (r"\b(?:labels?|annotations?|annotators?|metadata|ground.truth|gold\s+\w+)\b", rf"\b{_TOPIC}\b"),
+    (r"\b(?:told|informed|hints?|labels?|notes?)\b", rf"\b{_ITS_OWNER}\b"),
+)
+"""A sentence that matches both of a pair speaks of something else, or of somebody else."""
+JUDGED = (
+    r"(?:response|answer|option|candidate|assistant|output|reply|number|completion)s?\s*(?:#|no\.?\s*|number\s+)?(?:\d|one\b|two\b|three\b|four\b)"
+    r"|\b(?:first|second|third|fourth|fifth|former|latter|this response|hint|told|inform|label|annotat|prefer|verdict|gold|ground.truth|key|winner|aware|know|secret|hidden|confidential"
+    r"|reference|official|model (?:answer|solution)|(?:provided|given|supplied|correct|disclosed) (?:answer|solution|result|correct|right)|score|humans|raters|judges|evaluators|beforehand|in advance|ordering|ranking|the response (?:is|was)|which (?:response|one|is)|best response)"
+)
+"""One of these stands in a sentence that leaks."""
