@@ -59,13 +59,14 @@ def trace_sentences(checks: Mapping[str, Any]) -> list[str]:
     null, alarms = found["null"], found["false_alarms"]
     chance = f"{null['auc']:.2f} in {interval_words(null)}" if null["auc"] is not None else f"none: {null['reason']}"
     said = [
-        f"Hint traces: {verdict}. A bag of words tells accepted hinted critiques from others of the same {found['sets']:,} "
-        f"sets at AUC {found['auc']:.2f} in {interval_words(found)} (random split of the others: {chance})."
+        f"Hint traces: {verdict}. A bag of words tells accepted hinted critiques from others of the "
+        f"same {found['sets']:,} sets at AUC {found['auc']:.2f} in {interval_words(found)} (random split of the others: {chance})."
     ]
     if alarms["critiques"]:
         said.append(
             f"Of {alarms['critiques']:,} accepted critiques that were never hinted, the rules of hint_leak would take "
-            f"{alarms['phrases']:,} for speaking of a hint and {alarms['verdict_first']:,} for a verdict before a criterion."
+            f"{alarms['phrases']:,} for speaking of a hint and {alarms['verdict_first']:,} for a verdict before a "
+            "criterion."
         )
     return said
 

@@ -11,11 +11,13 @@ from tests.examples import a_set
 
 PRAISE = (
     "states the right timer", "misses a unit", "is well ordered", "answers all that was asked", "explains each step",
-    "leaves out the last case", "names a wrong layer", "repeats the question", "is brief and clear", "gives two examples",
-    "checks its own result", "cites the standard", "confuses two bearers", "ends abruptly", "keeps to the form", "is vague",
+    "leaves out the last case", "names a wrong layer", "repeats the question", "is brief and clear", 
+    "gives two examples",     "checks its own result", "cites the standard", "confuses two bearers", "ends abruptly",
+    "keeps to the form", "is vague",
 )  # fmt: skip
 CHINESE = (
-    "回答一说明了定时器的作用", "回答二漏掉了单位", "结构清楚", "每一步都有解释", "最后一种情况没有讨论", "层次有误", "重复了题目", "简洁明了",
+    "回答一说明了定时器的作用", "回答二漏掉了单位", "结构清楚",
+    "每一步都有解释", "最后一种情况没有讨论", "层次有误", "重复了题目", "简洁明了",
     "举了两个例子", "检查了自己的结果", "引用了标准", "混淆了两个承载", "结尾突然", "符合格式", "含糊其辞", "计算无误",
 )  # fmt: skip
 

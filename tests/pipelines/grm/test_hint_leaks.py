@@ -168,13 +168,13 @@ OPENINGS = (
 
 
 def test_the_rule_of_the_first_criterion_passes_honest_critiques_of_the_prompts_form() -> None:
-    """Criteria, analysis, scores: 600 of them, each opening with every criterion and an answer of the question's own."""
+    """Criteria, analysis, scores: 600 of them, each opening under every pair of criteria."""
     alarms = []
     for first in NAMES:
         for second in NAMES:
             for opening in OPENINGS:
                 criteria = (
-                    f"Specific Criteria:\n1. {first} (weight: 60%): the correct answer is option 3, and it is explained\n"
+                    f"Specific Criteria:\n1. {first} (weight: 60%): the correct answer is option 3\n"
                     f"2. {second} (weight: 40%): the better response leaves nothing out\n\nAnalysis:\n"
                 )
                 text = f"{criteria}{opening.format(first)}\nOverall, Response 1 is better.\n\nScores: \\boxed{{8, 3}}"
