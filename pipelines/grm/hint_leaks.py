@@ -54,8 +54,10 @@ _JUDGED = rf"\b{_ONE}\s+is\s+{_GOOD}"
 _BEST_IS = (
     rf"\b(?:best|better|correct|right|winning)\s+(?:response|answer|option|one|candidate)\s+(?:is|here\s+is)\s+{_ONE}"
 )
+_CHINESE_VERDICT = (
     r"(?:回答|回复|响应)\s*[0-9]{1,2}\s*(?:显然|明显|无疑|确实|总体)?(?:是|为)?(?:明显|略|要)?"
     r"(?:最好|最佳|更好|最优|更优|优于|好于)"
+)
 _VERDICT_AT_ALL = f"(?i){_JUDGED}|{_BEST_IS}|{_CHINESE_VERDICT}"
 _VERDICT = re.compile(
     rf"(?<!if )(?<!whether )(?<!that ){_JUDGED}(?!\s+(?:about|that|to\s+say|on|in)\b)|{_BEST_IS}|{_CHINESE_VERDICT}"

@@ -60,7 +60,8 @@ def trace_sentences(checks: Mapping[str, Any]) -> list[str]:
     chance = f"{null['auc']:.2f} in {interval_words(null)}" if null["auc"] is not None else f"none: {null['reason']}"
     said = [
         f"Hint traces: {verdict}. A bag of words tells accepted hinted critiques from others of the "
-        f"same {found['sets']:,} sets at AUC {found['auc']:.2f} in {interval_words(found)} (random split of the others: {chance})."
+        f"same {found['sets']:,} sets at AUC {found['auc']:.2f} in {interval_words(found)} "
+        f"(random split of the others: {chance})."
     ]
     if alarms["critiques"]:
         said.append(
