@@ -76,6 +76,7 @@ def hint_leaks(texts: pl.Series, parts_of: Callable[[int], Parts], reference_sho
     `reference_shown` says of each whether the training prompt holds the reference answer too, so that speaking of it
     is fair.
     """
+    texts = pl.Series([verdicts.after_thinking(text) for text in texts], dtype=pl.String)
     leaks = speaks_of_hint(texts, pl.Series(reference_shown, dtype=pl.Boolean)).to_list()
     for row in texts.str.contains(_VERDICT_AT_ALL).arg_true():
         leaks[row] = leaks[row] or gives_verdict_first(texts[row], *parts_of(row))
@@ -84,12 +85,11 @@ def hint_leaks(texts: pl.Series, parts_of: Callable[[int], Parts], reference_sho
 
 def leaks_hint(text: str, *, reference_shown: bool = False) -> bool:
     """Return whether one answer, or one sentence of a critique, gives the hint away."""
-    answer = verdicts.after_thinking(text)
-    return hint_leaks(pl.Series([answer]), lambda _: read_parts(answer), [reference_shown])[0]
+    return hint_leaks(pl.Series([text]), lambda _: read_parts(verdicts.after_thinking(text)), [reference_shown])[0]
 
 
 def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
-    """Return which texts speak of a hint, column by column: 15 us a text, and no text takes more than its length."""
+    """Return which texts speak of a hint, column by column, in time in proportion to their length."""
     lowered = texts.str.to_lowercase()
     rows = (lowered.str.contains(_TELLING[0]) | lowered.str.contains(_TELLING[1])).arg_true()
     sentence = pl.col("sentence").str
