@@ -4,9 +4,9 @@
 --full), prompts of 2.0 kB and answers of 1.3 kB, whose words compress as prose does, and prints a table and one JSON
 object. The template is the built-in one without its general criteria: whole, it has 2 kB by itself.
 
-The manifest's check `leak_probe` is a part of assembly, yet no part of judging: it looks at 2,000 sets however many
-there are. Its seconds stand apart, as its second run takes them, and the rate is that of all the rest. Beside it stands
-that of a naive loop (`naive_judging`) over 20,000 of the same rows.
+The manifest's checks `leak_probe` and `hint_traces` are a part of assembly, yet no part of judging: they look at some
+thousand sets however many there are. Their seconds stand apart, as their second run takes them, and the rate is that of
+all the rest. Beside it stands that of a naive loop (`naive_judging`) over 20,000 of the same rows.
 """
 
 import json
@@ -31,6 +31,7 @@ import flows  # noqa: F401 - it sets how polars keeps its memory, as the command
 from benchmarks.clients import Silent
 from benchmarks.naive_judging import judge_naively
 from pipelines.build import new_run, prepare
+from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe, source_findings
 from pipelines.engines.simulated import SimulatedEngine
 from pipelines.grm.judging import judge
@@ -141,6 +142,7 @@ def measured(trajectories: int) -> dict[str, float]:
         decided = decide(frame_of(judged.paths("judged"), JUDGED, DECISION_COLUMNS), recipe.rejection, recipe.grm.n_rft)
         again = time.perf_counter()
         leak_probe(recipe, curated, {Purpose.RFT: judged}, {Purpose.RFT: decided})
+        hint_traces(curated, judged, decided)
         probe = time.perf_counter() - again
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         ready = read_table(judged.paths("judged")[:1], JUDGED, READY).slice(0, NAIVE_ROWS)

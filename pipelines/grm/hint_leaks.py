@@ -3,13 +3,13 @@
 A hinted sample is kept only where its text could have been written without the hint, since the training prompt has
 none (METHOD section 3). Two ways to leak:
 
-1. It speaks of the hint. The phrases below name the hint itself, say that the result was told, known, labelled or
-   preferred by someone, or lean on a reference or provided answer.
+1. It speaks of the hint: it says who told what, in the words of `hint_phrases` and `hint_phrases_chinese`.
 2. It gives its verdict before it applies a first criterion: "Response 2 is the best" among the criteria, or in the
-   first sentence of the analysis, before that sentence names a criterion.
+   first sentence of the analysis, before that sentence names a criterion or a reason.
 
-Precise on purpose: telecom texts speak of paging hints, "hint bits" and ground truth, and problems say "we are told
-that x = 3". A leak that these phrases miss costs little, a rule that fires on honest texts skews the set.
+Precise on purpose: telecom texts speak of paging hints and ground truth, problems say "we are told that x = 3", and
+users have preferences. A leak that these phrases miss costs little, a rule that fires on honest texts skews the set;
+the check `hint_traces` says what they miss, in any language.
 """
 
 import re
@@ -17,103 +17,109 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from pipelines.grm import verdicts
+from pipelines.grm import hint_phrases as english
+from pipelines.grm import hint_phrases_chinese as chinese
 from pipelines.grm.extraction import read_parts
+from pipelines.grm.verdicts import answer_of
 from schemas.trajectory import Principle
 
-_ONE = r"(?:response|answer|option|candidate|assistant)\s*(?:#|no\.?\s*|number\s+)?\d{1,3}"
+Parts = tuple[Sequence[Principle], str | None]
+
+_ASCII = re.compile(r"\\[sbw]")
+_GROUPS = 8
+"""English phrases are looked for in so many lots: all in one, they outgrow what the matcher keeps of its work."""
+
+
+def _pattern(phrases: Sequence[str]) -> str:
+    """Return the phrases as one pattern; blanks and letters are those of ASCII, which makes it ten times as quick."""
+    return _ASCII.sub(lambda found: f"(?-u:{found[0]})", "|".join(phrases))
+
+
+_TELLING = (_pattern([english.TELLING]), chinese.TELLING)
+_HONEST = (_pattern(english.HONEST), _pattern(chinese.HONEST))
+_PHRASES = (*(_pattern(english.PHRASES[lot::_GROUPS]) for lot in range(_GROUPS)), _pattern(chinese.PHRASES))
+_REFERENCE = (_pattern(english.REFERENCE), _pattern(chinese.REFERENCE))
+_ASIDE = [(_pattern([one]), _pattern([other])) for one, other in english.ASIDE]
+_JUDGED_AT_ALL = _pattern([english.JUDGED])
+_SENTENCE_ENDS = r"[.;!?][ \t\n\r]|[\n。；！？]"
+_TAKEN_OUT = "\x00"  # no phrase reaches over it
+
 _GOOD = (
     r"(?:(?:clearly|obviously|definitely|undoubtedly|simply|indeed|actually|in fact|certainly)\s+)?"
     r"(?:(?:slightly|much|far|significantly)\s+)?"
     r"(?:the\s+)?(?:(?:clear|overall|only|single)\s+)?(?:best|better|correct|right|superior|preferred|winner|strongest)\b"
 )
-_KNOWN = r"(?:known|said|stated|given|indicated|labell?ed|marked|designated|specified|noted|confirmed)"
-_RESULT = rf"(?:{_ONE}|which\s+(?:response|answer|one)\b|the\s+(?:best|better|correct|right|expected|known)\b)"
-
-# All of this reads lower-case text. What may not follow a match stands apart, since only Python's `re` can look ahead.
-_HINT = r"\b(?:the|this|that|your|my|given|provided|above|according\s+to|as\s+per)\s+hint(?:s|ed)?\b"
-_A_FIELD = (  # neither a compound ("paging hint") nor a field ("the hint bit") is the hint
-    r"(?!\s+(?:bits?|fields?|flags?|messages?|parameters?|elements?|information|signals?|frames?|cells?"
-    r"|indicators?|tables?|values?|at|text|(?:in|of|from|given\s+(?:in|by))\s+(?:response|answer|both|each))\b)"
-)
-_PHRASES = "|".join(
-    [
-        r"\bas\s+hinted\b",
-        # the result was told
-        r"\b(?:i|we)(?:\s+am|\s+are|.m|.re|\s+was|\s+were|\s+have\s+been|.ve\s+been)\s+"
-        rf"(?:already\s+)?(?:told|informed|advised|given)\s+(?:that\s+|of\s+|about\s+)?{_RESULT}",
-        r"\b(?:prompt|instructions?|task|note|input|user|system)\s+(?:already\s+)?"
-        rf"(?:says?|states?|tells?|indicates?|specif(?:y|ies)|notes?)\s+(?:us\s+|me\s+)?(?:that\s+)?{_RESULT}",
-        # the result is known
-        rf"\b{_ONE}\s+(?:is|was|has\s+been)\s+(?:already\s+)?{_KNOWN}\s+(?:to\s+be\s+|as\s+|that\s+it\s+is\s+)?{_GOOD}",
-        rf"\b(?:given|knowing|we\s+know|i\s+know|it\s+is\s+(?:already\s+)?known)\s+that\s+{_ONE}\s+is\s+{_GOOD}",
-        r"\bknown\s+(?:(?:to\s+be\s+)?(?:the\s+)?(?:best|better|correct|right)\s+(?:response|answer|one)"
-        r"|verdict|result|score|preference|ranking)\b",
-        r"\b(?:right|correct|expected)\s+score\s+(?:is|was)\s+(?:known|given|stated|provided)\b",
-        r"\bas\s+(?:was\s+)?(?:already\s+)?(?:indicated|stated|specified|noted|given|shown|suggested|told|revealed)\s+"
-        r"(?:by|in|to)\s+(?:the\s+)?"
-        r"(?:hint|reference\s+(?:answer|label)|label|gold|answer.key|annotat|instructions?\b|me\b|us\b)",
-        # by someone's label, key or preference
-        r"\b(?:reference|gold(?:en)?|ground.truth|true|provided|given|supplied)\s+"
-        r"(?:label|verdict|preference|judge?ment|ranking)\b",
-        r"\b(?:by|per|to|with|in|from|on|matches)\s+(?:the\s+)?answer\s+key\b",
-        r"\b(?:annotators?|human\s+(?:raters?|judges?|evaluators?))\s+(?:have\s+|had\s+|has\s+)?"
-        r"(?:preferred|prefers?|chose|rated|judged|found)\b",
-    ]
-)
-_REFERENCE = (
-    r"\b(?:reference|gold(?:en)?|ground.truth)\s+(?:answer|solution|response)\b"
-    r"|\b(?:according\s+to|based\s+on|as\s+per|given|matches|with|to)\s+the\s+"
-    r"(?:provided|given|known|supplied|official)\s+(?:correct\s+)?(?:answer|solution)\b"
-)
+_ONE = r"(?:response|answer|candidate|assistant)\s*(?:#|no\.?\s*|number\s+)?\d{1,3}"
 _JUDGED = rf"\b{_ONE}\s+is\s+{_GOOD}"
 _BEST_IS = (
     rf"\b(?:best|better|correct|right|winning)\s+(?:response|answer|option|one|candidate)\s+(?:is|here\s+is)\s+{_ONE}"
 )
-
-_SPEAKS_OF_HINT = re.compile(f"{_HINT}{_A_FIELD}|{_PHRASES}")
-_SPEAKS_OF_REFERENCE = re.compile(rf"(?:{_REFERENCE})(?!\s*\d)")
-_VERDICT = re.compile(
-    rf"(?<!if )(?<!whether )(?<!that ){_JUDGED}(?!\s+(?:about|that|to\s+say|in\s+(?:saying|stating|noting)))|{_BEST_IS}"
+_CHINESE_VERDICT = (
+    r"(?:回答|回复|响应)\s*[0-9]{1,2}\s*(?:显然|明显|无疑|确实|总体)?(?:是|为)?(?:明显|略|要)?"
+    r"(?:最好|最佳|更好|最优|更优|优于|好于)"
 )
-_ANY_OF_THESE = f"(?i){_HINT}|{_PHRASES}|{_REFERENCE}|{_JUDGED}|{_BEST_IS}"
-_SENTENCE_END = re.compile(r"[.!?](?=\s|\Z)|\n")
+_VERDICT_AT_ALL = f"(?i){_JUDGED}|{_BEST_IS}|{_CHINESE_VERDICT}"
+_VERDICT = re.compile(
+    rf"(?<!if )(?<!whether )(?<!that ){_JUDGED}(?!\s+(?:about|that|to\s+say|on|in)\b)|{_BEST_IS}|{_CHINESE_VERDICT}"
+)
+_REASON = re.compile(
+    r"\b(?:because|since|as\s+(?:it|its)|for\s+its|due\s+to|in\s+that|given\s+its|thanks\s+to|by\s+\w+ing|:)|因为|由于|因其|在于"
+)
+_SENTENCE_END = re.compile(r"[.!?](?=\s|\Z)|[\n。！？]")
+_WORD = re.compile(r"[a-z]{4,}|[\u4e00-\u9fff]{2}")
 _FIRST_SENTENCE = 400  # as far as an opening sentence is looked for
 
 
-def may_leak(texts: pl.Series) -> pl.Series:
-    """Return which texts hold any of the phrases at all; no other can leak.
+def hint_leaks(texts: pl.Series, parts_of: Callable[[int], Parts], reference_shown: Sequence[bool]) -> list[bool]:
+    """Return which answers to hinted prompts give the hint away; `parts_of` reads principles and critique of one.
 
-    Over a column, polars looks for all of them in 3 us a text, where Python takes 100 for what `leaks_hint` does.
+    `reference_shown` says of each whether the training prompt holds the reference answer too, so that speaking of it
+    is fair.
     """
-    return texts.str.contains(_ANY_OF_THESE)
+    texts = pl.Series([answer_of(text) for text in texts], dtype=pl.String)
+    leaks = speaks_of_hint(texts, pl.Series(reference_shown, dtype=pl.Boolean)).to_list()
+    for row in texts.str.contains(_VERDICT_AT_ALL).arg_true():
+        leaks[row] = leaks[row] or gives_verdict_first(texts[row], *parts_of(row))
+    return leaks
 
 
-def leaks_hint(
-    text: str,
-    *,
-    parts: Callable[[], tuple[Sequence[Principle], str | None]] | None = None,
-    reference_shown: bool = False,
-) -> bool:
-    """Return whether an answer to a hinted prompt gives the hint away.
-
-    `parts` returns the principles and the critique of the text, where it was read already. `reference_shown` says that
-    the training prompt holds the reference answer too, so that speaking of it is fair.
-    """
-    answer = verdicts.after_thinking(text)
-    folded = answer.lower()
-    if _SPEAKS_OF_HINT.search(folded) or (not reference_shown and _SPEAKS_OF_REFERENCE.search(folded)):
-        return True
-    principles, critique = parts() if parts else read_parts(answer)
-    return critique is not None and _verdict_comes_first(folded, principles, critique.lower())
+def leaks_hint(text: str, *, reference_shown: bool = False) -> bool:
+    """Return whether one answer, or one sentence of a critique, gives the hint away."""
+    return hint_leaks(pl.Series([text]), lambda _: read_parts(answer_of(text)), [reference_shown])[0]
 
 
-def _verdict_comes_first(folded: str, principles: Sequence[Principle], critique: str) -> bool:
-    """Return whether a verdict stands before the first criterion is applied; both texts are in lower case."""
+def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
+    """Return which texts speak of a hint, column by column, in time in proportion to their length."""
+    lowered = texts.str.to_lowercase()
+    rows = (lowered.str.contains(_TELLING[0]) | lowered.str.contains(_TELLING[1])).arg_true()
+    sentence = pl.col("sentence").str
+    said = (
+        pl.DataFrame({"row": rows, "sentence": lowered.gather(rows), "shown": reference_shown.gather(rows)})
+        .with_columns(sentence.replace_all(_SENTENCE_ENDS, "\n").str.split("\n"))
+        .explode("sentence")
+        .filter((sentence.contains(_TELLING[0]) & sentence.contains(_JUDGED_AT_ALL)) | sentence.contains(_TELLING[1]))
+        .filter(~pl.any_horizontal(sentence.contains(one) & sentence.contains(other) for one, other in _ASIDE))
+        .with_columns(sentence.replace_all(_HONEST[0], _TAKEN_OUT).str.replace_all(_HONEST[1], _TAKEN_OUT))
+        .filter(
+            pl.any_horizontal(sentence.contains(lot) for lot in _PHRASES)
+            | (~pl.col("shown") & pl.any_horizontal(sentence.contains(lot) for lot in _REFERENCE))
+        )
+    )
+    return pl.Series(range(len(texts)), dtype=pl.UInt32).is_in(said["row"].implode())
+
+
+def gives_verdict_first(answer: str, principles: Sequence[Principle], critique: str | None) -> bool:
+    """Return whether a verdict stands before the first criterion is applied."""
+    if critique is None:
+        return False
+    folded, critique = answer.lower(), critique.lower()
     before = folded[: folded.find(critique)]
     opening = critique[:_FIRST_SENTENCE]
     if end := _SENTENCE_END.search(opening):
         opening = opening[: end.start()]
-    named = [opening.find(principle.name.lower()) for principle in principles]
+    named = [opening.find(word) for one in principles for word in _WORD.findall(one.name.lower())]
     applied = min((position for position in named if position >= 0), default=len(opening))
-    return any(_VERDICT.search(text) is not None for text in (before, opening[:applied]))
+    if _VERDICT.search(before):
+        return True
+    found = _VERDICT.search(opening[:applied])
+    return found is not None and not _REASON.search(opening, found.end())

@@ -5,14 +5,13 @@ Only what differs from sample to sample, its order, prompt and ids, is made row 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.grm.hint_leaks import leaks_hint, may_leak
+from pipelines.grm.hint_leaks import hint_leaks
 from pipelines.grm.parts_wanted import lacking
 from pipelines.grm.readings import begin_reading, readings_of
 from pipelines.grm.samples import SamplingJob, SetPrompts, modes_of, next_samples, samples_wanted, shown_set
@@ -194,15 +193,13 @@ def _judged_table(
 
 def _hint_leaks(job: SamplingJob, drawn: Sequence[_Draw], texts: pl.Series, read: pa.Table) -> pa.Array:
     """Return which rows speak of their hint; a reference that stands in every prompt may be spoken of."""
-    hinted = pl.Series([row for row, draw in enumerate(drawn) if draw.mode == Mode.HINTED], dtype=pl.UInt32)
-    suspected = hinted.filter(may_leak(texts.gather(hinted).fill_null("")))
+    hinted = [row for row, draw in enumerate(drawn) if draw.mode == Mode.HINTED]
     leaks = np.zeros(len(drawn), bool)
-    for row in suspected:
-        leaks[row] = leaks_hint(
-            texts[row],
-            parts=partial(_parts, read, row),  # most leaks show before
-            reference_shown=drawn[row].has_reference and job.reference == "prompt",
-        )
+    leaks[hinted] = hint_leaks(
+        texts.gather(hinted).fill_null(""),
+        lambda place: _parts(read, hinted[place]),
+        [drawn[row].has_reference and job.reference == "prompt" for row in hinted],
+    )
     return pa.array(leaks)
 
 

@@ -211,11 +211,6 @@ def answer_of(text: str) -> str:
     return answer
 
 
-def after_thinking(text: str) -> str:
-    """Return the answer of a text."""
-    return split_thoughts(text)[0]
-
-
 def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
     """Return what an answer without its thoughts says of its scores."""
     text = answer if answer.isascii() else answer.translate(_PLAIN)

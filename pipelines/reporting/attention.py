@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.reporting.answered import synthesis_warnings
-from pipelines.reporting.leaks import leak_sentences
+from pipelines.reporting.leaks import leak_sentences, trace_sentences
 from pipelines.reporting.principles import principles_warning
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
@@ -154,7 +154,8 @@ def _failed_requests(manifest: Manifest) -> list[str]:
 
 
 def _failed_checks(checks: Mapping[str, Any]) -> list[str]:
-    found = leak_sentences(checks) + [
+    traces = trace_sentences(checks)[:1] if (checks.get("hint_traces") or {}).get("found") else []
+    found = [*leak_sentences(checks), *traces] + [
         f"{_group_words(group)}: the best stands unevenly even after balancing (p = {one['p_after']:.2g})."
         for group, one in sorted((checks.get("positions") or {}).items())
         if one["p_after"] < _EVEN

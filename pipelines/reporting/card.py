@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pipelines.reporting.attention import incomplete_sets, simulated_models
-from pipelines.reporting.leaks import LEAK_HEAD, leak_rows
+from pipelines.reporting.leaks import LEAK_HEAD, leak_rows, trace_sentences
 from pipelines.reporting.markdown import line, table
 from pipelines.reporting.principles import principles_sentence
 from schemas.manifest import Manifest
@@ -132,13 +132,14 @@ def _restriction(sources: Sequence[str]) -> list[str]:
 def _leaks(manifest: Manifest) -> list[str]:
     """Return what the leak probe found; nothing where it was not run."""
     rows = leak_rows(manifest.checks)
+    traces = [line(one) for one in trace_sentences(manifest.checks)]
     if not rows:
-        return []
+        return ["## Leaks", *traces] if traces else []
     words = (
         "How well a classifier that reads nothing finds the right text by its surface alone: AUC within sets (0.5 is "
         "chance) with its 95 % interval. Do not train on what is leaky without a look at docs/leaks.md of grmforge."
     )
-    return ["## Leaks", words, table(LEAK_HEAD, rows)]
+    return ["## Leaks", words, table(LEAK_HEAD, rows), *traces]
 
 
 def _principles(manifest: Manifest) -> list[str]:

@@ -48,6 +48,51 @@ def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def trace_sentences(checks: Mapping[str, Any]) -> list[str]:
+    """Return what the check `hint_traces` found, a sentence each; nothing where it was not run."""
+    found = checks.get("hint_traces")
+    if not found:
+        return []
+    if found["auc"] is None:
+        return [f"Whether hinted critiques still give themselves away was not measured: {found['reason']}."]
+    verdict = "hinted critiques still give themselves away" if found["found"] else "no trace of the hint was found"
+    null, alarms = found["null"], found["false_alarms"]
+    chance = f"{null['auc']:.2f} in {interval_words(null)}" if null["auc"] is not None else f"none: {null['reason']}"
+    said = [
+        f"Hint traces: {verdict}. A bag of words tells accepted hinted critiques from others of the "
+        f"same {found['sets']:,} sets at AUC {found['auc']:.2f} in {interval_words(found)} "
+        f"(random split of the others: {chance})."
+    ]
+    if alarms["critiques"]:
+        said.append(
+            f"Of {alarms['critiques']:,} accepted critiques that were never hinted, the rules of hint_leak would take "
+            f"{alarms['phrases']:,} for speaking of a hint and {alarms['verdict_first']:,} for a verdict before a "
+            "criterion."
+        )
+    return said
+
+
+def interval_words(finding: Findings) -> str:
+    low, high = finding["interval"]
+    return f"{low:.2f}..{high:.2f}"
+
+
+def trace_section(checks: Mapping[str, Any]) -> Html:
+    """Return the report's part on hint traces, with the n-grams that speak most for a hint."""
+    said = trace_sentences(checks)
+    if not said:
+        return element("p", "No hinted and non-hinted critiques to compare.", class_="note")
+    ngrams = checks["hint_traces"].get("ngrams") or ()
+    rows = [
+        [short(one["ngram"], 60), f"{one['hinted']:.1%}", f"{one['non_hinted']:.1%}", f"{one['weight']:.2f}"]
+        for one in ngrams
+    ]
+    parts = [element("p", one, class_="note") for one in said]
+    if rows:
+        parts.append(table(("oftener where hinted", "of hinted", "of others", "weight"), rows, frozenset({1, 2, 3})))
+    return joined(parts)
+
+
 def auc_words(finding: Findings) -> str:
     """Return an AUC with half of its 95 % interval, or why there is none."""
     if finding["auc"] is None:

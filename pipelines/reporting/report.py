@@ -9,7 +9,7 @@ from importlib import resources
 from pipelines.reporting.attention import attention
 from pipelines.reporting.example_parts import Example, Part, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
-from pipelines.reporting.leaks import leak_section
+from pipelines.reporting.leaks import leak_section, trace_section
 from pipelines.reporting.markup import Html, element, joined, short, table
 from pipelines.reporting.principles import principles_section
 from pipelines.reporting.report_checks import length_section, meta_rm_section, other_checks, position_section
@@ -35,6 +35,7 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
         ("funnel", "From rows read to rows published", funnel_section(manifest, funnels)),
         ("outcomes", "What the answers amount to", outcome_section(funnels)),
         ("leaks", "What gives the right one away", leak_section(checks)),
+        ("traces", "What gives a hinted answer away", trace_section(checks)),
         ("positions", "Where the best response stands", position_section(checks)),
         *([("meta-rm", "Meta RM", meta_rm_section(checks))] if _wants(manifest, "meta_rm") else []),
         *([("principles", "Given criteria", principles_section(checks))] if "principles" in checks else []),

@@ -7,7 +7,7 @@ from typing import Any
 from pipelines.reporting.figures import legend, position_columns, stacked_bar
 from pipelines.reporting.markup import Html, element, joined, short
 
-_SHOWN = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "composition", "principles"})
+_SHOWN = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles"})
 
 
 def position_section(checks: Mapping[str, Any]) -> Html:

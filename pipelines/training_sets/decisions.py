@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe
 from pipelines.grm.balance import position_counts, uniformity
 from pipelines.grm.rejection import DECISION_COLUMNS, decide
@@ -86,6 +87,8 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
                 kept = frame.filter("in_meta_rm").with_columns(outcome=pl.lit("kept"))
                 funnel += _rows(kept, f"meta_rm from {purpose}")
     checks["leak_probe"] = leak_probe(recipe, curated, judged, frames)
+    if Purpose.RFT in frames:
+        checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
     general = frozenset[str]()
     if recipe.general and "rft" in recipe.build.sets:
         general, mixed_in = _general(recipe, curated, frames[Purpose.RFT])

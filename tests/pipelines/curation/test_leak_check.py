@@ -48,6 +48,10 @@ def test_a_build_probes_its_sources_and_sets_and_says_loudly_what_leaks(tmp_path
     assert check["rft"]["best"]["leaky"] and set(check["rft"]) == {"best", "label"}
     for name in ("meta_rm", "hinted"):
         assert check[name]["rows"] > check[name]["sets"], "within sets"
+    traces = manifest.checks["hint_traces"]
+    assert traces["sets"] > 40 and 0 < traces["auc"] < 1 and traces["false_alarms"]["critiques"] > 40
+    assert traces["false_alarms"]["phrases"] == traces["false_alarms"]["verdict_first"] == 0
+    assert "at AUC" in card and "Hint traces: " in card
     said = " ".join(" ".join(lines).split())
     assert "own: leaky. A probe that reads nothing tells the best response at AUC" in said
     assert "its length (" in said

@@ -1,11 +1,11 @@
 """A hinted answer must read as if it had not been told; telecom texts must not look like leaks."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pipelines.grm.hint_leaks import leaks_hint, may_leak
+from pipelines.grm.hint_leaks import hint_leaks, leaks_hint
 
 CRITERIA = "Specific Criteria:\n1. Accuracy (weight: 60%): right\n2. Clarity (weight: 40%): easy\n\n"
 
@@ -94,22 +94,95 @@ def test_an_answer_without_parts() -> None:
     assert not leaks_hint("Scores: \\boxed{3, 8}")
 
 
-# fmt: off
-PIECES = st.sampled_from([
-    "the", "The", "hint", "hints", "bit", "as", "told", "I", "we", "was", "am", "given", "that", "Response", "response",
-    "2", "#", "no.", "is", "known", "to", "be", "best", "right", "prompt", "says", "correct", "answer", "reference",
-    "gold", "label", "with", "by", "key", "human", "raters", "preferred", "score", "stated", "whether", "if", "about",
-    ".", ",", "\n", "\t", "\u00a0", "é",
-])
-# fmt: on
+SENTENCES = Path(__file__).with_name("hint_leaks")
 
 
-@given(st.lists(PIECES, max_size=30), st.booleans())
-def test_the_quick_look_at_a_column_misses_no_leak(pieces: list[str], reference_shown: bool) -> None:
-    text = answer(" ".join(pieces))
-    assert may_leak(pl.Series([text]))[0] or not leaks_hint(text, reference_shown=reference_shown)
+def spoken(name: str) -> tuple[list[str], list[str]]:
+    """Return the sentences of a file, and those of them that are taken for leaks."""
+    sentences = (SENTENCES / f"{name}.txt").read_text("utf-8").splitlines()
+    return sentences, [one for one in sentences if leaks_hint(one)]
 
 
-def test_the_quick_look_passes_over_honest_texts() -> None:
-    honest = answer("Accuracy: the paging hint is wrong, as stated in 38.331.")
-    assert may_leak(pl.Series([honest, answer("The HINT says so."), ""])).to_list() == [False, True, False]
+@pytest.mark.parametrize(("name", "least"), [("leaks", 0.95), ("leaks_held_out", 0.9)])
+@pytest.mark.parametrize("chinese", [False, True])
+def test_nine_of_ten_leaks_are_found_in_either_language(name: str, least: float, chinese: bool) -> None:
+    """No rule was tuned on the sentences that were held out."""
+    sentences, found = spoken(name)
+    wanted = [one for one in sentences if any("\u4e00" <= character <= "\u9fff" for character in one) == chinese]
+    assert len(wanted) >= 20 and len(set(wanted) & set(found)) >= least * len(wanted)
+
+
+def test_sentences_of_other_hints_notes_and_labels_are_no_leaks() -> None:
+    sentences, found = spoken("honest")
+    assert len(sentences) >= 300 and len(found) <= 0.01 * len(sentences), found
+
+
+def test_of_sentences_held_out_one_is_taken_for_a_leak() -> None:
+    """It speaks of "the given hint", and not of whose it is; with those above, that is one in hundreds."""
+    _, found = spoken("honest_held_out")
+    assert found == ["The given hint helps: x = 2 is a root, and Response 2 divides by x - 2."]
+
+
+def test_a_column_is_read_as_its_texts_are() -> None:
+    texts = [*spoken("leaks")[0][::9], *spoken("honest")[0][::9], ""]
+    columns = hint_leaks(pl.Series(texts), lambda _: ((), None), [False] * len(texts))
+    assert columns == [leaks_hint(text) for text in texts]
+
+
+def test_a_text_of_one_endless_sentence_takes_time_in_proportion_to_it() -> None:
+    for piece in (
+        "given that response 1 is known ",
+        "the hint says the label of ",
+        "\u6839\u636e\u63d0\u793a\u56de\u7b542",
+    ):
+        leaks_hint(piece * 20_000)
+
+
+NAMES = (
+    "Accuracy",
+    "Clarity",
+    "Instruction Adherence",
+    "Factual accuracy",
+    "Use of the 3GPP terms",
+    "\u51c6\u786e\u6027",
+)
+OPENINGS = (
+    "On {0}, Response 1 names the right timer and Response 2 does not.",
+    "Response 1 states that T310 starts upon N310 indications, which is right; Response 2 names T311.",
+    "Both responses address the question, but Response 2 is better because it shows its steps.",
+    "{0}: Response 2 is correct, Response 1 is not.",
+    "In terms of {0}, Response 1 is better.",
+    "Response 2 is correct in saying that the series diverges.",
+    "Response 1 is correct that the limit exists.",
+    "Response 1 answers in French, as asked; Response 2 answers in English.",
+    "The question asks for the number of primes below 20, which is 8.",
+    "The correct answer is option 3, since the UE is in RRC_IDLE.",
+    "Response 2 is right on the first step: 3 * 4 is 12.",
+    "First, {0}: Response 1 is the best here.",
+    "Comparing the two, Response 1 has the fuller explanation.",
+    "Response 1 is better for its worked example.",
+    "Let us check the facts: the capital of Australia is Canberra.",
+    "\u56de\u7b541\u7ed9\u51fa\u4e86\u6b63\u786e\u7684\u5b9a\u65f6\u5668\uff0c\u56de\u7b542\u6ca1\u6709\u3002",
+    "\u5728{0}\u65b9\u9762\uff0c\u56de\u7b542\u66f4\u597d\u3002",
+)
+
+
+def test_the_rule_of_the_first_criterion_passes_honest_critiques_of_the_prompts_form() -> None:
+    """Criteria, analysis, scores: 600 of them, each opening under every pair of criteria."""
+    alarms = []
+    for first in NAMES:
+        for second in NAMES:
+            for opening in OPENINGS:
+                criteria = (
+                    f"Specific Criteria:\n1. {first} (weight: 60%): the correct answer is option 3\n"
+                    f"2. {second} (weight: 40%): the better response leaves nothing out\n\nAnalysis:\n"
+                )
+                text = f"{criteria}{opening.format(first)}\nOverall, Response 1 is better.\n\nScores: \\boxed{{8, 3}}"
+                alarms += [text] if leaks_hint(text) else []
+    assert len(alarms) <= 0.01 * len(NAMES) ** 2 * len(OPENINGS), alarms[:3]
+
+
+def test_a_verdict_that_gives_no_reason_leaks_in_chinese_too() -> None:
+    assert leaks_hint(
+        answer("\u56de\u7b542\u660e\u663e\u66f4\u597d\u3002Accuracy: \u5b9a\u65f6\u5668\u6b63\u786e\u3002")
+    )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipelines.reporting.leaks import leak_rows, leak_sentences
+from pipelines.reporting.leaks import leak_rows, leak_sentences, trace_section, trace_sentences
 
 
 def finding(**given: Any) -> dict[str, Any]:
@@ -37,3 +37,27 @@ def test_downsampling_is_said_where_it_helped_and_where_it_did_not() -> None:
 
 def test_nothing_is_said_of_what_was_not_probed() -> None:
     assert leak_sentences({}) == leak_rows({}) == []
+
+
+def traces(**given: Any) -> dict[str, Any]:
+    ngram = {"ngram": "<script>alert(1)</script>\u202e", "hinted": 0.3, "non_hinted": 0.0, "weight": 1.5}
+    null = {"sets": 90, "splits": 5, "auc": 0.51, "scatter": 0.03, "interval": [0.45, 0.57]}
+    usual: dict[str, Any] = {
+        "sets": 120, "auc": 0.66, "se": 0.03, "interval": [0.6, 0.72], "found": True, "ngrams": [ngram], "null": null,
+        "false_alarms": {"critiques": 300, "phrases": 1, "verdict_first": 2},
+    }  # fmt: skip
+    return {"hint_traces": usual | given}
+
+
+def test_hint_traces_stand_beside_chance_and_the_words_of_models_are_escaped() -> None:
+    found, alarms = trace_sentences(traces())
+    assert "still give themselves away" in found and "AUC 0.66 in 0.60..0.72" in found and "0.51 in 0.45..0.57" in found
+    assert alarms.startswith("Of 300 accepted critiques that were never hinted") and "1 for speaking" in alarms
+    section = trace_section(traces())
+    assert "&lt;script&gt;" in section and "<script" not in section and "\u202e" not in section
+
+
+def test_hint_traces_that_were_not_measured_say_why() -> None:
+    (said,) = trace_sentences(traces(auc=None, reason="3 sets: fewer than 40 say nothing"))
+    assert said.endswith("was not measured: 3 sets: fewer than 40 say nothing.")
+    assert trace_sentences({}) == []
