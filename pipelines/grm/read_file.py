@@ -69,8 +69,8 @@ def _reading(row: dict[str, Any], where: str) -> FileReading:
     answer, thoughts = split_thoughts(clean_text(text))
     is_known = label is not None if n_responses == 1 else best is not None
     reason = text_in(row, "finish_reason", where)
-    truth = (None, label or 0) if n_responses == 1 else (best or 0, None)
-    found = read_answer(answer, reason, n_responses, *truth, low, high)
+    best, label = (None, label or 0) if n_responses == 1 else (best or 0, None)
+    found = read_answer(answer, reason, n_responses, best, label, low, high)
     outcome = found.outcome.value if is_known or not found.outcome.readable else READABLE
     leak = leaks_hint(answer) if row.get("hinted") is True else None
     return FileReading(outcome, found, with_thoughts(text_in(row, "reasoning", where), thoughts), leak)
