@@ -18,8 +18,8 @@ from storage.snapshots import Snapshot
 STATUSES: dict[str, tuple[str, ...]] = {
     "trajectories": ("accepted", "rejected", "difficulty", "on_policy", "paired"),
     "sets": ("kept", "dropped"),
-    "answers": ("right", "wrong", "undecided"),
     **dict.fromkeys(("rft", "rl", "meta_rm", "pairs", "traces"), ("train", "validation")),
+    "answers": ("right", "wrong", "undecided"),
 }
 """Every table and its parts, as published: `<table>/<status>`."""
 _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}

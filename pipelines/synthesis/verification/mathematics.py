@@ -35,12 +35,13 @@ _SAME = 1e-9
 
 _ROUNDED = 5e-3
 
-_BASED = re.compile(r"(\d[\dA-Za-z.]*)_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
+_BASED = re.compile(r"(\d[\dA-Za-z.]*|[A-F\d]+(?=_\{?16))_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 _UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d|\d\s*(?:\\text\s*\{\s*)?and\s*\}?\s*(?:\\frac|\d+/\d)")
 """Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal."""
+_INEQUALITY = re.compile(r"[<>]|\\(?:[lg]eq?(?:slant)?|[lg]t)(?![a-zA-Z])")
 _FRACTION_OF_UNITS = re.compile(r"(?<=[\d ])\\frac\{([a-zA-Z]{1,3})\}\{([a-zA-Z]{1,3})(?:\^\{?\d\}?)?\}\Z")
 _UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
@@ -148,6 +149,7 @@ def _compare_values(gold: str, answer: str) -> Verdict:
         return Verdict.UNDECIDED
     found = equivalence.verdict(gold, answer)
     is_read = not any(_UNREAD.search(text) for text in (gold, answer))
+    is_read = is_read and not all(_INEQUALITY.search(text) for text in (gold, answer))
     return found if is_read or found is not Verdict.WRONG else Verdict.UNDECIDED
 
 
@@ -267,4 +269,4 @@ def _decimal_commas(gold: str, answer: str) -> Verdict | None:
 def _may_be_thousands(gold: str, answer: str) -> bool:
     """Return whether one number is the other with a full stop between its thousands."""
     both = (gold, answer), (answer, gold)
-    return any(_DOTTED.fullmatch(one) and one.replace(".", "") == other for one, other in both)
+    return any(_DOTTED.fullmatch(one) and one.replace(".", "") == other.replace(",", "") for one, other in both)

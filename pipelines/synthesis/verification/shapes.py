@@ -20,6 +20,7 @@ _SIDES = {"(": "open", "[": "open", "{": "open", ")": "close", "]": "close", "}"
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _FOREIGN = re.compile(r"[^\x00-\x7f°€£]")
+_CONTINENTAL = re.compile(r"-?\d{1,3}(?:\.\d{3})+,\d+")
 _CLOSE = 1e-3
 
 
@@ -38,7 +39,8 @@ def contradict(gold: str, answer: str) -> bool:
 def are_odd(gold: str, answer: str) -> bool:
     """Return whether a sign stands in two answers that nothing here reads, or dots in one of them."""
     dots = [bool(_DOTS.search(text)) for text in (gold, answer)]
-    return dots[0] != dots[1] or bool(_FOREIGN.search(notation.without_text(gold + answer)))
+    continental = any(_CONTINENTAL.fullmatch(text) for text in (gold, answer))
+    return continental or dots[0] != dots[1] or bool(_FOREIGN.search(notation.without_text(gold + answer)))
 
 
 def values(answer: str, number: Callable[[str], float | None]) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.candidate import TRACES
+from schemas.candidate import GRADED, TRACES
 from schemas.manifest import FileEntry, FunnelRow, Input, Manifest, ModelUse, TableEntry, UnreadableReason
 from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import user
@@ -22,7 +22,7 @@ from storage.table_writer import TableFile, TableWriter
 
 SCHEMAS = {
     "sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
-    "traces": TRACES, "rubrics": RUBRICS,
+    "traces": TRACES, "rubrics": RUBRICS, "answers": GRADED,
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b]0;title\x07 \u202eevil\u2066 & \"quoted\" 'too'\r\x9b2J"
 
@@ -128,6 +128,7 @@ def synthesized(**composition: int) -> Small:
     """Return the small snapshot as if its sets were made of four questions, with a trace of each that was kept."""
     made = small()
     made.tables["traces/train"] = [trace_row(one) for one in made.sets[:2]]
+    made.tables["answers/undecided"] = [answer_row(one) for one in made.sets[:1]]
     made.inputs = [an_input("telecom", rows=4, kept=2, dropped=1, unreadable=1)]
     made.funnel = [
         ("telecom", "read", "rows", 5),
@@ -249,6 +250,12 @@ def trace_row(one: PreferenceSet) -> dict[str, Any]:
             "completion_tokens": 12,
         }
     )
+
+
+def answer_row(one: PreferenceSet) -> dict[str, Any]:
+    said = {"text": "It is 7%.", "reasoning": "Why?", "answer": "7%", "verdict": "undecided", "gold": "700"}
+    known = {"answer_id": f"answer to {one.set_id}", "form": "math", "origin": "responder", "model": "small"}
+    return _ids(one) | _messages("prompt") | known | said
 
 
 def _ids(one: PreferenceSet) -> dict[str, Any]:
