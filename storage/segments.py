@@ -41,7 +41,7 @@ _UNREADABLE = (pa.ArrowException, ValueError, EOFError, MemoryError, KeyError)
 def _head() -> bytes:
     sink = pa.BufferOutputStream()
     pa.ipc.new_stream(sink, _SCHEMA, options=_OPTIONS).close()
-    return sink.getvalue().to_pybytes()[: -len(END)]
+    return bytes(sink.getvalue())[: -len(END)]
 
 
 HEAD = _head()
@@ -60,7 +60,7 @@ def message_of(batch: pa.RecordBatch) -> bytes:
     check = _CHECK.search(message, 8, metadata)
     assert check is not None
     at = check.start(2)
-    message[at : check.end(2)] = _digest(HEAD[8:], message[8:metadata], memoryview(message)[metadata:]).encode()
+    message[at : check.end(2)] = _digest(HEAD[8:], bytes(message[8:metadata]), memoryview(message)[metadata:]).encode()
     return bytes(message)
 
 
