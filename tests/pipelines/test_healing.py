@@ -51,10 +51,10 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def flipped(path: Path) -> None:
+def flipped(path: Path, at: int | None = None) -> None:
     """Flip a byte in place, so that whatever shares the file is damaged too."""
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
+        file.seek(path.stat().st_size // 2 if at is None else at)
         byte = file.read(1)[0]
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte ^ 1]))
@@ -161,7 +161,7 @@ def test_what_is_to_be_paid_again_is_said_before_anything_is_asked_and_only_that
     root = Root.open(recipe.build.root)
     file = max(root.path.glob("generations/bucket=*/*.parquet"), key=lambda path: path.stat().st_size)
     rows = pq.read_metadata(file).num_rows
-    flipped(file)
+    flipped(file, 60)
     shutil.rmtree(root.path / "stages")
     watcher = Listener()
     again = build(recipe, root, new_run(recipe, {}, watcher))
