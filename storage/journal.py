@@ -149,13 +149,14 @@ class JournalWriter:
             if self._file is None:
                 self._open_segment()
             assert self._file is not None
-            try:
-                self._file.write(message_of(batch))
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            except OSError:
-                self._leave_segment()  # behind half a batch, further ones could not be read
-                raise
+            with storage_errors(self._file.name):
+                try:
+                    self._file.write(message_of(batch))
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+                except OSError:
+                    self._leave_segment()  # behind half a batch, further ones could not be read
+                    raise
         self._segment_rows += batch.num_rows
         if self._segment_rows >= SEGMENT_ROWS:
             self._close_segment()

@@ -41,8 +41,7 @@ _UNREADABLE = (pa.ArrowException, ValueError, EOFError, MemoryError, KeyError)
 def _head() -> bytes:
     sink = pa.BufferOutputStream()
     pa.ipc.new_stream(sink, _SCHEMA, options=_OPTIONS).close()
-    written: bytes = sink.getvalue().to_pybytes()
-    return written[: -len(END)]
+    return bytes(sink.getvalue())[: -len(END)]
 
 
 HEAD = _head()

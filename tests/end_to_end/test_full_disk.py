@@ -10,7 +10,7 @@ from tests.end_to_end.questions import write_teleqna
 KILOBYTES = 24
 
 
-def test_half_a_flush_costs_that_flush_and_nothing_else(tmp_path: Path) -> None:
+def test_half_a_flush_costs_nothing(tmp_path: Path) -> None:
     """The shell's limit on a file's size refuses as a full disk does: after half of the bytes."""
     write_teleqna(tmp_path / "teleqna.txt", 100)
     recipe = write_recipe(
@@ -33,10 +33,10 @@ def test_half_a_flush_costs_that_flush_and_nothing_else(tmp_path: Path) -> None:
     assert last.startswith(f"error: {root}/generations/journal/")
     assert "ulimit -f" in last and "run the same command again" in last
     assert "Traceback" not in done.stderr
-    (segment,) = (root / "generations/journal").glob("*.arrows")
-    assert segment.stat().st_size == KILOBYTES * 1024, "the flush was cut in the middle"
-    kept = sum(batch.num_rows for batch in read_segment(segment))
-    assert kept > 0
+    cut, rest = sorted((root / "generations/journal").glob("*.arrows"))
+    assert cut.stat().st_size == KILOBYTES * 1024, "the flush was cut in the middle"
+    kept = sum(batch.num_rows for segment in (cut, rest) for batch in read_segment(segment))
+    assert kept > sum(batch.num_rows for batch in read_segment(cut)) > 0, "it is tried again when the run ends"
 
     done_again = grmforge("build", recipe, "--root", root)
     assert done_again.code == 0

@@ -1,18 +1,26 @@
 """Published versions that lost a file, or a byte: the next build puts it back, doctor finds it, nothing is asked."""
 
 import os
+import shutil
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from pipelines.build import build, changed
+from pipelines.build import build, changed, new_run
 from pipelines.doctor import examine
+from pipelines.housekeeping.forgetting import forget, request_to_forget
+from pipelines.housekeeping.leftovers import Kind, leftovers
 from pipelines.reporting.publication import Published
+from schemas.generation import Completion
 from schemas.recipe import Recipe
+from storage.generations import Generations
 from storage.root import Root
 from storage.snapshots import latest, versions
-from tests.examples import a_recipe, a_run, jsonl_rows, write_rows
+from tests.examples import Watcher, a_recipe, a_run, jsonl_rows, write_rows
 
 
 def a_build(recipe: Recipe) -> tuple[Published, int]:
@@ -43,10 +51,10 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def flipped(path: Path) -> None:
+def flipped(path: Path, at: int | None = None) -> None:
     """Flip a byte in place, so that whatever shares the file is damaged too."""
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
+        file.seek(path.stat().st_size // 2 if at is None else at)
         byte = file.read(1)[0]
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte ^ 1]))
@@ -131,3 +139,45 @@ def test_damaged_answers_are_named_by_doctor_before_a_build_sets_them_aside(reci
         and "answers in it cannot be read: the next build sets it aside" in wrong.says
     )
     assert file.exists()
+
+
+@dataclass
+class Listener(Watcher):
+    """A watcher that keeps what is said and what is asked in order."""
+
+    events: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        self.events.append(text)
+
+    def answered(self, completion: Completion) -> None:
+        self.events.append("asked")
+
+
+def test_what_is_to_be_paid_again_is_said_before_anything_is_asked_and_only_that_is_paid(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    first, _ = a_build(recipe)
+    root = Root.open(recipe.build.root)
+    file = max(root.path.glob("generations/bucket=*/*.parquet"), key=lambda path: path.stat().st_size)
+    rows = pq.read_metadata(file).num_rows
+    flipped(file, 60)
+    shutil.rmtree(root.path / "stages")
+    watcher = Listener()
+    again = build(recipe, root, new_run(recipe, {}, watcher))
+    assert f"{file} is damaged: {rows} answers in it cannot be read" in watcher.events[0]
+    assert watcher.events[1:] == ["asked"] * rows
+    assert (again.new, data(again)) == (False, data(first))
+
+
+def test_what_was_set_aside_is_listed_by_gc_and_goes_with_what_is_forgotten(recipe: Recipe) -> None:
+    a_build(recipe)
+    root = Root.open(recipe.build.root)
+    file = next(root.path.glob("generations/bucket=*/*.parquet"))
+    flipped(file)
+    Generations(root).check()
+    key = str(file.with_suffix(".damaged").relative_to(root.path))
+    [listed] = [one for one in leftovers(root, 0, time.time() + 10**6).found if one.kind is Kind.DAMAGED]
+    assert (listed.key, listed.is_kept) == (key, True)
+    forget(root, request_to_forget(root, "own"))
+    assert list(root.path.glob("generations/**/*.damaged")) == []
