@@ -1,5 +1,7 @@
 """Answers read by column say what `read_answer` reads from each, whatever they are."""
 
+import random
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from pipelines.grm.extraction import read_answer
 from pipelines.grm.prompts import score_range
 from pipelines.grm.readings import READINGS, begin_reading, readings_of
 from schemas.trajectory import Outcome, Reading
+from tests.pipelines.grm.verdict_forms import judgement
 
 SCHEMA = {
     "text": pl.String,
@@ -109,6 +112,34 @@ REASONS = st.sampled_from(["stop", "stop", "length", "refusal", None])
 ANSWERS = st.builds(lambda text, reason, truth: (text, reason, *truth), st.none() | texts(), REASONS, TRUTHS)
 
 
+MUTATIONS = [
+    "Scores", ":", "\n", "\\boxed{7, 3}", "评分", "```", "> ", '"', "<think>", "</think>", "Response 2", "Final ",
+    "[3, 7]", "Wait,", " ", "{", "}", "0", "10", ", ", "Analysis:", "**", "\u200b", "：", "Score: 3", "The End", "rating",
+]  # fmt: skip
+
+
+def test_a_hundred_thousand_mutated_texts_are_read_alike_either_way() -> None:
+    """Cuts, swaps and insertions in judgements of many forms: the short way reads none otherwise than the long way."""
+    rng = random.Random(7)
+    plain = "".join([PLAIN[0], f"\n{PLAIN[1][0]}", *PLAIN[2:]]).replace("%s", "7, 3")
+    short = 0
+    for _ in range(20):
+        answers: list[Answer] = []
+        for _ in range(5_000):
+            one = judgement(rng.randrange(10**6)) if rng.random() < 0.3 else None
+            text, n = (one.text, one.n_responses) if one else (plain, 2)
+            for _ in range(rng.randrange(3)):
+                start = rng.randrange(len(text) + 1)
+                end = min(len(text), start + rng.choice([0, 0, 1, 2, 8]))
+                text = text[:start] + rng.choice([*MUTATIONS, "", ""]) + text[end:]
+            answers.append((text, "stop", n, None if n == 1 else 0, 1 if n == 1 else None))
+        laid = by_column.laid_out(frame(answers)).select(by_column.is_plain().fill_null(False)).to_series()
+        some = [answer for answer, is_short in zip(answers, laid, strict=True) if is_short]
+        short += len(some)
+        assert by_the_column(some) == one_by_one(some)
+    assert short > 10_000
+
+
 @given(st.lists(ANSWERS, max_size=6))
 def test_a_column_is_read_as_its_answers_are(answers: list[Answer]) -> None:
     assert by_the_column(answers) == one_by_one(answers)
@@ -125,14 +156,16 @@ def test_simulated_answers_are_read_alike(
     said = simulated_texts.reasons(scores, draws, asked, leaks_hint=leaks, may_quote=True)
     text = simulated_texts.judgement(said, [str(score) for score in scores], draws, boxed=boxed)
     answer = (text, "stop", len(scores), best, None)
-    assert takes_the_short_way(answer) is boxed
+    is_canonical = text.rpartition("\n")[2].startswith("Scores: \\boxed{") and text.endswith("}")
+    speaks_of_scores = "score" in text.rpartition("\n")[0].lower()
+    assert takes_the_short_way(answer) is (boxed and is_canonical and not speaks_of_scores)
     assert by_the_column([answer]) == one_by_one([answer])
 
 
 @pytest.mark.parametrize(
     "text",
     ["Specific Criteria:\n1. Accuracy (weight: 60%): right\n\nAnalysis:\nfine\n\nScores: \\boxed{7, 3}",
-     "## Criteria:\n1) 精度 (Weight: 5%): 对\n\nCritique: fine\nScore: $\\boxed{7,3}$"],
+     "## Criteria:\n1) 精度 (Weight: 5%): 对\n\nCritique: fine\nScores: \\boxed{7, 3}"],
 )  # fmt: skip
 def test_the_layout_of_the_prompt_takes_the_short_way(text: str) -> None:
     answer = (text, "stop", 2, 0, None)

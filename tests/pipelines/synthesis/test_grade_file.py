@@ -1,8 +1,8 @@
 """A file of answers: each line is graded, or named as one that cannot be."""
 
-import io
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,19 +23,20 @@ ROWS: list[tuple[dict[str, Any], str, str | None]] = [
 ]
 
 
-def graded(*rows: Any) -> list[dict[str, Any]]:
-    lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    return [one.as_json() for one in grades_of(read_pairs(io.BytesIO(lines), "a.jsonl"))]
+def graded(folder: Path, *rows: Any) -> list[dict[str, Any]]:
+    file = folder / "a.jsonl"
+    file.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    return [one.as_json() for one in grades_of(read_pairs(file))]
 
 
-def test_each_line_is_graded_in_its_form() -> None:
-    found = graded(*(row for row, _, _ in ROWS))
+def test_each_line_is_graded_in_its_form(tmp_path: Path) -> None:
+    found = graded(tmp_path, *(row for row, _, _ in ROWS))
     assert [(one["verdict"], one["answer"]) for one in found] == [(verdict, answer) for _, verdict, answer in ROWS]
 
 
-def test_no_answer_and_no_end_are_undecided_and_say_why() -> None:
+def test_no_answer_and_no_end_are_undecided_and_say_why(tmp_path: Path) -> None:
     began = time.monotonic()
-    found = graded({"gold": "5", "text": "Who knows?"}, {"gold": "5", "answer": "10^{10^{10}}"})
+    found = graded(tmp_path, {"gold": "5", "text": "Who knows?"}, {"gold": "5", "answer": "10^{10^{10}}"})
     assert found == [{"verdict": "undecided", "answer": None, "reason": why} for why in ("no_answer", "timed_out")]
     assert time.monotonic() - began < 60
 
@@ -46,6 +47,8 @@ def test_no_answer_and_no_end_are_undecided_and_say_why() -> None:
         (b"{", "is no JSON"),
         (b"\xff\xfe", "is no JSON"),
         (b"[]", "is no object"),
+        (b'{"gold": "5", "gold": "6", "answer": "5"}', "stands there twice"),
+        (b"[" * 100_000, "nests too deep"),
         (b'{"answer": "5"}', "has no gold"),
         (b'{"gold": " ", "answer": "5"}', "gold is empty"),
         (b'{"gold": "5"}', "neither answer nor text"),
@@ -56,7 +59,8 @@ def test_no_answer_and_no_end_are_undecided_and_say_why() -> None:
         (b'{"gold": "5", "answer": "5", "tolerance": "1"}', "tolerance is no number"),
     ],
 )
-def test_a_line_that_cannot_be_graded_is_named(line: bytes, said: str) -> None:
-    file = io.BytesIO(b'\xef\xbb\xbf{"gold": "5", "answer": "5"}\n\n' + line + b"\n")
-    with pytest.raises(SourceError, match=f"^a.jsonl, line 3: .*{said}"):
-        read_pairs(file, "a.jsonl")
+def test_a_line_that_cannot_be_graded_is_named(tmp_path: Path, line: bytes, said: str) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"gold": "5", "answer": "5"}\n\n' + line + b"\n")
+    with pytest.raises(SourceError, match=f"a.jsonl, line 3: .*{said}"):
+        read_pairs(file)
