@@ -38,8 +38,9 @@ def house(model: Path, tmp_path: Path) -> tuple[Path, Root]:
 
 def aged(root: Root, days: float) -> None:
     """Make everything under a root older."""
+    then = time.time() - days * DAY_S
     for path in [*root.path.rglob("*"), root.path]:
-        os.utime(path, (time.time() - days * DAY_S,) * 2, follow_symlinks=False)
+        os.utime(path, (then,) * 2, follow_symlinks=False)
 
 
 def kinds(root: Root, days: float = 7) -> dict[str, set[str]]:
