@@ -113,8 +113,9 @@ ANSWERS = st.builds(lambda text, reason, truth: (text, reason, *truth), st.none(
 
 
 MUTATIONS = [
-    "Scores", ":", "\n", "\\boxed{7, 3}", "评分", "```", "> ", '"', "<think>", "</think>", "Response 2", "Final ",
-    "[3, 7]", "Wait,", " ", "{", "}", "0", "10", ", ", "Analysis:", "**", "\u200b", "：", "Score: 3", "The End", "rating",
+    "Scores", ":", "\n", "\\boxed{7, 3}", "评分", "```", "> ", '"', "<think>", "</think>", "Response 2",
+    "Final ", "[3, 7]", "Wait,", " ", "{", "}", "0", "10", ", ", "Analysis:", "**", "\u200b", "：", "Score: 3",
+    "The End", "rating",
 ]  # fmt: skip
 
 
