@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from pipelines.grm.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.grm.prompts import score_range
-from pipelines.grm.verdicts import CANONICAL, CANONICAL_SCORES, SCORE_MARKS
+from pipelines.grm.score_headings import SCORE_MARKS
+from pipelines.grm.verdicts import CANONICAL, CANONICAL_SCORES
 from schemas.columns import struct_lists
 from schemas.thoughts import MAY_HOLD_THOUGHTS
 from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading

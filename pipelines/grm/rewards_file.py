@@ -4,10 +4,29 @@ import ast
 import inspect
 from functools import cache
 
-from pipelines.grm import critique_words, critiques, part_headings, rewards, score_lists, verdicts
+from pipelines.grm import (
+    critique_words,
+    critiques,
+    part_headings,
+    response_labels,
+    rewards,
+    score_headings,
+    score_lists,
+    verdicts,
+)
 from schemas import thoughts
 
-MODULES = (thoughts, score_lists, verdicts, part_headings, critique_words, critiques, rewards)
+MODULES = (
+    thoughts,
+    response_labels,
+    score_lists,
+    score_headings,
+    verdicts,
+    part_headings,
+    critique_words,
+    critiques,
+    rewards,
+)
 """In the order in which they rest on each other. They import nothing else but the standard library."""
 
 

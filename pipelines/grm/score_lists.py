@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipelines.grm.response_labels import COUNT_WORD, COUNT_WORDS, LABEL, label_in
+
 LONGEST_LIST = 6_000
 """Characters of the longest list that is looked at."""
 MOST_LABEL = 999
@@ -39,35 +41,6 @@ class ScoreList(NamedTuple):
     """Where it ends in the text."""
 
 
-RESPONSE_WORDS = (
-    r"responses?|resp\.?|answers?|assistants?(?:'s)?|candidates?|options?|replies|reply|completions?|outputs?|models?"
-    r"|antwort(?:en)?|r[ée]ponses?|respuestas?|respostas?|rispost[ae]|antwoord(?:en)?|ответы?|відповід[ьі]|odpowied[źz]"
-    r"|cevap|yanıt|jawaban|回答|回复|回覆|回應|回应|响应|答案|答复|选项|候选|応答|返答|응답|답변"
-)
-_COUNT_WORDS = {
-    word: number
-    for number, words in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-    )
-    for word in words.split()
-} | {word: number for number, word in enumerate("零一二三四五六七八九十")}
-_ORDINALS = {
-    word: number
-    for number, words in enumerate(
-        ["first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th"], 1
-    )
-    for word in words.split()
-}
-_ORDINAL = "|".join(_ORDINALS)
-_COUNT_WORD = "|".join(_COUNT_WORDS)
-LABEL = (
-    rf"(?:(?:the\s+)?(?:{RESPONSE_WORDS}|r|resp)[\s_]*(?:[#№]|no\.?\s|nr\.?\s|number\s)?\s*(?P<{{0}}a>[0-9]{{{{1,3}}}})"
-    rf"|(?:the\s+)?(?P<{{0}}b>{_ORDINAL})(?:\s+(?:{RESPONSE_WORDS}))?"
-    rf"|第\s*(?P<{{0}}c>[0-9]{{{{1,3}}}}|[一二三四五六七八九十])\s*(?:个|個)?\s*(?:回答|回复|响应|答案|回應|回答案)"
-    r"|[#№]\s*(?P<{0}d>[0-9]{{1,3}}))(?![0-9.])"
-)
-"""The name of a response. Format it with a prefix for the names of its groups a, b, c and d."""
-
 # What dresses a list and says nothing: blanks, emphasis, mathematics, tags.
 _DRESS = r"(?:[\s*_`~$]|\\[,;:! ()\[\]]|\\q?quad|&nbsp;|</?[a-zA-Z][a-zA-Z0-9]{0,9}>)"
 _LINE_DRESS = _DRESS.replace(r"\s", r" \t\r\f\v")
@@ -80,7 +53,7 @@ _WRAPPED = rf"(?:(?:{_BOX}|{_TEXT_MACRO})?\s*[\[({{]\s*|[*_`$]{{1,3}}\s*)"
 _UNWRAPPED = r"(?:\s*[\])}]|[ \t]*[*_`$]{1,3})"
 _NUMBER = (
     rf"(?:\\[dt]?frac\s*\{{\s*(?P<over>[0-9]+)\s*\}}\s*\{{\s*(?P<under>[0-9]+)\s*\}}"
-    rf"|(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?[½¼¾]?|\b(?:{_COUNT_WORD})\b|[零一二三四五六七八九十](?![\w]))"
+    rf"|(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?[½¼¾]?|\b(?:{COUNT_WORD})\b|[零一二三四五六七八九十](?![\w]))"
     rf"{_UNWRAPPED}{{0,3}}(?:\s*(?:/|\bout\s+of\b|\bof\b)\s*(?P<top>[0-9]+(?:\.[0-9]+)?)|\s*\\?(?P<percent>[%％]))?"
     r"(?:\s*(?:points?\b|pts?\b\.?|分|点|點|점|баллов|балла|punkte\b))?)"
 )
@@ -227,21 +200,10 @@ def _item(match: re.Match[str]) -> ScoreItem:
         number, top = found["over"], found["under"]
     else:
         number, top = found["number"], "%" if found["percent"] else found["top"]
-    word = _COUNT_WORDS.get(number.lower())
+    word = COUNT_WORDS.get(number.lower())
     return ScoreItem(
-        number if word is None else str(word), top, _label(found, "l") or _label(found, "t") or _row(found)
+        number if word is None else str(word), top, label_in(found, "l") or label_in(found, "t") or _row(found)
     )
-
-
-def _label(found: dict[str, str | None], prefix: str) -> int | None:
-    """Return the response that a label names; None without one."""
-    if number := found[f"{prefix}a"] or found[f"{prefix}d"]:
-        return int(number)
-    if word := found[f"{prefix}b"]:
-        return _ORDINALS[word.lower()]
-    if count := found[f"{prefix}c"]:
-        return _COUNT_WORDS.get(count) or int(count)
-    return None
 
 
 def _row(found: dict[str, str | None]) -> int | None:
@@ -318,7 +280,7 @@ def _table(text: str, start: int) -> ScoreList | None:
     labels = [_LABEL_ALONE.fullmatch(cell) for cell in rows[0]] if rows else []
     if sum(label is not None for label in labels) > 1 and len(rows) == 2:
         pairs = [(cell, label) for cell, label in zip(rows[1], labels, strict=False) if label is not None]
-        found = [(_ITEM.fullmatch(cell), _label(label.groupdict(), "l")) for cell, label in pairs]
+        found = [(_ITEM.fullmatch(cell), label_in(label.groupdict(), "l")) for cell, label in pairs]
         items = [_item(item)._replace(label=label) for item, label in found if item is not None]
         return ScoreList(tuple(items), len(items) == len(pairs) and len(rows[1]) == len(labels), True, end)
     items = []
@@ -336,4 +298,4 @@ def _row_item(cells: Sequence[str]) -> ScoreItem | None:
     number = None if len(cells) != 2 else _ITEM.fullmatch(cells[1])
     if number is None or (label is None and not re.fullmatch(r"[0-9]{1,3}", cells[0])):
         return None
-    return _item(number)._replace(label=_label(label.groupdict(), "l") if label else int(cells[0]))
+    return _item(number)._replace(label=label_in(label.groupdict(), "l") if label else int(cells[0]))
