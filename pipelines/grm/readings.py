@@ -34,6 +34,8 @@ _CRITERIA = (
 )
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"[^\s:：*_`]\n+({CANONICAL_SCORES})\z"
+# A heading has a number, a macro and four words at most before its word for scores.
+_MAY_OPEN_WITH_SCORES = rf"(?im)^[^\w\n]*(?:\w+[^\w\n]+){{0,6}}\w*(?:{'|'.join(SCORE_MARKS)})"
 _DOUBTS = ["```", "~~~", "The Begin of Response"]
 """A text with one of these may hold a fence, or a response said again."""
 
@@ -93,7 +95,7 @@ def is_plain() -> pl.Expr:
         & ~pl.col("text").str.contains(MAY_HOLD_THOUGHTS)
         & pl.col("analysis").is_not_null()
         & ~pl.col("text").str.contains_any(_DOUBTS)
-        & ~pl.col("text").str.strip_suffix(pl.col("verdict")).str.contains_any(SCORE_MARKS, ascii_case_insensitive=True)
+        & ~pl.col("text").str.strip_suffix(pl.col("verdict")).str.contains(_MAY_OPEN_WITH_SCORES)
         & pl.col("criteria").str.contains(_CRITERIA)
         & ~pl.col("criteria").str.contains(r"\n[^\n(]*[Ee]ight")
     )

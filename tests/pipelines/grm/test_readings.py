@@ -158,8 +158,8 @@ def test_simulated_answers_are_read_alike(
     text = simulated_texts.judgement(said, [str(score) for score in scores], draws, boxed=boxed)
     answer = (text, "stop", len(scores), best, None)
     is_canonical = text.rpartition("\n")[2].startswith("Scores: \\boxed{") and text.endswith("}")
-    speaks_of_scores = "score" in text.rpartition("\n")[0].lower()
-    assert takes_the_short_way(answer) is (boxed and is_canonical and not speaks_of_scores)
+    assert not takes_the_short_way(answer) or (boxed and is_canonical)
+    assert takes_the_short_way(answer) or not is_canonical or leaks
     assert by_the_column([answer]) == one_by_one([answer])
 
 
