@@ -6,8 +6,8 @@ object. The template is the built-in one without its general criteria: whole, it
 
 The manifest's checks `leak_probe` and `hint_traces` are a part of assembly, yet no part of judging: they look at some
 thousand sets however many there are. Their seconds stand apart, as their second run takes them, and the rate is that of
-all the rest. Beside it stands that of a naive loop (`naive_judging`) over 20,000 of the same rows, and at last that of 20,000 trajectories all of whose
-verdicts are in another form than the canonical one.
+all the rest. Beside it stands that of a naive loop (`naive_judging`) over 20,000 of the same rows, and at last that of
+20,000 trajectories all of whose verdicts are in another form than the canonical one.
 """
 
 import json
