@@ -40,8 +40,9 @@ _QUALIFIER = (
 )
 _SUFFIX = r"(?:\s{0,4}(?:list|line|结果|如下|列表|为|是|are|is|as\s{1,4}follows|finales|finais|finali|итог))*"
 _DECORATION = r"(?:[^\w\n\"'“”‘’«»「」『』>\\({]|_){0,40}"
+_TAGS = r"(?:<(?:b|strong|em|i|u|p|h[1-6]|center|div|span|li|answer)>[ \t]{0,4}){0,3}"
 _HEADING = re.compile(
-    rf"^(?P<prefix>{_DECORATION}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]{{0,4}}{_DECORATION})?"
+    rf"^(?P<prefix>{_DECORATION}{_TAGS}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]{{0,4}}{_DECORATION})?"
     rf"(?:\\[a-z]{{2,15}}\*?\{{{_DECORATION}|(?P<json>\{{[ \t]*\"))?)"
     rf"(?P<name>(?:{_QUALIFIER}[ \t]{{0,4}}){{0,4}}(?:(?P<strong>{SCORE_WORDS})|(?P<weak>{_WEAK_WORDS}))(?![a-z])"
     rf"(?:[ \t]{{0,4}}[(/]?[ \t]{{0,4}}(?:{SCORE_WORDS})\)?(?![a-z]))?{_SUFFIX})"

@@ -79,6 +79,7 @@ _LINE_END = re.compile(
 _REMARK = re.compile(r"[ \t*_]*(?:[-–(:;,.]|because\b|as\b)[^\n0-9\\]*(?=\n|\Z)", re.IGNORECASE)
 _NEXT_BOX = re.compile(rf"{_BOX}\{{")
 _TEXT_IN_BOX = re.compile(rf"{_TEXT_MACRO}\{{([^{{}}]*)\}}")
+_LATEX_BLANK = re.compile(r"\\[,;:! ]|\\q?quad(?![a-z])")
 _BETWEEN_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)?")
 _ALL_DRESS = re.compile(rf"(?:{_DRESS}|```\w*)*")
 _TABLE_RULE = re.compile(r"[ \t|:+=-]+")
@@ -168,7 +169,7 @@ def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
         return tuple(ScoreItem(number, None, None) for number in content.replace(",", " ").split())
     if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
         return None
-    content = _TEXT_IN_BOX.sub(r"\1", content).replace("\\\\", "\n")
+    content = _LATEX_BLANK.sub(" ", _TEXT_IN_BOX.sub(r"\1", content)).replace("\\\\", "\n")
     items: list[ScoreItem] = []
     place = 0
     while True:

@@ -271,6 +271,25 @@ def test_reads_what_a_careful_person_reads(case: dict[str, Any]) -> None:
     assert (list(found) if isinstance(found, tuple) else None) == case["scores"], found
 
 
+SECOND_HAND = [
+    json.loads(line)
+    for path in ("tests/pipelines/grm/verdicts_second_hand.jsonl", "tests/schemas/thinking_second_hand.jsonl")
+    for line in (Path(__file__).parents[3] / path).read_text("utf-8").splitlines()
+]
+"""Written by somebody who had seen the rule and none of the code."""
+
+
+def test_what_another_hand_wrote_is_never_misread_and_nearly_always_read() -> None:
+    missed = []
+    for case in SECOND_HAND:
+        found = read_scores(case["text"], case["n"], case.get("low", 1), case.get("high", 10))
+        scores = list(found) if isinstance(found, tuple) else None
+        if scores != case["scores"]:
+            assert scores is None, case["name"]
+            missed += [] if case.get("or_none") else [case["name"]]
+    assert missed == []
+
+
 def test_of_ten_thousand_judgements_with_a_known_truth_none_is_misread() -> None:
     missed, readable = [], 0
     for seed in range(10_000):
