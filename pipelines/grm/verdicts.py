@@ -157,7 +157,7 @@ def canonical_text(answer: str, verdict: Verdict) -> str:
 
 def _said(behind: str) -> str:
     """Return what is said behind a verdict; nothing where fewer than three words are."""
-    text = re.sub(r"<\|\w{1,30}\|>|</?\w{1,20}>|^[\W_]{0,40}\n|```\w*", "", behind).strip(" \t\r\n.*_$`)]}")
+    text = re.sub(r"<\|\w{1,30}\|>|</?\w{1,20}>|^[\W_]{0,40}\n|```\w*", "", behind).lstrip(" \t\r\n.*_$`)]}").rstrip()
     return text if len(re.findall(r"[^\W\d_]{2,}|[\u3040-\u9fff]", text)) > 2 else ""
 
 
