@@ -97,6 +97,13 @@ def test_a_judge_that_thinks_in_place_of_judging_is_told_to_stop_thinking(tmp_pa
     assert "<think>\nhm hm" in done.err
 
 
+def test_verdicts_without_a_critique_are_of_no_use_where_they_are_to_be_trained_on(tmp_path: Path) -> None:
+    with StandIn(then=lambda body: stand_in.chat("Scores: \\boxed{7, 3}", body=body)) as server:
+        done = grmforge("build", write(tmp_path, server.url), "--root", tmp_path / "data")
+    (line,) = done.errors
+    assert done.code == 1 and "200 no_critique" in line
+
+
 @pytest.mark.parametrize(("many", "code"), [(8, 1), (3, 0)])
 def test_a_fifth_is_the_least(tmp_path: Path, many: int, code: int) -> None:
     with StandIn(then=one_in(many)) as server:
