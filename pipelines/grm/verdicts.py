@@ -56,7 +56,7 @@ _TAKEN_BACK = re.compile(
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
     re.IGNORECASE,
 )
-_LAST_WORD = re.compile(r"\b(?:final|overall|total|endgültig|finale)|最终|最後|最后|总|最終|최종|итог", re.IGNORECASE)
+_LAST_WORD = re.compile(r"\b(?:final|endgültig)|最终|最後|最后|最終|최종|итог", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"\b(?:draft|preliminary|initial|tentative|first)|初步|暂定|草", re.IGNORECASE)
 
 

@@ -23,6 +23,7 @@ from pipelines.engines.outages import check_answers
 from pipelines.grm.judging import find_judged, judge
 from pipelines.grm.samples import SamplingJob, sampling_job
 from pipelines.grm.sampling import sample_sets
+from pipelines.grm.verdicts import READER_VERSION
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, PreferenceSet, Split
@@ -112,7 +113,7 @@ def find_retagged(
 
 def _key(recipe: Recipe, job: SamplingJob, stage: Stage, given_up: Sequence[str] = ()) -> str:
     """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
-    settings = [job.settings(), recipe.build.license_keys, given_up]
+    settings = [job.settings(), recipe.build.license_keys, given_up, READER_VERSION]
     return stage_key(f"retagged-{stage.facts['source']}", STAGE_VERSION, settings, [stage.content])
 
 

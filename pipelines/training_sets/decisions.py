@@ -136,7 +136,7 @@ def _selection(recipe: Recipe, curated: Stage, rl: pl.DataFrame) -> pl.DataFrame
 
 def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -> dict[str, Any]:
     """Add in_meta_rm, right, set_correct and set_readable to the frames; return the check."""
-    columns = ["trajectory_id", "set_id", "split", "model", "mode", "outcome"]
+    columns = ["trajectory_id", "set_id", "split", "model", "mode", "outcome", "draft_verdict"]
     purposes = [purpose for purpose in (Purpose.RFT, Purpose.ON_POLICY) if purpose in frames]
     candidates = meta_rm_candidates(pl.concat([frames[purpose].select(columns) for purpose in purposes]))
     chosen = choose_meta_rm(candidates, one_label_share)

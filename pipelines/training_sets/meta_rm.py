@@ -19,11 +19,14 @@ from schemas.trajectory import Mode, Outcome
 def meta_rm_candidates(trajectories: pl.DataFrame) -> pl.DataFrame:
     """Return the readable non-hinted trajectories with `right`, and their set's set_correct and set_readable.
 
-    `trajectories` has trajectory_id, set_id, split, model, mode, outcome. Counts are per set and policy.
+    `trajectories` has trajectory_id, set_id, split, model, mode, outcome, draft_verdict. Counts are per set and policy.
+    An answer that took an earlier verdict back gives two, of which a label says nothing.
     """
     right = pl.col("outcome") == Outcome.CORRECT.value
     return trajectories.filter(
-        (pl.col("mode") == Mode.NON_HINTED.value) & pl.col("outcome").is_in(READABLE_OUTCOMES)
+        (pl.col("mode") == Mode.NON_HINTED.value)
+        & pl.col("outcome").is_in(READABLE_OUTCOMES)
+        & ~pl.col("draft_verdict").fill_null(False)
     ).with_columns(
         right=right,
         set_correct=right.sum().over("set_id", "model").cast(pl.Int32),

@@ -51,7 +51,7 @@ def test_forgiven_forms_are_read_and_one_form_is_trained_on(tmp_path: Path) -> N
     assert all(CANONICAL.fullmatch(text.split("\n")[-1]) for text in completions)
     assert completions.str.contains("That is how I see these three.", literal=True).all(), "nothing said is lost"
     for text in frame(snapshot, "meta_rm/train")["completion"].list.get(0).struct.field("content"):
-        assert CANONICAL.fullmatch(text.split("\n")[-1]) or "mixed them up" in text
+        assert CANONICAL.fullmatch(text.split("\n")[-1])
     assert_rewards_agree(snapshot, judgements)
 
 
