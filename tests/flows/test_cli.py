@@ -237,7 +237,7 @@ def test_json_is_all_that_stands_on_stdout(tmp_path: Path) -> None:
 def test_a_probe_of_a_judge_that_cannot_be_read_says_what_helps(tmp_path: Path) -> None:
     babbling = {"engine": "simulated", "simulated": {"unparsed": 0.9}}
     recipe = write_small(tmp_path, models={"grm": babbling, "difficulty": babbling})
-    probed = grmforge("probe", recipe, "-n", "5", "--root", tmp_path / "data")
+    probed = grmforge("probe", recipe, "-n", "5", "--keep-going", "--root", tmp_path / "data")
     assert probed.code == 0, probed.err
     assert "unparsed  the answer has no line" in probed.out and "[grm] structured_output" in probed.out
 
