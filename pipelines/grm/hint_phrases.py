@@ -21,7 +21,7 @@ _THING = (
 )
 _OUTCOME = (
     r"(?:preferences?(?: strength)?|verdict|ranking|rank order|judge?ment|label|assessment|choice|outcome|decision|winner|conclusion|ruling"
-    r"|rating|preference|victor|result|scores?|favou?rite|pick|labels|annotation|status)"
+    r"|rating|preference|victor|scores?|favou?rite|pick|annotation|status)"
 )
 _MARK = r"(?:hint|note|label|annotation|key|tip|instruction|reference|guidance|metadata|information)s?"
 _DOMAIN = (
@@ -48,7 +48,7 @@ HONEST = (
     rf"\b{_DOMAIN}[ -](?:label|note|key|hint|annotation|metadata|tip|guidance|information)s?\b",
     r"\b(?:public|private|secret|session|primary|foreign|dictionary|api|encryption|signing|hash|sort) keys?\b|\b(?:must|should|to|would|also|i|we|please|worth) not(?:e|ing)\b",
     rf"\b(?:expected|official|given|known|correct|right|true|reference|intended) (?:\w+ )?(?:{_OUTCOME}|answer|solution)s? (?:of|to|in|for) (?:the|such|an?|this|that|any|each|his|her)\b",
-    r"\b(?:gets?|got|getting) (?:it |this |that |them |all )?(?:right|wrong)\b|\b(?:right|correct|wrong) (?:that|in|about|to|on|by|when|here|because|since|as)\b",
+    r"\b(?:gets?|got|getting) (?:it |this |that |them |all )?(?:right|wrong)\b|\b(?:right|correct|wrong) (?:that|in|about|to|on|when|here|because|since)\b",
     r"\bmeta-?data (?:field|tag|header|of)s?\b|\b(?:key|label|note|hint|tip)s? (?:bit|field|column|point|idea|difference|pair|value"
     r"|term|fact|issue|step|concept|element|detail|feature|of the (?:house|map|chart)|of [a-g]\b|swap\w*|exchange|stack)s?\b",
     r"\bkey (?:[a-z]+ ){0,2}(?:points?|ideas?|facts?|steps?|terms?|aspects?|elements?|details?|insights?)\b",
@@ -113,16 +113,16 @@ _KIND = r"(?:preference|reference|human|expert|gold(?:en)?|target|true|official|
 _LABEL = r"(?:labels?|annotations?|data|strength|pairs?|judge?ments?|tags?|choices?|markings?|preferences?|verdicts?|rankings?|votes?|ratings?)"
 _TELL = (
     r"(?:says?|said|stat(?:es?|ed|ing)|saying|tells?|told|telling|indicat(?:es?|ed|ing)|specif(?:y|ies|ied|ying)|not(?:es|ed|ing)|mention(?:s|ed)?|reveal(?:s|ed)?"
-    r"|disclos(?:es?|ed)|declar(?:es?|ed)|gives? away|gave away|identif(?:y|ies|ied|ying)|mark(?:s|ed|ing)?|list(?:s|ed)|nam(?:es?|ed|ing)|designat(?:es?|ed|ing)"
+    r"|disclos(?:es?|ed)|declar(?:es?|ed)|gives? away|gave away|identif(?:y|ies|ied|ying)|mark(?:s|ed|ing)?|list(?:s|ed)?|singles? out|nam(?:es?|ed|ing)|designat(?:es?|ed|ing)"
     r"|point(?:s|ed|ing)? (?:to|at|towards?|out)|puts?|gives?|gave|makes? (?:it )?(?:clear|plain)|made (?:it )?(?:clear|plain)|confirm(?:s|ed)?|suggest(?:s|ed)?|supports?|goes|flag(?:s|ged)?|show(?:s|ed|ing)"
     r"|plac(?:es?|ed)|implie[sd]|calls?|called|deem(?:s|ed)?|consider(?:s|ed)?|judged|rat(?:es?|ed)|label(?:s|l?ed|l?ing)|tag(?:s|ged)?|award(?:s|ed)?|back(?:s|ed)|endors(?:es?|ed)"
     r"|recommend(?:s|ed)?|assert(?:s|ed)?|announc(?:es?|ed)|treats?|crown(?:s|ed)|assign(?:s|ed)?|leans?|establish(?:es|ed)|warn(?:s|ed)|hint(?:s|ed)|contradicts?|direct(?:s|ed)|spells out|dictates?|informs?|claims?|agrees?|leaves no doubt)"
 )
 FIRST = (
-    ("J", rf"\b{_SOME}(?:prompts?|instructions?|guidelines?|data ?set|task(?: (?:description|set-?up|statement))?|set-?up|context|input|evaluation|(?:judging|system) message|the data|judge)\b"),
+    ("J", rf"\b{_SOME}(?:prompts?|instructions?|guidelines?|data ?set|task(?: (?:description|set-?up|statement))?|set-?up|context|input|(?:judging|evaluation) (?:prompt|task|data|setup)|(?:judging|system) message|the data|judge)\b"),
     # P: people who judged before.
-    ("P", r"\b(?:(?:human|expert|professional|original|independent|external|previous|other) )*(?:annotators?|label+ers?|raters|graders?|evaluators|assessors?|crowd ?workers?|adjudicators?|(?:people|whoever|person|reviewer|those|experts?|one|team) (?:who |that )?(?:label+ed|annotated|rated|judged)(?: the data| th(?:is|e) (?:pair|item|set))?)\b"
-          r"|\b(?:human|expert) (?:judge|evaluator|reviewer|rater|grader|panel|assessor)s?\b|\bhumans\b|\b(?:question|task|test|item)['’]?s? (?:setter|author|designer|writer|maker)s?\b"),
+    ("P", r"\b(?:(?:human|expert|professional|original|independent|external|previous|other) )*(?:annotators?|label+ers?|raters|graders?|evaluators|assessors?|crowd ?workers?|adjudicators?|(?:people|whoever|person|reviewer|those|experts?|one|team|annotators) (?:who |that )?(?:label+ed|annotated|rated|judged|preferred|picked|voted)(?: the data| th(?:is|e) (?:pair|item|set))?)\b"
+          r"|\b(?:human|expert) (?:judge|evaluator|reviewer|rater|grader|panel|assessor|expert)s?\b|\bhumans\b|\b(?:question|task|test|item)['’]?s? (?:setter|author|designer|writer|maker)s?\b"),
     ("I", rf"\b(?:i|we)(?:['’](?:m|re|ve|d))? ?(?:{_BE} |not |{_ADVERB})*{TOLD}\b|\b(?:told|informed|advised|tipped|instructed|directed|briefed|handed|given|provided|supplied|revealed|disclosed|communicated|shown|announced|pointed out|assigned|conveyed|indicated|leaked|passed(?: on)?|shared with|available|{_TELL}) (?:to )?(?:me|us|the judge|the evaluator)\b"
           r"|\bme W\b|\b(?:having|after) (?:been |being )?(?:told|informed|advised|tipped)\b|\b(?:i|we) (?:have |had |already |just |also )*(?:received|got|learned|learnt|heard)\b|\b(?:i|we) (?:am|are|was|were) (?:well |already |fully )*aware\b|\bwhat i know\b"),
 )
@@ -134,21 +134,21 @@ WORDS = (
     ("Y", r"\b(?:the|about|of) (?:outcome|final ranking|result)\b"),
     # O: a result that somebody gave. K: a source that knows it. N, J: one that may. E: the reference answer.
     ("C K", r"\b(?:as per|per|according to|by) the (?:answer )?key\b"),
-    ("E", r"\b(?:reference|official|supplied|provided|gold|known|given) (?:correct |right )?(?:answer|solution|A)\b(?: provided)?|\b(?:answer|solution) (?:provided|given|supplied)\b|\bexpected answer (?:is|being) (?:[a-e]|\d+)\b|\b(?:seen|seeing|read) the reference\b"),
+    ("E", r"\b(?:reference|official|supplied|provided|gold|known|given) (?:correct |right )?(?:answer|solution|A)\b(?: provided)?|\b(?:answer|solution) (?:provided|given|supplied)\b|\bexpected answer (?:is|being) (?:[b-e]|\d+)\b|\b(?:seen|seeing|read) the reference\b"),
     ("H", rf"\b{_KIND} (?:preference |quality |choice )?{_LABEL}\b|\b(?:the|this|given|provided|supplied|my|official|per|by) (?:provided |given |supplied |stated |official |J['’]s |own )*(?:hint|gold (?:response|answer)|annotations?|P['’]s (?:own )?key|(?:secret|hidden|confidential|undisclosed) (?:note|rubric|instruction|message|information|remark|comment))s?\b|\b(?:the )?J['’]s own key"),
-    ("K", rf"\b{_SOME}(?:hints?|annotations?|meta-?data|(?:answer|solution|scoring|marking) (?:key|sheet)s?|(?:P|evaluation|official)(?:['’]s)?(?: own)? key|"
+    ("K", rf"\b{_SOME}(?:hints?|annotations?|meta-?data|(?:answer|solution|scoring|marking) (?:key|sheet)s?|(?:P|J|evaluation|official|provided|supplied|given)(?:['’]s)?(?: own)? key|"
           rf"ground[ -]truths?(?: {_LABEL})?|gold(?:en)?(?:[ -]standards?)?(?: {_LABEL})?|{_KIND} (?:preference |quality |choice )?{_LABEL}|(?:the|this) (?:provided |given |supplied |stated |official )?label|"
           r"(?:secret|hidden|confidential|undisclosed) (?:note|rubric|instruction|message|information|remark|comment)s?)\b"),
-    ("O", rf"\b{_GIVEN} (?:\w+ )?(?:{_OUTCOME}|orderings?|W|A|response|one)\b|\b(?:known|given|expected|stated|official|annotated) (?:best|correct one)\b|\b(?:supposedly|supposed|so-called|allegedly) W\b|\b(?:marked|designated|hinted|predetermined|pre-?\w+ed|label+ed|tagged|flagged|disclosed) (?:answer|response|one)\b"
+    ("O", rf"\b{_GIVEN} (?:\w+ )?(?:{_OUTCOME}|orderings?|W|A|response|one)\b|\b(?:known|given|expected|stated|official|annotated) (?:best|correct one)\b|\b(?:known|given|predetermined|preannounced|preset|stated) (?:result|outcome)|\b(?:supposedly|supposed|so-called|allegedly) W\b|\b(?:marked|designated|hinted|intended|stated|indicated|specified|announced|predetermined|pre-?\w+ed|label+ed|tagged|flagged|disclosed) (?:answer|response|one)\b"
           rf"|\b{_OUTCOME} (?:as )?(?:provided|given|supplied|stated|indicated|disclosed|assigned)\b"),
-    ("N", rf"\b(?:(?:the|this|that|a|any|my) {_SOME}note|{_SOME}(?:system (?:message|prompt)|guidance|briefing|preamble|information|info|remarks?|header|cue|tips?|meta-information|pointer|disclosure))\b"),
+    ("N", rf"\b(?:(?:the|this|that|a|any|my) {_SOME}note|(?:grading|judging|annotation|evaluation|scoring)[ -]notes?|{_SOME}(?:system (?:message|prompt)|guidance|briefing|preamble|information|info|remarks?|header|cue|tips?|meta-information|pointer|disclosure))\b"),
     # I: the judge was told. D: it is to arrive at something. X: as told. M: is marked. F: prefer. T: tell.
     ("U", r"\bI to (?:\w+ )?[a-z]+\b|\b(?:i|we) (?:(?:am|was|were|are|have|been|had|has) )+(?:asked|supposed|required|expected|meant|obliged|ordered|directed|requested) to (?:treat|prefer|favou?r|justify|regard|expect|side|consider|pick|choose R|rank R|put)\b"),
     ("D", r"\b(?:asked|instructed|supposed|required|expected|meant|told|directed|obliged|bound|requested|ordered|made|forced|need|needs|have|has|had|must|should|ought|wants me|wants us|job is|task is|role is|goal is|aim is|is|I) (?:to )?(?:still )?"
           r"(?:treat|prefer|favou?r|justify|regard|expect|side with|end up with|arrive at|make sure|ensure|lean|go with|defend|argue|accept|assume|conclude|explain why|show why|show that|find reasons|support|back|vindicate|see why|work back\w*|rationali[sz]e)\b"),
     ("X", r"\b(?:as|like) (?:it |i |we |was |is |were |has |been |had |have |already |clearly |explicitly |previously |initially )*(?:I|indicated|stated|told|specified|instructed|directed|given|hinted|informed|advised|announced|disclosed|revealed|designated|flagged|label+ed|marked|provided|required|identified|annotated|ordered|prescribed|tagged)\b(?: (?:above|here|below|beforehand|up front|in advance|already|at the start))?"),
     ("F", r"\b(?:prefer(?:s|red|ring)?|favou?r(?:s|ed|ing)?|chose|choose|chooses|chosen|pick(?:s|ed)|select(?:s|ed)|went (?:for|with)|sid(?:es?|ed) with|vot(?:es?|ed) for|opt(?:s|ed) for|lik(?:es?|ed)|settled on|found|thought|rank(?:s|ed)|judged|rated|put)\b"),
-    ("M", rf"\b{_BE} (?:{_BE} )*{_ADVERB}(?:{_SET}|F (?:as|to be))\b|\b{_SET} (?:as|to be)\b"),
+    ("M", rf"\b{_BE} (?:{_BE} )*{_ADVERB}{_SET}\b|\b{_SET} (?:as|to be)\b"),
     ("T", rf"\b{_TELL}\b"),
     ("G", rf"\b(?:best|better|superior|preferable|preferably|wins?|won|winning|strongest|stronger|top|tops|ahead|first|highest|higher|above|ideal|outperforms?|outranks?|surpass(?:es)?|beats?|prevails?|correct|right|lead|leads|victorious|full marks|weaker|worse|wrong|incorrect|inferior|more (?:useful|helpful|accurate))\b"),
     ("C", r"\b(?:according to|as per|per|based on|given|in (?:line|accordance|agreement|keeping|conformity|harmony|step|tune|the light|light|view) (?:with|of)|consistent(?:ly)? with|following|match(?:es|ing)?|aligns?(?: \w+)? with|aligned with|agree(?:s|ing)? with|reflect(?:s|ing)?|by|from|considering|because of|due to|thanks to|owing to|trust(?:ing)?|rel(?:y|ies|ying) on|guided by|against|with|despite|contrary to|respecting|honou?ring|heeding|obeying|in deference to|confirming|bears? out|justif(?:y|ies)|fits|fitting|mirrors?|echo(?:es|ing)?|corroborates?|validates?|squares? with|conforms? (?:to|with)|corresponds? (?:to|with)|on the basis of|on the strength of|as for|to match)\b"),
@@ -161,26 +161,27 @@ _BEATS = r"(?:R[^_,]*[GFWA]|[WA][^_,]*R|Q|[GF] R)"
 RULES = (
     r"H[^_]*(?:[RWQAG]|score|T|confirm)|[RWQ][^_]*H|[CT] H$|C H[^_]*$",
     r"K (?:[^ _,]+ ){0,4}[TMDF]\b[^_,]*(?:R|W|Q|score|[GF][^_]* R)|K (?:[^ _,]+ ){0,3}T (?:so|this|that|it|me|otherwise|a wide)\b",
-    r"K (?:is|was|for this response is|has|goes)(?: to| for| with)? (?:R|[GA],|[01]\b|[^_,]*R)|[HK] (?:about|on|regarding)[^_]*[RW]",
-    rf"C {_FEW}[HK](?: [^ _,]+){{0,3}},? [^_,]*[RWQ]|[RW][^_]*[GFWO][^_]* C {_FEW}[HK]|^(?:i|my|this|it)\b[^_,R]* [CT] {_FEW}[HK]|(?:R|score)[^_]* (?:T|named|C) {_FEW}(?:in|by)? ?(?:the )?[HK]$",
+    r"[HK](?: here)? (?:is|was|being|for this response is|has|goes)(?: to| for| with)? (?:R|[GA],|[01]\b)|[HK] (?:about|on|regarding)[^_]*[RW]",
+    rf"C {_FEW}[HK](?: [^ _,]+){{0,3}},? [^_,]*[RWQ]|[RW][^_]*[GFWOA][^_]* C {_FEW}[HK]|^(?:i|my|this|it|the (?:score|rating|verdict|gap|margin)s?)\b[^_,R]* [CT] {_FEW}[HK]|(?:R|score)[^_]* (?:T|named|C) {_FEW}(?:in|by)? ?(?:the )?[HK]$",
     r"[RW][^_]*[GFW][^_]*(?:what|so|as|by|in) (?:the )?[HK]|[AW] K|what (?:the )?[HKN] T|\b(?:T|M) in the K",
     r"N (?:[^ _,]+ ){0,5}[TMF]\b[^_,]*(?:R|[GF][^_,]* R)",
-    rf"J[^_,]*[TMF][^_,]*{_BEATS}|(?:C|as)(?: the)? J T, {_BEATS}|J[^_,]*F R|[KNJ] T [^_,]*preference[^_,]*R|on J that R",
+    rf"J[^_,]*[TMF][^_,]*{_BEATS}|(?:C|as)(?: the)? [KNHJ] (?:T|I), {_BEATS}|C (?:the )?[HKNJ] I|P (?:for )?R|as (?:the )?J I, (?:the )?W|\b(?:human|expert|annotator|gold|rater)-[WF]|\bknow C the key|J[^_,]*F R|[KNJ] T [^_,]*preference[^_,]*R|on J that R",
     rf"N (?:about|on|that|of|regarding|as to) (?:[^_,]*W|{_BEATS})|C {_FEW}N,?[^_,]*{_BEATS}",
     rf"{_BEATS}[^_]* C {_FEW}N|{_BEATS} (?:by|in|C)(?: the)? J$",
-    rf"P (?:[^ _,]+ ){{0,3}}[TGFM]\b[^_,]*R|R[^_,]*(?:[GFMTW][^_,]*(?:C|that|what|by)|one that|answer that) {_FEW}P|P['’]?s? {_FEW}(?:choice|pref|V)[^_]*R|C {_FEW}P[^_]*[RW]",
+    rf"P (?:[^ _,]+ ){{0,3}}[TGFM]\b[^_,]*R|R[^_,]*(?:[GFMTW][^_,]*(?:C|that|what|by)|one that|answer that) {_FEW}P|P['’]?s? {_FEW}(?:verdict|choice|preference|judge?ment|ranking|pick|vote|decision|label|favou?rite|opinion|view)s?\b[^_]*R|C {_FEW}P[^_]*[RW]",
     rf"I\b[^_,]*(?:{_BEATS}|[WQAOY])|(?:[WAOY]|R[^_]*[GWF]|scores? [^_]*|preference|information|result|verdict|conclusion|label)[^_]*\bI\b|\bwhat I",
     rf"R,?[^_,]* M(?: to M)?(?: C| as| to| the| a| an| here| be| have|,| \S*ly)*(?: [^ _,]+)? ?[GFWAOK]",
     rf"[WAO],? [^_,]*[MT][^_,]*(?:as|to be|:|that|namely|C) R|(?:since|because|as)[^_,]* [WA] M|[WA] (?:is|was) already M|C (?:the )?K,[^_]*R|H is [01]|[CT] (?:in |by )?H\b|[WQY] M[^_]*: R",
     r"\bO\b(?: [^f]|$|,| for R)|\b(?:T|C|that is) what (?:was )?M",
-    r"W (?:in|of) (?:the )?J|should G C (?:the )?J|I[^_]*only R is G|C the T I|A[^_]*[TC][^_]*P|seen the reference",
+    r"W (?:in|of) (?:the )?J|its being the W|should G C (?:the )?J|I[^_]*only R is G|C the T I|A[^_]*[TC][^_]*P|seen the reference",
+    rf"(?:{_BEATS}|W)[^_,]* M (?:at|from|in) (?:the )?(?:outset|start|beginning|advance|O)|R[^_,]* (?:was|been) F as (?:the )?(?:W|best|A)",
     r"\b(?:answer|response) (?:that )?(?:M|T) [GF]",
     r"[WQY] (?:being|M as|M beforehand:?) R|answer M as R|[WF] C (?:the )?N\b|response M as [GA]",
     rf"(?:\bi\b|\bwe\b|\bmy\b|\bI\b)[^_,]*D[^_,]*[RWQ]|D[^_,]*R[^_,]*[GWF]|U[^_]*[RWQ]|R[^_]*U",
     rf"X(?: [^ ,]+ (?:the )?[KNJ])?,? {_BEATS}|X,[^_,]*{_BEATS}|R[^_]*[GFW][^_]*,? X(?: [^ ,]+ (?:the )?[KNJ])?$|R X$|R[^_,]*, X,[^_,]*[GWA]",
     rf"\bas [TM] (?:in|by|at|on) (?:the |this )?(?:[HKN],[^_]*R|J, {_BEATS})|[WA], as [TM] (?:in|by|at|on) (?:the |this )?[KNJ], is R",
-    r"\b(?:known?|knew|knows|knowing|knowledge|C|given|aware|fact|assuming|granted|seeing|supposing|premise|i|we|it[^,]*|T|M) that (?:the )?(?:R[^_,]*[WFA]|[WA] [^_,]*R)",
-    r"\b(?:known|know|knew|knowing|knowledge|given|aware|it ?M|it is T) that R[^_,]*[GWF]|\bi (?:already )?know[^_,]*R|\bas we know[^_,]*should be R",
+    r"\b(?:known?|knew|knows|knowing|knowledge|knowing in advance|C|given|aware|fact|assuming|granted|seeing|supposing|premise|i|we|it[^,]*|T|M) that (?:the )?(?:R[^_,]*[WFA]|[WA] [^_,]*R)",
+    r"\b(?:known|know|knew|knowing(?: in advance| already| beforehand)?|knowledge|given|aware|it ?M|it is T) that R[^_,]*[GWF]|\b(?:i|we) (?:already )?kn[eo]w (?:the [WY]|[^_,]*R)|\bas we know[^_,]*should be R",
     rf"\b(?:without|if i had not|had i not|if not for|absent|but for|were it not for|even with no|even without) {_FEW}(?:K|known)|\bif I",
     r"""['"“‘](?:G|F|T|M|W)['"”’] (?:R|response|one|answer|label|tag|candidate)|(?:K|label|tag|mark\w*) ['"“‘](?:G|F|W)""",
     r"\bwork(?:ing|ed)? back|response M to (?:deserve|score|get)[^_,]*\d|A (?:here |M to be )?(?:is|be|of) [01]\b|A M to be",
@@ -188,4 +189,4 @@ RULES = (
 REFERENCE: tuple[str, ...] = (r"E[^_]*(?:R|is|\d)|R[^_]*E",)
 TELLING = r"."
 RESULT = r"."
-TIED = (r"[HKN] (?:that|of|to) (?:(?:the|an?|its|this) [a-z]|[a-su-z]|t[a-gi-z])\w*|\ba K\b",)
+TIED = (r"[HK] T (?:using|[a-z]+ing|[a-z]+ion)\b|[HKN] (?:that|of|to) (?:(?:the|an?|its|this) [a-z]|[a-su-z]|t[a-gi-z])\w*|\ba K\b",)
