@@ -41,33 +41,33 @@ _ASSERTS = (
 HONEST = (
     rf"\b{_THING} (?:(?:left|added|found|set|written|made|shown|printed|given) )?(?:in|on|at|under|inside|of|from) (?:the|an?|its|this|each|his|her|R|my) ?(?:[a-z]+ )?[a-z]*\b",
     # The user, the question or a text has notes of its own; so has a field of knowledge, and a response.
-    rf"\b{_OWNER}s?['’]s? (?:[\w-]+ ){{0,3}}(?:{_THING}|answer|solution|note|verdict)",
+    rf"\b{_OWNER}s?['’]s? (?:[a-z-]+ ){{0,3}}(?:{_THING}|answer|solution|note|verdict)",
     rf"\b{_THING} (?:(?:given|provided|stated|left|added|supplied|found|set|written|made|shown) )?(?:in|of|on|from|by|at the (?:end|start|beginning|bottom|top) of"
-    rf"|inside|within|about) (?:the |an? |its |this |that |his |her |their |each )?(?:[\w-]+ )?(?:{_OWNER}|R|quiz|"
+    rf"|inside|within|about) (?:the |an? |its |this |that |his |her |their |each )?(?:[a-z-]+ )?(?:{_OWNER}|R|quiz|"
     r"(?:third|last|first|second) line|appendix|figure|ministry|court|trial|film|exam|conversation|bottle|sheet)s?\b",
     rf"\b{_DOMAIN}[ -](?:label|note|key|hint|annotation|metadata|tip|guidance|information)s?\b",
     r"\b(?:public|private|secret|session|primary|foreign|dictionary|api|encryption|signing|hash|sort) keys?\b|\b(?:must|should|to|would|also|i|we|please|worth) not(?:e|ing)\b",
-    rf"\b(?:expected|official|given|known|correct|right|true|reference|intended) (?:\w+ )?(?:{_OUTCOME}|answer|solution)s? (?:of|to|in|for) (?:the|such|an?|this|that|any|each|his|her)\b",
+    rf"\b(?:expected|official|given|known|correct|right|true|reference|intended) (?:[a-z]+ )?(?:{_OUTCOME}|answer|solution)s? (?:of|to|in|for) (?:the|such|an?|this|that|any|each|his|her)\b",
     r"\b(?:gets?|got|getting) (?:it |this |that |them |all )?(?:right|wrong)\b|\b(?:right|correct|wrong) (?:that|in|about|to|on|when|here|because|since)\b",
     r"\bmeta-?data (?:field|tag|header|of)s?\b|\b(?:key|label|note|hint|tip)s? (?:bit|field|column|point|idea|difference|pair|value"
-    r"|term|fact|issue|step|concept|element|detail|feature|of the (?:house|map|chart)|of [a-g]\b|swap\w*|exchange|stack)s?\b",
+    r"|term|fact|issue|step|concept|element|detail|feature|of the (?:house|map|chart)|of [a-g]\b|swap[a-z]*|exchange|stack)s?\b",
     r"\bkey (?:[a-z]+ ){0,2}(?:points?|ideas?|facts?|steps?|terms?|aspects?|elements?|details?|insights?)\b",
     # A response tells, labels or assumes something.
-    rf"\b(?:R|the response|it|both|neither)(?:['’]s \w+)? (?:(?:also|even|only|both|does|not|never|correctly|clearly|rightly|wrongly|explicitly|claims to|merely|simply|"
+    rf"\b(?:R|the response|it|both|neither)(?:['’]s [a-z]+)? (?:(?:also|even|only|both|does|not|never|correctly|clearly|rightly|wrongly|explicitly|claims to|merely|simply|"
     rf"properly|then|at least|itself|would|could|has|had) )*{_ASSERTS}\b[^,;]*",
-    rf"\bR (?:(?:also|even|only|both|does not|never|correctly|rightly|simply|then|itself|has|could|would) )*(?:follow|ignore|use|take|add|give|cite|provide|explain|repeat|misread|overlook|heed|misse|keep|know|understand|describe|quote|write|contain|include|lack|discusse|make|miss|offer|need|need|help|handle|misuse|swap)(?:s|d|ed)? (?:up )?(?:[\w'’-]+ ){{0,3}}{_MARK}\b",
-    r"\b(?:gives?|gave|leaves?|adds?|offers?|with|is|as) (?:the user |the student |the reader )?an? (?:[\w-]+ )?(?:hint|note|tip|label|annotation)s?\b(?: (?:to|about|on|for|that)\b)?",
+    rf"\bR (?:(?:also|even|only|both|does not|never|correctly|rightly|simply|then|itself|has|could|would) )*(?:follow|ignore|use|take|add|give|cite|provide|explain|repeat|misread|overlook|heed|misse|keep|know|understand|describe|quote|write|contain|include|lack|discusse|make|miss|offer|need|need|help|handle|misuse|swap)(?:s|d|ed)? (?:up )?(?:[a-z'’-]+ ){{0,3}}{_MARK}\b",
+    r"\b(?:gives?|gave|leaves?|adds?|offers?|with|is|as) (?:the user |the student |the reader )?an? (?:[a-z-]+ )?(?:hint|note|tip|label|annotation)s?\b(?: (?:to|about|on|for|that)\b)?",
     # Somebody in the text was told.
     rf"\b(?:{_OWNER}|hero|bot|child|doctor|boss|model|driver|employee|tenant|manager|passenger|caller|friend|neighbou?r|judge in|guest|witness)s? "
-    r"(?:[\w-]+ ){0,3}(?:was|were|is|are|has been|have been|had been|been|being|had|already|also)* ?(?:[a-z]+ly )?"
+    r"(?:[a-z-]+ ){0,3}(?:was|were|is|are|has been|have been|had been|been|being|had|already|also)* ?(?:[a-z]+ly )?"
     r"(?:told|informed|advised|instructed|asked|notified|says?|said|states?|stated|specified|indicated|mentions?|mentioned"
     r"|notes?|tells?|prefers?|preferred|favou?red|confirmed|chose|wants?|wanted|expects?|expected|knows?|knew|requested|marked|labell?ed)\b",
-    rf"\b(?:by|from) (?:the|an?|this|their|his|her) (?:[\w-]+ )?(?:{_OWNER}|R)s?\b",
+    rf"\b(?:by|from) (?:the|an?|this|their|his|her) (?:[a-z-]+ )?(?:{_OWNER}|R)s?\b",
     rf"\b(?:tells?|told|informs?|informed|asks?|asked|instructs?|instructed|advises|advised) (?:the|an?|his|her) (?:{_OWNER}|bot|assistant|model)s?\b",
     # Other references, preferences and truths.
     r"\breference (?:signals?|frames?|voltage|value|point|list|manual|implementation|book|letter|material|section|work|model"
-    r"|temperature|system|line|genome|range|level|pressure)s?\b|\b(?:with|in|for) reference\b|\bcross-reference\w*",
-    r"\bhuman (?:preferences? (?:data|learning|model|optimi[sz]ation)|error|body|bod\w+|readers?|rights|resources|nature|feedback|language)\b",
+    r"|temperature|system|line|genome|range|level|pressure)s?\b|\b(?:with|in|for) reference\b|\bcross-reference[a-z]*",
+    r"\bhuman (?:preferences? (?:data|learning|model|optimi[sz]ation)|error|body|bod[a-z]+|readers?|rights|resources|nature|feedback|language)\b",
     r"\bground truth (?:positions?|boxes|data|comes|of|for|maps?|masks?|depth|in|is (?:not|un))\b|\bgold standard (?:for|of|in|treatment|test)\b",
     r"\b(?:expected|known|true|given|intended|preferred|correct) (?:value|output|number|behaviou?r|format|frequency|issue|bug|side|facts?|meaning"
     r"|length|return|time|utility|loss|name|solvent|option under|method|citation|reading|approach|practice|use|way|word|audience|life)s?\b",
@@ -100,9 +100,9 @@ _SET = (
 )
 _GIVEN = (
     r"(?:given|provided|supplied|known|stated|indicated|specified|expected|intended|official|target|annotated|label+ed|hinted|"
-    r"disclosed|assigned|pre-?\w+ed|predefined|designated|established|told|supposed|desired|required|mentioned|declared|announced|marked|tagged|flagged|"
+    r"disclosed|assigned|pre-?[a-z]+ed|predefined|designated|established|told|supposed|desired|required|mentioned|declared|announced|marked|tagged|flagged|"
     r"human|expert|true|reference|gold(?:en)?|ground[ -]truth|dataset['’]?s?|data['’]s|annotators?['’]?s?|raters?['’]?s?|recorded|correct|shared|external|"
-    r"preset|pre-set|stipulated|prescribed|presupposed|advance|accompanying|attached|revealed|listed|communicated|aforementioned|agreed|crowd\w*|majority|consensus|underlying|suggested|implied|"
+    r"preset|pre-set|stipulated|prescribed|presupposed|advance|accompanying|attached|revealed|listed|communicated|aforementioned|agreed|crowd[a-z]*|majority|consensus|underlying|suggested|implied|"
     r"prior|evaluators?['’]?s?|reviewers?['’]?s?|judges?['’])"
 )
 _SOME = (
@@ -119,6 +119,7 @@ _TELL = (
     r"|recommend(?:s|ed)?|assert(?:s|ed)?|announc(?:es?|ed)|treats?|crown(?:s|ed)|assign(?:s|ed)?|leans?|establish(?:es|ed)|warn(?:s|ed)|hint(?:s|ed)|contradicts?|direct(?:s|ed)|spells out|dictates?|informs?|claims?|agrees?|leaves no doubt)"
 )
 FIRST = (
+    ("R", r"\b(?:the )?(?:(?:responses?|answers?|candidates?|assistants?|completions?|outputs?|repl(?:y|ies)|options?|number|no\.) ?(?:#|no\.? ?|number )?\d{1,3}\b|(?:first|second|third|fourth|fifth|former|latter|last)(?: (?:response|answer|candidate|assistant|completion|output|reply|one)\b))"),
     ("J", rf"\b{_SOME}(?:prompts?|instructions?|guidelines?|data ?set|task(?: (?:description|set-?up|statement))?|set-?up|context|input|(?:judging|evaluation) (?:prompt|task|data|setup)|(?:judging|system) message|the data|judge)\b"),
     # P: people who judged before.
     ("P", r"\b(?:(?:human|expert|professional|original|independent|external|previous|other) )*(?:annotators?|label+ers?|raters|graders?|evaluators|assessors?|crowd ?workers?|adjudicators?|(?:people|whoever|person|reviewer|those|experts?|one|team|annotators) (?:who |that )?(?:label+ed|annotated|rated|judged|preferred|picked|voted)(?: the data| th(?:is|e) (?:pair|item|set))?)\b"
@@ -130,7 +131,7 @@ WORDS = (
     # W: the response that wins. A: the answer or score that counts as right. Q: which one, the result.
     ("W", rf"\b{_BEST} {_NOUN}\b|\b(?:winner|victor)\b|\bthe best$|\bthe (?:chosen|selected|right|correct) (?:one|response|candidate|choice)\b"),
     ("A", r"\b(?:correct|right|true|actual) (?:response|answer|one|choice|option|result|score|label|verdict|candidate|outcome)\b"),
-    ("Q", r"\bwhich (?:\w+ )?(?:of (?:the|these|them)|W|A|(?:response|one|answer|candidate|side)|(?:is|was) (?:the )?(?:best|better|right|correct|preferred|superior|to (?:win|prefer)))\b|\bwho (?:won|wins)\b"),
+    ("Q", r"\bwhich (?:[a-z]+ )?(?:of (?:the|these|them)|W|A|(?:response|one|answer|candidate|side)|(?:is|was) (?:the )?(?:best|better|right|correct|preferred|superior|to (?:win|prefer)))\b|\bwho (?:won|wins)\b"),
     ("Y", r"\b(?:the|about|of) (?:outcome|final ranking|result)\b"),
     # O: a result that somebody gave. K: a source that knows it. N, J: one that may. E: the reference answer.
     ("C K", r"\b(?:as per|per|according to|by) the (?:answer )?key\b"),
@@ -139,19 +140,20 @@ WORDS = (
     ("K", rf"\b{_SOME}(?:hints?|annotations?|meta-?data|(?:answer|solution|scoring|marking) (?:key|sheet)s?|(?:P|J|evaluation|official|provided|supplied|given)(?:['’]s)?(?: own)? key|"
           rf"ground[ -]truths?(?: {_LABEL})?|gold(?:en)?(?:[ -]standards?)?(?: {_LABEL})?|{_KIND} (?:preference |quality |choice )?{_LABEL}|(?:the|this) (?:provided |given |supplied |stated |official )?label|"
           r"(?:secret|hidden|confidential|undisclosed) (?:note|rubric|instruction|message|information|remark|comment)s?)\b"),
-    ("O", rf"\b{_GIVEN} (?:\w+ )?(?:{_OUTCOME}|orderings?|W|A|response|one)\b|\b(?:known|given|expected|stated|official|annotated) (?:best|correct one)\b|\b(?:known|given|predetermined|preannounced|preset|stated) (?:result|outcome)|\b(?:supposedly|supposed|so-called|allegedly) W\b|\b(?:marked|designated|hinted|intended|stated|indicated|specified|announced|predetermined|pre-?\w+ed|label+ed|tagged|flagged|disclosed) (?:answer|response|one)\b"
+    ("O", rf"\b{_GIVEN} (?:[a-z]+ )?(?:{_OUTCOME}|orderings?|W|A|response|one)\b|\b(?:known|given|expected|stated|official|annotated) (?:best|correct one)\b|\b(?:known|given|predetermined|preannounced|preset|stated) (?:result|outcome)|\b(?:supposedly|supposed|so-called|allegedly) W\b|\b(?:marked|designated|hinted|intended|stated|indicated|specified|announced|predetermined|pre-?[a-z]+ed|label+ed|tagged|flagged|disclosed) (?:answer|response|one)\b"
           rf"|\b{_OUTCOME} (?:as )?(?:provided|given|supplied|stated|indicated|disclosed|assigned)\b"),
     ("N", rf"\b(?:(?:the|this|that|a|any|my) {_SOME}note|(?:grading|judging|annotation|evaluation|scoring)[ -]notes?|{_SOME}(?:system (?:message|prompt)|guidance|briefing|preamble|information|info|remarks?|header|cue|tips?|meta-information|pointer|disclosure))\b"),
     # I: the judge was told. D: it is to arrive at something. X: as told. M: is marked. F: prefer. T: tell.
-    ("U", r"\bI to (?:\w+ )?[a-z]+\b|\b(?:i|we) (?:(?:am|was|were|are|have|been|had|has) )+(?:asked|supposed|required|expected|meant|obliged|ordered|directed|requested) to (?:treat|prefer|favou?r|justify|regard|expect|side|consider|pick|choose R|rank R|put)\b"),
+    ("U", r"\bI to (?:[a-z]+ )?[a-z]+\b|\b(?:i|we) (?:(?:am|was|were|are|have|been|had|has) )+(?:asked|supposed|required|expected|meant|obliged|ordered|directed|requested) to (?:treat|prefer|favou?r|justify|regard|expect|side|consider|pick|choose R|rank R|put)\b"),
     ("D", r"\b(?:asked|instructed|supposed|required|expected|meant|told|directed|obliged|bound|requested|ordered|made|forced|need|needs|have|has|had|must|should|ought|wants me|wants us|job is|task is|role is|goal is|aim is|is|I) (?:to )?(?:still )?"
-          r"(?:treat|prefer|favou?r|justify|regard|expect|side with|end up with|arrive at|make sure|ensure|lean|go with|defend|argue|accept|assume|conclude|explain why|show why|show that|find reasons|support|back|vindicate|see why|work back\w*|rationali[sz]e)\b"),
+          r"(?:treat|prefer|favou?r|justify|regard|expect|side with|end up with|arrive at|make sure|ensure|lean|go with|defend|argue|accept|assume|conclude|explain why|show why|show that|find reasons|support|back|vindicate|see why|work back[a-z]*|rationali[sz]e)\b"),
     ("X", r"\b(?:as|like) (?:it |i |we |was |is |were |has |been |had |have |already |clearly |explicitly |previously |initially )*(?:I|indicated|stated|told|specified|instructed|directed|given|hinted|informed|advised|announced|disclosed|revealed|designated|flagged|label+ed|marked|provided|required|identified|annotated|ordered|prescribed|tagged)\b(?: (?:above|here|below|beforehand|up front|in advance|already|at the start))?"),
     ("F", r"\b(?:prefer(?:s|red|ring)?|favou?r(?:s|ed|ing)?|chose|choose|chooses|chosen|pick(?:s|ed)|select(?:s|ed)|went (?:for|with)|sid(?:es?|ed) with|vot(?:es?|ed) for|opt(?:s|ed) for|lik(?:es?|ed)|settled on|found|thought|rank(?:s|ed)|judged|rated|put)\b"),
     ("M", rf"\b{_BE} (?:{_BE} )*{_ADVERB}{_SET}\b|\b{_SET} (?:as|to be)\b"),
     ("T", rf"\b{_TELL}\b"),
     ("G", rf"\b(?:best|better|superior|preferable|preferably|wins?|won|winning|strongest|stronger|top|tops|ahead|first|highest|higher|above|ideal|outperforms?|outranks?|surpass(?:es)?|beats?|prevails?|correct|right|lead|leads|victorious|full marks|weaker|worse|wrong|incorrect|inferior|more (?:useful|helpful|accurate))\b"),
-    ("C", r"\b(?:according to|as per|per|based on|given|in (?:line|accordance|agreement|keeping|conformity|harmony|step|tune|the light|light|view) (?:with|of)|consistent(?:ly)? with|following|match(?:es|ing)?|aligns?(?: \w+)? with|aligned with|agree(?:s|ing)? with|reflect(?:s|ing)?|by|from|considering|because of|due to|thanks to|owing to|trust(?:ing)?|rel(?:y|ies|ying) on|guided by|against|with|despite|contrary to|respecting|honou?ring|heeding|obeying|in deference to|confirming|bears? out|justif(?:y|ies)|fits|fitting|mirrors?|echo(?:es|ing)?|corroborates?|validates?|squares? with|conforms? (?:to|with)|corresponds? (?:to|with)|on the basis of|on the strength of|as for|to match)\b"),
+    ("C", r"\b(?:according to|as per|per|based on|given|in (?:line|accordance|agreement|keeping|conformity|harmony|step|tune|the light|light|view) (?:with|of)|consistent(?:ly)? with|following|match(?:es|ing)?|aligns?(?: [a-z]+)? with|aligned with|agree(?:s|ing)? with|reflect(?:s|ing)?|by|from|considering|because of|due to|thanks to|owing to|trust(?:ing)?|rel(?:y|ies|ying) on|guided by|against|with|despite|contrary to|respecting|honou?ring|heeding|obeying|in deference to|confirming|bears? out|justif(?:y|ies)|fits|fitting|mirrors?|echo(?:es|ing)?|corroborates?|validates?|squares? with|conforms? (?:to|with)|corresponds? (?:to|with)|on the basis of|on the strength of|as for|to match)\b"),
+    ("_", r"[HK] T (?:using|[a-z]+ing|[a-z]+ion)\b|[HKN] (?:that|of|to) (?:(?:the|an?|its|this) [a-z]|[a-su-z]|t[a-gi-z])[a-z]*|\ba K\b"),
 )
 """The letters, in the order in which they are set; R, the responses themselves, comes before `HONEST`."""
 
@@ -170,7 +172,7 @@ RULES = (
     rf"{_BEATS}[^_]* C {_FEW}N|{_BEATS} (?:by|in|C)(?: the)? J$",
     rf"P (?:[^ _,]+ ){{0,3}}[TGFM]\b[^_,]*R|R[^_,]*(?:[GFMTW][^_,]*(?:C|that|what|by)|one that|answer that) {_FEW}P|P['’]?s? {_FEW}(?:verdict|choice|preference|judge?ment|ranking|pick|vote|decision|label|favou?rite|opinion|view)s?\b[^_]*R|C {_FEW}P[^_]*[RW]",
     rf"I\b[^_,]*(?:{_BEATS}|[WQAOY])|(?:[WAOY]|R[^_]*[GWF]|scores? [^_]*|preference|information|result|verdict|conclusion|label)[^_]*\bI\b|\bwhat I",
-    rf"R,?[^_,]* M(?: to M)?(?: C| as| to| the| a| an| here| be| have|,| \S*ly)*(?: [^ _,]+)? ?[GFWAOK]",
+    rf"R,?[^_,]* M(?: to M)?(?: C| as| to| the| a| an| here| be| have|,| [^ ]*ly)*(?: [^ _,]+)? ?[GFWAOK]",
     rf"[WAO],? [^_,]*[MT][^_,]*(?:as|to be|:|that|namely|C) R|(?:since|because|as)[^_,]* [WA] M|[WA] (?:is|was) already M|C (?:the )?K,[^_]*R|H is [01]|[CT] (?:in |by )?H\b|[WQY] M[^_]*: R",
     r"\bO\b(?: [^f]|$|,| for R)|\b(?:T|C|that is) what (?:was )?M",
     r"W (?:in|of) (?:the )?J|its being the W|should G C (?:the )?J|I[^_]*only R is G|C the T I|A[^_]*[TC][^_]*P|seen the reference",
@@ -183,10 +185,9 @@ RULES = (
     r"\b(?:known?|knew|knows|knowing|knowledge|knowing in advance|C|given|aware|fact|assuming|granted|seeing|supposing|premise|i|we|it[^,]*|T|M) that (?:the )?(?:R[^_,]*[WFA]|[WA] [^_,]*R)",
     r"\b(?:known|know|knew|knowing(?: in advance| already| beforehand)?|knowledge|given|aware|it ?M|it is T) that R[^_,]*[GWF]|\b(?:i|we) (?:already )?kn[eo]w (?:the [WY]|[^_,]*R)|\bas we know[^_,]*should be R",
     rf"\b(?:without|if i had not|had i not|if not for|absent|but for|were it not for|even with no|even without) {_FEW}(?:K|known)|\bif I",
-    r"""['"“‘](?:G|F|T|M|W)['"”’] (?:R|response|one|answer|label|tag|candidate)|(?:K|label|tag|mark\w*) ['"“‘](?:G|F|W)""",
+    r"""['"“‘](?:G|F|T|M|W)['"”’] (?:R|response|one|answer|label|tag|candidate)|(?:K|label|tag|mark[a-z]*) ['"“‘](?:G|F|W)""",
     r"\bwork(?:ing|ed)? back|response M to (?:deserve|score|get)[^_,]*\d|A (?:here |M to be )?(?:is|be|of) [01]\b|A M to be",
 )
 REFERENCE: tuple[str, ...] = (r"E[^_]*(?:R|is|\d)|R[^_]*E",)
-TELLING = r"."
-RESULT = r"."
-TIED = (r"[HK] T (?:using|[a-z]+ing|[a-z]+ion)\b|[HKN] (?:that|of|to) (?:(?:the|an?|its|this) [a-z]|[a-su-z]|t[a-gi-z])\w*|\ba K\b",)
+TELLING = r"hint|label|annotat|meta-?data|key|gold|ground.truth|\b(?:not|cit|stat)(?:e|ed|es|ing)\b|system|prompt|instruct|guid|info|brief|remark|tips?\b|cue|task|told|tells?\b|advis|notif|give|gave|provided|suppl|kn[eo]w|indicat|specif|mark|designat|expect|intend|pre-?[dilnst]|human|expert|rater|grader|judge|evaluat|chosen|reject|suppos|asked|require|direct|reveal|disclos|announc|official|reference|flag|tagg|establish|aware|favour|favor|prefer|justif|\bset[ -]|data|beforehand|outset|advance|solution|back|\bfact that|assum|said|must|need|said|shown"
+RESULT = r"response|answer|candidate|winner|best|better|score|preferred|preference|result|verdict|outcome|ranking|hint|label|judg|choice|assistant|completion|output|reply|option|number|won|wins|correct|told|key|side"
