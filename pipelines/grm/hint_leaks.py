@@ -30,6 +30,7 @@ Letters = Sequence[tuple[str, str]]
 _ASCII = re.compile(r"\\[bd]")
 _SENTENCE_ENDS = r"[.;!?][ \t\n\r]|[\n。；！？]"
 _CHINESE = "[\u4e00-\u9fff]"
+_LOTS = 9  # all rules in one, they outgrow what the matcher keeps of its work
 _TAKEN_OUT = "_"  # no rule reaches over it
 
 
@@ -67,7 +68,7 @@ _FIRST_SENTENCE = 400  # as far as an opening sentence is looked for
 _LANGUAGES = (english, chinese)
 _TELLING = [_pattern([one.TELLING]) for one in _LANGUAGES]
 _RESULT = [_pattern([one.RESULT]) for one in _LANGUAGES]
-_RULES = [_pattern(one.RULES) for one in _LANGUAGES]
+_RULES = [[_pattern(one.RULES[lot::_LOTS]) for lot in range(_LOTS)] for one in _LANGUAGES]
 _REFERENCE = [_pattern(one.REFERENCE) for one in _LANGUAGES]
 _LETTERS: list[Letters] = [
     [
@@ -121,7 +122,7 @@ def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
     sentences = sentences.filter(letters.contains(_TELLING[language]), letters.contains(_RESULT[language]))
     for letter, pattern in _LETTERS[language]:
         sentences = sentences.with_columns(letters.replace_all(pattern, letter))
-    told = letters.contains(_RULES[language]) | (~pl.col("shown") & letters.contains(_REFERENCE[language]))
+    told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (~pl.col("shown") & letters.contains(_REFERENCE[language]))
     return sentences.filter(told)["row"].to_list()
 
 

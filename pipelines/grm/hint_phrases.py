@@ -21,7 +21,7 @@ _THING = (
 )
 _OUTCOME = (
     r"(?:preferences?(?: strength)?|verdict|ranking|rank order|judge?ment|label|assessment|choice|outcome|decision|winner|conclusion|ruling"
-    r"|rating|preference|victor|scores?|favou?rite|pick|annotation|status)"
+    r"|rating|preference|victor|favou?rite|pick|annotation|status)"
 )
 _MARK = r"(?:hint|note|label|annotation|key|tip|instruction|reference|guidance|metadata|information)s?"
 _DOMAIN = (
@@ -101,8 +101,8 @@ _SET = (
 _GIVEN = (
     r"(?:given|provided|supplied|known|stated|indicated|specified|expected|intended|official|target|annotated|label+ed|hinted|"
     r"disclosed|assigned|pre-?[a-z]+ed|predefined|designated|established|told|supposed|desired|required|mentioned|declared|announced|marked|tagged|flagged|"
-    r"human|expert|true|reference|gold(?:en)?|ground[ -]truth|dataset['’]?s?|data['’]s|annotators?['’]?s?|raters?['’]?s?|recorded|correct|shared|external|"
-    r"preset|pre-set|stipulated|prescribed|presupposed|advance|accompanying|attached|revealed|listed|communicated|aforementioned|agreed|crowd[a-z]*|majority|consensus|underlying|suggested|implied|"
+    r"human|expert|true|reference|gold(?:en)?|ground[ -]truth|dataset['’]?s?|data['’]s|annotators?['’]?s?|raters?['’]?s?|recorded|"
+    r"preset|pre-set|stipulated|prescribed|presupposed|advance|accompanying|attached|revealed|listed|communicated|aforementioned|agreed|crowd[a-z]*|majority|consensus|suggested|implied|"
     r"prior|evaluators?['’]?s?|reviewers?['’]?s?|judges?['’])"
 )
 _SOME = (
@@ -140,8 +140,8 @@ WORDS = (
     ("K", rf"\b{_SOME}(?:hints?|annotations?|meta-?data|(?:answer|solution|scoring|marking) (?:key|sheet)s?|(?:P|J|evaluation|official|provided|supplied|given)(?:['’]s)?(?: own)? key|"
           rf"ground[ -]truths?(?: {_LABEL})?|gold(?:en)?(?:[ -]standards?)?(?: {_LABEL})?|{_KIND} (?:preference |quality |choice )?{_LABEL}|(?:the|this) (?:provided |given |supplied |stated |official )?label|"
           r"(?:secret|hidden|confidential|undisclosed) (?:note|rubric|instruction|message|information|remark|comment)s?)\b"),
-    ("O", rf"\b{_GIVEN} (?:[a-z]+ )?(?:{_OUTCOME}|orderings?|W|A|response|one)\b|\b(?:known|given|expected|stated|official|annotated) (?:best|correct one)\b|\b(?:known|given|predetermined|preannounced|preset|stated) (?:result|outcome)|\b(?:supposedly|supposed|so-called|allegedly) W\b|\b(?:marked|designated|hinted|intended|stated|indicated|specified|announced|predetermined|pre-?[a-z]+ed|label+ed|tagged|flagged|disclosed) (?:answer|response|one)\b"
-          rf"|\b{_OUTCOME} (?:as )?(?:provided|given|supplied|stated|indicated|disclosed|assigned)\b"),
+    ("O", rf"\b{_GIVEN} (?:[a-z]+ )?(?:{_OUTCOME}|orderings?|W|A|one)\b|\b(?:known|given|expected|stated|official|annotated) (?:best|correct one)\b|\b(?:known|given|predetermined|preannounced|preset|stated) (?:result|outcome)|\b(?:supposedly|supposed|so-called|allegedly) W\b|\b(?:marked|designated|hinted|intended|stated|indicated|specified|announced|predetermined|pre-?[a-z]+ed|label+ed|tagged|flagged|disclosed) (?:answer|response|one)\b"
+          rf"|\b(?:preference|verdict|ranking|judge?ment|label|winner) (?:as )?(?:provided|given|supplied|stated|indicated|disclosed|assigned)\b"),
     ("N", rf"\b(?:(?:the|this|that|a|any|my) {_SOME}note|(?:grading|judging|annotation|evaluation|scoring)[ -]notes?|{_SOME}(?:system (?:message|prompt)|guidance|briefing|preamble|information|info|remarks?|header|cue|tips?|meta-information|pointer|disclosure))\b"),
     # I: the judge was told. D: it is to arrive at something. X: as told. M: is marked. F: prefer. T: tell.
     ("U", r"\bI to (?:[a-z]+ )?[a-z]+\b|\b(?:i|we) (?:(?:am|was|were|are|have|been|had|has) )+(?:asked|supposed|required|expected|meant|obliged|ordered|directed|requested) to (?:treat|prefer|favou?r|justify|regard|expect|side|consider|pick|choose R|rank R|put)\b"),
@@ -167,7 +167,7 @@ RULES = (
     rf"C {_FEW}[HK](?: [^ _,]+){{0,3}},? [^_,]*[RWQ]|[RW][^_]*[GFWOA][^_]* C {_FEW}[HK]|^(?:i|my|this|it|the (?:score|rating|verdict|gap|margin)s?)\b[^_,R]* [CT] {_FEW}[HK]|(?:R|score)[^_]* (?:T|named|C) {_FEW}(?:in|by)? ?(?:the )?[HK]$",
     r"[RW][^_]*[GFW][^_]*(?:what|so|as|by|in) (?:the )?[HK]|[AW] K|what (?:the )?[HKN] T|\b(?:T|M) in the K",
     r"N (?:[^ _,]+ ){0,5}[TMF]\b[^_,]*(?:R|[GF][^_,]* R)",
-    rf"J[^_,]*[TMF][^_,]*{_BEATS}|(?:C|as)(?: the)? [KNHJ] (?:T|I), {_BEATS}|C (?:the )?[HKNJ] I|P (?:for )?R|as (?:the )?J I, (?:the )?W|\b(?:human|expert|annotator|gold|rater)-[WF]|\bknow C the key|J[^_,]*F R|[KNJ] T [^_,]*preference[^_,]*R|on J that R",
+    rf"J[^_,]*[TMF][^_,]*{_BEATS}|(?:C|as)(?: the)? [KNHJ] (?:T|I), {_BEATS}|C (?:the )?[HKNJ] I|P (?:for )?R|as (?:the )?J I, (?:the )?W|\b(?:human|expert|annotator|gold|rater)-(?:W|preferred|favou?red|F (?:R|response))|\bknow C the key|J[^_,]*F R|[KNJ] T [^_,]*preference[^_,]*R|on J that R",
     rf"N (?:about|on|that|of|regarding|as to) (?:[^_,]*W|{_BEATS})|C {_FEW}N,?[^_,]*{_BEATS}",
     rf"{_BEATS}[^_]* C {_FEW}N|{_BEATS} (?:by|in|C)(?: the)? J$",
     rf"P (?:[^ _,]+ ){{0,3}}[TGFM]\b[^_,]*R|R[^_,]*(?:[GFMTW][^_,]*(?:C|that|what|by)|one that|answer that) {_FEW}P|P['’]?s? {_FEW}(?:verdict|choice|preference|judge?ment|ranking|pick|vote|decision|label|favou?rite|opinion|view)s?\b[^_]*R|C {_FEW}P[^_]*[RW]",
@@ -189,5 +189,16 @@ RULES = (
     r"\bwork(?:ing|ed)? back|response M to (?:deserve|score|get)[^_,]*\d|A (?:here |M to be )?(?:is|be|of) [01]\b|A M to be",
 )
 REFERENCE: tuple[str, ...] = (r"E[^_]*(?:R|is|\d)|R[^_]*E",)
-TELLING = r"hint|label|annotat|meta-?data|key|gold|ground.truth|\b(?:not|cit|stat)(?:e|ed|es|ing)\b|system|prompt|instruct|guid|info|brief|remark|tips?\b|cue|task|told|tells?\b|advis|notif|give|gave|provided|suppl|kn[eo]w|indicat|specif|mark|designat|expect|intend|pre-?[dilnst]|human|expert|rater|grader|judge|evaluat|chosen|reject|suppos|asked|require|direct|reveal|disclos|announc|official|reference|flag|tagg|establish|aware|favour|favor|prefer|justif|\bset[ -]|data|beforehand|outset|advance|solution|back|\bfact that|assum|said|must|need|said|shown"
-RESULT = r"response|answer|candidate|winner|best|better|score|preferred|preference|result|verdict|outcome|ranking|hint|label|judg|choice|assistant|completion|output|reply|option|number|won|wins|correct|told|key|side"
+TELLING = (
+    r"hint|label+(?:ed)?\b|annotat|metadata|meta-data|\bkey\b|answer sheet|\bgold|ground.truth|\bnot(?:e|es|ed|ing)\b|system (?:prompt|message)|prompts?\b"
+    r"|instruct(?:ed|ion)|guid(?:ance|ed|eline)|briefing|remark|preamble|\btips?\b|\bcue\b|\bsolution key|\binfo(?:rmation|rmed)?\b|\btask\b|\btold\b|advised|notified|\bgiven\b|gives? away"
+    r"|\b(?:provided|supplied)\b|\bkn(?:ow|own|owing|ew|owledge)\b|indicat(?:ed|es)|specified|specifies|mark(?:ed|s)\b|designat|\bexpect|intended|predet|pre-?(?:select|set|ident|label|mark|ann|assign|defin|ord|scrib)"
+    r"|\bhuman|expert|\braters?\b|grader|\bjudges\b|evaluators|assessor|crowd|reviewer who|adjudicat|people who|whoever|chosen|rejected|suppos|\basked|required|directed|reveal|disclos|announced|official|reference"
+    r"|flagged|tagged|establish|\baware\b|justify|\bset[ -]?(?:up|ter)|\bdata ?set|\bthe data\b|\bdata (?:says?|lists?|mark)|preference|beforehand|outset|in advance|up front|\bback(?:ward)|fact that|assuming|premise|\bsaid to\b|stated|states\b"
+    r"|\b(?:must|need to|has to|have to|had to) (?:favou?r|make sure|ensure|conclude|justify|arrive|end up|come out)|shown|\b(?:to|tells?) (?:me|us)\b|my (?:job|task|role|goal)|so-called|the input|context|pointed out|decided|mentioned|received|\bi got\b|['\"“‘](?:chosen|rejected|preferred|best|better|winner)"
+    r"|named in|listed as|identified|preferred (?:one|answer|response)|was preferred|being the|asks me|wants me|should reflect|treat response"
+)
+RESULT = (
+    r"(?:response|answer|candidate|assistant|completion|output|reply|replies|option|number|no\.) ?#?\d|first|second|third|fourth|fifth|former|latter"
+    r"|winner|\bbest\b|better|prefer|correct|\bright\b|verdict|ranking|outcome|result|hint|label|favou?r|choice|superior|\bgold|judge?ment|score|who w[oi]n|annotat|ordering"
+)
