@@ -28,7 +28,7 @@ Parts = tuple[Sequence[Principle], str | None]
 Letters = Sequence[tuple[str, str]]
 
 _ASCII = re.compile(r"\\[bd]")
-_SENTENCE_ENDS = r"[.;!?][ \t\n\r]|[\n。；！？]"
+_SENTENCE_ENDS = [*(end + blank for end in ".;!?" for blank in " \t\r"), *"。；！？"]
 _CHINESE = "[\u4e00-\u9fff]"
 _LOTS = 9  # all rules in one, they outgrow what the matcher keeps of its work
 _TAKEN_OUT = "_"  # no rule reaches over it
@@ -104,8 +104,9 @@ def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
     sentence = pl.col("sentence").str
     sentences = (
         pl.DataFrame({"row": rows, "sentence": lowered.gather(rows), "shown": reference_shown.gather(rows)})
-        .with_columns(sentence.replace_all(_SENTENCE_ENDS, "\n").str.split("\n"))
+        .with_columns(sentence.replace_many(_SENTENCE_ENDS, ["\n"]).str.split("\n"))
         .explode("sentence")
+        .filter(sentence.contains(_TELLING[0]) | sentence.contains(_TELLING[1]))
     )
     is_chinese = sentences["sentence"].str.contains(_CHINESE)
     said = [
@@ -119,7 +120,7 @@ def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
 def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
     """Return the rows of which a sentence tells that the result was known."""
     letters = pl.col("sentence").str
-    sentences = sentences.filter(letters.contains(_TELLING[language]), letters.contains(_RESULT[language]))
+    sentences = sentences.filter(letters.contains(_TELLING[language])).filter(letters.contains(_RESULT[language]))
     for letter, pattern in _LETTERS[language]:
         sentences = sentences.with_columns(letters.replace_all(pattern, letter))
     told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (~pl.col("shown") & letters.contains(_REFERENCE[language]))

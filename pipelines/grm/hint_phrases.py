@@ -174,7 +174,7 @@ RULES = (
     rf"I\b[^_,]*(?:{_BEATS}|[WQAOY])|(?:[WAOY]|R[^_]*[GWF]|scores? [^_]*|preference|information|result|verdict|conclusion|label)[^_]*\bI\b|\bwhat I",
     rf"R,?[^_,]* M(?: to M)?(?: C| as| to| the| a| an| here| be| have|,| [^ ]*ly)*(?: [^ _,]+)? ?[GFWAOK]",
     rf"[WAO],? [^_,]*[MT][^_,]*(?:as|to be|:|that|namely|C) R|(?:since|because|as)[^_,]* [WA] M|[WA] (?:is|was) already M|C (?:the )?K,[^_]*R|H is [01]|[CT] (?:in |by )?H\b|[WQY] M[^_]*: R",
-    r"\bO\b(?: [^f]|$|,| for R)|\b(?:T|C|that is) what (?:was )?M",
+    r"\bO\b(?: [^f]|$|,| for R)|\b(?:T|C) what was M|that is what (?:was )?M",
     r"W (?:in|of) (?:the )?J|its being the W|should G C (?:the )?J|I[^_]*only R is G|C the T I|A[^_]*[TC][^_]*P|seen the reference",
     rf"(?:{_BEATS}|W)[^_,]* M (?:at|from|in) (?:the )?(?:outset|start|beginning|advance|O)|R[^_,]* (?:was|been) F as (?:the )?(?:W|best|A)",
     r"\b(?:answer|response) (?:that )?(?:M|T) [GF]",
@@ -191,11 +191,11 @@ RULES = (
 REFERENCE: tuple[str, ...] = (r"E[^_]*(?:R|is|\d)|R[^_]*E",)
 TELLING = (
     r"hint|label+(?:ed)?\b|annotat|metadata|meta-data|\bkey\b|answer sheet|\bgold|ground.truth|\bnot(?:e|es|ed|ing)\b|system (?:prompt|message)|prompts?\b"
-    r"|instruct(?:ed|ion)|guid(?:ance|ed|eline)|briefing|remark|preamble|\btips?\b|\bcue\b|\bsolution key|\binfo(?:rmation|rmed)?\b|\btask\b|\btold\b|advised|notified|\bgiven\b|gives? away"
+    r"|instruct(?:ed|ion)|guid(?:ance|ed|eline)|briefing|remark|preamble|\btips?\b|\bcue\b|\bsolution key|\binfo(?:rmation|rmed)?\b|\btask\b|\btold\b|advised|notified|\bgiven (?:that|to|by|the|this|its|in ad|p|v|l|r|w|j|a|b|s|out)|(?:was|been|were|label|note|information) given|gives? away"
     r"|\b(?:provided|supplied)\b|\bkn(?:ow|own|owing|ew|owledge)\b|indicat(?:ed|es)|specified|specifies|mark(?:ed|s)\b|designat|\bexpect|intended|predet|pre-?(?:select|set|ident|label|mark|ann|assign|defin|ord|scrib)"
-    r"|\bhuman|expert|\braters?\b|grader|\bjudges\b|evaluators|assessor|crowd|reviewer who|adjudicat|people who|whoever|chosen|rejected|suppos|\basked|required|directed|reveal|disclos|announced|official|reference"
+    r"|\bhuman|expert|\braters?\b|grader|\bjudges\b|evaluators|assessor|crowd|reviewer who|adjudicat|people who|whoever|chosen|rejected|suppos|\b(?:was|am|were|are|been|explicitly) asked|required|directed to|directed,|as directed|reveal|disclos|announced|official|reference"
     r"|flagged|tagged|establish|\baware\b|justify|\bset[ -]?(?:up|ter)|\bdata ?set|\bthe data\b|\bdata (?:says?|lists?|mark)|preference|beforehand|outset|in advance|up front|\bback(?:ward)|fact that|assuming|premise|\bsaid to\b|stated|states\b"
-    r"|\b(?:must|need to|has to|have to|had to) (?:favou?r|make sure|ensure|conclude|justify|arrive|end up|come out)|shown|\b(?:to|tells?) (?:me|us)\b|my (?:job|task|role|goal)|so-called|the input|context|pointed out|decided|mentioned|received|\bi got\b|['\"“‘](?:chosen|rejected|preferred|best|better|winner)"
+    r"|\b(?:must|need to|has to|have to|had to) (?:favou?r|make sure|ensure|conclude|justify|arrive|end up|come out)|\b(?:i|we) (?:was|were|have been|am|are) shown|\b(?:to|tells?) (?:me|us)\b|my (?:job|task|role|goal)|so-called|the input|the context|pointed out|decided|mentioned|received|\bi got\b|['\"“‘](?:chosen|rejected|preferred|best|better|winner)"
     r"|named in|listed as|identified|preferred (?:one|answer|response)|was preferred|being the|asks me|wants me|should reflect|treat response"
 )
 RESULT = (
