@@ -121,6 +121,7 @@ def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
     """Return the rows of which a sentence tells that the result was known."""
     letters = pl.col("sentence").str
     sentences = sentences.filter(letters.contains(_TELLING[language])).filter(letters.contains(_RESULT[language]))
+    sentences = sentences.with_columns(letters.strip_chars_end(" .!?;"))
     for letter, pattern in _LETTERS[language]:
         sentences = sentences.with_columns(letters.replace_all(pattern, letter))
     told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (~pl.col("shown") & letters.contains(_REFERENCE[language]))
