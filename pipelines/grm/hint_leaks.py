@@ -3,7 +3,7 @@
 A hinted sample is kept only where its text could have been written without the hint, since the training prompt has
 none (METHOD section 3). Two ways to leak:
 
-1. It speaks of the hint: it says who told what, in the words of `hint_phrases` and `hint_phrases_chinese`.
+1. It speaks of the hint: words become letters, and rules over these letters say so (`hint_phrases`, `hint_phrases_chinese`).
 2. It gives its verdict before it applies a first criterion: "Response 2 is the best" among the criteria, or in the
    first sentence of the analysis, before that sentence names a criterion or a reason.
 
