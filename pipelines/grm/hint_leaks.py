@@ -71,10 +71,7 @@ _RESULT = [_pattern([one.RESULT]) for one in _LANGUAGES]
 _RULES = [[_pattern(one.RULES[lot::_LOTS]) for lot in range(_LOTS)] for one in _LANGUAGES]
 _REFERENCE = [_pattern(one.REFERENCE) for one in _LANGUAGES]
 _LETTERS: list[Letters] = [
-    [
-        (letter, _pattern([pattern]))
-        for letter, pattern in (*one.FIRST, (_TAKEN_OUT, "|".join(one.HONEST)), *one.WORDS)
-    ]
+    [(letter, _pattern([pattern])) for letter, pattern in (*one.FIRST, (_TAKEN_OUT, "|".join(one.HONEST)), *one.WORDS)]
     for one in _LANGUAGES
 ]
 
@@ -124,7 +121,9 @@ def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
     sentences = sentences.with_columns(letters.strip_chars_end(" .!?;"))
     for letter, pattern in _LETTERS[language]:
         sentences = sentences.with_columns(letters.replace_all(pattern, letter))
-    told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (~pl.col("shown") & letters.contains(_REFERENCE[language]))
+    told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (
+        ~pl.col("shown") & letters.contains(_REFERENCE[language])
+    )
     return sentences.filter(told)["row"].to_list()
 
 
