@@ -3,7 +3,8 @@
 A hinted sample is kept only where its text could have been written without the hint, since the training prompt has
 none (METHOD section 3). Two ways to leak:
 
-1. It speaks of the hint: words become letters, and rules over these letters say so (`hint_phrases`, `hint_phrases_chinese`).
+1. It speaks of the hint: words become letters, and rules over these letters say so (`hint_phrases` and its Chinese
+   counterpart).
 2. It gives its verdict before it applies a first criterion: "Response 2 is the best" among the criteria, or in the
    first sentence of the analysis, before that sentence names a criterion or a reason.
 
@@ -35,7 +36,7 @@ _TAKEN_OUT = "_"  # no rule reaches over it
 
 
 def _pattern(alternatives: Sequence[str]) -> str:
-    """Return the alternatives as one pattern; blanks and letters are those of ASCII, which makes it ten times as quick."""
+    """Return the alternatives as one pattern; its word ends are those of ASCII, which is ten times as quick."""
     return _ASCII.sub(lambda found: f"(?-u:{found[0]})", "|".join(alternatives))
 
 
