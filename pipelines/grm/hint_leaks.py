@@ -119,6 +119,8 @@ def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
     """Return the rows of which a sentence tells that the result was known."""
     letters = pl.col("sentence").str
     sentences = sentences.filter(letters.contains(_TELLING[language])).filter(letters.contains(_RESULT[language]))
+    if sentences.is_empty():
+        return []
     sentences = sentences.with_columns(letters.strip_chars_end(" .!?;"))
     for letter, pattern in _LETTERS[language]:
         sentences = sentences.with_columns(letters.replace_all(pattern, letter))

@@ -378,7 +378,8 @@ RULES = (
     r"|\bas we know[^_,]*should be R",
     r"\b(?:without|if i had not|had i not|if not for|absent|but for|were it not for|even with no"
     rf"|even without) {_FEW}(?:K|known)|\bif I",
-    r"""['"“‘](?:G|F|T|M|W)['"”’] (?:R|response|one|answer|label|tag|candidate)|(?:K|label|tag|mark[a-z]*) ['"“‘](?:G|F|W)""",
+    r"""['"“‘](?:G|F|T|M|W)['"”’] (?:R|response|one|answer|label|tag|candidate)"""
+    r"""|(?:K|label|tag|mark[a-z]*) ['"“‘](?:G|F|W)""",
     r"\bwork(?:ing|ed)? back|response M to (?:deserve|score|get)[^_,]*\d|A (?:here |M to be )?(?:is|be|of) [01]\b"
     r"|A M to be",
 )
