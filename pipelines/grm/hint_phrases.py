@@ -331,7 +331,7 @@ _FEW = r"(?:[^ _,]+ ){0,3}"
 _GOOD = r"[GFWAM]"
 _BEATS = r"(?:R[^_,]*[GFWA]|[WA][^_,]*R|Q|[GF] R)"
 RULES = (
-    rf"J T that (?:the )?W is the [a-z]|C {_FEW}K,? it (?:G|is)|A M (?:as|to be) \d",
+    rf"J (?:[a-z]+ )?(?:T|say) that (?:the )?W is the [a-z]|C {_FEW}K,? it (?:G|is)|A M (?:as|to be) \d",
     r"H[^_]*(?:[RWQAG]|score|T|confirm)|[RWQ][^_]*H|[CT] H$|C H[^_]*$",
     r"K (?:[^ _,]+ ){0,4}[TMDF]\b[^_,]*(?:R|W|Q|score|[GF][^_]* R)|K (?:[^ _,]+ ){0,3}T (?:so|this|that|it|me"
     r"|otherwise|a wide)\b",
@@ -408,7 +408,8 @@ TELLING = (
     r"|should reflect|treat response"
 )
 RESULT = (
-    r"(?:provided|reference|given|official|supplied) (?:answer|solution)|answer key|(?:response|answer|candidate|assistant|completion|output|reply|replies|option|number|no\.) ?#?\d|first"
+    r"(?:provided|reference|given|official|supplied) (?:answer|solution)|answer key|"
+    r"(?:response|answer|candidate|assistant|completion|output|reply|replies|option|number|no\.) ?#?\d|first"
     r"|second|third|fourth|fifth|former|latter"
     r"|winner|\bbest\b|better|prefer|correct|\bright\b|verdict|ranking|outcome|result|hint|label|favou?r|choice"
     r"|superior|\bgold|judge?ment|score|who w[oi]n|annotat|ordering"
