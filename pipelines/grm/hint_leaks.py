@@ -3,7 +3,8 @@
 A hinted sample is kept only where its text could have been written without the hint, since the training prompt has
 none (METHOD section 3). Two ways to leak:
 
-1. It speaks of the hint: it says who told what, in the words of `hint_phrases` and `hint_phrases_chinese`.
+1. It speaks of the hint: words become letters, and rules over these letters say so (`hint_phrases` and its Chinese
+   counterpart).
 2. It gives its verdict before it applies a first criterion: "Response 2 is the best" among the criteria, or in the
    first sentence of the analysis, before that sentence names a criterion or a reason.
 
@@ -25,24 +26,19 @@ from schemas.trajectory import Principle
 
 Parts = tuple[Sequence[Principle], str | None]
 
-_ASCII = re.compile(r"\\[sbw]")
-_GROUPS = 8
-"""English phrases are looked for in so many lots: all in one, they outgrow what the matcher keeps of its work."""
+Letters = Sequence[tuple[str, str]]
+
+_ASCII = re.compile(r"\\[bd]")
+_SENTENCE_ENDS = [*(end + blank for end in ".;!?" for blank in " \t\r"), *"。；！？"]
+_CHINESE = "[\u4e00-\u9fff]"
+_LOTS = 9  # all rules in one, they outgrow what the matcher keeps of its work
+_TAKEN_OUT = "_"  # no rule reaches over it
 
 
-def _pattern(phrases: Sequence[str]) -> str:
-    """Return the phrases as one pattern; blanks and letters are those of ASCII, which makes it ten times as quick."""
-    return _ASCII.sub(lambda found: f"(?-u:{found[0]})", "|".join(phrases))
+def _pattern(alternatives: Sequence[str]) -> str:
+    """Return the alternatives as one pattern; its word ends are those of ASCII, which is ten times as quick."""
+    return _ASCII.sub(lambda found: f"(?-u:{found[0]})", "|".join(alternatives))
 
-
-_TELLING = (_pattern([english.TELLING]), chinese.TELLING)
-_HONEST = (_pattern(english.HONEST), _pattern(chinese.HONEST))
-_PHRASES = (*(_pattern(english.PHRASES[lot::_GROUPS]) for lot in range(_GROUPS)), _pattern(chinese.PHRASES))
-_REFERENCE = (_pattern(english.REFERENCE), _pattern(chinese.REFERENCE))
-_ASIDE = [(_pattern([one]), _pattern([other])) for one, other in english.ASIDE]
-_JUDGED_AT_ALL = _pattern([english.JUDGED])
-_SENTENCE_ENDS = r"[.;!?][ \t\n\r]|[\n。；！？]"
-_TAKEN_OUT = "\x00"  # no phrase reaches over it
 
 _GOOD = (
     r"(?:(?:clearly|obviously|definitely|undoubtedly|simply|indeed|actually|in fact|certainly)\s+)?"
@@ -70,6 +66,17 @@ _WORD = re.compile(r"[a-z]{4,}|[\u4e00-\u9fff]{2}")
 _FIRST_SENTENCE = 400  # as far as an opening sentence is looked for
 
 
+_LANGUAGES = (english, chinese)
+_TELLING = [_pattern([one.TELLING]) for one in _LANGUAGES]
+_RESULT = [_pattern([one.RESULT]) for one in _LANGUAGES]
+_RULES = [[_pattern(one.RULES[lot::_LOTS]) for lot in range(_LOTS)] for one in _LANGUAGES]
+_REFERENCE = [_pattern(one.REFERENCE) for one in _LANGUAGES]
+_LETTERS: list[Letters] = [
+    [(letter, _pattern([pattern])) for letter, pattern in (*one.FIRST, (_TAKEN_OUT, "|".join(one.HONEST)), *one.WORDS)]
+    for one in _LANGUAGES
+]
+
+
 def hint_leaks(texts: pl.Series, parts_of: Callable[[int], Parts], reference_shown: Sequence[bool]) -> list[bool]:
     """Return which answers to hinted prompts give the hint away; `parts_of` reads principles and critique of one.
 
@@ -93,19 +100,34 @@ def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
     lowered = texts.str.to_lowercase()
     rows = (lowered.str.contains(_TELLING[0]) | lowered.str.contains(_TELLING[1])).arg_true()
     sentence = pl.col("sentence").str
-    said = (
+    sentences = (
         pl.DataFrame({"row": rows, "sentence": lowered.gather(rows), "shown": reference_shown.gather(rows)})
-        .with_columns(sentence.replace_all(_SENTENCE_ENDS, "\n").str.split("\n"))
+        .with_columns(sentence.replace_many(_SENTENCE_ENDS, ["\n"]).str.split("\n"))
         .explode("sentence")
-        .filter((sentence.contains(_TELLING[0]) & sentence.contains(_JUDGED_AT_ALL)) | sentence.contains(_TELLING[1]))
-        .filter(~pl.any_horizontal(sentence.contains(one) & sentence.contains(other) for one, other in _ASIDE))
-        .with_columns(sentence.replace_all(_HONEST[0], _TAKEN_OUT).str.replace_all(_HONEST[1], _TAKEN_OUT))
-        .filter(
-            pl.any_horizontal(sentence.contains(lot) for lot in _PHRASES)
-            | (~pl.col("shown") & pl.any_horizontal(sentence.contains(lot) for lot in _REFERENCE))
-        )
+        .filter(sentence.contains(_TELLING[0]) | sentence.contains(_TELLING[1]))
     )
-    return pl.Series(range(len(texts)), dtype=pl.UInt32).is_in(said["row"].implode())
+    is_chinese = sentences["sentence"].str.contains(_CHINESE)
+    said = [
+        row
+        for language, part in ((0, sentences.filter(~is_chinese)), (1, sentences.filter(is_chinese)))
+        for row in _telling_rows(language, part)
+    ]
+    return pl.Series(range(len(texts)), dtype=pl.UInt32).is_in(said)
+
+
+def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
+    """Return the rows of which a sentence tells that the result was known."""
+    letters = pl.col("sentence").str
+    sentences = sentences.filter(letters.contains(_TELLING[language])).filter(letters.contains(_RESULT[language]))
+    if sentences.is_empty():
+        return []
+    sentences = sentences.with_columns(letters.strip_chars_end(" .!?;"))
+    for letter, pattern in _LETTERS[language]:
+        sentences = sentences.with_columns(letters.replace_all(pattern, letter))
+    told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (
+        ~pl.col("shown") & letters.contains(_REFERENCE[language])
+    )
+    return sentences.filter(told)["row"].to_list()
 
 
 def gives_verdict_first(answer: str, principles: Sequence[Principle], critique: str | None) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.grm.extraction import read_parts
 from pipelines.grm.hint_leaks import hint_leaks, leaks_hint
 
 CRITERIA = "Specific Criteria:\n1. Accuracy (weight: 60%): right\n2. Clarity (weight: 40%): easy\n\n"
@@ -100,7 +101,8 @@ SENTENCES = Path(__file__).with_name("hint_leaks")
 def spoken(name: str) -> tuple[list[str], list[str]]:
     """Return the sentences of a file, and those of them that are taken for leaks."""
     sentences = (SENTENCES / f"{name}.txt").read_text("utf-8").splitlines()
-    return sentences, [one for one in sentences if leaks_hint(one)]
+    leaks = hint_leaks(pl.Series(sentences), lambda row: read_parts(sentences[row]), [False] * len(sentences))
+    return sentences, [one for one, leaks_it in zip(sentences, leaks, strict=True) if leaks_it]
 
 
 @pytest.mark.parametrize(("name", "least"), [("leaks", 0.95), ("leaks_held_out", 0.9)])
