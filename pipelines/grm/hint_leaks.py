@@ -4,7 +4,7 @@ A hinted sample is kept only where its text could have been written without the 
 none (METHOD section 3). Two ways to leak:
 
 1. It speaks of the hint: words become letters, and rules over these letters say so (`hint_phrases` and its Chinese
-   counterpart).
+   counterpart), or the words together do, as a model has learned (`hint_words`).
 2. It gives its verdict before it applies a first criterion: "Response 2 is the best" among the criteria, or in the
    first sentence of the analysis, before that sentence names a criterion or a reason.
 
@@ -21,6 +21,7 @@ import polars as pl
 from pipelines.grm import hint_phrases as english
 from pipelines.grm import hint_phrases_chinese as chinese
 from pipelines.grm.extraction import read_parts
+from pipelines.grm.hint_words import tells
 from pipelines.grm.verdicts import answer_of
 from schemas.trajectory import Principle
 
@@ -32,6 +33,7 @@ _ASCII = re.compile(r"\\[bd]")
 _SENTENCE_ENDS = [*(end + blank for end in ".;!?" for blank in " \t\r"), *"。；！？"]
 _CHINESE = "[\u4e00-\u9fff]"
 _LOTS = 9  # all rules in one, they outgrow what the matcher keeps of its work
+_OF_A_REFERENCE = "reference|参考"
 _TAKEN_OUT = "_"  # no rule reaches over it
 
 
@@ -121,13 +123,16 @@ def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
     sentences = sentences.filter(letters.contains(_TELLING[language])).filter(letters.contains(_RESULT[language]))
     if sentences.is_empty():
         return []
-    sentences = sentences.with_columns(letters.strip_chars_end(" .!?;"))
+    sentences = sentences.with_columns(letters.strip_chars_end(" .!?;"), whole="sentence")
     for letter, pattern in _LETTERS[language]:
         sentences = sentences.with_columns(letters.replace_all(pattern, letter))
     told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (
         ~pl.col("shown") & letters.contains(_REFERENCE[language])
     )
-    return sentences.filter(told)["row"].to_list()
+    said = sentences.with_columns(told=told)
+    others = said.filter(~pl.col("told") & ~(pl.col("shown") & pl.col("whole").str.contains(_OF_A_REFERENCE)))
+    learned = [row for row, text in zip(others["row"], others["whole"], strict=True) if tells(text)]
+    return [*said.filter("told")["row"], *learned]
 
 
 def gives_verdict_first(answer: str, principles: Sequence[Principle], critique: str | None) -> bool:
