@@ -383,7 +383,7 @@ def test_a_responder_by_batch_is_waited_for_with_exit_code_4(tmp_path: Path) -> 
         model = {"engine": "openai", "model": "stand-in", "base_url": server.url}
         models = {"responder": model | {"batch": True}, "grm": simulated("judge")}
         recipe = write(tmp_path, models=models)
-        done = grmforge("build", recipe, "--root", tmp_path / "data")
+        done = grmforge("build", recipe, "--keep-going", "--root", tmp_path / "data")  # without a pilot
         assert done.code == 4, done.err
         (line,) = done.errors
         assert line.startswith(f"stopped: waiting for stand-in: batch_0: 0 of {SAMPLES * COUNT} done")
