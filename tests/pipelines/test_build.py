@@ -3,7 +3,6 @@
 import importlib.util
 import json
 from collections import Counter
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import polars as pl
 import pytest
 
 from pipelines.build import build, changed, purposes_of
+from pipelines.grm.rewards_file import rewards_source
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published
 from schemas.errors import BudgetReached, ForgeError, RecipeError
@@ -57,8 +57,10 @@ def the_recipe(folder: Path, **sections: Any) -> Recipe:
     return a_recipe(folder, **usual | sections)
 
 
-def built(recipe: Recipe, root: Root, retry_failed: bool = False) -> tuple[Published, Watcher]:
-    run, watcher = a_run(recipe, retry_failed)
+def built(
+    recipe: Recipe, root: Root, retry_failed: bool = False, keep_going: bool = False
+) -> tuple[Published, Watcher]:
+    run, watcher = a_run(recipe, retry_failed, keep_going=keep_going)
     return build(recipe, root, run), watcher
 
 
@@ -170,7 +172,7 @@ def test_rl_rows_score_by_the_snapshots_own_rule(whole: tuple[Published, Root, P
     assert spec.loader is not None
     rewards = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(rewards)
-    assert path.read_bytes() == (resources.files("pipelines.grm") / "verdicts.py").read_bytes()
+    assert path.read_text("utf-8") == rewards_source()
     sets = {row["set_id"]: row for row in frame(whole[0], "sets/kept").to_dicts()}
     for row in frame(whole[0], "rl/train").to_dicts():
         truth, extra = json.loads(row["reward_model"]["ground_truth"]), row["extra_info"]
@@ -328,7 +330,8 @@ def test_meta_rm_without_the_trained_grms_own_samples_says_so(tmp_path: Path) ->
         (judge | {"policy": simulated(model="trained", unparsed=1.0)}, mute),
         (judge | {"policy": simulated(model="trained", seed=2, accuracy=0.6)}, None),
     ):
-        published, _ = built(the_recipe(tmp_path, models=models), Root.open(str(tmp_path / "data")))
+        place = Root.open(str(tmp_path / "data"))
+        published, _ = built(the_recipe(tmp_path, models=models), place, keep_going=True)
         card = (published.snapshot.path / "README.md").read_text("utf-8")
         lines = " ".join(" ".join(closing_lines(published.snapshot.manifest, published.snapshot)).split())
         report = (published.snapshot.path / "report.html").read_text("utf-8")

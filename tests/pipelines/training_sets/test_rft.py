@@ -13,6 +13,7 @@ from pipelines.curation.curation import curate
 from pipelines.grm.judging import judge
 from pipelines.grm.samples import sampling_job
 from pipelines.grm.sampling import sample_sets, sampled_sets
+from pipelines.training_sets.completions import rewritten_answer
 from pipelines.training_sets.rft import (
     chosen_general,
     general_ids,
@@ -49,7 +50,14 @@ def test_an_example_is_the_training_prompt_and_the_answer_and_never_the_hint(tmp
         assert row["prompt"] == wire(expected)
         assert "Hint" not in prompt["content"]
         assert ("forty-two hertz" in prompt["content"]) is (reference == "prompt") is row["has_reference"]
-        assert row["completion"] == [{"role": "assistant", "content": sent["text"]}]
+        expected_text = sent["text"]
+        if sent["verdict_form"] == "forgiven":
+            expected_text = rewritten_answer(expected_text, sent["n_responses"])
+            assert (
+                expected_text.rpartition("\n")[2]
+                == f"Scores: \\boxed{{{', '.join(f'{one:g}' for one in sent['scores'])}}}"
+            )
+        assert row["completion"] == [{"role": "assistant", "content": expected_text}]
         if sent["mode"] == "non_hinted":
             assert row["prompt"] == sent["prompt"]
         else:
