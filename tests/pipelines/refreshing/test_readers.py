@@ -11,6 +11,7 @@ from pipelines.reporting.comparison import lines_of, markdown_of
 from pipelines.reporting.rereading import read_anew
 from storage.root import Root
 from storage.snapshots import Snapshot, find_snapshot
+from storage.table_writer import sha256_of
 from tests.pipelines.refreshing.nights import a_night
 
 ACCEPTED, REJECTED = "trajectories/accepted", "trajectories/rejected"
@@ -34,7 +35,9 @@ def as_a_poorer_reader_left_it(snapshot: Snapshot, version: int | None) -> None:
             path.unlink()
         first.unlink()  # it may be shared with a stage
         rows.write_parquet(first)
-        manifest["tables"][name] = {"rows": rows.height, "files": manifest["tables"][name]["files"][:1]}
+        (entry, *_) = manifest["tables"][name]["files"]
+        entry |= {"rows": rows.height, "bytes": first.stat().st_size, "sha256": sha256_of(first)}
+        manifest["tables"][name] = {"rows": rows.height, "files": [entry]}
     manifest.pop("reader_version", None)
     if version is not None:
         manifest["reader_version"] = version

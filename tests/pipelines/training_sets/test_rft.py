@@ -53,10 +53,8 @@ def test_an_example_is_the_training_prompt_and_the_answer_and_never_the_hint(tmp
         expected_text = sent["text"]
         if sent["verdict_form"] == "forgiven":
             expected_text = rewritten_answer(expected_text, sent["n_responses"])
-            assert (
-                expected_text.rpartition("\n")[2]
-                == f"Scores: \\boxed{{{', '.join(f'{one:g}' for one in sent['scores'])}}}"
-            )
+            scores = ", ".join(f"{score:g}" for score in sent["scores"])
+            assert expected_text.rpartition("\n")[2] == f"Scores: \\boxed{{{scores}}}"
         assert row["completion"] == [{"role": "assistant", "content": expected_text}]
         if sent["mode"] == "non_hinted":
             assert row["prompt"] == sent["prompt"]
