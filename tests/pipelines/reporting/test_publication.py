@@ -1,13 +1,13 @@
 """Publication: immutable versions, files that are what the manifest says, and LATEST last."""
 
 import hashlib
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from pipelines.build import build
+from pipelines.grm.rewards_file import rewards_source
 from pipelines.reporting.publication import Published
 from storage.root import Root
 from storage.snapshots import latest, versions
@@ -35,7 +35,7 @@ def test_every_file_is_what_the_manifest_says(tmp_path: Path) -> None:
             named.add(file.path)
     there = {str(path.relative_to(snapshot.path)) for path in snapshot.path.rglob("*") if path.is_file()}
     assert there == named
-    rewards = (resources.files("pipelines.grm") / "verdicts.py").read_bytes()
+    rewards = rewards_source().encode()
     assert (snapshot.path / "rewards.py").read_bytes() == rewards
 
 
