@@ -109,12 +109,13 @@ def store_answers(root: Root, job: SamplingJob, curated: Stage, form: str) -> No
     """
     engine = SimulatedEngine(job.model)
     with JournalWriter(root, new_run_id()) as journal:
-        for asked, completion in _answers(engine, job, curated):
-            text = VERDICT.sub(lambda found: form % found[1], completion.text or "")
-            journal.append(asked, replace(completion, text=text))
+        for asked, completion in _answers(engine, job, curated, form):
+            journal.append(asked, completion)
 
 
-def _answers(engine: SimulatedEngine, job: SamplingJob, curated: Stage) -> Iterator[tuple[Request, Completion]]:
+def _answers(
+    engine: SimulatedEngine, job: SamplingJob, curated: Stage, form: str
+) -> Iterator[tuple[Request, Completion]]:
     for _, sets in sampled_sets(curated):
         for preference in sets:
             shown = shown_set(job, preference)
@@ -123,7 +124,9 @@ def _answers(engine: SimulatedEngine, job: SamplingJob, curated: Stage) -> Itera
                 while wanted := next_samples(outcomes, samples_wanted(job, mode), job.resample):
                     for index in wanted:
                         drawn = sample(job, preference, shown, mode, index)
-                        completion = engine.answer(drawn.request)
+                        answered = engine.answer(drawn.request)
+                        text = VERDICT.sub(lambda found: form % found[1], answered.text or "")
+                        completion = replace(answered, text=text)
                         outcomes.append(outcome_of_sample(job, drawn, preference, completion))
                         remarks = f"\nAnalysis:\n{some_words(drawn.request.request_id, REMARK_WORDS)}.\n"
                         text = (completion.text or "").replace("\nAnalysis:\n", remarks)
