@@ -13,7 +13,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,9 +132,10 @@ def _read_head(file: pa.NativeFile, size: int, where: str) -> _Head:
     if found is None or found[0].type != "schema":
         return ours if _batch_at(file, ours.end, size, ours) else _Head(GENERATIONS, HEAD[8:], 0, False)
     message, end = found
-    try:
+    schema = None
+    with _damage_passed_over():
         schema = pa.ipc.read_schema(message)
-    except _UNREADABLE:
+    if schema is None:
         return ours
     metadata = schema.metadata or {}
     head = _Head(schema, message.metadata.to_pybytes(), end, b"grmforge.checks" in metadata)
@@ -163,14 +164,9 @@ def _message_at(file: pa.NativeFile, at: int, size: int) -> tuple[pa.ipc.Message
     if not 0 < length <= size - at - 8:
         return None
     file.seek(at)
-    try:
+    with _damage_passed_over():
         return pa.ipc.read_message(file), file.tell()
-    except _UNREADABLE:
-        return None
-    except OSError as error:
-        if error.errno:  # the system's, not Arrow's word for a message that is too short
-            raise
-        return None
+    return None
 
 
 def _batch_at(file: pa.NativeFile, at: int, size: int, head: _Head) -> tuple[pa.Table, int] | None:
@@ -191,17 +187,27 @@ def _batch_at(file: pa.NativeFile, at: int, size: int, head: _Head) -> tuple[pa.
             schema = GENERATIONS
     elif head.is_checked:
         return None
-    try:
+    with _damage_passed_over():
         rows = filled(pa.Table.from_batches([pa.ipc.read_record_batch(message, schema)]), GENERATIONS)
         if check is None:
             check_rows(rows)
+        return rows, end
+    return None
+
+
+@contextmanager
+def _damage_passed_over() -> Iterator[None]:
+    """Swallow what Arrow raises for bytes that it cannot read, but not an error of the disk.
+
+    Arrow raises OSError, too, for a message that is too short or has no type. That error has no errno.
+    """
+    try:
+        yield
     except _UNREADABLE:
-        return None
+        pass
     except OSError as error:
         if error.errno:
             raise
-        return None
-    return rows, end
 
 
 def check_rows(rows: pa.Table) -> None:

@@ -58,10 +58,9 @@ def _groups(hashes: Hashes) -> Iterator[list[int]]:
     for start in range(0, _PERMUTATIONS, width):
         keys = (hashes[:, start : start + width].astype(np.uint64) * _MIX).sum(axis=1, dtype=np.uint64)
         order = np.argsort(keys, kind="stable")
-        ends = np.flatnonzero(np.diff(keys[order])) + 1
-        for group in np.split(order, ends):
-            if len(group) > 1:
-                yield group.tolist()
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(keys[order])) + 1, [len(order)]])
+        for group in np.flatnonzero(np.diff(starts) > 1):
+            yield order[starts[group] : starts[group + 1]].tolist()
 
 
 def _join_similar(root: list[int], hashes: Hashes, group: list[int]) -> None:
