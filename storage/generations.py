@@ -154,7 +154,7 @@ class Generations:
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        table = self.answers(bucket)
+        table = self.answers([bucket])
         rows = zip(*(table.column(name).to_pylist() for name in ("request_id", *_ANSWER)), strict=True)
         return {
             request_id: Completion(
@@ -163,10 +163,11 @@ class Generations:
             for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
 
-    def answers(self, bucket: int, columns: Sequence[str] = _ANSWER) -> pa.Table:
-        """Return the same as a table: request_id, what a completion holds or some of it."""
+    def answers(self, buckets: Iterable[int], columns: Sequence[str] = _ANSWER) -> pa.Table:
+        """Return the same of some buckets as a table: request_id, what a completion holds or some of it."""
         both = {"text", "reasoning"} if {"text", "reasoning"} & set(columns) else set()
-        found = self._table(bucket, list(dict.fromkeys(["request_id", *columns, *sorted(both)])))
+        wanted = list(dict.fromkeys(["request_id", *columns, *sorted(both)]))
+        found = pa.concat_tables([self._table(bucket, wanted) for bucket in buckets])
         return _split(found).select(["request_id", *columns]) if both else found
 
     def table(self, bucket: int) -> pa.Table:

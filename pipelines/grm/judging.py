@@ -68,19 +68,19 @@ def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str
 def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[PreferenceSet], pl.DataFrame]]:
     """Yield the sampled sets, those of some buckets at a time, with all answers of these buckets."""
     sets: list[PreferenceSet] = []
-    answers: list[pa.Table] = []
+    buckets: list[int] = []
     for bucket, more in sampled_sets(curated):
         sets += more
-        answers.append(generations.answers(bucket, OF_ANSWER))
+        buckets.append(bucket)
         if len(sets) >= GROUP_SETS:
-            yield sets, _frame(answers)
-            sets, answers = [], []
+            yield sets, _answers(generations, buckets)
+            sets, buckets = [], []
     if sets:
-        yield sets, _frame(answers)
+        yield sets, _answers(generations, buckets)
 
 
-def _frame(tables: list[pa.Table]) -> pl.DataFrame:
-    frame = pl.from_arrow(pa.concat_tables(tables))
+def _answers(generations: Generations, buckets: list[int]) -> pl.DataFrame:
+    frame = pl.from_arrow(generations.answers(buckets, OF_ANSWER))
     assert isinstance(frame, pl.DataFrame)
     return frame
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.grm.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.grm.prompts import score_range
-from pipelines.grm.score_headings import SCORE_MARKS
+from pipelines.grm.score_headings import HEADING_WORD
 from pipelines.grm.verdicts import CANONICAL, CANONICAL_SCORES
 from schemas.columns import struct_lists
 from schemas.thoughts import MAY_HOLD_THOUGHTS
@@ -35,7 +35,7 @@ _CRITERIA = (
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"[^\s:：*_`]\n+({CANONICAL_SCORES})\z"
 # A heading has a number, a macro and four words at most before its word for scores.
-_MAY_OPEN_WITH_SCORES = rf"(?im)^[^\w\n]*(?:\w+[^\w\n]+){{0,6}}\w*(?:{'|'.join(SCORE_MARKS)})"
+_MAY_OPEN_WITH_SCORES = rf"(?im)^[^\w\n]*(?:\w+[^\w\n]+){{0,6}}\w*{HEADING_WORD}(?:[^a-z]|\z)"
 _DOUBTS = ["```", "~~~", "The Begin of Response"]
 """A text with one of these may hold a fence, or a response said again."""
 

@@ -24,6 +24,8 @@ SCORE_WORDS = (
 _WEAK_WORDS = (
     r"overall|verdict|final\s{1,4}verdict|notes?\s{1,4}finales?|notes?|judge?ment"  # a boxed list must follow these
 )
+HEADING_WORD = rf"(?:{SCORE_WORDS}|{_WEAK_WORDS})"
+"""The word that every heading of scores holds; no Latin letter follows it. In whatever case."""
 SCORE_MARKS = sorted(
     {"score", "scoring", "rating", "grade", "marks", "overall", "verdict", "judg", "note"}
     | {"bewertung", "punkt", "wertung", "noten", "puntua", "puntaje", "calificaci", "pontua", "punteggi", "voti"}
@@ -31,7 +33,7 @@ SCORE_MARKS = sorted(
     | {"Điểm", "skor", "评分", "得分", "打分", "分数", "评级", "總分", "总分", "評分", "分數", "スコア", "得点", "採点"}
     | {"点数", "評価", "점수", "평점", "평가", "채점"}
 )
-"""Every heading of scores holds one of these, in whatever case of ASCII letters."""
+"""Every such word holds one of these, in whatever case of ASCII letters."""
 _QUALIFIER = (
     r"(?:my|the|our|final|overall|total|aggregated?|combined|weighted|numerical|numeric|assigned|resulting|summary"
     r"|individual|corrected|revised|updated|adjusted|response|responses|output|draft|preliminary|initial|tentative"

@@ -59,7 +59,7 @@ def _answers(root: Root, curated: Stage) -> Iterator[tuple[Any, ...]]:
     asked = pc.unique(read_table(curated.paths("sets"), SETS, ["query_id"]).column("query_id"))
     generations = Generations(root)
     for bucket in sorted({bucket_of(one) for one in asked.to_pylist()}):
-        table = generations.answers(bucket, ["query_id", "role", "request", *_COUNTED])
+        table = generations.answers([bucket], ["query_id", "role", "request", *_COUNTED])
         of_rubrics = pc.and_(pc.equal(table.column("role"), _ROLE), pc.is_in(table.column("query_id"), value_set=asked))
         rows = table.filter(of_rubrics).select(["request", *_COUNTED])
         for request, *counted in zip(*(column.to_pylist() for column in rows.columns), strict=True):

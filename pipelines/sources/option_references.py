@@ -143,16 +143,23 @@ def _resolved(question: str, number: int, options: Mapping[int, str]) -> str | N
         return _joined(pair["quantity"].lower(), above, options) if len(above) == 2 else None
     if named := _NAMED.match(text):
         return _named(question, number, options, named)
-    speaks_of_options = _ELSEWHERE.search(_readable(question)) is not None
     leading = _LEADING.match(text)
-    if leading and int(leading[1]) in options and not speaks_of_options:
+    if leading and int(leading[1]) in options and not _speaks_of_options(question):
         part = _part(int(leading[1]), number, options)
         return None if part is None else part.rstrip(" .") + text[leading.end() :]
     elsewhere = {int(digit) for digit in _ELSEWHERE.findall(text)}
-    names = sum(_ELSEWHERE.match(_readable(other)) is not None for other in options.values()) > 1
-    if elsewhere & set(options) and not speaks_of_options and not names:
+    if elsewhere & set(options) and not _speaks_of_options(question) and not _are_names(options):
         return None
     return None if _REST_OF_ABOVE.search(text) else options[number]
+
+
+def _speaks_of_options(question: str) -> bool:
+    return _ELSEWHERE.search(_readable(question)) is not None
+
+
+def _are_names(options: Mapping[int, str]) -> bool:
+    """Return whether the options themselves are called "option 1" and the like."""
+    return sum(_ELSEWHERE.match(_readable(option)) is not None for option in options.values()) > 1
 
 
 def _named(question: str, number: int, options: Mapping[int, str], named: re.Match[str]) -> str | None:

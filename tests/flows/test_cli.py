@@ -86,8 +86,29 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
     assert f"Example: grmforge {command}" in " ".join(done.out.split())
 
 
+YARDSTICK = """
+import json, re
+for _ in range(20):
+    json.loads(json.dumps([{"a": str(number), "b": [number] * 4} for number in range(10_000)]))
+    re.sub("[aeiou]+", "-", "grmforge reads rows " * 20_000)
+"""
+"""About a second of CPU time on the machine where the first request leaves after three."""
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process so far, whoever else shares the machine."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CPU time is read from /proc")
 def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
+    """In CPU time, and against a yardstick: what a second holds differs by machine and by who shares it."""
     write_teleqna(tmp_path / "teleqna.txt", 10_000)
+    before = os.times()
+    subprocess.run([sys.executable, "-c", YARDSTICK], check=True)
+    after = os.times()
+    yardstick = after.children_user + after.children_system - before.children_user - before.children_system
     with StandIn() as server:
         recipe = write_recipe(
             tmp_path / "recipe.toml",
@@ -99,9 +120,11 @@ def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
         with start("build", recipe, "--root", tmp_path / "data") as process:
             while not server.requests and process.poll() is None and time.monotonic() - began < 60:
                 time.sleep(0.01)
+            spent = cpu_seconds(process.pid)
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-        assert server.requests[0].at - began < 6.0  # 3 s on an idle machine; others may share this one
+    print(spent, yardstick)
+    assert server.requests and spent < 6 * yardstick
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_thoughts_that_were_stored_in_a_text_are_split_when_it_is_read(tmp_path:
         ("", "never ends"),
     ]
     assert found[a_request(9, 9).request_id].text is None
-    only = generations.answers(9, ["text"])
+    only = generations.answers([9], ["text"])
     assert only.column_names == ["request_id", "text"]
     assert set(only.column("text").to_pylist()) == {"", None, "fine", "plain", texts[2]}
     assert set(generations.table(9).column("text").to_pylist()) == {*texts, None}, "what is on disk stays as it is"
