@@ -114,10 +114,8 @@ _TERMINAL = ".!?。！？…"
 _PREAMBLE = re.compile(r"[^\n\"`“”{}<>\[\]#*◁]{1,200}(?<![:：])\n\s*")
 _OF_A_JUDGEMENT = re.compile(r"(?:responses?|answers?|回答) ?\d|scores?\b|criteria|boxed")
 _JSON = re.compile(r"(?:```(?:json)?\s{0,4})?[{\[]\s{0,40}[\"{\[]")
-_MARKS = ("<", "＜", "&lt;", "◁", "[", "【", "```", "assistant", "analysis", "commentary", "my thought process:")
+MARKS = ("<", "＜", "&lt;", "◁", "[", "【", "```", "assistant", "analysis", "commentary", "my thought process:")
 """A text with none of these holds no thoughts."""
-MARKED = "|".join(map(re.escape, _MARKS))
-"""The same as a pattern for many texts at once, which polars reads quickly."""
 MAY_HOLD_THOUGHTS = (
     r"(?i)(?:[<＜&](?:lt;)? ?/? ?(?:[a-z]\w{0,11}[:_-]){0,2}|[◁\[【|｜]/?|(?:begin|start|end)(?:[_▁]of)?[_▁])"
     r"(?:think|thought|antthink|reason|refle|self.?refle|scratch|cot|chain.of|inner|internal|hidden|monolog|contempl"
@@ -125,7 +123,7 @@ MAY_HOLD_THOUGHTS = (
     r"|\|sep\||\|im_start\||assistant(?:final|analysis|commentary)|my thought process:|begin final response"
     r"|```(?:think|thought|reason)|<details|\A[^a-z]{0,200}[<\[|>a-z_]{0,200}(?:analysis|commentary)"
 )
-"""What of those is looked at one by one: narrower, and slower to find."""
+"""What a text with thoughts holds, too: narrower, and slower to look for."""
 _MOST_RESCANS = 2
 _LINE = 200
 """Characters of a line that are looked at, so that long lines cost no more than short ones."""
@@ -138,7 +136,7 @@ def split_thoughts(text: str) -> tuple[str, str | None]:
     end a turn) goes with them. A text without thoughts stays as it is. Never raises; takes time in proportion to the
     text.
     """
-    return _Splitting(text).result() if any(mark in text for mark in _MARKS) else (text, None)
+    return _Splitting(text).result() if any(mark in text for mark in MARKS) else (text, None)
 
 
 def with_thoughts(reasoning: str | None, thoughts: str | None) -> str | None:

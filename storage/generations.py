@@ -16,10 +16,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.columns import may_hold_thoughts
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import BUCKETS, bucket_of, content_id
-from schemas.thoughts import MARKED, MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
+from schemas.thoughts import split_thoughts, with_thoughts
 from storage.answer_files import is_whole, sound_answers, write_answers
 from storage.journal import claimed, segments, send_unsent
 from storage.root import Root
@@ -298,8 +299,7 @@ def _split(answers: pa.Table) -> pa.Table:
     """
     frame = pl.from_arrow(answers.select(["text", "reasoning"]))
     assert isinstance(frame, pl.DataFrame)
-    places = frame["text"].str.contains(MARKED).fill_null(False).arg_true()
-    places = places.filter(frame["text"].gather(places).str.contains(MAY_HOLD_THOUGHTS))
+    places = may_hold_thoughts(frame["text"])
     if places.is_empty():
         return answers
     texts, reasonings = [], []

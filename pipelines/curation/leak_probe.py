@@ -14,6 +14,8 @@ within a fold, since scores of two models are not on one scale. The standard err
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,9 @@ import polars as pl
 
 from pipelines.curation.leak_encoding import FOLDS, Numbers, Panel, Sparse, fold_of
 from pipelines.curation.leak_features import FEATURE_NAMES
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 MIN_SETS = 40
 _STRENGTH = 0.03
@@ -62,7 +67,6 @@ def weights_by_fold(panel: Panel, names: Sequence[str] = FEATURE_NAMES) -> list[
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     matrix = _matrix(panel, names)
     matrix, target, folds = (
@@ -78,11 +82,19 @@ def weights_by_fold(panel: Panel, names: Sequence[str] = FEATURE_NAMES) -> list[
             continue
         model = LogisticRegression(C=_STRENGTH, max_iter=_ITERATIONS)
         # One thread: the sums are short, and in one order on every machine.
-        with warnings.catch_warnings(), threadpool_limits(1):
+        with warnings.catch_warnings(), _thread_pools().limit(limits=1):
             warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: ranks are all that is asked for
             model.fit(matrix[learning], target[learning])
         found.append(model.coef_.ravel().astype(np.float64))
     return found
+
+
+@cache
+def _thread_pools() -> "ThreadpoolController":
+    """Return the thread pools of the loaded libraries, which take ten milliseconds to find."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _matrix(panel: Panel, names: Sequence[str]) -> Sparse:

@@ -1,16 +1,15 @@
 """Does a hinted answer give away that it was told the result?
 
 A hinted sample is kept only where its text could have been written without the hint, since the training prompt has
-none (METHOD section 3). Two ways to leak:
+none (METHOD section 3). There are two ways to leak:
 
-1. It speaks of the hint: words become letters, and rules over these letters say so (`hint_phrases` and its Chinese
-   counterpart), or the words together do, as a model has learned (`hint_words`).
-2. It gives its verdict before it applies a first criterion: "Response 2 is the best" among the criteria, or in the
-   first sentence of the analysis, before that sentence names a criterion or a reason.
+1. A sentence speaks of the hint. The linear model of `hint_words` decides that.
+2. The verdict comes before a first criterion is applied: "Response 2 is the best" among the criteria, or in the first
+   sentence of the analysis, before that sentence names a criterion or a reason.
 
 Precise on purpose: telecom texts speak of paging hints and ground truth, problems say "we are told that x = 3", and
-users have preferences. A leak that these phrases miss costs little, a rule that fires on honest texts skews the set;
-the check `hint_traces` says what they miss, in any language.
+users have preferences. A missed leak costs little. A false alarm on honest texts skews the set. The check
+`hint_traces` tells what was missed, in any language.
 """
 
 import re
@@ -18,30 +17,15 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from pipelines.grm import hint_phrases as english
-from pipelines.grm import hint_phrases_chinese as chinese
 from pipelines.grm.extraction import read_parts
-from pipelines.grm.hint_words import tells
+from pipelines.grm.hint_words import tell
 from pipelines.grm.verdicts import answer_of
 from schemas.trajectory import Principle
 
 Parts = tuple[Sequence[Principle], str | None]
 
-Letters = Sequence[tuple[str, str]]
-
-_ASCII = re.compile(r"\\[bd]")
-_SENTENCE_ENDS = [*(end + blank for end in ".;!?" for blank in " \t\r"), *"。；！？"]
-_CHINESE = "[\u4e00-\u9fff]"
-_LOTS = 9  # all rules in one, they outgrow what the matcher keeps of its work
-_OF_A_REFERENCE = "reference|参考"
-_TAKEN_OUT = "_"  # no rule reaches over it
-
-
-def _pattern(alternatives: Sequence[str]) -> str:
-    """Return the alternatives as one pattern; its word ends are those of ASCII, which is ten times as quick."""
-    return _ASCII.sub(lambda found: f"(?-u:{found[0]})", "|".join(alternatives))
-
-
+_OF_A_REFERENCE = "reference|参考|(?:provided|given|supplied) (?:answer|solution)|标准答案"
+_ENDS_SENTENCE = r"[.;!?][ \t\r]|[。；！？]"
 _GOOD = (
     r"(?:(?:clearly|obviously|definitely|undoubtedly|simply|indeed|actually|in fact|certainly)\s+)?"
     r"(?:(?:slightly|much|far|significantly)\s+)?"
@@ -68,24 +52,12 @@ _WORD = re.compile(r"[a-z]{4,}|[\u4e00-\u9fff]{2}")
 _FIRST_SENTENCE = 400  # as far as an opening sentence is looked for
 
 
-_LANGUAGES = (english, chinese)
-_TELLING = [_pattern([one.TELLING]) for one in _LANGUAGES]
-_RESULT = [_pattern([one.RESULT]) for one in _LANGUAGES]
-_RULES = [[_pattern(one.RULES[lot::_LOTS]) for lot in range(_LOTS)] for one in _LANGUAGES]
-_REFERENCE = [_pattern(one.REFERENCE) for one in _LANGUAGES]
-_LETTERS: list[Letters] = [
-    [(letter, _pattern([pattern])) for letter, pattern in (*one.FIRST, (_TAKEN_OUT, "|".join(one.HONEST)), *one.WORDS)]
-    for one in _LANGUAGES
-]
-
-
 def hint_leaks(texts: pl.Series, parts_of: Callable[[int], Parts], reference_shown: Sequence[bool]) -> list[bool]:
     """Return which answers to hinted prompts give the hint away; `parts_of` reads principles and critique of one.
 
     `reference_shown` says of each whether the training prompt holds the reference answer too, so that speaking of it
     is fair.
     """
-    texts = pl.Series([answer_of(text) for text in texts], dtype=pl.String)
     leaks = speaks_of_hint(texts, pl.Series(reference_shown, dtype=pl.Boolean)).to_list()
     for row in texts.str.contains(_VERDICT_AT_ALL).arg_true():
         leaks[row] = leaks[row] or gives_verdict_first(texts[row], *parts_of(row))
@@ -94,45 +66,22 @@ def hint_leaks(texts: pl.Series, parts_of: Callable[[int], Parts], reference_sho
 
 def leaks_hint(text: str, *, reference_shown: bool = False) -> bool:
     """Return whether one answer, or one sentence of a critique, gives the hint away."""
-    return hint_leaks(pl.Series([text]), lambda _: read_parts(answer_of(text)), [reference_shown])[0]
+    answer = answer_of(text)
+    return hint_leaks(pl.Series([answer]), lambda _: read_parts(answer), [reference_shown])[0]
 
 
 def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
-    """Return which texts speak of a hint, column by column, in time in proportion to their length."""
-    lowered = texts.str.to_lowercase()
-    rows = (lowered.str.contains(_TELLING[0]) | lowered.str.contains(_TELLING[1])).arg_true()
-    sentence = pl.col("sentence").str
+    """Return which texts have a sentence that speaks of a hint. The time is in proportion to their length."""
+    sentence = pl.col("sentence")
     sentences = (
-        pl.DataFrame({"row": rows, "sentence": lowered.gather(rows), "shown": reference_shown.gather(rows)})
-        .with_columns(sentence.replace_many(_SENTENCE_ENDS, ["\n"]).str.split("\n"))
+        pl.DataFrame({"row": range(len(texts)), "sentence": texts.str.to_lowercase(), "shown": reference_shown})
+        .with_columns(sentence.str.replace_all(_ENDS_SENTENCE, "\n").str.split("\n"))
         .explode("sentence")
-        .filter(sentence.contains(_TELLING[0]) | sentence.contains(_TELLING[1]))
+        .filter(~(pl.col("shown") & sentence.str.contains(_OF_A_REFERENCE)))
     )
-    is_chinese = sentences["sentence"].str.contains(_CHINESE)
-    said = [
-        row
-        for language, part in ((0, sentences.filter(~is_chinese)), (1, sentences.filter(is_chinese)))
-        for row in _telling_rows(language, part)
-    ]
-    return pl.Series(range(len(texts)), dtype=pl.UInt32).is_in(said)
-
-
-def _telling_rows(language: int, sentences: pl.DataFrame) -> list[int]:
-    """Return the rows of which a sentence tells that the result was known."""
-    letters = pl.col("sentence").str
-    sentences = sentences.filter(letters.contains(_TELLING[language])).filter(letters.contains(_RESULT[language]))
-    if sentences.is_empty():
-        return []
-    sentences = sentences.with_columns(letters.strip_chars_end(" .!?;"), whole="sentence")
-    for letter, pattern in _LETTERS[language]:
-        sentences = sentences.with_columns(letters.replace_all(pattern, letter))
-    told = pl.any_horizontal(letters.contains(lot) for lot in _RULES[language]) | (
-        ~pl.col("shown") & letters.contains(_REFERENCE[language])
-    )
-    said = sentences.with_columns(told=told)
-    others = said.filter(~pl.col("told") & ~(pl.col("shown") & pl.col("whole").str.contains(_OF_A_REFERENCE)))
-    learned = [row for row, text in zip(others["row"], others["whole"], strict=True) if tells(text)]
-    return [*said.filter("told")["row"], *learned]
+    different = sentences["sentence"].unique()  # headings and stock phrases stand in many answers
+    rows = sentences.filter(sentence.is_in(different.filter(tell(different)).implode()))["row"]
+    return pl.select(pl.int_range(len(texts)).is_in(rows.implode())).to_series()
 
 
 def gives_verdict_first(answer: str, principles: Sequence[Principle], critique: str | None) -> bool:

@@ -16,8 +16,7 @@ from pipelines.grm.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.grm.prompts import score_range
 from pipelines.grm.score_headings import HEADING_WORD
 from pipelines.grm.verdicts import CANONICAL, CANONICAL_SCORES
-from schemas.columns import struct_lists
-from schemas.thoughts import MAY_HOLD_THOUGHTS
+from schemas.columns import may_hold_thoughts, struct_lists
 from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading
 
 READINGS = pa.schema([JUDGED.field(name) for name in Reading._fields])
@@ -34,9 +33,13 @@ _CRITERIA = (
 )
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"[^\s:：*_`]\n+({CANONICAL_SCORES})\z"
-# A heading has a number, a macro and four words at most before its word for scores.
-_MAY_OPEN_WITH_SCORES = rf"(?im)^[^\w\n]*(?:\w+[^\w\n]+){{0,6}}\w*{HEADING_WORD}(?:[^a-z]|\z)"
-_DOUBTS = ["```", "~~~", "The Begin of Response"]
+# A heading has a number, a macro and four words at most before its word for scores. Behind it, its line goes on to a
+# sign that opens a list, or ends.
+_GOES_ON = r"(?:[^a-z\n][^\n]*)?(?:[:=(\-\\\[>]|boxed|[^\x00-\x7f])"
+_ENDS = r"(?:[^\w\n]|_|list|line|are|is|as|follows|finales|finais|finali|" + HEADING_WORD + r")*(?:\n|\z)"
+_MAY_OPEN_WITH_SCORES = rf"(?im)^[^\w\n]*(?:\w+[^\w\n]+){{0,6}}\w*{HEADING_WORD}(?:{_GOES_ON}|{_ENDS})"
+_SCORE_WORD = f"{HEADING_WORD}(?:[^a-z]|\\z)"
+_DOUBTS = ["```", "~~~", "\n[The Begin of Response"]
 """A text with one of these may hold a fence, or a response said again."""
 
 
@@ -47,7 +50,7 @@ def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | N
     rows. They may be put in another order before `readings_of` goes on.
     """
     laid = laid_out(answers)
-    plain = laid.select(is_plain().fill_null(False)).to_series()
+    plain = plain_rows(laid)
     others: list[Reading | None] = [None] * len(plain)
     places = (~plain).arg_true()
     for place, answer in zip(places, answers[places].iter_rows(), strict=True):
@@ -79,11 +82,26 @@ def laid_out(answers: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def is_plain() -> pl.Expr:
-    """Say whether an answer has its three parts as the prompt asks for them, and one valid score a response.
+def plain_rows(laid: pl.DataFrame) -> pl.Series:
+    """Say which answers have their three parts as the prompt asks for them, and one valid score a response.
 
     Thinking may hold another verdict, "eight" may begin a weight, and what was cut off or refused has no verdict.
     """
+    is_plain = laid.select(_is_plain().fill_null(False)).to_series()
+    others = pl.concat([may_hold_thoughts(laid["text"]), _may_open_with_scores(laid)])
+    return is_plain.scatter(others, False)
+
+
+def _may_open_with_scores(laid: pl.DataFrame) -> pl.Series:
+    """Return the numbers of the answers that may have another line that opens with a heading of scores."""
+    before = laid.select(pl.col("text").str.strip_suffix(pl.col("verdict"))).to_series()
+    # In small letters the word is found in a fraction of the time.
+    places = before.str.to_lowercase().str.contains(_SCORE_WORD).arg_true()
+    return places.filter(before.gather(places).str.contains(_MAY_OPEN_WITH_SCORES))
+
+
+def _is_plain() -> pl.Expr:
+    """Say the same of an answer, but for what is rare and slow to look for."""
     scores, is_single = pl.col("scores"), pl.col("n_responses") == 1
     (single_low, single_high), (low, high) = score_range(1), score_range(2)
     return (
@@ -92,10 +110,8 @@ def is_plain() -> pl.Expr:
         & (scores.list.max() <= pl.when(is_single).then(single_high).otherwise(high))
         & (is_single | (pl.col("best_position") < pl.col("n_responses")))
         & ~pl.col("finish_reason").is_in([*TRUNCATED_BY, *REFUSED_BY]).fill_null(False)
-        & ~pl.col("text").str.contains(MAY_HOLD_THOUGHTS)
         & pl.col("analysis").is_not_null()
         & ~pl.col("text").str.contains_any(_DOUBTS)
-        & ~pl.col("text").str.strip_suffix(pl.col("verdict")).str.contains(_MAY_OPEN_WITH_SCORES)
         & pl.col("criteria").str.contains(_CRITERIA)
         & ~pl.col("criteria").str.contains(r"\n[^\n(]*[Ee]ight")
     )

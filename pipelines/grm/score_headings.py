@@ -27,11 +27,10 @@ _WEAK_WORDS = (
 HEADING_WORD = rf"(?:{SCORE_WORDS}|{_WEAK_WORDS})"
 """The word that every heading of scores holds; no Latin letter follows it. In whatever case."""
 SCORE_MARKS = sorted(
-    {"score", "scoring", "rating", "grade", "marks", "overall", "verdict", "judg", "note"}
-    | {"bewertung", "punkt", "wertung", "noten", "puntua", "puntaje", "calificaci", "pontua", "punteggi", "voti"}
-    | {"beoordeling", "cijfers", "оцен", "Оцен", "балл", "Балл", "оцінк", "Оцінк", "oceny", "punktacja", "puan", "điểm"}
-    | {"Điểm", "skor", "评分", "得分", "打分", "分数", "评级", "總分", "总分", "評分", "分數", "スコア", "得点", "採点"}
-    | {"点数", "評価", "점수", "평점", "평가", "채점"}
+    {"score", "scoring", "rating", "grade", "marks", "overall", "verdict", "judg", "note", "wertung", "punkt", "puntua"}
+    | {"puntaje", "calificaci", "pontua", "punteggi", "voti", "beoordeling", "cijfers", "oceny", "puan", "skor", "оцен"}
+    | {"Оцен", "балл", "Балл", "оцінк", "Оцінк", "điểm", "Điểm", "评分", "得分", "打分", "分数", "评级", "總分", "总分"}
+    | {"評分", "分數", "スコア", "得点", "採点", "点数", "評価", "점수", "평점", "평가", "채점"}
 )
 """Every such word holds one of these, in whatever case of ASCII letters."""
 _QUALIFIER = (

@@ -123,7 +123,6 @@ def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
             spent = cpu_seconds(process.pid)
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    print(spent, yardstick)
     assert server.requests and spent < 6 * yardstick
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.thoughts import MARKED, MAY_HOLD_THOUGHTS, split_thoughts, with_thoughts
+from schemas.columns import may_hold_thoughts
+from schemas.thoughts import split_thoughts, with_thoughts
 
 DRAFT = "Specific Criteria:\n1. Draft (weight: 100%): a draft.\n\nAnalysis:\na first look\n\nScores: \\boxed{2, 9}"
 ANSWER = (
@@ -194,7 +195,7 @@ def test_every_word_is_in_the_answer_or_in_the_thoughts(marks: list[str]) -> Non
 
 def is_seen(text: str) -> bool:
     texts = pl.Series([text])
-    return bool(texts.str.contains(MARKED).item() and texts.str.contains(MAY_HOLD_THOUGHTS).item())
+    return len(may_hold_thoughts(texts)) == 1
 
 
 @given(TEXTS | st.text())

@@ -105,30 +105,26 @@ def spoken(name: str) -> tuple[list[str], list[str]]:
     return sentences, [one for one, leaks_it in zip(sentences, leaks, strict=True) if leaks_it]
 
 
-@pytest.mark.parametrize(("name", "least"), [("leaks", 0.95), ("leaks_held_out", 0.9), ("unseen_leaks", 0.9)])
+@pytest.mark.parametrize(("name", "least"), [("leaks", 0.93), ("unseen_leaks", 0.9)])
 @pytest.mark.parametrize("chinese", [False, True])
 def test_nine_of_ten_leaks_are_found_in_either_language(name: str, least: float, chinese: bool) -> None:
-    """No rule was tuned, and nothing learned, on `unseen_leaks`: another hand wrote it that had seen neither."""
+    """Nothing was learned from `unseen_leaks`: another hand wrote it that had seen neither model nor corpus."""
     sentences, found = spoken(name)
     wanted = [one for one in sentences if any("\u4e00" <= character <= "\u9fff" for character in one) == chinese]
-    assert len(wanted) >= 20 and len(set(wanted) & set(found)) >= least * len(wanted)
+    assert len(wanted) >= 100 and len(set(wanted) & set(found)) >= least * len(wanted)
 
 
-def test_sentences_of_other_hints_notes_and_labels_are_no_leaks() -> None:
-    sentences, found = spoken("honest")
-    assert len(sentences) >= 300 and len(found) <= 0.01 * len(sentences), found
+@pytest.mark.parametrize("name", ["honest", "unseen_honest"])
+def test_honest_sentences_are_seldom_taken_for_leaks(name: str) -> None:
+    """One in six or more of them speaks of other hints, labels and references on purpose."""
+    sentences, found = spoken(name)
+    assert len(sentences) >= 1000 and len(found) <= 0.005 * len(sentences), found
 
 
-def test_of_sentences_held_out_one_is_taken_for_a_leak() -> None:
-    """It speaks of "the given hint", and not of whose it is; with those above, that is one in hundreds."""
-    _, found = spoken("honest_held_out")
-    assert found == ["The given hint helps: x = 2 is a root, and Response 2 divides by x - 2."]
-
-
-def test_honest_sentences_of_another_hand_are_seldom_taken_for_leaks() -> None:
-    """Forty in a hundred of them speak of other hints, labels and references on purpose."""
-    sentences, found = spoken("unseen_honest")
-    assert len(sentences) == 200 and len(found) <= 3, found
+def test_of_a_hundred_honest_critiques_one_is_taken_for_a_leak() -> None:
+    """Whole ones, of a dozen sentences each, by the hand that wrote `unseen_leaks`' counterpart: none was learned."""
+    critiques, found = spoken("unseen_critiques")
+    assert len(critiques) == 200 and len(found) <= 2, found
 
 
 def test_a_column_is_read_as_its_texts_are() -> None:
