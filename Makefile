@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 VLLM_BIN := .venv-vllm/bin
+TEST_WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 PIP_INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -44,10 +45,11 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 	@echo "Try next:     .venv/bin/grmforge inspect demo --status rejected --reason too_easy"
 	@echo "              recipes/local_vllm.toml, for your own model and your own JSONL"
 
-# One worker a core keeps every core busy: where torch computed on all of them too, its threads would wait for each other
-# five times as long as they compute.
+# A worker more than cores: many tests wait for a server. Where torch computed on all cores too, its threads would wait for
+# each other five times as long as they compute. Each of a thousand commands would compile the project anew where Python is
+# told to write no bytecode.
 test: .venv/dev.stamp  ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
 
 # An environment of its own: vLLM pins packages that grmforge has in other versions. The packages removed there are built
 # for another torch than the CPU's, and break its import.

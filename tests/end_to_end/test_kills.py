@@ -17,13 +17,8 @@ MOMENTS = [
     ("sampling rft", 0.9),
     ("sampling rft", 0.9),
     ("sampling rft", 0.9),
-    ("sampling rft", 0.9),
-    ("sampling rft", 0.9),
-    ("sampling rft", 0.9),
-    ("sampling rft", 0.9),
     ("judging rft", 0.05),
     ("judging rft", 0.05),
-    ("sampling difficulty", 0.9),
     ("sampling difficulty", 0.9),
     ("sampling difficulty", 0.9),
     ("judging difficulty", 0.05),
@@ -55,7 +50,7 @@ def kill_at(recipe: Path, root: Path | str, stage: str, seconds: float) -> bool:
     return was_alive
 
 
-def test_the_data_of_a_build_killed_twenty_times_is_that_of_one_never_killed(tmp_path: Path) -> None:
+def test_the_data_of_a_build_killed_fifteen_times_is_that_of_one_never_killed(tmp_path: Path) -> None:
     def recipe(name: str, concurrency: int) -> Path:
         judge = {"engine": "simulated", "max_concurrency": concurrency}
         return write_recipe(
@@ -75,7 +70,7 @@ def test_the_data_of_a_build_killed_twenty_times_is_that_of_one_never_killed(tmp
         (stage, kill_at(slow if "sampling" in stage else quick, tmp_path / "killed", stage, draw.uniform(0, most)))
         for stage, most in MOMENTS
     ]
-    assert sum(was_alive for _, was_alive in killed) >= 18, killed
+    assert sum(was_alive for _, was_alive in killed) >= 13, killed
 
     assert grmforge("build", quick, "--root", tmp_path / "killed").code == 0
     assert grmforge("build", quick, "--root", tmp_path / "whole").code == 0

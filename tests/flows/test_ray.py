@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import obstore
 import pytest
 
 from benchmarks.loopback_prefect import serving_prefect
@@ -28,7 +27,6 @@ from tests.examples import jsonl_rows, write_rows
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn
 
-REAL = os.environ.get("GRMFORGE_TELEQNA", "")
 KEY = "sk-a-key-for-tests-9876543210"
 SETS = 250
 IN_FLIGHT = 40
@@ -233,25 +231,3 @@ def test_a_root_in_a_bucket_is_as_good(place: Place, tmp_path: Path, monkeypatch
         snapshot = find_snapshot(Root.open("s3://forge/root"), "shared-rft")
         assert snapshot.manifest.content_hash == place.content
         assert snapshot.location.startswith("s3://forge/root/snapshots/shared-rft/")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(not REAL, reason="set GRMFORGE_TELEQNA to the path of TeleQnA.zip to build all of it")
-def test_all_of_teleqna_on_ray_and_a_bucket_is_that_on_threads_and_a_disk(place: Place, tmp_path: Path) -> None:
-    recipe = write_recipe(
-        tmp_path / "recipe.toml",
-        build={"name": "telecom", "root": "unused"},
-        sources=[{"kind": "teleqna", "path": str(Path(REAL).absolute())}],
-        models={"grm": {"engine": "simulated"}, "difficulty": {"engine": "simulated", "model": "small"}},
-    )
-    whole = replace(place, recipe=recipe)
-    said_by(whole.flow(root=str(tmp_path / "disk"), workers=2))
-    on_disk = latest(tmp_path / "disk", "telecom-rft").manifest
-    with serving_s3(tmp_path / "s3") as s3:
-        flow = whole.flow(s3.environment(), root="s3://forge/root", task_runner="ray", workers=2)
-        kill_a_worker(flow, lambda: any("generations/journal/" in key for key in s3.objects()))
-        said_by(flow)
-        [manifest] = [key for key in s3.objects() if key.endswith("/manifest.json") and "/snapshots/" in key]
-        in_bucket = json.loads(bytes(obstore.get(s3.store(), manifest).bytes()))
-    assert on_disk.content_hash == in_bucket["content_hash"]

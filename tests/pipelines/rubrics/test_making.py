@@ -1,6 +1,7 @@
 """Rubrics, made end to end: a real server that writes and judges, the packaged MiniLM, and real pools."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -141,23 +142,40 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize(("reason", "answer"), MALFORMED.items(), ids=[f"{one!r}" for one in MALFORMED])
-def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path, reason: str, answer: str) -> None:
-    write_questions(tmp_path / "own.jsonl", 6)
-    root, recipe_of = Root(tmp_path / "data"), {"rubrics": {"queries": 1, "panel": 8}}
-    with StandIn(then=chat(answer)) as server:
+def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path) -> None:
+    """Every question is answered in another malformed way, always the same; of another model, only at first."""
+    write_questions(tmp_path / "own.jsonl", len(MALFORMED) + 4)
+    root, recipe_of = Root(tmp_path / "data"), {"rubrics": {"queries": len(MALFORMED), "panel": 8}}
+    answers = list(MALFORMED.values())
+    given: dict[str, int] = {}
+    asked: Counter[str] = Counter()
+
+    def malformed(body: dict[str, Any]) -> Reply:
+        question = body["messages"][-1]["content"]
+        asked[question] += 1
+        return chat(answers[given.setdefault(question, len(given))])
+
+    with StandIn(then=malformed) as server:
         found = made(the_recipe(tmp_path, served(server), **recipe_of), root)
-        assert len(server.requests) == 2
-        assert found.as_json()["malformed"] == {f"writing rubrics: {reason.strip()}": 2}
-        [unwritten] = found.unwritten
-        assert f"questions without a rubric: 1, the first: {unwritten}" in found.as_text()
+        assert set(asked.values()) == {2} and len(asked) == len(MALFORMED)
+        reasons = Counter(f"writing rubrics: {reason.strip()}" for reason in MALFORMED)
+        assert found.as_json()["malformed"] == {reason: 2 * count for reason, count in reasons.items()}
+        assert len(found.unwritten) == len(MALFORMED)
+        assert f"questions without a rubric: {len(MALFORMED)}, the first: {found.unwritten[0]}" in found.as_text()
         assert generated(root) == []
         again = made(the_recipe(tmp_path, served(server), **recipe_of), root)
-        assert (len(server.requests), again.asked.bought) == (2, 0), "the next night it is not paid for again"
-    with StandIn(chat(answer), then=by_these_criteria) as server:
+        assert (len(server.requests), again.asked.bought) == (sum(asked.values()), 0), "it is not paid for again"
+
+    def malformed_at_first(body: dict[str, Any]) -> Reply:
+        question = body["messages"][-1]["content"]
+        asked[question] += 1
+        return malformed(body) if not is_judgement(body) and asked[question] == 1 else by_these_criteria(body)
+
+    asked.clear()
+    with StandIn(then=malformed_at_first) as server:
         better = made(the_recipe(tmp_path, served(server, model="other"), **recipe_of), root)
-    assert better.as_json()["malformed"] == {f"writing rubrics: {reason.strip()}": 1}
-    assert len(better.rubrics) == 1
+    assert better.as_json()["malformed"] == dict(reasons)
+    assert len(better.rubrics) == len(MALFORMED)
 
 
 STRANGE = [
