@@ -1,8 +1,8 @@
 """How often hint leaks are found in sentences that were not learned from, and how often honest ones are taken for one.
 
-`python -m benchmarks.hint_leaks [--write]` learns from `leaks.txt` and `honest.txt` in tests/pipelines/grm/hint_leaks,
+`python -m benchmarks.hint_leaks [--write]` learns from `leaks.txt` and `honest.txt` in tests/pipelines/judging/hint_leaks,
 and tries `unseen_leaks.txt` and `unseen_honest.txt` beside them: another hand wrote those, and nothing was learned from
-them. `--write` writes what was learned to pipelines/grm/hint_weights.json.
+them. `--write` writes what was learned to pipelines/judging/hint_weights.json.
 
 The learner is a logistic regression over phrases, each weighted by how unevenly it stands in leaks and honest
 sentences (Wang and Manning 2012, "Baselines and bigrams").
@@ -19,10 +19,10 @@ import polars as pl
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipelines.grm.hint_words import LONGEST, OTHER, THRESHOLD, WEIGHTS, model_of, stem, weights_of, words_of
+from pipelines.judging.hint_words import LONGEST, OTHER, THRESHOLD, WEIGHTS, model_of, stem, weights_of, words_of
 
 HERE = Path(__file__).parents[1]
-CORPUS = HERE / "tests/pipelines/grm/hint_leaks"
+CORPUS = HERE / "tests/pipelines/judging/hint_leaks"
 LEAST_SENTENCES = 2
 """A phrase that stands in fewer sentences is not learned."""
 LEAST_WEIGHT = 0.05
@@ -71,7 +71,7 @@ def main() -> None:
     print(json.dumps(figures))
     if "--write" in sys.argv[1:]:
         text = json.dumps(weights, ensure_ascii=False, indent=0, separators=(",", ":"))
-        (HERE / "pipelines/grm" / WEIGHTS).write_text(text + "\n", "utf-8")
+        (HERE / "pipelines/judging" / WEIGHTS).write_text(text + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -34,13 +34,21 @@ from benchmarks.naive_judging import judge_naively
 from pipelines.build import new_run, prepare
 from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe, source_findings
-from pipelines.engines.simulated import SimulatedEngine
-from pipelines.grm.judging import judge
-from pipelines.grm.rejection import DECISION_COLUMNS, decide
-from pipelines.grm.samples import SamplingJob, modes_of, next_samples, sample, samples_wanted, sampling_job, shown_set
-from pipelines.grm.sampling import outcome_of_sample, sampled_sets
+from pipelines.engines.simulated.engine import SimulatedEngine
+from pipelines.judging.judging import judge
+from pipelines.judging.samples import (
+    SamplingJob,
+    modes_of,
+    next_samples,
+    sample,
+    samples_wanted,
+    sampling_job,
+    shown_set,
+)
+from pipelines.judging.sampling import outcome_of_sample, sampled_sets
 from pipelines.training_sets.assembly import assemble
 from pipelines.training_sets.decisions import frame_of
+from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from schemas.generation import Completion, Request
 from schemas.recipe import Recipe, recipe_of
 from schemas.record import content_id
@@ -88,7 +96,7 @@ def write_sets(path: Path, sets: int) -> None:
 
 
 def recipe_for(place: Path) -> Recipe:
-    whole = (resources.files("pipelines.grm.templates") / "grm.txt").read_text("utf-8")
+    whole = (resources.files("pipelines.judging.templates") / "grm.txt").read_text("utf-8")
     (place / "short.txt").write_text(re.sub("#### General Criteria ####.*?(?=#### Scale)", "", whole, flags=re.DOTALL))
     return recipe_of(
         {

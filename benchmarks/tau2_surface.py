@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.grm.transcripts import transcript_text
+from pipelines.judging.transcripts import transcript_text
 from pipelines.sources import tau2
 from pipelines.sources.files import open_files
 from pipelines.sources.rows import json_of

@@ -162,8 +162,8 @@ def plan(
     """
     from flows.running import running
     from flows.watching import RunWatcher
+    from pipelines.ahead.planning.plan import plan_of
     from pipelines.build import new_run
-    from pipelines.planning.plan import plan_of
     from storage.looking import root_to_look_at
     from storage.root import Root
 
@@ -196,7 +196,7 @@ def probe(
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
     from flows.running import running
-    from pipelines.probing.probe import probe_of
+    from pipelines.ahead.probing.probe import probe_of
     from storage.root import Root
 
     settings = _recipe(recipe, None, root, None)
@@ -252,7 +252,7 @@ def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = F
 
     Example: grmforge doctor recipes/local_vllm.toml
     """
-    from pipelines.doctor import examine
+    from pipelines.ahead.doctor import examine
 
     findings = examine(_recipe(recipe, None, root, None), os.environ, _looking())
     if json:

@@ -11,8 +11,8 @@ from pipelines.reporting.visible import one_line, visible
 from schemas.errors import RecipeError
 
 if TYPE_CHECKING:
-    from pipelines.housekeeping.forgetting import Forgotten
-    from pipelines.housekeeping.leftovers import Leftover
+    from pipelines.upkeep.forgetting import Forgotten
+    from pipelines.upkeep.leftovers import Leftover
     from storage.root import Root
 
 RootOption = Annotated[str, typer.Option("--root", help="Where everything is kept.", show_default=True)]
@@ -35,7 +35,7 @@ def gc(
 
     Example: grmforge gc --root data --older-than 14
     """
-    from pipelines.housekeeping.leftovers import leftovers, remove
+    from pipelines.upkeep.leftovers import leftovers, remove
 
     place = _place(root)
     found = leftovers(place, days)
@@ -93,7 +93,7 @@ def forget(
 
     Example: grmforge forget ultrafeedback --root data --reason "licence withdrawn"
     """
-    from pipelines.housekeeping import forgetting
+    from pipelines.upkeep import forgetting
 
     if not what.strip():
         raise RecipeError("forget what? Give a source's name or a set_id")
@@ -123,7 +123,7 @@ def _place(root: str) -> "Root":
 
 
 def _undo(place: "Root", what: str, yes: bool) -> None:
-    from pipelines.housekeeping.forgetting import undo
+    from pipelines.upkeep.forgetting import undo
     from storage.tombstones import find_tombstone
 
     if yes:

@@ -29,7 +29,7 @@ def read(
     """
     import orjson
 
-    from pipelines.grm.read_file import readings_in
+    from pipelines.judging.read_file import readings_in
 
     outcomes: Counter[str] = Counter()
     forms: Counter[str] = Counter()

@@ -17,9 +17,9 @@ from flows.flow_tasks import cancellable, root_of, settings_of, watched_task
 from flows.training_sets import DEMO, Ready, made_ready, published_of
 from pipelines.build import build_rubrics, changed
 from pipelines.engines.budget import Spent
-from pipelines.refreshing.page import page_of
-from pipelines.refreshing.refresh import settle, skipped, take_lease
-from pipelines.refreshing.revisions import read_newest
+from pipelines.upkeep.page import page_of
+from pipelines.upkeep.refresh import settle, skipped, take_lease
+from pipelines.upkeep.revisions import read_newest
 from schemas.recipe import read_recipe
 from storage.journal import new_run_id
 from storage.leases import Holder, Lease

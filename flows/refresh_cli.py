@@ -12,7 +12,7 @@ from pipelines.reporting.visible import visible
 
 if TYPE_CHECKING:
     from pipelines.engines.budget import Spent
-    from pipelines.refreshing.refresh import Refreshed
+    from pipelines.upkeep.refresh import Refreshed
 
 RootOption = Annotated[str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")]
 PlaceOption = Annotated[str, typer.Option("--root", help="Where the snapshots are.", show_default=True)]
@@ -40,8 +40,8 @@ def refresh(
     """
     from flows.running import running
     from pipelines.build import changed
-    from pipelines.refreshing.refresh import refresh as refresh_sets
-    from pipelines.refreshing.refresh import skipped, take_lease
+    from pipelines.upkeep.refresh import refresh as refresh_sets
+    from pipelines.upkeep.refresh import skipped, take_lease
     from schemas.recipe import read_recipe
     from storage.leases import Holder
     from storage.root import Root
@@ -93,7 +93,7 @@ def pin(
     root: PlaceOption = "data",
 ) -> None:
     """Keep a version, whatever its age: no refresh removes it. Example: grmforge pin telecom@20261119"""
-    from pipelines.refreshing.refresh import named_version
+    from pipelines.upkeep.refresh import named_version
     from storage import snapshot_upkeep
     from storage.root import Root
 
@@ -109,7 +109,7 @@ def promote(version: VersionArgument, root: PlaceOption = "data") -> None:
 
     Example: grmforge promote telecom@20261120
     """
-    from pipelines.refreshing.refresh import promote as promote_version
+    from pipelines.upkeep.refresh import promote as promote_version
     from storage.root import Root
 
     snapshot, before = promote_version(Root.open(root), version)

@@ -19,8 +19,8 @@ from pipelines import build
 from pipelines.curation import curation
 from pipelines.curation.licensing import license_warnings
 from pipelines.engines.budget import Spent
-from pipelines.grm.judging import Judged
-from pipelines.grm.samples import sampling_job
+from pipelines.judging.judging import Judged
+from pipelines.judging.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published, make_latest
 from pipelines.rubrics.giving import with_criteria

@@ -16,10 +16,10 @@ from pipelines.engines.answering import Run, Watcher, check_key, has_key, wait_f
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look
 from pipelines.engines.outages import check_answers
-from pipelines.engines.vllm_servers import Servers
-from pipelines.grm.judging import Judged, find_judged, judge
-from pipelines.grm.samples import SamplingJob, sampling_job
-from pipelines.grm.sampling import asks_anything, sample_sets
+from pipelines.engines.vllm.servers import Servers
+from pipelines.judging.judging import Judged, find_judged, judge
+from pipelines.judging.samples import SamplingJob, sampling_job
+from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made

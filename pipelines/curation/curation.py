@@ -9,8 +9,8 @@ import pyarrow as pa
 from pipelines.curation.clusters import clusters
 from pipelines.curation.duplicates import duplicate_reasons
 from pipelines.curation.leak_downsampling import leaky_rows
-from pipelines.curation.prompt_length import fitted
 from pipelines.curation.splits import query_splits
+from pipelines.judging.prompt_length import fitted
 from schemas.errors import RecipeError
 from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, Split

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from pipelines.curation.leak_encoding import Numbers, Panel, Sparse, fold_of
 from pipelines.curation.leak_probe import Auc, auc_of, lacking, scored, told, weights_by_fold
-from pipelines.grm.hint_leaks import gives_verdict_first, speaks_of_hint
+from pipelines.judging.hint_leaks import gives_verdict_first, speaks_of_hint
 from schemas.preference import SETS, PreferenceSet
 from schemas.record import unit_interval
 from schemas.set_table import sets_of

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import polars as pl
 
 from pipelines.curation.leak_features import CANDIDATES
-from pipelines.grm.shown_text import Shown, response_text
+from pipelines.judging.shown_text import Shown, response_text
 from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED
 from storage.stages import Stage

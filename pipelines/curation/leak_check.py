@@ -11,7 +11,7 @@ from pipelines.curation.leak_candidates import MOST_SETS, Sample, responses_as_s
 from pipelines.curation.leak_encoding import encoded
 from pipelines.curation.leak_features import FEATURE_NAMES
 from pipelines.curation.leak_probe import MIN_SETS, lacking, measured
-from pipelines.grm.shown_text import Shown
+from pipelines.judging.shown_text import Shown
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import Recipe
 from schemas.set_table import sets_of

@@ -24,7 +24,7 @@ from pipelines.curation.leak_check import BEST, LABEL, Finding, finding_of, mark
 from pipelines.curation.leak_encoding import Encoding, Numbers, encoded, panel_of
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.curation.leak_probe import scored, told, weights_by_fold
-from pipelines.grm.shown_text import Shown
+from pipelines.judging.shown_text import Shown
 from schemas.preference import Split
 from schemas.record import unit_interval
 from schemas.set_table import sets_of

@@ -11,10 +11,10 @@ def open_engine(model: ModelSection, key: str | None) -> Engine:
     server of our own comes from `vllm_servers` instead: that server outlives it.
     """
     if model.engine == "simulated":
-        from pipelines.engines.simulated import SimulatedEngine
+        from pipelines.engines.simulated.engine import SimulatedEngine
 
         return SimulatedEngine(model)
     # Half a second and 60 MB that a simulated build need not pay.
-    from pipelines.engines.openai_compatible import OpenAICompatibleEngine
+    from pipelines.engines.live.openai_compatible import OpenAICompatibleEngine
 
     return OpenAICompatibleEngine(model, key)

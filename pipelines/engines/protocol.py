@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines.engines.vllm_command import served_with
+from pipelines.engines.vllm.command import served_with
 from schemas.generation import Completion, FaultKind, Request
 from schemas.query import Message, wire
 from schemas.recipe import ModelSection

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.grm.shown_text import conversation_text
-from pipelines.grm.transcripts import said_by
+from pipelines.judging.shown_text import conversation_text
+from pipelines.judging.transcripts import said_by
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.visible import cut, one_line, visible
 from schemas.candidate import Origin

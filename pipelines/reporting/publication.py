@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from pipelines.grm.judging import Judged
-from pipelines.grm.rewards_file import rewards_source
-from pipelines.grm.verdicts import READER_VERSION
+from pipelines.judging.judging import Judged
+from pipelines.judging.rewards_file import rewards_source
+from pipelines.judging.verdicts import READER_VERSION
 from pipelines.reporting.attention import no_row_for
 from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from pipelines.grm.extraction import read_outcome
-from pipelines.grm.prompts import score_range
-from pipelines.grm.rejection import DECISION_COLUMNS, decide
+from pipelines.judging.extraction import read_outcome
+from pipelines.judging.prompts import score_range
+from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from schemas.recipe import RejectionSection
 from schemas.trajectory import Outcome, RejectReason
 from storage.snapshots import Snapshot

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipelines.grm.transcripts import said_by
+from pipelines.judging.transcripts import said_by
 from schemas.preference import SETS, PreferenceSet, Response, Split
 from schemas.query import Messages
 from schemas.record import unit_interval

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.grm.transcripts import said_by
+from pipelines.judging.transcripts import said_by
 from pipelines.rubrics.cases import Case, Labelled, question_text
 from pipelines.rubrics.embedding import Embedder
 from schemas.preference import PreferenceSet

@@ -1,6 +1,6 @@
 """What models are asked about rubrics, and how their answers are read: pure functions.
 
-The schemas say all they have to say by `enum` and `required`, as `pipelines.grm.answer_forms` does: `minItems` and
+The schemas say all they have to say by `enum` and `required`, as `pipelines.judging.answer_forms` does: `minItems` and
 `minimum` have many strict modes refuse the request. A judgement has a key for each criterion, so that the server counts
 them; how many criteria a rubric has is for the reader to check.
 """
@@ -8,8 +8,8 @@ them; how many criteria a rubric has is for the reader to check.
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.grm.shown_text import conversation_text, shown_text
-from pipelines.prompt_texts import filled, prompt_text
+from pipelines.judging.prompt_texts import filled, prompt_text
+from pipelines.judging.shown_text import conversation_text, shown_text
 from pipelines.rubrics.json_answers import MalformedAnswer, object_in
 from schemas.query import Messages, user
 from schemas.rubric import MAX_POINTS, Criterion, CriterionKind, criterion

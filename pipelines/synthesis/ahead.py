@@ -7,7 +7,7 @@ generations. What a teacher is asked follows from answers, and is far less: it i
 from collections.abc import Collection
 
 from pipelines.engines.answering import Run
-from pipelines.grm.sampling import sample_sets
+from pipelines.judging.sampling import sample_sets
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_job
 from pipelines.synthesis.asking import Asked

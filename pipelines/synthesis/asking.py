@@ -9,8 +9,8 @@ from typing import Any
 from pipelines.engines.answering import Run, answer
 from pipelines.engines.early_stop import Purpose, Use
 from pipelines.engines.pilot_advice import Asked as Settings
+from pipelines.grading.verification import answer_in
 from pipelines.synthesis.answers import AnswerJob, before_grading
-from pipelines.synthesis.verification.verification import answer_in
 from schemas.generation import AnswerTruth, Completion, FaultKind, Request
 from schemas.question import Verdict
 from schemas.record import bucket_of

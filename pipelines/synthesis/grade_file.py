@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.grading.verification import grade_all
 from pipelines.json_lines import json_lines, text_in
 from pipelines.synthesis.grading import answer_text
-from pipelines.synthesis.verification.verification import grade_all
 from schemas.errors import SourceError
 from schemas.question import AnswerForm, Gold, Verdict
 from schemas.record import clean_text

@@ -2,8 +2,8 @@
 
 import re
 
-from pipelines.grm.shown_text import conversation_text, shown_text
-from pipelines.prompt_texts import filled, prompt_text
+from pipelines.judging.prompt_texts import filled, prompt_text
+from pipelines.judging.shown_text import conversation_text, shown_text
 from schemas.query import Message, Messages, user
 from schemas.question import Question, Verdict
 

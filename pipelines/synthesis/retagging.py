@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run
 from pipelines.engines.outages import check_answers
-from pipelines.grm.judging import find_judged, judge
-from pipelines.grm.samples import SamplingJob, sampling_job
-from pipelines.grm.sampling import sample_sets
-from pipelines.grm.verdicts import READER_VERSION
+from pipelines.judging.judging import find_judged, judge
+from pipelines.judging.samples import SamplingJob, sampling_job
+from pipelines.judging.sampling import sample_sets
+from pipelines.judging.verdicts import READER_VERSION
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, PreferenceSet, Split

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.engines.answering import Run
+from pipelines.grading.options import picks
 from pipelines.synthesis.answers import answer_request, candidate_of, comparison_request, is_answer, rewrite_request
 from pipelines.synthesis.asking import Asked, answers_of
 from pipelines.synthesis.grading import graded, with_label
 from pipelines.synthesis.prompts import read_comparison
-from pipelines.synthesis.verification.options import picks
 from schemas.candidate import Candidate, Origin
 from schemas.generation import Request
 from schemas.question import AnswerForm, Question, Verdict

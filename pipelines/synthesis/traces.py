@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from pipelines.grading import short_texts
 from pipelines.synthesis.prompts import answer_prompt
-from pipelines.synthesis.verification import short_texts
 from schemas.candidate import TRACES, Candidate, Origin
 from schemas.query import Message, Messages, messages_array
 from schemas.question import AnswerForm, Question, Verdict

@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.grm.prompts import Template, load_template
-from pipelines.grm.samples import SamplingJob, sampling_job
-from pipelines.grm.sampling import kept_sets
+from pipelines.judging.prompts import Template, load_template
+from pipelines.judging.samples import SamplingJob, sampling_job
+from pipelines.judging.sampling import kept_sets
 from pipelines.memory import many_records
 from pipelines.training_sets.answers import GradedAnswers
 from pipelines.training_sets.decisions import Decisions, decisions_of

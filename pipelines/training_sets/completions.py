@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.grm.prompts import score_range
-from pipelines.grm.verdicts import FORGIVEN, answer_of, canonical_text, read_verdict
+from pipelines.judging.prompts import score_range
+from pipelines.judging.verdicts import FORGIVEN, answer_of, canonical_text, read_verdict
 from schemas.columns import replaced
 from schemas.query import single_turns
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe
-from pipelines.grm.balance import position_counts, uniformity
-from pipelines.grm.rejection import DECISION_COLUMNS, decide
-from pipelines.grm.samples import sampling_job
-from pipelines.grm.sampling import sampled_sets
+from pipelines.judging.samples import sampling_job
+from pipelines.judging.sampling import sampled_sets
+from pipelines.training_sets.balance import position_counts, uniformity
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from pipelines.training_sets.paired_accuracy import paired_accuracy
+from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from pipelines.training_sets.rft import chosen_general, general_ids
 from pipelines.training_sets.rl import decide_rl, filter_fault
 from pipelines.training_sets.selection import decide_selection

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.grm.prompts import Template, render
-from pipelines.grm.rejection import READABLE_OUTCOMES
-from pipelines.grm.samples import SamplingJob, shown_set
+from pipelines.judging.prompts import Template, render
+from pipelines.judging.samples import SamplingJob, shown_set
 from pipelines.training_sets.completions import completions
+from pipelines.training_sets.rejection import READABLE_OUTCOMES
 from schemas.preference import PreferenceSet
 from schemas.query import messages_array
 from schemas.training import META_RM

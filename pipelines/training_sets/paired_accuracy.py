@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.grm.rejection import READABLE_OUTCOMES
+from pipelines.training_sets.rejection import READABLE_OUTCOMES
 from schemas.trajectory import Mode, Outcome
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipelines.grm.transcripts import said_by
+from pipelines.judging.transcripts import said_by
 from schemas.preference import PreferenceSet
 from schemas.query import messages_array, single_turns
 from schemas.training import PAIRS

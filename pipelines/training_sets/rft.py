@@ -6,8 +6,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.grm.prompts import render
-from pipelines.grm.samples import SamplingJob, shown_set
+from pipelines.judging.prompts import render
+from pipelines.judging.samples import SamplingJob, shown_set
 from pipelines.training_sets.completions import completions
 from schemas.columns import replaced
 from schemas.preference import PreferenceSet

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from pipelines.curation.prompt_length import estimated_tokens
-from pipelines.grm.balance import balanced
-from pipelines.grm.rejection import READABLE_OUTCOMES, pass_counts
-from pipelines.grm.samples import SamplingJob
+from pipelines.judging.prompt_length import estimated_tokens
+from pipelines.judging.samples import SamplingJob
+from pipelines.training_sets.balance import balanced
+from pipelines.training_sets.rejection import READABLE_OUTCOMES, pass_counts
 from pipelines.training_sets.rft import training_prompt
 from schemas.preference import PreferenceSet
 from schemas.query import messages_array

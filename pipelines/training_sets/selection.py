@@ -1,6 +1,6 @@
 """The selection variant of RL: pick the best response, and say what is wrong in each other one (METHOD section 4).
 
-A second row for a set of RL, with a prompt and a `data_source` of its own. Its reward is in pipelines/grm/rewards.py:
+A second row for a set of RL, with a prompt and a `data_source` of its own. Its reward is in pipelines/judging/rewards.py:
 1 for the right pick, 0.1 more for each error named. An error is verified by its quotations alone: of the final answer
 of the wrong response and of the right one, to the letter. So a set can have such a row only where those answers stand
 in its texts, and where something other than taste says that the right one is right: a verifier, or a reference that
@@ -17,10 +17,10 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from pipelines.grm.prompts import load_template
-from pipelines.grm.rewards import bare_answer
-from pipelines.grm.samples import SamplingJob, shown_set
-from pipelines.synthesis.verification.final_answer import final_answer
+from pipelines.grading.final_answer import final_answer
+from pipelines.judging.prompts import load_template
+from pipelines.judging.rewards import bare_answer
+from pipelines.judging.samples import SamplingJob, shown_set
 from pipelines.training_sets.rl import RlRow, rl_table
 from schemas.preference import LabelSource, PreferenceSet
 from schemas.record import canonical_json, unit_interval

@@ -15,7 +15,7 @@ from tests.end_to_end.commands import frame, grmforge, latest
 from tests.end_to_end.test_http import write_http_recipe
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import Reply, StandIn, judged
-from tests.pipelines.grm.verdict_forms import HEADINGS, LISTS, SPOILING, TAKEN_BACK, joined
+from tests.pipelines.judging.verdict_forms import HEADINGS, LISTS, SPOILING, TAKEN_BACK, joined
 
 CANONICAL = re.compile(r"Scores: \\boxed\{[0-9]+(?:, [0-9]+)*\}")
 BY_FINISH_REASON = ["truncated", "refused", "failed"]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.end_to_end.commands import GRMFORGE, grmforge, paid, start, write_recipe
 from tests.examples import jsonl_rows, write_rows
-from tests.pipelines.housekeeping.houses import MARK, answers, files_with, marked_rows
+from tests.pipelines.upkeep.houses import MARK, answers, files_with, marked_rows
 
 PUBLISHED = "snapshots/"
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.synthesis.verification.verification import grade
+from pipelines.grading.verification import grade
 from schemas.question import AnswerForm, Gold, Verdict
 from storage.snapshots import Snapshot
 from tests.end_to_end.commands import data_files, frame, grmforge, latest, paid, write_recipe

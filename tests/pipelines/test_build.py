@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from pipelines.build import build, changed, purposes_of
-from pipelines.grm.rewards_file import rewards_source
+from pipelines.judging.rewards_file import rewards_source
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published
 from schemas.errors import BudgetReached, ForgeError, RecipeError

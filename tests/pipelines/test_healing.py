@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.ahead.doctor import examine
 from pipelines.build import build, changed, new_run
-from pipelines.doctor import examine
-from pipelines.housekeeping.forgetting import forget, request_to_forget
-from pipelines.housekeeping.leftovers import Kind, leftovers
 from pipelines.reporting.publication import Published
+from pipelines.upkeep.forgetting import forget, request_to_forget
+from pipelines.upkeep.leftovers import Kind, leftovers
 from schemas.generation import Completion
 from schemas.recipe import Recipe
 from storage.generations import Generations

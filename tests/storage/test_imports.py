@@ -6,8 +6,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from pipelines.ahead.planning.plan import plan_of
 from pipelines.build import prepare, sample_and_judge
-from pipelines.planning.plan import plan_of
 from schemas.errors import SourceError
 from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Purpose

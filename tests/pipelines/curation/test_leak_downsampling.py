@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.curation.curation import curate
 from pipelines.curation.leak_check import source_findings
-from pipelines.grm.shown_text import Shown
+from pipelines.judging.shown_text import Shown
 from schemas.preference import PreferenceSet, Response, Split
 from schemas.recipe import Recipe
 from storage.root import Root

@@ -10,7 +10,7 @@ import pytest
 from pipelines.curation.leak_candidates import responses_as_shown, responses_of
 from pipelines.curation.leak_check import finding_of, marked
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
-from pipelines.grm.shown_text import Shown
+from pipelines.judging.shown_text import Shown
 from schemas.preference import PreferenceSet, Response
 from tests.examples import a_set
 from tests.pipelines.curation.planted import Plant, conversation, other_letters, planted, sentence, singles

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.prompt_length import (
+from pipelines.judging.prompt_length import (
     MARKER_TOKENS,
     RESULT_LIMITS,
     TEMPLATE_TOKENS,
@@ -14,8 +14,8 @@ from pipelines.curation.prompt_length import (
     fitted,
     result_limit,
 )
-from pipelines.grm.prompts import hint_text, load_template, render
-from pipelines.grm.shown_text import show
+from pipelines.judging.prompts import hint_text, load_template, render
+from pipelines.judging.shown_text import show
 from schemas.preference import DropReason, PreferenceSet, Response
 from schemas.recipe import GrmSection
 from tests.examples import a_set

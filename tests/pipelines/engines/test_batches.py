@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pipelines.engines.answering import Run, answer, wait_for_batches
-from pipelines.engines.batch_endpoint import BatchEndpoint, Trouble
-from pipelines.engines.batches import BatchDesk, open_desk
+from pipelines.engines.batch.batches import BatchDesk, open_desk
+from pipelines.engines.batch.endpoint import BatchEndpoint, Trouble
 from pipelines.engines.budget import Budget
 from schemas.errors import BudgetReached, EngineError, StorageError, Waiting
 from schemas.generation import Completion, FaultKind, Request

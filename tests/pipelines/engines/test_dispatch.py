@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from pipelines.engines.budget import Budget
-from pipelines.engines.dispatch import DispatchTally, OnCompletion, dispatch
+from pipelines.engines.live.dispatch import DispatchTally, OnCompletion, dispatch
+from pipelines.engines.live.retries import MAX_RETRY_AFTER_S
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Attempt
 from pipelines.engines.refusals import REFUSALS
-from pipelines.engines.retries import MAX_RETRY_AFTER_S
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.engines.limits import Concurrency, LastSecond, RateLimits, TokenBucket
+from pipelines.engines.live.limits import Concurrency, LastSecond, RateLimits, TokenBucket
 
 
 def answer(concurrency: Concurrency, second: float, good: int, throttled: int) -> None:

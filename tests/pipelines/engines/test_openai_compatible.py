@@ -18,9 +18,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.engines.budget import Budget
-from pipelines.engines.dispatch import DispatchTally, dispatch
-from pipelines.engines.exchange import MAX_ANSWER_BYTES
-from pipelines.engines.openai_compatible import MAX_LIMIT_REST_S
+from pipelines.engines.live.dispatch import DispatchTally, dispatch
+from pipelines.engines.live.exchange import MAX_ANSWER_BYTES
+from pipelines.engines.live.openai_compatible import MAX_LIMIT_REST_S
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Attempt
 from schemas.errors import EngineError

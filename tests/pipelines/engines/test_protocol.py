@@ -133,7 +133,7 @@ def test_engines_open_without_a_loop_and_without_a_connection(engine: str) -> No
 def test_a_simulated_build_never_imports_the_openai_package() -> None:
     program = (
         "import sys; from pipelines.engines.opening import open_engine; from schemas.recipe import ModelSection; "
-        "import pipelines.engines.dispatch; open_engine(ModelSection(engine='simulated'), None); "
+        "import pipelines.engines.live.dispatch; open_engine(ModelSection(engine='simulated'), None); "
         "print([name for name in ('openai', 'aiohttp', 'httpx2') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

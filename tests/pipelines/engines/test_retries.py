@@ -2,8 +2,8 @@
 
 import pytest
 
+from pipelines.engines.live.retries import MAX_BACKOFF_S, MAX_RETRY_AFTER_S, Retries
 from pipelines.engines.protocol import Attempt
-from pipelines.engines.retries import MAX_BACKOFF_S, MAX_RETRY_AFTER_S, Retries
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection
 from tests.pipelines.engines.requests import ask

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.engines.simulated import SimulatedEngine
-from pipelines.grm.answer_forms import form_in_body
-from pipelines.grm.prompts import load_template
+from pipelines.engines.simulated.engine import SimulatedEngine
+from pipelines.judging.answer_forms import form_in_body
+from pipelines.judging.prompts import load_template
 from schemas.generation import Completion, FaultKind, Request, Truth
 from schemas.recipe import ModelSection, Price, Simulated
 from tests.pipelines.engines.requests import ask
@@ -213,7 +213,7 @@ def test_answers_do_not_depend_on_order_concurrency_or_process() -> None:
     here = asyncio.run(answers(requests))
     assert here == asyncio.run(answers(requests[::-1]))
     program = (
-        "from schemas.generation import *; from schemas.recipe import ModelSection; from pipelines.engines.simulated "
+        "from schemas.generation import *; from schemas.recipe import ModelSection; from pipelines.engines.simulated.engine "
         "import SimulatedEngine; from tests.pipelines.engines.requests import ask; "
         "m = ModelSection(engine='simulated', simulated={'latency_s': 0.001}); "
         "print(SimulatedEngine(m).answer(ask(7, m, truth=Truth('s7', 3, 1, None, False))).text, end='')"

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from pipelines.engines.vllm_checks import model_in_words
-from pipelines.engines.vllm_command import launch_of
+from pipelines.engines.vllm.checks import model_in_words
+from pipelines.engines.vllm.command import launch_of
 from schemas.recipe import ModelSection
 
 

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from pipelines.engines.budget import Budget
-from pipelines.engines.dispatch import DispatchTally, dispatch
-from pipelines.engines.vllm_servers import Servers
+from pipelines.engines.live.dispatch import DispatchTally, dispatch
+from pipelines.engines.vllm.servers import Servers
 from schemas.errors import EngineError, Interrupted
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
@@ -386,7 +386,7 @@ def free_port() -> int:
 STARTER = """
 import signal, sys, time
 from pathlib import Path
-from pipelines.engines.vllm_servers import Servers
+from pipelines.engines.vllm.servers import Servers
 from schemas.recipe import ModelSection
 from tests.pipelines.engines.test_vllm_server import Told
 

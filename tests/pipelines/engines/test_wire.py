@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.engines.faults import Broken
-from pipelines.engines.wire import Unreadable, read_answer
+from pipelines.engines.live.wire import Unreadable, read_answer
 from schemas.generation import Completion
 from schemas.recipe import ModelSection, Price
 from tests.pipelines.engines import stand_in_server as server

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipelines.build import build
-from pipelines.grm.rewards_file import rewards_source
+from pipelines.judging.rewards_file import rewards_source
 from pipelines.reporting.publication import Published
 from storage.root import Root
 from storage.snapshots import latest, versions

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.grm.shown_text import show
+from pipelines.judging.shown_text import show
 from schemas.preference import DropReason, PreferenceSet
 from schemas.query import wire
 from tests.pipelines.sources.readings import best_text, one_set, one_unreadable, read_source

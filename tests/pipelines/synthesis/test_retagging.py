@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.build import build
-from pipelines.curation.prompt_length import fitted
 from pipelines.engines.answering import Run
-from pipelines.grm.judging import judge
-from pipelines.grm.samples import modes_of, sampling_job
+from pipelines.judging.judging import judge
+from pipelines.judging.prompt_length import fitted
+from pipelines.judging.samples import modes_of, sampling_job
 from pipelines.sources.ingestion import ingest
 from pipelines.synthesis.retagging import Retag, Votes, decided, retag, retag_job, uncertain_sets, votes_of
 from schemas.errors import EngineError, RecipeError, Waiting

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from pipelines.grading.options import picks
+from pipelines.grading.verification import grade
 from pipelines.synthesis.answers import given_candidates
 from pipelines.synthesis.grading import gold_text, graded
 from pipelines.synthesis.prompts import read_comparison
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
-from pipelines.synthesis.verification.options import picks
-from pipelines.synthesis.verification.verification import grade
 from schemas.candidate import Candidate, Origin
 from schemas.preference import DropReason
 from schemas.question import AnswerForm, Question, Verdict

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.curation.curation import curate
-from pipelines.grm.judging import judge
-from pipelines.grm.samples import sampling_job
-from pipelines.grm.sampling import sample_sets
+from pipelines.judging.judging import judge
+from pipelines.judging.samples import sampling_job
+from pipelines.judging.sampling import sample_sets
 from pipelines.training_sets.assembly import assemble
 from schemas.errors import StorageError
 from schemas.trajectory import Purpose

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
-from tests.pipelines.grm.decisions import frame, samples
+from tests.pipelines.judging.decisions import frame, samples
 
 OUTCOMES = st.lists(st.sampled_from(["correct", "correct", "incorrect", "tied", "truncated", "failed"]), max_size=8)
 SETS = st.lists(OUTCOMES).map(

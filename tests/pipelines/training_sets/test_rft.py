@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.curation.curation import curate
-from pipelines.grm.judging import judge
-from pipelines.grm.samples import sampling_job
-from pipelines.grm.sampling import sample_sets, sampled_sets
+from pipelines.judging.judging import judge
+from pipelines.judging.samples import sampling_job
+from pipelines.judging.sampling import sample_sets, sampled_sets
 from pipelines.training_sets.completions import rewritten_answer
 from pipelines.training_sets.rft import (
     chosen_general,

@@ -9,12 +9,12 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.grm.samples import sampling_job
+from pipelines.judging.samples import sampling_job
 from pipelines.training_sets.rl import RlRow, decide_rl, filter_fault, order_with_best_at, rl_table
 from schemas.preference import Split
 from schemas.trajectory import Purpose
 from tests.examples import a_recipe, a_set
-from tests.pipelines.grm.decisions import frame, samples
+from tests.pipelines.judging.decisions import frame, samples
 
 
 def sets(count: int, n: int = 3, split: str = "train") -> pl.DataFrame:

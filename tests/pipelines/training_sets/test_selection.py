@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.build import build
-from pipelines.grm.prompts import load_template
-from pipelines.grm.rewards import compute_score
-from pipelines.grm.samples import SamplingJob, sampling_job
+from pipelines.judging.prompts import load_template
+from pipelines.judging.rewards import compute_score
+from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.reporting.examples import find_examples
 from pipelines.training_sets.rl import RlRow, decide_rl
 from pipelines.training_sets.selection import (
@@ -30,7 +30,7 @@ from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 from storage.root import Root
 from tests.examples import a_recipe, a_run, a_set, jsonl_rows, question, simulated, write_rows
-from tests.pipelines.grm.decisions import frame, samples
+from tests.pipelines.judging.decisions import frame, samples
 
 
 def the_job(**grm: Any) -> SamplingJob:

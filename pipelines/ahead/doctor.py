@@ -1,0 +1,199 @@
+"""The doctor: every endpoint, key, data file and directory that a build needs, looked at before it starts."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.build import purposes_of
+from pipelines.engines.live.openai_compatible import OPENAI_URL
+from pipelines.engines.vllm.checks import check_package, model_in_words
+from pipelines.engines.vllm.command import launch_of
+from pipelines.engines.vllm.server import check_port
+from pipelines.judging.samples import sampling_job
+from pipelines.rubrics.embedding import is_to_be_fetched
+from pipelines.rubrics.giving import shows_criteria
+from pipelines.rubrics.opening import cached_embedder, pools_of
+from pipelines.soundness import Look, soundness
+from pipelines.sources import general
+from pipelines.sources.files import open_files
+from pipelines.sources.registry import SOURCES
+from schemas.errors import ForgeError
+from schemas.recipe import GeneralSection, ModelSection, Recipe, SourceSection
+from schemas.secrets import masked
+from storage.root import Root
+from storage.tombstones import Forgotten, forgotten, tombstones
+
+LITTLE_SPACE = 2 * 2**30
+TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    says: str
+
+    def line(self) -> str:
+        return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
+    """Return what was found, wrong things included; raises nothing that a finding can say.
+
+    `look` is told of what is hashed, which may take a while: all that lies under the root.
+    """
+    findings = [_finding("root", partial(_root, recipe))]
+    gone = Forgotten((), "")
+    if findings[0].ok:
+        root = Root.open(recipe.build.root)
+        gone = forgotten(root)
+        findings += [Finding(what, wrong is None, wrong or says) for what, wrong, says in soundness(root, look)]
+    for source in recipe.sources:
+        findings.append(_finding(f"source {source.source}", partial(_source, recipe, source, gone)))
+    if recipe.general:
+        findings.append(_finding("general", partial(_general, recipe, recipe.general, gone)))
+    findings.append(_finding("templates", partial(_templates, recipe)))
+    if recipe.models.rubric is not None or shows_criteria(recipe):
+        findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
+    for role in type(recipe.models).model_fields:
+        model = getattr(recipe.models, role)
+        if isinstance(model, ModelSection):
+            findings += _model(role, model, environment, recipe.at("."))
+    return findings
+
+
+def _finding(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except ForgeError as error:
+        return Finding(what, False, masked(" ".join(str(error).split())))
+
+
+def _root(recipe: Recipe) -> str:
+    root = Root.open(recipe.build.root)
+    tombstones(root)  # one that cannot be read ends every build
+    if not root.is_local:
+        return f"{root.where()} is writable"
+    free = shutil.disk_usage(root.path).free
+    if free < LITTLE_SPACE:
+        raise ForgeError(f"{root.path} has only {free / 2**30:.1f} GiB of free space; choose another with --root")
+    return f"{root.path} is writable, {free / 2**30:,.0f} GiB free"
+
+
+def _source(recipe: Recipe, source: SourceSection, gone: Forgotten) -> str:
+    gone.check_sources([source.source])
+    facts = SOURCES[source.kind]
+    if source.path is None:
+        return _on_the_hub(source.hub or facts.hub, source.revision)
+    files = open_files(source, facts.hub, facts.patterns, recipe.at("."))
+    first = next(iter(facts.read(source, files)), None)
+    if first is None:
+        raise ForgeError(f"{source.path} holds no rows")
+    return f"{len(files.paths)} file(s), readable, revision {files.revision}"
+
+
+def _general(recipe: Recipe, section: GeneralSection, gone: Forgotten) -> str:
+    gone.check_sources(["general"])
+    if section.path is None:
+        return _on_the_hub(section.hub or "", section.revision)
+    files = open_files(section, general.HUB, general.PATTERNS, recipe.at("."))
+    return f"{len(files.paths)} file(s), revision {files.revision}"
+
+
+def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"] = "dataset") -> str:
+    """Say at which commit a data set or a model stands, without downloading it."""
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    try:
+        found = HfApi().repo_info(hub, revision=revision, timeout=TIMEOUT_S, repo_type=kind)
+    except HFValidationError:
+        raise ForgeError(f"{hub}: not a hub id; write it as 'owner/name', or give a local path") from None
+    except HfHubHTTPError as error:
+        raise ForgeError(
+            f"{hub}: the hub refuses it ({type(error).__name__}); check its id and revision, log in with "
+            "`hf auth login` where it is gated, or give a local path"
+        ) from None
+    except (OfflineModeIsEnabled, httpx2.TransportError, OSError) as error:
+        raise ForgeError(
+            f"{hub}: the hub cannot be reached ({type(error).__name__}); check the network, HF_ENDPOINT and "
+            "HF_HUB_OFFLINE, or give a local path"
+        ) from None
+    return f"{hub} at {found.sha}"
+
+
+def _templates(recipe: Recipe) -> str:
+    jobs = [job for purpose in purposes_of(recipe) if (job := sampling_job(recipe, purpose)) is not None]
+    return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
+
+
+def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:
+    """Say whether the embedding model loads and the pools open; nothing is embedded."""
+    settings, directory = recipe.rubrics, Path(recipe.directory)
+    root = Root.open(recipe.build.root)
+    if is_to_be_fetched(settings.embedding, settings.revision, directory):
+        try:
+            _on_the_hub(settings.embedding, settings.revision, "model")  # loading tries for minutes
+        except ForgeError as error:
+            raise ForgeError(f"rubrics.embedding {error}") from None
+    embedder = cached_embedder(root, settings, directory)
+    with pools_of(root, settings, environment, directory, embedder) as pools:
+        return f"embedding by {settings.embedding}, index at {pools.where}"
+
+
+def _model(role: str, model: ModelSection, environment: Mapping[str, str], directory: Path) -> Iterator[Finding]:
+    """Yield what is found of a model's key and of each of its endpoints."""
+    if model.engine == "simulated":
+        yield Finding(f"model {role}", True, f"{model.name} is simulated")
+        return
+    if model.engine == "vllm":
+        yield _finding(f"model {role}", partial(_server, model, directory))
+        return
+    variable = model.key_variable
+    key = environment.get(variable) if variable else None
+    if variable is not None:
+        yield Finding(f"key of {role}", bool(key), f"{variable} is set" if key else f"export {variable}=..")
+    for url in model.base_url or (OPENAI_URL,):
+        yield _finding(f"model {role}", partial(_endpoint, url, model, key))
+
+
+def _server(model: ModelSection, directory: Path) -> str:
+    """Say whether a server of our own could be started: program, package, model and port. It is not started."""
+    launch = launch_of(model, directory)
+    check_port(launch)
+    where = model_in_words(model, directory, launch)
+    check_package(launch)
+    port = "a free port" if launch.port is None else f"port {launch.port}, which is free"
+    return f"{launch.words[0]} is there; {model.name} is {where}; it will listen on {port}"
+
+
+def _endpoint(url: str, model: ModelSection, key: str | None) -> str:
+    """Say whether an endpoint answers and lists the model."""
+    import openai
+
+    client = openai.OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=TIMEOUT_S)
+    try:
+        with client:
+            listed = [entry.id for entry in client.models.list().data or []]
+    except openai.AuthenticationError:
+        raise ForgeError(f"{url} refuses the key; set {model.key_variable or 'api_key_env in the recipe'}") from None
+    except openai.NotFoundError:
+        return f"{url} answers, and does not list its models"
+    except openai.APIConnectionError as error:
+        raise ForgeError(
+            f"{url} cannot be reached ({error.__cause__ or error}); start the server, or mend base_url"
+        ) from None
+    except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
+        raise ForgeError(f"{url} does not answer like an OpenAI-compatible server: {error}") from None
+    if model.model not in listed:
+        raise ForgeError(f"{url} serves {', '.join(listed[:5]) or 'no model'}, not {model.model!r}")
+    return f"{url} serves {model.model}"

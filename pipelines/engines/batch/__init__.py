@@ -1,0 +1,1 @@
+"""Batches of an OpenAI-compatible endpoint: sent, waited for, and brought in."""

@@ -1,0 +1,1 @@
+"""Endpoints that answer at once: a request over HTTP, its limits and its retries."""

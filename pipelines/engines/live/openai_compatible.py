@@ -1,0 +1,257 @@
+"""Any OpenAI-compatible endpoint, or several: what goes to which, and our reading of what comes back.
+
+`exchange` does the talking, `faults` says what a failure means, `wire` reads the answers; retries and limits are the
+dispatcher's. Bodies are serialised by orjson here and again for the id and the journal: 0.3 us each, not worth keeping.
+"""
+
+import asyncio
+import math
+import time
+from dataclasses import replace
+
+import aiohttp
+import orjson
+
+from pipelines.engines.faults import (
+    Broken,
+    Fault,
+    exhausted_for_s,
+    fault_of_break,
+    fault_of_error,
+    fault_of_status,
+    snippet,
+)
+from pipelines.engines.live.exchange import Answered, AnswerTooLarge, Connections, broken_by, root_of
+from pipelines.engines.live.limits import LastSecond
+from pipelines.engines.live.wire import Unreadable, read_answer
+from pipelines.engines.protocol import Attempt
+from schemas.errors import EngineError
+from schemas.generation import Completion, FaultKind, Request
+from schemas.recipe import ModelSection
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+FIRST_REST_S = 0.3
+MAX_REST_S = 30.0
+ROUNDS_AT_FIRST = 4
+"""Endpoints that refused so many rounds of connections, over 4 s in all, and never answered are not there."""
+PATIENCE_S = 120.0
+"""How long all endpoints may refuse connections after they did answer: time for a server to be started again."""
+SLACK, LEAST_SLACK = 0.25, 2
+"""How much busier than the least busy endpoint a question's own one may be: by a share, and by so many requests."""
+MAX_LIMIT_REST_S = 60.0
+
+
+class Endpoint:
+    """One base_url: its connections, how busy it is, and whether it rests."""
+
+    def __init__(self, url: str, model: ModelSection, key: str | None) -> None:
+        self.url = url
+        self.connections = Connections(url, key, model.timeout_s)
+        self.in_flight = 0
+        self.has_answered = False
+        self.resting_until = 0.0
+        self.refused_rounds = 0
+        self.refused_since = math.inf
+        self.set_aside: Fault | None = None
+        """Why it is not asked any more, where it would refuse everything."""
+        self.notice: str | None = None
+        """What the user should read; whoever takes it away says it."""
+        self._noticed: set[str] = set()
+        self._second = LastSecond()
+
+    def note(self, now: float, fault: Fault | None) -> None:
+        """Learn from one exchange: set a dead endpoint aside, and let an overloaded one rest."""
+        if fault is not None and fault.unreachable:
+            # Requests that were on their way when it was set aside belong to the same round.
+            if now >= self.resting_until:
+                self.refused_rounds += 1
+                self.refused_since = min(self.refused_since, now)
+                self.resting_until = now + min(MAX_REST_S, FIRST_REST_S * 3 ** (self.refused_rounds - 1))
+            return
+        self.refused_rounds, self.refused_since = 0, math.inf
+        if fault is None:
+            self.has_answered = True
+        throttled = fault is not None and fault.throttled
+        self._second.add(now, throttled)
+        # A single 429 is its request's own affair; many of them in a second are the endpoint's.
+        if throttled and self._second.overloaded and fault is not None and fault.retry_after_s:
+            self.rest(now, fault.retry_after_s)
+
+    def rest(self, now: float, seconds: float) -> None:
+        if seconds > MAX_LIMIT_REST_S:
+            self._say(
+                f"{self.url} says that its limits are used up for more than {MAX_LIMIT_REST_S:.0f} s; "
+                f"it is asked again after that: Ctrl-C ends the run, and the same command goes on later"
+            )
+        self.resting_until = max(self.resting_until, now + min(seconds, MAX_LIMIT_REST_S))
+
+    def check_name(self, asked: str, served: str | None) -> None:
+        """Have it said, once, when an answer comes under a name that has nothing to do with the one asked for."""
+        # The same model: gpt-4o-2024-08-06 for gpt-4o, and qwen3-8b for Qwen/Qwen3-8B.
+        if served and served != asked and not _are_alike(served, asked):
+            self._say(
+                f"{self.url} answers under another name than {asked}; it says {snippet(served)!r}: check model and "
+                "base_url, since its answers count as those of the recipe's model"
+            )
+
+    def put_aside(self, fault: Fault) -> None:
+        """Ask it no more: it would refuse everything."""
+        self.set_aside = self.set_aside or fault
+        self._say(f"{self.url} is not asked any more in this stage; {fault.message}")
+
+    def _say(self, notice: str) -> None:
+        kind = notice.split(";")[0]
+        if kind not in self._noticed:
+            self._noticed.add(kind)
+            self.notice = notice
+
+    def is_gone(self, now: float) -> bool:
+        """Whether it refuses connections for so long that waiting is no use, or would refuse everything."""
+        if self.set_aside is not None:
+            return True
+        if not self.has_answered:
+            return self.refused_rounds >= ROUNDS_AT_FIRST
+        return now - self.refused_since > PATIENCE_S
+
+
+class OpenAICompatibleEngine:
+    """One model behind one or several endpoints: each question at one of them while that is not busier than others."""
+
+    def __init__(self, model: ModelSection, key: str | None) -> None:
+        self._model = model
+        self._key = key
+        self._endpoints = [Endpoint(url, model, key) for url in model.base_url or (OPENAI_URL,)]
+
+    async def complete(self, request: Request) -> Attempt:
+        """Try a request once, at an endpoint that is not set aside. Only `request.body` is sent.
+
+        An endpoint that would refuse everything is set aside for as long as there is another one.
+        """
+        notice = None
+        while True:
+            endpoint = await self._free_endpoint(request.query_id)
+            endpoint.in_flight += 1
+            try:
+                outcome = await self._exchange(endpoint, request)
+            finally:
+                endpoint.in_flight -= 1
+            if isinstance(outcome, Completion) or outcome.kind is not FaultKind.ENGINE or not self._has_other(endpoint):
+                break
+            endpoint.put_aside(outcome)
+            notice, endpoint.notice = endpoint.notice or notice, None
+        now = time.monotonic()
+        if isinstance(outcome, Completion):
+            endpoint.note(now, None)
+            endpoint.check_name(self._model.model, outcome.served_model)
+            attempt = Attempt(outcome)
+        else:
+            endpoint.note(now, outcome)
+            if outcome.unreachable and all(endpoint.is_gone(now) for endpoint in self._endpoints):
+                raise EngineError(self._gone(outcome))
+            attempt = self._failed(request, outcome, now)
+        notice, endpoint.notice = notice or endpoint.notice, None
+        return replace(attempt, notice=notice) if notice else attempt
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(endpoint.connections.close() for endpoint in self._endpoints))
+
+    async def _free_endpoint(self, query_id: str) -> Endpoint:
+        """Return the question's own endpoint, or the least busy one where that is much less so; waits while all rest.
+
+        Requests of one question begin with the same words, and only the server that read them has them in its cache.
+        """
+        own = self._endpoints[int(query_id[:8], 16) % len(self._endpoints)]
+        while True:
+            now = time.monotonic()
+            usable = [endpoint for endpoint in self._endpoints if endpoint.set_aside is None]
+            awake = [endpoint for endpoint in usable if endpoint.resting_until <= now]
+            if awake:
+                idlest = min(awake, key=lambda endpoint: endpoint.in_flight)
+                is_fair = own.in_flight <= idlest.in_flight * (1 + SLACK) + LEAST_SLACK
+                return own if is_fair and own in awake else idlest
+            await asyncio.sleep(min(endpoint.resting_until for endpoint in usable) - now + 0.001)
+
+    def _has_other(self, endpoint: Endpoint) -> bool:
+        """Say whether another endpoint is left than this one."""
+        return any(other.set_aside is None for other in self._endpoints if other is not endpoint)
+
+    async def _exchange(self, endpoint: Endpoint, request: Request) -> Completion | Fault:
+        """Send one request and read its answer; every way to fail comes back as a fault."""
+        try:
+            answered = await endpoint.connections.post(orjson.dumps(request.body))
+        except (AnswerTooLarge, aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            broken = broken_by(error)
+            detail = "" if broken is Broken.TIMEOUT else root_of(error)
+            return fault_of_break(endpoint.url, broken, self._without_key(detail), has_answered=endpoint.has_answered)
+        self._obey_limits(endpoint, answered)
+        if not 200 <= answered.status < 300:
+            return self._status_fault(endpoint, answered)
+        answer = read_answer(answered.content, request.request_id, self._model)
+        return answer if isinstance(answer, Completion) else self._unreadable_fault(endpoint, answer)
+
+    def _status_fault(self, endpoint: Endpoint, answered: Answered) -> Fault:
+        said = answered.content.decode("utf-8", "replace") or answered.headers.get("location", "")
+        retry_after = answered.headers.get("retry-after")
+        return fault_of_status(endpoint.url, answered.status, self._without_key(said), retry_after)
+
+    def _unreadable_fault(self, endpoint: Endpoint, answer: Unreadable) -> Fault:
+        if answer.error is not None:
+            fault = fault_of_error(endpoint.url, answer.error)
+        else:
+            fault = fault_of_break(endpoint.url, answer.broken, answer.detail, has_answered=endpoint.has_answered)
+        return replace(
+            fault,
+            message=self._without_key(fault.message),
+            broke_off=fault.broke_off or answer.broke_off,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+        )
+
+    def _obey_limits(self, endpoint: Endpoint, answered: Answered) -> None:
+        """Let an endpoint rest whose rate-limit headers say that nothing is left."""
+        headers = answered.headers
+        if "x-ratelimit-remaining-requests" in headers or "x-ratelimit-remaining-tokens" in headers:
+            wait = exhausted_for_s(headers)
+            if wait:
+                endpoint.rest(time.monotonic(), wait)
+
+    def _failed(self, request: Request, fault: Fault, now: float) -> Attempt:
+        retry_after = fault.retry_after_s
+        if fault.unreachable and any(
+            endpoint.resting_until <= now for endpoint in self._endpoints if endpoint.set_aside is None
+        ):
+            retry_after = 0.0  # another endpoint is there for it
+        aside = [endpoint.url for endpoint in self._endpoints if endpoint.set_aside is not None]
+        others = f"; set aside before: {', '.join(aside)}" if aside and fault.kind is FaultKind.ENGINE else ""
+        completion = Completion(
+            request.request_id,
+            error=fault.message + others,
+            fault=fault.kind,
+            prompt_tokens=fault.prompt_tokens,
+            completion_tokens=fault.completion_tokens,
+        )
+        return Attempt(
+            completion,
+            retry_after,
+            throttled=fault.throttled,
+            is_doubtful=fault.is_doubtful,
+            broke_off=fault.broke_off,
+        )
+
+    def _gone(self, fault: Fault) -> str:
+        urls = ", ".join(endpoint.url for endpoint in self._endpoints)
+        if any(endpoint.has_answered for endpoint in self._endpoints if endpoint.set_aside is None):
+            return f"no endpoint has answered for {PATIENCE_S:.0f} s at {urls}; start it and run again to go on"
+        return f"no endpoint answers at {urls}: {fault.message.removeprefix(self._endpoints[0].url + ': ')}"
+
+    def _without_key(self, text: str) -> str:
+        """Return a foreign text with our key, which some endpoints repeat, struck out."""
+        return text.replace(self._key, "***") if self._key else text
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether one name is part of the other, leaving aside its case and who owns it."""
+    short = [name.casefold().rsplit("/", 1)[-1] for name in (one, other)]
+    return short[0] in short[1] or short[1] in short[0]

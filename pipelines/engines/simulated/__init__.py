@@ -1,0 +1,1 @@
+"""A model without weights: the same request always gets the same answer."""

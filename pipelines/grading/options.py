@@ -1,0 +1,144 @@
+r"""Which option of a multiple-choice question does an answer pick?
+
+By number ("3", "option 3"), by letter ("C", "(c)"), by the option's text, or by several of these: "option 3: the UE".
+Where they name different options the answer is undecided, never right: where options were shuffled, neither the right
+text under a wrong number nor a wrong text under the right number says what was meant.
+"""
+
+import re
+
+from pipelines.grading import notation
+from pipelines.grading.final_answer import bare, final_answer
+from schemas.question import Verdict
+from schemas.thoughts import split_thoughts
+
+LONGEST = 1_000
+"""Characters of the longest answer that is read."""
+_SHORTEST = 4
+"""Characters of the shortest option that is looked for inside a longer text: "5" stands in many sentences."""
+
+_NAMED = re.compile(
+    r"(?P<noun>(?:the )?(?:(?:correct|right|best) )?(?:options?|choices?|answers?|number|no\.|选项)\s*#?\s*)?"
+    r"[(\[]?(?P<name>\d{1,2}|[A-Za-z])(?![\w%])(?P<mark>\s*[)\].:：,]+(?!\d)|\s+[-–—]\s)?(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ANOTHER = re.compile(
+    r"\s*(?:,|&|/|\band\b|\bor\b)?\s*(?:options?\s*)?[(\[]?(\d{1,2}|[A-Za-z])[)\].]?(?=\s*(?:$|,|&|/|and\b|or\b))"
+)
+_SPOKEN_OF = re.compile(r"\s*(?:is|isn't|are|was|can|cannot|could|does|would|may|seems|says)\b", re.IGNORECASE)
+_CALLED_RIGHT = re.compile(
+    r"(?:^|(?<=[.!:,;\n]))[ \t*_]*(?:(?:so|thus|hence|therefore|clearly)\b,? *)?(?:the )?"
+    r"(?P<option>(?:option|answer|choice)\s*[(\[]?(?:\d{1,2}|[A-Za-z])[)\]]?) is (?:the )?(?:correct|right|best)"
+    r"(?: (?:one|answer|option|choice))?(?=[ \t*_]*(?:[.!]|\n|$|,? (?:because|since|as)\b))",
+    re.IGNORECASE,
+)
+"""Said of an option in a sentence of its own: "many believe option 2 is correct" picks none."""
+_DOUBT = re.compile(
+    r"\b(?:not|no|never|neither|nor|cannot|except|unless|if|only|than|but|however|although|instead|rather|wrong|false"
+    r"|incorrect|untrue|mistaken?|many|some|believe|might|may|could|seems?|would|actually|wait)\b|n't\b|n’t\b|\?",
+    re.IGNORECASE,
+)
+"""What stands beside an option and may deny it."""
+
+
+def picked_answer(options: tuple[str, ...], text: str) -> str | None:
+    """Return the final answer of a text; a last line that is an option, or "option 3 is correct", is one, too."""
+    if (answer := final_answer(text)) is not None:
+        return answer
+    after = split_thoughts(text)[0].rstrip()
+    if called := list(_CALLED_RIGHT.finditer(after)):
+        return called[-1]["option"] + (after[called[-1].end() :] if _DOUBT.search(after, called[-1].end()) else "")
+    *before, last_line = (bare(line) for line in ["", *after.splitlines()[-8:]] if line.strip() or not line)
+    if before and len(before[-1]) <= LONGEST and before[-1] and _opens(options, before[-1]):
+        return None  # the options over again
+    return last_line if len(last_line) <= LONGEST and picks(options, last_line) and _opens(options, last_line) else None
+
+
+def verdict(gold: str, options: tuple[str, ...], answer: str) -> Verdict:
+    """Return whether an answer picks the gold option, a number from 1: right, wrong or undecided."""
+    if not _is_option(gold, options) or len(answer) > LONGEST:
+        return Verdict.UNDECIDED
+    picked = picks(options, answer)
+    if len(picked) != 1:
+        return Verdict.UNDECIDED
+    return Verdict.RIGHT if picked == {int(gold)} else Verdict.WRONG
+
+
+def reads(gold: str, options: tuple[str, ...]) -> bool:
+    """Return whether the gold is the number of an option, and its text no other option's."""
+    return _is_option(gold, options) and picks(options, f"option {gold}: {options[int(gold) - 1]}") == {int(gold)}
+
+
+def picks(options: tuple[str, ...], answer: str) -> set[int]:
+    """Return the numbers, from 1, of all options that an answer may mean; none where it names none."""
+    answer = bare(notation.unwrapped(answer))
+    by_text = _equal(options, answer)
+    if not by_text and _DOUBT.search(_around(options, answer)):
+        return set()
+    named = _NAMED.fullmatch(answer)
+    if named is None or not _names(named):
+        return by_text or _mentioned(options, answer)
+    numbers, rest = {_number(named["name"])}, named["rest"]
+    if _SPOKEN_OF.match(rest) and not _CALLED_RIGHT.match(answer):
+        return set()
+    stated = _equal(options, rest)
+    while another := _ANOTHER.match(rest):
+        numbers.add(_number(another[1]))
+        rest = rest[another.end() :]
+    numbers = {number for number in numbers if number <= len(options)}
+    return numbers | stated | (set() if named["noun"] else by_text) | _mentioned(options, rest)
+
+
+def _opens(options: tuple[str, ...], line: str) -> bool:
+    """Return whether a line is or opens with an option, and does not merely speak of one."""
+    named = _NAMED.fullmatch(line)
+    return bool(_equal(options, line)) or (named is not None and _names(named))
+
+
+def _names(named: re.Match[str]) -> bool:
+    """Return whether what opens like an option does so on purpose: "3 dB" and "A base station" do not."""
+    return bool(named["noun"] or named["mark"] or not named["rest"].strip(" )]."))
+
+
+def _is_option(gold: str, options: tuple[str, ...]) -> bool:
+    return gold.isascii() and gold.isdecimal() and len(gold) <= 2 and 1 <= int(gold) <= len(options)
+
+
+def _number(name: str) -> int:
+    """Return the number, from 1, of an option that goes by a number or a letter."""
+    return int(name) if name.isdecimal() else ord(name.lower()) - ord("a") + 1
+
+
+def _normal(text: str) -> str:
+    """Return a text in lower case, without differences in blanks, quotes and the full stop at its end."""
+    return " ".join(notation.unwrapped(text).casefold().replace("’", "'").split()).strip(" .;:\"'`*")
+
+
+def _equal(options: tuple[str, ...], text: str) -> set[int]:
+    wanted = _normal(text)
+    return {number for number, option in enumerate(options, 1) if wanted and _normal(option) == wanted}
+
+
+def _around(options: tuple[str, ...], text: str) -> str:
+    """Return a text without the options that stand in it, which may themselves say "not"."""
+    text = _normal(text)
+    for option in sorted(map(_normal, options), key=len, reverse=True):
+        text = text.replace(option, " ") if len(option) >= _SHORTEST else text
+    return text
+
+
+def _mentioned(options: tuple[str, ...], text: str) -> set[int]:
+    """Return the options whose text is this one or, failing that, stands in it and in no other option that does."""
+    if equal := _equal(options, text):
+        return equal
+    within = _normal(text)
+    found = {
+        number: normal
+        for number, option in enumerate(options, 1)
+        if len(normal := _normal(option)) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(normal)}(?!\w)", within)
+    }
+    return {
+        number
+        for number, normal in found.items()
+        if not any(normal in other and normal != other for other in found.values())
+    }

@@ -1,1 +1,0 @@
-"""The judge: what it is asked, what it answered, and which of its answers are kept."""

@@ -1,1 +1,0 @@
-"""Keeping house: what a root holds that nobody needs, and what must be forgotten."""

@@ -1,0 +1,104 @@
+r"""The form that a server keeps a judge to, for judges that cannot hold one themselves: a regex, or a JSON schema.
+
+Both hold exactly as many scores as the set has responses, in its range, and the headings that the template names on
+lines of their own: `Specific Criteria:` and `Analysis:`. A template of the user's own may name neither; then lines of
+any text stand before the verdict.
+
+The text of the regex is bounded by paragraphs, and by nothing finer. On a vocabulary of 52,000, xgrammar compiles such
+a regex in 47 ms and then takes 2 us a token; bounded by characters, 1.6 s and 18 us; by words, 2.5 ms a token. No line
+of an analysis begins like "Scores": there the verdict begins, and a list that counts wrongly cannot pass for a line.
+None begins like "Analysis" either, or outlines-core finds too many states. No look-around, no anchor and no back
+reference: no back end of vLLM takes them.
+
+The schema says all it has to say by `enum` and `required`, a key for each score. OpenAI and vLLM take `minItems` and
+`minimum` too, yet Azure, Groq, Cerebras and Anthropic refuse `minItems`, and with it every request.
+"""
+
+from functools import cache
+from typing import Any
+
+from pipelines.judging.prompts import Template, score_range
+
+CRITERIA = "Specific Criteria:"
+ANALYSIS = "Analysis:"
+MOST_CRITERIA = 9
+LINES, LINES_A_RESPONSE = 40, 4
+"""Lines of an analysis at most, blank ones aside: so many, and so many more a response."""
+
+_CRITERION = r"([1-9]\. [^\n(:]+ \(weight: (100|[1-9]?[0-9])%\): [^\n]+\n)"
+
+
+@cache
+def headings_of(template: Template) -> frozenset[str]:
+    """Return which of the two headings the template has on a line of its own."""
+    text = "\n".join([*(part.before for part in template.parts), template.ending])
+    return frozenset({CRITERIA, ANALYSIS} & {line.strip() for line in text.split("\n")})
+
+
+def form_in_body(kind: str, text: str | None, template: Template, n_responses: int) -> dict[str, Any]:
+    """Return what a request's body says of the form of its answer; nothing for "none".
+
+    `text` is a regex of what stands before the verdict, in place of the one that follows from the template.
+    """
+    return {} if kind == "none" else _form(kind, text, headings_of(template), n_responses)
+
+
+@cache
+def _form(kind: str, text: str | None, headings: frozenset[str], n_responses: int) -> dict[str, Any]:
+    if kind == "regex":
+        return {"structured_outputs": {"regex": judgement_regex(text, headings, n_responses)}}
+    schema = judgement_schema(headings, n_responses)
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "judgement", **schema}}}
+
+
+def judgement_regex(text: str | None, headings: frozenset[str], n_responses: int) -> str:
+    """Return the regex of a whole judgement: `text`, or what the headings ask for, and the verdict."""
+    before = _text(headings, n_responses) if text is None else f"({text})"
+    score = "[01]" if n_responses == 1 else "(10|[1-9])"
+    further = f"(, {score}){{{n_responses - 1}}}" if n_responses > 1 else ""
+    return rf"{before}Scores: \\boxed\{{{score}{further}\}}"
+
+
+def _text(headings: frozenset[str], n_responses: int) -> str:
+    criteria = rf"{CRITERIA}\n{_CRITERION}{{1,{MOST_CRITERIA}}}\n" if CRITERIA in headings else ""
+    heading, line = (rf"{ANALYSIS}\n", _line("Scor", "Anal")) if ANALYSIS in headings else ("", _line("Scor"))
+    return rf"{criteria}{heading}({line}){{1,{LINES + LINES_A_RESPONSE * n_responses}}}"
+
+
+def _line(*words: str) -> str:
+    """Return the regex of a line that begins like none of these words, a blank line behind it or none.
+
+    Written out one by one: nested, the same alternatives cost xgrammar 20 ms at the beginning of every line.
+    """
+    openings = [rf"[^\n{''.join(word[0] for word in words)}]"]
+    openings += [rf"{word[:end]}[^\n{word[end]}]" for word in words for end in range(1, len(word))]
+    return "|".join(rf"{opening}[^\n]*\n\n?" for opening in openings)
+
+
+def judgement_schema(headings: frozenset[str], n_responses: int) -> dict[str, Any]:
+    """Return `strict` and the schema of a whole judgement, in the order in which it is to be written."""
+    low, high = score_range(n_responses)
+    score = {"type": "integer", "enum": list(range(low, high + 1))}
+    properties: dict[str, Any] = {
+        "critique": {"type": "string", "description": "The analysis: what is to be written before the scores"},
+        "scores": _closed({score_name(number): score for number in range(1, n_responses + 1)}),
+    }
+    if CRITERIA in headings:
+        criterion = _closed(
+            {
+                "name": {"type": "string"},
+                "description": {"type": "string", "description": "What it asks for here, on one line"},
+                "weight": {"type": "integer", "description": "In percent; all weights add up to 100"},
+            }
+        )
+        properties = {"principles": {"type": "array", "items": criterion}, **properties}
+    return {"strict": True, "schema": _closed(properties)}
+
+
+def score_name(number: int) -> str:
+    """Return the key of a response's score, counted from 1 as shown."""
+    return f"response_{number}"
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

@@ -1,0 +1,117 @@
+"""How much the words of a sentence say that its writer had been told the result: a linear model over short phrases.
+
+The model has learned from sentences that were written for it, leaks and honest critiques: the corpus in
+tests/pipelines/judging/hint_leaks. `python -m benchmarks.hint_leaks` measures it and, with `--write`, trains it. A phrase
+is up to `LONGEST` words: stems of Latin words, single characters of other scripts. The weight of a sentence is that of
+all its phrases together. All sentences are weighed at once, column by column.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib import resources
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+WEIGHTS = "hint_weights.json"
+LONGEST = 4
+THRESHOLD = 0.85
+"""A sentence that weighs more speaks of the hint."""
+OTHER = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+"""A letter of a script that sets no blanks between words."""
+_RESPONSE = (
+    r"(?-u:\b)(?:responses?|answers?|assistants?|candidates?|options?|models?|solutions?|repl(?:y|ies)) ?#? ?"
+    r"(?:[0-9]+|[a-e](?-u:\b))"
+    r"|(?-u:\b)(?:the )?(?:first|second|third|fourth|1st|2nd|3rd|other|latter|former)(?-u:\b)(?: (?:response|answer"
+    r"|candidate|one|option|reply|solution|story|code|draft|essay|version|assistant|model)(?-u:\b))?|(?-u:\b)b(?-u:\b)"
+    r"|(?:回答|回复|响应|答案|选项|候选|模型|助手)[ \t]*[0-9一二三四ab]"
+    r"|第[一二三四12]个?(?:回答|回复|响应|答案|个|条|段|篇|则|份)"
+    r"|[前后]者"
+)
+_WORD = rf"~|[0-9]+|[a-z]+(?:'[a-z]+)?|{OTHER}"
+_ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|'s)$")
+
+
+class _Model(NamedTuple):
+    start: float
+    """What every sentence weighs before its phrases are added."""
+    number_of: Mapping[str, int]
+    """The number of each word that a phrase has, from 1."""
+    phrases: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]
+    """For each length, the phrases as numbers in ascending order (see `_packed`), and the weight of each."""
+
+
+def words_of(sentences: pl.Series) -> pl.Series:
+    """Return the words of sentences in small letters, a list each; responses go by one name, and so do numbers."""
+    plain = sentences.str.replace_all("’", "'", literal=True).str.replace_all(_RESPONSE, " ~ ")
+    return plain.str.extract_all(_WORD)
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """Return what of a word is compared."""
+    if word[0].isdigit():
+        return "0"
+    return _ENDING.sub("", word) if len(word) > 4 else word
+
+
+def tell(sentences: pl.Series) -> pl.Series:
+    """Return which sentences in small letters speak of the hint."""
+    return pl.Series(weights_of(sentences, _model()) > THRESHOLD, dtype=pl.Boolean)
+
+
+def weights_of(sentences: pl.Series, model: _Model) -> npt.NDArray[np.float64]:
+    """Return what each sentence weighs."""
+    words = words_of(sentences)
+    sentence = np.repeat(np.arange(len(words)), words.list.len().to_numpy())
+    flat = words.explode().drop_nulls()
+    different = flat.unique()
+    numbers = pl.Series([model.number_of.get(stem(word), 0) for word in different], dtype=pl.Int64)
+    number = flat.replace_strict(different, numbers, return_dtype=pl.Int64).to_numpy()
+    found = np.full(len(words), model.start)
+    for length, (phrases, weights) in enumerate(model.phrases, 1):
+        starts = len(number) - length + 1
+        if starts <= 0 or not len(phrases):
+            break
+        parts = [number[place : place + starts] for place in range(length)]
+        here = (sentence[:starts] == sentence[length - 1 :]) & np.logical_and.reduce([part > 0 for part in parts])
+        packed = _packed([part[here] for part in parts], len(model.number_of))
+        at = np.searchsorted(phrases, packed).clip(max=len(phrases) - 1)
+        is_known = phrases[at] == packed
+        found += np.bincount(sentence[:starts][here][is_known], weights[at[is_known]], len(words))
+    return found
+
+
+def _packed(parts: "list[npt.NDArray[np.int64]]", words: int) -> npt.NDArray[np.int64]:
+    """Return phrases as one number each: their words' numbers as the digits of a number to the base of words + 1."""
+    packed = parts[0]
+    for part in parts[1:]:
+        packed = packed * (words + 1) + part
+    return packed
+
+
+def model_of(weights: Mapping[str, float]) -> _Model:
+    """Return the model of phrases, words apart by a blank; under the empty one what every sentence starts from."""
+    split = [(phrase.split(" "), weight) for phrase, weight in weights.items() if phrase]
+    number_of = {
+        word: number for number, word in enumerate(sorted({word for phrase, _ in split for word in phrase}), 1)
+    }
+    phrases = []
+    for length in range(1, LONGEST + 1):
+        of_length = [
+            ([number_of[word] for word in phrase], weight) for phrase, weight in split if len(phrase) == length
+        ]
+        numbers = np.array([one for one, _ in of_length], np.int64).reshape(-1, length)
+        packed = _packed(list(numbers.T), len(number_of))
+        order = np.argsort(packed)
+        phrases.append((packed[order], np.array([weight for _, weight in of_length])[order]))
+    return _Model(weights[""], number_of, phrases)
+
+
+@cache
+def _model() -> _Model:
+    return model_of(json.loads((resources.files("pipelines.judging") / WEIGHTS).read_text("utf-8")))

@@ -1,0 +1,102 @@
+"""Sets that fit the judge's prompt: long tool results are shortened in it, then wrong responses left out of the set.
+
+What is shortened is said in the prompt, and only there: tables hold every response whole.
+"""
+
+from dataclasses import replace
+from typing import Protocol
+
+from pipelines.judging.shown_text import Shown, response_text
+from pipelines.judging.transcripts import is_conversation
+from schemas.preference import DropReason, PreferenceSet, preference_set
+
+TEMPLATE_TOKENS = 640
+"""Room for the words of a template and a hint."""
+MARKER_TOKENS = 16
+"""What stands around each response."""
+RESULT_LIMITS = (4_000, 2_000, 1_000, 500, 250)
+"""To how many characters tool results are shortened, the first of these that makes a prompt fit."""
+
+
+class PromptSettings(Protocol):
+    """What decides how long a set's prompt is: the recipe's [grm], or a sampling job."""
+
+    @property
+    def max_prompt_tokens(self) -> int | None: ...
+    @property
+    def shown(self) -> Shown: ...
+    @property
+    def reference(self) -> str: ...
+
+
+def estimated_tokens(text: str) -> int:
+    """Return a rough count of a text's tokens: a token for every four bytes of UTF-8."""
+    return -(-len(text.encode()) // 4)
+
+
+def result_limit(preference: PreferenceSet, settings: PromptSettings) -> int | None:
+    """Return to how many characters tool results are shortened in a set's prompts, so that it fits; None: to none.
+
+    A set that fits with no limit of RESULT_LIMITS is shown with the strictest one, where it is shown at all.
+    """
+    if settings.max_prompt_tokens is None:
+        return None
+    if not any(is_conversation(response, settings.shown) for response in preference.responses):
+        return None
+    room = _room(preference, settings, settings.max_prompt_tokens)
+    limits = (None, *RESULT_LIMITS)
+    return next((limit for limit in limits if sum(_sizes(preference, settings, limit)) <= room), RESULT_LIMITS[-1])
+
+
+def fitted(preference: PreferenceSet, settings: PromptSettings) -> PreferenceSet:
+    """Return the set with as few wrong responses left out, longest first, as make its prompt fit max_prompt_tokens.
+
+    Before one is left out, tool results are shortened. A set that does not fit even with one wrong response is dropped
+    as too_long.
+    """
+    if preference.drop_reason is not None or settings.max_prompt_tokens is None:
+        return preference
+    room = _room(preference, settings, settings.max_prompt_tokens)
+    sizes = _sizes(preference, settings, result_limit(preference, settings))
+    kept = set(range(preference.n_responses))
+    wrong = sorted((index for index in kept if index != preference.best), key=lambda index: (-sizes[index], index))
+    for index in wrong:
+        if sum(sizes[kept_index] for kept_index in kept) <= room or len(kept) <= 2:
+            break
+        kept.remove(index)
+    if sum(sizes[index] for index in kept) > room:
+        return preference.dropped(DropReason.TOO_LONG)
+    if len(kept) == preference.n_responses:
+        return preference
+    shorter = preference_set(
+        query=preference.query,
+        responses=[preference.responses[index] for index in sorted(kept)],
+        source=preference.source,
+        source_id=preference.source_id,
+        source_revision=preference.source_revision,
+        license=preference.license,
+        domain=preference.domain,
+        label_source=preference.label_source,
+        reference=preference.reference,
+        benchmark=preference.benchmark,
+        split=preference.split,
+    )
+    votes = None if preference.votes is None else tuple(preference.votes[index] for index in sorted(kept))
+    retagged_best = None if preference.retagged_best is None else shorter.best  # a kept set has its old label confirmed
+    return replace(shorter, cluster=preference.cluster, retagged_best=retagged_best, votes=votes)
+
+
+def _room(preference: PreferenceSet, settings: PromptSettings, max_prompt_tokens: int) -> int:
+    """Return how many tokens are left to the responses."""
+    room = max_prompt_tokens - TEMPLATE_TOKENS - sum(estimated_tokens(turn.content) for turn in preference.query)
+    if settings.reference != "none" and preference.reference is not None:
+        room -= estimated_tokens(preference.reference)
+    return room
+
+
+def _sizes(preference: PreferenceSet, settings: PromptSettings, longest_result: int | None) -> list[int]:
+    """Return the tokens of what a judge is shown of each response."""
+    return [
+        MARKER_TOKENS + estimated_tokens(response_text(response, settings.shown, longest_result))
+        for response in preference.responses
+    ]

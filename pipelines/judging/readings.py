@@ -1,0 +1,205 @@
+"""What many answers say, read by column where they keep to the layout that the prompt asks for.
+
+Most answers do. polars reads such a one in a fraction of the time that `read_answer` takes, to the very same result:
+the layout is narrow enough that no rule of the long way could find anything else in it. Every other answer takes the
+long way, and tests hold the two together.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipelines.judging.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
+from pipelines.judging.prompts import score_range
+from pipelines.judging.score_headings import HEADING_WORD
+from pipelines.judging.verdicts import CANONICAL, CANONICAL_SCORES
+from schemas.columns import may_hold_thoughts, struct_lists
+from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading
+
+READINGS = pa.schema([JUDGED.field(name) for name in Reading._fields])
+
+_WHITE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())  # what Python strips
+_EDGE = r"\s\x1c-\x1f:：—–*_\-"  # what would be stripped from a name or a description, or could be mark-up around it
+_NAME = rf"[^{_EDGE}(（\[【`%％](?:[^\n:：(（\[【—–*_`%％\-]*[^{_EDGE}(（\[【`%％])?"
+_DESCRIPTION = rf"[^{_EDGE}](?:[^\n]*[^\s\x1c-\x1f])?"
+_ITEM = r"[0-9]{{1,2}}[.)] {}\([Ww]eight: {}%\): {}"
+_MARKS = "[#*_ ]{0,8}"
+_CRITERIA = (
+    rf"\A{_MARKS}(?:[Ss]pecific |[Ee]valuation |[Jj]udging )?(?:[Cc]riteria|[Ss]tandards|[Pp]rinciples)[*_ ]*:[*_]*"
+    rf"(?:\n{_ITEM.format(_NAME + ' ', '[0-9]{1,2}', _DESCRIPTION)})+\z"
+)
+_ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
+_VERDICT = rf"[^\s:：*_`]\n+({CANONICAL_SCORES})\z"
+# A heading has a number, a macro and four words at most before its word for scores. Behind it, its line goes on to a
+# sign that opens a list, or ends.
+_GOES_ON = r"(?:[^a-z\n][^\n]*)?(?:[:=(\-\\\[>]|boxed|[^\x00-\x7f])"
+_ENDS = r"(?:[^\w\n]|_|list|line|are|is|as|follows|finales|finais|finali|" + HEADING_WORD + r")*(?:\n|\z)"
+_MAY_OPEN_WITH_SCORES = rf"(?im)^[^\w\n]*(?:\w+[^\w\n]+){{0,6}}\w*{HEADING_WORD}(?:{_GOES_ON}|{_ENDS})"
+_SCORE_WORD = f"{HEADING_WORD}(?:[^a-z]|\\z)"
+_DOUBTS = ["```", "~~~", "\n[The Begin of Response"]
+"""A text with one of these may hold a fence, or a response said again."""
+
+
+def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | None]]:
+    """Return the plain answers laid out, with outcome and margin, and the readings of the others; None for a plain one.
+
+    `answers` has text, finish_reason, n_responses, best_position and label, in this order. The rows of both are its
+    rows. They may be put in another order before `readings_of` goes on.
+    """
+    laid = laid_out(answers)
+    plain = plain_rows(laid)
+    others: list[Reading | None] = [None] * len(plain)
+    places = (~plain).arg_true()
+    for place, answer in zip(places, answers[places].iter_rows(), strict=True):
+        others[place] = _read(*answer)
+    return laid.select("criteria", "rest", "analysis", "verdict", "scores", *_verdicts()), others
+
+
+def readings_of(laid: pl.DataFrame, others: Sequence[Reading | None]) -> pa.Table:
+    """Return what `read_answer` reads from answers that were begun, a row of READINGS each; FAILED without a text."""
+    long = [reading for reading in others if reading is not None]
+    if not long:
+        return _table(_plain_verdicts(laid), _plain_principles(laid["criteria"]))
+    is_plain = np.array([reading is None for reading in others])
+    plain = laid.filter(is_plain)
+    places = np.argsort(np.argsort(~is_plain, kind="stable"))  # of each answer in the plain ones and the long ones
+    verdicts = pl.concat([_plain_verdicts(plain), _long_verdicts(long)]).select(pl.all().gather(places))
+    principles = pa.concat_arrays([_plain_principles(plain["criteria"]), _long_principles(long)])
+    return _table(verdicts, principles.take(places))
+
+
+def laid_out(answers: pl.DataFrame) -> pl.DataFrame:
+    """Return the answers with their parts in the layout of the prompt: criteria, rest, analysis, verdict, scores."""
+    parts = pl.col("text").str.splitn("\n\n", 2).struct.rename_fields(["criteria", "rest"]).struct.unnest()
+    rest = pl.col("rest").str
+    return (
+        answers.with_columns(parts)
+        .with_columns(analysis=rest.extract(_ANALYSIS, 0), verdict=rest.extract(_VERDICT, 1))
+        .with_columns(scores=pl.col("verdict").str.extract_all("[0-9]+").cast(pl.List(pl.Int32)))
+    )
+
+
+def plain_rows(laid: pl.DataFrame) -> pl.Series:
+    """Say which answers have their three parts as the prompt asks for them, and one valid score a response.
+
+    Thinking may hold another verdict, "eight" may begin a weight, and what was cut off or refused has no verdict.
+    """
+    is_plain = laid.select(_is_plain().fill_null(False)).to_series()
+    others = pl.concat([may_hold_thoughts(laid["text"]), _may_open_with_scores(laid)])
+    return is_plain.scatter(others, False)
+
+
+def _may_open_with_scores(laid: pl.DataFrame) -> pl.Series:
+    """Return the numbers of the answers that may have another line that opens with a heading of scores."""
+    before = laid.select(pl.col("text").str.strip_suffix(pl.col("verdict"))).to_series()
+    # In small letters the word is found in a fraction of the time.
+    places = before.str.to_lowercase().str.contains(_SCORE_WORD).arg_true()
+    return places.filter(before.gather(places).str.contains(_MAY_OPEN_WITH_SCORES))
+
+
+def _is_plain() -> pl.Expr:
+    """Say the same of an answer, but for what is rare and slow to look for."""
+    scores, is_single = pl.col("scores"), pl.col("n_responses") == 1
+    (single_low, single_high), (low, high) = score_range(1), score_range(2)
+    return (
+        (scores.list.len() == pl.col("n_responses"))
+        & (scores.list.min() >= pl.when(is_single).then(single_low).otherwise(low))
+        & (scores.list.max() <= pl.when(is_single).then(single_high).otherwise(high))
+        & (is_single | (pl.col("best_position") < pl.col("n_responses")))
+        & ~pl.col("finish_reason").is_in([*TRUNCATED_BY, *REFUSED_BY]).fill_null(False)
+        & pl.col("analysis").is_not_null()
+        & ~pl.col("text").str.contains_any(_DOUBTS)
+        & pl.col("criteria").str.contains(_CRITERIA)
+        & ~pl.col("criteria").str.contains(r"\n[^\n(]*[Ee]ight")
+    )
+
+
+def _verdicts() -> list[pl.Expr]:
+    """Return the outcome and the margin of plain answers."""
+    scores = pl.col("scores")
+    best, highest = scores.list.get(pl.col("best_position"), null_on_oob=True), scores.list.max()
+    second = scores.list.sort(descending=True).list.get(1, null_on_oob=True)
+    is_wrong = pl.when(pl.col("n_responses") == 1).then(highest.ne_missing(pl.col("label"))).otherwise(best < highest)
+    outcome = (
+        pl.when(is_wrong)
+        .then(pl.lit(Outcome.INCORRECT.value))
+        .when(highest == second)
+        .then(pl.lit(Outcome.TIED.value))
+        .otherwise(pl.lit(Outcome.CORRECT.value))
+    )
+    return [
+        outcome.alias("outcome"),
+        (best - pl.when(best < highest).then(highest).otherwise(second)).alias("margin"),
+    ]
+
+
+def _table(verdicts: pl.DataFrame, principles: pa.ListArray) -> pa.Table:
+    return verdicts.to_arrow().append_column("principles", principles).select(READINGS.names).cast(READINGS)
+
+
+def _plain_verdicts(laid: pl.DataFrame) -> pl.DataFrame:
+    """Return all of the readings of plain answers but their principles."""
+    critique = (
+        pl.col("rest")
+        .str.strip_prefix(pl.col("analysis"))
+        .str.strip_suffix(pl.col("verdict"))
+        .str.strip_chars(_WHITE)
+        .alias("critique")
+    )
+    form = [pl.lit(CANONICAL).alias("verdict_form"), pl.lit(False).alias("draft_verdict")]
+    found = laid.select("outcome", "scores", "margin", critique, *form)
+    return found.with_columns(critique=pl.when(pl.col("critique") != "").then("critique"))
+
+
+def _plain_principles(criteria: pl.Series) -> pa.ListArray:
+    """Return the principles of plain lists of criteria: a heading, then an item a line.
+
+    An item is "1. Name (Weight: 30%): Description", and a name holds no parenthesis.
+    """
+    lines = criteria.str.split("\n").list.slice(1)
+    name, rest = _cut(_cut(lines.explode(), " ")[1], " (")
+    weight, description = _cut(rest.str.slice(len("Weight: ")), "%): ")
+    share = pl.Series(weight.cast(pl.Float64).to_numpy() / 100)  # polars would multiply by 0.01
+    fields = list(PRINCIPLES.value_type)
+    structs = pa.StructArray.from_arrays(
+        [value.to_arrow().cast(of.type) for value, of in zip((name, description, share), fields, strict=True)],
+        fields=fields,
+    )
+    offsets = np.concatenate([[0], lines.list.len().to_numpy().cumsum()])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=PRINCIPLES)
+
+
+def _cut(texts: pl.Series, at: str) -> list[pl.Series]:
+    """Return what stands before and behind the first `at` of each text."""
+    return texts.str.splitn(at, 2).struct.unnest().get_columns()
+
+
+def _read(text: str | None, finish_reason: str | None, n_responses: int, *truth: int | None) -> Reading:
+    """Return the reading of one answer."""
+    if text is None:
+        return Reading(Outcome.FAILED)
+    best_position, label = truth
+    return read_answer(text, finish_reason, n_responses, best_position, label, *score_range(n_responses))
+
+
+def _long_verdicts(found: Sequence[Reading]) -> pl.DataFrame:
+    """Return all of these readings but their principles."""
+    return pl.DataFrame(
+        {
+            "outcome": [reading.outcome.value for reading in found],
+            "scores": pl.Series([reading.scores for reading in found], dtype=pl.List(pl.Int32)),
+            "margin": pl.Series([reading.margin for reading in found], dtype=pl.Int32, strict=False),
+            "critique": pl.Series([reading.critique for reading in found], dtype=pl.String),
+            "verdict_form": pl.Series([reading.verdict_form for reading in found], dtype=pl.String),
+            "draft_verdict": [reading.draft_verdict for reading in found],
+        }
+    )
+
+
+def _long_principles(found: Sequence[Reading]) -> pa.ListArray:
+    every = list(chain.from_iterable(reading.principles for reading in found))
+    columns = list(zip(*every, strict=True)) or [()] * len(Principle._fields)
+    return struct_lists(PRINCIPLES, [len(reading.principles) for reading in found], columns)

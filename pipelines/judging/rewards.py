@@ -1,0 +1,288 @@
+r"""The rules that score a judge's answer: +1 if it found the best response, -1 if not, a little more for named errors.
+
+This file is published with every snapshot as `rewards.py`, so that data and the rule that judges them travel
+together. It needs nothing but Python 3.10 or newer.
+
+With TRL, whose GRPO trainer hands every column of the data set to the reward function:
+
+    import datasets, rewards
+    rl = datasets.load_dataset("<snapshot>", "rl", split="train")
+    trainer = GRPOTrainer(model=.., reward_funcs=rewards.grm_reward, train_dataset=rl, ..)
+
+With verl:
+
+    data.train_files=<snapshot>/rl/train-*.parquet
+    custom_reward_function.path=<snapshot>/rewards.py custom_reward_function.name=compute_score
+    (under `reward.custom_reward_function` in newer versions)
+
+A judge's answer ends in `Scores: \boxed{7, 3}`, an integer for each response in the order shown. Whatever a careful
+person reads as that is read: the last heading of its kind decides. An answer that breaks off, counts wrongly, leaves
+the range or contradicts itself earns -1, never the score of some earlier list. There is no reward for the format;
+`compute_score_and_form` says beside the reward whether an answer kept to it, so that drift in RL shows.
+
+Rows whose data_source ends in `/selection` ask for a pick in place of scores, and for what is wrong in the others:
+
+    Errors:
+    Response 1: "24 kHz" is wrong, "15 kHz" is right: the spacing is fixed in LTE.
+
+    Best: \boxed{2}
+
+The right pick earns 1, and 0.1 more for each error that is named and verified, 0.3 at most. Verified means that the
+first quotation is that response's final answer, and the second the right one, both to the letter. Nothing else can be
+checked without a model: a reason earns nothing, and what cannot be verified is worth 0. Any other pick earns -1.
+"""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from pipelines.judging.critiques import has_critique
+from pipelines.judging.verdicts import CANONICAL, answer_of, read_scores, read_verdict
+
+ERROR_BONUS = 0.1
+MOST_ERRORS = 3
+"""So many named errors pay: a right pick must stay worth more than all that is said about the others."""
+LONGEST_ANSWER = 20_000
+LONGEST_PARAGRAPH = 1_000
+"""Characters; what is longer names no error."""
+
+_BEST = re.compile(rb"(?<![a-z])best[\s*_]*:")
+_PICK = re.compile(r"(?<![a-z])best[\s*_]*:[\s*_$]*\\boxed", re.IGNORECASE)
+_PICK_DRESS = " \t\r\n\f\v\u00a0*_$["
+_PICK_BOX = "\\boxed{"
+
+_ERRORS = re.compile(r"^[ \t*_#]*errors[ \t*_]*:[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
+_PARAGRAPH = re.compile(r"^[ \t*_>-]*Response ([0-9]{1,2})[*_]*:[*_]*", re.MULTILINE)
+_CLAIM = re.compile(r'"([^"]+)" is wrong, "([^"]+)" is right(?:(?:[.:;,]| because)([^"]*))?')
+_QUOTATION_MARKS = str.maketrans("\u201c\u201d", '""')
+# A reason that takes its claim back; the plain ways to say so in English, since no list holds them all.
+_DOUBT = re.compile(
+    r"\b(?:may ?be|might|perhaps|possibl[ey]|probably|arguably|not sure|unsure|unclear|on second thought|take that back"
+    r"|the other way (?:a?round)|no (?:error|mistake)s?|not an error|nothing wrong"
+    r"|(?:is|are|was|were|be|seems?|looks?|also|both|equally) (?:\w+ ){0,2}"
+    r"(?:right|correct|true|valid|fine|wrong|incorrect|false|mistaken))\b",
+    re.IGNORECASE,
+)
+# Characters that nobody sees, and words that mix Latin letters with others of the same looks.
+_DISGUISE = re.compile(
+    "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\uff01-\uff5e]|[A-Za-z][\u0400-\u052f]|[\u0400-\u052f][A-Za-z]"
+)
+
+
+def _last_marker(text: str, word: bytes, marker: re.Pattern[bytes]) -> tuple[int, int] | None:
+    folded = text.encode("ascii", "replace").lower()  # a byte a character, so positions stay those of the text
+    end = len(folded)
+    while (start := folded.rfind(word, 0, end)) >= 0:
+        if match := marker.match(folded, start):
+            return match.span()
+        end = start
+    return None
+
+
+def _box_content(text: str, start: int) -> str | None:
+    """Return what stands in the `\\boxed{..}` at `start`, decoration aside; None without a whole box there."""
+    box = text.find(_PICK_BOX, start)
+    if box < 0:
+        return None
+    between = text[start:box]
+    if between != " " and between.replace("\\[", " ").replace("\\(", " ").strip(_PICK_DRESS):
+        return None
+    end = text.find("}", box)
+    if end < 0:
+        return None
+    content = text[box + len(_PICK_BOX) : end].strip()
+    return content[1:-1] if content[:1] == "[" and content[-1:] == "]" else content
+
+
+def outcome_of(scores: tuple[int, ...], best_position: int | None, label: int | None) -> str:
+    """Return "correct", "incorrect" or "tied".
+
+    Correct means that the best response scored strictly higher than every other; `best_position` is 0-based, as
+    shown. A single response is correct when its score is the label.
+    """
+    if len(scores) == 1:
+        return "correct" if scores[0] == label else "incorrect"
+    if best_position is None or not 0 <= best_position < len(scores):
+        raise ValueError(f"best position {best_position} is none of {len(scores)} responses")
+    best = scores[best_position]
+    highest = max(scores)
+    if best < highest:
+        return "incorrect"
+    return "tied" if scores.count(highest) > 1 else "correct"
+
+
+def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
+    """Return the pick after the last `Best:` of an answer without its thinking; None unless it is a single response.
+
+    (position from 0 as shown, where its `Best:` begins, where its box ends). Never raises.
+    """
+    span = _last_marker(answer, b"best", _BEST)
+    content = None if span is None else _box_content(answer, span[1])
+    if span is None or content is None or not re.fullmatch("[0-9]{1,2}", content):
+        return None
+    end = answer.index("}", span[1]) + 1
+    if not 1 <= int(content) <= n_responses or _PICK_BOX in answer[end:]:
+        return None
+    return int(content) - 1, span[0], end
+
+
+def named_errors(text: str, answers: list[str | None], best: int) -> int:
+    """Return of how many wrong responses the last `Errors:` of a text names the error, verified.
+
+    `answers` holds the final answer of each response as shown, None where it has none of its own. The part holds
+    paragraphs `Response i: ..`, one a response and none on the best one: otherwise nothing in it counts. A paragraph
+    that stands there twice counts for neither response.
+    """
+    headings = list(_ERRORS.finditer(text))
+    section = text[headings[-1].end() :] if headings else ""
+    starts = list(_PARAGRAPH.finditer(section))
+    positions = [int(start[1]) - 1 for start in starts]
+    wrong = set(range(len(answers))) - {best}
+    if (
+        not starts
+        or section[: starts[0].start()].strip()
+        or len(set(positions)) < len(starts)
+        or set(positions) - wrong
+    ):
+        return 0
+    ends = [start.start() for start in starts[1:]] + [len(section)]
+    bodies = [" ".join(section[start.end() : end].split()) for start, end in zip(starts, ends, strict=True)]
+    return sum(
+        bodies.count(body) == 1 and _is_verified(body, answers[position], answers[best])
+        for position, body in zip(positions, bodies, strict=True)
+    )
+
+
+def _is_verified(body: str, wrong: str | None, right: str | None) -> bool:
+    """Say whether a paragraph claims that the one answer is wrong and the other right, and leaves it at that."""
+    if wrong is None or right is None or len(body) > LONGEST_PARAGRAPH or _DISGUISE.search(body):
+        return False
+    claim = _CLAIM.fullmatch(body.translate(_QUOTATION_MARKS))
+    if claim is None or bare_answer(claim[1]) != bare_answer(wrong) or bare_answer(claim[2]) != bare_answer(right):
+        return False
+    return not _DOUBT.search(claim[3] or "")
+
+
+def bare_answer(answer: str) -> str:
+    """Return an answer as it is compared: to the letter, but for blanks, dollar signs and a stop around it."""
+    return " ".join(answer.split()).strip("$ ").rstrip(".,;$ ")
+
+
+def reward(text: str, ground_truth: str) -> float:
+    """Return +1.0 for a correct answer, -1.0 for any other; up to +1.3 where it is a pick that names errors.
+
+    The ground truth is JSON: {"n": 4, "best": 2}, the best response's position counted from 0 as shown, or
+    {"n": 1, "label": 0} for a single response, which is scored 0 or 1. With "answers", the final answer of each
+    response as shown or null, a pick is wanted. Raises ValueError where it is none of these.
+    """
+    truth = _ground_truth(ground_truth)
+    if truth.answers is not None:
+        return _selection_reward(answer_of(text), truth)
+    scores = read_scores(text, truth.n_responses, *_range(truth))
+    if isinstance(scores, str):
+        return -1.0
+    return 1.0 if outcome_of(scores, truth.best, truth.label) == "correct" else -1.0
+
+
+def _range(truth: "_Truth") -> tuple[int, int]:
+    return (0, 1) if truth.n_responses == 1 else (1, 10)
+
+
+def _selection_reward(answer: str, truth: "_Truth") -> float:
+    """Return 1.0 for the right pick and 0.1 for each error named before it, -1.0 for any other answer."""
+    pick = read_pick(answer, truth.n_responses)
+    if pick is None or pick[0] != truth.best:
+        return -1.0
+    best, start, end = pick
+    further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_PICK_DRESS + "])\\.")
+    if len(answer) > LONGEST_ANSWER or further or len(_PICK.findall(answer)) > 1:
+        return 1.0
+    errors = named_errors(answer[:start], truth.answers or [], best)
+    return round(1.0 + ERROR_BONUS * min(errors, MOST_ERRORS), 1)
+
+
+class _Truth(NamedTuple):
+    n_responses: int
+    best: int | None
+    label: int | None
+    answers: list[str | None] | None
+
+
+def _ground_truth(ground_truth: str) -> _Truth:
+    try:
+        truth = json.loads(ground_truth)
+        n_responses, best, label, answers = truth["n"], *map(truth.get, ("best", "label", "answers"))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        n_responses, best, label, answers = None, None, None, None
+    if type(n_responses) is int:
+        if n_responses == 1 and type(label) is int and label in (0, 1) and answers is None:
+            return _Truth(1, None, label, None)
+        if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fits(answers, n_responses):
+            return _Truth(n_responses, best, None, answers)
+    shown = repr(ground_truth)[:200]
+    raise ValueError(
+        f'ground truth {shown} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
+        'nor {"n": 1, "label": 0}'
+    )
+
+
+def _fits(answers: Any, n_responses: int) -> bool:
+    if answers is None:
+        return True
+    return (
+        isinstance(answers, list)
+        and len(answers) == n_responses
+        and all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
+    )
+
+
+def compute_score(
+    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **settings: Any
+) -> float:
+    """Return the reward as verl asks for it; what else verl hands over (a reward model's address) is not needed."""
+    return reward(solution_str, ground_truth)
+
+
+def compute_score_and_form(
+    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **settings: Any
+) -> dict[str, float | bool]:
+    """Return `score`, the reward, with `canonical` and `has_critique`, for trainers that log further fields.
+
+    `canonical` says that the answer ends in the one line of scores that is asked for, `has_critique` that a sentence
+    beside it speaks of a response. Neither changes the reward.
+    """
+    truth = _ground_truth(ground_truth)
+    low, high = _range(truth)
+    answer = answer_of(solution_str)
+    verdict = read_verdict(answer, truth.n_responses, low, high)
+    return {
+        "score": reward(solution_str, ground_truth),
+        "canonical": verdict.form == CANONICAL,
+        "has_critique": has_critique(f"{answer[: verdict.start]}\n{answer[verdict.end :]}", truth.n_responses),
+    }
+
+
+def grm_reward(completions: list[Any], reward_model: list[dict[str, str]] | None = None, **columns: Any) -> list[float]:
+    """Return a reward for each completion as TRL's GRPO asks for it.
+
+    Completions are texts, or lists of messages of which the last one is read; `reward_model` is the column of that
+    name, with the ground truths. Raises ValueError where the column is missing or broken.
+    """
+    if reward_model is None:
+        raise ValueError("the data set has no reward_model column: train on the snapshot's rl set")
+    if len(reward_model) != len(completions):
+        raise ValueError(f"{len(completions)} completions came with {len(reward_model)} reward_model rows")
+    return [
+        reward(_completion_text(completion), row.get("ground_truth") or "")
+        for completion, row in zip(completions, reward_model, strict=True)
+    ]
+
+
+def _completion_text(completion: Any) -> str:
+    """Return the text of a completion: itself, or that of its last message."""
+    if isinstance(completion, str):
+        return completion
+    content = completion[-1].get("content") if completion else None
+    if isinstance(content, list):  # content blocks
+        return "".join(block.get("text") or "" for block in content if isinstance(block, dict))
+    return content if isinstance(content, str) else ""

@@ -1,0 +1,209 @@
+"""Sets and stored answers as trajectories: one row a sample, made column by column.
+
+Only what differs from sample to sample, its order, prompt and ids, is made row by row.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipelines.judging.hint_leaks import hint_leaks
+from pipelines.judging.parts_wanted import lacking
+from pipelines.judging.readings import begin_reading, readings_of
+from pipelines.judging.samples import SamplingJob, SetPrompts, modes_of, next_samples, samples_wanted, shown_set
+from schemas.generation import RequestIds, request_ids
+from schemas.preference import PreferenceSet
+from schemas.query import single_turns, user
+from schemas.record import content_id
+from schemas.trajectory import JUDGED, Mode, Outcome, Principle, Reading
+
+_OF_SET = ["set_id", "query_id", "source", "domain", "split", "n_responses", "label"]
+OF_ANSWER = ["text", "reasoning", "finish_reason", "error", "prompt_tokens", "completion_tokens", "cost_usd"]
+"""What of a stored completion is needed here, and by who counts."""
+_OUTCOME = {outcome.value: outcome for outcome in Outcome}
+
+
+class _Draw(NamedTuple):
+    """One sample of a set."""
+
+    set_number: int
+    trajectory_id: str
+    request_id: str
+    mode: str
+    sample_index: int
+    prompt_template: str
+    order: tuple[int, ...]
+    best_position: int | None
+    has_reference: bool
+    prompt: str
+
+
+@dataclass(slots=True, eq=False)
+class _SetInMode:
+    """A set's samples in one mode, while it is not settled how many it needs."""
+
+    number: int
+    preference: PreferenceSet
+    mode: Mode
+    prompts: SetPrompts
+    ids: RequestIds
+    beginnings: dict[str, RequestIds]
+    """Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text."""
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def next_draws(self, job: SamplingJob) -> Iterator[_Draw]:
+        """Yield the samples that the set needs next, given the outcomes so far."""
+        prompts, set_id = self.prompts, self.preference.set_id
+        mode, purpose = self.mode.value, job.purpose.value
+        template, has_reference = prompts.template.identity, prompts.has_reference
+        for index in next_samples(self.outcomes, samples_wanted(job, self.mode), job.resample):
+            order = prompts.order(index)
+            before, responses, after = prompts.pieces(order)
+            ids = self.beginnings.get(before)
+            if ids is None:
+                ids = self.beginnings[before] = self.ids.following(before)
+            rest = responses + after
+            request_id = ids.of(rest, index)
+            yield _Draw(
+                self.number,
+                content_id("trajectory", set_id, mode, purpose, request_id),
+                request_id,
+                mode,
+                index,
+                template,
+                order,
+                prompts.best_position(order),
+                has_reference,
+                before + rest,
+            )
+
+
+def trajectories(
+    job: SamplingJob, sets: Sequence[PreferenceSet], answers: pl.DataFrame
+) -> tuple[pa.Table, pl.DataFrame]:
+    """Return the trajectories of these sets, in the order of sets and ids, as JUDGED has them, and the answer of each.
+
+    `answers` has request_id and what a completion holds. All samples that are wanted at once are read at once; a set
+    with unreadable ones wants more.
+    """
+    of_sets = _set_columns(sets)
+    place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
+    drawn: list[_Draw] = []
+    begun: list[pl.DataFrame] = []
+    others: list[Reading | None] = []
+    waiting = list(_in_modes(job, sets))
+    while draws := [(state, draw) for state in waiting for draw in state.next_draws(job)]:
+        new = [draw for _, draw in draws]
+        completions, questions = _questions(job, new, of_sets, _answers_to(new, answers, place_of))
+        laid, long = begin_reading(questions)
+        drawn += new
+        begun.append(pl.concat([completions, laid], how="horizontal"))
+        others += long
+        unsettled: dict[_SetInMode, None] = {}
+        for (state, _), value, reading in zip(draws, laid["outcome"], long, strict=True):
+            outcome = _OUTCOME[value] if reading is None else reading.outcome
+            state.outcomes.append(outcome)
+            if not outcome.readable:
+                unsettled[state] = None
+        waiting = list(unsettled)
+    if not drawn:  # single responses alone, which no comparison of criteria samples
+        return JUDGED.empty_table(), answers.clear()
+    rows = sorted(range(len(drawn)), key=lambda row: drawn[row][:2])
+    ordered = pl.concat(begun).select(pl.all().gather(rows))
+    completions = ordered.select(OF_ANSWER)
+    read = readings_of(ordered, [others[row] for row in rows])
+    return _judged_table(job, [drawn[row] for row in rows], of_sets, completions, read), completions
+
+
+def _answers_to(draws: Sequence[_Draw], answers: pl.DataFrame, place_of: Mapping[str, int]) -> pl.DataFrame:
+    """Return the answer to each draw; a row of nulls where there is none."""
+    places = pl.Series([place_of.get(draw.request_id) for draw in draws], dtype=pl.UInt32)
+    return answers.select(pl.col(OF_ANSWER).gather(places))
+
+
+def _questions(
+    job: SamplingJob, draws: Sequence[_Draw], of_sets: pl.DataFrame, answers: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the answers, as the text that the template asks for, and what `begin_reading` needs of each."""
+    truths = of_sets.select(pl.col("n_responses", "label").gather([draw.set_number for draw in draws]))
+    best_position = pl.Series("best_position", [draw.best_position for draw in draws], pl.Int32)
+    texts = _texts(job, answers["text"], truths["n_responses"])
+    questions = [texts, answers["finish_reason"], truths["n_responses"], best_position, truths["label"]]
+    return answers.with_columns(texts), pl.DataFrame(questions)
+
+
+def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.Series:
+    """Return the answers as the text that the template asks for."""
+    if job.structured_output != "json_schema":
+        return answers
+    both = zip(answers, n_responses, strict=True)
+    return pl.Series("text", [None if text is None else job.text_of(text, n) for text, n in both], pl.String)
+
+
+def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
+    arrays = [pa.array([getattr(one, name) for one in sets], JUDGED.field(name).type) for name in _OF_SET]
+    frame = pl.from_arrow(pa.table(arrays, _OF_SET))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _in_modes(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_SetInMode]:
+    ids: dict[int, RequestIds] = {}  # by the number of responses, which the form of an answer may depend on
+    for number, preference in enumerate(sets):
+        shown, n = shown_set(job, preference), preference.n_responses
+        if n not in ids:
+            ids[n] = _ids(job, n)
+        beginnings: dict[str, RequestIds] = {}
+        for mode in modes_of(job, preference):
+            yield _SetInMode(number, preference, mode, SetPrompts(job, preference, shown, mode), ids[n], beginnings)
+
+
+def _ids(job: SamplingJob, n_responses: int) -> RequestIds:
+    return request_ids(job.role, job.identity, lambda text: job.body(user(text), n_responses))
+
+
+def _judged_table(
+    job: SamplingJob, drawn: Sequence[_Draw], of_sets: pl.DataFrame, completions: pl.DataFrame, read: pa.Table
+) -> pa.Table:
+    """Return the trajectories, from columns of the same rows."""
+    own = dict(zip(_Draw._fields, zip(*drawn, strict=True), strict=True))
+    columns = {
+        "purpose": pa.repeat(job.purpose.value, len(drawn)),
+        "model": pa.repeat(job.model.name, len(drawn)),
+        "temperature": pa.repeat(job.temperature, len(drawn)),
+        # By way of polars: a string array of Arrow's own that grows is copied again and again.
+        "prompt": single_turns("user", pl.Series(own.pop("prompt"), dtype=pl.String).to_arrow().cast(pa.string())),
+        "hint_leak": _hint_leaks(job, drawn, completions["text"], read),
+    }
+    sets = of_sets[list(own.pop("set_number"))]
+    columns |= lacking(completions["text"], sets["n_responses"], read, job.parts_wanted)
+    for frame in (
+        sets,
+        completions.select(name for name in OF_ANSWER if name in JUDGED.names),
+    ):
+        columns |= {column.name: column.to_arrow() for column in frame}
+    columns |= {name: read.column(name) for name in read.column_names}
+    columns |= {name: pa.array(values, JUDGED.field(name).type) for name, values in own.items()}
+    return pa.table([columns[name].cast(JUDGED.field(name).type) for name in JUDGED.names], schema=JUDGED)
+
+
+def _hint_leaks(job: SamplingJob, drawn: Sequence[_Draw], texts: pl.Series, read: pa.Table) -> pa.Array:
+    """Return which rows speak of their hint; a reference that stands in every prompt may be spoken of."""
+    hinted = [row for row, draw in enumerate(drawn) if draw.mode == Mode.HINTED]
+    leaks = np.zeros(len(drawn), bool)
+    leaks[hinted] = hint_leaks(
+        texts.gather(hinted).fill_null(""),
+        lambda place: _parts(read, hinted[place]),
+        [drawn[row].has_reference and job.reference == "prompt" for row in hinted],
+    )
+    return pa.array(leaks)
+
+
+def _parts(read: pa.Table, row: int) -> tuple[list[Principle], str | None]:
+    """Return the principles and the critique of one answer."""
+    principles = [Principle(**one) for one in read.column("principles")[row].as_py()]
+    return principles, read.column("critique")[row].as_py()

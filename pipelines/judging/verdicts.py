@@ -1,0 +1,283 @@
+r"""The verdict of a judge's answer: its last line of scores, forgiving of form and strict of meaning.
+
+The contract is `Scores: \boxed{7, 3}` as the last line, an integer for each response in the order shown. Judges write
+many other things that a careful person reads as the same. The rule:
+
+1. The verdict is the last heading of its kind (score, ratings, 评分, ..) that opens a line and that a list, or the
+   beginning of one, follows. A heading followed by prose is none, and neither is one within someone else's words: in
+   quotation marks, in a block quote or a fence, or below a line that ends in a colon.
+2. The list holds one integer a response, in any reasonable notation (`score_lists`). The wrong number of them, a value
+   outside the range, or a list that breaks off is no score, and never gives way to an earlier list.
+3. After the verdict, a full list in a box, in brackets or under a heading that differs makes the answer unreadable. So
+   does an earlier verdict that differs, unless the words between take it back: then the answer is read as a `draft`.
+
+This module needs nothing but Python 3.10. It is a part of the published `rewards.py`.
+"""
+
+import re
+from typing import NamedTuple
+
+from pipelines.judging.score_headings import Heading, headings_at, is_quoted, lines_to_read
+from pipelines.judging.score_lists import ScoreItem, ScoreList, read_list
+from schemas.thoughts import split_thoughts
+
+READER_VERSION = 2
+"""Rises with every change of what is read from an answer: what is judged says by which it was."""
+
+UNPARSED = "unparsed"
+WRONG_COUNT = "wrong_count"
+OUT_OF_RANGE = "out_of_range"
+CONTRADICTORY = "contradictory"
+
+CANONICAL = "canonical"
+FORGIVEN = "forgiven"
+
+MOST_LISTS = 200
+"""An answer with more lists than this behind its verdict cannot be read."""
+_MAX_DIGITS = 9  # Python refuses to read very long numbers; no score is that long
+
+# Characters that say the same as one of ASCII. Each stands for one character, so that places in the text stay.
+_PLAIN = str.maketrans(
+    "\u200b\u200c\u200d\u2060\ufeff\u00ad\u3000\u00a0\u2009\u202f：，；（）［］【】｛｝／．＝％＼＃＊｜－—–‐‑−、،"
+    "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९",
+    " " * 10 + ":,;()[][]{}/.=%\\#*|------,," + "0123456789" * 4,
+)
+
+CANONICAL_SCORES = r"Scores: \\boxed\{((?:0|[1-9][0-9]?)(?:, (?:0|[1-9][0-9]?))*)\}"
+_CANONICAL_LINE = re.compile(rf"{CANONICAL_SCORES}\Z")
+
+_BOXED = re.compile(r"boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\[[^\[\]\n]{1,400}\]", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r"\b(?:wait|actually|correction|correct(?:ed|ing)|mistaken?(?:ly)?|mixed|mix-up|swapp?(?:ed)?|revers(?:ed|ing)|oops|sorry"
+    r"|reflection|second\s+thoughts?|re-?(?:consider|evaluat|assess|visit|check|think|view|calculat|do)\w*|revis\w+"
+    r"|updat\w+|adjust\w+|instead|rather|no[,.]|hmm+|first\s+pass|finally"
+    r"|wrong\s+way|other\s+way\s+(?:a?round)|should\s+(?:be|have|read)|i\s+meant|scratch\s+that|ignore|disregard"
+    r"|korrektur|moment|falsch|espera|correcci[oó]n|attendez|correção)\b"
+    r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
+    re.IGNORECASE,
+)
+_LAST_WORD = re.compile(r"\b(?:final|endgültig)|最终|最後|最后|最終|최종|итог", re.IGNORECASE)
+_FIRST_WORD = re.compile(r"\b(?:draft|preliminary|initial|tentative|first)|初步|暂定|草", re.IGNORECASE)
+
+
+class Verdict(NamedTuple):
+    """What was read of an answer's scores."""
+
+    scores: tuple[int, ...] | None
+    """In the order shown; None where they cannot be read."""
+    failure: str | None
+    """The outcome that stands in the place of scores."""
+    start: int
+    """Where the verdict begins in the answer, or the heading that was taken for one; its length where there is none."""
+    end: int
+    """Where it ends."""
+    form: str | None = None
+    """CANONICAL or FORGIVEN; None without scores."""
+    is_draft_before: bool = False
+    """Whether an earlier verdict that differs was read over."""
+
+
+def read_scores(text: str, n_responses: int, low: int = 1, high: int = 10) -> tuple[int, ...] | str:
+    """Return the scores of an answer in the order shown, or the name of the outcome that stands in their place.
+
+    "unparsed": no verdict, or one that breaks off or holds something else. "wrong_count": not exactly one for each
+    of `n_responses`. "out_of_range": a number outside `low`..`high`, or none of its integers. "contradictory": two
+    lists that differ. Never raises; takes time in proportion to the text.
+    """
+    verdict = read_verdict(answer_of(text), n_responses, low, high)
+    return verdict.failure or UNPARSED if verdict.scores is None else verdict.scores
+
+
+def answer_of(text: str) -> str:
+    """Return the answer of a text: without its thoughts, and without the fence or tag that holds all of it."""
+    answer, _ = split_thoughts(text)
+    body = answer.strip()
+    if body[:8].lower() == "<answer>":
+        answer = body[8:]
+        end = answer.lower().rfind("</answer>")
+        answer = answer if end < 0 or answer[end + 9 :].strip() else answer[:end]
+        body = answer.strip()
+    if body[:3] in ("```", "~~~"):
+        lines = body.split("\n")
+        fences = [line for line in lines if line.lstrip()[:3] == body[:3]]
+        if len(fences) == 2 and lines[-1].strip() == fences[0][: len(fences[0]) - len(fences[0].lstrip("`~"))]:
+            return "\n".join(lines[1:-1])
+    return answer
+
+
+def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
+    """Return what an answer without its thoughts says of its scores."""
+    text = answer if answer.isascii() else answer.translate(_PLAIN)
+    lines = lines_to_read(text)
+    if len(lines) == 1 and (line := _CANONICAL_LINE.match(answer, lines[0])) and not is_quoted(text, lines[0]):
+        plain = tuple(map(int, line[1].split(", ")))
+        if len(plain) == n_responses and all(low <= score <= high for score in plain):
+            return Verdict(plain, None, lines[0], len(answer), CANONICAL)
+    headings = headings_at(text, lines)
+    chosen = _last_verdict(text, headings)
+    if chosen is None:
+        return Verdict(None, UNPARSED, len(answer), len(answer))
+    place, heading, found = chosen
+    scores = _scores(found, heading, n_responses, low, high)
+    if isinstance(scores, str):
+        return Verdict(None, scores, heading.start, found.end)
+    if _differs_after(text, found.end, headings[place + 1 :], scores, n_responses, low, high):
+        return Verdict(None, CONTRADICTORY, heading.start, found.end)
+    draft = _draft(text, headings[:place], scores, n_responses, low, high)
+    if draft is not None and not _is_taken_back(text, *draft, heading):
+        return Verdict(None, CONTRADICTORY, heading.start, found.end)
+    form = CANONICAL if _CANONICAL_LINE.match(answer, heading.start) else FORGIVEN
+    return Verdict(scores, None, heading.start, found.end, form, draft is not None)
+
+
+def verdict_span(answer: str) -> tuple[int, int]:
+    """Return where the verdict of an answer begins and ends, readable or not; its length twice where it has none."""
+    text = answer if answer.isascii() else answer.translate(_PLAIN)
+    chosen = _last_verdict(text, headings_at(text, lines_to_read(text)))
+    return (len(answer), len(answer)) if chosen is None else (chosen[1].start, chosen[2].end)
+
+
+def canonical_text(answer: str, verdict: Verdict) -> str:
+    r"""Return an answer that ends in its verdict, `Scores: \boxed{7, 3}`; what is said behind it stands before it then.
+
+    What cannot stand there without changing what is read, such as a second verdict, is left out.
+    """
+    if verdict.scores is None or verdict.form == CANONICAL:
+        return answer
+    n_responses, low, high = len(verdict.scores), min(verdict.scores), max(verdict.scores)
+    before, behind = answer[: verdict.start].rstrip(), _said(answer[verdict.end :])
+    line = f"Scores: \\boxed{{{_joined(verdict.scores)}}}"
+    for parts in ([before, behind, line], [before, line]):
+        text = "\n\n".join(part for part in parts if part)
+        again = read_verdict(text, n_responses, low, high)
+        if (again.scores, again.is_draft_before) == (verdict.scores, verdict.is_draft_before):
+            return text
+    return answer
+
+
+def _said(behind: str) -> str:
+    """Return what is said behind a verdict; nothing where fewer than three words are."""
+    text = re.sub(r"<\|\w{1,30}\|>|</?\w{1,20}>|^[\W_]{0,40}\n|```\w*", "", behind).lstrip(" \t\r\n.*_$`)]}").rstrip()
+    return text if len(re.findall(r"[^\W\d_]{2,}|[\u3040-\u9fff]", text)) > 2 else ""
+
+
+def _joined(scores: tuple[int, ...]) -> str:
+    return ", ".join(map(str, scores))
+
+
+def _last_verdict(text: str, headings: list[Heading]) -> tuple[int, Heading, ScoreList] | None:
+    """Return the last heading that a list, or the beginning of one, follows, with its place among them."""
+    for place in reversed(range(len(headings))):
+        heading = headings[place]
+        if heading.is_quoted or not heading.is_understood:
+            continue
+        found = _list_of(text, heading)
+        if found is not None:
+            return place, heading, found
+    return None
+
+
+def _list_of(text: str, heading: Heading) -> ScoreList | None:
+    """Return the list below a heading; None where prose follows, or what nobody can take for a list of scores."""
+    found = read_list(text, heading.end)
+    if found is None:
+        return None
+    if not heading.is_strong and not (found.is_whole and found.is_marked and found.items):
+        return None
+    if found.is_whole and re.match(r"[.*_`]*[\"”’»」』]", text[found.end : found.end + 8]) and not heading.is_json:
+        return None  # the end of a quotation
+    return found
+
+
+def _scores(found: ScoreList, heading: Heading, n_responses: int, low: int, high: int) -> tuple[int, ...] | str:
+    """Return the scores of a list in the order shown, or what is wrong with them."""
+    if not found.is_whole:
+        return UNPARSED
+    items = _in_order(found.items, heading.labels, n_responses)
+    if items is None:
+        return WRONG_COUNT
+    if heading.top is not None and heading.top != high:
+        return OUT_OF_RANGE
+    scores = [_score(item, high) for item in items]
+    if any(score is None or not low <= score <= high for score in scores):
+        return OUT_OF_RANGE
+    return tuple(score for score in scores if score is not None)
+
+
+def _in_order(items: tuple[ScoreItem, ...], labels: tuple[int, ...], n_responses: int) -> list[ScoreItem] | None:
+    """Return one item a response, in the order shown; None unless the labels, if there are any, name each once."""
+    if len(items) != n_responses:
+        return None
+    own = [item.label for item in items if item.label is not None]
+    named = own or list(labels)
+    if not named:
+        return list(items)
+    if sorted(named) != list(range(1, n_responses + 1)) or (own and labels and own != list(labels)):
+        return None
+    by_label = dict(zip(named, items, strict=True))
+    return [by_label[number] for number in range(1, n_responses + 1)]
+
+
+def _score(item: ScoreItem, high: int) -> int | None:
+    """Return the value of an item; None unless it is an integer of sane length over the top of the range."""
+    whole, _, fraction = item.number.lstrip("+").partition(".")
+    digits = whole.lstrip("-0") or "0"
+    if len(digits) > _MAX_DIGITS or not digits.isdigit() or fraction.strip("0"):
+        return None
+    if item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(high):
+        return None
+    return -int(digits) if whole.startswith("-") else int(digits)
+
+
+def _differs_after(
+    text: str, end: int, later: list[Heading], scores: tuple[int, ...], n_responses: int, low: int, high: int
+) -> bool:
+    """Return whether a full list that differs follows the verdict: boxed, in brackets, or under a heading."""
+    for heading in later:
+        found = read_list(text, heading.end)
+        if found is not None and found.is_whole and heading.start >= end:
+            other = _scores(found, heading, n_responses, low, high)
+            if other != scores and not isinstance(other, str):
+                return True
+    for number, match in enumerate(_BOXED.finditer(text, end)):
+        if number == MOST_LISTS:
+            return True
+        is_box = match.group()[0] not in "["
+        if not is_box and n_responses == 1:
+            continue  # a footnote
+        found = read_list(text, match.start())
+        if found is None or not found.is_whole or len(found.items) != n_responses:
+            continue
+        other = _scores(found, _BARE, n_responses, low, high)
+        if other != scores and (is_box or not isinstance(other, str)):
+            return True
+    return False
+
+
+_BARE = Heading(0, 0, (), None, True, False, False, True)
+"""What a list without a heading has."""
+
+
+def _draft(
+    text: str, earlier: list[Heading], scores: tuple[int, ...], n_responses: int, low: int, high: int
+) -> tuple[Heading, int] | None:
+    """Return the last earlier verdict that differs, its heading and the end of its list; None without one."""
+    for heading in reversed(earlier):
+        if heading.is_quoted or not heading.is_understood:
+            continue
+        found = _list_of(text, heading)
+        if found is None or not found.is_whole:
+            continue
+        other = _scores(found, heading, n_responses, low, high)
+        if other != scores and not isinstance(other, str):
+            return heading, found.end
+    return None
+
+
+def _is_taken_back(text: str, draft: Heading, end: int, heading: Heading) -> bool:
+    """Return whether words take an earlier verdict back: those between, or those of the two headings."""
+    drafted, last = text[draft.start : draft.end], text[heading.start : heading.end]
+    is_last = _LAST_WORD.search(last) is not None and _LAST_WORD.search(drafted) is None
+    return (
+        is_last or any(map(_TAKEN_BACK.search, (text[end : heading.start], last))) or bool(_FIRST_WORD.search(drafted))
+    )

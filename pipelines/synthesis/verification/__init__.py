@@ -1,1 +1,0 @@
-"""Is the answer that ends a text the right one? Rules decide, no model; what they cannot tell is undecided."""

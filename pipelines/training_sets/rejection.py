@@ -1,0 +1,81 @@
+"""Rejection: which trajectories of RFT are accepted, and the one reason why each other is not (METHOD section 3)."""
+
+import polars as pl
+
+from pipelines.training_sets.balance import balanced, within_share
+from schemas.recipe import RejectionSection
+from schemas.trajectory import Mode, Outcome, RejectReason
+
+READABLE_OUTCOMES = [outcome.value for outcome in Outcome if outcome.readable]
+
+DECISION_COLUMNS = [
+    "trajectory_id", "set_id", "query_id", "source", "split", "mode", "sample_index", "outcome", "draft_verdict",
+    "no_critique", "no_principles", "hint_leak", "n_responses", "best_position", "label",
+]  # fmt: skip
+"""What a decision rests on; the texts are not among it."""
+
+GROUP = ["source", "n_responses", "split", "mode"]
+"""Balance holds in each of these groups, and therefore in every union of them."""
+
+
+def pass_counts(trajectories: pl.DataFrame) -> pl.DataFrame:
+    """Return set_id, pass_count (correct) and pass_samples (readable) of the non-hinted samples, sorted by set_id."""
+    counted = (pl.col("mode") == Mode.NON_HINTED.value) & pl.col("outcome").is_in(READABLE_OUTCOMES)
+    return (
+        trajectories.group_by("set_id")
+        .agg(
+            pass_count=(counted & (pl.col("outcome") == Outcome.CORRECT.value)).sum().cast(pl.Int32),
+            pass_samples=counted.sum().cast(pl.Int32),
+        )
+        .sort("set_id")
+    )
+
+
+def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> pl.DataFrame:
+    """Return the trajectories, in the order given, with pass_count, pass_samples, accepted and reject_reason.
+
+    `trajectories` has DECISION_COLUMNS. Reasons come in the order of REJECT_PRECEDENCE. Among the recipe's caps,
+    max_accepted_per_set is applied first and the hinted share last, so that no cap undoes the balance of another.
+    """
+    hinted = pl.col("mode") == Mode.HINTED.value
+    all_correct = (pl.col("pass_count") == pl.col("pass_samples")) & (pl.col("pass_samples") >= n_rft)
+    too_easy = all_correct & rules.drop_too_easy
+    if rules.keep_hinted_when_too_easy:
+        too_easy = too_easy & ~hinted
+    reason = pl.coalesce(
+        pl.when(pl.col("outcome") != Outcome.CORRECT.value).then(pl.col("outcome")),
+        _when(pl.col("draft_verdict"), RejectReason.DRAFT_VERDICT),
+        _when(pl.col("no_critique"), RejectReason.NO_CRITIQUE),
+        _when(pl.col("no_principles"), RejectReason.NO_PRINCIPLES),
+        _when(hinted & pl.col("hint_leak"), RejectReason.HINT_LEAK),
+        _when(too_easy, RejectReason.TOO_EASY),
+        _when(pl.col("pass_samples") < n_rft, RejectReason.UNDECIDED),
+        pl.lit(None, pl.String),
+    )
+    decided = trajectories.join(pass_counts(trajectories), on="set_id", how="left", maintain_order="left").with_columns(
+        reject_reason=reason
+    )
+    if rules.max_accepted_per_set is not None:
+        decided = _cap_per_set(decided, rules.max_accepted_per_set)
+    decided = balanced(decided, GROUP, "label", 1.5, RejectReason.LABEL_BALANCE)
+    if rules.balance_positions:
+        decided = balanced(decided, GROUP, "best_position", 1.1, RejectReason.POSITION_BALANCE, deviations=1.0)
+        # Groups too small to hold every position kept one row of each that they had; together those may add up.
+        decided = balanced(
+            decided, [name for name in GROUP if name != "split"], "best_position", 1.1, RejectReason.POSITION_BALANCE
+        )
+    decided = within_share(decided, GROUP, rules.max_hinted_share)
+    return decided.with_columns(accepted=pl.col("reject_reason").is_null())
+
+
+def _when(condition: pl.Expr, reason: RejectReason) -> pl.Expr:
+    return pl.when(condition).then(pl.lit(reason.value))
+
+
+def _cap_per_set(decided: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Keep a set's first accepted samples, non-hinted ones before hinted ones."""
+    rank = pl.struct(pl.col("mode") == Mode.HINTED.value, "sample_index", "trajectory_id").rank("ordinal")
+    over = pl.col("reject_reason").is_null() & (rank.over("set_id", pl.col("reject_reason").is_null()) > most)
+    return decided.with_columns(
+        reject_reason=pl.when(over).then(pl.lit(RejectReason.MAX_ACCEPTED.value)).otherwise("reject_reason")
+    )

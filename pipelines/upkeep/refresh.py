@@ -1,0 +1,192 @@
+"""A refresh: what a nightly run does, as plain functions. The command and the flow both walk it.
+
+    newest revisions -> rubrics -> build -> publish -> compare with LATEST -> guards -> LATEST moves -> retention
+
+Whoever refreshes holds the lease of the name, and shows it before publishing and before moving LATEST. Builds need no
+lease: versions are immutable, and where one moves LATEST meanwhile, the refresh compares anew before it moves it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.build import build_rubrics, check_keys, finish, prepare, sample_and_judge_all
+from pipelines.engines.answering import Run
+from pipelines.reporting.attention import missing_sets, no_row_for
+from pipelines.reporting.comparing import compare
+from pipelines.reporting.publication import Published
+from pipelines.upkeep.guards import tripped
+from pipelines.upkeep.retention import retain
+from pipelines.upkeep.revisions import read_newest
+from schemas.comparison import Comparison
+from schemas.errors import ForgeError, RecipeError, StorageError
+from schemas.recipe import Recipe
+from schemas.record import canonical_json
+from storage.healing import heal
+from storage.leases import Holder, Lease, key_of, take
+from storage.root import Root
+from storage.snapshot_upkeep import write_comparison
+from storage.snapshots import FOLDER, Snapshot, find_snapshot, latest, move_latest, set_latest
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh ends with."""
+
+    published: Published
+    before: str | None
+    """The version that LATEST named; None on the first night."""
+    comparison: Comparison | None
+    """None where there was nothing to compare with, or LATEST holds this very content."""
+    tripped: tuple[str, ...]
+    """What the guards say that hold LATEST back."""
+    removed: tuple[str, ...]
+    """Versions that retention took."""
+    root_flag: str = ""
+    """What printed commands end with where the root is not the usual one, such as " --root slow"."""
+
+    @property
+    def version(self) -> str:
+        return self.published.snapshot.manifest.version
+
+    @property
+    def name(self) -> str:
+        return self.published.snapshot.manifest.name
+
+    def verdict(self) -> str:
+        """Return in a line what became of LATEST."""
+        what = "published" if self.published.new else "nothing new to publish: the content is that of"
+        said = f"{what} {self.name}@{self.version}"
+        if self.before == self.version:
+            return f"{said}, which LATEST names already"
+        if self.tripped or self.published.missing:
+            stays = f"stays at {self.before}" if self.before else "names no version yet"
+            return f"{said}; LATEST {stays}"
+        compared = f"was {self.before}" if self.before else "there was none before, and nothing to compare with"
+        return f"{said}; LATEST names it now ({compared})"
+
+    def check(self) -> None:
+        """Raise ForgeError where LATEST was held back, with the reasons and the way out."""
+        if self.published.missing:
+            raise ForgeError(f"{self.published.no_row}: LATEST was not moved to {self.name}@{self.version}")
+        if self.tripped:
+            raise ForgeError(
+                f"LATEST is held back at {self.before}: {'; '.join(self.tripped)}. {self.name}@{self.version} is "
+                f"published: look at it (grmforge compare {self.name}@{self.before} {self.name}@{self.version}"
+                f"{self.root_flag}), and accept it with grmforge promote {self.name}@{self.version}{self.root_flag}"
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "version": self.version,
+            "new": self.published.new,
+            "before": self.before,
+            "latest": self.before if self.tripped or self.published.missing else self.version,
+            "missing": self.published.missing,
+            "tripped": self.tripped,
+            "removed": self.removed,
+            "comparison": self.comparison.as_json() if self.comparison else None,
+        }
+
+
+def take_lease(recipe: Recipe, root: Root, run_id: str, said: Callable[[str], None]) -> Lease | Holder:
+    """Return the lease of the recipe's name, or who refreshes it now. Raises StorageError."""
+    name = recipe.build.name
+
+    def watching(seconds: float, holder: Holder | None) -> None:
+        if holder is None:
+            said(f"{root.where(key_of(name))}: a damaged lease: watching it for {seconds:.0f} s, then it is taken over")
+        else:
+            said(f"an earlier refresh of {name} seems to have died: watching its lease for {seconds:.0f} s")
+
+    return take(root, name, run_id, recipe.refresh.lease_s, watching=watching)
+
+
+def skipped(recipe: Recipe, holder: Holder) -> str:
+    """Return in a line why a refresh ends before it has begun."""
+    return (
+        f"another refresh of {recipe.build.name} runs: {holder.in_words()}; this one ends. If that one was killed, its "
+        f"lease runs out at {holder.expires_at}"
+    )
+
+
+def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
+    """Refresh the sets of a recipe. Raises ForgeError; what was bought by then is kept, and LATEST stays."""
+    lease.on_lost = run.budget.stop
+    run.watcher.stage("looking for new revisions", None)
+    read_newest(recipe, root)
+    if recipe.models.rubric is not None:
+        build_rubrics(recipe, root, run)
+    sources, curated = prepare(recipe, root, run)
+    check_keys(recipe, root, run, curated)
+    judged = sample_and_judge_all(recipe, root, run, curated)
+    published = finish(recipe, root, run, sources, curated, judged, lease.check)
+    return settle(recipe, root, published, lease.check)
+
+
+def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[], None]) -> Refreshed:
+    """Compare what was published with LATEST, move LATEST where no guard trips, and remove old versions.
+
+    `check` raises where the lease was lost; then LATEST stays.
+    """
+    manifest = published.snapshot.manifest
+    while True:
+        before = latest(root, manifest.name)
+        comparison, reasons = None, tuple[str, ...]()
+        if before is not None and before != manifest.version:
+            comparison = _compared(root, published.snapshot, before, recipe.build.root_flag)
+            reasons = tripped(comparison, recipe.refresh, recipe.leaks)
+            said = canonical_json(comparison.as_json() | {"tripped": reasons})
+            write_comparison(root, manifest.name, before, manifest.version, said)
+        check()
+        held_back = bool(published.missing or reasons)
+        if held_back or before == manifest.version or move_latest(root, manifest.name, before, manifest.version):
+            break  # else a build moved LATEST meanwhile
+    in_use = {manifest.version, *filter(None, (before,))}  # what LATEST named, for a way back until the next night
+    removed = retain(root, manifest.name, recipe.refresh.keep, in_use)
+    return Refreshed(published, before, comparison, reasons, tuple(removed), recipe.build.root_flag)
+
+
+def _compared(root: Root, new: Snapshot, before: str, root_flag: str) -> Comparison:
+    """Compare a version with the one that LATEST names, healed. Raises StorageError where that cannot be read."""
+    manifest = new.manifest
+    try:
+        old = find_snapshot(root, f"{manifest.name}@{before}")
+        heal(old)
+        return compare(old, new)
+    except StorageError as error:
+        raise StorageError(
+            f"LATEST of {manifest.name} cannot be compared with ({error}); accept the new version with "
+            f"grmforge promote {manifest.name}@{manifest.version}{root_flag}"
+        ) from None
+
+
+def promote(root: Root, given: str) -> tuple[Snapshot, str | None]:
+    """Move LATEST to a version, name@version, and return it and what LATEST named.
+
+    Raises StorageError where there is no such version, and RecipeError where a set of its recipe has no row in it.
+    """
+    snapshot = named_version(root, given)
+    _, lost = heal(snapshot)
+    if lost:
+        raise StorageError(
+            f"{snapshot.location}/{lost[0]}: gone or damaged; build its recipe again, which puts it back, restore the "
+            "file, or remove the version's folder"
+        )
+    manifest = snapshot.manifest
+    if missing := missing_sets(manifest):
+        raise RecipeError(
+            f"{given} has {no_row_for(missing, manifest.checks)}: LATEST names only versions with every set"
+        )
+    before = latest(root, manifest.name)
+    set_latest(root, manifest.name, manifest.version)
+    return snapshot, before
+
+
+def named_version(root: Root, given: str) -> Snapshot:
+    """Return a version of this root by name@version. Raises RecipeError where no version is named, and StorageError."""
+    name, _, version = given.partition("@")
+    if not name or not version:
+        raise RecipeError(f"{given!r} names no version: write it as name@version; {FOLDER}/<name>/ has them")
+    return find_snapshot(root, given)

@@ -1,0 +1,85 @@
+"""Tokens of a plan: by the tokenizer, by earlier answers, by rule of thumb, and each says which."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.ahead.planning.tokens import Usage, tokenizer_of, tokens_a_byte, tokens_an_answer, usage_of
+from schemas.generation import Completion, request
+from schemas.recipe import ModelSection
+from storage.generations import Generations
+from storage.journal import JournalWriter
+from storage.root import Root
+
+NOTHING = Usage(0, 0, 0, 0, 0)
+WORDS = {"type": "WordLevel", "vocab": {"a": 0, "[UNK]": 1}, "unk_token": "[UNK]"}
+TOKENIZER = {
+    "version": "1.0",
+    "truncation": None,
+    "padding": None,
+    "added_tokens": [],
+    "normalizer": None,
+    "pre_tokenizer": {"type": "Whitespace"},
+    "post_processor": None,
+    "decoder": None,
+    "model": WORDS,
+}
+
+
+def model_at(directory: Path, tokenizer: str | None) -> ModelSection:
+    (directory / "model").mkdir()
+    if tokenizer is not None:
+        (directory / "model/tokenizer.json").write_text(tokenizer)
+    return ModelSection(engine="openai", model="model", base_url=("http://e/v1",))
+
+
+def test_the_models_own_tokenizer_counts(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    model = model_at(tmp_path, json.dumps(TOKENIZER))
+    rate = tokens_a_byte(model, tmp_path, ["a b c d", "a b c d"], Usage(1, 1, 1, 1, 1))
+    assert rate.value == (4 + 8) / 7  # four words in seven bytes, and eight tokens of the chat template
+    assert rate.basis == "by the model's tokenizer, over 2 prompts"
+
+
+@pytest.mark.parametrize("tokenizer", [None, "{", '{"model": 1}'])
+def test_without_a_tokenizer_that_can_be_read_there_is_an_estimate(tmp_path: Path, tokenizer: str | None) -> None:
+    model = model_at(tmp_path, tokenizer)
+    assert tokenizer_of(model, tmp_path) is None
+    rate = tokens_a_byte(model, tmp_path, ["text"], NOTHING)
+    assert (rate.value, rate.basis) == (0.25, "estimated at 4 bytes a token")
+
+
+@pytest.mark.parametrize("name", ["gpt-9", "no/such-model", "a//b", "../x/y", "-/-"])
+def test_a_model_that_is_not_on_this_machine_has_no_tokenizer(tmp_path: Path, name: str) -> None:
+    assert tokenizer_of(ModelSection(engine="openai", model=name), tmp_path) is None
+
+
+def test_earlier_answers_of_the_same_model_and_role_are_the_measure(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    answers: list[tuple[str, str, tuple[int | None, int | None]]] = [
+        ("grm", "m", (50, 200)),
+        ("grm", "m", (70, 400)),
+        ("grm", "m", (None, None)),
+        ("grm", "other", (9, 9)),
+        ("difficulty", "m", (9, 9)),
+    ]
+    with JournalWriter(root, "run") as journal:
+        for number, (role, model, tokens) in enumerate(answers):
+            body = {"model": model, "messages": [{"role": "user", "content": "x" * 100}]}
+            asked = request(
+                role=role, identity={"model": model}, query_id=f"{number:032x}", body=body, sample_index=number
+            )
+            journal.append(
+                asked, Completion(asked.request_id, "text", prompt_tokens=tokens[0], completion_tokens=tokens[1])
+            )
+    usage = usage_of(Generations(root), "grm", "m")
+    assert usage == Usage(prompts=2, prompt_bytes=200, prompt_tokens=120, answers=2, answer_tokens=600)
+    a_byte = tokens_a_byte(ModelSection(engine="openai", model="m"), tmp_path, ["x"], usage)
+    assert (a_byte.value, a_byte.basis) == (0.6, "as 2 earlier prompts of this model")
+    an_answer = tokens_an_answer(usage)
+    assert (an_answer.value, an_answer.basis) == (300, "as 2 earlier answers of this model")
+
+
+def test_without_earlier_answers_an_answer_is_estimated() -> None:
+    assert tokens_an_answer(NOTHING).basis == "estimated at 300 an answer"

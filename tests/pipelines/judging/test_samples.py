@@ -1,0 +1,163 @@
+"""Samples: which ones a set gets, and what stands in each request."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.judging.prompts import hint_text
+from pipelines.judging.samples import (
+    SamplingJob,
+    modes_of,
+    next_samples,
+    sample,
+    samples_wanted,
+    sampling_job,
+    shown_set,
+)
+from schemas.preference import PreferenceSet
+from schemas.recipe import Recipe
+from schemas.trajectory import Mode, Outcome, Purpose
+from tests.examples import a_recipe, a_set, simulated
+
+OUTCOMES = st.sampled_from(list(Outcome))
+
+
+def the_job(recipe: Recipe | None = None, purpose: Purpose = Purpose.RFT) -> SamplingJob:
+    job = sampling_job(recipe or a_recipe(), purpose)
+    assert job is not None
+    return job
+
+
+@given(st.integers(1, 6), st.integers(0, 4), st.lists(OUTCOMES, min_size=40, max_size=40))
+def test_samples_are_asked_until_n_are_readable_and_no_oftener_than_the_recipe_says(
+    n: int, resample: int, fate: list[Outcome]
+) -> None:
+    outcomes: list[Outcome] = []
+    rounds = 0
+    while wanted := next_samples(outcomes, n, resample):
+        assert wanted.start == len(outcomes)  # the next indices, none twice and none left out
+        rounds += 1
+        outcomes += [fate[index] for index in wanted]
+    assert rounds <= resample + 1
+    assert n <= len(outcomes) <= n * (resample + 1)
+    settled = sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes)
+    assert settled <= n
+    assert settled == n or rounds == resample + 1
+
+
+def test_one_unreadable_sample_is_replaced_and_a_failed_one_is_not() -> None:
+    right, torn, failed = Outcome.CORRECT, Outcome.TRUNCATED, Outcome.FAILED
+    assert next_samples([], 3, 2) == range(3)
+    assert next_samples([right], 3, 2) == range(1, 3)  # the rest of the first round
+    assert next_samples([right, torn, right], 3, 2) == range(3, 4)
+    assert next_samples([right, torn, right, torn], 3, 2) == range(4, 5)
+    assert not next_samples([right, torn, right, torn, torn], 3, 2)
+    assert not next_samples([right, failed, right], 3, 2)
+    assert not next_samples([right, torn, right], 3, 0)
+
+
+def test_a_hinted_prompt_is_the_training_prompt_with_a_hint_inside() -> None:
+    job = the_job()
+    for preference in (a_set(1), a_set(2, n=1), a_set(3, n=6, best=4)):
+        shown = shown_set(job, preference)
+        for index in range(4):
+            drawn = sample(job, preference, shown, Mode.HINTED, index)
+            hint = hint_text(shown, drawn.order)
+            [message] = drawn.messages
+            before, _, after = message.content.partition(hint)
+            assert hint in message.content
+            plain = sample(job, preference, shown, Mode.NON_HINTED, index)
+            assert "Hint" not in plain.messages[0].content
+            assert before + after.removeprefix("\n\n") != message.content
+            assert len(before + after) <= len(message.content) - len(hint)
+
+
+def test_the_hint_names_the_best_response_as_it_is_shown() -> None:
+    job, preference = the_job(), a_set(1, n=4, best=2)
+    shown = shown_set(job, preference)
+    for index in range(8):
+        drawn = sample(job, preference, shown, Mode.HINTED, index)
+        assert drawn.best_position is not None
+        assert drawn.order[drawn.best_position] == preference.best
+        assert f"Response {drawn.best_position + 1} is the best one." in drawn.messages[0].content
+
+
+@given(st.integers(0, 10_000), st.integers(2, 9), st.integers(0, 5), st.sampled_from(list(Mode)))
+def test_an_order_maps_back_to_the_set(number: int, n: int, index: int, mode: Mode) -> None:
+    job, preference = the_job(), a_set(number, n=n, best=number % n)
+    drawn = sample(job, preference, shown_set(job, preference), mode, index)
+    assert sorted(drawn.order) == list(range(n))
+    assert drawn.best_position is not None
+    assert drawn.order[drawn.best_position] == preference.best
+    blocks = drawn.messages[0].content.split("[The Begin of Response ")[-n:]
+    for position, block in enumerate(blocks):
+        assert preference.responses[drawn.order[position]].text in block
+
+
+def test_requests_tell_the_model_nothing_of_the_truth_and_the_truth_changes_no_id() -> None:
+    job = the_job()
+    one, other = a_set(1, best=0), a_set(1, best=1)
+    assert one.set_id == other.set_id
+    for mode, same in ((Mode.NON_HINTED, True), (Mode.HINTED, False)):
+        requests = [sample(job, each, shown_set(job, each), mode, 0).request for each in (one, other)]
+        assert (requests[0].request_id == requests[1].request_id) is same
+        assert (requests[0].body == requests[1].body) is same
+
+
+def test_sample_index_mode_model_and_settings_make_other_requests() -> None:
+    preference = a_set(1)
+
+    def request_id(job: SamplingJob, mode: Mode = Mode.NON_HINTED, index: int = 0) -> str:
+        return sample(job, preference, shown_set(job, preference), mode, index).request.request_id
+
+    job = the_job()
+    ids = [request_id(job), request_id(job, index=1), request_id(job, Mode.HINTED)]
+    for changes in ({"temperature": 0.6}, {"max_tokens": 100}, {"principles": "none"}):
+        ids.append(request_id(the_job(a_recipe(grm=changes))))
+    ids.append(request_id(the_job(a_recipe(models={"grm": simulated(seed=5), "difficulty": simulated()}))))
+    ids.append(request_id(the_job(purpose=Purpose.DIFFICULTY)))
+    assert len(set(ids)) == len(ids)
+    assert request_id(the_job(a_recipe(grm={"n_rft": 5, "resample_unreadable": 0}))) == ids[0]
+
+
+def test_hinted_samples_are_for_rft_alone_and_where_the_source_wants_them() -> None:
+    source = {"kind": "preference_sets", "name": "own", "path": "x"}
+    preference: PreferenceSet = a_set(1)
+    assert modes_of(the_job(), preference) == (Mode.NON_HINTED, Mode.HINTED)
+    assert modes_of(the_job(a_recipe(sources=[source | {"hinted": False}])), preference) == (Mode.NON_HINTED,)
+    assert modes_of(the_job(purpose=Purpose.DIFFICULTY), preference) == (Mode.NON_HINTED,)
+    assert samples_wanted(the_job(), Mode.HINTED) == 1
+    assert samples_wanted(the_job(), Mode.NON_HINTED) == 3
+
+
+def test_a_reference_goes_where_the_recipe_wants_it() -> None:
+    preference = a_set(1, reference="forty-two hertz")
+    for where, in_plain, in_hinted in (("none", False, False), ("prompt", True, True), ("hint", False, True)):
+        job = the_job(a_recipe(grm={"reference": where}))
+        for mode, there in ((Mode.NON_HINTED, in_plain), (Mode.HINTED, in_hinted)):
+            drawn = sample(job, preference, shown_set(job, preference), mode, 0)
+            assert ("forty-two hertz" in drawn.messages[0].content) is there
+            assert drawn.has_reference is there
+
+
+def test_there_is_no_job_without_a_model_of_its_own() -> None:
+    same = a_recipe(models={"grm": simulated(), "difficulty": {"same_as_grm": True}})
+    assert sampling_job(same, Purpose.DIFFICULTY) is None
+    assert sampling_job(same, Purpose.ON_POLICY) is None
+    policy = a_recipe(
+        models={"grm": simulated(), "difficulty": simulated(), "policy": simulated(model="p")}, meta_rm={"n": 5}
+    )
+    assert the_job(policy, Purpose.ON_POLICY).n == 5
+
+
+@pytest.mark.parametrize("name", ["seed", "splits"])
+def test_the_order_depends_on_the_seed_and_on_nothing_else_of_the_build(name: str) -> None:
+    changed = a_recipe(Path(), **{"seed": {"build": {"name": "x", "seed": 8}}, "splits": {"splits": {}}}[name])
+    preference = a_set(1, n=9)
+    orders = [
+        sample(job, preference, shown_set(job, preference), Mode.NON_HINTED, 0).order
+        for job in (the_job(), the_job(changed))
+    ]
+    assert (orders[0] == orders[1]) is (name == "splits")
