@@ -49,7 +49,7 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
         damaged = damaged_files(root, key, files, hash_all=True)
         damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
         if damaged:
-            way_out = f"remove what is left of {_them(damaged)}, and build its recipe again, which puts it back"
+            way_out = f"build its recipe again, which puts {_them(damaged)} back; or remove the version"
             yield what, f"{_listed(root, key, damaged)} gone or damaged; {way_out}", ""
         else:
             yield what, None, f"{len(files)} files, {sum(file.bytes for file in files):,} bytes, as they were published"
@@ -110,6 +110,8 @@ def _fault(root: Root, key: str, is_generation: bool) -> str | None:
 
 def _to_be_paid(root: Root, key: str, lost: int | None) -> str:
     answers = "an unknown number of answers" if lost is None else f"{lost:,} answers"
+    if lost == 0:
+        return f"{root.where(key)}: damaged, and every answer in it can be read: the next build writes it anew"
     return (
         f"{root.where(key)}: damaged; {answers} in it cannot be read: the next build sets it aside, keeps all others, "
         "and pays again for those that it wants"
@@ -125,7 +127,7 @@ def _summed(what: str, found: Iterator[tuple[str, str | None]]) -> Iterator[Foun
             wrong += 1
             yield key, fault, ""
     if not wrong:
-        yield what, None, f"{looked_at:,} looked at, each as it was written"
+        yield what, None, f"{looked_at:,} files looked at, each as it was written"
 
 
 def _listed(root: Root, key: str, damaged: list[str]) -> str:

@@ -61,6 +61,9 @@ def _reading(row: dict[str, Any], where: str) -> FileReading:
     low, high = score_range(n_responses)
     lowest, highest = _integer(row, "low", where, _SCORES), _integer(row, "high", where, _SCORES)
     low, high = low if lowest is None else lowest, high if highest is None else highest
+    truth, other = ("label", "best") if n_responses == 1 else ("best", "label")
+    if row.get(other) is not None:
+        raise SourceError(f"{where}: {other} says nothing of {n_responses} responses; give {truth}")
     best = _integer(row, "best", where, range(n_responses)) if n_responses > 1 else None
     label = _integer(row, "label", where, _SCORES) if n_responses == 1 else None
     text = text_in(row, "text", where)

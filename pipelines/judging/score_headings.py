@@ -16,19 +16,20 @@ MOST_HEADINGS = 40
 """So many headings of an answer are looked at, the last ones."""
 SCORE_WORDS = (
     r"scores?|scorings?|ratings?|grades?|marks"
-    r"|bewertung(?:en)?|punktzahl(?:en)?|punktwerte?|wertung(?:en)?|noten|puntuaci[oó]n(?:es)?|puntajes?"
+    r"|bewertung(?:en)?|beurteilung(?:en)?|punkte|punktzahl(?:en)?|punktwerte?|wertung(?:en)?|noten|évaluations?"
+    r"|puntuaci[oó]n(?:es)?|puntajes?|evaluaci[oó]n(?:es)?|avalia(?:ç(?:ão|ões)|cao|coes)|valutazion[ei]"
     r"|calificaci[oó]n(?:es)?|pontua(?:ç(?:ão|ões)|cao|coes)|punteggi[o]?|voti|beoordeling(?:en)?|cijfers"
-    r"|оценк[аи]|баллы|оцінк[аи]|oceny|punktacja|puan(?:lar)?|điểm(?:\s{1,4}số)?|skor"
+    r"|оценк[аи]|баллы|оцінк[аи]|ocen[ay]|punktacja|puan(?:lar)?|điểm(?:\s{1,4}số)?|skor"
     r"|评分|得分|打分|分数|评级|总分|評分|分數|總分|スコア|得点|採点|点数|評価|점수|평점|평가|채점"
 )
-_WEAK_WORDS = (
-    r"overall|verdict|final\s{1,4}verdict|notes?\s{1,4}finales?|notes?|judge?ment"  # a boxed list must follow these
-)
+# A boxed list, or several scores over their top, must follow these.
+_WEAK_WORDS = r"overall|verdict|final\s{1,4}verdict|notes?\s{1,4}finales?|notes?|judge?ment"
 HEADING_WORD = rf"(?:{SCORE_WORDS}|{_WEAK_WORDS})"
 """The word that every heading of scores holds; no Latin letter follows it. In whatever case."""
 SCORE_MARKS = sorted(
     {"score", "scoring", "rating", "grade", "marks", "overall", "verdict", "judg", "note", "wertung", "punkt", "puntua"}
-    | {"puntaje", "calificaci", "pontua", "punteggi", "voti", "beoordeling", "cijfers", "oceny", "puan", "skor", "оцен"}
+    | {"puntaje", "calificaci", "pontua", "punteggi", "voti", "beoordeling", "cijfers", "ocen", "puan", "skor", "оцен"}
+    | {"beurteilung", "évaluation", "Évaluation", "evaluaci", "avalia", "valutazion"}
     | {"Оцен", "балл", "Балл", "оцінк", "Оцінк", "điểm", "Điểm", "评分", "得分", "打分", "分数", "评级", "總分", "总分"}
     | {"評分", "分數", "スコア", "得点", "採点", "点数", "評価", "점수", "평점", "평가", "채점"}
 )

@@ -54,7 +54,7 @@ _UNWRAPPED = r"(?:\s*[\])}]|[ \t]*[*_`$]{1,3})"
 _NUMBER = (
     rf"(?:\\[dt]?frac\s*\{{\s*(?P<over>[0-9]+)\s*\}}\s*\{{\s*(?P<under>[0-9]+)\s*\}}"
     rf"|(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?[½¼¾]?|\b(?:{COUNT_WORD})\b|[零一二三四五六七八九十](?![\w]))"
-    rf"{_UNWRAPPED}{{0,3}}(?:\s*(?:/|\bout\s+of\b|\bof\b)\s*(?P<top>[0-9]+(?:\.[0-9]+)?)|\s*\\?(?P<percent>[%％]))?"
+    rf"{_UNWRAPPED}{{0,3}}(?:\s*(?:/|\bout\s+of\b|\b(?:of|von|sur|su|sobre|de|из)\b)\s*(?P<top>[0-9]+(?:\.[0-9]+)?)|\s*\\?(?P<percent>[%％]))?"
     r"(?:\s*(?:points?\b|pts?\b\.?|分|点|點|점|баллов|балла|punkte\b))?)"
 )
 _LINK = (

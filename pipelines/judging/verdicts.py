@@ -50,7 +50,7 @@ _BOXED = re.compile(r"boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\[[^\[\]\n]{1,400}
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually|correction|correct(?:ed|ing)|mistaken?(?:ly)?|mixed|mix-up|swapp?(?:ed)?|revers(?:ed|ing)|oops|sorry"
     r"|reflection|second\s+thoughts?|re-?(?:consider|evaluat|assess|visit|check|think|view|calculat|do)\w*|revis\w+"
-    r"|updat\w+|adjust\w+|instead|rather|no[,.]|hmm+|first\s+pass|finally"
+    r"|updat\w+|adjust\w+|instead|rather|no[,.]|first\s+pass|finally"
     r"|wrong\s+way|other\s+way\s+(?:a?round)|should\s+(?:be|have|read)|i\s+meant|scratch\s+that|ignore|disregard"
     r"|korrektur|moment|falsch|espera|correcci[oó]n|attendez|correção)\b"
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
@@ -182,7 +182,8 @@ def _list_of(text: str, heading: Heading) -> ScoreList | None:
     found = read_list(text, heading.end)
     if found is None:
         return None
-    if not heading.is_strong and not (found.is_whole and found.is_marked and found.items):
+    is_clear = found.is_marked or (len(found.items) > 1 and all(item.top is not None for item in found.items))
+    if not heading.is_strong and not (found.is_whole and found.items and is_clear):
         return None
     if found.is_whole and re.match(r"[.*_`]*[\"”’»」』]", text[found.end : found.end + 8]) and not heading.is_json:
         return None  # the end of a quotation

@@ -71,6 +71,8 @@ def _gold(row: dict[str, Any], where: str) -> Gold:
         raise SourceError(f"{where}: options is no list of texts")
     if tolerance is not None and (isinstance(tolerance, bool) or not isinstance(tolerance, int | float)):
         raise SourceError(f"{where}: tolerance is no number, such as 0.01")
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise SourceError(f"{where}: tolerance is no share from 0 to 1, such as 0.01 for 1 %")
     if form == AnswerForm.OPTION:
         options = options or _UNNAMED_OPTIONS
         answer = str(ord(answer.upper()) - ord("A") + 1) if len(answer) == 1 and answer.isalpha() else answer

@@ -94,7 +94,7 @@ class GrmSection(Section):
     template: LocalPath | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
-    """How scores are read: from the `\\boxed{}` after the last `Scores:`."""
+    """How scores are read: see docs/reading.md. There is one reader."""
     structured_output: Literal["none", "regex", "json_schema"] = "none"
     """For judges that cannot hold the format: the server keeps them to it, by a regex (vLLM 0.11 or newer) or by a JSON
     schema (OpenAI, vLLM and most others); see docs/structured_output.md."""

@@ -105,7 +105,7 @@ def test_damage_that_changes_neither_size_nor_time_is_found_by_doctor_and_its_wa
     wrong = [finding for finding in findings if not finding.ok]
     version = f"small@{first.snapshot.manifest.version}"
     assert wrong[0].what == f"version {version}"
-    assert f"{path} is gone or damaged; remove what is left of it, and build its recipe again" in wrong[0].says
+    assert f"{path} is gone or damaged; build its recipe again, which puts it back" in wrong[0].says
     assert "stages/assembled/" in wrong[1].what
     assert version in looked
     path.unlink()
@@ -134,10 +134,7 @@ def test_damaged_answers_are_named_by_doctor_before_a_build_sets_them_aside(reci
     file = max(root.path.glob("generations/bucket=*/*.parquet"), key=lambda path: path.stat().st_size)
     flipped(file)
     [wrong] = [finding for finding in examine(recipe, {}) if not finding.ok]
-    assert (
-        f"{file}: damaged; " in wrong.says
-        and "answers in it cannot be read: the next build sets it aside" in wrong.says
-    )
+    assert f"{file}: damaged" in wrong.says and ": the next build " in wrong.says
     assert file.exists()
 
 
