@@ -1,8 +1,8 @@
 """How often hint leaks are found in sentences that were not learned from, and how often honest ones are taken for one.
 
-`python -m benchmarks.hint_leaks [--write]` learns from `leaks.txt` and `honest.txt` in tests/pipelines/judging/hint_leaks,
-and tries `unseen_leaks.txt` and `unseen_honest.txt` beside them: another hand wrote those, and nothing was learned from
-them. `--write` writes what was learned to pipelines/judging/hint_weights.json.
+`python -m benchmarks.hint_leaks [--write]` learns from `leaks.txt` and `honest.txt`, which stand in
+tests/pipelines/judging/hint_leaks, and tries `unseen_leaks.txt` and `unseen_honest.txt` beside them: another hand wrote
+those, and nothing was learned from them. `--write` writes what was learned to pipelines/judging/hint_weights.json.
 
 The learner is a logistic regression over phrases, each weighted by how unevenly it stands in leaks and honest
 sentences (Wang and Manning 2012, "Baselines and bigrams").

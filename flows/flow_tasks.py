@@ -19,8 +19,8 @@ from flows.watching import Display, RunWatcher, watched_run
 from pipelines import build
 from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD
+from pipelines.engines.shares import WHOLE, Share
 from pipelines.reporting.visible import visible
-from pipelines.shares import WHOLE, Share
 from schemas.errors import Interrupted, StoppedEarly, StorageError
 from schemas.recipe import Recipe, read_recipe
 from storage.root import Root

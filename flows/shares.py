@@ -22,7 +22,7 @@ from flows.interruption import SIGNALS
 from pipelines import build
 from pipelines.engines.answering import Run
 from pipelines.engines.budget import Spent
-from pipelines.shares import Share, can_be_shared, cut, rest_of, share_count
+from pipelines.engines.shares import Share, can_be_shared, cut, rest_of, share_count
 from pipelines.synthesis.ahead import ask_ahead, role_asked
 from schemas.errors import BudgetReached, RecipeError, StorageError
 from schemas.recipe import ModelSection, Recipe

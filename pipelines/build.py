@@ -16,6 +16,7 @@ from pipelines.engines.answering import Run, Watcher, check_key, has_key, wait_f
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look
 from pipelines.engines.outages import check_answers
+from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.engines.vllm.servers import Servers
 from pipelines.judging.judging import Judged, find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
@@ -25,7 +26,6 @@ from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.making import make_rubrics
 from pipelines.rubrics.requests import rubric_job
-from pipelines.shares import ALL_BUCKETS
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.ahead import stage_asked

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.ahead.soundness import Look, soundness
 from pipelines.build import purposes_of
 from pipelines.engines.live.openai_compatible import OPENAI_URL
 from pipelines.engines.vllm.checks import check_package, model_in_words
@@ -16,7 +17,6 @@ from pipelines.judging.samples import sampling_job
 from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
 from pipelines.rubrics.opening import cached_embedder, pools_of
-from pipelines.soundness import Look, soundness
 from pipelines.sources import general
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES

@@ -1,9 +1,9 @@
 """How much the words of a sentence say that its writer had been told the result: a linear model over short phrases.
 
-The model has learned from sentences that were written for it, leaks and honest critiques: the corpus in
-tests/pipelines/judging/hint_leaks. `python -m benchmarks.hint_leaks` measures it and, with `--write`, trains it. A phrase
-is up to `LONGEST` words: stems of Latin words, single characters of other scripts. The weight of a sentence is that of
-all its phrases together. All sentences are weighed at once, column by column.
+The model has learned from sentences that were written for it, leaks and honest critiques: the corpus that stands in
+tests/pipelines/judging/hint_leaks. `python -m benchmarks.hint_leaks` measures it and, with `--write`, trains it. A
+phrase is up to `LONGEST` words: stems of Latin words, single characters of other scripts. The weight of a sentence is
+that of all its phrases together. All sentences are weighed at once, column by column.
 """
 
 import json

@@ -12,10 +12,10 @@ from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets
 from pipelines.judging.trajectories import OF_ANSWER, trajectories
 from pipelines.judging.verdicts import READER_VERSION
-from pipelines.memory import many_records
 from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED, Outcome
 from storage.generations import Generations
+from storage.memory import many_records
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter

@@ -14,6 +14,7 @@ from pipelines.engines.answering import Run, answer
 from pipelines.engines.early_stop import Purpose as Wanted
 from pipelines.engines.early_stop import Use
 from pipelines.engines.pilot_advice import Asked
+from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.engines.stored import Stored
 from pipelines.judging.critiques import has_critique
 from pipelines.judging.extraction import read_outcome, read_parts, without_verdict
@@ -21,7 +22,6 @@ from pipelines.judging.prompts import score_range
 from pipelines.judging.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
 from pipelines.judging.shown_text import ShownSet
 from pipelines.judging.verdicts import answer_of
-from pipelines.shares import ALL_BUCKETS
 from schemas.generation import Completion, FaultKind, Request
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.record import bucket_of

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipelines.engines.answering import Run
 from pipelines.engines.outages import check_answers
-from pipelines.shares import ALL_BUCKETS
+from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.synthesis.answers import AnswerJob, answer_request, candidate_of, given_candidates
 from pipelines.synthesis.asking import Asked, ask
 from pipelines.synthesis.grading import Answered, graded

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from pipelines.judging.prompts import Template, load_template
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import kept_sets
-from pipelines.memory import many_records
 from pipelines.training_sets.answers import GradedAnswers
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
@@ -26,6 +25,7 @@ from schemas.recipe import ModelSection, Recipe
 from schemas.rubric_table import RUBRICS
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
+from storage.memory import many_records
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
 from storage.table_writer import TableFile, TableWriter

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.shares import Work, ask_share
-from pipelines.shares import WHOLE
+from pipelines.engines.shares import WHOLE
 from schemas.errors import RecipeError, StorageError
 from schemas.trajectory import Purpose
 from tests.end_to_end.commands import write_recipe

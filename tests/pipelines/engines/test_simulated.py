@@ -213,8 +213,9 @@ def test_answers_do_not_depend_on_order_concurrency_or_process() -> None:
     here = asyncio.run(answers(requests))
     assert here == asyncio.run(answers(requests[::-1]))
     program = (
-        "from schemas.generation import *; from schemas.recipe import ModelSection; from pipelines.engines.simulated.engine "
-        "import SimulatedEngine; from tests.pipelines.engines.requests import ask; "
+        "from schemas.generation import *; from schemas.recipe import ModelSection; "
+        "from pipelines.engines.simulated.engine import SimulatedEngine; "
+        "from tests.pipelines.engines.requests import ask; "
         "m = ModelSection(engine='simulated', simulated={'latency_s': 0.001}); "
         "print(SimulatedEngine(m).answer(ask(7, m, truth=Truth('s7', 3, 1, None, False))).text, end='')"
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.simulated.engine import texts as simulated_texts
+from pipelines.engines.simulated import texts as simulated_texts
 from pipelines.judging import readings as by_column
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.prompts import score_range

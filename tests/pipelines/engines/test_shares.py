@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.curation.curation import curate
+from pipelines.engines.shares import WHOLE, can_be_shared, cut, rest_of, share_count
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sample_sets, wanted_answers
-from pipelines.shares import WHOLE, can_be_shared, cut, rest_of, share_count
 from schemas.recipe import BudgetSection, ModelSection
 from schemas.record import BUCKETS
 from schemas.trajectory import Purpose
