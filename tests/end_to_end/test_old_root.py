@@ -1,8 +1,8 @@
 """A root that was filled before is built again without a request: no id of a role, a form or an import has changed.
 
 `tests/old_root` was filled by the code of before verdicts were read in any form: responders, teachers with their
-rewrites and votes, judges, difficulty and policy; a JSON schema and a regex; an endpoint with fields of its own, half of
-whose answers were imported; rubrics, given and compared. `root.tar.xz` holds its answers and rubrics, and no stage.
+rewrites and votes, judges, difficulty and policy; a JSON schema and a regex; an endpoint with fields of its own, half
+of whose answers were imported; rubrics, given and compared. `root.tar.xz` holds its answers and rubrics, and no stage.
 """
 
 import shutil
