@@ -66,7 +66,7 @@ def test_a_line_that_cannot_be_graded_is_named(tmp_path: Path, line: bytes, said
         read_pairs(file)
 
 
-SECOND_HAND = Path(__file__).parent / "verification" / "second_hand.jsonl"
+SECOND_HAND = Path(__file__).parents[1] / "grading" / "second_hand.jsonl"
 """Written by somebody who had seen the rule and none of the code; `due` lists the verdicts that are in order."""
 
 
