@@ -41,7 +41,7 @@ _QUALIFIER = (
     r"|итоговые|итоговая|финальные|최종|最终|最終|总体|综合|整体|各个?|每个|我的|给出的|回答|回复|响应|的|最後|最后)"
 )
 _SUFFIX = r"(?:\s{0,4}(?:list|line|结果|如下|列表|为|是|are|is|as\s{1,4}follows|finales|finais|finali|итог))*"
-_DECORATION = r"(?:[^\w\n\"'“”‘’«»「」『』>\\({]|_){0,40}"
+_DECORATION = r"(?:[^\w\n\"'“”‘’„‚‹›«»「」『』>\\({]|_){0,40}"
 _TAGS = r"(?:<(?:b|strong|em|i|u|p|h[1-6]|center|div|span|li|answer)>[ \t]{0,4}){0,3}"
 _HEADING = re.compile(
     rf"^(?P<prefix>{_DECORATION}{_TAGS}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]{{0,4}}{_DECORATION})?"
@@ -91,6 +91,13 @@ _ATTRIBUTION = re.compile(
     r"|contain\w*|includ\w+|adds?|added|append\w*|insert\w*|inject\w*|example|e\.g|format\w*|template|instruct\w*"
     r"|such as|like|instead|would|prompt|user|text|line|string|copied|cites?|prints?|outputs?|closes?|begins?|opens?)\b"
     r"|写道|说|格式|例如|示例|结尾|包含|如同|引用|声称|用户|提示",
+    re.IGNORECASE,
+)
+
+
+_QUOTING_TAG = re.compile(r"<(/?)(quote|blockquote|example|response|answer|reply|candidate)[_ -]?\d*>", re.IGNORECASE)
+_EXAMPLE = re.compile(
+    r"\b(?:would (?:be|read)|(?:example|sample) (?:output|answer|response|line)|says|said|reads|wrote|writes)\Z",
     re.IGNORECASE,
 )
 
@@ -158,7 +165,7 @@ def _note(note: str) -> tuple[tuple[int, ...], int | None, bool]:
         place = label.end()
         number = label["na"] or label["nd"] or ""
         first = int(number) if number.isdigit() else -1
-        labels += range(first, min(int(label["last"]), first + 100) + 1) if label["last"] else [first]
+        labels += _span(first, int(label["last"])) if label["last"] else [first]
         while more := _NOTE_MORE.match(note, place):
             labels.append(int(more["more"]))
             place = more.end()
@@ -167,8 +174,20 @@ def _note(note: str) -> tuple[tuple[int, ...], int | None, bool]:
     scale = _NOTE_SCALE.search(others)
     if scale is not None:
         others = others[: scale.start()] + others[scale.end() :]
+    if scale is not None and scale["low"] and int(scale["low"]) > int(scale["high"]):
+        return (-1,), None, True  # "(2-1)": an order, or no scale at all
     top = None if scale is None else int(scale["top"] or scale["high"])
     return tuple(labels), top, _NOTE_WORDS.fullmatch(others) is not None
+
+
+def labels_in(words: str) -> tuple[int, ...]:
+    """Return which responses some words name, in order."""
+    return _note(words)[0]
+
+
+def _span(first: int, last: int) -> range:
+    """Return the labels from one to another, up or down; a hundred at most."""
+    return range(first, min(last, first + 100) + 1) if first <= last else range(first, max(last, first - 100) - 1, -1)
 
 
 def _is_fenced(text: str, start: int) -> bool:
@@ -184,11 +203,29 @@ def _is_fenced(text: str, start: int) -> bool:
     return opened is not None
 
 
+def _is_in_tags(before: str) -> bool:
+    """Return whether a comment, a quotation in tags or in triple quotation marks is open at the end of a text."""
+    if before.rfind("<!--") > before.rfind("-->"):
+        return True
+    if any(len(re.findall(rf"(?m)^[ \t]*{mark}", before)) % 2 for mark in ('"""', "'''")):
+        return True
+    opened = [tag for tag in _QUOTING_TAG.finditer(before) if not tag[1]]
+    return bool(opened) and f"</{opened[-1][2].lower()}" not in before[opened[-1].end() :].lower()
+
+
+def _is_given_as_example(before: str) -> bool:
+    """Return whether the line before, which ends in no punctuation, says that somebody's words follow."""
+    line = before.rstrip()[-200:].rpartition("\n")[2].strip(" \t*_`#")
+    return bool(_EXAMPLE.search(line)) and not _ANNOUNCEMENT.fullmatch(line)
+
+
 def is_quoted(text: str, start: int) -> bool:
     """Return whether a heading stands in someone else's words: fenced, shown as a response, or below a colon."""
-    if _is_fenced(text, start):
+    if _is_fenced(text, start) or text.startswith("~~", start):
         return True
     before = text[max(0, start - 2_000) : start]
+    if _is_in_tags(before) or _is_given_as_example(before):
+        return True
     line = before.rstrip(" \t\r\n*_`")
     if line.endswith(":"):
         line = line[line.rfind("\n") + 1 :][-200:]

@@ -87,6 +87,10 @@ _LABEL_ALONE = re.compile(rf"[\s*_`(\[]*{LABEL.format('l')}[\s*_`)\]:]*", re.IGN
 _BARE_NUMBERS = re.compile(r"\s*[0-9]{1,3}(?:(?:\s*,\s*[0-9]{1,3})*|(?:\s+[0-9]{1,3})*)\s*")
 _BROKEN_OPENING = re.compile(r"\\{1,4}(?:b(?:o(?:x(?:ed?)?)?)?)?\s*\Z|boxed\s*\Z", re.IGNORECASE)
 _A_WORD = re.compile(r"[\W_]*[^\W\d_][\s\S]*")
+_NO_SCORES = re.compile(
+    r"\b(?:ranks?|ranking|places?|positions?|weights?|errors?|mistakes|counts?)\b|排名|名次|权重|错误", re.I
+)
+"""What a column of a table says that holds other numbers than scores."""
 _NO_SCORE = re.compile(r"n\s*/\s*a|none|null|nan|unknown|undefined|tbd", re.IGNORECASE)
 
 
@@ -284,8 +288,11 @@ def _table(text: str, start: int) -> ScoreList | None:
         found = [(_ITEM.fullmatch(cell), label_in(label.groupdict(), "l")) for cell, label in pairs]
         items = [_item(item)._replace(label=label) for item, label in found if item is not None]
         return ScoreList(tuple(items), len(items) == len(pairs) and len(rows[1]) == len(labels), True, end)
+    has_header = not (rows and _row_item(rows[0]))
+    if has_header and rows and _NO_SCORES.search(" ".join(rows[0])):
+        return ScoreList((), False, True, end)
     items = []
-    for row in rows if rows and _row_item(rows[0]) else rows[1:]:
+    for row in rows[1:] if has_header else rows:
         item = _row_item(row)
         if item is None:
             return ScoreList((), False, True, end) if items else None

@@ -17,7 +17,7 @@ This module needs nothing but Python 3.10. It is a part of the published `reward
 import re
 from typing import NamedTuple
 
-from pipelines.judging.score_headings import Heading, headings_at, is_quoted, lines_to_read
+from pipelines.judging.score_headings import Heading, headings_at, is_quoted, labels_in, lines_to_read
 from pipelines.judging.score_lists import ScoreItem, ScoreList, read_list
 from schemas.thoughts import split_thoughts
 
@@ -50,11 +50,33 @@ _BOXED = re.compile(r"boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\[[^\[\]\n]{1,400}
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually|correction|correct(?:ed|ing)|mistaken?(?:ly)?|mixed|mix-up|swapp?(?:ed)?|revers(?:ed|ing)|oops|sorry"
     r"|reflection|second\s+thoughts?|re-?(?:consider|evaluat|assess|visit|check|think|view|calculat|do)\w*|revis\w+"
-    r"|updat\w+|adjust\w+|instead|rather|no[,.]|first\s+pass|finally"
+    r"|updat\w+|adjust\w+|or\s+rather|(?:instead|rather)[,:]|no[,.]|first\s+pass|finally"
     r"|wrong\s+way|other\s+way\s+(?:a?round)|should\s+(?:be|have|read)|i\s+meant|scratch\s+that|ignore|disregard"
     r"|korrektur|moment|falsch|espera|correcci[oó]n|attendez|correção)\b"
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
     re.IGNORECASE,
+)
+_MENTIONED = re.compile(
+    r"[\s`*_\"”“'’]*(?:is|was|are|were|would|could|might|should|may|cannot|can|must|isn['’]t|does|has|had|will|says?|said"
+    r"|stands?|steht|appears?)\b",
+    re.IGNORECASE,
+)
+"""A sentence that goes on behind its list speaks of scores."""
+_MORE_NUMBERS = re.compile(r"\s*(?:[,;:|&]|->|=>|→)\s*[\[({\\a-z]*\s*[+-]?[0-9]|\s*[0-9]+\s*\Z")
+_REVERSED = re.compile(r"[^\w\n]*(?:in\s+)?revers", re.IGNORECASE)
+_SCALE_BEHIND = re.compile(
+    r"\s*[(\[]?\s*(?:(?:/|\bout\s+of\b|\b(?:von|sur|de)\b)\s*(?P<top>[0-9]+)|(?:(?:on\s+)?(?:a\s+)?scale\b[^0-9\n]{0,20})?"
+    r"(?P<low>[0-9]+)\s*(?:-|–|to|~)\s*(?P<high>[0-9]+)|(?P<percent>[%％]|per\s?cent\b))",
+    re.IGNORECASE,
+)
+_WHOSE = re.compile(
+    r"\s*[(\[]?\s*(?:for|of)?\s*((?:the\s+)?(?:responses?|answers?|candidates?|assistants?)\b[^.;:)\]\n]*)", re.I
+)
+_BROKEN_BOX = re.compile(r"\\boxed\s*\{[^{}\n]*\Z")
+_LINE_START = re.compile(
+    r"^[ \t*_#>-]*(?P<corrects>(?:correction|corrected|revised|revision|updated?|actually|wait|sorry|更正|修正)\b"
+    r"[^\n0-9\\\[({]*)?",
+    re.IGNORECASE | re.MULTILINE,
 )
 _LAST_WORD = re.compile(r"\b(?:final|endgültig)|最终|最後|最后|最終|최종|итог", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"\b(?:draft|preliminary|initial|tentative|first)|初步|暂定|草", re.IGNORECASE)
@@ -187,6 +209,25 @@ def _list_of(text: str, heading: Heading) -> ScoreList | None:
         return None
     if found.is_whole and re.match(r"[.*_`]*[\"”’»」』]", text[found.end : found.end + 8]) and not heading.is_json:
         return None  # the end of a quotation
+    rest = text[found.end : found.end + 200].partition("\n")[0]
+    if not found.is_whole or not found.is_marked or heading.is_json or not rest.strip():
+        return found
+    return None if _MENTIONED.match(rest) else _as_the_line_goes_on(found, rest)
+
+
+def _as_the_line_goes_on(found: ScoreList, rest: str) -> ScoreList:
+    """Return a list as what stands behind it on its line has it: whose scores they are, and on which scale."""
+    if _MORE_NUMBERS.match(rest) or _REVERSED.match(rest):
+        return found._replace(is_whole=False)
+    scale = _SCALE_BEHIND.match(rest)
+    if scale is not None:
+        top = "%" if scale["percent"] else scale["top"] or scale["high"]
+        return found._replace(items=tuple(item._replace(top=item.top or top) for item in found.items))
+    whose = _WHOSE.match(rest)
+    labels = labels_in(whose[1]) if whose else ()
+    if len(labels) == len(found.items) and all(item.label is None for item in found.items):
+        items = zip(found.items, labels, strict=True)
+        return found._replace(items=tuple(item._replace(label=label) for item, label in items))
     return found
 
 
@@ -238,6 +279,16 @@ def _differs_after(
         found = read_list(text, heading.end)
         if found is not None and found.is_whole and heading.start >= end:
             other = _scores(found, heading, n_responses, low, high)
+            if other != scores and not isinstance(other, str):
+                return True
+    if _BROKEN_BOX.search(text, end):
+        return True
+    for line in list(_LINE_START.finditer(text, end))[:MOST_LISTS]:
+        found = read_list(text, line.end())
+        if found is None or not found.is_whole or len(found.items) != n_responses:
+            continue
+        if line["corrects"] or (n_responses > 1 and all(item.label is not None for item in found.items)):
+            other = _scores(found, _BARE, n_responses, low, high)
             if other != scores and not isinstance(other, str):
                 return True
     for number, match in enumerate(_BOXED.finditer(text, end)):
