@@ -18,6 +18,8 @@ _SAME = 1e-9
 """And numbers that differ by less than this share may well be equal where it finds that they are not."""
 _EXACT = 1e-13
 """Formulas without rounded numbers that differ by less than this share, at two points, are equal."""
+_LONGEST_INTEGER = 1_000
+"""Digits of the longest integer that is written out."""
 _UNSURE = (
     re.compile(r"\\(?:overline|triangle|angle|vec)\b"),
     re.compile(r"(?<![\\{a-zA-Z])[a-zA-Z]{3,}"),  # a word, read as a product of its letters
@@ -42,6 +44,8 @@ def verdict(gold: str, answer: str) -> Verdict:
         return Verdict.UNDECIDED
     if equal and (_is_half(gold_value, answer_value) or _is_half(answer_value, gold_value)):
         return Verdict.UNDECIDED
+    if _are_other_integers(gold_value, answer_value):
+        return Verdict.WRONG  # it compares 15 digits
     distance = _distance(gold_value, answer_value)
     if not equal and distance is not None and distance < _EXACT:
         return Verdict.RIGHT  # it gives up on what it cannot simplify
@@ -69,6 +73,21 @@ def number(answer: str) -> float | None:
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         return None
     return found if math.isfinite(found) else None
+
+
+def _are_other_integers(first: Any, second: Any) -> bool:
+    """Return whether two values are integers, of a thousand digits at most, that differ."""
+    import sympy
+
+    try:
+        for value in (first, second):
+            if not isinstance(value, sympy.Expr) or value.free_symbols or value.atoms(sympy.Float):
+                return False
+            if not value.is_integer or abs(sympy.N(value, 5)) > 10**_LONGEST_INTEGER:
+                return False
+        return int(first) != int(second)
+    except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError):
+        return False
 
 
 def _is_half(equation: Any, other: Any) -> bool:

@@ -16,6 +16,7 @@ Its time limits use signals of the main thread and are off: the caller limits wh
 import functools
 import math
 import re
+from fractions import Fraction
 
 from pipelines.grading import equivalence, lists, notation, number_words, readings, shapes, spans, styles, units
 from schemas.question import Verdict
@@ -26,6 +27,7 @@ _SAME = 1e-9
 _ROUNDED = 5e-3
 
 _BASED = re.compile(r"(\d[\dA-Za-z.]*|[A-F\d]+(?=_\{?16))_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
+_RATIO = re.compile(r"[0-9]+(?:\.[0-9]+)?(?::[0-9]+(?:\.[0-9]+)?){2,}")
 _COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
@@ -132,7 +134,7 @@ def _compare_values(gold: str, answer: str) -> Verdict:
     exact_gold, exact_answer = notation.exact_number(gold), notation.exact_number(answer)
     if exact_gold is not None and exact_answer is not None and not _may_be_thousands(gold, answer):
         return _right_if(exact_gold == exact_answer)
-    for compare in (_words, _numbers_in_bases, _clock_times, _decimal_commas, _spans, _listed):
+    for compare in (_words, _numbers_in_bases, _clock_times, _ratios, _decimal_commas, _spans, _listed):
         if (found := compare(gold, answer)) is not None:
             return found
     if len(shapes.values(gold, equivalence.number)) > 1 or len(shapes.values(answer, equivalence.number)) > 1:
@@ -141,6 +143,16 @@ def _compare_values(gold: str, answer: str) -> Verdict:
     is_read = not any(_UNREAD.search(text) for text in (gold, answer))
     is_read = is_read and not all(_INEQUALITY.search(text) for text in (gold, answer))
     return found if is_read or found is not Verdict.WRONG else Verdict.UNDECIDED
+
+
+def _ratios(gold: str, answer: str) -> Verdict | None:
+    """Compare ratios of three numbers and more, such as 3:4:5. None where one is none."""
+    if not (_RATIO.fullmatch(gold) and _RATIO.fullmatch(answer)):
+        return None
+    first, second = ([Fraction(part) for part in text.split(":")] for text in (gold, answer))
+    if len(first) != len(second):
+        return Verdict.WRONG
+    return _right_if(all(one * second[0] == other * first[0] for one, other in zip(first, second, strict=True)))
 
 
 def _powers_apart(gold: float | None, value: float | None) -> bool:

@@ -283,3 +283,20 @@ def test_a_gold_answer_that_equals_only_itself_cannot(gold: str) -> None:
 @pytest.mark.parametrize("answer", OF_FIVE)
 def test_a_word_that_changes_a_number_is_no_unit(answer: str) -> None:
     assert verdict("5", answer) is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "wanted"),
+    [
+        ("2^{64}-1", "2^{64}", Verdict.WRONG),
+        ("20!+1", "20!", Verdict.WRONG),
+        ("10^{400}", "10^{400}+1", Verdict.WRONG),
+        ("2^{64}", "18446744073709551616", Verdict.RIGHT),
+        ("3:4:5", "3:5:4", Verdict.WRONG),
+        ("1:2:3", "2:4:6", Verdict.RIGHT),
+    ],
+)
+def test_integers_of_any_length_and_ratios_are_compared_to_the_last_digit(
+    gold: str, answer: str, wanted: Verdict
+) -> None:
+    assert verdict(gold, answer) is wanted
