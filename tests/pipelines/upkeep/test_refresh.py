@@ -95,7 +95,7 @@ def test_a_damaged_lease_is_named_and_taken_over(tmp_path: Path) -> None:
 
 
 def test_who_loses_the_lease_while_it_asks_stops_asking(tmp_path: Path) -> None:
-    write_rows(tmp_path / "own.jsonl", jsonl_rows(200))
+    write_rows(tmp_path / "own.jsonl", jsonl_rows(500))
     recipe, root = a_nightly_recipe(tmp_path, latency_s=0.1), Root.open(str(tmp_path / "data"))
     run, watcher = a_run(recipe)
     lease = take_lease(recipe, root, run.run_id, run.watcher.said)
@@ -112,7 +112,7 @@ def test_who_loses_the_lease_while_it_asks_stops_asking(tmp_path: Path) -> None:
         other.start()
         refresh(recipe, root, run, lease)
     other.join()
-    assert 20 <= watcher.bought < 400, "of 800 and more"
+    assert 20 <= watcher.bought < 1_000, "of 2,000 and more"
     assert versions(root, "small") == []
 
 
