@@ -95,7 +95,7 @@ def test_a_damaged_lease_is_named_and_taken_over(tmp_path: Path) -> None:
 
 
 def test_who_loses_the_lease_while_it_asks_stops_asking(tmp_path: Path) -> None:
-    write_rows(tmp_path / "own.jsonl", jsonl_rows(500))
+    write_rows(tmp_path / "own.jsonl", jsonl_rows(200))
     recipe, root = a_nightly_recipe(tmp_path, latency_s=0.1), Root.open(str(tmp_path / "data"))
     run, watcher = a_run(recipe)
     lease = take_lease(recipe, root, run.run_id, run.watcher.said)
@@ -104,15 +104,17 @@ def test_who_loses_the_lease_while_it_asks_stops_asking(tmp_path: Path) -> None:
     def taken_over() -> None:
         while watcher.bought < 20:
             time.sleep(0.01)
-        data = root.read("leases/small.json").replace(b'"token":"', b'"token":"another')
-        root.write("leases/small.json", data)
+        # A renewal that is under way may write over it: no lock is held here.
+        while b'"token":"another' not in (data := root.read("leases/small.json")):
+            root.write("leases/small.json", data.replace(b'"token":"', b'"token":"another'))
+            time.sleep(0.05)
 
     other = threading.Thread(target=taken_over)
     with pytest.raises(StorageError, match="this run stops"), lease:
         other.start()
         refresh(recipe, root, run, lease)
     other.join()
-    assert 20 <= watcher.bought < 1_000, "of 2,000 and more"
+    assert 20 <= watcher.bought < 400, "of 800 and more"
     assert versions(root, "small") == []
 
 
