@@ -20,6 +20,8 @@ _EXACT = 1e-13
 """Formulas without rounded numbers that differ by less than this share, at two points, are equal."""
 _LONGEST_INTEGER = 1_000
 """Digits of the longest integer that is written out."""
+_NO_NUMBER = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError)
+"""What sympy raises, by the kind of expression, where it has no number for it."""
 _UNSURE = (
     re.compile(r"\\(?:overline|triangle|angle|vec)\b"),
     re.compile(r"(?<![\\{a-zA-Z])[a-zA-Z]{3,}"),  # a word, read as a product of its letters
@@ -44,10 +46,11 @@ def verdict(gold: str, answer: str) -> Verdict:
         return Verdict.UNDECIDED
     if equal and (_is_half(gold_value, answer_value) or _is_half(answer_value, gold_value)):
         return Verdict.UNDECIDED
-    if _are_other_integers(gold_value, answer_value):
-        return Verdict.WRONG  # it compares 15 digits
     distance = _distance(gold_value, answer_value)
-    if not equal and distance is not None and distance < _EXACT:
+    is_close = distance is not None and distance < _EXACT
+    if (equal or is_close) and _are_other_integers(gold_value, answer_value):
+        return Verdict.WRONG  # it compares 15 digits
+    if not equal and is_close:
         return Verdict.RIGHT  # it gives up on what it cannot simplify
     if equal:
         far = distance is not None and distance > _CLOSE
@@ -86,7 +89,7 @@ def _are_other_integers(first: Any, second: Any) -> bool:
             if not value.is_integer or abs(sympy.N(value, 5)) > 10**_LONGEST_INTEGER:
                 return False
         return int(first) != int(second)
-    except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError):
+    except _NO_NUMBER:
         return False
 
 
@@ -134,8 +137,8 @@ def _distance(gold: Any, answer: Any) -> float | None:
     ]
     try:
         return max(_apart(gold, answer, point) for point in points)
-    except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError):
-        return None  # what sympy raises, by the kind of expression, where it has no number for it
+    except _NO_NUMBER:
+        return None
 
 
 def _apart(gold: Any, answer: Any, point: dict[Any, complex]) -> float:

@@ -150,9 +150,14 @@ def _ratios(gold: str, answer: str) -> Verdict | None:
     if not (_RATIO.fullmatch(gold) and _RATIO.fullmatch(answer)):
         return None
     first, second = ([Fraction(part) for part in text.split(":")] for text in (gold, answer))
-    if len(first) != len(second):
+    if first == second:
+        return Verdict.RIGHT
+    if len(first) != len(second) or any(
+        one * second[0] != other * first[0] for one, other in zip(first, second, strict=True)
+    ):
         return Verdict.WRONG
-    return _right_if(all(one * second[0] == other * first[0] for one, other in zip(first, second, strict=True)))
+    is_time = any(len(part) > 1 and part.startswith("0") for part in f"{gold}:{answer}".split(":"))
+    return Verdict.UNDECIDED if is_time else Verdict.RIGHT  # 1:02:03 is no 2:04:06
 
 
 def _powers_apart(gold: float | None, value: float | None) -> bool:

@@ -33,7 +33,8 @@ _CRITERIA = (
 )
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"[^\s:：*_`#]\n+({CANONICAL_SCORES})\z"
-_MAY_GIVE_EXAMPLE = r"(?i)(?:be|read|reads|output|answer|response|line|says|said|wrote|writes)\n*\z"
+_MAY_GIVE_EXAMPLE = r"(?i)(?:be|read|reads|output|answer|response|line|says|said|wrote|writes)\z"
+_LONGEST_EXAMPLE = 8
 """How a line may end that shows somebody else's words below it."""
 # A heading has a number, a macro and four words at most before its word for scores. Behind it, its line goes on to a
 # sign that opens a list, or ends.
@@ -114,7 +115,11 @@ def _is_plain() -> pl.Expr:
         & ~pl.col("finish_reason").is_in([*TRUNCATED_BY, *REFUSED_BY]).fill_null(False)
         & pl.col("analysis").is_not_null()
         & ~pl.col("text").str.contains_any(_DOUBTS)
-        & ~pl.col("text").str.strip_suffix(pl.col("verdict")).str.tail(24).str.contains(_MAY_GIVE_EXAMPLE)
+        & ~pl.col("text")
+        .str.strip_suffix(pl.col("verdict"))
+        .str.strip_chars_end("\n")
+        .str.tail(_LONGEST_EXAMPLE)
+        .str.contains(_MAY_GIVE_EXAMPLE)
         & pl.col("criteria").str.contains(_CRITERIA)
         & ~pl.col("criteria").str.contains(r"\n[^\n(]*[Ee]ight")
     )

@@ -1,8 +1,8 @@
 r"""Where an answer may give its scores: headings of their kind that open a line, and who speaks there.
 
 A heading is a word for scores in one of many languages, dressed in any way, with a note beside it at most: which
-responses, in which order, on which scale. A heading is someone else's in a fence, within a response that is said
-again, or below a line that ends in a colon, unless that line only announces what follows.
+responses, in which order, on which scale. A heading is someone else's in a fence, in tags that quote, within a response
+that is said again, or below a line that ends in a colon, unless that line only announces what follows.
 
 This module needs nothing but Python 3.10. It is a part of the published `rewards.py`.
 """
@@ -95,7 +95,10 @@ _ATTRIBUTION = re.compile(
 )
 
 
-_QUOTING_TAG = re.compile(r"<(/?)(quote|blockquote|example|response|answer|reply|candidate)[_ -]?\d*>", re.IGNORECASE)
+_QUOTING_TAG = re.compile(
+    r"<(/?)(quote|blockquote|example|(?:response|answer|reply|candidate)[_ -]?\d+)>", re.IGNORECASE
+)
+"""A judge may wrap what it says in <answer>; <answer_2> is another's."""
 _EXAMPLE = re.compile(
     r"\b(?:would (?:be|read)|(?:example|sample) (?:output|answer|response|line)|says|said|reads|wrote|writes)\Z",
     re.IGNORECASE,
@@ -181,8 +184,9 @@ def _note(note: str) -> tuple[tuple[int, ...], int | None, bool]:
 
 
 def labels_in(words: str) -> tuple[int, ...]:
-    """Return which responses some words name, in order."""
-    return _note(words)[0]
+    """Return which responses some words name, in order; none where they say anything else."""
+    labels, _, says_only_that = _note(words)
+    return labels if says_only_that else ()
 
 
 def _span(first: int, last: int) -> range:

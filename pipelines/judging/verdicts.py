@@ -5,23 +5,26 @@ many other things that a careful person reads as the same. The rule:
 
 1. The verdict is the last heading of its kind (score, ratings, 评分, ..) that opens a line and that a list, or the
    beginning of one, follows. A heading followed by prose is none, and neither is one within someone else's words: in
-   quotation marks, in a block quote or a fence, or below a line that ends in a colon.
+   quotation marks, in a block quote, a fence or tags, or below a line that ends in a colon.
 2. The list holds one integer a response, in any reasonable notation (`score_lists`). The wrong number of them, a value
-   outside the range, or a list that breaks off is no score, and never gives way to an earlier list.
-3. After the verdict, a full list in a box, in brackets or under a heading that differs makes the answer unreadable. So
-   does an earlier verdict that differs, unless the words between take it back: then the answer is read as a `draft`.
+   outside the range, or a list that breaks off is no score, and never gives way to an earlier list. What stands behind
+   it on its line may say whose scores they are, and on which scale.
+3. After the verdict, a full list that differs makes the answer unreadable: in a box, in brackets, under a heading,
+   behind a word such as "correction", or with a label at each score. So does an earlier verdict that differs, unless
+   the words between take it back: then the answer is read as a `draft`.
 
 This module needs nothing but Python 3.10. It is a part of the published `rewards.py`.
 """
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from pipelines.judging.score_headings import Heading, headings_at, is_quoted, labels_in, lines_to_read
 from pipelines.judging.score_lists import ScoreItem, ScoreList, read_list
 from schemas.thoughts import split_thoughts
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Rises with every change of what is read from an answer: what is judged says by which it was."""
 
 UNPARSED = "unparsed"
@@ -50,7 +53,7 @@ _BOXED = re.compile(r"boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\[[^\[\]\n]{1,400}
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually|correction|correct(?:ed|ing)|mistaken?(?:ly)?|mixed|mix-up|swapp?(?:ed)?|revers(?:ed|ing)|oops|sorry"
     r"|reflection|second\s+thoughts?|re-?(?:consider|evaluat|assess|visit|check|think|view|calculat|do)\w*|revis\w+"
-    r"|updat\w+|adjust\w+|or\s+rather|(?:instead|rather)[,:]|no[,.]|first\s+pass|finally"
+    r"|updat\w+|adjust\w+|or\s+rather|(?:instead|rather|no)(?=[,:.])|first\s+pass|finally"
     r"|wrong\s+way|other\s+way\s+(?:a?round)|should\s+(?:be|have|read)|i\s+meant|scratch\s+that|ignore|disregard"
     r"|korrektur|moment|falsch|espera|correcci[oó]n|attendez|correção)\b"
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
@@ -62,7 +65,7 @@ _MENTIONED = re.compile(
     re.IGNORECASE,
 )
 """A sentence that goes on behind its list speaks of scores."""
-_MORE_NUMBERS = re.compile(r"\s*(?:[,;:|&]|->|=>|→)\s*[\[({\\a-z]*\s*[+-]?[0-9]|\s*[0-9]+\s*\Z")
+_MORE_NUMBERS = re.compile(r"\s*(?:[,;:|&]|->|=>|→)\s*(?:\\+boxed\s*)?[\[({]*\s*[+-]?[0-9]|\s*[0-9]+\s*\Z")
 _REVERSED = re.compile(r"[^\w\n]*(?:in\s+)?revers", re.IGNORECASE)
 _SCALE_BEHIND = re.compile(
     r"\s*[(\[]?\s*(?:(?:/|\bout\s+of\b|\b(?:von|sur|de)\b)\s*(?P<top>[0-9]+)|(?:(?:on\s+)?(?:a\s+)?scale\b[^0-9\n]{0,20})?"
@@ -283,7 +286,7 @@ def _differs_after(
                 return True
     if _BROKEN_BOX.search(text, end):
         return True
-    for line in list(_LINE_START.finditer(text, end))[:MOST_LISTS]:
+    for line in islice(_LINE_START.finditer(text, end), MOST_LISTS):
         found = read_list(text, line.end())
         if found is None or not found.is_whole or len(found.items) != n_responses:
             continue

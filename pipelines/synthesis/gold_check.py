@@ -12,7 +12,7 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 from storage.tables import read_batches
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 """Counts the verifiers' changes, too."""
 
 

@@ -35,7 +35,7 @@ from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 ROLES = ("responder", "teacher")
 """Models that are asked here, in the order in which they are."""
 QUESTIONS = "questions"

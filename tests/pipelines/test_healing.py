@@ -128,13 +128,21 @@ def test_a_version_whose_manifest_is_gone_or_none_blocks_no_build(recipe: Recipe
     assert data(second) == data(first)
 
 
-def test_damaged_answers_are_named_by_doctor_before_a_build_sets_them_aside(recipe: Recipe) -> None:
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        (40, "answers in it cannot be read: the next build sets it aside"),
+        (-4, "every answer in it can be read: the next build writes it anew"),
+    ],
+    ids=["in a page", "at the end"],
+)
+def test_damaged_answers_are_named_by_doctor_before_a_build_sets_them_aside(recipe: Recipe, at: int, says: str) -> None:
     a_build(recipe)
     root = Root.open(recipe.build.root)
     file = max(root.path.glob("generations/bucket=*/*.parquet"), key=lambda path: path.stat().st_size)
-    flipped(file)
+    flipped(file, at % file.stat().st_size)
     [wrong] = [finding for finding in examine(recipe, {}) if not finding.ok]
-    assert f"{file}: damaged" in wrong.says and ": the next build " in wrong.says
+    assert f"{file}: damaged" in wrong.says and says in wrong.says
     assert file.exists()
 
 

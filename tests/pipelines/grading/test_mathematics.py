@@ -294,6 +294,8 @@ def test_a_word_that_changes_a_number_is_no_unit(answer: str) -> None:
         ("2^{64}", "18446744073709551616", Verdict.RIGHT),
         ("3:4:5", "3:5:4", Verdict.WRONG),
         ("1:2:3", "2:4:6", Verdict.RIGHT),
+        ("2:04:06", "1:02:03", Verdict.UNDECIDED),
+        ("1:02:03", "01:02:03", Verdict.RIGHT),
     ],
 )
 def test_integers_of_any_length_and_ratios_are_compared_to_the_last_digit(

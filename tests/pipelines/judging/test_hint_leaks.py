@@ -122,7 +122,7 @@ def test_honest_sentences_are_seldom_taken_for_leaks(name: str) -> None:
 
 
 def test_of_a_hundred_honest_critiques_one_is_taken_for_a_leak() -> None:
-    """Whole ones, of a dozen sentences each, by the hand that wrote `unseen_leaks`' counterpart: none was learned."""
+    """Whole ones of some seven sentences each, by a hand that had seen neither model nor corpus."""
     critiques, found = spoken("unseen_critiques")
     assert len(critiques) == 200 and len(found) <= 2, found
 

@@ -115,7 +115,7 @@ ANSWERS = st.builds(lambda text, reason, truth: (text, reason, *truth), st.none(
 MUTATIONS = [
     "Scores", ":", "\n", "\\boxed{7, 3}", "评分", "```", "> ", '"', "<think>", "</think>", "Response 2",
     "Final ", "[3, 7]", "Wait,", " ", "{", "}", "0", "10", ", ", "Analysis:", "**", "\u200b", "：", "Score: 3",
-    "The End", "rating",
+    "The End", "rating", "\"\"\"", "<quote>", "<!--", "<response_2>", "~~", "the line would be\n", "Response 2 says\n",
 ]  # fmt: skip
 
 
