@@ -7,6 +7,7 @@ from functools import cache
 from pipelines.judging import (
     critique_words,
     critiques,
+    line_rests,
     part_headings,
     response_labels,
     rewards,
@@ -21,6 +22,7 @@ MODULES = (
     response_labels,
     score_lists,
     score_headings,
+    line_rests,
     verdicts,
     part_headings,
     critique_words,

@@ -20,7 +20,8 @@ import re
 from itertools import islice
 from typing import NamedTuple
 
-from pipelines.judging.score_headings import Heading, headings_at, is_quoted, labels_in, lines_to_read
+from pipelines.judging.line_rests import with_rest_of_line
+from pipelines.judging.score_headings import Heading, headings_at, is_quoted, lines_to_read
 from pipelines.judging.score_lists import ScoreItem, ScoreList, read_list
 from schemas.thoughts import split_thoughts
 
@@ -58,22 +59,6 @@ _TAKEN_BACK = re.compile(
     r"|korrektur|moment|falsch|espera|correcci[oó]n|attendez|correção)\b"
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
     re.IGNORECASE,
-)
-_MENTIONED = re.compile(
-    r"[\s`*_\"”“'’]*(?:is|was|are|were|would|could|might|should|may|cannot|can|must|isn['’]t|does|has|had|will|says?|said"
-    r"|stands?|steht|appears?)\b",
-    re.IGNORECASE,
-)
-"""A sentence that goes on behind its list speaks of scores."""
-_MORE_NUMBERS = re.compile(r"\s*(?:[,;:|&]|->|=>|→)\s*(?:\\+boxed\s*)?[\[({]*\s*[+-]?[0-9]|\s*[0-9]+\s*\Z")
-_REVERSED = re.compile(r"[^\w\n]*(?:in\s+)?revers", re.IGNORECASE)
-_SCALE_BEHIND = re.compile(
-    r"\s*[(\[]?\s*(?:(?:/|\bout\s+of\b|\b(?:von|sur|de)\b)\s*(?P<top>[0-9]+)|(?:(?:on\s+)?(?:a\s+)?scale\b[^0-9\n]{0,20})?"
-    r"(?P<low>[0-9]+)\s*(?:-|–|to|~)\s*(?P<high>[0-9]+)|(?P<percent>[%％]|per\s?cent\b))",
-    re.IGNORECASE,
-)
-_WHOSE = re.compile(
-    r"\s*[(\[]?\s*(?:for|of)?\s*((?:the\s+)?(?:responses?|answers?|candidates?|assistants?)\b[^.;:)\]\n]*)", re.I
 )
 _BROKEN_BOX = re.compile(r"\\boxed\s*\{[^{}\n]*\Z")
 _LINE_START = re.compile(
@@ -215,23 +200,7 @@ def _list_of(text: str, heading: Heading) -> ScoreList | None:
     rest = text[found.end : found.end + 200].partition("\n")[0]
     if not found.is_whole or not found.is_marked or heading.is_json or not rest.strip():
         return found
-    return None if _MENTIONED.match(rest) else _as_the_line_goes_on(found, rest)
-
-
-def _as_the_line_goes_on(found: ScoreList, rest: str) -> ScoreList:
-    """Return a list as what stands behind it on its line has it: whose scores they are, and on which scale."""
-    if _MORE_NUMBERS.match(rest) or _REVERSED.match(rest):
-        return found._replace(is_whole=False)
-    scale = _SCALE_BEHIND.match(rest)
-    if scale is not None:
-        top = "%" if scale["percent"] else scale["top"] or scale["high"]
-        return found._replace(items=tuple(item._replace(top=item.top or top) for item in found.items))
-    whose = _WHOSE.match(rest)
-    labels = labels_in(whose[1]) if whose else ()
-    if len(labels) == len(found.items) and all(item.label is None for item in found.items):
-        items = zip(found.items, labels, strict=True)
-        return found._replace(items=tuple(item._replace(label=label) for item, label in items))
-    return found
+    return with_rest_of_line(found, rest)
 
 
 def _scores(found: ScoreList, heading: Heading, n_responses: int, low: int, high: int) -> tuple[int, ...] | str:
