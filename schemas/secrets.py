@@ -10,6 +10,7 @@ _KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|pk|rk)-(?=[-_A-Za-z]*[0-9])[-_A-Za-z0-9]{12,}"
     r"|(?:sk|pk|gsk|csk|xai|hf|r8|ghp|gho|ghs|github_pat|glpat|nvapi|pplx|tgp|xox[abp])[-_](?=[A-Za-z_]*[0-9])[A-Za-z0-9_]{16,}"
+    r"|(?:hf|gsk|nvapi|sk_live|sk_test|rk_live|pk_live)_[A-Za-z0-9]{12,}"
     r"|AIza[-_A-Za-z0-9]{16,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|eyJ[-_A-Za-z0-9]{12,}(?:\.[-_A-Za-z0-9.]+)?)"
 )
 """Keys by their usual beginnings."""
@@ -47,10 +48,17 @@ def address_secret(address: str) -> str | None:
         return "a user's name or password"
     if parts.fragment:
         return "a part behind #"
+    if _KEY.search(parts.path):
+        return "a key in its path"
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if _PARAMETER.fullmatch(name) or _KEY.search(value) or _DENSE.search(value):
             return "a key in its query"
     return None
+
+
+def looks_like_key(text: str) -> bool:
+    """Say whether a text holds a key, by its usual beginning."""
+    return _KEY.search(text) is not None
 
 
 def secret_in(value: Any, name: str = "") -> str | None:

@@ -20,8 +20,8 @@ _NAMES = {
     "reflect": "(?:self[_-]?)?refle(?:ct|ction|xion)s?",
     "scratch": "scratch[_-]?pad",
     "cot": "cot|chain[_-]of[_-]thoughts?",
-    "inner": "(?:inner|internal|hidden)[_-]?(?:monologue|thoughts?|thinking|reasoning)|monologue|contemplat(?:or|ion)"
-    "|deliberation|brainstorm(?:ing)?",
+    "inner": "(?:inner|internal|hidden|private)(?:[_-]?(?:monologue|thoughts?|thinking|reasoning|notes))?|monologue"
+    "|contemplat(?:or|ion)|deliberation|brainstorm(?:ing)?|ruminat(?:ion|ing|e)s?|musings?|ponder(?:ing)?",
     "weak": "analysis|analy[sz]e|plan(?:ning)?|draft|rationale|分析",
 }
 _WORD = "(?:thinking_process|thinking|think|thoughts?|reasoning|reason)"
@@ -32,7 +32,7 @@ _FORMS = {  # what opens and what closes the other forms, in small letters and w
         rf"[|｜](?:(?:begin|start)(?:[_▁]of)?[_▁])?{_WORD}(?:[_▁](?:start|begin))?[|｜]>",
         rf"[|｜](?:(?:end(?:[_▁]of)?[_▁]|/){_WORD}|{_WORD}[_▁]end)[|｜]>",
     ),
-    "unused": (r"unused94>(?:thoughts?\b)?", r"unused95>"),
+    "unused": (r"(?:unused|ctrl)94>(?:thoughts?\b)?", r"(?:unused|ctrl)95>"),
     "pangu": (r"unused16\]", r"unused17\]"),
     "gemma": (r"\|channel>(?:thoughts?\b)?", r"channel\|>"),
     "apertus": (r"\|inner_prefix\|>", r"\|inner_suffix\|>"),
@@ -46,7 +46,7 @@ _FORMS = {  # what opens and what closes the other forms, in small letters and w
 _TAG = re.compile(
     r"[<＜\[【◁&](?=[a-z/ |｜思推分])(?:(?:lt;)? ?(?P<slash>/)? ?(?:[a-z]\w{0,11}:)?(?:"
     + "|".join(f"(?:{names})(?P<tag_{form}>)" for form, names in _NAMES.items())
-    + r")(?:\s[^<>\n]{0,200}(?<!/))?(?:>|＞|&gt;)|"
+    + r")(?:\s[^<>\n]{0,200}(?<!/))?\\?(?:>|＞|&gt;)|"
     + "|".join(f"{opens}(?P<open_{form}>)|{closes}(?P<close_{form}>)" for form, (opens, closes) in _FORMS.items())
     + ")"
 )
@@ -70,7 +70,7 @@ _HEADER = re.compile(  # what a chat template may leave in front of an answer
     rf"(?:{_SPACE}(?:<\|(?:im_start|start|role)\|>(?:assistant|model)|<\|im_assistant\|>(?:assistant)?|<\|(?:im_middle|begin_of_text)\|>"
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model|<\|turn>model|<s>|<bos>"
     r"|<seed:bos>(?:assistant)?|<[|｜](?:assistant|begin▁of▁sentence)[|｜]>|\[\|assistant\|\]"
-    rf"|<\|start_of_turn_token\|>|<\|chatbot_token\|>))*{_SPACE}"
+    rf"|<\|start_of_turn_token\|>|<\|chatbot_token\|>|<\|?(?:pad|unk)\|?>))*{_SPACE}(?:\\(?=[<\[]))?"
 )
 _LABEL = re.compile(r"(?:#{1,4} )?(?:assistant|response|answer):?\s{0,4}(?=[<＜\[【◁])")
 _TAGS_OF_ANSWERS = r"(?:final[_-]?)?(?:answer|output|response|solution)"
@@ -101,7 +101,18 @@ _PART = re.compile(
 )
 _VERDICT = re.compile(r"\\boxed|scores?\b|ratings?\b|评分|得分|分数")
 _NOUN = r"[ \t]?(?:tags?|blocks?|tokens?|markers?|elements?|sections?|delimiters?|标签|标记)(?![a-z])"
-_SPOKEN_OF_AT_HEAD = re.compile(rf"{_NOUN}|[ \t](?:is|was|are|were) (?:never|not|missing|left|opened|closed|used)\b")
+_SPOKEN_OF_AT_HEAD = re.compile(
+    rf"{_NOUN}|-[a-z]|[ \t](?:is|was|are|were) (?:never|not|missing|left|opened|closed|used)\b"
+    rf"|[ \t](?:is|was|are|were) (?:\S+ ){{0,3}}(?:tags?|tokens?|markers?|delimiters?)\b"
+    rf"|[ .…]{{0,6}}(?:(?:and|or|,|to)[ \t])?</?{_WORD}>(?:{_NOUN}|[ \t](?:is|are|was|were)\b)"
+)
+_BRACKETED_ANSWER = re.compile(  # the heading that follows thoughts under a heading in brackets
+    r"(?<=\n)[\[【](?:(?:final )?(?:answer|response)|(?:最终)?(?:回答|答案)|思考(?:过程)?结束|end(?: of)? think(?:ing)?)[\]】]"
+)
+_BRACKETED_LINE = re.compile(r"\n[\[【][^\n\[\]【】]{1,40}[\]】][ \t]*\n")
+_OF_A_PART = r"(?:criteria|principles?|standards?|rubrics?|questions?|query|prompt|instructions?|responses?|answers?|context|task|input|ol|ul|li|p|div|br)"
+_ANY_TAG = re.compile(rf"<(?!{_OF_A_PART}\b)([a-z][a-z_-]{{2,30}})>")
+_ANY_END = re.compile(r"(?<=\n)</([a-z][a-z_-]{2,30})>")
 _SPOKEN_OF = re.compile(
     rf"{_NOUN}|[ \t](?:parts?|is|are|was|were|has|have|must|should|never|appears?|in|and|or|at|does|did)\b"
 )
@@ -121,7 +132,9 @@ MAY_HOLD_THOUGHTS = (
     r"(?:think|thought|antthink|reason|refle|self.?refle|scratch|cot|chain.of|inner|internal|hidden|monolog|contempl"
     r"|deliber|brainstorm|analy|plan|draft|rational|思|推理|分析)|unused9[45]>|unused1[67]\]|channel\|?>|\|inner_[ps]"
     r"|\|sep\||\|im_start\||assistant(?:final|analysis|commentary)|my thought process:|begin final response"
-    r"|```(?:think|thought|reason)|<details|\A[^a-z]{0,200}[<\[|>a-z_]{0,200}(?:analysis|commentary)"
+    r"|```(?:think|thought|reason)|ruminat|musing|ponder|private|ctrl9[45]>"
+    r"|</[a-z_-]{3,31}>[^\n]{0,40}\s{0,40}(?:[^\n]{0,40}(?:criteria|principles|standards|rubric|标准|准则|原则)|\{|```)"
+    r"|<details|\A[^a-z]{0,200}[<\[|>a-z_]{0,200}(?:analysis|commentary)"
 )
 """What a text with thoughts holds, too: narrower, and slower to look for."""
 _MOST_RESCANS = 2
@@ -159,6 +172,8 @@ class _Splitting:
         self.rescans = _MOST_RESCANS
         self.closed_forms = _CLOSED_FORMS
         self.next_channel = -1
+        ends = [end for end in _ANY_END.finditer(self.folded) if _CRITERIA.match(self.folded, end.end())]
+        self.lone_end = ends[-1] if ends else None
 
     def result(self) -> tuple[str, str | None]:
         while self.begin < len(self.text) and self._step():
@@ -184,6 +199,7 @@ class _Splitting:
             or self._closed_form(place)
             or self._preamble(place)
             or self._unopened(place)
+            or self._unknown_form(place)
         )
 
     def _take(self, start: int, end: int, after: int) -> bool:
@@ -233,9 +249,10 @@ class _Splitting:
             return None
         end = self._end_of(form, opening.end())
         if end is None:
-            spoken_of = _SPOKEN_OF_AT_HEAD.match(self.folded, opening.end())
-            if spoken_of or (form == "bracket" and self.text[place : opening.end()] != "[THINK]"):
+            if _SPOKEN_OF_AT_HEAD.match(self.folded, opening.end()):
                 return None
+            if form == "bracket":
+                return self._bracketed(place, opening.end())
             return opening.end(), len(self.text), len(self.text)
         inside = self.folded[opening.end() : end.start()] if end.start() - opening.end() < _LINE else ""
         if not inside.strip(" .…") and _SPOKEN_OF.match(self.folded, end.end()):
@@ -247,6 +264,17 @@ class _Splitting:
         ):
             return None  # an analysis with nothing but a verdict behind it
         return opening.end(), end.start(), end.end()
+
+    def _bracketed(self, place: int, start: int) -> tuple[int, int, int] | None:
+        """Thoughts under a heading in brackets, up to the answer's: `[Thinking]..[Answer]..`."""
+        answer = _BRACKETED_ANSWER.search(self.folded, start)
+        if answer:
+            return start, answer.start(), answer.end()
+        is_token = self.text[place:start] == "[THINK]"
+        is_heading = "reason" not in self.folded[place:start] and self.text[start : start + 1] in ("\n", "")
+        if is_token or (is_heading and not _BRACKETED_LINE.search(self.folded, start)):
+            return start, len(self.text), len(self.text)
+        return None
 
     def _end_of(self, form: str, start: int) -> re.Match[str] | None:
         """Return the tag that ends thoughts, which may hold others of its form."""
@@ -276,6 +304,19 @@ class _Splitting:
                 return self._take(opening.end(), end.start(), end.end())
             self.closed_forms = [other for other in self.closed_forms if other is not form]
         return False
+
+    def _unknown_form(self, place: int) -> bool:
+        """Any other tag, where the answer plainly begins behind its end."""
+        opening = _ANY_TAG.match(self.folded, place)
+        if opening:
+            end = self.folded.find(f"</{opening[1]}>", opening.end())
+            after = end + len(f"</{opening[1]}>")
+            if end >= 0 and _CRITERIA.match(self.folded, after):
+                return self._take(opening.end(), end, after)
+        lone = self.lone_end
+        if lone is None or lone.start() < place or f"<{lone[1]}" in self.folded[place : lone.start()]:
+            return False
+        return self._take(place, lone.start(), lone.end())
 
     def _preamble(self, place: int) -> bool:
         """A line of its own before the thoughts, such as "Let me think."."""

@@ -70,7 +70,7 @@ def open_files(
     if not hub:
         raise SourceError(f"{kind}: neither a path nor a hub id; give path = '..' or hub = '..' in the recipe")
     root = _snapshot(kind, hub, place.revision, patterns, endpoint, cache)
-    paths = _matching(root, patterns)
+    paths = _matching(kind, root, patterns)
     if not paths:
         raise SourceError(f"{kind}: {hub} on the hub has no file that matches {', '.join(patterns)}")
     return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
@@ -97,7 +97,7 @@ def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache:
         return True
     except (IncompleteSnapshotError, LocalEntryNotFoundError):
         return False
-    return bool(_matching(Path(found), patterns))
+    return bool(_matching("hub", Path(found), patterns))
 
 
 def _local_files(
@@ -106,7 +106,7 @@ def _local_files(
     path = Path(directory, given)
     try:
         if path.is_dir():
-            root, paths = path, _matching(path, patterns)
+            root, paths = path, _matching(kind, path, patterns)
             if not paths:
                 raise SourceError(f"{kind}: {given} has no file that matches {', '.join(patterns)}")
         elif path.is_file():
@@ -121,14 +121,35 @@ def _local_files(
     return SourceFiles(root, paths, revision or f"sha256:{digest[:12]}", digest, clean_text(path.resolve().name))
 
 
-def _matching(root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
-    """Return the files under `root` whose name, from there, matches a pattern (`*` also matches `/`)."""
-    names = {
-        path.relative_to(root).as_posix(): path
-        for path in root.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
-    }
-    return tuple(names[name] for name in sorted(names) if any(fnmatchcase(name, pattern) for pattern in patterns))
+def _matching(kind: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
+    """Return the files under `root` whose name, from there, matches a pattern (`*` also matches `/`).
+
+    Hidden files are left out. Raises SourceError for what has such a name and holds no rows that can be read: a link
+    to nothing, a pipe, a device, a directory without such files. A link to a directory is not followed: it may lead
+    back.
+    """
+    names: dict[str, Path] = {}
+    folders: list[str] = []
+    doubtful: list[str] = []
+    for path in root.rglob("*"):
+        name = path.relative_to(root).as_posix()
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
+        if path.is_dir() and path.is_symlink():
+            doubtful.append(f"{name} is a link to a directory")
+        elif any(fnmatchcase(name, pattern) for pattern in patterns):
+            if path.is_file():
+                names[name] = path
+            elif path.is_dir():
+                folders.append(name)
+            else:
+                doubtful.append(f"{name} is {'a link to nothing' if path.is_symlink() else 'no regular file'}")
+    empty = (folder for folder in folders if not any(name.startswith(f"{folder}/") for name in names))
+    doubtful += [f"{folder} is a directory without such files" for folder in empty]
+    if doubtful:
+        others = f" (and {len(doubtful) - 1} more such)" if len(doubtful) > 1 else ""
+        raise SourceError(f"{kind}: {clean_text(min(doubtful))}{others}; put a file in its place, or remove it")
+    return tuple(names[name] for name in sorted(names))
 
 
 def _sha256(kind: str, root: Path, paths: tuple[Path, ...]) -> str:

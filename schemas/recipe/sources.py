@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.recipe.section import Count, Flag, HubId, Label, LocalPath, Name, Number, Section, Whole
+from schemas.recipe.section import Count, Flag, HubId, Label, LocalPath, Name, Number, Section, Shown, Whole
 
 
 class SourceSection(Section):
@@ -16,7 +16,7 @@ class SourceSection(Section):
     """Local file or directory of the layout that the hub has; relative to the recipe. The hub is read unless given."""
     hub: HubId | None = None
     """Hub id of the data set, where it is not the usual one."""
-    revision: str | None = None
+    revision: Shown | None = None
     """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
     limit: Count | None = None
     """At most this many rows, chosen by their hash: a larger limit keeps every row of a smaller one, and all forms of a
@@ -209,7 +209,7 @@ class GeneralSection(Section):
     """Local JSONL or Parquet with a `messages` column; relative to the recipe."""
     hub: HubId | None = None
     """Hub id of a chat data set with a `messages` column."""
-    revision: str | None = None
+    revision: Shown | None = None
     """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
     ratio: Annotated[Number, Field(gt=0)] = 1.0
     """General rows for each judged one. The paper mixes about 5.75."""

@@ -18,6 +18,8 @@ KEYS = (
     "5ec7e7SECRET0123456789abcdef0123",
     "eyJhbGciOiJIUzI1NiJ9SECRET.eyJzdWIiOiIxMjM0.sig",
     "SECRETabcdefghijklmnopqrstuvwxyz",
+    "hf_SECRETabcdefgh",
+    "sk_live_SECRETabcdefgh",
 )
 
 
@@ -42,6 +44,7 @@ def test_what_is_no_name_of_a_variable_is_refused(text: str) -> None:
         "http://h/v1?sig=SECRET&se=2",
         "http://h/v1?x=sk-SECRET0123456789abcdef",
         "http://h/v1#SECRET",
+        "http://h/sk-SECRET0123456789abcdef/v1",
         "https://h/v1?ACCESS_TOKEN=SECRET",
     ],
 )
@@ -105,6 +108,11 @@ def test_a_key_pasted_as_a_variable_is_refused_and_not_shown(key: str) -> None:
         ("model", {"base_url": "u:SECRET@h"}, "it must begin with http:// or https://"),
         ("model", {"base_url": "http://h:99999/?q=SECRET"}, "has no valid port"),
         ("model", {"base_url": {"SECRET": 1}}, "base_url: must be a list"),
+        ("model", {"base_url": "http://h/sk-SECRET0123456789abcdef/v1"}, "holds a key in its path"),
+        ("model", {"model": "sk-SECRET0123456789abcdef"}, "model: holds a key, as it seems"),
+        ("model", {"revision": "hf_SECRETabcdefghij0123456789"}, "revision: holds a key, as it seems"),
+        ("source", {"hub": "me/hf_SECRETabcdefghij0123456789"}, "hub: holds a key, as it seems"),
+        ("", {"rubrics": {"milvus": "rubrics/sk-SECRET0123456789abcdef.db"}}, "rubrics.milvus: holds a key"),
         ("model", {"base_url": []}, "base_url: names no endpoint"),
         ("model", {"base_url": ""}, "base_url: it must begin with"),
         ("model", {"extra_body": {"api_key": "SECRET"}}, "extra_body: 'api_key' holds a key"),

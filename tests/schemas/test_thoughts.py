@@ -48,6 +48,13 @@ PAIRS = [
     ("Assistant: <think>", "</think>"),
     ("Sure, here's what I'd say.\n<think>", "</think>"),
     ("<|channel>thought\n", "<channel|>"),
+    ("<ctrl94>thought\n", "<ctrl95>"),
+    ("<pad><pad><think>\n", "</think>"),
+    ("\\<think\\>", "\\</think\\>\n"),
+    ("<rumination>\n", "\n</rumination>\n"),
+    ("<private_notes>\n", "\n</private_notes>\n"),
+    ("[THINKING]\n", "\n[Answer]\n"),
+    ("【思考】\n", "\n【思考结束】\n"),
     ("<|open|>think<|sep|>", "<|close|>think<|sep|><|open|>response<|sep|>"),
     ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
     ("<|channel|>analysis<|message|>", "<|start|>assistant<|channel|>final<|message|>"),
@@ -91,6 +98,13 @@ def test_thoughts_are_told_from_the_answer(begin: str, end: str, space: str) -> 
         assert split_thoughts(found) == (found, None)
 
 
+@pytest.mark.parametrize("begin", ["<quiet-hour>\n", "first, "])
+def test_a_tag_that_nobody_knows_holds_thoughts_where_criteria_follow_it(begin: str) -> None:
+    found, thoughts = split_thoughts(f"{begin}{DRAFT}\n</quiet-hour>\n\n{ANSWER}")
+    assert found == ANSWER and thoughts is not None and DRAFT in thoughts
+    assert is_seen(f"{begin}{DRAFT}\n</quiet-hour>\n\n{ANSWER}")
+
+
 @pytest.mark.parametrize(("begin", "end"), PAIRS + ENDS)
 def test_what_wraps_the_answer_after_thoughts_goes_too(begin: str, end: str) -> None:
     for wrapped in (
@@ -105,7 +119,7 @@ def test_what_wraps_the_answer_after_thoughts_goes_too(begin: str, end: str) -> 
     assert more == f"{ANSWER}\n\nI hope this helps."
 
 
-@pytest.mark.parametrize("begin", [begin for begin, _ in PAIRS if not begin.startswith(NEEDS_AN_END)])
+@pytest.mark.parametrize("begin", [begin for begin, _ in PAIRS if not begin.startswith(NEEDS_AN_END)] + ["【思考】\n"])
 def test_thoughts_that_never_end_leave_no_answer(begin: str) -> None:
     answer, thoughts = split_thoughts(begin + DRAFT)
     assert answer == ""
@@ -148,6 +162,14 @@ def test_an_answer_that_speaks_of_a_tag_keeps_its_text(tag: str, mention: str) -
         "",
         ANSWER,
         "<think> tags are missing in Response 2.\n" + ANSWER,
+        "<think>...</think> tags are what Response 1 writes.\n" + ANSWER,
+        "<think> and </think> are tags of Response 1.\n" + ANSWER,
+        "<think>-style tags stand in Response 1, and </think> is not closed.\n" + ANSWER,
+        "[THINK] is Mistral's token, and Response 1 writes it.\n" + ANSWER,
+        "<thinking> is the tag of Response 2.\n" + ANSWER,
+        "<principles>\n1. facts\n</principles>\n" + ANSWER,
+        "<critique>Response 1 is right.</critique>\n\nScores: \\boxed{8, 4}",
+        "[Thinking]\nResponse 1 is right.\n[Scores]\n\\boxed{8, 4}",
         "Response 1 says <think>x</think> aloud",
         ANSWER.replace("misses", "writes <think>a</think>b, then\n<think>\nc\n</think>\nand misses"),
         '{"critique": "it ends in </think>so", "scores": [8, 4]}',
@@ -211,7 +233,7 @@ def test_every_form_is_seen_by_the_quick_look(text: str) -> None:
 
 HOSTILE = ["<think>", "</think>", "<think></think>", "<think>\n<think></think>\n", "x</think>", "<", "[", " ", "\u200b",
            "`</think>`", "x.assistantfinalA\n", "```think\n</think>\n", "<|channel|>analysis<|message|>", "<|start|>",
-           "<think ", "<answer>", "<|im_end|>", "İ", "<analysis></analysis>", "</think> tag "]  # fmt: skip
+           "<think ", "<answer>", "<|im_end|>", "İ", "<analysis></analysis>", "</think> tag ", "\n</abc>\nCriteria:\n", "<abc>", "<abc></abc>Criteria:\n"]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

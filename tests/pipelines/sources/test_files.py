@@ -4,6 +4,7 @@ import gzip
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,33 @@ def test_a_local_path_without_data_is_named(tmp_path: Path, path: str, says: str
     with pytest.raises(SourceError, match=says) as raised:
         open_files(TeleQnA(kind="teleqna", path=path), "netop/TeleQnA", PATTERNS, tmp_path)
     assert str(tmp_path) not in one_line(raised)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.symlink_to("nowhere"), "is a link to nothing"),
+        (os.mkfifo, "is no regular file"),
+        (Path.mkdir, "is a directory without such files"),
+        (lambda path: path.symlink_to(path.parents[1]), "is a link to a directory"),
+    ],
+)
+def test_nothing_in_a_directory_that_should_hold_rows_is_skipped_in_silence(
+    tmp_path: Path, make: Callable[[Path], None], said: str
+) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text("{}\n")
+    make(folder / "b.jsonl")
+    with pytest.raises(SourceError, match=rf"b.jsonl {said}; put a file in its place, or remove it"):
+        open_files(UltraFeedback(kind="ultrafeedback", path="rows"), "", ("*.jsonl",), tmp_path)
+
+
+def test_files_in_a_directory_with_such_a_name_are_read(tmp_path: Path) -> None:
+    part = tmp_path / "rows.jsonl" / "part-0.jsonl"
+    part.parent.mkdir()
+    part.write_text("{}\n")
+    assert open_files(UltraFeedback(kind="ultrafeedback", path="."), "", ("*.jsonl",), tmp_path).paths == (part,)
 
 
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
