@@ -107,10 +107,14 @@ _SPOKEN_OF_AT_HEAD = re.compile(
     rf"|[ .…]{{0,6}}(?:(?:and|or|,|to)[ \t])?</?{_WORD}>(?:{_NOUN}|[ \t](?:is|are|was|were)\b)"
 )
 _BRACKETED_ANSWER = re.compile(  # the heading that follows thoughts under a heading in brackets
-    r"(?<=\n)[\[【](?:(?:final )?(?:answer|response)|(?:最终)?(?:回答|答案)|思考(?:过程)?结束|end(?: of)? think(?:ing)?)[\]】]"
+    r"(?<=\n)[\[【](?:(?:final )?(?:answer|response)|(?:最终)?(?:回答|答案)|思考(?:过程)?结束|end(?: of)? think(?:ing)?)"
+    r"[\]】]"
 )
 _BRACKETED_LINE = re.compile(r"\n[\[【][^\n\[\]【】]{1,40}[\]】][ \t]*\n")
-_OF_A_PART = r"(?:criteria|principles?|standards?|rubrics?|questions?|query|prompt|instructions?|responses?|answers?|context|task|input|ol|ul|li|p|div|br)"
+_OF_A_PART = (
+    r"(?:criteria|principles?|standards?|rubrics?|questions?|query|prompt|instructions?|responses?|answers?|context"
+    r"|task|input|ol|ul|li|p|div|br)"
+)
 _ANY_TAG = re.compile(rf"<(?!{_OF_A_PART}\b)([a-z][a-z_-]{{2,30}})>")
 _ANY_END = re.compile(r"(?<=\n)</([a-z][a-z_-]{2,30})>")
 _SPOKEN_OF = re.compile(
