@@ -107,8 +107,8 @@ _SPOKEN_OF_AT_HEAD = re.compile(
     rf"|[ .…]{{0,6}}(?:(?:and|or|,|to)[ \t])?</?{_WORD}>(?:{_NOUN}|[ \t](?:is|are|was|were)\b)"
 )
 _BRACKETED_ANSWER = re.compile(  # the heading that follows thoughts under a heading in brackets
-    r"(?<=\n)[\[【](?:(?:final )?(?:answer|response)|(?:最终)?(?:回答|答案)|思考(?:过程)?结束|end(?: of)? think(?:ing)?)"
-    r"[\]】]"
+    r"(?<=\n)[\[【](?:(?:final )?(?:answer|response)|(?:最终)?(?:回答|答案)|思考(?:过程)?结束"
+    r"|end(?: of)? think(?:ing)?)[\]】]"
 )
 _BRACKETED_LINE = re.compile(r"\n[\[【][^\n\[\]【】]{1,40}[\]】][ \t]*\n")
 _OF_A_PART = (

@@ -233,7 +233,8 @@ def test_every_form_is_seen_by_the_quick_look(text: str) -> None:
 
 HOSTILE = ["<think>", "</think>", "<think></think>", "<think>\n<think></think>\n", "x</think>", "<", "[", " ", "\u200b",
            "`</think>`", "x.assistantfinalA\n", "```think\n</think>\n", "<|channel|>analysis<|message|>", "<|start|>",
-           "<think ", "<answer>", "<|im_end|>", "İ", "<analysis></analysis>", "</think> tag ", "\n</abc>\nCriteria:\n", "<abc>", "<abc></abc>Criteria:\n"]  # fmt: skip
+           "<think ", "<answer>", "<|im_end|>", "İ", "<analysis></analysis>", "</think> tag ",
+           "\n</abc>\nCriteria:\n", "<abc>", "<abc></abc>Criteria:\n"]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
