@@ -41,11 +41,20 @@ _DELIMITED = re.compile(r"[\s*_]*(\$[^$]+\$|\\\(.*?\\\))(?![^\n]*[$\\])", re.DOT
 _VALUE = re.compile(
     r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\((?:(?!\\\)).)*\\\)|\\\[(?:(?!\\\]).)*\\\]|\$[^$]+\$", re.DOTALL
 )
-_DENIED = re.compile(r"\b(?:is|was|be|are)(?: not|n't)(?: equal to)?[\s$:*]*(?:\\[(\[])?\s*$", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\b(?:is|was|be|are)(?: not|n't)(?: equal to)?|[,;] (?:and |but )?not"
+    r"|\b(?:(?:common|typical|usual|classic|easy|tempting) (?:\w+ )?(?:error|mistake|trap|distractor)"
+    r"|(?:wrong|incorrect|naive) (?:answer|option|choice|value|result))"
+    r" (?:is|was|would be|gives)(?: to (?:say|write|answer))?|(?<![是否])不是|错误答案[是为])[\s$:*]*(?:\\[(\[])?\s*$",
+    re.IGNORECASE,
+)
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually,? (?:no|it is|it's|that|the (?:correct |right )?(?:answer|option))"
     r"|correction|on second thoughts?|scratch that|(?:i was|i am|that is|that's|that was|this is)"
-    r" (?:wrong|incorrect|not (?:right|correct|true))|i made a mistake)\b|[.!?;]\s+(?:no|sorry)\b[ \t]*[,.;:!]",
+    r" (?:wrong|incorrect|not (?:right|correct|true))|i made a mistake)\b|[.!?;]\s+(?:no|sorry)\b[ \t]*[,.;:!]"
+    r"|\}[\s$*]*(?:\\[)\]])?[\s$*]*(?:(?:is|was|are|must be|would be)(?: \w+ly)? (?:wrong|incorrect|false"
+    r"|not (?:the |a )?(?:answer|solution|right|correct|true|valid|final|possible))\b|(?:is|was)n't\b|cannot be\b"
+    r"|can't be\b|(?:是|为)?(?:错误|错的|不对|不正确|不成立))",
     re.IGNORECASE,
 )
 _DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))

@@ -2,6 +2,7 @@ r"""What two answers may mean, where a notation means several things.
 
 * `2\frac{1}{2}` is two and a half, and may be the product 1.
 * A percent or degree sign that only one of two answers has: 7.2 % may be 7.2 or 0.072, 90° may be 90 or π/2.
+* `5k` may be five thousand, and `x1` may be x_1, where the other answer writes the number out, or the index below.
 
 A verdict holds only over all readings: right where a usual one is right, wrong where every one is.
 """
@@ -57,6 +58,11 @@ _REPEATED = re.compile(
     r"(?:\\(?:overline|bar)\s*\{?(?P<block>\d{1,20})\}?|\\dot\s*\{?(?P<dotted>\d)\}?(?![\d\\])"
     r"|(?:(?P<again>\d)(?P=again){2,}|(?P<more>\d{2,6})(?P=more)+)\s*(?:\\[lc]?dots|\.\.\.|…))"
 )
+_SHORT = re.compile(
+    rf"(?<![\w.\\])(?P<number>{_NUMBER})\s?(?:\\(?:text|mathrm)\s*\{{\s*)?(?P<scale>[kKMB]|bn)(?![a-zA-Z_^])(?:\s*\}})?"
+)
+_SCALES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9}
+_BARE_INDEX = re.compile(r"(?<![a-zA-Z\\])([a-zA-Z])(\d+)(?![\d.])")
 _RADIANS = re.compile(r"(?:\\text\s*\{\s*(?:radians?|rads?)\s*\}|(?<=[\d}\s])(?:radians?|rads?)(?![a-zA-Z]))")
 
 
@@ -93,7 +99,24 @@ def readings(gold: str, answer: str) -> Iterator[Reading]:
         for as_share in _percent(mixed)
         for as_angle in _degrees(as_share, radians)
     ]
+    found += [read for read in (_written_out(gold, answer), _indexed(gold, answer)) if read]
     return iter(sorted(dict.fromkeys(found), key=lambda one: not one.usual))
+
+
+def _written_out(gold: str, answer: str) -> Reading | None:
+    """Return two answers with `5k` as 5000, where only one of them has such a number."""
+    long = [_SHORT.sub(lambda found: str(Fraction(found["number"]) * _SCALES[found["scale"]]), text)
+            for text in (gold, answer)]  # fmt: skip
+    one_is_short = (long[0] == gold) != (long[1] == answer)
+    return Reading(long[0], long[1], usual=False) if one_is_short else None
+
+
+def _indexed(gold: str, answer: str) -> Reading | None:
+    """Return two answers with `x1` as x_{1}, where only one of them sets its indices below."""
+    if ("_" in gold) == ("_" in answer):
+        return None
+    below = [_BARE_INDEX.sub(r"\1_{\2}", text) for text in (gold, answer)]
+    return Reading(below[0], below[1], usual=False)
 
 
 def repeated(answer: str) -> str:

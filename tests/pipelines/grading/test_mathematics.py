@@ -295,6 +295,12 @@ def test_a_word_that_changes_a_number_is_no_unit(answer: str) -> None:
         ("3:4:5", "3:5:4", Verdict.WRONG),
         ("1:2:3", "2:4:6", Verdict.RIGHT),
         ("2:04:06", "1:02:03", Verdict.UNDECIDED),
+        ("5000", "5k", Verdict.UNDECIDED),
+        ("1.5K", "1500", Verdict.UNDECIDED),
+        ("5000", "6k", Verdict.WRONG),
+        ("x_1", "x1", Verdict.UNDECIDED),
+        ("x_{1}+x_{2}", "x1+x2", Verdict.UNDECIDED),
+        ("x_1", "x2", Verdict.WRONG),
         ("1:02:03", "01:02:03", Verdict.RIGHT),
     ],
 )

@@ -85,6 +85,11 @@ def test_no_text_is_a_crash(gold: Gold, text: str) -> None:
     [
         r"I would say \boxed{5}. Wait, that is wrong. The answer is 6.",
         r"It is not \boxed{5}.",
+        r"The result $\boxed{5}$ is clearly wrong.",
+        r"\boxed{5} can't be, so I have no answer.",
+        r"A common mistake is \boxed{5}.",
+        r"It is 6, not \boxed{5}.",
+        "\\boxed{5} \u662f\u9519\u8bef\u7684\u3002",
         "The answer is 5. Actually it is 6.",
     ],
 )
