@@ -9,6 +9,7 @@ sentences (Wang and Manning 2012, "Baselines and bigrams").
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ HERE = Path(__file__).parents[1]
 CORPUS = HERE / "tests/pipelines/judging/hint_leaks"
 LEAST_SENTENCES = 2
 """A phrase that stands in fewer sentences is not learned."""
+MOST_TIMES = 1.1
+"""A phrase that stands more often than so in a sentence that has it, such as "the", is not learned."""
+PENALTY = 2.0
 LEAST_WEIGHT = 0.05
 """Smaller weights are left out of the file."""
 
@@ -49,12 +53,19 @@ def learned(leaks: Sequence[str], honest: Sequence[str]) -> dict[str, float]:
     """Return the weight of each phrase, and under the empty one what every sentence starts from."""
     vectors = DictVectorizer(dtype=np.float64)
     labels = np.array([1] * len(leaks) + [0] * len(honest))
-    counts = vectors.fit_transform(phrases_of([*leaks, *honest])).tocsr()
-    often = np.asarray((counts > 0).sum(axis=0)).ravel() >= LEAST_SENTENCES
-    counts, names = counts[:, often], vectors.get_feature_names_out()[often]
-    in_leaks, in_honest = (1 + np.asarray(counts[labels == label].sum(axis=0)).ravel() for label in (1, 0))
+    times = vectors.fit_transform(phrases_of([*leaks, *honest])).tocsr()
+    stands = (times > 0).astype(np.float64)
+    sentences_with = np.asarray(stands.sum(axis=0)).ravel()
+    names = vectors.get_feature_names_out()
+    is_learned = (
+        (sentences_with >= LEAST_SENTENCES)
+        & (np.asarray(times.sum(axis=0)).ravel() <= MOST_TIMES * sentences_with)
+        & np.array([re.fullmatch(OTHER, name) is None for name in names])  # single characters say too little
+    )
+    stands, names = stands[:, is_learned], names[is_learned]
+    in_leaks, in_honest = (1 + np.asarray(stands[labels == label].sum(axis=0)).ravel() for label in (1, 0))
     uneven = np.sqrt(np.abs(np.log(in_leaks / in_leaks.sum()) - np.log(in_honest / in_honest.sum())))
-    model = LogisticRegression(max_iter=3000).fit(counts.multiply(uneven).tocsr(), labels)
+    model = LogisticRegression(max_iter=3000, C=1 / PENALTY).fit(stands.multiply(uneven).tocsr(), labels)
     weights = zip(names, np.round(model.coef_[0] * uneven, 2).tolist(), strict=True)
     kept = {name: weight for name, weight in sorted(weights) if abs(weight) >= LEAST_WEIGHT}
     return {"": round(float(model.intercept_[0]), 2)} | kept

@@ -19,7 +19,7 @@ import polars as pl
 
 WEIGHTS = "hint_weights.json"
 LONGEST = 4
-THRESHOLD = 0.85
+THRESHOLD = 0.6
 """A sentence that weighs more speaks of the hint."""
 OTHER = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
 """A letter of a script that sets no blanks between words."""

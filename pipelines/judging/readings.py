@@ -114,7 +114,7 @@ def _is_plain() -> pl.Expr:
         & (is_single | (pl.col("best_position") < pl.col("n_responses")))
         & ~pl.col("finish_reason").is_in([*TRUNCATED_BY, *REFUSED_BY]).fill_null(False)
         & pl.col("analysis").is_not_null()
-        & ~pl.col("text").str.contains_any(_DOUBTS)
+        & ~pl.any_horizontal(pl.col("text").str.contains(doubt, literal=True) for doubt in _DOUBTS)
         & ~pl.col("text")
         .str.strip_suffix(pl.col("verdict"))
         .str.strip_chars_end("\n")

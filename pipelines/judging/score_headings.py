@@ -211,8 +211,10 @@ def _is_in_tags(before: str) -> bool:
     """Return whether a comment, a quotation in tags or in triple quotation marks is open at the end of a text."""
     if before.rfind("<!--") > before.rfind("-->"):
         return True
-    if any(len(re.findall(rf"(?m)^[ \t]*{mark}", before)) % 2 for mark in ('"""', "'''")):
+    if any(mark in before and len(re.findall(rf"(?m)^[ \t]*{mark}", before)) % 2 for mark in ('"""', "'''")):
         return True
+    if "<" not in before:
+        return False
     opened = [tag for tag in _QUOTING_TAG.finditer(before) if not tag[1]]
     return bool(opened) and f"</{opened[-1][2].lower()}" not in before[opened[-1].end() :].lower()
 

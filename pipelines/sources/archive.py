@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyzipper
-
 from schemas.errors import SourceError
 
 MAX_MEMBER = 256 << 20
@@ -31,6 +29,8 @@ def archive_member(path: Path, password: str | None, endings: tuple[str, ...]) -
     The name is what the archive says, and nothing is ever written under it. Raises SourceError: not a zip, truncated,
     a missing or wrong password, a bomb, or not exactly one such file.
     """
+    import pyzipper  # takes 65 ms, which only who reads an archive should wait for
+
     with _zip_faults(path.name, password), pyzipper.AESZipFile(path) as archive:
         info = _only_member(path.name, archive, endings)
         if info.flag_bits & 1 and not password:
@@ -81,6 +81,8 @@ def _content(name: str, archive: Any, info: Any, password: str | None) -> bytes:
 @contextmanager
 def _zip_faults(name: str, password: str | None) -> Iterator[None]:
     """Turn everything that reading a hostile or damaged zip raises into one SourceError."""
+    import pyzipper
+
     try:
         yield
     except pyzipper.BadZipFile as error:
