@@ -111,7 +111,7 @@ def test_nine_of_ten_leaks_are_found_in_either_language(name: str, least: float,
     """Nothing was learned from `unseen_leaks`: another hand wrote it that had seen neither model nor corpus."""
     sentences, found = spoken(name)
     wanted = [one for one in sentences if any("\u4e00" <= character <= "\u9fff" for character in one) == chinese]
-    assert len(wanted) >= 100 and len(set(wanted) & set(found)) >= least * len(wanted)
+    assert len(wanted) >= 200 and len(set(wanted) & set(found)) >= least * len(wanted)
 
 
 @pytest.mark.parametrize("name", ["honest", "unseen_honest"])
@@ -122,9 +122,9 @@ def test_honest_sentences_are_seldom_taken_for_leaks(name: str) -> None:
 
 
 def test_of_a_hundred_honest_critiques_one_is_taken_for_a_leak() -> None:
-    """Whole ones of some seven sentences each, by a hand that had seen neither model nor corpus."""
+    """Whole ones of some six sentences each, by a hand that had seen neither model nor corpus."""
     critiques, found = spoken("unseen_critiques")
-    assert len(critiques) == 200 and len(found) <= 2, found
+    assert len(critiques) == 300 and len(found) <= 3, found
 
 
 def test_a_column_is_read_as_its_texts_are() -> None:
