@@ -4,13 +4,18 @@ Plain child processes on pipes: started by exec, so that no thread of this proce
 does, and with nothing imported that they do not need. Nobody watches a clock here: a worker that hangs is ended by its
 own timers (`worker`), and the end of its output says that the pair it was at is `timed_out`. A new worker goes on with
 the rest of its batch.
+
+A worker takes a second of its core to start. So a few of them rest between two crews, and the next one takes them over.
 """
 
+import atexit
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -27,6 +32,10 @@ BATCH_BYTES = 8_000_000
 """A pair that is longer goes alone: if it is too much for a worker, that must not be laid to another."""
 AHEAD = 4
 """Batches a worker that may wait for an earlier one to be done: a pair that hangs holds up the order, not the work."""
+MOST_RESTING = 4
+"""Workers that rest between two crews at most, with a hundred MB each."""
+_OF_A_PAIR = (OUT_OF_MEMORY, -signal.SIGPROF, -signal.SIGALRM)
+"""How a worker ends that a pair took too long for, or too much memory."""
 _START = "import sys; sys.path[:] = sys.argv[3:]; from pipelines.grading import worker; " + (
     "worker.work(float(sys.argv[1]), int(sys.argv[2]))"
 )
@@ -61,6 +70,8 @@ class _Worker:
         # Without a fixed seed the order of a set, and with it what sympy does first, would be another in each process.
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self.limits = limits
+        self.has_rested = False
         self.batch: _Batch | None = None
         self._unread = b""
 
@@ -101,8 +112,42 @@ class _Worker:
         return self.process.wait()
 
 
+_resting: list[_Worker] = []
+_resting_lock = threading.Lock()
+
+
+def _rest(worker: _Worker) -> bool:
+    """Let a worker without a batch rest until the next crew; say whether there is room for it."""
+    with _resting_lock:
+        has_room = worker.batch is None and worker.process.poll() is None and len(_resting) < MOST_RESTING
+        if has_room:
+            worker.has_rested = True
+            _resting.append(worker)
+    return has_room
+
+
+def _rested(limits: Limits) -> _Worker | None:
+    """Return a worker with these limits that rests, if there is one."""
+    with _resting_lock:
+        found = next((worker for worker in _resting if worker.limits == limits), None)
+        if found:
+            _resting.remove(found)
+    if found and found.process.poll() is not None:
+        found.end()
+        return _rested(limits)
+    return found
+
+
+@atexit.register
+def end_resting() -> None:
+    """End the workers that rest."""
+    with _resting_lock:
+        while _resting:
+            _resting.pop().end()
+
+
 class Crew:
-    """At most `size` workers, started as there is work for them, and ended with the `with` block."""
+    """At most `size` workers, started as there is work for them; with the `with` block they end, or rest."""
 
     def __init__(self, size: int | None, limits: Limits) -> None:
         self._size = size or _cores()
@@ -118,7 +163,8 @@ class Crew:
     ) -> None:
         self._outputs.close()
         for worker in self._workers:
-            worker.end()
+            if not _rest(worker):
+                worker.end()
 
     def grades(self, items: Iterable[tuple[Gold, str]]) -> Iterator[Grade]:
         """Yield the grades of pairs in their order."""
@@ -143,7 +189,7 @@ class Crew:
         return next((worker for worker in self._workers if worker.batch is None), None) or self._start()
 
     def _start(self) -> _Worker:
-        worker = _Worker(self._limits)
+        worker = _rested(self._limits) or _Worker(self._limits)
         self._workers.append(worker)
         self._outputs.register(worker.output, selectors.EVENT_READ, worker)
         return worker
@@ -165,7 +211,9 @@ class Crew:
             raise EngineError(f"a verifier process ended with code {code}: what it said stands above this line")
         if worker.batch is None:
             return
-        worker.batch.grades.append(Grade(Verdict.TIMED_OUT))
+        # Who was ended from outside while it rested, or soon after, died of no pair.
+        if not worker.has_rested or code in _OF_A_PAIR:
+            worker.batch.grades.append(Grade(Verdict.TIMED_OUT))
         if not worker.batch.done():
             self._start().take(worker.batch)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.grading import crew
 from pipelines.grading.crew import Limits
 from pipelines.grading.verification import grade, grade_all
 from schemas.question import AnswerForm, Gold, Grade, Verdict
@@ -68,10 +69,28 @@ def parent() -> Iterator[subprocess.Popen[str]]:
 
 def test_the_grades_are_those_of_one_process_in_order_whatever_the_number_of_workers() -> None:
     expected = [grade(HALF, text) for text in TEXTS]
-    before = children(os.getpid())  # servers that other tests share, where this process runs them
     for workers in (1, 2):
         assert list(grade_all(((HALF, text) for text in TEXTS), workers=workers)) == expected
-    assert set(children(os.getpid())) <= set(before)
+
+
+def test_the_next_crew_takes_over_the_workers_that_rest() -> None:
+    crew.end_resting()
+    before = set(children(os.getpid()))  # servers that other tests share, where this process runs them
+    list(grade_all([(HALF, TEXTS[0])], workers=1))
+    resting = set(children(os.getpid())) - before
+    assert len(resting) == 1
+    list(grade_all([(HALF, TEXTS[0])], workers=1))
+    assert set(children(os.getpid())) - before == resting
+    list(grade_all([(HALF, TEXTS[0])], workers=1, limits=LITTLE))
+    assert len(set(children(os.getpid())) - before) == 2, "other limits are another worker's"
+    for pid in resting:
+        os.kill(pid, signal.SIGKILL)
+    wait_until_gone(list(resting), 5)
+    assert [one.verdict for one in grade_all([(HALF, TEXTS[0])], workers=1)] == [Verdict.RIGHT]
+    list(grade_all(((HALF, text) for text in TEXTS * 4), workers=crew.MOST_RESTING + 2))
+    assert len(set(children(os.getpid())) - before) <= crew.MOST_RESTING
+    crew.end_resting()
+    assert set(children(os.getpid())) <= before
 
 
 def test_pairs_that_hang_are_timed_out_and_the_others_of_their_batch_are_graded() -> None:
@@ -109,6 +128,7 @@ def test_pairs_are_drawn_as_needed_and_workers_end_with_a_reader_that_stops() ->
             drawn.append(1)
             yield HALF, TEXTS[0]
 
+    crew.end_resting()
     before = children(os.getpid())
     grades = grade_all(endless(), workers=1)
     assert next(grades) == Grade(Verdict.RIGHT, "0.5")
