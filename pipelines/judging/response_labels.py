@@ -25,7 +25,7 @@ _ORDINALS = {
 _ORDINAL = "|".join(_ORDINALS)
 COUNT_WORD = "|".join(COUNT_WORDS)
 LABEL = (
-    rf"(?:(?:the\s+)?(?:{RESPONSE_WORDS}|r|resp)[\s_]*(?:[#№]|no\.?\s|nr\.?\s|number\s)?\s*(?P<{{0}}a>[0-9]{{{{1,3}}}})"
+    rf"(?:(?<![a-zA-Z])(?:the\s+)?(?:{RESPONSE_WORDS}|r|resp)[\s_]*(?:[#№]|no\.?\s|nr\.?\s|number\s)?\s*(?P<{{0}}a>[0-9]{{{{1,3}}}})"
     rf"|(?:the\s+)?(?P<{{0}}b>{_ORDINAL})(?:\s+(?:{RESPONSE_WORDS}))?"
     rf"|第\s*(?P<{{0}}c>[0-9]{{{{1,3}}}}|[一二三四五六七八九十])\s*(?:个|個)?\s*(?:回答|回复|响应|答案|回應|回答案)"
     r"|[#№]\s*(?P<{0}d>[0-9]{{1,3}}))(?![0-9.])"

@@ -41,32 +41,36 @@ _QUALIFIER = (
     r"|итоговые|итоговая|финальные|최종|最终|最終|总体|综合|整体|各个?|每个|我的|给出的|回答|回复|响应|的|最後|最后)"
 )
 _SUFFIX = r"(?:\s{0,4}(?:list|line|结果|如下|列表|为|是|are|is|as\s{1,4}follows|finales|finais|finali|итог))*"
+_LEAD_IN = (
+    r"(?:(?:so|thus|therefore|hence|finally|accordingly|overall|in\s(?:sum|short|summary|conclusion)|to\s(?:sum\sup|conclude)"
+    r"|综上所述|综上|因此|所以)\s{0,2}[,:]\s{0,4})?"
+)
 _DECORATION = r"(?:[^\w\n\"'“”‘’„‚‹›«»「」『』>\\({]|_){0,40}"
 _TAGS = r"(?:<(?:b|strong|em|i|u|p|h[1-6]|center|div|span|li|answer)>[ \t]{0,4}){0,3}"
 _HEADING = re.compile(
-    rf"^(?P<prefix>{_DECORATION}{_TAGS}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]{{0,4}}{_DECORATION})?"
+    rf"^(?P<prefix>{_DECORATION}{_TAGS}(?:\(?[0-9ivIV]{{1,3}}[.):]\)?[ \t]{{0,4}}{_DECORATION})?{_LEAD_IN}"
     rf"(?:\\[a-z]{{2,15}}\*?\{{{_DECORATION}|(?P<json>\{{[ \t]*\"))?)"
     rf"(?P<name>(?:{_QUALIFIER}[ \t]{{0,4}}){{0,4}}(?:(?P<strong>{SCORE_WORDS})|(?P<weak>{_WEAK_WORDS}))(?![a-z])"
     rf"(?:[ \t]{{0,4}}[(/]?[ \t]{{0,4}}(?:{SCORE_WORDS})\)?(?![a-z]))?{_SUFFIX})"
     r"(?P<after>[ \t*_`\]}>\"]{0,40})"
     r"(?:(?P<note>[(\[](?=[^()\[\]\n]*[^\W\d_])[^()\[\]\n]{0,200}[)\]]"
-    r"|\([ \t]*(?:[0-9]{1,3}[ \t]*[-~]|/)[ \t]*[0-9]{1,4}[ \t]*\)"
+    r"|\([ \t]*(?:[0-9]{1,3}[ \t]*(?:[-~/]|or\b)|/)[ \t]*[0-9]{1,4}[ \t]*\)|\[[0-9]{1,2}\](?=[ \t*_]*[:=])"
     r"|(?:,|for\b|of\b|in\b|out\b|on\b|from\b)[^:\n\\\[{]{0,160}(?=:))[ \t*_`]{0,40})?"
-    r"(?P<mark>[:=][ \t]*[}*_]*|-{1,2}(?=[\s*_`$\\\[(])|(?=\n)|(?<=>)|(?=[*_`$ ]*(?:\\+|\[|boxed))|\Z)",
+    r"(?P<mark>[-=]>|[→⇒]|[:=][ \t]*[}*_]*|-{1,2}(?=[\s*_`$\\\[(])|(?=\n)|(?<=>)|(?=[*_`$ ]*(?:\\+|\[|boxed))|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
 _NOTE_WORDS = re.compile(
     rf"(?:\s|[-,;:&|/#.()\[\]*_`]|\b(?:for|of|the|each|both|all|every|in|order|as|shown|presented|given|listed|respectively"
     r"|out|on|a|scale|from|to|and|is|are|range|integers?|only|top|max(?:imum)?|between|points?|per|same|above|this"
     rf"|final|overall|scores?|ratings?|von|bis|für|pour|para|per|de|le|la|1\s*(?:-|to|~)\s*10|{RESPONSE_WORDS})\b"
-    r"|满分|分|个|各|和|与|按|顺序|对|至|到)*",
+    r"|满分|分|个|各|和|与|按|顺序|对|至|到|\[[0-9]{1,2}\])*",
     re.IGNORECASE,
 )
 _NOTE_LABEL = re.compile(LABEL.format("n") + r"(?:\s*(?:-|to|~|\.\.|至|到)\s*(?P<last>[0-9]{1,3}))?", re.IGNORECASE)
 _NOTE_MORE = re.compile(r"\s*(?:,|&|and|和|与|\|)\s*(?:and\s*)?(?P<more>[0-9]{1,3})(?![0-9])", re.IGNORECASE)
 _NOTE_SCALE = re.compile(
-    r"(?:out\s+of|/|满分|max(?:imum)?|von|top)\s*(?P<top>[0-9]{1,4})"
-    r"|(?P<low>[0-9]{1,3})\s*(?:-|to|~|\.\.|bis|至|到)\s*(?P<high>[0-9]{1,4})",
+    r"(?:out\s+of|(?:0\s*)?/|满分|max(?:imum)?|von|top)\s*(?P<top>[0-9]{1,4})"
+    r"|(?P<low>[0-9]{1,3})\s*(?:-|to|~|\.\.|or|bis|至|到)\s*(?P<high>[0-9]{1,4})",
     re.IGNORECASE,
 )
 _UNDERLINE = re.compile(r"\n[ \t]*[=-]{3,}[ \t]*(?=\n|\Z)")
@@ -225,6 +229,10 @@ def _is_given_as_example(before: str) -> bool:
     return bool(_EXAMPLE.search(line)) and not _ANNOUNCEMENT.fullmatch(line)
 
 
+_CLOSES_QUOTATION = re.compile('["”」』»›“]')
+_OPENS_QUOTATION = re.compile(r"[“「『«‹„]\Z|(?:\A|[\s(:])\"\Z")
+
+
 def is_quoted(text: str, start: int) -> bool:
     """Return whether a heading stands in someone else's words: fenced, shown as a response, or below a colon."""
     if _is_fenced(text, start) or text.startswith("~~", start):
@@ -233,6 +241,8 @@ def is_quoted(text: str, start: int) -> bool:
     if _is_in_tags(before) or _is_given_as_example(before):
         return True
     line = before.rstrip(" \t\r\n*_`")
+    if _OPENS_QUOTATION.search(line[-3:]) and _CLOSES_QUOTATION.search(text, start, start + 400):
+        return True
     if line.endswith(":"):
         line = line[line.rfind("\n") + 1 :][-200:]
         is_next = before[len(before.rstrip()) :].count("\n") == 1

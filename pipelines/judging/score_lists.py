@@ -53,7 +53,7 @@ _WRAPPED = rf"(?:(?:{_BOX}|{_TEXT_MACRO})?\s*[\[({{]\s*|[*_`$]{{1,3}}\s*)"
 _UNWRAPPED = r"(?:\s*[\])}]|[ \t]*[*_`$]{1,3})"
 _NUMBER = (
     rf"(?:\\[dt]?frac\s*\{{\s*(?P<over>[0-9]+)\s*\}}\s*\{{\s*(?P<under>[0-9]+)\s*\}}"
-    rf"|(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?[½¼¾]?|\b(?:{COUNT_WORD})\b|[零一二三四五六七八九十](?![\w]))"
+    rf"|(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?[½¼¾]?|\b(?:{COUNT_WORD})\b|[零一二三四五六七八九十](?:(?=[分点點])|(?!\w)))"
     rf"{_UNWRAPPED}{{0,3}}(?:\s*(?:/|\bout\s+of\b|\b(?:of|von|sur|su|sobre|de|из)\b)\s*(?P<top>[0-9]+(?:\.[0-9]+)?)|\s*\\?(?P<percent>[%％]))?"
     r"(?:\s*(?:points?\b|pts?\b\.?|分|点|點|점|баллов|балла|punkte\b))?)"
 )
@@ -77,6 +77,8 @@ _LINE_END = re.compile(
     re.IGNORECASE,
 )
 _REMARK = re.compile(r"[ \t*_]*(?:[-–(:;,.]|because\b|as\b)[^\n0-9\\]*(?=\n|\Z)", re.IGNORECASE)
+_ASIDE = re.compile(r"[ \t*_]*\([^()\n0-9\\]{1,60}\)[ \t*_.]*(?=\n|\Z)")
+_FOOTNOTE = re.compile(r"[ \t]*\[[0-9]{1,2}\][ \t]+[^\n0-9]{0,3}[^\W\d_]")
 _NEXT_BOX = re.compile(rf"{_BOX}\{{")
 _TEXT_IN_BOX = re.compile(rf"{_TEXT_MACRO}\{{([^{{}}]*)\}}")
 _LATEX_BLANK = re.compile(r"\\[,;:! ]|\\q?quad(?![a-z])")
@@ -219,7 +221,7 @@ def _lines(text: str, start: int) -> ScoreList | None:
     """Return a list without a box of its own: items on one line, or on lines that hold nothing else."""
     items: list[ScoreItem] = []
     place, marked = start, True
-    while True:
+    while not (items and _FOOTNOTE.match(text, place)):
         line = _line(text, place)
         if line is None:
             break
@@ -262,7 +264,7 @@ def _line(text: str, start: int) -> tuple[list[ScoreItem], bool, bool, int] | No
     if is_marked and not is_open and not re.match(r"[0-9]", text[place:]):
         line = text.find("\n", place)
         return items, True, True, len(text) if line < 0 else line
-    remark = _REMARK.match(text, place) if is_labelled and len(items) == 1 else None
+    remark = (_REMARK if is_labelled else _ASIDE).match(text, place) if len(items) == 1 else None
     if remark is not None:
         return items, True, is_marked, remark.end()
     return items, False, is_marked, place
