@@ -62,7 +62,10 @@ class Imported:
         ]
         lines += [f"  {rows:,} unreadable: {reason}" for reason, rows in sorted(self.unreadable.items())]
         lines += [f"  the first: {self.first_unreadable}"] if self.first_unreadable else []
-        return lines + [f"  {rows:,} kept without {name}: no number of tokens" for name, rows in self.left_out.items()]
+        return lines + [
+            f"  {rows:,} kept without {name}: no {'text' if name in _TEXTS else 'number of tokens'}"
+            for name, rows in self.left_out.items()
+        ]
 
 
 def import_answers(root: Root, file: Path) -> Imported:
@@ -150,6 +153,7 @@ def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
     kept = {name: clean_text(given[name]) for name in _TEXTS if isinstance(given.get(name), str)}
     counts = {name: _count(given[name]) for name in _COUNTS if given.get(name) is not None}
     left_out.update(name for name, count in counts.items() if count is None)
+    left_out.update(name for name in _TEXTS if given.get(name) is not None and name not in kept)
     model = clean_text(given["model"])
     return {"prompt_id": prompt_id(model, wire), "text": clean_text(given["text"]), **kept, **counts}
 

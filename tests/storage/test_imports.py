@@ -89,7 +89,7 @@ def test_a_file_that_has_grown_brings_in_only_what_is_new(tmp_path: Path) -> Non
 
 
 def test_rows_that_cannot_be_used_are_counted_and_named(tmp_path: Path) -> None:
-    good = {"prompt": "Why?", "text": "Because.", "model": "m", "prompt_tokens": "many"}
+    good = {"prompt": "Why?", "text": "Because.", "model": "m", "prompt_tokens": "many", "reasoning": ["so"]}
     lines = [
         orjson.dumps(good),
         b"{",
@@ -101,7 +101,10 @@ def test_rows_that_cannot_be_used_are_counted_and_named(tmp_path: Path) -> None:
     imported = import_answers(Root(tmp_path / "root"), tmp_path / "paid.jsonl")
     assert (imported.rows, imported.kept, sum(imported.unreadable.values())) == (5, 1, 4)
     assert imported.first_unreadable == "line 3: not JSON"
-    assert imported.lines()[-1] == "  1 kept without prompt_tokens: no number of tokens"
+    assert imported.lines()[-2:] == [
+        "  1 kept without prompt_tokens: no number of tokens",
+        "  1 kept without reasoning: no text",
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"{}\n", None])
