@@ -48,7 +48,11 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
         files = list(published_files(snapshot))
         damaged = damaged_files(root, key, files, hash_all=True)
         damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
-        if damaged:
+        if foreign := _foreign(root, key, [file.path for file in files]):
+            them = _them(foreign)
+            way_out = f"whoever reads the folder reads {them} too; move {them} elsewhere"
+            yield what, f"{_listed(root, key, foreign)} not a part of it, and {way_out}", ""
+        elif damaged:
             way_out = f"build its recipe again, which puts {_them(damaged)} back; or remove the version"
             yield what, f"{_listed(root, key, damaged)} gone or damaged; {way_out}", ""
         else:
@@ -57,6 +61,13 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
         cause = "has lost its manifest" if named in unfinished(root, name) else "is not there"
         way_out = "build its recipe again, or name another: grmforge promote name@version"
         yield f"LATEST of {name}", f"it names {named or 'nothing'}, which {cause}; {way_out}", ""
+
+
+def _foreign(root: Root, key: str, published: list[str]) -> list[str]:
+    """Return the shards in a version's folders that its manifest does not name."""
+    folders = sorted({path.rpartition("/")[0] for path in published})
+    there = [f"{folder}/{name}" for folder in folders for name in root.names(f"{key}/{folder}", ".parquet")]
+    return sorted(set(there) - set(published))
 
 
 def _stages(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:

@@ -114,6 +114,17 @@ def test_damage_that_changes_neither_size_nor_time_is_found_by_doctor_and_its_wa
     assert all(finding.ok for finding in examine(recipe, {}))
 
 
+def test_a_shard_that_no_version_published_is_found_by_doctor(recipe: Recipe) -> None:
+    first, _ = a_build(recipe)
+    path = parquet(first)[0]
+    foreign = path.with_name("more.parquet")
+    foreign.write_bytes(path.read_bytes())
+    (wrong,) = [finding for finding in examine(recipe, {}) if not finding.ok]
+    assert f"{foreign} is not a part of it, and whoever reads the folder reads it too" in wrong.says
+    foreign.unlink()
+    assert all(finding.ok for finding in examine(recipe, {}))
+
+
 @pytest.mark.parametrize("manifest", [None, b"", b'{"format": 1, "name', b"\xff\x00", b"[]"])
 def test_a_version_whose_manifest_is_gone_or_none_blocks_no_build(recipe: Recipe, manifest: bytes | None) -> None:
     first, _ = a_build(recipe)
