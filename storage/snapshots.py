@@ -209,6 +209,11 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     name, _, version = given.partition("@")
     known = versions(root, name) if name else []
     if not known:
+        if lost := unfinished(root, name) if name else []:
+            raise StorageError(
+                f"{root.where(f'{FOLDER}/{name}/{lost[-1]}')}: has no manifest.json: it was never whole, or has lost "
+                "it; build its recipe again, at no cost"
+            )
         names = root.folders(FOLDER)
         raise StorageError(
             f"no snapshot {given!r} under {root.where()}; "

@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 
 from schemas.preference import SETS, PreferenceSet
 from schemas.set_table import sets_of
-from storage.root import storage_errors
-from storage.tables import filled, open_parquet
+from storage.tables import damage_named, filled, open_parquet
 
 Place = tuple[Path, int, int]
 """A row: its file, row group, and number within that."""
@@ -75,7 +74,7 @@ def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, Prefer
     for path in paths:
         file = open_parquet(path)
         for group in range(file.num_row_groups):
-            with storage_errors(str(path)):
+            with damage_named(path):
                 column = file.read_row_group(group, columns=["query_id"]).column("query_id")
                 if not any(column[0].as_py() <= query <= column[-1].as_py() for query in queries):
                     continue
@@ -108,7 +107,7 @@ def _passing(
         file = open_parquet(path)
         present = set(file.schema_arrow.names)
         for group in range(file.num_row_groups):
-            with storage_errors(str(path)):
+            with damage_named(path):
                 table = file.read_row_group(group, columns=sorted({*filters, *columns} & present))
             passing = pa.array([True] * file.metadata.row_group(group).num_rows)
             for name, values in filters.items():
@@ -124,7 +123,7 @@ def _rows_at(places: Sequence[Place]) -> list[dict[str, Any]]:
         groups.setdefault((path, group), []).append(row)
     found: list[dict[str, Any]] = []
     for (path, group), rows in groups.items():
-        with storage_errors(str(path)):
+        with damage_named(path):
             table = open_parquet(path).read_row_group(group)
         found += table.take(rows).to_pylist()
     return found

@@ -40,6 +40,16 @@ def test_the_options_say_which_table(snapshot: Snapshot) -> None:
     assert found(snapshot, table="meta_rm", reason="tied", n=1) == [("meta_rm/train", None)]
 
 
+def test_a_damaged_shard_is_named_with_the_way_out(snapshot: Snapshot) -> None:
+    path = snapshot.files("trajectories/rejected")[0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 0xFF
+    path.unlink()
+    path.write_bytes(data)
+    with pytest.raises(ForgeError, match=rf"{path.name}: damaged .*; remove it, and build again"):
+        found(snapshot, status="rejected")
+
+
 def test_different_sets_come_first(snapshot: Snapshot) -> None:
     examples = find_examples(snapshot, table=None, status="rejected", reason=None, source=None, n=2)
     assert len({example.row["set_id"] for example in examples}) == 2
