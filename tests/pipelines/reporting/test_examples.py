@@ -46,7 +46,7 @@ def test_a_damaged_shard_is_named_with_the_way_out(snapshot: Snapshot) -> None:
     data[len(data) // 3] ^= 0xFF
     path.unlink()
     path.write_bytes(data)
-    with pytest.raises(ForgeError, match=rf"{path.name}: damaged .*; remove it, and build again"):
+    with pytest.raises(ForgeError, match=rf"{path.name}: damaged (?s:.*); remove it, and build again"):
         found(snapshot, status="rejected")
 
 
