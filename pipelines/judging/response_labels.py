@@ -25,18 +25,24 @@ _ORDINALS = {
 _ORDINAL = "|".join(_ORDINALS)
 COUNT_WORD = "|".join(COUNT_WORDS)
 LABEL = (
-    rf"(?:(?<![a-zA-Z])(?:the\s+)?(?:{RESPONSE_WORDS}|r|resp)[\s_]*(?:[#№]|no\.?\s|nr\.?\s|number\s)?\s*(?P<{{0}}a>[0-9]{{{{1,3}}}})"
+    rf"(?:(?<![a-zA-Z])(?:the\s+)?(?:{RESPONSE_WORDS}|r|resp)[\s_]*(?:[#№]|no\.?\s|nr\.?\s|number\s)?\s*"
+    r"(?P<{0}a>[0-9]{{1,3}}|[一二三四五六七八九十](?=[\s:：是为得]))"
     rf"|(?:the\s+)?(?P<{{0}}b>{_ORDINAL})(?:\s+(?:{RESPONSE_WORDS}))?"
     rf"|第\s*(?P<{{0}}c>[0-9]{{{{1,3}}}}|[一二三四五六七八九十])\s*(?:个|個)?\s*(?:回答|回复|响应|答案|回應|回答案)"
-    r"|[#№]\s*(?P<{0}d>[0-9]{{1,3}}))(?![0-9.])"
+    r"|[#№]\s*(?P<{0}d>[0-9]{{1,3}}))(?![0-9]|\.[0-9])"
 )
 """The name of a response. Format it with a prefix for the names of its groups a, b, c and d."""
+
+
+def number_of(name: str) -> int:
+    """Return the number that a response goes by: "2", 二."""
+    return int(name) if name.isdigit() else COUNT_WORDS[name]
 
 
 def label_in(found: dict[str, str | None], prefix: str) -> int | None:
     """Return the response that a label names; None without one."""
     if number := found[f"{prefix}a"] or found[f"{prefix}d"]:
-        return int(number)
+        return number_of(number)
     if word := found[f"{prefix}b"]:
         return _ORDINALS[word.lower()]
     if count := found[f"{prefix}c"]:

@@ -10,7 +10,7 @@ This module needs nothing but Python 3.10. It is a part of the published `reward
 import re
 from typing import NamedTuple
 
-from pipelines.judging.response_labels import LABEL, RESPONSE_WORDS
+from pipelines.judging.response_labels import LABEL, RESPONSE_WORDS, number_of
 
 MOST_HEADINGS = 40
 """So many headings of an answer are looked at, the last ones."""
@@ -21,6 +21,7 @@ SCORE_WORDS = (
     r"|calificaci[oó]n(?:es)?|pontua(?:ç(?:ão|ões)|cao|coes)|punteggi[o]?|voti|beoordeling(?:en)?|cijfers"
     r"|оценк[аи]|баллы|оцінк[аи]|ocen[ay]|punktacja|puan(?:lar)?|điểm(?:\s{1,4}số)?|skor"
     r"|评分|得分|打分|分数|评级|总分|評分|分數|總分|スコア|得点|採点|点数|評価|점수|평점|평가|채점"
+    r"|الدرجات|الدرجة|النتيجة|النقاط|अंक|स्कोर"
 )
 # A boxed list, or several scores over their top, must follow these.
 _WEAK_WORDS = r"overall|verdict|final\s{1,4}verdict|notes?\s{1,4}finales?|notes?|judge?ment"
@@ -31,6 +32,7 @@ SCORE_MARKS = sorted(
     | {"puntaje", "calificaci", "pontua", "punteggi", "voti", "beoordeling", "cijfers", "ocen", "puan", "skor", "оцен"}
     | {"beurteilung", "évaluation", "Évaluation", "evaluaci", "avalia", "valutazion"}
     | {"Оцен", "балл", "Балл", "оцінк", "Оцінк", "điểm", "Điểm", "评分", "得分", "打分", "分数", "评级", "總分", "总分"}
+    | {"الدرج", "النتيج", "النقاط", "अंक", "स्कोर"}
     | {"評分", "分數", "スコア", "得点", "採点", "点数", "評価", "점수", "평점", "평가", "채점"}
 )
 """Every such word holds one of these, in whatever case of ASCII letters."""
@@ -52,11 +54,12 @@ _HEADING = re.compile(
     rf"(?:\\[a-z]{{2,15}}\*?\{{{_DECORATION}|(?P<json>\{{[ \t]*\"))?)"
     rf"(?P<name>(?:{_QUALIFIER}[ \t]{{0,4}}){{0,4}}(?:(?P<strong>{SCORE_WORDS})|(?P<weak>{_WEAK_WORDS}))(?![a-z])"
     rf"(?:[ \t]{{0,4}}[(/]?[ \t]{{0,4}}(?:{SCORE_WORDS})\)?(?![a-z]))?{_SUFFIX})"
-    r"(?P<after>[ \t*_`\]}>\"]{0,40})"
+    r"(?P<after>(?:</[a-z]\w{0,9}>|[ \t*_`\]}>\"]){0,40})"
     r"(?:(?P<note>[(\[](?=[^()\[\]\n]*[^\W\d_])[^()\[\]\n]{0,200}[)\]]"
     r"|\([ \t]*(?:[0-9]{1,3}[ \t]*(?:[-~/]|or\b)|/)[ \t]*[0-9]{1,4}[ \t]*\)|\[[0-9]{1,2}\](?=[ \t*_]*[:=])"
     r"|(?:,|for\b|of\b|in\b|out\b|on\b|from\b)[^:\n\\\[{]{0,160}(?=:))[ \t*_`]{0,40})?"
-    r"(?P<mark>[-=]>|[→⇒]|[:=][ \t]*[}*_]*|-{1,2}(?=[\s*_`$\\\[(])|(?=\n)|(?<=>)|(?=[*_`$ ]*(?:\\+|\[|boxed))|\Z)",
+    r"(?P<mark>={2,}[ \t]*(?=\n)|[-=]>|[→⇒]|[:=][ \t]*[}*_]*|-{1,2}(?=[\s*_`$\\\[(])"
+    r"|(?=\n)|(?<=>)|(?=[*_`$ ]*(?:\\+|\[|boxed))|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
 _NOTE_WORDS = re.compile(
@@ -170,8 +173,8 @@ def _note(note: str) -> tuple[tuple[int, ...], int | None, bool]:
     while label := _NOTE_LABEL.search(note, place):
         rest.append(note[place : label.start()])
         place = label.end()
-        number = label["na"] or label["nd"] or ""
-        first = int(number) if number.isdigit() else -1
+        number = label["na"] or label["nd"]
+        first = number_of(number) if number else -1
         labels += _span(first, int(label["last"])) if label["last"] else [first]
         while more := _NOTE_MORE.match(note, place):
             labels.append(int(more["more"]))

@@ -59,20 +59,24 @@ _NUMBER = (
 )
 _LINK = (
     rf"(?:'s)?{_QUOTE}(?:\s+(?:final\s+|overall\s+)?(?:scores?|ratings?|grades?))?"
-    rf"(?:{_LINE_DRESS}|[:=)\]|]|->|=>|→|-(?![0-9]))*"
+    rf"(?:{_LINE_DRESS}|[:=)\]|&]|->|=>|→|-(?![0-9]))*"
 )
 _ROW = r"\(?(?P<row>[0-9]{1,3})[.):]\)?[ \t]+"
+_MARK = r"\[\^\w{1,3}\]|[\u2600-\u27bf\u2b50\ufe0f\U0001f300-\U0001faff]"
+"""A mark of a footnote, or a picture."""
 _ITEM = re.compile(
-    rf"(?:{_LINE_DRESS}|[-•·+](?=\s))*"
+    rf"(?:{_LINE_DRESS}|[-•·+](?=\s)|\\item\b)*"
     rf"(?:(?:\(?[0-9]{{1,3}}[.)]\)?[ \t]+[*_]*)?[({{\[]?{_QUOTE}{LABEL.format('l')}{_LINK}"
     rf"|(?:(?<=\n)|(?<=\A))[ \t]*{_ROW})?"
     rf"{_QUOTE}{_WRAPPED}{{0,4}}{_NUMBER}{_UNWRAPPED}{{0,4}}{_QUOTE}"
     rf"(?:{_LINE_DRESS}*(?:\(|\bfor\b|\bto\b|-)?[ \t]*{LABEL.format('t')}(?![\s*_]*(?:[:=]|->|→))\)?)?(?![\w.]*[0-9])",
     re.IGNORECASE,
 )
-_GAP = re.compile(rf"(?:{_LINE_DRESS}|[,;|&]|\\&|\band\b|\bund\b|\bet\b|\by\b|\be\b|和|与|及|、)*", re.IGNORECASE)
+_GAP = re.compile(
+    rf"(?:{_LINE_DRESS}|[,;|&]|\\&|\b(?:and|und|et|y|e|en|och|og|ve|и|і)\b|{_MARK}|和|与|及|、)*", re.IGNORECASE
+)
 _LINE_END = re.compile(
-    rf"(?:{_LINE_DRESS}|[.,;!|]|<\|\w+\|>|\brespectively\b|\(?\s*(?:/|out\s+of)\s*(?P<top>[0-9]+)\s*\)?|</?\w{{1,12}}>)*"
+    rf"(?:{_LINE_DRESS}|{_MARK}|[.,;!|。]|\\\\|<\|\w+\|>|\brespectively\b|\(?\s*(?:/|out\s+of)\s*(?P<top>[0-9]+)\s*\)?|</?\w{{1,12}}>)*"
     r"(?=\n|\Z)",
     re.IGNORECASE,
 )
@@ -83,7 +87,9 @@ _NEXT_BOX = re.compile(rf"{_BOX}\{{")
 _TEXT_IN_BOX = re.compile(rf"{_TEXT_MACRO}\{{([^{{}}]*)\}}")
 _LATEX_BLANK = re.compile(r"\\[,;:! ]|\\q?quad(?![a-z])")
 _BETWEEN_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)?")
-_ALL_DRESS = re.compile(rf"(?:{_DRESS}|```\w*)*")
+_ALL_DRESS = re.compile(
+    rf"(?:```\w*|{_DRESS}|\\begin\{{(?:tabular|array|itemize|enumerate|center|table)\}}(?:\{{[lcr| ]*\}})?)*"
+)
 _TABLE_RULE = re.compile(r"[ \t|:+=-]+")
 _LABEL_ALONE = re.compile(rf"[\s*_`(\[]*{LABEL.format('l')}[\s*_`)\]:]*", re.IGNORECASE)
 _BARE_NUMBERS = re.compile(r"\s*[0-9]{1,3}(?:(?:\s*,\s*[0-9]{1,3})*|(?:\s+[0-9]{1,3})*)\s*")
@@ -176,6 +182,8 @@ def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
     if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
         return None
     content = _LATEX_BLANK.sub(" ", _TEXT_IN_BOX.sub(r"\1", content)).replace("\\\\", "\n")
+    if _BARE_NUMBERS.fullmatch(content):
+        return tuple(ScoreItem(number, None, None) for number in content.replace(",", " ").split())
     items: list[ScoreItem] = []
     place = 0
     while True:

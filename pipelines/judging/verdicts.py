@@ -60,6 +60,17 @@ _TAKEN_BACK = re.compile(
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
     re.IGNORECASE,
 )
+_WITHDRAWN = re.compile(
+    r"\b(?:disregard|ignore|discard|retract|withdraw|scrap)\s+(?:that|this|the|those|these|my|all|above)\b[^.\n]{0,30}"
+    r"\b(?:line|lines|scores?|verdict|above|ratings?|answer|judge?ment)\b"
+    r"|(?:\A|[\n.!?])\s*(?:wait|no|hold on|oops|hmm|actually)\b[\s,.!:-]{1,5}(?:that|this|these|those|they|the scores?)"
+    r"(?:\s+scores?)?(?:\s+(?:is|are|was|were)|['’]s)\s+(?:all\s+)?"
+    r"(?:wrong|incorrect|not\s+right|backwards?|a mistake)\b"
+    r"|(?:请忽略|作废|以上评分有误|上面的评分有误)",
+    re.IGNORECASE,
+)
+"""Words behind a verdict that take it back, and put no other one in its place."""
+_NEAR = 500
 _BROKEN_BOX = re.compile(r"\\boxed\s*\{[^{}\n]*\Z")
 _LINE_START = re.compile(
     r"^[ \t*_#>-]*(?P<corrects>(?:correction|corrected|revised|revision|updated?|actually|wait|sorry|更正|修正)\b"
@@ -179,12 +190,17 @@ def _last_verdict(text: str, headings: list[Heading]) -> tuple[int, Heading, Sco
     """Return the last heading that a list, or the beginning of one, follows, with its place among them."""
     for place in reversed(range(len(headings))):
         heading = headings[place]
-        if heading.is_quoted or not heading.is_understood:
+        if heading.is_quoted:
             continue
         found = _list_of(text, heading)
-        if found is not None:
+        # Beside a note that nobody understands only labels say whose the scores are.
+        if found is not None and (heading.is_understood or (_are_labelled(found) and not heading.labels)):
             return place, heading, found
     return None
+
+
+def _are_labelled(found: ScoreList) -> bool:
+    return found.is_whole and len(found.items) > 1 and all(item.label is not None for item in found.items)
 
 
 def _list_of(text: str, heading: Heading) -> ScoreList | None:
@@ -253,7 +269,7 @@ def _differs_after(
             other = _scores(found, heading, n_responses, low, high)
             if other != scores and not isinstance(other, str):
                 return True
-    if _BROKEN_BOX.search(text, end):
+    if _BROKEN_BOX.search(text, end) or _WITHDRAWN.search(text, end, end + _NEAR):
         return True
     for line in islice(_LINE_START.finditer(text, end), MOST_LISTS):
         found = read_list(text, line.end())
