@@ -53,6 +53,7 @@ _TAG = re.compile(
 _CLOSED_FORMS = [  # forms that open ordinary answers too: they hold thoughts only where they end
     (re.compile(r"<details\s[^<>\n]{0,80}type=\"reasoning\"[^<>\n]{0,200}>"), re.compile(r"</details>")),
     (re.compile(r"here(?:'s|’s| is) my thought process:"), re.compile(r"here(?:'s|’s| is) my response:")),
+    (re.compile(r"thinking(?:\.\.\.|…)[ \t]*\n"), re.compile(r"(?:\.\.\.|…)\s?done thinking\.?")),
     (re.compile(r"here are my reasoning steps:"), re.compile(r"\[begin final response\]")),
     (re.compile(r"```(?:thinking|think|thoughts?|reasoning)[ \t]*\n"), re.compile(r"(?<=\n)```[ \t]*(?![^\n])")),
 ]
@@ -115,8 +116,9 @@ _OF_A_PART = (
     r"(?:criteria|principles?|standards?|rubrics?|questions?|query|prompt|instructions?|responses?|answers?|context"
     r"|task|input|ol|ul|li|p|div|br)"
 )
-_ANY_TAG = re.compile(rf"<(?!{_OF_A_PART}\b)([a-z][a-z_-]{{2,30}})>")
-_ANY_END = re.compile(r"(?<=\n)</([a-z][a-z_-]{2,30})>")
+_ANY_TAG = re.compile(rf"<(?!{_OF_A_PART}\b)([^\W\d_][\w-]{{1,30}})>")
+_ANY_END = re.compile(r"(?<=\n)</([^\W\d_][\w-]{1,30})>")
+_END_OF_TURN = re.compile(r"<\|end\|>\s{0,4}(?:<\|(?:begin|start)\|>assistant<\|(?:content|message)\|>)?")
 _SPOKEN_OF = re.compile(
     rf"{_NOUN}|[ \t](?:parts?|is|are|was|were|has|have|must|should|never|appears?|in|and|or|at|does|did)\b"
 )
@@ -129,15 +131,15 @@ _TERMINAL = ".!?。！？…"
 _PREAMBLE = re.compile(r"[^\n\"`“”{}<>\[\]#*◁]{1,200}(?<![:：])\n\s*")
 _OF_A_JUDGEMENT = re.compile(r"(?:responses?|answers?|回答) ?\d|scores?\b|criteria|boxed")
 _JSON = re.compile(r"(?:```(?:json)?\s{0,4})?[{\[]\s{0,40}[\"{\[]")
-MARKS = ("<", "＜", "&lt;", "◁", "[", "【", "```", "assistant", "analysis", "commentary", "my thought process:")
+MARKS = ("<", "＜", "&lt;", "◁", "[", "【", "```", "assistant", "analysis", "commentary", "my thought process:", "done")
 """A text with none of these holds no thoughts."""
 MAY_HOLD_THOUGHTS = (
     r"(?i)(?:[<＜&](?:lt;)? ?/? ?(?:[a-z]\w{0,11}[:_-]){0,2}|[◁\[【|｜]/?|(?:begin|start|end)(?:[_▁]of)?[_▁])"
     r"(?:think|thought|antthink|reason|refle|self.?refle|scratch|cot|chain.of|inner|internal|hidden|monolog|contempl"
     r"|deliber|brainstorm|analy|plan|draft|rational|思|推理|分析)|unused9[45]>|unused1[67]\]|channel\|?>|\|inner_[ps]"
     r"|\|sep\||\|im_start\||assistant(?:final|analysis|commentary)|my thought process:|begin final response"
-    r"|```(?:think|thought|reason)|ruminat|musing|ponder|private|ctrl9[45]>"
-    r"|</[a-z_-]{3,31}>[^\n]{0,40}\s{0,40}(?:[^\n]{0,40}(?:criteria|principles|standards|rubric|标准|准则|原则)|\{|```)"
+    r"|done thinking|```(?:think|thought|reason)|ruminat|musing|ponder|private|ctrl9[45]>"
+    r"|</[\w-]{2,31}>[^\n]{0,40}\s{0,40}(?:[^\n]{0,40}(?:criteria|principles|standards|rubric|标准|准则|原则)|\{|```)"
     r"|<details|\A[^a-z]{0,200}[<\[|>a-z_]{0,200}(?:analysis|commentary)"
 )
 """What a text with thoughts holds, too: narrower, and slower to look for."""
@@ -257,6 +259,9 @@ class _Splitting:
                 return None
             if form == "bracket":
                 return self._bracketed(place, opening.end())
+            turn = _END_OF_TURN.search(self.folded, opening.end()) if form == "token" else None
+            if turn:
+                return opening.end(), turn.start(), turn.end()
             return opening.end(), len(self.text), len(self.text)
         inside = self.folded[opening.end() : end.start()] if end.start() - opening.end() < _LINE else ""
         if not inside.strip(" .…") and _SPOKEN_OF.match(self.folded, end.end()):
@@ -397,7 +402,7 @@ class _Splitting:
             return False
         if lead is None:
             if before.isspace():
-                return False
+                return bool(_PART.match(self.folded, tag.end()))
             return before < "\u2e80" or not after >= "\u2e80" or bool(_PART.match(self.folded, tag.end()))
         line = lead.rstrip()[-_LINE:].rpartition("\n")[2]
         if line.endswith((":", "：")) and (_OF_A_JUDGEMENT.search(line) or _QUOTED.search(line)):

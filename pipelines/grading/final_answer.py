@@ -22,6 +22,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[-+]?[\d.]*\d|[a-zA-Z](?![a-zA-Z])")
 _BETWEEN_BOXES = re.compile(
     r"[\s$]*(?:\\[)\]])?[\s$]*(?:,?\s*\\?(?:text\{)?\s*(?:and|or)\b\s*\}?|,|;)[\s$]*(?:\\[(\[])?[\s$]*"
+    r"(?:[a-zA-Z](?:_\{?\w\}?)?\s*=[\s$]*)?"
 )
 _LINE = re.compile(
     r"(?:^|\n)[ \t>*_#-]*(?:####(?=[ \t]*[-+−$]*[\d.,/]+\\?%?[ \t]*(?:\n|$))"
@@ -42,7 +43,7 @@ _VALUE = re.compile(
     r"[-+−$€£]*[\d.,]*\d(?:/\d+)?(?:\s?\\?%)?|\\\((?:(?!\\\)).)*\\\)|\\\[(?:(?!\\\]).)*\\\]|\$[^$]+\$", re.DOTALL
 )
 _DENIED = re.compile(
-    r"(?:\b(?:is|was|be|are)(?: not|n't)(?: equal to)?|[,;] (?:and |but )?not"
+    r"(?:\b(?:is|was|be|are)(?: \w+ly)?(?: not|n't)(?: equal to)?|[,;] (?:and |but )?not"
     r"|\b(?:(?:common|typical|usual|classic|easy|tempting) (?:\w+ )?(?:error|mistake|trap|distractor)"
     r"|(?:wrong|incorrect|naive) (?:answer|option|choice|value|result))"
     r" (?:is|was|would be|gives)(?: to (?:say|write|answer))?|(?<![是否])不是|错误答案[是为])[\s$:*]*(?:\\[(\[])?\s*$",

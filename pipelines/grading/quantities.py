@@ -71,6 +71,11 @@ def _compare(wanted: tuple[float, str] | None, given: tuple[float, str] | None, 
     return Verdict.UNDECIDED if gold_unit != unit and _powers_apart(gold_value, value, share) else Verdict.WRONG
 
 
+def have_units(*answers: str) -> bool:
+    """Return whether each answer is a number with a unit."""
+    return all(found is not None and found[1] for found in map(_quantity, answers))
+
+
 def _multiplied(answer: str) -> str:
     return number_words.scaled(_THOUSANDS.sub(r"\1 thousand", answer))
 

@@ -51,6 +51,10 @@ _WORDS = (
         r"^\\circ",
     ),
 )
+_MINUTES = re.compile(
+    r"(?<![\d.])(?P<degrees>\d{1,4})\s*\^\\circ\s*(?P<minutes>\d{1,2})\s*(?:['′’]|\^\{?\\prime\}?)(?!['′’])"
+    r"(?:\s*(?P<seconds>\d{1,2})\s*(?:''|″|\"|\^\{?\\prime\\prime\}?))?"
+)
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*(?:\\%|\^\\circ)")
 """A number with its thousands set apart, before a sign; in brackets they would be two numbers."""
 _REPEATED = re.compile(
@@ -85,8 +89,15 @@ def signs(answer: str) -> str:
     r"""Return an answer with its words for percent and degrees as signs: `\%` and `^\circ`."""
     for pattern, sign in _WORDS:
         answer = pattern.sub(sign, answer)
+    answer = _MINUTES.sub(_in_degrees, answer)
     grouped = _GROUPED.fullmatch(answer)
     return answer.replace(",", "") if grouped else answer
+
+
+def _in_degrees(found: re.Match[str]) -> str:
+    """Return degrees, minutes and seconds as a fraction of degrees."""
+    seconds = int(found["degrees"]) * 3600 + int(found["minutes"]) * 60 + int(found["seconds"] or 0)
+    return rf"\frac{{{seconds}}}{{3600}}^\circ"
 
 
 def readings(gold: str, answer: str) -> Iterator[Reading]:

@@ -35,10 +35,13 @@ _SIGNS = {
     "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "÷": r"\div ", "π": r"\pi ", "∞": r"\infty ", "≤": r"\le ",
     "≥": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "θ": r"\theta ",
     "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "∅": r"\emptyset ", "ℝ": r"\mathbb{R}", "½": r"\frac{1}{2}",
-    "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "²": "^{2}", "³": "^{3}",
+    "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
     "％": r"\%", "º": "°", "＝": "=", "，": ",", "（": "(", "）": ")",
 }  # fmt: skip
 _TO_ASCII = str.maketrans(_SIGNS)
+_SUPERSCRIPTS, _SUBSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "₀₁₂₃₄₅₆₇₈₉₊₋"
+_SCRIPT = re.compile(f"[{_SUPERSCRIPTS}]+|[{_SUBSCRIPTS}]+")
+_SCRIPT_DIGITS = str.maketrans(_SUPERSCRIPTS + _SUBSCRIPTS, "0123456789+-" * 2)
 _ROOT = re.compile(r"√\s*(?:(\d+|[a-zA-Z])|(?=\())")
 _BASES = tuple(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905
@@ -77,6 +80,7 @@ _KNOWN = frozenset(
 
 def unstyled(answer: str) -> str:
     """Return an answer in plain signs and macros: what only sets its look is gone, and text stands in `\\text{..}`."""
+    answer = _SCRIPT.sub(_set_in_line, answer)
     answer = _ROOT.sub(lambda root: rf"\sqrt{{{root[1]}}}" if root[1] else "sqrt", answer.translate(_TO_ASCII))
     answer = _SWITCH.sub(r"{\\text{\1}}", answer)
     for styled in reversed(list(_STYLED.finditer(answer))):
@@ -92,6 +96,12 @@ def unstyled(answer: str) -> str:
     while answer.startswith("{") and _argument_end(answer, 0) == len(answer) and answer.endswith("}"):
         answer = answer[1:-1].strip()
     return _outside_text(answer, lambda part: _BARE_FUNCTION.sub(r"\\\g<0> ", part))
+
+
+def _set_in_line(found: re.Match[str]) -> str:
+    """Return digits that are set above or below the line as LaTeX writes them."""
+    sign = "^" if found[0][0] in _SUPERSCRIPTS else "_"
+    return f"{sign}{{{found[0].translate(_SCRIPT_DIGITS)}}}"
 
 
 def unknown_macros(*answers: str) -> list[str]:

@@ -8,6 +8,8 @@ from pipelines.grading.crew import Crew, Limits
 from pipelines.grading.final_answer import final_answer, taken_back
 from schemas.question import AnswerForm, Gold, Grade, Verdict
 
+_EXACT = 1e-9
+"""The tolerance of quantities that formulas are compared as."""
 LONGEST_SHOWN = 1_000
 """Characters of an answer that a grade keeps."""
 
@@ -71,7 +73,10 @@ def grade_all(
 def _verdict(gold: Gold, answer: str) -> Verdict:
     match gold.form:
         case AnswerForm.MATH:
-            return mathematics.verdict(gold.answer, answer)
+            verdict = mathematics.verdict(gold.answer, answer)
+            if verdict is Verdict.UNDECIDED and quantities.have_units(gold.answer, answer):
+                verdict = quantities.verdict(gold.answer, answer, _EXACT)  # who knows units decides between them
+            return verdict
         case AnswerForm.OPTION:
             return options.verdict(gold.answer, gold.options, answer)
         case AnswerForm.NUMBER:
