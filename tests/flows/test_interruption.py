@@ -190,7 +190,12 @@ def test_nothing_in_flight_is_nothing_to_wait_for(tmp_path: Path) -> None:
             _, err = process.communicate(timeout=30)
     assert time.monotonic() - began < 10
     assert process.returncode == 143, err
-    assert err.splitlines()[-1].startswith(f"stopped: ended by SIGTERM; {KEPT}")
+    # The last reply may have been on its way when the signal came.
+    assert (
+        err.splitlines()[-1]
+        .replace("what was in flight has come in, and ", "")
+        .startswith(f"stopped: ended by SIGTERM; {KEPT}")
+    )
 
 
 def test_requests_that_wait_for_their_next_try_are_not_waited_for(tmp_path: Path) -> None:
