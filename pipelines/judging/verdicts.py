@@ -77,7 +77,6 @@ _LINE_START = re.compile(
     r"[^\n0-9\\\[({]*)?",
     re.IGNORECASE | re.MULTILINE,
 )
-_LAST_WORD = re.compile(r"\b(?:final|endgültig)|最终|最後|最后|最終|최종|итог", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"\b(?:draft|preliminary|initial|tentative|first)|初步|暂定|草", re.IGNORECASE)
 
 
@@ -317,7 +316,4 @@ def _draft(
 def _is_taken_back(text: str, draft: Heading, end: int, heading: Heading) -> bool:
     """Return whether words take an earlier verdict back: those between, or those of the two headings."""
     drafted, last = text[draft.start : draft.end], text[heading.start : heading.end]
-    is_last = _LAST_WORD.search(last) is not None and _LAST_WORD.search(drafted) is None
-    return (
-        is_last or any(map(_TAKEN_BACK.search, (text[end : heading.start], last))) or bool(_FIRST_WORD.search(drafted))
-    )
+    return any(map(_TAKEN_BACK.search, (text[end : heading.start], last))) or bool(_FIRST_WORD.search(drafted))

@@ -315,7 +315,8 @@ def test_an_earlier_verdict_is_read_over_only_where_words_take_it_back() -> None
         assert (verdict.scores, verdict.is_draft_before) == ((7, 3), True)
     for words in ("", "That is all.", "Response 1 is better."):
         assert read_verdict(drafted.replace("{}", words), 2, 1, 10).failure == "contradictory"
-    assert read_verdict("Scores: \\boxed{3, 7}\n\nFinal scores: \\boxed{7, 3}", 2, 1, 10).is_draft_before
+    assert read_verdict("Scores: \\boxed{3, 7}\n\nFinal scores: \\boxed{7, 3}", 2, 1, 10).failure == "contradictory"
+    assert read_verdict("Draft scores: \\boxed{3, 7}\n\nScores: \\boxed{7, 3}", 2, 1, 10).is_draft_before
     assert not read_verdict("Scores: \\boxed{7, 3}\n\nFinal scores: \\boxed{7, 3}", 2, 1, 10).is_draft_before
 
 
