@@ -139,7 +139,7 @@ MAY_HOLD_THOUGHTS = (
     r"|deliber|brainstorm|analy|plan|draft|rational|思|推理|分析)|unused9[45]>|unused1[67]\]|channel\|?>|\|inner_[ps]"
     r"|\|sep\||\|im_start\||assistant(?:final|analysis|commentary)|my thought process:|begin final response"
     r"|done thinking|```(?:think|thought|reason)|ruminat|musing|ponder|private|ctrl9[45]>"
-    r"|</[\w-]{2,31}>[^\n]{0,40}\s{0,40}(?:[^\n]{0,40}(?:criteria|principles|standards|rubric|标准|准则|原则)|\{|```)"
+    r"|</[^<>\s/]"
     r"|<details|\A[^a-z]{0,200}[<\[|>a-z_]{0,200}(?:analysis|commentary)"
 )
 """What a text with thoughts holds, too: narrower, and slower to look for."""
