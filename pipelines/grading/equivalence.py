@@ -18,6 +18,9 @@ _SAME = 1e-9
 """And numbers that differ by less than this share may well be equal where it finds that they are not."""
 _EXACT = 1e-13
 """Formulas without rounded numbers that differ by less than this share, at two points, are equal."""
+_LATER = 1e-40
+"""Exact values that differ by less than this share are equal."""
+_MOST_DIGITS = 120
 _LONGEST_INTEGER = 1_000
 """Digits of the longest integer that is written out."""
 _NO_NUMBER = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError)
@@ -48,9 +51,9 @@ def verdict(gold: str, answer: str) -> Verdict:
         return Verdict.UNDECIDED
     distance = _distance(gold_value, answer_value)
     is_close = distance is not None and distance < _EXACT
-    if (equal or is_close) and _are_other_integers(gold_value, answer_value):
+    if (equal or is_close) and _differ_in_later_digits(gold_value, answer_value):
         return Verdict.WRONG  # it compares 15 digits
-    if not equal and is_close:
+    if not equal and (is_close or _are_equal_reals(gold_value, answer_value)):
         return Verdict.RIGHT  # it gives up on what it cannot simplify
     if equal:
         far = distance is not None and distance > _CLOSE
@@ -76,6 +79,52 @@ def number(answer: str) -> float | None:
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         return None
     return found if math.isfinite(found) else None
+
+
+def _are_equal_reals(first: Any, second: Any) -> bool:
+    """Return whether two values are equal once odd roots of negative numbers are real, as schools have them."""
+    import sympy
+
+    def is_odd_root(part: Any) -> bool:
+        return bool(
+            part.is_Pow
+            and part.exp.is_Rational
+            and part.exp.q > 1
+            and part.exp.q % 2
+            and part.base.is_number
+            and part.base.is_negative
+        )
+
+    if not all(isinstance(value, sympy.Expr) for value in (first, second)):
+        return False
+    try:
+        real = [
+            value.replace(is_odd_root, lambda part: (-1) ** part.exp.p * (-part.base) ** part.exp)
+            for value in (first, second)
+        ]
+        if real == [first, second]:
+            return False
+        distance = _distance(*real)
+    except _NO_NUMBER:
+        return False
+    return distance is not None and distance < _EXACT
+
+
+def _differ_in_later_digits(first: Any, second: Any) -> bool:
+    """Return whether two exact values differ behind the digits that math-verify compares."""
+    import sympy
+
+    if _are_other_integers(first, second):
+        return True
+    try:
+        if not all(
+            isinstance(one, sympy.Expr) and one.is_number and not one.atoms(sympy.Float) for one in (first, second)
+        ):
+            return False
+        apart = abs(sympy.N(first - second, 5, maxn=_MOST_DIGITS))
+        return bool(apart > _LATER * max(abs(sympy.N(first, 5)), 1))
+    except _NO_NUMBER:
+        return False
 
 
 def _are_other_integers(first: Any, second: Any) -> bool:

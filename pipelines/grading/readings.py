@@ -2,6 +2,7 @@ r"""What two answers may mean, where a notation means several things.
 
 * `2\frac{1}{2}` is two and a half, and may be the product 1.
 * A percent or degree sign that only one of two answers has: 7.2 % may be 7.2 or 0.072, 90° may be 90 or π/2.
+* `\sqrt12` is twice the root of 1, and meant as the root of 12.
 * `5k` may be five thousand, and `x1` may be x_1, where the other answer writes the number out, or the index below.
 
 A verdict holds only over all readings: right where a usual one is right, wrong where every one is.
@@ -66,6 +67,7 @@ _SHORT = re.compile(
     rf"(?<![\w.\\])(?P<number>{_NUMBER})\s?(?:\\(?:text|mathrm)\s*\{{\s*)?(?P<scale>[kKMB]|bn)(?![a-zA-Z_^])(?:\s*\}})?"
 )
 _SCALES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9}
+_BARE_ROOT = re.compile(r"\\sqrt\s*(\d{2,})")
 _BARE_INDEX = re.compile(r"(?<![a-zA-Z\\])([a-zA-Z])(\d+)(?![\d.])")
 _RADIANS = re.compile(r"(?:\\text\s*\{\s*(?:radians?|rads?)\s*\}|(?<=[\d}\s])(?:radians?|rads?)(?![a-zA-Z]))")
 
@@ -110,7 +112,7 @@ def readings(gold: str, answer: str) -> Iterator[Reading]:
         for as_share in _percent(mixed)
         for as_angle in _degrees(as_share, radians)
     ]
-    found += [read for read in (_written_out(gold, answer), _indexed(gold, answer)) if read]
+    found += [read for read in (_written_out(gold, answer), _indexed(gold, answer), _rooted(gold, answer)) if read]
     return iter(sorted(dict.fromkeys(found), key=lambda one: not one.usual))
 
 
@@ -120,6 +122,12 @@ def _written_out(gold: str, answer: str) -> Reading | None:
             for text in (gold, answer)]  # fmt: skip
     one_is_short = (long[0] == gold) != (long[1] == answer)
     return Reading(long[0], long[1], usual=False) if one_is_short else None
+
+
+def _rooted(gold: str, answer: str) -> Reading | None:
+    """Return two answers with roots over all digits that stand behind them without braces."""
+    roots = [_BARE_ROOT.sub(r"\\sqrt{\1}", text) for text in (gold, answer)]
+    return None if roots == [gold, answer] else Reading(roots[0], roots[1], usual=False)
 
 
 def _indexed(gold: str, answer: str) -> Reading | None:

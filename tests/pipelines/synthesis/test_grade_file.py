@@ -75,4 +75,4 @@ def test_what_another_hand_wrote_is_never_graded_wrongly_and_nearly_always_decid
     found = [one.verdict for one in grades_of(read_pairs(SECOND_HAND))]
     off = [(case, verdict) for case, verdict in zip(cases, found, strict=True) if verdict not in case["due"]]
     assert [one for one in off if one[1] != "undecided"] == []
-    assert len(off) <= 2, off
+    assert len(off) <= 0.03 * len(cases), off
