@@ -229,7 +229,9 @@ def _lines(text: str, start: int) -> ScoreList | None:
     """Return a list without a box of its own: items on one line, or on lines that hold nothing else."""
     items: list[ScoreItem] = []
     place, marked = start, True
-    while not (items and _FOOTNOTE.match(text, place)):
+    on_line = 0
+    # A footnote, or the whole list again in brackets, is no further line of it.
+    while not (items and (_FOOTNOTE if on_line < 2 else _OPENING).match(text, place)):
         line = _line(text, place)
         if line is None:
             break
@@ -239,6 +241,7 @@ def _lines(text: str, start: int) -> ScoreList | None:
                 break
             return ScoreList(tuple(found), False, is_marked, end)
         items += found
+        on_line = len(found)
         marked = marked and is_marked
         place = end
         between = _BETWEEN_LINES.match(text, place)
