@@ -1,6 +1,5 @@
 """Whole columns: nested ones built from flat ones, ten times quicker than from dictionaries, and texts searched."""
 
-import sys
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+import schemas.first_array  # noqa: F401 - it spares every command the import of pandas
 from schemas.thoughts import MARKS, MAY_HOLD_THOUGHTS
 
 
@@ -34,29 +34,3 @@ def may_hold_thoughts(texts: pl.Series) -> pl.Series:
     words = [text.contains(mark, literal=True) for mark in MARKS if len(mark) > 1]
     places = texts.to_frame().select(pl.any_horizontal(text.contains(f"[{signs}]"), *words)).to_series().arg_true()
     return places.filter(texts.gather(places).str.contains(MAY_HOLD_THOUGHTS))
-
-
-class _NoPandas:
-    """A finder that finds no pandas."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ImportError("not looked for")
-
-
-def _make_first_array_without_pandas() -> None:
-    """Make pyarrow's first array, for which it would import pandas: a quarter of a second in every command.
-
-    Nothing here needs it. `to_pandas` imports it when it is called.
-    """
-    if "pandas" in sys.modules:
-        return
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
-        pa.array([0])
-    finally:
-        sys.meta_path.remove(finder)
-
-
-_make_first_array_without_pandas()

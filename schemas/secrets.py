@@ -10,7 +10,7 @@ _KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|pk|rk)-(?=[-_A-Za-z]*[0-9])[-_A-Za-z0-9]{12,}"
     r"|(?:sk|pk|gsk|csk|xai|hf|r8|ghp|gho|ghs|github_pat|glpat|nvapi|pplx|tgp|xox[abp])[-_](?=[A-Za-z_]*[0-9])[A-Za-z0-9_]{16,}"
-    r"|(?:hf|gsk|nvapi|sk_live|sk_test|rk_live|pk_live)_[A-Za-z0-9]{12,}"
+    r"|(?:hf|gsk|nvapi|sk_live|sk_test|rk_live|pk_live)_(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{12,}"
     r"|AIza[-_A-Za-z0-9]{16,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|eyJ[-_A-Za-z0-9]{12,}(?:\.[-_A-Za-z0-9.]+)?)"
 )
 """Keys by their usual beginnings."""

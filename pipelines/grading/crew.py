@@ -35,7 +35,7 @@ AHEAD = 4
 MOST_RESTING = 4
 """Workers that rest between two crews at most, with a hundred MB each."""
 _OF_A_PAIR = (OUT_OF_MEMORY, -signal.SIGPROF, -signal.SIGALRM)
-"""How a worker ends that a pair took too long for, or too much memory."""
+"""The exit codes of a worker whose pair took too long, or too much memory."""
 _START = "import sys; sys.path[:] = sys.argv[3:]; from pipelines.grading import worker; " + (
     "worker.work(float(sys.argv[1]), int(sys.argv[2]))"
 )
@@ -138,6 +138,10 @@ def _rested(limits: Limits) -> _Worker | None:
     return found
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_resting.clear)  # they are the parent's: two cannot talk to one worker
+
+
 @atexit.register
 def end_resting() -> None:
     """End the workers that rest."""
@@ -147,7 +151,7 @@ def end_resting() -> None:
 
 
 class Crew:
-    """At most `size` workers, started as there is work for them; with the `with` block they end, or rest."""
+    """At most `size` workers, started as there is work for them. Behind the `with` block a few rest, the others end."""
 
     def __init__(self, size: int | None, limits: Limits) -> None:
         self._size = size or _cores()
@@ -211,7 +215,7 @@ class Crew:
             raise EngineError(f"a verifier process ended with code {code}: what it said stands above this line")
         if worker.batch is None:
             return
-        # Who was ended from outside while it rested, or soon after, died of no pair.
+        # A worker that rested may have been ended from outside: its pair is tried once more.
         if not worker.has_rested or code in _OF_A_PAIR:
             worker.batch.grades.append(Grade(Verdict.TIMED_OUT))
         if not worker.batch.done():

@@ -23,7 +23,7 @@ _LATER = 1e-40
 _MOST_DIGITS = 120
 _LONGEST_INTEGER = 1_000
 """Digits of the longest integer that is written out."""
-_NO_NUMBER = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError)
+_NO_NUMBER = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError)
 """What sympy raises, by the kind of expression, where it has no number for it."""
 _UNSURE = (
     re.compile(r"\\(?:overline|triangle|angle|vec)\b"),

@@ -44,15 +44,11 @@ def verdict(gold: str, answer: str, compare: Callable[[str, str], Verdict]) -> V
         found = {compare(*both) for both in zip(first.items, second.items, strict=True)}
         return next((one for one in (Verdict.WRONG, Verdict.UNDECIDED) if one in found), Verdict.RIGHT)
     table = [[compare(one, other) for other in second.items] for one in first.items]
-    found_equal = _unordered(table)
+    unordered = _unordered(table)
     repeats = len(set(first.items)) < len(first.items)
-    if (
-        found_equal is Verdict.RIGHT
-        and repeats
-        and any(line[place] is Verdict.WRONG for place, line in enumerate(table))
-    ):
+    if unordered is Verdict.RIGHT and repeats and any(line[place] is Verdict.WRONG for place, line in enumerate(table)):
         return Verdict.UNDECIDED  # what holds an item twice may be a sequence
-    return found_equal
+    return unordered
 
 
 def items(answer: str) -> Items | None:

@@ -177,13 +177,13 @@ def _unwrapped(content: str) -> str:
 
 def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
     """Return the scores of a content that holds nothing else; None where it holds something else."""
-    if _BARE_NUMBERS.fullmatch(content):
-        return tuple(ScoreItem(number, None, None) for number in content.replace(",", " ").split())
+    if bare := _bare_items(content):
+        return bare
     if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
         return None
     content = _LATEX_BLANK.sub(" ", _TEXT_IN_BOX.sub(r"\1", content)).replace("\\\\", "\n")
-    if _BARE_NUMBERS.fullmatch(content):
-        return tuple(ScoreItem(number, None, None) for number in content.replace(",", " ").split())
+    if bare := _bare_items(content):
+        return bare
     items: list[ScoreItem] = []
     place = 0
     while True:
@@ -202,6 +202,13 @@ def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
             not _has_label(content, place)
         ):
             return None
+
+
+def _bare_items(content: str) -> tuple[ScoreItem, ...] | None:
+    """Return the scores of a content that is nothing but numbers."""
+    if not _BARE_NUMBERS.fullmatch(content):
+        return None
+    return tuple(ScoreItem(number, None, None) for number in content.replace(",", " ").split())
 
 
 def _has_label(text: str, place: int) -> bool:

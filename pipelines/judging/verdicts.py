@@ -274,7 +274,7 @@ def _differs_after(
         found = read_list(text, line.end())
         if found is None or not found.is_whole or len(found.items) != n_responses:
             continue
-        if line["corrects"] or (n_responses > 1 and all(item.label is not None for item in found.items)):
+        if line["corrects"] or _are_labelled(found):
             other = _scores(found, _BARE, n_responses, low, high)
             if other != scores and not isinstance(other, str):
                 return True

@@ -97,7 +97,10 @@ def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache:
         return True
     except (IncompleteSnapshotError, LocalEntryNotFoundError):
         return False
-    return bool(_matching("hub", Path(found), patterns))
+    try:
+        return bool(_matching(hub, Path(found), patterns))
+    except SourceError:
+        return True
 
 
 def _local_files(
