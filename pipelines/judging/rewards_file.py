@@ -7,22 +7,21 @@ from functools import cache
 from pipelines.judging import (
     critique_words,
     critiques,
-    line_rests,
     part_headings,
-    response_labels,
     rewards,
     score_headings,
+    score_items,
     score_lists,
     verdicts,
 )
-from schemas import thoughts
+from schemas import thought_tags, thoughts
 
 MODULES = (
+    thought_tags,
     thoughts,
-    response_labels,
-    score_lists,
+    score_items,
     score_headings,
-    line_rests,
+    score_lists,
     verdicts,
     part_headings,
     critique_words,
