@@ -5,7 +5,6 @@ import inspect
 from functools import cache
 
 from pipelines.judging import (
-    critique_words,
     critiques,
     part_headings,
     rewards,
@@ -24,7 +23,6 @@ MODULES = (
     score_lists,
     verdicts,
     part_headings,
-    critique_words,
     critiques,
     rewards,
 )
