@@ -11,7 +11,7 @@ from pipelines.engines.simulated import texts as simulated_texts
 from pipelines.judging import readings as by_column
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.readings import READINGS, begin_reading, readings_of
-from schemas.trajectory import Outcome, Reading
+from schemas.trajectory import Outcome, Principle, Reading
 from tests.pipelines.judging.verdict_forms import judgement
 
 SCHEMA = {
@@ -40,7 +40,7 @@ def by_the_column(answers: list[Answer]) -> list[Reading]:
         one._replace(
             outcome=Outcome(one.outcome),
             scores=None if one.scores is None else tuple(map(int, one.scores)),
-            principles=tuple(by_column.Principle(**principle) for principle in one.principles),
+            principles=tuple(Principle(**principle) for principle in one.principles),
         )
         for one in found
     ]
