@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.recipe import ModelSection
-from schemas.recipe.judge_form import FORM_KEYS
+from schemas.recipe.tree import FORM_KEYS
 
 _OFTEN = 0.2
 """Share of the answers from which on a fault is worth a word."""

@@ -1,10 +1,7 @@
 """The recipe: one closed tree of settings. Unknown keys are refused with the nearest right name."""
 
-from schemas.recipe.models import ModelSection, ModelsSection, Price, SameAsGrm, Simulated
+from schemas.recipe.models import ModelSection, Price, SameAsGrm, Simulated
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
-from schemas.recipe.refresh import RefreshSection
-from schemas.recipe.rubrics import RubricsSection
-from schemas.recipe.section import Section
 from schemas.recipe.sources import (
     SOURCE_KINDS,
     GeneralSection,
@@ -23,26 +20,22 @@ from schemas.recipe.sources import (
     TeleQnATraces,
     UltraFeedback,
 )
-from schemas.recipe.tree import (
+from schemas.recipe.stages import (
     TRAINING_SETS,
     BudgetSection,
-    BuildSection,
     GrmSection,
     LeaksSection,
-    MetaRmSection,
-    Recipe,
+    RefreshSection,
     RejectionSection,
-    RlSection,
-    SplitsSection,
+    RubricsSection,
     SynthesisSection,
 )
-from schemas.recipe.vllm import Vllm
+from schemas.recipe.tree import Recipe
 
 __all__ = [
     "SOURCE_KINDS",
     "TRAINING_SETS",
     "BudgetSection",
-    "BuildSection",
     "GeneralSection",
     "GrmSection",
     "Gsm8kSolutions",
@@ -50,23 +43,18 @@ __all__ = [
     "HelpSteer2Preference",
     "LeaksSection",
     "Math",
-    "MetaRmSection",
     "ModelSection",
-    "ModelsSection",
     "OffsetBias",
     "PreferenceSets",
     "Price",
     "Recipe",
     "RefreshSection",
     "RejectionSection",
-    "RlSection",
     "RubricsSection",
     "SameAsGrm",
-    "Section",
     "Simulated",
     "Skywork",
     "SourceSection",
-    "SplitsSection",
     "SynthesisSection",
     "Tau2",
     "TeleMath",
@@ -74,7 +62,6 @@ __all__ = [
     "TeleQnAShort",
     "TeleQnATraces",
     "UltraFeedback",
-    "Vllm",
     "read_recipe",
     "recipe_of",
     "section_type",
