@@ -14,11 +14,10 @@ from pipelines.ahead.planning.roles import AskedRole, RolePlan, answering_role, 
 from pipelines.ahead.planning.rubrics import RubricsPlan, plan_rubrics
 from pipelines.ahead.planning.wanted import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
 from pipelines.ahead.probing.sampling import SomeSets, Timing, few_of, sample_some, some_sets
-from pipelines.build import check_keys, purposes_of
 from pipelines.engines.answering import Run
-from pipelines.judging.samples import sampling_job
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.registry import SOURCES
+from pipelines.steps import check_keys, jobs_of
 from pipelines.synthesis.answers import answer_job
 from pipelines.synthesis.retagging import retag_job
 from pipelines.synthesis.synthesis import ROLES
@@ -99,9 +98,8 @@ def _sampling(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Iterator[
             yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
     if inputs.curated is not None:
         inputs = replace(inputs, curated=with_criteria(recipe, root, run, inputs.curated, search=False))
-    for purpose in purposes_of(recipe):
-        if (job := sampling_job(recipe, purpose)) is not None:
-            yield sampling_role(job), wanted_samples(root, job, inputs)
+    for job in jobs_of(recipe):
+        yield sampling_role(job), wanted_samples(root, job, inputs)
 
 
 def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Mapping[str, AnswerRate]:
@@ -112,10 +110,11 @@ def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Map
     sections = tuple(section for section in recipe.sources if section.source in present)
     some = SomeSets(inputs.curated) if inputs.curated is not None else None
     if some is None or any(one.checked or one.uncertain for one in inputs.open):
-        some = some_sets(recipe.model_copy(update={"sources": sections}), root, run, n)
-    check_keys(recipe, root, run, few_of(recipe, root, run, some.curated, n))
+        judges = [job.model for job in jobs_of(recipe)]
+        some = some_sets(recipe.model_copy(update={"sources": sections}), root, run, judges, n)
+    jobs = jobs_of(recipe)
+    check_keys(jobs, root, run, few_of(recipe, root, run, some.curated, n))
     timings: dict[str, Timing] = dict(some.timings)
-    for purpose in purposes_of(recipe):
-        if (job := sampling_job(recipe, purpose)) is not None:
-            timings[purpose] = sample_some(recipe, root, run, job, some.curated, n).timing
+    for job in jobs:
+        timings[job.purpose] = sample_some(recipe, root, run, job, some.curated, n).timing
     return {name: rate for name, timing in timings.items() if (rate := probed_rate(timing))}

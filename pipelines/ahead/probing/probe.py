@@ -12,7 +12,6 @@ from pipelines.ahead.planning.inputs import plan_inputs
 from pipelines.ahead.planning.rates import time_words
 from pipelines.ahead.probing.answers import AnsweredSource, answered_sources
 from pipelines.ahead.probing.sampling import SomeSets, sample_some, some_sets
-from pipelines.build import buying_for
 from pipelines.engines.answering import Run
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import SamplingJob, sampling_job
@@ -121,7 +120,7 @@ class Probe:
 
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
-    some_made = some_sets(recipe, root, buying_for(recipe, run, [recipe.models.grm]), n)
+    some_made = some_sets(recipe, root, run, [recipe.models.grm], n)
     answering = answered_sources(recipe, root, some_made)
     curated = some_made.curated
     job = sampling_job(recipe, Purpose.RFT)

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from pipelines.build import curated_sets
 from pipelines.engines.answering import Run
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
-from pipelines.synthesis.retagging import find_retagged, retag_job
-from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized
+from pipelines.steps import CURATE, steps_to_sets
+from pipelines.synthesis.synthesis import ROLES
+from pipelines.walk import Product, Step, walked
 from schemas.errors import ForgeError
 from schemas.preference import SETS
-from schemas.recipe import Recipe, SourceSection
+from schemas.recipe import ModelSection, Recipe, SourceSection
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
@@ -41,7 +41,7 @@ class SomeSets:
 
     curated: Stage
     """All sets of the recipe; where some are still to be made of questions, those of a few rows of each source."""
-    made: tuple[tuple[SourceSection, SourceSets], ...] = ()
+    made: tuple[tuple[SourceSection, Product], ...] = ()
     """The sources of questions whose sets are not all made yet, with the few that are."""
     timings: Mapping[str, Timing] = field(default_factory=dict)
     """Of the roles that made them."""
@@ -58,23 +58,29 @@ class SampledSome:
     timing: Timing
 
 
-def some_sets(recipe: Recipe, root: Root, run: Run, n: int) -> SomeSets:
+def some_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection], n: int) -> SomeSets:
     """Return sets for a probe of `n`.
 
     Where questions are still to be answered, `n` rows of all sources together are read, and only their questions
     answered: as many sets as that make do for a probe, and their answers are those that the build would ask for.
     """
-    unmade = [section for section in recipe.sources if _is_unmade(recipe, root, section)]
+    steps = steps_to_sets(recipe, judges)
+    unmade = [step.section for step in steps if step.section and _is_unmade(recipe, root, step)]
     if not unmade:
-        return SomeSets(curated_sets(recipe, root, run)[1])
+        return SomeSets(walked(steps, root, run)[CURATE].stage)
     few = math.ceil(n / len(recipe.sources))
     sections = [one.model_copy(update={"limit": min(few, one.limit or few)}) for one in recipe.sources]
     limited = at_once(recipe).model_copy(update={"sources": tuple(sections), "general": None})
-    sources, curated = curated_sets(limited, root, run)
+    few_steps = steps_to_sets(limited, judges)
+    products = walked(few_steps, root, run)
     names = {section.source for section in unmade}
-    asked = [(one, sets) for one, sets in zip(sections, sources, strict=True) if one.source in names]
-    made = [(one, sets) for one, sets in asked if SOURCES[one.kind].gives == "questions"]
-    return SomeSets(curated, tuple(made), _timings([sets for _, sets in made]), is_whole=False)
+    made = [
+        (step.section, products[step.name])
+        for step in few_steps
+        if step.asking and step.section and step.section.source in names
+        if SOURCES[step.section.kind].gives == "questions"
+    ]
+    return SomeSets(products[CURATE].stage, tuple(made), _timings([sets for _, sets in made]), is_whole=False)
 
 
 def at_once(recipe: Recipe) -> Recipe:
@@ -104,16 +110,14 @@ def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stag
     return with_criteria(recipe, root, run, _some_of(root, curated, n))
 
 
-def _is_unmade(recipe: Recipe, root: Root, section: SourceSection) -> bool:
+def _is_unmade(recipe: Recipe, root: Root, step: Step) -> bool:
     """Say whether models are still to be asked for sets of a source."""
-    if SOURCES[section.kind].gives == "questions":
-        return find_synthesized(recipe, root, ingest(recipe, root, section)) is None
-    if retag_job(recipe, section) is None:
+    if step.asking is None or step.section is None:
         return False
-    return find_retagged(recipe, root, section, ingest(recipe, root, section)) is None
+    return step.asking.find(root, ingest(recipe, root, step.section), False) is None
 
 
-def _timings(made: Sequence[SourceSets]) -> dict[str, Timing]:
+def _timings(made: Sequence[Product]) -> dict[str, Timing]:
     return {
         role: Timing(
             sum(one.bought.get(role, 0) for one in made),

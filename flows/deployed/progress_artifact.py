@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows.tally import StageTally
+from flows.watching.tally import StageTally
 
 
 class ProgressArtifact:

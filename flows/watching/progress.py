@@ -13,8 +13,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from flows.tally import StageTally, duration
-from flows.watching import Display
+from flows.watching.tally import StageTally, duration
+from flows.watching.watcher import Display
 from pipelines.reporting.visible import flat
 
 LINE_EVERY_S = 10.0

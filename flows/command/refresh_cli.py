@@ -38,8 +38,8 @@ def refresh(
     For cron and its like: one run at a time, a second one ends at once with exit code 0. A guard that trips is exit
     code 1, and LATEST stays (docs/operations.md). Example: grmforge refresh recipes/demo.toml
     """
-    from flows.running import running
-    from pipelines.build import changed
+    from flows.command.running import running
+    from pipelines.orders import changed
     from pipelines.upkeep.refresh import refresh as refresh_sets
     from pipelines.upkeep.refresh import skipped, take_lease
     from schemas.recipe import read_recipe

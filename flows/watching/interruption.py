@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import HungUp, Interrupted, RecipeError, Terminated
 
 if TYPE_CHECKING:
-    from flows.watching import RunWatcher
+    from flows.watching.watcher import RunWatcher
     from pipelines.engines.answering import Run
 
 WAIT_S = 8.0

@@ -16,7 +16,7 @@ from prefect.settings.context import get_current_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.interruption import Ended
+from flows.watching.interruption import Ended
 from schemas.errors import EngineError, RecipeError
 from schemas.record import BUCKETS
 

@@ -10,12 +10,12 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from flows.event_log import EventLog
-from flows.interruption import SIGNALS, Ended, stop_wait_s
-from flows.tally import SAMPLE_EVERY_S, StageTally
-from pipelines.build import new_run
+from flows.watching.event_log import EventLog
+from flows.watching.interruption import SIGNALS, Ended, stop_wait_s
+from flows.watching.tally import SAMPLE_EVERY_S, StageTally
 from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD, Look
+from pipelines.orders import new_run
 from schemas.errors import BudgetReached, Interrupted
 from schemas.generation import Completion
 from schemas.recipe import Recipe

@@ -4,23 +4,21 @@
 is published and before LATEST moves. A run that finds another one at work ends as Completed, by the name of Skipped.
 """
 
-from pathlib import Path
-
 from prefect import State, flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
-from flows.distribution import Distribution, TaskRunnerName, Workers
-from flows.flow_tasks import cancellable, root_of, settings_of, watched_task
-from flows.training_sets import DEMO, Ready, made_ready, published_of
-from pipelines.build import build_rubrics, changed
+from flows.deployed.distribution import Distribution, TaskRunnerName, Workers
+from flows.deployed.rubric_index import made_rubrics
+from flows.deployed.tasks import Place, cancellable, root_of
+from flows.deployed.training_sets import DEMO, made_ready, published_of
 from pipelines.engines.budget import Spent
+from pipelines.orders import Order
 from pipelines.upkeep.page import page_of
 from pipelines.upkeep.refresh import settle, skipped, take_lease
 from pipelines.upkeep.revisions import read_newest
-from schemas.recipe import read_recipe
 from storage.journal import new_run_id
 from storage.leases import Holder, Lease
 
@@ -39,44 +37,39 @@ def refresh_datasets(
 
     Returns the version's directory. Fails where a guard holds LATEST back, with the reasons as its message.
     """
-    settings = changed(read_recipe(Path(recipe)), root=root, limit=limit)
-    order = recipe, ",".join(settings.build.sets), root, limit
+    order = Order(recipe, None, root, limit, keep_going)
+    settings = order.read()
     lease = take_lease(settings, root_of(settings), new_run_id(), get_run_logger().info)
     if isinstance(lease, Holder):
         return Completed(name="Skipped", message=skipped(settings, lease))
     with lease, Distribution(task_runner, workers) as over:
-        revisions = look_for_revisions(*order)
+        revisions = look_for_revisions(order)
         get_run_logger().info("%s", ", ".join(f"{source} at {revision}" for source, revision in revisions.items()))
-        spent: Spent = make_rubrics(*order, keep_going) if settings.models.rubric is not None else Spent()
+        spent: Spent = make_rubrics(order) if settings.models.rubric is not None else Spent()
         lease.check()
-        return publish_and_compare(*order, made_ready(order, over, spent, keep_going), lease)
+        return publish_and_compare(order, made_ready(order, over, spent), lease)
 
 
 @task
-def look_for_revisions(recipe: str, sets: str, root: str | None, limit: int | None) -> dict[str, str]:
+def look_for_revisions(order: Order) -> dict[str, str]:
     """Read every source as it is now; returns the revisions."""
-    settings = settings_of(recipe, sets, root, limit)
-    return read_newest(settings, root_of(settings))
+    recipe = order.read()
+    return read_newest(recipe, root_of(recipe))
 
 
 @task
-def make_rubrics(recipe: str, sets: str, root: str | None, limit: int | None, keep_going: bool = False) -> Spent:
+def make_rubrics(order: Order) -> Spent:
     """Make the rubrics that the recipe wants and the root lacks; returns what is spent."""
-    settings = settings_of(recipe, sets, root, limit)
-    place = root_of(settings)
-    with watched_task(settings, place, "rubrics", keep_going=keep_going) as run:
-        made = build_rubrics(settings, place, run)
-    get_run_logger().info("%s", made.as_text())
-    return run.budget.spent
+    return made_rubrics(order)[1]
 
 
 @task(cache_policy=NO_CACHE)
-def publish_and_compare(recipe: str, sets: str, root: str | None, limit: int | None, ready: Ready, lease: Lease) -> str:
+def publish_and_compare(order: Order, made: dict[str, Place], lease: Lease) -> str:
     """Publish, compare, move LATEST or hold it back, and remove old versions; returns the version's directory."""
-    settings = settings_of(recipe, sets, root, limit)
-    published = published_of(settings, ready, lease.check)
-    done = settle(settings, root_of(settings), published, lease.check)
+    recipe = order.read()
+    published = published_of(recipe, made, lease.check)
+    done = settle(recipe, root_of(recipe), published, lease.check)
     get_run_logger().info("%s", done.verdict())
-    create_markdown_artifact(page_of(done), key=f"{settings.build.name.replace('_', '-')}-comparison")
+    create_markdown_artifact(page_of(done), key=f"{recipe.build.name.replace('_', '-')}-comparison")
     done.check()
     return published.snapshot.location

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from flows.interruption import SIGNALS
-from flows.progress import display_for
-from flows.watching import watched_run
+from flows.watching.interruption import SIGNALS
+from flows.watching.progress import display_for
+from flows.watching.watcher import watched_run
 from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD, PROBE
 from schemas.recipe import Recipe

@@ -50,8 +50,9 @@ def build(
 
     Run it again to go on after a stop: nothing is paid twice. Example: grmforge rubrics build recipes/rubrics.toml
     """
-    from flows.running import running
-    from pipelines.build import build_rubrics, changed
+    from flows.command.running import running
+    from pipelines.orders import changed
+    from pipelines.steps import build_rubrics
     from schemas.recipe import read_recipe
     from storage.root import Root
 

@@ -5,7 +5,7 @@ import time
 from importlib.metadata import version
 from typing import Any
 
-from flows.tally import StageTally
+from flows.watching.tally import StageTally
 from pipelines.engines.answering import Run
 from schemas.errors import BudgetReached, ForgeError, Interrupted, StoppedEarly, StorageError, Waiting
 from schemas.recipe import ModelSection, Recipe
