@@ -1,13 +1,13 @@
-"""The command `grmforge rubrics`: making them, what is in the pools, and what a question finds there."""
+"""The commands `grmforge rubrics`: making them, what is in the pools, and what a question finds there."""
 
 import os
-import shutil
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.command.options import JsonOption, KeepGoingOption, LimitOption, RetryFailedOption, WaitOption
+from flows.command.output import columns, print_json, show
 from pipelines.reporting.visible import one_line, visible
 from schemas.errors import RecipeError
 
@@ -22,12 +22,7 @@ RecipeOption = Annotated[
     Path | None, typer.Option("--recipe", metavar="RECIPE", help="Take [rubrics], and the root, from this recipe.")
 ]
 RootOption = Annotated[str | None, typer.Option("--root", help="Where the rubrics are: the recipe's root, else data.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-KeepGoingOption = Annotated[
-    bool, typer.Option("--keep-going", help="Go on where most of a model's first answers are of no use.")
-]
 
-_MOST_COLUMNS = 118
 _SHOWN = 6
 """Criteria of a case that a terminal is shown."""
 
@@ -36,13 +31,9 @@ _SHOWN = 6
 def build(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe with [models.rubric].")],
     root: RootOption = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows of every source.")] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again for what an endpoint refused for good.")
-    ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stay until every batch is done, in place of ending with exit code 4.")
-    ] = False,
+    limit: LimitOption = None,
+    retry_failed: RetryFailedOption = False,
+    wait: WaitOption = False,
     keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -50,20 +41,13 @@ def build(
 
     Run it again to go on after a stop: nothing is paid twice. Example: grmforge rubrics build recipes/rubrics.toml
     """
-    from flows.command.running import running
-    from pipelines.orders import changed
+    from flows.command.running import order_of, started
     from pipelines.steps import build_rubrics
-    from schemas.recipe import read_recipe
-    from storage.root import Root
 
-    settings = changed(read_recipe(recipe), root=root, limit=limit)
-    place = Root.open(settings.build.root)
-    with running(settings, place, "rubrics", retry_failed, wait, keep_going=keep_going) as run:
+    order = order_of(recipe, None, root, limit, keep_going)
+    with started("rubrics", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
         made = build_rubrics(settings, place, run)
-    if json:
-        _print_json(made.as_json())
-    else:
-        typer.echo(visible(made.as_text()))
+    show(made, json)
 
 
 @app.command()
@@ -89,18 +73,18 @@ def search(
     with open_retriever(place, settings, os.environ, directory) as retriever:
         found = retriever.search([Question(clean_text(question), domain)], k)[0]
     if json:
-        _print_json(found.as_json())
+        print_json(found.as_json())
         return
-    width = min(shutil.get_terminal_size((100, 24)).columns, _MOST_COLUMNS)
+    width = columns(without_terminal=100)
     lines = ["cases"]
     for case in found.cases:
         rubric = case.rubric
         lines.append(_line(f"  {case.score:5.2f}  {rubric.domain} · {rubric.source} · ", rubric.case, width))
-        lines += [_criterion_line(" " * 9, one, width) for one in rubric.kept[:_SHOWN]]
+        lines += [_criterion_line(" " * 9, criterion, width) for criterion in rubric.kept[:_SHOWN]]
         if len(rubric.kept) > _SHOWN:
             lines.append(f"         .. and {len(rubric.kept) - _SHOWN} more: --json shows all")
     lines += ["", "criteria"]
-    lines += [_criterion_line(f"  {one.score:5.2f}  ", one.criterion, width) for one in found.criteria]
+    lines += [_criterion_line(f"  {near.score:5.2f}  ", near.criterion, width) for near in found.criteria]
     typer.echo("\n".join(lines if found.cases or found.criteria else ["nothing found" + _hint(domain)]))
 
 
@@ -114,11 +98,7 @@ def stats(recipe: RecipeOption = None, root: RootOption = None, json: JsonOption
     from pipelines.rubrics.opening import rubrics_in_use
 
     settings, place, directory = _settings(recipe, root)
-    counts = counts_of(rubrics_in_use(place, settings, directory))
-    if json:
-        _print_json(counts.as_json())
-    else:
-        typer.echo(visible(counts.as_text()))
+    show(counts_of(rubrics_in_use(place, settings, directory)), json)
 
 
 def _settings(recipe: Path | None, root: str | None) -> "tuple[RubricsSection, Root, Path]":
@@ -143,9 +123,3 @@ def _line(head: str, text: str, width: int) -> str:
 
 def _hint(domain: str | None) -> str:
     return f" in the domain {visible(domain)}: leave --domain out, or see grmforge rubrics stats" if domain else ""
-
-
-def _print_json(value: Any) -> None:
-    import orjson
-
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
