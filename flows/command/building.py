@@ -90,7 +90,7 @@ def plan(
     """
     from flows.command.running import order_of, started
     from flows.watching.watcher import RunWatcher
-    from pipelines.ahead.planning.plan import plan_of
+    from pipelines.ahead.plan import plan_of
     from pipelines.orders import new_run
     from storage.looking import root_to_look_at
 
@@ -119,7 +119,7 @@ def probe(
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
     from flows.command.running import order_of, started
-    from pipelines.ahead.probing.probe import probe_of
+    from pipelines.ahead.probe import probe_of
 
     with started("probe", order_of(recipe, root=root, keep_going=keep_going)) as (settings, place, run):
         probed = probe_of(settings, place, run, n)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
@@ -26,11 +27,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (build, plan, probe, inspect, doctor):
-    app.command()(command)
-app.command("import")(import_)
-for command in (refresh, compare, pin, promote, read, grade, gc, forget):
-    app.command()(command)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(build, plan, probe, inspect, doctor, import_),
+    *(refresh, compare, pin, promote, read, grade, gc, forget),
+)
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(rubrics.app, name="rubrics")
 
 STOPPED = {error.exit_code for error in (BudgetReached, Waiting, Interrupted, Terminated, HungUp)}

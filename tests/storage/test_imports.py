@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipelines.ahead.planning.plan import plan_of
+from pipelines.ahead.plan import plan_of
 from pipelines.orders import changed
 from pipelines.steps import steps_of
 from pipelines.walk import walked

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipelines.ahead.planning.plan import plan_of
+from pipelines.ahead.plan import plan_of
 from pipelines.steps import build
 from schemas.generation import GENERATIONS
 from schemas.recipe import Recipe

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.ahead.planning.plan import plan_of
+from pipelines.ahead.plan import plan_of
 from pipelines.reporting.publication import Published
 from pipelines.rubrics.cases import own_queries, question_text
 from pipelines.rubrics.giving import criteria_text

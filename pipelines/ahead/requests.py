@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
 
-from pipelines.ahead.planning.inputs import Inputs, OpenSource
-from pipelines.ahead.planning.tokens import SAMPLED_PROMPTS
+from pipelines.ahead.inputs import Inputs, OpenSource
 from pipelines.engines.stored import Stored
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
@@ -21,6 +20,7 @@ from schemas.trajectory import Mode
 from storage.root import Root
 from storage.stages import Stage
 
+SAMPLED_PROMPTS = 256
 COMPARED = frozenset({"teleqna_short"})
 """Kinds whose questions have short answers, as far as that can be known before they are read."""
 
@@ -65,7 +65,7 @@ class Wanted:
 
 def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
     """Return the samples of all sets: those that are here one by one, of the others as many as they can be."""
-    wanted = _samples_here(root, job, inputs.curated)
+    wanted = _samples_here(root, job, inputs.curated) if inputs.curated else Wanted()
     known = [one for one in inputs.open if one.most_sets is not None]
     bound = sum((one.most_sets or 0) * (job.n + (one.section.source in job.hinted_sources)) for one in known)
     wanted.requests += bound
@@ -77,20 +77,18 @@ def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
 
 def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> Wanted:
     """Return the votes on the sets of one source that are to be judged again."""
-    if made := [one for one in inputs.synthesized if one.facts["source"] == source]:
+    if made := [stage for stage in inputs.synthesized if stage.facts["source"] == source]:
         return _asked_before(job.role, made)
-    (one,) = (one for one in inputs.open if one.section.source == source)
-    if one.uncertain is not None:
-        return _samples_here(root, job, one.uncertain)
-    rows = one.plan.rows
+    (unmade,) = (one for one in inputs.open if one.section.source == source)
+    if unmade.uncertain is not None:
+        return _samples_here(root, job, unmade.uncertain)
+    rows = unmade.plan.rows
     requests = (rows or 0) * job.n
     return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.resample))
 
 
-def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted:
+def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
     wanted = Wanted()
-    if curated is None:
-        return wanted
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return Wanted(requests, most=requests, cached=requests)
@@ -98,17 +96,17 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
-    for preference in (one for _, sets in sampled_sets(curated) for one in sets):
+    for preference in chain.from_iterable(sets for _, sets in sampled_sets(curated)):
         first = 0
-        for one in looked_up(job, preference, stored.answer_to):
+        for sample in looked_up(job, preference, stored.answer_to):
             wanted.requests += 1
-            first += not one.is_again
-            counts[one.drawn.mode] += not one.is_again
-            if one.completion is not None:
+            first += not sample.is_again
+            counts[sample.drawn.mode] += not sample.is_again
+            if sample.completion is not None:
                 wanted.cached += 1
             else:
-                wanted.again += one.is_again
-                wanted.see(one.drawn.messages, stride=stride)
+                wanted.again += sample.is_again
+                wanted.see(sample.drawn.messages, stride=stride)
         sampled += bool(first)
     wanted.most = counts.total() * (1 + job.resample)
     hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
@@ -125,13 +123,11 @@ def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, 
         if one.checked is None:
             _add_bound(wanted, one, settings.samples)
             continue
-        for question in (question for _, questions in questions_to_ask(one.checked) for question in questions):
-            for request in (answer_request(job, question, index) for index in range(settings.samples)):
-                wanted.requests += 1
-                if stored.has(request):
-                    wanted.cached += 1
-                else:
-                    wanted.see(answer_prompt(question), stride=stride)
+        for question in chain.from_iterable(questions for _, questions in questions_to_ask(one.checked)):
+            there = sum(stored.has(answer_request(job, question, index)) for index in range(settings.samples))
+            wanted.requests += settings.samples
+            wanted.cached += there
+            wanted.see(answer_prompt(question), stride=stride, times=settings.samples - there)
     wanted.most = wanted.requests
     return wanted
 
@@ -139,23 +135,22 @@ def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, 
 def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
     wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, asking = Stored(root), [one for one in inputs.open if one.asks]
+    stored, samples = Stored(root), settings.teacher_samples
     rewrites = settings.rewrites * (settings.n_responses - 1)
-    for one in asking:
+    for one in (one for one in inputs.open if one.asks):
         if one.checked is None:
-            comparisons = settings.samples + settings.teacher_samples if one.section.kind in COMPARED else 0
-            _add_bound(wanted, one, settings.teacher_samples + rewrites + comparisons)
+            comparisons = settings.samples + samples if one.section.kind in COMPARED else 0
+            _add_bound(wanted, one, samples + rewrites + comparisons)
             continue
         wanted.requests_are = "at most"
-        for question in (question for _, questions in question_buckets(one.checked) for question in questions):
+        for question in chain.from_iterable(questions for _, questions in question_buckets(one.checked)):
             if question.drop_reason is not None:
                 continue
-            answers = [answer_request(job, question, index) for index in range(settings.teacher_samples)]
-            there = sum(map(stored.has, answers))
+            there = sum(stored.has(answer_request(job, question, index)) for index in range(samples))
             comparisons = _comparisons(question, settings)
-            wanted.requests += len(answers) + rewrites + comparisons
+            wanted.requests += samples + rewrites + comparisons
             wanted.cached += there
-            wanted.see(answer_prompt(question), times=len(answers) - there)
+            wanted.see(answer_prompt(question), times=samples - there)
             wanted.see(rewrite_prompt(question, ""), times=rewrites, holds_answer=True)
             wanted.see(comparison_prompt(question, ""), times=comparisons, holds_answer=True)
     wanted.most = wanted.requests
@@ -171,13 +166,13 @@ def _comparisons(question: Question, settings: SynthesisSection) -> int:
 
 def _asked_before(role: str, made: Iterable[Stage]) -> Wanted:
     """Return what a role was asked for sets that are made already."""
-    uses: list[dict[str, Any]] = [use for one in made for use in one.facts["synthesis"]["uses"]]
+    uses = chain.from_iterable(stage.facts["synthesis"]["uses"] for stage in made)
     requests = sum(use["requests"] for use in uses if use["role"] == role)
     return Wanted(requests, most=requests, cached=requests)
 
 
 def _made_of_questions(inputs: Inputs) -> Iterator[Stage]:
-    return (one for one in inputs.synthesized if "composition" in one.facts["synthesis"])
+    return (stage for stage in inputs.synthesized if "composition" in stage.facts["synthesis"])
 
 
 def _add_bound(wanted: Wanted, absent: OpenSource, a_question: int) -> None:

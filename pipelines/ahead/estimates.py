@@ -1,10 +1,11 @@
-"""Tokens before anything is asked: by the model's tokenizer, by what its earlier answers took, or by a rule of thumb.
+"""What is known of a model before it is asked: the tokens of prompts and answers, its rate, its cost.
 
-Each figure says where it comes from, since the three differ: English prose has four bytes a token and more, digits,
-code and rare scripts two and fewer.
+Tokens follow from the model's tokenizer, from what its earlier answers took, or from a rule of thumb. Each figure says
+which, since the three differ: English prose has four bytes a token and more, digits, code and rare scripts two and
+fewer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,10 @@ import pyarrow.compute as pc
 
 from pipelines.engines.protocol import prompt_bytes
 from schemas.recipe import ModelSection
+from schemas.record import BUCKETS
 from storage.generations import Generations
+from storage.root import Root
+from storage.run_events import read_events, run_ids
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,12 +26,14 @@ if TYPE_CHECKING:
 BYTES_A_TOKEN = 4
 TYPICAL_ANSWER_TOKENS = 300
 """What a GRM that does not reason aloud writes (METHOD section 1)."""
-SAMPLED_PROMPTS = 256
 TEMPLATE_TOKENS_A_PROMPT = 8
 """What a chat template adds to one user turn, as in ChatML."""
 EARLIER_ANSWERS = 500
 """Enough for a mean: the spread of lengths is about as large as the mean, so this is good to a few per cent."""
 BUCKETS_READ = 16
+RUNS_READ = 20
+ANSWERS_AT_LEAST = 100
+"""Fewer say little of the rate of a whole build."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,29 @@ class Usage:
     answer_tokens: int
 
 
+@dataclass(frozen=True)
+class Timing:
+    """How quickly requests were answered."""
+
+    bought: int
+    seconds: float
+
+    def hours(self, requests: float) -> float | None:
+        """Return how long so many requests take at this rate; None where nothing was bought."""
+        return requests * self.seconds / self.bought / 3600 if self.bought else None
+
+    def rate(self) -> Rate | None:
+        """Return the answers a second; None where every answer was there already."""
+        if not self.bought:
+            return None
+        basis = f"at the rate of a probe of {self.bought:,} requests; with more in flight it is quicker"
+        return Rate(self.bought / max(self.seconds, 1e-3), basis)
+
+
 def tokens_a_byte(model: ModelSection, directory: Path, prompts: Sequence[str], usage: Usage) -> Rate:
     """Return the prompt tokens of a byte of text, the chat template's included where it can be known."""
     if prompts and (tokenizer := tokenizer_of(model, directory)) is not None:
-        counts = [len(one.ids) for one in tokenizer.encode_batch(list(prompts), add_special_tokens=False)]
+        counts = [len(encoded.ids) for encoded in tokenizer.encode_batch(list(prompts), add_special_tokens=False)]
         size = sum(len(prompt.encode("utf-8", "replace")) for prompt in prompts)
         tokens = sum(counts) + TEMPLATE_TOKENS_A_PROMPT * len(counts)
         return Rate(tokens / max(size, 1), f"by the model's tokenizer, over {len(counts)} prompts")
@@ -78,9 +103,7 @@ def tokenizer_of(model: ModelSection, directory: Path) -> "Tokenizer | None":
         return None
     try:
         from tokenizers import Tokenizer
-    except ImportError:
-        return None
-    try:
+
         return Tokenizer.from_file(str(path))
     except Exception:  # noqa: BLE001 - the package raises nothing narrower; without it there is still an estimate
         return None
@@ -91,8 +114,8 @@ def _tokenizer_path(model: ModelSection, directory: Path) -> Path | None:
         return None
     local = directory / Path(model.model).expanduser()
     if local.is_dir():
-        found = local / "tokenizer.json"
-        return found if found.is_file() else None
+        path = local / "tokenizer.json"
+        return path if path.is_file() else None
     if model.model.count("/") != 1:  # no hub id
         return None
     from huggingface_hub import try_to_load_from_cache
@@ -110,16 +133,15 @@ def usage_of(generations: Generations, role: str, model: str) -> Usage:
 
     Only answers whose endpoint gave usage count. `model` is the name that is sent.
     """
-    prompts = size = prompt_tokens = answers = answer_tokens = 0
-    read = 0
-    for bucket in range(256):
-        if answers >= EARLIER_ANSWERS or read >= BUCKETS_READ:
+    prompts = size = prompt_tokens = answers = answer_tokens = buckets = 0
+    for bucket in range(BUCKETS):
+        if answers >= EARLIER_ANSWERS or buckets >= BUCKETS_READ:
             break
         table = generations.table(bucket)
-        read += table.num_rows > 0
+        buckets += table.num_rows > 0
         table = table.filter(pc.equal(table.column("role"), role))
-        columns = ("request", "prompt_tokens", "completion_tokens")
-        for request, prompt, answer in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
+        columns = (table.column(name).to_pylist() for name in ("request", "prompt_tokens", "completion_tokens"))
+        for request, prompt, answer in zip(*columns, strict=True):
             body = orjson.loads(request)
             if body.get("model") != model or answer is None:
                 continue
@@ -127,3 +149,32 @@ def usage_of(generations: Generations, role: str, model: str) -> Usage:
             if prompt is not None:
                 prompts, prompt_tokens, size = prompts + 1, prompt_tokens + prompt, size + prompt_bytes(body)
     return Usage(prompts, size, prompt_tokens, answers, answer_tokens)
+
+
+def earlier_rate(root: Root, stages: Collection[str]) -> Rate | None:
+    """Return the answers a second of the latest run that asked for enough in a stage of such a name."""
+    for run_id in run_ids(root)[:RUNS_READ]:
+        rate = 0.0
+        for event in read_events(root, run_id):
+            counts = event.get("event") in ("progress", "stage_ended") and event.get("stage") in stages
+            if counts and event.get("bought", 0) >= ANSWERS_AT_LEAST:
+                rate = float(event.get("rate") or 0.0)
+        if rate > 0:
+            return Rate(rate, f"at the rate of run {run_id}")
+    return None
+
+
+def cost_usd(model: ModelSection, prompt_tokens: int | None, answer_tokens: int | None) -> float | None:
+    """Return what so many tokens cost; None where they or their price are not known."""
+    price = model.price
+    if price is None or prompt_tokens is None or answer_tokens is None:
+        return None
+    return (prompt_tokens * price.input + answer_tokens * price.output) / 1e6
+
+
+def time_words(hours: float) -> str:
+    """Return a time in the unit that people would use for it."""
+    for unit, times in (("hours", 1.0), ("minutes", 60.0), ("seconds", 3600.0)):
+        if hours * times >= 1.0:
+            return f"{hours * times:,.1f} {unit}"
+    return "under a second"

@@ -1,17 +1,18 @@
-"""The sets that a probe samples, and how quickly they are answered. Whatever it buys, the build uses."""
+"""The few sets that a probe samples, and how quickly they are answered. The build uses whatever a probe buys."""
 
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import polars as pl
 
+from pipelines.ahead.estimates import Timing
 from pipelines.engines.answering import Run
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
+from pipelines.orders import models_of
 from pipelines.rubrics.giving import with_criteria
-from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import CURATE, steps_to_sets
 from pipelines.synthesis.synthesis import ROLES
@@ -28,59 +29,35 @@ STAGE_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How quickly requests were answered."""
-
-    bought: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class SomeSets:
+class FewSets:
     """Sets to probe with."""
 
     curated: Stage
     """All sets of the recipe; where some are still to be made of questions, those of a few rows of each source."""
     made: tuple[tuple[SourceSection, Product], ...] = ()
     """The sources of questions whose sets are not all made yet, with the few that are."""
-    timings: Mapping[str, Timing] = field(default_factory=dict)
-    """Of the roles that made them."""
     is_whole: bool = True
     """Whether these are all sets of the recipe."""
 
+    @property
+    def timings(self) -> dict[str, Timing]:
+        """How quickly the roles that made them answered."""
+        products = [product for _, product in self.made]
+        return {
+            role: Timing(
+                sum(one.bought.get(role, 0) for one in products), sum(one.seconds.get(role, 0.0) for one in products)
+            )
+            for role in ROLES
+        }
+
 
 @dataclass(frozen=True)
-class SampledSome:
-    """Some sets of a build, sampled."""
+class SampledFew:
+    """A few sets of a build, sampled."""
 
     sets: Stage
-    given_up: dict[str, str]
+    given_up: Mapping[str, str]
     timing: Timing
-
-
-def some_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection], n: int) -> SomeSets:
-    """Return sets for a probe of `n`.
-
-    Where questions are still to be answered, `n` rows of all sources together are read, and only their questions
-    answered: as many sets as that make do for a probe, and their answers are those that the build would ask for.
-    """
-    steps = steps_to_sets(recipe, judges)
-    unmade = [step.section for step in steps if step.section and _is_unmade(recipe, root, step)]
-    if not unmade:
-        return SomeSets(walked(steps, root, run)[CURATE].stage)
-    few = math.ceil(n / len(recipe.sources))
-    sections = [one.model_copy(update={"limit": min(few, one.limit or few)}) for one in recipe.sources]
-    limited = at_once(recipe).model_copy(update={"sources": tuple(sections), "general": None})
-    few_steps = steps_to_sets(limited, judges)
-    products = walked(few_steps, root, run)
-    names = {section.source for section in unmade}
-    made = [
-        (step.section, products[step.name])
-        for step in few_steps
-        if step.asking and step.section and step.section.source in names
-        if SOURCES[step.section.kind].gives == "questions"
-    ]
-    return SomeSets(products[CURATE].stage, tuple(made), _timings([sets for _, sets in made]), is_whole=False)
 
 
 def at_once(recipe: Recipe) -> Recipe:
@@ -88,46 +65,55 @@ def at_once(recipe: Recipe) -> Recipe:
 
     A probe wants to know now: it asks at once, at the full price, what the build would put into a batch.
     """
-    now = {
-        role: model.model_copy(update={"batch": False})
-        for role in ROLES
-        if (model := getattr(recipe.models, role)) is not None
-    }
-    return recipe.model_copy(update={"models": recipe.models.model_copy(update=now)})
+    models = {role: model.model_copy(update={"batch": False}) for role, model in models_of(recipe).items()}
+    return recipe.model_copy(update={"models": recipe.models.model_copy(update=models)})
 
 
-def sample_some(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledSome:
-    """Sample `n` of the sets as the build would; it uses these answers."""
-    some = few_of(recipe, root, run, curated, n)
+def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection], n: int) -> FewSets:
+    """Return sets for a probe of `n`; the `judges` are asked about them later.
+
+    Where questions are still to be answered, `n` rows of all sources together are read, and only their questions
+    answered: as many sets as that make do for a probe, and their answers are those that the build would ask for.
+    """
+    steps = steps_to_sets(recipe, judges)
+    unmade = [step.section.source for step in steps if step.section and _is_unmade(steps, step, root, run)]
+    if not unmade:
+        return FewSets(walked(steps, root, run)[CURATE].stage)
+    few = math.ceil(n / len(recipe.sources))
+    sections = [one.model_copy(update={"limit": min(few, one.limit or few)}) for one in recipe.sources]
+    steps = steps_to_sets(recipe.model_copy(update={"sources": tuple(sections), "general": None}), judges)
+    products = walked(steps, root, run)
+    made = [
+        (step.section, products[step.name])
+        for step in steps
+        if step.asking and step.section and step.section.source in unmade
+    ]
+    of_questions = tuple((section, one) for section, one in made if SOURCES[section.kind].gives == "questions")
+    return FewSets(products[CURATE].stage, of_questions, is_whole=False)
+
+
+def sample_few(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledFew:
+    """Sample `n` of the sets as the build would."""
+    sets = few_of(recipe, root, run, curated, n)
     before, started = run.budget.answers, time.monotonic()
-    now = replace(job, model=job.model.model_copy(update={"batch": False}))  # as `at_once` says
-    given_up = sample_sets(root, run, now, some)
-    return SampledSome(some, given_up, Timing(run.budget.answers - before, time.monotonic() - started))
+    given_up = sample_sets(root, run, job, sets)
+    return SampledFew(sets, given_up, Timing(run.budget.answers - before, time.monotonic() - started))
 
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:
     """Return the stage of those `n` sets that a probe samples, with the criteria that judges are to see."""
-    return with_criteria(recipe, root, run, _some_of(root, curated, n))
+    return with_criteria(recipe, root, run, _smallest(root, curated, n))
 
 
-def _is_unmade(recipe: Recipe, root: Root, step: Step) -> bool:
+def _is_unmade(steps: Sequence[Step], step: Step, root: Root, run: Run) -> bool:
     """Say whether models are still to be asked for sets of a source."""
-    if step.asking is None or step.section is None:
+    if step.asking is None:
         return False
-    return step.asking.find(root, ingest(recipe, root, step.section), False) is None
+    (reading,) = (one for one in steps if one.name in step.needs)
+    return step.asking.find(root, reading.make(root, run, ()).stage, False) is None
 
 
-def _timings(made: Sequence[Product]) -> dict[str, Timing]:
-    return {
-        role: Timing(
-            sum(one.bought.get(role, 0) for one in made),
-            sum(one.seconds.get(role, 0.0) for one in made),
-        )
-        for role in ROLES
-    }
-
-
-def _some_of(root: Root, curated: Stage, n: int) -> Stage:
+def _smallest(root: Root, curated: Stage, n: int) -> Stage:
     """Return a stage with the `n` sampled sets of the smallest set_id, so that a larger probe holds a smaller one."""
     key = stage_key("probed", STAGE_VERSION, n, [curated.content])
     if found := find_stage(root, key):

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pyarrow.compute as pc
 
-from pipelines.ahead.planning.inputs import plan_inputs
-from pipelines.ahead.planning.rates import time_words
-from pipelines.ahead.probing.answers import AnsweredSource, answered_sources
-from pipelines.ahead.probing.sampling import SomeSets, sample_some, some_sets
+from pipelines.ahead.answered import AnsweredSource, answered_sources
+from pipelines.ahead.estimates import cost_usd, time_words
+from pipelines.ahead.few import FewSets, at_once, few_sets, sample_few
+from pipelines.ahead.inputs import plan_inputs
 from pipelines.engines.answering import Run
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import SamplingJob, sampling_job
@@ -63,51 +63,35 @@ class Probe:
         return asdict(self)
 
     def as_text(self) -> str:
-        """Return the probe for a terminal, the example last."""
+        """Return the probe for a terminal, the example first."""
         outcomes, rejected = (
             ", ".join(f"{rows} {name}" for name, rows in counts.items()) for counts in (self.outcomes, self.rejected)
         )
         cost = "unknown without price_per_mtok" if self.build_cost_usd is None else f"${self.build_cost_usd:,.2f}"
-        hours = (
-            "unknown, nothing was bought"
-            if self.build_hours is None
-            else f"{time_words(self.build_hours)} at this rate"
-        )
-        rate = f" in {self.seconds:.1f} s" if self.bought else ""
-        return "\n".join(
-            [
-                *(line for one in self.answering[:1] for line in [*one.example_lines(), ""]),
-                "one whole example, prompt first:",
-                "",
-                visible(self.prompt),
-                "",
-                "-" * 20 + " the answer " + "-" * 20,
-                "",
-                visible(self.answer),
-                "",
-                "-" * 52,
-                *(line for one in self.answering for line in one.lines()),
-                *([""] if self.answering else []),
-                f"{self.sets} sets, {self.answers} answers, {self.bought} bought{rate}",
-                f"readable  {self.readable_share:.0%}   ({outcomes})",
-                f"accepted  {self.accepted_share:.0%}" + (f"   (rejected: {rejected})" if rejected else ""),
-                *self._reasons(),
-                *self._what_helps(),
-                f"tokens    {_count(self.prompt_tokens)} a prompt, {_count(self.answer_tokens)} an answer",
-                "",
-                "a whole build's RFT samples, if they go as these did:",
-                f"requests  {self.build_requests:,}, {self.build_again:,} of them where an answer cannot be read",
-                f"tokens    {_count(self.build_prompt_tokens)} in prompts, "
-                f"{_count(self.build_answer_tokens)} in answers",
-                f"cost      {cost}",
-                f"time      {hours}",
-            ]
-        )
-
-    def _reasons(self) -> list[str]:
-        """Return what it means that correct answers are rejected."""
-        reasons = [name for name in self.rejected if name not in self.outcomes]
-        return [f"          {name}: {meaning(name).words}" for name in reasons]
+        hours = "unknown, nothing was bought"
+        if self.build_hours is not None:
+            hours = f"{time_words(self.build_hours)} at this rate"
+        lines = [
+            *(line for source in self.answering[:1] for line in [*source.example_lines(), ""]),
+            *("one whole example, prompt first:", "", visible(self.prompt), ""),
+            *("-" * 20 + " the answer " + "-" * 20, "", visible(self.answer), "", "-" * 52),
+            *(line for source in self.answering for line in source.lines()),
+            *([""] if self.answering else []),
+            f"{self.sets} sets, {self.answers} answers, {self.bought} bought"
+            + (f" in {self.seconds:.1f} s" if self.bought else ""),
+            f"readable  {self.readable_share:.0%}   ({outcomes})",
+            f"accepted  {self.accepted_share:.0%}" + (f"   (rejected: {rejected})" if rejected else ""),
+            *(f"          {name}: {meaning(name).words}" for name in self.rejected if name not in self.outcomes),
+            *self._what_helps(),
+            f"tokens    {_count(self.prompt_tokens)} a prompt, {_count(self.answer_tokens)} an answer",
+            "",
+            "a whole build's RFT samples, if they go as these did:",
+            f"requests  {self.build_requests:,}, {self.build_again:,} of them where an answer cannot be read",
+            f"tokens    {_count(self.build_prompt_tokens)} in prompts, {_count(self.build_answer_tokens)} in answers",
+            f"cost      {cost}",
+            f"time      {hours}",
+        ]
+        return "\n".join(lines)
 
     def _what_helps(self) -> list[str]:
         """Return what to do about the commonest fault, where most answers could not be read."""
@@ -120,39 +104,35 @@ class Probe:
 
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
-    some_made = some_sets(recipe, root, run, [recipe.models.grm], n)
-    answering = answered_sources(recipe, root, some_made)
-    curated = some_made.curated
+    recipe = at_once(recipe)
+    few = few_sets(recipe, root, run, [recipe.models.grm], n)
+    answering = answered_sources(recipe, root, few)
     job = sampling_job(recipe, Purpose.RFT)
     assert job is not None
-    if answering and not wanted_answers(job, curated):
-        said = "; ".join(" ".join(line.split()) for one in answering for line in one.lines())
-        raise ForgeError(f"probe: no train or validation set came of the answers. {said}")
-    sampled = sample_some(recipe, root, run, job, curated, n)
-    some, seconds, bought = sampled.sets, sampled.timing.seconds, sampled.timing.bought
-    judged = judge(root, job, some, sampled.given_up)
-    table = read_table(judged.paths("judged"), JUDGED)
+    if answering and not wanted_answers(job, few.curated):
+        words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
+        raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
+    sampled = sample_few(recipe, root, run, job, few.curated, n)
+    table = read_table(judge(root, job, sampled.sets, sampled.given_up).paths("judged"), JUDGED)
     frame = pl.from_arrow(table.select(DECISION_COLUMNS))
     assert isinstance(frame, pl.DataFrame)
-    decided = decide(
-        frame, recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0}), job.n
-    )
+    without_caps = recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
+    decided = decide(frame, without_caps, job.n)
     answered = table.filter(pc.is_valid(table.column("text")))
     if not answered.num_rows:
         raise ForgeError(f"probe: none of {table.num_rows} requests was answered; grmforge doctor says why")
     prompt_tokens, answer_tokens = (
         pc.mean(answered.column(name)).as_py() for name in ("prompt_tokens", "completion_tokens")
     )
-    again = table.num_rows / max(wanted_answers(job, some), 1)
-    first_samples = _wanted_by_build(recipe, root, run, job, some_made, answering)
-    requests = round(first_samples * again)
+    first_samples = _wanted_by_build(recipe, root, run, job, few, answering)
+    requests = round(first_samples * table.num_rows / max(wanted_answers(job, sampled.sets), 1))
     totals = [None if mean is None else round(mean * requests) for mean in (prompt_tokens, answer_tokens)]
     example = answered.slice(0, 1).to_pylist()[0]
     return Probe(
-        sets=some.rows("sets"),
+        sets=sampled.sets.rows("sets"),
         answers=answered.num_rows,
-        bought=bought,
-        seconds=round(seconds, 2),
+        bought=sampled.timing.bought,
+        seconds=round(sampled.timing.seconds, 2),
         readable_share=decided.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height / decided.height,
         accepted_share=decided.filter("accepted").height / decided.height,
         outcomes=dict(Counter(decided["outcome"]).most_common()),
@@ -163,8 +143,8 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         build_again=requests - round(first_samples),
         build_prompt_tokens=totals[0],
         build_answer_tokens=totals[1],
-        build_cost_usd=_cost(job, totals),
-        build_hours=requests * seconds / bought / 3600 if bought else None,
+        build_cost_usd=cost_usd(job.model, *totals),
+        build_hours=sampled.timing.hours(requests),
         prompt="\n".join(message["content"] for message in example["prompt"]),
         answer=example["text"],
         answering=tuple(answering),
@@ -172,29 +152,21 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
 
 
 def _wanted_by_build(
-    recipe: Recipe, root: Root, run: Run, job: SamplingJob, some: SomeSets, answering: Sequence[AnsweredSource]
+    recipe: Recipe, root: Root, run: Run, job: SamplingJob, few: FewSets, answering: Sequence[AnsweredSource]
 ) -> float:
     """Return how many answers the job needs for the whole recipe.
 
     Of questions that are not answered yet, as many sets are expected as the probe's questions gave.
     """
-    if some.is_whole:
-        return wanted_answers(job, some.curated)
+    if few.is_whole:
+        return wanted_answers(job, few.curated)
     whole = plan_inputs(recipe, root, run, download=True)
     wanted: float = wanted_answers(job, whole.curated) if whole.curated else 0
-    sampled = [one for _, sets in sampled_sets(some.curated) for one in sets]
+    sources = Counter(preference.source for _, sets in sampled_sets(few.curated) for preference in sets)
     for one in answering:
         samples = job.n + (one.source in job.hinted_sources)
-        sets = sum(preference.source == one.source for preference in sampled)
-        wanted += samples * sets * one.build_questions / max(1, one.questions)
+        wanted += samples * sources[one.source] * one.build_questions / max(1, one.questions)
     return wanted
-
-
-def _cost(job: SamplingJob, totals: list[int | None]) -> float | None:
-    price, (prompt_tokens, answer_tokens) = job.model.price, totals
-    if price is None or prompt_tokens is None or answer_tokens is None:
-        return None
-    return (prompt_tokens * price.input + answer_tokens * price.output) / 1e6
 
 
 def _count(tokens: float | None) -> str:

@@ -12,13 +12,13 @@ from pipelines.engines.answering import Run
 from pipelines.reporting.funnel import inputs_of
 from pipelines.sources import general
 from pipelines.sources.files import is_here
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.steps import steps_to_sets
 from pipelines.synthesis.composition import gives_single
 from pipelines.synthesis.gold_check import checked_questions
 from pipelines.synthesis.responding import question_buckets
-from pipelines.synthesis.retagging import find_retagged, retag_job, uncertain_sets
-from pipelines.synthesis.synthesis import find_synthesized
+from pipelines.walk import Step
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe, SourceSection
 from storage.root import Root
@@ -46,10 +46,6 @@ class InputPlan:
     all_test: bool = False
     """Whether all that is kept is in the test split, as that of official test files: nothing of it will be sampled."""
 
-    @property
-    def is_exact(self) -> bool:
-        return self.kept is not None
-
     def line(self) -> str:
         """Return it as a row of the plan's table."""
         return self._counts() + ("   all of it test: published in sets, never sampled" if self.all_test else "")
@@ -60,15 +56,13 @@ class InputPlan:
                 f"  {self.source:<24} {self.rows:>9,} rows   {self.questions:>9,} questions to answer, "
                 f"for at most {self.most_sets:,} sets"
             )
-        if not self.is_exact:
-            at_most = (
-                "rows unknown" if self.rows is None else f"at most {self.rows:,} rows, by published size and limit"
-            )
-            return f"  {self.source:<24} not downloaded: {at_most}"
+        if self.kept is None:
+            known = "rows unknown" if self.rows is None else f"at most {self.rows:,} rows, by published size and limit"
+            return f"  {self.source:<24} not downloaded: {known}"
+        again = f"   {self.uncertain:,} of the dropped to judge again" if self.uncertain is not None else ""
         return (
             f"  {self.source:<24} {self.rows:>9,} rows   {self.kept:>9,} kept   {self.dropped:>7,} dropped   "
-            f"{self.unreadable:>5,} unreadable"
-            + (f"   {self.uncertain:,} of the dropped to judge again" if self.uncertain is not None else "")
+            f"{self.unreadable:>5,} unreadable{again}"
         )
 
 
@@ -89,6 +83,10 @@ class OpenSource:
     def asks(self) -> bool:
         """Whether its rows are questions."""
         return SOURCES[self.section.kind].gives == "questions"
+
+    @property
+    def is_here(self) -> bool:
+        return self.checked is not None or self.uncertain is not None
 
 
 @dataclass(frozen=True)
@@ -112,52 +110,54 @@ class Inputs:
 
 def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inputs:
     """Read and curate what is here, or everything where a download is wanted; no model is called."""
-    seen = [_look_at(recipe, root, run, section, download) for section in recipe.sources]
-    still_open = tuple(one for _, one in seen if one is not None)
-    plans = {one.section.source: one.plan for one in still_open}
-    made = [(section, sets) for section, (sets, _) in zip(recipe.sources, seen, strict=True) if sets is not None]
+    steps = steps_to_sets(recipe, ())
+    making = {step.section.source: step for step in steps if step.section and step.asking}
+    sets: dict[str, Stage] = {}
+    still_open: dict[str, OpenSource] = {}
+    for section, reading in ((step.section, step) for step in steps if step.section and not step.asking):
+        found, unmade = _look_at(recipe, root, run, section, reading, making.get(section.source), download)
+        sets |= {section.source: found} if found else {}
+        still_open |= {section.source: unmade} if unmade else {}
+    plans = {source: one.plan for source, one in still_open.items()}
     has_general = recipe.general is None or download or is_here(recipe.general, general.HUB, general.PATTERNS)
     curated = None
-    if made:
+    if sets:
         chat = ingest_general(recipe, root, recipe.general) if recipe.general and has_general else None
-        readable = recipe.model_copy(update={"sources": tuple(section for section, _ in made)})
-        curated = curate(readable, root, [stage for _, stage in made], chat)
+        readable = tuple(section for section in recipe.sources if section.source in sets)
+        curated = curate(recipe.model_copy(update={"sources": readable}), root, list(sets.values()), chat)
         all_test = _test_sources(curated)
-        for one in inputs_of([stage for _, stage in made], curated):
+        for one in inputs_of(list(sets.values()), curated):
             uncertain = plans[one.source].uncertain if one.source in plans else None
             counts = (one.rows, one.kept, one.dropped, one.unreadable)
             plans[one.source] = InputPlan(one.source, *counts, uncertain=uncertain, all_test=one.source in all_test)
     in_order = [plans[section.source] for section in recipe.sources]
-    if not has_general:
-        in_order.append(InputPlan("general", None))
     return Inputs(
-        plans=tuple(in_order),
+        plans=tuple(in_order if has_general else [*in_order, InputPlan("general", None)]),
         curated=curated,
-        open=still_open,
-        synthesized=tuple(stage for _, stage in made if "synthesis" in stage.facts),
-        is_here=has_general and all(one.checked or one.uncertain for one in still_open),
+        open=tuple(still_open.values()),
+        synthesized=tuple(stage for stage in sets.values() if "synthesis" in stage.facts),
+        is_here=has_general and all(one.is_here for one in still_open.values()),
     )
 
 
 def _look_at(
-    recipe: Recipe, root: Root, run: Run, section: SourceSection, download: bool
+    recipe: Recipe, root: Root, run: Run, section: SourceSection, reading: Step, making: Step | None, download: bool
 ) -> tuple[Stage | None, OpenSource | None]:
     """Return the stage with the sets of a source, as far as they are here, and what is known of those that are not."""
-    asks = SOURCES[section.kind].gives == "questions"
-    if not download and not _is_here(section):
+    facts = SOURCES[section.kind]
+    asks = facts.gives == "questions"
+    if not download and not is_here(section, facts.hub, facts.patterns):
         rows = published_rows(section)
         sets = rows if rows is None or not asks else round(rows * (1 + recipe.synthesis.single_share))
         return None, OpenSource(section, InputPlan(section.source, rows), sets)
-    run.watcher.stage(f"reading {section.source}", None)
-    read = ingest(recipe, root, section)
-    if asks:
-        found = find_synthesized(recipe, root, read)
-        return found, None if found else _unanswered(recipe, section, checked_questions(root, read))
-    if retag_job(recipe, section) is None:
+    read = reading.make(root, run, ()).stage
+    if making is None or making.asking is None or making.asking.prepare is None:
         return read, None
-    if found := find_retagged(recipe, root, section, read):
+    if found := making.asking.find(root, read, False):
         return found, None
-    uncertain = uncertain_sets(recipe, root, read)
+    if asks:
+        return None, _unanswered(recipe, section, checked_questions(root, read))
+    uncertain = making.asking.prepare(root, run, read).stage
     plan = InputPlan(section.source, read.facts["rows"], uncertain=uncertain.rows("sets"))
     return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain=uncertain)
 
@@ -174,8 +174,7 @@ def _test_sources(curated: Stage) -> frozenset[str]:
 def published_rows(section: SourceSection) -> int | None:
     """Return how many rows a source has at most, without reading it."""
     rows = None if section.hub else SOURCES[section.kind].rows
-    bounds = [bound for bound in (rows, section.limit) if bound is not None]
-    return min(bounds) if bounds else None
+    return min((bound for bound in (rows, section.limit) if bound is not None), default=None)
 
 
 def _unanswered(recipe: Recipe, section: SourceSection, checked: Stage) -> OpenSource:
@@ -190,8 +189,3 @@ def _unanswered(recipe: Recipe, section: SourceSection, checked: Stage) -> OpenS
         all_test=bool(questions) and all(one.split is Split.TEST for one in questions),
     )
     return OpenSource(section, plan, sets, checked)
-
-
-def _is_here(section: SourceSection) -> bool:
-    facts = SOURCES[section.kind]
-    return is_here(section, facts.hub, facts.patterns)
