@@ -1,8 +1,8 @@
 """Commands that start in milliseconds: forked from a process that has imported what they import.
 
-A command spends two thirds of a short test's time on imports. So each test process keeps one such parent, started by the
-first command. What it forks is a process like any other: its own arguments, environment, directory, pipes and session.
-A command that is started with another setting of Python, of the locale or of the hub starts from its executable.
+A command spends two thirds of a short test's time on imports. So each test process keeps one such parent. What it forks
+is a process like any other: its own arguments, environment, directory, pipes and session. A command with another setting
+of Python, of the locale or of the hub starts from its executable.
 """
 
 import array
@@ -160,7 +160,7 @@ def _become(wanted: Mapping[str, Any], fds: list[int], tell: int) -> None:
     os.environ.clear()
     os.environ.update(wanted["env"])
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115, PTH123
+        open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
         for number, mode, errors in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
     )
     sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
