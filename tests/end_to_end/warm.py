@@ -1,8 +1,8 @@
 """Commands that start in milliseconds: forked from a process that has imported what they import.
 
 A command spends two thirds of a short test's time on imports. So each test process keeps one such parent. What it forks
-is a process like any other: its own arguments, environment, directory, pipes and session. A command with another setting
-of Python, of the locale or of the hub starts from its executable.
+is a process like any other: its own arguments, environment, directory, pipes and session. A command whose environment
+sets Python, the locale or the hub otherwise starts from its executable.
 """
 
 import array
