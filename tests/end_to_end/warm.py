@@ -190,7 +190,7 @@ def _imported() -> None:
 
 
 if __name__ == "__main__":
-    from flows.cli import main
+    from flows.command.cli import main
 
     _imported()
     serve(socket.socket(fileno=int(sys.argv.pop())))
