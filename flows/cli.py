@@ -164,8 +164,7 @@ def plan(
     from flows.watching import RunWatcher
     from pipelines.ahead.planning.plan import plan_of
     from pipelines.build import new_run
-    from storage.looking import root_to_look_at
-    from storage.root import Root
+    from storage.root import Root, root_to_look_at
 
     settings = _recipe(recipe, sets, root, limit)
     if probe is None:

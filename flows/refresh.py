@@ -17,9 +17,7 @@ from flows.flow_tasks import cancellable, root_of, settings_of, watched_task
 from flows.training_sets import DEMO, Ready, made_ready, published_of
 from pipelines.build import build_rubrics, changed
 from pipelines.engines.budget import Spent
-from pipelines.upkeep.page import page_of
-from pipelines.upkeep.refresh import settle, skipped, take_lease
-from pipelines.upkeep.revisions import read_newest
+from pipelines.upkeep.refresh import read_newest, settle, skipped, take_lease
 from schemas.recipe import read_recipe
 from storage.journal import new_run_id
 from storage.leases import Holder, Lease
@@ -77,6 +75,6 @@ def publish_and_compare(recipe: str, sets: str, root: str | None, limit: int | N
     published = published_of(settings, ready, lease.check)
     done = settle(settings, root_of(settings), published, lease.check)
     get_run_logger().info("%s", done.verdict())
-    create_markdown_artifact(page_of(done), key=f"{settings.build.name.replace('_', '-')}-comparison")
+    create_markdown_artifact(done.page(), key=f"{settings.build.name.replace('_', '-')}-comparison")
     done.check()
     return published.snapshot.location
