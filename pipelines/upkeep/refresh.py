@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.build import build_rubrics, check_keys, finish, prepare, sample_and_judge_all
 from pipelines.engines.answering import Run
 from pipelines.reporting import markdown
 from pipelines.reporting.acceptance import BEFORE_TRAINING, attention_sentences
@@ -22,7 +21,9 @@ from pipelines.sources import general
 from pipelines.sources.files import newest_commit
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
+from pipelines.steps import build_rubrics, publish, steps_of
 from pipelines.upkeep.guards import tripped
+from pipelines.walk import walked
 from schemas.comparison import Comparison
 from schemas.errors import ForgeError, RecipeError, SourceError, StorageError
 from schemas.recipe import Recipe
@@ -138,10 +139,7 @@ def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
     read_newest(recipe, root)
     if recipe.models.rubric is not None:
         build_rubrics(recipe, root, run)
-    sources, curated = prepare(recipe, root, run)
-    check_keys(recipe, root, run, curated)
-    judged = sample_and_judge_all(recipe, root, run, curated)
-    published = finish(recipe, root, run, sources, curated, judged, lease.check)
+    published = publish(recipe, root, run, walked(steps_of(recipe), root, run), lease.check)
     return settle(recipe, root, published, lease.check)
 
 
