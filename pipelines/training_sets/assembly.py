@@ -25,11 +25,10 @@ from schemas.recipe import ModelSection, Recipe
 from schemas.rubric_table import RUBRICS
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
-from storage.memory import many_records
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
 from storage.table_writer import TableFile, TableWriter
-from storage.tables import BucketReader, bucket_ranges, read_batches
+from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
 STAGE_VERSION = 2
 
