@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 import pyarrow.parquet as pq
 
 from schemas.record import content_id
-from schemas.rubric import Rubric
-from schemas.rubric_table import RUBRICS, rubrics_of, rubrics_table
+from schemas.rubric import RUBRICS, Rubric, rubrics_of, rubrics_table
 from storage.root import Root
 from storage.tables import read_table
 

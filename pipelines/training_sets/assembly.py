@@ -22,7 +22,7 @@ from pipelines.training_sets.traces import published_traces
 from schemas.candidate import GRADED, TRACES
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.recipe import ModelSection, Recipe
-from schemas.rubric_table import RUBRICS
+from schemas.rubric import RUBRICS
 from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.memory import many_records
