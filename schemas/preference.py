@@ -131,8 +131,7 @@ class DropReason(Explained):
 class Response:
     """One answer to a query, with what is known of it."""
 
-    text: Annotated[str, "The answer."]
-    """Empty where a whole conversation, in `turns`, is all that the response is."""
+    text: Annotated[str, "The answer; empty where `turns` holds it all."]
     reward: Annotated[float | None, "Reward in the source's own units."] = None
     reasoning: Annotated[str | None, "The way to the answer, where it is known."] = None
     turns: Annotated[str | None, "JSON of the whole conversation, where the response is one."] = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.reporting.figures import legend, stacked_bar
 from pipelines.reporting.markup import Html, element, joined
-from pipelines.reporting.meanings import ORIGIN_WORDS, meaning, verdict_meaning
+from pipelines.reporting.meanings import ORIGINS, meaning, verdict_meaning
 from pipelines.reporting.source_funnels import SourceFunnel
 from schemas.candidate import Origin
 from schemas.question import Verdict
@@ -23,7 +23,7 @@ def answers_in_words(funnel: SourceFunnel) -> str | None:
         return None
     said = [f"{funnel.source}: {funnel.questions:,} questions"]
     said += [
-        f"{sum(counts.values()):,} {_answers_of(origin)} ({_shares(counts)})" for origin, counts in _ordered(funnel)
+        f"{sum(counts.values()):,} {ORIGINS[origin].answers} ({_shares(counts)})" for origin, counts in _ordered(funnel)
     ]
     return "; ".join([*said, f"{', '.join(_sets(funnel))}"])
 
@@ -61,7 +61,7 @@ def answer_steps(funnel: SourceFunnel) -> list[Html]:
         total = sum(counts.values())
         groups = {"right": counts.get(Verdict.RIGHT, 0), "wrong": counts.get(Verdict.WRONG, 0)}
         groups["ungraded"] = total - sum(groups.values())
-        label = f"{total:,} {_answers_of(origin)}: {_shares(counts, len(counts))}"
+        label = f"{total:,} {ORIGINS[origin].answers}: {_shares(counts, len(counts))}"
         items = (
             element(
                 "li", element("b", f"{rows:,}"), f" {verdict.replace('_', ' ')}", title=verdict_meaning(verdict).words
@@ -70,7 +70,7 @@ def answer_steps(funnel: SourceFunnel) -> list[Html]:
         )
         number = element("span", f"{total:,} answers", class_="number")
         bar = stacked_bar(groups.items(), total, label)
-        steps.append(element("div", element("span", ORIGIN_WORDS[origin]), bar, number, class_="step"))
+        steps.append(element("div", element("span", ORIGINS[origin].step), bar, number, class_="step"))
         steps.append(element("ul", *items, class_="losses"))
     composed = element("ul", *(element("li", part) for part in _sets(funnel)))
     steps.append(element("div", element("span", "sets made of them"), composed, class_="step published"))
@@ -91,15 +91,6 @@ def answer_legend(funnels: Sequence[SourceFunnel]) -> Html:
 
 def _ordered(funnel: SourceFunnel) -> list[tuple[str, Mapping[str, int]]]:
     return [(origin.value, funnel.graded[origin]) for origin in Origin if origin in funnel.graded]
-
-
-def _answers_of(origin: str) -> str:
-    return {
-        Origin.GIVEN: "answers that came with the source",
-        Origin.RESPONDER: "answers of the responder",
-        Origin.TEACHER: "of the teacher",
-        Origin.REWRITE: "wrong ones reworded by the teacher",
-    }[Origin(origin)]
 
 
 def _shares(counts: Mapping[str, int], most: int = _SHOWN_VERDICTS) -> str:
