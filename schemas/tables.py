@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from functools import cache, cached_property
 from itertools import accumulate, islice
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
@@ -27,6 +27,8 @@ _ARROW_TYPES = {
     float: pa.float64(),
     datetime: pa.timestamp("us", tz="UTC"),
 }
+
+NO_COLUMNS: Mapping[str, Any] = MappingProxyType({})
 
 Int64 = Annotated[int, pa.int64()]
 """A count that may pass two thousand millions."""
@@ -134,17 +136,30 @@ def _unwrapped(kind: Any) -> tuple[Any, list[Any]]:
     return kind, notes
 
 
-def table_of(schema: pa.Schema, records: Sequence[Any]) -> pa.Table:
-    """Return records, in the order given, as a table whose columns are named as their fields."""
-    arrays = [array_of(column.type, [getattr(one, column.name) for one in records]) for column in schema]
-    return pa.table(arrays, schema=schema)
+def table_of(schema: pa.Schema, rest: pa.Table | Sequence[Any], columns: Mapping[str, Any] = NO_COLUMNS) -> pa.Table:
+    """Return a table of a schema: the columns that are given, the others those of a table, or the fields of records."""
+    return pa.table(list(_arrays(schema, rest, columns)), schema=schema)
+
+
+def struct_of(type_: pa.StructType, rest: pa.Table | Sequence[Any], columns: Mapping[str, Any]) -> pa.StructArray:
+    """Return a column of structs, its members found as the columns of `table_of` are."""
+    return pa.StructArray.from_arrays(list(_arrays(type_, rest, columns)), fields=list(type_))
+
+
+def _arrays(wanted: Iterable[Any], rest: pa.Table | Sequence[Any], columns: Mapping[str, Any]) -> Iterator[Any]:
+    for one in wanted:
+        values = columns.get(one.name)
+        if values is None and isinstance(rest, pa.Table):
+            values = rest.column(one.name)
+        if values is None:
+            values = [getattr(record, one.name) for record in rest]
+        yield values if isinstance(values, pa.Array | pa.ChunkedArray) else array_of(one.type, values)
 
 
 def array_of(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:
     """Return values as a column; lists of records are built from flat columns, ten times quicker than from dicts."""
     if isinstance(type_, pa.StructType):
-        members = [array_of(member.type, [getattr(value, member.name) for value in values]) for member in type_]
-        return pa.StructArray.from_arrays(members, fields=list(type_))
+        return struct_of(type_, values, NO_COLUMNS)
     if isinstance(type_, pa.ListType) and isinstance(type_.value_type, pa.StructType):
         offsets = pa.array([0, *accumulate(map(len, values))], pa.int32())
         flat = array_of(type_.value_type, [member for value in values for member in value])

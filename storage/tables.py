@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +22,13 @@ def read_table(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] 
     """Return a table's rows from its files, in order; columns that an older format lacks are null."""
     found = list(_read(paths, schema, columns))
     return pa.concat_tables(found) if found else schema_of(schema, columns).empty_table()
+
+
+def read_frame(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str]) -> pl.DataFrame:
+    """Return columns of a table as a frame, in the table's order."""
+    frame = pl.from_arrow(read_table(paths, schema, columns))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
