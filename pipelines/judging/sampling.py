@@ -22,9 +22,8 @@ from pipelines.judging.samples import Sample, SamplingJob, modes_of, next_sample
 from pipelines.judging.shown_text import ShownSet
 from pipelines.judging.verdicts import answer_of
 from schemas.generation import Completion, FaultKind, Request
-from schemas.preference import SETS, PreferenceSet, Split
+from schemas.preference import SETS, PreferenceSet, Split, sets_of
 from schemas.record import bucket_of
-from schemas.set_table import sets_of
 from schemas.trajectory import Mode, Outcome, Purpose, RejectReason
 from storage.root import Root
 from storage.stages import Stage
