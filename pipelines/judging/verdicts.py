@@ -116,9 +116,10 @@ class _Scale(NamedTuple):
             return WRONG_COUNT
         if note.top is not None and note.top != self.high:
             return OUT_OF_RANGE
-        scores = list(map(self._score, items))
-        in_range = tuple(score for score in scores if score is not None and self.low <= score <= self.high)
-        return in_range if len(in_range) == len(scores) else OUT_OF_RANGE
+        scores = [
+            score for item in items if (score := self._score(item)) is not None and self.low <= score <= self.high
+        ]
+        return tuple(scores) if len(scores) == len(items) else OUT_OF_RANGE
 
     def differs(self, found: ScoreList, note: Note, scores: tuple[int, ...]) -> bool:
         """Return whether a list can be read, to other scores than these."""
