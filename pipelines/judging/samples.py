@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.engines.protocol import identity, request_body
-from pipelines.judging.answer_forms import form_in_body, headings_of
-from pipelines.judging.json_judgements import judgement_text
+from pipelines.judging.answer_forms import form_in_body, headings_of, judgement_text
 from pipelines.judging.parts_wanted import PartsWanted, parts_wanted
 from pipelines.judging.prompt_length import result_limit
 from pipelines.judging.prompts import Template, around_responses, hint_text, load_template, responses_text, shown_order
