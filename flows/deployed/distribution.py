@@ -117,6 +117,7 @@ def _connect(address: str | None, workers: int | None) -> None:
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     variables = {"PREFECT_API_URL": _server()}
+    place = f"RAY_ADDRESS={address}" if address else "a local Ray"
     try:
         # Prefect has the workers' logs already.
         ray.init(runtime_env={"env_vars": variables}, log_to_driver=False, **({} if address else local))
@@ -125,14 +126,12 @@ def _connect(address: str | None, workers: int | None) -> None:
     except SystemExit:  # so Ray ends where nobody answers for half a minute
         raise EngineError(f"RAY_ADDRESS={address}: nobody answers there; see ray status, and run again") from None
     except (ConnectionError, RuntimeError, ValueError) as error:
-        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
-        raise EngineError(f"{at}: {' '.join(str(error).split())}") from None
+        raise EngineError(f"{place}: {' '.join(str(error).split())}") from None
     except Exception as error:  # Ray has a bare one for processes that were not there in time; any other is a bug's
         if type(error) is not Exception:
             raise
-        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
         raise EngineError(
-            f"{at} did not start: {' '.join(str(error).split())} Run again when the machine is less busy, or "
+            f"{place} did not start: {' '.join(str(error).split())} Run again when the machine is less busy, or "
             'with task_runner = "threads"; what was answered is kept'
         ) from None
 

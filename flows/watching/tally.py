@@ -128,8 +128,8 @@ class StageTally:
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())
-        said = [f"{retries:,} {'retry' if retries == 1 else 'retries'}"] if retries else []
-        return [*said, *([f"{self.failed:,} failed"] if self.failed else [])]
+        words = [f"{retries:,} {'retry' if retries == 1 else 'retries'}"] if retries else []
+        return [*words, *([f"{self.failed:,} failed"] if self.failed else [])]
 
 
 def per_second(rate: float) -> str:
