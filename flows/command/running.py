@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
@@ -30,12 +29,6 @@ class Started(NamedTuple):
     recipe: Recipe
     root: Root
     run: Run
-
-
-def order_of(
-    recipe: Path, sets: str | None = None, root: str | None = None, limit: int | None = None, keep_going: bool = False
-) -> Order:
-    return Order(str(recipe), sets, root, limit, keep_going)
 
 
 @contextlib.contextmanager

@@ -80,8 +80,8 @@ def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> W
     if source in [stage.facts["source"] for stage in inputs.synthesized]:
         return _asked_before(job.role, inputs, source)
     (unmade,) = (one for one in inputs.open if one.section.source == source)
-    if unmade.uncertain is not None:
-        return _samples_here(root, job, unmade.uncertain)
+    if unmade.rows is not None:
+        return _samples_here(root, job, unmade.rows)
     rows = unmade.plan.rows
     requests = (rows or 0) * job.n
     return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.resample))
@@ -174,8 +174,8 @@ def _checked(inputs: Inputs, wanted: Wanted, most_of: Callable[[str], int]) -> I
     Of a source that is not here the bound is counted: `most_of` says how many requests a question of its kind takes.
     """
     for source in (one for one in inputs.open if one.asks):
-        if source.checked is not None:
-            yield source.checked
+        if source.rows is not None:
+            yield source.rows
         elif source.plan.rows is None:
             wanted.requests_are = "unknown"
         else:
