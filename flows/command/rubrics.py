@@ -24,7 +24,7 @@ RecipeOption = Annotated[
 RootOption = Annotated[str | None, typer.Option("--root", help="Where the rubrics are: the recipe's root, else data.")]
 
 _SHOWN = 6
-"""Criteria of a case that a terminal is shown."""
+"""How many criteria of a case a terminal shows."""
 
 
 @app.command()

@@ -20,7 +20,7 @@ from storage.root import Root
 from storage.run_events import FOLDER
 
 PROBING = ("probe", "plan")
-"""Commands that ask for a few answers, to see how they are."""
+"""Commands that ask for a few answers, and look at them."""
 
 
 class Started(NamedTuple):

@@ -22,10 +22,10 @@ from schemas.record import BUCKETS
 TaskRunnerName = Literal["threads", "ray"]
 Workers = Annotated[int, Field(ge=1, le=BUCKETS)]
 OBJECT_STORE_BYTES = 80_000_000
-"""Of a local Ray: places travel through it, never rows, and 75 MiB are the least that it takes."""
+"""For a local Ray. Only places travel through it, never rows; Ray takes no less than 75 MiB."""
 ADDRESS_TIMEOUT_S = 5.0
 RAY_CLIENT_PORT = 10001
-"""Of `ray://host`, unless the address names one."""
+"""The port of `ray://host` where the address names none."""
 _FRAME_HEAD, _SETTINGS = 9, 4
 """Bytes in the head of an HTTP/2 frame (RFC 9113, section 4.1), of which the fourth is its type, and that type."""
 _HTTP2_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])

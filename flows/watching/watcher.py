@@ -38,7 +38,7 @@ class RunWatcher:
         )
 
     def add(self, display: Display) -> None:
-        """Let one more display watch, from before the run begins."""
+        """Add a display, before the run begins."""
         self._displays.append(display)
 
     def __enter__(self) -> "RunWatcher":

@@ -25,7 +25,7 @@ from storage.root import Root
 from storage.tables import read_table
 
 _MOST = 0.5
-"""Where fewer of the answers could be read, a build is not worth its price, and what helps is said."""
+"""Where a smaller share of the answers can be read, a build is not worth its price: the probe says what helps."""
 
 
 @dataclass(frozen=True)
