@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 import schemas
 from docs.columns import COLUMN_DOCS, COMMON_COLUMN_DOCS, STAGE_TABLES, TABLE_DOCS
+from pipelines.sources.registry import SOURCES
 from schemas import recipe
 from schemas.query import MESSAGES
 
@@ -111,8 +112,8 @@ def recipes_page() -> str:
         ),
     ]
     common = set(recipe.SourceSection.model_fields)
-    for kind, source in recipe.SOURCE_KINDS.items():
-        parts.append(_section(f'kind = "{kind}"', source, leave_out=common, level=3))
+    for kind, source in SOURCES.items():
+        parts.append(_section(f'kind = "{kind}"', source.section, leave_out=common, level=3))
     parts += [
         _section("[models]", recipe.ModelsSection, "One section a role; each has the keys of `[models.<role>]`."),
         _section("[models.<role>]", recipe.ModelSection, level=3),

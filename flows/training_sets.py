@@ -24,7 +24,7 @@ from pipelines.judging.samples import sampling_job
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published, make_latest
 from pipelines.rubrics.giving import with_criteria
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.synthesis.ahead import role_asked
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import ForgeError, Waiting
@@ -201,7 +201,7 @@ def read_general(recipe: str, sets: str, root: str | None, limit: int | None) ->
     """Return the stage of the general rows."""
     settings = settings_of(recipe, sets, root, limit)
     assert settings.general is not None
-    return ingest_general(settings, root_of(settings), settings.general).key
+    return ingest(settings, root_of(settings), settings.general).key
 
 
 @task

@@ -26,7 +26,7 @@ from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.making import make_rubrics
 from pipelines.rubrics.requests import rubric_job
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.ahead import stage_asked
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
@@ -75,7 +75,7 @@ def curated_sets(recipe: Recipe, root: Root, run: Run) -> tuple[list[SourceSets]
     named = [*(section.source for section in recipe.sources), *(["general"] if recipe.general else [])]
     forgotten(root).check_sources(named)  # before anything is spent on others
     sources = [source_sets(recipe, root, run, section) for section in recipe.sources]
-    general = ingest_general(recipe, root, recipe.general) if recipe.general else None
+    general = ingest(recipe, root, recipe.general) if recipe.general else None
     run.watcher.stage("curating", None)
     curated = curate(recipe, root, [source.stage for source in sources], general)
     for line in license_warnings(recipe, curated):

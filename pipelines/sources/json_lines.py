@@ -6,53 +6,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pipelines.sources.rows import Row, rows_of_lines
+from pipelines.sources.text import RowError
 from schemas.errors import SourceError
-from schemas.strict_json import strict_json
 from storage.regular_files import read_regular
 
-LONGEST_LINE = 64_000_000
-"""Bytes of the longest line that is read."""
 STDIN = Path("-")
 
+_FAULTS = {
+    "line_too_long": "{}; give one object a line",
+    "nested_too_deep": "nests too deep to be read",
+    "not_an_object": "is no object; give one object a line",
+}
+"""What is said of a line, by the reason why it is no row; of any other, that it is no JSON."""
 
-def json_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+
+def json_lines(file: Path) -> Iterator[tuple[str, Row]]:
     """Yield where each line of a file stands ("FILE, line 3") and its object; `-` is the standard input.
 
     Blank lines are passed over. Raises SourceError that names the line.
     """
-    if file == STDIN:
-        yield from _rows(sys.stdin.buffer, "stdin")
-        return
     try:
-        data = read_regular(file)
+        content: BinaryIO = sys.stdin.buffer if file == STDIN else io.BytesIO(read_regular(file))
     except OSError as error:
         raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
-    yield from _rows(io.BytesIO(data), str(file))
-
-
-def _rows(file: BinaryIO, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    number = 0
-    while line := file.readline(LONGEST_LINE + 1):
-        number += 1
-        where = f"{name}, line {number}"
-        if len(line) > LONGEST_LINE:
-            raise SourceError(f"{where}: is longer than {LONGEST_LINE:,} bytes; give one object a line")
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if line.strip():
-            yield where, _object(line, where)
-
-
-def _object(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = strict_json(line)
-    except RecursionError:
-        raise SourceError(f"{where}: nests too deep to be read") from None
-    except ValueError as error:
-        raise SourceError(f"{where}: is no JSON ({error}); give one object a line") from None
-    if not isinstance(row, dict):
-        raise SourceError(f"{where}: is no object; give one object a line")
-    return row
+    for number, row in rows_of_lines(content):
+        where = f"{'stdin' if file == STDIN else file}, line {number}"
+        if isinstance(row, RowError):
+            words = _FAULTS.get(row.reason, "is no JSON ({}); give one object a line")
+            raise SourceError(f"{where}: {words.format(row.detail)}")
+        yield where, row
 
 
 def text_in(row: dict[str, Any], key: str, where: str) -> str | None:

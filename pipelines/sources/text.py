@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.preference import UnreadableRow
 from schemas.record import canonical_json, clean_text, is_blank
 
 MAX_TEXT = 1_000_000
@@ -32,10 +33,19 @@ class RowError(Exception):
         self.reason = reason
         self.detail = detail
 
+    def row(self, location: str) -> UnreadableRow:
+        """Return the unreadable row that this error makes of a row."""
+        return UnreadableRow(location, self.reason, self.detail)
+
 
 def missing_field(name: str) -> RowError:
     """Return the error of a field that is missing or null."""
     return RowError("missing_field", f"the row has no field {name!r}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception's message as a detail shows it."""
+    return shown(str(error).partition("\n")[0], 120).strip("'\"")
 
 
 def shown(value: Any, length: int = 60) -> str:

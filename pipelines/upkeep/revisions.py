@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pipelines.sources import general
 from pipelines.sources.files import newest_commit
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from schemas.recipe import Recipe
@@ -22,7 +22,7 @@ def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
     newest = dict(_commits(recipe))  # all are asked for before any is downloaded
     read = {section.source: ingest(recipe, root, section).facts for section in recipe.sources}
     if recipe.general is not None:
-        read["general"] = ingest_general(recipe, root, recipe.general).facts
+        read["general"] = ingest(recipe, root, recipe.general).facts
     for source, facts in read.items():
         if newest[source] not in (None, facts["revision"]):
             raise SourceError(
@@ -37,4 +37,4 @@ def _commits(recipe: Recipe) -> Iterator[tuple[str, str | None]]:
     for section in recipe.sources:
         yield section.source, newest_commit(section, SOURCES[section.kind].hub)
     if recipe.general is not None:
-        yield "general", newest_commit(recipe.general, general.HUB)
+        yield "general", newest_commit(recipe.general, general.SOURCE.hub)

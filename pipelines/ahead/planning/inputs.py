@@ -12,7 +12,7 @@ from pipelines.engines.answering import Run
 from pipelines.reporting.funnel import inputs_of
 from pipelines.sources import general
 from pipelines.sources.files import is_here
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.composition import gives_single
 from pipelines.synthesis.gold_check import checked_questions
@@ -116,10 +116,11 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
     still_open = tuple(one for _, one in seen if one is not None)
     plans = {one.section.source: one.plan for one in still_open}
     made = [(section, sets) for section, (sets, _) in zip(recipe.sources, seen, strict=True) if sets is not None]
-    has_general = recipe.general is None or download or is_here(recipe.general, general.HUB, general.PATTERNS)
+    patterns = general.SOURCE.patterns
+    has_general = recipe.general is None or download or is_here(recipe.general, "", patterns)
     curated = None
     if made:
-        chat = ingest_general(recipe, root, recipe.general) if recipe.general and has_general else None
+        chat = ingest(recipe, root, recipe.general) if recipe.general and has_general else None
         readable = recipe.model_copy(update={"sources": tuple(section for section, _ in made)})
         curated = curate(readable, root, [stage for _, stage in made], chat)
         all_test = _test_sources(curated)

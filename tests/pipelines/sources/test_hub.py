@@ -31,8 +31,8 @@ found = {}
 for kind in kinds:
     if kind == "general":
         section = GeneralSection(hub="maker/chat", revision=revision)
-        files = open_files(section, general.HUB, general.PATTERNS, Path("."))
-        rows = list(general.read(section, files))
+        files = open_files(section, general.SOURCE.hub, general.SOURCE.patterns, Path("."))
+        rows = list(general.SOURCE.read(section, files))
     else:
         facts = SOURCES[kind]
         section = SOURCE_KINDS[kind](kind=kind, revision=revision)

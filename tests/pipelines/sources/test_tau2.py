@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.sources.tau2 import Tau2
 from schemas.errors import SourceError
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Split, UnreadableRow
-from schemas.recipe import Tau2
 from tests.pipelines.sources.readings import read_source
 from tests.pipelines.sources.tau2_results import (
     ANNOUNCED,
