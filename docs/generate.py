@@ -1,11 +1,14 @@
-"""Write docs/tables.md from the Arrow schemas, and docs/recipes.md from the recipe's pydantic tree.
+"""Write docs/tables.md from the Arrow schemas, docs/recipes.md from the recipe's pydantic tree, and the parts of
+docs/sources.md that the modules of the sources say themselves.
 
 `python -m docs.generate` writes them; `--check` changes nothing, and ends with 1 when one of them is stale.
 """
 
 import importlib
+import inspect
 import json
 import pkgutil
+import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +19,9 @@ from pydantic import BaseModel
 
 import schemas
 from docs.columns import COLUMN_DOCS, COMMON_COLUMN_DOCS, STAGE_TABLES, TABLE_DOCS
+from pipelines.sources import general
 from pipelines.sources.registry import SOURCES
+from pipelines.sources.source import Source
 from schemas import recipe
 from schemas.query import MESSAGES
 
@@ -187,9 +192,49 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
+def sources_page() -> str:
+    """Return docs/sources.md with its generated parts written anew. The rest of the page is written by hand."""
+    sources = [*SOURCES.values(), general.SOURCE]
+    page = (DOCS / "sources.md").read_text("utf-8")
+    page = _with_part(page, "sources table", _sources_table(sources))
+    return _with_part(page, "sources", "\n".join(map(_source_section, sources)))
+
+
+def _with_part(page: str, name: str, text: str) -> str:
+    """Return the page with this text between `<!-- name: .. -->` and `<!-- end -->`."""
+    pattern = rf"(<!-- {name}:.*? -->\n).*?(<!-- end -->)"
+    return re.sub(pattern, lambda found: found[1] + text + found[2], page, flags=re.DOTALL)
+
+
+def _sources_table(sources: Sequence[Source]) -> str:
+    rows = [
+        (
+            f"[`{source.kind}`](#{source.kind})",
+            f"`{source.hub}`" if source.hub else "none: give a path",
+            source.license or "yours",
+            source.unit,
+            {"sets": "sets", "questions": "questions, for synthesis", "general": "rows of RFT"}[source.gives],
+        )
+        for source in sources
+    ]
+    return _table(("kind", "hub id", "licence", "a row is a", "gives"), rows)
+
+
+def _source_section(source: Source) -> str:
+    """Return a source's section: what its module's docstring says, and the facts beside it."""
+    module = inspect.getmodule(source.make)
+    title, _, body = inspect.cleandoc(module.__doc__ or "").partition("\n")
+    facts = [f"Hub id `{source.hub}`, licence {source.license}."] if source.hub else []
+    facts += [f"Files: {', '.join(f'`{pattern}`' for pattern in source.patterns)}."]
+    if source.redistribution == "restricted":
+        facts.append("Its authors ask that rows are not republished in plain text: manifest and card say `restricted`.")
+    return f"## {source.kind}\n\n{title}\n\n{' '.join(facts)}\n{body}\n"
+
+
 def pages() -> dict[Path, str]:
     """Return what every generated page should hold."""
-    return {DOCS / "tables.md": tables_page(), DOCS / "recipes.md": recipes_page()}
+    found = {"tables.md": tables_page(), "recipes.md": recipes_page(), "sources.md": sources_page()}
+    return {DOCS / name: text for name, text in found.items()}
 
 
 def main(arguments: list[str]) -> int:

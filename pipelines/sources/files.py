@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from schemas.errors import SourceError
+from schemas.recipe import GeneralSection, SourceSection
 from schemas.record import clean_text
 
 _BLOCK = 1 << 20
@@ -17,17 +18,8 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 _BRANCH = "main"
 
 
-class Place(Protocol):
-    """Where a section of the recipe says its rows are."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def path(self) -> str | None: ...
-    @property
-    def hub(self) -> str | None: ...
-    @property
-    def revision(self) -> str | None: ...
+Place = SourceSection | GeneralSection
+"""A section of the recipe that says where its rows are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +62,12 @@ def open_files(
         return _local_files(kind, place.path, place.revision, patterns, directory)
     if not hub:
         raise SourceError(f"{kind}: neither a path nor a hub id; give path = '..' or hub = '..' in the recipe")
-    with _hub_errors(kind, hub, place.revision):
-        from huggingface_hub import snapshot_download
-
-        found = snapshot_download(
-            hub,
-            repo_type="dataset",
-            revision=place.revision,
-            allow_patterns=list(patterns),
-            endpoint=endpoint,
-            cache_dir=cache,
-        )
-    root = Path(found)  # the directory is named after the commit
-    if not _COMMIT.fullmatch(root.name) or not root.is_dir():
-        raise SourceError(f"{_at(kind, hub, place.revision)}: no file of it matches {', '.join(patterns)}")
-    paths = _matching(kind, root, patterns)
+    with _hub_errors(place, hub):
+        root = _snapshot(place, hub, patterns, endpoint=endpoint, cache_dir=cache)
+    # The directory is named after the commit.
+    paths = _matching(kind, root, patterns) if _COMMIT.fullmatch(root.name) and root.is_dir() else ()
     if not paths:
-        raise SourceError(f"{kind}: {hub} on the hub has no file that matches {', '.join(patterns)}")
+        raise SourceError(f"{_at(place, hub)} on the hub has no file that matches {', '.join(patterns)}")
     return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
 
 
@@ -95,23 +76,25 @@ def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache:
     hub = place.hub or default_hub
     if place.path is not None or not hub:
         return True
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(
-            hub,
-            repo_type="dataset",
-            revision=place.revision,
-            allow_patterns=list(patterns),
-            cache_dir=cache,
-            local_files_only=True,
-        )
-        return bool(_matching(hub, Path(found), patterns))
+        root = _snapshot(place, hub, patterns, cache_dir=cache, local_files_only=True)
+        return bool(_matching(hub, root, patterns))
     except (HFValidationError, SourceError):
         return True
     except (IncompleteSnapshotError, LocalEntryNotFoundError):
         return False
+
+
+def _snapshot(place: Place, hub: str, patterns: tuple[str, ...], **options: Any) -> Path:
+    """Return the directory of the data set's files at one commit, downloaded where they are not in the cache."""
+    from huggingface_hub import snapshot_download
+
+    found = snapshot_download(
+        hub, repo_type="dataset", revision=place.revision, allow_patterns=list(patterns), **options
+    )
+    return Path(found)
 
 
 def _local_files(
@@ -192,19 +175,19 @@ def newest_commit(place: Place, default_hub: str, *, endpoint: str | None = None
         return None
     if revision is not None and _COMMIT.fullmatch(revision):
         return revision
-    with _hub_errors(place.kind, hub, revision):
+    with _hub_errors(place, hub):
         from huggingface_hub import HfApi
 
         commit = HfApi(endpoint=endpoint).dataset_info(hub, revision=revision or _BRANCH).sha
     return str(commit) if commit else None
 
 
-def _at(kind: str, hub: str, revision: str | None) -> str:
-    return f"{kind}: {hub}" + (f"@{revision}" if revision else "")
+def _at(place: Place, hub: str) -> str:
+    return f"{place.kind}: {hub}" + (f"@{place.revision}" if place.revision else "")
 
 
 @contextlib.contextmanager
-def _hub_errors(kind: str, hub: str, revision: str | None) -> Iterator[None]:
+def _hub_errors(place: Place, hub: str) -> Iterator[None]:
     """Turn the hub's errors into a SourceError that names the data set and the way out."""
     # Here and not above: it takes half a second, and a build of local files never needs it.
     import httpx2
@@ -237,4 +220,4 @@ def _hub_errors(kind: str, hub: str, revision: str | None) -> Iterator[None]:
         words = f": cannot be stored in the hub's cache: {error.strerror or error}; see HF_HOME"
     else:
         return
-    raise SourceError(_at(kind, hub, revision) + words) from None
+    raise SourceError(_at(place, hub) + words) from None

@@ -22,7 +22,7 @@ from pipelines.sources.conversations import conversation
 from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import RowError, short_text
-from schemas.query import Messages, messages_array, query_id
+from schemas.query import Messages, query_id, wire
 from schemas.recipe import GeneralSection
 from schemas.record import is_blank
 from schemas.training import GENERAL
@@ -66,15 +66,18 @@ def _general_row(section: GeneralSection, row: Row, origin: Origin) -> GeneralRo
 
 def general_table(rows: list[GeneralRow]) -> pa.Table:
     """Return rows as the table `general`."""
-    columns = {
-        "query_id": pa.array([row.query_id for row in rows], pa.string()),
-        "source": pa.array(["general"] * len(rows), pa.string()),
-        "source_id": pa.array([row.source_id for row in rows], pa.string()),
-        "license": pa.array([row.license for row in rows], pa.string()),
-        "prompt": messages_array([row.prompt for row in rows]),
-        "completion": pa.array([row.completion for row in rows], pa.string()),
-    }
-    return pa.table([columns.get(field.name, pa.nulls(len(rows), field.type)) for field in GENERAL], schema=GENERAL)
+    columns = [
+        {
+            "query_id": row.query_id,
+            "source": "general",
+            "source_id": row.source_id,
+            "license": row.license,
+            "prompt": wire(row.prompt),
+            "completion": row.completion,
+        }
+        for row in rows
+    ]
+    return pa.Table.from_pylist(columns, schema=GENERAL)
 
 
 SOURCE = Source(

@@ -4,7 +4,9 @@ A bad row is an `UnreadableRow` and never an exception; a file that is no such f
 """
 
 import gzip
+import io
 import json
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from pipelines.sources.text import RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
 from schemas.strict_json import RepeatedKey, object_of, objects_in, strict_json
+from storage.regular_files import read_regular
 
 MAX_LINE = 64 << 20
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
@@ -25,6 +28,15 @@ MAX_JSON = 1 << 30
 
 BOMB_RATIO = 200
 """A gzip file that grows more than this, and beyond `MAX_JSON`, is a bomb; text grows 3 to 30 times."""
+
+STDIN = Path("-")
+
+_LINE_FAULTS = {
+    "line_too_long": "{}; give one object a line",
+    "nested_too_deep": "nests too deep to be read",
+    "not_an_object": "is no object; give one object a line",
+}
+"""What is said of a line, by the reason why it is no row; of any other, that it is no JSON."""
 
 _BLOCK = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -65,14 +77,14 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
 
 def _lines(path: Path, name: str) -> Numbered:
     with path.open("rb") as file:
-        yield from rows_of_lines(file)
+        yield from _rows_of_lines(file)
 
 
 def _gzip_lines(path: Path, name: str) -> Numbered:
     most = max(MAX_JSON, BOMB_RATIO * path.stat().st_size)
     try:
         with gzip.open(path, "rb") as file:
-            for numbered in rows_of_lines(cast(BinaryIO, file)):
+            for numbered in _rows_of_lines(cast(BinaryIO, file)):
                 if file.tell() > most:
                     raise SourceError(f"{name}: grows more than {BOMB_RATIO} times when unpacked; not read further")
                 yield numbered
@@ -84,7 +96,7 @@ def _gzip_lines(path: Path, name: str) -> Numbered:
         raise SourceError(f"{name}: the gzip file is damaged: {error}") from None
 
 
-def rows_of_lines(file: BinaryIO) -> Numbered:
+def _rows_of_lines(file: BinaryIO) -> Numbered:
     """Return the rows of lines, counted from 1; blank lines are counted and left out."""
     number = 0
     while line := file.readline(MAX_LINE + 1):
@@ -169,3 +181,28 @@ _READERS: dict[str, Callable[[Path, str], Numbered]] = {
     ".json": _json,
     ".parquet": parquet.numbered_rows,
 }
+
+
+def json_lines(file: Path) -> Iterator[tuple[str, Row]]:
+    """Yield where each line of a file stands ("FILE, line 3") and its object; `-` is the standard input.
+
+    Blank lines are passed over. Raises SourceError that names the line.
+    """
+    try:
+        content: BinaryIO = sys.stdin.buffer if file == STDIN else io.BytesIO(read_regular(file))
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
+    for number, row in _rows_of_lines(content):
+        where = f"{'stdin' if file == STDIN else file}, line {number}"
+        if isinstance(row, RowError):
+            words = _LINE_FAULTS.get(row.reason, "is no JSON ({}); give one object a line")
+            raise SourceError(f"{where}: {words.format(row.detail)}")
+        yield where, row
+
+
+def text_in(row: dict[str, Any], key: str, where: str) -> str | None:
+    """Return the text under a key; None where it is absent or null. Raises SourceError for anything else."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise SourceError(f"{where}: {key} is no text; put it in quotation marks")
+    return value

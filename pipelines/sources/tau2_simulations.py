@@ -5,7 +5,7 @@ database ended up otherwise than expected has passed where the basis is ENV_ASSE
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,19 +201,19 @@ def _check_call(call: Any, name: str) -> None:
 def _system_text(environment: Mapping[str, Any]) -> str:
     """Return what the agent reads before the user speaks: its policy, and the tools it may call."""
     policy = filled_text(environment.get("policy"), "environment_info.policy").strip()
-    tools = environment.get("tool_defs")
-    listed = "\n".join(_signature(str(name), tools[name]) for name in tools) if isinstance(tools, Mapping) else ""
+    listed = "\n".join(_signature(str(name), tool) for name, tool in _items(environment.get("tool_defs")))
     return filled_text(f"{policy}\n\n# Tools\n\n{listed or TELECOM_TOOLS}", "tool_defs")
 
 
 def _signature(name: str, tool: Any) -> str:
     """Return a tool as one line: `- name(argument: type): what it does`."""
-    tool = tool if isinstance(tool, Mapping) else {}
-    schema = tool.get("params")
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    typed = (
-        f"{argument}: {kind.get('type', 'any') if isinstance(kind, Mapping) else 'any'}"
-        for argument, kind in (properties.items() if isinstance(properties, Mapping) else ())
-    )
-    words = str(tool.get("doc") or "").strip().partition("\n")[0]
+    known = dict(_items(tool))
+    properties = _items(dict(_items(known.get("params"))).get("properties"))
+    typed = (f"{argument}: {dict(_items(kind)).get('type', 'any')}" for argument, kind in properties)
+    words = str(known.get("doc") or "").strip().partition("\n")[0]
     return f"- {name}({', '.join(typed)})" + (f": {words}" if words else "")
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the keys and values of an object; nothing of anything else."""
+    return value.items() if isinstance(value, Mapping) else ()

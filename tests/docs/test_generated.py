@@ -5,10 +5,11 @@ from pydantic import BaseModel
 
 from docs.columns import COLUMN_DOCS, COMMON_COLUMN_DOCS, TABLE_DOCS
 from docs.generate import DOCS, EXAMPLE, column_doc, column_paths, pages, table_schemas
+from pipelines.sources.registry import SOURCES
 from schemas import recipe
 
 
-@pytest.mark.parametrize("name", ["tables.md", "recipes.md"])
+@pytest.mark.parametrize("name", ["tables.md", "recipes.md", "sources.md"])
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text("utf-8") == pages()[DOCS / name], "stale: run `make docs`"
 
@@ -31,7 +32,7 @@ SECTIONS = [
     value
     for value in vars(recipe).values()
     if isinstance(value, type) and issubclass(value, recipe.Section) and value not in (recipe.Section, recipe.Recipe)
-]
+] + [source.section for source in SOURCES.values()]
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
