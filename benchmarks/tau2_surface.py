@@ -43,7 +43,7 @@ NAMED = {
 
 
 def main(path: str) -> None:
-    section = tau2.Tau2(kind="tau2", path=path)
+    section = tau2.SOURCE.section(kind="tau2", path=path)
     files = open_files(section, tau2.SOURCE.hub, tau2.SOURCE.patterns, Path())
     runs = [
         (turns_of(run["messages"]), run["reward_info"]["reward"] == 1)

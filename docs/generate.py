@@ -118,7 +118,8 @@ def recipes_page() -> str:
     ]
     common = set(recipe.SourceSection.model_fields)
     for kind, source in SOURCES.items():
-        parts.append(_section(f'kind = "{kind}"', source.section, leave_out=common, level=3))
+        words, _, _ = _docstring(source).partition("\n")
+        parts.append(_section(f'kind = "{kind}"', source.section, words, leave_out=common, level=3))
     parts += [
         _section("[models]", recipe.ModelsSection, "One section a role; each has the keys of `[models.<role>]`."),
         _section("[models.<role>]", recipe.ModelSection, level=3),
@@ -222,13 +223,18 @@ def _sources_table(sources: Sequence[Source]) -> str:
 
 def _source_section(source: Source) -> str:
     """Return a source's section: what its module's docstring says, and the facts beside it."""
-    module = inspect.getmodule(source.make)
-    title, _, body = inspect.cleandoc(module.__doc__ or "").partition("\n")
+    title, _, body = _docstring(source).partition("\n")
     facts = [f"Hub id `{source.hub}`, licence {source.license}."] if source.hub else []
     facts += [f"Files: {', '.join(f'`{pattern}`' for pattern in source.patterns)}."]
     if source.redistribution == "restricted":
         facts.append("Its authors ask that rows are not republished in plain text: manifest and card say `restricted`.")
     return f"## {source.kind}\n\n{title}\n\n{' '.join(facts)}\n{body}\n"
+
+
+def _docstring(source: Source) -> str:
+    """Return what the module of a source says of it."""
+    module = inspect.getmodule(source.make)
+    return inspect.cleandoc(module.__doc__ or "") if module else ""
 
 
 def pages() -> dict[Path, str]:

@@ -81,6 +81,7 @@ def general_table(rows: list[GeneralRow]) -> pa.Table:
 
 
 SOURCE = Source(
+    kind="general",
     section=GeneralSection,
     patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
     unit="row",

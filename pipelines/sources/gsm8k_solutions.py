@@ -23,7 +23,7 @@ solution is a response that the question already has. The traps:
 """
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
@@ -44,9 +44,8 @@ _COMMAS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 class Gsm8kSolutions(SourceSection):
-    """GSM8K-style JSONL: a question, its `ground_truth`, and sampled solutions with `is_correct`."""
+    """Keys of a `gsm8k_solutions` section."""
 
-    kind: Literal["gsm8k_solutions"]
     name: Name = "gsm8k_solutions"
     """What the source is called in tables and reports."""
     license: Label = "MIT"
@@ -113,6 +112,7 @@ def _reward(value: Any, name: str) -> float | None:
 
 
 SOURCE = Source(
+    kind="gsm8k_solutions",
     section=Gsm8kSolutions,
     patterns=("*.jsonl", "*.jsonl.gz"),
     domain="math",

@@ -17,7 +17,7 @@ reward is `helpfulness`, 0 to 4 (`no_rating` otherwise). The traps:
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.rows import Row, rows_of
@@ -33,12 +33,6 @@ _SYSTEM = re.compile(r"\s*<extra_id_0>System\n(.*?)(?=\n?<extra_id_1>|\Z)", re.D
 _TURN = re.compile(r"<extra_id_1>(User|Assistant)(?:\n|\Z)")
 
 
-class HelpSteer2(SourceSection):
-    """HelpSteer2: pairs of responses rated by people for helpfulness."""
-
-    kind: Literal["helpsteer2"]
-
-
 class _Rated(NamedTuple):
     location: str
     split: Split | None
@@ -46,7 +40,7 @@ class _Rated(NamedTuple):
     response: Response
 
 
-def _pairs(section: HelpSteer2, files: SourceFiles) -> Iterator[tuple[str, tuple[_Rated, _Rated] | UnreadableRow]]:
+def _pairs(section: SourceSection, files: SourceFiles) -> Iterator[tuple[str, tuple[_Rated, _Rated] | UnreadableRow]]:
     """Return each two consecutive rows with one prompt, and an unreadable row for each that has no pair."""
     for path in files.paths:
         split = Split.VALIDATION if path.name.startswith("validation") else None
@@ -81,7 +75,7 @@ def _rated(location: str, split: Split | None, row: Row) -> _Rated | UnreadableR
         return error.row(location)
 
 
-def _set_of(section: HelpSteer2, pair: tuple[_Rated, _Rated], origin: Origin) -> PreferenceSet:
+def _set_of(section: SourceSection, pair: tuple[_Rated, _Rated], origin: Origin) -> PreferenceSet:
     return preference_set(
         query=turns_of(pair[0].prompt),
         responses=[rated.response for rated in pair],
@@ -110,7 +104,7 @@ def turns_of(prompt: str) -> Messages:
 
 
 SOURCE = Source(
-    section=HelpSteer2,
+    kind="helpsteer2",
     hub="nvidia/HelpSteer2",
     patterns=("train.jsonl", "train.jsonl.gz", "validation.jsonl", "validation.jsonl.gz"),
     license="CC-BY-4.0",

@@ -15,8 +15,6 @@ The traps:
   `helpsteer2`.
 """
 
-from typing import Literal
-
 from pipelines.sources.helpsteer2 import turns_of
 from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
@@ -27,13 +25,7 @@ from schemas.recipe import SourceSection
 _SPLITS = {"train": None, "val": Split.VALIDATION, "validation": Split.VALIDATION}
 
 
-class HelpSteer2Preference(SourceSection):
-    """HelpSteer2-Preference: 9,125 pairs with a preference of -3 to 3."""
-
-    kind: Literal["helpsteer2_preference"]
-
-
-def _set_of(section: HelpSteer2Preference, row: Row, origin: Origin) -> PreferenceSet:
+def _set_of(section: SourceSection, row: Row, origin: Origin) -> PreferenceSet:
     strength = number(row.get("preference_strength"))
     if strength is None or strength not in range(-3, 4):
         raise RowError("no_rating", f"preference_strength is {shown(row.get('preference_strength'))}, not -3 to 3")
@@ -54,7 +46,7 @@ def _set_of(section: HelpSteer2Preference, row: Row, origin: Origin) -> Preferen
 
 
 SOURCE = Source(
-    section=HelpSteer2Preference,
+    kind="helpsteer2_preference",
     hub="nvidia/HelpSteer2",
     patterns=(
         "preference/preference.jsonl",

@@ -18,7 +18,6 @@ way there needs the steps, and the answer stands first so that a right answer by
 """
 
 import re
-from typing import ClassVar, Literal
 
 from pipelines.sources.boxes import boxes_several, last_boxed
 from pipelines.sources.rows import Row
@@ -33,15 +32,7 @@ from schemas.record import is_blank
 _TEST = re.compile(r"(?<![a-z])test(?![a-z])", re.IGNORECASE)
 
 
-class Math(SourceSection):
-    """MATH: 12,500 competition problems with a worked solution; models.responder answers them."""
-
-    needs_answers: ClassVar[bool] = True
-
-    kind: Literal["math"]
-
-
-def _question_of(section: Math, row: Row, origin: Origin) -> Question:
+def _question_of(section: SourceSection, row: Row, origin: Origin) -> Question:
     problem = filled_text(row.get("problem"), "problem").strip()
     solution = (optional_text(row.get("solution"), "solution") or "").strip()
     answer = last_boxed(solution) or (optional_text(row.get("answer"), "answer") or "").strip()
@@ -60,7 +51,7 @@ def _question_of(section: Math, row: Row, origin: Origin) -> Question:
 
 
 SOURCE = Source(
-    section=Math,
+    kind="math",
     hub="EleutherAI/hendrycks_math",
     patterns=("*.parquet", "*.jsonl", "*.jsonl.gz"),
     license="MIT",
@@ -69,5 +60,6 @@ SOURCE = Source(
     unit="problem",
     rows=12_500,
     gives="questions",
+    needs_answers=True,
     make=_question_of,
 )

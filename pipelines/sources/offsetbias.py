@@ -11,8 +11,6 @@ unreadable (`bad_label`). The traps:
 * all of it is in Skywork-Reward-Preference too: see `skywork`.
 """
 
-from typing import Literal
-
 from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import RowError, filled_text, number, shown, text_of
@@ -21,13 +19,7 @@ from schemas.query import user
 from schemas.recipe import SourceSection
 
 
-class OffsetBias(SourceSection):
-    """OffsetBias: 8,504 pairs whose worse response is the more attractive one."""
-
-    kind: Literal["offsetbias"]
-
-
-def _set_of(section: OffsetBias, row: Row, origin: Origin) -> PreferenceSet:
+def _set_of(section: SourceSection, row: Row, origin: Origin) -> PreferenceSet:
     label = number(row.get("label"))
     if label not in (1, 2):
         raise RowError("bad_label", f"label is {shown(row.get('label'))}, not 1 or 2")
@@ -43,7 +35,7 @@ def _set_of(section: OffsetBias, row: Row, origin: Origin) -> PreferenceSet:
 
 
 SOURCE = Source(
-    section=OffsetBias,
+    kind="offsetbias",
     hub="NCSOFT/offsetbias",
     patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
     license="BSD-3-Clause",

@@ -21,7 +21,7 @@ that are read, and the reasons why a row is unreadable.
 import difflib
 from dataclasses import replace
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -58,11 +58,8 @@ MAX_RESPONSES = 1000
 
 
 class PreferenceSets(SourceSection):
-    """Your own JSONL or Parquet: query, responses, and rewards or best (docs/sources.md)."""
+    """Keys of a `preference_sets` section."""
 
-    place_needed: ClassVar[str] = "a preference_sets source needs a path or a hub id"
-
-    kind: Literal["preference_sets"]
     name: Name = "preference_sets"
     """What the source is called in tables and reports."""
     license: Label = "unknown"
@@ -234,7 +231,9 @@ def _meant(key: str, known: tuple[str, ...]) -> str | None:
 
 
 SOURCE = Source(
+    kind="preference_sets",
     section=PreferenceSets,
+    place_needed="a preference_sets source needs a path or a hub id",
     patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
     unit="set",
     make=_set_of,

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from pipelines.sources.source import Source
-from schemas.recipe import SOURCE_KINDS
+from schemas.recipe import SOURCE_KINDS, SourceKind
 
 MODULES = (
     "teleqna",
@@ -27,4 +27,6 @@ _SOURCES: list[Source] = [import_module(f"pipelines.sources.{module}").SOURCE fo
 SOURCES = {source.kind: source for source in _SOURCES}
 """The sources by the `kind` of their `[[sources]]` section. General rows are in no set: see `general`."""
 
-SOURCE_KINDS.update({kind: source.section for kind, source in SOURCES.items()})
+SOURCE_KINDS.update(
+    (kind, SourceKind(source.section, source.place_needed, source.needs_answers)) for kind, source in SOURCES.items()
+)

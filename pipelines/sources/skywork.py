@@ -15,7 +15,7 @@ does not begin with the query), `bad_response` (a conversation that does not end
 * v0.1 overlaps with RewardBench; v0.2 is without those 4,957 pairs. Give no path of v0.1.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pipelines.sources.conversations import conversation
 from pipelines.sources.rows import Row
@@ -32,9 +32,8 @@ _OVERLAPS = ("offsetbias", "helpsteer2")
 
 
 class Skywork(SourceSection):
-    """Skywork-Reward-Preference v0.2: 77,016 pairs collected from other data sets."""
+    """Keys of a `skywork` section."""
 
-    kind: Literal["skywork"]
     keep_overlap: Flag = False
     """Keep the pairs that come from OffsetBias and HelpSteer2, which are sources of their own."""
 
@@ -84,6 +83,7 @@ def _is_marked(turns: Messages) -> bool:
 
 
 SOURCE = Source(
+    kind="skywork",
     section=Skywork,
     hub="Skywork/Skywork-Reward-Preference-80K-v0.2",
     patterns=("*.parquet", "*.jsonl", "*.jsonl.gz"),

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict
 
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.rows import rows_in
 from pipelines.sources.text import RowError
 from schemas.preference import UnreadableRow
+from schemas.recipe import SourceSection
 
 
 class Origin(TypedDict):
@@ -21,17 +22,16 @@ class Origin(TypedDict):
     benchmark: bool
 
 
-def all_rows(section: Any, files: SourceFiles) -> Iterator[tuple[str, Any]]:
-    """Return (location, row) of every row of the files."""
-    return rows_in(files)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A kind of source: its section of the recipe, its facts, and its reader."""
 
-    section: type[Any]
-    """Class of its section of the recipe."""
+    kind: str
+    """What its section of the recipe calls it."""
+    section: type[Any] = SourceSection
+    """Class of its section of the recipe; one of its own where it has keys of its own."""
+    place_needed: str = ""
+    """What to say where a section has neither path nor hub; empty where `open_files` says it, or a hub id is known."""
     hub: str = ""
     """Its usual hub id; empty where the recipe must name a place."""
     patterns: tuple[str, ...]
@@ -49,16 +49,12 @@ class Source:
     """Rows as published, all splits read here together; None where the recipe names the data set."""
     gives: Literal["sets", "questions", "general"] = "sets"
     """The table of its records. Synthesis makes sets of questions."""
+    needs_answers: bool = False
+    """Whether models.responder must answer its questions."""
     make: Callable[[Any, Any, Origin], Any]
     """Return the record of (section, row, origin). Raises RowError."""
-    items: Callable[[Any, SourceFiles], Iterator[tuple[str, Any]]] = all_rows
+    items: Callable[[Any, SourceFiles], Iterator[tuple[str, Any]]] = lambda section, files: rows_in(files)
     """Return (location, what `make` takes as its row), or (location, UnreadableRow). Every row, unless given."""
-
-    @property
-    def kind(self) -> str:
-        """The `kind` of its `[[sources]]` section."""
-        field = self.section.model_fields.get("kind")
-        return str(get_args(field.annotation)[0] if field else self.section.kind)
 
     def read(self, section: Any, files: SourceFiles) -> Iterator[Any]:
         """Return a record or an unreadable row for each item.

@@ -22,7 +22,7 @@ judge reads tool calls. The 25 real runs at hand become 25 sets: 16 right, 9 wro
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import ClassVar, Literal, NamedTuple
+from typing import NamedTuple
 
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.source import Origin, Source
@@ -35,16 +35,6 @@ from schemas.recipe import SourceSection
 from schemas.record import content_id
 
 
-class Tau2(SourceSection):
-    """tau2-bench telecom: whole conversations of agents, with their tool calls and rewards (docs/tau2.md)."""
-
-    place_needed: ClassVar[str] = (
-        "a tau2 source needs a path: tau2-bench publishes its results on GitHub, not on the hub"
-    )
-
-    kind: Literal["tau2"]
-
-
 class Trials(NamedTuple):
     """Runs that are a set: one right run, or all of them where none or each of them is right."""
 
@@ -52,7 +42,7 @@ class Trials(NamedTuple):
     split: Split | None
 
 
-def _trials(section: Tau2, files: SourceFiles) -> Iterator[tuple[str, Trials | UnreadableRow]]:
+def _trials(section: SourceSection, files: SourceFiles) -> Iterator[tuple[str, Trials | UnreadableRow]]:
     """Return the trials of each task, and an unreadable row for each run that is in no set.
 
     Raises SourceError: no results, or no list of the official test tasks.
@@ -99,7 +89,7 @@ def _one_right(trials: list[Simulation]) -> tuple[list[Simulation], list[Unreada
     return [*right[:1], *wrong], unused
 
 
-def _set_of(section: Tau2, trials: Trials, origin: Origin) -> PreferenceSet:
+def _set_of(section: SourceSection, trials: Trials, origin: Origin) -> PreferenceSet:
     chosen = trials.chosen
     # Users of one task may open in other words. Whose words stand in the query says nothing of who is right.
     opening = min((trial.opening for trial in chosen), key=lambda words: content_id("tau2-opening", words))
@@ -118,7 +108,8 @@ def _set_of(section: Tau2, trials: Trials, origin: Origin) -> PreferenceSet:
 
 
 SOURCE = Source(
-    section=Tau2,
+    kind="tau2",
+    place_needed="a tau2 source needs a path: tau2-bench publishes its results on GitHub, not on the hub",
     patterns=(
         SPLIT_FILE,
         f"*/{SPLIT_FILE}",

@@ -11,7 +11,7 @@ It is gated: accept its terms on the hub and set HF_TOKEN. It is a benchmark: a 
 * answers are rounded somewhere: `tolerance`, relative, says how far off one may be.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -25,11 +25,8 @@ from schemas.recipe.section import Number
 
 
 class TeleMath(SourceSection):
-    """TeleMath: 500 telecom problems with a numeric answer; models.responder answers them."""
+    """Keys of a `telemath` section."""
 
-    needs_answers: ClassVar[bool] = True
-
-    kind: Literal["telemath"]
     tolerance: Annotated[Number, Field(ge=0, le=0.5)] = 0.01
     """How far from the right number an answer may be, relative to it."""
 
@@ -48,6 +45,7 @@ def _question_of(section: TeleMath, row: Row, origin: Origin) -> Question:
 
 
 SOURCE = Source(
+    kind="telemath",
     section=TeleMath,
     hub="netop/TeleMath",
     patterns=("*.parquet", "*.jsonl", "*.jsonl.gz", "*.json"),
@@ -57,5 +55,6 @@ SOURCE = Source(
     unit="problem",
     rows=500,
     gives="questions",
+    needs_answers=True,
     make=_question_of,
 )

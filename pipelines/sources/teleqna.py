@@ -33,7 +33,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipelines.sources.archive import MAX_MEMBER, archive_member
 from pipelines.sources.files import SourceFiles
@@ -71,9 +71,8 @@ class TeleQnAArchive(SourceSection):
 
 
 class TeleQnA(TeleQnAArchive):
-    """TeleQnA: 10,000 telecom questions with 2 to 5 options."""
+    """Keys of a `teleqna` section."""
 
-    kind: Literal["teleqna"]
     keep_all_of: Flag = False
     """Keep questions with an "all of the above" or "none of the above" option, reworded to stand by themselves."""
 
@@ -237,6 +236,7 @@ def _set_of(section: TeleQnA, row: PublishedQuestion, origin: Origin) -> Prefere
 
 
 SOURCE = Source(
+    kind="teleqna",
     section=TeleQnA,
     hub="netop/TeleQnA",
     patterns=("TeleQnA.zip", "TeleQnA.txt", "TeleQnA.json"),

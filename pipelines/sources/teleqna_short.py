@@ -18,7 +18,6 @@ come of leaving the options out:
 """
 
 from dataclasses import replace
-from typing import ClassVar, Literal
 
 from pipelines.sources import teleqna
 from pipelines.sources.option_needs import needs_options
@@ -31,11 +30,7 @@ from schemas.record import is_blank
 
 
 class TeleQnAShort(teleqna.TeleQnAArchive):
-    """TeleQnA without its options: short answers, by models.responder, compared with the right option."""
-
-    needs_answers: ClassVar[bool] = True
-
-    kind: Literal["teleqna_short"]
+    """Keys of a `teleqna_short` section."""
 
 
 def _question_of(section: TeleQnAShort, row: teleqna.PublishedQuestion, origin: Origin) -> Question:
@@ -62,4 +57,6 @@ def _wording_reason(row: teleqna.PublishedQuestion, right: str, unresolved: Drop
     return DropReason.EMPTY_RESPONSE if is_blank(right) else None
 
 
-SOURCE = replace(teleqna.SOURCE, section=TeleQnAShort, gives="questions", make=_question_of)
+SOURCE = replace(
+    teleqna.SOURCE, kind="teleqna_short", section=TeleQnAShort, needs_answers=True, gives="questions", make=_question_of
+)

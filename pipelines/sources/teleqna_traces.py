@@ -18,7 +18,6 @@ first, second, .. last equally often (counted: 1,284 to 1,289 times each of five
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Literal
 
 from pipelines.sources import teleqna
 from pipelines.sources.option_references import all_of_options
@@ -30,11 +29,8 @@ from schemas.recipe.section import Flag
 
 
 class TeleQnATraces(teleqna.TeleQnAArchive):
-    """TeleQnA with its options in the question: models.responder reasons, and picks one."""
+    """Keys of a `teleqna_traces` section."""
 
-    needs_answers: ClassVar[bool] = True
-
-    kind: Literal["teleqna_traces"]
     keep_all_of: Flag = False
     """Keep questions with an "all of the above" or "none of the above" option, as they are."""
 
@@ -63,4 +59,11 @@ def _options_reason(options: Mapping[int, str], keep_all_of: bool) -> DropReason
     return DropReason.ALL_OF_OPTIONS if not keep_all_of and all_of_options(options) else None
 
 
-SOURCE = replace(teleqna.SOURCE, section=TeleQnATraces, gives="questions", make=_question_of)
+SOURCE = replace(
+    teleqna.SOURCE,
+    kind="teleqna_traces",
+    section=TeleQnATraces,
+    needs_answers=True,
+    gives="questions",
+    make=_question_of,
+)

@@ -22,7 +22,7 @@ With `retag_votes`, models.teacher judges each uncertain set again: see [A secon
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -40,9 +40,8 @@ _BENCHMARKS = frozenset({"truthful_qa"})
 
 
 class UltraFeedback(SourceSection):
-    """UltraFeedback: 63,967 instructions with four responses, each rated in four aspects."""
+    """Keys of a `ultrafeedback` section."""
 
-    kind: Literal["ultrafeedback"]
     min_margin: Annotated[Number, Field(ge=0)] = 0.5
     """Sets whose two highest mean ratings are nearer than this are uncertain, and dropped."""
     retag_votes: Annotated[Whole, Field(ge=0, le=15)] = 0
@@ -91,6 +90,7 @@ def _mean_rating(annotations: Any) -> float | None:
 
 
 SOURCE = Source(
+    kind="ultrafeedback",
     section=UltraFeedback,
     hub="openbmb/UltraFeedback",
     patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),

@@ -5,7 +5,7 @@ from schemas.recipe.reading import read_recipe, recipe_of, section_type
 from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Section
-from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceSection
+from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceKind, SourceSection
 from schemas.recipe.tree import (
     TRAINING_SETS,
     BudgetSection,
@@ -41,6 +41,7 @@ __all__ = [
     "SameAsGrm",
     "Section",
     "Simulated",
+    "SourceKind",
     "SourceSection",
     "SplitsSection",
     "SynthesisSection",

@@ -145,7 +145,7 @@ def _known_keys(tree: Any, keys: list[Any]) -> list[str]:
     for key in keys:
         tree = tree[key] if isinstance(key, int) or key in tree else {}
         if isinstance(key, int):
-            section = SOURCE_KINDS[tree["kind"]]
+            section = SOURCE_KINDS[tree["kind"]].section
         elif key == "sources":
             section = None
         elif key == "difficulty":

@@ -4,7 +4,7 @@ Each kind of source declares its own section in its module of pipelines/sources.
 `SOURCE_KINDS`, so the recipe knows every kind without an import from a room above.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, SerializeAsAny, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,11 +14,6 @@ from schemas.recipe.section import Count, Flag, HubId, Label, LocalPath, Number,
 
 class SourceSection(Section):
     """Keys of every `[[sources]]` entry."""
-
-    place_needed: ClassVar[str] = ""
-    """What to say where neither path nor hub is given; empty for a data set with a usual hub id."""
-    needs_answers: ClassVar[bool] = False
-    """Whether its rows are questions that models.responder must answer."""
 
     kind: str
     """Which data set it is."""
@@ -46,15 +41,19 @@ class SourceSection(Section):
         """How many judgements of models.teacher each uncertain set gets."""
         return 0
 
-    @model_validator(mode="after")
-    def _has_a_place(self) -> "SourceSection":
-        if self.place_needed and self.path is None and self.hub is None:
-            raise ValueError(self.place_needed)
-        return self
+
+class SourceKind(NamedTuple):
+    """What the recipe knows of a kind of source."""
+
+    section: type[SourceSection]
+    place_needed: str
+    """What to say where a section has neither path nor hub; empty where nothing is to be said."""
+    needs_answers: bool
+    """Whether its rows are questions that models.responder must answer."""
 
 
-SOURCE_KINDS: dict[str, type[SourceSection]] = {}
-"""The section of each kind, in the order that messages and docs list them. `pipelines.sources.registry` fills it."""
+SOURCE_KINDS: dict[str, SourceKind] = {}
+"""Every kind, in the order that messages and docs list them. `pipelines.sources.registry` fills it."""
 
 
 def _section_of_kind(value: Any, _validate: Any) -> SourceSection:
@@ -64,10 +63,13 @@ def _section_of_kind(value: Any, _validate: Any) -> SourceSection:
     if not SOURCE_KINDS:
         raise RuntimeError("no kind of source is known: import pipelines.sources.registry before a recipe is read")
     kind = value.get("kind") if isinstance(value, dict) else None
-    section = SOURCE_KINDS.get(str(kind))
-    if section is None:
+    known = SOURCE_KINDS.get(str(kind))
+    if known is None:
         raise PydanticCustomError("source_kind", "unknown kind", {"kind": kind if kind is None else str(kind)})
-    return section.model_validate(value)
+    section = known.section.model_validate(value)
+    if known.place_needed and section.path is None and section.hub is None:
+        raise ValueError(known.place_needed)
+    return section
 
 
 Source = Annotated[SerializeAsAny[SourceSection], WrapValidator(_section_of_kind)]

@@ -12,7 +12,6 @@ import pytest
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
-from schemas.recipe import SOURCE_KINDS
 from tests.pipelines.sources.hub_repositories import REPOSITORIES
 from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub, stand_in_hub
 
@@ -24,7 +23,7 @@ from pipelines.sources import general
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.preference import UnreadableRow
-from schemas.recipe import SOURCE_KINDS, GeneralSection
+from schemas.recipe import GeneralSection
 
 revision, kinds = sys.argv[1], sys.argv[2:]
 found = {}
@@ -35,7 +34,7 @@ for kind in kinds:
         rows = list(general.SOURCE.read(section, files))
     else:
         facts = SOURCES[kind]
-        section = SOURCE_KINDS[kind](kind=kind, revision=revision)
+        section = facts.section(kind=kind, revision=revision)
         files = open_files(section, facts.hub, facts.patterns, Path("."))
         rows = list(facts.read(section, files))
     found[kind] = {
@@ -97,7 +96,7 @@ def test_every_kind_with_a_usual_hub_id_is_among_them() -> None:
 
 def test_telemath_without_a_token_says_what_to_do(tmp_path: Path) -> None:
     facts = SOURCES["telemath"]
-    section = SOURCE_KINDS["telemath"].model_validate({"kind": "telemath"})
+    section = facts.section.model_validate({"kind": "telemath"})
     with (
         stand_in_hub(StandInHub(REPOSITORIES, gated=frozenset({facts.hub}))) as hub,
         pytest.raises(SourceError, match="gated: accept its terms on the hub and set HF_TOKEN"),
