@@ -1,6 +1,6 @@
 """The ingestion stage: a source's rows become sets or questions, or counted unreadable rows."""
 
-from collections import defaultdict
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -67,13 +67,10 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     rows = [_unless_forgotten(row, tombstones) for row in rows]
     if licenses is not None:
         rows = [_licensed(row, licenses) for row in rows]
-    unreadable = sorted((row for row in rows if isinstance(row, UnreadableRow)), key=attrgetter("source_id"))
+    unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
     if source.gives != "general" and len(unreadable) == len(rows):
-        first = next((row for row in rows if isinstance(row, UnreadableRow)), None)
-        raise SourceError(
-            f"{section.source}: no row of {files.origin} could be read"
-            + (f"; the first: {first.source_id}: {first.detail}" if first else "")
-        )
+        first = f"; the first: {unreadable[0].source_id}: {unreadable[0].detail}" if unreadable else ""
+        raise SourceError(f"{section.source}: no row of {files.origin} could be read{first}")
     facts = {
         "source": section.source,
         "kind": source.kind,
@@ -136,14 +133,12 @@ def _written(root: Root, key: str, table: str, rows: list[Any]) -> list[TableFil
 
 def _reasons(unreadable: list[UnreadableRow]) -> list[dict[str, Any]]:
     """Return each reason with its number of rows and some examples."""
-    by_reason: defaultdict[str, list[UnreadableRow]] = defaultdict(list)
-    for row in unreadable:
-        by_reason[row.reason].append(row)
+    ordered = sorted(unreadable, key=attrgetter("reason", "source_id"))
     return [
         {
             "reason": reason,
-            "rows": len(rows),
+            "rows": len(rows := list(group)),
             "examples": [{"source_id": row.source_id, "detail": row.detail} for row in rows[:EXAMPLES]],
         }
-        for reason, rows in sorted(by_reason.items())
+        for reason, group in groupby(ordered, key=attrgetter("reason"))
     ]

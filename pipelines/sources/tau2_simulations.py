@@ -7,6 +7,7 @@ database ended up otherwise than expected has passed where the basis is ENV_ASSE
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipelines.sources.tau2_endings import agents_part, without_tokens
@@ -26,20 +27,7 @@ from pipelines.sources.text import (
 DOMAINS = ("telecom", "telecom-workflow")
 """The domain's two names: its technical support manual is written as prose, or as a workflow."""
 
-TELECOM_TOOLS = """\
-- get_customer_by_phone(phone_number: string): the customer with this phone number
-- get_customer_by_id(customer_id: string): the customer with this id
-- get_customer_by_name(full_name: string, dob: string): the customers of this name and date of birth (YYYY-MM-DD)
-- get_details_by_id(id: string): the customer, line, device, bill or plan with this id
-- get_bills_for_customer(customer_id: string, limit: integer = 12): the customer's latest bills
-- send_payment_request(customer_id: string, bill_id: string): ask the customer to pay a bill
-- get_data_usage(customer_id: string, line_id: string): data used, data allowed and refuelled in this billing cycle
-- refuel_data(customer_id: string, line_id: string, gb_amount: number): add data to a line, at a charge
-- suspend_line(customer_id: string, line_id: string, reason: string): suspend an active line
-- resume_line(customer_id: string, line_id: string): resume a suspended line
-- enable_roaming(customer_id: string, line_id: string): allow roaming on a line
-- disable_roaming(customer_id: string, line_id: string): forbid roaming on a line
-- transfer_to_human_agents(summary: string): hand the customer over to a person"""
+TELECOM_TOOLS = Path(__file__).with_name("tau2_tools.txt").read_text("utf-8").rstrip("\n")
 """The agent's tools, as src/tau2/domains/telecom has them: published results name none (`tool_defs` is null)."""
 
 FAILED_RUNS = ("infrastructure_error", "context_window_exceeded", "user_error", "unexpected_error")
