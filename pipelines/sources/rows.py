@@ -18,7 +18,7 @@ from pipelines.sources.text import RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
 from schemas.strict_json import RepeatedKey, object_of, objects_in, strict_json
-from storage.regular_files import read_regular
+from storage.files import read_regular
 
 MAX_LINE = 64 << 20
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
