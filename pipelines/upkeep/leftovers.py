@@ -167,7 +167,7 @@ def _stages(look: _Look) -> Iterator[Leftover]:
     except StorageError as error:
         look.notes.append(f"stages are left alone: what a version was made of cannot be told ({error})")
         return
-    if (since := writing_since(root)) is not None and not look.is_idle(Kind.STAGE, since - DAY_S):
+    if (since := writing_since(root)) is not None and look.is_idle(Kind.STAGE, since - DAY_S):
         look.idle_for[Kind.STAGE] = (look.now - since) / DAY_S + 1
         look.notes.append("a run is at work: what it may have found when it began is left alone")
     for key in stage_keys(root):
