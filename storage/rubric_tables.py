@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from schemas.record import content_id, table_schema
-from schemas.rubric import Rubric
-from schemas.rubric_table import RUBRICS, rubrics_of, rubrics_table
+from schemas.rubric import RUBRICS, Rubric, rubrics_of, rubrics_table
 from storage.root import Root
 from storage.table_files import add_numbered, read_folder
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc as ipc
@@ -54,6 +55,13 @@ def read_table(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] 
             table = file.read(wanted.names, use_threads=file.num_row_groups > 1)  # those that it has
         parts.append(filled(table, wanted))
     return pa.concat_tables(parts[1:] or parts)
+
+
+def read_frame(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str]) -> pl.DataFrame:
+    """Return columns of a table as a frame, in the table's order."""
+    frame = pl.from_arrow(read_table(paths, schema, columns))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

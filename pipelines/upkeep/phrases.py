@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 
 from pipelines.upkeep.concerned import Concerned, texts_of
 from schemas.errors import StorageError
-from schemas.preference import SETS, PreferenceSet
+from schemas.preference import SETS, PreferenceSet, sets_of
 from schemas.rubric import Rubric
-from schemas.set_table import sets_of
 from storage.root import Root
 from storage.stages import every_stage
 from storage.tables import read_batches

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.engines.answering import Run
-from pipelines.reporting import markdown
 from pipelines.reporting.acceptance import BEFORE_TRAINING, attention_sentences
 from pipelines.reporting.attention import missing_sets, no_row_for
 from pipelines.reporting.comparing import compare
 from pipelines.reporting.comparison import markdown_of
 from pipelines.reporting.publication import Published
+from pipelines.reporting.visible import markdown_line
 from pipelines.sources import general
 from pipelines.sources.files import newest_commit
 from pipelines.sources.ingestion import ingest, ingest_general
@@ -73,7 +73,7 @@ class Refreshed:
     def page(self) -> str:
         """Return, as Markdown, what became of LATEST, what to look at before training, and the comparison."""
         snapshot = self.published.snapshot
-        parts = [markdown.line(self.verdict())]
+        parts = [markdown_line(self.verdict())]
         if self.tripped:
             parts += ["LATEST is held back:", _listed(self.tripped)]
         if sentences := attention_sentences(snapshot.manifest, snapshot):
@@ -108,7 +108,7 @@ class Refreshed:
 
 
 def _listed(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {markdown.line(sentence)}" for sentence in sentences)
+    return "\n".join(f"- {markdown_line(sentence)}" for sentence in sentences)
 
 
 def take_lease(recipe: Recipe, root: Root, run_id: str, say: Callable[[str], None]) -> Lease | Holder:
