@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from schemas.query import Messages
 from schemas.record import clean_text, content_id
-from schemas.tables import Domain, License, QueryId, SourceName, Table, members_of, quoted, records_of, table_of
+from schemas.tables import Table, members_of, quoted, records_of, table_of
 
 MAX_POINTS = 10
 MAX_CRITERIA = 40
@@ -106,14 +106,14 @@ class Rubric:
     """The criteria for one query. Make one with `rubric`, which checks and identifies it."""
 
     rubric_id: Annotated[str, "Hash of the query_id, the origin, and each criterion's text, points and kind."]
-    query_id: QueryId
+    query_id: str
     cluster: Annotated[str, "The query's cluster when the rubric was made; it may have grown since."]
     case: Annotated[
         str, "The question as it is indexed: its turns, then its short responses, in the order of their content."
     ]
-    domain: Domain
-    source: SourceName
-    license: License
+    domain: str
+    source: str
+    license: str
     origin: Annotated[Origin, "`seed`: from a library. `generated`: written by a model for this query."]
     criteria: Annotated[
         tuple[Criterion, ...], "What an answer is judged by. A dropped one keeps its place and its reason."

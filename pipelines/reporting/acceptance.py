@@ -9,7 +9,7 @@ from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.source_funnels import SourceFunnel, source_funnels
-from pipelines.reporting.visible import columns, one_line, padded, visible, wrapped
+from pipelines.reporting.visible import GAP, aligned, columns, one_line, visible, wrapped
 from schemas.errors import RecipeError
 from schemas.manifest import Manifest
 from schemas.query import wire
@@ -20,7 +20,6 @@ _LINE = 118
 _NARROWEST = 40
 _NAME = 24
 _SHORTEST_NAME = 10
-_GAP = "  "
 _FIRST_TO_GO = ("kept", "judged", "read", "accepted")
 """Columns that a narrow table does without, in this order; the shares and the training tables stay longer."""
 
@@ -64,40 +63,34 @@ def _attention(manifest: Manifest, funnels: Sequence[SourceFunnel], width: int) 
 
 def _table(funnels: Sequence[SourceFunnel], width: int) -> list[str]:
     """Return a line a source, aligned, and one for all where there are several, in as many columns as fit."""
-    tables = list(funnels[0].published) if funnels else []
-    rows = [["source", "read", "kept", "judged", "accepted", "", *tables]]
-    for funnel in funnels:
-        counts = [funnel.read, funnel.kept, funnel.judged, funnel.accepted]
-        name = one_line(funnel.source, _NAME)
-        rows.append(
-            [name, *map(_count, counts), _share(funnel.accepted_share), *map(_count, funnel.published.values())]
-        )
+    rows = [[one_line(funnel.source, _NAME), *_cells(_counts(funnel))] for funnel in funnels]
     if len(funnels) > 1:
-        judged, accepted = sum(funnel.judged for funnel in funnels), sum(funnel.accepted for funnel in funnels)
-        sums = [sum(funnel.read for funnel in funnels), sum(funnel.kept for funnel in funnels), judged, accepted]
-        published = [sum(funnel.published[name] for funnel in funnels) for name in tables]
-        share = _share(accepted / judged if judged else None)
-        rows.append(["all", *map(_count, sums), share, *map(_count, published)])
-    rows = _narrowed(rows, width)
-    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [_GAP.join(_aligned(row, widths)).rstrip() for row in rows]
+        rows.append(["all", *_cells([sum(column) for column in zip(*map(_counts, funnels), strict=True)])])
+    tables = list(funnels[0].published) if funnels else []
+    return aligned(_narrowed([["source", "read", "kept", "judged", "accepted", "", *tables], *rows], width))
+
+
+def _counts(funnel: SourceFunnel) -> list[int]:
+    return [funnel.read, funnel.kept, funnel.judged, funnel.accepted, *funnel.published.values()]
+
+
+def _cells(counts: Sequence[int]) -> list[str]:
+    """Return counts as cells, the accepted share after what was judged and accepted."""
+    _, _, judged, accepted, *_ = counts
+    cells = [f"{count:,}" for count in counts]
+    return [*cells[:4], _share(accepted / judged if judged else None), *cells[4:]]
 
 
 def _narrowed(rows: list[list[str]], width: int) -> list[list[str]]:
     """Return the table with shorter names and, where that is not enough, without its least telling columns."""
     dispensable = [*_FIRST_TO_GO, *reversed(rows[0][6:]), ""]
     while True:
-        numbers = sum(max(columns(row[column]) for row in rows) + len(_GAP) for column in range(1, len(rows[0])))
+        numbers = sum(max(columns(row[column]) for row in rows) + len(GAP) for column in range(1, len(rows[0])))
         names = max(columns(row[0]) for row in rows)
         if numbers + min(names, _SHORTEST_NAME) <= width or not dispensable:
             return [[one_line(row[0], max(_SHORTEST_NAME, width - numbers)), *row[1:]] for row in rows]
         gone = rows[0].index(dispensable.pop(0))
         rows = [row[:gone] + row[gone + 1 :] for row in rows]
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        yield padded(cell, width) if column == 0 else cell.rjust(width)
 
 
 def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width: int) -> Iterator[str]:
@@ -180,10 +173,6 @@ def _gist(example: Example) -> str:
     if row.get("text"):
         return f'"{question}" answered, at its end: {one_line(row["text"][-60:], 60)}'
     return f'"{question}"'
-
-
-def _count(rows: int) -> str:
-    return f"{rows:,}"
 
 
 def _share(share: float | None) -> str:
