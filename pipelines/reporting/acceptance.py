@@ -32,10 +32,8 @@ def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = ""
     width = max(_NARROWEST, width)
     funnels = source_funnels(manifest, snapshot.files)
     lines = _table(funnels, width)
-    for said in filter(None, map(answers_in_words, funnels)):
-        lines += ["", *_hanging("", said, width)]
-    for said in unreadable_sources(manifest):
-        lines += ["", *_hanging("", said, width)]
+    for sentence in (*filter(None, map(answers_in_words, funnels)), *unreadable_sources(manifest)):
+        lines += ["", *_hanging("", sentence, width)]
     for funnel in funnels:
         if funnel.is_low and (explained := list(_explanation(funnel, snapshot, root_flag, width))):
             lines += ["", *explained]
@@ -57,7 +55,7 @@ def _sentences(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]
 
 
 def _attention(manifest: Manifest, funnels: Sequence[SourceFunnel], width: int) -> list[str]:
-    lines = [line for said in _sentences(manifest, funnels) for line in _hanging("- ", said, width)]
+    lines = [line for sentence in _sentences(manifest, funnels) for line in _hanging("- ", sentence, width)]
     return ["", BEFORE_TRAINING, *lines] if lines else []
 
 
@@ -100,21 +98,22 @@ def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width
     table, status = "trajectories", "rejected"
     if not funnel.kept and not funnel.dropped:
         if funnel.unreadable:
-            return  # said already
-        said = f"{source}: it has no row"
+            return  # the lines above say it
+        sentence = f"{source}: it has no row"
     elif not funnel.kept:
-        said = f"{source}: no set of {funnel.read:,} rows was kept."
+        sentence = f"{source}: no set of {funnel.read:,} rows was kept."
         reasons, table, status = funnel.dropped, "sets", "dropped"
     elif funnel.judged:
-        said = f"{source}: {_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
+        sentence = f"{source}: {_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
         reasons = funnel.rejected
     elif funnel.kept == funnel.held_out:
-        said = f"{source}: its {funnel.kept:,} kept sets are all test sets, which are never sampled; it needs more rows"
+        held_out = f"its {funnel.kept:,} kept sets are all test sets, which are never sampled"
+        sentence = f"{source}: {held_out}; it needs more rows"
     else:
-        said = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
+        sentence = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
         reasons = {reason: rows for reason, rows in funnel.rl.items() if reason != "kept"}
         status = "difficulty"
-    yield from _hanging("", said, width)
+    yield from _hanging("", sentence, width)
     if not reasons:
         return
     reason, rows = next(iter(reasons.items()))
@@ -125,13 +124,10 @@ def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width
         yield from _hanging("  what helps:  ", way_out, width)
     if example := _example(snapshot, table, status, reason, funnel.source):
         yield from _hanging("  for example: ", _gist(example), width)
-    options = [("--status", status), ("--reason", reason), ("--source", funnel.source)]
-    words_of_command = [
-        f"grmforge inspect {shlex.quote(snapshot.manifest.name)}",
-        *(f"{option} {shlex.quote(one_line(value, width - 30))}" for option, value in options),
-        *([root_flag.strip()] if root_flag else []),
-    ]
-    yield from _command("  see more:    ", words_of_command, width)
+    options = {"--status": status, "--reason": reason, "--source": funnel.source}
+    parts = [f"{option} {shlex.quote(one_line(value, width - 30))}" for option, value in options.items()]
+    command = [f"grmforge inspect {shlex.quote(snapshot.manifest.name)}", *parts, root_flag.strip()]
+    yield from _command("  see more:    ", [part for part in command if part], width)
 
 
 def _hanging(lead: str, text: str, width: int) -> list[str]:
