@@ -24,9 +24,8 @@ from schemas.recipe import Recipe
 from schemas.record import content_id
 from schemas.rubric import RUBRICS, Criterion, Origin, Rubric, rubrics_table
 from schemas.training import GENERAL
-from storage.given_criteria import Given, add_given, read_given
 from storage.root import Root
-from storage.rubric_tables import read_rubrics
+from storage.rubric_tables import Given, add_given, read_given, read_rubrics
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableFile, TableWriter
 from storage.tables import read_batches, read_table

@@ -27,11 +27,10 @@ from schemas.rubric import RUBRICS
 from schemas.tables import table_of
 from schemas.training import GENERAL, META_RM, RFT
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
-from storage.memory import many_records
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
 from storage.table_writer import TableFile, TableWriter
-from storage.tables import BucketReader, bucket_ranges, read_batches
+from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
 STAGE_VERSION = 2
 _SCHEMAS = {table.name: table.schema for table in TABLES}
