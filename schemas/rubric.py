@@ -153,22 +153,22 @@ def criterion(
     drop_reason: CriterionDrop | None = None,
 ) -> Criterion:
     """Return a checked criterion. Raises InvalidRubric."""
-    said = " ".join(clean_text(text).split()) if isinstance(text, str) else ""
-    if not any(map(str.isalnum, said)):
+    line = " ".join(clean_text(text).split()) if isinstance(text, str) else ""
+    if not any(map(str.isalnum, line)):
         raise InvalidRubric("empty_criterion", "a criterion has no text")
-    if len(said) > MAX_CRITERION:
-        raise InvalidRubric("criterion_too_long", f"{_head(said)} has {len(said):,} characters, {MAX_CRITERION:,} fit")
+    if len(line) > MAX_CRITERION:
+        raise InvalidRubric("criterion_too_long", f"{_head(line)} has {len(line):,} characters, {MAX_CRITERION:,} fit")
     if type(points) is not int or not 0 < abs(points) <= MAX_POINTS:
-        raise InvalidRubric("points_out_of_range", f"{_head(said)} has points {_head(points)}: -10..10, and not 0")
+        raise InvalidRubric("points_out_of_range", f"{_head(line)} has points {_head(points)}: -10..10, and not 0")
     if kind not in tuple(CriterionKind):
-        raise InvalidRubric("unknown_kind", f"{_head(said)} is of kind {_head(kind)}: {', '.join(CriterionKind)}")
+        raise InvalidRubric("unknown_kind", f"{_head(line)} is of kind {_head(kind)}: {', '.join(CriterionKind)}")
     if (kind == CriterionKind.PITFALL) != (points < 0):
-        raise InvalidRubric("sign_of_points", f"{_head(said)} is a {kind} with points {points}: pitfalls are below 0")
+        raise InvalidRubric("sign_of_points", f"{_head(line)} is a {kind} with points {points}: pitfalls are below 0")
     if not all(isinstance(tag, str) and len(tag) <= MAX_TAG for tag in tags):
-        raise InvalidRubric("bad_tag", f"{_head(said)} has a tag that is no text of at most {MAX_TAG} characters")
+        raise InvalidRubric("bad_tag", f"{_head(line)} has a tag that is no text of at most {MAX_TAG} characters")
     return Criterion(
-        criterion_id=content_id("criterion", said),
-        text=said,
+        criterion_id=content_id("criterion", line),
+        text=line,
         points=points,
         kind=CriterionKind(kind),
         tags=tuple(clean_text(tag) for tag in tags),

@@ -156,14 +156,14 @@ def struct_of(type_: pa.StructType, rest: pa.Table | Sequence[Any], columns: Map
     return pa.StructArray.from_arrays(list(_arrays(type_, rest, columns)), fields=list(type_))
 
 
-def _arrays(wanted: Iterable[Any], rest: pa.Table | Sequence[Any], columns: Mapping[str, Any]) -> Iterator[Any]:
-    for one in wanted:
-        values = columns.get(one.name)
+def _arrays(fields: Iterable[Any], rest: pa.Table | Sequence[Any], columns: Mapping[str, Any]) -> Iterator[Any]:
+    for column in fields:
+        values = columns.get(column.name)
         if values is None and isinstance(rest, pa.Table):
-            values = rest.column(one.name)
+            values = rest.column(column.name)
         if values is None:
-            values = [getattr(record, one.name) for record in rest]
-        yield values if isinstance(values, pa.Array | pa.ChunkedArray) else array_of(one.type, values)
+            values = [getattr(record, column.name) for record in rest]
+        yield values if isinstance(values, pa.Array | pa.ChunkedArray) else array_of(column.type, values)
 
 
 def array_of(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:

@@ -87,8 +87,8 @@ def _narrowed(rows: list[list[str]], width: int) -> list[list[str]]:
         names = max(columns(row[0]) for row in rows)
         if numbers + min(names, _SHORTEST_NAME) <= width or not dispensable:
             return [[one_line(row[0], max(_SHORTEST_NAME, width - numbers)), *row[1:]] for row in rows]
-        gone = rows[0].index(dispensable.pop(0))
-        rows = [row[:gone] + row[gone + 1 :] for row in rows]
+        place = rows[0].index(dispensable.pop(0))
+        rows = [row[:place] + row[place + 1 :] for row in rows]
 
 
 def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width: int) -> Iterator[str]:

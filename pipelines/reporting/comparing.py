@@ -55,7 +55,7 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
         readers = old.manifest.reader_version, new.manifest.reader_version
         before, after = map(_judged, both)
         as_read = before if readers[0] == readers[1] or before.is_empty() else as_read_now(old, new, after)
-        sources = _names([one.source for one in new.manifest.inputs], [one.source for one in old.manifest.inputs])
+        sources = _names(*([source.source for source in manifest.inputs] for manifest in reversed(manifests)))
         given = [_given(snapshot) for snapshot in both]
         return Comparison(
             old=f"{old.manifest.name}@{old.manifest.version}",
@@ -116,17 +116,17 @@ def _table_changes(old: Snapshot, new: Snapshot) -> Iterable[TableChange]:
         )
 
 
-def _frame(snapshot: Snapshot, tables: Sequence[str], wanted: Sequence[pl.Expr]) -> pl.DataFrame:
+def _frame(snapshot: Snapshot, tables: Sequence[str], columns: Sequence[pl.Expr]) -> pl.DataFrame:
     """Return columns of tables of a version, one after the other; no row where it has none of them."""
     paths = [path for table in tables for path in snapshot.files(table)]
     if not paths:
-        return pl.DataFrame(schema={one.meta.output_name(): pl.String for one in wanted})
-    return pl.scan_parquet(paths, glob=False).select(wanted).collect()
+        return pl.DataFrame(schema={column.meta.output_name(): pl.String for column in columns})
+    return pl.scan_parquet(paths, glob=False).select(columns).collect()
 
 
 def _relabelled(old: Snapshot, new: Snapshot) -> int:
-    wanted = [pl.col(name) for name in ("set_id", "best", "label")]
-    before, after = (_frame(snapshot, ["sets/kept"], wanted) for snapshot in (old, new))
+    columns = [pl.col(name) for name in ("set_id", "best", "label")]
+    before, after = (_frame(snapshot, ["sets/kept"], columns) for snapshot in (old, new))
     if before.is_empty() or after.is_empty():
         return 0
     both = after.join(before, on="set_id", suffix="_before")
@@ -160,8 +160,8 @@ def _count(judged: pl.DataFrame) -> Judged:
 
 def _inputs(manifest: Manifest) -> Side:
     return {
-        (one.source,): (InputCounts(one.revision, one.rows, one.kept, one.dropped, one.unreadable),)
-        for one in manifest.inputs
+        (source.source,): (InputCounts(source.revision, source.rows, source.kept, source.dropped, source.unreadable),)
+        for source in manifest.inputs
     }
 
 
@@ -182,8 +182,8 @@ def _counted(frame: pl.DataFrame, *by: str) -> dict[tuple[str, ...], int]:
 
 def _given(snapshot: Snapshot) -> Side:
     """Return how many sets were given criteria, of those that could have some."""
-    wanted = [pl.col("source"), pl.col("split"), pl.col("n_responses"), pl.col("given_ids").list.len().alias("ids")]
-    frame = _frame(snapshot, ["sets/kept"], wanted).cast({"n_responses": pl.Int64, "ids": pl.Int64})
+    columns = [pl.col("source"), pl.col("split"), pl.col("n_responses"), pl.col("given_ids").list.len().alias("ids")]
+    frame = _frame(snapshot, ["sets/kept"], columns).cast({"n_responses": pl.Int64, "ids": pl.Int64})
     open_sets = frame.filter((pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1))
     grouped = open_sets.group_by("source").agg(given=(pl.col("ids") > 0).sum(), sets=pl.len())
     return {(source,): (given, sets) for source, given, sets in grouped.iter_rows()}
@@ -197,8 +197,8 @@ def _rubrics(snapshot: Snapshot) -> Side:
     if not snapshot.rows("rubrics/made"):
         return {}
     met = pl.element().struct.field("hit_rate").filter(pl.element().struct.field("drop_reason").is_null())
-    wanted = [pl.col("source"), pl.col("drop_reason").is_null().alias("kept"), pl.col("criteria").list.eval(met)]
-    frame = _frame(snapshot, ["rubrics/made"], wanted)
+    columns = [pl.col("source"), pl.col("drop_reason").is_null().alias("kept"), pl.col("criteria").list.eval(met)]
+    frame = _frame(snapshot, ["rubrics/made"], columns)
     kept = pl.col("criteria").filter("kept").list.explode(keep_nulls=False, empty_as_null=False)
     counts = frame.group_by("source").agg(made=pl.len(), kept=pl.col("kept").sum(), hit_rate=kept.mean())
     return {(source,): (RubricCounts(*figures),) for source, *figures in counts.iter_rows()}
@@ -206,26 +206,26 @@ def _rubrics(snapshot: Snapshot) -> Side:
 
 def _leaks(manifest: Manifest) -> Side:
     return {
-        (one["source"], one["task"]): (one.get("auc"), one.get("se"))
-        for one in manifest.checks.get("leak_probe", {}).get("sources", ())
+        (finding["source"], finding["task"]): (finding.get("auc"), finding.get("se"))
+        for finding in manifest.checks.get("leak_probe", {}).get("sources", ())
     }
 
 
 def _uses(manifest: Manifest) -> Side:
     """Return what each role's answers took, over all sources and purposes."""
-    uses: dict[tuple[str, ...], list[ModelUse]] = {}
-    for one in manifest.models:
-        uses.setdefault((one.role, one.model), []).append(one)
+    by_role: dict[tuple[str, ...], list[ModelUse]] = {}
+    for use in manifest.models:
+        by_role.setdefault((use.role, use.model), []).append(use)
     return {
         key: (
             Use(
-                requests=sum(one.requests for one in some),
-                asked=sum(one.requests - one.cached for one in some),
-                failed=sum(one.failed for one in some),
-                prompt_tokens=sum(one.prompt_tokens for one in some),
-                completion_tokens=sum(one.completion_tokens for one in some),
-                cost_usd=sum((one.cost_usd for one in some), 0.0),
+                requests=sum(use.requests for use in uses),
+                asked=sum(use.requests - use.cached for use in uses),
+                failed=sum(use.failed for use in uses),
+                prompt_tokens=sum(use.prompt_tokens for use in uses),
+                completion_tokens=sum(use.completion_tokens for use in uses),
+                cost_usd=sum((use.cost_usd for use in uses), 0.0),
             ),
         )
-        for key, some in uses.items()
+        for key, uses in by_role.items()
     }

@@ -63,28 +63,28 @@ def parts(comparison: Comparison) -> Iterator[Part]:
         (
             ("accepted", "before", "after", "new answers"),
             (
-                (one.source, *map(_accepted, (one.before, one.after, one.new)))
-                for one in (*comparison.acceptance, *overall)
+                (change.source, *map(_accepted, (change.before, change.after, change.new)))
+                for change in (*comparison.acceptance, *overall)
             ),
         ),
         (("outcome", "source", "mode", "before", "after"), filter(None, map(_outcome_row, comparison.outcomes))),
         (
             ("given criteria", "before", "after"),
             (
-                (one.source, _of_sets(one.before, one.of_before), _of_sets(one.after, one.of_after))
-                for one in comparison.given
+                (change.source, _of_sets(change.before, change.of_before), _of_sets(change.after, change.of_after))
+                for change in comparison.given
             ),
         ),
         (
             ("rubrics", "before", "after"),
-            ((one.source, _made(one.before), _made(one.after)) for one in comparison.rubrics),
+            ((change.source, _made(change.before), _made(change.after)) for change in comparison.rubrics),
         ),
         (
             ("leak probe", "of", "before", "after"),
             (
-                (one.source, one.task, _auc(one.before), _auc(one.after))
-                for one in comparison.leaks
-                if one.before is not None or one.after is not None
+                (change.source, change.task, _auc(change.before), _auc(change.after))
+                for change in comparison.leaks
+                if change.before is not None or change.after is not None
             ),
         ),
         (("role", "model", "requests", "asked now", "failed", "cost in all"), map(_use_row, comparison.models)),
@@ -95,7 +95,9 @@ def parts(comparison: Comparison) -> Iterator[Part]:
 
 def _remarks(comparison: Comparison) -> Iterator[str]:
     """Yield what the tables do not show."""
-    before, after = (f"version {one}" if one else "one that does not say its version" for one in comparison.readers)
+    before, after = (
+        f"version {reader}" if reader else "one that does not say its version" for reader in comparison.readers
+    )
     if comparison.readers[0] != comparison.readers[1]:
         yield (
             f"the reader of judgements has changed, from {before} to {after}: what was accepted before is counted of "
@@ -105,33 +107,33 @@ def _remarks(comparison: Comparison) -> Iterator[str]:
         yield f"{comparison.relabelled:,} kept sets have another best response, or another label, than before"
 
 
-def _table_row(one: TableChange) -> tuple[str, ...]:
-    return one.table, f"{one.before:,}", f"{one.after:,}", f"+{one.added:,}", f"-{one.gone:,}"
+def _table_row(change: TableChange) -> tuple[str, ...]:
+    return change.table, f"{change.before:,}", f"{change.after:,}", f"+{change.added:,}", f"-{change.gone:,}"
 
 
-def _input_row(one: InputChange) -> tuple[str, ...]:
-    before, after = one.before, one.after
+def _input_row(change: InputChange) -> tuple[str, ...]:
+    before, after = change.before, change.after
     there = after or before
     assert there is not None
     before, after = before or there, after or there
     revision = _changed(before.revision[:_REVISION], after.revision[:_REVISION])
-    words = "new: " if one.before is None else "gone: " if one.after is None else ""
+    words = "new: " if change.before is None else "gone: " if change.after is None else ""
     counts = (
         _counts(getattr(before, name), getattr(after, name)) for name in ("rows", "kept", "dropped", "unreadable")
     )
-    return one.source, f"{words}{revision}", *counts
+    return change.source, f"{words}{revision}", *counts
 
 
 def _accepted(judged: Judged) -> str:
     return f"{share(judged)} of {judged.answers:,}"
 
 
-def _outcome_row(one: OutcomeChange) -> tuple[str, ...]:
+def _outcome_row(change: OutcomeChange) -> tuple[str, ...]:
     """Return nothing for a share that hardly moved."""
-    before, after = _ratio(one.before, one.of_before), _ratio(one.after, one.of_after)
+    before, after = _ratio(change.before, change.of_before), _ratio(change.after, change.of_after)
     if abs((after or 0.0) - (before or 0.0)) < _SMALLEST_SHARE:
         return ()
-    return one.outcome, one.source, one.mode, _percent(before), _percent(after)
+    return change.outcome, change.source, change.mode, _percent(before), _percent(after)
 
 
 def _of_sets(given: int, sets: int) -> str:
@@ -143,12 +145,12 @@ def _made(counts: RubricCounts) -> str:
     return f"{counts.kept:,} kept of {counts.made:,}{met}"
 
 
-def _use_row(one: UseChange) -> tuple[str, ...]:
+def _use_row(change: UseChange) -> tuple[str, ...]:
     none = Use(0, 0, 0, 0, 0, 0.0)
-    before, after = one.before or none, one.after or none
+    before, after = change.before or none, change.after or none
     return (
-        one.role,
-        one.model,
+        change.role,
+        change.model,
         _counts(before.requests, after.requests),
         f"{after.asked:,}",
         _counts(before.failed, after.failed),
