@@ -3,10 +3,10 @@ r"""The verdict of a judge's answer: its last line of scores, forgiving of form 
 The contract is `Scores: \boxed{7, 3}` as the last line, an integer for each response in the order shown. Judges write
 many other things that a careful person reads as the same. The rule:
 
-1. What opens it (`score_headings`): the last heading of its kind (score, ratings, 评分, ..) that begins a line and that a
-   list, or the beginning of one, follows. A heading does not count where prose follows, or where it stands within
+1. What opens it (`score_headings`): the last heading of its kind (score, ratings, 评分, ..) that begins a line and that
+   a list, or the beginning of one, follows. A heading does not count where prose follows, or where it stands within
    someone else's words: in quotation marks, a block quote, a fence or tags, or below a line that ends in a colon.
-2. What a list is (`score_lists`, `score_items`): one integer a response, in any reasonable notation. The wrong number of
+2. What a list is (`score_lists`, `score_items`): one integer a response, in any notation. The wrong number of
    them, a value outside the range, or a list that breaks off is no score, and never gives way to an earlier list. The
    rest of its line may say whose scores they are, and on which scale.
 3. What leaves a doubt: a full list behind the verdict that differs, in a box, in brackets, under a heading, behind a

@@ -12,7 +12,7 @@ from schemas.answer_limit import NoLimit, answer_limit
 from schemas.recipe import stages
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Section
-from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
+from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, Source
 
 FORM_KEYS = frozenset(
     {"response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"}
@@ -66,11 +66,11 @@ class Recipe(Section):
             yield 'grm.compare_principles compares "self" with "rubric": set grm.principles to one of them'
         if self.grm.template is not None and (self.grm.principles == "rubric" or self.grm.compare_principles):
             yield "grm.template and given criteria do not go together: the built-in template has their slot"
-        retagged = [source for source in self.sources if isinstance(source, UltraFeedback) and source.retag_votes]
+        retagged = [source for source in self.sources if source.teacher_votes]
         roles = ("grm", "difficulty", "policy", *(["teacher"] if retagged else []))
         if self.grm.structured_output != "none":
             yield from _faults_of_form(self.grm.structured_output, self._own_models(roles))
-        unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
+        unanswered = [source.kind for source in self.sources if SOURCE_KINDS[source.kind].needs_answers]
         if unanswered and self.models.responder is None:
             yield (
                 f"source {unanswered[0]!r} has questions with a known answer and nothing to compare: add "
