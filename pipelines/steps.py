@@ -24,7 +24,7 @@ from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.making import make_rubrics
 from pipelines.rubrics.requests import rubric_job
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_job
 from pipelines.synthesis.asking import Asked
@@ -165,7 +165,7 @@ def _reading_step(recipe: Recipe, index: int, section: SourceSection) -> Step:
 
 
 def _general_step(recipe: Recipe, section: GeneralSection) -> Step:
-    return Step(GENERAL, (), lambda root, run, needed: Product(ingest_general(recipe, root, section)))
+    return Step(GENERAL, (), lambda root, run, needed: Product(ingest(recipe, root, section)))
 
 
 def _making_step(recipe: Recipe, index: int, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Step:

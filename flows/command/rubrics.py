@@ -104,13 +104,14 @@ def stats(recipe: RecipeOption = None, root: RootOption = None, json: JsonOption
 
 def _settings(recipe: Path | None, root: str | None) -> "tuple[RubricsSection, Root, Path]":
     """Return the settings, the root, and the directory that relative paths of the settings start at."""
-    from schemas.recipe import RubricsSection, read_recipe
+    from pipelines.orders import Order
+    from schemas.recipe import RubricsSection
     from storage.root import Root
 
     if recipe is None:
         return RubricsSection(), Root.open(root or "data"), Path()
-    tree = read_recipe(recipe)
-    return tree.rubrics, Root.open(root or tree.build.root), Path(tree.directory)
+    settings = Order(str(recipe), root=root).read()
+    return settings.rubrics, Root.open(settings.build.root), Path(settings.directory)
 
 
 def _criterion_line(head: str, criterion: "Criterion", width: int) -> str:

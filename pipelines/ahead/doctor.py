@@ -86,7 +86,7 @@ def _general(recipe: Recipe, section: GeneralSection, gone: Forgotten) -> str:
     gone.check_sources(["general"])
     if section.path is None:
         return _on_the_hub(section.hub or "", section.revision)
-    files = open_files(section, general.HUB, general.PATTERNS, recipe.at("."))
+    files = open_files(section, general.SOURCE.hub, general.SOURCE.patterns, recipe.at("."))
     return f"{len(files.paths)} file(s), revision {files.revision}"
 
 

@@ -12,7 +12,7 @@ from pipelines.engines.answering import Run
 from pipelines.reporting.funnel import inputs_of
 from pipelines.sources import general
 from pipelines.sources.files import is_here
-from pipelines.sources.ingestion import ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import steps_to_sets
 from pipelines.synthesis.composition import gives_single
@@ -113,10 +113,10 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         sets |= {section.source: found} if found else {}
         still_open |= {section.source: unmade} if unmade else {}
     plans = {source: one.plan for source, one in still_open.items()}
-    has_general = recipe.general is None or download or is_here(recipe.general, general.HUB, general.PATTERNS)
+    has_general = recipe.general is None or download or is_here(recipe.general, "", general.SOURCE.patterns)
     curated = None
     if sets:
-        chat = ingest_general(recipe, root, recipe.general) if recipe.general and has_general else None
+        chat = ingest(recipe, root, recipe.general) if recipe.general and has_general else None
         readable = tuple(section for section in recipe.sources if section.source in sets)
         curated = curate(recipe.model_copy(update={"sources": readable}), root, list(sets.values()), chat)
         all_test = _test_sources(curated)

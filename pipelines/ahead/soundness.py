@@ -60,7 +60,7 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Finding]:
         except StorageError as error:
             yield Finding(what, False, str(error))
             continue
-        files = list(snapshot.data_files())
+        files = snapshot.data_files()
         damaged = damaged_files(root, key, files, hash_all=True)
         damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
         if foreign := _foreign(root, key, [file.path for file in files]):
