@@ -8,7 +8,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from flows.flow_tasks import Order, root_of, settings_of, stage_at, watched_task
 from flows.interruption import SIGNALS
 from pipelines import build
 from pipelines.engines.answering import Run
+from pipelines.engines.asking import Answers
 from pipelines.engines.budget import Spent
 from pipelines.engines.shares import Share, can_be_shared, cut, rest_of, share_count
 from pipelines.synthesis.ahead import ask_ahead, role_asked
@@ -58,12 +59,12 @@ class Work:
         model: ModelSection | None = getattr(recipe.models, role) if role else None
         return model
 
-    def ask(self, recipe: Recipe, root: Root, run: Run, stage: Stage, buckets: Collection[int]) -> dict[str, str]:
-        """Ask about some buckets of a stage; return what was given up of samples, with its last error, by id."""
+    def ask(self, recipe: Recipe, root: Root, run: Run, stage: Stage, buckets: Collection[int]) -> Answers:
+        """Ask about some buckets of a stage; return what was bought of samples, and what was given up."""
         if self.purpose is not None:
             return build.sample(recipe, root, run, self.purpose, stage, buckets)
         ask_ahead(recipe, root, build.buying_for(recipe, run), recipe.sources[self.source or 0], stage, buckets)
-        return {}  # the sets are made in one stream, which asks for it once more
+        return Answers()  # the sets are made in one stream, which asks for it once more
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ class ShareEnd:
     """How a share ended."""
 
     spent: Spent
-    given_up: Mapping[str, str] = field(default_factory=dict)
-    """Requests that failed for a passing reason however often they were tried, with their last error, by id."""
+    answers: Answers = field(default_factory=Answers)
     stopped: str | None = None
     """What the budget said, where it stopped the share."""
 
@@ -95,15 +95,13 @@ def sampled_and_judged(
     place = root_of(settings)
     if found := build.find_sampled(settings, place, purpose, stage_at(place, curated)):
         return found.stage.key, found.cached, spent
-    given_up, after = asked_in_shares(order, work, curated, spent, over)
-    key, cached = judge_samples(*order, purpose.value, curated, given_up, after.answers - spent.answers)
+    answers, after = asked_in_shares(order, work, curated, spent, over)
+    key, cached = judge_samples(*order, purpose.value, curated, answers)
     return key, cached, after
 
 
-def asked_in_shares(
-    order: Order, work: Work, stage: str, spent: Spent, over: Distribution
-) -> tuple[dict[str, str], Spent]:
-    """Return what was given up, and what is spent once every share is answered. Raises what asking raises."""
+def asked_in_shares(order: Order, work: Work, stage: str, spent: Spent, over: Distribution) -> tuple[Answers, Spent]:
+    """Return what was bought and given up, and what is spent in the end. Raises what asking raises."""
     settings = settings_of(*order)
     model = work.model(settings)
     assert model is not None
@@ -120,7 +118,10 @@ def asked_in_shares(
         after = _sum(spent, ends)
         if ends[-1].stopped:
             raise BudgetReached(ends[-1].stopped)
-    return {request_id: error for end in ends for request_id, error in end.given_up.items()}, after
+    answers = Answers()
+    for end in ends:
+        answers.add(end.answers)
+    return answers, after
 
 
 @flow(name="ask-in-shares", flow_run_name="ask for {work.name}, {count} shares", log_prints=False)
@@ -166,7 +167,7 @@ def ask_share(
     place = root_of(settings)
     asked = _there(place, stage)
     own = share.recipe(settings, spent)
-    stopped, given_up = None, {}
+    stopped, answers = None, Answers()
     try:
         with watched_task(own, place, work.name, share, run_id, work.keep_going) as run:
             run.budget.is_part = share.of > 1
@@ -174,7 +175,7 @@ def ask_share(
             if not place.create(f"{BEGUN}/{run_id}", b""):  # by an earlier try, which was killed
                 earlier = Generations(place).bought_by(run_id, share.buckets)
                 run.budget.carry(Spent(*earlier, answers=earlier[0]))
-            given_up = work.ask(own, place, run, asked, share.buckets)
+            answers = work.ask(own, place, run, asked, share.buckets)
     except BudgetReached as error:
         stopped = str(error)
     finally:
@@ -186,7 +187,7 @@ def ask_share(
         after.cost_usd - before.cost_usd,
         after.answers - before.answers,
     )
-    return ShareEnd(own_part, given_up, stopped)
+    return ShareEnd(own_part, answers, stopped)
 
 
 @task(task_run_name="judge {purpose}")
@@ -197,15 +198,14 @@ def judge_samples(
     limit: int | None,
     purpose: str,
     curated: str,
-    given_up: Mapping[str, str],
-    bought: int,
+    answers: Answers,
 ) -> tuple[str, int]:
     """Return the stage of a purpose's trajectories, and how many of its answers were there before."""
     settings = settings_of(recipe, sets, root, limit)
     place = root_of(settings)
     with watched_task(settings, place, f"{purpose} judged") as run:
         stage = stage_at(place, curated)
-        judged = build.judge_samples(settings, place, run, Purpose(purpose), stage, given_up, bought)
+        judged = build.judge_samples(settings, place, run, Purpose(purpose), stage, answers)
     return judged.stage.key, judged.cached
 
 

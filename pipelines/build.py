@@ -13,9 +13,9 @@ from pathlib import Path
 from pipelines.curation.curation import curate
 from pipelines.curation.licensing import license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, has_key, wait_for_batches
+from pipelines.engines.asking import Answers
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look
-from pipelines.engines.outages import check_answers
 from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.engines.vllm.servers import Servers
 from pipelines.judging.judging import Judged, find_judged, judge
@@ -23,14 +23,13 @@ from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
-from pipelines.rubrics.made import Made
-from pipelines.rubrics.making import make_rubrics
+from pipelines.rubrics.making import Made, make_rubrics
 from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.ahead import stage_asked
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job
-from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, synthesize
+from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, synthesis_job, synthesize
 from pipelines.training_sets.assembly import assemble
 from schemas.errors import DamagedError, RecipeError, Waiting
 from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, SameAsGrm, SourceSection, recipe_of
@@ -88,13 +87,18 @@ def source_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
     run.watcher.stage(f"reading {section.source}", None)
     read = ingest(recipe, root, section)
     is_whole = SOURCES[section.kind].gives == "sets"
-    if is_whole and retag_job(recipe, section) is None:
+    votes = retag_job(recipe, section)
+    if is_whole and votes is None:
         return SourceSets(read)
     models = _models(recipe)
     run = buying_for(recipe, run)
     while True:
         try:
-            return retag(recipe, root, run, section, read) if is_whole else synthesize(recipe, root, run, read)
+            return (
+                retag(votes, recipe.build, root, run, read)
+                if votes
+                else synthesize(synthesis_job(recipe), root, run, read)
+            )
         except Waiting:
             if not run.wait:
                 raise
@@ -111,9 +115,9 @@ def rows_to_ask(recipe: Recipe, root: Root, run: Run, section: SourceSection) ->
 
 
 def _has_sets(recipe: Recipe, root: Root, run: Run, section: SourceSection, read: Stage) -> bool:
-    if SOURCES[section.kind].gives == "sets":
-        return find_retagged(recipe, root, section, read, run.retry_failed) is not None
-    return find_synthesized(recipe, root, read, run.retry_failed) is not None
+    if votes := retag_job(recipe, section):
+        return find_retagged(votes, recipe.build, root, read, run.retry_failed) is not None
+    return find_synthesized(synthesis_job(recipe), root, read, run.retry_failed) is not None
 
 
 def buying_for(recipe: Recipe, run: Run, judges: Iterable[ModelSection] | None = None) -> Run:
@@ -175,9 +179,7 @@ def sample_and_judge(recipe: Recipe, root: Root, run: Run, purpose: Purpose, cur
     """See that a purpose's samples are answered, and read them."""
     if found := find_sampled(recipe, root, purpose, curated, run.retry_failed):
         return found
-    bought = run.budget.answers
-    given_up = sample(recipe, root, run, purpose, curated)
-    return judge_samples(recipe, root, run, purpose, curated, given_up, run.budget.answers - bought)
+    return judge_samples(recipe, root, run, purpose, curated, sample(recipe, root, run, purpose, curated))
 
 
 def find_sampled(
@@ -191,21 +193,19 @@ def find_sampled(
 
 def sample(
     recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage, buckets: Collection[int] = ALL_BUCKETS
-) -> dict[str, str]:
-    """See that a purpose's samples in these buckets are answered; return those given up, with their last error."""
+) -> Answers:
+    """See that a purpose's samples in these buckets are answered; return what was bought, and those given up."""
     return sample_sets(root, run, job_of(recipe, purpose), curated, buckets)
 
 
-def judge_samples(
-    recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage, given_up: Mapping[str, str], bought: int
-) -> Judged:
-    """Read a purpose's samples, all of which were asked for; `bought` of them in this run."""
+def judge_samples(recipe: Recipe, root: Root, run: Run, purpose: Purpose, curated: Stage, answers: Answers) -> Judged:
+    """Read a purpose's samples, all of which were asked for."""
     job = job_of(recipe, purpose)
     run.watcher.stage(f"judging {purpose}", None)
-    stage = judge(root, job, curated, given_up)
-    facts = stage.facts
-    check_answers(run, purpose, facts["requests"], facts["failed"], given_up, facts["error"])
-    return Judged(job, stage, max(0, facts["requests"] - bought))
+    stage = judge(root, job, curated, answers)
+    answers.recall(stage.facts)
+    answers.check(run, purpose)
+    return Judged(job, stage, answers.cached)
 
 
 def job_of(recipe: Recipe, purpose: Purpose) -> SamplingJob:

@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.judging.prompts import Template, render
-from pipelines.judging.samples import SamplingJob, shown_set
+from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.completions import completions
 from pipelines.training_sets.rejection import READABLE_OUTCOMES
 from schemas.preference import PreferenceSet
@@ -86,7 +86,7 @@ def meta_rm_table(
     responses in the trajectory's order, no criteria; the completion is the answer, scores included.
     """
     rows = chosen.select(["set_id", "order"]).to_pylist()
-    prompts = [render(template, shown_set(job, sets[row["set_id"]]), row["order"]) for row in rows]
+    prompts = [render(template, job.shown_set(sets[row["set_id"]]), row["order"]) for row in rows]
     columns = {
         "prompt": messages_array(prompts),
         "completion": completions(chosen),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.judging.prompts import render
-from pipelines.judging.samples import SamplingJob, shown_set
+from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.completions import completions
 from schemas.columns import replaced
 from schemas.preference import PreferenceSet
@@ -51,7 +51,7 @@ def training_prompt(
     """Return the non-hinted prompt of a set in this order; a reference that the hint held goes with the hint."""
     return render(
         job.template_of(preference.n_responses),
-        shown_set(job, preference),
+        job.shown_set(preference),
         order,
         reference=has_reference and job.reference == "prompt",
     )

@@ -15,10 +15,9 @@ from pipelines.sources.files import is_here
 from pipelines.sources.ingestion import ingest, ingest_general
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.composition import gives_single
-from pipelines.synthesis.gold_check import checked_questions
-from pipelines.synthesis.responding import question_buckets
+from pipelines.synthesis.questions import checked_questions, question_buckets
 from pipelines.synthesis.retagging import find_retagged, retag_job, uncertain_sets
-from pipelines.synthesis.synthesis import find_synthesized
+from pipelines.synthesis.synthesis import find_synthesized, synthesis_job
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe, SourceSection
 from storage.root import Root
@@ -151,13 +150,14 @@ def _look_at(
     run.watcher.stage(f"reading {section.source}", None)
     read = ingest(recipe, root, section)
     if asks:
-        found = find_synthesized(recipe, root, read)
+        found = find_synthesized(synthesis_job(recipe), root, read)
         return found, None if found else _unanswered(recipe, section, checked_questions(root, read))
-    if retag_job(recipe, section) is None:
+    job = retag_job(recipe, section)
+    if job is None:
         return read, None
-    if found := find_retagged(recipe, root, section, read):
+    if found := find_retagged(job, recipe.build, root, read):
         return found, None
-    uncertain = uncertain_sets(recipe, root, read)
+    uncertain = uncertain_sets(recipe.build, root, read)
     plan = InputPlan(section.source, read.facts["rows"], uncertain=uncertain.rows("sets"))
     return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain=uncertain)
 

@@ -13,9 +13,9 @@ from pipelines.ahead.planning.tokens import (
     usage_of,
 )
 from pipelines.ahead.planning.wanted import Wanted
+from pipelines.engines.jobs import Job
 from pipelines.engines.protocol import request_body
 from pipelines.judging.samples import SamplingJob
-from pipelines.synthesis.answers import AnswerJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES
 from schemas.answer_limit import NoLimit, answer_limit
@@ -106,7 +106,7 @@ def sampling_role(job: SamplingJob) -> AskedRole:
     return AskedRole(job.purpose, job.role, job.model, longest, (job.stage_name,))
 
 
-def answering_role(job: AnswerJob, sources: Iterable[str]) -> AskedRole:
+def answering_role(job: Job, sources: Iterable[str]) -> AskedRole:
     """Return the role of a model that answers questions."""
     whats = [answering_stage(source) for source in sources] if job.role == "responder" else TEACHER_STAGES
     stages = tuple(f"{what} with {job.model.name}" for what in whats)

@@ -7,14 +7,15 @@ from typing import Any
 
 from pipelines.ahead.planning.inputs import Inputs, OpenSource
 from pipelines.ahead.planning.tokens import SAMPLED_PROMPTS
-from pipelines.engines.stored import Stored
+from pipelines.engines.answering import Stored
+from pipelines.engines.jobs import Job
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
-from pipelines.judging.sampling import looked_up, sampled_sets, wanted_answers
-from pipelines.synthesis.answers import AnswerJob, answer_request
+from pipelines.judging.sampling import sampled_sets, stored_samples, wanted_answers
+from pipelines.synthesis.answers import answer_request
 from pipelines.synthesis.prompts import answer_prompt, comparison_prompt, rewrite_prompt
-from pipelines.synthesis.responding import question_buckets, questions_to_ask
-from schemas.query import Messages
+from pipelines.synthesis.questions import question_buckets, questions_to_ask
+from schemas.query import Messages, user
 from schemas.question import AnswerForm, Question
 from schemas.recipe import SynthesisSection
 from schemas.trajectory import Mode
@@ -94,21 +95,21 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return Wanted(requests, most=requests, cached=requests)
-    stored = Stored(root)
+    stored = Stored.of(root)
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
     for preference in (one for _, sets in sampled_sets(curated) for one in sets):
         first = 0
-        for one in looked_up(job, preference, stored.answer_to):
+        for one in stored_samples(job, preference, stored.answer_to):
             wanted.requests += 1
             first += not one.is_again
-            counts[one.drawn.mode] += not one.is_again
+            counts[one.draws.mode] += not one.is_again
             if one.completion is not None:
                 wanted.cached += 1
             else:
                 wanted.again += one.is_again
-                wanted.see(one.drawn.messages, stride=stride)
+                wanted.see(user(one.draw.prompt), stride=stride)
         sampled += bool(first)
     wanted.most = counts.total() * (1 + job.resample)
     hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
@@ -116,10 +117,10 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted
     return wanted
 
 
-def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
+def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the answers to all questions that come without some."""
     wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, asking = Stored(root), [one for one in inputs.open if one.asks]
+    stored, asking = Stored.of(root), [one for one in inputs.open if one.asks]
     stride = max(1, settings.samples * sum(one.plan.questions or 0 for one in asking) // SAMPLED_PROMPTS)
     for one in asking:
         if one.checked is None:
@@ -128,7 +129,7 @@ def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, 
         for question in (question for _, questions in questions_to_ask(one.checked) for question in questions):
             for request in (answer_request(job, question, index) for index in range(settings.samples)):
                 wanted.requests += 1
-                if stored.has(request):
+                if stored.answer_to(request):
                     wanted.cached += 1
                 else:
                     wanted.see(answer_prompt(question), stride=stride)
@@ -136,10 +137,10 @@ def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, 
     return wanted
 
 
-def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
+def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
     wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, asking = Stored(root), [one for one in inputs.open if one.asks]
+    stored, asking = Stored.of(root), [one for one in inputs.open if one.asks]
     rewrites = settings.rewrites * (settings.n_responses - 1)
     for one in asking:
         if one.checked is None:
@@ -151,7 +152,7 @@ def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, in
             if question.drop_reason is not None:
                 continue
             answers = [answer_request(job, question, index) for index in range(settings.teacher_samples)]
-            there = sum(map(stored.has, answers))
+            there = sum(stored.answer_to(request) is not None for request in answers)
             comparisons = _comparisons(question, settings)
             wanted.requests += len(answers) + rewrites + comparisons
             wanted.cached += there

@@ -9,10 +9,9 @@ from pipelines.ahead.probing.sampling import SomeSets, Timing
 from pipelines.reporting.visible import visible
 from pipelines.sources.ingestion import ingest
 from pipelines.synthesis.answers import answer_job, answer_request, candidate_of
-from pipelines.synthesis.gold_check import checked_questions
 from pipelines.synthesis.grading import graded
 from pipelines.synthesis.prompts import answer_prompt
-from pipelines.synthesis.responding import question_buckets, questions_to_ask
+from pipelines.synthesis.questions import checked_questions, question_buckets, questions_to_ask
 from schemas.candidate import Candidate, Origin
 from schemas.question import Question
 from schemas.recipe import ModelSection, Recipe, SourceSection

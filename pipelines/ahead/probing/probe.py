@@ -131,7 +131,7 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         raise ForgeError(f"probe: no train or validation set came of the answers. {said}")
     sampled = sample_some(recipe, root, run, job, curated, n)
     some, seconds, bought = sampled.sets, sampled.timing.seconds, sampled.timing.bought
-    judged = judge(root, job, some, sampled.given_up)
+    judged = judge(root, job, some, sampled.answers)
     table = read_table(judged.paths("judged"), JUDGED)
     frame = pl.from_arrow(table.select(DECISION_COLUMNS))
     assert isinstance(frame, pl.DataFrame)

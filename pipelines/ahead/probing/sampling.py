@@ -9,13 +9,14 @@ import polars as pl
 
 from pipelines.build import curated_sets
 from pipelines.engines.answering import Run
+from pipelines.engines.asking import Answers
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.retagging import find_retagged, retag_job
-from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized
+from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, synthesis_job
 from schemas.errors import ForgeError
 from schemas.preference import SETS
 from schemas.recipe import Recipe, SourceSection
@@ -54,7 +55,7 @@ class SampledSome:
     """Some sets of a build, sampled."""
 
     sets: Stage
-    given_up: dict[str, str]
+    answers: Answers
     timing: Timing
 
 
@@ -95,8 +96,8 @@ def sample_some(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated:
     some = few_of(recipe, root, run, curated, n)
     before, started = run.budget.answers, time.monotonic()
     now = replace(job, model=job.model.model_copy(update={"batch": False}))  # as `at_once` says
-    given_up = sample_sets(root, run, now, some)
-    return SampledSome(some, given_up, Timing(run.budget.answers - before, time.monotonic() - started))
+    answers = sample_sets(root, run, now, some)
+    return SampledSome(some, answers, Timing(run.budget.answers - before, time.monotonic() - started))
 
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:
@@ -107,10 +108,9 @@ def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stag
 def _is_unmade(recipe: Recipe, root: Root, section: SourceSection) -> bool:
     """Say whether models are still to be asked for sets of a source."""
     if SOURCES[section.kind].gives == "questions":
-        return find_synthesized(recipe, root, ingest(recipe, root, section)) is None
-    if retag_job(recipe, section) is None:
-        return False
-    return find_retagged(recipe, root, section, ingest(recipe, root, section)) is None
+        return find_synthesized(synthesis_job(recipe), root, ingest(recipe, root, section)) is None
+    job = retag_job(recipe, section)
+    return job is not None and find_retagged(job, recipe.build, root, ingest(recipe, root, section)) is None
 
 
 def _timings(made: Sequence[SourceSets]) -> dict[str, Timing]:

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.judging.answer_forms import ANALYSIS, CRITERIA, form_in_body, headings_of
+from pipelines.judging.draws import Draws
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.prompts import BUILT_IN, load_template, score_range, template_of
-from pipelines.judging.samples import SamplingJob, sample, sampling_job, shown_set
+from pipelines.judging.samples import SamplingJob, sampling_job
 from schemas.preference import PreferenceSet
 from schemas.recipe.judge_form import fault_of_regex
 from schemas.record import content_id
@@ -51,7 +52,8 @@ def the_job(purpose: Purpose = Purpose.RFT, **grm: Any) -> SamplingJob:
 
 
 def request_id(job: SamplingJob, preference: PreferenceSet) -> str:
-    return sample(job, preference, shown_set(job, preference), Mode.NON_HINTED, 0).request.request_id
+    draws = Draws(job, preference, job.shown_set(preference), Mode.NON_HINTED)
+    return draws.request(draws.draw(0)).request_id
 
 
 def test_the_regex_takes_what_the_template_asks_for() -> None:
@@ -190,5 +192,5 @@ def test_the_prompt_says_nothing_of_the_form() -> None:
     prompts = set()
     for kind in ("none", "regex", "json_schema"):
         job = the_job(structured_output=kind)
-        prompts.add(sample(job, preference, shown_set(job, preference), Mode.NON_HINTED, 0).messages)
+        prompts.add(Draws(job, preference, job.shown_set(preference), Mode.NON_HINTED).draw(0).prompt)
     assert len(prompts) == 1
