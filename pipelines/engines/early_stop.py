@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pipelines.engines.jobs import Job
 from schemas.errors import StoppedEarly
 from schemas.generation import Completion, Request
+from schemas.recipe import GrmSection
 from schemas.recipe.judge_form import FORM_KEYS
 
 LONGEST_EXAMPLE = 20_000
@@ -115,29 +116,31 @@ class Pilot:
     def _advice(self, job: Job) -> Iterator[str]:
         """Yield what may help, the likeliest first, another model last: only settings that the recipe lacks."""
         often, extra = _OFTEN * self.outcomes.total(), job.model.extra_body
+        settings, given = job.settings, job.settings.model_fields_set
+        form = settings.structured_output if isinstance(settings, GrmSection) else None
         is_cut, thinks = self.outcomes["truncated"] >= often, self.reasoning >= often
         model = f"[models.{job.role}]"
         if is_cut:
             key = next((key for key in _LENGTH_KEYS if key in extra), None)
             where = f"extra_body.{key} in {model}" if key else f"[{job.section}] max_tokens"
-            yield f"a higher {where} than {extra[key] if key else job.max_tokens}"
+            yield f"a higher {where} than {extra[key] if key else settings.max_tokens}"
         if (is_cut or thinks) and not _THINKING_KEYS & extra.keys() and job.model.engine != "simulated":
             yield (
                 f"in {model} extra_body = {{ chat_template_kwargs = {{ enable_thinking = false }} }}, where the chat "
                 "template has such a switch"
             )
-        if job.structured_output == "none" and not FORM_KEYS & extra.keys():
+        if form == "none" and not FORM_KEYS & extra.keys():
             at_openai = job.model.engine == "openai" and not job.model.base_url
             forms = '"json_schema"' if at_openai else '"regex" (vLLM) or "json_schema"'
             yield f"[grm] structured_output = {forms}, which has the server keep to the form: docs/structured_output.md"
-        elif job.structured_output == "regex" and is_cut and "structured_text" not in job.given:
+        elif form == "regex" and is_cut and "structured_text" not in given:
             yield "[grm] structured_text, a shorter form: docs/structured_output.md"
-        if job.section == "grm" and not {"template", "compare_principles"} & job.given:
+        if job.section == "grm" and not {"template", "compare_principles"} & given:
             yield "[grm] template, a prompt of your own"
         if self.has_system_turn and "system_role" not in job.model.model_fields_set:
             yield f"system_role = false in {model}, where the model does not know that role"
-        if "temperature" not in job.given and job.temperature > 0 and "temperature" not in extra:
-            yield f"a lower [{job.section}] temperature than {job.temperature:g}"
+        if "temperature" not in given and settings.temperature > 0 and "temperature" not in extra:
+            yield f"a lower [{job.section}] temperature than {settings.temperature:g}"
         yield "a model that answers this material" if self.outcomes["refused"] >= often else "another model"
 
 

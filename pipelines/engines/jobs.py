@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pipelines.engines.protocol import identity, request_body
 from schemas.generation import Request, RequestTruth, request
 from schemas.query import Messages
-from schemas.recipe import ModelSection, Recipe
+from schemas.recipe import GrmSection, ModelSection, Recipe, RubricsSection, SynthesisSection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,19 +17,14 @@ class Job:
     role: str
     model: ModelSection
     identity: dict[str, Any]
-    temperature: float
-    max_tokens: int
     section: str
-    """Of the recipe, where temperature and max_tokens stand."""
-    given: frozenset[str] = frozenset()
-    """Keys that the recipe sets in this section. Nothing but advice depends on them."""
-    structured_output: str | None = None
-    """None where answers have no such form."""
+    """Of the recipe, where `settings` stand."""
+    settings: GrmSection | SynthesisSection | RubricsSection
 
     def body(self, messages: Messages, temperature: float | None = None) -> dict[str, Any]:
-        """Return the body of a request; `temperature` is the job's own unless given."""
-        heat = self.temperature if temperature is None else temperature
-        return request_body(self.model, messages, temperature=heat, max_tokens=self.max_tokens)
+        """Return the body of a request; `temperature` is that of the settings unless given."""
+        heat = self.settings.temperature if temperature is None else temperature
+        return request_body(self.model, messages, temperature=heat, max_tokens=self.settings.max_tokens)
 
     def request(
         self, query_id: str, body: dict[str, Any], sample_index: int, truth: RequestTruth, repeat: int = 0
@@ -51,13 +46,5 @@ def job_of(recipe: Recipe, role: str, section: Literal["synthesis", "rubrics"]) 
     model: ModelSection | None = getattr(recipe.models, role)
     if model is None:
         return None
-    settings = getattr(recipe, section)
-    return Job(
-        role=role,
-        model=model,
-        identity=identity(model, Path(recipe.directory)),
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        section=section,
-        given=frozenset(settings.model_fields_set),
-    )
+    whose = identity(model, Path(recipe.directory))
+    return Job(role=role, model=model, identity=whose, section=section, settings=getattr(recipe, section))

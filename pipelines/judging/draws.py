@@ -61,8 +61,8 @@ class Draws:
         """By sample index; None while the answer is out."""
         self._orders: Counter[tuple[int, ...]] = Counter()
         has_reference = preference.reference is not None
-        self._in_prompt = has_reference and job.reference == "prompt"
-        self._in_hint = has_reference and job.reference == "hint" and mode is Mode.HINTED
+        self._in_prompt = has_reference and job.settings.reference == "prompt"
+        self._in_hint = has_reference and job.settings.reference == "hint" and mode is Mode.HINTED
         self._around = None if mode is Mode.HINTED else self._around_responses(None)
 
     @property
@@ -75,7 +75,7 @@ class Draws:
         if None in self.outcomes:
             return
         known = [outcome for outcome in self.outcomes if outcome is not None]
-        for index in next_samples(known, self.wanted, self.job.resample):
+        for index in next_samples(known, self.wanted, self.job.settings.resample_unreadable):
             self.outcomes.append(None)
             draw = self.draw(index)
             repeat = self._orders[draw.order]
@@ -88,7 +88,7 @@ class Draws:
         mode, purpose = self.mode.value, job.purpose.value  # an enumeration's own format takes half a microsecond
         order = shown_order(job.seed, preference.set_id, purpose, mode, index, len(preference.responses))
         if self._around is None:
-            hint = hint_text(shown, order, with_reference=self._in_hint, with_rubric=job.rubric_hint)
+            hint = hint_text(shown, order, with_reference=self._in_hint, with_rubric=job.settings.rubric_hint)
             before, after = self._around_responses(hint)
         else:
             before, after = self._around

@@ -42,7 +42,7 @@ def judged_key(job: SamplingJob, curated: Stage, answers: Answers | None = None)
 
     Where answers were given up, it is another one, so that the next build asks for them again.
     """
-    settings = job.settings() if answers is None else answers.in_key(job.settings())
+    settings = job.key_settings() if answers is None else answers.in_key(job.key_settings())
     return stage_key(f"judged-{job.purpose}", _VERSION, settings, [curated.content])
 
 

@@ -239,3 +239,14 @@ def _strength(shown: ShownSet) -> str:
     if margin is None or len(shown.responses) != 2 or not shown.source.startswith("helpsteer2"):
         return "the best one"
     return next(words for least, words in _STRENGTHS if margin >= least) + " the other one"
+
+
+@lru_cache(maxsize=32)
+def prompt_text(package: str, name: str) -> str:
+    """Return the text of `<name>.txt` in a package of templates."""
+    return (resources.files(package) / f"{name}.txt").read_text("utf-8").strip()
+
+
+def filled(package: str, name: str, **values: str) -> str:
+    """Return such a text with its slots filled in one pass: what stands in a value is never a slot."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda slot: values[slot[1]], prompt_text(package, name))

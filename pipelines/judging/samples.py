@@ -11,10 +11,10 @@ from pipelines.judging.json_judgements import judgement_text
 from pipelines.judging.parts_wanted import PartsWanted, parts_wanted
 from pipelines.judging.prompt_length import result_limit
 from pipelines.judging.prompts import Template, load_template
-from pipelines.judging.shown_text import Shown, ShownSet, show
+from pipelines.judging.shown_text import ShownSet, show
 from schemas.preference import PreferenceSet
 from schemas.query import Messages
-from schemas.recipe import ModelSection, Recipe
+from schemas.recipe import GrmSection, ModelSection, Recipe
 from schemas.trajectory import Mode, Purpose
 
 ROLE = {
@@ -33,19 +33,13 @@ class SamplingJob(Job):
     """All that decides what is sampled for one purpose."""
 
     purpose: Purpose
+    settings: GrmSection
     n: int
     """Readable non-hinted samples a set."""
     hinted_sources: frozenset[str]
     """Sources whose sets also get one hinted sample."""
-    resample: int
-    reference: str
-    shown: Shown
-    max_prompt_tokens: int | None
     template: Template
     single_template: Template
-    rubric_hint: bool
-    """Whether hints hold the rubric of the set's own question."""
-    structured_text: str | None
     principles: str
     """Where the judge's criteria come from: "self", "rubric" or "none"."""
     seed: int
@@ -69,7 +63,7 @@ class SamplingJob(Job):
 
     def shown_set(self, preference: PreferenceSet) -> ShownSet:
         """Return the set's texts as they are shown, made once for all its samples."""
-        return show(preference, self.shown, result_limit(preference, self))
+        return show(preference, self.settings.shown, result_limit(preference, self.settings))
 
     def template_of(self, n_responses: int) -> Template:
         """Return the template: single-response items are scored 0 or 1 by one of their own."""
@@ -77,8 +71,8 @@ class SamplingJob(Job):
 
     def form_of(self, n_responses: int) -> dict[str, Any]:
         """Return the part of a body that has the server keep to a form."""
-        template, form = self.template_of(n_responses), self.structured_output or "none"
-        return form_in_body(form, self.structured_text, template, n_responses)
+        form, text = self.settings.structured_output, self.settings.structured_text
+        return form_in_body(form, text, self.template_of(n_responses), n_responses)
 
     def body_of(self, messages: Messages, n_responses: int) -> dict[str, Any]:
         """Return the body of the request with this prompt, which shows so many responses."""
@@ -86,19 +80,20 @@ class SamplingJob(Job):
 
     def text_of(self, answer: str, n_responses: int) -> str:
         """Return an answer as the text that the template asks for; one that was to be JSON and is none, as it is."""
-        if self.structured_output != "json_schema":
+        if self.settings.structured_output != "json_schema":
             return answer
         text = judgement_text(answer, headings_of(self.template_of(n_responses)), n_responses)
         return answer if text is None else text
 
     def parts_wanted(self, n_responses: int) -> PartsWanted:
         """Return the parts without which an answer is no example; criteria only where the judge is to find its own."""
-        form = self.structured_output or "none"
-        wanted = parts_wanted(self.template_of(n_responses), form, self.structured_text)
+        form, text = self.settings.structured_output, self.settings.structured_text
+        wanted = parts_wanted(self.template_of(n_responses), form, text)
         return wanted._replace(criteria=wanted.criteria and self.principles == "self")
 
-    def settings(self) -> dict[str, Any]:
+    def key_settings(self) -> dict[str, Any]:
         """Return everything that a stage made by this job depends on."""
+        grm = self.settings
         forms = [self.form_of(n_responses) for n_responses in (1, 2)]
         return {
             "purpose": self.purpose,
@@ -108,12 +103,12 @@ class SamplingJob(Job):
             "system_role": self.model.system_role,
             "n": self.n,
             "hinted_sources": sorted(self.hinted_sources),
-            "resample": self.resample,
-            "reference": self.reference,
-            "shown": self.shown,
-            "max_prompt_tokens": self.max_prompt_tokens,
+            "resample": grm.resample_unreadable,
+            "reference": grm.reference,
+            "shown": grm.shown,
+            "max_prompt_tokens": grm.max_prompt_tokens,
             "templates": [self.template.identity, self.single_template.identity],
-            "rubric_hint": self.rubric_hint,
+            "rubric_hint": grm.rubric_hint,
             "seed": self.seed,
             **({"forms": forms} if any(forms) else {}),
             **({} if self.principles == "self" else {"principles": self.principles}),
@@ -133,22 +128,13 @@ def sampling_job(recipe: Recipe, purpose: Purpose) -> SamplingJob | None:
         role=ROLE[purpose],
         model=model,
         identity=identity(model, Path(recipe.directory)),
-        temperature=grm.temperature,
-        max_tokens=grm.max_tokens,
         section="grm",
-        given=frozenset(grm.model_fields_set),
-        structured_output=grm.structured_output,
+        settings=grm,
         purpose=purpose,
         n=recipe.meta_rm.n if purpose is Purpose.ON_POLICY else grm.n_rft,
         hinted_sources=frozenset(hinted),
-        resample=grm.resample_unreadable,
-        reference=grm.reference,
-        shown=grm.shown,
-        max_prompt_tokens=grm.max_prompt_tokens,
         template=load_template(recipe.at(grm.template) if grm.template else TEMPLATES[principles]),
         single_template=load_template("grm_single"),
-        rubric_hint=grm.rubric_hint,
-        structured_text=grm.structured_text,
         principles=principles,
         seed=recipe.build.seed,
         is_for_rft=purpose is Purpose.RFT and "rft" in recipe.build.sets,

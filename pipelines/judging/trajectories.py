@@ -131,7 +131,7 @@ def _questions(
 
 def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.Series:
     """Return the answers as the text that the template asks for."""
-    if job.structured_output != "json_schema":
+    if job.settings.structured_output != "json_schema":
         return answers
     both = zip(answers, n_responses, strict=True)
     return pl.Series("text", [None if text is None else job.text_of(text, n) for text, n in both], pl.String)
@@ -167,7 +167,7 @@ def _judged_table(
     columns = {
         "purpose": pa.repeat(job.purpose.value, len(rows)),
         "model": pa.repeat(job.model.name, len(rows)),
-        "temperature": pa.repeat(job.temperature, len(rows)),
+        "temperature": pa.repeat(job.settings.temperature, len(rows)),
         # By way of polars: a string array of Arrow's own that grows is copied again and again.
         "prompt": single_turns("user", pl.Series(own.pop("prompt"), dtype=pl.String).to_arrow().cast(pa.string())),
         "hint_leak": _hint_leaks(job, rows, completions["text"], read),
@@ -191,7 +191,7 @@ def _hint_leaks(job: SamplingJob, rows: Sequence[_Row], texts: pl.Series, read: 
     leaks[hinted] = hint_leaks(
         texts.gather(hinted).fill_null(""),
         lambda number: _parts(read, hinted[number]),
-        [rows[place].has_reference and job.reference == "prompt" for place in hinted],
+        [rows[place].has_reference and job.settings.reference == "prompt" for place in hinted],
     )
     return pa.array(leaks)
 

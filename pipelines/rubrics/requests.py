@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from pipelines.engines.jobs import Job, job_of
-from pipelines.judging.prompt_texts import filled, prompt_text
+from pipelines.judging.prompts import filled, prompt_text
 from pipelines.judging.shown_text import conversation_text, shown_text
 from pipelines.rubrics.cases import Case
 from pipelines.rubrics.panels import Panelist
@@ -88,7 +88,7 @@ def judgement_request(job: Job, rubric: Rubric, panelist: Panelist, attempt: int
     At temperature 0; where the answer to that was malformed it would be again, so the next attempt is sampled.
     """
     prompt = judgement_prompt(panelist.query, panelist.answer, rubric.criteria)
-    sampled = job.body(prompt, job.temperature if attempt else 0.0)
+    sampled = job.body(prompt, job.settings.temperature if attempt else 0.0)
     body = _in_form("judgement", met_schema(len(rubric.criteria)), sampled)
     criteria = tuple((one.text, one.kind is CriterionKind.PITFALL) for one in rubric.criteria)
     return job.request(panelist.query_id, body, attempt, RubricTruth(panelist.is_best, criteria))

@@ -1,26 +1,27 @@
 """What responders and teachers are asked about questions, and what their answers amount to before they are graded."""
 
+import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pipelines.engines.asking import CUT_SHORT, REFUSALS, before_grading
 from pipelines.engines.jobs import Job, job_of
 from pipelines.grading.verification import answer_in
-from pipelines.synthesis.prompts import (
-    TEMPLATES,
-    answer_prompt,
-    comparison_prompt,
-    rephrase_prompt,
-    rewrite_prompt,
-    template,
-    verdict_text,
-)
+from pipelines.judging.prompts import filled, prompt_text
+from pipelines.judging.shown_text import conversation_text, shown_text
 from schemas.candidate import Candidate, Origin
 from schemas.generation import AnswerTruth, Completion, RephrasingTruth, Request
-from schemas.query import Messages
+from schemas.query import Message, Messages, user
 from schemas.question import AnswerForm, Gold, Question, Verdict
 from schemas.recipe import Recipe
 from schemas.record import content_id
+
+_TEXTS = "pipelines.synthesis.templates"
+_QUESTION = re.compile(r"[\s*_#]*Question:[\s*_]*(?P<asked>[^\s*_].*?)[\s*_]*", re.I)
+_VERDICT = re.compile(r"Verdict:[\s*_$]*\\boxed\{\s*(right|wrong)\s*\}", re.I)
+_filled = partial(filled, _TEXTS)
+TEMPLATES = ("answer_math", "answer_number", "answer_option", "answer_text", "comparison", "rephrase", "rewrite")
 
 
 def answer_job(recipe: Recipe, role: str) -> Job | None:
@@ -35,7 +36,7 @@ def settings_of(job: Job) -> dict[str, Any]:
         "identity": job.identity,
         "body": job.body(()),
         "system_role": job.model.system_role,
-        "templates": [content_id("template", template(name)) for name in TEMPLATES],
+        "templates": [content_id("template", prompt_text(_TEXTS, name)) for name in TEMPLATES],
     }
 
 
@@ -68,6 +69,56 @@ def _request(
 ) -> Request:
     # The samples share one prompt: each takes an imported answer of its own.
     return job.request(question.query_id, job.body(messages), index, truth, repeat=index)
+
+
+def answer_prompt(question: Question) -> Messages:
+    """Return the question as a responder is asked it: its last turn says in which form the answer must end."""
+    *earlier, last = question.query
+    return (*earlier, Message(last.role, _filled(f"answer_{question.gold.form}", question=shown_text(last.content))))
+
+
+def rewrite_prompt(question: Question, text: str) -> Messages:
+    """Return the request to put an answer into other words, its final answer unchanged."""
+    return user(_filled("rewrite", question=_plain(question), answer=shown_text(text)))
+
+
+def comparison_prompt(question: Question, text: str) -> Messages:
+    """Return the request to compare a short answer with the reference."""
+    reference = question.reference or question.gold.answer
+    return user(
+        _filled("comparison", question=_plain(question), reference=shown_text(reference), answer=shown_text(text))
+    )
+
+
+def rephrase_prompt(question: Question) -> Messages:
+    """Return the request to ask for the right option in words that need no options."""
+    others = [f"- {shown_text(text)}" for text in question.gold.options if text != question.gold.answer]
+    answer = shown_text(question.gold.answer)
+    return user(_filled("rephrase", question=_plain(question), answer=answer, others="\n".join(others) or "(none)"))
+
+
+def read_rephrased(text: str) -> str | None:
+    """Return the question that a text's last line holds; None where that is another line."""
+    lines = text.rstrip().splitlines()
+    found = _QUESTION.fullmatch(lines[-1]) if lines else None
+    return found["asked"] if found else None
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return the line that a comparison ends in."""
+    return f"Verdict: \\boxed{{{verdict}}}"
+
+
+def read_comparison(text: str) -> Verdict:
+    """Return what a comparison came to, by its last line; `undecided` where that gives no one verdict."""
+    lines = text.rstrip().splitlines()
+    found = _VERDICT.findall(lines[-1]) if lines else []
+    return Verdict(found[0].lower()) if len(found) == 1 else Verdict.UNDECIDED
+
+
+def _plain(question: Question) -> str:
+    """Return the conversation as one text."""
+    return shown_text(question.query[0].content if len(question.query) == 1 else conversation_text(question.query))
 
 
 def candidate_of(request: Request, origin: Origin, model: str, answers: Mapping[str, Completion]) -> Candidate:

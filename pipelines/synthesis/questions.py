@@ -20,9 +20,8 @@ from pipelines.engines.answering import Run
 from pipelines.engines.asking import Asker, find_answered
 from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.sources.option_needs import needs_options, needs_rewriting
-from pipelines.synthesis.answers import rephrase_request, settings_of, whole_text
+from pipelines.synthesis.answers import read_rephrased, rephrase_request, settings_of, whole_text
 from pipelines.synthesis.grading import grading_themselves
-from pipelines.synthesis.prompts import read_rephrased
 from schemas.generation import Completion
 from schemas.preference import DropReason
 from schemas.query import query_id, user

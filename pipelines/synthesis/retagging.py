@@ -105,7 +105,7 @@ def find_retagged(
 
 def _key(job: SamplingJob, build: BuildSection, stage: Stage, given_up: Sequence[str] = ()) -> str:
     """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
-    settings = [job.settings(), build.license_keys, given_up, READER_VERSION]
+    settings = [job.key_settings(), build.license_keys, given_up, READER_VERSION]
     return stage_key(f"retagged-{stage.facts['source']}", STAGE_VERSION, settings, [stage.content])
 
 

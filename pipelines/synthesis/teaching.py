@@ -15,11 +15,11 @@ from pipelines.synthesis.answers import (
     candidate_of,
     comparison_request,
     holds_answer,
+    read_comparison,
     rewrite_request,
     whole_text,
 )
 from pipelines.synthesis.grading import graded, with_label
-from pipelines.synthesis.prompts import read_comparison
 from schemas.candidate import Candidate, Origin
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipelines.grading import short_texts
+from pipelines.synthesis.answers import answer_prompt
 from pipelines.synthesis.grading import Answered
-from pipelines.synthesis.prompts import answer_prompt
 from schemas.candidate import GRADED, GRADED_VERDICTS, TRACES, Candidate, Origin
 from schemas.query import Message, Messages, messages_array
 from schemas.question import AnswerForm, Question, Verdict

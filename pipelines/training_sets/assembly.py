@@ -50,12 +50,12 @@ def assemble(
         "leaks": recipe.leaks.model_dump(),
         "one_label_share": recipe.meta_rm.one_label_share,
         "general": recipe.general.ratio if recipe.general else None,
-        "job": job.settings(),
+        "job": job.key_settings(),
         "meta_rm_template": meta_template.identity,
         "purposes": sorted(judged),
     }
     if recipe.rl.selection:
-        settings["selection"] = [recipe.rl.selection_share, selection_job(job).settings()["templates"]]
+        settings["selection"] = [recipe.rl.selection_share, selection_job(job).key_settings()["templates"]]
     traced = [stage for stage in sources if stage.paths("traces") or stage.paths("answers")]
     inputs = [curated.content, *(judged[purpose].content for purpose in sorted(judged))]
     inputs += [stage.content for stage in traced]

@@ -40,7 +40,7 @@ def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: Sampli
         "completion": completions(accepted),
         "license": pa.array([sets[set_id].license for set_id in accepted.column("set_id").to_pylist()], pa.string()),
     }
-    if job.reference != "prompt":
+    if job.settings.reference != "prompt":
         columns["has_reference"] = pa.repeat(False, accepted.num_rows)
     return pa.table([columns[name] for name in RFT.names], schema=RFT)
 
@@ -53,7 +53,7 @@ def training_prompt(
         job.template_of(preference.n_responses),
         job.shown_set(preference),
         order,
-        reference=has_reference and job.reference == "prompt",
+        reference=has_reference and job.settings.reference == "prompt",
     )
 
 

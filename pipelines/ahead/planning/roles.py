@@ -102,7 +102,7 @@ class AskedRole:
 
 def sampling_role(job: SamplingJob) -> AskedRole:
     """Return the role of a model that judges sets."""
-    longest = _longest_answer(job.model, job.max_tokens)
+    longest = _longest_answer(job.model, job.settings.max_tokens)
     return AskedRole(job.purpose, job.role, job.model, longest, (job.stage_name,))
 
 
@@ -110,7 +110,7 @@ def answering_role(job: Job, sources: Iterable[str]) -> AskedRole:
     """Return the role of a model that answers questions."""
     whats = [answering_stage(source) for source in sources] if job.role == "responder" else TEACHER_STAGES
     stages = tuple(f"{what} with {job.model.name}" for what in whats)
-    return AskedRole(job.role, job.role, job.model, _longest_answer(job.model, job.max_tokens), stages)
+    return AskedRole(job.role, job.role, job.model, _longest_answer(job.model, job.settings.max_tokens), stages)
 
 
 def _longest_answer(model: ModelSection, max_tokens: int) -> int:

@@ -12,8 +12,7 @@ from pipelines.engines.jobs import Job
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets, stored_samples, wanted_answers
-from pipelines.synthesis.answers import answer_request
-from pipelines.synthesis.prompts import answer_prompt, comparison_prompt, rewrite_prompt
+from pipelines.synthesis.answers import answer_prompt, answer_request, comparison_prompt, rewrite_prompt
 from pipelines.synthesis.questions import question_buckets, questions_to_ask
 from schemas.query import Messages, user
 from schemas.question import AnswerForm, Question
@@ -70,7 +69,7 @@ def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
     known = [one for one in inputs.open if one.most_sets is not None]
     bound = sum((one.most_sets or 0) * (job.n + (one.section.source in job.hinted_sources)) for one in known)
     wanted.requests += bound
-    wanted.most += bound * (1 + job.resample)
+    wanted.most += bound * (1 + job.settings.resample_unreadable)
     if not inputs.is_exact:
         wanted.requests_are = "at most" if len(known) == len(inputs.open) else "unknown"
     return wanted
@@ -85,7 +84,7 @@ def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> W
         return _samples_here(root, job, one.uncertain)
     rows = one.plan.rows
     requests = (rows or 0) * job.n
-    return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.resample))
+    return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.settings.resample_unreadable))
 
 
 def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted:
@@ -111,7 +110,7 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage | None) -> Wanted
                 wanted.again += one.is_again
                 wanted.see(user(one.draw.prompt), stride=stride)
         sampled += bool(first)
-    wanted.most = counts.total() * (1 + job.resample)
+    wanted.most = counts.total() * (1 + job.settings.resample_unreadable)
     hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
     wanted.made_up_of = f"{job.n} for each of {sampled:,} train and validation sets{hinted}"
     return wanted

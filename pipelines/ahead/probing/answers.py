@@ -8,9 +8,8 @@ from pipelines.ahead.planning.rates import time_words
 from pipelines.ahead.probing.sampling import SomeSets, Timing
 from pipelines.reporting.visible import visible
 from pipelines.sources.ingestion import ingest
-from pipelines.synthesis.answers import answer_job, answer_request, candidate_of
+from pipelines.synthesis.answers import answer_job, answer_prompt, answer_request, candidate_of
 from pipelines.synthesis.grading import graded
-from pipelines.synthesis.prompts import answer_prompt
 from pipelines.synthesis.questions import checked_questions, question_buckets, questions_to_ask
 from schemas.candidate import Candidate, Origin
 from schemas.question import Question

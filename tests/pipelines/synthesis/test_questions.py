@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.synthesis.prompts import read_rephrased
+from pipelines.synthesis.answers import read_rephrased
 from pipelines.synthesis.questions import Rephrasing, asked_instead, leans_on_options, rephrased_questions
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind

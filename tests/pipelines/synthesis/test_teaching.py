@@ -9,9 +9,8 @@ import pytest
 
 from pipelines.grading.options import picks
 from pipelines.grading.verification import grade
-from pipelines.synthesis.answers import given_candidates
+from pipelines.synthesis.answers import given_candidates, read_comparison
 from pipelines.synthesis.grading import gold_text, graded
-from pipelines.synthesis.prompts import read_comparison
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from schemas.candidate import Candidate, Origin
 from schemas.preference import DropReason
