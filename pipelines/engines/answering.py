@@ -106,6 +106,9 @@ class Stored:
     def answer_to(self, request: Request) -> Completion | None:
         return self.bought(request) or self.imported(request)
 
+    def has(self, request: Request) -> bool:
+        return self.answer_to(request) is not None
+
 
 def answer(
     root: Root,
