@@ -14,7 +14,7 @@ from pipelines.rubrics.scores import Reranker
 from schemas.rubric import Rubric
 from storage.root import Root
 from storage.rubric_pools import open_pools
-from storage.rubric_vectors import ModelIdentity, Vectors
+from storage.rubric_vectors import Vectors
 from tests.rubrics import a_rubric, ids
 from tests.storage.pools import MODEL, vectors_of
 
@@ -22,12 +22,10 @@ from tests.storage.pools import MODEL, vectors_of
 class HashEmbedder:
     """Vectors without meaning, and a count of the calls."""
 
+    identity = MODEL
+
     def __init__(self) -> None:
         self.calls = 0
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return MODEL
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         self.calls += 1
