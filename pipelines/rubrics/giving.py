@@ -6,6 +6,7 @@ its own cluster, but as `own_rubric`, which only hinted prompts show.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -110,45 +111,43 @@ def _given(
     # So much text as so many criteria have about; those that ship have 75 to 110 characters as a rule.
     line = "- (15%) A criterion of a similar question; the build looks it up when it begins. .."
     stand_in = None if search else Given((), "\n".join([line] * count), ())
-    return looked_up("given", recipe, root, run, curated, list(domains), questions, as_given, stand_in)
+    lookup = Lookup("given", questions, as_given, stand_in)
+    return lookup.results(recipe, root, run, curated, list(domains))
 
 
-def looked_up(
-    what: Literal["given", "context"],
-    recipe: Recipe,
-    root: Root,
-    run: Run,
-    curated: Stage,
-    wanted: Sequence[str],
-    questions: Callable[[Sequence[str]], Mapping[str, tuple[str, str]]],
-    as_given: Callable[[Found, Library], Given],
-    stand_in: Given | None = None,
-) -> dict[str, Given]:
-    """Return what the pools hold for each wanted query: what they held when it was first looked up.
+@dataclass(frozen=True)
+class Lookup:
+    """A look-up in the pools. What is found is kept, since the pools grow: later runs must find their answers again."""
 
-    It is kept, since the pools grow: a later run must find the answers that it rests on. `questions` returns text and
-    domain of those that are missing; `stand_in` is given to them in place of a search.
-    """
-    settings, directory = recipe.rubrics, Path(recipe.directory)
-    names = {*_SEARCH_SETTINGS, "given"} if what == "given" else {*_SEARCH_SETTINGS}
-    licenses = [] if recipe.build.license_keys is None else [recipe.build.license_keys]
-    settings_id = content_id(what, settings.model_dump(include=names), *licenses)
-    own = own_queries(curated)
-    known = read_given(root, settings_id, {query_id: own[query_id] for query_id in wanted})
-    missing = [query_id for query_id in wanted if query_id not in known]
-    if stand_in is not None:
-        return known | dict.fromkeys(missing, stand_in)
-    if not missing:
-        return known
-    where = "searching criteria" if what == "given" else "searching the pools"
-    run.watcher.stage(f"{where} for {len(missing):,} questions", None)
-    searched = [Question(*question, own[query_id]) for query_id, question in questions(missing).items()]
-    k = max(settings.k, settings.given) if what == "given" else settings.k
-    with open_retriever(root, settings, run.keys, directory, recipe.build.licenses) as retriever:
-        found = [as_given(one, retriever.library) for one in retriever.search(searched, k)]
-    new = dict(zip(missing, found, strict=True))
-    add_given(root, settings_id, new)
-    return known | new
+    what: Literal["given", "context"]
+    questions: Callable[[Sequence[str]], Mapping[str, tuple[str, str]]]
+    """Returns text and domain of each of these queries."""
+    as_given: Callable[[Found, Library], Given]
+    stand_in: Given | None = None
+    """Given in place of a search."""
+
+    def results(self, recipe: Recipe, root: Root, run: Run, curated: Stage, wanted: Sequence[str]) -> dict[str, Given]:
+        """Return what the pools hold for each wanted query: what they held when it was first looked up."""
+        settings, directory = recipe.rubrics, Path(recipe.directory)
+        names = {*_SEARCH_SETTINGS, "given"} if self.what == "given" else {*_SEARCH_SETTINGS}
+        licenses = [] if recipe.build.license_keys is None else [recipe.build.license_keys]
+        settings_id = content_id(self.what, settings.model_dump(include=names), *licenses)
+        own = own_queries(curated)
+        known = read_given(root, settings_id, {query_id: own[query_id] for query_id in wanted})
+        missing = [query_id for query_id in wanted if query_id not in known]
+        if self.stand_in is not None:
+            return known | dict.fromkeys(missing, self.stand_in)
+        if not missing:
+            return known
+        where = "searching criteria" if self.what == "given" else "searching the pools"
+        run.watcher.stage(f"{where} for {len(missing):,} questions", None)
+        searched = [Question(*question, own[query_id]) for query_id, question in self.questions(missing).items()]
+        k = max(settings.k, settings.given) if self.what == "given" else settings.k
+        with open_retriever(root, settings, run.keys, directory, recipe.build.licenses) as retriever:
+            found = [self.as_given(one, retriever.library) for one in retriever.search(searched, k)]
+        new = dict(zip(missing, found, strict=True))
+        add_given(root, settings_id, new)
+        return known | new
 
 
 def _texts(curated: Stage, wanted: Sequence[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.jobs import Job
 from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, question_text
 from pipelines.rubrics.embedding import Embedder
-from pipelines.rubrics.giving import looked_up
+from pipelines.rubrics.giving import Lookup
 from pipelines.rubrics.opening import cached_embedder, open_retriever
 from pipelines.rubrics.panels import Panelist, panels_of
 from pipelines.rubrics.requests import generation_request, read_criteria, rubric_job, template
@@ -151,7 +151,7 @@ def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Seque
         unique = {one.criterion_id: one.text for one in criteria}
         return Given(tuple(unique), "\n".join(f"- {text}" for text in unique.values()), ())
 
-    contexts = looked_up("context", recipe, root, run, curated, list(sets), questions, as_given)
+    contexts = Lookup("context", questions, as_given).results(recipe, root, run, curated, list(sets))
     return [contexts[query_id].text for query_id in sets]
 
 
