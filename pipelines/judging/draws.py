@@ -38,22 +38,9 @@ class Draw(NamedTuple):
 class Draws:
     """The samples of one set in one mode."""
 
-    __slots__ = (
-        "_around",
-        "_in_hint",
-        "_in_prompt",
-        "_orders",
-        "job",
-        "mode",
-        "outcomes",
-        "preference",
-        "shown",
-        "template",
-        "wanted",
-    )
-
-    def __init__(self, job: SamplingJob, preference: PreferenceSet, shown: ShownSet, mode: Mode) -> None:
-        self.job, self.preference, self.shown, self.mode = job, preference, shown, mode
+    def __init__(self, job: SamplingJob, shown: ShownSet, mode: Mode) -> None:
+        self.job, self.preference, self.shown, self.mode = job, shown.preference, shown, mode
+        preference = shown.preference
         self.template = job.template_of(preference.n_responses)
         self.wanted = job.samples_wanted(mode)
         """Readable samples that the set needs."""
@@ -120,7 +107,7 @@ class Draws:
 def draws_of(job: SamplingJob, preference: PreferenceSet) -> list[Draws]:
     """Return the samples of a set, in each mode that the job samples it in."""
     shown = job.shown_set(preference)
-    return [Draws(job, preference, shown, mode) for mode in job.modes_of(preference)]
+    return [Draws(job, shown, mode) for mode in job.modes_of(preference)]
 
 
 def next_samples(outcomes: Sequence[Outcome], n: int, resample: int) -> range:

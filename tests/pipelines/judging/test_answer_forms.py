@@ -52,7 +52,7 @@ def the_job(purpose: Purpose = Purpose.RFT, **grm: Any) -> SamplingJob:
 
 
 def request_id(job: SamplingJob, preference: PreferenceSet) -> str:
-    draws = Draws(job, preference, job.shown_set(preference), Mode.NON_HINTED)
+    draws = Draws(job, job.shown_set(preference), Mode.NON_HINTED)
     return draws.request(draws.draw(0)).request_id
 
 
@@ -192,5 +192,5 @@ def test_the_prompt_says_nothing_of_the_form() -> None:
     prompts = set()
     for kind in ("none", "regex", "json_schema"):
         job = the_job(structured_output=kind)
-        prompts.add(Draws(job, preference, job.shown_set(preference), Mode.NON_HINTED).draw(0).prompt)
+        prompts.add(Draws(job, job.shown_set(preference), Mode.NON_HINTED).draw(0).prompt)
     assert len(prompts) == 1

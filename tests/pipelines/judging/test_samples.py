@@ -25,7 +25,7 @@ def the_job(recipe: Recipe | None = None, purpose: Purpose = Purpose.RFT) -> Sam
 
 
 def draws_of(job: SamplingJob, preference: PreferenceSet, mode: Mode = PLAIN) -> Draws:
-    return Draws(job, preference, job.shown_set(preference), mode)
+    return Draws(job, job.shown_set(preference), mode)
 
 
 @given(st.integers(1, 6), st.integers(0, 4), st.lists(OUTCOMES, min_size=40, max_size=40))
