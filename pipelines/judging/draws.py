@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pipelines.judging.extraction import read_outcome
-from pipelines.judging.prompts import around_responses, hint_text, responses_text, score_range, shown_order
+from pipelines.judging.extraction import read_answer
+from pipelines.judging.prompts import around_responses, hint_text, responses_text, shown_order
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.shown_text import ShownSet
 from schemas.generation import Completion, Request, Truth
@@ -101,7 +101,7 @@ class Draws:
         n_responses = self.preference.n_responses
         truth = draw.best_position, self.preference.label
         text = self.job.text_of(completion.text, n_responses)
-        return read_outcome(text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
+        return read_answer(text, completion.finish_reason, n_responses, *truth, with_parts=False).outcome
 
 
 def draws_of(job: SamplingJob, preference: PreferenceSet) -> list[Draws]:

@@ -18,9 +18,8 @@ from pipelines.judging.extraction import read_parts, without_verdict
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import answer_of
 from schemas.generation import Completion, Request
-from schemas.preference import SETS, PreferenceSet, Split
+from schemas.preference import SETS, PreferenceSet, Split, sets_of
 from schemas.record import bucket_of
-from schemas.set_table import sets_of
 from schemas.trajectory import Purpose, RejectReason
 from storage.root import Root
 from storage.stages import Stage

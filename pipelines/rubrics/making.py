@@ -27,9 +27,8 @@ from pipelines.rubrics.trials import read_all, tried
 from schemas.recipe import Recipe, RubricsSection
 from schemas.record import content_id
 from schemas.rubric import CriterionDrop, Origin, Rubric, rubric
-from storage.given_criteria import Given
 from storage.root import Root
-from storage.rubric_tables import add_rubrics, read_rubrics
+from storage.rubric_tables import Given, add_rubrics, read_rubrics
 from storage.stages import Stage
 
 _TRIAL_SETTINGS = ("panel", "min_panel", "max_hit_rate", "min_hit_rate", "max_similarity", "min_consistency")

@@ -1,8 +1,6 @@
 """Responding: the responder answers every question that comes without answers, and all answers are graded."""
 
-from collections.abc import Collection, Iterator, Sequence
-
-import pyarrow as pa
+from collections.abc import Collection, Iterator
 
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Asker, find_answered, use_by
@@ -10,10 +8,9 @@ from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.synthesis.answers import answer_request, candidate_of, given_candidates, holds_answer, settings_of
 from pipelines.synthesis.grading import Answered, graded
 from pipelines.synthesis.questions import question_buckets, questions_to_ask
-from schemas.candidate import CANDIDATES, Candidate, Origin
+from schemas.candidate import CANDIDATES, Candidate, Origin, candidates_of, candidates_table
 from schemas.errors import RecipeError
 from schemas.generation import Request
-from schemas.question import Verdict
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key
@@ -101,17 +98,3 @@ def _collected(generations: Generations, responder: Asker | None, samples: int, 
                 stored = (answers.get(request.request_id) for request in wanted)
                 responder.answers.count(samples, filter(None, stored))
             yield question, candidates
-
-
-def candidates_table(candidates: Sequence[Candidate]) -> pa.Table:
-    """Return the candidates, in the order given, as a table of CANDIDATES."""
-    columns = [pa.array([getattr(one, field.name) for one in candidates], field.type) for field in CANDIDATES]
-    return pa.table(columns, schema=CANDIDATES)
-
-
-def candidates_of(table: pa.Table) -> list[Candidate]:
-    """Return the records of a table of CANDIDATES, in its order."""
-    return [
-        Candidate(**{**row, "origin": Origin(row["origin"]), "verdict": Verdict(row["verdict"])})
-        for row in table.to_pylist()
-    ]

@@ -181,7 +181,7 @@ def _imported() -> None:
     import schemas
     import storage
 
-    importlib.import_module("flows.running")
+    importlib.import_module("flows.command.running")
     for package in (schemas, storage, pipelines):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
@@ -190,7 +190,7 @@ def _imported() -> None:
 
 
 if __name__ == "__main__":
-    from flows.cli import main
+    from flows.command.cli import main
 
     _imported()
     serve(socket.socket(fileno=int(sys.argv.pop())))
