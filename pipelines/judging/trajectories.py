@@ -174,10 +174,7 @@ def _judged_table(
     }
     sets = of_sets[list(own.pop("set_number"))]
     columns |= lacking(completions["text"], sets["n_responses"], read, job.parts_wanted)
-    for frame in (
-        sets,
-        completions.select(name for name in OF_ANSWER if name in JUDGED.names),
-    ):
+    for frame in (sets, completions.select(name for name in OF_ANSWER if name in JUDGED.names)):
         columns |= {column.name: column.to_arrow() for column in frame}
     columns |= {name: read.column(name) for name in read.column_names}
     columns |= {name: pa.array(values, JUDGED.field(name).type) for name, values in own.items()}

@@ -9,11 +9,13 @@ from pipelines.grading import short_texts
 from pipelines.synthesis.answers import answer_prompt
 from pipelines.synthesis.grading import Answered
 from schemas.candidate import GRADED, GRADED_VERDICTS, TRACES, Candidate, Origin
-from schemas.query import Message, Messages, messages_array
+from schemas.query import Message, Messages
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.record import content_id
+from schemas.tables import table_of
 from schemas.thoughts import split_thoughts, with_thoughts
 
+_OF_CANDIDATE = ("request_id", "origin", "model", "sample_index", "text", "reasoning", "answer", "verdict")
 _UNAIDED = (Origin.RESPONDER, Origin.GIVEN)
 """Whose answers tell how hard a question is: a teacher is only asked where these are wrong."""
 
@@ -42,19 +44,16 @@ def traces_of(question: Question, candidates: Sequence[Candidate]) -> Iterator[T
 
 def traces_table(traces: Sequence[Trace]) -> pa.Table:
     """Return the traces, in the order given, as a table of TRACES: reasoning and answer as prompt and completion."""
-    completions = [(Message("assistant", _completion(candidate)),) for _, candidate, _, _ in traces]
+    rows = [(trace.question, trace.candidate) for trace in traces]
     own = {
-        "trace_id": [
-            content_id("trace", question.query_id, candidate.reasoning, candidate.text)
-            for question, candidate, _, _ in traces
-        ],
-        "verified": [True] * len(traces),
-        "verifier": [_verifier(question, candidate) for question, candidate, _, _ in traces],
+        "trace_id": [content_id("trace", question.query_id, one.reasoning, one.text) for question, one in rows],
+        "completion": [(Message("assistant", _completion(one)),) for _, one in rows],
+        "verified": [True] * len(rows),
+        "verifier": [_verifier(question, one) for question, one in rows],
         "pass_count": [trace.pass_count for trace in traces],
         "pass_samples": [trace.pass_samples for trace in traces],
-        "completion": messages_array(completions),
     }
-    return _table(TRACES, [trace[:2] for trace in traces], own)
+    return _table(TRACES, rows, own)
 
 
 def graded_answers_table(answered: Iterable[Answered]) -> pa.Table:
@@ -81,19 +80,12 @@ def graded_answers_table(answered: Iterable[Answered]) -> pa.Table:
 
 def _table(schema: pa.Schema, rows: Sequence[tuple[Question, Candidate]], own: dict[str, Any]) -> pa.Table:
     """Return a table of answers: columns of its own, and those that question and candidate have by the same name."""
-    columns: dict[str, Any] = {
-        "prompt": messages_array([prompt_of(question, candidate) for question, candidate in rows]),
+    columns = {
+        "prompt": [prompt_of(question, candidate) for question, candidate in rows],
         "completion_tokens": [candidate.tokens for _, candidate in rows],
-    } | own
-    for name in schema.names:
-        if name not in columns:
-            records = [question if hasattr(question, name) else candidate for question, candidate in rows]
-            columns[name] = [getattr(record, name) for record in records]
-    arrays = [
-        values if isinstance(values, pa.Array) else pa.array(values, schema.field(name).type)
-        for name, values in ((name, columns[name]) for name in schema.names)
-    ]
-    return pa.table(arrays, schema=schema)
+        **{name: [getattr(candidate, name) for _, candidate in rows] for name in _OF_CANDIDATE if name in schema.names},
+    }
+    return table_of(schema, [question for question, _ in rows], columns | own)
 
 
 def prompt_of(question: Question, candidate: Candidate) -> Messages:
