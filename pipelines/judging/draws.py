@@ -3,7 +3,6 @@
 All of it follows from ids, settings and the outcomes so far: what sampling sends, judging finds again.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -27,8 +26,6 @@ class Draw(NamedTuple):
     before: str
     """The prompt up to the responses: without a hint, the same for every sample."""
     rest: str
-    repeat: int = 0
-    """How many earlier samples of the set show the same order, so that the prompt is the same."""
 
     @property
     def prompt(self) -> str:
@@ -46,7 +43,8 @@ class Draws:
         """Readable samples that the set needs."""
         self.outcomes: list[Outcome | None] = []
         """By sample index; None while the answer is out."""
-        self._orders: Counter[tuple[int, ...]] = Counter()
+        self._orders: list[tuple[int, ...]] = []
+        self._drawn_by = job.seed, preference.set_id, job.purpose.value, mode.value
         has_reference = preference.reference is not None
         self._in_prompt = has_reference and job.settings.reference == "prompt"
         self._in_hint = has_reference and job.settings.reference == "hint" and mode is Mode.HINTED
@@ -65,21 +63,19 @@ class Draws:
         for index in next_samples(known, self.wanted, self.job.settings.resample_unreadable):
             self.outcomes.append(None)
             draw = self.draw(index)
-            repeat = self._orders[draw.order]
-            self._orders[draw.order] = repeat + 1
-            yield draw._replace(repeat=repeat) if repeat else draw
+            self._orders.append(draw.order)
+            yield draw
 
     def draw(self, index: int) -> Draw:
         """Return one sample: in which order it shows the responses, and its prompt."""
-        job, preference, shown = self.job, self.preference, self.shown
-        mode, purpose = self.mode.value, job.purpose.value  # an enumeration's own format takes half a microsecond
-        order = shown_order(job.seed, preference.set_id, purpose, mode, index, len(preference.responses))
+        shown = self.shown
+        order = shown_order(*self._drawn_by, index, len(shown.responses))
         if self._around is None:
-            hint = hint_text(shown, order, with_reference=self._in_hint, with_rubric=job.settings.rubric_hint)
+            hint = hint_text(shown, order, with_reference=self._in_hint, with_rubric=self.job.settings.rubric_hint)
             before, after = self._around_responses(hint)
         else:
             before, after = self._around
-        best = preference.best
+        best = self.preference.best
         best_position = None if best is None else order.index(best)
         return Draw(index, order, best_position, before, responses_text(shown, order) + after)
 
@@ -92,7 +88,8 @@ class Draws:
         is_hinted = self.mode is Mode.HINTED
         truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, is_hinted)
         body = self.job.body_of(user(draw.prompt), n_responses)
-        return self.job.request(preference.query_id, body, draw.sample_index, truth, draw.repeat)
+        repeat = self._orders[: draw.sample_index].count(draw.order)  # in one order the prompt is the same
+        return self.job.request(preference.query_id, body, draw.sample_index, truth, repeat)
 
     def outcome_of(self, draw: Draw, completion: Completion) -> Outcome:
         """Return the outcome that judging will read, and nothing else."""

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.judging.draws import Draw, Draws, draws_of
+from pipelines.judging.draws import Draws, draws_of
 from pipelines.judging.hint_leaks import hint_leaks
 from pipelines.judging.parts_wanted import lacking
 from pipelines.judging.readings import begin_reading, readings_of
@@ -53,26 +53,28 @@ class _Open:
     beginnings: dict[str, RequestIds]
     """Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text."""
 
-    def row(self, draw: Draw) -> _Row:
-        """Return the row of a sample."""
+    def next_rows(self) -> Iterator[_Row]:
+        """Yield the rows of the samples that the set wants next."""
         draws = self.draws
-        ids = self.beginnings.get(draw.before)
-        if ids is None:
-            ids = self.beginnings[draw.before] = self.ids.following(draw.before)
-        request_id, mode = ids.of(draw.rest, draw.sample_index), draws.mode.value
-        set_id, purpose = draws.preference.set_id, draws.job.purpose.value
-        return _Row(
-            self.set_number,
-            content_id("trajectory", set_id, mode, purpose, request_id),
-            request_id,
-            mode,
-            draw.sample_index,
-            draws.template.identity,
-            draw.order,
-            draw.best_position,
-            draws.has_reference,
-            draw.prompt,
-        )
+        set_id, mode, purpose = draws.preference.set_id, draws.mode.value, draws.job.purpose.value
+        template, has_reference = draws.template.identity, draws.has_reference
+        for index, order, best_position, before, rest in draws.following():
+            ids = self.beginnings.get(before)
+            if ids is None:
+                ids = self.beginnings[before] = self.ids.following(before)
+            request_id = ids.of(rest, index)
+            yield _Row(
+                self.set_number,
+                content_id("trajectory", set_id, mode, purpose, request_id),
+                request_id,
+                mode,
+                index,
+                template,
+                order,
+                best_position,
+                has_reference,
+                before + rest,
+            )
 
 
 def trajectories(
@@ -89,17 +91,17 @@ def trajectories(
     begun: list[pl.DataFrame] = []
     others: list[Reading | None] = []
     waiting = list(_open(job, sets))
-    while drawn := [(one, draw) for one in waiting for draw in one.draws.following()]:
-        new = [one.row(draw) for one, draw in drawn]
+    while drawn := [(one, row) for one in waiting for row in one.next_rows()]:
+        new = [row for _, row in drawn]
         completions, questions = _questions(job, new, of_sets, _answers_to(new, answers, place_of))
         laid, long = begin_reading(questions)
         rows += new
         begun.append(pl.concat([completions, laid], how="horizontal"))
         others += long
         unsettled: dict[_Open, None] = {}
-        for (one, draw), value, reading in zip(drawn, laid["outcome"], long, strict=True):
+        for (one, row), value, reading in zip(drawn, laid["outcome"], long, strict=True):
             outcome = _OUTCOME[value] if reading is None else reading.outcome
-            one.draws.outcomes[draw.sample_index] = outcome
+            one.draws.outcomes[row.sample_index] = outcome
             if not outcome.readable:
                 unsettled[one] = None
         waiting = list(unsettled)
