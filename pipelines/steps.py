@@ -23,7 +23,7 @@ from pipelines.reporting.publication import Published, make_latest, publish_snap
 from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
 from pipelines.rubrics.requests import rubric_job
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.questions import questions_to_answer
 from pipelines.synthesis.responding import ask_questions
@@ -163,13 +163,14 @@ def _reading_step(recipe: Recipe, index: int, section: SourceSection) -> Step:
 
 
 def _general_step(recipe: Recipe, section: GeneralSection) -> Step:
-    return Step(GENERAL, (), lambda root, run, needed: Product(ingest_general(recipe, root, section)))
+    return Step(GENERAL, (), lambda root, run, needed: Product(ingest(recipe, root, section)))
 
 
 def _making_step(recipe: Recipe, index: int, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Step:
     """Return the step that makes a source's sets: of its questions, or by votes on its uncertain labels."""
     is_answered = SOURCES[section.kind].gives == "questions"
-    asking = (_answering if is_answered else _voting)(recipe, f"source {index}", section, also_asked)
+    buying = partial(replace, also_asked=also_asked)
+    asking = (_answering if is_answered else _voting)(recipe, f"source {index}", section, buying)
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
         return asking.finish(root, run, needed[0], Answers())
@@ -179,7 +180,7 @@ def _making_step(recipe: Recipe, index: int, section: SourceSection, also_asked:
     return Step(MAKE.format(index), (READ.format(index),), make, roles[0], models, asking, section)
 
 
-def _answering(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+def _answering(recipe: Recipe, subject: str, section: SourceSection, buying: Callable[[Run], Run]) -> Asking:
     """The responder answers a source's questions. The teacher rephrases them before, and adds what is missing after."""
     job = synthesis_job(recipe)
     responder, teacher = (job.roles.get(role) for role in ROLES)
@@ -188,25 +189,25 @@ def _answering(recipe: Recipe, subject: str, section: SourceSection, also_asked:
         return find_synthesized(job, root, read, retry_failed)
 
     def prepare(root: Root, run: Run, read: Stage) -> Product:
-        run = replace(run, also_asked=also_asked)
+        run = buying(run)
         asker = Asker(root, run, teacher) if teacher else None
         checked = questions_to_answer(root, run, asker, read)
         return Product(checked, {"teacher": asker.answers.bought if asker else 0})
 
     def ask(root: Root, run: Run, checked: Stage, buckets: Collection[int]) -> Answers:
         if responder is not None:
-            asker = Asker(root, replace(run, also_asked=also_asked), responder)
+            asker = Asker(root, buying(run), responder)
             ask_questions(asker, job.settings.samples, checked, buckets)
         return Answers()  # the sets are made in one stream, which asks again for what was given up
 
     def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:
-        made = synthesize(job, root, replace(run, also_asked=also_asked), read)
+        made = synthesize(job, root, buying(run), read)
         return Product(made.stage, made.bought, made.seconds)
 
     return Asking(subject, find, ask, finish, prepare)
 
 
-def _voting(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+def _voting(recipe: Recipe, subject: str, section: SourceSection, buying: Callable[[Run], Run]) -> Asking:
     """The teacher judges the uncertain sets of a source again."""
     votes = retag_job(recipe, section)
     assert votes is not None
@@ -215,11 +216,11 @@ def _voting(recipe: Recipe, subject: str, section: SourceSection, also_asked: tu
         return find_retagged(votes, recipe.build, root, read, retry_failed)
 
     def ask(root: Root, run: Run, uncertain: Stage, buckets: Collection[int]) -> Answers:
-        sample_sets(root, replace(run, also_asked=also_asked), votes, uncertain, buckets)
+        sample_sets(root, buying(run), votes, uncertain, buckets)
         return Answers()  # as with questions
 
     def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:
-        made = retag(votes, recipe.build, root, replace(run, also_asked=also_asked), read)
+        made = retag(votes, recipe.build, root, buying(run), read)
         return Product(made.stage, made.bought)
 
     def prepare(root: Root, run: Run, read: Stage) -> Product:

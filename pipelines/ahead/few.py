@@ -60,15 +60,6 @@ class FewSets:
         }
 
 
-@dataclass(frozen=True)
-class SampledFew:
-    """A few sets of a build, sampled."""
-
-    sets: Stage
-    answers: Answers
-    timing: Timing
-
-
 def at_once(recipe: Recipe) -> Recipe:
     """Return the recipe with no model asked by batch.
 
@@ -101,11 +92,10 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     return FewSets(products[CURATE].stage, of_questions, is_whole=False)
 
 
-def sample_few(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledFew:
-    """Sample `n` of the sets as the build would."""
-    sets = few_of(recipe, root, run, curated, n)
-    answers = sample_sets(root, run, job, sets)
-    return SampledFew(sets, answers, Timing(answers.bought, answers.seconds))
+def sample_few(root: Root, run: Run, job: SamplingJob, few: Stage) -> tuple[Answers, Timing]:
+    """Sample a few sets as the build would; return what came of it, and how quickly it went."""
+    answers = sample_sets(root, run, job, few)
+    return answers, Timing(answers.bought, answers.seconds)
 
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:
