@@ -74,19 +74,13 @@ class OpenSource:
     plan: InputPlan
     most_sets: int | None
     """Those that are here already apart; None where nobody knows."""
-    checked: Stage | None = None
-    """Its questions, their gold answers checked; None where they are not here, or it has none."""
-    uncertain: Stage | None = None
-    """The sets that are to be judged again; None where they are not here, or there are none."""
+    rows: Stage | None = None
+    """Its questions, their gold answers checked, or its sets that are to be judged again; None where it is not here."""
 
     @property
     def asks(self) -> bool:
         """Whether its rows are questions."""
         return SOURCES[self.section.kind].gives == "questions"
-
-    @property
-    def is_here(self) -> bool:
-        return self.checked is not None or self.uncertain is not None
 
 
 @dataclass(frozen=True)
@@ -136,7 +130,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         curated=curated,
         open=tuple(still_open.values()),
         synthesized=tuple(stage for stage in sets.values() if "synthesis" in stage.facts),
-        is_here=has_general and all(one.is_here for one in still_open.values()),
+        is_here=has_general and all(one.rows for one in still_open.values()),
     )
 
 
@@ -159,7 +153,7 @@ def _look_at(
         return None, _unanswered(recipe, section, checked_questions(root, read))
     uncertain = making.asking.prepare(root, run, read).stage
     plan = InputPlan(section.source, read.facts["rows"], uncertain=uncertain.rows("sets"))
-    return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain=uncertain)
+    return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain)
 
 
 def _test_sources(curated: Stage) -> frozenset[str]:
