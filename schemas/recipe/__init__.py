@@ -7,6 +7,7 @@ from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceKind, Sou
 from schemas.recipe.stages import (
     TRAINING_SETS,
     BudgetSection,
+    BuildSection,
     GrmSection,
     LeaksSection,
     RefreshSection,
@@ -20,6 +21,7 @@ __all__ = [
     "SOURCE_KINDS",
     "TRAINING_SETS",
     "BudgetSection",
+    "BuildSection",
     "GeneralSection",
     "GrmSection",
     "LeaksSection",
