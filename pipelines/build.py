@@ -17,7 +17,7 @@ from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look
 from pipelines.engines.outages import check_answers
 from pipelines.engines.shares import ALL_BUCKETS
-from pipelines.engines.vllm.servers import Servers
+from pipelines.engines.vllm.server import Servers
 from pipelines.judging.judging import Judged, find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import asks_anything, sample_sets

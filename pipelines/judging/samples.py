@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.engines.protocol import identity, request_body
+from pipelines.engines.identity import identity
+from pipelines.engines.request_body import request_body
 from pipelines.judging.answer_forms import form_in_body, headings_of
 from pipelines.judging.json_judgements import judgement_text
 from pipelines.judging.parts_wanted import PartsWanted, parts_wanted

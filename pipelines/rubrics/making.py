@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipelines.engines.answering import Run
 from pipelines.engines.outages import check_answers
-from pipelines.engines.protocol import request_body
+from pipelines.engines.request_body import request_body
 from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, own_queries, question_text
 from pipelines.rubrics.embedding import Embedder
 from pipelines.rubrics.giving import licensed

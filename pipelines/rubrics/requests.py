@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from pipelines.engines.protocol import identity, request_body
+from pipelines.engines.identity import identity
+from pipelines.engines.request_body import request_body
 from pipelines.rubrics.cases import Case
 from pipelines.rubrics.json_answers import response_format
 from pipelines.rubrics.panels import Panelist

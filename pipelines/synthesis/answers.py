@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.engines.protocol import identity, request_body
+from pipelines.engines.identity import identity
+from pipelines.engines.request_body import request_body
 from pipelines.synthesis.prompts import (
     TEMPLATES,
     answer_prompt,

@@ -46,7 +46,7 @@ def write_batch_recipe(directory: Path, url: str, *, sets: tuple[str, ...] = ("r
 
 def killed_at(server: BatchStandIn, call: str, done: bool, *command: str | Path) -> None:
     """Start a build, wait until the endpoint stops answering at a call, and kill it."""
-    server.hang(call, done=done)
+    server.always(call, stand_in.hang(), done=done)
     process = start(*command)
     assert server.hung.wait(60), process.communicate(timeout=5)
     os.killpg(process.pid, signal.SIGKILL)

@@ -13,7 +13,7 @@ from pipelines.ahead.planning.tokens import (
     usage_of,
 )
 from pipelines.ahead.planning.wanted import Wanted
-from pipelines.engines.protocol import request_body
+from pipelines.engines.request_body import request_body
 from pipelines.judging.samples import SamplingJob
 from pipelines.synthesis.answers import AnswerJob
 from pipelines.synthesis.responding import answering_stage

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pyarrow.compute as pc
 
-from pipelines.engines.protocol import prompt_bytes
+from pipelines.engines.request_body import prompt_bytes
 from schemas.recipe import ModelSection
 from storage.generations import Generations
 

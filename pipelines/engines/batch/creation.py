@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from pipelines.engines.batch.endpoint import COMPLETIONS, MAX_WAIT_S, BatchEndpoint, BatchState, Trouble
+from pipelines.engines.batch.endpoint import MAX_WAIT_S, BatchEndpoint, BatchState, Trouble
 from schemas.errors import EngineError
 from schemas.generation import FaultKind, Request
 from storage.batch_jobs import BatchedRequest, BatchJob, drop, intend, save
@@ -42,7 +42,7 @@ def create_batch(
 
 def batch_line(request: Request) -> bytes:
     """Return a request as a line of the endpoint's file; the body is what a request of its own would send."""
-    line = {"custom_id": request.request_id, "method": "POST", "url": COMPLETIONS, "body": request.body}
+    line = {"custom_id": request.request_id, "method": "POST", "url": "/v1/chat/completions", "body": request.body}
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 

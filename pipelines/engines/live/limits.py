@@ -1,5 +1,7 @@
 """How much may be asked at once: requests and tokens a minute, and a concurrency that listens to the endpoint."""
 
+from pipelines.engines.pricing import Reservation
+
 SHRINK_SHARE = 0.2
 """More than this share of throttled answers in a second makes the concurrency shrink."""
 SHRINK_BY = 0.2
@@ -89,12 +91,20 @@ class TokenBucket:
 class RateLimits:
     """Requests and tokens a minute of one model. Tokens are estimated before a request and corrected after it."""
 
-    __slots__ = ("_requests", "_tokens", "unlimited")
+    __slots__ = ("_answer_tokens", "_answers", "_requests", "_tokens", "unlimited")
 
     def __init__(self, rpm: int | None, tpm: int | None) -> None:
         self._requests = TokenBucket(rpm) if rpm else None
         self._tokens = TokenBucket(tpm) if tpm else None
         self.unlimited = not (rpm or tpm)
+        self._answers = 0
+        self._answer_tokens = 0
+
+    def expected_tokens(self, reservation: Reservation) -> float:
+        """Return what a request will probably count: its prompt and a usual answer; at first all that it may take."""
+        if not self._answers:
+            return reservation.tokens
+        return reservation.prompt_tokens + self._answer_tokens / self._answers
 
     def delay(self, now: float, tokens: float) -> float:
         """Return the seconds until a request of so many tokens may go."""
@@ -105,9 +115,13 @@ class RateLimits:
         """Count a request that goes now."""
         if self._requests:
             self._requests.take(1)
-        self.correct(tokens)
-
-    def correct(self, tokens: float) -> None:
-        """Count the difference between a request's real tokens and its estimate."""
         if self._tokens:
             self._tokens.take(tokens)
+
+    def settle(self, expected_tokens: float, prompt_tokens: int, answer_tokens: int) -> None:
+        """Count what a request took in place of what was expected."""
+        if self._tokens:
+            self._tokens.take(prompt_tokens + answer_tokens - expected_tokens)
+        if answer_tokens:
+            self._answers += 1
+            self._answer_tokens += answer_tokens

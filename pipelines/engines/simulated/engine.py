@@ -21,7 +21,9 @@ from hashlib import blake2b
 from statistics import NormalDist
 from struct import Struct
 
-from pipelines.engines.protocol import Attempt, cost_usd, prompt_bytes
+from pipelines.engines.pricing import BYTES_PER_TOKEN, cost_usd
+from pipelines.engines.protocol import Attempt
+from pipelines.engines.request_body import prompt_bytes
 from pipelines.engines.simulated import forms, texts
 from pipelines.engines.simulated import rubrics as rubric_texts
 from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
@@ -32,7 +34,6 @@ HINTED_ACCURACY = 0.97
 KEPT_ACCURACY = 0.95
 """Share of rewritten texts that keep their answer, and of questions in other words that do not give it away."""
 BEST_SCORE, WORST_SCORE = 10, 1
-BYTES_PER_TOKEN = 4
 
 _WORDS = Struct("<16I")
 _UNIT = 2.0**-32

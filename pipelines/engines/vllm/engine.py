@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pipelines.engines.faults import Broken, reason_of
 from pipelines.engines.live.openai_compatible import OpenAICompatibleEngine
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import Attempt, Observer
 from pipelines.engines.vllm.failures import Failure
-from pipelines.engines.vllm.server import Abandoned, Listener, ServerEnded, VllmServer, tell_lines
+from pipelines.engines.vllm.server import Abandoned, ServerEnded, VllmServer, report_log
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
@@ -44,12 +44,12 @@ class VllmEngine:
     """One model behind a server of our own. Closing it leaves the server to the next dispatch."""
 
     def __init__(
-        self, model: ModelSection, server: VllmServer, listener: Listener, is_stopped: Callable[[], bool]
+        self, model: ModelSection, server: VllmServer, observer: Observer, is_stopped: Callable[[], bool]
     ) -> None:
         """Take over a server that answers. `is_stopped` says that the run is to end: then no start is waited for."""
         self._model = model
         self._server = server
-        self._listener = listener
+        self._observer = observer
         self._is_stopped = is_stopped
         self._is_closed = False
         self._deaths = 0
@@ -135,7 +135,7 @@ class VllmEngine:
     def _count_death(self, failure: Failure) -> None:
         """Say why the server ended. Raises EngineError where it has ended too often, Abandoned where nobody waits."""
         name, log = self._model.name, self._server.log
-        tell_lines(failure, self._listener)
+        report_log(failure, self._observer)
         self._deaths += 1
         most = self._server.launch.restarts
         if self._deaths > most:
@@ -146,7 +146,7 @@ class VllmEngine:
             )
         if self._is_unwanted():
             raise Abandoned
-        self._listener.warn(f"the vLLM server of {name} ended and is started again; {failure.cause}; its log: {log}")
+        self._observer.warn(f"the vLLM server of {name} ended and is started again; {failure.cause}; its log: {log}")
 
     async def _pause(self) -> None:
         """Wait a little longer before each further start."""

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from pipelines.engines.budget import Budget
-from pipelines.engines.live.dispatch import DispatchTally, OnCompletion, dispatch
-from pipelines.engines.live.retries import MAX_RETRY_AFTER_S
+from pipelines.engines.live.dispatch import dispatch
+from pipelines.engines.live.line import MAX_RETRY_AFTER_S
 from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import Attempt, OnCompletion
 from pipelines.engines.refusals import REFUSALS
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request
@@ -86,10 +86,10 @@ def run(
     budget: Budget | None = None,
     on_completion: OnCompletion | None = None,
     **settings: Any,
-) -> tuple[DispatchTally, Played, Watcher]:
+) -> tuple[Played, Watcher]:
     model = section(**settings)
     engine, watcher = Played(behaviour), Watcher()
-    tally = dispatch(
+    dispatch(
         rows(count, model),
         engine,
         model,
@@ -98,7 +98,7 @@ def run(
         watcher,
     )
     assert engine.closed
-    return tally, engine, watcher
+    return engine, watcher
 
 
 def test_every_request_is_answered_once_and_handed_over() -> None:
@@ -109,17 +109,16 @@ def test_every_request_is_answered_once_and_handed_over() -> None:
         handed.append(request.request_id)
         return ()
 
-    tally, engine, watcher = run(lambda request, tries: 0.001, 500, on_completion=keep, max_concurrency=32)
+    engine, watcher = run(lambda request, tries: 0.001, 500, on_completion=keep, max_concurrency=32)
     assert len(set(handed)) == len(handed) == 500
     assert engine.sent == list(range(500))  # in order
     assert engine.most_in_flight == 32
-    assert (tally.sent, tally.answered, tally.retries, tally.completion_tokens) == (500, 500, 0, 5000)
-    assert len(watcher.completions) == 500
+    assert (watcher.count(), watcher.retries) == (500, [])
 
 
 def test_nothing_to_do_is_done_at_once() -> None:
-    tally, _, _ = run(lambda request, tries: 0.0, 0)
-    assert tally.sent == 0
+    _, watcher = run(lambda request, tries: 0.0, 0)
+    assert not watcher.completions
 
 
 def test_requests_are_pulled_only_as_far_as_there_is_room() -> None:
@@ -168,13 +167,13 @@ def test_follow_ups_go_in_front() -> None:
     def twice(request: Request, completion: Completion) -> Iterable[Request]:
         return [ask(1000 + row_of(request), model), ask(2000, model)] if row_of(request) == 1 else []
 
-    _, engine, _ = run(lambda request, tries: 0.0001, 4, on_completion=twice, max_concurrency=1)
+    engine, _ = run(lambda request, tries: 0.0001, 4, on_completion=twice, max_concurrency=1)
     assert engine.sent == [0, 1, 1001, 2000, 2, 3]
 
 
 def test_a_follow_up_of_the_last_request_is_sent_too() -> None:
     model = section()
-    _, engine, _ = run(
+    engine, _ = run(
         lambda request, tries: 0.001,
         1,
         on_completion=lambda request, completion: [ask(row_of(request) + 1, model)] if row_of(request) < 5 else (),
@@ -188,25 +187,22 @@ def test_passing_failures_are_tried_again_and_come_to_an_end() -> None:
             return bad(request, FaultKind.TRANSIENT, 0.01)
         return bad(request, FaultKind.TRANSIENT, 0.01) if tries < row_of(request) % 3 else 0.001
 
-    tally, engine, watcher = run(flaky, 30, max_retries=4)
+    engine, watcher = run(flaky, 30, max_retries=4)
     assert engine.tries[3] == 5
-    assert (tally.answered, tally.given_up) == (29, 1)
-    assert tally.sent == 30 + tally.retries
-    given_up = [completion for completion in watcher.completions if completion.fault]
-    assert [completion.fault for completion in given_up] == [FaultKind.TRANSIENT]
-    assert len(watcher.retries) == tally.retries
+    assert (watcher.count(), watcher.count(FaultKind.TRANSIENT)) == (29, 1)
+    assert len(engine.sent) == 30 + len(watcher.retries)
 
 
 def test_a_retry_waits_longer_each_time_and_holds_no_place() -> None:
     started = time.monotonic()
-    tally, engine, _ = run(
+    engine, watcher = run(
         lambda request, tries: bad(request, FaultKind.TRANSIENT) if row_of(request) == 0 and tries < 2 else 0.001,
         50,
         max_concurrency=1,
     )
     assert 0.25 + 0.5 <= time.monotonic() - started < 2.5
     assert engine.sent[0] == 0 and engine.sent[-1] == 0  # the others did not wait for it
-    assert tally.answered == 50
+    assert watcher.count() == 50
 
 
 def test_retry_after_delays_its_own_request_only() -> None:
@@ -242,19 +238,18 @@ def test_a_days_wait_is_capped_counted_and_said() -> None:
 
 
 def test_a_request_that_is_refused_is_recorded_and_never_tried_again() -> None:
-    tally, engine, watcher = run(
+    engine, watcher = run(
         lambda request, tries: bad(request, FaultKind.REQUEST) if row_of(request) in (3, 77) else 0.001
     )
     assert engine.tries[3] == engine.tries[77] == 1
-    assert (tally.answered, tally.refused) == (98, 2)
-    assert sum(completion.fault is FaultKind.REQUEST for completion in watcher.completions) == 2
+    assert (watcher.count(), watcher.count(FaultKind.REQUEST)) == (98, 2)
 
 
 def test_refusals_from_the_start_are_the_recipes_fault() -> None:
     with pytest.raises(EngineError, match=r"were all refused.*extra_body"):
         run(lambda request, tries: bad(request, FaultKind.REQUEST), 1000)
-    tally, _, _ = run(lambda request, tries: bad(request, FaultKind.REQUEST), REFUSALS - 1)
-    assert tally.refused == REFUSALS - 1
+    _, watcher = run(lambda request, tries: bad(request, FaultKind.REQUEST), REFUSALS - 1)
+    assert watcher.count(FaultKind.REQUEST) == REFUSALS - 1
 
 
 @pytest.mark.parametrize(("latency_s", "in_flight"), [(0.001, 4), (0.2, 100)])
@@ -291,8 +286,8 @@ def test_slow_answers_behind_quick_refusals_are_waited_for() -> None:
         refused = Completion(request.request_id, error="400: too long, in words", fault=FaultKind.REQUEST)
         return Attempt(refused, is_doubtful=True) if row_of(request) % 3 == 0 else 0.3
 
-    tally, _, _ = run(played, 300)
-    assert (tally.answered, tally.refused) == (200, 100)
+    _, watcher = run(played, 300)
+    assert (watcher.count(), watcher.count(FaultKind.REQUEST)) == (200, 100)
 
 
 def test_an_engine_fault_stops_the_run_at_once() -> None:
@@ -349,16 +344,16 @@ def test_concurrency_shrinks_under_429_and_grows_back() -> None:
             return bad(request, FaultKind.TRANSIENT, 0.02, True)
         return 0.02
 
-    tally, _, watcher = run(overloaded, 1000, max_concurrency=20, max_retries=1000)
+    _, watcher = run(overloaded, 1000, max_concurrency=20, max_retries=1000)
     assert min(watcher.rooms) in (9, 12, 16)  # by a fifth, once for each of the two or three seconds
     assert watcher.rooms[-1] > min(watcher.rooms)
-    assert tally.answered == 1000
+    assert watcher.count() == 1000
 
 
 def test_requests_a_minute() -> None:
     started = time.monotonic()
-    tally, engine, _ = run(lambda request, tries: 0.001, 30, rpm=1200)
-    assert tally.answered == 30
+    engine, watcher = run(lambda request, tries: 0.001, 30, rpm=1200)
+    assert watcher.count() == 30
     assert 0.3 < time.monotonic() - started < 2.0  # a burst of 20, then 20 a second
     assert engine.sent == list(range(30))
 
@@ -366,8 +361,8 @@ def test_requests_a_minute() -> None:
 def test_tokens_a_minute_are_corrected_by_usage() -> None:
     started = time.monotonic()
     # 100 tokens a second, 20 a request; each is feared to take some 130.
-    tally, _, _ = run(lambda request, tries: 0.001, 20, tpm=6000)
-    assert tally.answered == 20
+    _, watcher = run(lambda request, tries: 0.001, 20, tpm=6000)
+    assert watcher.count() == 20
     assert 1.5 < time.monotonic() - started < 5.0
 
 

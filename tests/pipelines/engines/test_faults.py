@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 from pipelines.engines.faults import (
     Broken,
-    duration_of,
-    exhausted_for_s,
     fault_of_break,
     fault_of_error,
     fault_of_status,
     reason_of,
-    seconds_of,
     snippet,
 )
+from pipelines.engines.waits import duration_of, exhausted_for_s, seconds_of
 from schemas.generation import FaultKind
 
 URL = "http://somewhere:8000/v1"

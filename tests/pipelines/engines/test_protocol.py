@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.engines.identity import identity
 from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import identity, prompt_bytes, request_body
+from pipelines.engines.request_body import prompt_bytes, request_body
 from schemas.query import Message
 from schemas.recipe import ModelSection, Simulated
 
