@@ -18,18 +18,20 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 from statistics import NormalDist
 from struct import Struct
 
 from pipelines.engines.pricing import BYTES_PER_TOKEN, cost_usd
 from pipelines.engines.protocol import Attempt
 from pipelines.engines.request_body import prompt_bytes
-from pipelines.engines.simulated import forms, texts
-from pipelines.engines.simulated import rubrics as rubric_texts
+from pipelines.engines.simulated import texts
 from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
 from schemas.recipe import ModelSection
 from schemas.thoughts import split_thoughts
 
+FAULTS = ("failed", "refused", "truncated", "wrong_count", "out_of_range", "unparsed")
+"""An answer has one of them at most."""
 HINTED_ACCURACY = 0.97
 KEPT_ACCURACY = 0.95
 """Share of rewritten texts that keep their answer, and of questions in other words that do not give it away."""
@@ -47,19 +49,8 @@ class SimulatedEngine:
         self._model = model
         self._settings = settings = model.simulated
         self._seeded = blake2b(b"grmforge simulated %d" % settings.seed, digest_size=64)
-        shares = (
-            ("failed", settings.failed),
-            ("refused", settings.refused),
-            ("truncated", settings.truncated),
-            ("wrong_count", settings.wrong_count),
-            ("out_of_range", settings.out_of_range),
-            ("unparsed", settings.unparsed),
-        )
-        self._faults: list[tuple[float, str]] = []
-        reach = 0.0
-        for name, share in shares:
-            reach += share
-            self._faults.append((reach, name))
+        reach = accumulate(getattr(settings, name) for name in FAULTS)
+        self._faults = list(zip(reach, FAULTS, strict=True))
 
     async def complete(self, request: Request) -> Attempt:
         """Answer at once, or after `latency_s`."""
@@ -125,30 +116,30 @@ class SimulatedEngine:
     def _by_rubric(self, request: Request, truth: RubricTruth, fault: str | None, draws: Sequence[float]) -> str:
         """Return a rubric, or a judgement by one; with the fault `unparsed`, cut in half."""
         if truth.is_best is None:
-            content = rubric_texts.rubric(request.body["messages"], draws)
+            content = texts.rubric(request.body["messages"], draws)
         else:
             noise = self._noise(request.request_id, len(truth.criteria))
-            content = rubric_texts.judgement(truth.criteria, truth.is_best, noise)
+            content = texts.judgement_by_rubric(truth.criteria, truth.is_best, noise)
         return content[: len(content) // 2] if fault == "unparsed" else content
 
     def _judgement(self, request: Request, truth: Truth, fault: str | None, draws: Sequence[float]) -> str:
         scores = self._scores(request.request_id, truth, draws)
         leaks = truth.hinted and draws[4] < self._settings.hint_leak
-        said = texts.reasons(
+        reasons = texts.reasons(
             scores,
             draws,
             request.body["messages"],
             leaks_hint=leaks,
             may_quote=not truth.hinted,  # a quotation of the hint would be a leak that nobody asked for
         )
-        if (in_form := forms.judgement_in_form(request.body, said, scores)) is not None:
+        if (in_form := texts.judgement_in_form(request.body, reasons, scores)) is not None:
             return in_form
         shown = [str(score) for score in scores]
         if fault == "wrong_count":
             shown = [*shown, str(WORST_SCORE)] if len(shown) < 2 or draws[3] < 0.5 else shown[:-1]
         elif fault == "out_of_range":
             shown[int(draws[3] * len(shown))] = ("11", "-1", "7.5", "100")[int(draws[2] * 4)]
-        return texts.judgement(said, shown, draws, boxed=fault != "unparsed")
+        return texts.judgement(reasons, shown, draws, boxed=fault != "unparsed")
 
     def _scores(self, request_id: str, truth: Truth, draws: Sequence[float]) -> list[int]:
         """Return one score a position."""
