@@ -146,7 +146,13 @@ def test_wait_stays_until_every_batch_is_done(tmp_path: Path) -> None:
 
     with BatchStandIn(answered, holds=True) as server:
         recipe = write_batch_recipe(tmp_path, server.url, sets=("rft", "rl"))
-        finisher = threading.Timer(4.0, lambda: setattr(server, "holds", False))
+
+        def finish() -> None:
+            while server.calls.count("GET /batches/id") < 6:  # both batches were looked at, more than once
+                time.sleep(0.05)
+            server.holds = False
+
+        finisher = threading.Thread(target=finish)
         finisher.start()
         done = grmforge("build", recipe, "--root", tmp_path / "data", "--wait")
         finisher.join()

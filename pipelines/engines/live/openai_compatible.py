@@ -79,8 +79,11 @@ class Endpoint:
 
     def check_name(self, sent: str, served: str | None) -> None:
         """Warn once where an answer comes under a name that has nothing to do with the one that was sent."""
+        if not served or served == sent:
+            return
         # The same model: gpt-4o-2024-08-06 for gpt-4o, and qwen3-8b for Qwen/Qwen3-8B.
-        if served and served != sent and not _are_alike(served, sent):
+        short, served_short = (name.casefold().rsplit("/", 1)[-1] for name in (sent, served))
+        if short not in served_short and served_short not in short:
             self._notify(
                 f"{self.url} answers under another name than {sent}; it says {snippet(served)!r}: check model and "
                 "base_url, since its answers count as those of the recipe's model"
@@ -127,7 +130,9 @@ class OpenAICompatibleEngine:
                 outcome = await self._exchange(endpoint, request)
             finally:
                 endpoint.in_flight -= 1
-            if isinstance(outcome, Completion) or outcome.kind is not FaultKind.ENGINE or not self._has_other(endpoint):
+            if isinstance(outcome, Completion) or outcome.kind is not FaultKind.ENGINE:
+                break
+            if all(other.set_aside is not None for other in self._endpoints if other is not endpoint):
                 break
             endpoint.put_aside(outcome)
             notice, endpoint.notice = endpoint.notice or notice, None
@@ -163,10 +168,6 @@ class OpenAICompatibleEngine:
                 is_fair = own.in_flight <= idlest.in_flight * (1 + SLACK) + LEAST_SLACK
                 return own if is_fair and own in awake else idlest
             await asyncio.sleep(min(endpoint.resting_until for endpoint in usable) - now + 0.001)
-
-    def _has_other(self, endpoint: Endpoint) -> bool:
-        """Say whether another endpoint is left than this one."""
-        return any(other.set_aside is None for other in self._endpoints if other is not endpoint)
 
     async def _exchange(self, endpoint: Endpoint, request: Request) -> Completion | Fault:
         """Send one request and read its answer; every way to fail comes back as a fault without our key in it."""
@@ -209,9 +210,3 @@ class OpenAICompatibleEngine:
         if any(endpoint.has_answered for endpoint in self._endpoints if endpoint.set_aside is None):
             return f"no endpoint has answered for {PATIENCE_S:.0f} s at {urls}; start it and run again to go on"
         return f"no endpoint answers at {urls}: {fault.message.removeprefix(self._endpoints[0].url + ': ')}"
-
-
-def _are_alike(name: str, other: str) -> bool:
-    """Whether one name is part of the other, ignoring case and owner."""
-    short, other_short = (part.casefold().rsplit("/", 1)[-1] for part in (name, other))
-    return short in other_short or other_short in short

@@ -5,6 +5,7 @@ Everything here is cheap and uses no network.
 
 import difflib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,30 +20,10 @@ from schemas.recipe import ModelSection
 from schemas.recipe.vllm import MODEL, flags_of
 from schemas.record import content_id
 
-IDENTITY_FLAGS = frozenset(
-    {
-        "--chat-template",
-        "--chat-template-content-format",
-        "--default-chat-template-kwargs",
-        "--dtype",
-        "--generation-config",
-        "--hf-config-path",
-        "--hf-overrides",
-        "--kv-cache-dtype",
-        "--load-format",
-        "--logits-processors",
-        "--lora-modules",
-        "--override-generation-config",
-        "--quantization",
-        "-q",
-        "--quantization-config",
-        "--reasoning-parser",
-        "--rope-scaling",
-        "--rope-theta",
-        "--tokenizer",
-        "--tokenizer-mode",
-        "--tokenizer-revision",
-    }
+IDENTITY_FLAGS = re.compile(
+    "--(chat-template(-content-format)?|default-chat-template-kwargs|dtype|(override-)?generation-config|hf-config-path"
+    "|hf-overrides|kv-cache-dtype|load-format|logits-processors|lora-modules|quantization(-config)?|reasoning-parser"
+    "|rope-(scaling|theta)|tokenizer(-mode|-revision)?)|-q"
 )
 """Flags that change what the model says. All others only change how fast it answers, or how much it can read."""
 OUR_FLAGS = ("--enable-prefix-caching", "--enable-prompt-tokens-details")
@@ -118,7 +99,7 @@ def flags_of_identity(model: ModelSection, directory: Path) -> list[list[Any]]:
             return value
 
     flags = flags_of((*model.vllm.command, *model.vllm.args))
-    return sorted([flag, *map(meant, values)] for flag, values in flags if flag in IDENTITY_FLAGS)
+    return sorted([flag, *map(meant, values)] for flag, values in flags if IDENTITY_FLAGS.fullmatch(flag))
 
 
 def model_in_words(model: ModelSection, directory: Path, launch: Launch) -> str:
@@ -151,12 +132,11 @@ def check_package(launch: Launch) -> None:
     python, *words = launch.words
     if not any(flag == "-m" and name.split(".")[0] == "vllm" for flag, name in pairwise(words)):
         return
-    env = os.environ | dict(launch.env)
     try:
         found = subprocess.run(
             [python, "-c", _FIND_VLLM],
             cwd=launch.directory,
-            env=env,
+            env=os.environ | dict(launch.env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_FIND_TIMEOUT_S,

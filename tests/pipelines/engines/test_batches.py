@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -544,29 +542,52 @@ def test_a_batch_that_never_ends_is_said_to_be_overdue(tmp_path: Path) -> None:
             wait_for_batches(build.root, run, [build.model])
 
 
-def test_a_reply_that_never_ends_is_a_time_out() -> None:
+@pytest.mark.parametrize(("status", "said"), [(200, "did not answer in time"), (500, "HTTP 500")])
+def test_a_reply_that_never_ends_is_bounded_in_seconds(status: int, said: str) -> None:
     """A byte now and then keeps every time-out between two bytes from ringing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def drip() -> None:
-            connection, _ = listener.accept()
-            with connection, contextlib.suppress(OSError):
-                connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-                for _ in range(1000):
-                    connection.sendall(b" ")
-                    time.sleep(0.05)
-
-        thread = threading.Thread(target=drip, daemon=True)
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        with (
-            BatchEndpoint(url, None, 0.3) as endpoint,
-            pytest.raises(Trouble, match="did not answer in time") as trouble,
-        ):
+    with BatchStandIn() as server:
+        server.always("POST /batches", replace(stand_in.drip(), status=status), done=False)
+        with BatchEndpoint(server.url, None, 0.3) as endpoint, pytest.raises(Trouble, match=said) as trouble:
             endpoint.create("file-1", "submission")
-        thread.join(10)
-        assert trouble.value.may_have_worked
+    assert trouble.value.may_have_worked
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_a_reply_of_50_mb_is_bounded_in_bytes(status: int) -> None:
+    with BatchStandIn() as server:
+        server.always("GET /batches/id", replace(stand_in.huge(), status=status), done=False)
+        with BatchEndpoint(server.url, None, 5.0) as endpoint, pytest.raises(Trouble):
+            endpoint.retrieve("batch_0")
+        assert server.bytes_sent < 4 * 16 * 2**20, "four tries at most"
+
+
+def test_no_redirect_is_followed_and_nothing_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "an-organization")
+    monkeypatch.setenv("OPENAI_API_KEY", "another-key")
+    with BatchStandIn() as server, BatchStandIn() as elsewhere:
+        away = Reply(307, headers={"location": f"{elsewhere.url}/batches"})
+        server.always("POST /batches", away, done=False)
+        with BatchEndpoint(server.url, KEY, 5.0) as endpoint, pytest.raises(Trouble, match="HTTP 307"):
+            endpoint.create("file-1", "submission")
+        assert elsewhere.calls == []
+        (received,) = server.requests
+    assert received.headers["authorization"] == f"Bearer {KEY}"
+    assert received.headers["idempotency-key"] == "submission"
+    assert "openai-organization" not in received.headers
+
+
+@pytest.mark.parametrize("output", ["..", 7, "x" * 1000])
+def test_results_by_a_name_that_makes_no_sense_are_not_bought_again(tmp_path: Path, output: object) -> None:
+    with BatchStandIn() as server:
+        build = build_of(tmp_path, server)
+        build.waits()
+        server.finish()
+        name, server.batches["batch_0"]["output_file_id"] = server.batches["batch_0"]["output_file_id"], output
+        with pytest.raises(EngineError, match="nothing is lost"):
+            build.run()
+        server.batches["batch_0"]["output_file_id"] = name
+        assert len(build.run()[0]) == ROWS
+    assert set(server.paid.values()) == {1}
 
 
 def test_sending_at_once_beside_an_open_batch_is_said(tmp_path: Path) -> None:

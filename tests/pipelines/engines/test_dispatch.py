@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -144,21 +143,22 @@ def test_requests_are_pulled_only_as_far_as_there_is_room() -> None:
 
 def test_a_slow_source_does_not_hold_back_the_first_request() -> None:
     model = section(max_concurrency=64)
-    started = time.monotonic()
-    first_answer: list[float] = []
+    pulled, pulled_at_answers = 0, list[int]()
 
     def slow() -> Iterator[Request]:
+        nonlocal pulled
         for number in range(40):
             time.sleep(0.01)
+            pulled += 1
             yield ask(number, model)
 
     def note(request: Request, completion: Completion) -> Iterable[Request]:
-        first_answer.append(time.monotonic() - started)
+        pulled_at_answers.append(pulled)
         return ()
 
     dispatch(slow(), Played(lambda request, tries: 0.001), model, Budget(), note, Watcher())
-    assert first_answer[0] < 0.15
-    assert len(first_answer) == 40
+    assert pulled_at_answers[0] < 10
+    assert len(pulled_at_answers) == 40
 
 
 def test_follow_ups_go_in_front() -> None:
@@ -200,36 +200,33 @@ def test_a_retry_waits_longer_each_time_and_holds_no_place() -> None:
         50,
         max_concurrency=1,
     )
-    assert 0.25 + 0.5 <= time.monotonic() - started < 2.5
+    assert time.monotonic() - started >= 0.25 + 0.5
     assert engine.sent[0] == 0 and engine.sent[-1] == 0  # the others did not wait for it
     assert watcher.count() == 50
 
 
 def test_retry_after_delays_its_own_request_only() -> None:
-    at: dict[int, float] = {}
     started = time.monotonic()
-
-    def note(request: Request, completion: Completion) -> Iterable[Request]:
-        at[row_of(request)] = time.monotonic() - started
-        return ()
 
     def limited(request: Request, tries: int) -> Attempt | float:
         return bad(request, FaultKind.TRANSIENT, 0.5, True) if row_of(request) == 0 and not tries else 0.001
 
-    run(limited, 20, on_completion=note, max_concurrency=4)
-    assert 0.5 <= at[0] < 0.7
-    assert max(moment for row, moment in at.items() if row) < 0.3
+    engine, _ = run(limited, 20, max_concurrency=4)
+    assert time.monotonic() - started >= 0.5
+    assert engine.sent == [*range(20), 0], "the others did not wait for it"
 
 
 def test_a_days_wait_is_capped_counted_and_said() -> None:
     model = section()
-    engine, watcher = Played(lambda request, tries: bad(request, FaultKind.TRANSIENT, 86_400.0, True)), Watcher()
+    engine = Played(lambda request, tries: bad(request, FaultKind.TRANSIENT, 86_400.0, True))
 
-    def interrupt() -> None:
-        time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGINT)
+    class Impatient(Watcher):
+        def in_flight(self, requests: int, room: int) -> None:
+            super().in_flight(requests, room)
+            if len(self.retries) == 3 and not requests:
+                os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
+    watcher = Impatient()
     with pytest.raises(KeyboardInterrupt):
         dispatch(rows(3, model), engine, model, Budget(), lambda request, completion: (), watcher)
     assert len(watcher.warnings) == 1
@@ -434,16 +431,14 @@ def test_ctrl_c_reaches_an_engine_that_never_waits() -> None:
 
 
 def test_a_slow_request_does_not_stall_the_others() -> None:
-    started = time.monotonic()
-    done: list[float] = []
+    done: list[int] = []
 
     def note(request: Request, completion: Completion) -> Iterable[Request]:
-        done.append(time.monotonic() - started)
+        done.append(row_of(request))
         return ()
 
-    run(lambda request, tries: 1.0 if row_of(request) == 0 else 0.001, 300, on_completion=note, max_concurrency=4)
-    assert done[-2] < 0.9
-    assert done[-1] >= 1.0
+    run(lambda request, tries: 1.0 if row_of(request) == 0 else 0.0001, 100, on_completion=note, max_concurrency=4)
+    assert done[-1] == 0
 
 
 def test_an_engine_that_cancels_its_own_request_does_not_hang_the_run() -> None:

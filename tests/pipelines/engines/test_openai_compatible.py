@@ -341,7 +341,12 @@ def test_an_endpoint_that_comes_back_is_asked_again() -> None:
     with StandIn(latency_s=0.02) as one, ExitStack() as later:
         model = section(one.url, f"http://127.0.0.1:{port}/v1", max_concurrency=8)
         two = StandIn(latency_s=0.02, port=port)
-        opening = threading.Timer(1.0, lambda: later.enter_context(two))
+
+        def open_two() -> None:
+            one.wait_for(200)
+            later.enter_context(two)
+
+        opening = threading.Thread(target=open_two)
         opening.start()
         handed, watcher = run(model, 1200)
         opening.join()
