@@ -164,7 +164,7 @@ class VllmEngine:
         return True
 
     def _is_past(self, front: _Front) -> bool:
-        """Say whether the server behind a front has ended, as far as is known. On a fixed port, the next refuses its key."""
+        """Say whether it is known that the server behind a front has ended. The next one may refuse its key."""
         return front is not self._fronts[-1] or self._coming is not None
 
     def _check_name(self, completion: Completion) -> None:
