@@ -155,8 +155,8 @@ class BatchEndpoint:
                     return self._state(batch)
             if page.get("has_more") is not True or not batches:
                 return None
-            times = [created for batch in batches if isinstance(created := batch.get("created_at"), int | float)]
-            if len(times) == len(batches) and max(times) < since - CLOCK_SLACK_S:
+            times = [batch.get("created_at") for batch in batches]
+            if all(isinstance(created, int | float) and created < since - CLOCK_SLACK_S for created in times):
                 return None
             after = str(batches[-1].get("id"))
         message = f"{self.url}: lists more than {100 * PAGES:,} batches, ours not among them"
