@@ -13,12 +13,11 @@ from pipelines.curation.splits import query_splits
 from pipelines.judging.prompt_length import fitted
 from schemas.errors import RecipeError
 from schemas.licenses import allowed_among
-from schemas.preference import SETS, DropReason, Split
+from schemas.preference import SETS, DropReason, Split, sets_of, sets_table
 from schemas.query import query_id, user
 from schemas.question import STEMS
 from schemas.recipe import GrmSection, Recipe
 from schemas.record import content_id
-from schemas.set_table import sets_of, sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key

@@ -22,9 +22,8 @@ import pyarrow.compute as pc
 from pipelines.curation.leak_encoding import Numbers, Panel, Sparse, fold_of
 from pipelines.curation.leak_probe import Auc, auc_of, lacking, scored, told, weights_by_fold
 from pipelines.judging.hint_leaks import gives_verdict_first, speaks_of_hint
-from schemas.preference import SETS, PreferenceSet
+from schemas.preference import SETS, PreferenceSet, sets_of
 from schemas.record import unit_interval
-from schemas.set_table import sets_of
 from schemas.trajectory import JUDGED, Mode, Principle
 from storage.stages import Stage
 from storage.tables import read_batches

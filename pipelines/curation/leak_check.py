@@ -12,9 +12,8 @@ from pipelines.curation.leak_encoding import encoded
 from pipelines.curation.leak_features import FEATURE_NAMES
 from pipelines.curation.leak_probe import MIN_SETS, lacking, measured
 from pipelines.judging.shown_text import Shown
-from schemas.preference import SETS, PreferenceSet, Split
+from schemas.preference import SETS, PreferenceSet, Split, sets_of
 from schemas.recipe import Recipe
-from schemas.set_table import sets_of
 from schemas.trajectory import JUDGED, Mode, Purpose
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.tables import read_batches, read_table

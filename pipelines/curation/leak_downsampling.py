@@ -25,9 +25,8 @@ from pipelines.curation.leak_encoding import Encoding, Numbers, encoded, panel_o
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.curation.leak_probe import scored, told, weights_by_fold
 from pipelines.judging.shown_text import Shown
-from schemas.preference import Split
+from schemas.preference import Split, sets_of
 from schemas.record import unit_interval
-from schemas.set_table import sets_of
 
 ROUNDS = 6
 MOST_LEAVING = 0.5

@@ -27,7 +27,7 @@ from pipelines.engines.vllm.failures import Failure, failure_of, last_line, log_
 from pipelines.engines.vllm.launch import Launch, check_port, launch_of
 from schemas.errors import EngineError
 from schemas.recipe import ModelSection
-from storage.root import storage_errors
+from storage.files import storage_errors
 
 GRACE_S = 10.0
 """How long a server may take to end by itself once it is asked to."""
