@@ -58,7 +58,7 @@ class Collector:
         `tries` counts the earlier batches in which a request failed for a passing reason.
         """
         done = Collected(job)
-        batched = {one.request.request_id: one for one in requests_of(self.root, job)}
+        batched = {entry.request.request_id: entry for entry in requests_of(self.root, job)}
         results = Results(batched.keys(), self.model, self.endpoint)
         self._store(done, state, results, batched, settle)
         missing = [request_id for request_id in batched if request_id not in results.final]
@@ -99,8 +99,8 @@ class Collector:
         """Bring the answers to the disk, then the refusals, unless all were refused."""
         with JournalWriter(self.root, self.run_id) as journal:
             for completion in self._completions(done, state, results):
-                one = batched[completion.request_id]
-                settle(one, completion, False)
+                request = batched[completion.request_id].request
+                settle(batched[completion.request_id], completion, False)
                 if completion.error is None:
                     done.answers += 1
                 elif reason_of(completion.error) == Broken.TOO_LARGE:
@@ -108,7 +108,7 @@ class Collector:
                 else:
                     done.refused.append(completion)
                     continue
-                journal.append(one.request, completion)
+                journal.append(request, completion)
             if not done.all_refused:
                 for completion in done.refused:
                     journal.append(batched[completion.request_id].request, completion)
@@ -142,5 +142,5 @@ def _problem(done: Collected, results: Results) -> str | None:
             f"{done.job.name}: all of its requests were refused: {done.refused[0].error}; check the account, "
             "extra_body, max_tokens and temperature, then run again: none of them is kept as refused"
         )
-    gone = [one.error for one in results.passing.values() if one.fault is FaultKind.ENGINE]
-    return f"{done.job.name}: {gone[0]}" if gone and not results.final else None
+    errors = [completion.error for completion in results.passing.values() if completion.fault is FaultKind.ENGINE]
+    return f"{done.job.name}: {errors[0]}" if errors and not results.final else None

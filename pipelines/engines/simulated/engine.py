@@ -1,4 +1,4 @@
-"""The simulated engine: a noisy judge and a noisy answerer, offline, the same for ever by request id and seed.
+"""The simulated engine: a noisy judge and answerer, offline. The same request and seed always get the same answer.
 
 How it judges. The response at position p has a latent quality
 
@@ -7,7 +7,7 @@ How it judges. The response at position p has a latent quality
 where s belongs to the set, so that its samples go right or wrong together, and d is solved for, so that the best
 response scores highest in `accuracy` of the readable answers (deliberate ties included) when there is no bias. Scores
 are integers 1 to 10 in that order, without accidental ties. One response alone is scored 0 or 1, and right in
-`accuracy` of the cases; so is an answer to a question, in whatever form it is wanted. With `chance` every score is
+`accuracy` of the cases; so is an answer to a question, in whatever form. With `chance` every score is
 independent and uniform over 1 to 10, ties as they fall; METHOD
 section 2 has its rates. Faults keep their shares there too: the rates hold among the readable answers. Where a request
 says in which form its answer is to be, it is: scores too many, out of range or without a box do not happen then.
@@ -130,7 +130,7 @@ class SimulatedEngine:
             draws,
             request.body["messages"],
             leaks_hint=leaks,
-            may_quote=not truth.hinted,  # a quotation of the hint would be a leak that nobody asked for
+            may_quote=not truth.hinted,  # a quotation of the hint would be one more leak
         )
         if (in_form := texts.judgement_in_form(request.body, reasons, scores)) is not None:
             return in_form

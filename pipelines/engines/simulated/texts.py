@@ -1,7 +1,7 @@
 """What the simulated engine writes: judgements in the published layout (METHOD section 1), rubrics, short answers.
 
 Every function takes `draws`, sixteen numbers in [0, 1) that belong to the request; those from the seventh on vary the
-wording. No text speaks of a hint unless it is asked to.
+wording. No text speaks of a hint unless `leaks_hint` says so.
 """
 
 import re
@@ -140,7 +140,7 @@ def short_answer(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> 
 
 
 def solution(answer: str, form: str, draws: Sequence[float]) -> str:
-    """Return a text that reasons for two to eight steps and ends in this answer, in the form that was asked for."""
+    """Return a text that reasons for two to eight steps and ends in this answer, in the form of its question."""
     phrases = PHRASES["steps"]
     first = int(draws[8] * len(phrases))
     count = 2 + int(draws[9] * (len(phrases) - 1))

@@ -39,7 +39,7 @@ def failure_of(code: int | None, log: str) -> Failure:
     whole = [line for line in log.splitlines()[-MOST_LINES:] if line.strip()]
     lines = [line for line in whole if not _NOISE.search(line)]
     telling = list(dict.fromkeys(_PREFIX.sub("", line) for line in lines if _TELLING.search(line)))
-    shown = tuple(map(_said, telling[-SHOWN_LINES:] or whole[-LAST_LINES:]))
+    shown = tuple(map(_shown, telling[-SHOWN_LINES:] or whole[-LAST_LINES:]))
     # Errors first: the whole may hold a list of every flag there is.
     for text in ("\n".join(telling), "\n".join(lines)):
         for cause in CAUSES:
@@ -61,20 +61,20 @@ def log_tail(path: Path) -> str:
 def last_line(path: Path) -> str:
     """Return the last line of a log, made safe for a terminal; empty where there is none."""
     lines = [line for line in log_tail(path).splitlines() if line.strip()]
-    return _said(lines[-1]) if lines else ""
+    return _shown(lines[-1]) if lines else ""
 
 
-def _said(line: str) -> str:
+def _shown(line: str) -> str:
     """Return a line of a log without the process that wrote it, at most as long as a snippet."""
     return snippet(_PREFIX.sub("", line))
 
 
 def _by_code(code: int | None, error: str, last: str) -> str:
     """Return the cause as far as an exit code tells it, with the first error that is shown: it is nearest to it."""
-    said = f": {error}" if error else ""
+    first_error = f": {error}" if error else ""
     match code:
         case None:
-            return f"nothing in its log says why{said}"
+            return f"nothing in its log says why{first_error}"
         case 137:
             return "killed by signal 9, by someone or because this machine's memory was full (dmesg says which)"
         case 127:
@@ -82,5 +82,5 @@ def _by_code(code: int | None, error: str, last: str) -> str:
         case _ if code < 0:
             return f"the process that keeps it was ended by signal {-code}"
         case _ if code > 128:
-            return f"ended by signal {code - 128}{said}"
-    return f"it ended with code {code}{said}"
+            return f"ended by signal {code - 128}{first_error}"
+    return f"it ended with code {code}{first_error}"

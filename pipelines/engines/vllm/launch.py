@@ -107,7 +107,7 @@ def model_in_words(model: ModelSection, directory: Path, launch: Launch) -> str:
 
     A name without an owner is most likely a directory's. Raises EngineError where there is no such directory, and one
     beside the recipe has nearly that name, or nothing can be fetched; unless the hub's cache has it. The hub is not
-    asked.
+    contacted.
     """
     if Path(_loaded_model(model, directory)).is_absolute():
         return "a directory with a model"
@@ -133,7 +133,7 @@ def check_package(launch: Launch) -> None:
     if not any(flag == "-m" and name.split(".")[0] == "vllm" for flag, name in pairwise(words)):
         return
     try:
-        found = subprocess.run(
+        probe = subprocess.run(
             [python, "-c", _FIND_VLLM],
             cwd=launch.directory,
             env=os.environ | dict(launch.env),
@@ -143,13 +143,13 @@ def check_package(launch: Launch) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"{python} does not run ({error}); {_MEND}") from None
-    if found.returncode == _MISSING:
+    if probe.returncode == _MISSING:
         raise EngineError(
             f"vLLM is not installed in the environment that command names: {python} does not find it; install it "
             "there, or name another one's program"
         )
-    if found.returncode:
-        raise EngineError(f"{python} does not run (code {found.returncode}); {_MEND}")
+    if probe.returncode:
+        raise EngineError(f"{python} does not run (code {probe.returncode}); {_MEND}")
 
 
 def check_port(launch: Launch) -> None:
@@ -200,13 +200,13 @@ def _program(name: str, directory: Path, path: str | None) -> str:
         if not os.access(place, os.X_OK) or Path(place).is_dir():
             raise EngineError(f"vLLM cannot be started: {place} is no program; {_MEND}")
         return place
-    found = shutil.which(name, path=path) or shutil.which(name, path=str(Path(sys.executable).parent))
-    if found is None:
+    program = shutil.which(name, path=path) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if program is None:
         raise EngineError(
             f"vLLM cannot be started: there is no command {name!r} here; install vLLM (pip install vllm), or name "
             'another environment\'s in [models.<role>.vllm]: command = "../venv/bin/vllm serve {model}"'
         )
-    return found
+    return program
 
 
 def _absolute(path: Path) -> str:
