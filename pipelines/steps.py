@@ -24,7 +24,7 @@ from pipelines.rubrics.giving import with_criteria
 from pipelines.rubrics.made import Made
 from pipelines.rubrics.making import make_rubrics
 from pipelines.rubrics.requests import rubric_job
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_job
 from pipelines.synthesis.asking import Asked
@@ -165,13 +165,14 @@ def _reading_step(recipe: Recipe, index: int, section: SourceSection) -> Step:
 
 
 def _general_step(recipe: Recipe, section: GeneralSection) -> Step:
-    return Step(GENERAL, (), lambda root, run, needed: Product(ingest_general(recipe, root, section)))
+    return Step(GENERAL, (), lambda root, run, needed: Product(ingest(recipe, root, section)))
 
 
 def _making_step(recipe: Recipe, index: int, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Step:
     """Return the step that makes a source's sets: of its questions, or by votes on its uncertain labels."""
     is_answered = SOURCES[section.kind].gives == "questions"
-    asking = (_answering if is_answered else _voting)(recipe, f"source {index}", section, also_asked)
+    buying = partial(replace, also_asked=also_asked)
+    asking = (_answering if is_answered else _voting)(recipe, f"source {index}", section, buying)
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
         return asking.finish(root, run, needed[0], {})
@@ -181,30 +182,28 @@ def _making_step(recipe: Recipe, index: int, section: SourceSection, also_asked:
     return Step(MAKE.format(index), (READ.format(index),), make, roles[0], models, asking, section)
 
 
-def _answering(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+def _answering(recipe: Recipe, subject: str, section: SourceSection, buying: Callable[[Run], Run]) -> Asking:
     """The responder answers a source's questions. The teacher rephrases them before, and adds what is missing after."""
     responder, teacher = (answer_job(recipe, role) for role in ROLES)
 
     def prepare(root: Root, run: Run, read: Stage) -> Product:
         before = run.budget.answers
-        run = replace(run, also_asked=also_asked)
-        checked = questions_to_answer(root, run, Asked(teacher) if teacher else None, read)
+        checked = questions_to_answer(root, buying(run), Asked(teacher) if teacher else None, read)
         return Product(checked, {"teacher": run.budget.answers - before})
 
     def ask(root: Root, run: Run, checked: Stage, buckets: Collection[int]) -> Mapping[str, str]:
         if responder is not None:
-            run = replace(run, also_asked=also_asked)
-            ask_questions(root, run, Asked(responder), recipe.synthesis.samples, checked, buckets)
+            ask_questions(root, buying(run), Asked(responder), recipe.synthesis.samples, checked, buckets)
         return {}  # the sets are made in one stream, which asks again for what was given up
 
     def finish(root: Root, run: Run, read: Stage, given_up: Mapping[str, str]) -> Product:
-        made = synthesize(recipe, root, replace(run, also_asked=also_asked), read)
+        made = synthesize(recipe, root, buying(run), read)
         return Product(made.stage, made.bought, made.seconds)
 
     return Asking(subject, partial(find_synthesized, recipe), ask, finish, prepare)
 
 
-def _voting(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+def _voting(recipe: Recipe, subject: str, section: SourceSection, buying: Callable[[Run], Run]) -> Asking:
     """The teacher judges the uncertain sets of a source again."""
     votes = retag_job(recipe, section)
     assert votes is not None
@@ -213,11 +212,11 @@ def _voting(recipe: Recipe, subject: str, section: SourceSection, also_asked: tu
         return find_retagged(recipe, root, section, read, retry_failed)
 
     def ask(root: Root, run: Run, uncertain: Stage, buckets: Collection[int]) -> Mapping[str, str]:
-        sample_sets(root, replace(run, also_asked=also_asked), votes, uncertain, buckets)
+        sample_sets(root, buying(run), votes, uncertain, buckets)
         return {}  # as with questions
 
     def finish(root: Root, run: Run, read: Stage, given_up: Mapping[str, str]) -> Product:
-        made = retag(recipe, root, replace(run, also_asked=also_asked), section, read)
+        made = retag(recipe, root, buying(run), section, read)
         return Product(made.stage, made.bought)
 
     def prepare(root: Root, run: Run, read: Stage) -> Product:

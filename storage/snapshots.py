@@ -13,9 +13,10 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import StorageError
-from schemas.manifest import FileEntry, Manifest
+from schemas.manifest import Manifest
 from storage.files import check_version
 from storage.root import Root
+from storage.table_writer import TableFile
 
 FOLDER = "snapshots"
 _DAMAGED = "restore the file, or remove the version's folder"
@@ -51,10 +52,9 @@ class Snapshot:
         entry = self.manifest.tables.get(table)
         return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
 
-    def data_files(self) -> Iterator[FileEntry]:
-        """Yield every data file of every table."""
-        for table in self.manifest.tables.values():
-            yield from table.files
+    def data_files(self) -> list[TableFile]:
+        """Return every data file of every table."""
+        return [TableFile(**dict(file)) for table in self.manifest.tables.values() for file in table.files]
 
     def rows(self, table: str) -> int:
         entry = self.manifest.tables.get(table)

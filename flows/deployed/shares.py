@@ -32,7 +32,7 @@ from storage.stages import Stage
 
 LOOK_EVERY_S = 0.2
 BEGUN = "runs/begun"
-"""An empty object a share, for as long as it is asked: who finds its own there is not the first to ask."""
+"""Each share keeps an empty object here while it is asked. A share that finds its own is not the first try."""
 
 
 @dataclass(frozen=True)

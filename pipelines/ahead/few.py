@@ -62,15 +62,6 @@ class FewSets:
         }
 
 
-@dataclass(frozen=True)
-class SampledFew:
-    """A few sets of a build, sampled."""
-
-    sets: Stage
-    given_up: Mapping[str, str]
-    timing: Timing
-
-
 def at_once(recipe: Recipe) -> Recipe:
     """Return the recipe with no model asked by batch.
 
@@ -103,12 +94,11 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     return FewSets(products[CURATE].stage, of_questions, is_whole=False)
 
 
-def sample_few(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledFew:
-    """Sample `n` of the sets as the build would."""
-    sets = few_of(recipe, root, run, curated, n)
+def sample_few(root: Root, run: Run, job: SamplingJob, few: Stage) -> tuple[Mapping[str, str], Timing]:
+    """Sample a few sets as the build would; return the requests that were given up, and how quickly it went."""
     before, started = run.budget.answers, time.monotonic()
-    given_up = sample_sets(root, run, job, sets)
-    return SampledFew(sets, given_up, Timing(run.budget.answers - before, time.monotonic() - started))
+    given_up = sample_sets(root, run, job, few)
+    return given_up, Timing(run.budget.answers - before, time.monotonic() - started)
 
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:

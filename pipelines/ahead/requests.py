@@ -1,11 +1,11 @@
 """Which requests a build would make of each model: counted where the rows are here, bounded where they are not."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from pipelines.ahead.inputs import Inputs, OpenSource
+from pipelines.ahead.inputs import Inputs
 from pipelines.engines.stored import Stored
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
@@ -77,11 +77,11 @@ def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
 
 def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> Wanted:
     """Return the votes on the sets of one source that are to be judged again."""
-    if made := [stage for stage in inputs.synthesized if stage.facts["source"] == source]:
-        return _asked_before(job.role, made)
+    if source in [stage.facts["source"] for stage in inputs.synthesized]:
+        return _asked_before(job.role, inputs, source)
     (unmade,) = (one for one in inputs.open if one.section.source == source)
-    if unmade.uncertain is not None:
-        return _samples_here(root, job, unmade.uncertain)
+    if unmade.rows is not None:
+        return _samples_here(root, job, unmade.rows)
     rows = unmade.plan.rows
     requests = (rows or 0) * job.n
     return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.resample))
@@ -116,34 +116,29 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
 
 def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the answers to all questions that come without some."""
-    wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, asking = Stored(root), [one for one in inputs.open if one.asks]
-    stride = max(1, settings.samples * sum(one.plan.questions or 0 for one in asking) // SAMPLED_PROMPTS)
-    for one in asking:
-        if one.checked is None:
-            _add_bound(wanted, one, settings.samples)
-            continue
-        for question in chain.from_iterable(questions for _, questions in questions_to_ask(one.checked)):
-            there = sum(stored.has(answer_request(job, question, index)) for index in range(settings.samples))
-            wanted.requests += settings.samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.samples
+    stride = max(1, samples * sum(source.plan.questions or 0 for source in inputs.open) // SAMPLED_PROMPTS)
+    for checked in _checked(inputs, wanted, lambda _: samples):
+        for question in chain.from_iterable(questions for _, questions in questions_to_ask(checked)):
+            there = sum(stored.has(answer_request(job, question, index)) for index in range(samples))
+            wanted.requests += samples
             wanted.cached += there
-            wanted.see(answer_prompt(question), stride=stride, times=settings.samples - there)
+            wanted.see(answer_prompt(question), stride=stride, times=samples - there)
     wanted.most = wanted.requests
     return wanted
 
 
 def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
-    wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, samples = Stored(root), settings.teacher_samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.teacher_samples
     rewrites = settings.rewrites * (settings.n_responses - 1)
-    for one in (one for one in inputs.open if one.asks):
-        if one.checked is None:
-            comparisons = settings.samples + samples if one.section.kind in COMPARED else 0
-            _add_bound(wanted, one, samples + rewrites + comparisons)
-            continue
+
+    def most_of(kind: str) -> int:
+        return samples + rewrites + (settings.samples + samples if kind in COMPARED else 0)
+
+    for checked in _checked(inputs, wanted, most_of):
         wanted.requests_are = "at most"
-        for question in chain.from_iterable(questions for _, questions in question_buckets(one.checked)):
+        for question in chain.from_iterable(questions for _, questions in question_buckets(checked)):
             if question.drop_reason is not None:
                 continue
             there = sum(stored.has(answer_request(job, question, index)) for index in range(samples))
@@ -164,22 +159,26 @@ def _comparisons(question: Question, settings: SynthesisSection) -> int:
     return (len(question.given) or settings.samples) + settings.teacher_samples
 
 
-def _asked_before(role: str, made: Iterable[Stage]) -> Wanted:
-    """Return what a role was asked for sets that are made already."""
-    uses = chain.from_iterable(stage.facts["synthesis"]["uses"] for stage in made)
+def _asked_before(role: str, inputs: Inputs, source: str | None = None) -> Wanted:
+    """Return what a role was asked for sets that are made already: those of questions, or of one source."""
+    made = (stage.facts for stage in inputs.synthesized)
+    chosen = [one for one in made if (one["source"] == source if source else "composition" in one["synthesis"])]
+    uses = chain.from_iterable(facts["synthesis"]["uses"] for facts in chosen)
     requests = sum(use["requests"] for use in uses if use["role"] == role)
     return Wanted(requests, most=requests, cached=requests)
 
 
-def _made_of_questions(inputs: Inputs) -> Iterator[Stage]:
-    return (stage for stage in inputs.synthesized if "composition" in stage.facts["synthesis"])
+def _checked(inputs: Inputs, wanted: Wanted, most_of: Callable[[str], int]) -> Iterator[Stage]:
+    """Yield the questions of each source that is still to be answered.
 
-
-def _add_bound(wanted: Wanted, absent: OpenSource, a_question: int) -> None:
-    """Count the requests of a source that is not here."""
-    if absent.plan.rows is None:
-        wanted.requests_are = "unknown"
-        return
-    wanted.requests += absent.plan.rows * a_question
-    if wanted.requests_are == "exact":
-        wanted.requests_are = "at most"
+    Of a source that is not here the bound is counted: `most_of` says how many requests a question of its kind takes.
+    """
+    for source in (one for one in inputs.open if one.asks):
+        if source.rows is not None:
+            yield source.rows
+        elif source.plan.rows is None:
+            wanted.requests_are = "unknown"
+        else:
+            wanted.requests += source.plan.rows * most_of(source.section.kind)
+            if wanted.requests_are == "exact":
+                wanted.requests_are = "at most"

@@ -26,7 +26,7 @@ from storage.generations import Generations
 from storage.root import Root
 
 TYPICAL_PROMPT_TOKENS = 1_500
-"""Of sources that are not here, where none is: a conversation with four responses, and the template."""
+"""Where no prompt is here to be measured: a conversation with four responses, and the template."""
 _BOUND_WORDS = {"exact": "", "at most": "an upper bound; ", "unknown": "of the sources whose size is known; "}
 
 

@@ -17,14 +17,14 @@ from storage.stages import damaged_files, read_stage
 from storage.tables import damage_named, open_parquet
 
 Look = Callable[[str], None]
-"""Told what is looked at, as it is looked at."""
+"""Called with what is looked at next."""
 Found = tuple[str, str | None, str]
 """What was looked at, what is wrong with it (None where nothing is), and what else there is to say."""
 _SHOWN = 3
 
 
 def soundness(root: Root, look: Look) -> Iterator[Found]:
-    """Yield what is found, a version at a time; of stages and answers, what is damaged, and a last word."""
+    """Yield a finding for each version. Of stages and answers, yield what is damaged, or that nothing is."""
     for name in root.folders(SNAPSHOTS):
         yield from _versions(root, name, look)
     yield from _summed("stages", _stages(root, look))
@@ -44,7 +44,7 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
         except StorageError as error:
             yield what, str(error), ""
             continue
-        files = list(snapshot.data_files())
+        files = snapshot.data_files()
         damaged = damaged_files(root, key, files, hash_all=True)
         damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
         if foreign := _foreign(root, key, [file.path for file in files]):
@@ -129,7 +129,7 @@ def _to_be_paid(root: Root, key: str, lost: int | None) -> str:
 
 
 def _summed(what: str, found: Iterator[tuple[str, str | None]]) -> Iterator[Found]:
-    """Yield what is wrong, each by itself; or in one word that nothing is."""
+    """Yield each fault by itself; or one finding that nothing is wrong."""
     looked_at = wrong = 0
     for key, fault in found:
         looked_at += 1

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.sources.tool_calls import LONGEST_NAME, call_text, called_function, json_text, one_line
+from pipelines.sources.content import LONGEST_NAME, call_text, called_function, json_text, one_line
 from schemas.preference import Response
 from schemas.record import clean_text
 

@@ -27,7 +27,7 @@ from pipelines.judging.verdicts import READER_VERSION
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, PreferenceSet, Split, sets_of, sets_table
-from schemas.recipe import Recipe, SourceSection, UltraFeedback
+from schemas.recipe import Recipe, SourceSection
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
@@ -64,9 +64,8 @@ class Votes:
 
 def retag_job(recipe: Recipe, section: SourceSection) -> SamplingJob | None:
     """Return what is asked of each uncertain set of a source; None where the recipe wants no votes on it."""
-    votes = section.retag_votes if isinstance(section, UltraFeedback) else 0
-    job = sampling_job(recipe, Purpose.RETAG) if votes else None
-    return replace(job, n=votes) if job else None
+    job = sampling_job(recipe, Purpose.RETAG) if section.teacher_votes else None
+    return replace(job, n=section.teacher_votes) if job else None
 
 
 def retag(recipe: Recipe, root: Root, run: Run, section: SourceSection, stage: Stage) -> SourceSets:

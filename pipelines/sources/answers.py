@@ -1,4 +1,4 @@
-"""Answers to one query as data sets write them: texts, turns, or the whole conversation, be it written as one text."""
+"""Answers to one query as data sets write them: texts, turns, or the whole conversation, as turns or as one text."""
 
 import re
 from collections.abc import Sequence
@@ -8,10 +8,12 @@ from pipelines.sources.conversations import Turn, is_turns, parsed_turns, turn_l
 from pipelines.sources.text import RowError
 from schemas.query import Message, Messages
 
+Turns = tuple[Turn, ...]
+
 _DIALOGUE = re.compile(r"\n\n(Human|Assistant): ?")
 
 
-def read_turns(value: Any, name: str) -> tuple[Turn, ...]:
+def read_turns(value: Any, name: str) -> Turns:
     """Return the turns of an answer. Raises RowError as `turns_in` does, and bad_response."""
     turns = turns_in(value, name)
     if turns[-1].role != "assistant":
@@ -19,12 +21,17 @@ def read_turns(value: Any, name: str) -> tuple[Turn, ...]:
     return turns
 
 
-def is_whole(turns: Sequence[Turn]) -> bool:
-    """Say whether turns are the conversation from its beginning, and not the answer's alone."""
-    return turns[0].role != "assistant"
+def turns_or_none(value: Any, name: str) -> Turns | None:
+    """Return the turns that an answer is written as; None for a text or an object with one."""
+    return read_turns(value, name) if is_turns(value) else None
 
 
-def messages_in(turns: Sequence[Turn]) -> Messages:
+def is_whole(turns: Turns | None) -> bool:
+    """Say whether an answer is the conversation from its beginning, and not the answer's turns alone."""
+    return turns is not None and turns[0].role != "assistant"
+
+
+def messages_in(turns: Turns) -> Messages:
     return tuple(turn.message for turn in turns)
 
 
@@ -39,25 +46,25 @@ def unpacked(texts: Sequence[Any], names: Sequence[str], query: Messages | None)
     It is the row's own where it begins with its query, or, without one, with a turn of the user. A question that asks
     for JSON keeps its answers. Raises RowError: bad_response, where some texts are and some are not.
     """
-    found = [_own_turns(text, query) for text in texts]
-    if not any(found):
+    conversations = [_own_conversation(text, query) for text in texts]
+    if not any(conversations):
         return list(texts)
-    if not all(found):
-        one, other = (
-            names[next(i for i, turns in enumerate(found) if bool(turns) is whole)] for whole in (True, False)
-        )
-        raise RowError("bad_response", f"{one} is a whole conversation as text, and {other} is not")
-    return found
+    if not all(conversations):
+        is_one = [bool(conversation) for conversation in conversations]
+        whole, other = names[is_one.index(True)], names[is_one.index(False)]
+        raise RowError("bad_response", f"{whole} is a whole conversation as text, and {other} is not")
+    return conversations
 
 
-def _own_turns(text: Any, query: Messages | None) -> list[Any] | None:
+def _own_conversation(text: Any, query: Messages | None) -> list[Any] | None:
+    """Return the turns, as written, of a text that is a whole conversation with this query."""
     if not isinstance(text, str):
         return None
-    given = parsed_turns(text) or (_dialogue(text) if query is None else None)
-    if given is None:
+    written = parsed_turns(text) or (_dialogue(text) if query is None else None)
+    if written is None:
         return None
     try:
-        turns = read_turns(given, "text")
+        turns = read_turns(written, "text")
     except RowError:
         return None
     users = [index + 1 for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
@@ -65,7 +72,7 @@ def _own_turns(text: Any, query: Messages | None) -> list[Any] | None:
         return None
     # Spaces aside: one that differs in those is a conversation all the same, and refused as such if need be.
     same = query is None or begins_with(_spaced(messages_in(turns)), _spaced(query), users[-1])
-    return given if same else None
+    return written if same else None
 
 
 def _spaced(messages: Messages) -> Messages:
@@ -74,9 +81,9 @@ def _spaced(messages: Messages) -> Messages:
 
 def _dialogue(text: str) -> list[dict[str, str]] | None:
     """Return the turns of a text that begins with `Human:` and goes on with `Assistant:`, as HH-RLHF writes them."""
-    pieces = _DIALOGUE.split("\n\n" + text.strip())
-    roles, texts = pieces[1::2], pieces[2::2]
-    if pieces[0] or roles[:2] != ["Human", "Assistant"]:
+    before, *pieces = _DIALOGUE.split("\n\n" + text.strip())
+    roles, texts = pieces[::2], pieces[1::2]
+    if before or roles[:2] != ["Human", "Assistant"]:
         return None
     return [
         {"role": "user" if role == "Human" else "assistant", "content": text.strip()}
@@ -84,34 +91,24 @@ def _dialogue(text: str) -> list[dict[str, str]] | None:
     ]
 
 
-def response_values(values: Sequence[Any], turns: Sequence[tuple[Turn, ...] | None], length: int) -> list[Any]:
+def response_values(values: Sequence[Any], turns: Sequence[Turns | None], length: int) -> list[Any]:
     """Return answers as plain rows have them: a text, or the turns of an answer that took several.
 
-    Where one of them calls tools, all are conversations without a text of their own, so that judges see the calls.
+    `length` is how many turns of the query a whole conversation begins with. Where one of the answers calls tools, all
+    are conversations without a text of their own, so that judges see the calls.
     """
-    answers = [None if one is None else one[length:] if is_whole(one) else one for one in turns]
+    answers = [read[length:] if read is not None and is_whole(read) else read for read in turns]
     tools = any(turn.has_tools for answer in answers for turn in answer or ())
     return [_response_value(value, answer, tools) for value, answer in zip(values, answers, strict=True)]
 
 
-def _response_value(value: Any, answer: tuple[Turn, ...] | None, tools: bool) -> Any:
+def _response_value(value: Any, answer: Turns | None, tools: bool) -> Any:
     if tools and (answer is not None or isinstance(value, str)):
-        kept = [turn.kept() for turn in answer] if answer else [dict(Message("assistant", value)._asdict())]
-        return {"text": "", "turns": kept}
+        return {"text": "", "turns": [turn.as_response() for turn in answer or (Turn("assistant", value),)]}
     if answer is None:
         return value
     if len(answer) == 1:
         return answer[0].content
-    given = turn_list(value)[-len(answer) :]
-    written = all(isinstance(turn.get("content", turn.get("value")), str) for turn in given)
-    return {"turns": given if written else [turn.kept() for turn in answer]}
-
-
-def text_or_turns(value: Any) -> Any:
-    """Return the one text of a list that holds nothing else; any other value as it is."""
-    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value
-
-
-def turns_or_none(value: Any, name: str) -> tuple[Turn, ...] | None:
-    """Return the turns that an answer is written as; None for a text or an object with one."""
-    return read_turns(value, name) if is_turns(value) else None
+    written = turn_list(value)[-len(answer) :]
+    plain = all(isinstance(turn.get("content", turn.get("value")), str) for turn in written)
+    return {"turns": written if plain else [turn.as_response() for turn in answer]}
