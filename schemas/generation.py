@@ -66,6 +66,9 @@ class RubricTruth:
     """(text, whether it is a pitfall) of each criterion to judge by."""
 
 
+RequestTruth = Truth | AnswerTruth | RephrasingTruth | RubricTruth
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of one model. Make one with `request`, which seeds and identifies it."""
@@ -76,7 +79,7 @@ class Request:
     body: dict[str, Any]
     """The request as sent: model, messages, sampling settings, seed, and whatever `extra_body` adds."""
     sample_index: int
-    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None
+    truth: RequestTruth | None = None
     repeat: int = 0
     """How many earlier samples of its set have the very same prompt: which of several imported answers is meant."""
 
@@ -108,7 +111,7 @@ def request(
     query_id: str,
     body: dict[str, Any],
     sample_index: int,
-    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None,
+    truth: RequestTruth | None = None,
 ) -> Request:
     """Return the request with its id and its sampling seed.
 

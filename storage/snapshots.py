@@ -128,8 +128,8 @@ def set_latest(root: Root, name: str, version: str) -> None:
 def move_latest(root: Root, name: str, before: str | None, version: str) -> bool:
     """Make a version the one that the bare name means where that is `before` still, and say whether it was.
 
-    Raises StorageError where the version was removed meanwhile: whoever removes one looks at LATEST after its manifest,
-    so that one of the two sees the other.
+    Raises StorageError where the version was removed meanwhile. Who removes a version looks at LATEST once the manifest
+    is gone, so one of the two sees the other.
     """
     key, line = f"{FOLDER}/{name}/LATEST", f"{version}\n".encode()
     if before is None:

@@ -96,7 +96,7 @@ def stats(recipe: RecipeOption = None, root: RootOption = None, json: JsonOption
     Example: grmforge rubrics stats --root data
     """
     from pipelines.rubrics.counts import counts_of
-    from pipelines.rubrics.opening import rubrics_in_use
+    from pipelines.rubrics.library import rubrics_in_use
 
     settings, place, directory = _settings(recipe, root)
     show(counts_of(rubrics_in_use(place, settings, directory)), json)

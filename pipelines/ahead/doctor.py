@@ -2,12 +2,11 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pipelines.ahead.soundness import Look, soundness
+from pipelines.ahead.soundness import Finding, Look, soundness
 from pipelines.engines.live.openai_compatible import OPENAI_URL
 from pipelines.engines.vllm.checks import check_package, model_in_words
 from pipelines.engines.vllm.command import launch_of
@@ -30,21 +29,6 @@ LITTLE_SPACE = 2 * 2**30
 TIMEOUT_S = 15.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    says: str
-
-    def line(self) -> str:
-        return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
 def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
     """Return what was found, wrong things included; raises nothing that a finding can say.
 
@@ -55,7 +39,7 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
     if findings[0].ok:
         root = Root.open(recipe.build.root)
         gone = forgotten(root)
-        findings += [Finding(what, wrong is None, wrong or says) for what, wrong, says in soundness(root, look)]
+        findings += soundness(root, look)
     findings += [
         _finding(f"source {source.source}", partial(_source, recipe, source, gone)) for source in recipe.sources
     ]

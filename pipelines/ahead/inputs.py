@@ -16,8 +16,7 @@ from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import steps_to_sets
 from pipelines.synthesis.composition import gives_single
-from pipelines.synthesis.gold_check import checked_questions
-from pipelines.synthesis.responding import question_buckets
+from pipelines.synthesis.questions import checked_questions, question_buckets
 from pipelines.walk import Step
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe, SourceSection

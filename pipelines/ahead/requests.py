@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from pipelines.ahead.inputs import Inputs
-from pipelines.engines.stored import Stored
+from pipelines.engines.answering import Stored
+from pipelines.engines.jobs import Job
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
-from pipelines.judging.sampling import looked_up, sampled_sets, wanted_answers
-from pipelines.synthesis.answers import AnswerJob, answer_request
-from pipelines.synthesis.prompts import answer_prompt, comparison_prompt, rewrite_prompt
-from pipelines.synthesis.responding import question_buckets, questions_to_ask
-from schemas.query import Messages
+from pipelines.judging.sampling import sampled_sets, stored_samples, wanted_answers
+from pipelines.synthesis.answers import answer_prompt, answer_request, comparison_prompt, rewrite_prompt
+from pipelines.synthesis.questions import question_buckets, questions_to_ask
+from schemas.query import Messages, user
 from schemas.question import AnswerForm, Question
 from schemas.recipe import SynthesisSection
 from schemas.trajectory import Mode
@@ -69,7 +69,7 @@ def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
     known = [one for one in inputs.open if one.most_sets is not None]
     bound = sum((one.most_sets or 0) * (job.n + (one.section.source in job.hinted_sources)) for one in known)
     wanted.requests += bound
-    wanted.most += bound * (1 + job.resample)
+    wanted.most += bound * (1 + job.settings.resample_unreadable)
     if not inputs.is_exact:
         wanted.requests_are = "at most" if len(known) == len(inputs.open) else "unknown"
     return wanted
@@ -84,7 +84,7 @@ def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> W
         return _samples_here(root, job, unmade.rows)
     rows = unmade.plan.rows
     requests = (rows or 0) * job.n
-    return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.resample))
+    return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.settings.resample_unreadable))
 
 
 def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
@@ -92,31 +92,31 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return Wanted(requests, most=requests, cached=requests)
-    stored = Stored(root)
+    stored = Stored.of(root)
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
     for preference in chain.from_iterable(sets for _, sets in sampled_sets(curated)):
         first = 0
-        for sample in looked_up(job, preference, stored.answer_to):
+        for sample in stored_samples(job, preference, stored.answer_to):
             wanted.requests += 1
             first += not sample.is_again
-            counts[sample.drawn.mode] += not sample.is_again
+            counts[sample.draws.mode] += not sample.is_again
             if sample.completion is not None:
                 wanted.cached += 1
             else:
                 wanted.again += sample.is_again
-                wanted.see(sample.drawn.messages, stride=stride)
+                wanted.see(user(sample.draw.prompt), stride=stride)
         sampled += bool(first)
-    wanted.most = counts.total() * (1 + job.resample)
+    wanted.most = counts.total() * (1 + job.settings.resample_unreadable)
     hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
     wanted.made_up_of = f"{job.n} for each of {sampled:,} train and validation sets{hinted}"
     return wanted
 
 
-def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
+def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the answers to all questions that come without some."""
-    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.samples
     stride = max(1, samples * sum(source.plan.questions or 0 for source in inputs.open) // SAMPLED_PROMPTS)
     for checked in _checked(inputs, wanted, lambda _: samples):
         for question in chain.from_iterable(questions for _, questions in questions_to_ask(checked)):
@@ -128,9 +128,9 @@ def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, 
     return wanted
 
 
-def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
+def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
-    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.teacher_samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.teacher_samples
     rewrites = settings.rewrites * (settings.n_responses - 1)
 
     def most_of(kind: str) -> int:

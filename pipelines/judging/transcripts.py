@@ -77,8 +77,8 @@ def shortened(text: str, most: int) -> str:
     if left_out < most // 4:
         return text
     begin = most // 2
-    said = f"[.. {left_out:,} characters of this result are left out here ..]"
-    return f"{text[:begin]}\n{said}\n{text[begin + left_out :]}"
+    note = f"[.. {left_out:,} characters of this result are left out here ..]"
+    return f"{text[:begin]}\n{note}\n{text[begin + left_out :]}"
 
 
 def _turn(title: str, text: str) -> str:

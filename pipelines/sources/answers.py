@@ -43,8 +43,8 @@ def begins_with(turns: Messages, query: Messages, length: int | None = None) -> 
 def unpacked(texts: Sequence[Any], names: Sequence[str], query: Messages | None) -> list[Any]:
     """Return turns in place of texts that are nothing but the row's own conversation as JSON; others as they are.
 
-    It is the row's own where it begins with its query, or, without one, with a turn of the user. A question that asks
-    for JSON keeps its answers. Raises RowError: bad_response, where some texts are and some are not.
+    A conversation is the row's own if it begins with the row's query, or with a turn of the user where the row has no
+    query. So a question that asks for JSON keeps its answers. Raises RowError: bad_response, for a mix of both.
     """
     conversations = [_own_conversation(text, query) for text in texts]
     if not any(conversations):
@@ -70,7 +70,7 @@ def _own_conversation(text: Any, query: Messages | None) -> list[Any] | None:
     users = [index + 1 for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
     if not is_whole(turns) or not users:
         return None
-    # Spaces aside: one that differs in those is a conversation all the same, and refused as such if need be.
+    # Spaces do not count here. A conversation that differs in them is still one, and may be refused as one.
     same = query is None or begins_with(_spaced(messages_in(turns)), _spaced(query), users[-1])
     return written if same else None
 

@@ -22,10 +22,10 @@ MAX_MEMBERS = 1000
 def archive_member(path: Path, password: str | None, endings: tuple[str, ...]) -> tuple[str, bytes]:
     """Return (name, content) of the archive's one file with one of the `endings`, of AES or of plain zip.
 
-    The name is what the archive says, and nothing is ever written under it. Raises SourceError: not a zip, truncated,
+    The name comes from the archive; nothing is ever written under it. Raises SourceError: not a zip, truncated,
     a missing or wrong password, a bomb, or not exactly one such file.
     """
-    import pyzipper  # takes 65 ms, which only who reads an archive should wait for
+    import pyzipper  # the import takes 65 ms, and most builds read no archive
 
     name = path.name
     try:
@@ -66,7 +66,7 @@ def _only_member(name: str, archive: Any, endings: tuple[str, ...]) -> Any:
 
 
 def _content(name: str, archive: Any, info: Any, password: str | None) -> bytes:
-    """Return what a member holds. Raises SourceError for a bomb, and where it holds more or less than it declares."""
+    """Return the content of a member. Raises SourceError for a bomb, and for another size than it declares."""
     declared = info.file_size
     if info.flag_bits & 1 and not password:
         raise SourceError(f"{name}: the archive needs its password; give password = '..' in the recipe")

@@ -40,7 +40,7 @@ def parts_of(value: Any) -> list[Any] | None:
 
 
 def part_type(part: Any) -> str:
-    """Return the type of a part; one that names none has that of the first key it holds something under."""
+    """Return the type of a part. Without a `type`, it is the first key that has a value."""
     if not isinstance(part, Mapping):
         return "text" if isinstance(part, str) else ""
     given = part.get("type") or next((key for key, held in part.items() if held is not None), "")
@@ -99,7 +99,7 @@ def calls_in(value: Any, name: str) -> tuple[Mapping[str, Any], ...]:
     calls = value if isinstance(value, list) else [value]
     if not all(isinstance(call, Mapping) for call in calls):
         raise RowError("bad_tool_call", f"{name} is {shown(value)}, no call of a tool")
-    cleaned_json(calls, name)  # one that nests too deep, or holds what no JSON can, is refused here
+    cleaned_json(calls, name)  # refuses calls that nest too deep or are not JSON
     return tuple(calls)
 
 

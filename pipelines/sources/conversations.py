@@ -105,7 +105,7 @@ def query_of(value: Any, name: str) -> Messages:
     if not is_turns(value):
         return user(filled_text(value, name))
     messages = tuple(turn.message for turn in turns_in(value, name))
-    if messages[-1].role not in ("user", "tool"):  # what a tool gave back waits for an answer too
+    if messages[-1].role not in ("user", "tool"):  # the result of a tool waits for an answer too
         raise RowError("no_user_turn", f"{name} ends with a turn of {messages[-1].role!r}, not of 'user'")
     return not_blank(messages, name)
 
@@ -127,7 +127,7 @@ def parsed_turns(text: str) -> list[Any] | None:
             value = strict_json(text.encode())
         elif "'role'" in text or "'from'" in text:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of backslashes that Python would write otherwise
+                warnings.simplefilter("ignore")  # about backslashes that Python itself would escape
                 value = ast.literal_eval(text)
         else:
             return None
@@ -167,7 +167,7 @@ def _text_or_none(value: Any) -> str | None:
 
 
 def _calls(turn: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], ...]:
-    """Return the calls of a turn that has keys for them, those of before tools had ids included."""
+    """Return the calls in a turn's own keys: `tool_calls`, or the older `function_call` without an id."""
     if turn.get("tool_calls"):
         return calls_in(turn["tool_calls"], name)
     if turn.get("function_call"):

@@ -72,7 +72,7 @@ def open_files(
 
 
 def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache: Path | None = None) -> bool:
-    """Say whether a source can be read without a download. A place that is wrong is here too: reading it says why."""
+    """Say whether a source can be read without a download. A wrong place counts as here: reading it tells why."""
     hub = place.hub or default_hub
     if place.path is not None or not hub:
         return True
@@ -166,7 +166,7 @@ def _sha256(kind: str, root: Path, paths: tuple[Path, ...]) -> str:
 
 
 def newest_commit(place: Place, default_hub: str, *, endpoint: str | None = None) -> str | None:
-    """Return the hub's commit for a source now, asked of the hub itself and no cache; None for a local path.
+    """Return the newest commit of a source, from the hub itself and not the cache; None for a local path.
 
     A revision that is a commit stays what it is. Raises SourceError, as `open_files` does.
     """

@@ -3,8 +3,8 @@
     {"messages": [{"role": "user", "content": "Name three primes."}, {"role": "assistant", "content": "2, 3 and 5."}]}
 
 ShareGPT's `conversations` of `{"from": "human", "value": ".."}` are read too. The last answer of the assistant is the
-completion, and what comes before it the prompt; turns after it are left out. No rewards, no sets: such a row only
-keeps the model from forgetting everything else (METHOD section 3). Optional keys: `id`, `license`.
+completion, and what comes before it the prompt; turns after it are left out. There are no rewards and no sets: such
+a row only keeps the model from forgetting everything else (METHOD section 3). Optional keys: `id`, `license`.
 
     [general]
     path = "chat.jsonl"          # or hub = ".."

@@ -9,7 +9,7 @@
 
 `chosen` and `rejected` are texts, or turns: the answer's alone, or the whole conversation. The query of whole
 conversations is what both begin with, up to a turn of the user; a `prompt` beside them must be the first or last of it.
-Nothing is cut out of texts: a text that repeats its prompt is an answer that does.
+Texts are not cut: where a text repeats the prompt, the answer does.
 """
 
 import re
@@ -71,7 +71,7 @@ def pair_of(row: Row) -> Pair:
         raise RowError("several_queries", "the row has query and prompt; leave one of them out")
     values = [_without_list(row[key]) for key in PAIR]
     turns = _turns_of(values)
-    # Whole conversations hold their question; what else the row may call one was never asked.
+    # Whole conversations hold their question. Other keys that look like a question are ignored then.
     has_question = not all(map(is_whole, turns)) or any(name in row for name in QUERY_NAMES)
     question = question_in(row) if has_question else None
     if turns == [None, None]:

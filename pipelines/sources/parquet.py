@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
-    """Return (number from 1, row) of a file's rows. Raises SourceError where it is no Parquet that can be read."""
+    """Return (number from 1, row) of a file's rows. Raises SourceError for a file that is not readable Parquet."""
     try:
         with pq.ParquetFile(path) as file:
             _check(file, name)
@@ -35,7 +35,7 @@ def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]
 
 
 def _check(file: Any, name: str) -> None:
-    """Raise SourceError for a column that is too large, and for two of one name."""
+    """Raise SourceError for a column that is too large, and for two columns of one name."""
     groups = (file.metadata.row_group(index) for index in range(file.metadata.num_row_groups))
     columns = (group.column(index) for group in groups for index in range(group.num_columns))
     if any(column.total_uncompressed_size > MAX_COLUMN_CHUNK for column in columns):
@@ -46,7 +46,7 @@ def _check(file: Any, name: str) -> None:
 
 
 def _rows_of_batch(batch: Any) -> Iterator[Row | RowError]:
-    """Return a batch's rows; a value that Python cannot hold, such as a time beyond its years, costs its own row."""
+    """Return a batch's rows. A value that Python cannot hold, such as the year 99999, makes its row a RowError."""
     try:
         rows = batch.to_pylist()
     except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
@@ -87,7 +87,7 @@ def _with_uuids(batch: Any) -> Any:
 
 
 def _plain_value(value: Any) -> Any:
-    """Return a value as JSON would hold it; bytes that are not UTF-8, and what JSON has no form for, stay.
+    """Return a value as JSON would hold it. Bytes that are not UTF-8 and types that JSON lacks stay as they are.
 
     A whole decimal is an integer, whatever its digits: ids are kept to the last one.
     """

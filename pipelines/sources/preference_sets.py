@@ -206,7 +206,7 @@ def _one_of(value: Any, name: str, known: list[str]) -> str | None:
 
 
 def _refuse_misspelt(row: Row, known: tuple[str, ...], name: str) -> None:
-    """Raise RowError for a key that looks like a known one which is missing: ignored, it would be data lost."""
+    """Raise RowError for a key that looks like a missing known one. To ignore it would lose data in silence."""
     for key in row:
         meant = _meant(key, known)
         if meant is not None and meant not in row:

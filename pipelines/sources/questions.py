@@ -14,7 +14,7 @@ from schemas.query import Message, Messages
 from schemas.record import is_blank
 
 QUERY_NAMES = ("query", "prompt")
-"""Where one of these stands, it is all of the question, and the names below mean nothing."""
+"""If a row has one of these, it is the whole question, and the names below are ignored."""
 _OTHER_NAMES = ("question", "instruction", "messages", "conversations", "conversation")
 _EXTRAS = ("input", "context")
 

@@ -1,6 +1,6 @@
-"""Rows of JSONL, gzipped JSONL, JSON and Parquet files, one at a time and whatever they hold.
+"""Rows of JSONL, gzipped JSONL, JSON and Parquet files, read one at a time.
 
-A bad row is an `UnreadableRow` and never an exception; a file that is no such file at all is a `SourceError`.
+A bad row becomes an `UnreadableRow`. A file that cannot be read as a whole raises `SourceError`.
 """
 
 import gzip
@@ -36,7 +36,7 @@ _LINE_FAULTS = {
     "nested_too_deep": "nests too deep to be read",
     "not_an_object": "is no object; give one object a line",
 }
-"""What is said of a line, by the reason why it is no row; of any other, that it is no JSON."""
+"""Message about a line, by the reason why it is not a row. Any other reason means that the line is not JSON."""
 
 _BLOCK = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -97,7 +97,7 @@ def _gzip_lines(path: Path, name: str) -> Numbered:
 
 
 def _rows_of_lines(file: BinaryIO) -> Numbered:
-    """Return the rows of lines, counted from 1; blank lines are counted and left out."""
+    """Return (line number from 1, row). Blank lines are counted and left out."""
     number = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
@@ -130,7 +130,7 @@ def _object(value: Any) -> Row | RowError:
 
 
 def _json(path: Path, name: str) -> Numbered:
-    """Return the items of a file that is one JSON list; a key that stands twice costs its own item."""
+    """Return the items of a file that is one JSON list. A repeated key makes only its own item unreadable."""
     repeated: list[tuple[Row, RepeatedKey]] = []
 
     def lenient_object(pairs: list[tuple[str, Any]]) -> Row:
@@ -150,7 +150,7 @@ def _json(path: Path, name: str) -> Numbered:
 
 
 def json_of(path: Path, name: str, to_object: Callable[[list[tuple[str, Any]]], Row] = object_of) -> Any:
-    """Return what a file that is one JSON value holds. Unless `to_object` says otherwise, no key may stand twice.
+    """Return the value of a file that is one JSON value. The default `to_object` refuses repeated keys.
 
     Raises SourceError: too large, empty, truncated or not JSON.
     """
@@ -186,7 +186,7 @@ _READERS: dict[str, Callable[[Path, str], Numbered]] = {
 def json_lines(file: Path) -> Iterator[tuple[str, Row]]:
     """Yield where each line of a file stands ("FILE, line 3") and its object; `-` is the standard input.
 
-    Blank lines are passed over. Raises SourceError that names the line.
+    Blank lines are skipped. Raises SourceError that names the line.
     """
     try:
         content: BinaryIO = sys.stdin.buffer if file == STDIN else io.BytesIO(read_regular(file))

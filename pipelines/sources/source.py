@@ -31,7 +31,7 @@ class Source:
     section: type[Any] = SourceSection
     """Class of its section of the recipe; one of its own where it has keys of its own."""
     place_needed: str = ""
-    """What to say where a section has neither path nor hub; empty where `open_files` says it, or a hub id is known."""
+    """Message for a section with neither path nor hub. Empty for a known hub id, or where `open_files` says it."""
     hub: str = ""
     """Its usual hub id; empty where the recipe must name a place."""
     patterns: tuple[str, ...]
@@ -54,7 +54,7 @@ class Source:
     make: Callable[[Any, Any, Origin], Any]
     """Return the record of (section, row, origin). Raises RowError."""
     items: Callable[[Any, SourceFiles], Iterator[tuple[str, Any]]] = lambda section, files: rows_in(files)
-    """Return (location, what `make` takes as its row), or (location, UnreadableRow). Every row, unless given."""
+    """Return (location, row for `make`) or (location, UnreadableRow). The default returns every row of the files."""
 
     def read(self, section: Any, files: SourceFiles) -> Iterator[Any]:
         """Return a record or an unreadable row for each item.

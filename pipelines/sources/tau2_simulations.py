@@ -31,7 +31,7 @@ TELECOM_TOOLS = Path(__file__).with_name("tau2_tools.txt").read_text("utf-8").rs
 """The agent's tools, as src/tau2/domains/telecom has them: published results name none (`tool_defs` is null)."""
 
 FAILED_RUNS = ("infrastructure_error", "context_window_exceeded", "user_error", "unexpected_error")
-"""Ways to end that say nothing about the agent; tau2 leaves most of them out of its own scores."""
+"""Ends that say nothing about the agent. tau2 leaves most of them out of its own scores."""
 
 ROLES = ("assistant", "user", "tool")
 TURN_KEYS = ("role", "content", "tool_calls", "id", "requestor", "error")

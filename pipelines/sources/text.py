@@ -1,7 +1,6 @@
 """Values as they enter from a data set: cleaned, bounded, and strictly of the type they claim to be.
 
-Nothing here guesses. A value that cannot be used raises `RowError`, which a source catches at its per-row boundary and
-turns into an `UnreadableRow`.
+Nothing here guesses. A value that cannot be used raises `RowError`. `Source.read` turns that into an `UnreadableRow`.
 """
 
 import math
@@ -26,7 +25,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class RowError(Exception):
-    """A row that no set can be made of: `reason` is what it is counted by, `detail` one line on this row."""
+    """A row that cannot be used. Rows are counted by `reason`; `detail` is one line about this row."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -119,7 +118,7 @@ def mapping_of(value: Any, name: str) -> Mapping[str, Any]:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, written as one or as text; None for everything else: "N/A", null, NaN, booleans."""
+    """Return a finite number, given as a number or a text; None for anything else: "N/A", null, NaN, booleans."""
     if isinstance(value, str):
         text = value.strip()
         if len(text) > 40 or not _NUMBER.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Findings: where something of what is to be forgotten lies under a root, part by part, and how each part goes.
+"""Findings: the parts of a root that hold something of what must be forgotten, and how each part is removed.
 
 Nothing is changed before a finding's `remove` is called.
 """
@@ -84,7 +84,7 @@ class VersionRows:
 
 @dataclass(frozen=True)
 class Findings:
-    """All of it."""
+    """All that was found."""
 
     concerned: Concerned
     parts: tuple[Finding, ...]

@@ -1,7 +1,7 @@
-"""Leftovers: what lies under a root though nobody needs it, and why.
+"""Leftovers: what lies under a root though nobody needs it, and why nobody does.
 
-Answers are never among them. All else that a build makes it can make again from them, so that the worst that a wrong
-guess costs is time. What a running build made or found is younger than any age that is asked for here.
+Answers are never among them. A build can make everything else again from answers, so a wrong guess costs no more than
+time. What a running build made or found is too young to be listed here.
 """
 
 import time
@@ -101,7 +101,7 @@ def leftovers(root: Root, days: float = USUAL_DAYS, now: float | None = None) ->
 
 
 def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> Iterator[Leftover]:
-    """Remove leftovers, and yield each once it has gone; one that a build has taken up since then stays."""
+    """Remove leftovers, and yield each that was removed. One that a build has found since then stays."""
     now = time.time() if now is None else now
     for one in found:
         if one.is_kept:
@@ -130,7 +130,7 @@ class _Look:
     root: Root
     now: float
     idle_for: dict[Kind, float]
-    """Days that a thing of each kind must have been idle."""
+    """Days of rest after which a thing of each kind is a leftover."""
     notes: list[str]
 
     def is_idle(self, kind: Kind, since: float) -> bool:

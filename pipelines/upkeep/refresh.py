@@ -3,7 +3,7 @@
     newest revisions -> rubrics -> build -> publish -> compare with LATEST -> guards -> LATEST moves -> retention
 
 Whoever refreshes holds the lease of the name, and shows it before publishing and before moving LATEST. Builds need no
-lease: versions are immutable, and where one moves LATEST meanwhile, the refresh compares anew before it moves it.
+lease: versions are immutable, and if a build moves LATEST meanwhile, the refresh compares anew before it moves it.
 """
 
 from collections.abc import Callable, Iterable, Iterator

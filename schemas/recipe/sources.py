@@ -47,7 +47,7 @@ class SourceKind(NamedTuple):
 
     section: type[SourceSection]
     place_needed: str
-    """What to say where a section has neither path nor hub; empty where nothing is to be said."""
+    """Message for a section with neither path nor hub; empty where a section needs neither."""
     needs_answers: bool
     """Whether its rows are questions that models.responder must answer."""
 
