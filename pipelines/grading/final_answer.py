@@ -15,10 +15,10 @@ import re
 from collections import deque
 from typing import NamedTuple
 
+from pipelines.grading.notation import group_end
 from schemas.thoughts import split_thoughts
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[-+]?[\d.]*\d|[a-zA-Z](?![a-zA-Z])")
 _BETWEEN_BOXES = re.compile(
     r"[\s$]*(?:\\[)\]])?[\s$]*(?:,?\s*\\?(?:text\{)?\s*(?:and|or)\b\s*\}?|,|;)[\s$]*(?:\\[(\[])?[\s$]*"
@@ -69,14 +69,14 @@ def final_answer(text: str, *, in_words: bool = False) -> str | None:
     answer, _ = split_thoughts(text)
     mark = _mark(answer)
     if mark is None:
-        found: str | None = answer.strip()
-        found = found if found and _VALUE.fullmatch(found) else None
+        value: str | None = answer.strip()
+        value = value if value and _VALUE.fullmatch(value) else None
     elif mark.boxes:
-        found = _in_boxes(answer, mark.boxes)
+        value = _in_boxes(answer, mark.boxes)
     else:
         stated = answer[mark.start : mark.end]
-        found = stated if in_words else _value_of(stated)
-    return bare(found) or None if found else None
+        value = stated if in_words else _value_of(stated)
+    return bare(value) or None if value else None
 
 
 def taken_back(text: str) -> bool:
@@ -100,17 +100,23 @@ class _Mark(NamedTuple):
 
 def _mark(answer: str) -> _Mark | None:
     boxes = list(_BOX.finditer(answer))
-    line = _last(_LINE, answer)
+    line = _last(_LINE, answer, 0, len(answer))
     if boxes and not (line and line.start() > boxes[-1].start()):
         return _Mark(boxes[-1].start(), boxes[-1].end(), boxes)
-    if line:
-        start, end = line.span("stated")
-        said = _last(_SENTENCE, answer, start, end)
-        return _Mark(said.end() if said else start, end, [])
-    if said := _last(_SENTENCE, answer):
-        end = answer.find("\n", said.end())
-        return _Mark(said.end(), len(answer) if end < 0 else end, [])
-    return None
+    start, end = line.span("stated") if line else (0, len(answer))
+    if sentence := _last(_SENTENCE, answer, start, end):
+        return _Mark(sentence.end(), end if line else _line_end(answer, sentence.end()), [])
+    return _Mark(start, end, []) if line else None
+
+
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+def _last(pattern: re.Pattern[str], text: str, start: int, end: int) -> re.Match[str] | None:
+    """Return the pattern's last match."""
+    return next(iter(deque(pattern.finditer(text, start, end), maxlen=1)), None)
 
 
 def bare(answer: str) -> str:
@@ -127,41 +133,30 @@ def bare(answer: str) -> str:
         answer = inner
 
 
-def _last(pattern: re.Pattern[str], text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
-    """Return the pattern's last match."""
-    matches = pattern.finditer(text, start, len(text) if end is None else end)
-    return next(iter(deque(matches, maxlen=1)), None)
-
-
 def _in_boxes(text: str, boxes: list[re.Match[str]]) -> str | None:
     r"""Return what the last box holds; boxes with nothing but "and", "or" or a comma between them are one answer.
 
     Taken alone, the last box of `\boxed{3} or \boxed{5}` would pass a guess for an answer.
     """
-    held: list[str] = []
-    after = None
+    contents: list[str] = []
+    next_start = None
     for box in reversed(boxes):
         end = _box_end(text, box.end())
-        if after is not None and (end is None or not _BETWEEN_BOXES.fullmatch(text[end:after][:50])):
+        if next_start is not None and (end is None or not _BETWEEN_BOXES.fullmatch(text[end:next_start][:50])):
             break
         if end is None:
             return None
-        held.insert(0, text[box.end() : end].removeprefix("{").removesuffix("}"))
-        after = box.start()
-    return ", ".join(dict.fromkeys(part.strip() for part in held))
+        contents.insert(0, text[box.end() : end].removeprefix("{").removesuffix("}"))
+        next_start = box.start()
+    return ", ".join(dict.fromkeys(content.strip() for content in contents))
 
 
 def _box_end(text: str, start: int) -> int | None:
     """Return where the box ends whose content starts here; None where it never closes."""
-    if not text.startswith("{", start):
-        unbraced = _UNBRACED.match(text, start)
-        return unbraced.end() if unbraced else None
-    depth = 0
-    for brace in _BRACE.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return brace.end()
-    return None
+    if text.startswith("{", start):
+        return group_end(text, start)
+    unbraced = _UNBRACED.match(text, start)
+    return unbraced.end() if unbraced else None
 
 
 def _value_of(stated: str) -> str:

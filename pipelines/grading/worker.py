@@ -1,9 +1,9 @@
 """A process that grades: batches of pairs come in on stdin, a pair a line, and grades go out on stdout, a line each.
 
-It ends itself rather than be watched: the kernel's timers end it wherever it hangs, and whoever started it learns from
-the end of its output which pair that was. The limit counts the processor's seconds, so that a verdict does not depend
-on what else the machine is doing; ten times as long by the clock is the limit of whatever waits without computing. When
-the one who started it is gone, its input ends, and so does it.
+It ends itself rather than be watched: the kernel's timers end it wherever it hangs, and its parent learns from the end
+of its output which pair that was. The limit counts the processor's seconds, so that a verdict does not depend on what
+else the machine is doing; ten times as long by the clock is the limit of whatever waits without computing. When its
+parent is gone, its input ends, and so does it.
 """
 
 import json
@@ -51,13 +51,13 @@ def _grade(lines: list[bytes], seconds: float) -> None:
         form, answer, options, tolerance, text = json.loads(line)
         gold = Gold(AnswerForm(form), answer, tuple(options), tolerance)
         prepare(gold.form)
-        _time(seconds)
+        _set_timers(seconds)
         graded = grade(gold, text)
-        _time(0)
+        _set_timers(0)
         os.write(sys.stdout.fileno(), json.dumps([graded.verdict, graded.answer]).encode() + b"\n")
 
 
-def _time(seconds: float) -> None:
+def _set_timers(seconds: float) -> None:
     """Set the timers that end this process, or stop them with 0."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, seconds * CLOCK)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pipelines.grading.verification import grade_all
+from pipelines.grading.crew import grade_all
 from schemas.candidate import Candidate, Origin
 from schemas.question import AnswerForm, Gold, Grade, Question, Verdict
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipelines.grading import short_texts
+from pipelines.grading.options import text_verdict
 from pipelines.synthesis.prompts import answer_prompt
 from schemas.candidate import TRACES, Candidate, Origin
 from schemas.query import Message, Messages, messages_array
@@ -79,6 +79,6 @@ def _completion(candidate: Candidate) -> str:
 def _verifier(question: Question, candidate: Candidate) -> str:
     """Return what found the answer right: a rule, or a teacher where a short text is not the gold one word for word."""
     gold = question.gold
-    if gold.form is AnswerForm.TEXT and short_texts.verdict(gold.answer, candidate.answer or "") is not Verdict.RIGHT:
+    if gold.form is AnswerForm.TEXT and text_verdict(gold.answer, candidate.answer or "") is not Verdict.RIGHT:
         return "teacher"
     return gold.form.value
