@@ -17,7 +17,7 @@ from flows.flow_tasks import Order, cancellable, quiet_run, root_of, settings_of
 from flows.shares import Work, asked_in_shares, is_asked_in_shares, sampled_and_judged
 from pipelines import build
 from pipelines.curation import curation
-from pipelines.curation.licensing import license_warnings
+from pipelines.curation.curation import license_warnings
 from pipelines.engines.budget import Spent
 from pipelines.judging.judging import Judged
 from pipelines.judging.samples import sampling_job

@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.curation.curation import curate
-from pipelines.curation.licensing import license_warnings
+from pipelines.curation.curation import curate, license_warnings
 from pipelines.engines.answering import Run, Watcher, check_key, has_key, wait_for_batches
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look

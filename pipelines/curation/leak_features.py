@@ -5,6 +5,8 @@ asked, author, position and places: `asked` is the query (null where overlap wit
 place from 0 of `places`. Every count is made in polars, over whole columns.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -160,7 +162,7 @@ def relative(features: pl.DataFrame, groups: pl.Series) -> pl.DataFrame:
     )
 
 
-def hashed_ngrams(texts: list[str], most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def hashed_ngrams(texts: Sequence[str], most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return (text number, column) of every pair and triple of characters, folded to lower case.
 
     Of a text, the first two thirds of `most` characters and the last third are looked at: texts give themselves away
