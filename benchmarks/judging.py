@@ -31,7 +31,6 @@ import pyarrow as pa
 import flows  # noqa: F401 - it sets how polars keeps its memory, as the commands do, before polars is imported
 from benchmarks.clients import Silent
 from benchmarks.naive_judging import judge_naively
-from pipelines.build import new_run, prepare
 from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe, source_findings
 from pipelines.engines.simulated.engine import SimulatedEngine
@@ -46,9 +45,12 @@ from pipelines.judging.samples import (
     shown_set,
 )
 from pipelines.judging.sampling import outcome_of_sample, sampled_sets
+from pipelines.orders import new_run
+from pipelines.steps import CURATE, steps_to_sets
 from pipelines.training_sets.assembly import assemble
 from pipelines.training_sets.decisions import frame_of
 from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
+from pipelines.walk import walked
 from schemas.generation import Completion, Request
 from schemas.recipe import Recipe, recipe_of
 from schemas.record import content_id
@@ -148,7 +150,7 @@ def measured(trajectories: int, form: str = CANONICAL) -> dict[str, float]:
         write_sets(place / "sets.jsonl", trajectories // SAMPLES)
         recipe = recipe_for(place)
         root = Root.open(recipe.build.root)
-        _, curated = prepare(recipe, root, new_run(recipe, {}, Silent()))
+        curated = walked(steps_to_sets(recipe, []), root, new_run(recipe, {}, Silent()))[CURATE].stage
         job = sampling_job(recipe, Purpose.RFT)
         assert job is not None
         store_answers(root, job, curated, form)

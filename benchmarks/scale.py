@@ -13,7 +13,8 @@ from pathlib import Path
 
 from benchmarks.clients import Silent
 from benchmarks.judging import write_sets
-from pipelines.build import build, new_run
+from pipelines.orders import new_run
+from pipelines.steps import build
 from schemas.recipe import recipe_of
 from storage.root import Root
 

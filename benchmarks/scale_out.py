@@ -51,8 +51,8 @@ def timed(recipe: Path, root: Path, workers: int) -> Timed:
 
     started = time.perf_counter()
     if workers:
-        from flows.distribution import connected_ray
-        from flows.training_sets import build_rft_set
+        from flows.deployed.distribution import connected_ray
+        from flows.deployed.training_sets import build_rft_set
 
         imported = time.perf_counter()
         with connected_ray(workers):
@@ -61,7 +61,8 @@ def timed(recipe: Path, root: Path, workers: int) -> Timed:
             ended = time.perf_counter()
     else:
         from benchmarks.clients import Silent
-        from pipelines.build import build, changed, new_run
+        from pipelines.orders import changed, new_run
+        from pipelines.steps import build
         from schemas.recipe import read_recipe
 
         imported = began = time.perf_counter()

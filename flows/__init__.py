@@ -1,4 +1,4 @@
-"""The outermost shell: cli, the command; training_sets, the Prefect flows; watching, tally, progress, interruption."""
+"""The outermost shell: command/, deployed/ (the Prefect flows), and watching/, which both show their runs by."""
 
 import os
 

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from pipelines.build import new_run
 from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD
+from pipelines.orders import new_run
 from schemas.generation import Completion
 from schemas.preference import SETS, LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import MESSAGES, user

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.ahead.soundness import Look, soundness
-from pipelines.build import purposes_of
 from pipelines.engines.live.openai_compatible import OPENAI_URL
 from pipelines.engines.vllm.checks import check_package, model_in_words
 from pipelines.engines.vllm.command import launch_of
 from pipelines.engines.vllm.server import check_port
-from pipelines.judging.samples import sampling_job
 from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
 from pipelines.rubrics.opening import cached_embedder, pools_of
 from pipelines.sources import general
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
+from pipelines.steps import jobs_of
 from schemas.errors import ForgeError
 from schemas.recipe import GeneralSection, ModelSection, Recipe, SourceSection
 from schemas.secrets import masked
@@ -132,8 +131,7 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
 
 
 def _templates(recipe: Recipe) -> str:
-    jobs = [job for purpose in purposes_of(recipe) if (job := sampling_job(recipe, purpose)) is not None]
-    return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
+    return ", ".join(sorted({job.template.identity for job in jobs_of(recipe)})) or "none needed"
 
 
 def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.build import build_rubrics, check_keys, finish, prepare, sample_and_judge_all
 from pipelines.engines.answering import Run
 from pipelines.reporting.attention import missing_sets, no_row_for
 from pipelines.reporting.comparing import compare
 from pipelines.reporting.publication import Published
+from pipelines.steps import build_rubrics, publish, steps_of
 from pipelines.upkeep.guards import tripped
 from pipelines.upkeep.retention import retain
 from pipelines.upkeep.revisions import read_newest
+from pipelines.walk import walked
 from schemas.comparison import Comparison
 from schemas.errors import ForgeError, RecipeError, StorageError
 from schemas.recipe import Recipe
@@ -118,10 +119,7 @@ def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
     read_newest(recipe, root)
     if recipe.models.rubric is not None:
         build_rubrics(recipe, root, run)
-    sources, curated = prepare(recipe, root, run)
-    check_keys(recipe, root, run, curated)
-    judged = sample_and_judge_all(recipe, root, run, curated)
-    published = finish(recipe, root, run, sources, curated, judged, lease.check)
+    published = publish(recipe, root, run, walked(steps_of(recipe), root, run), lease.check)
     return settle(recipe, root, published, lease.check)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from storage.root import Root
 from storage.segments import read_segment
 from storage.snapshots import Snapshot, find_snapshot
+from tests.end_to_end.warm import WarmProcess, can_be_warm
 
 GRMFORGE = str(Path(sys.executable).with_name("grmforge"))
 REPOSITORY = Path(__file__).parents[2]
@@ -34,11 +35,15 @@ class Done:
         return [line for line in self.err.splitlines() if line.startswith(("error: ", "stopped: "))]
 
 
-def start(*arguments: str | Path, env: Mapping[str, str] | None = None, **settings: Any) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own."""
-    return subprocess.Popen(
+def start(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, cold: bool = False, **settings: Any
+) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own; from its executable where it is to be `cold`."""
+    environment = os.environ | dict(env or {})
+    kind = subprocess.Popen[str] if cold or not can_be_warm(environment) else WarmProcess
+    return kind(
         [GRMFORGE, *map(str, arguments)],
-        env=os.environ | dict(env or {}),
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -47,9 +52,9 @@ def start(*arguments: str | Path, env: Mapping[str, str] | None = None, **settin
     )
 
 
-def grmforge(*arguments: str | Path, env: Mapping[str, str] | None = None, **settings: Any) -> Done:
+def grmforge(*arguments: str | Path, env: Mapping[str, str] | None = None, cold: bool = False, **settings: Any) -> Done:
     """Run a command to its end. No command may ever show a traceback."""
-    with start(*arguments, env=env, **settings) as process:
+    with start(*arguments, env=env, cold=cold, **settings) as process:
         out, err = process.communicate(timeout=120)
     assert "Traceback" not in err, err
     return Done(process.returncode, out, err)

@@ -51,6 +51,6 @@ def test_a_root_of_before_is_built_again_without_a_request(place: Path, name: st
 
 
 def test_the_demo_has_the_content_that_it_had(tmp_path: Path) -> None:
-    done = grmforge("build", REPOSITORY / "recipes/demo.toml", "--root", tmp_path)
+    done = grmforge("build", REPOSITORY / "recipes/demo.toml", "--root", tmp_path, cold=True)
     assert done.code == 0, done.err
     assert latest(tmp_path, "demo").manifest.content_hash == DEMO

@@ -14,7 +14,7 @@ import datasets
 import pytest
 from tokenizers import ByteLevelBPETokenizer
 
-from pipelines.build import build
+from pipelines.steps import build
 from storage.root import Root
 from storage.snapshots import Snapshot
 from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows

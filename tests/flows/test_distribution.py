@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flows.distribution import ADDRESS_TIMEOUT_S, Distribution
+from flows.deployed.distribution import ADDRESS_TIMEOUT_S, Distribution
 from schemas.errors import EngineError
 from tests.pipelines.engines.stand_in_server import StandIn
 

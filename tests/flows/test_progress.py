@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.progress import Bar, Lines, display_for, fitting
-from flows.tally import StageTally
+from flows.watching.progress import Bar, Lines, display_for, fitting
+from flows.watching.tally import StageTally
 from schemas.generation import Completion
 from schemas.trajectory import Outcome
 from tests.end_to_end.commands import GRMFORGE, write_recipe

@@ -69,7 +69,7 @@ def test_wrong_words_are_an_error_of_one_line(tmp_path: Path, arguments: list[st
 WITHOUT = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
-from flows.cli import main
+from flows.command.cli import main
 main()
 """
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flows.tally import WINDOW_S, StageTally, duration, per_second
+from flows.watching.tally import WINDOW_S, StageTally, duration, per_second
 from schemas.generation import Completion, FaultKind
 from schemas.trajectory import Outcome
 

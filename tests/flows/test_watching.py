@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.tally import StageTally
-from flows.watching import RunWatcher, watched_run
+from flows.watching.tally import StageTally
+from flows.watching.watcher import RunWatcher, watched_run
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion
 from schemas.recipe import Recipe, read_recipe

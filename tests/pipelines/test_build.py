@@ -9,10 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.build import build, changed, purposes_of
 from pipelines.judging.rewards_file import rewards_source
+from pipelines.orders import changed
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published
+from pipelines.steps import build, purposes_of
 from schemas.errors import BudgetReached, ForgeError, RecipeError
 from schemas.recipe import Recipe
 from schemas.trajectory import Purpose

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.ahead.doctor import examine
-from pipelines.build import build, changed, new_run
+from pipelines.orders import changed, new_run
 from pipelines.reporting.publication import Published
+from pipelines.steps import build
 from pipelines.upkeep.forgetting import forget, request_to_forget
 from pipelines.upkeep.leftovers import Kind, leftovers
 from schemas.generation import Completion

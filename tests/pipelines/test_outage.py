@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.build import prepare, sample_and_judge
 from pipelines.engines.answering import check_key
+from pipelines.steps import steps_of
+from pipelines.walk import walked
 from schemas.errors import EngineError
 from schemas.recipe import ModelSection
-from schemas.trajectory import Purpose
 from storage.generations import Generations
 from storage.root import Root
 from tests.examples import a_recipe, a_run, jsonl_rows, write_rows
@@ -22,9 +22,8 @@ def test_an_outage_that_outlasts_the_retries_ends_the_build_and_keeps_what_was_b
         recipe = a_recipe(tmp_path, models={"grm": grm, "difficulty": {"same_as_grm": True}})
         root = Root.open(str(tmp_path / "root"))
         run, _ = a_run(recipe)
-        _, curated = prepare(recipe, root, run)
         with pytest.raises(EngineError, match=r"requests got no answer, one of them: .*same command goes on"):
-            sample_and_judge(recipe, root, run, Purpose.RFT, curated)
+            walked(steps_of(recipe), root, run)
     assert sum(len(Generations(root).lookup(bucket)) for bucket in range(256)) == 10
 
 
@@ -35,9 +34,8 @@ def test_where_all_was_refused_the_same_command_is_not_said_to_help(tmp_path: Pa
         recipe = a_recipe(tmp_path, models={"grm": grm, "difficulty": {"same_as_grm": True}})
         root = Root.open(str(tmp_path / "root"))
         run, _ = a_run(recipe)
-        _, curated = prepare(recipe, root, run)
         with pytest.raises(EngineError, match=r"all \d+ requests were refused, .*temperature.*--retry-failed$"):
-            sample_and_judge(recipe, root, run, Purpose.RFT, curated)
+            walked(steps_of(recipe), root, run)
 
 
 def test_garbage_in_the_journal_is_set_aside(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.build import build
 from pipelines.reporting.publication import Published
+from pipelines.steps import build
 from schemas.recipe import Recipe, recipe_of
 from storage.root import Root
 from tests.examples import a_run, simulated

@@ -6,11 +6,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipelines.ahead.planning.plan import plan_of
-from pipelines.build import prepare, sample_and_judge
+from pipelines.ahead.plan import plan_of
+from pipelines.orders import changed
+from pipelines.steps import steps_of
+from pipelines.walk import walked
 from schemas.errors import SourceError
 from schemas.recipe import Recipe
-from schemas.trajectory import JUDGED, Purpose
+from schemas.trajectory import JUDGED
 from storage.generations import Generations
 from storage.imports import import_answers
 from storage.root import Root
@@ -43,8 +45,7 @@ def recipe_over(place: Path) -> Recipe:
 def built(recipe: Recipe, root: Root) -> tuple[int, list[dict[str, object]]]:
     """Sample and judge; return how many answers were bought, and the trajectories."""
     run, watcher = a_run(recipe)
-    _, curated = prepare(recipe, root, run)
-    judged = sample_and_judge(recipe, root, run, Purpose.RFT, curated)
+    judged = walked(steps_of(changed(recipe, sets="rft")), root, run)["sample and judge rft"]
     columns = ["trajectory_id", "prompt", "text", "outcome", "set_id", "mode", "sample_index"]
     return watcher.bought, read_table(judged.stage.paths("judged"), JUDGED, columns).to_pylist()
 

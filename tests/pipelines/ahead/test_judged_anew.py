@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipelines.ahead.planning.plan import plan_of
-from pipelines.build import build
+from pipelines.ahead.plan import plan_of
+from pipelines.steps import build
 from schemas.generation import GENERATIONS
 from schemas.recipe import Recipe
 from storage.root import Root

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ahead.planning.rates import earlier_rate, probed_rate, time_words
-from pipelines.ahead.probing.sampling import Timing
+from pipelines.ahead.estimates import Timing, earlier_rate, time_words
 from storage.root import Root
 from storage.run_events import RunEvents
 
@@ -34,8 +33,8 @@ def test_the_latest_run_that_asked_for_enough_knows(tmp_path: Path) -> None:
 
 
 def test_a_probe_that_bought_nothing_knows_nothing() -> None:
-    assert probed_rate(Timing(bought=0, seconds=0.1)) is None
-    rate = probed_rate(Timing(bought=60, seconds=3.0))
+    assert Timing(bought=0, seconds=0.1).rate() is None
+    rate = Timing(bought=60, seconds=3.0).rate()
     assert rate is not None
     assert rate.value == pytest.approx(20)
     assert "60 requests" in rate.basis

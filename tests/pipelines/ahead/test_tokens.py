@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ahead.planning.tokens import Usage, tokenizer_of, tokens_a_byte, tokens_an_answer, usage_of
+from pipelines.ahead.estimates import Usage, tokenizer_of, tokens_a_byte, tokens_an_answer, usage_of
 from schemas.generation import Completion, request
 from schemas.recipe import ModelSection
 from storage.generations import Generations

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.build import build
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.card import card_of
+from pipelines.steps import build
 from schemas.errors import RecipeError
 from schemas.manifest import Manifest
 from storage.root import Root

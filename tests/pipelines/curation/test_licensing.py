@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.build import build, curated_sets
 from pipelines.rubrics.library import Library
+from pipelines.steps import CURATE, build, steps_to_sets
+from pipelines.walk import walked
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe
 from schemas.rubric import Origin
@@ -49,8 +50,8 @@ def warned(recipe: Recipe, root: Root) -> tuple[list[str], Any]:
             said.append(text)
 
     run, _ = a_run(recipe)
-    _, curated = curated_sets(recipe, root, replace(run, watcher=Listening()))
-    return said, curated
+    made = walked(steps_to_sets(recipe, []), root, replace(run, watcher=Listening()))
+    return said, made[CURATE].stage
 
 
 def test_only_allowed_licences_reach_any_table_however_they_are_spelt(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.build import new_run
 from pipelines.engines.answering import LOOK_ON_S, answer, check_key
+from pipelines.orders import new_run
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection, Recipe

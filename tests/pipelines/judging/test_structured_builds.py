@@ -9,12 +9,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipelines.build import build
 from pipelines.judging.answer_forms import form_in_body
 from pipelines.judging.prompts import load_template, score_range
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.verdicts import read_scores
 from pipelines.reporting.publication import Published
+from pipelines.steps import build
 from schemas.trajectory import Purpose
 from storage.generations import Generations
 from storage.root import Root

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.build import build
 from pipelines.judging.rewards_file import rewards_source
 from pipelines.reporting.publication import Published
+from pipelines.steps import build
 from storage.root import Root
 from storage.snapshots import latest, versions
 from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from pipelines.build import build, build_rubrics
 from pipelines.engines.answering import Run
 from pipelines.reporting.comparing import compare
+from pipelines.steps import build, build_rubrics
 from schemas.manifest import ModelUse
 from schemas.recipe import Recipe
 from storage.root import Root

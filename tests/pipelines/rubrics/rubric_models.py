@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.build import build_rubrics
 from pipelines.rubrics.made import Made
+from pipelines.steps import build_rubrics
 from schemas.recipe import Recipe
 from schemas.rubric import Origin, Rubric
 from storage.root import Root

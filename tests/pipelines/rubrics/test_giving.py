@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.ahead.planning.plan import plan_of
-from pipelines.build import build
+from pipelines.ahead.plan import plan_of
 from pipelines.reporting.publication import Published
 from pipelines.rubrics.cases import own_queries, question_text
 from pipelines.rubrics.giving import criteria_text
+from pipelines.steps import build
 from schemas.query import query_id, user
 from schemas.recipe import Recipe
 from schemas.rubric import CriterionDrop, Origin, criterion, rubric

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.build import build
 from pipelines.engines.answering import Run
 from pipelines.judging.judging import judge
 from pipelines.judging.prompt_length import fitted
 from pipelines.judging.samples import modes_of, sampling_job
 from pipelines.sources.ingestion import ingest
+from pipelines.steps import build
 from pipelines.synthesis.retagging import Retag, Votes, decided, retag, retag_job, uncertain_sets, votes_of
 from schemas.errors import EngineError, RecipeError, Waiting
 from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.build import build
 from pipelines.judging.prompts import load_template
 from pipelines.judging.rewards import compute_score
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.reporting.examples import find_examples
+from pipelines.steps import build
 from pipelines.training_sets.rl import RlRow, decide_rl
 from pipelines.training_sets.selection import (
     Selection,

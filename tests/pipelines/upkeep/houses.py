@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.build import build
 from pipelines.reporting.publication import Published
+from pipelines.steps import build
 from schemas.recipe import Recipe
 from schemas.record import content_id
 from storage.root import Root

@@ -8,7 +8,7 @@ import orjson
 import polars as pl
 import pytest
 
-from pipelines.build import build, build_rubrics
+from pipelines.steps import build, build_rubrics
 from pipelines.upkeep.forgetting import forget, look, request_to_forget, undo
 from schemas.errors import RecipeError, SourceError, StorageError
 from schemas.generation import Completion, Request, request

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.build import build
+from pipelines.steps import build
 from pipelines.upkeep.forgetting import forget, request_to_forget
 from pipelines.upkeep.leftovers import DAY_S, Kind, leftovers, remove
 from schemas.errors import StorageError

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.build import build
 from pipelines.reporting.publication import Published
+from pipelines.steps import build
 from pipelines.upkeep.refresh import promote, refresh, settle, take_lease
 from schemas.errors import ForgeError, RecipeError, StorageError
 from storage.leases import Lease

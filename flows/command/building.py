@@ -1,0 +1,245 @@
+"""The commands that take a recipe: `build`, `plan`, `probe`, `doctor` and `refresh`."""
+
+import os
+import shlex
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command.options import (
+    MOST,
+    JsonOption,
+    KeepGoingOption,
+    LimitOption,
+    RecipeArgument,
+    RetryFailedOption,
+    RootOption,
+    SetsOption,
+    WaitOption,
+)
+from flows.command.output import columns, print_json, say, show, shown_path
+from pipelines.reporting.visible import visible
+from schemas.errors import ForgeError
+
+if TYPE_CHECKING:
+    from pipelines.engines.budget import Spent
+    from pipelines.reporting.publication import Published
+    from pipelines.upkeep.refresh import Refreshed
+    from storage.snapshots import Snapshot
+
+LOOKING_S = 2.0
+
+
+def build(
+    recipe: RecipeArgument,
+    sets: SetsOption = None,
+    root: RootOption = None,
+    limit: LimitOption = None,
+    retry_failed: RetryFailedOption = False,
+    wait: WaitOption = False,
+    keep_going: KeepGoingOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Build and publish the recipe's sets. Run it again to go on after a stop: nothing is paid twice.
+
+    Questions with a known answer and nothing to compare are answered and graded first (docs/synthesis.md).
+
+    Example: grmforge build recipes/telecom.toml --limit 500
+    """
+    from flows.command.running import order_of, started
+    from pipelines.steps import build as build_sets
+
+    order = order_of(recipe, sets, root, limit, keep_going)
+    with started("build", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
+        published = build_sets(settings, place, run)
+    snapshot, section = published.snapshot, settings.build
+    if json:
+        print_json(_as_json(published))
+    else:
+        _tell_published(published, section.root_flag)
+    if published.missing:
+        raise ForgeError(
+            f"{published.no_row}: LATEST was not moved to {snapshot.manifest.version}; "
+            f"see why: grmforge inspect {shown_path(snapshot.location)} {_lost(snapshot)}"
+        )
+    if not json:
+        say(f"look at it:   grmforge inspect {section.name} {_lost(snapshot)}{section.root_flag}")
+        say(f"in a browser: {shown_path(str(snapshot.root.at(f'{snapshot.key}/report.html')))}")
+
+
+def plan(
+    recipe: RecipeArgument,
+    sets: SetsOption = None,
+    root: RootOption = None,
+    limit: LimitOption = None,
+    probe: Annotated[
+        int | None,
+        typer.Option("--probe", min=1, max=MOST, help="Measure rate and tokens by so many sets' samples."),
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch sources that are not here, and count.")] = False,
+    keep_going: KeepGoingOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Say what a build would ask and cost, before anything is spent. No model is called without --probe.
+
+    Where questions are still to be answered, what follows from the answers is an upper bound.
+
+    Example: grmforge plan recipes/telecom.toml
+    """
+    from flows.command.running import order_of, started
+    from flows.watching.watcher import RunWatcher
+    from pipelines.ahead.plan import plan_of
+    from pipelines.orders import new_run
+    from storage.looking import root_to_look_at
+
+    order = order_of(recipe, sets, root, limit, keep_going)
+    if probe is None:
+        settings = order.read()
+        with root_to_look_at(settings.build.root) as place:
+            planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
+    else:
+        with started("plan", order) as (settings, place, run):
+            planned = plan_of(settings, place, run, probe=probe, download=download)
+    show(planned, json)
+
+
+def probe(
+    recipe: RecipeArgument,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many sets to sample.")] = 20,
+    root: RootOption = None,
+    keep_going: KeepGoingOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
+
+    Where questions have no answers yet, as few of them as make that many sets are answered first, and shown.
+
+    The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
+    """
+    from flows.command.running import order_of, started
+    from pipelines.ahead.probe import probe_of
+
+    with started("probe", order_of(recipe, root=root, keep_going=keep_going)) as (settings, place, run):
+        probed = probe_of(settings, place, run, n)
+    show(probed, json)
+
+
+def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = False) -> None:
+    """Check every endpoint, key, data file and directory that a build needs, before it starts.
+
+    What lies under the root is hashed: every published version, stage and answer that is damaged is named.
+
+    Example: grmforge doctor recipes/local_vllm.toml
+    """
+    from flows.command.running import order_of
+    from pipelines.ahead.doctor import examine
+
+    findings = examine(order_of(recipe, root=root).read(), os.environ, _looking())
+    if json:
+        print_json([finding.as_json() for finding in findings])
+    else:
+        say(finding.line() for finding in findings)
+    wrong = sum(not finding.ok for finding in findings)
+    if wrong:
+        raise ForgeError(f"{wrong} of {len(findings)} checks failed")
+
+
+def refresh(
+    recipe: RecipeArgument,
+    root: Annotated[
+        str | None, typer.Option("--root", help="Where everything is kept; the recipe's root else.")
+    ] = None,
+    limit: LimitOption = None,
+    wait: WaitOption = False,
+    keep_going: KeepGoingOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Build anew what is new, publish it, compare it with LATEST, and move LATEST unless a guard of the recipe trips.
+
+    For cron and its like: one run at a time, a second one ends at once with exit code 0. A guard that trips is exit
+    code 1, and LATEST stays (docs/operations.md). Example: grmforge refresh recipes/demo.toml
+    """
+    from flows.command.running import order_of, started
+    from pipelines.upkeep.refresh import refresh as refresh_sets
+    from pipelines.upkeep.refresh import skipped, take_lease
+    from storage.leases import Holder
+
+    order = order_of(recipe, None, root, limit, keep_going)
+    with started("refresh", order, wait=wait) as (settings, place, run):
+        lease = take_lease(settings, place, run.run_id, run.watcher.said)
+        if isinstance(lease, Holder):
+            words = skipped(settings, lease)
+            print_json({"skipped": words}) if json else say(words)
+            return
+        with lease:
+            done = refresh_sets(settings, place, run, lease)
+        spent = run.budget.spent
+    if json:
+        print_json(done.as_json() | {"spent": spent._asdict()})
+    else:
+        _tell_refreshed(done, spent)
+    done.check()
+
+
+def _as_json(published: "Published") -> dict[str, object]:
+    manifest = published.snapshot.manifest
+    return {
+        "snapshot": published.snapshot.location,
+        "version": manifest.version,
+        "new": published.new,
+        "missing": published.missing,
+        "healed": published.healed,
+        "tables": {name: table.rows for name, table in manifest.tables.items()},
+    }
+
+
+def _tell_published(published: "Published", root_flag: str) -> None:
+    from pipelines.reporting.acceptance import closing_lines
+
+    snapshot = published.snapshot
+    say("\n".join(closing_lines(snapshot.manifest, snapshot, root_flag=root_flag, width=columns())))
+    what = "published" if published.new else "nothing new to publish: the content is that of"
+    say(f"\n{what} {shown_path(snapshot.location)}")
+    if published.healed:
+        say(f"gone or damaged, and put back: {', '.join(published.healed)}")
+
+
+def _tell_refreshed(done: "Refreshed", spent: "Spent") -> None:
+    """Print what came of a refresh: what is different, what it took, what was removed, where LATEST is."""
+    from pipelines.reporting.acceptance import attention_lines
+    from pipelines.reporting.comparison import lines_of
+
+    snapshot = done.published.snapshot
+    if done.comparison is not None:
+        say("\n".join([*lines_of(done.comparison), ""]))
+    say(f"this run asked {spent.requests:,} requests, {spent.tokens:,} tokens, ${spent.cost_usd:,.4f}")
+    if done.removed:
+        say(f"removed, as older than the versions that are kept: {', '.join(done.removed)}")
+    say("\n".join([*attention_lines(snapshot.manifest, snapshot, width=columns()), "", done.verdict()]))
+    if done.comparison is not None:
+        old, new = shlex.quote(done.comparison.old), shlex.quote(done.comparison.new)
+        say(f"once more: grmforge compare {old} {new}{done.root_flag}")
+
+
+def _lost(snapshot: "Snapshot") -> str:
+    """Return the options that show what was lost last: judgements, else sets that no judge ever saw."""
+    if "missing" in snapshot.manifest.checks.get("rl", {}) and snapshot.rows("trajectories/difficulty"):
+        return "--status difficulty"
+    if snapshot.rows("trajectories/rejected"):
+        return "--status rejected"
+    return f"--table sets --status {'dropped' if snapshot.rows('sets/dropped') else 'kept'}"
+
+
+def _looking() -> Callable[[str], None]:
+    """Return what says on stderr what a long look is at, every two seconds at most."""
+    shown_s = time.monotonic()
+
+    def look(what: str) -> None:
+        nonlocal shown_s
+        if time.monotonic() - shown_s >= LOOKING_S:
+            shown_s = time.monotonic()
+            typer.echo(visible(f"hashing {what}"), err=True)
+
+    return look

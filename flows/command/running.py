@@ -1,0 +1,61 @@
+"""A run of the command: shown on stderr, remembered in its event log, ended in order by Ctrl-C and its like."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from flows.watching.interruption import SIGNALS
+from flows.watching.progress import display_for
+from flows.watching.watcher import watched_run
+from pipelines.engines.answering import Run
+from pipelines.engines.early_stop import BUILD, PROBE
+from pipelines.orders import Order
+from schemas.recipe import Recipe
+from storage.journal import runs_writing
+from storage.root import Root
+from storage.run_events import FOLDER
+
+PROBING = ("probe", "plan")
+"""Commands that ask for a few answers, to see how they are."""
+
+
+class Started(NamedTuple):
+    """A run that has begun, of this recipe under this root."""
+
+    recipe: Recipe
+    root: Root
+    run: Run
+
+
+def order_of(
+    recipe: Path, sets: str | None = None, root: str | None = None, limit: int | None = None, keep_going: bool = False
+) -> Order:
+    return Order(str(recipe), sets, root, limit, keep_going)
+
+
+@contextlib.contextmanager
+def started(what: str, order: Order, *, retry_failed: bool = False, wait: bool = False) -> Iterator[Started]:
+    """Give a run of an order; `what` names the command in the event log, such as `build`.
+
+    Where a model's first answers are of no use it ends early, unless it is to keep going; a probe sooner than others.
+    Where another run is at work under the root, it says so and goes on: both may ask for the same.
+    """
+    recipe = order.read()
+    root = Root.open(recipe.build.root)
+    displays = [display_for(Console(stderr=True))]
+    looks = () if order.keep_going else PROBE if what in PROBING else BUILD
+    watched = watched_run(
+        recipe, root, os.environ, displays, what=what, retry_failed=retry_failed, wait=wait, looks=looks
+    )
+    with SIGNALS.handled(signal.SIGINT), watched as (run, watcher):
+        for other in runs_writing(root) if what != "plan" else ():
+            watcher.warn(
+                f"run {other} is at work under this root, see {root.where(f'{FOLDER}/{other}.jsonl')}; what both ask "
+                "for is paid for twice"
+            )
+        yield Started(recipe, root, run)

@@ -1,0 +1,197 @@
+"""The commands `grmforge gc` and `grmforge forget`: what a root holds that nobody needs, and what must be forgotten."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command.options import JsonOption
+from flows.command.output import print_json, say
+from pipelines.reporting.visible import one_line
+from schemas.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pipelines.upkeep.forgetting import Forgotten
+    from pipelines.upkeep.leftovers import Leftover
+    from storage.root import Root
+
+RootOption = Annotated[str, typer.Option("--root", help="Where everything is kept.", show_default=True)]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")]
+
+_LISTED = 40
+"""Lines of one kind that a terminal is shown."""
+
+
+def gc(
+    root: RootOption = "data",
+    days: Annotated[
+        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Stages that no build found for so long.")
+    ] = 7.0,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """List what lies under the root though nobody needs it; with --yes, remove it. Answers are never among it.
+
+    Example: grmforge gc --root data --older-than 14
+    """
+    from pipelines.upkeep.leftovers import leftovers, remove
+
+    place = _root(root)
+    found = leftovers(place, days)
+    removed = list(remove(place, found.found)) if yes else []
+    shown = [*removed, *(one for one in found.found if one.is_kept)] if yes else list(found.found)
+    if json:
+        print_json(
+            {
+                "removed": yes,
+                "bytes": sum(one.bytes for one in shown if not one.is_kept),
+                "freed": sum(one.freed for one in shown),
+                "leftovers": [one.as_json() for one in shown],
+                "notes": found.notes,
+            }
+        )
+    else:
+        say(_gc_lines(shown, yes))
+        say(f"note: {note}" for note in found.notes)
+
+
+def _gc_lines(shown: "list[Leftover]", removed: bool) -> Iterator[str]:
+    for kind in dict.fromkeys(one.kind for one in shown):
+        of_kind = [one for one in shown if one.kind is kind]
+        yield f"{kind} ({of_kind[0].why})"
+        yield from (f"  {one.idle_days:6.1f} days  {_size(one.bytes):>9}  {one.key}" for one in of_kind[:_LISTED])
+        if len(of_kind) > _LISTED:
+            yield f"  .. and {len(of_kind) - _LISTED:,} more: --json lists all"
+    going = [one for one in shown if not one.is_kept]
+    if not going:
+        yield "nothing to remove"
+        return
+    held, freed = sum(one.bytes for one in going), sum(one.freed for one in going)
+    rest = "" if held == freed else f"; {_size(held - freed)} stay, since published versions share these files"
+    would = "" if removed else "would be "
+    yield f"{len(going):,} {would}removed, {_size(freed)} {would}freed{rest}"
+    if not removed:
+        yield "nothing was changed: add --yes to remove it"
+
+
+def forget(
+    what: Annotated[str, typer.Argument(metavar="SOURCE|SET_ID", help="A source's name, a set_id, or a query_id.")],
+    root: RootOption = "data",
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is kept, so name no person.")
+    ] = None,
+    remove_versions: Annotated[
+        bool, typer.Option("--remove-versions", help="Remove the published versions that hold it, too.")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Let the next build that reads it bring it back.")] = False,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Say where a source or a set lies under the root; with --yes, remove it, and keep it from coming back.
+
+    Example: grmforge forget ultrafeedback --root data --reason "licence withdrawn"
+    """
+    from pipelines.upkeep import forgetting
+
+    if not what.strip():
+        raise RecipeError("forget what? Give a source's name or a set_id")
+    place = _root(root)
+    if undo:
+        say(_undo(place, what, yes))
+        return
+    request = forgetting.request_to_forget(place, what, reason)
+    if yes:
+        done = forgetting.forget(place, request, remove_versions=remove_versions)
+    else:
+        done = forgetting.look(place, request)
+    if json:
+        print_json({"removed": yes, **done.as_json()})
+    else:
+        say(_forget_lines(done, yes, remove_versions))
+
+
+def _root(root: str) -> "Root":
+    """Return a root that is there: these commands make none."""
+    from storage.root import Root
+
+    if "://" not in root and not Path(root).is_dir():
+        raise RecipeError(f"{root}: no such directory; --root names where builds keep everything")
+    return Root.open(root)
+
+
+def _undo(place: "Root", what: str, yes: bool) -> str:
+    from pipelines.upkeep.forgetting import undo
+    from storage.tombstones import find_tombstone
+
+    if yes:
+        undo(place, what)
+        return f"{what} may come back: the next build that reads it does so, and pays for its answers"
+    tombstone = find_tombstone(place, what)
+    if tombstone is None:
+        raise RecipeError(f"{what!r} was not forgotten under {place.where()}")
+    return f"{tombstone.kind} {what} was {tombstone.words}; add --yes to let it come back"
+
+
+def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> Iterator[str]:
+    """Yield what was found, place by place, what became of it, and what this command cannot reach."""
+    findings, tombstone = done.findings, done.request.tombstone
+    concerned = findings.concerned
+    shared = f", {len(concerned.shared):,} of which others have too" if concerned.shared else ""
+    sets, queries = _counted(len(concerned.sets), "set", "sets"), _counted(len(concerned.queries), "query", "queries")
+    yield f"{tombstone.kind} {tombstone.name}: {sets} of {queries}{shared}"
+    if done.request.is_repeated:
+        yield f"  it was {tombstone.words}; this is what is left of it"
+    if findings.roles:
+        roles = ", ".join(f"{count:,} {role}" for role, count in sorted(findings.roles.items()))
+        yield f"  answers: {sum(findings.roles.values()):,} ({roles})"
+    yield from _place_lines(done)
+    yield from _version_lines(done, removed, versions_go)
+    if not findings.parts and not findings.versions:
+        yield "  nothing of it lies here"
+    if removed:
+        yield "forgotten: no build under this root reads it again (--undo allows it)"
+        yield (
+            "not reached: files that its rows are read from, copies of published versions, caches on other machines, "
+            "logs of model servers"
+        )
+    else:
+        yield "nothing was changed: add --yes to forget it"
+
+
+def _place_lines(done: "Forgotten") -> Iterator[str]:
+    """Yield a line a place but answers, which are counted by role, and what is to be said of batches."""
+    for place in dict.fromkeys(part.place for part in done.findings.parts):
+        parts = [part for part in done.findings.parts if part.place is place]
+        if place == "stage":
+            yield f"  {_counted(len(parts), 'stage', 'stages')} as a whole: builds make them again from what is left"
+        elif place != "answers":
+            rows = _counted(sum(part.rows or 0 for part in parts), "row", "rows")
+            yield f"  {place}: {len(parts):,}, each as a whole" if parts[0].rows is None else f"  {place}: {rows}"
+        yield from (f"    {part.note}" for part in parts if part.note and place == "batch requests")
+
+
+def _version_lines(done: "Forgotten", removed: bool, versions_go: bool) -> Iterator[str]:
+    versions = done.findings.versions
+    for version in versions:
+        tables = ", ".join(f"{table} {rows:,}" for table, rows in sorted(version.tables.items()))
+        fate = "" if not versions_go else "  removed" if removed else "  would be removed"
+        mark = " (LATEST)" if version.is_latest else ""
+        yield f"  version {version.name}@{version.version}{mark}: {tables}{fate}"
+    if versions and not versions_go:
+        yield "  published versions stay as they are: add --remove-versions to remove those named here"
+    yield from (f"  {one_line(note, 118)}" for note in done.latest)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _size(count: int) -> str:
+    if count < 1_000:
+        return f"{count} B"
+    value, units = float(count), iter(("kB", "MB", "GB", "TB"))
+    unit = ""
+    while value >= 1_000 and (larger := next(units, None)):
+        value, unit = value / 1_000, larger
+    return f"{value:.1f} {unit}"

@@ -1,0 +1,110 @@
+"""The commands for published versions: `inspect`, `compare`, `pin` and `promote`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command.options import MOST, JsonOption, SnapshotArgument, SnapshotsOption
+from flows.command.output import columns, print_json, say
+
+if TYPE_CHECKING:
+    from storage.root import Root
+
+VersionArgument = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A version, or how it begins or ends.")]
+
+
+def inspect(
+    snapshot: SnapshotArgument,
+    table: Annotated[
+        str | None, typer.Option("--table", help="trajectories, sets, answers, rft, rl, meta_rm, pairs or traces.")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="accepted or rejected; for sets kept or dropped.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Only this reject_reason or drop_reason.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many examples.")] = 5,
+    root: SnapshotsOption = "data",
+    json: JsonOption = False,
+) -> None:
+    """Show whole examples, readable in a terminal.
+
+    Example: grmforge inspect demo --status rejected --reason too_easy -n 1
+    """
+    from pipelines.reporting.examples import as_json, count_examples, find_examples, render
+    from storage.snapshots import find_snapshot
+
+    found = find_snapshot(_root_if_any(root), snapshot)
+    examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
+    if json:
+        print_json([as_json(example) for example in examples])
+        return
+    width = columns(110, without_terminal=100)
+    count = count_examples(found, table=table, status=status, reason=reason, source=source)
+    say("\n\n".join(render(example, width) for example in examples))
+    say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more" if count > len(examples) else ""))
+
+
+def compare(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A directory, a name, or name@version.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Another one.")],
+    root: SnapshotsOption = "data",
+    json: JsonOption = False,
+) -> None:
+    """Show what is different between two versions: rows, inputs, acceptance, outcomes, leaks, requests and cost.
+
+    Example: grmforge compare telecom@20261119 telecom
+    """
+    from pipelines.reporting.comparing import compare as compare_versions
+    from pipelines.reporting.comparison import lines_of
+    from storage.snapshots import find_snapshot
+
+    place = _root_if_any(root)
+    comparison = compare_versions(find_snapshot(place, old), find_snapshot(place, new))
+    if json:
+        print_json(comparison.as_json())
+    else:
+        say("\n".join(lines_of(comparison)))
+
+
+def pin(
+    version: VersionArgument,
+    remove: Annotated[bool, typer.Option("--remove", help="Let a refresh remove it again, when it is old.")] = False,
+    root: SnapshotsOption = "data",
+) -> None:
+    """Keep a version, whatever its age: no refresh removes it. Example: grmforge pin telecom@20261119"""
+    from pipelines.upkeep.refresh import named_version
+    from storage import snapshot_upkeep
+    from storage.root import Root
+
+    place = Root.open(root)
+    manifest = named_version(place, version).manifest
+    act = snapshot_upkeep.unpin if remove else snapshot_upkeep.pin
+    act(place, manifest.name, manifest.version)
+    say(f"{manifest.name}@{manifest.version} is {'no longer pinned' if remove else 'pinned'}")
+
+
+def promote(version: VersionArgument, root: SnapshotsOption = "data") -> None:
+    """Move LATEST to a version that a guard held back, after a look at it.
+
+    Example: grmforge promote telecom@20261120
+    """
+    from pipelines.upkeep.refresh import promote as promote_version
+    from storage.root import Root
+
+    snapshot, before = promote_version(Root.open(root), version)
+    manifest = snapshot.manifest
+    if before == manifest.version:
+        say(f"LATEST of {manifest.name} is {manifest.version} already")
+        return
+    say(f"LATEST of {manifest.name} is {manifest.version} now" + (f", and was {before}" if before else ""))
+
+
+def _root_if_any(root: str) -> "Root | None":
+    """Return the root, which need not be writable; None where there is none: versions are found by directory, too."""
+    from storage.root import Root
+
+    if "://" in root:
+        return Root.open(root)
+    return Root(Path(root).absolute()) if Path(root).is_dir() else None

@@ -1,0 +1,1 @@
+"""The Prefect flows, over the same steps as the command."""

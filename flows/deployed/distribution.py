@@ -1,0 +1,195 @@
+"""Where the shares of a flow run are asked: in threads of its own process, or on Ray, one machine or many.
+
+Ray is started, or connected to, once a flow run and only where something is to be asked. Keys travel nowhere: each
+worker reads them from the environment of its own machine, which a local Ray inherits.
+"""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from prefect.settings.context import get_current_settings
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from pydantic import Field
+
+from flows.watching.interruption import Ended
+from schemas.errors import EngineError, RecipeError
+from schemas.record import BUCKETS
+
+TaskRunnerName = Literal["threads", "ray"]
+Workers = Annotated[int, Field(ge=1, le=BUCKETS)]
+OBJECT_STORE_BYTES = 80_000_000
+"""Of a local Ray: places travel through it, never rows, and 75 MiB are the least that it takes."""
+ADDRESS_TIMEOUT_S = 5.0
+RAY_CLIENT_PORT = 10001
+"""Of `ray://host`, unless the address names one."""
+_FRAME_HEAD, _SETTINGS = 9, 4
+"""Bytes in the head of an HTTP/2 frame (RFC 9113, section 4.1), of which the fourth is its type, and that type."""
+_HTTP2_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
+"""What a client begins with: the preface, and settings that set nothing."""
+
+
+class Distribution:
+    """Where shares are asked, and in how many; use as a context manager, which also ends what it started."""
+
+    def __init__(self, task_runner: TaskRunnerName = "threads", workers: int | None = None) -> None:
+        self._kind = task_runner
+        self._workers = workers
+        self._ending = contextlib.ExitStack()
+        self._begun: tuple[int, TaskRunner[Any]] | None = None
+
+    def __enter__(self) -> "Distribution":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.__exit__(kind, error, trace)
+
+    @property
+    def is_one_stream(self) -> bool:
+        """Whether everything is asked in the flow's own process, as the command does."""
+        return self._kind == "threads" and self._workers in (None, 1)
+
+    def begin(self) -> tuple[int, TaskRunner[Any]]:
+        """Return into how many shares asking is cut, and what runs them; Ray is there afterwards.
+
+        Raises RecipeError where something is missing on this machine, and EngineError where no Ray answers.
+        """
+        if self._begun is None:
+            self._begun = self._threads() if self._kind == "threads" else self._ray()
+        return self._begun
+
+    def spread(self) -> contextlib.AbstractContextManager[Any]:
+        """Return what has to be entered where shares are submitted, so that no machine gets two before another one."""
+        if self._kind == "threads":
+            return contextlib.nullcontext()
+        from prefect_ray.context import remote_options
+
+        options: contextlib.AbstractContextManager[Any] = remote_options(scheduling_strategy="SPREAD")
+        return options
+
+    def _threads(self) -> tuple[int, TaskRunner[Any]]:
+        workers = self._workers or 1
+        return workers, ThreadPoolTaskRunner(max_workers=workers)
+
+    def _ray(self) -> tuple[int, TaskRunner[Any]]:
+        try:
+            from prefect_ray import RayTaskRunner
+        except ImportError:
+            raise RecipeError('task_runner = "ray" needs prefect-ray: pip install "grmforge[ray]"') from None
+        nodes = self._ending.enter_context(connected_ray(self._workers))
+        return self._workers or nodes, RayTaskRunner()
+
+
+@contextlib.contextmanager
+def connected_ray(workers: int | None) -> Iterator[int]:
+    """Connect to the Ray of RAY_ADDRESS, else start one of this machine; give the number of its machines.
+
+    A local one has a processor for each of `workers`, whatever this machine has, since a share mostly waits. A Ray to
+    which this process is connected already is taken as it is, and stays. Raises EngineError where none answers.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield _machines()
+        return
+    _connect(os.environ.get("RAY_ADDRESS"), workers)
+    try:
+        yield _machines()
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str | None, workers: int | None) -> None:
+    import ray
+
+    if address:
+        _try_to_reach(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    local: dict[str, Any] = {
+        "num_cpus": workers or 1,
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+    variables = {"PREFECT_API_URL": _server()}
+    try:
+        # Prefect has the workers' logs already.
+        ray.init(runtime_env={"env_vars": variables}, log_to_driver=False, **({} if address else local))
+    except Ended:
+        raise
+    except SystemExit:  # so Ray ends where nobody answers for half a minute
+        raise EngineError(f"RAY_ADDRESS={address}: nobody answers there; see ray status, and run again") from None
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
+        raise EngineError(f"{at}: {' '.join(str(error).split())}") from None
+    except Exception as error:  # Ray has a bare one for processes that were not there in time; any other is a bug's
+        if type(error) is not Exception:
+            raise
+        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
+        raise EngineError(
+            f"{at} did not start: {' '.join(str(error).split())} Run again when the machine is less busy, or "
+            'with task_runner = "threads"; what was answered is kept'
+        ) from None
+
+
+def _try_to_reach(address: str) -> None:
+    """Raise EngineError where nobody listens at `host:port` or `ray://host`, or what listens there cannot be a Ray.
+
+    Ray itself tries for minutes, silently.
+
+    Any other address, such as `auto`, is Ray's own to find.
+    """
+    try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        port = parts.port or (RAY_CLIENT_PORT if parts.scheme == "ray" else None)
+    except ValueError:
+        return
+    if parts.scheme not in ("", "ray") or not parts.hostname or port is None:
+        return
+    try:
+        with socket.create_connection((parts.hostname, port), ADDRESS_TIMEOUT_S) as connection:
+            is_ray = _speaks_grpc(connection)
+    except OSError as error:
+        raise EngineError(
+            f"RAY_ADDRESS={address}: nobody answers there ({error.strerror or error}); see ray status, and run again"
+        ) from None
+    if not is_ray:
+        raise EngineError(
+            f"RAY_ADDRESS={address}: what listens there is no Ray; give the address that ray start said on the first "
+            "machine (its port is 6379 as a rule, and 10001 for ray://), or unset RAY_ADDRESS for a Ray of this machine"
+        )
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Say whether the other end answers as every gRPC server does, Ray's two among them: with HTTP/2's settings."""
+    if os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true"):
+        return True  # it waits for a TLS handshake first, which is Ray's to make
+    answer = b""
+    try:
+        connection.sendall(_HTTP2_OPENING)
+        while len(answer) < _FRAME_HEAD and (more := connection.recv(_FRAME_HEAD - len(answer))):
+            answer += more
+    except OSError:  # a silent one, or one that hangs up
+        return False
+    return len(answer) == _FRAME_HEAD and answer[3] == _SETTINGS
+
+
+def _machines() -> int:
+    import ray
+
+    return sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]  # Ray says nothing of its types
+
+
+def _server() -> str:
+    """Return the address of the Prefect server. Without one, every worker would start a server of its own."""
+    url = get_current_settings().api.url
+    if not url:
+        raise RecipeError(
+            'task_runner = "ray" needs a Prefect server that every worker reaches: export PREFECT_API_URL=..'
+        )
+    return url

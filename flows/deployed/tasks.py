@@ -1,0 +1,138 @@
+"""What flows share: a step as a task, a run that shows itself, and an end in order.
+
+Tasks take and return places, never rows. Each step finds its finished stage by itself, so Prefect neither caches nor
+stores results. Keys are read from the environment inside the task.
+"""
+
+import contextlib
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from prefect import State, task
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled
+
+from flows.deployed.progress_artifact import ProgressArtifact
+from flows.watching.interruption import SIGNALS, Ended
+from flows.watching.progress import Lines
+from flows.watching.watcher import Display, RunWatcher, watched_run
+from pipelines.engines.answering import Run
+from pipelines.engines.budget import Spent
+from pipelines.engines.early_stop import BUILD
+from pipelines.engines.shares import WHOLE, Share
+from pipelines.orders import Order, new_run
+from pipelines.reporting.visible import visible
+from pipelines.steps import steps_of
+from pipelines.walk import Product, Step
+from schemas.errors import Interrupted, StoppedEarly, StorageError
+from schemas.recipe import Recipe
+from storage.root import Root
+from storage.stages import Stage, find_stage
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+class Place(NamedTuple):
+    """Where the product of a step lies, and what it took."""
+
+    stage: str
+    bought: dict[str, int]
+    """How many requests of each role were bought in this flow run to make it."""
+
+    @classmethod
+    def of(cls, product: Product) -> "Place":
+        return cls(product.stage.key, dict(product.bought))
+
+    def and_bought(self, bought: Mapping[str, int]) -> "Place":
+        """Return the place of a product for which other tasks bought something, too."""
+        return Place(self.stage, dict(Counter(self.bought) + Counter(bought)))
+
+    def product(self, root: Root) -> Product:
+        return Product(stage_at(root, self.stage), self.bought)
+
+
+def cancellable(flow: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result | State[str]]:
+    """Return the flow as one that ends as Cancelled, and in order, on SIGTERM and SIGHUP.
+
+    A worker that cancels a run sends SIGTERM, and kills it 30 seconds later. `docker stop` sends one too. Prefect's own
+    handler raises wherever the flow is, and calls a run Crashed that no worker cancelled.
+    """
+
+    @wraps(flow)
+    def ended_in_order(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result | State[str]:
+        try:
+            with SIGNALS.handled(signal.SIGTERM, signal.SIGHUP):
+                return flow(*args, **kwargs)
+        except (Interrupted, Ended) as end:
+            return Cancelled(message=str(end.error if isinstance(end, Ended) else end))
+
+    return ended_in_order
+
+
+@task(task_run_name="{name}")
+def make_step(
+    order: Order, name: str, needed: list[str], spent: Spent, given_up: Mapping[str, str] | None = None
+) -> tuple[Place, Spent]:
+    """Make a step's product of the stages that it needs; return its place, and what is spent by then.
+
+    `spent` is what earlier tasks took: the recipe's budget holds for all of them together. `given_up` is there where
+    everything was asked before, in shares.
+    """
+    recipe = order.read()
+    root = root_of(recipe)
+    step = step_named(recipe, name)
+    stages = [stage_at(root, key) for key in needed]
+    with watched_task(order, recipe, root, step.asking.subject) if step.asking else quiet_run(recipe) as run:
+        run.budget.carry(spent)
+        if step.asking and given_up is not None:
+            product = step.asking.finish(root, run, stages[0], given_up)
+        else:
+            product = step.make(root, run, stages)
+    return Place.of(product), run.budget.spent
+
+
+def step_named(recipe: Recipe, name: str) -> Step:
+    return next(step for step in steps_of(recipe) if step.name == name)
+
+
+def root_of(recipe: Recipe) -> Root:
+    return Root.open(recipe.build.root)
+
+
+@contextlib.contextmanager
+def watched_task(
+    order: Order, recipe: Recipe, root: Root, what: str, share: Share = WHOLE, run_id: str | None = None
+) -> Iterator[Run]:
+    """Give a run that shows in the task's log, as a progress artifact, and in the event log under the root.
+
+    Where it ends early, since a model's answers are of no use, the task's log shows one of them whole.
+    """
+    looks = () if order.keep_going else BUILD
+    which = f" {share.name}" if share.of > 1 else ""
+    displays: list[Display] = [Lines(get_run_logger().info), ProgressArtifact(f"{recipe.build.name}{which}")]
+    what = f"flow {recipe.build.name} {what}{which}"
+    try:
+        with watched_run(recipe, root, os.environ, displays, what=what, run_id=run_id, looks=looks) as (run, _):
+            yield run
+    except StoppedEarly as stop:
+        get_run_logger().error("%s", visible(stop.example))
+        raise
+
+
+@contextlib.contextmanager
+def quiet_run(recipe: Recipe) -> Iterator[Run]:
+    """Give a run that asks for nothing; the task's log shows what it says."""
+    yield new_run(recipe, os.environ, RunWatcher([Lines(get_run_logger().info)]))
+
+
+def stage_at(root: Root, key: str) -> Stage:
+    """Return a finished stage. Raises StorageError where it is not there any more."""
+    found = find_stage(root, key)
+    if found is None:
+        raise StorageError(f"{root.where(key)}: the stage has gone; run the flow again")
+    return found

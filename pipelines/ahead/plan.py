@@ -1,0 +1,151 @@
+"""The plan: rows, requests, tokens, hours and cost of a build before anything is spent.
+
+No model is called and nothing large is downloaded unless the caller asks for it: a probe, a download.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.ahead.estimates import Rate
+from pipelines.ahead.few import FewSets, at_once, few_of, few_sets, sample_few
+from pipelines.ahead.inputs import InputPlan, Inputs, plan_inputs
+from pipelines.ahead.requests import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
+from pipelines.ahead.roles import AskedRole, RolePlan, answering_role, plan_role, sampling_role
+from pipelines.engines.answering import Run
+from pipelines.rubrics.cases import chosen_cases, labelled_sets
+from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.trials import ATTEMPTS
+from pipelines.sources.registry import SOURCES
+from pipelines.steps import check_keys, jobs_of
+from pipelines.synthesis.answers import answer_job
+from pipelines.synthesis.retagging import retag_job
+from pipelines.synthesis.synthesis import ROLES
+from schemas.errors import RecipeError
+from schemas.recipe import Recipe
+from schemas.rubric import Origin
+from storage.root import Root
+from storage.rubric_tables import read_rubrics
+
+
+@dataclass(frozen=True)
+class RubricsPlan:
+    """What `grmforge rubrics build` would ask to make the recipe's rubrics; a build asks nothing of models.rubric."""
+
+    model: str
+    questions: int
+    """Questions that are to have a rubric, of the sources whose sets are here."""
+    made: int
+    """Of these, those that have one."""
+    panel: int
+    requests: int
+    """For the others: one that writes the rubric and one for each answer of its panel, which holds whole sets and so
+    may be a few larger; answers that are there already among them."""
+
+    def lines(self) -> list[str]:
+        """Return it for a terminal."""
+        bound = f"about: 1 + {self.panel} a question; at most {ATTEMPTS * self.requests:,} with malformed answers again"
+        return [
+            f"  rubrics with {self.model}: asked by grmforge rubrics build, never by a build",
+            f"    questions       {self.questions:>14,}   {self.made:,} have their rubric",
+            f"    requests        {self.requests:>14,}   {bound if self.requests else ''}".rstrip(),
+        ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build would read and ask."""
+
+    name: str
+    is_exact: bool
+    """Whether every source is here with its sets, so that rows and requests are counted, not bounded."""
+    is_here: bool
+    """Whether every source is here; sets of questions may still be to be made."""
+    inputs: tuple[InputPlan, ...]
+    roles: tuple[RolePlan, ...]
+    rubrics: RubricsPlan | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """Return the plan as a table for a terminal."""
+        certainty = "not all rows are here: requests are upper bounds"
+        if self.is_exact:
+            certainty = "rows and requests are exact, save that unreadable answers are asked for again"
+        elif self.is_here:
+            certainty = "not all sets are made yet: what judges will be asked is an upper bound"
+        lines = [f"plan of {self.name}; {certainty}", "", *(one.line() for one in self.inputs)]
+        if not self.is_here:
+            lines += ["", "  grmforge plan --download fetches what is not here, and counts it"]
+        for role in self.roles:
+            lines += ["", *role.lines()]
+        if self.rubrics:
+            lines += ["", *self.rubrics.lines()]
+        return "\n".join(lines)
+
+
+def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, download: bool = False) -> Plan:
+    """Return the plan of a build.
+
+    `probe` asks each model for the samples of so many sets, to measure its rate and its tokens; the build uses these
+    answers. `download` fetches sources that are not on this machine yet.
+    """
+    inputs = plan_inputs(recipe, root, run, download=download)
+    rates = _probed(at_once(recipe), root, run, inputs, probe) if probe else {}
+    directory = Path(recipe.directory)
+    roles = [
+        plan_role(root, asked, wanted, directory, rates.get(asked.purpose))
+        for asked, wanted in [*_answering(recipe, root, inputs), *_sampling(recipe, root, run, inputs)]
+    ]
+    rubrics = _plan_rubrics(recipe, root, inputs)
+    return Plan(recipe.build.name, inputs.is_exact, inputs.is_here, inputs.plans, tuple(roles), rubrics)
+
+
+def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
+    """Yield the roles that make sets of questions, as far as the recipe has questions and models for them."""
+    sources = [section.source for section in recipe.sources if SOURCES[section.kind].gives == "questions"]
+    for role, wanted_of in zip(ROLES, (wanted_of_responder, wanted_of_teacher), strict=True):
+        if sources and (job := answer_job(recipe, role)):
+            yield answering_role(job, sources), wanted_of(root, job, recipe.synthesis, inputs)
+
+
+def _sampling(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
+    """Yield the roles that judge sets: those that are judged again first."""
+    for section in recipe.sources:
+        if (job := retag_job(recipe, section)) is not None:
+            yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
+    if inputs.curated is not None:
+        inputs = replace(inputs, curated=with_criteria(recipe, root, run, inputs.curated, search=False))
+    for job in jobs_of(recipe):
+        yield sampling_role(job), wanted_samples(root, job, inputs)
+
+
+def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Mapping[str, Rate]:
+    """Return the rates of all models that a probe of so many sets asks."""
+    is_open = any(one.is_here for one in inputs.open)
+    if inputs.curated is None and not is_open:
+        raise RecipeError("--probe: no source is here to sample from; add --download")
+    present = {plan.source for plan in inputs.plans if plan.kept is not None or plan.questions is not None}
+    here = tuple(section for section in recipe.sources if section.source in present)
+    jobs = jobs_of(recipe)
+    if inputs.curated is None or is_open:
+        readable = recipe.model_copy(update={"sources": here})
+        few = few_sets(readable, root, run, [job.model for job in jobs], n)
+    else:
+        few = FewSets(inputs.curated)
+    check_keys(jobs, root, run, few_of(recipe, root, run, few.curated, n))
+    timings = few.timings | {job.purpose: sample_few(recipe, root, run, job, few.curated, n).timing for job in jobs}
+    return {name: rate for name, timing in timings.items() if (rate := timing.rate())}
+
+
+def _plan_rubrics(recipe: Recipe, root: Root, inputs: Inputs) -> RubricsPlan | None:
+    """Return what making rubrics would ask; None where the recipe has no model for it, or no set is here."""
+    model, settings = recipe.models.rubric, recipe.rubrics
+    if model is None or inputs.curated is None:
+        return None
+    wanted = {case.query_id for case in chosen_cases(labelled_sets(inputs.curated), settings.queries)}
+    made = wanted & {rubric.query_id for rubric in read_rubrics(root) if rubric.origin == Origin.GENERATED}
+    requests = len(wanted - made) * (1 + settings.panel)
+    return RubricsPlan(model.name, len(wanted), len(made), settings.panel, requests)

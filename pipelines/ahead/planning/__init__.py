@@ -1,1 +1,0 @@
-"""What a build would read and ask, before anything is spent."""

@@ -1,0 +1,173 @@
+"""The probe: the smallest real spend that tells how a whole build would go."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow.compute as pc
+
+from pipelines.ahead.answered import AnsweredSource, answered_sources
+from pipelines.ahead.estimates import cost_usd, time_words
+from pipelines.ahead.few import FewSets, at_once, few_sets, sample_few
+from pipelines.ahead.inputs import plan_inputs
+from pipelines.engines.answering import Run
+from pipelines.judging.judging import judge
+from pipelines.judging.samples import SamplingJob, sampling_job
+from pipelines.judging.sampling import sampled_sets, wanted_answers
+from pipelines.reporting.meanings import meaning
+from pipelines.reporting.visible import visible
+from pipelines.training_sets.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
+from schemas.errors import ForgeError
+from schemas.recipe import Recipe
+from schemas.trajectory import JUDGED, Purpose
+from storage.root import Root
+from storage.tables import read_table
+
+_MOST = 0.5
+"""Where fewer of the answers could be read, a build is not worth its price, and what helps is said."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a probe found, and what a whole build would take at that rate."""
+
+    sets: int
+    answers: int
+    bought: int
+    seconds: float
+    readable_share: float
+    accepted_share: float
+    """Of all trajectories, before the caps that balance a whole set."""
+    outcomes: dict[str, int]
+    rejected: dict[str, int]
+    """By reason, as the build would reject them."""
+    prompt_tokens: float | None
+    """A request, on average; None where the endpoint gives no usage."""
+    answer_tokens: float | None
+    build_requests: int
+    build_again: int
+    """Of these, for answers that could not be read, at the probe's share."""
+    build_prompt_tokens: int | None
+    build_answer_tokens: int | None
+    build_cost_usd: float | None
+    build_hours: float | None
+    """At the probe's rate, which a larger build with more in flight exceeds; None where nothing was bought."""
+    prompt: str
+    answer: str
+    answering: tuple[AnsweredSource, ...] = ()
+    """Sources of questions, with how the few were answered that the probe asked."""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """Return the probe for a terminal, the example first."""
+        outcomes, rejected = (
+            ", ".join(f"{rows} {name}" for name, rows in counts.items()) for counts in (self.outcomes, self.rejected)
+        )
+        cost = "unknown without price_per_mtok" if self.build_cost_usd is None else f"${self.build_cost_usd:,.2f}"
+        hours = "unknown, nothing was bought"
+        if self.build_hours is not None:
+            hours = f"{time_words(self.build_hours)} at this rate"
+        lines = [
+            *(line for source in self.answering[:1] for line in [*source.example_lines(), ""]),
+            *("one whole example, prompt first:", "", visible(self.prompt), ""),
+            *("-" * 20 + " the answer " + "-" * 20, "", visible(self.answer), "", "-" * 52),
+            *(line for source in self.answering for line in source.lines()),
+            *([""] if self.answering else []),
+            f"{self.sets} sets, {self.answers} answers, {self.bought} bought"
+            + (f" in {self.seconds:.1f} s" if self.bought else ""),
+            f"readable  {self.readable_share:.0%}   ({outcomes})",
+            f"accepted  {self.accepted_share:.0%}" + (f"   (rejected: {rejected})" if rejected else ""),
+            *(f"          {name}: {meaning(name).words}" for name in self.rejected if name not in self.outcomes),
+            *self._what_helps(),
+            f"tokens    {_count(self.prompt_tokens)} a prompt, {_count(self.answer_tokens)} an answer",
+            "",
+            "a whole build's RFT samples, if they go as these did:",
+            f"requests  {self.build_requests:,}, {self.build_again:,} of them where an answer cannot be read",
+            f"tokens    {_count(self.build_prompt_tokens)} in prompts, {_count(self.build_answer_tokens)} in answers",
+            f"cost      {cost}",
+            f"time      {hours}",
+        ]
+        return "\n".join(lines)
+
+    def _what_helps(self) -> list[str]:
+        """Return what to do about the commonest fault, where most answers could not be read."""
+        if self.readable_share >= _MOST:
+            return []
+        fault = next(outcome for outcome in self.outcomes if outcome not in READABLE_OUTCOMES)
+        words, way_out = meaning(fault)
+        return [f"{fault:<9} {words}", *([f"          what helps: {way_out}"] if way_out else [])]
+
+
+def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
+    """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
+    recipe = at_once(recipe)
+    few = few_sets(recipe, root, run, [recipe.models.grm], n)
+    answering = answered_sources(recipe, root, few)
+    job = sampling_job(recipe, Purpose.RFT)
+    assert job is not None
+    if answering and not wanted_answers(job, few.curated):
+        words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
+        raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
+    sampled = sample_few(recipe, root, run, job, few.curated, n)
+    table = read_table(judge(root, job, sampled.sets, sampled.given_up).paths("judged"), JUDGED)
+    frame = pl.from_arrow(table.select(DECISION_COLUMNS))
+    assert isinstance(frame, pl.DataFrame)
+    without_caps = recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
+    decided = decide(frame, without_caps, job.n)
+    answered = table.filter(pc.is_valid(table.column("text")))
+    if not answered.num_rows:
+        raise ForgeError(f"probe: none of {table.num_rows} requests was answered; grmforge doctor says why")
+    prompt_tokens, answer_tokens = (
+        pc.mean(answered.column(name)).as_py() for name in ("prompt_tokens", "completion_tokens")
+    )
+    first_samples = _wanted_by_build(recipe, root, run, job, few, answering)
+    requests = round(first_samples * table.num_rows / max(wanted_answers(job, sampled.sets), 1))
+    totals = [None if mean is None else round(mean * requests) for mean in (prompt_tokens, answer_tokens)]
+    example = answered.slice(0, 1).to_pylist()[0]
+    return Probe(
+        sets=sampled.sets.rows("sets"),
+        answers=answered.num_rows,
+        bought=sampled.timing.bought,
+        seconds=round(sampled.timing.seconds, 2),
+        readable_share=decided.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height / decided.height,
+        accepted_share=decided.filter("accepted").height / decided.height,
+        outcomes=dict(Counter(decided["outcome"]).most_common()),
+        rejected=dict(Counter(decided["reject_reason"].drop_nulls()).most_common()),
+        prompt_tokens=prompt_tokens,
+        answer_tokens=answer_tokens,
+        build_requests=requests,
+        build_again=requests - round(first_samples),
+        build_prompt_tokens=totals[0],
+        build_answer_tokens=totals[1],
+        build_cost_usd=cost_usd(job.model, *totals),
+        build_hours=sampled.timing.hours(requests),
+        prompt="\n".join(message["content"] for message in example["prompt"]),
+        answer=example["text"],
+        answering=tuple(answering),
+    )
+
+
+def _wanted_by_build(
+    recipe: Recipe, root: Root, run: Run, job: SamplingJob, few: FewSets, answering: Sequence[AnsweredSource]
+) -> float:
+    """Return how many answers the job needs for the whole recipe.
+
+    Of questions that are not answered yet, as many sets are expected as the probe's questions gave.
+    """
+    if few.is_whole:
+        return wanted_answers(job, few.curated)
+    whole = plan_inputs(recipe, root, run, download=True)
+    wanted: float = wanted_answers(job, whole.curated) if whole.curated else 0
+    sources = Counter(preference.source for _, sets in sampled_sets(few.curated) for preference in sets)
+    for one in answering:
+        samples = job.n + (one.source in job.hinted_sources)
+        wanted += samples * sources[one.source] * one.build_questions / max(1, one.questions)
+    return wanted
+
+
+def _count(tokens: float | None) -> str:
+    return "an unknown number of" if tokens is None else f"{tokens:,.0f}"

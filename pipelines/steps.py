@@ -1,0 +1,297 @@
+"""The steps of a build, in the order that the data travels. What a step needs of the recipe is made here, once.
+
+    read -> make sets -> curate -> give criteria -> sample and judge -> assemble; then publish
+
+Each step finds its finished stage by fingerprint, and makes it only where it is missing. Two kinds of steps ask models:
+those that make sets (of questions without answers, or by votes on uncertain labels), and those that sample and judge.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from pipelines.curation.curation import curate, license_warnings
+from pipelines.engines.answering import Run, check_key, has_key
+from pipelines.engines.outages import check_answers
+from pipelines.engines.shares import ALL_BUCKETS
+from pipelines.judging.judging import Judged, find_judged, judge
+from pipelines.judging.samples import SamplingJob, sampling_job
+from pipelines.judging.sampling import asks_anything, sample_sets
+from pipelines.orders import models_of
+from pipelines.reporting.publication import Published, make_latest, publish_snapshot
+from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.made import Made
+from pipelines.rubrics.making import make_rubrics
+from pipelines.rubrics.requests import rubric_job
+from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.registry import SOURCES
+from pipelines.synthesis.answers import answer_job
+from pipelines.synthesis.asking import Asked
+from pipelines.synthesis.responding import ask_questions
+from pipelines.synthesis.retagging import find_retagged, retag, retag_job, uncertain_sets
+from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, questions_to_answer, synthesize
+from pipelines.training_sets.assembly import assemble
+from pipelines.walk import Asking, Product, Step, walked
+from schemas.errors import DamagedError, RecipeError
+from schemas.recipe import GeneralSection, ModelSection, Recipe, SameAsGrm, SourceSection
+from schemas.trajectory import Purpose
+from storage.root import Root
+from storage.stages import Stage
+
+READ, GENERAL, MAKE, CURATE = "read source {}", "read_general", "make sets of source {}", "curate"
+CRITERIA, JUDGE, ASSEMBLE, RUBRICS = "give criteria", "sample and judge {}", "assemble", "make rubrics"
+
+
+def build(recipe: Recipe, root: Root, run: Run) -> Published:
+    """Build every set of the recipe and publish them. Raises ForgeError; what was bought by then is kept."""
+    published = publish(recipe, root, run, walked(steps_of(recipe), root, run))
+    make_latest(root, published)
+    return published
+
+
+def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
+    """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
+    model = rubric_job(recipe).model
+    made = walked([*steps_to_sets(recipe, [model]), _rubrics_step(recipe, model)], root, run)[RUBRICS].rubrics
+    assert made is not None
+    return made
+
+
+def publish(
+    recipe: Recipe, root: Root, run: Run, made: Mapping[str, Product], check: Callable[[], None] = lambda: None
+) -> Published:
+    """Publish what the steps of a build made; LATEST stays where it is.
+
+    `check` is called before anything is published, and raises what should stop it.
+    """
+    run.watcher.stage("publishing", None)
+    check()
+    sources = [SourceSets(made[name].stage, made[name].bought) for name in _set_names(recipe)]
+    judged = {}
+    for job in jobs_of(recipe):
+        product = made[JUDGE.format(job.purpose)]
+        bought = product.bought.get(job.role, 0)
+        judged[job.purpose] = Judged(job, product.stage, max(0, product.stage.facts["requests"] - bought))
+    curated, assembled = made[CRITERIA].stage, made[ASSEMBLE].stage
+    publish_tables = partial(publish_snapshot, recipe, root, sources, curated, judged, run_id=run.run_id)
+    try:
+        return publish_tables(assembled)
+    except DamagedError as error:
+        run.watcher.warn(f"{error}; it is assembled anew")
+        root.remove(f"{assembled.key}/manifest.json")
+        again = _assembly_step(recipe, jobs_of(recipe))
+        return publish_tables(again.make(root, run, [made[name].stage for name in again.needs]).stage)
+
+
+def steps_of(recipe: Recipe) -> tuple[Step, ...]:
+    """Return the steps of a build, in order. Raises RecipeError where the recipe lacks a model."""
+    jobs = jobs_of(recipe)
+    sets = steps_to_sets(recipe, [job.model for job in jobs])
+    return (*sets, _criteria_step(recipe, jobs), *map(_judging_step, jobs), _assembly_step(recipe, jobs))
+
+
+def steps_to_sets(recipe: Recipe, judges: Iterable[ModelSection]) -> tuple[Step, ...]:
+    """Return the steps up to the curated sets.
+
+    `judges` are the models that go on from there. Where the key of one of them is missing, or that of a model which
+    makes sets, nothing is bought to make sets.
+    """
+    makers = [model for role, model in models_of(recipe).items() if role in ROLES]
+    also_asked = (*makers, *judges)
+    sections = list(enumerate(recipe.sources))
+    return (
+        *(_reading_step(recipe, index, section) for index, section in sections),
+        *([_general_step(recipe, recipe.general)] if recipe.general else []),
+        *(_making_step(recipe, index, one, also_asked) for index, one in sections if makes_sets(recipe, one)),
+        _curation_step(recipe),
+    )
+
+
+def jobs_of(recipe: Recipe) -> list[SamplingJob]:
+    """Return what must be sampled for the recipe's sets, in order. Raises RecipeError where it has no model for it."""
+    jobs = []
+    for purpose in purposes_of(recipe):
+        if (job := sampling_job(recipe, purpose)) is None:
+            raise RecipeError(f"the recipe names no model that samples {purpose}")
+        jobs.append(job)
+    return jobs
+
+
+def purposes_of(recipe: Recipe) -> list[Purpose]:
+    """Return what must be sampled for the recipe's sets, in order."""
+    sets = recipe.build.sets
+    purposes = []
+    grm_decides_difficulty = isinstance(recipe.models.difficulty, SameAsGrm)
+    if "rft" in sets or "meta_rm" in sets or ("rl" in sets and grm_decides_difficulty):
+        purposes.append(Purpose.RFT)
+    if "rl" in sets and not grm_decides_difficulty:
+        purposes.append(Purpose.DIFFICULTY)
+    if "meta_rm" in sets and recipe.models.policy is not None:
+        purposes.append(Purpose.ON_POLICY)
+    if recipe.grm.compare_principles and Purpose.RFT in purposes:
+        purposes.append(Purpose.PAIRED)
+    return purposes
+
+
+def makes_sets(recipe: Recipe, section: SourceSection) -> bool:
+    """Say whether models are asked for a source's sets."""
+    return SOURCES[section.kind].gives == "questions" or retag_job(recipe, section) is not None
+
+
+def check_keys(jobs: Iterable[SamplingJob], root: Root, run: Run, curated: Stage) -> None:
+    """Raise EngineError where a key is missing that a later step needs, before an earlier one spends anything."""
+    for job in jobs:
+        if find_judged(root, job, curated, run.retry_failed):
+            continue
+        if has_key(job.model, run.keys) or asks_anything(root, job, curated, run.retry_failed):
+            check_key(job.model, run.keys)
+
+
+def _set_names(recipe: Recipe) -> list[str]:
+    """Return the steps that end in each source's sets: those that make them, or else those that read them."""
+    return [
+        MAKE.format(index) if makes_sets(recipe, section) else READ.format(index)
+        for index, section in enumerate(recipe.sources)
+    ]
+
+
+def _reading_step(recipe: Recipe, index: int, section: SourceSection) -> Step:
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        run.watcher.stage(f"reading {section.source}", None)
+        return Product(ingest(recipe, root, section))
+
+    return Step(READ.format(index), (), make, section=section)
+
+
+def _general_step(recipe: Recipe, section: GeneralSection) -> Step:
+    return Step(GENERAL, (), lambda root, run, needed: Product(ingest_general(recipe, root, section)))
+
+
+def _making_step(recipe: Recipe, index: int, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Step:
+    """Return the step that makes a source's sets: of its questions, or by votes on its uncertain labels."""
+    is_answered = SOURCES[section.kind].gives == "questions"
+    asking = (_answering if is_answered else _voting)(recipe, f"source {index}", section, also_asked)
+
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        return asking.finish(root, run, needed[0], {})
+
+    roles = ROLES if is_answered else ROLES[1:]
+    models = {role: model for role, model in models_of(recipe).items() if role in roles}
+    return Step(MAKE.format(index), (READ.format(index),), make, roles[0], models, asking, section)
+
+
+def _answering(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+    """The responder answers a source's questions. The teacher rephrases them before, and adds what is missing after."""
+    responder, teacher = (answer_job(recipe, role) for role in ROLES)
+
+    def prepare(root: Root, run: Run, read: Stage) -> Product:
+        before = run.budget.answers
+        run = replace(run, also_asked=also_asked)
+        checked = questions_to_answer(root, run, Asked(teacher) if teacher else None, read)
+        return Product(checked, {"teacher": run.budget.answers - before})
+
+    def ask(root: Root, run: Run, checked: Stage, buckets: Collection[int]) -> Mapping[str, str]:
+        if responder is not None:
+            run = replace(run, also_asked=also_asked)
+            ask_questions(root, run, Asked(responder), recipe.synthesis.samples, checked, buckets)
+        return {}  # the sets are made in one stream, which asks again for what was given up
+
+    def finish(root: Root, run: Run, read: Stage, given_up: Mapping[str, str]) -> Product:
+        made = synthesize(recipe, root, replace(run, also_asked=also_asked), read)
+        return Product(made.stage, made.bought, made.seconds)
+
+    return Asking(subject, partial(find_synthesized, recipe), ask, finish, prepare)
+
+
+def _voting(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+    """The teacher judges the uncertain sets of a source again."""
+    votes = retag_job(recipe, section)
+    assert votes is not None
+
+    def find(root: Root, read: Stage, retry_failed: bool) -> Stage | None:
+        return find_retagged(recipe, root, section, read, retry_failed)
+
+    def ask(root: Root, run: Run, uncertain: Stage, buckets: Collection[int]) -> Mapping[str, str]:
+        sample_sets(root, replace(run, also_asked=also_asked), votes, uncertain, buckets)
+        return {}  # as with questions
+
+    def finish(root: Root, run: Run, read: Stage, given_up: Mapping[str, str]) -> Product:
+        made = retag(recipe, root, replace(run, also_asked=also_asked), section, read)
+        return Product(made.stage, made.bought)
+
+    def prepare(root: Root, run: Run, read: Stage) -> Product:
+        return Product(uncertain_sets(recipe, root, read))
+
+    return Asking(subject, find, ask, finish, prepare)
+
+
+def _curation_step(recipe: Recipe) -> Step:
+    sets = _set_names(recipe)
+
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        run.watcher.stage("curating", None)
+        curated = curate(recipe, root, needed[: len(sets)], needed[-1] if recipe.general else None)
+        for line in license_warnings(recipe, curated):
+            run.watcher.warn(line)
+        return Product(curated)
+
+    return Step(CURATE, (*sets, *([GENERAL] if recipe.general else [])), make)
+
+
+def _criteria_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:
+    """Return the step that adds the criteria which judges are to see. It ends where a judge's key is missing."""
+
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        given = with_criteria(recipe, root, run, needed[0])
+        check_keys(jobs, root, run, given)
+        return Product(given)
+
+    return Step(CRITERIA, (CURATE,), make)
+
+
+def _judging_step(job: SamplingJob) -> Step:
+    """Return the step that has a purpose's samples answered, and reads them."""
+
+    def find(root: Root, curated: Stage, retry_failed: bool) -> Stage | None:
+        return find_judged(root, job, curated, retry_failed)
+
+    def ask(root: Root, run: Run, curated: Stage, buckets: Collection[int]) -> Mapping[str, str]:
+        return sample_sets(root, run, job, curated, buckets)
+
+    def finish(root: Root, run: Run, curated: Stage, given_up: Mapping[str, str]) -> Product:
+        run.watcher.stage(f"judging {job.purpose}", None)
+        stage = judge(root, job, curated, given_up)
+        facts = stage.facts
+        check_answers(run, job.purpose, facts["requests"], facts["failed"], given_up, facts["error"])
+        return Product(stage)
+
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        if found := find(root, needed[0], run.retry_failed):
+            return Product(found)
+        before = run.budget.answers
+        given_up = ask(root, run, needed[0], ALL_BUCKETS)
+        return replace(finish(root, run, needed[0], given_up), bought={job.role: run.budget.answers - before})
+
+    asking = Asking(job.purpose.value, find, ask, finish)
+    models = {job.role: job.model}
+    return Step(JUDGE.format(job.purpose), (CRITERIA,), make, job.role, models, asking, job=job)
+
+
+def _assembly_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:
+    """Return the step that rejects, balances and assembles; no model is called."""
+    sets = _set_names(recipe)
+    purposes = [job.purpose for job in jobs]
+
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        run.watcher.stage("assembling", None)
+        sources, (curated, *judged) = needed[: len(sets)], needed[len(sets) :]
+        return Product(assemble(recipe, root, sources, curated, dict(zip(purposes, judged, strict=True))))
+
+    return Step(ASSEMBLE, (*sets, CRITERIA, *(JUDGE.format(job.purpose) for job in jobs)), make)
+
+
+def _rubrics_step(recipe: Recipe, model: ModelSection) -> Step:
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        return Product(needed[0], rubrics=make_rubrics(recipe, root, run, needed[0]))
+
+    return Step(RUBRICS, (CURATE,), make, "rubric", {"rubric": model})
