@@ -6,6 +6,7 @@ source's share. General rows leave for their licence, for being near to a test q
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -18,7 +19,7 @@ from schemas.errors import RecipeError
 from schemas.licenses import allowed_among, license_key, near
 from schemas.preference import SETS, DropReason, Split
 from schemas.question import STEMS
-from schemas.recipe import GrmSection, Recipe
+from schemas.recipe import BuildSection, GrmSection, LeaksSection, Recipe, SplitsSection
 from schemas.record import content_id
 from schemas.set_table import sets_of, sets_table
 from schemas.training import GENERAL
@@ -30,39 +31,58 @@ from storage.tables import read_table
 STAGE_VERSION = 1
 
 
-def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage | None) -> Stage:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a recipe says of which sets stay."""
+
+    build: BuildSection
+    splits: SplitsSection
+    leaks: LeaksSection
+    grm: GrmSection
+    max_shares: tuple[float, ...]
+    """Of each source, in the recipe's order."""
+
+
+def rules_of(recipe: Recipe) -> Rules:
+    """Return the part of a recipe that curation reads."""
+    shares = tuple(source.max_share for source in recipe.sources)
+    return Rules(recipe.build, recipe.splits, recipe.leaks, recipe.grm, shares)
+
+
+def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | None) -> Stage:
     """Return the stage with the tables `sets` (every readable set, dropped ones with their reason) and `general`.
 
     Both are sorted by (query_id, set_id, source, source_id). `sources` stand in the recipe's order: of equal sets the
     first source's is kept.
     """
-    bounded = recipe.grm.max_prompt_tokens is not None
+    build, grm, leaks = rules.build, rules.grm, rules.leaks
+    bounded = grm.max_prompt_tokens is not None
     settings = {
-        "licenses": recipe.build.license_keys,
-        "splits": recipe.splits.model_dump(),
-        "prompt": recipe.grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
-        "max_share": [source.max_share for source in recipe.sources],
-        "leaks": [recipe.leaks.threshold, recipe.grm.shown] if recipe.leaks.over == "downsample" else None,
+        "licenses": build.license_keys,
+        "splits": rules.splits.model_dump(),
+        "prompt": grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
+        "max_share": list(rules.max_shares),
+        "leaks": [leaks.threshold, grm.shown] if leaks.over == "downsample" else None,
     }
     inputs = [*sources, *([general] if general else [])]
     key = stage_key("curated", STAGE_VERSION, settings, [stage.content for stage in inputs])
     if found := find_stage(root, key):
         return found
 
-    tables = [_fitted(read_table(stage.paths("sets"), SETS), recipe.grm) for stage in sources]
+    tables = [_fitted(read_table(stage.paths("sets"), SETS), grm) for stage in sources]
     ranks = [rank for rank, table in enumerate(tables) for _ in range(table.num_rows)]
     sets = pa.concat_tables([SETS.empty_table(), *tables])
     chat = read_table(general.paths("general") if general else [], GENERAL)
     stems = pa.concat_tables([STEMS.empty_table(), *(read_table(stage.paths("stems"), STEMS) for stage in sources)])
-    splits = splits_of(sets, chat, stems, recipe.splits)
-    sets, leaks = _decided(sets, ranks, splits, recipe)
-    chat = _decided_general(chat, sets, splits, recipe.build.licenses)
+    splits = splits_of(sets, chat, stems, rules.splits)
+    sets, leaky = _decided(sets, ranks, splits, rules)
+    chat = _decided_general(chat, sets, splits, build.licenses)
     with TableWriter(root, key, "sets", SETS) as set_writer, TableWriter(root, key, "general", GENERAL) as chat_writer:
         set_writer.write(sets)
         chat_writer.write(chat)
     facts: dict[str, Any] = {"general": general.facts} if general else {}
-    if leaks:
-        facts["leaks"] = leaks
+    if leaky:
+        facts["leaks"] = leaky
     return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts, inputs)
 
 
@@ -74,21 +94,21 @@ def _fitted(table: pa.Table, grm: GrmSection) -> pa.Table:
 
 
 def _decided(
-    sets: pa.Table, ranks: list[int], splits: pl.DataFrame, recipe: Recipe
+    sets: pa.Table, ranks: list[int], splits: pl.DataFrame, rules: Rules
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Return the sets, sorted, with cluster, split and drop_reason; and what downsampling did to sources that leak."""
     columns = ["set_id", "query_id", "cluster", "source", "source_id", "license", "best", "label", "drop_reason"]
     frame = pl.DataFrame(sets.select(columns)).with_columns(source_rank=pl.Series(ranks, dtype=pl.Int64))
     frame = frame.with_row_index("row")
-    frame = _dropped(frame, _refused(frame["license"], recipe.build.licenses), DropReason.LICENSE)
+    frame = _dropped(frame, _refused(frame["license"], rules.build.licenses), DropReason.LICENSE)
     frame = frame.with_columns(drop_reason=pl.coalesce("drop_reason", duplicate_reasons(frame)))
     frame = frame.with_columns(unit=pl.coalesce("cluster", "query_id")).drop("cluster")
     frame = frame.join(splits, left_on="unit", right_on="query_id", how="left", maintain_order="left")
     leaks: list[dict[str, Any]] = []
-    if recipe.leaks.over == "downsample":
-        leaving, leaks = leaky_rows(sets, frame, recipe.grm.shown, recipe.leaks.threshold)
+    if rules.leaks.over == "downsample":
+        leaving, leaks = leaky_rows(sets, frame, rules.grm.shown, rules.leaks.threshold)
         frame = _dropped(frame, pl.col("row").is_in(leaving), DropReason.LEAKY)
-    surplus = _surplus_rows(frame, [source.max_share for source in recipe.sources])
+    surplus = _surplus_rows(frame, rules.max_shares)
     frame = _dropped(frame, pl.col("row").is_in(surplus), DropReason.MAX_SHARE)
     frame = frame.sort("query_id", "set_id", "source", "source_id", "row")
     return _ordered(sets, frame, ["cluster", "split", "drop_reason"]), leaks
@@ -189,12 +209,11 @@ def _decided_general(chat: pa.Table, sets: pa.Table, splits: pl.DataFrame, licen
     return _ordered(chat, frame, ["split", "drop_reason"])
 
 
-def license_warnings(recipe: Recipe, curated: Stage) -> list[str]:
+def license_warnings(allowed: Sequence[str] | None, curated: Stage) -> list[str]:
     """Return a line for every allowed licence that no row has though one has a name much like it.
 
     Raises RecipeError where not one set is left because of its licence: the list names what is not there.
     """
-    allowed = recipe.build.licenses
     if allowed is None:
         return []
     columns = ["license", "drop_reason"]

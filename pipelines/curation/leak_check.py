@@ -16,7 +16,6 @@ from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.curation.leak_probe import encoded, lacking, measured
 from pipelines.judging.shown_text import Shown, response_text
 from schemas.preference import SETS, PreferenceSet, Split
-from schemas.recipe import Recipe
 from schemas.set_table import sets_of
 from schemas.trajectory import JUDGED, Mode, Purpose
 from storage.stages import Stage, find_stage, finish_stage, stage_key
@@ -115,10 +114,13 @@ def marked(finding: Finding, threshold: float) -> Finding:
 
 
 def leak_probe(
-    recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage], decided: Mapping[Purpose, pl.DataFrame]
+    shown: Shown,
+    threshold: float,
+    curated: Stage,
+    judged: Mapping[Purpose, Stage],
+    decided: Mapping[Purpose, pl.DataFrame],
 ) -> dict[str, Any]:
     """Return the check `leak_probe`. `decided` has the rows of the judged tables, in their order."""
-    shown, threshold = recipe.grm.shown, recipe.leaks.threshold
     downsampled = {(one["source"], one["task"]): {"downsampled": one} for one in curated.facts.get("leaks", ())}
     check: dict[str, Any] = {
         "sources": [

@@ -86,7 +86,7 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
             if "in_meta_rm" in frame.columns:
                 kept = frame.filter("in_meta_rm").with_columns(outcome=pl.lit("kept"))
                 funnel += _rows(kept, f"meta_rm from {purpose}")
-    checks["leak_probe"] = leak_probe(recipe, curated, judged, frames)
+    checks["leak_probe"] = leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, judged, frames)
     if Purpose.RFT in frames:
         checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
     general = frozenset[str]()
