@@ -69,7 +69,9 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     if found := find_stage(root, key):
         return found
 
-    tables = [_fitted(read_table(stage.paths("sets"), SETS), grm) for stage in sources]
+    tables = [read_table(stage.paths("sets"), SETS) for stage in sources]
+    if bounded:
+        tables = [sets_table([fitted(preference, grm) for preference in sets_of(table)]) for table in tables]
     ranks = [rank for rank, table in enumerate(tables) for _ in range(table.num_rows)]
     sets = pa.concat_tables([SETS.empty_table(), *tables])
     chat = read_table(general.paths("general") if general else [], GENERAL)
@@ -84,13 +86,6 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     if leaky:
         facts["leaks"] = leaky
     return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts, inputs)
-
-
-def _fitted(table: pa.Table, grm: GrmSection) -> pa.Table:
-    """Return the table with its sets fitted to the judge's prompt, where the recipe bounds it."""
-    if grm.max_prompt_tokens is None:
-        return table
-    return sets_table([fitted(preference, grm) for preference in sets_of(table)])
 
 
 def _decided(

@@ -12,7 +12,8 @@ the leak probe's own.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,15 +32,12 @@ from storage.stages import Stage
 from storage.tables import read_batches
 
 MOST_SETS = 1_000
-_CHARACTERS = 1_500
-"""Of a critique; two thirds of its beginning and a third of its end."""
-_MASKED_CHARACTERS = 10_000
-"""Of each turn and response, whose words are masked."""
+_CHARACTERS = 1_500  # of a critique; two thirds of its beginning and a third of its end
+_MASKED_CHARACTERS = 10_000  # of each turn and response, whose words are masked
 _MOST_NGRAMS, _LEAST_CLUSTERS, _STRONGEST = 20_000, 3, 10
 _SPLITS = 5  # of the null
 _HALF_WIDTH = 1.96
-_FROM_CHANCE = 3
-"""Standard errors above chance that traces have to be, as for leaks."""
+_FROM_CHANCE = 3  # standard errors above chance that traces have to be, as for leaks
 
 _BLANKLESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _RUN = re.compile(rf"([{_BLANKLESS}]+)|([^\W\d_{_BLANKLESS}]+(?:['’][^\W\d_]+)?)|[^\w\s{_BLANKLESS}]|\d+")
@@ -72,14 +70,15 @@ class _Pairs:
             self._bags += [_ngrams(_ends(critique.text, length), masked) for critique in pair]
             self._rows += [(critique.set_id, cluster, critique is pair[0]) for critique in pair]
 
-    @property
-    def sets(self) -> int:
-        return len(self._rows) // 2
+    def check(self, of_pairs: Callable[[pl.DataFrame, list[str], Sparse], Check]) -> Check:
+        """Return what is found of candidates, n-grams and their matrix, or the reason why that was not tried."""
+        schema = {"group": pl.String, "cluster": pl.String, "right": pl.Boolean}
+        candidates = pl.DataFrame(self._rows, schema, orient="row")
+        reason = lacking(candidates)
+        found = {"auc": None, "reason": reason} if reason else of_pairs(candidates, *self._matrix())
+        return {"sets": len(self._rows) // 2} | found
 
-    def candidates(self) -> pl.DataFrame:
-        return pl.DataFrame(self._rows, {"group": pl.String, "cluster": pl.String, "right": pl.Boolean}, orient="row")
-
-    def matrix(self) -> tuple[list[str], Sparse]:
+    def _matrix(self) -> tuple[list[str], Sparse]:
         """Return the commonest n-grams, and a row a bag with a column an n-gram, each row of one length.
 
         What few clusters say is no trace, and tells of queries.
@@ -122,14 +121,16 @@ def traces(judged: Iterable[tuple[PreferenceSet, Sequence[Critique]]]) -> Check:
         hinted = next((critique for critique in group if critique.hinted), None)
         others = [critique for critique in group if not critique.hinted]
         if hinted and others:
-            pairs.add(cluster, masked, (hinted, _nearest_in_length(hinted, others)))
+            size = len(hinted.text)
+            nearest = min(others, key=lambda critique: (abs(len(critique.text) - size), critique.trajectory_id))
+            pairs.add(cluster, masked, (hinted, nearest))
         if len(others) > 1:
-            # Two of them in an order that their ids decide.
-            shuffled = sorted(others, key=lambda critique: unit_interval("hint traces", critique.trajectory_id))
-            null_pairs.add(cluster, masked, shuffled[:2])
+            by_chance = sorted(others, key=lambda critique: unit_interval("hint traces", critique.trajectory_id))
+            null_pairs.add(cluster, masked, by_chance[:2])
         never_hinted += others
-    null = _null(null_pairs)
-    return _told_apart(pairs, null.get("scatter", 0.0)) | {"null": null, "false_alarms": _false_alarms(never_hinted)}
+    null = null_pairs.check(_null)
+    found = pairs.check(partial(_told_apart, scatter=null.get("scatter", 0.0)))
+    return found | {"null": null, "false_alarms": _false_alarms(never_hinted)}
 
 
 def _looked_at(rft: pl.DataFrame) -> pl.DataFrame:
@@ -165,23 +166,14 @@ def _critique(row: dict[str, Any]) -> Critique:
     )
 
 
-def _nearest_in_length(hinted: Critique, others: Sequence[Critique]) -> Critique:
-    return min(others, key=lambda one: (abs(len(one.text) - len(hinted.text)), one.trajectory_id))
-
-
-def _told_apart(pairs: _Pairs, scatter: float) -> Check:
-    """Return how well hinted critiques are told from others, or the reason why that was not tried.
+def _told_apart(candidates: pl.DataFrame, names: list[str], matrix: Sparse, scatter: float) -> Check:
+    """Return how well hinted critiques are told from others.
 
     The standard error is not below how much the null scatters: what is learnt in one fold is no news in the others.
     """
-    candidates = pairs.candidates()
-    counts: Check = {"sets": pairs.sets}
-    if reason := lacking(candidates):
-        return counts | {"auc": None, "reason": reason}
-    names, matrix = pairs.matrix()
     probe = _probed(candidates, matrix)
     se = max(probe.se, scatter)
-    return counts | {
+    return {
         "auc": round(probe.auc, 4),
         "se": round(se, 4),
         "interval": _interval(probe.auc, se),
@@ -190,13 +182,8 @@ def _told_apart(pairs: _Pairs, scatter: float) -> Check:
     }
 
 
-def _null(pairs: _Pairs) -> Check:
+def _null(candidates: pl.DataFrame, _: list[str], matrix: Sparse) -> Check:
     """Return the same of pairs of which chance calls one hinted: the mean over some such splits, and their scatter."""
-    candidates = pairs.candidates()
-    counts: Check = {"sets": pairs.sets}
-    if reason := lacking(candidates):
-        return counts | {"auc": None, "reason": reason}
-    _, matrix = pairs.matrix()
     probes = []
     for split in range(_SPLITS):
         turned = pl.Series([unit_interval("hint traces", split, group) < 0.5 for group in candidates["group"]])
@@ -204,7 +191,7 @@ def _null(pairs: _Pairs) -> Check:
     aucs = [probe.auc for probe in probes]
     mean, scatter = float(np.mean(aucs)), float(np.std(aucs, ddof=1))
     interval = _interval(mean, max(scatter, *(probe.se for probe in probes)))
-    return counts | {"splits": _SPLITS, "auc": round(mean, 4), "scatter": round(scatter, 4), "interval": interval}
+    return {"splits": _SPLITS, "auc": round(mean, 4), "scatter": round(scatter, 4), "interval": interval}
 
 
 def _probed(candidates: pl.DataFrame, matrix: Sparse) -> Measured:

@@ -31,8 +31,7 @@ MOST_CHARACTERS = 32_000_000  # of a sample: a character takes some 50 ns
 _FROM_CHANCE = 3
 """Standard errors above chance that a leak has to be: in sources of 40 to 100 sets without one, AUCs scatter a third
 more than their standard errors say."""
-_FROM_THRESHOLD = 2
-"""Standard errors that one feature out of ten has to be above the threshold."""
+_FROM_THRESHOLD = 2  # standard errors that one feature out of ten has to be above the threshold
 _CHANCE = 0.5
 _VERDICT = r"(?is)\A(.*)\bscores?[\s*_]*:.*\z"
 """The last scores and all that follows: how sure a verdict is of itself is no surface, but judgement."""
@@ -73,12 +72,12 @@ def responses_as_shown(
     preference: PreferenceSet, shown: Shown, group: str, order: Sequence[int]
 ) -> Iterator[tuple[object, ...]]:
     """Yield a set's responses, each with its position in one order."""
-    asked = "\n".join(message.content for message in preference.query)
+    query = "\n".join(message.content for message in preference.query)
     for position, index in enumerate(order):
         response = preference.responses[index]
         right = preference.label == 1 if preference.best is None else index == preference.best
         text = response_text(response, shown)
-        yield group, preference.cluster, right, text, asked, response.model, position, preference.n_responses
+        yield group, preference.cluster, right, text, query, response.model, position, preference.n_responses
 
 
 def finding_of(candidates: pl.DataFrame) -> Finding:
@@ -121,25 +120,25 @@ def leak_probe(
     decided: Mapping[Purpose, pl.DataFrame],
 ) -> dict[str, Any]:
     """Return the check `leak_probe`. `decided` has the rows of the judged tables, in their order."""
-    downsampled = {(one["source"], one["task"]): {"downsampled": one} for one in curated.facts.get("leaks", ())}
-    check: dict[str, Any] = {
-        "sources": [
-            marked(one, threshold) | downsampled.get((one["source"], one["task"]), {})
-            for one in source_findings(curated, shown)
-        ]
-    }
+    downsampled = {(leak["source"], leak["task"]): leak for leak in curated.facts.get("leaks", ())}
+    check: dict[str, Any] = {"sources": []}
+    for finding in source_findings(curated, shown):
+        leak = downsampled.get((finding["source"], finding["task"]))
+        check["sources"].append(marked(finding, threshold) | ({"downsampled": leak} if leak else {}))
     clusters = pl.DataFrame(read_table(curated.paths("sets"), SETS, ["set_id", "cluster"])).unique("set_id")
     rft = decided.get(Purpose.RFT)
     if rft is not None and "accepted" in rft.columns:
         check["rft"] = {
             task: marked(finding, threshold) for task, finding in _as_shown(curated, judged[Purpose.RFT], rft, shown)
         }
-        hinted = rft.with_columns(wanted="accepted", right=pl.col("mode") == Mode.HINTED.value)
-        if hinted.filter("wanted")["right"].any():
+        hinted = rft.with_columns(chosen="accepted", right=pl.col("mode") == Mode.HINTED.value)
+        if hinted.filter("chosen")["right"].any():
             finding = _of_trajectories({Purpose.RFT: hinted}, judged, clusters, ["set_id"])
             check["hinted"] = marked(finding, threshold)
     meta_rm = {
-        purpose: one.rename({"in_meta_rm": "wanted"}) for purpose, one in decided.items() if "in_meta_rm" in one.columns
+        purpose: rows.rename({"in_meta_rm": "chosen"})
+        for purpose, rows in decided.items()
+        if "in_meta_rm" in rows.columns
     }
     if meta_rm:
         check["meta_rm"] = marked(_of_trajectories(meta_rm, judged, clusters, ["set_id", "model"]), threshold)
@@ -204,11 +203,11 @@ def _as_shown(curated: Stage, judged: Stage, rft: pl.DataFrame, shown: Shown) ->
 def _of_trajectories(
     decided: Mapping[Purpose, pl.DataFrame], judged: Mapping[Purpose, Stage], clusters: pl.DataFrame, group: list[str]
 ) -> Finding:
-    """Return what the surface of wanted trajectories says of `right`, among those of one group that differ in it."""
+    """Return what the surface of chosen trajectories says of `right`, among those of one group that differ in it."""
     candidates = [pl.DataFrame(schema=CANDIDATES)]
-    for purpose, one in decided.items():
-        differ = (pl.col("right").n_unique().over(group, "wanted") > 1) & pl.col("wanted")
-        marks = one.join(clusters, on="set_id", how="left", maintain_order="left").select(
+    for purpose, rows in decided.items():
+        differ = (pl.col("right").n_unique().over(group, "chosen") > 1) & pl.col("chosen")
+        marks = rows.join(clusters, on="set_id", how="left", maintain_order="left").select(
             "cluster", "right", group=pl.when(differ).then(pl.concat_str(group, separator=" "))
         )
         first = marks["group"].drop_nulls().unique(maintain_order=True).head(MOST_SETS)
@@ -232,7 +231,7 @@ def _trajectories(judged: Stage, marks: pl.DataFrame) -> Iterator[pl.DataFrame]:
             "cluster",
             "right",
             text=pl.col("text").str.replace(_VERDICT, "$1"),
-            asked=pl.lit(None),
+            query=pl.lit(None),
             author="model",
             position=pl.col("scores").list.arg_max(),
             places="n_responses",

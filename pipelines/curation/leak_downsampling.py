@@ -1,13 +1,11 @@
 """Downsampling of a source that leaks: the surer the probe is of a set's best response, the sooner the set leaves.
 
-Leaving out the surest sets strictly one after another would turn the leak round: where only those stay that the probe
-gets wrong, "never much longer" gives as much away as "always longer" (of 3,000 pairs whose longer response was best in
-75 %, it took 1,498 and two rounds; this way 1,165 and one). So a set leaves in the order of a random number, a hash of
-its id, over the lead of its best response: on any side of the leak right sets leave until they are hardly more than
-wrong ones.
+If the surest sets left strictly one after another, the leak would turn round: "never much longer" gives as much away as
+"always longer" (of 3,000 pairs whose longer response was best in 75 %, it took 1,498 and two rounds; this way 1,165 and
+one). So sets leave in the order of a random number, a hash of their id, over the lead of their best response.
 
-A round goes by the probe that finds most, of all features or of one: where one feature leaks the others are noise, and
-sets that leave for noise leave for nothing. Then a new probe learns from what stays.
+A round goes by the probe that finds most, of all features or of one: where one feature leaks, the others are noise.
+Then a new probe learns from what stays.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +17,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.curation.leak_check import (
-    TASK,
-    TRAINED_ON,
-    Finding,
-    Sample,
-    finding_of,
-    marked,
-    responses_of,
-)
+from pipelines.curation.leak_check import TASK, TRAINED_ON, Finding, Sample, finding_of, marked, responses_of
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.curation.leak_probe import encoded, is_ranked, panel_of, scored, told_apart, weights_by_fold
 from pipelines.judging.shown_text import Shown
@@ -36,12 +26,9 @@ from schemas.record import unit_interval
 from schemas.set_table import sets_of
 
 ROUNDS = 6
-MOST_LEAVING = 0.5
-"""A source that would lose more than this share stays as it is, and is marked."""
-_LEAST_LEAVING = 0.01
-"""Of the sets, in each round; otherwise rounds could pass with nothing done."""
-_BELOW = 0.005
-"""A new probe finds a little of what the last one missed."""
+MOST_LEAVING = 0.5  # a source that would lose more than this share stays as it is, and is marked
+_LEAST_LEAVING = 0.01  # of the sets, in each round; otherwise rounds could pass with nothing done
+_BELOW = 0.005  # a new probe finds a little of what the last one missed
 _CHUNK = 1_024
 
 
@@ -130,7 +117,7 @@ def _stays(
     waiting = pl.col("group").map_elements(lambda set_id: -log(1 - unit_interval("leaky", set_id)), pl.Float64)
     leaving = sets.filter(pl.col("lead") > 0).sort(waiting / pl.col("lead"), "group")
     stay = sets.height - 1 - pl.int_range(pl.len())
-    after = leaving.select(auc=(sets["told"].sum() - pl.col("told").cum_sum()) / stay)["auc"].to_numpy()
+    after = leaving.select(auc=(sets["wins"].sum() - pl.col("wins").cum_sum()) / stay)["auc"].to_numpy()
     enough = np.flatnonzero(after <= threshold - _BELOW)
     count = max(int(enough[0]) + 1 if len(enough) else len(after), int(_LEAST_LEAVING * sets.height) + 1)
     leaving_ids = set(leaving["group"].head(count))

@@ -1,15 +1,13 @@
 """The leak probe: how well a small classifier finds the right text by its surface alone.
 
 A judge that can tell right from wrong without reading learns to. The probe is logistic regression over binned surface
-features and hashed n-grams of characters, judged on queries that it has not seen: its folds are made of whole clusters
-of queries, chosen by their ids. How numbers become columns is learnt from a sample of candidates and never from their
-labels, so that it may serve further candidates and every fold alike.
+features and hashed n-grams of characters, judged on queries that it has not seen: its folds are whole clusters of
+queries. How numbers become columns is learnt from a sample of candidates without their labels, so it serves all folds.
 
-**Which AUC.** Where a set has one best response, only its rank within the set matters: the AUC here is the chance that
-the probe ranks the best above another response *of the same set*, each set counting once. An AUC over all responses
-would be higher for reasons that no judge can use: of a pair half of the responses are right, of five a fifth, so the
-number of responses alone would tell. Single responses have nothing beside them: for their labels the AUC is over pairs
-within a fold, since scores of two models are not on one scale. The standard error is over clusters of queries.
+**Which AUC.** Where a set has one best response, the AUC is the chance that the probe ranks the best above another
+response *of the same set*, each set counting once. Over all responses it would be higher for a reason that no judge can
+use: the number of responses alone would tell. Single responses have nothing beside them: for their labels the AUC is
+over pairs within a fold, since scores of two models are not on one scale. The standard error is over clusters.
 """
 
 import warnings
@@ -264,35 +262,35 @@ def measured(panel: Panel, names: Sequence[str] = FEATURE_NAMES) -> Measured:
     if not any(panel.features[name].nnz for name in names):
         return Measured(0.5, 0.0, np.zeros(sum(panel.features[name].shape[1] for name in names)))
     weights = weights_by_fold(panel, names)
-    told = told_apart(scored(panel, weights, names))
-    return Measured(*_auc_of(told), np.mean(weights, axis=0))
+    compared = told_apart(scored(panel, weights, names))
+    return Measured(*_auc_of(compared), np.mean(weights, axis=0))
 
 
 def told_apart(candidates: pl.DataFrame) -> pl.DataFrame:
-    """Return the scored candidates that have others of the other kind in their pool, with the columns pool and told.
+    """Return the scored candidates that have others of the other kind in their pool, with the columns pool and wins.
 
-    Pools are groups or, for single responses, folds; `told` is the share of the others that the score is on the right
+    Pools are groups or, for single responses, folds; `wins` is the share of the others that the score is on the right
     side of, ties counting half.
     """
     pooled = candidates.with_columns(pool="group" if is_ranked(candidates) else "fold")
     others = pl.len().over("pool") - pl.len().over("pool", "right")
     below = pl.col("score").rank("average").over("pool") - pl.col("score").rank("average").over("pool", "right")
     share = below / others
-    return pooled.with_columns(told=pl.when("right").then(share).otherwise(1 - share)).filter(others > 0)
+    return pooled.with_columns(wins=pl.when("right").then(share).otherwise(1 - share)).filter(others > 0)
 
 
-def _auc_of(told: pl.DataFrame) -> tuple[float, float]:
+def _auc_of(compared: pl.DataFrame) -> tuple[float, float]:
     """Return the mean over pools of how often right candidates are told from wrong ones, and its standard error.
 
     The standard error is that of a mean over clusters: of groups, or of single responses around their fold's mean.
     """
-    of_right = pl.col("told").filter("right").mean()
-    pools = told.group_by("pool").agg(auc=of_right, cluster=pl.col("cluster").first())
+    of_right = pl.col("wins").filter("right").mean()
+    pools = compared.group_by("pool").agg(auc=of_right, cluster=pl.col("cluster").first())
     auc = float(pools.sort("pool")["auc"].to_numpy().mean())
-    if is_ranked(told):
+    if is_ranked(compared):
         influence = pools.select("cluster", part=(pl.col("auc") - auc) / pools.height)
     else:
-        around = pl.col("told") - of_right.over("pool")
-        influence = told.select("cluster", part=around / pl.len().over("pool", "right") / pools.height)
+        around = pl.col("wins") - of_right.over("pool")
+        influence = compared.select("cluster", part=around / pl.len().over("pool", "right") / pools.height)
     parts = influence.group_by("cluster").agg(pl.col("part").sum())["part"].sort().to_numpy()
     return auc, float(np.sqrt((parts**2).sum() * len(parts) / max(1, len(parts) - 1)))

@@ -18,14 +18,12 @@ from schemas.query import query_id, user
 from schemas.recipe import SplitsSection
 from schemas.record import unit_interval
 
-BENCHMARK_TEST_SHARE = 0.1
-"""Sources that are benchmarks always keep a test share."""
+BENCHMARK_TEST_SHARE = 0.1  # sources that are benchmarks always keep a test share
 THRESHOLD = 0.7
 """Jaccard similarity of character 5-grams; on TeleQnA it joins 398 rows, of which the 26 without a question are one
 cluster. Too much joined costs little: a cluster only has to stand in one split."""
 _PERMUTATIONS = 128
-_BANDS = 32
-"""32 bands of 4 rows find a pair at the threshold with a probability above .999."""
+_BANDS = 32  # 32 bands of 4 rows find a pair at the threshold with a probability above .999
 _REPRESENTATIVES = 8
 """Members of a band's group that further ones are compared with, each of another cluster. Queries made from one
 template fall into one group: comparing all of them with each other would take time in proportion to their square."""

@@ -1,11 +1,9 @@
 """The processes that grade, one a core, and the pairs they are given.
 
-Plain child processes on pipes: started by exec, so that no thread of this process is copied halfway through what it
-does, and with nothing imported that they do not need. Nobody watches a clock here: a worker that hangs is ended by its
-own timers (`worker`), and the end of its output says that the pair it was at is `timed_out`. A new worker goes on with
-the rest of its batch.
-
-A worker takes a second of its core to start. So a few of them rest between two crews, and the next one takes them over.
+They are child processes on pipes, started by exec, so that no thread of this process is copied halfway through what it
+does. Nobody watches a clock here: a worker that hangs is ended by its own timers (`worker`), and the end of its output
+says that the pair it was at is `timed_out`. A new worker goes on with the rest of its batch. A worker takes a second to
+start, so a few of them rest between two crews.
 """
 
 import atexit
@@ -30,8 +28,7 @@ BATCH_BYTES = 8_000_000
 """A pair that is longer goes alone: if it is too much for a worker, that must not be laid to another."""
 AHEAD = 4
 """Batches a worker that may wait for an earlier one to be done: a pair that hangs holds up the order, not the work."""
-MOST_RESTING = 4
-"""Workers that rest between two crews at most, with a hundred MB each."""
+MOST_RESTING = 4  # workers that rest between two crews at most, with a hundred MB each
 _OF_A_PAIR = (OUT_OF_MEMORY, -signal.SIGPROF, -signal.SIGALRM)
 """The exit codes of a worker whose pair took too long, or too much memory."""
 _START = "import sys; sys.path[:] = sys.argv[3:]; from pipelines.grading import worker; " + (
@@ -141,27 +138,25 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_resting.clear)  # they are the parent's: two cannot talk to one worker
 
 
-def _rest(worker: _Worker) -> bool:
-    """Let a worker without a batch rest until the next crew; False where there is no room for it."""
+def _rest(worker: _Worker) -> None:
+    """Let a worker without a batch rest until the next crew. It ends where there is no room for it."""
     with _resting_lock:
-        has_room = worker.batch is None and worker.process.poll() is None and len(_resting) < MOST_RESTING
-        if has_room:
-            worker.has_rested = True
+        worker.has_rested = worker.batch is None and worker.process.poll() is None and len(_resting) < MOST_RESTING
+        if worker.has_rested:
             _resting.append(worker)
-    return has_room
+        else:
+            worker.end()
 
 
 def _rested(limits: Limits) -> _Worker | None:
     """Return a worker with these limits that rests, if there is one."""
-    while True:
-        with _resting_lock:
-            worker = next((worker for worker in _resting if worker.limits == limits), None)
-            if worker is None:
-                return None
+    with _resting_lock:
+        for worker in [worker for worker in _resting if worker.limits == limits]:
             _resting.remove(worker)
-        if worker.process.poll() is None:
-            return worker
-        worker.end()
+            if worker.process.poll() is None:
+                return worker
+            worker.end()
+    return None
 
 
 @atexit.register
@@ -184,15 +179,17 @@ class _Crew:
     def close(self) -> None:
         self._outputs.close()
         for worker in self._workers:
-            if not _rest(worker):
-                worker.end()
+            _rest(worker)
 
     def grades(self, items: Iterable[tuple[Gold, str]]) -> Iterator[Grade]:
         """Yield the grades of pairs in their order."""
         batches = _batches(items)
         waiting: deque[_Batch] = deque()
         while True:
-            while len(waiting) < AHEAD * self._size and self._has_room() and (batch := next(batches, None)):
+            while len(waiting) < AHEAD * self._size and (self._idle() or len(self._workers) < self._size):
+                batch = next(batches, None)
+                if batch is None:
+                    break
                 waiting.append(batch)
                 (self._idle() or self._start()).take(batch)
             if not waiting:
@@ -200,10 +197,9 @@ class _Crew:
             while waiting and not waiting[0].left:
                 yield from waiting.popleft().grades
             if any(worker.batch for worker in self._workers):
-                self._read()
-
-    def _has_room(self) -> bool:
-        return len(self._workers) < self._size or self._idle() is not None
+                for key, _ in self._outputs.select():
+                    if not key.data.read():
+                        self._replace(key.data)
 
     def _idle(self) -> _Worker | None:
         return next((worker for worker in self._workers if worker.batch is None), None)
@@ -213,12 +209,6 @@ class _Crew:
         self._workers.append(worker)
         self._outputs.register(worker.pipes[1], selectors.EVENT_READ, worker)
         return worker
-
-    def _read(self) -> None:
-        """Wait until a worker has something to say, and replace those that are gone."""
-        for key, _ in self._outputs.select():
-            if not key.data.read():
-                self._replace(key.data)
 
     def _replace(self, worker: _Worker) -> None:
         """Grade the pair that a worker died of, and give the rest of its batch to a new one."""

@@ -1,14 +1,9 @@
 r"""Where a text gives its final answer.
 
-The last mark wins. Marks made for a reader of answers come first: `\boxed{..}`, and lines such as `#### 18`, `A: 18`,
-`Answer: 18`, `**Final Answer:** 18`. Only a text without one is searched for a sentence, "the answer is 18" or
-"答案是 18", the last of them; and only a text without that may be an answer as a whole, where it is but a value. A box
-that never closes is a text that broke off: it has no answer, whatever stands earlier.
-
-An answer that the text then takes back ("wait, that is wrong"), or denies as it gives it, is `taken_back`: no rule says
-what such a text answers.
-
-Every step takes time in proportion to the text.
+The last mark wins. Marks are `\boxed{..}` and lines such as `#### 18`, `A: 18`, `Answer: 18`, `**Final Answer:** 18`.
+A text without one is searched for its last sentence such as "the answer is 18" or "答案是 18". A text without that is
+an answer where it is nothing but a value. A box that never closes broke off: the text has no answer, whatever stands
+earlier. Every step takes time in proportion to the text.
 """
 
 import re
@@ -37,6 +32,7 @@ _SENTENCE = re.compile(
     r"|\bantwort (?:ist|lautet)\b|\bréponse est\b|\brespuesta es\b|答案[是为])[ \t]*[:：]?\s*",
     re.IGNORECASE,
 )
+_REST_OF_LINE = re.compile(r"[^\n]*+")
 _SENTENCE_END = re.compile(r"[.!](?=\s|$)|[。;]|,? (?:because|since|which|where)\b")
 _DELIMITED = re.compile(r"[\s*_]*(\$[^$]+\$|\\\(.*?\\\))(?![^\n]*[$\\])", re.DOTALL)
 _VALUE = re.compile(
@@ -74,8 +70,10 @@ def final_answer(text: str, *, in_words: bool = False) -> str | None:
     elif mark.boxes:
         value = _in_boxes(answer, mark.boxes)
     else:
-        stated = answer[mark.start : mark.end]
-        value = stated if in_words else _value_of(stated)
+        value = answer[mark.start : mark.end]
+        if not in_words:  # without the prose around it
+            delimited = _DELIMITED.match(value)
+            value = delimited[1] if delimited else _SENTENCE_END.split(value, maxsplit=1)[0]
     return bare(value) or None if value else None
 
 
@@ -104,14 +102,10 @@ def _mark(answer: str) -> _Mark | None:
     if boxes and not (line and line.start() > boxes[-1].start()):
         return _Mark(boxes[-1].start(), boxes[-1].end(), boxes)
     start, end = line.span("stated") if line else (0, len(answer))
-    if sentence := _last(_SENTENCE, answer, start, end):
-        return _Mark(sentence.end(), end if line else _line_end(answer, sentence.end()), [])
-    return _Mark(start, end, []) if line else None
-
-
-def _line_end(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
+    sentence = _last(_SENTENCE, answer, start, end)
+    if sentence and not line:
+        line = _REST_OF_LINE.match(answer, sentence.end())
+    return _Mark(sentence.end() if sentence else start, line.end(), []) if line else None
 
 
 def _last(pattern: re.Pattern[str], text: str, start: int, end: int) -> re.Match[str] | None:
@@ -157,10 +151,3 @@ def _box_end(text: str, start: int) -> int | None:
         return group_end(text, start)
     unbraced = _UNBRACED.match(text, start)
     return unbraced.end() if unbraced else None
-
-
-def _value_of(stated: str) -> str:
-    """Return the value that a line or sentence states, without the prose around it."""
-    if delimited := _DELIMITED.match(stated):
-        return delimited[1]
-    return _SENTENCE_END.split(stated, maxsplit=1)[0]

@@ -17,19 +17,13 @@ from latex2sympy2_extended import NormalizationConfig
 from pipelines.grading.notation import closes
 from schemas.question import Verdict
 
-LONGEST = 1_000
-"""Characters of the longest answer that is compared. MATH's longest has 159."""
-_CLOSE = 1e-3
-"""Numbers that math-verify finds equal differ by less than this share of the larger one."""
-_SAME = 1e-9
-"""And numbers that differ by less than this share may well be equal where it finds that they are not."""
-_EXACT = 1e-13
-"""Formulas without rounded numbers that differ by less than this share, at two points, are equal."""
-_LATER = 1e-40
-"""Exact values that differ by less than this share are equal."""
+LONGEST = 1_000  # characters of the longest answer that is compared. MATH's longest has 159
+_CLOSE = 1e-3  # numbers that math-verify finds equal differ by less than this share of the larger one
+_SAME = 1e-9  # and numbers that differ by less than this share may well be equal where it finds that they are not
+_EXACT = 1e-13  # formulas without rounded numbers that differ by less than this share, at two points, are equal
+_LATER = 1e-40  # exact values that differ by less than this share are equal
 _MOST_DIGITS = 120
-_LONGEST_INTEGER = 1_000
-"""Digits of the longest integer that is written out."""
+_LONGEST_INTEGER = 1_000  # digits of the longest integer that is written out
 _NO_NUMBER = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError)
 """What sympy raises, by the kind of expression, where it has no number for it."""
 _UNSURE = re.compile(r"\\(?:overline|triangle|angle|vec)\b|(?<![\\{a-zA-Z])[a-zA-Z]{3,}")

@@ -16,8 +16,7 @@ from typing import NamedTuple
 from pipelines.grading import notation
 from schemas.question import Verdict
 
-LONGEST = 30
-"""Items of the longest list that is compared here: each item may be compared with each."""
+LONGEST = 30  # items of the longest list that is compared here: each item may be compared with each
 
 _JOINTS = r",|;|(?<![a-zA-Z])(?:and|or)(?![a-zA-Z])"
 _SPLIT = re.compile(r"\\[{}]|[()\[\]{}]|,(?!\d{3}(?!\d))|,(?=\d{3},?\s)|;|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])")

@@ -2,15 +2,12 @@ r"""Are two answers the same mathematics?
 
 The way of a pair: plain notation (`notation`), the meanings of its words and signs (`readings`), units, and then the
 values, each kind in its own way: integers and fractions, which most answers are, words, numbers in bases, times,
-ratios, parts of the line (`spans`), lists (`lists`). For the rest the library math-verify parses and compares
-(`formulas`), with these differences from its own defaults, each for answers that it would call equal and are not:
+ratios, parts of the line (`spans`), lists (`lists`). For the rest the library math-verify decides (`formulas`), except
+where it would call answers equal that are not:
 
-* It strips units by pattern, "+ c" and "cm" alike. Here units are split off before, and where both answers name one
-  and the two differ, the verdict is undecided.
-* It drops the base of `40_9`, takes `2,1` for the point (1,2), and rounds to six decimals whatever the size: 0.0000001
-  would equal 0.0000002, and 1/2004! equal 1/2005!.
-* What it cannot parse it compares as strings of its own making. Here such an answer is undecided, and so are words
-  that only resemble the gold ones.
+* It strips units by pattern, "+ c" and "cm" alike. Here they are split off first. Two that differ are undecided.
+* It drops the base of `40_9`, takes `2,1` for the point (1,2), and rounds to six decimals whatever the size.
+* It compares what it cannot parse as strings of its own making. Here such an answer is undecided.
 
 Its time limits use signals of the main thread and are off: the caller limits what runs here.
 """
@@ -23,14 +20,13 @@ from fractions import Fraction
 from pipelines.grading import formulas, lists, notation, quantities, readings, spans
 from schemas.question import Verdict
 
-_SAME = 1e-9
-"""A share: logarithms this near to a whole number are powers of ten."""
+_SAME = 1e-9  # a share: logarithms this near to a whole number are powers of ten
 _CLOSE = 1e-3
 _ROUNDED = 5e-3
 
 _BASED = re.compile(r"(\d[\dA-Za-z.]*|[A-F\d]+(?=_\{?16))_\{?(?:\\text\{)?\s*(\w{1,6})\s*\}{0,2}")
 _RATIO = re.compile(r"[0-9]+(?:\.[0-9]+)?(?::[0-9]+(?:\.[0-9]+)?){2,}")
-_COLONED = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
+_TIME = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 _UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d|\d\s*(?:\\text\s*\{\s*)?and\s*\}?\s*(?:\\frac|\d+/\d)")
 """Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal."""
@@ -54,7 +50,7 @@ def reads(gold: str) -> bool:
     if len(gold) > formulas.LONGEST:
         return False
     gold, _ = notation.without_unit(readings.repeated(notation.plain(gold)))
-    if notation.exact_number(gold) is not None or _BASED.fullmatch(gold) or _COLONED.fullmatch(gold):
+    if notation.exact_number(gold) is not None or _BASED.fullmatch(gold) or _TIME.fullmatch(gold):
         return True
     if notation.is_text(gold):
         return notation.words(gold) is not None
@@ -73,20 +69,20 @@ def _verdict(gold: str, answer: str) -> Verdict:
     in_words = notation.is_text(gold) and notation.is_text(answer)
     if not in_words and readings.changing(full_gold) != readings.changing(full_answer):
         return Verdict.UNDECIDED
-    found = _over_readings(readings.in_digits(full_gold), readings.in_digits(full_answer))
-    if found is Verdict.WRONG and (full_gold == gold) != (full_answer == answer):
+    verdict = _over_readings(readings.in_digits(full_gold), readings.in_digits(full_answer))
+    if verdict is Verdict.WRONG and (full_gold == gold) != (full_answer == answer):
         return Verdict.UNDECIDED  # a question may ask for so many millions
-    return Verdict.UNDECIDED if found is Verdict.RIGHT and lists.contradict(gold, answer) else found
+    return Verdict.UNDECIDED if verdict is Verdict.RIGHT and lists.contradict(gold, answer) else verdict
 
 
 def _over_readings(gold: str, answer: str) -> Verdict:
     """Compare two answers in all that they may mean."""
     all_wrong = True
     for read in readings.readings(gold, answer):
-        found = _compare(read.gold, read.answer)
-        if found is Verdict.RIGHT and read.usual:
-            return found
-        all_wrong &= found is Verdict.WRONG and not (read.rounds and _near(read.gold, read.answer))
+        verdict = _compare(read.gold, read.answer)
+        if verdict is Verdict.RIGHT and read.usual:
+            return verdict
+        all_wrong &= verdict is Verdict.WRONG and not (read.rounds and _near(read.gold, read.answer))
     return Verdict.WRONG if all_wrong else Verdict.UNDECIDED
 
 
@@ -106,9 +102,9 @@ def _compare(gold: str, answer: str) -> Verdict:
         gold, gold_unit = notation.without_loose_unit(gold)
     if gold_unit and answer_unit and not quantities.same_unit(gold_unit, answer_unit):
         return _in_two_units(gold, gold_unit, answer, answer_unit)
-    found = _compare_values(gold, answer)
-    if found is not Verdict.WRONG:
-        return found
+    verdict = _compare_values(gold, answer)
+    if verdict is not Verdict.WRONG:
+        return verdict
     if (gold_unit is None) != (answer_unit is None):
         # 25 cents may be 0.25, and 1.5 km 1500: the question may have named the other unit.
         may_be = _powers_apart(formulas.number(gold), formulas.number(answer))
@@ -151,15 +147,15 @@ def _differ_by_letter(gold: str, answer: str) -> bool:
 
 def _compare_values(gold: str, answer: str) -> Verdict:
     """Compare two answers without units: by the first way that knows both, or else as formulas."""
-    for compare in (_exactly, _words, _numbers_in_bases, _clock_times, _ratios, _decimal_commas, _spans, _listed):
-        if (found := compare(gold, answer)) is not None:
-            return found
+    for compare in (_exactly, _words, _numbers_in_bases, _ratios, _decimal_commas, spans.verdict, _listed):
+        if (verdict := compare(gold, answer)) is not None:
+            return verdict
     if _says_two_numbers(gold) or _says_two_numbers(answer):
         return Verdict.UNDECIDED
-    found = formulas.verdict(gold, answer)
+    verdict = formulas.verdict(gold, answer)
     both = (gold, answer)
     is_unread = any(map(_UNREAD.search, both)) or all(map(_INEQUALITY.search, both))
-    return Verdict.UNDECIDED if is_unread and found is Verdict.WRONG else found
+    return Verdict.UNDECIDED if is_unread and verdict is Verdict.WRONG else verdict
 
 
 def _exactly(gold: str, answer: str) -> Verdict | None:
@@ -225,28 +221,21 @@ def _value_in_base(digits: str, base: int | None) -> float | None:
         return None
 
 
-def _clock_times(gold: str, answer: str) -> Verdict | None:
-    """Compare two answers such as 05:00 and 5:00, which math-verify would divide; 5:12 and 10:24 may be one ratio."""
-    gold_time, answer_time = _COLONED.fullmatch(gold), _COLONED.fullmatch(answer)
-    if not gold_time or not answer_time:
-        return None
-    (first, second), (third, fourth) = (map(int, time.groups()) for time in (gold_time, answer_time))
-    if (first, second) == (third, fourth):
-        return Verdict.RIGHT
-    return Verdict.UNDECIDED if first * fourth == second * third else Verdict.WRONG
-
-
 def _ratios(gold: str, answer: str) -> Verdict | None:
-    """Compare ratios of three numbers and more, such as 3:4:5. None where one is none."""
-    if not (_RATIO.fullmatch(gold) and _RATIO.fullmatch(answer)):
+    """Compare times such as 05:00 and 5:00, which math-verify would divide, and ratios of three numbers and more, such
+    as 3:4:5. None where one is neither. 5:12 and 10:24 may be one ratio, and 1:02:03 may be no 2:04:06.
+    """
+    both = (gold, answer)
+    are_times = all(map(_TIME.fullmatch, both))
+    if not are_times and not all(map(_RATIO.fullmatch, both)):
         return None
-    first, second = ([Fraction(part) for part in text.split(":")] for text in (gold, answer))
+    first, second = ([Fraction(part) for part in re.split(r"\s?\\?:\s?", text)] for text in both)
     if first == second:
         return Verdict.RIGHT
     if [part * second[0] for part in first] != [part * first[0] for part in second]:
         return Verdict.WRONG
-    is_time = any(len(part) > 1 and part.startswith("0") for part in f"{gold}:{answer}".split(":"))
-    return Verdict.UNDECIDED if is_time else Verdict.RIGHT  # 1:02:03 is no 2:04:06
+    are_times |= any(len(part) > 1 and part.startswith("0") for part in f"{gold}:{answer}".split(":"))
+    return Verdict.UNDECIDED if are_times else Verdict.RIGHT
 
 
 def _decimal_commas(gold: str, answer: str) -> Verdict | None:
@@ -258,10 +247,6 @@ def _decimal_commas(gold: str, answer: str) -> Verdict | None:
     if float(gold) != float(answer.replace(",", ".")):
         return None
     return Verdict.RIGHT if notation.exact_number(answer) is None else Verdict.UNDECIDED
-
-
-def _spans(gold: str, answer: str) -> Verdict | None:
-    return spans.verdict(gold, answer, formulas.number)
 
 
 def _listed(gold: str, answer: str) -> Verdict | None:

@@ -1,11 +1,8 @@
 r"""Answers in words: which option of a question do they pick, and are they a short text word for word?
 
 An option is picked by number ("3", "option 3"), by letter ("C", "(c)"), by its text, or by several of these: "option 3:
-the UE". Where they name different options the answer is undecided, never right: where options were shuffled, neither
-the right text under a wrong number nor a wrong text under the right number says what was meant.
-
-A short free answer is right where it is the gold one word for word, and wrong where it is another option. All else a
-teacher must judge.
+the UE". Where they name different options the answer is undecided: the options may have been shuffled. A short text is
+right where it is the gold one word for word, and wrong where it is another option. A teacher must judge the rest.
 """
 
 import re
@@ -16,10 +13,8 @@ from pipelines.grading.notation import unwrapped
 from schemas.question import Verdict
 from schemas.thoughts import split_thoughts
 
-LONGEST = 1_000
-"""Characters of the longest answer that is read."""
-_SHORTEST = 4
-"""Characters of the shortest option that is looked for inside a longer text: "5" stands in many sentences."""
+LONGEST = 1_000  # characters of the longest answer that is read
+_SHORTEST = 4  # characters of the shortest option that is looked for inside a longer text: "5" stands in many sentences
 
 _NAMED = re.compile(
     r"(?P<noun>(?:the )?(?:(?:correct|right|best) )?(?:options?|choices?|answers?|number|no\.|选项)\s*#?\s*)?"
@@ -50,8 +45,7 @@ _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|\S")
 _SET_OFF = re.compile(r"[.,;:?]+(?=\s|$)|(?<!\d)!+(?=\s|$)|[\"“”„]")
 """Punctuation where it ends something, and quotation marks: nothing else says nothing."""
 _DECORATED = re.compile(r"(?<!\w)(?P<mark>\*{1,3}|_{1,2}|`|\$)(?=\S)(?P<inner>[^*_`$\n]{0,300})(?<=\S)(?P=mark)(?!\w)")
-_UNIT = 3
-"""Characters of a word behind a number whose case counts: 5 mW is not 5 MW."""
+_UNIT = 3  # characters of a word behind a number whose case counts: 5 mW is not 5 MW
 _DASHES = str.maketrans({"−": "-", "–": "-", "‐": "-", "‑": "-", "’": "'"})
 
 

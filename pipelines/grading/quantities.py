@@ -1,12 +1,11 @@
 r"""Are two numbers the same quantity, within a tolerance, in units that may differ?
 
 An answer is read as a number and a unit: `12.5`, `1.2 \times 10^{-3}\ \text{s}`, `3/4`, `25\%`, `30 dBm`, `\sqrt{2}`.
-What is no such thing is undecided, and so is a unit that is not the gold's and cannot be converted into it. A unit that
-only one of the two names is taken to be the question's, unless the numbers differ by a power of ten.
+All else is undecided, and so is a unit that cannot be converted into the gold's. A unit that only one of the two names
+is taken to be the question's, unless the numbers differ by a power of ten.
 
-The library pint knows which units are the same, and how one is converted into another. Decibels are names here, not
-logarithms: dB is dB, and dBm is dBW and 30, but 30 dBm against 1 W cannot be told, since a tolerance on the one is none
-on the other. Bits are a dimension of their own: 10 Mbit/s is not 10 MHz.
+The library pint converts units. Decibels are names here, not logarithms: dBm is dBW and 30, but 30 dBm against 1 W is
+undecided, since a tolerance on the one is none on the other. Bits are a dimension: 10 Mbit/s is not 10 MHz.
 """
 
 import functools
@@ -20,12 +19,9 @@ from schemas.question import Verdict
 if TYPE_CHECKING:
     import pint
 
-TOLERANCE = 1e-2
-"""Relative, where a gold answer has none of its own."""
-LONGEST = 200
-"""Characters of the longest answer that is read."""
-_ZERO = 1e-9
-"""No share of 0 is a tolerance: what is nearer to a gold 0 than this counts as 0."""
+TOLERANCE = 1e-2  # relative, where a gold answer has none of its own
+LONGEST = 200  # characters of the longest answer that is read
+_ZERO = 1e-9  # no share of 0 is a tolerance: what is nearer to a gold 0 than this counts as 0
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
@@ -48,32 +44,20 @@ _ODD = re.compile(r"e\d.*|[a-zA-Z]\d+", re.IGNORECASE)
 """A letter alone that is no unit may be an unknown: 12x; and `e3` an exponent."""
 _DECIBELS = re.compile(r"dB\w{0,3}(?:[ /].*)?|decibels?")
 _LEVELS_OF_POWER = {"dBm": 0.0, "dBW": 30.0}
-_SYMBOLS = (
-    (r"\mu ", "u"),
-    (r"\mu", "u"),
-    ("µ", "u"),  # two characters that look alike
-    ("μ", "u"),
-    (r"\Omega", "ohm"),
-    ("Ω", "ohm"),
-    ("Ω", "ohm"),
-    (r"^{\circ}", "°"),
-    (r"^\circ", "°"),
-    (r"\circ", "°"),
-    ("° C", "degC"),
-    ("°C", "degC"),
-    ("° F", "degF"),
-    ("°F", "degF"),
-    ("°", "degree"),
-    (r"\cdot", "*"),
-    ("·", "*"),
-    ("²", "^2"),
-    ("³", "^3"),
-    (r"\%", "%"),
-    ("$", "dollar"),
-    ("USD", "dollar"),
-    ("{", ""),
-    ("}", ""),
+_SYMBOLS: notation.Rules = (
+    (re.compile(r"\\mu ?"), "u"),
+    (re.compile(r"\\Omega"), "ohm"),
+    (re.compile(r"\^\{\\circ\}|\^?\\circ"), "°"),
+    (re.compile(r"° ?([CF])"), r"deg\1"),
+    (re.compile(r"\\cdot"), "*"),
+    (re.compile(r"\\%"), "%"),
+    (re.compile(r"USD"), "dollar"),
 )
+_CHARACTERS = str.maketrans(
+    {"\u00b5": "u", "\u03bc": "u", "Ω": "ohm", "°": "degree", "·": "*", "²": "^2", "³": "^3"}
+    | {"$": "dollar", "{": "", "}": ""}
+)
+"""The micro sign is two characters that look alike."""
 _WORDED: notation.Rules = (
     (re.compile(r"\b(?:square|sq)\.? +(\w+)"), r"\1^2"),
     (re.compile(r"\b(?:cubic|cu)\.? +(\w+)"), r"\1^3"),
@@ -102,11 +86,6 @@ def verdict(gold: str, answer: str, tolerance: float | None = None) -> Verdict:
             return compared
         outcome = outcome if compared is Verdict.WRONG else Verdict.UNDECIDED
     return outcome
-
-
-def reads(gold: str) -> bool:
-    """Return whether a gold answer is a quantity, in a unit that can be converted or none."""
-    return verdict(gold, gold) is Verdict.RIGHT
 
 
 def have_units(*answers: str) -> bool:
@@ -187,8 +166,7 @@ def _value(parts: dict[str, str | None]) -> float | None:
 
 def unit_name(text: str) -> str | None:
     """Return a unit's name in one notation: "cm^2" for "square cm"; None where the text cannot be a unit."""
-    for symbol, name in _SYMBOLS:
-        text = text.replace(symbol, name)
+    text = notation.rewritten(text, _SYMBOLS).translate(_CHARACTERS)
     text = " ".join(notation.rewritten(text, _WORDED).split()).strip(" .")
     if (len(text) == 1 and text not in _LETTERS) or (_ODD.fullmatch(text) and text[0] not in _LETTERS):
         return None

@@ -1,17 +1,12 @@
-r"""What an answer may mean: words and signs that make a number another one, and notations that mean several things.
+r"""What an answer may mean.
 
-"5 million" is no 5, nor is "5 halves", "5 plus six", "5 not". What is written out plainly is put in digits here
-(`scaled`, `in_digits`, `repeated`); of all other words that may change a number it is only said that they are there
-(`changing`). A noun behind a number is a unit, and what counts eggs counts eggs.
+Words change numbers: "5 million" is no 5, nor is "5 halves" or "5 not". Plain ones are put in digits (`scaled`,
+`in_digits`, `repeated`), and others are only pointed out (`changing`). A noun behind a number is a unit.
 
-Some notations mean several things (`readings`):
-
-* `2\frac{1}{2}` is two and a half, and may be the product 1.
-* A percent or degree sign that only one of two answers has: 7.2 % may be 7.2 or 0.072, 90° may be 90 or π/2.
-* `\sqrt12` is twice the root of 1, and meant as the root of 12.
-* `5k` may be five thousand, and `x1` may be x_1, where the other answer writes the number out, or the index below.
-
-A verdict holds only over all readings: right where a usual one is right, wrong where every one is.
+Some notations mean several things (`readings`). `2\frac{1}{2}` may be a product. A percent or degree sign that only one
+answer has: 7.2 % may be 7.2 or 0.072, 90° may be 90 or π/2. `\sqrt12` is often meant as the root of 12. `5k` may be
+5000, and `x1` may be x_1, where the other answer writes so. A verdict holds over all readings: right where a usual one
+is right, wrong where all are.
 """
 
 import re
@@ -22,14 +17,7 @@ from typing import NamedTuple
 
 from pipelines.grading.notation import Replacement, Rules, rewritten, unwrapped
 
-_SCALES = {
-    "hundred": 100,
-    "thousand": 10**3,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-    "dozen": 12,
-}
+_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _SCALED = re.compile(
     r"(?<![\w.,/^_{}])(?P<number>(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,30})(?:\.\d{1,30})?)[\s~]*(?P<text>\\text\s*\{)?\s*"
     rf"(?P<scale>{'|'.join(_SCALES)})s?(?![\w-])(?!\s*\d)"
@@ -130,8 +118,8 @@ def scaled(answer: str) -> str:
     return answer
 
 
-def _multiplied(found: re.Match[str]) -> str:
-    return f"{Fraction(found['number'].replace(',', '')) * _SCALES[found['scale']]} {found['text'] or ''}"
+def _multiplied(number: re.Match[str]) -> str:
+    return f"{Fraction(number['number'].replace(',', '')) * _SCALES[number['scale']]} {number['text'] or ''}"
 
 
 def in_digits(answer: str) -> str:
@@ -160,8 +148,8 @@ def repeated(answer: str) -> str:
     return _REPEATED.sub(_as_fraction, answer)
 
 
-def _as_fraction(found: re.Match[str]) -> str:
-    whole, fixed, *blocks = found.groups()
+def _as_fraction(decimal: re.Match[str]) -> str:
+    whole, fixed, *blocks = decimal.groups()
     block = next(filter(None, blocks))
     over = int(whole + fixed + block) - int(whole + fixed or 0)
     return rf"\frac{{{over}}}{{{10 ** len(fixed) * (10 ** len(block) - 1)}}}"
@@ -192,13 +180,13 @@ def readings(gold: str, answer: str) -> list[Reading]:
     """Return what two answers may mean, the usual meanings first."""
     radians = bool(_RADIANS.search(gold) or _RADIANS.search(answer))
     gold, answer = _in_both(_RADIANS, "", gold, answer)
-    found = [
+    meanings = [
         as_angle
         for mixed in mixed_readings(gold, answer)
         for as_share in _percent(mixed)
         for as_angle in _degrees(as_share, radians)
     ]
-    return sorted(dict.fromkeys([*found, *_shorthand(gold, answer)]), key=lambda read: not read.usual)
+    return sorted(dict.fromkeys([*meanings, *_shorthand(gold, answer)]), key=lambda read: not read.usual)
 
 
 def _in_both(pattern: re.Pattern[str], replacement: Replacement, gold: str, answer: str) -> tuple[str, str]:
@@ -267,17 +255,17 @@ def _degrees(read: Reading, radians: bool) -> Iterator[Reading]:
         yield bare
 
 
-def _times(found: re.Match[str], factor: Fraction, pi: str = "") -> str:
+def _times(match: re.Match[str], factor: Fraction, pi: str = "") -> str:
     """Return the number before a sign, times a factor; of an angle, times π."""
-    if (value := _exact(found)) is not None:
+    if (value := _exact(match)) is not None:
         return rf"\frac{{{(value * factor).numerator}{pi}}}{{{(value * factor).denominator}}}"
     over = pi or rf" \cdot {factor.numerator}"
-    return rf"\frac{{({found['over']}){over}}}{{({found['under']}) \cdot {factor.denominator}}}"
+    return rf"\frac{{({match['over']}){over}}}{{({match['under']}) \cdot {factor.denominator}}}"
 
 
-def _exact(found: re.Match[str]) -> Fraction | None:
+def _exact(match: re.Match[str]) -> Fraction | None:
     """Return the number before a sign; None where it is a fraction of formulas."""
     try:
-        return Fraction(found["number"] or found["over"]) / Fraction(found["slash"] or found["under"] or 1)
+        return Fraction(match["number"] or match["over"]) / Fraction(match["slash"] or match["under"] or 1)
     except (ValueError, ZeroDivisionError):
         return None

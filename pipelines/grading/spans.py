@@ -2,12 +2,11 @@ r"""Parts of the number line, as inequalities and as intervals: `x<3` is `(-\inf
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from pipelines.grading import formulas
 from schemas.question import Verdict
-
-Number = Callable[[str], float | None]
 
 _NEAR = 1e-9
 _OR = re.compile(r"\\(?:cup|lor|vee)(?![a-zA-Z])|\\text\s*\{\s*or\s*\}|(?<![a-zA-Z\\])or(?![a-zA-Z])")
@@ -47,9 +46,9 @@ class _Part(NamedTuple):
     """Whether it is one pair in brackets, which may be a point."""
 
 
-def verdict(gold: str, answer: str, number: Number) -> Verdict | None:
+def verdict(gold: str, answer: str) -> Verdict | None:
     """Compare two parts of the line; None where one is none, or both may be points."""
-    first, second = _line(gold, number), _line(answer, number)
+    first, second = _line(gold), _line(answer)
     if first is None or second is None or (first.is_plain and second.is_plain):
         return None
     if first.name and second.name and first.name != second.name:
@@ -65,7 +64,7 @@ def verdict(gold: str, answer: str, number: Number) -> Verdict | None:
     return Verdict.UNDECIDED if near else Verdict.WRONG
 
 
-def _line(text: str, number: Number) -> _Part | None:
+def _line(text: str) -> _Part | None:
     """Return the part of the line that a text describes; None where it describes none."""
     text, name = text.strip(), ""
     if builder := _BUILDER.fullmatch(text):
@@ -78,7 +77,7 @@ def _line(text: str, number: Number) -> _Part | None:
         return None
     pieces = _OR.split(text) if either else _AND.split(text)
     by_commas = len(pieces) == 1 and len(pieces := _COMMA.split(text)) > 1
-    parts = [_part(piece.strip(), number) for piece in pieces]
+    parts = [_part(piece.strip()) for piece in pieces]
     known = [part for part in parts if part is not None]
     names = {part.name for part in known if part.name} | ({name} if name else set())
     if len(known) != len(parts) or len(names) > 1:
@@ -90,10 +89,10 @@ def _line(text: str, number: Number) -> _Part | None:
     return _Part(spans, "".join(names), is_pair and not by_commas) if spans else None
 
 
-def _part(text: str, number: Number) -> _Part | None:
+def _part(text: str) -> _Part | None:
     """Return the spans of one interval or one chain of inequalities, and its variable."""
     if interval := _INTERVAL.fullmatch(text):
-        low, high = _end(interval["low"], number), _end(interval["high"], number)
+        low, high = _end(interval["low"]), _end(interval["high"])
         if low is None or high is None or low >= high:
             return None
         return _Part([Span((low, int(interval["open"] == "(")), (high, -int(interval["close"] == ")")))])
@@ -104,7 +103,7 @@ def _part(text: str, number: Number) -> _Part | None:
     sides = []
     for place in range(1, len(pieces), 2):
         flipped = names[0] > place
-        end = _end(pieces[place - 1 if flipped else place + 1], number)
+        end = _end(pieces[place - 1 if flipped else place + 1])
         side = None if end is None else _side(pieces[place], end, flipped)
         if side is None:
             return None
@@ -123,9 +122,9 @@ def _side(operator: str, end: float, flipped: bool) -> list[Span] | None:
     return [Span((end, int((_BELOW | _ABOVE)[operator])), _ALL.high)]
 
 
-def _end(text: str, number: Number) -> float | None:
+def _end(text: str) -> float | None:
     text = text.strip()
-    return _INFINITIES[text] if text in _INFINITIES else number(text)
+    return _INFINITIES[text] if text in _INFINITIES else formulas.number(text)
 
 
 def _common(parts: Iterable[list[Span]]) -> list[Span]:

@@ -14,10 +14,8 @@ from pipelines.grading import options
 from pipelines.grading.final_answer import final_answer, taken_back
 from schemas.question import AnswerForm, Gold, Grade, Verdict
 
-_EXACT = 1e-9
-"""The tolerance of quantities that formulas are compared as."""
-LONGEST_SHOWN = 1_000
-"""Characters of an answer that a grade keeps."""
+_EXACT = 1e-9  # the tolerance of quantities that formulas are compared as
+LONGEST_SHOWN = 1_000  # characters of an answer that a grade keeps
 
 
 def grade(gold: Gold, text: str) -> Grade:
@@ -63,9 +61,11 @@ def grades_itself(gold: Gold) -> bool:
             return options.reads(gold.answer, gold.options)
         case AnswerForm.TEXT:
             return options.text_verdict(gold.answer, gold.answer) is Verdict.RIGHT
-    from pipelines.grading import mathematics, quantities
+        case AnswerForm.NUMBER:
+            return _verdict(gold, gold.answer) is Verdict.RIGHT
+    from pipelines.grading import mathematics
 
-    return mathematics.reads(gold.answer) if gold.form is AnswerForm.MATH else quantities.reads(gold.answer)
+    return mathematics.reads(gold.answer)
 
 
 @functools.cache
