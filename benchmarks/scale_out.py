@@ -51,8 +51,8 @@ def timed(recipe: Path, root: Path, workers: int) -> Timed:
 
     started = time.perf_counter()
     if workers:
+        from flows.deployed.deployments import build_rft_set
         from flows.deployed.distribution import connected_ray
-        from flows.deployed.training_sets import build_rft_set
 
         imported = time.perf_counter()
         with connected_ray(workers):

@@ -6,11 +6,15 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
+from flows.watching.progress import Display
 from flows.watching.tally import StageTally
 
 
-class ProgressArtifact:
-    """A display that keeps one artifact for each stage that asks for answers. Lives inside a Prefect task."""
+class ProgressArtifact(Display):
+    """A display that keeps one artifact for each stage that asks for answers; the log has the rest.
+
+    It lives inside a Prefect task.
+    """
 
     every_s = 5.0
 
@@ -35,18 +39,6 @@ class ProgressArtifact:
 
     def ended(self, stage: StageTally) -> None:
         self._update(stage, stage.line(over=True))
-
-    def say(self, text: str) -> None:
-        """The log has it."""
-
-    def warn(self, text: str) -> None:
-        """The log has it."""
-
-    def stopping(self, in_flight: int) -> None:
-        """The log has it."""
-
-    def close(self, error: BaseException | None) -> None:
-        """Nothing is open."""
 
     def _update(self, stage: StageTally, description: str) -> None:
         if self._artifact is None or not stage.total:

@@ -18,8 +18,8 @@ from prefect.states import Cancelled
 
 from flows.deployed.progress_artifact import ProgressArtifact
 from flows.watching.interruption import SIGNALS, Ended
-from flows.watching.progress import Lines
-from flows.watching.watcher import Display, RunWatcher, watched_run
+from flows.watching.progress import Display, Lines
+from flows.watching.watcher import RunWatcher, watched_run
 from pipelines.engines.answering import Run
 from pipelines.engines.budget import Spent
 from pipelines.engines.early_stop import BUILD

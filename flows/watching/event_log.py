@@ -5,10 +5,12 @@ import time
 from importlib.metadata import version
 from typing import Any
 
+from flows.watching.progress import Display
 from flows.watching.tally import StageTally
 from pipelines.engines.answering import Run
+from pipelines.orders import models_of
 from schemas.errors import BudgetReached, ForgeError, Interrupted, StoppedEarly, StorageError, Waiting
-from schemas.recipe import ModelSection, Recipe
+from schemas.recipe import Recipe
 from schemas.record import content_id
 from storage.root import Root
 from storage.run_events import RunEvents
@@ -19,10 +21,8 @@ OWN_WORDS = (BudgetReached, Interrupted, StorageError, StoppedEarly)
 """Errors whose message is ours throughout; those of engines and sources may quote an endpoint, a prompt or a row."""
 
 
-class EventLog:
+class EventLog(Display):
     """A display that writes `runs/<run_id>.jsonl`."""
-
-    every_s = 10.0
 
     def __init__(self, recipe: Recipe, root: Root, run: Run, what: str) -> None:
         self._run = run
@@ -36,7 +36,8 @@ class EventLog:
             recipe_id=content_id("recipe", recipe.resolved()),
             version=version("grmforge"),
             sources=[source.source for source in recipe.sources],
-            models=_models(recipe),
+            # By role; never where they are reached: an address may hold a password.
+            models={role: model.name for role, model in models_of(recipe).items()},
             budget=recipe.budget.model_dump(exclude_none=True),
         )
 
@@ -71,13 +72,13 @@ class EventLog:
 
     def close(self, error: BaseException | None) -> None:
         budget = self._run.budget
-        said = {} if error is None else {"error": type(error).__name__}
+        words = {} if error is None else {"error": type(error).__name__}
         if isinstance(error, OWN_WORDS):
-            said["message"] = str(error)
+            words["message"] = str(error)
         self._events.write(
             "run_ended",
             how=_how(error),
-            **said,
+            **words,
             seconds=round(time.monotonic() - self._started, 3),
             requests=budget.requests,
             tokens=budget.tokens,
@@ -115,9 +116,3 @@ def _usage(stage: StageTally) -> dict[str, Any]:
         "answer_tokens": stage.answer_tokens,
         "rate": round(stage.mean_rate, 2),
     }
-
-
-def _models(recipe: Recipe) -> dict[str, str]:
-    """Return the models by role; never where they are reached: an address may hold a password."""
-    roles = {role: getattr(recipe.models, role) for role in type(recipe.models).model_fields}
-    return {role: model.name for role, model in roles.items() if isinstance(model, ModelSection)}

@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.watching.tally import StageTally, duration
-from flows.watching.watcher import Display
 from pipelines.reporting.visible import flat
 
 LINE_EVERY_S = 10.0
@@ -26,10 +25,27 @@ WORTH_A_LINE_S = 1.0
 """A stage that calls no model leaves a line behind when it took at least this long."""
 
 
-class Lines:
-    """A line when a stage begins and ends, and every ten seconds while it asks for answers."""
+class Display:
+    """Shows a run to someone. Its methods are called one at a time, `show` from a thread of its own."""
 
     every_s = LINE_EVERY_S
+    """Seconds between two looks at a stage."""
+
+    def began(self, stage: StageTally) -> None: ...
+    def show(self, stage: StageTally) -> None: ...
+    def ended(self, stage: StageTally) -> None: ...
+    def say(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+
+    def stopping(self, in_flight: int) -> None:
+        """Nothing further is sent; what is in flight is waited for."""
+
+    def close(self, error: BaseException | None) -> None:
+        """The run is over, by this error or well."""
+
+
+class Lines(Display):
+    """A line when a stage begins and ends, and every ten seconds while it asks for answers."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -53,11 +69,8 @@ class Lines:
     def stopping(self, in_flight: int) -> None:
         self.say(stopping_words(in_flight))
 
-    def close(self, error: BaseException | None) -> None:
-        """Nothing is open."""
 
-
-class Bar:
+class Bar(Display):
     """A bar with the time left, and below it what is known of the stage; finished stages stand above as lines."""
 
     every_s = 1 / PICTURES_A_SECOND

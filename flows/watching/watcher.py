@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import copy_context
 from types import TracebackType
-from typing import Protocol
 
 import pyarrow as pa
 
 from flows.watching.event_log import EventLog
 from flows.watching.interruption import SIGNALS, Ended, stop_wait_s
+from flows.watching.progress import Display
 from flows.watching.tally import SAMPLE_EVERY_S, StageTally
 from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD, Look
@@ -22,29 +22,12 @@ from schemas.recipe import Recipe
 from storage.root import Root
 
 
-class Display(Protocol):
-    """Shows a run to someone. Its methods are called one at a time, `show` from a thread of its own."""
-
-    every_s: float
-    """Seconds between two looks at a stage."""
-
-    def began(self, stage: StageTally) -> None: ...
-    def show(self, stage: StageTally) -> None: ...
-    def ended(self, stage: StageTally) -> None: ...
-    def say(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
-    def stopping(self, in_flight: int) -> None:
-        """Nothing further is sent; what is in flight is waited for."""
-
-    def close(self, error: BaseException | None) -> None:
-        """The run is over, by this error or well."""
-
-
 class RunWatcher:
     """Counts what a run does, and lets its displays show it; use as a context manager."""
 
     def __init__(self, displays: Sequence[Display] = ()) -> None:
         self.stage_tally: StageTally | None = None
+        self._counts = StageTally("before any stage", None)
         self._displays = list(displays)
         self._turn = threading.RLock()
         self._over = threading.Event()
@@ -82,29 +65,24 @@ class RunWatcher:
     def stage(self, name: str, total: int | None) -> None:
         with self._turn:
             self._end_stage()
-            self.stage_tally = StageTally(name, total)
+            self.stage_tally = self._counts = StageTally(name, total)
             for display in self._displays:
                 display.began(self.stage_tally)
 
     def answered(self, completion: Completion) -> None:
-        if self.stage_tally is not None:
-            self.stage_tally.count(completion)
+        self._counts.count(completion)
 
     def found(self, completion: Completion) -> None:
-        if self.stage_tally is not None:
-            self.stage_tally.found += 1
+        self._counts.found += 1
 
     def judged(self, outcome: str) -> None:
-        if self.stage_tally is not None:
-            self.stage_tally.outcomes[outcome] += 1
+        self._counts.outcomes[outcome] += 1
 
     def retried(self, reason: str) -> None:
-        if self.stage_tally is not None:
-            self.stage_tally.count_retry(reason)
+        self._counts.count_retry(reason)
 
     def in_flight(self, requests: int, room: int) -> None:
-        if self.stage_tally is not None:
-            self.stage_tally.flying, self.stage_tally.room = requests, room
+        self._counts.flying, self._counts.room = requests, room
 
     def warn(self, text: str) -> None:
         with self._turn:
@@ -131,8 +109,7 @@ class RunWatcher:
             self.stage_tally = None
 
     def _show_now_and_then(self) -> None:
-        shown = dict.fromkeys(range(len(self._displays)), time.monotonic())
-        told = False
+        shown = dict.fromkeys(self._displays, time.monotonic())
         while not self._over.wait(min(SAMPLE_EVERY_S, *(display.every_s for display in self._displays))):
             now = time.monotonic()
             with self._turn:
@@ -140,13 +117,12 @@ class RunWatcher:
                 if stage is None:
                     continue
                 stage.sample(now)
-                if self._waited_for is not None and not told:
-                    told = True
-                    for display in self._displays:
-                        display.stopping(self._waited_for)
-                for place, display in enumerate(self._displays):
-                    if now - max(shown[place], stage.started) >= display.every_s:
-                        shown[place] = now
+                for display in self._displays if self._waited_for is not None else ():
+                    display.stopping(self._waited_for or 0)
+                self._waited_for = None
+                for display in self._displays:
+                    if now - max(shown[display], stage.started) >= display.every_s:
+                        shown[display] = now
                         display.show(stage)
 
 

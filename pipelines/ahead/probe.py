@@ -8,9 +8,8 @@ from typing import Any
 import polars as pl
 import pyarrow.compute as pc
 
-from pipelines.ahead.answered import AnsweredSource, answered_sources
 from pipelines.ahead.estimates import cost_usd, time_words
-from pipelines.ahead.few import FewSets, at_once, few_sets, sample_few
+from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_sets, sample_few
 from pipelines.ahead.inputs import plan_inputs
 from pipelines.engines.answering import Run
 from pipelines.judging.judging import judge

@@ -181,7 +181,7 @@ def _imported() -> None:
     import schemas
     import storage
 
-    importlib.import_module("flows.running")
+    importlib.import_module("flows.command.running")
     for package in (schemas, storage, pipelines):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)

@@ -342,7 +342,7 @@ def test_a_flow_whose_process_is_told_to_end_is_cancelled(place: Place, tmp_path
             sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
             models={"grm": {"engine": "openai", "model": "m", "base_url": server.url, "max_concurrency": 8}},
         )
-        code = "import sys; from flows.deployed.training_sets import build_rft_set; "
+        code = "import sys; from flows.deployed.deployments import build_rft_set; "
         code += "print(build_rft_set(sys.argv[1], return_state=True).type)"
         with subprocess.Popen(
             [sys.executable, "-c", code, str(recipe)], cwd=place.checkout, env=place.environment, stdout=subprocess.PIPE

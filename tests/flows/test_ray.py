@@ -31,9 +31,11 @@ KEY = "sk-a-key-for-tests-9876543210"
 SETS = 250
 IN_FLIGHT = 40
 LATENCY_S = 0.2
-FLOW = (
-    "import json, sys; from flows.deployed.training_sets import build_rft_set as f; print(f(**json.loads(sys.argv[1])))"
-)
+FLOW = """
+import json, sys
+from flows.deployed.deployments import build_rft_set
+print(build_rft_set(**json.loads(sys.argv[1])))
+"""
 
 
 @dataclass(frozen=True)
