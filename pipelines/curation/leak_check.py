@@ -203,36 +203,32 @@ def _as_shown(curated: Stage, judged: Stage, rft: pl.DataFrame, shown: Shown) ->
 def _of_trajectories(
     decided: Mapping[Purpose, pl.DataFrame], judged: Mapping[Purpose, Stage], clusters: pl.DataFrame, group: list[str]
 ) -> Finding:
-    """Return what the surface of chosen trajectories says of `right`, among those of one group that differ in it."""
-    candidates = [pl.DataFrame(schema=CANDIDATES)]
-    for purpose, rows in decided.items():
-        differ = (pl.col("right").n_unique().over(group, "chosen") > 1) & pl.col("chosen")
-        marks = rows.join(clusters, on="set_id", how="left", maintain_order="left").select(
-            "cluster", "right", group=pl.when(differ).then(pl.concat_str(group, separator=" "))
-        )
-        first = marks["group"].drop_nulls().unique(maintain_order=True).head(MOST_SETS)
-        marks = marks.with_columns(group=pl.when(pl.col("group").is_in(first.implode())).then("group"))
-        candidates += _trajectories(judged[purpose], marks)
-    return finding_of(pl.concat(candidates))
+    """Return what the surface of chosen trajectories says of `right`, among those of one group that differ in it.
 
-
-def _trajectories(judged: Stage, marks: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield trajectories of a judged table as candidates: before their verdict, with the position it scores highest.
-
-    `marks` has a row a trajectory, in the table's order: group, cluster and right; those whose group is null are left
-    out.
+    A trajectory counts up to its verdict, with the position that it scores highest.
     """
-    start = 0
-    for batch in read_batches(judged.paths("judged"), JUDGED, ["text", "model", "scores", "n_responses"]):
-        rows = pl.DataFrame(batch).hstack(marks.slice(start, batch.num_rows)).filter(pl.col("group").is_not_null())
-        start += batch.num_rows
-        yield rows.select(
-            "group",
-            "cluster",
-            "right",
-            text=pl.col("text").str.replace(_VERDICT, "$1"),
-            query=pl.lit(None),
-            author="model",
-            position=pl.col("scores").list.arg_max(),
-            places="n_responses",
-        ).cast(CANDIDATES)
+    candidates = [pl.DataFrame(schema=CANDIDATES)]
+    columns = ["trajectory_id", "text", "model", "scores", "n_responses"]
+    for purpose, rows in decided.items():
+        differ = pl.col("right").n_unique().over(group, "chosen") > 1
+        marks = rows.filter(differ & pl.col("chosen")).with_columns(group=pl.concat_str(group, separator=" "))
+        first = marks["group"].drop_nulls().unique(maintain_order=True).head(MOST_SETS)
+        marks = marks.filter(pl.col("group").is_in(first.implode())).join(clusters, on="set_id", how="left")
+        marks = marks.select("trajectory_id", "group", "cluster", "right")
+        for batch in read_batches(judged[purpose].paths("judged"), JUDGED, columns):
+            trajectories = (
+                pl.DataFrame(batch)
+                .join(marks, on="trajectory_id", maintain_order="left")
+                .select(
+                    "group",
+                    "cluster",
+                    "right",
+                    text=pl.col("text").str.replace(_VERDICT, "$1"),
+                    query=pl.lit(None),
+                    author="model",
+                    position=pl.col("scores").list.arg_max(),
+                    places="n_responses",
+                )
+            )
+            candidates.append(trajectories.cast(CANDIDATES))
+    return finding_of(pl.concat(candidates))
