@@ -25,8 +25,10 @@ _INFINITIES = {r"\infty": math.inf, r"+\infty": math.inf, r"-\infty": -math.inf}
 
 
 class Span(NamedTuple):
-    """All numbers between two, each of which may be left out: its second item is 0 where it is not, and else the step
-    inwards, 1 or -1, so that the larger low end and the smaller high end bound what two spans share.
+    """All numbers between two ends.
+
+    Beside its number an end has 0 where the number belongs to the span, and else a step inwards: 1 of a low end, -1 of
+    a high one. So ends compare: what two spans share lies between the larger low end and the smaller high one.
     """
 
     low: tuple[float, int]
