@@ -48,7 +48,6 @@ from pipelines.judging.sampling import outcome_of_sample, sampled_sets
 from pipelines.orders import new_run
 from pipelines.steps import CURATE, steps_to_sets
 from pipelines.training_sets.assembly import assemble
-from pipelines.training_sets.decisions import frame_of
 from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from pipelines.walk import walked
 from schemas.generation import Completion, Request
@@ -59,7 +58,7 @@ from storage.generations import Generations
 from storage.journal import JournalWriter, new_run_id
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import read_table
+from storage.tables import read_frame, read_table
 
 SAMPLES = 4
 """Three non-hinted and one hinted."""
@@ -161,7 +160,9 @@ def measured(trajectories: int, form: str = CANONICAL) -> dict[str, float]:
         between = time.perf_counter()
         assemble(recipe, root, [], curated, {Purpose.RFT: judged})
         seconds = time.perf_counter() - started
-        decided = decide(frame_of(judged.paths("judged"), JUDGED, DECISION_COLUMNS), recipe.rejection, recipe.grm.n_rft)
+        decided = decide(
+            read_frame(judged.paths("judged"), JUDGED, DECISION_COLUMNS), recipe.rejection, recipe.grm.n_rft
+        )
         again = time.perf_counter()
         leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, {Purpose.RFT: judged}, {Purpose.RFT: decided})
         hint_traces(curated, judged, decided)

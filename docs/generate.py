@@ -1,23 +1,21 @@
-"""Write docs/tables.md from the Arrow schemas, and docs/recipes.md from the recipe's pydantic tree.
+"""Write docs/tables.md from the columns of the tables, and docs/recipes.md from the recipe's pydantic tree.
 
 `python -m docs.generate` writes them; `--check` changes nothing, and ends with 1 when one of them is stale.
 """
 
-import importlib
 import json
-import pkgutil
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel
 
-import schemas
-from docs.columns import COLUMN_DOCS, COMMON_COLUMN_DOCS, STAGE_TABLES, TABLE_DOCS
 from schemas import recipe
+from schemas.published import TABLES
 from schemas.query import MESSAGES
+from schemas.tables import Column
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "recipes" / "local_vllm.toml"
@@ -40,53 +38,27 @@ The recipe to start from with a model and preference data of your own, `recipes/
 """
 
 
-def table_schemas() -> dict[str, pa.Schema]:
-    """Return every table of the schemas package that readers meet, by name."""
-    found: dict[str, pa.Schema] = {}
-    for module in pkgutil.iter_modules(schemas.__path__):
-        for value in vars(importlib.import_module(f"schemas.{module.name}")).values():
-            if isinstance(value, pa.Schema):
-                found[(value.metadata or {})[b"grmforge.table"].decode()] = value
-    return {name: schema for name, schema in found.items() if name not in STAGE_TABLES}
-
-
-def column_paths(schema: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
-    """Yield every column with its type, and the members of lists of structs and structs below it."""
-    for field in schema:
-        yield field.name, field.type
-        yield from _members(field.name, field.type)
-
-
-def _members(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
-    if kind == MESSAGES:
-        return
-    if isinstance(kind, pa.ListType):
-        path, kind = f"{path}[]", kind.value_type
-    if isinstance(kind, pa.StructType):
-        for field in kind:
-            yield f"{path}.{field.name}", field.type
-            yield from _members(f"{path}.{field.name}", field.type)
-
-
-def column_doc(table: str, path: str) -> str | None:
-    """Return the meaning of a column, the table's own words before the common ones."""
-    return COLUMN_DOCS.get(table, {}).get(path) or COMMON_COLUMN_DOCS.get(path.split(".")[-1])
+def column_paths(columns: Iterable[Column], path: str = "") -> Iterator[tuple[str, Column]]:
+    """Yield every column with its path, and below it the members of structs (`.`) and of lists of structs (`[]`)."""
+    for column in columns:
+        yield f"{path}{column.name}", column
+        if column.type != MESSAGES:
+            step = "[]." if isinstance(column.type, pa.ListType) else "."
+            yield from column_paths(column.members(), f"{path}{column.name}{step}")
 
 
 def tables_page() -> str:
-    """Return docs/tables.md. Raises ValueError for a table or a column without a meaning."""
-    parts = [NOTICE.format(source="docs/columns.py or the schemas"), TABLES_HEAD]
-    found = table_schemas()
-    if unknown := found.keys() ^ TABLE_DOCS.keys():
-        raise ValueError(f"docs/columns.py and the schemas differ on the tables {', '.join(sorted(unknown))}")
-    for table, (place, meaning) in TABLE_DOCS.items():
+    """Return docs/tables.md. Raises ValueError for a column without a meaning."""
+    parts = [NOTICE.format(source="the columns in schemas/"), TABLES_HEAD]
+    for table in TABLES:
         rows = []
-        for path, kind in column_paths(found[table]):
-            words = column_doc(table, path)
-            if words is None:
-                raise ValueError(f"docs/columns.py says nothing about {table}: {path}")
-            rows.append((f"`{path}`", f"`{_arrow_type(kind)}`", words))
-        parts.append(f"\n## {table}\n\n{meaning}\n\nFiles: {place}\n\n" + _table(("column", "type", "meaning"), rows))
+        for path, column in column_paths(table.columns):
+            if not column.meaning:
+                raise ValueError(f"the schemas say nothing about {table.name}: {path}")
+            rows.append((f"`{path}`", f"`{_arrow_type(column.type)}`", column.meaning))
+        files = table.files or f"`{table.name}/{{{','.join(table.parts)}}}-*.parquet`"
+        head = f"\n## {table.name}\n\n{table.meaning}\n\nFiles: {files}\n\n"
+        parts.append(head + _table(("column", "type", "meaning"), rows))
     return "".join(parts)
 
 
@@ -172,8 +144,8 @@ def _toml_type(entry: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 def _range(entry: dict[str, Any]) -> str:
     bounds = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
-    said = [words.format(f"{entry[key]:g}") for key, words in bounds.items() if key in entry]
-    return f" {', '.join(said)}" if said else ""
+    limits = [words.format(f"{entry[key]:g}") for key, words in bounds.items() if key in entry]
+    return f" {', '.join(limits)}" if limits else ""
 
 
 def _default(value: Any) -> str:

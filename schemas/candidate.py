@@ -2,12 +2,24 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
-import pyarrow as pa
-
-from schemas.query import MESSAGES
+from schemas.query import Messages
 from schemas.question import Verdict
-from schemas.record import table_schema
+from schemas.tables import (
+    Column,
+    Domain,
+    Int64,
+    License,
+    ModelName,
+    QueryId,
+    SourceName,
+    Table,
+    members_of,
+    records_of,
+    splits,
+    table_of,
+)
 
 
 class Origin(StrEnum):
@@ -41,70 +53,92 @@ class Candidate:
     tokens: int | None = None
 
 
-CANDIDATES = table_schema(
-    "candidates",
-    [
-        pa.field("query_id", pa.string()),
-        pa.field("origin", pa.string()),
-        pa.field("sample_index", pa.int32()),
-        pa.field("model", pa.string()),
-        pa.field("verdict", pa.string()),
-        pa.field("text", pa.string()),
-        pa.field("reasoning", pa.string()),
-        pa.field("answer", pa.string()),
-        pa.field("request_id", pa.string()),
-        pa.field("tokens", pa.int32()),
-    ],
-)
+CANDIDATES = Table("candidates", members_of(Candidate)).schema
 """Every answer to the questions of one source, whatever its verdict; a stage's table, not published as it is."""
 
-GRADED = table_schema(
+candidates_table = partial(table_of, CANDIDATES)
+"""Return the candidates, in the order given, as a table of CANDIDATES."""
+candidates_of = partial(records_of, Candidate)
+"""Return the records of a table of CANDIDATES, in its order."""
+
+GRADED_TABLE = Table(
     "answers",
-    [
-        pa.field("answer_id", pa.string()),
-        pa.field("request_id", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("source_id", pa.string()),
-        pa.field("license", pa.string()),
-        pa.field("domain", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("origin", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("sample_index", pa.int32()),
-        pa.field("prompt", MESSAGES),
-        pa.field("text", pa.string()),
-        pa.field("reasoning", pa.string()),
-        pa.field("answer", pa.string()),
-        pa.field("verdict", pa.string()),
-        pa.field("form", pa.string()),
-        pa.field("gold", pa.string()),
-        pa.field("reference", pa.string()),
-        pa.field("completion_tokens", pa.int64()),
-    ],
+    (
+        Column("answer_id", str, "Hash of the source, the query, and which answer to it this is."),
+        Column("request_id", str, "The request that bought the answer; null where it came with the source."),
+        Column("query_id", QueryId),
+        Column("source", SourceName),
+        Column("source_id", str, "Where the question stands in its source."),
+        Column("license", License),
+        Column("domain", Domain),
+        Column("split", str, "Split of the question: `train` or `validation`."),
+        Column(
+            "origin",
+            str,
+            "Who gave it: `responder`, `teacher`, `rewrite` (a wrong one in the teacher's words), or `given` with the "
+            "source.",
+        ),
+        Column("model", ModelName),
+        Column("sample_index", int, "Number of the answer among those of its question and origin."),
+        Column("prompt", Messages, "The question as it was asked; of given and rewritten answers, the question alone."),
+        Column("text", str, "The answer without its thoughts."),
+        Column("reasoning", str, "The thoughts before it."),
+        Column("answer", str, "The final answer that was read in the text."),
+        Column("verdict", str, "`right`, `wrong` or `undecided`: the table's name."),
+        Column("form", str, "How it was compared with the known answer: `math`, `number`, `option` or `text`."),
+        Column("gold", str, "The known answer; of `option` the number of the right one, from 1."),
+        Column("reference", str, "What a judge may be told: the known answer, with an explanation where there is one."),
+        Column("completion_tokens", Int64, "Tokens of the answer, reasoning included, where they were counted."),
+    ),
+    "Every answer to a question with a known answer that a verifier graded, so that people can look at what was "
+    "decided. Only builds that synthesise responses have them; those to test questions are not published.",
+    {
+        "right": "answers to questions that end in the known answer",
+        "wrong": "answers to questions that end in another one",
+        "undecided": "answers to questions of which the verifier could not tell: in no training set",
+    },
 )
+GRADED = GRADED_TABLE.schema
 """Graded answers as they are published, one table a verdict, so that people can look at what was decided."""
 
 GRADED_VERDICTS = (Verdict.RIGHT, Verdict.WRONG, Verdict.UNDECIDED)
 """Verdicts whose answers are published."""
 
-TRACES = table_schema(
+TRACES_TABLE = Table(
     "traces",
-    [
-        pa.field("trace_id", pa.string()),
-        pa.field("prompt", MESSAGES),
-        pa.field("completion", MESSAGES),
-        pa.field("verified", pa.bool_()),
-        pa.field("verifier", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("origin", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("source_id", pa.string()),
-        pa.field("license", pa.string()),
-        pa.field("domain", pa.string()),
-        pa.field("completion_tokens", pa.int64()),
-        pa.field("pass_count", pa.int32()),
-        pa.field("pass_samples", pa.int32()),
-    ],
+    (
+        Column("trace_id", str, "Hash of the query and the answer."),
+        Column("prompt", Messages, "The question as the responder was asked it."),
+        Column(
+            "completion",
+            Messages,
+            "One assistant message: the reasoning in `<think>` where there is some, then the answer.",
+        ),
+        Column("verified", bool, "True: a verifier found the final answer right. Others are not published."),
+        Column(
+            "verifier",
+            str,
+            "What found it right: a rule, by the form of the answer (`math`, `option`, `number`, `text`), or "
+            "`teacher`.",
+        ),
+        Column("model", ModelName),
+        Column("origin", str, "`responder`, `teacher`, or `given` with the source."),
+        Column("query_id", QueryId),
+        Column("source", SourceName),
+        Column("source_id", str, "Where the question stands in its source."),
+        Column("license", License),
+        Column("domain", Domain),
+        Column("completion_tokens", Int64, "Tokens of the answer, reasoning included, where they were counted."),
+        Column("pass_count", int, "How many of `pass_samples` are right: low for a hard question."),
+        Column(
+            "pass_samples",
+            int,
+            "Answers to the question that were graded right or wrong, of the responder or given with the source; a "
+            "teacher's do not count.",
+        ),
+    ),
+    "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "
+    "responses have them.",
+    splits("verified answers with their reasoning, for SFT distillation"),
 )
+TRACES = TRACES_TABLE.schema

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-import pyarrow as pa
-
 from schemas.question import Gold
-from schemas.record import canonical_json, content_id, table_schema
+from schemas.record import canonical_json, content_id
+from schemas.tables import AnswerTokens, Column, Int64, PromptTokens, QueryId, RequestId, Table
 
 REQUEST_VERSION = 1
 
@@ -172,24 +172,27 @@ def body_json(body: dict[str, Any]) -> str:
     return canonical_json(body).decode()
 
 
-GENERATIONS = table_schema(
+GENERATIONS_TABLE = Table(
     "generations",
-    [
-        pa.field("request_id", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("role", pa.string()),
-        pa.field("request", pa.string()),
-        pa.field("text", pa.string()),
-        pa.field("reasoning", pa.string()),
-        pa.field("finish_reason", pa.string()),
-        pa.field("error", pa.string()),
-        pa.field("served_model", pa.string()),
-        pa.field("prompt_tokens", pa.int64()),
-        pa.field("completion_tokens", pa.int64()),
-        pa.field("cached_tokens", pa.int64()),
-        pa.field("reasoning_tokens", pa.int64()),
-        pa.field("cost_usd", pa.float64()),
-        pa.field("created_at", pa.timestamp("us", tz="UTC")),
-        pa.field("run_id", pa.string()),
-    ],
+    (
+        Column("request_id", RequestId),
+        Column("query_id", QueryId),
+        Column("role", str, "Role of the model in the recipe: `grm`, `difficulty`, `policy`."),
+        Column("request", str, "The request body as sent, canonical JSON."),
+        Column("text", str, "The answer; earlier versions kept some thoughts in it, which are split off when read."),
+        Column("reasoning", str, "The reasoning part, where there is one."),
+        Column("finish_reason", str, "As the endpoint gave it."),
+        Column("error", str, "Why the request will always fail; null for an answer. Passing failures are not stored."),
+        Column("served_model", str, "What the endpoint says it served."),
+        Column("prompt_tokens", PromptTokens),
+        Column("completion_tokens", AnswerTokens),
+        Column("cached_tokens", Int64, "Prompt tokens that the endpoint read from its cache."),
+        Column("reasoning_tokens", Int64, "Tokens of the reasoning part."),
+        Column("cost_usd", float, "Cost by the recipe's prices, in US dollars."),
+        Column("created_at", datetime, "When the answer arrived."),
+        Column("run_id", str, "Run that bought it."),
+    ),
+    "Every answer ever bought, once. It belongs to the root, not to a snapshot.",
+    files="`<root>/generations/`: journals, then `bucket=<xx>/*.parquet`",
 )
+GENERATIONS = GENERATIONS_TABLE.schema

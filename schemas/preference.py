@@ -3,12 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from math import isfinite
+from typing import Annotated, ClassVar, NotRequired, TypedDict, Unpack
 
-import pyarrow as pa
-
-from schemas.query import MESSAGES, Messages, query_id, wire
-from schemas.record import content_id, is_blank, table_schema
+from schemas.explained import Explained
+from schemas.query import Messages, query_id, wire
+from schemas.record import content_id, is_blank
+from schemas.tables import (
+    Domain,
+    Label,
+    License,
+    NResponses,
+    QueryId,
+    SetId,
+    SourceName,
+    Table,
+    members_of,
+    records_of,
+    table_of,
+)
 
 
 class Split(StrEnum):
@@ -27,85 +41,105 @@ class LabelSource(StrEnum):
     VERIFIER = "verifier"
 
 
-class DropReason(StrEnum):
+class DropReason(Explained):
     """Why a readable set is set aside."""
 
-    TIE = "tie"
-    """Two responses share the highest reward."""
-    UNCERTAIN = "uncertain"
-    """The two highest rewards are nearer to each other than their noise."""
-    NO_PREFERENCE = "no_preference"
-    """The annotators preferred neither response."""
-    SCORES_CONTRADICT = "scores_contradict"
-    """The source's own scores do not put the chosen response above the rejected one."""
-    TOO_FEW_RESPONSES = "too_few_responses"
-    """Fewer than two rated responses are left, and there is no 0/1 label."""
-    DUPLICATE_RESPONSES = "duplicate_responses"
-    """Two responses are the same text."""
-    EMPTY_RESPONSE = "empty_response"
-    """A response has no text."""
-    ANSWER_NOT_AMONG_OPTIONS = "answer_not_among_options"
-    """The gold answer names none of the question's options."""
-    ALL_OF_OPTIONS = "all_of_options"
-    """An option is "all of the above" or "none of the above": it gives itself away and means nothing when shuffled."""
-    UNRESOLVED_REFERENCE = "unresolved_reference"
-    """An option refers to other options in a way that no text can stand in for."""
-    NO_QUESTION = "no_question"
-    """The question asks nothing."""
-    CONFLICTING_GOLD = "conflicting_gold"
-    """The same question stands in the source with another gold answer."""
-    SEVERAL_GOLDS = "several_golds"
-    """The source marks several answers as the right one, and no rule tells whether all or one of them is meant."""
-    CONTAMINATED = "contaminated"
-    """The row comes from a public benchmark."""
-    OVERLAP = "overlap"
-    """The row comes from another data set that is a source of its own."""
-    LABEL_LEAK = "label_leak"
-    """Something that only rejected responses have in this part of the source gives the label away."""
-    NEEDS_OPTIONS = "needs_options"
-    """The question makes no sense without its options."""
-    GOLD_NOT_GRADABLE = "gold_not_gradable"
-    """The verifier does not find the question's own gold answer right."""
-    NO_RESPONSE = "no_response"
-    """No answer to the question could be judged right or wrong."""
-    NO_RIGHT_RESPONSE = "no_right_response"
-    """Every answer to the question is wrong, and no teacher found the right one."""
-    NO_WRONG_RESPONSE = "no_wrong_response"
-    """Every answer to the question is right."""
-    RETAG_DISAGREEMENT = "retag_disagreement"
-    """Judged again, the set got another best response, or none."""
-    LENGTH_BALANCE = "length_balance"
-    """Right answers of one rank by length would stand for too many sets, and length would tell which one is right."""
-    AUTHOR_BALANCE = "author_balance"
-    """Among sets of the same authors this one would be best too often, and the author would tell which one is right."""
-    SINGLE_BALANCE = "single_balance"
-    """Single responses of one label would stand for too many sets."""
-    LICENSE = "license"
-    """The licence is not among those that the recipe allows."""
-    DUPLICATE = "duplicate"
-    """An equal set with the same best response stands earlier."""
-    LABEL_CONFLICT = "label_conflict"
-    """An equal set names another response as best."""
-    MAX_SHARE = "max_share"
-    """The source would exceed the recipe's `max_share` of all sets."""
-    LEAKY = "leaky"
-    """The leak probe finds the best response without reading, and the recipe downsamples such sets."""
-    TOO_LONG = "too_long"
-    """The prompt exceeds `max_prompt_tokens` even with one wrong response left."""
+    TIE = "tie", "two responses share the highest reward, so none is known to be best"
+    UNCERTAIN = "uncertain", "the two highest rewards are nearer to each other than their noise"
+    SCORES_CONTRADICT = "scores_contradict", "the source scores the chosen response no higher than the rejected one"
+    NO_PREFERENCE = "no_preference", "the annotators preferred neither response"
+    TOO_FEW_RESPONSES = "too_few_responses", "fewer than two rated responses, and no label of 0 or 1"
+    DUPLICATE_RESPONSES = "duplicate_responses", "two responses are the same text"
+    EMPTY_RESPONSE = "empty_response", "a response has no text"
+    ANSWER_NOT_AMONG_OPTIONS = "answer_not_among_options", "the gold answer names none of the question's options"
+    ALL_OF_OPTIONS = (
+        "all_of_options",
+        'an option is "all of the above" or "none of the above": it gives itself away, and means nothing when shuffled',
+        "the source's section can keep them; see docs/sources.md",
+    )
+    UNRESOLVED_REFERENCE = (
+        "unresolved_reference",
+        "an option refers to other options in a way that no text can stand for",
+    )
+    NO_QUESTION = "no_question", "the question asks nothing"
+    CONFLICTING_GOLD = "conflicting_gold", "the same question stands in the source with another gold answer"
+    SEVERAL_GOLDS = "several_golds", "the source marks several answers as right, and not whether all are due"
+    CONTAMINATED = "contaminated", "the row comes from a public benchmark"
+    OVERLAP = (
+        "overlap",
+        "the row comes from another data set that is a source of its own",
+        "keep_overlap = true in the source keeps it, where that source is not built",
+    )
+    LABEL_LEAK = "label_leak", "rejected responses of this part of the source carry a mark that others do not"
+    NEEDS_OPTIONS = "needs_options", "the question makes no sense without its options"
+    GOLD_NOT_GRADABLE = (
+        "gold_not_gradable",
+        "the verifier does not find the question's own gold answer right",
+        "look at the reference: where it is right all the same, the verifier should learn its notation",
+    )
+    NO_RESPONSE = (
+        "no_response",
+        "no answer to the question could be graded as right or wrong",
+        "look at the funnel's synthesis rows: raise [synthesis] max_tokens where answers are truncated",
+    )
+    NO_RIGHT_RESPONSE = (
+        "no_right_response",
+        "every answer to the question is wrong",
+        "add a [models.teacher], or raise [synthesis] samples",
+    )
+    NO_WRONG_RESPONSE = (
+        "no_wrong_response",
+        "every answer to the question is right",
+        "raise [synthesis] samples or temperature, or take a weaker responder",
+    )
+    RETAG_DISAGREEMENT = "retag_disagreement", "judged again, the set got another best response, or none"
+    LENGTH_BALANCE = (
+        "length_balance",
+        "in too many sets of the source the right response is longer, or shorter, than the wrong ones",
+        "raise [synthesis] samples, or give more solutions where questions bring them: with more answers to choose "
+        "from fewer sets are dropped",
+    )
+    AUTHOR_BALANCE = (
+        "author_balance",
+        "in too many sets of the same authors this author is the right one",
+        "questions that bring solutions are never sent to the responder: give several solutions of each model to a "
+        "question, or leave the solutions out, and the responder answers it [synthesis] samples times",
+    )
+    SINGLE_BALANCE = (
+        "single_balance",
+        "left out so that single responses are as often right as wrong",
+        "raise [synthesis] samples, or give more solutions where questions bring them: more questions then have "
+        "answers of both kinds",
+    )
+    LICENSE = "license", "its licence is not among those that the recipe allows", "see [build] licenses"
+    DUPLICATE = "duplicate", "an equal set with the same best response stands earlier"
+    LABEL_CONFLICT = "label_conflict", "an equal set names another response as best"
+    MAX_SHARE = "max_share", "the source would exceed its share of all sets", "raise max_share in the source"
+    LEAKY = (
+        "leaky",
+        "the best response gives itself away by its surface, and the source as a whole leaked",
+        '[leaks] over = "mark" keeps such sets, and marks the source; see docs/leaks.md',
+    )
+    TOO_LONG = (
+        "too_long",
+        "the prompt exceeds the limit even with one wrong response left",
+        "raise [grm] max_prompt_tokens, if the judge's context allows it",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
     """One answer to a query, with what is known of it."""
 
-    text: str
-    reward: float | None = None
-    reasoning: str | None = None
-    turns: str | None = None
-    """JSON of a whole conversation, where the response is one; with an empty `text` it is all that the response is."""
-    model: str | None = None
-    origin: str | None = None
-    tokens: int | None = None
+    text: Annotated[str, "The answer; empty where `turns` holds it all."]
+    reward: Annotated[float | None, "Reward in the source's own units."] = None
+    reasoning: Annotated[str | None, "The way to the answer, where it is known."] = None
+    turns: Annotated[str | None, "JSON of the whole conversation, where the response is one."] = None
+    model: Annotated[str | None, "Model that wrote the response, where the source says so."] = None
+    origin: Annotated[str | None, "How the response came to be, where that is known."] = None
+    tokens: Annotated[int | None, "Tokens of the response, where they were counted."] = None
+
+    COLUMNS: ClassVar = ("text", "reasoning", "turns", "model", "origin", "reward", "tokens")
 
     @property
     def content(self) -> list[str | None]:
@@ -117,43 +151,46 @@ class Response:
 class PreferenceSet:
     """A query with its responses. Make one with `preference_set`, which orders, checks and identifies it."""
 
-    set_id: str
-    query_id: str
-    query: Messages
-    responses: tuple[Response, ...]
-    """In the order of their content, so that neither an id nor an index tells anything about the source's order."""
-    source: str
-    source_id: str
-    source_revision: str
-    license: str
-    domain: str
-    label_source: LabelSource
-    best: int | None
-    """Index in the set of the one best response; None for n = 1, and where a drop_reason stands in its place."""
-    label: int | None
-    """0 or 1 for n = 1."""
-    margin: float | None
-    """Distance between the two highest rewards, in the source's own units."""
-    reference: str | None = None
-    benchmark: bool = False
-    split: Split | None = None
+    set_id: SetId
+    query_id: QueryId
+    query: Annotated[Messages, "The conversation that the responses answer."]
+    responses: Annotated[tuple[Response, ...], "Sorted by content, so that the order says nothing about labels."]
+    source: SourceName
+    source_id: Annotated[str, "Where the row stands in its source."]
+    source_revision: Annotated[str, "Commit of the source on the hub, or what stands for it for a local file."]
+    license: License
+    domain: Domain
+    label_source: Annotated[LabelSource, "Who said which response is best: `human`, `model` or `verifier`."]
+    best: Annotated[int | None, "Index in `responses` of the one best; null for one response, or without one best."]
+    label: Label
+    margin: Annotated[float | None, "Distance between the two highest rewards, in the source's own units."]
+    reference: Annotated[str | None, "Reference answer or explanation, where the source has one."] = None
+    benchmark: Annotated[bool, "Whether the source is a benchmark; those always keep a test share."] = False
+    split: Annotated[Split | None, "`train`, `validation` or `test`. Test sets are here and nowhere else."] = None
     """As the source publishes it, until curation decides."""
-    cluster: str | None = None
+    cluster: Annotated[str | None, "Group of equal and nearly equal queries; no split divides it."] = None
     """As the source knows it, where texts cannot tell which queries belong together; else curation finds it."""
-    drop_reason: DropReason | None = None
-    retagged_best: int | None = None
-    """Index of the response that most votes of models.teacher found best; None without votes, or without most."""
-    votes: tuple[int, ...] | None = None
-    """Those votes, by index in the set; None for sets that were not judged again."""
-    given_principles: str | None = None
-    """Criteria of other questions' rubrics that a judge of this set is given, as text, a line each."""
-    given_ids: tuple[str, ...] | None = None
-    """Their criterion_ids."""
-    own_rubric: str | None = None
-    """The criteria that were made of this set's own question, as text: a hint about its responses, never more."""
+    drop_reason: Annotated[DropReason | None, "Why the set is set aside; null for kept sets."] = None
+    retagged_best: Annotated[int | None, "Index of the response that most votes (`retag_votes`) find best, if any."] = (
+        None
+    )
+    votes: Annotated[tuple[int, ...] | None, "Votes of each response; null for sets that were not judged again."] = None
+    given_principles: Annotated[str | None, "Criteria of other questions' rubrics, as its judges are given them."] = (
+        None
+    )
+    given_ids: Annotated[tuple[str, ...] | None, "Their criterion_ids."] = None
+    own_rubric: Annotated[str | None, "Criteria made of its own question, as text; only hinted prompts show them."] = (
+        None
+    )
+
+    COLUMNS: ClassVar = (
+        "set_id", "query_id", "cluster", "split", "benchmark", "source", "source_id", "source_revision", "license",
+        "domain", "query", "reference", "responses", "n_responses", "best", "label", "margin", "label_source",
+        "drop_reason", "retagged_best", "votes", "given_principles", "given_ids", "own_rubric",
+    )  # fmt: skip
 
     @property
-    def n_responses(self) -> int:
+    def n_responses(self) -> NResponses:
         return len(self.responses)
 
     def dropped(self, reason: DropReason) -> "PreferenceSet":
@@ -161,22 +198,28 @@ class PreferenceSet:
         return self if self.drop_reason else replace(self, drop_reason=reason)
 
 
+class RowFacts(TypedDict):
+    """What a source says of a row, whatever the row becomes."""
+
+    source: str
+    source_id: str
+    source_revision: str
+    license: str
+    domain: str
+    reference: NotRequired[str | None]
+    benchmark: NotRequired[bool]
+    split: NotRequired[Split | None]
+    drop_reason: NotRequired[DropReason | None]
+
+
 def preference_set(
     *,
     query: Messages,
     responses: Sequence[Response],
-    source: str,
-    source_id: str,
-    source_revision: str,
-    license: str,
-    domain: str,
     label_source: LabelSource,
     label: int | None = None,
     min_margin: float = 0.0,
-    reference: str | None = None,
-    benchmark: bool = False,
-    split: Split | None = None,
-    drop_reason: DropReason | None = None,
+    **facts: Unpack[RowFacts],
 ) -> PreferenceSet:
     """Return the set of these responses, its one best response found by reward.
 
@@ -185,26 +228,18 @@ def preference_set(
     rewards are `uncertain`.
     """
     ordered = tuple(sorted(responses, key=lambda response: [part or "" for part in response.content]))
-    set_query_id = query_id(query)
     best, margin, reason = _best_response(ordered, label, min_margin)
+    facts["drop_reason"] = facts.get("drop_reason") or reason
     return PreferenceSet(
         set_id=content_id("set", wire(query), [response.content for response in ordered]),
-        query_id=set_query_id,
+        query_id=query_id(query),
         query=query,
         responses=ordered,
-        source=source,
-        source_id=source_id,
-        source_revision=source_revision,
-        license=license,
-        domain=domain,
         label_source=label_source,
         best=best,
         label=label if len(ordered) == 1 else None,
         margin=margin,
-        reference=reference,
-        benchmark=benchmark,
-        split=split,
-        drop_reason=drop_reason or reason,
+        **facts,
     )
 
 
@@ -248,46 +283,18 @@ class UnreadableRow:
     """One line on this row."""
 
 
-RESPONSES = pa.list_(
-    pa.struct(
-        [
-            pa.field("text", pa.string()),
-            pa.field("reasoning", pa.string()),
-            pa.field("turns", pa.string()),
-            pa.field("model", pa.string()),
-            pa.field("origin", pa.string()),
-            pa.field("reward", pa.float64()),
-            pa.field("tokens", pa.int32()),
-        ]
-    )
-)
-
-SETS = table_schema(
+SETS_TABLE = Table(
     "sets",
-    [
-        pa.field("set_id", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("cluster", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("benchmark", pa.bool_()),
-        pa.field("source", pa.string()),
-        pa.field("source_id", pa.string()),
-        pa.field("source_revision", pa.string()),
-        pa.field("license", pa.string()),
-        pa.field("domain", pa.string()),
-        pa.field("query", MESSAGES),
-        pa.field("reference", pa.string()),
-        pa.field("responses", RESPONSES),
-        pa.field("n_responses", pa.int32()),
-        pa.field("best", pa.int32()),
-        pa.field("label", pa.int32()),
-        pa.field("margin", pa.float64()),
-        pa.field("label_source", pa.string()),
-        pa.field("drop_reason", pa.string()),
-        pa.field("retagged_best", pa.int32()),
-        pa.field("votes", pa.list_(pa.int32())),
-        pa.field("given_principles", pa.string()),
-        pa.field("given_ids", pa.list_(pa.string())),
-        pa.field("own_rubric", pa.string()),
-    ],
+    members_of(PreferenceSet),
+    "A query with its responses and what is known of them. Every readable row is in one of the two.",
+    {
+        "kept": "preference sets that were kept, test sets included",
+        "dropped": "preference sets that were not, each with its drop_reason",
+    },
 )
+SETS = SETS_TABLE.schema
+
+sets_table = partial(table_of, SETS)
+"""Return the sets, in the order given, as a table of SETS."""
+sets_of = partial(records_of, PreferenceSet)
+"""Return the records of a table of SETS, in its order."""

@@ -5,11 +5,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from schemas.columns import struct_lists
 from schemas.record import content_id
-
-MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
-"""Arrow type of a conversation: exactly these two keys, since any further one breaks trainers."""
+from schemas.tables import Column, array_of
 
 
 class Message(NamedTuple):
@@ -20,6 +17,9 @@ class Message(NamedTuple):
 
 
 Messages = tuple[Message, ...]
+
+MESSAGES: pa.DataType = Column("messages", Messages).type
+"""Arrow type of a conversation: exactly these two keys, since any further one breaks trainers."""
 
 
 def messages_of(turns: Iterable[dict[str, Any]]) -> Messages:
@@ -44,12 +44,7 @@ def query_id(messages: Messages) -> str:
 
 def messages_array(conversations: Sequence[Messages]) -> pa.ListArray:
     """Return conversations as one Arrow column of MESSAGES."""
-    turns = [message for messages in conversations for message in messages]
-    return struct_lists(
-        MESSAGES,
-        [len(messages) for messages in conversations],
-        [[message.role for message in turns], [message.content for message in turns]],
-    )
+    return array_of(MESSAGES, conversations)
 
 
 def single_turns(role: str, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:

@@ -1,13 +1,17 @@
 """Questions with a known answer and no responses to compare: what synthesis makes preference sets of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+from typing import Unpack
 
 import pyarrow as pa
 
-from schemas.preference import RESPONSES, DropReason, Response, Split
-from schemas.query import MESSAGES, Messages, query_id
-from schemas.record import table_schema
+from schemas.explained import Explained
+from schemas.preference import DropReason, Response, RowFacts, Split
+from schemas.query import Messages, query_id
+from schemas.tables import Column, Table, members_of, records_of, table_of
 
 
 class AnswerForm(StrEnum):
@@ -23,26 +27,53 @@ class AnswerForm(StrEnum):
     """A short free text: what no rule can compare, a teacher does."""
 
 
-class Verdict(StrEnum):
+class Verdict(Explained):
     """What is known of one answer to a question."""
 
-    RIGHT = "right"
-    WRONG = "wrong"
-    NO_ANSWER = "no_answer"
-    """Nothing in the text is an answer."""
-    UNDECIDED = "undecided"
-    """The verifier cannot tell."""
-    TIMED_OUT = "timed_out"
-    """The verifier took too long, or too much memory."""
-    DISPUTED = "disputed"
-    """The source's own label says otherwise, or a rewritten text ends in another answer than it should."""
-    EMPTY = "empty"
-    """The model wrote nothing, or nothing after its thoughts."""
-    TRUNCATED = "truncated"
-    """The answer broke off at its longest."""
-    REFUSED = "refused"
-    FAILED = "failed"
-    """The request itself failed."""
+    RIGHT = "right", "the final answer is the known one"
+    WRONG = "wrong", "the final answer is another one than the known one"
+    NO_ANSWER = (
+        "no_answer",
+        "nothing in the text is a final answer",
+        "the model does not end in the form that it is asked for: look at one with grmforge probe, and take another "
+        "model",
+    )
+    UNDECIDED = (
+        "undecided",
+        "no rule can tell whether the final answer is the known one",
+        "short answers need a [models.teacher] that compares them; others are in a notation that the verifier does not "
+        "know",
+    )
+    TIMED_OUT = (
+        "timed_out",
+        "the verifier took too long over the answer, or too much memory",
+        "look at what such answers say",
+    )
+    DISPUTED = (
+        "disputed",
+        "the source's own label and the verifier say different things, or a rewritten text changed its answer",
+        "look at the source: one of the two is wrong",
+    )
+    EMPTY = (
+        "empty",
+        "the model wrote nothing, or nothing after its thoughts",
+        "raise [synthesis] max_tokens, or see how the server splits reasoning from the answer",
+    )
+    TRUNCATED = (
+        "truncated",
+        "the answer broke off at the token limit",
+        "raise [synthesis] max_tokens: models that reason aloud need 8,000 and more",
+    )
+    REFUSED = (
+        "refused",
+        "the model declined to answer",
+        "choose a model that answers this material, or leave the source out",
+    )
+    FAILED = (
+        "failed",
+        "the request got no answer",
+        "run grmforge doctor on the recipe, then build with --retry-failed",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,66 +130,27 @@ def question(
     *,
     query: Messages,
     gold: Gold,
-    source: str,
-    source_id: str,
-    source_revision: str,
-    license: str,
-    domain: str,
     stem: str | None = None,
-    reference: str | None = None,
     given: tuple[Response, ...] = (),
-    benchmark: bool = False,
-    split: Split | None = None,
-    drop_reason: DropReason | None = None,
+    **facts: Unpack[RowFacts],
 ) -> Question:
     """Return the question with the id of its query."""
-    return Question(
-        query_id=query_id(query),
-        query=query,
-        gold=gold,
-        source=source,
-        source_id=source_id,
-        source_revision=source_revision,
-        license=license,
-        domain=domain,
-        stem=stem,
-        reference=reference,
-        given=given,
-        benchmark=benchmark,
-        split=split,
-        drop_reason=drop_reason,
-    )
+    return Question(query_id=query_id(query), query=query, gold=gold, stem=stem, given=given, **facts)
 
 
-GOLD = pa.struct(
-    [
-        pa.field("form", pa.string()),
-        pa.field("answer", pa.string()),
-        pa.field("options", pa.list_(pa.string())),
-        pa.field("tolerance", pa.float64()),
-    ]
-)
-
-QUESTIONS = table_schema(
-    "questions",
-    [
-        pa.field("query_id", pa.string()),
-        pa.field("query", MESSAGES),
-        pa.field("gold", GOLD),
-        pa.field("source", pa.string()),
-        pa.field("source_id", pa.string()),
-        pa.field("source_revision", pa.string()),
-        pa.field("license", pa.string()),
-        pa.field("domain", pa.string()),
-        pa.field("stem", pa.string()),
-        pa.field("reference", pa.string()),
-        pa.field("given", RESPONSES),
-        pa.field("benchmark", pa.bool_()),
-        pa.field("split", pa.string()),
-        pa.field("drop_reason", pa.string()),
-    ],
-)
+QUESTIONS = Table("questions", members_of(Question)).schema
 """Questions of one source; a stage's table, not published as it is."""
 
-STEMS = table_schema("stems", [pa.field("query_id", pa.string()), pa.field("stem", pa.string())])
+questions_table = partial(table_of, QUESTIONS)
+"""Return the questions, in the order given, as a table of QUESTIONS."""
+questions_of = partial(records_of, Question)
+"""Return the records of a table of QUESTIONS, in its order."""
+
+STEMS = Table("stems", (Column("query_id", str), Column("stem", str))).schema
 """What queries ask that ask it in another form. A stage that makes sets of questions has it beside its `sets`."""
+
+
+def stems_table(questions: Sequence[Question]) -> pa.Table:
+    """Return the stems of those questions that have one, as a table of STEMS sorted by (query_id, stem)."""
+    stems = sorted({(one.query_id, one.stem) for one in questions if one.stem is not None})
+    return pa.table([pa.array(column, pa.string()) for column in zip(*stems, strict=True)] or [[], []], schema=STEMS)

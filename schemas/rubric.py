@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from schemas.query import Messages
 from schemas.record import clean_text, content_id
+from schemas.tables import Domain, License, QueryId, SourceName, Table, members_of, quoted, records_of, table_of
 
 MAX_POINTS = 10
 MAX_CRITERIA = 40
@@ -79,47 +81,57 @@ class RubricDrop(StrEnum):
 class Criterion:
     """One thing to look for in an answer. Make one with `criterion`, which checks and identifies it."""
 
-    criterion_id: str
-    """Hash of the text alone: the same sentence in two rubrics is one criterion."""
-    text: str
-    points: int
-    """-10..10, never 0: below 0 for a pitfall, above for everything else."""
-    kind: CriterionKind
-    tags: tuple[str, ...] = ()
-    origin: str = ""
-    """Who wrote it: a model, or the source that a seed is taken from."""
-    hit_rate: float | None = None
-    """Share of the panel's answers that meet it."""
-    label_consistency: float | None = None
-    """Share of the panel's comparisons in which it does not prefer the worse answer to the known best one."""
-    drop_reason: CriterionDrop | None = None
+    criterion_id: Annotated[str, "Hash of the text alone: the same sentence in two rubrics is one criterion."]
+    text: Annotated[str, "The criterion, one line."]
+    points: Annotated[int, "-10..10, never 0; below 0 for a pitfall."]
+    kind: Annotated[
+        CriterionKind,
+        "`rule` (an answer meets it or is wrong), `principle` (a better answer has more of it) or `pitfall` (a "
+        "mistake).",
+    ]
+    tags: Annotated[tuple[str, ...], "Free words."] = ()
+    origin: Annotated[str, "Who wrote it: a model, or the source of a seed."] = ""
+    hit_rate: Annotated[float | None, "Share of the panel's answers that meet it; null where it was not judged."] = None
+    label_consistency: Annotated[
+        float | None,
+        "Share of the panel's comparisons in which it does not prefer the worse answer to the known best one.",
+    ] = None
+    drop_reason: Annotated[CriterionDrop | None, f"Why it is not used: {quoted(CriterionDrop)}; null where it is."] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
     """The criteria for one query. Make one with `rubric`, which checks and identifies it."""
 
-    rubric_id: str
-    """Hash of the query_id, the origin, and each criterion's text, points and kind; never of what filtering found."""
-    query_id: str
-    cluster: str
-    """The query's cluster when the rubric was made; it may have grown since."""
-    case: str
-    """The question as it is searched: `case_text`."""
-    domain: str
-    source: str
-    license: str
-    origin: Origin
-    criteria: tuple[Criterion, ...]
-    panel: int | None = None
-    """How many answers its criteria were judged on."""
-    label_consistency: float | None = None
-    """Share of the panel's rankings in which its weighted sum puts the known best answer first."""
-    trial: str | None = None
-    """Hash of the settings under which a panel last tried it; None for seeds, and where an answer is still missing."""
-    rests_on: tuple[str, ...] = ()
-    """Other queries on whose labelled answers it was written or tried: it is a hint about each of them too."""
-    drop_reason: RubricDrop | None = None
+    rubric_id: Annotated[str, "Hash of the query_id, the origin, and each criterion's text, points and kind."]
+    query_id: QueryId
+    cluster: Annotated[str, "The query's cluster when the rubric was made; it may have grown since."]
+    case: Annotated[
+        str, "The question as it is indexed: its turns, then its short responses, in the order of their content."
+    ]
+    domain: Domain
+    source: SourceName
+    license: License
+    origin: Annotated[Origin, "`seed`: from a library. `generated`: written by a model for this query."]
+    criteria: Annotated[
+        tuple[Criterion, ...], "What an answer is judged by. A dropped one keeps its place and its reason."
+    ]
+    panel: Annotated[int | None, "How many answers the criteria were judged on."] = None
+    label_consistency: Annotated[
+        float | None, "Share of the panel's rankings in which the weighted sum puts the known best answer first."
+    ] = None
+    trial: Annotated[
+        str | None,
+        "Hash of the settings under which a panel last tried it; null for seeds, and where an answer is still missing.",
+    ] = None
+    rests_on: Annotated[
+        tuple[str, ...], "Other queries on whose labelled answers it was written or tried; it is never given to them."
+    ] = ()
+    drop_reason: Annotated[
+        RubricDrop | None, f"Why the whole rubric is not used: {quoted(RubricDrop)}; null where it is."
+    ] = None
 
     @property
     def kept(self) -> tuple[Criterion, ...]:
@@ -223,3 +235,20 @@ def case_text(query: Messages, responses: Sequence[str] = ()) -> str:
 def _head(value: Any) -> str:
     text = repr(value[:61] if isinstance(value, str) else value)
     return text if len(text) <= 60 else f"{text[:57]}..'"
+
+
+RUBRICS_TABLE = Table(
+    "rubrics",
+    members_of(Rubric),
+    "What answers to one query are judged by. It belongs to the root: the truth that the pools are indexed from. A "
+    "snapshot whose judges were given criteria holds those that were made of its questions.",
+    {"made": "rubrics of these questions, with their hit rates; dropped criteria have their reason"},
+    "`<root>/rubrics/*.parquet`; in a snapshot `rubrics/made-*.parquet`",
+)
+RUBRICS = RUBRICS_TABLE.schema
+"""Criteria stand inside their rubric's row: a rubric is written whole or not at all."""
+
+rubrics_table = partial(table_of, RUBRICS)
+"""Return the rubrics, in the order given, as a table of RUBRICS."""
+rubrics_of = partial(records_of, Rubric)
+"""Return the records of a table of RUBRICS, in its order."""

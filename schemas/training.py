@@ -1,117 +1,167 @@
 """The training tables, column by column as TRL, verl and their like read them (METHOD section 9)."""
 
-import pyarrow as pa
+from schemas.query import Messages
+from schemas.tables import (
+    AnswerTokens,
+    Column,
+    Domain,
+    HasReference,
+    Int64,
+    Label,
+    License,
+    ModelName,
+    NResponses,
+    PassCount,
+    PromptTokens,
+    QueryId,
+    SampleIndex,
+    SetId,
+    SourceName,
+    Table,
+    TemplateName,
+    TrajectoryId,
+    splits,
+)
 
-from schemas.query import MESSAGES
-from schemas.record import table_schema
-
-RFT = table_schema(
+RFT_TABLE = Table(
     "rft",
-    [
-        pa.field("example_id", pa.string()),
-        pa.field("prompt", MESSAGES),
-        pa.field("completion", MESSAGES),
-        pa.field("set_id", pa.string()),
-        pa.field("trajectory_id", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("license", pa.string()),
-        pa.field("domain", pa.string()),
-        pa.field("mode", pa.string()),
-        pa.field("n_responses", pa.int32()),
-        pa.field("best_position", pa.int32()),
-        pa.field("label", pa.int32()),
-        pa.field("scores", pa.list_(pa.float64())),
-        pa.field("margin", pa.float64()),
-        pa.field("pass_count", pa.int32()),
-        pa.field("pass_samples", pa.int32()),
-        pa.field("has_reference", pa.bool_()),
-        pa.field("prompt_tokens", pa.int64()),
-        pa.field("completion_tokens", pa.int64()),
-        pa.field("model", pa.string()),
-        pa.field("prompt_template", pa.string()),
-    ],
-)
-
-RL = table_schema(
-    "rl",
-    [
-        pa.field("data_source", pa.string()),
-        pa.field("prompt", MESSAGES),
-        pa.field("ability", pa.string()),
-        pa.field("reward_model", pa.struct([pa.field("style", pa.string()), pa.field("ground_truth", pa.string())])),
-        pa.field(
-            "extra_info",
-            pa.struct(
-                [
-                    pa.field("split", pa.string()),
-                    pa.field("index", pa.int64()),
-                    pa.field("set_id", pa.string()),
-                    pa.field("query_id", pa.string()),
-                    pa.field("source", pa.string()),
-                    pa.field("license", pa.string()),
-                    pa.field("order", pa.list_(pa.int32())),
-                    pa.field("n_responses", pa.int32()),
-                    pa.field("best_position", pa.int32()),
-                    pa.field("label", pa.int32()),
-                    pa.field("pass_count", pa.int32()),
-                    pa.field("pass_samples", pa.int32()),
-                    pa.field("difficulty_model", pa.string()),
-                    pa.field("margin", pa.float64()),
-                    pa.field("prompt_tokens", pa.int64()),
-                ]
-            ),
+    (
+        Column("example_id", str, "Hash of the example."),
+        Column("prompt", Messages, "The conversation up to the answer; non-hinted, whatever the sample was."),
+        Column("completion", Messages, "One assistant message."),
+        Column("set_id", str, "Set that was judged; null for general rows."),
+        Column("trajectory_id", str, "Trajectory that the row was made of; null for general rows."),
+        Column("query_id", QueryId),
+        Column("source", SourceName),
+        Column("license", License),
+        Column("domain", Domain),
+        Column("mode", str, "`non_hinted`, `hinted` (sampled with a hint, stored without) or `general`."),
+        Column("n_responses", int, "How many responses are shown; null for general rows."),
+        Column(
+            "best_position",
+            int,
+            "Position, from 0, of the best response as shown; null for one response and general rows.",
         ),
-    ],
+        Column("label", Label),
+        Column("scores", tuple[float, ...], "One score a response, in the order shown; null for general rows."),
+        Column("margin", float, "Score of the best response less the highest other score."),
+        Column("pass_count", PassCount),
+        Column("pass_samples", int, "Readable non-hinted samples of the set."),
+        Column("has_reference", HasReference),
+        Column("prompt_tokens", PromptTokens),
+        Column("completion_tokens", AnswerTokens),
+        Column("model", ModelName),
+        Column("prompt_template", TemplateName),
+    ),
+    "Rejection-sampled judgements and general instruction rows, for supervised fine-tuning. Prompts are non-hinted, "
+    "always.",
+    splits("rejective fine-tuning: prompt and completion, for TRL's SFTTrainer and its like"),
 )
+RFT = RFT_TABLE.schema
 
-META_RM = table_schema(
+_REWARD_MODEL = (
+    Column("style", str, "`rule`: by `rewards.py`, without a model."),
+    Column(
+        "ground_truth",
+        str,
+        'JSON: `{"n": 4, "best": 2}`, 0-based as shown, or `{"n": 1, "label": 0}`; with `"answers": [..]`, the final '
+        "answer of each response as shown or null, in selection rows.",
+    ),
+)
+_EXTRA_INFO = (
+    Column("split", str, "`train` or `validation`."),
+    Column("index", Int64, "Number of the row within its split."),
+    Column("set_id", SetId),
+    Column("query_id", QueryId),
+    Column("source", SourceName),
+    Column("license", License),
+    Column("order", tuple[int, ...], "order[p] = index, in the set, of the response shown at position p."),
+    Column("n_responses", NResponses),
+    Column("best_position", int, "Position, from 0, of the best response as shown; null for one response."),
+    Column("label", Label),
+    Column("pass_count", PassCount),
+    Column("pass_samples", int, "Readable samples of the difficulty model."),
+    Column("difficulty_model", str, "Model whose samples say how hard the set is."),
+    Column("margin", float, "Distance between the two highest rewards, in the source's own units."),
+    Column("prompt_tokens", PromptTokens),
+)
+RL_TABLE = Table(
+    "rl",
+    (
+        Column(
+            "data_source",
+            str,
+            "`grmforge/<source>`, or `grmforge/<source>/selection` where a pick is wanted, no scores; verl hands it to "
+            "the reward function.",
+        ),
+        Column("prompt", Messages, "The non-hinted prompt."),
+        Column("ability", str, "What the row trains, as verl groups rows."),
+        Column("reward_model", _REWARD_MODEL, "How the answer is checked."),
+        Column("extra_info", _EXTRA_INFO, "Everything else, where verl and TRL pass it through."),
+    ),
+    "Prompts with a verifiable answer, in verl's columns; TRL reads them too. `rewards.py` of the snapshot scores "
+    "them.",
+    splits("questions with a rule reward, in verl's columns; rewards.py scores them"),
+)
+RL = RL_TABLE.schema
+
+META_RM_TABLE = Table(
     "meta_rm",
-    [
-        pa.field("prompt", MESSAGES),
-        pa.field("completion", MESSAGES),
-        pa.field("label", pa.bool_()),
-        pa.field("outcome", pa.string()),
-        pa.field("set_id", pa.string()),
-        pa.field("trajectory_id", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("license", pa.string()),
-        pa.field("domain", pa.string()),
-        pa.field("policy", pa.string()),
-        pa.field("origin", pa.string()),
-        pa.field("sample_index", pa.int32()),
-        pa.field("set_correct", pa.int32()),
-        pa.field("set_readable", pa.int32()),
-        pa.field("margin", pa.float64()),
-    ],
+    (
+        Column(
+            "prompt",
+            Messages,
+            "Context and responses in the trajectory's order, by the `meta_rm` template: no criteria.",
+        ),
+        Column("completion", Messages, "The whole judgement, scores included, as one assistant message."),
+        Column("label", bool, "Whether the judgement is correct."),
+        Column("outcome", str, "`correct`, `incorrect` or `tied`: only readable judgements are here."),
+        Column("set_id", SetId),
+        Column("trajectory_id", TrajectoryId),
+        Column("query_id", QueryId),
+        Column("source", SourceName),
+        Column("license", License),
+        Column("domain", Domain),
+        Column("policy", str, "Model that wrote the judgement."),
+        Column("origin", str, "`rft` for the samples of the RFT stage, `on_policy` for those of the trained GRM."),
+        Column("sample_index", SampleIndex),
+        Column("set_correct", int, "How many of the (set, policy)'s readable samples are correct."),
+        Column("set_readable", int, "How many of the (set, policy)'s samples are readable."),
+        Column("margin", float, "Score of the best response less the highest other score."),
+    ),
+    "Judgements labelled right or wrong, for a reward model that judges judgements. Balanced within each set.",
+    splits("trajectories labelled right or wrong"),
 )
+META_RM = META_RM_TABLE.schema
 
-PAIRS = table_schema(
+PAIRS_TABLE = Table(
     "pairs",
-    [
-        pa.field("prompt", MESSAGES),
-        pa.field("chosen", MESSAGES),
-        pa.field("rejected", MESSAGES),
-        pa.field("margin", pa.float64()),
-        pa.field("set_id", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("license", pa.string()),
-    ],
+    (
+        Column("prompt", Messages, "The query."),
+        Column("chosen", Messages, "The best response, as one assistant message."),
+        Column("rejected", Messages, "Another response of the set, as one assistant message."),
+        Column("margin", float, "Reward of the chosen less reward of the rejected, in the source's own units."),
+        Column("set_id", SetId),
+        Column("query_id", QueryId),
+        Column("source", SourceName),
+        Column("license", License),
+    ),
+    "Chosen and rejected responses, for scalar and pairwise baselines.",
+    splits("chosen and rejected responses, for scalar and pairwise baselines"),
 )
+PAIRS = PAIRS_TABLE.schema
 
-GENERAL = table_schema(
+GENERAL = Table(
     "general",
-    [
-        pa.field("query_id", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("source_id", pa.string()),
-        pa.field("license", pa.string()),
-        pa.field("prompt", MESSAGES),
-        pa.field("completion", pa.string()),
-        pa.field("drop_reason", pa.string()),
-    ],
-)
+    (
+        Column("query_id", str),
+        Column("split", str),
+        Column("source", str),
+        Column("source_id", str),
+        Column("license", str),
+        Column("prompt", Messages),
+        Column("completion", str),
+        Column("drop_reason", str),
+    ),
+).schema
 """General instruction rows on their way into RFT; a stage's table, not published as it is."""

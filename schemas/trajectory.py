@@ -1,12 +1,29 @@
 """Trajectories: one sample of the GRM over one shown set, what was read from it, and what became of it."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import pyarrow as pa
 
-from schemas.query import MESSAGES
-from schemas.record import table_schema
+from schemas.explained import Explained
+from schemas.query import Messages
+from schemas.tables import (
+    AnswerTokens,
+    Column,
+    Domain,
+    HasReference,
+    ModelName,
+    PromptTokens,
+    QueryId,
+    RequestId,
+    SampleIndex,
+    SetId,
+    SourceName,
+    Table,
+    TemplateName,
+    TrajectoryId,
+    quoted,
+)
 
 
 class Purpose(StrEnum):
@@ -30,23 +47,59 @@ class Mode(StrEnum):
     HINTED = "hinted"
 
 
-class Outcome(StrEnum):
+_ANOTHER_FORM = (
+    "the judge does not keep the format: choose another model or [grm] template, or have the server keep it to the "
+    "format: [grm] structured_output"
+)
+
+
+class Outcome(Explained):
     """What one answer amounts to. The first three are readable, the others say nothing about the set."""
 
-    CORRECT = "correct"
-    """The best response got a strictly higher score than every other (n = 1: the score is the label)."""
-    INCORRECT = "incorrect"
-    TIED = "tied"
-    """The best response shares the highest score."""
-    UNPARSED = "unparsed"
-    TRUNCATED = "truncated"
-    WRONG_COUNT = "wrong_count"
-    OUT_OF_RANGE = "out_of_range"
-    CONTRADICTORY = "contradictory"
-    """Two lists of scores that differ."""
-    REFUSED = "refused"
-    FAILED = "failed"
-    """No answer: the request itself failed."""
+    CORRECT = "correct", "the judge gave the best response the highest score, or a single response the right label"
+    """Strictly the highest: a tie is not correct."""
+    INCORRECT = (
+        "incorrect",
+        "the judge gave another response a higher score than the best one, or a single response the wrong label",
+        "the judge is too weak for these sets: take a stronger model, give it the reference answer ([grm] reference = "
+        '"prompt") or add hinted samples (hinted = true in the source)',
+    )
+    TIED = (
+        "tied",
+        "the best response shares the highest score with another one",
+        "the judge cannot tell them apart: take a stronger model, or a template that asks for distinct scores",
+    )
+    UNPARSED = (
+        "unparsed",
+        "the answer has no line `Scores: \\boxed{..}` that could be read",
+        "the judge does not keep the format: look at one with inspect, then choose another model or [grm] template, or "
+        "have the server keep it to the format: [grm] structured_output",
+    )
+    TRUNCATED = (
+        "truncated",
+        "the answer ended at the token limit, before its verdict",
+        "raise [grm] max_tokens: judges that reason aloud need 8,000 and more; one that never comes to an end can be "
+        "kept to a shorter form: [grm] structured_output, with structured_text",
+    )
+    WRONG_COUNT = "wrong_count", "the answer has more or fewer scores than responses", _ANOTHER_FORM
+    OUT_OF_RANGE = "out_of_range", "a score is no integer of the range that the prompt asks for", _ANOTHER_FORM
+    CONTRADICTORY = (
+        "contradictory",
+        "the answer gives two lists of scores that differ",
+        "look at some of them with grmforge inspect; a judge that drafts its verdict is helped by [grm] "
+        "structured_output",
+    )
+    REFUSED = (
+        "refused",
+        "the model declined to judge",
+        "choose a model that judges this material, or leave the source out",
+    )
+    FAILED = (
+        "failed",
+        "the request got no answer: refused for good, or failed however often it was tried",
+        "run grmforge doctor on the recipe; prompts may be too long ([grm] max_prompt_tokens); then build with "
+        "--retry-failed",
+    )
 
     @property
     def readable(self) -> bool:
@@ -54,27 +107,72 @@ class Outcome(StrEnum):
 
 
 READABLE = frozenset({Outcome.CORRECT, Outcome.INCORRECT, Outcome.TIED})
+_UNREADABLE = [outcome for outcome in Outcome if not outcome.readable]
 
 
-class RejectReason(StrEnum):
+class RejectReason(Explained):
     """Why a trajectory is not in the RFT set; an outcome other than correct comes before all of these."""
 
-    DRAFT_VERDICT = "draft_verdict"
-    """An earlier headed verdict that differs stands before the one that was read."""
-    NO_CRITIQUE = "no_critique"
-    """No sentence outside headings and verdict speaks of a response; where no analysis was asked for, none is there."""
-    NO_PRINCIPLES = "no_principles"
-    """The answer names no criteria, where the prompt asks for them and the recipe neither gives nor forbids any."""
-    HINT_LEAK = "hint_leak"
-    """Hinted only: the text speaks of the hint, or gives its verdict before it applies a criterion."""
-    TOO_EASY = "too_easy"
-    """Every non-hinted sample of the set is correct."""
-    UNDECIDED = "undecided"
-    """The set has fewer readable samples than n_rft."""
-    LABEL_BALANCE = "label_balance"
-    POSITION_BALANCE = "position_balance"
-    HINTED_SHARE = "hinted_share"
-    MAX_ACCEPTED = "max_accepted"
+    DRAFT_VERDICT = (
+        "draft_verdict",
+        "correct, but an earlier verdict that differs stands before the one that counts",
+        "the judge writes drafts into its answer: let it think apart from it, or have the server keep it to the "
+        "format: [grm] structured_output",
+    )
+    NO_CRITIQUE = (
+        "no_critique",
+        "correct, but no sentence outside headings and verdict speaks of a response: scores alone teach nothing",
+        "a judge that thinks elsewhere leaves a bare line of scores: turn its thinking off (extra_body), or have the "
+        "server keep it to the format: [grm] structured_output",
+    )
+    """Where no analysis was asked for, none can be missing."""
+    NO_PRINCIPLES = (
+        "no_principles",
+        "correct, but the answer names no criteria, which the prompt asks for",
+        "have the server keep the judge to the format ([grm] structured_output), or, where none are wanted, say "
+        '[grm] principles = "none"',
+    )
+    """Only where the recipe neither gives nor forbids criteria."""
+    HINT_LEAK = (
+        "hint_leak",
+        "the answer speaks of the hint that it was given, or gives its verdict before it weighs anything",
+        "hinted answers of this model betray the hint: another model, or hinted = false in the source",
+    )
+    """Of hinted answers only."""
+    TOO_EASY = (
+        "too_easy",
+        "every sample of the set is correct, so there is nothing to learn from it",
+        "the sets are too easy for this judge: add harder sources, raise [grm] n_rft, or keep them with [rejection] "
+        "drop_too_easy = false",
+    )
+    """Of the samples, those without a hint count."""
+    UNDECIDED = (
+        "undecided",
+        "too many of the set's answers could not be read to say how difficult it is",
+        "see which unreadable outcome is commonest and mend that first; [grm] resample_unreadable asks more often",
+    )
+    """Fewer readable samples than n_rft."""
+    LABEL_BALANCE = (
+        "label_balance",
+        "correct, but left out so that right and wrong single responses stay in balance",
+        "add single responses with the rarer label",
+    )
+    POSITION_BALANCE = (
+        "position_balance",
+        "correct, but left out so that the best response stands at every position equally often",
+        "the judge prefers a position, or there are too few sets to balance: a less biased judge or more sets; "
+        "[rejection] balance_positions = false keeps the bias",
+    )
+    HINTED_SHARE = (
+        "hinted_share",
+        "correct, but left out since hinted rows would exceed their share",
+        "raise [rejection] max_hinted_share, or sample more without hints",
+    )
+    MAX_ACCEPTED = (
+        "max_accepted",
+        "correct, but the set already gave as many rows as the recipe allows",
+        "raise [rejection] max_accepted_per_set",
+    )
 
 
 REJECT_PRECEDENCE: tuple[str, ...] = (
@@ -87,10 +185,9 @@ REJECT_PRECEDENCE: tuple[str, ...] = (
 class Principle(NamedTuple):
     """A criterion that the judge wrote for itself."""
 
-    name: str
-    description: str
-    weight: float | None
-    """0..1; None where the judge gave none."""
+    name: Annotated[str, "Name of the criterion."]
+    description: Annotated[str, "What it asks for."]
+    weight: Annotated[float | None, "Its weight, 0 to 1; null where the judge gave none."]
 
 
 class Reading(NamedTuple):
@@ -109,56 +206,80 @@ class Reading(NamedTuple):
     """Whether an earlier verdict that differs was taken back."""
 
 
-PRINCIPLES = pa.list_(
-    pa.struct([pa.field("name", pa.string()), pa.field("description", pa.string()), pa.field("weight", pa.float64())])
-)
-
-TRAJECTORIES = table_schema(
+TRAJECTORIES_TABLE = Table(
     "trajectories",
-    [
-        pa.field("trajectory_id", pa.string()),
-        pa.field("request_id", pa.string()),
-        pa.field("set_id", pa.string()),
-        pa.field("query_id", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("domain", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("purpose", pa.string()),
-        pa.field("mode", pa.string()),
-        pa.field("sample_index", pa.int32()),
-        pa.field("model", pa.string()),
-        pa.field("prompt_template", pa.string()),
-        pa.field("temperature", pa.float64()),
-        pa.field("order", pa.list_(pa.int32())),
-        pa.field("prompt", MESSAGES),
-        pa.field("text", pa.string()),
-        pa.field("reasoning", pa.string()),
-        pa.field("principles", PRINCIPLES),
-        pa.field("critique", pa.string()),
-        pa.field("scores", pa.list_(pa.float64())),
-        pa.field("margin", pa.float64()),
-        pa.field("outcome", pa.string()),
-        pa.field("accepted", pa.bool_()),
-        pa.field("reject_reason", pa.string()),
-        pa.field("has_reference", pa.bool_()),
-        pa.field("finish_reason", pa.string()),
-        pa.field("prompt_tokens", pa.int64()),
-        pa.field("completion_tokens", pa.int64()),
-        pa.field("verdict_form", pa.string()),
-    ],
+    (
+        Column("trajectory_id", TrajectoryId),
+        Column("request_id", RequestId),
+        Column("set_id", SetId),
+        Column("query_id", QueryId),
+        Column("source", SourceName),
+        Column("domain", Domain),
+        Column("split", str, "Split of the set: `train` or `validation`."),
+        Column("purpose", str, "What the sample was drawn for: `rft`, `difficulty`, `on_policy` or `paired`."),
+        Column("mode", str, "`hinted` where the prompt said which response is best, else `non_hinted`."),
+        Column("sample_index", SampleIndex),
+        Column("model", ModelName),
+        Column("prompt_template", TemplateName),
+        Column("temperature", float, "Sampling temperature."),
+        Column("order", tuple[int, ...], "order[p] = index, in the set, of the response shown at position p."),
+        Column("prompt", Messages, "The prompt as sent, hint included."),
+        Column("text", str, "The answer without its thoughts; null where the request failed."),
+        Column("reasoning", str, "What the endpoint returned as reasoning, and the thoughts that stood in the text."),
+        Column("principles", tuple[Principle, ...], "The criteria that the judge wrote for itself."),
+        Column(
+            "critique",
+            str,
+            "The analysis between the criteria and the scores; where nothing is headed as one, the prose.",
+        ),
+        Column(
+            "scores",
+            tuple[float, ...],
+            "One score a response, in the order shown; null unless the outcome is readable.",
+        ),
+        Column(
+            "margin",
+            float,
+            "Score of the best response less the highest other; null unless readable, and for one response.",
+        ),
+        Column("outcome", str, f"`correct`, `incorrect`, `tied`; or, unreadable: {quoted(_UNREADABLE)}."),
+        Column("accepted", bool, "Whether the trajectory is in the RFT set."),
+        Column("reject_reason", str, f"Why it is not: the outcome unless correct, then {quoted(RejectReason)}."),
+        Column("has_reference", HasReference),
+        Column("finish_reason", str, "As the endpoint gave it; `length` is always `truncated`."),
+        Column("prompt_tokens", PromptTokens),
+        Column("completion_tokens", AnswerTokens),
+        Column(
+            "verdict_form",
+            str,
+            "`canonical` where the answer ends in the line of scores that is asked for, `forgiven` where they were "
+            "read in another form; null unless the outcome is readable.",
+        ),
+    ),
+    "One sample of a judge over one shown set: what was asked, what came back, what was read from it, what became of "
+    "it.",
+    {
+        "accepted": "judgements that are in rft",
+        "rejected": "judgements that are not, each with its reject_reason",
+        "difficulty": "the difficulty model's samples",
+        "on_policy": "the trained GRM's own samples",
+        "paired": "samples with given criteria where RFT's have none, or the other way round",
+    },
 )
+TRAJECTORIES = TRAJECTORIES_TABLE.schema
+PRINCIPLES: pa.DataType = TRAJECTORIES.field("principles").type
 
-JUDGED = table_schema(
+JUDGED = Table(
     "judged",
-    [
-        *(field for field in TRAJECTORIES if field.name not in ("accepted", "reject_reason")),
-        pa.field("draft_verdict", pa.bool_()),
-        pa.field("no_critique", pa.bool_()),
-        pa.field("no_principles", pa.bool_()),
-        pa.field("hint_leak", pa.bool_()),
-        pa.field("n_responses", pa.int32()),
-        pa.field("best_position", pa.int32()),
-        pa.field("label", pa.int32()),
-    ],
-)
+    (
+        *(column for column in TRAJECTORIES_TABLE.columns if column.name not in ("accepted", "reject_reason")),
+        Column("draft_verdict", bool),
+        Column("no_critique", bool),
+        Column("no_principles", bool),
+        Column("hint_leak", bool),
+        Column("n_responses", int),
+        Column("best_position", int),
+        Column("label", int),
+    ),
+).schema
 """Trajectories before rejection, with what rejection needs; a stage's table, not published as it is."""

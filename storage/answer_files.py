@@ -2,17 +2,17 @@
 
     PAR1 | row groups of 512 answers at most, each page with its checksum | seal | footer | its length | PAR1
 
-The seal stands where readers of Parquet do not look: where each row group begins and ends, its SHA-256, and a copy of
-the footer, so that damage anywhere leaves every row group readable that it did not touch. Files of before have neither
-seal nor checksums; of them Arrow's word is taken, and no row is whose ids or texts cannot be what was written.
+The seal stands where readers of Parquet do not look. It says where each row group begins and ends, and its SHA-256, and
+has a copy of the footer: so damage anywhere leaves every row group readable that it did not touch. Older files have
+neither seal nor checksums. They are held to what Arrow can tell, and to what ids and texts may look like.
 """
 
 import hashlib
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import DamagedError
 from schemas.generation import GENERATIONS
-from storage.root import storage_errors
+from storage.files import storage_errors
 from storage.segments import check_rows
 from storage.tables import damage_named, filled, open_parquet
 
@@ -28,8 +28,9 @@ GROUP_ANSWERS = 512
 _MAGIC = b"PAR1"
 _SEAL = b"GRMSEAL1"
 _SEALED = b"grmforge.sealed"
-"""What a file's own metadata says, so that one whose seal is damaged is not taken for one of before."""
+"""What a file's own metadata says, so that one whose seal is damaged is not taken for an older one."""
 _SHA = hashlib.sha256().digest_size
+_NONE = GENERATIONS.empty_table()
 
 
 def write_answers(rows: pa.Table, path: Path) -> None:
@@ -49,17 +50,14 @@ def write_answers(rows: pa.Table, path: Path) -> None:
     written = memoryview(sink.getvalue())
     (length,) = struct.unpack("<I", written[-8:-4])
     pages, footer = written[: -8 - length], written[-8 - length : -8]
-    groups = [(start, end, _sha(pages[start:end]).hex()) for start, end in _ranges(written, len(pages))]
-    said = orjson.dumps(groups)
-    seal = b"".join([_SEAL, struct.pack("<II", len(said), length), said, footer])
-    with path.open("wb") as file:
-        file.writelines([pages, seal, _sha(seal), written[-8 - length :]])
-
-
-def _ranges(written: memoryview, end: int) -> Iterator[tuple[int, int]]:
     metadata = pq.read_metadata(pa.BufferReader(written))
     starts = [metadata.row_group(group).column(0).data_page_offset for group in range(metadata.num_row_groups)]
-    yield from zip(starts, [*starts[1:], end], strict=True)
+    ends = [*starts[1:], len(pages)]
+    groups = [(start, end, _sha(pages[start:end]).hex()) for start, end in zip(starts, ends, strict=False)]
+    described = orjson.dumps(groups)
+    seal = b"".join([_SEAL, struct.pack("<II", len(described), length), described, footer])
+    with path.open("wb") as file:
+        file.writelines([pages, seal, _sha(seal), written[-8 - length :]])
 
 
 def is_whole(path: Path) -> bool:
@@ -68,8 +66,8 @@ def is_whole(path: Path) -> bool:
     Raises StorageError where the disk fails.
     """
     with storage_errors(str(path)):
-        found = path.stat()
-    return _is_whole(path, found.st_size, found.st_mtime_ns)
+        status = path.stat()
+    return _is_whole(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=16_384)
@@ -78,25 +76,24 @@ def _is_whole(path: Path, size: int, mtime_ns: int) -> bool:
     seal = _seal_of(data)
     if seal is not None:
         return seal.is_end_sound and all(_sha(data[start:end]) == sha for start, end, sha in seal.groups)
-    return all(lost == 0 for _, lost in _unsealed_groups(path)) and _SEALED not in _metadata(path)
+    is_sound = all(lost == 0 for _, lost in _unsealed_groups(path))
+    return is_sound and _SEALED not in (open_parquet(path).schema_arrow.metadata or {})
 
 
 def sound_answers(path: Path) -> tuple[pa.Table, int | None]:
     """Return the answers in the row groups that are as they were written, and how many others there were, if known."""
     data = _bytes(path)
     seal = _seal_of(data)
-    found = [GENERATIONS.empty_table()]
-    lost = 0
+    tables, lost = [_NONE], 0
     for rows, missing in _unsealed_groups(path) if seal is None else _sealed_groups(data, seal):
         if missing is None:
-            return GENERATIONS.empty_table(), None
-        found.append(rows)
+            return _NONE, None
+        tables.append(rows)
         lost += missing
-    return pa.concat_tables(found), lost
+    return pa.concat_tables(tables), lost
 
 
-@dataclass(frozen=True)
-class _Seal:
+class _Seal(NamedTuple):
     """What a seal says, once its own hash was found right."""
 
     groups: list[tuple[int, int, bytes]]
@@ -111,8 +108,8 @@ def _seal_of(data: memoryview) -> _Seal | None:
     at = bytes(data).rfind(_SEAL)
     if at < 0 or at + 16 > len(data):
         return None
-    said, length = struct.unpack("<II", data[at + 8 : at + 16])
-    footer = at + 16 + said
+    described, length = struct.unpack("<II", data[at + 8 : at + 16])
+    footer = at + 16 + described
     end = footer + length
     if _sha(data[at:end]) != data[end : end + _SHA]:
         return None
@@ -132,7 +129,7 @@ def _sealed_groups(data: memoryview, seal: _Seal) -> Iterator[tuple[pa.Table, in
         if _sha(data[start:end]) == sha:
             yield filled(file.read_row_group(group), GENERATIONS), 0
         else:
-            yield GENERATIONS.empty_table(), file.metadata.row_group(group).num_rows
+            yield _NONE, file.metadata.row_group(group).num_rows
 
 
 def _unsealed_groups(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
@@ -140,7 +137,7 @@ def _unsealed_groups(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
     try:
         file = open_parquet(path)
     except (DamagedError, ValueError):
-        yield GENERATIONS.empty_table(), None
+        yield _NONE, None
         return
     for group in range(file.num_row_groups):
         try:
@@ -149,11 +146,7 @@ def _unsealed_groups(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
                 check_rows(rows)
             yield rows, 0
         except (DamagedError, ValueError):
-            yield GENERATIONS.empty_table(), file.metadata.row_group(group).num_rows
-
-
-def _metadata(path: Path) -> Mapping[bytes, bytes]:
-    return open_parquet(path).schema_arrow.metadata or {}
+            yield _NONE, file.metadata.row_group(group).num_rows
 
 
 def _bytes(path: Path) -> memoryview:

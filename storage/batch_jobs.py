@@ -10,21 +10,22 @@ collected (its answers are in the generations), closed (nothing is asked again b
 
 import contextlib
 import fcntl
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from schemas.errors import StorageError
 from schemas.generation import Request
-from schemas.record import FORMAT, canonical_json, content_id, table_schema
+from schemas.record import content_id, table_schema
+from storage.files import remove_here, storage_errors
 from storage.journal import new_run_id
-from storage.root import Root, storage_errors
+from storage.records import KeptRecord, read_record, write_record
+from storage.root import Root
+from storage.table_files import put_table
 from storage.tables import read_table
 
 FOLDER = "batches"
@@ -44,12 +45,9 @@ REQUESTS = table_schema(
 )
 
 
-class BatchJob(BaseModel):
+class BatchJob(KeptRecord):
     """One batch, from the intention to its last answer. `job.json` holds exactly this."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    format: int = FORMAT
     submission: str
     """Our own name for it; it goes with the batch as metadata, so that a batch can be found without its id."""
     model: str
@@ -66,7 +64,7 @@ class BatchJob(BaseModel):
     status: str | None = None
     """The endpoint's last word on it."""
     answers: int = 0
-    failed: dict[str, int] = {}
+    failed: dict[str, int] = Field(default_factory=dict)
     """Requests that failed for a passing reason, with the number of batches in which they did."""
     refused: tuple[str, ...] = ()
     """Requests that the endpoint refused for good."""
@@ -81,7 +79,12 @@ class BatchJob(BaseModel):
 
     @property
     def key(self) -> str:
+        """The folder of all that is known of it."""
         return f"{FOLDER}/{self.submission}"
+
+    @property
+    def file_key(self) -> str:
+        return f"{self.key}/job.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +100,26 @@ class BatchedRequest:
 def intend(root: Root, model: str, endpoint: str, now: float, batched: Sequence[BatchedRequest]) -> BatchJob:
     """Write down that these requests are about to go into one batch."""
     job = BatchJob(submission=new_run_id(), model=model, endpoint=endpoint, requests=len(batched), intended_at=now)
-    columns = [
-        [one.request.request_id for one in batched],
-        [one.request.query_id for one in batched],
-        [one.request.role for one in batched],
-        [one.request.sample_index for one in batched],
-        [orjson.dumps(one.request.body).decode() for one in batched],
-        [one.tokens for one in batched],
-        [one.cost_usd for one in batched],
-        [one.prompt_tokens for one in batched],
+    rows = [
+        {
+            "request_id": one.request.request_id,
+            "query_id": one.request.query_id,
+            "role": one.request.role,
+            "sample_index": one.request.sample_index,
+            "body": orjson.dumps(one.request.body).decode(),
+            "tokens": one.tokens,
+            "cost_usd": one.cost_usd,
+            "prompt_tokens": one.prompt_tokens,
+        }
+        for one in batched
     ]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, REQUESTS, strict=True)]
-    with root.replacing(f"{job.key}/requests.parquet") as temporary:
-        pq.write_table(pa.table(arrays, schema=REQUESTS), temporary, compression="zstd", write_page_checksum=True)
+    put_table(root, f"{job.key}/requests.parquet", pa.Table.from_pylist(rows, REQUESTS))
     return save(root, job)
 
 
 def save(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
     """Put a job's new state on disk, and return it. Whatever follows may then rely on it."""
-    changed = job.model_copy(update=changes)
-    root.write(f"{job.key}/job.json", canonical_json(changed.model_dump(mode="json")))
-    return changed
+    return write_record(root, job, **changes)
 
 
 def collected(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
@@ -133,36 +135,24 @@ def collected(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
 
 def drop(root: Root, job: BatchJob) -> None:
     """Forget a job that was never created."""
-    for name in ("job.json", *root.names(job.key)):  # without job.json, the rest is nobody's
-        root.remove(f"{job.key}/{name}")
-    with storage_errors(job.key):
-        shutil.rmtree(root.scratch(job.key), ignore_errors=True)
+    root.remove(job.file_key)  # without it, the rest is nobody's
+    root.remove_folder(job.key)
+    remove_here(root.scratch(job.key))
 
 
 def jobs_of(root: Root, model: str) -> list[BatchJob]:
     """Return a model's jobs that are not closed, oldest first. Raises StorageError for one that cannot be read."""
-    jobs = []
-    for submission in root.folders(FOLDER):
-        key = f"{FOLDER}/{submission}/job.json"
-        if not root.exists(key):
-            continue  # killed before its intention was whole: nothing has been asked
-        job = read_job(root, key)
-        if job.model == model and not job.closed:
-            jobs.append(job)
-    return jobs
+    keys = [f"{FOLDER}/{submission}/job.json" for submission in root.folders(FOLDER)]
+    jobs = [read_job(root, key) for key in keys if root.exists(key)]  # killed while it was written: nothing was asked
+    return [job for job in jobs if job.model == model and not job.closed]
 
 
 def read_job(root: Root, key: str) -> BatchJob:
-    try:
-        tree = orjson.loads(root.read(key))
-        if tree["format"] > FORMAT:
-            raise StorageError(f"{root.where(key)}: written in format {tree['format']}: upgrade grmforge")
-        return BatchJob.model_validate(tree)
-    except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError) as error:
-        raise StorageError(
-            f"{root.where(key)} cannot be read ({type(error).__name__}); it names a batch that may be paid for: look "
-            "the batch up at the endpoint before you remove the folder, since its requests are then asked again"
-        ) from None
+    way_out = (
+        "it names a batch that may be paid for: look the batch up at the endpoint before you remove the folder, since "
+        "its requests are then asked again"
+    )
+    return read_record(root, key, BatchJob, way_out)
 
 
 def request_ids(root: Root, job: BatchJob) -> list[str]:
@@ -173,17 +163,15 @@ def request_ids(root: Root, job: BatchJob) -> list[str]:
 
 def requests_of(root: Root, job: BatchJob) -> Iterator[BatchedRequest]:
     """Yield a job's requests, in the order of its file."""
-    for row in _rows(_table(root, job, REQUESTS.names)):
-        request = Request(
-            row["request_id"], row["query_id"], row["role"], orjson.loads(row["body"]), row["sample_index"]
-        )
-        yield BatchedRequest(request, row["tokens"], row["cost_usd"], row["prompt_tokens"])
+    for batch in _table(root, job, REQUESTS.names).to_batches(max_chunksize=4_096):
+        for request_id, query_id, role, sample_index, body, *spends in zip(*batch.to_pydict().values(), strict=True):
+            yield BatchedRequest(Request(request_id, query_id, role, orjson.loads(body), sample_index), *spends)
 
 
 def reserved_by(root: Root, job: BatchJob) -> Iterator[tuple[int, float, int]]:
     """Yield (tokens, US dollars, prompt tokens) that each request of a job may spend."""
-    for row in _rows(_table(root, job, ["tokens", "cost_usd", "prompt_tokens"])):
-        yield row["tokens"], row["cost_usd"], row["prompt_tokens"]
+    table = _table(root, job, ["tokens", "cost_usd", "prompt_tokens"])
+    yield from zip(*table.to_pydict().values(), strict=True)
 
 
 def _table(root: Root, job: BatchJob, columns: Sequence[str]) -> pa.Table:
@@ -193,12 +181,7 @@ def _table(root: Root, job: BatchJob, columns: Sequence[str]) -> pa.Table:
             f"{root.where(key)} is missing: what batch {job.name} was asked cannot be told; "
             f"remove {root.where(job.key)}"
         )
-    return read_table([root.at(key)], REQUESTS, columns).select(list(columns))
-
-
-def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    for batch in table.to_batches(max_chunksize=4_096):
-        yield from batch.to_pylist()
+    return read_table([root.at(key)], REQUESTS, columns)
 
 
 @contextlib.contextmanager

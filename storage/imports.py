@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
 from schemas.generation import Completion, Request
 from schemas.record import clean_text, content_id, is_blank, table_schema
 from schemas.strict_json import RepeatedKey, strict_json
 from schemas.thoughts import split_thoughts, with_thoughts
-from storage.regular_files import read_regular
+from storage.files import read_regular
 from storage.root import Root
-from storage.tables import read_table
+from storage.table_files import add_numbered, read_folder
 
 FOLDER = "generations/imported"
 
@@ -94,20 +93,15 @@ def import_answers(root: Root, file: Path) -> Imported:
     if not rows:
         raise SourceError(f"{file}: no usable row" + (f"; {first}" if first else ", the file is empty"))
     new = _new_rows(root, rows)
-    if new:
-        table = pa.table(
-            [pa.array([row.get(field.name) for row in new], field.type) for field in IMPORTED], schema=IMPORTED
-        )
-        # Numbered, so that the answers to a prompt keep their order when more of them come.
-        name = f"{len(root.names(FOLDER, '.parquet')):05}-{content_id('import', new)}.parquet"
-        with root.replacing(f"{FOLDER}/{name}") as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    if new:  # numbered, so that the answers to a prompt keep their order when more of them come
+        add_numbered(root, FOLDER, pa.Table.from_pylist(new, IMPORTED), content_id("import", new))
     return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first, dict(sorted(left_out.items())))
 
 
 def _new_rows(root: Root, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows that no earlier import brought in; a text that stands twice in the file may be two samples."""
-    known = Counter(zip(*(_imported(root).column(name).to_pylist() for name in ("prompt_id", "text")), strict=True))
+    columns = read_folder(root, FOLDER, IMPORTED).select(["prompt_id", "text"]).to_pydict()
+    known = Counter(zip(*columns.values(), strict=True))
     new = []
     for row in rows:
         answer = row["prompt_id"], row["text"]
@@ -116,10 +110,6 @@ def _new_rows(root: Root, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             new.append(row)
     return new
-
-
-def _imported(root: Root) -> pa.Table:
-    return read_table([root.at(f"{FOLDER}/{name}") for name in root.names(FOLDER, ".parquet")], IMPORTED)
 
 
 def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
@@ -179,7 +169,7 @@ class ImportedAnswers:
 
     def __init__(self, root: Root) -> None:
         self._answers: dict[str, list[dict[str, Any]]] = {}
-        for row in _imported(root).to_pylist():
+        for row in read_folder(root, FOLDER, IMPORTED).to_pylist():
             self._answers.setdefault(row.pop("prompt_id"), []).append(row)
 
     def answer_to(self, request: Request) -> Completion | None:
@@ -189,7 +179,7 @@ class ImportedAnswers:
         answers = self._answers.get(prompt_id(request.body["model"], request.body["messages"]), [])
         if request.repeat >= len(answers):
             return None
-        found = answers[request.repeat]
-        text, thoughts = split_thoughts(found["text"])
-        answer = {**found, "text": text, "reasoning": with_thoughts(found["reasoning"], thoughts)}
-        return Completion(request.request_id, served_model="imported", **answer)
+        answer = answers[request.repeat]
+        text, thoughts = split_thoughts(answer["text"])
+        split = answer | {"text": text, "reasoning": with_thoughts(answer["reasoning"], thoughts)}
+        return Completion(request.request_id, served_model="imported", **split)

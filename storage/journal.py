@@ -1,12 +1,18 @@
 """The journal: every answer kept within a second of its arrival, in files that only grow.
 
-One writer has one journal, cut into segments: `generations/journal/<writer>-<seq>.arrows`, Arrow IPC streams of
-GENERATIONS (`storage.segments` has their bytes). A writer holds a lock on the segment it writes to, from before anyone
-can see it, so that others know whether it is still alive. A torn tail, as a kill leaves it, is read up to its last
-whole batch.
+This is the way of an answer to disk and back, and what a crash costs on it:
 
-In a bucket of object storage nothing grows and nothing is locked: there each flush is a segment, whole from the start,
-which lies on this machine until the bucket has taken it.
+1. `JournalWriter.append` takes it over. A kill now loses it: at most the answers of the last half second.
+2. A flush puts it down as a batch of a segment, `generations/journal/<writer>-<seq>.arrows` (`storage.segments` has the
+   bytes). A kill in a flush leaves a torn tail, and the segment is read up to its last whole batch.
+3. The next run folds segments into files of their buckets, `generations/bucket=<xx>/*.parquet` (`storage.generations`).
+   A kill in between leaves both; the fold is done again, into files of the same names.
+4. Both kinds of files know whether their bytes are whole (`storage.answer_files`). A damaged one is set aside, and its
+   sound answers are written anew.
+
+One writer has one journal, cut into segments. It holds a lock on the segment it writes to, from before anyone can see
+it, so that others know whether it is still alive. In a bucket of object storage nothing grows and nothing is locked:
+there each flush is a segment, whole from the start, which lies on this machine until the bucket has taken it.
 """
 
 import contextlib
@@ -17,6 +23,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -25,7 +33,8 @@ import pyarrow as pa
 
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, Request, body_json
-from storage.root import Root, storage_errors
+from storage.files import storage_errors
+from storage.root import Root
 from storage.segments import END, HEAD, message_of, read_segment
 
 FOLDER = "generations/journal"
@@ -35,6 +44,11 @@ FLUSH_SECONDS = 0.5
 FLUSH_ROWS = 4_096
 SEGMENT_ROWS = 65_536
 _STARTED = "%Y%m%dT%H%M%S"
+
+ANSWER = GENERATIONS.names[GENERATIONS.names.index("text") : GENERATIONS.names.index("created_at")]
+"""The columns that hold what a completion holds, under the same names."""
+_of_request = attrgetter("request_id", "query_id", "role")
+_of_completion = attrgetter(*ANSWER)
 
 
 class JournalWriter:
@@ -47,12 +61,12 @@ class JournalWriter:
     def __init__(self, root: Root, run_id: str) -> None:
         self._root = root
         self._run_id = run_id
-        self._writer = new_run_id()  # a run has several writers, one after the other
+        writer = new_run_id()  # a run has several writers, one after the other
+        self._names = (f"{writer}-{sequence:05}.arrows" for sequence in count())
         self._rows: deque[tuple[Any, ...]] = deque()  # appended to by one thread while another takes from it
         self._lock = threading.Lock()
-        self._sequence = 0
         self._file: BinaryIO | None = None
-        self._segment_rows = 0
+        self._file_rows = 0
         self._unsent: deque[tuple[Path, int]] = deque()
         """Segments on this machine that are to go into the bucket, and their answers."""
         self._sending = threading.Lock()
@@ -80,34 +94,17 @@ class JournalWriter:
                 with contextlib.suppress(StorageError):
                     self._send()
         finally:
-            self._close_segment()
+            self._end_segment()
         if self._failure is not None:
-            self._failure.args = (f"{self._failure}{self._what_became_of_answers()}",)
+            self._failure.args = (f"{self._failure}{self._fate_of_answers()}",)
             if error is None or self._rows:
                 raise self._failure
 
     def append(self, request: Request, completion: Completion) -> None:
         """Take an answer over. Raises StorageError once an earlier one was refused; this one is kept all the same."""
-        self._rows.append(
-            (
-                request.request_id,
-                request.query_id,
-                request.role,
-                body_json(request.body),
-                completion.text,
-                completion.reasoning,
-                completion.finish_reason,
-                completion.error,
-                completion.served_model,
-                completion.prompt_tokens,
-                completion.completion_tokens,
-                completion.cached_tokens,
-                completion.reasoning_tokens,
-                completion.cost_usd,
-                time.time_ns() // 1_000,
-                self._run_id,
-            )
-        )
+        now = time.time_ns() // 1_000
+        body = body_json(request.body)
+        self._rows.append((*_of_request(request), body, *_of_completion(completion), now, self._run_id))
         if self._failure is not None:
             raise self._failure
         if len(self._rows) >= FLUSH_ROWS:
@@ -124,11 +121,13 @@ class JournalWriter:
             rows = [self._rows.popleft() for _ in range(len(self._rows))]
             if not rows:
                 return
+            columns = zip(zip(*rows, strict=True), GENERATIONS, strict=True)
             try:
-                columns = zip(zip(*rows, strict=True), GENERATIONS, strict=True)
-                self._write(
-                    pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=GENERATIONS)
-                )
+                batch = pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=GENERATIONS)
+                if self._root.is_local:
+                    self._write(batch)
+                else:
+                    self._spool(batch)
             except BaseException as error:
                 self._rows.extendleft(reversed(rows))
                 if isinstance(error, StorageError):
@@ -137,44 +136,59 @@ class JournalWriter:
 
     def _write(self, batch: pa.RecordBatch) -> None:
         """Write a batch, cut where a segment is full."""
-        if not self._root.is_local:
-            self._spool(batch)
-            return
-        room = SEGMENT_ROWS - self._segment_rows
+        room = SEGMENT_ROWS - self._file_rows
         if batch.num_rows > room:
             self._write(batch.slice(0, room))
             self._write(batch.slice(room))
             return
         with storage_errors(self._root.where(FOLDER)):
-            if self._file is None:
-                self._open_segment()
-            assert self._file is not None
+            file = self._file or self._begin_segment()
+        with storage_errors(file.name):
+            try:
+                _write_durably(file, message_of(batch))
+            except OSError:
+                self._leave_segment()  # behind half a batch, further ones could not be read
+                raise
+        self._file_rows += batch.num_rows
+        if self._file_rows >= SEGMENT_ROWS:
+            self._end_segment()
+
+    def _begin_segment(self) -> BinaryIO:
+        path = self._root.place(f"{FOLDER}/{next(self._names)}")
+        hidden = path.with_name(f".{path.name}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._file = hidden.open("xb")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        hidden.rename(path)  # only now may another process find it, and find it locked
+        file.write(HEAD)
+        return file
+
+    def _end_segment(self) -> None:
+        if self._file is not None:
             with storage_errors(self._file.name):
                 try:
-                    self._file.write(message_of(batch))
-                    self._file.flush()
-                    os.fsync(self._file.fileno())
-                except OSError:
-                    self._leave_segment()  # behind half a batch, further ones could not be read
-                    raise
-        self._segment_rows += batch.num_rows
-        if self._segment_rows >= SEGMENT_ROWS:
-            self._close_segment()
+                    self._file.write(END)
+                finally:
+                    self._leave_segment()
+
+    def _leave_segment(self) -> None:
+        """Close the segment as it is; the next batch begins another."""
+        file, self._file, self._file_rows = self._file, None, 0
+        if file is not None:
+            file.close()
 
     def _spool(self, batch: pa.RecordBatch) -> None:
         """Put a batch down on this machine as a segment of its own: in a bucket no file grows.
 
         Where this machine's disk takes no more, it goes into the bucket at once.
         """
-        name = self._next_name()
+        name = next(self._names)
         data = HEAD + message_of(batch) + END
         path = self._root.scratch(f"{UNSENT}/{name}")
         hidden = path.with_name(f".{name}.tmp")
         try:
             with storage_errors(str(path)), hidden.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                _write_durably(file, data)
                 hidden.rename(path)
         except StorageError as refused:
             with contextlib.suppress(OSError):
@@ -197,16 +211,12 @@ class JournalWriter:
                     raise
                 self._unsent.popleft()
 
-    def _what_became_of_answers(self) -> str:
+    def _fate_of_answers(self) -> str:
         """Return, behind a failure, how many answers are kept on this machine alone, and how many nowhere."""
-        said = ""
+        fate = ""
         if kept := sum(rows for _, rows in self._unsent):
-            said = f"; {kept:,} answers are kept in {self._unsent[0][0].parent}, and the next run here brings them in"
-        return said + (f"; {len(self._rows):,} answers could be kept nowhere" if self._rows else "")
-
-    def _next_name(self) -> str:
-        self._sequence += 1
-        return f"{self._writer}-{self._sequence - 1:05}.arrows"
+            fate = f"; {kept:,} answers are kept in {self._unsent[0][0].parent}, and the next run here brings them in"
+        return fate + (f"; {len(self._rows):,} answers could be kept nowhere" if self._rows else "")
 
     def _now_and_then(self, act: Callable[[], None]) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
@@ -215,28 +225,11 @@ class JournalWriter:
             if self._failure is not None:
                 return
 
-    def _open_segment(self) -> None:
-        path = self._root.place(f"{FOLDER}/{self._next_name()}")
-        hidden = path.with_name(f".{path.name}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = hidden.open("xb")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        hidden.rename(path)  # only now may another process find it, and find it locked
-        self._file.write(HEAD)
 
-    def _close_segment(self) -> None:
-        if self._file is not None:
-            with storage_errors(self._file.name):
-                try:
-                    self._file.write(END)
-                finally:
-                    self._leave_segment()
-
-    def _leave_segment(self) -> None:
-        """Close the segment as it is; the next batch begins another."""
-        file, self._file, self._segment_rows = self._file, None, 0
-        if file is not None:
-            file.close()
+def _write_durably(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def new_run_id() -> str:
@@ -258,7 +251,7 @@ def send_unsent(root: Root) -> None:
 
 
 def _send_one(root: Root, path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):  # another process is at it, too
+    with contextlib.suppress(FileNotFoundError):  # another process sends it, too
         root.write(f"{FOLDER}/{path.name}", path.read_bytes())
         path.unlink()
 
@@ -267,12 +260,12 @@ def _send_one(root: Root, path: Path) -> None:
 def claimed(path: Path) -> Iterator[bool]:
     """Hold a segment as long as the block runs; False where its writer is alive, or another process holds it."""
     with contextlib.ExitStack() as stack:
-        claim = False
+        is_ours = False
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             file = stack.enter_context(path.open("rb"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            claim = True
-        yield claim
+            is_ours = True
+        yield is_ours
 
 
 def writing_since(root: Root) -> float | None:
@@ -289,20 +282,14 @@ def writing_since(root: Root) -> float | None:
 
 def runs_writing(root: Root) -> list[str]:
     """Return the ids of the runs that are putting answers down now, and have put some; in a bucket nobody can tell."""
-    runs: dict[str, None] = {}
-    for path in _being_written(root):
-        rows = next(read_segment(path), None)  # any will do: a writer is one run's
-        if rows is not None:
-            runs[rows.column("run_id")[0].as_py()] = None
-    return list(runs)
+    first_batches = [next(read_segment(path), None) for path in _being_written(root)]  # a writer is one run's
+    return list(dict.fromkeys(rows.column("run_id")[0].as_py() for rows in first_batches if rows is not None))
 
 
-def _being_written(root: Root) -> list[Path]:
-    """Return the segments of writers that are alive, oldest first."""
-    found = []
-    for key in segments(root) if root.is_local else ():
-        path = root.place(key)
+def _being_written(root: Root) -> Iterator[Path]:
+    """Yield the segments of writers that are alive, oldest first."""
+    for path in map(root.place, segments(root) if root.is_local else ()):
         with claimed(path) as is_free:
-            if not is_free and path.exists():
-                found.append(path)
-    return found
+            is_written = not is_free and path.exists()
+        if is_written:
+            yield path

@@ -3,11 +3,14 @@
     leases/<name>.json   {format, token, host, pid, run_id, taken_at, expires_at, term_s, renewals, released, process}
 
 Every change puts one whole object in the place of the one that was read (`Root.replace_if`), so of any number that take
-a lease at once, one gets it; no lease is ever deleted, since what is deleted could be made anew by two.
+a lease at once, one gets it. No lease is ever deleted, since what is deleted could be made anew by two.
 
-Clocks may be wrong. By its clock a taker only believes that a lease is alive; that one is dead it believes when nobody
-has renewed it while it watched, or at once where the holder's process ran on this machine and has gone. A holder counts
-its own time by the monotonic clock, and `check` asks the root itself.
+Clocks may be wrong. By its clock a taker only believes that a lease is alive. It believes that a lease is dead when
+nobody has renewed it while it watched, or at once where the holder's process ran on this machine and has ended. A
+holder counts its own time by the monotonic clock, and `check` asks the root itself.
+
+A process leaves a mark, "<boot id> <pid namespace> <start time>": a pid alone means another process after a reboot, in
+another container, or once it was given away again. Linux says so in /proc; other systems leave the mark empty.
 """
 
 import contextlib
@@ -19,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 
 import orjson
@@ -26,7 +30,6 @@ import orjson
 from schemas.errors import ForgeError, StorageError
 from schemas.recipe.refresh import LONGEST_LEASE_S
 from schemas.record import FORMAT
-from storage.processes import has_died, mark_of
 from storage.root import Root
 
 FOLDER = "leases"
@@ -35,6 +38,8 @@ _RENEWALS = 10
 """Renewals in the term of a lease."""
 _WATCHED = 3
 """Times that a holder would have renewed its lease while a taker watches whether it does."""
+_ENDED = ("Z", "X", "x")
+"""States of a process that has ended, though its parent has not looked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,24 @@ class Holder:
     renewals: int = 0
     released: bool = False
     process: str = ""
-    """Tells the process from a later one of the same pid (`storage.processes`); empty where the system does not."""
+    """Its mark, which tells the process from a later one of the same pid; empty where the system has none."""
 
     def in_words(self) -> str:
         return f"run {self.run_id} since {self.taken_at} on host {self.host} (process {self.pid})"
 
     @property
     def has_died(self) -> bool:
-        """Whether its process is known to have ended: it ran on this machine, and is not there."""
-        return self.host == socket.gethostname() and has_died(self.pid, self.process)
+        """Whether its process ran on this machine and is known to have ended; False where nobody can tell."""
+        here = _mark_of(os.getpid())
+        if self.host != socket.gethostname() or not here or here.split()[:2] != self.process.split()[:2]:
+            return False
+        try:
+            os.kill(self.pid, 0)
+            return _stat(self.pid)[0] in _ENDED or _mark_of(self.pid) not in ("", self.process)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError, IndexError):
+            return False
 
     def renewed(self) -> "Holder":
         return replace(self, expires_at=_stamp(timedelta(seconds=self.term_s)), renewals=self.renewals + 1)
@@ -127,21 +141,18 @@ class Lease:
 
     def _renew(self) -> None:
         if not self._put(self.holder.renewed()):
-            other = _holder(_found(self._root, self._key) or b"")
+            other = _holder(_read(self._root, self._key))
             whose = f"is that of {other.in_words()} now" if other else "has gone"
             self._lost = StorageError(f"{self._key} {whose}: this run stops, and publishes nothing further")
 
     def _put(self, holder: Holder) -> bool:
         """Put the lease in the place of what this process wrote last, and say whether it was still there."""
         if not self._root.replace_if(self._key, self.holder.as_json(), holder.as_json()):
-            found = _found(self._root, self._key) or b""
-            there = _holder(found)
+            current = _read(self._root, self._key)
+            there = _holder(current)
             # A write of ours may have come through though we were told that it did not.
-            if (
-                there is None
-                or there.token != holder.token
-                or not self._root.replace_if(self._key, found, holder.as_json())
-            ):
+            is_ours = there is not None and there.token == holder.token
+            if not is_ours or not self._root.replace_if(self._key, current or b"", holder.as_json()):
                 return False
         self.holder = holder
         self._good_until = time.monotonic() + holder.term_s
@@ -160,12 +171,12 @@ def take(
     token = secrets.token_hex(16)
     while True:
         mine = _this_holder(token, run_id, term_s)
-        found = _found(root, key)
-        if found is None:
+        current = _read(root, key)
+        if current is None:
             if root.create(key, mine.as_json()):
                 return Lease(root, key, mine)
             continue
-        holder = _holder(found)
+        holder = _holder(current)
         if holder is not None and holder.token == token:  # put by a call that was told otherwise
             return Lease(root, key, holder)
         is_over = holder is not None and (holder.released or holder.has_died)
@@ -175,12 +186,12 @@ def take(
             seconds = (holder.term_s if holder else term_s) / _RENEWALS * _WATCHED
             watching(seconds, holder)
             time.sleep(seconds)
-            later = _found(root, key) or b""
+            later = _read(root, key)
             holder = _holder(later)
-            if later != found and holder is not None and not holder.released:
+            if later != current and holder is not None and not holder.released:
                 return holder
         mine = replace(mine, taken_at=_stamp()).renewed()  # it may have waited
-        if root.replace_if(key, found, mine.as_json()):
+        if root.replace_if(key, current, mine.as_json()):
             return Lease(root, key, mine)
 
 
@@ -191,24 +202,24 @@ def key_of(name: str) -> str:
 
 def held(root: Root) -> list[Holder]:
     """Return who works under a root now, as far as clocks tell."""
-    found = (_holder(root.read(f"{FOLDER}/{name}")) for name in root.names(FOLDER, ".json"))
-    return [one for one in found if one is not None and not one.released and one.is_in_time and not one.has_died]
+    holders = filter(None, (_holder(root.read(f"{FOLDER}/{name}")) for name in root.names(FOLDER, ".json")))
+    return [one for one in holders if not one.released and one.is_in_time and not one.has_died]
 
 
 def _this_holder(token: str, run_id: str, term_s: float) -> Holder:
     """Return what a lease says that this process takes now."""
     pid, stamp = os.getpid(), _stamp()
-    return Holder(token, socket.gethostname(), pid, run_id, stamp, stamp, term_s, process=mark_of(pid)).renewed()
+    return Holder(token, socket.gethostname(), pid, run_id, stamp, stamp, term_s, process=_mark_of(pid)).renewed()
 
 
-def _found(root: Root, key: str) -> bytes | None:
+def _read(root: Root, key: str) -> bytes | None:
     return root.read(key) if root.exists(key) else None
 
 
-def _holder(data: bytes) -> Holder | None:
+def _holder(data: bytes | None) -> Holder | None:
     """Return what a lease says; None where it is none of ours, or a damaged one."""
     try:
-        tree = orjson.loads(data)
+        tree = orjson.loads(data or b"")
         tree = {"process": ""} | tree  # leases of an older grmforge do not have it
         holder = Holder(**{name: tree[name] for name in Holder.__slots__})
         is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= LONGEST_LEASE_S
@@ -220,3 +231,18 @@ def _holder(data: bytes) -> Holder | None:
 
 def _stamp(later: timedelta = timedelta()) -> str:
     return (datetime.now(UTC) + later).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _mark_of(pid: int) -> str:
+    """Return the mark of a process in this one's pid namespace; empty where the system does not tell."""
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink()  # a pid that we can see is in our own namespace
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {namespace} {_stat(pid)[19]}"
+    except (OSError, IndexError, UnicodeDecodeError):
+        return ""
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process from its state on: the name before it may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()

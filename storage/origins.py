@@ -6,19 +6,20 @@ text, so that `grmforge forget` finds the answers of a source for as long as the
     origins/<stage>-<fingerprint>.parquet
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.errors import StorageError
 from schemas.record import content_id, table_schema
 from storage.root import Root
 from storage.snapshots import every_snapshot
-from storage.stages import read_stage
-from storage.tables import open_parquet, read_table
+from storage.stages import Stage, every_stage, read_stage
+from storage.table_files import parquet_keys, put_table, read_folder
+from storage.tables import filled, open_parquet
 
 FOLDER = "origins"
 
@@ -38,61 +39,51 @@ _MAKERS = ("source-", "general", "synthesized-", "rephrased-")
 _TABLES = ("sets", "questions", "general")
 
 
-def remember_origins(root: Root, stage: str) -> None:
+def remember_origins(root: Root, key: str) -> None:
     """Put down what a stage that is about to go says of its rows' origins."""
-    name, fingerprint = stage.split("/")[1:]
-    table = _of_stage(root, stage) if name.startswith(_MAKERS) else None
-    if table is None or not table.num_rows:
+    name, fingerprint = key.split("/")[1:]
+    if not name.startswith(_MAKERS):
         return
-    with root.replacing(f"{FOLDER}/{name}-{fingerprint}.parquet") as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    try:
+        stage = read_stage(root, key)
+        table = None if stage is None else _of_stage(stage)
+    except StorageError:
+        return
+    if table is not None and table.num_rows:
+        put_table(root, f"{FOLDER}/{name}-{fingerprint}.parquet", table)
 
 
 def read_origins(root: Root) -> pl.DataFrame:
     """Return every (source, row_id, query_id, set_id) that a root knows of, once."""
-    found = [ORIGINS.empty_table(), *_every(root)]
-    frame = pl.from_arrow(pa.concat_tables(found))
+    frame = pl.from_arrow(pa.concat_tables([read_folder(root, FOLDER, ORIGINS), *_current(root)]))
     assert isinstance(frame, pl.DataFrame)
     return frame.unique()
 
 
 def origin_files(root: Root) -> list[str]:
     """Return the keys of what was put down."""
-    return [f"{FOLDER}/{name}" for name in root.names(FOLDER, ".parquet")]
+    return parquet_keys(root, FOLDER)
 
 
-def _every(root: Root) -> Iterator[pa.Table]:
-    yield from (read_table([root.at(key)], ORIGINS) for key in origin_files(root))
-    for name in root.folders("stages"):
-        if name.startswith(_MAKERS):
-            for fingerprint in root.folders(f"stages/{name}"):
-                if (table := _of_stage(root, f"stages/{name}/{fingerprint}")) is not None:
-                    yield table
+def _current(root: Root) -> Iterator[pa.Table]:
+    """Yield what stages and published versions say."""
+    for _, stage in every_stage(root, _MAKERS):
+        with contextlib.suppress(StorageError):
+            if stage is not None:
+                yield _of_stage(stage)
     for snapshot in every_snapshot(root):
         yield _origins([path for table in ("sets/kept", "sets/dropped") for path in snapshot.files(table)])
 
 
-def _of_stage(root: Root, key: str) -> pa.Table | None:
-    """Return the origins of a stage's rows; None where it cannot be looked into."""
-    try:
-        stage = read_stage(root, key)
-        return None if stage is None else _origins([path for name in _TABLES for path in stage.paths(name)])
-    except StorageError:
-        return None
+def _of_stage(stage: Stage) -> pa.Table:
+    return _origins([path for name in _TABLES for path in stage.paths(name)])
 
 
 def _origins(paths: Sequence[Path]) -> pa.Table:
-    found = [ORIGINS.empty_table()]
+    tables = [ORIGINS.empty_table()]
     for path in paths:
-        file = open_parquet(path)
-        held = set(file.schema_arrow.names)
-        table = file.read(columns=[name for name in ("source", "source_id", "query_id", "set_id") if name in held])
+        table = open_parquet(path).read(columns=["source", "source_id", "query_id", "set_id"])  # those that it has
         rows = zip(table.column("source").to_pylist(), table.column("source_id").to_pylist(), strict=True)
-        columns = {
-            "source": table.column("source"),
-            "row_id": pa.array([content_id("row", *row) for row in rows], pa.string()),
-            "query_id": table.column("query_id"),
-            "set_id": table.column("set_id") if "set_id" in held else pa.nulls(table.num_rows, pa.string()),
-        }
-        found.append(pa.table(columns, schema=ORIGINS))
-    return pa.concat_tables(found)
+        row_ids = pa.array([content_id("row", *row) for row in rows], pa.string())
+        tables.append(filled(table.append_column("row_id", row_ids), ORIGINS))
+    return pa.concat_tables(tables)

@@ -1,78 +1,49 @@
-"""The one directory that holds everything a build reads again: whole objects under keys, never half of one."""
+"""The one place that holds everything a build reads again: whole objects under keys, never half of one.
+
+A root is a directory, or a bucket of object storage with the same keys (`storage.bucket`).
+"""
 
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
-import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from schemas.errors import RecipeError, StorageError
 from schemas.record import clean_text
 from schemas.secrets import masked
-
-
-@contextlib.contextmanager
-def storage_errors(what: str) -> Iterator[None]:
-    """Turn an operating system's error into a StorageError that names the object and the way out."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            way_out = "the disk is full; free some space and run the same command again: every answer on disk is kept"
-        elif error.errno == errno.EFBIG:
-            way_out = "File too large: the limit of this system (ulimit -f); raise it and run the same command again"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            way_out = "not permitted; choose a root you may write to with --root"
-        else:
-            way_out = error.strerror or str(error)
-        raise StorageError(f"{what}: {way_out}") from error
-
-
-class Held(NamedTuple):
-    """What one object takes up."""
-
-    bytes: int
-    modified: float
-    """When it was put or touched, in seconds since 1970."""
-    identity: str
-    """Names its bytes: objects that were linked share them."""
-    links: int
-    """How many objects do."""
-
-
-def held_at(path: Path) -> Held | None:
-    """Return what a file takes up; None where there is none. Of a folder it says nothing but since when it stands."""
-    try:
-        found = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    size, links = (0, 1) if path.is_dir() else (found.st_size, found.st_nlink)
-    return Held(size, found.st_mtime, f"{found.st_dev}:{found.st_ino}", links)
+from storage.bucket import Bucket, bucket_at
+from storage.files import (
+    Held,
+    becoming,
+    create_file,
+    held_at,
+    is_whole_copy,
+    make_writable,
+    remove_here,
+    sha256_of,
+    shown_names,
+    storage_errors,
+)
 
 
 @dataclass(frozen=True)
 class Root:
-    """A local directory addressed by `/`-separated keys. `storage.object_root` keeps the same in a bucket."""
+    """A local directory addressed by `/`-separated keys. `BucketRoot` keeps the same in a bucket."""
 
     path: Path
-    """Where everything lies on this machine; of a bucket, the copies of what was read."""
+    """Where everything lies on this machine. For a bucket: its copies, and what is this machine's alone."""
 
     @classmethod
     def open(cls, location: str) -> "Root":
         """Return the root at a path, made if absent, or at s3://bucket/prefix. Raises StorageError, RecipeError."""
         if location.startswith("s3://"):
-            from storage.object_root import open_bucket  # a client that a local root need not load
-
-            return open_bucket(location)
+            return BucketRoot(*bucket_at(location))
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", location):
             raise RecipeError(f"root {masked(location)!r}: a root is a directory or s3://bucket/prefix")
         if not location.strip() or "\0" in location:
@@ -80,16 +51,7 @@ class Root:
         root = cls(Path(location).absolute())
         if clean_text(str(root.path)) != str(root.path):
             raise RecipeError(f"root {root.path}: its name is not UTF-8; rename it, or choose another with --root")
-        with storage_errors(f"root {location}"):
-            try:
-                root.path.mkdir(parents=True, exist_ok=True)
-                probe = root.path / f".probe-{secrets.token_hex(4)}"
-                probe.write_bytes(b"")
-                probe.unlink()
-            except (FileExistsError, NotADirectoryError):
-                raise StorageError(f"root {location}: is no directory; choose another with --root") from None
-            except FileNotFoundError as error:  # /proc and its like
-                raise StorageError(f"root {location}: cannot be written there; choose another with --root") from error
+        make_writable(root.path, f"root {location}")
         return root
 
     @property
@@ -110,7 +72,11 @@ class Root:
         return self.place(key)
 
     def drop_copy(self, key: str) -> None:
-        """Forget this machine's copy of an object, so that it is fetched again; what is no copy stays."""
+        """Forget this machine's copy of an object, so that it is fetched again. Without copies, nothing happens."""
+
+    def stale_copies(self) -> Iterator[Path]:
+        """Yield this machine's copies of objects that are no longer there."""
+        yield from ()
 
     def scratch(self, key: str) -> Path:
         """Return the path of a file that is this machine's alone, such as a lock, a log or an index; no object."""
@@ -126,6 +92,10 @@ class Root:
         except FileNotFoundError:
             return None
 
+    def held(self, key: str) -> Held | None:
+        """Return what an object takes up, and since when; None where there is none."""
+        return held_at(self.place(key))
+
     def read(self, key: str) -> bytes:
         """Return a whole object as it is now. Raises StorageError when there is none."""
         with storage_errors(self.where(key)):
@@ -133,33 +103,20 @@ class Root:
 
     def sha256(self, key: str) -> str:
         """Return the SHA-256 of an object as it is now. Raises StorageError when there is none."""
-        with storage_errors(self.where(key)), self.place(key).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(self.place(key))
 
     def write(self, key: str, data: bytes) -> None:
         """Put a whole object: readers see the old one or the new one, never a part."""
-        with storage_errors(self.where(key)), self.replacing(key) as temporary:
+        with self.replacing(key) as temporary:
             temporary.write_bytes(data)
 
     def create(self, key: str, data: bytes) -> bool:
         """Put a whole object where none is; False where there is one. Of several at once, one succeeds."""
-        target = self.place(key)
-        temporary = _temporary(target)
         with storage_errors(self.where(key)):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                temporary.write_bytes(data)
-                os.link(temporary, target)
-            except FileExistsError:
-                if target.is_dir():
-                    raise StorageError(f"{target}: a directory stands where a file belongs; remove it") from None
-                return False
-            finally:
-                temporary.unlink(missing_ok=True)
-        return True
+            return create_file(self.place(key), data)
 
     def replace_if(self, key: str, old: bytes, new: bytes) -> bool:
-        """Put a whole object where just `old` stands; False where something else does. Of several, one succeeds."""
+        """Put a whole object in the place of exactly `old`; False where something else is. Of several, one succeeds."""
         target = self.place(key)
         with storage_errors(self.where(key)):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -172,40 +129,21 @@ class Root:
 
     @contextlib.contextmanager
     def replacing(self, key: str) -> Iterator[Path]:
-        """Give a temporary path to write to; it becomes the object when the block ends well, and nothing otherwise."""
-        target = self.place(key)
-        temporary = _temporary(target)
-        with storage_errors(self.where(key)):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                yield temporary
-                with temporary.open("rb") as written:
-                    os.fsync(written.fileno())
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        """Give a temporary path to write to. It becomes the object when the block ends well, and nothing otherwise."""
+        with storage_errors(self.where(key)), becoming(self.place(key)) as temporary:
+            yield temporary
 
     def names(self, key: str, suffix: str = "") -> list[str]:
         """Return the sorted names of the objects directly under a key, temporary ones left out."""
         directory = self.place(key)
-        if not directory.is_dir():
-            return []
-        return sorted(
-            entry.name
-            for entry in os.scandir(directory)
-            if entry.is_file() and entry.name.endswith(suffix) and not entry.name.startswith(".")
-        )
+        entries = os.scandir(directory) if directory.is_dir() else ()
+        return shown_names((entry.name for entry in entries if entry.is_file()), suffix)
 
     def folders(self, key: str) -> list[str]:
-        """Return the sorted names of the folders directly under a key; none that is a link to another place."""
+        """Return the sorted names of the folders directly under a key, without links to other places."""
         directory = self.place(key)
-        if not directory.is_dir():
-            return []
-        return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False))
-
-    def held(self, key: str) -> "Held | None":
-        """Return what an object takes up, and since when; None where there is none."""
-        return held_at(self.place(key))
+        entries = os.scandir(directory) if directory.is_dir() else ()
+        return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def every(self, folder: str) -> Iterator[str]:
         """Yield the keys of all objects under a folder, at any depth, temporary ones included."""
@@ -213,7 +151,7 @@ class Root:
             yield from (str((Path(directory) / name).relative_to(self.path)) for name in names)
 
     def remove_folder(self, folder: str) -> None:
-        """Remove everything under a folder, a manifest first: what is left of it then counts as unfinished.
+        """Remove everything under a folder, a manifest first: what is left then counts as unfinished.
 
         Of a link, only the link is removed, never what it leads to.
         """
@@ -225,24 +163,112 @@ class Root:
             shutil.rmtree(self.place(folder))
 
     def touch(self, key: str) -> None:
-        """Mark an object as in use; in a root that one may only read, nothing happens."""
+        """Mark an object as in use. In a root that one may only read, nothing happens."""
         with contextlib.suppress(OSError):
             os.utime(self.place(key))
 
     def remove(self, key: str) -> None:
-        """Remove an object; none there is well, too."""
+        """Delete an object. A missing object is not an error."""
         with storage_errors(self.where(key)):
             self.place(key).unlink(missing_ok=True)
 
     def link(self, key: str, to: str) -> None:
         """Make an object known under a further key, without a copy where the file system can."""
-        with storage_errors(self.where(to)), self.replacing(to) as temporary:
+        with self.replacing(to) as temporary:
             try:
                 os.link(self.place(key), temporary)
             except OSError:  # another file system, or one without hard links
                 shutil.copyfile(self.place(key), temporary)
 
 
-def _temporary(target: Path) -> Path:
-    """Return a name beside an object that no listing shows."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+@dataclass(frozen=True)
+class BucketRoot(Bucket, Root):
+    """A root in a bucket: objects are put by one atomic call each, and read from copies where they never change."""
+
+    @property
+    def is_local(self) -> bool:
+        return False
+
+    def place(self, key: str) -> Path:
+        return self.path / "objects" / key
+
+    def at(self, key: str) -> Path:
+        copy = self.place(key)
+        if not is_whole_copy(copy):
+            what = f"{copy} (another place for copies: export GRMFORGE_CACHE=..)"
+            with storage_errors(what), becoming(copy, durable=False) as temporary, temporary.open("wb") as file:
+                file.writelines(self.chunks(key))
+        return copy
+
+    def drop_copy(self, key: str) -> None:
+        remove_here(self.place(key))
+
+    def stale_copies(self) -> Iterator[Path]:
+        copies = self.place("")
+        for top in sorted(copies.iterdir()) if copies.is_dir() else ():
+            current = {self.place(key) for key in self.every(top.name)}
+            there = (path for path in sorted(top.rglob("*")) if path.is_file() and not path.name.startswith("."))
+            yield from (path for path in there if path not in current)
+
+    def scratch(self, key: str) -> Path:
+        path = self.path / "machine" / key
+        with storage_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @contextlib.contextmanager
+    def replacing(self, key: str) -> Iterator[Path]:
+        copy = self.place(key)
+        with storage_errors(str(copy)), becoming(copy, durable=False) as temporary:
+            yield temporary
+            self.write(key, temporary)
+
+    def remove(self, key: str) -> None:
+        super().remove(key)
+        self.drop_copy(key)
+
+    def remove_folder(self, folder: str) -> None:
+        super().remove_folder(folder)
+        remove_here(self.place(folder))
+
+    def link(self, key: str, to: str) -> None:
+        super().link(key, to)
+        self.drop_copy(to)
+
+
+_CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT}
+_DEPTHS = {"stages": 2, "origins": 1}
+"""Folders that looking writes to, and how many of their levels get new entries."""
+
+
+@contextlib.contextmanager
+def root_to_look_at(location: str) -> Iterator[Root]:
+    """Give the root at a path. For one that cannot be written, give one that shows it and keeps nothing that is made.
+
+    Raises StorageError and RecipeError as `Root.open` does, but not for a root that one may only read.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            root = Root.open(location)
+        except StorageError as error:
+            cause = error.__cause__
+            if "://" in location or not isinstance(cause, OSError) or cause.errno not in _CANNOT_WRITE:
+                raise
+            with storage_errors(f"root {location} cannot be written, nor can a temporary directory"):
+                root = Root(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grmforge-"))))
+                original = Path(location).absolute()
+                for entry in original.iterdir() if original.is_dir() else ():
+                    _show(entry, root.path / entry.name, _DEPTHS.get(entry.name, 0))
+        yield root
+
+
+def _show(entry: Path, target: Path, levels: int) -> None:
+    """Link to a file or a folder; a folder that gets new entries is made anew, with links to what is in it."""
+    if not levels or not entry.is_dir():
+        target.symlink_to(entry)
+        return
+    target.mkdir()
+    for below in entry.iterdir():
+        is_unfinished = levels == 1 and below.is_dir() and not (below / "manifest.json").is_file()
+        if not is_unfinished:  # an unfinished stage is made anew
+            _show(below, target / below.name, levels - 1)

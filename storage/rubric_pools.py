@@ -5,8 +5,8 @@ an id, a domain and a vector, and none of them ever changes, so what is there al
 rubrics/*.parquet.
 
 A path that ends with .db is Milvus Lite, in this process; everything else is the address of a Milvus server. Both are
-reached by `_connected` and spoken to in the same calls. Milvus Lite searches by brute force until rows are flushed and
-the collection is loaded afresh, and holds a lock on its directory until `close`.
+reached by `milvus.connected` and spoken to in the same calls. Milvus Lite searches by brute force until rows are
+flushed and the collection is loaded afresh, and holds a lock on its directory until `close`.
 
 No BM25 index is kept in Milvus: at 100,000 rows Milvus Lite needs 200 ms a query for it, and scoring the words of the
 dense candidates finds more than the fusion of both (docs/rubrics.md).
@@ -15,26 +15,21 @@ dense candidates finds more than the fusion of both (docs/rubrics.md).
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from schemas.errors import StorageError
-from storage.milvus import REMOVE, SERVER, check_unlocked, connected, disconnected, is_local, milvus_errors
-from storage.root import Root, storage_errors
+from storage.files import storage_errors
+from storage.milvus import check_unlocked, connected, disconnected, is_local, milvus_errors
+from storage.root import Root
 from storage.rubric_tables import FOLDER
-from storage.rubric_vectors import ModelIdentity
+from storage.rubric_vectors import ModelIdentity, Vectors
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
-
-Vectors = npt.NDArray[np.float32]
 
 _ID_LENGTH = 64
 _DOMAIN_LENGTH = 256
@@ -80,9 +75,7 @@ class RubricPools:
     client: "MilvusClient"
     where: str
     """Path or address, as errors name it."""
-    way_out: str
     prefix: str
-    local: bool
 
     def __enter__(self) -> "RubricPools":
         return self
@@ -92,7 +85,7 @@ class RubricPools:
 
     def close(self) -> None:
         """Let go of the index; others may open it then."""
-        disconnected(self.client, self.where if self.local else None)
+        disconnected(self.client, self.where)
 
     def complete(
         self, pool: Pool, domains: Mapping[str, str], vectors_of: Callable[[Sequence[str]], Vectors]
@@ -103,24 +96,27 @@ class RubricPools:
         in order. Killed at any moment, the next call goes on. Raises StorageError.
         """
         name = self._name(pool)
-        found = set(self._ids(name))
-        missing = sorted(domains.keys() - found)
-        stale = sorted(found - domains.keys())
-        with milvus_errors(self.where, self.way_out):
+        present = set(self._ids(name))
+        missing = sorted(domains.keys() - present)
+        stale = sorted(present - domains.keys())
+        with milvus_errors(self.where):
             if missing or stale:
                 self.client.release_collection(name, timeout=_CALL_S)
-            for part in _parts(stale, _UPSERT_ROWS):
-                self.client.delete(name, ids=part, timeout=_CALL_S)
-        for part in _parts(missing, _UPSERT_ROWS):
+            for start in range(0, len(stale), _UPSERT_ROWS):
+                self.client.delete(name, ids=stale[start : start + _UPSERT_ROWS], timeout=_CALL_S)
+        for start in range(0, len(missing), _UPSERT_ROWS):
+            part = missing[start : start + _UPSERT_ROWS]
             self._upsert(name, part, domains, vectors_of(part))
-        with milvus_errors(self.where, self.way_out):
+        with milvus_errors(self.where):
             if missing or stale:
                 self.client.flush(name, timeout=_LOAD_S)
             self.client.load_collection(name, timeout=_LOAD_S)
         return Completed(len(missing), len(stale))
 
     def _upsert(self, name: str, ids: Sequence[str], domains: Mapping[str, str], vectors: Vectors) -> None:
-        width = self._width(name)
+        with milvus_errors(self.where):
+            fields = self.client.describe_collection(name, timeout=_CALL_S)["fields"]
+        width = next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
         if vectors.shape != (len(ids), width):
             raise StorageError(
                 f"{self.where}: {len(ids)} vectors of width {width} are wanted, got {vectors.shape}: "
@@ -130,7 +126,7 @@ class RubricPools:
             {"id": entry_id, "domain": domains[entry_id][:_DOMAIN_LENGTH], "vector": vector}
             for entry_id, vector in zip(ids, vectors, strict=True)
         ]
-        with milvus_errors(self.where, self.way_out):
+        with milvus_errors(self.where):
             self.client.upsert(name, rows, timeout=_CALL_S)
 
     def search(self, pool: Pool, vectors: Vectors, limit: int, domain: str | None = None) -> list[list[Hit]]:
@@ -139,9 +135,9 @@ class RubricPools:
         The pool must be completed. Raises StorageError.
         """
         most = min(max(limit, 1), _MOST_HITS)
-        found: list[list[Hit]] = []
+        nearest: list[list[Hit]] = []
         for start in range(0, len(vectors), _SEARCH_QUERIES):
-            with milvus_errors(self.where, self.way_out):
+            with milvus_errors(self.where):
                 answers = self.client.search(
                     self._name(pool),
                     data=list(vectors[start : start + _SEARCH_QUERIES]),
@@ -151,10 +147,10 @@ class RubricPools:
                     search_params={"metric_type": "COSINE", "params": {"ef": max(_EF, most)}},
                     timeout=_CALL_S,
                 )
-            for hits in answers:
-                one = [Hit(hit["id"], float(hit["distance"])) for hit in hits]
-                found.append(sorted(one, key=lambda hit: (-hit.similarity, hit.entry_id)))
-        return found
+            for answer in answers:
+                hits = [Hit(hit["id"], float(hit["distance"])) for hit in answer]
+                nearest.append(sorted(hits, key=lambda hit: (-hit.similarity, hit.entry_id)))
+        return nearest
 
     def rows(self, pool: Pool) -> int:
         """Return how many entries a pool holds."""
@@ -164,7 +160,7 @@ class RubricPools:
         return f"{self.prefix}_{pool.value}"
 
     def _ids(self, name: str) -> Iterator[str]:
-        with milvus_errors(self.where, self.way_out):
+        with milvus_errors(self.where):
             self.client.load_collection(name, timeout=_LOAD_S)
             pages = self.client.query_iterator(
                 name, batch_size=_LISTED_ROWS, output_fields=["id"], timeout=_CALL_S, consistency_level="Strong"
@@ -172,10 +168,6 @@ class RubricPools:
             while page := pages.next():
                 yield from (row["id"] for row in page)
             pages.close()
-
-    def _width(self, name: str) -> int:
-        with milvus_errors(self.where, self.way_out):
-            return _width_of(self.client.describe_collection(name, timeout=_CALL_S))
 
 
 def open_pools(
@@ -188,13 +180,11 @@ def open_pools(
     process, out of reach, or made with another model; RecipeError where Milvus is not installed.
     """
     where = uri or str(root.scratch(f"{FOLDER}/milvus-{model.key}.db"))
-    local = is_local(where)
-    if local:
+    if is_local(where):
         check_unlocked(Path(where))
         if not Path(where).exists():
             _make_local(Path(where), model, prefix)
-    way_out = REMOVE if local else SERVER
-    pools = RubricPools(connected(where, token, way_out), where, way_out, prefix, local)
+    pools = RubricPools(connected(where, token), where, prefix)
     try:
         for pool in Pool:
             _prepare(pools, f"{prefix}_{pool.value}", model)
@@ -206,7 +196,7 @@ def open_pools(
 
 def _prepare(pools: RubricPools, name: str, model: ModelIdentity) -> None:
     """Make a collection that is absent, and check one that is there."""
-    with milvus_errors(pools.where, pools.way_out):
+    with milvus_errors(pools.where):
         if not pools.client.has_collection(name, timeout=_CALL_S):
             _create(pools.client, name, model)
             return
@@ -216,9 +206,9 @@ def _prepare(pools: RubricPools, name: str, model: ModelIdentity) -> None:
         raise StorageError(
             f"{pools.where}: the index {name} was made with {made_with or 'something else'}, not with "
             f"{model.described()}; name that model in [rubrics], or an index of its own for this one: "
-            f"{'milvus = another path' if pools.local else 'another prefix'}"
+            f"{'milvus = another path' if is_local(pools.where) else 'another prefix'}"
         )
-    with milvus_errors(pools.where, pools.way_out):
+    with milvus_errors(pools.where):
         if not pools.client.list_indexes(name, timeout=_CALL_S):  # killed between the two calls of _create
             pools.client.create_index(name, _index(pools.client), timeout=_LOAD_S)
 
@@ -252,22 +242,12 @@ def _make_local(path: Path, model: ModelIdentity, prefix: str) -> None:
     shutil.rmtree(staged, ignore_errors=True)
     with storage_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-    client = connected(str(staged), None, REMOVE)
+    client = connected(str(staged), None)
     try:
-        with milvus_errors(str(path), REMOVE):
+        with milvus_errors(str(path)):
             for pool in Pool:
                 _create(client, f"{prefix}_{pool.value}", model)
     finally:
         disconnected(client, str(staged))
     with storage_errors(str(path)):
         staged.rename(path)
-
-
-def _width_of(described: Mapping[str, Any]) -> int:
-    return next(int(field["params"]["dim"]) for field in described["fields"] if field["name"] == "vector")
-
-
-def _parts(values: Iterable[str], size: int) -> Iterator[list[str]]:
-    rest = iter(values)
-    while part := list(islice(rest, size)):
-        yield part

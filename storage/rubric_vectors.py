@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas.errors import StorageError
 from schemas.record import content_id, table_schema
 from storage.root import Root
 from storage.rubric_tables import FOLDER
-from storage.tables import read_table
+from storage.table_files import put_table, read_folder
 
 Vectors = npt.NDArray[np.float32]
 
@@ -53,15 +52,13 @@ class VectorCache:
         self._schema = table_schema(
             "vectors", [pa.field("text_id", pa.string()), pa.field("vector", pa.list_(pa.float32(), model.dimensions))]
         )
-        self._table = read_table(
-            [root.at(f"{self._folder}/{name}") for name in root.names(self._folder, ".parquet")], self._schema
-        )
+        self._table = read_folder(root, self._folder, self._schema)
 
     def missing(self, ids: Sequence[str]) -> list[int]:
         """Return where in `ids` those stand that have no vector here, the first of equal ones only."""
         unknown = pc.is_null(self._places(ids)).to_pylist()
-        first = {text: at for at, text in reversed(list(enumerate(ids)))}
-        return sorted(at for text, at in first.items() if unknown[at])
+        first = {text: place for place, text in reversed(list(enumerate(ids)))}
+        return sorted(place for place in first.values() if unknown[place])
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
         """Return the vectors of these ids, a row each. All of them must be here."""
@@ -81,8 +78,7 @@ class VectorCache:
         flat = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1))
         column = pa.FixedSizeListArray.from_arrays(flat, self._model.dimensions)
         table = pa.table([pa.array(ids, pa.string()), column], schema=self._schema)
-        with self._root.replacing(f"{self._folder}/{content_id('vectors', list(ids))}.parquet") as temporary:
-            pq.write_table(table, temporary, compression="none", write_page_checksum=True)
+        put_table(self._root, f"{self._folder}/{content_id('vectors', list(ids))}.parquet", table, "none")
         self._table = pa.concat_tables([self._table, table])
 
     def _places(self, ids: Sequence[str]) -> pa.Array:

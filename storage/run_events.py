@@ -2,8 +2,8 @@
 
     {"at":"2026-11-20T13:05:00.123Z","event":"stage_ended","stage":"sampling rft with judge","bought":57000,..}
 
-Lines are on their way to the disk as soon as they are written, so that a killed run still tells how far it came. In a
-bucket, where nothing grows, the log is put when the run ends; a killed run's stays on its machine.
+A line goes to the disk as soon as it is written, so that a killed run still tells how far it came. In a bucket, where
+nothing grows, the log is put when the run ends; a killed run's stays on its machine.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 import orjson
 
 from schemas.errors import StorageError
-from storage.root import Root, storage_errors
+from storage.files import storage_errors
+from storage.root import Root
 
 FOLDER = "runs"
 
@@ -26,17 +27,16 @@ class RunEvents:
         self._root = root
         self._key = f"{FOLDER}/{run_id}.jsonl"
         self._path = root.scratch(self._key)
-        self._file: BinaryIO | None = None
         with storage_errors(str(self._path)):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab", buffering=0)
+            self._file: BinaryIO | None = self._path.open("ab", buffering=0)
 
     def write(self, event: str, **fields: Any) -> None:
         """Put an event down, with the time in UTC. `fields` are JSON."""
         if self._file is None:
             return
-        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-        line = orjson.dumps({"at": at, "event": event, **fields}, option=orjson.OPT_APPEND_NEWLINE)
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        line = orjson.dumps({"at": now, "event": event, **fields}, option=orjson.OPT_APPEND_NEWLINE)
         try:
             self._file.write(line)
         except OSError:  # a full disk: the journal, which matters, says so itself
@@ -61,9 +61,6 @@ def run_ids(root: Root) -> list[str]:
 def read_events(root: Root, run_id: str) -> Iterator[dict[str, Any]]:
     """Yield a run's events, oldest first; a line that a kill left half is passed over."""
     for line in root.read(f"{FOLDER}/{run_id}.jsonl").splitlines():
-        try:
-            event = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(event, dict):
-            yield event
+        with contextlib.suppress(orjson.JSONDecodeError):
+            if isinstance(event := orjson.loads(line), dict):
+                yield event

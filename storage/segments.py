@@ -3,25 +3,25 @@
     schema message | batch message, batch message, .. | end
 
 The hash stands in the batch's custom metadata, which older readers pass over. It covers the schema message and the
-whole batch message, its own digits read as zeros. Segments of before have none; what Arrow can tell of them is used.
+whole batch message, its own digits read as zeros. Older segments have no hashes; they are held to what Arrow can tell.
 
-A tail that a kill has torn is no damage. A batch that cannot be read though its bytes are all there, or though others
-or the end stand behind it, is: the batches behind it are found by the mark that every message begins with.
+A tail that a kill has torn is no damage. A batch is damaged when it cannot be read though all its bytes are there, or
+though other batches or the end follow it. Those behind it are found by the mark that every message begins with.
 """
 
 import hashlib
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.generation import GENERATIONS
-from storage.root import storage_errors
+from storage.files import storage_errors
 from storage.tables import check_format, filled
 
 _MARK = b"\xff\xff\xff\xff"
@@ -35,16 +35,11 @@ _BEGINS = re.compile(rb"(?=\xff\xff\xff\xff..[\x00-\x0f]\x00)", re.DOTALL)
 """How a message begins: the mark, and the length of its metadata, below a megabyte."""
 _TRIES = 10_000
 """Places behind damage that are looked at, which bounds the time."""
-_UNREADABLE = (pa.ArrowException, ValueError, EOFError, MemoryError, KeyError)
 
 
-def _head() -> bytes:
-    sink = pa.BufferOutputStream()
-    pa.ipc.new_stream(sink, _SCHEMA, options=_OPTIONS).close()
-    return bytes(sink.getvalue())[: -len(END)]
-
-
-HEAD = _head()
+_sink = pa.BufferOutputStream()
+pa.ipc.new_stream(_sink, _SCHEMA, options=_OPTIONS).close()
+HEAD = bytes(_sink.getvalue())[: -len(END)]
 """What a segment begins with."""
 
 
@@ -56,24 +51,22 @@ def message_of(batch: pa.RecordBatch) -> bytes:
         stream.write_batch(batch, custom_metadata={"check": f"grmforge.batch:{rows}:{rows}:{_BLANK}"})
     written = sink.getvalue()
     message = bytearray(memoryview(written)[len(HEAD) : written.size - len(END)])
-    metadata = 8 + int.from_bytes(message[4:8], "little")
-    check = _CHECK.search(message, 8, metadata)
+    body = 8 + int.from_bytes(message[4:8], "little")
+    check = _CHECK.search(message, 8, body)
     assert check is not None
-    at = check.start(2)
-    message[at : check.end(2)] = _digest(HEAD[8:], bytes(message[8:metadata]), memoryview(message)[metadata:]).encode()
+    digest = _digest(HEAD[8:], bytes(message[8:body]), memoryview(message)[body:])
+    message[check.start(2) : check.end(2)] = digest.encode()
     return bytes(message)
 
 
 def _digest(head: bytes, metadata: bytes, body: "memoryview | pa.Buffer") -> str:
-    found = hashlib.sha256(head)
-    found.update(metadata)
-    found.update(body)
-    return found.hexdigest()[: len(_BLANK)]
+    digest = hashlib.sha256(head + metadata)
+    digest.update(body)
+    return digest.hexdigest()[: len(_BLANK)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What the first message of a segment says, or what is taken in its place."""
+class _Head(NamedTuple):
+    """The first message of a segment, or what is taken in its place."""
 
     schema: pa.Schema
     bytes: bytes
@@ -85,32 +78,31 @@ class _Head:
 def read_segment(path: Path, damage: list[int | None] | None = None) -> Iterator[pa.Table]:
     """Yield a segment's whole batches; a torn tail is lost with its writer.
 
-    A segment that has gone meanwhile has none: its answers are in the buckets. `damage` gets an entry for each stretch
-    that cannot be read: how many answers it held, None where nobody knows.
+    A missing segment has none: its answers are in the buckets by now. `damage` gets an entry for each stretch that
+    cannot be read: how many answers it held, None where nobody knows.
     """
     with ExitStack() as stack:
         stack.enter_context(storage_errors(str(path)))
         try:
-            file = stack.enter_context(pa.OSFile(str(path)))
+            stream = _Stream(stack.enter_context(pa.OSFile(str(path))))
         except FileNotFoundError:
             return
-        size = file.size()
-        head = _read_head(file, size, str(path))
+        head = stream.head(str(path))
         at = head.end
-        while at < size:
-            if (found := _batch_at(file, at, size, head)) is not None:
-                rows, at = found
+        while at < stream.size:
+            if (batch := stream.batch(at, head)) is not None:
+                rows, at = batch
                 yield rows
                 continue
-            if at + len(END) == size and _bytes(file, at, size) == END:
+            rest = stream.read(at, stream.size)
+            if rest == END:
                 return
-            rest = _bytes(file, at, size)
             behind = _whole_behind(rest, head)
-            is_whole = _message_at(file, at, size) is not None
-            if behind is None and not is_whole and not rest.endswith(END):
+            if behind is None and stream.message(at) is None and not rest.endswith(END):
                 return  # torn
-            if damage is not None:
-                damage.append(_rows_said(rest[:behind]))
+            if damage is not None:  # the batches in it may still say how many answers they hold
+                stated = [int(rows, 16) for rows, _ in _CHECK.findall(rest[:behind])]
+                damage.append(sum(stated) if stated else None)
             if behind is None:
                 return
             at += behind
@@ -122,77 +114,81 @@ def is_readable(path: Path) -> bool:
         return _MARK.startswith(file.read(len(_MARK)))
 
 
-def _read_head(file: pa.NativeFile, size: int, where: str) -> _Head:
-    """Return what a segment begins with; where that is damaged, what a writer of today would have put there.
+class _Stream:
+    """The messages of a segment, each looked for at a place. Raises OSError where the disk fails."""
 
-    Raises StorageError for a segment of a newer format.
-    """
-    ours = _Head(GENERATIONS, HEAD[8:], min(len(HEAD), size), False)
-    found = _message_at(file, 0, size)
-    if found is None or found[0].type != "schema":
-        return ours if _batch_at(file, ours.end, size, ours) else _Head(GENERATIONS, HEAD[8:], 0, False)
-    message, end = found
-    schema = None
-    with _damage_passed_over():
-        schema = pa.ipc.read_schema(message)
-    if schema is None:
-        return ours
-    metadata = schema.metadata or {}
-    head = _Head(schema, message.metadata.to_pybytes(), end, b"grmforge.checks" in metadata)
-    if head.bytes == ours.bytes:
-        return head
-    if _batch_at(file, len(HEAD), size, _Head(GENERATIONS, HEAD[8:], len(HEAD), True)):
-        return ours  # the batch says what its schema was
-    check_format(metadata, where)
-    known = {field.name: field.type for field in GENERATIONS}
-    try:
-        is_ours = all(known.get(field.name) == field.type for field in schema)
-    except UnicodeDecodeError:
-        is_ours = False
-    return head if is_ours else _Head(GENERATIONS, head.bytes, end, head.is_checked)
+    def __init__(self, file: pa.NativeFile) -> None:
+        self._file = file
+        self.size: int = file.size()
 
+    def read(self, start: int, end: int) -> bytes:
+        self._file.seek(start)
+        return bytes(self._file.read(end - start))
 
-def _message_at(file: pa.NativeFile, at: int, size: int) -> tuple[pa.ipc.Message, int] | None:
-    """Return the message that begins at a place and where it ends; None where none is whole there.
+    def head(self, where: str) -> _Head:
+        """Return what the segment begins with; where that is damaged, what a writer of today would have put there.
 
-    Raises OSError where the disk fails.
-    """
-    prefix = _bytes(file, at, at + 8)
-    if len(prefix) < 8 or not prefix.startswith(_MARK):
+        Raises StorageError for a segment of a newer format.
+        """
+        ours = _Head(GENERATIONS, HEAD[8:], min(len(HEAD), self.size), False)
+        first = self.message(0)
+        if first is None or first[0].type != "schema":
+            return ours if self.batch(ours.end, ours) else ours._replace(end=0)
+        message, end = first
+        schema = None
+        with _damage_passed_over():
+            schema = pa.ipc.read_schema(message)
+        if schema is None:
+            return ours
+        metadata = schema.metadata or {}
+        head = _Head(schema, message.metadata.to_pybytes(), end, b"grmforge.checks" in metadata)
+        if head.bytes == ours.bytes:
+            return head
+        if self.batch(len(HEAD), ours._replace(end=len(HEAD), is_checked=True)):
+            return ours  # the batch says what its schema was
+        check_format(metadata, where)
+        known = {field.name: field.type for field in GENERATIONS}
+        try:
+            is_ours = all(known.get(field.name) == field.type for field in schema)
+        except UnicodeDecodeError:
+            is_ours = False
+        return head if is_ours else head._replace(schema=GENERATIONS)
+
+    def message(self, at: int) -> tuple[pa.ipc.Message, int] | None:
+        """Return the message that begins at a place and where it ends; None where none is whole there."""
+        prefix = self.read(at, at + 8)
+        if len(prefix) < 8 or not prefix.startswith(_MARK):
+            return None
+        if not 0 < int.from_bytes(prefix[4:], "little", signed=True) <= self.size - at - 8:
+            return None
+        self._file.seek(at)
+        with _damage_passed_over():
+            return pa.ipc.read_message(self._file), self._file.tell()
         return None
-    (length,) = struct.unpack_from("<i", prefix, 4)
-    if not 0 < length <= size - at - 8:
-        return None
-    file.seek(at)
-    with _damage_passed_over():
-        return pa.ipc.read_message(file), file.tell()
-    return None
 
-
-def _batch_at(file: pa.NativeFile, at: int, size: int, head: _Head) -> tuple[pa.Table, int] | None:
-    """Return the rows of the batch at a place and where it ends; None where none is whole there, as it was written."""
-    found = _message_at(file, at, size)
-    if found is None or found[0].type != "record batch":
+    def batch(self, at: int, head: _Head) -> tuple[pa.Table, int] | None:
+        """Return the rows of the batch at a place and where it ends; None where none is as it was written."""
+        message, end = self.message(at) or (None, at)
+        if message is None or message.type != "record batch":
+            return None
+        metadata = message.metadata.to_pybytes()
+        check = _CHECK.search(metadata)
+        schema = head.schema
+        if check is not None:
+            blank = metadata[: check.start(2)] + _BLANK.encode() + metadata[check.end(2) :]
+            digest = check[2].decode()
+            if _digest(head.bytes, blank, message.body) != digest:
+                if head.bytes == HEAD[8:] or _digest(HEAD[8:], blank, message.body) != digest:
+                    return None
+                schema = GENERATIONS
+        elif head.is_checked:
+            return None
+        with _damage_passed_over():
+            rows = filled(pa.Table.from_batches([pa.ipc.read_record_batch(message, schema)]), GENERATIONS)
+            if check is None:
+                check_rows(rows)
+            return rows, end
         return None
-    message, end = found
-    metadata = message.metadata.to_pybytes()
-    check = _CHECK.search(metadata)
-    schema = head.schema
-    if check is not None:
-        blank = metadata[: check.start(2)] + _BLANK.encode() + metadata[check.end(2) :]
-        digest = check[2].decode()
-        if _digest(head.bytes, blank, message.body) != digest:
-            if head.bytes == HEAD[8:] or _digest(HEAD[8:], blank, message.body) != digest:
-                return None
-            schema = GENERATIONS
-    elif head.is_checked:
-        return None
-    with _damage_passed_over():
-        rows = filled(pa.Table.from_batches([pa.ipc.read_record_batch(message, schema)]), GENERATIONS)
-        if check is None:
-            check_rows(rows)
-        return rows, end
-    return None
 
 
 @contextmanager
@@ -203,7 +199,7 @@ def _damage_passed_over() -> Iterator[None]:
     """
     try:
         yield
-    except _UNREADABLE:
+    except (pa.ArrowException, ValueError, EOFError, MemoryError, KeyError):
         pass
     except OSError as error:
         if error.errno:
@@ -221,21 +217,6 @@ def check_rows(rows: pa.Table) -> None:
 
 def _whole_behind(rest: bytes, head: _Head) -> int | None:
     """Return where, behind an unreadable beginning, the next whole batch begins."""
-    file = pa.BufferReader(rest)
-    for tried, found in enumerate(_BEGINS.finditer(rest, 1)):
-        if tried == _TRIES:
-            return None
-        if _batch_at(file, found.start(), len(rest), head) is not None:
-            return found.start()
-    return None
-
-
-def _rows_said(lost: bytes) -> int | None:
-    """Return how many answers the batches in an unreadable stretch say that they hold, if they still say so."""
-    said = [int(rows, 16) for rows, _ in _CHECK.findall(lost)]
-    return sum(said) if said else None
-
-
-def _bytes(file: pa.NativeFile, start: int, end: int) -> bytes:
-    file.seek(start)
-    return bytes(file.read(end - start))
+    stream = _Stream(pa.BufferReader(rest))
+    places = (mark.start() for mark in islice(_BEGINS.finditer(rest, 1), _TRIES))
+    return next((place for place in places if stream.batch(place, head) is not None), None)

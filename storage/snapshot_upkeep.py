@@ -1,48 +1,79 @@
-"""What stands beside the versions of a name, and how versions go.
+"""What stands beside the versions of a name; how versions are mended, and how they go.
 
 snapshots/<name>/pins/<version>                    empty: the version is not removed by retention
 snapshots/<name>/comparisons/<old>..<new>.json     what a refresh found before it moved LATEST, or did not
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+import contextlib
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime, timedelta
 
 from storage.root import Root
-from storage.snapshots import FOLDER, STAMP, latest, unfinished
+from storage.snapshots import FOLDER, STAMP, Snapshot, latest, unfinished, versions
+from storage.stages import damaged_files
 
-_PINS = "pins"
-_COMPARISONS = "comparisons"
+LEFT_AFTER = timedelta(days=1)
+"""A version without a manifest that is older than this is nobody's work any more."""
 _BETWEEN = ".."
+
+
+def heal(snapshot: Snapshot, stages: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """Put back the data files of a version that are gone or damaged, from the stages that it was made of, or these.
+
+    Returns those that were put back, and those that no stage holds any more.
+    """
+    root, named = snapshot.root, {file.path: file for file in snapshot.data_files()}
+    sources = [*stages, *(key for key in snapshot.manifest.stages if key.startswith("stages/assembled/"))]
+    healed, lost = [], []
+    for path in damaged_files(root, snapshot.key, named.values()):
+        size, sha256 = named[path].bytes, named[path].sha256
+        copies = (f"{key}/{path}" for key in sources)
+        source = next((key for key in copies if root.size(key) == size and root.sha256(key) == sha256), None)
+        if source is None:
+            lost.append(path)
+            continue
+        root.link(source, f"{snapshot.key}/{path}")
+        healed.append(path)
+    return healed, lost
 
 
 def pins(root: Root, name: str) -> frozenset[str]:
     """Return the versions of a name that retention keeps."""
-    return frozenset(root.names(f"{FOLDER}/{name}/{_PINS}"))
+    return frozenset(root.names(f"{FOLDER}/{name}/pins"))
 
 
 def pin(root: Root, name: str, version: str) -> None:
     """Keep a version until it is unpinned."""
-    root.write(f"{FOLDER}/{name}/{_PINS}/{version}", b"")
+    root.write(f"{FOLDER}/{name}/pins/{version}", b"")
 
 
 def unpin(root: Root, name: str, version: str) -> None:
-    root.remove(f"{FOLDER}/{name}/{_PINS}/{version}")
+    root.remove(f"{FOLDER}/{name}/pins/{version}")
 
 
-def write_comparison(root: Root, name: str, old: str, new: str, data: bytes) -> str:
-    """Put down what is different in a newer version, and return the key. A later look replaces an earlier one."""
-    key = f"{FOLDER}/{name}/{_COMPARISONS}/{old}{_BETWEEN}{new}.json"
-    root.write(key, data)
-    return key
+def write_comparison(root: Root, name: str, old: str, new: str, data: bytes) -> None:
+    """Put down what is different in a newer version. A later look replaces an earlier one."""
+    root.write(f"{FOLDER}/{name}/comparisons/{old}{_BETWEEN}{new}.json", data)
 
 
-def remove_comparisons(root: Root, name: str, removed: Iterable[str]) -> None:
-    """Remove the comparisons that were made of versions which are gone."""
-    gone = set(removed)
-    folder = f"{FOLDER}/{name}/{_COMPARISONS}"
-    for file in root.names(folder, ".json"):
-        if file.removesuffix(".json").partition(_BETWEEN)[2] in gone:
-            root.remove(f"{folder}/{file}")
+def retain(root: Root, name: str, keep: int, in_use: AbstractSet[str] = frozenset()) -> list[str]:
+    """Remove what need not be kept of a name, and return the versions that were removed, oldest first.
+
+    Kept are the newest `keep`, the pinned ones, LATEST, and those in use. What a killed publication or removal left
+    behind goes a day later. Answers, stages and rubrics are never touched. Raises StorageError; the next call goes on
+    from there.
+    """
+    there = versions(root, name)
+    kept = {*there[-keep:], *pins(root, name), latest(root, name), *in_use}
+    removed = [version for version in there if version not in kept and remove_version(root, name, version)]
+    remove_comparisons(root, name, removed)
+    for version in unfinished(root, name):
+        with contextlib.suppress(ValueError):  # 99 is no month
+            begun = datetime.strptime(version.partition("-")[0], STAMP).replace(tzinfo=UTC)  # by its machine's clock
+            if begun < datetime.now(UTC) - LEFT_AFTER:
+                root.remove_folder(f"{FOLDER}/{name}/{version}")
+    return removed
 
 
 def remove_version(root: Root, name: str, version: str) -> bool:
@@ -60,17 +91,10 @@ def remove_version(root: Root, name: str, version: str) -> bool:
     return True
 
 
-def sweep(root: Root, name: str, before: datetime) -> list[str]:
-    """Remove what killed publications and removals left: versions without a manifest, begun before a time."""
-    swept = [version for version in unfinished(root, name) if _is_from_before(version, before)]
-    for version in swept:
-        root.remove_folder(f"{FOLDER}/{name}/{version}")
-    return swept
-
-
-def _is_from_before(version: str, time: datetime) -> bool:
-    """Say whether a version was published before a time, by the clock of the machine that did."""
-    try:
-        return datetime.strptime(version.partition("-")[0], STAMP).replace(tzinfo=UTC) < time
-    except ValueError:  # 99 is no month
-        return False
+def remove_comparisons(root: Root, name: str, removed: Iterable[str]) -> None:
+    """Remove the comparisons that were made of versions which are gone."""
+    versions_gone = set(removed)
+    folder = f"{FOLDER}/{name}/comparisons"
+    for file in root.names(folder, ".json"):
+        if file.removesuffix(".json").partition(_BETWEEN)[2] in versions_gone:
+            root.remove(f"{folder}/{file}")

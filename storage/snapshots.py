@@ -13,8 +13,8 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import StorageError
-from schemas.manifest import Manifest
-from schemas.record import FORMAT
+from schemas.manifest import FileEntry, Manifest
+from storage.files import check_version
 from storage.root import Root
 
 FOLDER = "snapshots"
@@ -51,6 +51,11 @@ class Snapshot:
         entry = self.manifest.tables.get(table)
         return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
 
+    def data_files(self) -> Iterator[FileEntry]:
+        """Yield every data file of every table."""
+        for table in self.manifest.tables.values():
+            yield from table.files
+
     def rows(self, table: str) -> int:
         entry = self.manifest.tables.get(table)
         return entry.rows if entry else 0
@@ -66,21 +71,18 @@ def versions(root: Root, name: str) -> list[str]:
     """Return the whole versions of a name, oldest first; those of one second by what their manifests say."""
     folder = f"{FOLDER}/{name}"
     there = [version for version in root.folders(folder) if root.exists(f"{folder}/{version}/manifest.json")]
-    seconds = Counter(_second(version) for version in there)
+    seconds = Counter(version.partition("-")[0] for version in there)
 
     def order(version: str) -> tuple[str, datetime, str]:
-        is_alone = seconds[_second(version)] == 1  # then no manifest need be read
-        return _second(version), _EARLIEST if is_alone else _created(root, f"{folder}/{version}"), version
+        second = version.partition("-")[0]
+        is_alone = seconds[second] == 1  # then no manifest need be read
+        return second, _EARLIEST if is_alone else _created(root, f"{folder}/{version}"), version
 
     return sorted(there, key=order)
 
 
-def _second(version: str) -> str:
-    return version.partition("-")[0]
-
-
 def _created(root: Root, key: str) -> datetime:
-    """Return when a version was published; of a damaged one nobody knows, so that it is never the newest of several."""
+    """Return when a version was published. Of a damaged one nobody knows, so it is never the newest of several."""
     try:
         created = datetime.fromisoformat(snapshot_at(root, key).manifest.created_at)
     except (StorageError, ValueError):
@@ -111,9 +113,9 @@ def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapp
     for path, text in pages.items():
         root.write(f"{folder}/{path}", text.encode())
     root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
-    if gone := [path for path in data if not root.exists(f"{folder}/{path}")]:
+    if missing := [path for path in data if not root.exists(f"{folder}/{path}")]:
         root.remove(f"{folder}/manifest.json")
-        raise StorageError(f"{root.where(f'{folder}/{gone[0]}')}: was removed while it was published; run again")
+        raise StorageError(f"{root.where(f'{folder}/{missing[0]}')}: was removed while it was published; run again")
     return Snapshot(root, folder, manifest)
 
 
@@ -134,8 +136,8 @@ def move_latest(root: Root, name: str, before: str | None, version: str) -> bool
         if not root.create(key, line):
             return False
     else:
-        found = root.read(key)
-        if _version_in(found) != before or not root.replace_if(key, found, line):
+        current = root.read(key)
+        if _version_in(current) != before or not root.replace_if(key, current, line):
             return False
     if not root.exists(f"{FOLDER}/{name}/{version}/manifest.json"):
         raise StorageError(f"{name}@{version} was removed while LATEST was moved to it; run the same command again")
@@ -166,8 +168,8 @@ def read_snapshot(path: Path) -> Snapshot:
 def unfinished(root: Root, name: str) -> list[str]:
     """Return the versions of a name that have no manifest, so that they are none."""
     folder = f"{FOLDER}/{name}"
-    named = [one for one in root.folders(folder) if _VERSION.fullmatch(one)]
-    return [one for one in named if not root.exists(f"{folder}/{one}/manifest.json")]
+    there = [version for version in root.folders(folder) if _VERSION.fullmatch(version)]
+    return [version for version in there if not root.exists(f"{folder}/{version}/manifest.json")]
 
 
 def every_snapshot(root: Root) -> Iterator[Snapshot]:
@@ -183,9 +185,9 @@ def snapshot_at(root: Root, key: str) -> Snapshot:
         raise StorageError(f"{root.where(key)}: not a snapshot, it has no manifest.json")
     try:
         tree = orjson.loads(root.read(f"{key}/manifest.json"))
-        found = tree.get("format") if isinstance(tree, dict) else None
-        if isinstance(found, int) and found > FORMAT:
-            raise StorageError(f"{file}: written in format {found}, this grmforge reads up to {FORMAT}: upgrade it")
+        version = tree.get("format") if isinstance(tree, dict) else None
+        if isinstance(version, int):
+            check_version(version, file)
         return Snapshot(root, key, Manifest.model_validate(tree))
     except orjson.JSONDecodeError as error:
         raise StorageError(f"{file}: not a manifest: {error}; {_DAMAGED}") from None
@@ -209,24 +211,30 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     name, _, version = given.partition("@")
     known = versions(root, name) if name else []
     if not known:
-        if lost := unfinished(root, name) if name else []:
-            raise StorageError(
-                f"{root.where(f'{FOLDER}/{name}/{lost[-1]}')}: has no manifest.json: it was never whole, or has lost "
-                "it; build its recipe again, at no cost"
-            )
-        names = root.folders(FOLDER)
-        raise StorageError(
-            f"no snapshot {given!r} under {root.where()}; "
-            + (f"there are: {', '.join(names)}" if names else "none yet")
-        )
-    named = version or latest(root, name)
-    chosen = known[-1] if named is None else named
+        raise StorageError(_nothing_of(root, given, name))
+    chosen = version or latest(root, name)
+    if chosen is None:
+        chosen = known[-1]
     matching = _matching(known, chosen)
     if not matching:
         raise StorageError(f"{name} has no version {chosen!r}; it has: {', '.join(known[-5:])}")
     if len(matching) > 1:
-        raise StorageError(f"{chosen!r} fits {len(matching)} versions of {name}; give more of one: {_listed(matching)}")
+        more = f" and {len(matching) - _LISTED} older ones" if len(matching) > _LISTED else ""
+        listed = ", ".join(matching[-_LISTED:]) + more
+        raise StorageError(f"{chosen!r} fits {len(matching)} versions of {name}; give more of one: {listed}")
     return snapshot_at(root, f"{FOLDER}/{name}/{matching[0]}")
+
+
+def _nothing_of(root: Root, given: str, name: str) -> str:
+    """Say that a name has no whole version, and what there is."""
+    if lost := unfinished(root, name) if name else []:
+        return (
+            f"{root.where(f'{FOLDER}/{name}/{lost[-1]}')}: has no manifest.json: it was never whole, or has lost it; "
+            "build its recipe again, at no cost"
+        )
+    names = root.folders(FOLDER)
+    there = f"there are: {', '.join(names)}" if names else "none yet"
+    return f"no snapshot {given!r} under {root.where()}; {there}"
 
 
 def _way_out(place: str) -> str:
@@ -235,7 +243,7 @@ def _way_out(place: str) -> str:
     if FOLDER not in parts[:-1]:
         return "write a name or name@version, and where it lies with --root"
     at = len(parts) - 2 - parts[-2::-1].index(FOLDER)
-    name = "@".join([parts[at + 1], *(one for one in parts[at + 2 : at + 3] if _VERSION.fullmatch(one))])
+    name = "@".join([parts[at + 1], *(part for part in parts[at + 2 : at + 3] if _VERSION.fullmatch(part))])
     root = "/".join(parts[:at]) or ("/" if place.startswith("/") else ".")
     return f"write {shlex.quote(name)} --root {shlex.quote(root)}"
 
@@ -247,8 +255,3 @@ def _matching(known: Sequence[str], chosen: str) -> list[str]:
     if not chosen:  # an empty LATEST names nothing, least of all any version
         return []
     return [version for version in known if version.startswith(chosen) or version.endswith(chosen)]
-
-
-def _listed(found: Sequence[str]) -> str:
-    more = f" and {len(found) - _LISTED} older ones" if len(found) > _LISTED else ""
-    return ", ".join(found[-_LISTED:]) + more

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from schemas.errors import StorageError
 from schemas.record import FORMAT, canonical_json, content_id
-from storage.healing import damaged_files
+from storage.files import check_version, sha256_of
 from storage.root import Root
-from storage.table_writer import TableFile, sha256_of
+from storage.table_writer import TableFile
 
 _MARKED_AFTER_S = 12 * 3_600
 """A stage that is found says so at most twice a day."""
@@ -51,6 +51,22 @@ def stage_key(stage: str, version: int, settings: Any, inputs: list[str]) -> str
     return f"stages/{stage}/{content_id('stage', stage, version, settings, inputs)}"
 
 
+def stage_keys(root: Root, names: str | tuple[str, ...] = "") -> Iterator[str]:
+    """Yield the keys of all stages, finished or not, whose name begins with one of these."""
+    for name in root.folders("stages"):
+        if name.startswith(names):
+            yield from (f"stages/{name}/{fingerprint}" for fingerprint in root.folders(f"stages/{name}"))
+
+
+def every_stage(root: Root, names: str | tuple[str, ...] = "") -> Iterator[tuple[str, Stage | None]]:
+    """Yield the key of every stage, and the stage; None for one that cannot be looked into."""
+    for key in stage_keys(root, names):
+        try:
+            yield key, read_stage(root, key)
+        except StorageError:
+            yield key, None
+
+
 def find_stage(root: Root, key: str) -> Stage | None:
     """Return the finished stage at a key; None where it is absent, unfinished, or not whole any more.
 
@@ -67,7 +83,7 @@ def find_stage(root: Root, key: str) -> Stage | None:
 
 
 def last_used(root: Root, key: str) -> float:
-    """Return when a finished stage was made, or last found by a build, in seconds since 1970; now, if it has gone."""
+    """Return when a finished stage was made, or last found by a build, in seconds since 1970; now, if it is gone."""
     manifest = root.held(f"{key}/manifest.json")
     return time.time() if manifest is None else manifest.modified
 
@@ -83,8 +99,7 @@ def _read(root: Root, key: str) -> Stage | None:
         return None
     try:
         manifest = orjson.loads(root.read(f"{key}/manifest.json"))
-        if manifest["format"] > FORMAT:
-            raise StorageError(f"{root.where(key)}: written in format {manifest['format']}: upgrade grmforge")
+        check_version(manifest["format"], root.where(key))
         tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
         return Stage(root, key, manifest["content"], tables, manifest["facts"], tuple(manifest.get("made_of", ())))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
@@ -104,9 +119,41 @@ def finish_stage(
     manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts}
     manifest["made_of"] = sorted({stage.key for stage in made_of})
     root.write(f"{key}/manifest.json", canonical_json(manifest))
-    found = find_stage(root, key)
-    assert found is not None
-    return found
+    stage = find_stage(root, key)
+    assert stage is not None
+    return stage
+
+
+class NamedFile(Protocol):
+    """A file as a manifest names it."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def damaged_files(root: Root, folder: str, files: Iterable[NamedFile], *, hash_all: bool = False) -> list[str]:
+    """Return the files under a folder that are not what its manifest says, by their path in it.
+
+    Every size is compared. Bytes are hashed of those that were written after the manifest, or of all; where they are
+    right, the manifest is marked as newer, so that they are hashed once.
+    """
+    manifest = root.held(f"{folder}/manifest.json")
+    damaged, any_late = [], False
+    for file in files:
+        key = f"{folder}/{file.path}"
+        held = root.held(key)
+        is_late = held is not None and (manifest is None or held.modified > manifest.modified)
+        has_size = held is not None and held.bytes == file.bytes
+        if not has_size or ((hash_all or is_late) and root.sha256(key) != file.sha256):
+            damaged.append(file.path)
+        any_late |= is_late
+    if any_late and not damaged:
+        root.touch(f"{folder}/manifest.json")
+    return damaged
 
 
 def check_bytes(stage: Stage, table: str) -> None:
@@ -118,19 +165,18 @@ def check_bytes(stage: Stage, table: str) -> None:
 
 def lineage(stages: Iterable[Stage]) -> list[str]:
     """Return the keys of these stages and of all that they were made of, and so on, ascending."""
-    found: set[str] = set()
+    keys: set[str] = set()
     waiting = list(stages)
     while waiting:
         stage = waiting.pop()
-        found.add(stage.key)
-        for key in stage.made_of:
-            if key not in found:
-                found.add(key)
-                if (earlier := read_stage(stage.root, key)) is not None:
-                    waiting.append(earlier)
-    return sorted(found)
+        keys.add(stage.key)
+        for key in set(stage.made_of) - keys:
+            keys.add(key)
+            if (earlier := read_stage(stage.root, key)) is not None:
+                waiting.append(earlier)
+    return sorted(keys)
 
 
-def content_hash(hashes: Any) -> str:
+def content_hash(hashes: Iterable[str]) -> str:
     """Return the hash of files' hashes, taken in order."""
     return content_id("content", list(hashes))

@@ -4,25 +4,22 @@ What lasts is Parquet. A table that one later stage reads once, and whole, may b
 size, and takes half the time to write and to read.
 """
 
-import contextlib
-import hashlib
-from collections.abc import Collection, Iterable
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
-from storage.arrow_files import ArrowWriter
-from storage.root import Root, storage_errors
+from storage.files import sha256_of, storage_errors
+from storage.root import Root
 
 ROW_GROUP_ROWS = 4_096
 FILE_ROWS = 65_536
-_COMPRESSION = "zstd"
-_COMPRESSION_LEVEL = 1  # 3 is half as quick and saves 6 %
 
 _TEXTS = {"content", "text", "reasoning", "critique", "description", "turns", "reference"}
 """Columns that hold prose. Nobody looks up a whole text, and hardly one stands there twice: neither a dictionary nor
@@ -43,6 +40,24 @@ class TableFile:
     sha256: str
 
 
+class ArrowWriter:
+    """Writes one Arrow file, as `pq.ParquetWriter` writes a Parquet file."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._sink = pa.OSFile(str(path), "wb")
+        self._batches = ipc.new_file(self._sink, schema, options=ipc.IpcWriteOptions(compression="lz4"))
+
+    def write_table(self, table: pa.Table, rows: int) -> None:
+        """Append rows, in record batches of so many at most."""
+        self._batches.write_table(table, rows)
+
+    def close(self) -> None:
+        try:
+            self._batches.close()
+        finally:
+            self._sink.close()
+
+
 class TableWriter:
     """Writes a table as `<name>-00000.parquet`, .. or `.arrow`, under a folder; use as a context manager.
 
@@ -55,13 +70,12 @@ class TableWriter:
         self.files: list[TableFile] = []
         self.rows = 0
         self._root = root
-        self._folder = folder
-        self._name = name
+        self._table = f"{folder}/{name}"
         self._schema = schema
         self._form: Form = form
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
-        self._open: ExitStack | None = None
+        self._file = ExitStack()
         self._writer: pq.ParquetWriter | ArrowWriter | None = None
         self._file_rows = 0
 
@@ -72,24 +86,15 @@ class TableWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._discard(error)
+            self._file.__exit__(kind, error, trace)
             return
         try:
             if self._pending_rows:
                 self._write_rows(self._pending_rows)
             self._finish_file()
         except BaseException as failure:
-            self._discard(failure)
+            self._file.__exit__(type(failure), failure, failure.__traceback__)
             raise
-
-    def _discard(self, error: BaseException) -> None:
-        """Leave nothing of a file that was not finished."""
-        if self._writer is not None:
-            with contextlib.suppress(OSError):  # a full disk refuses the footer too
-                self._writer.close()
-        if self._open is not None:
-            self._open.__exit__(type(error), error, error.__traceback__)
-        self._open = self._writer = None
 
     def write(self, table: pa.Table) -> None:
         """Add rows. The table must have the schema's columns, in any chunks."""
@@ -108,20 +113,31 @@ class TableWriter:
         group, rest = pending.slice(0, rows).combine_chunks(), pending.slice(rows)
         self._pending = [rest] if rest.num_rows else []
         self._pending_rows = rest.num_rows
-        with storage_errors(self._root.where(f"{self._folder}/{self._name}")):
+        with storage_errors(self._root.where(self._table)):
             if self._writer is None:
-                self._start_file()
-            assert self._writer is not None
+                self._writer = self._file.enter_context(self._one_file())
             self._writer.write_table(group, ROW_GROUP_ROWS)
         self._file_rows += rows
         if self._file_rows >= FILE_ROWS:
             self._finish_file()
 
-    def _start_file(self) -> None:
-        self._open = ExitStack()
-        temporary = self._open.enter_context(self._root.replacing(f"{self._folder}/{self._file_name()}"))
-        self._writer = self._open_writer(temporary)
-        self._file_rows = 0
+    @property
+    def _key(self) -> str:
+        """The key of the file that is written now."""
+        return f"{self._table}-{len(self.files):05}.{self._form}"
+
+    @contextmanager
+    def _one_file(self) -> Iterator[pq.ParquetWriter | ArrowWriter]:
+        """Give a writer of a file. The file appears when the block ends well; otherwise nothing is left of it."""
+        with self._root.replacing(self._key) as temporary:
+            writer = self._open_writer(temporary)
+            try:
+                yield writer
+            except BaseException:
+                with suppress(OSError):  # a full disk refuses the footer too
+                    writer.close()
+                raise
+            writer.close()
 
     def _open_writer(self, path: Path) -> pq.ParquetWriter | ArrowWriter:
         if self._form == "arrow":
@@ -129,25 +145,22 @@ class TableWriter:
         return pq.ParquetWriter(
             path,
             self._schema,
-            compression=_COMPRESSION,
-            compression_level=_COMPRESSION_LEVEL,
+            compression="zstd",
+            compression_level=1,  # 3 is half as quick and saves 6 %
             use_dictionary=_leaves(self._schema, without=_TEXTS | _OWN_IDS),
             write_statistics=_leaves(self._schema, without=_TEXTS),
             write_page_checksum=True,
         )
 
-    def _file_name(self) -> str:
-        return f"{self._name}-{len(self.files):05}.{self._form}"
-
     def _finish_file(self) -> None:
-        if self._open is None or self._writer is None:
+        if self._writer is None:
             return
-        with storage_errors(self._root.where(f"{self._folder}/{self._name}")):
-            self._writer.close()
-            self._open.close()
-        path = self._root.at(f"{self._folder}/{self._file_name()}")
-        self.files.append(TableFile(self._file_name(), self._file_rows, path.stat().st_size, sha256_of(path)))
-        self._open = self._writer = None
+        with storage_errors(self._root.where(self._table)):
+            self._file.close()
+        path = self._root.at(self._key)
+        name = self._key.rpartition("/")[2]
+        self.files.append(TableFile(name, self._file_rows, path.stat().st_size, sha256_of(path)))
+        self._writer, self._file_rows = None, 0
 
 
 def _leaves(fields: "Iterable[pa.Field[Any]]", without: Collection[str], path: str = "") -> list[str]:
@@ -162,9 +175,3 @@ def _leaves(fields: "Iterable[pa.Field[Any]]", without: Collection[str], path: s
         elif field.name not in without:
             found.append(where)
     return found
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with storage_errors(str(path)), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

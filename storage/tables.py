@@ -1,26 +1,67 @@
-"""Tables read from their files, whole or a part at a time; `table_writer` writes them."""
+"""Tables read from their files, whole or a part at a time; `table_writer` and `table_files` write them."""
 
+import gc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 from schemas.errors import DamagedError, StorageError
-from schemas.record import BUCKETS, FORMAT
-from storage.arrow_files import ArrowFile
-from storage.root import storage_errors
+from schemas.record import BUCKETS
+from storage.files import check_version, storage_errors
 
 GROUP_ROWS = 2_048
 """Rows of sets that are worked on at a time, with all their trajectories."""
 
 
-def read_table(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+class ArrowFile:
+    """Reads one Arrow file, as `pq.ParquetFile` reads a Parquet file: a row group is a record batch."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with pa.OSFile(str(path)) as source:
+            file = ipc.open_file(source)
+            self.schema_arrow: pa.Schema = file.schema
+            self.num_row_groups: int = file.num_record_batches
+
+    def read_row_group(self, group: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a record batch's rows, of those of these columns that it has; of all of them where none are named."""
+        with pa.OSFile(str(self._path)) as source:
+            return pa.Table.from_batches([ipc.open_file(source, options=self._options(columns)).get_batch(group)])
+
+    def read(self, columns: Sequence[str] | None = None, use_threads: bool = True) -> pa.Table:
+        """Return all rows, of those of these columns that it has; of all of them where none are named."""
+        with pa.OSFile(str(self._path)) as source:
+            return ipc.open_file(source, options=self._options(columns, use_threads)).read_all()
+
+    def _options(self, columns: Sequence[str] | None, use_threads: bool = True) -> ipc.IpcReadOptions:
+        names = self.schema_arrow.names
+        fields = [names.index(name) for name in columns or names if name in names]
+        return ipc.IpcReadOptions(included_fields=fields, use_threads=use_threads)
+
+
+def read_table(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a table's rows from its files, in order; columns that an older format lacks are null."""
-    found = list(_read(paths, schema, columns))
-    return pa.concat_tables(found) if found else schema_of(schema, columns).empty_table()
+    wanted = schema_of(schema, columns)
+    parts = [wanted.empty_table()]
+    for path in paths:
+        file = open_table(path)
+        with damage_named(path):
+            table = file.read(wanted.names, use_threads=file.num_row_groups > 1)  # those that it has
+        parts.append(filled(table, wanted))
+    return pa.concat_tables(parts[1:] or parts)
+
+
+def read_frame(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str]) -> pl.DataFrame:
+    """Return columns of a table as a frame, in the table's order."""
+    frame = pl.from_arrow(read_table(paths, schema, columns))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -30,8 +71,8 @@ def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str
         file = open_table(path)
         for group in range(file.num_row_groups):
             with damage_named(path):
-                found = file.read_row_group(group, wanted.names)  # those that it has
-            yield filled(found, wanted)
+                rows = file.read_row_group(group, wanted.names)  # those that it has
+            yield filled(rows, wanted)
 
 
 def schema_of(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
@@ -43,7 +84,12 @@ def schema_of(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
 
 def open_table(path: Path) -> pq.ParquetFile | ArrowFile:
     """Open a file of ours, by its suffix. Raises StorageError where it is damaged or of a newer format."""
-    return open_arrow(path) if path.suffix == ".arrow" else open_parquet(path)
+    if path.suffix != ".arrow":
+        return open_parquet(path)
+    with damage_named(path):
+        file = ArrowFile(path)
+    check_format(file.schema_arrow.metadata, str(path))
+    return file
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -51,14 +97,6 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     with damage_named(path):
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)  # the file is on this machine
     check_format(file.metadata.metadata, str(path))
-    return file
-
-
-def open_arrow(path: Path) -> ArrowFile:
-    """Open an Arrow file of ours. Raises StorageError where it is damaged or of a newer format."""
-    with damage_named(path):
-        file = ArrowFile(path)
-    check_format(file.schema_arrow.metadata, str(path))
     return file
 
 
@@ -76,11 +114,10 @@ def damage_named(path: Path) -> Iterator[None]:
 
 def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> None:
     """Raise StorageError when a file with this metadata was written by a grmforge of a newer format."""
-    given = (metadata or {}).get(b"grmforge.format", b"1")
-    if not given.isdigit():
-        raise DamagedError(f"{where}: damaged (its format is {given!r}); remove it, and build again")
-    if (found := int(given)) > FORMAT:
-        raise StorageError(f"{where}: written in format {found}, this grmforge reads up to {FORMAT}: upgrade it")
+    version = (metadata or {}).get(b"grmforge.format", b"1")
+    if not version.isdigit():
+        raise DamagedError(f"{where}: damaged (its format is {version!r}); remove it, and build again")
+    check_version(int(version), where)
 
 
 def filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -96,15 +133,6 @@ def filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _read(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    wanted = schema_of(schema, columns)
-    for path in paths:
-        file = open_table(path)
-        with damage_named(path):
-            table = file.read(wanted.names, use_threads=file.num_row_groups > 1)  # those that it has
-        yield filled(table, wanted)
-
-
 class BucketReader:
     """Reads a table that is sorted by query_id from its beginning to its end, whole buckets at a time."""
 
@@ -116,15 +144,15 @@ class BucketReader:
     def through(self, bucket: int) -> pa.Table:
         """Return the rows of all buckets up to this one that were not returned before."""
         end = f"{bucket + 1:02x}" if bucket + 1 < BUCKETS else "g"  # which is behind every hexadecimal digit
-        found = [self._none]
+        parts = [self._none]
         while self._batch is not None:
             rows = pc.sum(pc.less(self._batch.column("query_id"), end)).as_py() or 0
-            found.append(self._batch.slice(0, rows))
+            parts.append(self._batch.slice(0, rows))
             if rows < self._batch.num_rows:
                 self._batch = self._batch.slice(rows)
                 break
             self._batch = next(self._batches, None)
-        return pa.concat_tables(found)
+        return pa.concat_tables(parts)
 
 
 def read_buckets(
@@ -155,3 +183,21 @@ def bucket_ranges(rows: int) -> Iterator[range]:
     width = min(BUCKETS, max(1, BUCKETS * GROUP_ROWS // max(1, rows)))
     for start in range(0, BUCKETS, width):
         yield range(start, min(start + width, BUCKETS))
+
+
+@contextmanager
+def many_records() -> Iterator[None]:
+    """Keep the cycle collector at rest in a block whose records form no cycles: it would take a tenth of the time.
+
+    Before the block and after it, pages that nobody uses go back to the system. Libraries keep them for themselves
+    otherwise: 170 MB of the peak of a million trajectories.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    pa.default_memory_pool().release_unused()
+    try:
+        yield
+    finally:
+        pa.default_memory_pool().release_unused()
+        if was_enabled:
+            gc.enable()

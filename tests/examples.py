@@ -13,11 +13,10 @@ from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD
 from pipelines.orders import new_run
 from schemas.generation import Completion
-from schemas.preference import SETS, LabelSource, PreferenceSet, Response, preference_set
+from schemas.preference import SETS, LabelSource, PreferenceSet, Response, preference_set, sets_table
 from schemas.query import MESSAGES, user
 from schemas.recipe import Recipe, recipe_of
 from schemas.record import content_id, unit_interval
-from schemas.set_table import sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key

@@ -92,7 +92,7 @@ def plan(
     from flows.watching.watcher import RunWatcher
     from pipelines.ahead.plan import plan_of
     from pipelines.orders import new_run
-    from storage.looking import root_to_look_at
+    from storage.root import root_to_look_at
 
     order = order_of(recipe, sets, root, limit, keep_going)
     if probe is None:

@@ -22,9 +22,7 @@ from pipelines.orders import Order
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published, make_latest
 from pipelines.steps import build_rubrics, publish, steps_of
-from pipelines.upkeep.page import page_of
-from pipelines.upkeep.refresh import settle, skipped, take_lease
-from pipelines.upkeep.revisions import read_newest
+from pipelines.upkeep.refresh import read_newest, settle, skipped, take_lease
 from pipelines.walk import Step, walk
 from schemas.errors import ForgeError
 from schemas.recipe import Recipe
@@ -164,7 +162,7 @@ def publish_and_compare(order: Order, made: dict[str, Place], lease: Lease) -> s
     published = published_of(recipe, made, lease.check)
     done = settle(recipe, root_of(recipe), published, lease.check)
     get_run_logger().info("%s", done.verdict())
-    create_markdown_artifact(page_of(done), key=f"{recipe.build.name.replace('_', '-')}-comparison")
+    create_markdown_artifact(done.page(), key=f"{recipe.build.name.replace('_', '-')}-comparison")
     done.check()
     return published.snapshot.location
 

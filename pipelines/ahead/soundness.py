@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from schemas.errors import StorageError
 from storage.answer_files import is_whole, sound_answers
 from storage.generations import set_aside
-from storage.healing import damaged_files, published_files
 from storage.imports import FOLDER as IMPORTED
 from storage.journal import claimed, segments
 from storage.root import Root
@@ -14,7 +13,7 @@ from storage.rubric_tables import FOLDER as RUBRICS
 from storage.segments import read_segment
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import latest, snapshot_at, unfinished, versions
-from storage.stages import read_stage
+from storage.stages import damaged_files, read_stage
 from storage.tables import damage_named, open_parquet
 
 Look = Callable[[str], None]
@@ -45,7 +44,7 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
         except StorageError as error:
             yield what, str(error), ""
             continue
-        files = list(published_files(snapshot))
+        files = list(snapshot.data_files())
         damaged = damaged_files(root, key, files, hash_all=True)
         damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
         if foreign := _foreign(root, key, [file.path for file in files]):

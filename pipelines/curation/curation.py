@@ -17,16 +17,15 @@ from pipelines.curation.splits import splits_of
 from pipelines.judging.prompt_length import fitted
 from schemas.errors import RecipeError
 from schemas.licenses import allowed_among, license_key, near
-from schemas.preference import SETS, DropReason, Split
+from schemas.preference import SETS, DropReason, Split, sets_of, sets_table
 from schemas.question import STEMS
 from schemas.recipe import BuildSection, GrmSection, LeaksSection, Recipe, SplitsSection
 from schemas.record import content_id
-from schemas.set_table import sets_of, sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_table
+from storage.tables import read_frame, read_table
 
 STAGE_VERSION = 1
 
@@ -212,8 +211,8 @@ def license_warnings(allowed: Sequence[str] | None, curated: Stage) -> list[str]
     if allowed is None:
         return []
     columns = ["license", "drop_reason"]
-    sets = pl.DataFrame(read_table(curated.paths("sets"), SETS, columns))
-    rows = pl.concat([sets, pl.DataFrame(read_table(curated.paths("general"), GENERAL, columns))])
+    sets = read_frame(curated.paths("sets"), SETS, columns)
+    rows = pl.concat([sets, read_frame(curated.paths("general"), GENERAL, columns)])
     refused = rows.filter(drop_reason=DropReason.LICENSE.value)["license"].value_counts().sort("license")
     counts = dict(refused.iter_rows())
     lost = sets.filter(drop_reason=DropReason.LICENSE.value).height

@@ -24,9 +24,8 @@ import pyarrow.compute as pc
 from pipelines.curation.leak_features import NGRAMS
 from pipelines.curation.leak_probe import NGRAM_LENGTH, Measured, Sparse, lacking, measured, panel, sparse_of
 from pipelines.judging.hint_leaks import gives_verdict_first, speaks_of_hint
-from schemas.preference import SETS, PreferenceSet
+from schemas.preference import SETS, PreferenceSet, sets_of
 from schemas.record import unit_interval
-from schemas.set_table import sets_of
 from schemas.trajectory import JUDGED, Mode, Principle
 from storage.stages import Stage
 from storage.tables import read_batches

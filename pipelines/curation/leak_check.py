@@ -15,11 +15,10 @@ import pyarrow.compute as pc
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.curation.leak_probe import encoded, lacking, measured
 from pipelines.judging.shown_text import Shown, response_text
-from schemas.preference import SETS, PreferenceSet, Split
-from schemas.set_table import sets_of
+from schemas.preference import SETS, PreferenceSet, Split, sets_of
 from schemas.trajectory import JUDGED, Mode, Purpose
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import read_batches, read_table
+from storage.tables import read_batches, read_frame
 
 STAGE_VERSION = 1
 BEST, LABEL = "best", "label"
@@ -125,7 +124,7 @@ def leak_probe(
     for finding in source_findings(curated, shown):
         leak = downsampled.get((finding["source"], finding["task"]))
         check["sources"].append(marked(finding, threshold) | ({"downsampled": leak} if leak else {}))
-    clusters = pl.DataFrame(read_table(curated.paths("sets"), SETS, ["set_id", "cluster"])).unique("set_id")
+    clusters = read_frame(curated.paths("sets"), SETS, ["set_id", "cluster"]).unique("set_id")
     rft = decided.get(Purpose.RFT)
     if rft is not None and "accepted" in rft.columns:
         check["rft"] = {
@@ -160,10 +159,10 @@ def source_findings(curated: Stage, shown: Shown) -> list[Finding]:
 
 def _samples(curated: Stage, shown: Shown) -> dict[tuple[str, str], Sample]:
     """Return a sample of each source's sets, in one pass over the table."""
-    kinds = read_table(curated.paths("sets"), SETS, ["source", "best", "split", "drop_reason"])
+    kinds = read_frame(curated.paths("sets"), SETS, ["source", "best", "split", "drop_reason"])
     samples: dict[tuple[str, str], Sample] = {
         (source, task): Sample()
-        for source, task in pl.DataFrame(kinds).filter(TRAINED_ON).select("source", TASK).unique().iter_rows()
+        for source, task in kinds.filter(TRAINED_ON).select("source", TASK).unique().iter_rows()
     }
     for preference in _trained_on(curated):
         sample = samples[preference.source, LABEL if preference.best is None else BEST]
@@ -189,7 +188,7 @@ def _as_shown(curated: Stage, judged: Stage, rft: pl.DataFrame, shown: Shown) ->
         accepted = rft.filter(pl.col("accepted") & of_task).head(MOST_SETS).select("trajectory_id", "set_id")
         if accepted.is_empty():
             continue
-        orders = pl.DataFrame(read_table(judged.paths("judged"), JUDGED, ["trajectory_id", "order"]))
+        orders = read_frame(judged.paths("judged"), JUDGED, ["trajectory_id", "order"])
         shown_in: dict[str, list[tuple[str, list[int]]]] = {}
         for row in accepted.join(orders, on="trajectory_id", maintain_order="left").iter_rows():
             shown_in.setdefault(row[1], []).append((row[0], row[2]))

@@ -21,9 +21,8 @@ from pipelines.curation.leak_check import TASK, TRAINED_ON, Finding, Sample, fin
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.curation.leak_probe import encoded, is_ranked, panel_of, scored, told_apart, weights_by_fold
 from pipelines.judging.shown_text import Shown
-from schemas.preference import PreferenceSet
+from schemas.preference import PreferenceSet, sets_of
 from schemas.record import unit_interval
-from schemas.set_table import sets_of
 
 ROUNDS = 6
 MOST_LEAVING = 0.5  # a source that would lose more than this share stays as it is, and is marked

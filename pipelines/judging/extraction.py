@@ -6,10 +6,11 @@ break off. Every step takes time in proportion to the text, whatever a model may
 
 import re
 
-from pipelines.judging import verdicts
 from pipelines.judging.critiques import end_of_list, says_something
 from pipelines.judging.part_headings import first_parts
+from pipelines.judging.prompts import score_range
 from pipelines.judging.rewards import outcome_of
+from pipelines.judging.verdicts import UNPARSED, answer_of, read_verdict, verdict_span
 from schemas.trajectory import Outcome, Principle, Reading
 
 TRUNCATED_BY = frozenset({"length", "max_tokens", "model_length"})
@@ -22,10 +23,12 @@ _REFUSAL = re.compile(
     r"|(?:很|非常)?抱歉|对不起|我(?:无法|不能))",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"\n[ \t]*[*_]{0,2}\d{1,2}[.)、．][ \t]*(?=\S)")
-_BULLETED = re.compile(r"\n[ \t]*[-*•+](?:[ \t]+)(?=\S)")
-_BOLD = re.compile(r"\n(?=[ \t]*(?:\*\*|__)\S)")
-_PLAIN = re.compile(r"\n(?=[ \t]*[^\W\d_])")
+_KINDS_OF_LIST = (
+    re.compile(r"\n[ \t]*[*_]{0,2}\d{1,2}[.)、．][ \t]*(?=\S)"),  # numbered
+    re.compile(r"\n[ \t]*[-*•+](?:[ \t]+)(?=\S)"),
+    re.compile(r"\n(?=[ \t]*(?:\*\*|__)\S)"),  # in bold
+    re.compile(r"\n(?=[ \t]*[^\W\d_])"),  # a line each
+)
 _NAME = re.compile(r"[\s*_`]*([^\n:：(（\[【—–]*)")
 _NAME_ENDS = re.compile(r" - |,?[\s*_]{0,4}(?:\bweight|\d{1,3} ?[%％])", re.IGNORECASE)
 _WEIGHT = re.compile(
@@ -37,69 +40,44 @@ _WEIGHT = re.compile(
 _LATER_WEIGHT = re.compile(
     r"\bweight(?:age|ing)?[\s*_]{0,4}[:=]?[\s*_]{0,4}(\d{1,3}(?:\.\d{1,4})?) ?(\\?%)?[*_]{0,3}[)\]]?", re.IGNORECASE
 )
-# The layout that the prompt asks for, an item a line; what differs from it takes the long way, to the same result.
-_PLAIN_ITEM = re.compile(
-    r"\n\d{1,2}[.)] ((?!\s|[^\n(]*[Ee]ight)[^\n:：(（\[【—–*_`%％-]*[^\s:：(（\[【—–*_`%％-])"
-    r" \([Ww]eight: (\d{1,2})%\): ([^\s*_:：—–-][^\n]*)"
-)
 _HEAD_LENGTH = 200  # a criterion's name and weight stand in its first characters, or nowhere
 
 
 def read_answer(
-    text: str,
+    text: str | None,
     finish_reason: str | None,
     n_responses: int,
     best_position: int | None,
     label: int | None,
-    low: int,
-    high: int,
+    low: int | None = None,
+    high: int | None = None,
+    *,
+    with_parts: bool = True,
 ) -> Reading:
-    """Return what an answer amounts to; `best_position` is 0-based, as shown, and None for a single response.
+    """Return what an answer amounts to; FAILED without a text. Never raises on any text.
 
-    An answer that the endpoint cut off is truncated, whatever stands in it. Never raises on any text.
+    `best_position` is 0-based, as shown, and None for a single response. The range is that of `score_range` unless it
+    is given. An answer that the endpoint cut off is truncated, whatever stands in it. `with_parts=False` leaves
+    principles and critique out.
     """
-    answer = verdicts.answer_of(text)
-    verdict = verdicts.read_verdict(answer, n_responses, low, high)
-    principles, critique = _parts(answer, verdict.start)
-    outcome, scores = _outcome(answer, verdict, finish_reason, best_position, label)
-    if scores is None:
-        return Reading(outcome, principles=principles, critique=critique)
-    margin = _margin(scores, best_position)
-    return Reading(outcome, scores, margin, principles, critique, verdict.form, verdict.is_draft_before)
-
-
-def read_outcome(
-    text: str,
-    finish_reason: str | None,
-    n_responses: int,
-    best_position: int | None,
-    label: int | None,
-    low: int,
-    high: int,
-) -> Outcome:
-    """Return the outcome alone, as `read_answer` has it."""
-    answer = verdicts.answer_of(text)
-    verdict = verdicts.read_verdict(answer, n_responses, low, high)
-    return _outcome(answer, verdict, finish_reason, best_position, label)[0]
-
-
-def _outcome(
-    answer: str,
-    verdict: verdicts.Verdict,
-    finish_reason: str | None,
-    best_position: int | None,
-    label: int | None,
-) -> tuple[Outcome, tuple[int, ...] | None]:
-    """Return the outcome, with the scores where they are readable."""
+    if text is None:
+        return Reading(Outcome.FAILED)
+    lowest, highest = score_range(n_responses)
+    answer = answer_of(text)
+    verdict = read_verdict(answer, n_responses, lowest if low is None else low, highest if high is None else high)
+    principles, critique = _parts(answer, verdict.start) if with_parts else ((), None)
+    scores = verdict.scores
     if finish_reason in TRUNCATED_BY:
-        return Outcome.TRUNCATED, None
-    if finish_reason in REFUSED_BY:
-        return Outcome.REFUSED, None
-    if verdict.scores is not None:
-        return Outcome(outcome_of(verdict.scores, best_position, label)), verdict.scores
-    if verdict.failure == verdicts.UNPARSED and _REFUSAL.match(answer):
-        return Outcome.REFUSED, None
-    return Outcome(verdict.failure or verdicts.UNPARSED), None
+        outcome = Outcome.TRUNCATED
+    elif finish_reason in REFUSED_BY or (verdict.failure == UNPARSED and _REFUSAL.match(answer)):
+        outcome = Outcome.REFUSED
+    elif scores is None:
+        outcome = Outcome(verdict.failure or UNPARSED)
+    else:
+        outcome = Outcome(outcome_of(scores, best_position, label))
+        margin = _margin(scores, best_position)
+        return Reading(outcome, scores, margin, principles, critique, verdict.form, verdict.is_draft_before)
+    return Reading(outcome, principles=principles, critique=critique)
 
 
 def _margin(scores: tuple[int, ...], best_position: int | None) -> float | None:
@@ -111,39 +89,32 @@ def _margin(scores: tuple[int, ...], best_position: int | None) -> float | None:
 
 def read_parts(answer: str) -> tuple[tuple[Principle, ...], str | None]:
     """Return the principles and the critique of an answer, thinking already removed: () and None where absent."""
-    return _parts(answer, verdicts.verdict_span(answer)[0])
+    return _parts(answer, verdict_span(answer)[0])
 
 
 def _parts(answer: str, verdict_start: int) -> tuple[tuple[Principle, ...], str | None]:
     """Return principles and critique; the verdict's line begins at `verdict_start`."""
-    text = "\n" + answer
+    text, end = "\n" + answer, verdict_start + 1
     criteria, analysis = first_parts(text)
-    end = verdict_start + 1
     if analysis and analysis.start() < end <= analysis.end():  # the heading of the verdict itself
         analysis = None
     listed = _section(text, criteria.end(), analysis.start() if analysis else end) if criteria else ""
     if analysis:
         critique = _section(text, analysis.end(), end)
     else:
-        before = text[: criteria.start() if criteria else end]
-        listed, critique = _unheaded(before, listed, verdict=verdict_start < len(answer))
+        cut = end_of_list(listed)
+        critique = listed[cut:].strip() or text[: criteria.start() if criteria else end]
+        listed = listed[:cut]
+        # Without a verdict nothing says where a critique ends that has no heading.
+        if end > len(answer) or not any(map(says_something, critique.split("\n"))):
+            critique = ""
     return _principles("\n" + listed) if criteria else (), critique.strip() or None
-
-
-def _unheaded(before: str, listed: str, *, verdict: bool) -> tuple[str, str]:
-    """Return a list of criteria without the prose behind it, and as the critique that prose, or else what came before.
-
-    Nothing is headed as the analysis here, and without a verdict nothing says where a critique ends.
-    """
-    cut = end_of_list(listed)
-    prose = listed[cut:].strip() or before
-    return listed[:cut], prose if verdict and any(map(says_something, prose.split("\n"))) else ""
 
 
 def without_verdict(text: str) -> str:
     """Return an answer without its thoughts and its verdict: what stands before it and behind it."""
-    answer = verdicts.answer_of(text)
-    start, end = verdicts.verdict_span(answer)
+    answer = answer_of(text)
+    start, end = verdict_span(answer)
     return f"{answer[:start]}\n{answer[end:]}"
 
 
@@ -153,32 +124,17 @@ def _section(text: str, begin: int, end: int) -> str:
 
 
 def _principles(section: str) -> tuple[Principle, ...]:
-    """Return the criteria of the section."""
-    plain = _PLAIN_ITEM.findall(section)
-    if plain and len(plain) == section.strip().count("\n") + 1:
-        return tuple(Principle(name, rest.rstrip(), int(weight) / 100) for name, weight, rest in plain)
-    return _listed_principles(section)
-
-
-def _listed_principles(section: str) -> tuple[Principle, ...]:
-    """Return the criteria of a section in any layout: its items are those of the first kind of list that it holds."""
-    for kind in (_NUMBERED, _BULLETED, _BOLD, _PLAIN):
-        starts = list(kind.finditer(section))
-        if starts:
-            break
-    else:
-        return ()
-    indent = _indent(section, starts[0])
-    items = [start for start in starts if _indent(section, start) <= indent]
+    """Return the criteria of a section: its items are those of the first kind of list that it holds."""
+    starts = next((starts for kind in _KINDS_OF_LIST if (starts := list(kind.finditer(section)))), [])
+    items = [start for start in starts if _indent(start) <= _indent(starts[0])]
     ends = [item.start() for item in items[1:]] + [len(section)]
-    found = (_principle(section[item.end() : end]) for item, end in zip(items, ends, strict=True))
+    found = (_principle(section[item.end() : end]) for item, end in zip(items, ends, strict=False))
     return tuple(principle for principle in found if principle)
 
 
-def _indent(section: str, start: re.Match[str]) -> int:
+def _indent(start: re.Match[str]) -> int:
     """Return the width of the blanks that a list item opens with."""
-    line = start.group()
-    return len(line) - len(line.lstrip(" \t\n"))
+    return len(start[0]) - len(start[0].lstrip(" \t\n"))
 
 
 def _principle(item: str) -> Principle | None:

@@ -8,8 +8,8 @@ that of all its phrases together. All sentences are weighed at once, column by c
 
 import json
 import re
-from collections.abc import Mapping
-from functools import cache, lru_cache
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache, reduce
 from importlib import resources
 from typing import NamedTuple
 
@@ -72,46 +72,39 @@ def weights_of(sentences: pl.Series, model: _Model) -> npt.NDArray[np.float64]:
     different = flat.unique()
     numbers = pl.Series([model.number_of.get(stem(word), 0) for word in different], dtype=pl.Int64)
     number = flat.replace_strict(different, numbers, return_dtype=pl.Int64).to_numpy()
-    found = np.full(len(words), model.start)
+    total = np.full(len(words), model.start)
     for length, (phrases, weights) in enumerate(model.phrases, 1):
         starts = len(number) - length + 1
         if starts <= 0 or not len(phrases):
             break
         parts = [number[place : place + starts] for place in range(length)]
-        here = (sentence[:starts] == sentence[length - 1 :]) & np.logical_and.reduce([part > 0 for part in parts])
-        packed = _packed([part[here] for part in parts], len(model.number_of))
-        at = np.searchsorted(phrases, packed).clip(max=len(phrases) - 1)
-        is_known = phrases[at] == packed
-        found += np.bincount(sentence[:starts][here][is_known], weights[at[is_known]], len(words))
-    return found
+        is_phrase = (sentence[:starts] == sentence[length - 1 :]) & np.logical_and.reduce([part > 0 for part in parts])
+        packed = _packed([part[is_phrase] for part in parts], len(model.number_of))
+        nearest = np.searchsorted(phrases, packed).clip(max=len(phrases) - 1)
+        is_known = phrases[nearest] == packed
+        total += np.bincount(sentence[:starts][is_phrase][is_known], weights[nearest[is_known]], len(words))
+    return total
 
 
-def _packed(parts: "list[npt.NDArray[np.int64]]", words: int) -> npt.NDArray[np.int64]:
+def _packed(parts: Sequence[npt.NDArray[np.int64]], words: int) -> npt.NDArray[np.int64]:
     """Return phrases as one number each: their words' numbers as the digits of a number to the base of words + 1.
 
     Four words of 55,000 different ones fit into 63 bits; the model knows some 4,000.
     """
-    packed = parts[0]
-    for part in parts[1:]:
-        packed = packed * (words + 1) + part
-    return packed
+    return reduce(lambda packed, part: packed * (words + 1) + part, parts)
 
 
 def model_of(weights: Mapping[str, float]) -> _Model:
     """Return the model of phrases, words apart by a blank; under the empty one what every sentence starts from."""
-    split = [(phrase.split(" "), weight) for phrase, weight in weights.items() if phrase]
-    number_of = {
-        word: number for number, word in enumerate(sorted({word for phrase, _ in split for word in phrase}), 1)
-    }
+    known = [(phrase.split(" "), weight) for phrase, weight in weights.items() if phrase]
+    words = sorted({word for phrase, _ in known for word in phrase})
+    number_of = {word: number for number, word in enumerate(words, 1)}
     phrases = []
     for length in range(1, LONGEST + 1):
-        of_length = [
-            ([number_of[word] for word in phrase], weight) for phrase, weight in split if len(phrase) == length
-        ]
-        numbers = np.array([one for one, _ in of_length], np.int64).reshape(-1, length)
-        packed = _packed(list(numbers.T), len(number_of))
+        numbers = [[number_of[word] for word in phrase] for phrase, _ in known if len(phrase) == length]
+        packed = _packed(list(np.array(numbers, np.int64).reshape(-1, length).T), len(number_of))
         order = np.argsort(packed)
-        phrases.append((packed[order], np.array([weight for _, weight in of_length])[order]))
+        phrases.append((packed[order], np.array([weight for phrase, weight in known if len(phrase) == length])[order]))
     return _Model(weights[""], number_of, phrases)
 
 

@@ -15,10 +15,10 @@ from pipelines.judging.verdicts import READER_VERSION
 from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED, Outcome
 from storage.generations import Generations
-from storage.memory import many_records
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
+from storage.tables import many_records
 
 STAGE_VERSION = 2
 _VERSION = STAGE_VERSION * 1000 + READER_VERSION  # another reader judges every stored answer anew

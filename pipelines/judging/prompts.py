@@ -21,7 +21,7 @@ from pipelines.judging.shown_text import ShownSet
 from schemas.errors import RecipeError
 from schemas.query import Messages, user
 from schemas.record import content_id
-from storage.regular_files import read_regular
+from storage.files import read_regular
 
 BUILT_IN = ("grm", "grm_rubric", "grm_single", "grm_no_principles", "meta_rm", "selection")
 SLOTS = ("context", "reference", "principles", "responses", "hint")

@@ -6,7 +6,6 @@ long way, and tests hold the two together.
 """
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -16,8 +15,8 @@ from pipelines.judging.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.judging.prompts import score_range
 from pipelines.judging.score_headings import HEADING_WORD
 from pipelines.judging.verdicts import CANONICAL, CANONICAL_SCORES
-from schemas.columns import may_hold_thoughts, struct_lists
-from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Principle, Reading
+from schemas.columns import may_hold_thoughts
+from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Reading
 
 READINGS = pa.schema([JUDGED.field(name) for name in Reading._fields])
 
@@ -57,7 +56,7 @@ def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | N
     others: list[Reading | None] = [None] * len(plain)
     places = (~plain).arg_true()
     for place, answer in zip(places, answers[places].iter_rows(), strict=True):
-        others[place] = _read(*answer)
+        others[place] = read_answer(*answer)
     return laid.select("criteria", "rest", "analysis", "verdict", "scores", *_verdicts()), others
 
 
@@ -65,13 +64,12 @@ def readings_of(laid: pl.DataFrame, others: Sequence[Reading | None]) -> pa.Tabl
     """Return what `read_answer` reads from answers that were begun, a row of READINGS each; FAILED without a text."""
     long = [reading for reading in others if reading is not None]
     if not long:
-        return _table(_plain_verdicts(laid), _plain_principles(laid["criteria"]))
+        return _plain_readings(laid)
+    columns = zip(zip(*long, strict=True), READINGS, strict=True)
+    read = pa.table([pa.array(column, field.type) for column, field in columns], READINGS)
     is_plain = np.array([reading is None for reading in others])
-    plain = laid.filter(is_plain)
     places = np.argsort(np.argsort(~is_plain, kind="stable"))  # of each answer in the plain ones and the long ones
-    verdicts = pl.concat([_plain_verdicts(plain), _long_verdicts(long)]).select(pl.all().gather(places))
-    principles = pa.concat_arrays([_plain_principles(plain["criteria"]), _long_principles(long)])
-    return _table(verdicts, principles.take(places))
+    return pa.concat_tables([_plain_readings(laid.filter(is_plain)), read]).take(places)
 
 
 def laid_out(answers: pl.DataFrame) -> pl.DataFrame:
@@ -131,35 +129,22 @@ def _verdicts() -> list[pl.Expr]:
     best, highest = scores.list.get(pl.col("best_position"), null_on_oob=True), scores.list.max()
     second = scores.list.sort(descending=True).list.get(1, null_on_oob=True)
     is_wrong = pl.when(pl.col("n_responses") == 1).then(highest.ne_missing(pl.col("label"))).otherwise(best < highest)
-    outcome = (
-        pl.when(is_wrong)
-        .then(pl.lit(Outcome.INCORRECT.value))
-        .when(highest == second)
-        .then(pl.lit(Outcome.TIED.value))
-        .otherwise(pl.lit(Outcome.CORRECT.value))
+    wrong = pl.when(is_wrong).then(pl.lit(Outcome.INCORRECT.value))
+    tied = wrong.when(highest == second).then(pl.lit(Outcome.TIED.value))
+    margin = best - pl.when(best < highest).then(highest).otherwise(second)
+    return [tied.otherwise(pl.lit(Outcome.CORRECT.value)).alias("outcome"), margin.alias("margin")]
+
+
+def _plain_readings(laid: pl.DataFrame) -> pa.Table:
+    """Return the readings of plain answers."""
+    critique = pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict"))
+    found = laid.select(
+        *("outcome", "scores", "margin", critique.str.strip_chars(_WHITE).replace("", None).alias("critique")),
+        verdict_form=pl.lit(CANONICAL),
+        draft_verdict=pl.lit(False),
     )
-    return [
-        outcome.alias("outcome"),
-        (best - pl.when(best < highest).then(highest).otherwise(second)).alias("margin"),
-    ]
-
-
-def _table(verdicts: pl.DataFrame, principles: pa.ListArray) -> pa.Table:
-    return verdicts.to_arrow().append_column("principles", principles).select(READINGS.names).cast(READINGS)
-
-
-def _plain_verdicts(laid: pl.DataFrame) -> pl.DataFrame:
-    """Return all of the readings of plain answers but their principles."""
-    critique = (
-        pl.col("rest")
-        .str.strip_prefix(pl.col("analysis"))
-        .str.strip_suffix(pl.col("verdict"))
-        .str.strip_chars(_WHITE)
-        .alias("critique")
-    )
-    form = [pl.lit(CANONICAL).alias("verdict_form"), pl.lit(False).alias("draft_verdict")]
-    found = laid.select("outcome", "scores", "margin", critique, *form)
-    return found.with_columns(critique=pl.when(pl.col("critique") != "").then("critique"))
+    table = found.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))
+    return table.select(READINGS.names).cast(READINGS)
 
 
 def _plain_principles(criteria: pl.Series) -> pa.ListArray:
@@ -183,31 +168,3 @@ def _plain_principles(criteria: pl.Series) -> pa.ListArray:
 def _cut(texts: pl.Series, at: str) -> list[pl.Series]:
     """Return what stands before and behind the first `at` of each text."""
     return texts.str.splitn(at, 2).struct.unnest().get_columns()
-
-
-def _read(text: str | None, finish_reason: str | None, n_responses: int, *truth: int | None) -> Reading:
-    """Return the reading of one answer."""
-    if text is None:
-        return Reading(Outcome.FAILED)
-    best_position, label = truth
-    return read_answer(text, finish_reason, n_responses, best_position, label, *score_range(n_responses))
-
-
-def _long_verdicts(found: Sequence[Reading]) -> pl.DataFrame:
-    """Return all of these readings but their principles."""
-    return pl.DataFrame(
-        {
-            "outcome": [reading.outcome.value for reading in found],
-            "scores": pl.Series([reading.scores for reading in found], dtype=pl.List(pl.Int32)),
-            "margin": pl.Series([reading.margin for reading in found], dtype=pl.Int32, strict=False),
-            "critique": pl.Series([reading.critique for reading in found], dtype=pl.String),
-            "verdict_form": pl.Series([reading.verdict_form for reading in found], dtype=pl.String),
-            "draft_verdict": [reading.draft_verdict for reading in found],
-        }
-    )
-
-
-def _long_principles(found: Sequence[Reading]) -> pa.ListArray:
-    every = list(chain.from_iterable(reading.principles for reading in found))
-    columns = list(zip(*every, strict=True)) or [()] * len(Principle._fields)
-    return struct_lists(PRINCIPLES, [len(reading.principles) for reading in found], columns)

@@ -46,10 +46,12 @@ LONGEST_ANSWER = 20_000
 LONGEST_PARAGRAPH = 1_000
 """Characters; what is longer names no error."""
 
-_BEST = re.compile(rb"(?<![a-z])best[\s*_]*:")
+_BEST = re.compile(r"(?<![a-z])best[\s*_]*:", re.IGNORECASE | re.ASCII)
 _PICK = re.compile(r"(?<![a-z])best[\s*_]*:[\s*_$]*\\boxed", re.IGNORECASE)
 _PICK_DRESS = " \t\r\n\f\v\u00a0*_$["
-_PICK_BOX = "\\boxed{"
+_BOXED_PICK = re.compile(
+    rf"(?:\\[\[(]|[{re.escape(_PICK_DRESS)}])*\\boxed\{{\s*(?:\[([0-9]{{1,2}})\]|([0-9]{{1,2}}))\s*\}}"
+)
 
 _ERRORS = re.compile(r"^[ \t*_#]*errors[ \t*_]*:[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
 _PARAGRAPH = re.compile(r"^[ \t*_>-]*Response ([0-9]{1,2})[*_]*:[*_]*", re.MULTILINE)
@@ -67,31 +69,6 @@ _DOUBT = re.compile(
 _DISGUISE = re.compile(
     "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\uff01-\uff5e]|[A-Za-z][\u0400-\u052f]|[\u0400-\u052f][A-Za-z]"
 )
-
-
-def _last_marker(text: str, word: bytes, marker: re.Pattern[bytes]) -> tuple[int, int] | None:
-    folded = text.encode("ascii", "replace").lower()  # a byte a character, so positions stay those of the text
-    end = len(folded)
-    while (start := folded.rfind(word, 0, end)) >= 0:
-        if match := marker.match(folded, start):
-            return match.span()
-        end = start
-    return None
-
-
-def _box_content(text: str, start: int) -> str | None:
-    """Return what stands in the `\\boxed{..}` at `start`, decoration aside; None without a whole box there."""
-    box = text.find(_PICK_BOX, start)
-    if box < 0:
-        return None
-    between = text[start:box]
-    if between != " " and between.replace("\\[", " ").replace("\\(", " ").strip(_PICK_DRESS):
-        return None
-    end = text.find("}", box)
-    if end < 0:
-        return None
-    content = text[box + len(_PICK_BOX) : end].strip()
-    return content[1:-1] if content[:1] == "[" and content[-1:] == "]" else content
 
 
 def outcome_of(scores: tuple[int, ...], best_position: int | None, label: int | None) -> str:
@@ -116,14 +93,12 @@ def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
 
     (position from 0 as shown, where its `Best:` begins, where its box ends). Never raises.
     """
-    span = _last_marker(answer, b"best", _BEST)
-    content = None if span is None else _box_content(answer, span[1])
-    if span is None or content is None or not re.fullmatch("[0-9]{1,2}", content):
+    headings = list(_BEST.finditer(answer))
+    pick = _BOXED_PICK.match(answer, headings[-1].end()) if headings else None
+    if pick is None or "\\boxed{" in answer[pick.end() :]:
         return None
-    end = answer.index("}", span[1]) + 1
-    if not 1 <= int(content) <= n_responses or _PICK_BOX in answer[end:]:
-        return None
-    return int(content) - 1, span[0], end
+    number = int(pick[1] or pick[2])
+    return (number - 1, headings[-1].start(), pick.end()) if 1 <= number <= n_responses else None
 
 
 def named_errors(text: str, answers: list[str | None], best: int) -> int:
@@ -135,18 +110,12 @@ def named_errors(text: str, answers: list[str | None], best: int) -> int:
     """
     headings = list(_ERRORS.finditer(text))
     section = text[headings[-1].end() :] if headings else ""
-    starts = list(_PARAGRAPH.finditer(section))
-    positions = [int(start[1]) - 1 for start in starts]
+    before, *parts = _PARAGRAPH.split(section)
+    positions = [int(number) - 1 for number in parts[::2]]
     wrong = set(range(len(answers))) - {best}
-    if (
-        not starts
-        or section[: starts[0].start()].strip()
-        or len(set(positions)) < len(starts)
-        or set(positions) - wrong
-    ):
+    if before.strip() or len(set(positions)) < len(positions) or not wrong.issuperset(positions):
         return 0
-    ends = [start.start() for start in starts[1:]] + [len(section)]
-    bodies = [" ".join(section[start.end() : end].split()) for start, end in zip(starts, ends, strict=True)]
+    bodies = [" ".join(body.split()) for body in parts[1::2]]
     return sum(
         bodies.count(body) == 1 and _is_verified(body, answers[position], answers[best])
         for position, body in zip(positions, bodies, strict=True)
@@ -178,14 +147,10 @@ def reward(text: str, ground_truth: str) -> float:
     truth = _ground_truth(ground_truth)
     if truth.answers is not None:
         return _selection_reward(answer_of(text), truth)
-    scores = read_scores(text, truth.n_responses, *_range(truth))
+    scores = read_scores(text, truth.n_responses, *truth.range)
     if isinstance(scores, str):
         return -1.0
     return 1.0 if outcome_of(scores, truth.best, truth.label) == "correct" else -1.0
-
-
-def _range(truth: "_Truth") -> tuple[int, int]:
-    return (0, 1) if truth.n_responses == 1 else (1, 10)
 
 
 def _selection_reward(answer: str, truth: "_Truth") -> float:
@@ -207,6 +172,10 @@ class _Truth(NamedTuple):
     label: int | None
     answers: list[str | None] | None
 
+    @property
+    def range(self) -> tuple[int, int]:
+        return (0, 1) if self.n_responses == 1 else (1, 10)
+
 
 def _ground_truth(ground_truth: str) -> _Truth:
     try:
@@ -217,7 +186,7 @@ def _ground_truth(ground_truth: str) -> _Truth:
     if type(n_responses) is int:
         if n_responses == 1 and type(label) is int and label in (0, 1) and answers is None:
             return _Truth(1, None, label, None)
-        if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fits(answers, n_responses):
+        if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fit(answers, n_responses):
             return _Truth(n_responses, best, None, answers)
     shown = repr(ground_truth)[:200]
     raise ValueError(
@@ -226,14 +195,11 @@ def _ground_truth(ground_truth: str) -> _Truth:
     )
 
 
-def _fits(answers: Any, n_responses: int) -> bool:
-    if answers is None:
-        return True
-    return (
-        isinstance(answers, list)
-        and len(answers) == n_responses
-        and all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
-    )
+def _fit(answers: Any, n_responses: int) -> bool:
+    if not isinstance(answers, list):
+        return answers is None
+    are_texts = all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
+    return len(answers) == n_responses and are_texts
 
 
 def compute_score(
@@ -252,9 +218,8 @@ def compute_score_and_form(
     beside it speaks of a response. Neither changes the reward.
     """
     truth = _ground_truth(ground_truth)
-    low, high = _range(truth)
     answer = answer_of(solution_str)
-    verdict = read_verdict(answer, truth.n_responses, low, high)
+    verdict = read_verdict(answer, truth.n_responses, *truth.range)
     return {
         "score": reward(solution_str, ground_truth),
         "canonical": verdict.form == CANONICAL,

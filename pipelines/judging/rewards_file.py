@@ -1,53 +1,34 @@
-"""The file `rewards.py` of a snapshot: the modules that read and reward an answer, as one that stands alone."""
+"""The file `rewards.py` of a snapshot: `rewards` and the modules that it rests on, as one that stands alone."""
 
 import ast
 import inspect
 from functools import cache
+from importlib import import_module
 
-from pipelines.judging import (
-    critique_words,
-    critiques,
-    line_rests,
-    part_headings,
-    response_labels,
-    rewards,
-    score_headings,
-    score_lists,
-    verdicts,
-)
-from schemas import thoughts
-
-MODULES = (
-    thoughts,
-    response_labels,
-    score_lists,
-    score_headings,
-    line_rests,
-    verdicts,
-    part_headings,
-    critique_words,
-    critiques,
-    rewards,
-)
-"""In the order in which they rest on each other. They import nothing else but the standard library."""
+from pipelines.judging import rewards
 
 
 @cache
 def rewards_source() -> str:
     """Return the text of `rewards.py`: the docstring of `rewards`, and then the code of every module."""
     imports: set[str] = set()
-    bodies: list[str] = []
-    for module in MODULES:
-        source = inspect.getsource(module)
-        lines = source.split("\n")
-        docstring, *others = ast.parse(source).body
-        for node in [*reversed([one for one in others if isinstance(one, ast.Import | ast.ImportFrom)]), docstring]:
-            if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not _is_ours(node)):
-                imports.add(ast.unparse(node))
-            del lines[node.lineno - 1 : node.end_lineno]
-        bodies.append("\n".join(lines).strip("\n"))
-    return "\n".join([f'r"""{rewards.__doc__}"""', "", *sorted(imports), "", "", "\n\n\n".join(bodies), ""])
+    bodies: dict[str, str] = {}
+    _add(rewards.__name__, imports, bodies)
+    return "\n".join([f'r"""{rewards.__doc__}"""', "", *sorted(imports), "", "", "\n\n\n".join(bodies.values()), ""])
 
 
-def _is_ours(node: ast.ImportFrom) -> bool:
-    return (node.module or "").partition(".")[0] in ("pipelines", "schemas")
+def _add(name: str, imports: set[str], bodies: dict[str, str]) -> None:
+    """Add the code of a module behind that of our modules that it imports, and what else it imports to `imports`."""
+    source = inspect.getsource(import_module(name))
+    lines = source.split("\n")
+    docstring, *others = ast.parse(source).body
+    for node in reversed([docstring, *others]):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("pipelines.", "schemas.")):
+            if node.module not in bodies:
+                _add(str(node.module), imports, bodies)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports.add(ast.unparse(node))
+        elif node is not docstring:
+            continue
+        del lines[node.lineno - 1 : node.end_lineno]
+    bodies[name] = "\n".join(lines).strip("\n")

@@ -17,15 +17,13 @@ from pipelines.engines.pilot_advice import Asked
 from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.engines.stored import Stored
 from pipelines.judging.critiques import has_critique
-from pipelines.judging.extraction import read_outcome, read_parts, without_verdict
-from pipelines.judging.prompts import score_range
+from pipelines.judging.extraction import read_answer, read_parts, without_verdict
 from pipelines.judging.samples import Sample, SamplingJob, modes_of, next_samples, sample, samples_wanted, shown_set
 from pipelines.judging.shown_text import ShownSet
 from pipelines.judging.verdicts import answer_of
 from schemas.generation import Completion, FaultKind, Request
-from schemas.preference import SETS, PreferenceSet, Split
+from schemas.preference import SETS, PreferenceSet, Split, sets_of
 from schemas.record import bucket_of
-from schemas.set_table import sets_of
 from schemas.trajectory import Mode, Outcome, Purpose, RejectReason
 from storage.root import Root
 from storage.stages import Stage
@@ -177,7 +175,7 @@ def outcome_of_sample(job: SamplingJob, drawn: Sample, preference: PreferenceSet
     n_responses = preference.n_responses
     truth = drawn.best_position, preference.label
     text = job.text_of(completion.text, n_responses)
-    return read_outcome(text, completion.finish_reason, n_responses, *truth, *score_range(n_responses))
+    return read_answer(text, completion.finish_reason, n_responses, *truth, with_parts=False).outcome
 
 
 def sampled_sets(curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> Iterator[tuple[int, list[PreferenceSet]]]:

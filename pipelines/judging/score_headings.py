@@ -10,7 +10,7 @@ This module needs nothing but Python 3.10. It is a part of the published `reward
 import re
 from typing import NamedTuple
 
-from pipelines.judging.response_labels import LABEL, RESPONSE_WORDS, number_of
+from pipelines.judging.score_items import RESPONSE_WORDS, Note, read_note
 
 MOST_HEADINGS = 40
 """So many headings of an answer are looked at, the last ones."""
@@ -62,20 +62,6 @@ _HEADING = re.compile(
     r"|(?=\n)|(?<=>)|(?=[*_`$ ]*(?:\\+|\[|boxed))|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
-_NOTE_WORDS = re.compile(
-    rf"(?:\s|[-,;:&|/#.()\[\]*_`]|\b(?:for|of|the|each|both|all|every|in|order|as|shown|presented|given|listed|respectively"
-    r"|out|on|a|scale|from|to|and|is|are|range|integers?|only|top|max(?:imum)?|between|points?|per|same|above|this"
-    rf"|final|overall|scores?|ratings?|von|bis|für|pour|para|per|de|le|la|1\s*(?:-|to|~)\s*10|{RESPONSE_WORDS})\b"
-    r"|满分|分|个|各|和|与|按|顺序|对|至|到|\[[0-9]{1,2}\])*",
-    re.IGNORECASE,
-)
-_NOTE_LABEL = re.compile(LABEL.format("n") + r"(?:\s*(?:-|to|~|\.\.|至|到)\s*(?P<last>[0-9]{1,3}))?", re.IGNORECASE)
-_NOTE_MORE = re.compile(r"\s*(?:,|&|and|和|与|\|)\s*(?:and\s*)?(?P<more>[0-9]{1,3})(?![0-9])", re.IGNORECASE)
-_NOTE_SCALE = re.compile(
-    r"(?:out\s+of|(?:0\s*)?/|满分|max(?:imum)?|von|top)\s*(?P<top>[0-9]{1,4})"
-    r"|(?P<low>[0-9]{1,3})\s*(?:-|to|~|\.\.|or|bis|至|到)\s*(?P<high>[0-9]{1,4})",
-    re.IGNORECASE,
-)
 _UNDERLINE = re.compile(r"\n[ \t]*[=-]{3,}[ \t]*(?=\n|\Z)")
 _ASCII_MARKS = [mark for mark in SCORE_MARKS if mark.isascii()]
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -118,13 +104,11 @@ class Heading(NamedTuple):
     start: int
     end: int
     """Where its list begins."""
-    labels: tuple[int, ...]
-    top: int | None
-    is_strong: bool
-    is_json: bool
-    is_quoted: bool
-    is_understood: bool
-    """Whether its note says nothing but which responses and which range."""
+    note: Note = Note()
+    is_strong: bool = True
+    """Whether its word stands for scores and nothing else."""
+    is_json: bool = False
+    is_quoted: bool = False
 
 
 def headings_at(text: str, lines: list[int]) -> list[Heading]:
@@ -149,56 +133,14 @@ def lines_to_read(text: str) -> list[int]:
 
 
 def _heading(text: str, match: re.Match[str]) -> Heading:
-    labels, top, is_understood = _note(match["note"] or "")
-    end = match.end()
-    if underline := _UNDERLINE.match(text, end):
-        end = underline.end()
-    is_plain_sentence = match["mark"] == "" and match["note"] and match["note"][0] not in "(["
-    return Heading(
-        match.start(),
-        end,
-        labels,
-        top,
-        match["strong"] is not None,
-        match["json"] is not None,
-        is_quoted(text, match.start()),
-        is_understood and not is_plain_sentence,
-    )
-
-
-def _note(note: str) -> tuple[tuple[int, ...], int | None, bool]:
-    """Return which responses a heading names, in order, the top of the range, and whether it says nothing else."""
-    labels: list[int] = []
-    rest, place = [], 0
-    while label := _NOTE_LABEL.search(note, place):
-        rest.append(note[place : label.start()])
-        place = label.end()
-        number = label["na"] or label["nd"]
-        first = number_of(number) if number else -1
-        labels += _span(first, int(label["last"])) if label["last"] else [first]
-        while more := _NOTE_MORE.match(note, place):
-            labels.append(int(more["more"]))
-            place = more.end()
-    rest.append(note[place:])
-    others = " ".join(rest)
-    scale = _NOTE_SCALE.search(others)
-    if scale is not None:
-        others = others[: scale.start()] + others[scale.end() :]
-    if scale is not None and scale["low"] and int(scale["low"]) > int(scale["high"]):
-        return (-1,), None, True  # "(2-1)": an order, or no scale at all
-    top = None if scale is None else int(scale["top"] or scale["high"])
-    return tuple(labels), top, _NOTE_WORDS.fullmatch(others) is not None
-
-
-def labels_in(words: str) -> tuple[int, ...]:
-    """Return which responses some words name, in order; none where they say anything else."""
-    labels, _, says_only_that = _note(words)
-    return labels if says_only_that else ()
-
-
-def _span(first: int, last: int) -> range:
-    """Return the labels from one to another, up or down; a hundred at most."""
-    return range(first, min(last, first + 100) + 1) if first <= last else range(first, max(last, first - 100) - 1, -1)
+    words = match["note"] or ""
+    note = read_note(words)
+    if match["mark"] == "" and words and words[0] not in "([":  # a plain sentence
+        note = note._replace(is_understood=False)
+    underline = _UNDERLINE.match(text, match.end())
+    end = underline.end() if underline else match.end()
+    is_strong, is_json = match["strong"] is not None, match["json"] is not None
+    return Heading(match.start(), end, note, is_strong, is_json, is_quoted(text, match.start()))
 
 
 def _is_fenced(text: str, start: int) -> bool:

@@ -20,9 +20,9 @@ import re
 from itertools import islice
 from typing import NamedTuple
 
-from pipelines.judging.line_rests import with_rest_of_line
 from pipelines.judging.score_headings import Heading, headings_at, is_quoted, lines_to_read
-from pipelines.judging.score_lists import ScoreItem, ScoreList, read_list
+from pipelines.judging.score_items import Note, ScoreItem
+from pipelines.judging.score_lists import ScoreList, read_list, with_rest_of_line
 from schemas.thoughts import split_thoughts
 
 READER_VERSION = 3
@@ -77,6 +77,9 @@ _LINE_START = re.compile(
     r"[^\n0-9\\\[({]*)?",
     re.IGNORECASE | re.MULTILINE,
 )
+_QUOTATION_ENDS = re.compile(r"[.*_`]*[\"”’»」』]")
+_NO_WORDS = re.compile(r"<\|\w{1,30}\|>|</?\w{1,20}>|^[\W_]{0,40}\n|```\w*")
+_WORD_OR_SIGN = re.compile(r"[^\W\d_]{2,}|[\u3040-\u9fff]")
 _FIRST_WORD = re.compile(r"\b(?:draft|preliminary|initial|tentative|first)|初步|暂定|草", re.IGNORECASE)
 
 
@@ -95,6 +98,54 @@ class Verdict(NamedTuple):
     """CANONICAL or FORGIVEN; None without scores."""
     is_draft_before: bool = False
     """Whether an earlier verdict that differs was read over."""
+
+
+class _Scale(NamedTuple):
+    """Which scores are wanted: an integer from `low` to `high` for each response."""
+
+    n_responses: int
+    low: int
+    high: int
+
+    def read(self, found: ScoreList, note: Note) -> tuple[int, ...] | str:
+        """Return the scores of a list in the order shown, or what is wrong with them."""
+        if not found.items:
+            return UNPARSED
+        items = self._in_order(found, note)
+        if items is None:
+            return WRONG_COUNT
+        if note.top is not None and note.top != self.high:
+            return OUT_OF_RANGE
+        scores = list(map(self._score, items))
+        in_range = tuple(score for score in scores if score is not None and self.low <= score <= self.high)
+        return in_range if len(in_range) == len(scores) else OUT_OF_RANGE
+
+    def differs(self, found: ScoreList, note: Note, scores: tuple[int, ...]) -> bool:
+        """Return whether a list can be read, to other scores than these."""
+        other = self.read(found, note)
+        return other != scores and not isinstance(other, str)
+
+    def _in_order(self, found: ScoreList, note: Note) -> list[ScoreItem] | None:
+        """Return one item a response, in the order shown; None unless the labels, if there are any, name each once."""
+        numbers = list(range(1, self.n_responses + 1))
+        own = [item.label for item in found.items if item.label is not None]
+        named = own or list(note.labels) or numbers
+        if len(found.items) != self.n_responses or sorted(named) != numbers:
+            return None
+        if own and note.labels and own != list(note.labels):
+            return None
+        by_label = dict(zip(named, found.items, strict=True))
+        return [by_label[number] for number in numbers]
+
+    def _score(self, item: ScoreItem) -> int | None:
+        """Return the value of an item; None unless it is an integer of sane length over the top of the range."""
+        whole, _, fraction = item.number.lstrip("+").partition(".")
+        digits = whole.lstrip("-0") or "0"
+        if len(digits) > _MAX_DIGITS or not digits.isdigit() or fraction.strip("0"):
+            return None
+        if item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(self.high):
+            return None
+        return -int(digits) if whole.startswith("-") else int(digits)
 
 
 def read_scores(text: str, n_responses: int, low: int = 1, high: int = 10) -> tuple[int, ...] | str:
@@ -134,17 +185,24 @@ def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
         if len(plain) == n_responses and all(low <= score <= high for score in plain):
             return Verdict(plain, None, lines[0], len(answer), CANONICAL)
     headings = headings_at(text, lines)
-    chosen = _last_verdict(text, headings)
-    if chosen is None:
+    later: list[Heading] = []
+    while headings:
+        heading = headings.pop()
+        found = _list_of(text, heading)
+        # Beside a note that nobody understands only labels say whose the scores are.
+        if found and (heading.note.is_understood or (found.is_labelled and not heading.note.labels)):
+            break
+        later.append(heading)
+    else:
         return Verdict(None, UNPARSED, len(answer), len(answer))
-    place, heading, found = chosen
-    scores = _scores(found, heading, n_responses, low, high)
+    scale = _Scale(n_responses, low, high)
+    scores = scale.read(found, heading.note)
     if isinstance(scores, str):
         return Verdict(None, scores, heading.start, found.end)
-    if _differs_after(text, found.end, headings[place + 1 :], scores, n_responses, low, high):
-        return Verdict(None, CONTRADICTORY, heading.start, found.end)
-    draft = _draft(text, headings[:place], scores, n_responses, low, high)
-    if draft is not None and not _is_taken_back(text, *draft, heading):
+    draft = _draft(text, headings, scores, scale)
+    if _is_contradicted(text, found.end, later, scores, scale) or (
+        draft is not None and not _is_taken_back(text, *draft, heading)
+    ):
         return Verdict(None, CONTRADICTORY, heading.start, found.end)
     form = CANONICAL if _CANONICAL_LINE.match(answer, heading.start) else FORGIVEN
     return Verdict(scores, None, heading.start, found.end, form, draft is not None)
@@ -152,163 +210,73 @@ def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
 
 def verdict_span(answer: str) -> tuple[int, int]:
     """Return where the verdict of an answer begins and ends, readable or not; its length twice where it has none."""
-    text = answer if answer.isascii() else answer.translate(_PLAIN)
-    chosen = _last_verdict(text, headings_at(text, lines_to_read(text)))
-    return (len(answer), len(answer)) if chosen is None else (chosen[1].start, chosen[2].end)
+    verdict = read_verdict(answer, 0, 0, 0)  # where it stands does not depend on how many scores it should hold
+    return verdict.start, verdict.end
 
 
 def canonical_text(answer: str, verdict: Verdict) -> str:
-    r"""Return an answer that ends in its verdict, `Scores: \boxed{7, 3}`; what is said behind it stands before it then.
+    r"""Return an answer that ends in its verdict, `Scores: \boxed{7, 3}`; words behind the verdict move before it.
 
     What cannot stand there without changing what is read, such as a second verdict, is left out.
     """
     if verdict.scores is None or verdict.form == CANONICAL:
         return answer
-    n_responses, low, high = len(verdict.scores), min(verdict.scores), max(verdict.scores)
-    before, behind = answer[: verdict.start].rstrip(), _said(answer[verdict.end :])
-    line = f"Scores: \\boxed{{{_joined(verdict.scores)}}}"
-    for parts in ([before, behind, line], [before, line]):
+    before = answer[: verdict.start].rstrip()
+    behind = _NO_WORDS.sub("", answer[verdict.end :]).lstrip(" \t\r\n.*_$`)]}").rstrip()
+    line = f"Scores: \\boxed{{{', '.join(map(str, verdict.scores))}}}"
+    has_words = len(_WORD_OR_SIGN.findall(behind)) > 2
+    for parts in ([before, behind if has_words else "", line], [before, line]):
         text = "\n\n".join(part for part in parts if part)
-        again = read_verdict(text, n_responses, low, high)
+        again = read_verdict(text, len(verdict.scores), min(verdict.scores), max(verdict.scores))
         if (again.scores, again.is_draft_before) == (verdict.scores, verdict.is_draft_before):
             return text
     return answer
 
 
-def _said(behind: str) -> str:
-    """Return what is said behind a verdict; nothing where fewer than three words are."""
-    text = re.sub(r"<\|\w{1,30}\|>|</?\w{1,20}>|^[\W_]{0,40}\n|```\w*", "", behind).lstrip(" \t\r\n.*_$`)]}").rstrip()
-    return text if len(re.findall(r"[^\W\d_]{2,}|[\u3040-\u9fff]", text)) > 2 else ""
-
-
-def _joined(scores: tuple[int, ...]) -> str:
-    return ", ".join(map(str, scores))
-
-
-def _last_verdict(text: str, headings: list[Heading]) -> tuple[int, Heading, ScoreList] | None:
-    """Return the last heading that a list, or the beginning of one, follows, with its place among them."""
-    for place in reversed(range(len(headings))):
-        heading = headings[place]
-        if heading.is_quoted:
-            continue
-        found = _list_of(text, heading)
-        # Beside a note that nobody understands only labels say whose the scores are.
-        if found is not None and (heading.is_understood or (_are_labelled(found) and not heading.labels)):
-            return place, heading, found
-    return None
-
-
-def _are_labelled(found: ScoreList) -> bool:
-    return found.is_whole and len(found.items) > 1 and all(item.label is not None for item in found.items)
-
-
 def _list_of(text: str, heading: Heading) -> ScoreList | None:
     """Return the list below a heading; None where prose follows, or what nobody can take for a list of scores."""
-    found = read_list(text, heading.end)
+    found = None if heading.is_quoted else read_list(text, heading.end)
     if found is None:
         return None
     is_clear = found.is_marked or (len(found.items) > 1 and all(item.top is not None for item in found.items))
-    if not heading.is_strong and not (found.is_whole and found.items and is_clear):
+    if not heading.is_strong and not (found.items and is_clear):
         return None
-    if found.is_whole and re.match(r"[.*_`]*[\"”’»」』]", text[found.end : found.end + 8]) and not heading.is_json:
-        return None  # the end of a quotation
-    rest = text[found.end : found.end + 200].partition("\n")[0]
-    if not found.is_whole or not found.is_marked or heading.is_json or not rest.strip():
+    if not found.items or heading.is_json:
         return found
-    return with_rest_of_line(found, rest)
-
-
-def _scores(found: ScoreList, heading: Heading, n_responses: int, low: int, high: int) -> tuple[int, ...] | str:
-    """Return the scores of a list in the order shown, or what is wrong with them."""
-    if not found.is_whole:
-        return UNPARSED
-    items = _in_order(found.items, heading.labels, n_responses)
-    if items is None:
-        return WRONG_COUNT
-    if heading.top is not None and heading.top != high:
-        return OUT_OF_RANGE
-    scores = [_score(item, high) for item in items]
-    if any(score is None or not low <= score <= high for score in scores):
-        return OUT_OF_RANGE
-    return tuple(score for score in scores if score is not None)
-
-
-def _in_order(items: tuple[ScoreItem, ...], labels: tuple[int, ...], n_responses: int) -> list[ScoreItem] | None:
-    """Return one item a response, in the order shown; None unless the labels, if there are any, name each once."""
-    if len(items) != n_responses:
+    if _QUOTATION_ENDS.match(text, found.end, found.end + 8):
         return None
-    own = [item.label for item in items if item.label is not None]
-    named = own or list(labels)
-    if not named:
-        return list(items)
-    if sorted(named) != list(range(1, n_responses + 1)) or (own and labels and own != list(labels)):
-        return None
-    by_label = dict(zip(named, items, strict=True))
-    return [by_label[number] for number in range(1, n_responses + 1)]
+    rest = text[found.end : found.end + 200].partition("\n")[0]
+    return with_rest_of_line(found, rest) if found.is_marked and rest.strip() else found
 
 
-def _score(item: ScoreItem, high: int) -> int | None:
-    """Return the value of an item; None unless it is an integer of sane length over the top of the range."""
-    whole, _, fraction = item.number.lstrip("+").partition(".")
-    digits = whole.lstrip("-0") or "0"
-    if len(digits) > _MAX_DIGITS or not digits.isdigit() or fraction.strip("0"):
-        return None
-    if item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(high):
-        return None
-    return -int(digits) if whole.startswith("-") else int(digits)
-
-
-def _differs_after(
-    text: str, end: int, later: list[Heading], scores: tuple[int, ...], n_responses: int, low: int, high: int
-) -> bool:
-    """Return whether a full list that differs follows the verdict: boxed, in brackets, or under a heading."""
-    for heading in later:
-        found = read_list(text, heading.end)
-        if found is not None and found.is_whole and heading.start >= end:
-            other = _scores(found, heading, n_responses, low, high)
-            if other != scores and not isinstance(other, str):
-                return True
+def _is_contradicted(text: str, end: int, later: list[Heading], scores: tuple[int, ...], scale: _Scale) -> bool:
+    """Return whether a full list that differs follows the verdict, or words that take it back and leave none."""
     if _BROKEN_BOX.search(text, end) or _WITHDRAWN.search(text, end, end + _NEAR):
         return True
+    under = [(read_list(text, heading.end), heading.note) for heading in later if heading.start >= end]
     for line in islice(_LINE_START.finditer(text, end), MOST_LISTS):
         found = read_list(text, line.end())
-        if found is None or not found.is_whole or len(found.items) != n_responses:
-            continue
-        if line["corrects"] or _are_labelled(found):
-            other = _scores(found, _BARE, n_responses, low, high)
-            if other != scores and not isinstance(other, str):
-                return True
-    for number, match in enumerate(_BOXED.finditer(text, end)):
+        if found is not None and (line["corrects"] or found.is_labelled):
+            under.append((found, Note()))
+    if any(found and scale.differs(found, note, scores) for found, note in under):
+        return True
+    for number, box in enumerate(_BOXED.finditer(text, end)):
         if number == MOST_LISTS:
             return True
-        is_box = match.group()[0] not in "["
-        if not is_box and n_responses == 1:
-            continue  # a footnote
-        found = read_list(text, match.start())
-        if found is None or not found.is_whole or len(found.items) != n_responses:
-            continue
-        other = _scores(found, _BARE, n_responses, low, high)
-        if other != scores and (is_box or not isinstance(other, str)):
-            return True
+        is_box = box[0][0] != "["
+        found = read_list(text, box.start()) if is_box or scale.n_responses > 1 else None  # [1] is a footnote
+        if found is not None and len(found.items) == scale.n_responses:
+            other = scale.read(found, Note())
+            if other != scores and (is_box or not isinstance(other, str)):
+                return True
     return False
 
 
-_BARE = Heading(0, 0, (), None, True, False, False, True)
-"""What a list without a heading has."""
-
-
-def _draft(
-    text: str, earlier: list[Heading], scores: tuple[int, ...], n_responses: int, low: int, high: int
-) -> tuple[Heading, int] | None:
+def _draft(text: str, earlier: list[Heading], scores: tuple[int, ...], scale: _Scale) -> tuple[Heading, int] | None:
     """Return the last earlier verdict that differs, its heading and the end of its list; None without one."""
     for heading in reversed(earlier):
-        if heading.is_quoted or not heading.is_understood:
-            continue
-        found = _list_of(text, heading)
-        if found is None or not found.is_whole:
-            continue
-        other = _scores(found, heading, n_responses, low, high)
-        if other != scores and not isinstance(other, str):
+        found = _list_of(text, heading) if heading.note.is_understood else None
+        if found and scale.differs(found, heading.note, scores):
             return heading, found.end
     return None
 

@@ -1,12 +1,10 @@
 """Questions and the sets made of them: in a line for a terminal, as warnings, and as a part of the report's funnel."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from pipelines.reporting.figures import legend, stacked_bar
-from pipelines.reporting.markup import Html, element, joined
-from pipelines.reporting.meanings import ORIGIN_WORDS, meaning, verdict_meaning
+from pipelines.reporting.meanings import ORIGINS, OriginWords, meaning, verdict_meaning
 from pipelines.reporting.source_funnels import SourceFunnel
-from schemas.candidate import Origin
 from schemas.question import Verdict
 
 _ONE_MODEL = 0.5
@@ -17,15 +15,59 @@ _SHOWN_VERDICTS = 3
 UNGRADED = tuple(verdict for verdict in Verdict if verdict not in (Verdict.RIGHT, Verdict.WRONG))
 
 
+class AnswerGroup(NamedTuple):
+    """The answers of one origin to a source's questions."""
+
+    words: OriginWords
+    counts: Mapping[str, int]
+    """By verdict, the commonest first."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def shares(self) -> list[tuple[str, int]]:
+        """Right, wrong and ungraded answers, for a bar."""
+        right, wrong = self.counts.get(Verdict.RIGHT, 0), self.counts.get(Verdict.WRONG, 0)
+        return [("right", right), ("wrong", wrong), ("ungraded", self.total - right - wrong)]
+
+    @property
+    def label(self) -> str:
+        """All of it in a line."""
+        return f"{self.total:,} {self.words.answers}: {self.in_percent(len(self.counts))}"
+
+    def in_percent(self, most: int = _SHOWN_VERDICTS) -> str:
+        """Return right, wrong and the commonest others in per cent."""
+        first = [verdict for verdict in (Verdict.RIGHT, Verdict.WRONG) if verdict in self.counts]
+        others = [verdict for verdict in self.counts if verdict not in first]
+        shown = [*first, *others[:most]]
+        return ", ".join(f"{self.counts[one] / self.total:.0%} {one.replace('_', ' ')}" for one in shown)
+
+
+def answer_groups(funnel: SourceFunnel) -> list[AnswerGroup]:
+    """Return the answers to a source's questions, by who gave them."""
+    return [AnswerGroup(words, funnel.graded[origin]) for origin, words in ORIGINS.items() if origin in funnel.graded]
+
+
 def answers_in_words(funnel: SourceFunnel) -> str | None:
     """Return how many questions there were, how their answers fell, and which sets came of them; None without any."""
     if funnel.questions is None:
         return None
-    said = [f"{funnel.source}: {funnel.questions:,} questions"]
-    said += [
-        f"{sum(counts.values()):,} {_answers_of(origin)} ({_shares(counts)})" for origin, counts in _ordered(funnel)
-    ]
-    return "; ".join([*said, f"{', '.join(_sets(funnel))}"])
+    groups = [f"{group.total:,} {group.words.answers} ({group.in_percent()})" for group in answer_groups(funnel)]
+    return "; ".join([f"{funnel.source}: {funnel.questions:,} questions", *groups, ", ".join(sets_made(funnel))])
+
+
+def sets_made(funnel: SourceFunnel) -> list[str]:
+    """Return how the sets are made up, a phrase each."""
+    found = funnel.composition
+    phrases = ["no set to compare"]
+    if sets := found.get("sets"):
+        phrases = [f"{sets:,} sets to compare", f"{found['of_one_model'] / sets:.0%} of them of one model"]
+        phrases += [f"{found['taught'] / sets:.0%} taught"] if found["taught"] else []
+    right = found.get("single_right", 0)
+    singles = right + found.get("single_wrong", 0)
+    return [*phrases, f"{singles:,} single responses, {right:,} right"] if singles else phrases
 
 
 def synthesis_warnings(funnel: SourceFunnel) -> Iterator[str]:
@@ -50,75 +92,3 @@ def synthesis_warnings(funnel: SourceFunnel) -> Iterator[str]:
             f"{funnel.source}: {share:.0%} of the answers are neither right nor wrong, most of them {verdict}: "
             f"{words}; {way_out}."
         )
-
-
-def answer_steps(funnel: SourceFunnel) -> list[Html]:
-    """Return the steps of the report's funnel between the rows read and the sets kept."""
-    if funnel.questions is None:
-        return []
-    steps = []
-    for origin, counts in _ordered(funnel):
-        total = sum(counts.values())
-        groups = {"right": counts.get(Verdict.RIGHT, 0), "wrong": counts.get(Verdict.WRONG, 0)}
-        groups["ungraded"] = total - sum(groups.values())
-        label = f"{total:,} {_answers_of(origin)}: {_shares(counts, len(counts))}"
-        items = (
-            element(
-                "li", element("b", f"{rows:,}"), f" {verdict.replace('_', ' ')}", title=verdict_meaning(verdict).words
-            )
-            for verdict, rows in counts.items()
-        )
-        number = element("span", f"{total:,} answers", class_="number")
-        bar = stacked_bar(groups.items(), total, label)
-        steps.append(element("div", element("span", ORIGIN_WORDS[origin]), bar, number, class_="step"))
-        steps.append(element("ul", *items, class_="losses"))
-    composed = element("ul", *(element("li", part) for part in _sets(funnel)))
-    steps.append(element("div", element("span", "sets made of them"), composed, class_="step published"))
-    return steps
-
-
-def answer_legend(funnels: Sequence[SourceFunnel]) -> Html:
-    """Return what the colours of answers mean; nothing where no source has questions."""
-    if all(funnel.questions is None for funnel in funnels):
-        return Html("")
-    kinds = [("right", "right"), ("wrong", "wrong"), ("ungraded", "neither: no set holds these")]
-    note = (
-        "Questions were answered, each answer was graded against the known one, and sets were made of one right and "
-        "several wrong answers. docs/synthesis.md explains how."
-    )
-    return joined([element("p", note, class_="note"), legend(kinds)])
-
-
-def _ordered(funnel: SourceFunnel) -> list[tuple[str, Mapping[str, int]]]:
-    return [(origin.value, funnel.graded[origin]) for origin in Origin if origin in funnel.graded]
-
-
-def _answers_of(origin: str) -> str:
-    return {
-        Origin.GIVEN: "answers that came with the source",
-        Origin.RESPONDER: "answers of the responder",
-        Origin.TEACHER: "of the teacher",
-        Origin.REWRITE: "wrong ones reworded by the teacher",
-    }[Origin(origin)]
-
-
-def _shares(counts: Mapping[str, int], most: int = _SHOWN_VERDICTS) -> str:
-    """Return right, wrong and the commonest others in per cent."""
-    total = sum(counts.values())
-    first = [verdict for verdict in (Verdict.RIGHT, Verdict.WRONG) if verdict in counts]
-    others = [verdict for verdict in counts if verdict not in first]
-    shown = [*first, *others[:most]]
-    return ", ".join(f"{counts[verdict] / total:.0%} {verdict.replace('_', ' ')}" for verdict in shown)
-
-
-def _sets(funnel: SourceFunnel) -> list[str]:
-    """Return how the sets are made up, a phrase each."""
-    found = funnel.composition
-    if not found.get("sets"):
-        said = ["no set to compare"]
-    else:
-        sets = found["sets"]
-        said = [f"{sets:,} sets to compare", f"{found['of_one_model'] / sets:.0%} of them of one model"]
-        said += [f"{found['taught'] / sets:.0%} taught"] if found["taught"] else []
-    singles = found.get("single_right", 0) + found.get("single_wrong", 0)
-    return [*said, f"{singles:,} single responses, {found.get('single_right', 0):,} right"] if singles else said

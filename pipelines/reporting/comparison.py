@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.reporting import markdown
-from pipelines.reporting.visible import columns, one_line, padded
+from pipelines.reporting.visible import columns, markdown_line, one_line, padded
 from schemas.comparison import Comparison, Judged, RubricCounts, Use
 
 _GAP = "  "
@@ -41,9 +40,14 @@ def lines_of(comparison: Comparison) -> list[str]:
 
 def markdown_of(comparison: Comparison) -> str:
     """Return it as Markdown, for a page."""
-    head = f"{markdown.line(comparison.old)} → {markdown.line(comparison.new)}"
-    tables = [markdown.table(part.head, part.rows) for part in parts(comparison)]
+    head = f"{markdown_line(comparison.old)} → {markdown_line(comparison.new)}"
+    tables = [_markdown_table(part) for part in parts(comparison)]
     return "\n\n".join([head, *tables, *_remarks(comparison)]) + "\n"
+
+
+def _markdown_table(part: Part) -> str:
+    lines = ["| " + " | ".join(part.head) + " |", "|" + " --- |" * len(part.head)]
+    return "\n".join([*lines, *("| " + " | ".join(map(markdown_line, row)) + " |" for row in part.rows)])
 
 
 def parts(comparison: Comparison) -> Iterator[Part]:

@@ -6,21 +6,14 @@ from typing import Any
 
 from pipelines.judging.shown_text import conversation_text
 from pipelines.judging.transcripts import said_by
-from pipelines.reporting.meanings import meaning
+from pipelines.reporting.meanings import ORIGINS, meaning
 from pipelines.reporting.visible import cut, one_line, visible
-from schemas.candidate import Origin
 from schemas.preference import PreferenceSet, Response
 from schemas.query import messages_of
 from schemas.question import AnswerForm
 from schemas.trajectory import Mode
 
 _FIRST_WORDS = 48
-_ORIGINS: dict[str, str] = {
-    Origin.GIVEN: "came with the source",
-    Origin.RESPONDER: "the responder's",
-    Origin.TEACHER: "the teacher's own",
-    Origin.REWRITE: "a wrong response in the teacher's words",
-}
 _VERIFIERS: dict[str, str] = {
     AnswerForm.MATH: "mathematical equivalence",
     AnswerForm.OPTION: "its option",
@@ -94,10 +87,14 @@ def facts(example: Example) -> list[str]:
     if row.get("verifier"):
         found.append(f"found right by {_VERIFIERS.get(row['verifier'], row['verifier'])}")
     if row.get("origin"):
-        found.append(_ORIGINS.get(row["origin"], str(row["origin"])))
+        found.append(_author(row["origin"]))
     if row.get("completion_tokens") is not None:
         found.append(f"{row['completion_tokens']:,} answer tokens")
     return [one_line(fact, 200) for fact in found if fact]
+
+
+def _author(origin: str | None) -> str:
+    return ORIGINS[origin].author if origin and origin in ORIGINS else origin or ""
 
 
 def ids(example: Example) -> list[str]:
@@ -195,7 +192,7 @@ def _set_parts(example: Example) -> list[Part]:
     for index, response in enumerate(row["responses"]):
         best = index == row["best"]
         known = [f"response {index + 1}", "the best" if best else "", str(response["model"] or "")]
-        known.append(_ORIGINS.get(response.get("origin") or "", str(response.get("origin") or "")))
+        known.append(_author(response.get("origin")))
         known.append("" if response["reward"] is None else f"reward {response['reward']:g}")
         text = said_by(Response(response["text"] or "", turns=response["turns"]))
         items.append(Item(text, one_line(", ".join(filter(None, known)), 200), best))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.reporting.markup import Html, element, joined, short, table
+from pipelines.reporting.visible import cut
 
 _FEATURE_WORDS = {
     "position": "where it stands",
@@ -77,20 +77,12 @@ def interval_words(finding: Findings) -> str:
     return f"{low:.2f}..{high:.2f}"
 
 
-def trace_section(checks: Mapping[str, Any]) -> Html:
-    """Return the report's part on hint traces, with the n-grams that speak most for a hint."""
-    said = trace_sentences(checks)
-    if not said:
-        return element("p", "No hinted and non-hinted critiques to compare.", class_="note")
-    ngrams = checks["hint_traces"].get("ngrams") or ()
-    rows = [
-        [short(one["ngram"], 60), f"{one['hinted']:.1%}", f"{one['non_hinted']:.1%}", f"{one['weight']:.2f}"]
-        for one in ngrams
+def trace_ngrams(checks: Mapping[str, Any]) -> list[list[str]]:
+    """Return a row for each of the n-grams that speak most for a hint, for the report."""
+    return [
+        [cut(one["ngram"], 60), f"{one['hinted']:.1%}", f"{one['non_hinted']:.1%}", f"{one['weight']:.2f}"]
+        for one in (checks.get("hint_traces") or {}).get("ngrams") or ()
     ]
-    parts = [element("p", one, class_="note") for one in said]
-    if rows:
-        parts.append(table(("oftener where hinted", "of hinted", "of others", "weight"), rows, frozenset({1, 2, 3})))
-    return joined(parts)
 
 
 def auc_words(finding: Findings) -> str:
@@ -127,26 +119,3 @@ def leak_rows(checks: Mapping[str, Any]) -> list[list[str]]:
             verdict += f"; {changed['left_out']:,} of {changed['of']:,} sets left out, AUC {changed['before']} before"
         rows.append([where, what, f"{one['sets']:,}", auc_words(one), verdict, by_words(one)])
     return rows
-
-
-LEAK_HEAD = ("where", "tells", "sets", "AUC", "verdict", "best by")
-
-
-def leak_section(checks: Mapping[str, Any]) -> Html:
-    """Return the report's table of findings, leaks marked."""
-    rows = leak_rows(checks)
-    if not rows:
-        return element("p", "The leak probe was not run.", class_="note")
-    note = (
-        "How well a small classifier that reads nothing finds the right text among those it stands with, by surface "
-        "features and character n-grams, on queries that it has not seen: 0.5 is chance, 1.0 is always. A judge "
-        "trained on a leak learns the leak. docs/leaks.md says what to do."
-    )
-    cells: list[list[str | Html]] = [
-        [
-            short(where, 60), what, sets, auc,
-            element("span", verdict, class_="badge") if verdict.startswith("leaky") else verdict, features,
-        ]
-        for where, what, sets, auc, verdict, features in rows
-    ]  # fmt: skip
-    return joined([element("p", note, class_="note"), table(LEAK_HEAD, cells, frozenset({2}))])

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.reporting.markup import Html, element
-
 _CLEAR = 2.0
 """Standard errors beyond which a difference is more than chance, as a rule."""
 
@@ -38,17 +36,6 @@ def principles_warning(checks: Mapping[str, Any], recipe: Mapping[str, Any]) -> 
         return []
     loss = f"{-100 * difference:.1f} ± {100 * error:.1f} points"
     return [f'[grm] principles = "rubric" lowers the judge\'s accuracy by {loss}: take "self".']
-
-
-def principles_section(checks: Mapping[str, Any]) -> Html:
-    """Return the comparison for the report."""
-    note = (
-        "The judge's accuracy when it begins from the criteria of similar questions' rubrics, beside that with "
-        "criteria it writes itself: the share of its readable samples that are right, each set counting once; ± is "
-        "one standard error over sets."
-    )
-    said = principles_sentence(checks) or "Nothing was compared."
-    return Html(element("p", note, class_="note") + element("p", said))
 
 
 def _verdict(difference: float, error: float) -> str:

@@ -18,11 +18,11 @@ from schemas.errors import DamagedError
 from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
 from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
-from storage.healing import heal
+from storage.files import sha256_of
 from storage.root import Root
+from storage.snapshot_upkeep import heal
 from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
 from storage.stages import Stage, lineage
-from storage.table_writer import sha256_of
 
 
 @dataclass(frozen=True)

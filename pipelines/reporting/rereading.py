@@ -2,11 +2,10 @@
 
 import polars as pl
 
-from pipelines.judging.extraction import read_outcome
-from pipelines.judging.prompts import score_range
+from pipelines.judging.extraction import read_answer
 from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from schemas.recipe import RejectionSection
-from schemas.trajectory import Outcome, RejectReason
+from schemas.trajectory import RejectReason
 from storage.snapshots import Snapshot
 
 _TABLES = ("trajectories/accepted", "trajectories/rejected")
@@ -61,13 +60,5 @@ def _read(rows: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
     ]
     rows = rows.with_columns(pl.Series("best_position", positions, pl.Int32))
     columns = ("text", "finish_reason", "n_responses", "best_position", "label")
-    outcomes = [_outcome(*answer) for answer in rows.select(columns).iter_rows()]
+    outcomes = [read_answer(*answer, with_parts=False).outcome.value for answer in rows.select(columns).iter_rows()]
     return rows.with_columns(pl.Series("outcome", outcomes, pl.String)).select(DECISION_COLUMNS)
-
-
-def _outcome(
-    text: str | None, finish_reason: str | None, n_responses: int, best_position: int | None, label: int | None
-) -> str:
-    if text is None:
-        return Outcome.FAILED.value
-    return read_outcome(text, finish_reason, n_responses, best_position, label, *score_range(n_responses)).value

@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.preference import SETS, PreferenceSet
-from schemas.set_table import sets_of
+from schemas.preference import SETS, PreferenceSet, sets_of
 from storage.tables import damage_named, filled, open_parquet
 
 Place = tuple[Path, int, int]

@@ -1,6 +1,7 @@
 """A source's way through a build, from rows read to rows published, as the manifest and the tables tell it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,14 +88,16 @@ class SourceFunnel:
         return (share is not None and share < LOW_SHARE) or not (any(self.published.values()) or self.mixed_in)
 
     @property
+    def lost(self) -> dict[str, int]:
+        """Rows and sets that never came to be sampled, by reason."""
+        return {**{f"unreadable: {reason}": rows for reason, rows in self.unreadable.items()}, **self.dropped}
+
+    @property
     def rejected(self) -> dict[str, int]:
         """Answers by reject_reason, over both modes, the commonest first."""
-        reasons: dict[str, int] = {}
-        for counts in self.answers.values():
-            for reason, rows in counts.items():
-                reasons[reason] = reasons.get(reason, 0) + rows
+        reasons = together(self.answers.values())
         reasons.pop(ACCEPTED, None)
-        return commonest_first(reasons)
+        return reasons
 
 
 def source_funnels(manifest: Manifest, files: TableFiles) -> list[SourceFunnel]:
@@ -156,6 +159,14 @@ def rows_by_source(table: str, files: TableFiles) -> dict[str, int]:
 def commonest_first(counts: Mapping[str, int]) -> dict[str, int]:
     """Return the counts, the largest first, equal ones by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sums of several counts, the commonest first."""
+    sums: Counter[str] = Counter()
+    for some in counts:
+        sums.update(some)
+    return commonest_first(sums)
 
 
 def judged_outcomes(counts: Mapping[str, int]) -> dict[str, int]:

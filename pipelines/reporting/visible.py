@@ -11,6 +11,8 @@ _HIDDEN = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _ELLIPSIS = "…"
+_MARKS = re.compile(r"[\\`*_\[\]<>|]")
+"""What Markdown would read as a mark."""
 
 
 def visible(text: str) -> str:
@@ -46,6 +48,11 @@ def wrapped(text: str, width: int, indent: str = "") -> str:
     room = max(20, width - len(indent))
     lines = (part for line in visible(text).expandtabs(4).split("\n") for part in _parts(line, room))
     return "\n".join(f"{indent}{line}".rstrip() for line in lines)
+
+
+def markdown_line(text: str) -> str:
+    """Return text from a recipe or a source as one line of Markdown that stays text."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(visible(text).split()))
 
 
 def padded(text: str, width: int) -> str:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipelines.judging.transcripts import said_by
-from schemas.preference import SETS, PreferenceSet, Response, Split
+from schemas.preference import SETS, PreferenceSet, Response, Split, sets_of
 from schemas.query import Messages
 from schemas.record import unit_interval
 from schemas.rubric import case_text
-from schemas.set_table import sets_of
 from storage.stages import Stage
 from storage.tables import read_batches, read_table
 

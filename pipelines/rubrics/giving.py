@@ -19,16 +19,13 @@ from pipelines.rubrics.library import Library
 from pipelines.rubrics.opening import open_retriever
 from pipelines.rubrics.retrieval import FoundCriterion, Question
 from schemas.licenses import license_key
-from schemas.preference import SETS, Split
+from schemas.preference import SETS, Split, sets_of
 from schemas.recipe import Recipe
 from schemas.record import content_id
-from schemas.rubric import Criterion, Origin, Rubric
-from schemas.rubric_table import RUBRICS, rubrics_table
-from schemas.set_table import sets_of
+from schemas.rubric import RUBRICS, Criterion, Origin, Rubric, rubrics_table
 from schemas.training import GENERAL
-from storage.given_criteria import Given, add_given, read_given
 from storage.root import Root
-from storage.rubric_tables import read_rubrics
+from storage.rubric_tables import Given, add_given, read_given, read_rubrics
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableFile, TableWriter
 from storage.tables import read_batches, read_table

@@ -30,9 +30,8 @@ from schemas.generation import Request
 from schemas.recipe import Recipe, RubricsSection
 from schemas.record import content_id
 from schemas.rubric import CriterionDrop, Origin, Rubric, rubric
-from storage.given_criteria import Given, add_given, read_given
 from storage.root import Root
-from storage.rubric_tables import add_rubrics, read_rubrics
+from storage.rubric_tables import Given, add_given, add_rubrics, read_given, read_rubrics
 from storage.stages import Stage
 
 _SEARCH_SETTINGS = ("k", "candidates", "lexical_weight", "reranker", "embedding", "revision", "seeds")

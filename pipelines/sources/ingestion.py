@@ -11,13 +11,11 @@ from pipelines.sources.general import GeneralRow
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from schemas.licenses import license_key
-from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, UnreadableRow
+from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, UnreadableRow, sets_table
 from schemas.query import messages_array, query_id, user
-from schemas.question import QUESTIONS, Question
-from schemas.question_table import questions_table
+from schemas.question import QUESTIONS, Question, questions_table
 from schemas.recipe import GeneralSection, Recipe, SourceSection
 from schemas.record import content_id
-from schemas.set_table import sets_table
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key

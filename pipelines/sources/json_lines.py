@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from schemas.errors import SourceError
 from schemas.strict_json import strict_json
-from storage.regular_files import read_regular
+from storage.files import read_regular
 
 LONGEST_LINE = 64_000_000
 """Bytes of the longest line that is read."""

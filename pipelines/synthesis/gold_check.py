@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from pipelines.synthesis.grading import grading_themselves
 from schemas.preference import DropReason
-from schemas.question import QUESTIONS, Question
-from schemas.question_table import questions_of, questions_table
+from schemas.question import QUESTIONS, Question, questions_of, questions_table
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter

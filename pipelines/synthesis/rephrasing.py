@@ -23,8 +23,7 @@ from pipelines.synthesis.prompts import read_rephrased
 from schemas.generation import Completion, Request
 from schemas.preference import DropReason
 from schemas.query import query_id, user
-from schemas.question import QUESTIONS, AnswerForm, Question
-from schemas.question_table import questions_of, questions_table
+from schemas.question import QUESTIONS, AnswerForm, Question, questions_of, questions_table
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter

@@ -1,8 +1,6 @@
 """Responding: the responder answers every question that comes without answers, and all answers are graded."""
 
-from collections.abc import Collection, Iterator, Sequence
-
-import pyarrow as pa
+from collections.abc import Collection, Iterator
 
 from pipelines.engines.answering import Run
 from pipelines.engines.outages import check_answers
@@ -10,11 +8,10 @@ from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.synthesis.answers import AnswerJob, answer_request, candidate_of, given_candidates
 from pipelines.synthesis.asking import Asked, ask
 from pipelines.synthesis.grading import Answered, graded
-from schemas.candidate import CANDIDATES, Candidate, Origin
+from schemas.candidate import CANDIDATES, Candidate, Origin, candidates_of, candidates_table
 from schemas.errors import RecipeError
 from schemas.generation import Request
-from schemas.question import QUESTIONS, Question, Verdict
-from schemas.question_table import questions_of
+from schemas.question import QUESTIONS, Question, questions_of
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
@@ -117,17 +114,3 @@ def _collected(generations: Generations, asked: Asked | None, samples: int, chec
                 candidates = [candidate_of(one, Origin.RESPONDER, asked.job.model.name, answers) for one in wanted]
                 asked.count(samples, (answers[one.request_id] for one in wanted if one.request_id in answers))
             yield question, candidates
-
-
-def candidates_table(candidates: Sequence[Candidate]) -> pa.Table:
-    """Return the candidates, in the order given, as a table of CANDIDATES."""
-    columns = [pa.array([getattr(one, field.name) for one in candidates], field.type) for field in CANDIDATES]
-    return pa.table(columns, schema=CANDIDATES)
-
-
-def candidates_of(table: pa.Table) -> list[Candidate]:
-    """Return the records of a table of CANDIDATES, in its order."""
-    return [
-        Candidate(**{**row, "origin": Origin(row["origin"]), "verdict": Verdict(row["verdict"])})
-        for row in table.to_pylist()
-    ]

@@ -26,9 +26,8 @@ from pipelines.judging.sampling import sample_sets
 from pipelines.judging.verdicts import READER_VERSION
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.licenses import allowed_among
-from schemas.preference import SETS, DropReason, PreferenceSet, Split
+from schemas.preference import SETS, DropReason, PreferenceSet, Split, sets_of, sets_table
 from schemas.recipe import Recipe, SourceSection, UltraFeedback
-from schemas.set_table import sets_of, sets_table
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key

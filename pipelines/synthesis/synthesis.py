@@ -26,11 +26,9 @@ from pipelines.synthesis.responding import answered_questions, responded
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from pipelines.synthesis.traces import Trace, traces_of, traces_table
 from schemas.candidate import GRADED, TRACES, Origin
-from schemas.preference import SETS, PreferenceSet
-from schemas.question import STEMS, Question, Verdict
-from schemas.question_table import stems_table
+from schemas.preference import SETS, PreferenceSet, sets_table
+from schemas.question import STEMS, Question, Verdict, stems_table
 from schemas.recipe import Recipe
-from schemas.set_table import sets_table
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter

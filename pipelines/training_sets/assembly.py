@@ -2,36 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.judging.prompts import Template, load_template
+from pipelines.judging.prompts import load_template
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import kept_sets
-from pipelines.training_sets.answers import GradedAnswers
+from pipelines.training_sets.answers import AnswerRows, splits_of_questions
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
 from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
 from pipelines.training_sets.selection import selection_job, with_selection
-from pipelines.training_sets.traces import published_traces
-from schemas.candidate import GRADED, TRACES
+from schemas.candidate import GRADED_TABLE, GRADED_VERDICTS, TRACES_TABLE
 from schemas.preference import SETS, PreferenceSet, Split
+from schemas.published import TABLES
 from schemas.recipe import ModelSection, Recipe
-from schemas.rubric_table import RUBRICS
-from schemas.training import GENERAL, META_RM, PAIRS, RFT, RL
+from schemas.rubric import RUBRICS
+from schemas.tables import table_of
+from schemas.training import GENERAL, META_RM, RFT
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
-from storage.memory import many_records
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
 from storage.table_writer import TableFile, TableWriter
-from storage.tables import BucketReader, bucket_ranges, read_batches
+from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
 STAGE_VERSION = 2
+_SCHEMAS = {table.name: table.schema for table in TABLES}
 
 
 def assemble(
@@ -43,7 +45,6 @@ def assemble(
     """
     job = sampling_job(recipe, Purpose.RFT)
     assert job is not None
-    meta_template = load_template("meta_rm")
     settings = {
         "sets": sorted(recipe.build.sets),
         "rejection": recipe.rejection.model_dump(),
@@ -51,15 +52,14 @@ def assemble(
         "one_label_share": recipe.meta_rm.one_label_share,
         "general": recipe.general.ratio if recipe.general else None,
         "job": job.settings(),
-        "meta_rm_template": meta_template.identity,
+        "meta_rm_template": load_template("meta_rm").identity,
         "purposes": sorted(judged),
     }
     if recipe.rl.selection:
         settings["selection"] = [recipe.rl.selection_share, selection_job(job).settings()["templates"]]
-    traced = [stage for stage in sources if stage.paths("traces") or stage.paths("answers")]
-    inputs = [curated.content, *(judged[purpose].content for purpose in sorted(judged))]
-    inputs += [stage.content for stage in traced]
-    key = stage_key("assembled", STAGE_VERSION, settings, inputs)
+    answered = [stage for stage in sources if stage.paths("traces") or stage.paths("answers")]
+    inputs = [curated, *(judged[purpose] for purpose in sorted(judged)), *answered]
+    key = stage_key("assembled", STAGE_VERSION, settings, [stage.content for stage in inputs])
     if found := find_stage(root, key):
         return found
     for stage in judged.values():
@@ -68,11 +68,10 @@ def assemble(
     with many_records(), ExitStack() as stack:
         tables = _Tables(root, key, stack)
         for batch in read_batches(curated.paths("rubrics"), RUBRICS):
-            tables.write("rubrics/made", batch, RUBRICS)
-        for traces, splits in published_traces(traced, curated):
-            tables.write_splits("traces", traces, TRACES, splits)
-        _write_answers(traced, curated, tables)
-        _write_buckets(recipe, curated, judged, decisions, job, meta_template, tables)
+            tables.write("rubrics/made", batch)
+        if answered:
+            _write_answers(answered, curated, tables)
+        _Rows(recipe, curated, judged, decisions, job, tables).write()
     facts = {"checks": decisions.checks, "funnel": decisions.funnel}
     return finish_stage(root, key, tables.files(), facts, [*sources, curated, *judged.values()])
 
@@ -86,76 +85,39 @@ class _Tables:
         self._stack = stack
         self._writers: dict[str, TableWriter] = {}
 
-    def write(self, path: str, table: pa.Table, schema: pa.Schema) -> None:
+    def write(self, path: str, rows: pa.Table) -> None:
         """Append rows to the table at `folder/name`."""
-        if table.num_rows and path not in self._writers:
-            folder, name = path.split("/")
-            writer = TableWriter(self._root, f"{self._key}/{folder}", name, schema)
+        folder, name = path.split("/")
+        if rows.num_rows and path not in self._writers:
+            writer = TableWriter(self._root, f"{self._key}/{folder}", name, _SCHEMAS[folder])
             self._writers[path] = self._stack.enter_context(writer)
-        if table.num_rows:
-            self._writers[path].write(table)
+        if rows.num_rows:
+            self._writers[path].write(rows)
 
-    def write_splits(self, folder: str, table: pa.Table, schema: pa.Schema, splits: pa.Array | pa.ChunkedArray) -> None:
+    def write_splits(self, folder: str, rows: pa.Table, splits: pa.Array | pa.ChunkedArray) -> None:
         """Append rows to `folder/train` and `folder/validation`, as their split, row by row, says."""
         for split in (Split.TRAIN, Split.VALIDATION):
-            self.write(f"{folder}/{split}", table.filter(pc.equal(splits, split.value)), schema)
+            self.write(f"{folder}/{split}", rows.filter(pc.equal(splits, split.value)))
 
     def files(self) -> dict[str, list[TableFile]]:
         """Return the files of each table, their paths relative to the stage. Call it once the writers are closed."""
         return {
-            path: [
-                TableFile(f"{path.split('/')[0]}/{file.path}", file.rows, file.bytes, file.sha256)
-                for file in writer.files
-            ]
+            path: [replace(file, path=f"{path.split('/')[0]}/{file.path}") for file in writer.files]
             for path, writer in self._writers.items()
         }
 
 
 def _write_answers(sources: Sequence[Stage], curated: Stage, tables: _Tables) -> None:
-    """Write answers/right, answers/wrong and answers/undecided, a range of buckets at a time."""
-    answers = GradedAnswers(sources, curated)
-    for buckets in bucket_ranges(sum(stage.rows("answers") for stage in sources)):
-        for verdict, rows in answers.through(buckets[-1]):
-            tables.write(f"answers/{verdict}", rows, GRADED)
-
-
-def _write_buckets(
-    recipe: Recipe,
-    curated: Stage,
-    judged: Mapping[Purpose, Stage],
-    decisions: Decisions,
-    job: SamplingJob,
-    meta_template: Template,
-    tables: _Tables,
-) -> None:
-    """Write every table, a range of buckets at a time."""
-    wanted = recipe.build.sets
-    every_set = BucketReader(curated.paths("sets"), SETS)
-    general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
-    decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in judged.items()}
-    rl = decisions.rl
-    for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
-        some = every_set.through(buckets[-1])
-        _write_sets(some, tables)
-        trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
-        accepted = _write_trajectories(trajectories, tables)
-        if set(wanted) == {"rft"}:  # which asks for the sets of its rows and no other
-            some = some.filter(pc.is_in(some.column("set_id"), accepted.column("set_id").unique()))
-        sets = kept_sets(some)
-        by_id = {preference.set_id: preference for preference in sets}
-        if "rft" in wanted:
-            examples = rft_table(accepted, by_id, job).append_column("split", accepted.column("split"))
-            chat, splits = general_table(general.through(buckets[-1]), decisions.general)
-            _write_rft(pa.concat_tables([examples, chat.append_column("split", splits)]), tables)
-        if rl is not None:
-            _write_rl(sets, rl.head(len(sets)), job, _difficulty_model(recipe), tables)
-            rl = rl.slice(len(sets))
-        if "meta_rm" in wanted:
-            _write_meta_rm(trajectories, by_id, job, meta_template, tables)
-        if "pairs" in wanted:
-            pairs = pairs_table(sets)
-            splits = [by_id[set_id].split or Split.TRAIN for set_id in pairs.column("set_id").to_pylist()]
-            tables.write_splits("pairs", pairs, PAIRS, pa.array(splits, pa.string()))
+    """Write traces, and the graded answers by their verdict, a range of buckets at a time."""
+    splits = splits_of_questions(curated)
+    ranges = list(bucket_ranges(sum(stage.rows("answers") for stage in sources)))
+    traces, answers = (AnswerRows(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
+    for buckets in ranges:
+        tables.write_splits("traces", *traces.through(buckets[-1]))
+    for buckets in ranges:
+        rows, _ = answers.through(buckets[-1])
+        for verdict in GRADED_VERDICTS:
+            tables.write(f"answers/{verdict}", rows.filter(pc.equal(rows.column("verdict"), verdict.value)))
 
 
 class _Decided:
@@ -174,92 +136,117 @@ class _Decided:
         return table
 
 
-def _write_sets(sets: pa.Table, tables: _Tables) -> None:
-    """Write sets/kept and sets/dropped; test sets are published here and nowhere else."""
-    kept = pc.is_null(sets.column("drop_reason"))
-    tables.write("sets/kept", sets.filter(kept), SETS)
-    tables.write("sets/dropped", sets.filter(pc.invert(kept)), SETS)
+@dataclass(frozen=True)
+class _Rows:
+    """What sets and trajectories become: the rows of every other table."""
 
+    recipe: Recipe
+    curated: Stage
+    judged: Mapping[Purpose, Stage]
+    decisions: Decisions
+    job: SamplingJob
+    tables: _Tables
 
-def _write_trajectories(trajectories: Mapping[Purpose, pa.Table], tables: _Tables) -> pa.Table:
-    """Write a bucket's trajectories; only RFT's are accepted or rejected. Returns the accepted ones."""
-    accepted = JUDGED.empty_table()
-    for purpose, table in trajectories.items():
-        if purpose is Purpose.RFT:
-            accepted = table.filter(table.column("accepted"))
-            tables.write("trajectories/accepted", _published(accepted), TRAJECTORIES)
-            rejected = table.filter(pc.invert(table.column("accepted")))
-            tables.write("trajectories/rejected", _published(rejected), TRAJECTORIES)
-        else:
-            tables.write(f"trajectories/{purpose}", _published(table), TRAJECTORIES)
-    return accepted
+    def write(self) -> None:
+        """Write every table, a range of buckets at a time."""
+        wanted, curated, decisions = self.recipe.build.sets, self.curated, self.decisions
+        rl = decisions.rl
+        every_set = BucketReader(curated.paths("sets"), SETS)
+        general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
+        decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in self.judged.items()}
+        for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
+            rows = every_set.through(buckets[-1])
+            self._write_sets(rows)
+            trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
+            accepted = self._write_trajectories(trajectories)
+            if set(wanted) == {"rft"}:  # which needs the sets of its rows and no other
+                rows = rows.filter(pc.is_in(rows.column("set_id"), accepted.column("set_id").unique()))
+            sets = kept_sets(rows)
+            by_id = {preference.set_id: preference for preference in sets}
+            if "rft" in wanted:
+                self._write_rft(accepted, by_id, general.through(buckets[-1]))
+            if rl is not None:
+                self._write_rl(sets, rl.head(len(sets)))
+                rl = rl.slice(len(sets))
+            if "meta_rm" in wanted:
+                self._write_meta_rm(trajectories, by_id)
+            if "pairs" in wanted:
+                pairs = pairs_table(sets)
+                of_rows = [by_id[set_id] for set_id in pairs.column("set_id").to_pylist()]
+                self.tables.write_splits("pairs", pairs, _splits(of_rows))
+
+    def _write_sets(self, sets: pa.Table) -> None:
+        """Write sets/kept and sets/dropped; test sets are published here and nowhere else."""
+        kept = pc.is_null(sets.column("drop_reason"))
+        self.tables.write("sets/kept", sets.filter(kept))
+        self.tables.write("sets/dropped", sets.filter(pc.invert(kept)))
+
+    def _write_trajectories(self, trajectories: Mapping[Purpose, pa.Table]) -> pa.Table:
+        """Write trajectories; only RFT's are accepted or rejected. Returns the accepted ones."""
+        accepted = JUDGED.empty_table()
+        for purpose, table in trajectories.items():
+            if purpose is Purpose.RFT:
+                accepted = table.filter(table.column("accepted"))
+                self.tables.write("trajectories/accepted", _published(accepted))
+                rejected = table.filter(pc.invert(table.column("accepted")))
+                self.tables.write("trajectories/rejected", _published(rejected))
+            else:
+                self.tables.write(f"trajectories/{purpose}", _published(table))
+        return accepted
+
+    def _write_rft(self, accepted: pa.Table, sets: Mapping[str, PreferenceSet], general: pa.Table) -> None:
+        """Write examples, judged and general ones, in the order of their ids."""
+        examples = rft_table(accepted, sets, self.job).append_column("split", accepted.column("split"))
+        chat, splits = general_table(general, self.decisions.general)
+        rows = pa.concat_tables([examples, chat.append_column("split", splits)])
+        order = pc.sort_indices(rows, [(name, "ascending") for name in ("query_id", "set_id", "example_id")])
+        splits = rows.column("split").take(order)
+        for split in (Split.TRAIN, Split.VALIDATION):
+            chosen = order.filter(pc.equal(splits, split.value))
+            self.tables.write(f"rft/{split}", rows.select(RFT.names).take(chosen))
+
+    def _write_rl(self, sets: Sequence[PreferenceSet], decided: pl.DataFrame) -> None:
+        """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""
+        both = list(zip(sets, decided.to_dicts(), strict=True))
+        assert all(preference.set_id == row["set_id"] for preference, row in both)
+        both = [(preference, row) for preference, row in both if row["reject_reason"] is None]
+        kept, rows = [preference for preference, _ in both], [row for _, row in both]
+        plain = [RlRow(*(row[name] for name in RlRow.__match_args__)) for row in rows]
+        table = rl_table(kept, plain, self.job, self._difficulty_model)
+        if "selection" in decided.columns:
+            table, kept = with_selection(table, kept, rows, self.job, self._difficulty_model)
+        self.tables.write_splits("rl", table, _splits(kept))
+
+    @cached_property
+    def _difficulty_model(self) -> str:
+        """The name of the model whose samples decided what is too easy."""
+        difficulty = self.recipe.models.difficulty
+        return difficulty.name if isinstance(difficulty, ModelSection) else self.recipe.models.grm.name
+
+    def _write_meta_rm(self, trajectories: Mapping[Purpose, pa.Table], sets: Mapping[str, PreferenceSet]) -> None:
+        """Write the trajectories that were chosen for Meta RM, in the order of their ids."""
+        own = [name for name in META_RM.names if name in JUDGED.names]
+        read = ["text", "n_responses", "verdict_form", "model", "purpose", "order", "split"]
+        columns = [*own, *read, "right", "set_correct", "set_readable"]
+        rows = pa.concat_tables(
+            table.filter(table.column("in_meta_rm")).select(columns)
+            for table in trajectories.values()
+            if "in_meta_rm" in table.column_names
+        ).sort_by([(name, "ascending") for name in ("query_id", "set_id", "trajectory_id")])
+        table = meta_rm_table(rows, sets, self.job, load_template("meta_rm"))
+        self.tables.write_splits("meta_rm", table, rows.column("split"))
 
 
 def _published(table: pa.Table) -> pa.Table:
-    """Return trajectories as they are published."""
-    columns = {name: table.column(name) for name in table.column_names}
-    for name in ("accepted", "reject_reason"):
-        columns.setdefault(name, pa.nulls(table.num_rows, TRAJECTORIES.field(name).type))
-    columns["reject_reason"] = columns["reject_reason"].cast(pa.string())
-    return pa.table([columns[name] for name in TRAJECTORIES.names], schema=TRAJECTORIES)
+    """Return trajectories as they are published: what was decided only of some purposes is null for the others."""
+    columns = {
+        name: table.column(name).cast(TRAJECTORIES.field(name).type)
+        if name in table.column_names
+        else pa.nulls(table.num_rows, TRAJECTORIES.field(name).type)
+        for name in ("accepted", "reject_reason")
+    }
+    return table_of(TRAJECTORIES, table, columns)
 
 
-def _write_rl(
-    sets: Sequence[PreferenceSet], decided: pl.DataFrame, job: SamplingJob, difficulty_model: str, tables: _Tables
-) -> None:
-    """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""
-    both = list(zip(sets, decided.to_dicts(), strict=True))
-    assert all(preference.set_id == row["set_id"] for preference, row in both)
-    kept = [preference for preference, row in both if row["reject_reason"] is None]
-    rows = [row for _, row in both if row["reject_reason"] is None]
-    names = [field.name for field in fields(RlRow)]
-    table = rl_table(kept, [RlRow(*(row[name] for name in names)) for row in rows], job, difficulty_model)
-    if "selection" in decided.columns:
-        table, kept = with_selection(table, kept, rows, job, difficulty_model)
-    splits = pa.array([preference.split or Split.TRAIN for preference in kept], pa.string())
-    tables.write_splits("rl", table, RL, splits)
-
-
-def _difficulty_model(recipe: Recipe) -> str:
-    """Return the name of the model whose samples decided what is too easy."""
-    difficulty = recipe.models.difficulty
-    return difficulty.name if isinstance(difficulty, ModelSection) else recipe.models.grm.name
-
-
-def _write_meta_rm(
-    trajectories: Mapping[Purpose, pa.Table],
-    sets: Mapping[str, PreferenceSet],
-    job: SamplingJob,
-    template: Template,
-    tables: _Tables,
-) -> None:
-    chosen = [
-        table.filter(table.column("in_meta_rm"))
-        for table in trajectories.values()
-        if "in_meta_rm" in table.column_names
-    ]
-    columns = [
-        *(name for name in META_RM.names if name in JUDGED.names),
-        "text",
-        "n_responses",
-        "verdict_form",
-        "model",
-        "purpose",
-        "order",
-        "split",
-        "right",
-        "set_correct",
-        "set_readable",
-    ]
-    rows = pa.concat_tables([table.select(columns) for table in chosen])
-    rows = rows.sort_by([("query_id", "ascending"), ("set_id", "ascending"), ("trajectory_id", "ascending")])
-    tables.write_splits("meta_rm", meta_rm_table(rows, sets, job, template), META_RM, rows.column("split"))
-
-
-def _write_rft(examples: pa.Table, tables: _Tables) -> None:
-    """Write examples, judged and general ones, in the order of their ids."""
-    order = pc.sort_indices(examples, [(name, "ascending") for name in ("query_id", "set_id", "example_id")])
-    splits = examples.column("split").take(order)
-    for split in (Split.TRAIN, Split.VALIDATION):
-        rows = order.filter(pc.equal(splits, split.value))
-        tables.write(f"rft/{split}", examples.select(RFT.names).take(rows), RFT)
+def _splits(sets: Sequence[PreferenceSet]) -> pa.Array:
+    return pa.array([preference.split or Split.TRAIN for preference in sets], pa.string())

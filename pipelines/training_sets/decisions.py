@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe
@@ -24,17 +23,14 @@ from schemas.recipe import Recipe
 from schemas.training import GENERAL
 from schemas.trajectory import JUDGED, Purpose, RejectReason
 from storage.stages import Stage
-from storage.tables import read_table
+from storage.tables import read_frame, read_table
 
-CAPS = [
-    reason.value
-    for reason in (
-        RejectReason.LABEL_BALANCE,
-        RejectReason.POSITION_BALANCE,
-        RejectReason.HINTED_SHARE,
-        RejectReason.MAX_ACCEPTED,
-    )
-]
+CAPS = (
+    RejectReason.LABEL_BALANCE,
+    RejectReason.POSITION_BALANCE,
+    RejectReason.HINTED_SHARE,
+    RejectReason.MAX_ACCEPTED,
+)
 """Reasons that take rows for the sake of the whole, not for what they are."""
 
 
@@ -57,24 +53,22 @@ class Decisions:
 def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]) -> Decisions:
     """Return all decisions of a build. Raises ForgeError where a set cannot be made well."""
     columns = [*DECISION_COLUMNS, "model"]
-    frames = {purpose: frame_of(stage.paths("judged"), JUDGED, columns) for purpose, stage in judged.items()}
+    frames = {purpose: read_frame(stage.paths("judged"), JUDGED, columns) for purpose, stage in judged.items()}
     checks: dict[str, Any] = {"lengths": _lengths(curated)}
     funnel: list[dict[str, Any]] = []
     if Purpose.RFT in frames:
-        rft = decide(frames[Purpose.RFT], recipe.rejection, recipe.grm.n_rft)
-        frames[Purpose.RFT] = rft
+        rft = frames[Purpose.RFT] = decide(frames[Purpose.RFT], recipe.rejection, recipe.grm.n_rft)
         checks["positions"] = _positions(rft)
-        funnel += _rows(rft.with_columns(outcome=pl.coalesce("reject_reason", pl.lit("accepted"))), "rft", "mode")
+        funnel += _counted(rft, "rft", "accepted", "mode")
     rl = _rl(recipe, curated, frames, checks) if "rl" in recipe.build.sets else None
     if rl is not None:
-        funnel += _rows(rl.with_columns(outcome=pl.coalesce("reject_reason", pl.lit("kept"))), "rl")
+        funnel += _counted(rl, "rl", "kept")
         if recipe.rl.selection:
             rl = _selection(recipe, curated, rl)
-            funnel += _rows(
-                rl.filter(pl.col("selection").is_not_null()).with_columns(outcome="selection"), "rl selection"
-            )
+            selected = rl.filter(pl.col("selection").is_not_null()).with_columns(reject_reason="selection")
+            funnel += _counted(selected, "rl selection", "kept")
         if Purpose.DIFFICULTY in frames:
-            removed = rl.select("set_id", reject_reason=pl.col("reject_reason"))
+            removed = rl.select("set_id", "reject_reason")
             frames[Purpose.DIFFICULTY] = frames[Purpose.DIFFICULTY].join(
                 removed, on="set_id", how="left", maintain_order="left"
             )
@@ -84,23 +78,16 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
         checks["meta_rm"] = _mark_meta_rm(frames, recipe.meta_rm.one_label_share)
         for purpose, frame in frames.items():
             if "in_meta_rm" in frame.columns:
-                kept = frame.filter("in_meta_rm").with_columns(outcome=pl.lit("kept"))
-                funnel += _rows(kept, f"meta_rm from {purpose}")
+                marked = frame.filter("in_meta_rm").with_columns(reject_reason=pl.lit(None, pl.String))
+                funnel += _counted(marked, f"meta_rm from {purpose}", "kept")
     checks["leak_probe"] = leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, judged, frames)
     if Purpose.RFT in frames:
         checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
     general = frozenset[str]()
     if recipe.general and "rft" in recipe.build.sets:
-        general, mixed_in = _general(recipe, curated, frames[Purpose.RFT])
-        funnel += _rows(mixed_in, "rft general")
+        general, rows = _general(curated, recipe.general.ratio, frames[Purpose.RFT])
+        funnel += _counted(rows, "rft general", "accepted")
     return Decisions(frames, rl, general, checks, funnel)
-
-
-def frame_of(paths: Sequence[Any], schema: pa.Schema, columns: Sequence[str]) -> pl.DataFrame:
-    """Return columns of a table as a frame, in the table's order."""
-    frame = pl.from_arrow(read_table(paths, schema, columns))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
 
 
 def _rl(
@@ -111,7 +98,7 @@ def _rl(
     Where these filter nothing, the check `rl` says why it is missing, and all other sets are made without it. Raises
     ForgeError where there are no others.
     """
-    sets = frame_of(
+    sets = read_frame(
         curated.paths("sets"), SETS, ["set_id", "query_id", "source", "split", "n_responses", "label", "drop_reason"]
     ).filter(pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value))
     samples = frames.get(Purpose.DIFFICULTY, frames.get(Purpose.RFT))
@@ -161,61 +148,58 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _general(recipe: Recipe, curated: Stage, rft: pl.DataFrame) -> tuple[frozenset[str], pl.DataFrame]:
-    """Return the ids of the general rows that are mixed in, and the kept rows by source and outcome."""
-    assert recipe.general is not None
-    general = read_table(curated.paths("general"), GENERAL, ["query_id", "source", "source_id", "split", "drop_reason"])
-    frame = pl.from_arrow(general.select(["source", "split", "drop_reason"]))
-    assert isinstance(frame, pl.DataFrame)
-    frame = frame.with_columns(pl.Series("example_id", general_ids(general), pl.String))
+def _general(curated: Stage, ratio: float, rft: pl.DataFrame) -> tuple[frozenset[str], pl.DataFrame]:
+    """Return the ids of the general rows that are mixed in, and the kept rows, the surplus with that as its reason."""
+    table = read_table(curated.paths("general"), GENERAL, ["query_id", "source", "source_id", "split", "drop_reason"])
+    general = pl.DataFrame({name: pl.from_arrow(table.column(name)) for name in ("source", "split", "drop_reason")})
+    general = general.with_columns(pl.Series("example_id", general_ids(table), pl.String))
     judged_rows = dict(rft.filter("accepted").group_by("split").len().iter_rows())
-    chosen = chosen_general(frame, judged_rows, recipe.general.ratio)
-    mixed_in = pl.when(pl.col("example_id").is_in(list(chosen))).then(pl.lit("accepted")).otherwise(pl.lit("surplus"))
-    return chosen, frame.filter(pl.col("drop_reason").is_null()).select("source", outcome=mixed_in)
+    chosen = chosen_general(general, judged_rows, ratio)
+    is_surplus = ~pl.col("example_id").is_in(list(chosen))
+    kept = general.filter(pl.col("drop_reason").is_null())
+    return chosen, kept.with_columns(reject_reason=pl.when(is_surplus).then(pl.lit("surplus")))
 
 
 def _positions(rft: pl.DataFrame) -> dict[str, Any]:
     """Return, per source and number of responses, where the best responses stood before and after balancing."""
-    before = position_counts(rft, pl.col("reject_reason").is_null() | pl.col("reject_reason").is_in(CAPS))
+    is_balanced_away = pl.col("reject_reason").is_in([str(cap) for cap in CAPS])
+    before = position_counts(rft, pl.col("reject_reason").is_null() | is_balanced_away)
     after = position_counts(rft, pl.col("accepted"))
-    found = {}
+    found: dict[str, Any] = {}
     for group, counts in before.items():
-        kept = after.get(group, [0] * len(counts))
-        (chi_before, p_before), (chi_after, p_after) = uniformity(counts), uniformity(kept)
-        found[group] = {
-            "before": counts,
-            "chi_square_before": round(chi_before, 3),
-            "p_before": p_before,
-            "after": kept,
-            "chi_square_after": round(chi_after, 3),
-            "p_after": p_after,
-        }
+        found[group] = {}
+        for when, rows in (("before", counts), ("after", after.get(group, [0] * len(counts)))):
+            chi_square, p = uniformity(rows)
+            found[group] |= {when: rows, f"chi_square_{when}": round(chi_square, 3), f"p_{when}": p}
     return found
 
 
 def _lengths(curated: Stage) -> dict[str, Any]:
     """Return, per source, how often the best response of a kept set is the longest, beside the rate of chance."""
-    sets = frame_of(curated.paths("sets"), SETS, ["source", "responses", "best", "n_responses", "drop_reason"])
+    sets = read_frame(curated.paths("sets"), SETS, ["source", "responses", "best", "n_responses", "drop_reason"])
     lengths = pl.col("responses").list.eval(pl.element().struct.field("text").str.len_chars())
     found = (
         sets.filter(pl.col("drop_reason").is_null() & pl.col("best").is_not_null())
         .with_columns(lengths=lengths)
-        .with_columns(best_length=pl.col("lengths").list.get(pl.col("best")))
         .group_by("source")
         .agg(
-            best_is_longest=(pl.col("best_length") == pl.col("lengths").list.max()).mean(),
+            best_is_longest=(pl.col("lengths").list.get(pl.col("best")) == pl.col("lengths").list.max()).mean(),
             chance=(1 / pl.col("n_responses")).mean(),
         )
         .sort("source")
     )
     return {
         source: {"best_is_longest": round(longest, 4), "chance": round(chance, 4)}
-        for source, longest, chance in found.select("source", "best_is_longest", "chance").iter_rows()
+        for source, longest, chance in found.iter_rows()
     }
 
 
-def _rows(frame: pl.DataFrame, stage: str, detail: str | None = None) -> list[dict[str, Any]]:
-    """Return a frame's rows by source and outcome, as the funnel counts them; `detail` splits the stage further."""
+def _counted(frame: pl.DataFrame, stage: str, otherwise: str, detail: str | None = None) -> list[dict[str, Any]]:
+    """Return a frame's rows by source and reject_reason, or `otherwise`, as the funnel counts them.
+
+    `detail` is a column that splits the stage further.
+    """
     named = pl.concat_str(pl.lit(f"{stage} "), detail) if detail else pl.lit(stage)
-    counts = frame.with_columns(stage=named).group_by("source", "stage", "outcome").len("rows")
+    outcome = pl.coalesce("reject_reason", pl.lit(otherwise))
+    counts = frame.with_columns(stage=named, outcome=outcome).group_by("source", "stage", "outcome").len("rows")
     return counts.sort("source", "stage", "outcome").to_dicts()

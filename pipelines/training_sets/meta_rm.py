@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from pipelines.judging.prompts import Template, render
 from pipelines.judging.samples import SamplingJob, shown_set
-from pipelines.training_sets.completions import completions
 from pipelines.training_sets.rejection import READABLE_OUTCOMES
+from pipelines.training_sets.rft import completions
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array
+from schemas.tables import table_of
 from schemas.training import META_RM
 from schemas.trajectory import Mode, Outcome
 
@@ -66,14 +65,12 @@ def set_alone_auc(candidates: pl.DataFrame) -> float | None:
 
     It is what a scorer reaches that knows the query and never looks at the trajectory: 0.5 is the aim.
     """
-    scores = (candidates["set_correct"] / candidates["set_readable"]).to_numpy()
-    labels = candidates["right"].to_numpy()
-    positives, negatives = int(labels.sum()), int((~labels).sum())
+    positives = int(candidates["right"].sum())
+    negatives = candidates.height - positives
     if not positives or not negatives:
         return None
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(counts) - (counts - 1) / 2
-    rank_sum = float(mean_rank[inverse][labels].sum())
+    ranks = (candidates["set_correct"] / candidates["set_readable"]).rank("average")
+    rank_sum = float(ranks.filter(candidates["right"]).sum())
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
 
 
@@ -85,16 +82,14 @@ def meta_rm_table(
     `chosen` has JUDGED's columns with right, set_correct and set_readable. The prompt is Meta RM's own: context and
     responses in the trajectory's order, no criteria; the completion is the answer, scores included.
     """
-    rows = chosen.select(["set_id", "order"]).to_pylist()
-    prompts = [render(template, shown_set(job, sets[row["set_id"]]), row["order"]) for row in rows]
+    of_rows = [sets[set_id] for set_id in chosen.column("set_id").to_pylist()]
+    orders = chosen.column("order").to_pylist()
     columns = {
-        "prompt": messages_array(prompts),
+        "prompt": [render(template, shown_set(job, one), order) for one, order in zip(of_rows, orders, strict=True)],
         "completion": completions(chosen),
         "label": chosen.column("right"),
         "policy": chosen.column("model"),
         "origin": chosen.column("purpose"),
-        "license": pa.array([sets[row["set_id"]].license for row in rows], pa.string()),
+        "license": [one.license for one in of_rows],
     }
-    return pa.table(
-        [columns[name] if name in columns else chosen.column(name) for name in META_RM.names], schema=META_RM
-    )
+    return table_of(META_RM, chosen, columns)

@@ -1,12 +1,14 @@
 """Pairs for scalar and pairwise baselines: the best response of a set against each other one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from pipelines.judging.transcripts import said_by
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array, single_turns
+from schemas.query import single_turns
+from schemas.tables import table_of
 from schemas.training import PAIRS
 
 
@@ -23,16 +25,13 @@ def pairs_table(sets: Sequence[PreferenceSet]) -> pa.Table:
         for index, other in enumerate(preference.responses)
         if index != preference.best
     ]
-    margins = [
-        None if chosen.reward is None or rejected.reward is None else chosen.reward - rejected.reward
-        for _, chosen, rejected in pairs
-    ]
-    columns = {
-        "prompt": messages_array([preference.query for preference, _, _ in pairs]),
+    columns: dict[str, Any] = {
+        "prompt": [preference.query for preference, _, _ in pairs],
         "chosen": single_turns("assistant", pa.array([said_by(chosen) for _, chosen, _ in pairs], pa.string())),
         "rejected": single_turns("assistant", pa.array([said_by(rejected) for _, _, rejected in pairs], pa.string())),
-        "margin": pa.array(margins, pa.float64()),
+        "margin": [
+            None if chosen.reward is None or rejected.reward is None else chosen.reward - rejected.reward
+            for _, chosen, rejected in pairs
+        ],
     }
-    for name in ("set_id", "query_id", "source", "license"):
-        columns[name] = pa.array([getattr(preference, name) for preference, _, _ in pairs], pa.string())
-    return pa.table([columns[name] for name in PAIRS.names], schema=PAIRS)
+    return table_of(PAIRS, [preference for preference, _, _ in pairs], columns)

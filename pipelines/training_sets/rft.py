@@ -6,22 +6,18 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.judging.prompts import render
+from pipelines.judging.prompts import render, score_range
 from pipelines.judging.samples import SamplingJob, shown_set
-from pipelines.training_sets.completions import completions
+from pipelines.judging.verdicts import FORGIVEN, answer_of, canonical_text, read_verdict
 from schemas.columns import replaced
 from schemas.preference import PreferenceSet
 from schemas.query import Messages, messages_array, single_turns
 from schemas.record import content_id
+from schemas.tables import table_of
 from schemas.training import RFT
 from schemas.trajectory import Mode
 
 GENERAL_MODE = "general"
-
-_FROM_TRAJECTORY = [
-    "set_id", "trajectory_id", "query_id", "source", "domain", "mode", "n_responses", "best_position", "label",
-    "scores", "margin", "has_reference", "prompt_tokens", "completion_tokens", "model", "prompt_template",
-]  # fmt: skip
 
 
 def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: SamplingJob) -> pa.Table:
@@ -33,16 +29,15 @@ def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: Sampli
     is_hinted = pc.equal(accepted.column("mode"), Mode.HINTED.value)
     hinted = accepted.filter(is_hinted).select(["set_id", "order", "has_reference"]).to_pylist()
     unhinted = [training_prompt(job, sets[row["set_id"]], row["order"], row["has_reference"]) for row in hinted]
-    columns = {name: accepted.column(name) for name in (*_FROM_TRAJECTORY, "pass_count", "pass_samples")}
-    columns |= {
-        "example_id": pa.array([content_id("rft", one) for one in accepted.column("trajectory_id").to_pylist()]),
+    columns = {
+        "example_id": [content_id("rft", one) for one in accepted.column("trajectory_id").to_pylist()],
         "prompt": replaced(accepted.column("prompt"), is_hinted, messages_array(unhinted)),
         "completion": completions(accepted),
-        "license": pa.array([sets[set_id].license for set_id in accepted.column("set_id").to_pylist()], pa.string()),
+        "license": [sets[set_id].license for set_id in accepted.column("set_id").to_pylist()],
     }
     if job.reference != "prompt":
         columns["has_reference"] = pa.repeat(False, accepted.num_rows)
-    return pa.table([columns[name] for name in RFT.names], schema=RFT)
+    return table_of(RFT, accepted, columns)
 
 
 def training_prompt(
@@ -57,30 +52,43 @@ def training_prompt(
     )
 
 
+def completions(trajectories: pa.Table) -> pa.Array | pa.ChunkedArray:
+    """Return what is trained on as the answer of each trajectory: its text, the verdict in the form that is asked for.
+
+    Of JUDGED, text, n_responses and verdict_form are needed. A forgiven verdict is rewritten as the canonical last
+    line; what followed it goes. The text as answered stays in the table of trajectories.
+    """
+    is_forgiven = pc.fill_null(pc.equal(trajectories.column("verdict_form"), FORGIVEN), False)
+    forgiven = trajectories.filter(is_forgiven).select(["text", "n_responses"]).to_pylist()
+    rewritten = pa.array([rewritten_answer(row["text"], row["n_responses"]) for row in forgiven], pa.string())
+    return single_turns("assistant", replaced(trajectories.column("text"), is_forgiven, rewritten))
+
+
+def rewritten_answer(text: str, n_responses: int) -> str:
+    """Return an answer whose verdict is its last line.
+
+    Where an earlier verdict was taken back in the line of the last one ("Final scores"), the answer stays as it is:
+    without these words nobody could tell which of the two holds. Such answers are in no RFT set.
+    """
+    answer = answer_of(text)
+    return canonical_text(answer, read_verdict(answer, n_responses, *score_range(n_responses)))
+
+
 def general_table(general: pa.Table, chosen: frozenset[str]) -> tuple[pa.Table, pa.ChunkedArray]:
     """Return the chosen general rows, by their example ids, as RFT examples, and their splits."""
-    ids = general_ids(general)
-    general = general.filter(pa.array([example_id in chosen for example_id in ids], pa.bool_()))
-    mode = pa.array([GENERAL_MODE] * general.num_rows, pa.string())
-    columns = {
-        "example_id": pa.array([example_id for example_id in ids if example_id in chosen], pa.string()),
-        "completion": single_turns("assistant", general.column("completion")),
-        "mode": mode,
-        "domain": mode,
-    }
-    columns |= {name: general.column(name) for name in ("query_id", "source", "license", "prompt")}
-    table = pa.table([columns.get(field.name, pa.nulls(general.num_rows, field.type)) for field in RFT], schema=RFT)
-    return table, general.column("split")
+    general = general.append_column("example_id", pa.array(general_ids(general), pa.string()))
+    general = general.filter(pc.is_in(general.column("example_id"), pa.array(sorted(chosen), pa.string())))
+    given = {name: general.column(name) for name in ("example_id", "query_id", "source", "license", "prompt")}
+    columns = {field.name: pa.nulls(general.num_rows, field.type) for field in RFT} | given
+    columns["completion"] = single_turns("assistant", general.column("completion"))
+    columns["mode"] = columns["domain"] = pa.repeat(GENERAL_MODE, general.num_rows)
+    return table_of(RFT, general, columns), general.column("split")
 
 
 def general_ids(general: pa.Table) -> list[str]:
     """Return the example ids of general rows."""
-    return [
-        content_id("general", query_id, source_id)
-        for query_id, source_id in zip(
-            general.column("query_id").to_pylist(), general.column("source_id").to_pylist(), strict=True
-        )
-    ]
+    rows = zip(*(general.column(name).to_pylist() for name in ("query_id", "source_id")), strict=True)
+    return [content_id("general", query_id, source_id) for query_id, source_id in rows]
 
 
 def chosen_general(general: pl.DataFrame, judged_rows: Mapping[str, int], ratio: float) -> frozenset[str]:
@@ -91,6 +99,5 @@ def chosen_general(general: pl.DataFrame, judged_rows: Mapping[str, int], ratio:
     chosen: set[str] = set()
     kept = general.filter(pl.col("drop_reason").is_null())
     for split, rows in sorted(judged_rows.items()):
-        ids = sorted(kept.filter(pl.col("split") == split)["example_id"])
-        chosen.update(ids[: round(ratio * rows)])
+        chosen.update(kept.filter(pl.col("split") == split)["example_id"].sort().head(round(ratio * rows)))
     return frozenset(chosen)

@@ -1,8 +1,9 @@
 """The RL set: questions with a rule reward, those that a weaker model always gets right removed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -10,11 +11,11 @@ import pyarrow as pa
 from pipelines.judging.prompt_length import estimated_tokens
 from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.balance import balanced
-from pipelines.training_sets.rejection import READABLE_OUTCOMES, pass_counts
+from pipelines.training_sets.rejection import GROUP, READABLE_OUTCOMES, pass_counts
 from pipelines.training_sets.rft import training_prompt
 from schemas.preference import PreferenceSet
-from schemas.query import messages_array
 from schemas.record import canonical_json
+from schemas.tables import struct_of, table_of
 from schemas.training import RL
 from schemas.trajectory import RejectReason
 
@@ -55,13 +56,11 @@ def decide_rl(sets: pl.DataFrame, difficulty: pl.DataFrame, n_samples: int) -> p
     of responses and split. A set with fewer than `n_samples` readable samples is undecided: nothing says whether it is
     too easy.
     """
-    is_decided = pl.col("pass_samples") >= n_samples
     reason = (
-        pl.when(is_decided & (pl.col("pass_count") == pl.col("pass_samples")))
-        .then(pl.lit(RejectReason.TOO_EASY.value))
-        .when(~is_decided)
+        pl.when(pl.col("pass_samples") < n_samples)
         .then(pl.lit(RejectReason.UNDECIDED.value))
-        .otherwise(pl.lit(None, pl.String))
+        .when(pl.col("pass_count") == pl.col("pass_samples"))
+        .then(pl.lit(RejectReason.TOO_EASY.value))
     )
     decided = (
         sets.join(pass_counts(difficulty), on="set_id", how="left")
@@ -70,8 +69,7 @@ def decide_rl(sets: pl.DataFrame, difficulty: pl.DataFrame, n_samples: int) -> p
         )
         .with_columns(reject_reason=reason)
     )
-    group = ["source", "n_responses", "split", "mode"]
-    decided = balanced(decided, group, "label", 1.5, RejectReason.LABEL_BALANCE)
+    decided = balanced(decided, GROUP, "label", 1.5, RejectReason.LABEL_BALANCE)
     kept = pl.col("reject_reason").is_null()
     dealt = (pl.col("set_id").rank("ordinal").over("source", "n_responses", "split", kept) - 1) % pl.col("n_responses")
     return decided.with_columns(
@@ -90,47 +88,41 @@ def order_with_best_at(preference: PreferenceSet, best_position: int | None, see
     return (*others[:best_position], preference.best, *others[best_position:])
 
 
-def rl_table(sets: Sequence[PreferenceSet], rows: Sequence[RlRow], job: SamplingJob, difficulty_model: str) -> pa.Table:
-    """Return the RL rows of these sets, in their order, as verl and TRL read them."""
-    orders = [
-        order_with_best_at(preference, row.best_position, job.seed) for preference, row in zip(sets, rows, strict=True)
-    ]
+def ground_truth(preference: PreferenceSet, row: RlRow, order: Sequence[int]) -> dict[str, Any]:
+    """Return what the reward of a plain row needs."""
+    if preference.n_responses == 1:
+        return {"n": 1, "label": preference.label}
+    return {"n": preference.n_responses, "best": row.best_position}
+
+
+def rl_table(
+    sets: Sequence[PreferenceSet],
+    rows: Sequence[RlRow],
+    job: SamplingJob,
+    difficulty_model: str,
+    *,
+    variant: str = "",
+    truth_of: Callable[[PreferenceSet, RlRow, Sequence[int]], dict[str, Any]] = ground_truth,
+) -> pa.Table:
+    """Return the RL rows of these sets, in their order, as verl and TRL read them; `variant` ends their data_source."""
+    both = list(zip(sets, rows, strict=True))
+    orders = [order_with_best_at(preference, row.best_position, job.seed) for preference, row in both]
     prompts = [
         training_prompt(job, preference, order, has_reference=preference.reference is not None)
         for preference, order in zip(sets, orders, strict=True)
     ]
-    truths = [
-        {"n": 1, "label": preference.label}
-        if preference.n_responses == 1
-        else {"n": preference.n_responses, "best": row.best_position}
-        for preference, row in zip(sets, rows, strict=True)
-    ]
-    extra = [
-        {
-            "split": preference.split,
-            "index": row.index,
-            "set_id": preference.set_id,
-            "query_id": preference.query_id,
-            "source": preference.source,
-            "license": preference.license,
-            "order": order,
-            "n_responses": preference.n_responses,
-            "best_position": row.best_position,
-            "label": preference.label,
-            "pass_count": row.pass_count,
-            "pass_samples": row.pass_samples,
-            "difficulty_model": difficulty_model,
-            "margin": preference.margin,
-            "prompt_tokens": sum(estimated_tokens(message.content) for message in prompt),
-        }
-        for preference, row, order, prompt in zip(sets, rows, orders, prompts, strict=True)
-    ]
-    columns = {
-        "data_source": [f"grmforge/{preference.source}" for preference in sets],
-        "ability": [ABILITY] * len(sets),
-        "reward_model": [{"style": REWARD_STYLE, "ground_truth": canonical_json(truth).decode()} for truth in truths],
-        "extra_info": extra,
+    extra = {name: [getattr(row, name) for row in rows] for name in RlRow.__match_args__} | {
+        "order": orders,
+        "difficulty_model": [difficulty_model] * len(sets),
+        "prompt_tokens": [sum(estimated_tokens(message.content) for message in prompt) for prompt in prompts],
     }
-    arrays = {name: pa.array(values, RL.field(name).type) for name, values in columns.items()}
-    arrays["prompt"] = messages_array(prompts)
-    return pa.table([arrays[name] for name in RL.names], schema=RL)
+    truths = [truth_of(preference, row, order) for (preference, row), order in zip(both, orders, strict=True)]
+    reward = {"style": [REWARD_STYLE] * len(sets), "ground_truth": [canonical_json(one).decode() for one in truths]}
+    columns = {
+        "data_source": [f"grmforge/{preference.source}{variant}" for preference in sets],
+        "prompt": prompts,
+        "ability": [ABILITY] * len(sets),
+        "reward_model": struct_of(RL.field("reward_model").type, sets, reward),
+        "extra_info": struct_of(RL.field("extra_info").type, sets, extra),
+    }
+    return table_of(RL, sets, columns)

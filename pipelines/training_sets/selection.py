@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -23,8 +24,7 @@ from pipelines.judging.rewards import bare_answer
 from pipelines.judging.samples import SamplingJob, shown_set
 from pipelines.training_sets.rl import RlRow, rl_table
 from schemas.preference import LabelSource, PreferenceSet
-from schemas.record import canonical_json, unit_interval
-from schemas.training import RL
+from schemas.record import unit_interval
 
 LONGEST_ANSWER = 300
 """Characters of an answer that a judge can be expected to copy to the letter."""
@@ -125,25 +125,15 @@ def selection_table(
     sets: Sequence[PreferenceSet], rows: Sequence[RlRow], job: SamplingJob, difficulty_model: str
 ) -> pa.Table:
     """Return the selection rows of these sets, in their order; `job` is RL's own."""
-    table = rl_table(sets, rows, selection_job(job), difficulty_model)
-    truths = [
-        _ground_truth(quotable_answers(job, preference), extra)
-        for preference, extra in zip(sets, table.column("extra_info").to_pylist(), strict=True)
-    ]
-    columns: dict[str, list[Any]] = {
-        "data_source": [f"grmforge/{preference.source}/selection" for preference in sets],
-        "reward_model": [{"style": "rule", "ground_truth": truth} for truth in truths],
-    }
-    for name, values in columns.items():
-        place = RL.get_field_index(name)
-        table = table.set_column(place, RL.field(place), pa.array(values, RL.field(place).type))
-    return table
+    return rl_table(
+        sets, rows, selection_job(job), difficulty_model, variant="/selection", truth_of=partial(_ground_truth, job)
+    )
 
 
-def _ground_truth(answers: Sequence[str | None], extra: Mapping[str, Any]) -> str:
-    """Return what the reward needs, as JSON: answers in the order shown."""
-    shown = [answers[index] for index in extra["order"]]
-    return canonical_json({"n": extra["n_responses"], "best": extra["best_position"], "answers": shown}).decode()
+def _ground_truth(job: SamplingJob, preference: PreferenceSet, row: RlRow, order: Sequence[int]) -> dict[str, Any]:
+    """Return what the reward needs: answers in the order shown."""
+    answers = quotable_answers(job, preference)
+    return {"n": preference.n_responses, "best": row.best_position, "answers": [answers[index] for index in order]}
 
 
 def with_selection(

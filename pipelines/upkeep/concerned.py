@@ -5,7 +5,7 @@ theirs: their sets, and the answers that judged tables and tables of candidates 
 claims goes. What has no id of its own is found by its words (`phrases`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.errors import RecipeError
-from storage.row_removal import Mask
+from storage.table_files import Goes, Mask
 from storage.tombstones import Tombstone
 
 _SHOWN = 20
@@ -44,18 +44,37 @@ class Concerned:
 
     def rows(self, table: pa.Table) -> Mask:
         """Return which rows of a table of ours hold something of what is concerned."""
-        columns = {name: found for name in _IDS if (found := _column(table, name)) is not None}
-        masks = [pa.repeat(False, table.num_rows)]
-        if self.source is not None and "source" in columns:
-            masks.append(_filled(pc.equal(columns["source"], self.source)))
-        for name, ids in (("set_id", self.sets), ("query_id", self.own), ("rubric_id", self.rubrics)):
-            if name in columns:
-                masks.append(_among(columns[name], ids))
+        columns = {name: column for name in _IDS if (column := _column(table, name)) is not None}
+        wanted = {"set_id": self.sets, "query_id": self.own, "rubric_id": self.rubrics}
+        wanted["source"] = frozenset() if self.source is None else frozenset({self.source})
+        masks = [among(column, wanted[name]) for name, column in columns.items()]
         if "given_ids" in table.column_names and self.criteria:
             masks.append(lists_with(table.column("given_ids"), self.criteria))
         if self.phrases:
             masks += [self.says(column) for column in texts_of(table)]
-        return any_of(masks)
+        return any_of(masks, table.num_rows)
+
+    def answers(self, kept: frozenset[str]) -> Goes:
+        """Return the rule for tables of answers and of requests; `kept` are others' answers to shared queries."""
+
+        def goes(table: pa.Table) -> Mask:
+            queries, requests = table.column("query_id"), table.column("request_id")
+            shared = pc.and_(among(queries, self.shared), pc.invert(among(requests, kept)))
+            texts = [name for name in ("request", "body", "text", "reasoning", "error") if name in table.column_names]
+            words = [self.says(table.column(name)) for name in texts]
+            return any_of([among(queries, self.own), shared, *words], table.num_rows)
+
+        return goes
+
+    def given(self, table: pa.Table) -> Mask:
+        """Return which rows of a table of given criteria go."""
+        masks = [
+            among(table.column("query_id"), self.queries),
+            lists_with(table.column("origins"), self.queries),
+            lists_with(table.column("criterion_ids"), self.criteria),
+            self.says(table.column("text")),
+        ]
+        return any_of(masks, table.num_rows)
 
     def says(self, column: Mask) -> Mask:
         """Return which texts hold a phrase."""
@@ -81,21 +100,17 @@ def concerned_by_id(origins: pl.DataFrame, name: str) -> Concerned:
     A set that was made of a question goes with its question, and with all that was made of that. Raises RecipeError
     for an id that nothing here has.
     """
-    found = origins.filter((pl.col("set_id") == name) | (pl.col("query_id") == name))
-    if not found.height:
+    named = origins.filter((pl.col("set_id") == name) | (pl.col("query_id") == name))
+    if not named.height:
         raise RecipeError(f"nothing here is, or has, the set or the query {name}; {_known(origins)}")
-    is_query = name not in _ids(found, "set_id")
-    rows = origins.join(found.select("source", "row_id").unique(), on=["source", "row_id"], how="semi")
-    questions = _ids(rows.filter(pl.col("set_id").is_null()), "query_id")
-    blocked = questions | ({name} if is_query else set())
+    is_query = name not in _ids(named, "set_id")
+    rows = _of_same_rows(origins, named)
+    blocked = _questions(rows) | ({name} if is_query else set())
     if blocked:
-        by_query = origins.filter(pl.col("query_id").is_in(list(blocked)))
-        rows = origins.join(
-            pl.concat([rows, by_query]).select("source", "row_id").unique(), on=["source", "row_id"], how="semi"
-        )
-        blocked |= _ids(rows.filter(pl.col("set_id").is_null()), "query_id")
+        rows = _of_same_rows(origins, pl.concat([rows, origins.filter(pl.col("query_id").is_in(list(blocked)))]))
+        blocked |= _questions(rows)
     else:
-        rows = found
+        rows = named
     others = origins.join(rows, on=origins.columns, how="anti", nulls_equal=True)
     queries = _ids(rows, "query_id")
     return Concerned(None, _ids(rows, "set_id"), queries, queries - _ids(others, "query_id"), frozenset(blocked))
@@ -108,71 +123,65 @@ def concerned_again(tombstone: Tombstone) -> Concerned:
     return Concerned(source, frozenset(tombstone.sets), queries, queries, queries)
 
 
-def any_of(masks: Iterable[Mask]) -> Mask:
+def any_of(masks: Sequence[Mask], rows: int) -> Mask:
     """Return which rows any mask has."""
-    first, *others = masks
-    for mask in others:
-        first = pc.or_(first, mask)
-    return first
+    merged = pa.repeat(False, rows)
+    for mask in masks:
+        merged = pc.or_(merged, mask)
+    return merged
 
 
 def lists_with(column: Mask, ids: Iterable[str]) -> Mask:
     """Return which lists hold one of these ids."""
     wanted = set(ids)
-    return pa.array([not wanted.isdisjoint(one or ()) for one in column.to_pylist()], pa.bool_())
+    return pa.array([not wanted.isdisjoint(values or ()) for values in column.to_pylist()], pa.bool_())
 
 
 def among(column: Mask, ids: Iterable[str]) -> Mask:
     """Return which values are one of these ids."""
-    return _among(column, ids)
+    return pc.fill_null(pc.is_in(column, pa.array(sorted(ids), pa.string())), False)
 
 
 def texts_of(table: pa.Table) -> list[Mask]:
-    """Return all texts of a table, a column each: nested ones as JSON of their row."""
-    found: list[Mask] = []
+    """Return all texts of a table but ids, a column each: nested ones as the lines of their row."""
+    texts: list[Mask] = []
     for name in table.column_names:
         column = table.column(name)
-        if pa.types.is_string(column.type) and not name.endswith("_id"):
-            found.append(column)
+        if pa.types.is_string(column.type) and name != "source" and not name.endswith("_id"):
+            texts.append(column)
         elif pa.types.is_nested(column.type) and _has_text(column.type):
-            found.append(pa.array(["\n".join(_texts(value)) for value in column.to_pylist()], pa.string()))
-    return found
+            texts.append(pa.array(["\n".join(_texts(value)) for value in column.to_pylist()], pa.string()))
+    return texts
 
 
 def _texts(value: object) -> Iterable[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, list):
-        for part in value:
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part)
 
 
 def _has_text(kind: pa.DataType) -> bool:
-    if pa.types.is_string(kind):
-        return True
-    return any(_has_text(kind.field(at).type) for at in range(kind.num_fields))
+    return pa.types.is_string(kind) or any(_has_text(kind.field(at).type) for at in range(kind.num_fields))
 
 
 def _column(table: pa.Table, name: str) -> Mask | None:
     """Return a column of ids; RL's rows have theirs in `extra_info`."""
     if name in table.column_names:
         return table.column(name)
-    if "extra_info" in table.column_names:
-        kind = table.schema.field("extra_info").type
-        if kind.get_field_index(name) >= 0:
-            return pc.struct_field(table.column("extra_info"), name)
+    if "extra_info" in table.column_names and table.schema.field("extra_info").type.get_field_index(name) >= 0:
+        return pc.struct_field(table.column("extra_info"), name)
     return None
 
 
-def _among(column: Mask, ids: Iterable[str]) -> Mask:
-    return _filled(pc.is_in(column, pa.array(sorted(ids), pa.string())))
+def _of_same_rows(origins: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return all that was made of the rows of sources that these were made of."""
+    return origins.join(rows.select("source", "row_id").unique(), on=["source", "row_id"], how="semi")
 
 
-def _filled(mask: Mask) -> Mask:
-    return pc.fill_null(mask, False)
+def _questions(rows: pl.DataFrame) -> set[str]:
+    return set(_ids(rows.filter(pl.col("set_id").is_null()), "query_id"))
 
 
 def _ids(frame: pl.DataFrame, column: str) -> frozenset[str]:

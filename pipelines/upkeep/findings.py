@@ -1,36 +1,43 @@
-"""Findings: where something of what is to be forgotten lies under a root, part by part. Nothing is changed here."""
+"""Findings: where something of what is to be forgotten lies under a root, part by part, and how each part goes.
 
+Nothing is changed before a finding's `remove` is called.
+"""
+
+import contextlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.upkeep.claims import every_stage, kept_requests
 from pipelines.upkeep.concerned import Concerned, among
 from pipelines.upkeep.phrases import phrases_of_rubrics, phrases_of_runs
-from pipelines.upkeep.rules import of_answers, of_given, of_imported, of_origins
 from schemas.errors import StorageError
 from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
+from storage.answer_files import write_answers
 from storage.batch_jobs import FOLDER as BATCHES
 from storage.batch_jobs import read_job
+from storage.files import remove_here, temporary_files
 from storage.generations import folder_of, set_aside
 from storage.imports import FOLDER as IMPORTED
 from storage.imports import prompt_id
-from storage.origins import origin_files
+from storage.milvus import remove_index
+from storage.origins import origin_files, remember_origins
 from storage.root import Root
-from storage.row_removal import rows_that_go
 from storage.rubric_tables import FOLDER as RUBRICS
-from storage.rubric_tables import read_rubrics
+from storage.rubric_tables import GIVEN_FOLDER, read_rubrics
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import every_snapshot, latest, unfinished
+from storage.stages import every_stage
+from storage.table_files import Goes, Mask, parquet_keys, rows_that_go, take_out
 from storage.tables import open_table
-from storage.temporary_files import temporary_files
 
 
 class Place(StrEnum):
@@ -48,7 +55,6 @@ class Place(StrEnum):
     """What killed runs left: nobody looks into it."""
     DAMAGED = "damaged answers"
     """Set aside: what can be read of it is kept elsewhere."""
-    VERSION = "version"
     STAGE = "stage"
     ORIGINS = "origins"
 
@@ -59,7 +65,9 @@ class Finding:
 
     place: Place
     key: str
-    rows: int | None
+    remove: Callable[[], None] = field(repr=False, compare=False)
+    """Removes the rows, or all of it."""
+    rows: int | None = None
     """Rows that go; None where it goes as a whole, whatever it holds."""
     note: str = ""
 
@@ -77,10 +85,6 @@ class VersionRows:
     """Rows by published path."""
     is_latest: bool
 
-    @property
-    def key(self) -> str:
-        return f"{SNAPSHOTS}/{self.name}/{self.version}"
-
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version, "latest": self.is_latest, "tables": self.tables}
 
@@ -94,166 +98,181 @@ class Findings:
     versions: tuple[VersionRows, ...]
     roles: Counter[str]
     """Answers that go, by role."""
-    prompts: frozenset[str]
-    """Prompts behind these answers, as imported ones are found by."""
-    kept: frozenset[str]
-    """Answers to shared queries that are known to be others'."""
 
 
 def search(root: Root, concerned: Concerned) -> Findings:
     """Return all that a root holds of what is concerned. Raises StorageError where a table cannot be read."""
     concerned = _with_rubrics(root, concerned)
-    kept = kept_requests(root, concerned)
-    answers, roles, prompts = _answers(root, concerned, kept)
-    parts = [*answers, *_imported(root, prompts), *_batches(root, concerned, kept), *_rubric_files(root, concerned)]
-    parts += [*_unfinished(root), *_stages(root, concerned), *_origins(root, concerned)]
-    return Findings(concerned, tuple(parts), tuple(_versions(root, concerned)), roles, frozenset(prompts), kept)
+    goes = concerned.answers(_kept_requests(root, concerned))
+    buckets = range(BUCKETS) if concerned.phrases else _buckets(concerned)
+    roles: Counter[str] = Counter()
+    prompts: set[str] = set()
+
+    def counted(table: pa.Table) -> Mask:
+        mask = goes(table)
+        rows = table.filter(mask)
+        roles.update(rows.column("role").to_pylist())
+        requests = map(orjson.loads, rows.column("request").to_pylist())
+        prompts.update(prompt_id(request["model"], request["messages"]) for request in requests)
+        return mask
+
+    answers = [key for bucket in buckets for key in parquet_keys(root, folder_of(bucket))]
+    parts = [
+        replace(part, remove=partial(take_out, root, part.key, goes, write=write_answers))
+        for part in _rows(root, Place.ANSWERS, answers, counted)
+    ]
+    imported = parquet_keys(root, IMPORTED)
+    parts += _rows(root, Place.IMPORTED, imported, lambda table: among(table.column("prompt_id"), prompts), "number")
+    parts += [*_batches(root, goes), *_rubrics(root, concerned), *_unfinished(root), *_stages(root, concerned)]
+    parts += _rows(root, Place.ORIGINS, origin_files(root), concerned.rows, "name")
+    return Findings(concerned, tuple(parts), tuple(_versions(root, concerned)), roles)
+
+
+def _rows(root: Root, place: Place, keys: Iterable[str], goes: Goes, keep: Any = "nothing") -> Iterator[Finding]:
+    """Yield the files of a place with rows that go; `keep` says what of their names must stay."""
+    for key in keys:
+        if rows := rows_that_go(root, key, goes).num_rows:
+            yield Finding(place, key, partial(take_out, root, key, goes, keep=keep), rows)
+
+
+def _buckets(concerned: Concerned) -> list[int]:
+    return sorted({bucket_of(query) for query in concerned.queries})
 
 
 def _with_rubrics(root: Root, concerned: Concerned) -> Concerned:
     """Return the same with the rubrics that rest on it, and the phrases that give rows away."""
-    every = read_rubrics(root)
+    rubrics = read_rubrics(root)
     gone = [
-        one
-        for one in every
-        if one.origin != Origin.SEED
+        rubric
+        for rubric in rubrics
+        if rubric.origin != Origin.SEED
         and (
-            one.query_id in concerned.queries
-            or not concerned.queries.isdisjoint(one.rests_on)
-            or (concerned.source is not None and one.source == concerned.source)
+            rubric.query_id in concerned.queries
+            or not concerned.queries.isdisjoint(rubric.rests_on)
+            or (concerned.source is not None and rubric.source == concerned.source)
         )
     ]
-    ids = {one.rubric_id for one in gone}
-    left = [one for one in every if one.rubric_id not in ids]
-    others = {one.criterion_id for rubric in left for one in rubric.criteria}
-    criteria = {one.criterion_id for rubric in gone for one in rubric.criteria} - others
+    ids = frozenset(rubric.rubric_id for rubric in gone)
+    left = [rubric for rubric in rubrics if rubric.rubric_id not in ids]
+    others = {criterion.criterion_id for rubric in left for criterion in rubric.criteria}
+    criteria = frozenset(criterion.criterion_id for rubric in gone for criterion in rubric.criteria) - others
     phrases = [*phrases_of_rubrics(gone, _drafts(root, concerned), left), *phrases_of_runs(root, concerned)]
-    return replace(concerned, rubrics=frozenset(ids), criteria=frozenset(criteria), phrases=tuple(phrases))
+    return replace(concerned, rubrics=ids, criteria=criteria, phrases=tuple(phrases))
 
 
 def _drafts(root: Root, concerned: Concerned) -> Iterator[str]:
     """Yield what was written where rubrics of these queries were asked for."""
-    for bucket in sorted({bucket_of(one) for one in concerned.queries}):
-        for name in root.names(folder_of(bucket), ".parquet"):
-            rows = rows_that_go(
-                root, f"{folder_of(bucket)}/{name}", lambda table: among(table.column("query_id"), concerned.queries)
-            )
-            yield from rows.filter(pc.equal(rows.column("role"), "rubric")).column("text").drop_null().to_pylist()
+    for key in (key for bucket in _buckets(concerned) for key in parquet_keys(root, folder_of(bucket))):
+        rows = rows_that_go(root, key, lambda table: among(table.column("query_id"), concerned.queries))
+        yield from rows.filter(pc.equal(rows.column("role"), "rubric")).column("text").drop_null().to_pylist()
 
 
-def _answers(root: Root, concerned: Concerned, kept: frozenset[str]) -> tuple[list[Finding], Counter[str], set[str]]:
-    """Return the files of generations with rows that go, these rows by role, and the prompts behind them."""
-    goes = of_answers(concerned, kept)
-    buckets = range(BUCKETS) if concerned.phrases else sorted({bucket_of(one) for one in concerned.queries})
-    found: list[Finding] = []
-    roles: Counter[str] = Counter()
-    prompts: set[str] = set()
-    for bucket in buckets:
-        for name in root.names(folder_of(bucket), ".parquet"):
-            key = f"{folder_of(bucket)}/{name}"
-            rows = rows_that_go(root, key, goes)
-            if rows.num_rows:
-                found.append(Finding(Place.ANSWERS, key, rows.num_rows))
-                roles.update(rows.column("role").to_pylist())
-                prompts.update(_prompt_id(body) for body in rows.column("request").to_pylist())
-    return found, roles, prompts
+def _kept_requests(root: Root, concerned: Concerned) -> frozenset[str]:
+    """Return the answers to shared queries that remaining sets, and questions of other sources, claim."""
+    claimed: set[str] = set()
+    lost: set[str] = set()
+    for table in _claims(root, concerned) if concerned.shared else ():
+        rows = table.filter(among(table.column("query_id"), concerned.shared))
+        is_lost = pa.repeat(False, rows.num_rows)
+        if "set_id" in rows.column_names:
+            is_lost = among(rows.column("set_id"), concerned.sets)
+        lost.update(rows.filter(is_lost).column("request_id").to_pylist())
+        claimed.update(rows.filter(pc.invert(is_lost)).column("request_id").drop_null().to_pylist())
+    return frozenset(claimed - lost)
 
 
-def _prompt_id(body: str) -> str:
-    asked = orjson.loads(body)
-    return prompt_id(asked["model"], asked["messages"])
+def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
+    """Yield (request_id, query_id, and set_id where there is one) of judged sets, and of other sources' candidates."""
+    columns = ["request_id", "query_id", "set_id"]
+    for key, stage in every_stage(root, ("judged-", "candidates-")):
+        if stage is None or key.split("/")[1] == f"candidates-{concerned.source}":
+            continue
+        with contextlib.suppress(StorageError):  # a damaged stage claims nothing, and goes
+            for path in (path for table in ("judged", "candidates") for path in stage.paths(table)):
+                yield open_table(path).read(columns=columns)  # those that it has
+    for snapshot in every_snapshot(root):
+        for table in snapshot.manifest.tables:
+            if table.startswith("trajectories/"):
+                yield from (open_table(path).read(columns=columns) for path in snapshot.files(table))
+            elif table.startswith("answers/"):
+                for path in snapshot.files(table):
+                    answers = open_table(path).read(columns=["request_id", "query_id", "source"])
+                    yield answers.filter(pc.not_equal(answers.column("source"), concerned.source or ""))
 
 
-def _imported(root: Root, prompts: set[str]) -> Iterator[Finding]:
-    for name in root.names(IMPORTED, ".parquet"):
-        rows = rows_that_go(root, f"{IMPORTED}/{name}", of_imported(frozenset(prompts))).num_rows
-        if rows:
-            yield Finding(Place.IMPORTED, f"{IMPORTED}/{name}", rows)
-
-
-def _batches(root: Root, concerned: Concerned, kept: frozenset[str]) -> Iterator[Finding]:
+def _batches(root: Root, goes: Goes) -> Iterator[Finding]:
     """Yield requests that wait in batches, and all results that were downloaded and are not needed any more."""
-    for submission in root.folders(BATCHES):
-        folder = f"{BATCHES}/{submission}"
+    for folder in (f"{BATCHES}/{submission}" for submission in root.folders(BATCHES)):
         key = f"{folder}/requests.parquet"
-        rows = rows_that_go(root, key, of_answers(concerned, kept)).num_rows if root.exists(key) else 0
+        requests = list(_rows(root, Place.BATCH, [key] if root.exists(key) else (), goes, "name"))
         job = read_job(root, f"{folder}/job.json") if root.exists(f"{folder}/job.json") else None
-        if rows:
-            is_open = job is not None and job.collected_at is None
-            note = f"{job.name} lies at {job.endpoint}: have its files deleted there" if is_open and job else ""
-            yield Finding(Place.BATCH, key, rows, note)
-        if rows or (job is not None and job.collected_at is not None):
-            yield from (
-                Finding(Place.RESULTS, f"{folder}/{path.name}", None)
-                for path in sorted(root.scratch(f"{folder}/_").parent.glob("*.jsonl"))
-            )
+        is_open = job is not None and job.collected_at is None
+        note = f"{job.name} lies at {job.endpoint}: have its files deleted there" if job and is_open else ""
+        yield from (replace(part, note=note) for part in requests)
+        if requests or (job is not None and not is_open):
+            for path in sorted(root.scratch(f"{folder}/_").parent.glob("*.jsonl")):
+                yield Finding(Place.RESULTS, f"{folder}/{path.name}", partial(remove_here, path))
 
 
-def _rubric_files(root: Root, concerned: Concerned) -> Iterator[Finding]:
+def _rubrics(root: Root, concerned: Concerned) -> Iterator[Finding]:
     """Yield what is left of it among rubrics; vectors and indexes are made again, so they go whole."""
-    for name in root.names(RUBRICS, ".parquet"):
-        rows = rows_that_go(
-            root, f"{RUBRICS}/{name}", lambda table: among(table.column("rubric_id"), concerned.rubrics)
-        )
-        if rows.num_rows:
-            yield Finding(Place.RUBRICS, f"{RUBRICS}/{name}", rows.num_rows)
-    for settings in root.folders(f"{RUBRICS}/given"):
-        for name in root.names(f"{RUBRICS}/given/{settings}", ".parquet"):
-            key = f"{RUBRICS}/given/{settings}/{name}"
-            if rows_gone := rows_that_go(root, key, of_given(concerned)).num_rows:
-                yield Finding(Place.GIVEN, key, rows_gone)
-    for model in root.folders(f"{RUBRICS}/vectors"):
-        yield Finding(Place.VECTORS, f"{RUBRICS}/vectors/{model}", None, "made again where they are needed")
+
+    def rests_on_it(table: pa.Table) -> Mask:
+        return among(table.column("rubric_id"), concerned.rubrics)
+
+    yield from _rows(root, Place.RUBRICS, parquet_keys(root, RUBRICS), rests_on_it, "number")
+    for settings in root.folders(GIVEN_FOLDER):
+        given = parquet_keys(root, f"{GIVEN_FOLDER}/{settings}")
+        yield from _rows(root, Place.GIVEN, given, concerned.given, "number")
+    for key in (f"{RUBRICS}/vectors/{model}" for model in root.folders(f"{RUBRICS}/vectors")):
+        yield Finding(Place.VECTORS, key, partial(root.remove_folder, key), note="made again where they are needed")
     for path in sorted(root.scratch(f"{RUBRICS}/_").parent.glob("milvus-*.db")):
-        yield Finding(Place.INDEX, f"{RUBRICS}/{path.name}", None, "made again from rubrics/*.parquet")
+        key, note = f"{RUBRICS}/{path.name}", "made again from rubrics/*.parquet"
+        yield Finding(Place.INDEX, key, partial(remove_index, path), note=note)
 
 
 def _unfinished(root: Root) -> Iterator[Finding]:
     """Yield temporary files and versions without a manifest, whatever is in them."""
-    for path in temporary_files(root):
-        yield Finding(Place.UNFINISHED, str(path.relative_to(root.path)), None)
-    yield from (Finding(Place.DAMAGED, key, None, "nobody can look into it") for key in set_aside(root))
+    for path in temporary_files(root.path):
+        yield Finding(Place.UNFINISHED, str(path.relative_to(root.path)), partial(remove_here, path))
+    for key in set_aside(root):
+        yield Finding(Place.DAMAGED, key, partial(root.remove, key), note="nobody can look into it")
     for name in root.folders(SNAPSHOTS):
-        yield from (Finding(Place.UNFINISHED, f"{SNAPSHOTS}/{name}/{one}", None) for one in unfinished(root, name))
+        for key in (f"{SNAPSHOTS}/{name}/{version}" for version in unfinished(root, name)):
+            yield Finding(Place.UNFINISHED, key, partial(root.remove_folder, key))
 
 
 def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
     """Yield every stage that holds a row of it, and those that cannot be looked into; the sources' own ones last."""
-    found = []
-    for key, stage in every_stage(root):
-        name = key.split("/")[1]
-        if stage is None:
-            found.append(Finding(Place.STAGE, key, None, "it cannot be looked into"))
-            continue
-        is_own = concerned.source is not None and name.partition("-")[2] == concerned.source
+    own = ("stages/source-", "stages/rephrased-")
+    for key, stage in sorted(every_stage(root), key=lambda entry: (entry[0].startswith(own), entry[0])):
+        remove = partial(_remove_stage, root, key)
         try:
+            if stage is None:
+                raise StorageError
             rows = sum(_rows_in(path, concerned) for table in stage.tables for path in stage.paths(table))
         except StorageError:
-            found.append(Finding(Place.STAGE, key, None, "it cannot be looked into"))
+            yield Finding(Place.STAGE, key, remove, None, "it cannot be looked into")
             continue
+        is_own = concerned.source is not None and key.split("/")[1].partition("-")[2] == concerned.source
         if rows or is_own:
-            found.append(Finding(Place.STAGE, key, rows))
-    yield from sorted(found, key=lambda one: (one.key.startswith(("stages/source-", "stages/rephrased-")), one.key))
+            yield Finding(Place.STAGE, key, remove, rows)
+
+
+def _remove_stage(root: Root, key: str) -> None:
+    remember_origins(root, key)
+    root.remove_folder(key)
+
+
+_TELLING = {"source", "set_id", "query_id", "rubric_id", "given_ids", "extra_info"}
 
 
 def _rows_in(path: Path, concerned: Concerned) -> int:
     """Return how many rows of a table hold something of it; texts are read only where words must be looked for."""
     file = open_table(path)
     names = None if concerned.phrases else [name for name in file.schema_arrow.names if name in _TELLING]
-    rows = 0
-    for group in range(file.num_row_groups):
-        table = file.read_row_group(group, columns=names)
-        rows += pc.sum(concerned.rows(table)).as_py() or 0
-    return rows
-
-
-_TELLING = {"source", "set_id", "query_id", "rubric_id", "given_ids", "extra_info"}
-
-
-def _origins(root: Root, concerned: Concerned) -> Iterator[Finding]:
-    for key in origin_files(root):
-        if rows := rows_that_go(root, key, of_origins(concerned)).num_rows:
-            yield Finding(Place.ORIGINS, key, rows)
+    groups = (file.read_row_group(group, columns=names) for group in range(file.num_row_groups))
+    return sum(pc.sum(concerned.rows(table)).as_py() or 0 for table in groups)
 
 
 def _versions(root: Root, concerned: Concerned) -> Iterator[VersionRows]:

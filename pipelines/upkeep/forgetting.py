@@ -12,35 +12,20 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.upkeep.concerned import (
-    Concerned,
-    among,
-    concerned_again,
-    concerned_by_id,
-    concerned_by_source,
-)
-from pipelines.upkeep.findings import (
-    Finding,
-    Findings,
-    Place,
-    VersionRows,
-    search,
-)
-from pipelines.upkeep.rules import of_answers, of_given, of_imported, of_origins
+from pipelines.upkeep.concerned import Concerned, concerned_again, concerned_by_id, concerned_by_source
+from pipelines.upkeep.findings import Findings, Place, VersionRows, search
 from schemas.errors import RecipeError, StorageError
 from schemas.manifest import Manifest
-from storage.answer_files import write_answers
 from storage.generations import Generations
 from storage.journal import segments
-from storage.leases import held
-from storage.milvus import check_unlocked
-from storage.origins import origin_files, read_origins, remember_origins
+from storage.leases import held as held_leases
+from storage.origins import origin_files, read_origins
+from storage.records import write_record
 from storage.root import Root
-from storage.row_removal import Goes, take_out
 from storage.snapshot_upkeep import remove_comparisons, remove_version, unpin
 from storage.snapshots import drop_latest, every_snapshot, set_latest
-from storage.temporary_files import remove_here
-from storage.tombstones import Kind, Tombstone, find_tombstone, lift_tombstone, now, put_tombstone
+from storage.table_files import take_out
+from storage.tombstones import Kind, Tombstone, find_tombstone, now
 
 
 @dataclass(frozen=True)
@@ -92,18 +77,12 @@ def request_to_forget(root: Root, name: str, reason: str | None = None) -> Reque
             raise
         return Request(earlier, concerned_again(earlier), True)
     sets = (name,) if kind == "set" and not concerned.blocked else ()
-    made = Tombstone(
-        kind=kind,
-        name=name,
-        at=now(),
-        reason=reason,
-        sets=sets,
-        queries=tuple(sorted(concerned.blocked)),
-    )
+    queries = tuple(sorted(concerned.blocked))
     if earlier is None:
-        return Request(made, concerned, False)
-    queries = tuple(sorted({*earlier.queries, *made.queries}))
-    return Request(earlier.model_copy(update={"queries": queries, "sets": earlier.sets or sets}), concerned, True)
+        tombstone = Tombstone(kind=kind, name=name, at=now(), reason=reason, sets=sets, queries=queries)
+        return Request(tombstone, concerned, False)
+    changes = {"queries": tuple(sorted({*earlier.queries, *queries})), "sets": earlier.sets or sets}
+    return Request(earlier.model_copy(update=changes), concerned, True)
 
 
 def _concerned(origins: pl.DataFrame, name: str) -> tuple[Concerned, Kind]:
@@ -123,7 +102,7 @@ def look(root: Root, request: Request) -> Forgotten:
 def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Forgotten:
     """Forget it. Raises StorageError where another run is at work, and where a file cannot be written or removed."""
     Generations(root).check()
-    if working := held(root):
+    if working := held_leases(root):
         raise StorageError(
             f"a refresh is at work: {working[0].in_words()}; stop it or wait until it ends, then run again. Its lease "
             f"ends at {working[0].expires_at} unless it renews it: if it was killed, wait until then"
@@ -132,89 +111,48 @@ def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Fo
         raise StorageError(
             f"{root.where(busy[0])}: another run is writing answers; stop it or wait until it ends, then run again"
         )
-    tombstone = put_tombstone(root, request.tombstone, finished_at=None)
+    tombstone = write_record(root, request.tombstone, finished_at=None)
     findings = search(root, request.concerned)
-    rules = _rules(findings)
-    stages = [part for part in findings.parts if part.place is Place.STAGE]
     for part in findings.parts:
         if part.place not in (Place.STAGE, Place.ORIGINS):
-            _remove(root, part, rules)
-    gone, moved = _remove_versions(root, findings.versions) if remove_versions else ((), ())
-    for part in stages:
-        _remove(root, part, rules)
-    _tidy_origins(root, findings.concerned)
-    finished = put_tombstone(root, tombstone, finished_at=now())
-    return Forgotten(replace(request, tombstone=finished), findings, gone, moved)
+            part.remove()
+    removed, moved = _remove_versions(root, findings.versions) if remove_versions else ((), ())
+    for part in findings.parts:
+        if part.place is Place.STAGE:
+            part.remove()
+    for key in origin_files(root):  # those of the stages that have just gone, too
+        take_out(root, key, findings.concerned.rows, keep="name")
+    finished = write_record(root, tombstone, finished_at=now())
+    return Forgotten(replace(request, tombstone=finished), findings, removed, moved)
 
 
 def undo(root: Root, name: str) -> Tombstone:
     """Let it come back with the next build. Raises RecipeError where nothing of that name was forgotten."""
-    found = find_tombstone(root, name)
-    if found is None:
+    tombstone = find_tombstone(root, name)
+    if tombstone is None:
         raise RecipeError(f"{name!r} was not forgotten under {root.where()}")
-    lift_tombstone(root, found)
-    return found
-
-
-def _rules(findings: Findings) -> dict[Place, Goes]:
-    concerned = findings.concerned
-    return {
-        Place.ANSWERS: of_answers(concerned, findings.kept),
-        Place.BATCH: of_answers(concerned, findings.kept),
-        Place.IMPORTED: of_imported(findings.prompts),
-        Place.RUBRICS: lambda table: among(table.column("rubric_id"), concerned.rubrics),
-        Place.GIVEN: of_given(concerned),
-    }
-
-
-def _remove(root: Root, part: Finding, rules: dict[Place, Goes]) -> None:
-    """Remove one part: rows, or all of it."""
-    key = part.key
-    match part.place:
-        case Place.ANSWERS:
-            take_out(root, key, rules[part.place], write=write_answers)
-        case Place.BATCH:
-            take_out(root, key, rules[part.place], in_place=True)
-        case Place.IMPORTED | Place.GIVEN | Place.RUBRICS:
-            take_out(root, key, rules[part.place], numbered=True)
-        case Place.RESULTS:
-            remove_here(root.scratch(key))
-        case Place.INDEX:
-            check_unlocked(root.scratch(key))
-            remove_here(root.scratch(key))
-        case Place.UNFINISHED:
-            remove_here(root.path / key)
-            root.remove_folder(key)
-        case Place.DAMAGED:
-            root.remove(key)
-        case Place.STAGE:
-            remember_origins(root, key)
-            root.remove_folder(key)
-        case _:
-            root.remove_folder(key)
+    root.remove(tombstone.file_key)
+    return tombstone
 
 
 def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Remove published versions, pinned ones too, LATEST moved first; return their names, and what became of LATEST."""
     moved = []
-    for one in versions:
-        if one.is_latest:
-            gone = {other.version for other in versions if other.name == one.name}
-            moved.append(_moved_back(root, one, gone))
-        unpin(root, one.name, one.version)
-        if not remove_version(root, one.name, one.version):
-            raise StorageError(f"LATEST was moved to {one.name}@{one.version} meanwhile; run the same command again")
-        remove_comparisons(root, one.name, [one.version])
-    return tuple(f"{one.name}@{one.version}" for one in versions), tuple(moved)
+    for held in versions:
+        if held.is_latest:
+            gone = {other.version for other in versions if other.name == held.name}
+            moved.append(_moved_back(root, held, gone))
+        unpin(root, held.name, held.version)
+        if not remove_version(root, held.name, held.version):
+            raise StorageError(f"LATEST was moved to {held.name}@{held.version} meanwhile; run the same command again")
+        remove_comparisons(root, held.name, [held.version])
+    return tuple(f"{held.name}@{held.version}" for held in versions), tuple(moved)
 
 
 def _moved_back(root: Root, last: VersionRows, gone: set[str]) -> str:
     """Move LATEST to a version that holds every set and stays, the newest older one if there is any; else drop it."""
-    left = [
-        one.manifest.version
-        for one in every_snapshot(root)
-        if one.manifest.name == last.name and one.manifest.version not in gone and _has_every_set(one.manifest)
-    ]
+    manifests = [snapshot.manifest for snapshot in every_snapshot(root) if snapshot.manifest.name == last.name]
+    left = [one.version for one in manifests if one.version not in gone and _has_every_set(one)]
     if not left:
         drop_latest(root, last.name)
         return f"{last.name}: LATEST is gone, since no version stays that holds every set; build again"
@@ -225,9 +163,3 @@ def _moved_back(root: Root, last: VersionRows, gone: set[str]) -> str:
 
 def _has_every_set(manifest: Manifest) -> bool:
     return all(f"{name}/train" in manifest.tables for name in manifest.recipe.get("build", {}).get("sets", ()))
-
-
-def _tidy_origins(root: Root, concerned: Concerned) -> None:
-    """Take out what was put down about origins, of the stages that have just gone too."""
-    for key in origin_files(root):
-        take_out(root, key, of_origins(concerned), in_place=True)

@@ -9,21 +9,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
+from pathlib import Path
 from typing import Any
 
 from schemas.errors import StorageError
 from storage.batch_jobs import FOLDER as BATCHES
 from storage.batch_jobs import read_job
+from storage.files import Held, held_at, remove_here, temporary_files
 from storage.generations import set_aside
 from storage.journal import FOLDER as JOURNAL
 from storage.journal import writing_since
 from storage.origins import remember_origins
-from storage.root import Held, Root, held_at
+from storage.root import Root
 from storage.run_events import FOLDER as RUNS
 from storage.snapshots import FOLDER as SNAPSHOTS
 from storage.snapshots import every_snapshot, unfinished
-from storage.stages import last_used, read_stage
-from storage.temporary_files import remove_here, stale_copies, temporary_files
+from storage.stages import last_used, read_stage, stage_keys
 
 DAY_S = 86_400
 USUAL_DAYS = 7.0
@@ -56,8 +58,8 @@ class Leftover:
     kind: Kind
     key: str
     why: str
-    idle_days: float
     files: tuple[Held, ...]
+    idle_days: float
     freed: int = 0
     """Bytes that its removal gives back: none for a file that a published version shares."""
 
@@ -89,25 +91,19 @@ class Leftovers:
     notes: tuple[str, ...]
     """What was left alone, and why."""
 
-    @property
-    def removable(self) -> list[Leftover]:
-        return [one for one in self.found if not one.is_kept]
-
 
 def leftovers(root: Root, days: float = USUAL_DAYS, now: float | None = None) -> Leftovers:
     """Return what lies under a root though nobody needs it; `days` is how long stages must have been idle."""
-    now = time.time() if now is None else now
-    notes: list[str] = []
+    idle_for = dict.fromkeys(Kind, 1.0) | dict.fromkeys((Kind.JOURNAL, Kind.DAMAGED), -inf)
+    idle_for |= {Kind.STAGE: days, Kind.EVENTS: max(days, EVENT_DAYS)}
+    look = _Look(root, time.time() if now is None else now, idle_for, [])
     found = [
-        *_stages(root, days, now, notes),
-        *_unfinished_snapshots(root, now),
-        *_temporary(root, now),
-        *_batches(root, now, notes),
-        *_copies(root, now),
-        *_events(root, now, max(days, EVENT_DAYS)),
-        *_set_aside(root, now),
+        *_stages(look),
+        *_of_killed_processes(look),
+        *_batches(look),
+        *_old_files(look),
     ]
-    return Leftovers(tuple(_with_freed(found)), tuple(notes))
+    return Leftovers(tuple(_with_freed(found)), tuple(look.notes))
 
 
 def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> Iterator[Leftover]:
@@ -124,7 +120,7 @@ def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> I
             remember_origins(root, one.key)
             root.remove_folder(one.key)
         elif one.kind is Kind.BATCH and root.exists(f"{one.key}/job.json"):
-            for key in _but_job(root, one.key):
+            for key in _all_but_job(root, one.key):
                 root.remove(key)
         elif one.key.endswith(".jsonl"):
             root.remove(one.key)
@@ -133,26 +129,55 @@ def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> I
         yield one
 
 
-def _stages(root: Root, days: float, now: float, notes: list[str]) -> Iterator[Leftover]:
+@dataclass(frozen=True)
+class _Look:
+    """A look at a root: what counts as idle, and what is noted on the way."""
+
+    root: Root
+    now: float
+    idle_for: dict[Kind, float]
+    """Days that a thing of each kind must have been idle."""
+    notes: list[str]
+
+    def is_idle(self, kind: Kind, since: float) -> bool:
+        return (self.now - since) / DAY_S > self.idle_for[kind]
+
+    def held(self, keys: Iterable[str]) -> list[Held]:
+        return [held for held in map(self.root.held, keys) if held is not None]
+
+    def idle(
+        self, kind: Kind, key: str, why: str, files: Sequence[Held], since: float | None = None
+    ) -> Iterator[Leftover]:
+        """Yield a leftover if it has been idle for long enough: since its youngest file, if no time is given."""
+        if since is None:
+            since = max((file.modified for file in files), default=self.now)
+        if self.is_idle(kind, since):
+            yield Leftover(kind, key, why, tuple(files), (self.now - since) / DAY_S)
+
+    def unfinished(self, kind: Kind, key: str, why: str) -> Iterator[Leftover]:
+        """Yield a folder without a manifest, if nothing in it has changed for long enough."""
+        files, folder = self.held(self.root.every(key)), held_at(self.root.place(key))
+        yield from self.idle(kind, key, why, files, folder.modified if folder and not files else None)
+
+
+def _stages(look: _Look) -> Iterator[Leftover]:
+    root = look.root
     try:
         needed, contents = _published(root)
     except StorageError as error:
-        notes.append(f"stages are left alone: what a version was made of cannot be told ({error})")
+        look.notes.append(f"stages are left alone: what a version was made of cannot be told ({error})")
         return
-    limit = now - days * DAY_S
-    if (since := writing_since(root)) is not None and since - DAY_S < limit:
-        limit = since - DAY_S
-        notes.append("a run is at work: what it may have found when it began is left alone")
-    for stage in root.folders("stages"):
-        for fingerprint in root.folders(f"stages/{stage}"):
-            key = f"stages/{stage}/{fingerprint}"
-            if key in needed:
-                continue
-            if not root.exists(f"{key}/manifest.json"):
-                yield from _unfinished(root, Kind.UNFINISHED_STAGE, key, now, "a run that was stopped left it")
-            elif (used := last_used(root, key)) < limit and not _is_of_a_version(root, key, contents):
-                why = "no published version is made of it, and no build found it since"
-                yield Leftover(Kind.STAGE, key, why, (now - used) / DAY_S, _files(root, root.every(key)))
+    if (since := writing_since(root)) is not None and not look.is_idle(Kind.STAGE, since - DAY_S):
+        look.idle_for[Kind.STAGE] = (look.now - since) / DAY_S + 1
+        look.notes.append("a run is at work: what it may have found when it began is left alone")
+    for key in stage_keys(root):
+        if key in needed:
+            continue
+        if not root.exists(f"{key}/manifest.json"):
+            yield from look.unfinished(Kind.UNFINISHED_STAGE, key, "a run that was stopped left it")
+        elif look.is_idle(Kind.STAGE, used := last_used(root, key)) and not _is_of_a_version(root, key, contents):
+            why = "no published version is made of it, and no build found it since"
+            yield from look.idle(Kind.STAGE, key, why, look.held(root.every(key)), used)
 
 
 def _published(root: Root) -> tuple[set[str], set[str]]:
@@ -161,13 +186,9 @@ def _published(root: Root) -> tuple[set[str], set[str]]:
     Of such an older version only the assembled stage can be told; the others count by their age, as any stage does.
     Raises StorageError where a version cannot be read.
     """
-    needed: set[str] = set()
-    contents: set[str] = set()
-    for manifest in (snapshot.manifest for snapshot in every_snapshot(root)):
-        needed.update(manifest.stages)
-        if not manifest.stages:
-            contents.add(manifest.content_hash)
-    return needed, contents
+    manifests = [snapshot.manifest for snapshot in every_snapshot(root)]
+    needed = {key for manifest in manifests for key in manifest.stages}
+    return needed, {manifest.content_hash for manifest in manifests if not manifest.stages}
 
 
 def _is_of_a_version(root: Root, key: str, contents: set[str]) -> bool:
@@ -179,96 +200,66 @@ def _is_of_a_version(root: Root, key: str, contents: set[str]) -> bool:
     return stage is not None and stage.content in contents
 
 
-def _unfinished_snapshots(root: Root, now: float) -> Iterator[Leftover]:
-    for name in root.folders(SNAPSHOTS):
-        for version in unfinished(root, name):
+def _of_killed_processes(look: _Look) -> Iterator[Leftover]:
+    for name in look.root.folders(SNAPSHOTS):
+        for version in unfinished(look.root, name):
             key = f"{SNAPSHOTS}/{name}/{version}"
-            yield from _unfinished(root, Kind.UNFINISHED_SNAPSHOT, key, now, "it was never published")
+            yield from look.unfinished(Kind.UNFINISHED_SNAPSHOT, key, "it was never published")
+    for path in temporary_files(look.root.path):
+        key = str(path.relative_to(look.root.path))
+        files = _held_here(path.rglob("*") if path.is_dir() else [path])
+        yield from look.idle(Kind.TEMPORARY, key, "a process that was killed left it", files)
 
 
-def _unfinished(root: Root, kind: Kind, key: str, now: float, why: str) -> Iterator[Leftover]:
-    """Yield a folder without a manifest, if nothing in it has changed for a day."""
-    files = _files(root, root.every(key))
-    folder = held_at(root.place(key))
-    changed = max([one.modified for one in files] or ([folder.modified] if folder else [now]))
-    if changed < now - DAY_S:
-        yield Leftover(kind, key, why, (now - changed) / DAY_S, files)
-
-
-def _temporary(root: Root, now: float) -> Iterator[Leftover]:
-    for path in temporary_files(root):
-        files = tuple(filter(None, map(held_at, path.rglob("*") if path.is_dir() else [path])))
-        changed = max((one.modified for one in files), default=now)
-        if changed < now - DAY_S:
-            key = str(path.relative_to(root.path))
-            yield Leftover(Kind.TEMPORARY, key, "a process that was killed left it", (now - changed) / DAY_S, files)
-
-
-def _copies(root: Root, now: float) -> Iterator[Leftover]:
-    for path in stale_copies(root):
-        held = held_at(path)
-        if held is not None and held.modified < now - DAY_S:
-            age = (now - held.modified) / DAY_S
-            yield Leftover(Kind.COPY, str(path.relative_to(root.path)), "its object is gone", age, (held,))
-
-
-def _batches(root: Root, now: float, notes: list[str]) -> Iterator[Leftover]:
+def _batches(look: _Look) -> Iterator[Leftover]:
     """Yield the files that collected batches no longer need. `job.json` stays, as the record of what was paid."""
-    for submission in root.folders(BATCHES):
-        key = f"{BATCHES}/{submission}"
-        if not root.exists(f"{key}/job.json"):
-            yield from _unfinished(root, Kind.BATCH, key, now, "it was never submitted")
+    for key in (f"{BATCHES}/{submission}" for submission in look.root.folders(BATCHES)):
+        if not look.root.exists(f"{key}/job.json"):
+            yield from look.unfinished(Kind.BATCH, key, "it was never submitted")
             continue
         try:
-            job = read_job(root, f"{key}/job.json")
+            job = read_job(look.root, f"{key}/job.json")
         except StorageError as error:
-            notes.append(str(error))
+            look.notes.append(str(error))
             continue
-        files = _files(root, _but_job(root, key)) if job.collected_at is not None else ()
-        if files and (changed := max(one.modified for one in files)) < now - DAY_S:
-            why = "its answers are all in the generations"
-            yield Leftover(Kind.BATCH, key, why, (now - changed) / DAY_S, files)
+        files = look.held(_all_but_job(look.root, key)) if job.collected_at is not None else []
+        yield from look.idle(Kind.BATCH, key, "its answers are all in the generations", files)
 
 
-def _but_job(root: Root, key: str) -> list[str]:
+def _all_but_job(root: Root, key: str) -> list[str]:
     return [file for file in root.every(key) if file != f"{key}/job.json"]
 
 
-def _events(root: Root, now: float, days: float) -> Iterator[Leftover]:
-    """Yield the logs of runs, and the folders with the logs of the model servers that they started."""
-    for name in [*root.names(RUNS, ".jsonl"), *root.folders(RUNS)]:
-        key = f"{RUNS}/{name}"
-        files = _files(root, [key] if name.endswith(".jsonl") else root.every(key))
-        changed = max((one.modified for one in files), default=now)
-        if changed < now - days * DAY_S:
-            yield Leftover(Kind.EVENTS, key, f"older than {days:.0f} days", (now - changed) / DAY_S, files)
-
-
-def _set_aside(root: Root, now: float) -> Iterator[Leftover]:
+def _old_files(look: _Look) -> Iterator[Leftover]:
+    """Yield copies of what is gone, logs of runs and of the model servers that they started, and what was set aside."""
+    root = look.root
+    for path in root.stale_copies():
+        yield from look.idle(Kind.COPY, str(path.relative_to(root.path)), "its object is gone", _held_here([path]))
+    why = f"older than {look.idle_for[Kind.EVENTS]:.0f} days"
+    for key in (f"{RUNS}/{name}" for name in root.names(RUNS, ".jsonl")):
+        yield from look.idle(Kind.EVENTS, key, why, look.held([key]))
+    for key in (f"{RUNS}/{name}" for name in root.folders(RUNS)):
+        yield from look.idle(Kind.EVENTS, key, why, look.held(root.every(key)))
     for name in root.names(JOURNAL, ".unreadable"):
-        if (held := root.held(f"{JOURNAL}/{name}")) is not None:
-            why = "not what a journal looks like: look into it, and remove it yourself"
-            yield Leftover(Kind.JOURNAL, f"{JOURNAL}/{name}", why, (now - held.modified) / DAY_S, (held,))
+        why = "not what a journal looks like: look into it, and remove it yourself"
+        yield from look.idle(Kind.JOURNAL, f"{JOURNAL}/{name}", why, look.held([f"{JOURNAL}/{name}"]))
     for key in set_aside(root):
-        if (held := root.held(key)) is not None:
-            why = "what can be read of it is kept elsewhere: look into it, and remove it yourself"
-            yield Leftover(Kind.DAMAGED, key, why, (now - held.modified) / DAY_S, (held,))
+        why = "what can be read of it is kept elsewhere: look into it, and remove it yourself"
+        yield from look.idle(Kind.DAMAGED, key, why, look.held([key]))
 
 
-def _files(root: Root, keys: Iterable[str]) -> tuple[Held, ...]:
-    return tuple(held for key in keys if (held := root.held(key)) is not None)
+def _held_here(paths: Iterable[Path]) -> list[Held]:
+    return [held for held in map(held_at, paths) if held is not None]
 
 
 def _with_freed(found: Sequence[Leftover]) -> Iterator[Leftover]:
     """Yield the leftovers, each with the bytes that go for good when all of them are removed."""
     going = Counter(file.identity for one in found if not one.is_kept for file in one.files)
     counted: set[str] = set()
-
-    def is_freed(file: Held) -> bool:
-        if going[file.identity] < file.links or file.identity in counted:
-            return False
-        counted.add(file.identity)
-        return True
-
     for one in found:
-        yield replace(one, freed=0 if one.is_kept else sum(file.bytes for file in one.files if is_freed(file)))
+        freed = 0
+        for file in () if one.is_kept else one.files:
+            if going[file.identity] >= file.links and file.identity not in counted:
+                counted.add(file.identity)
+                freed += file.bytes
+        yield replace(one, freed=freed)

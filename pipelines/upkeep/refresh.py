@@ -6,27 +6,31 @@ Whoever refreshes holds the lease of the name, and shows it before publishing an
 lease: versions are immutable, and where one moves LATEST meanwhile, the refresh compares anew before it moves it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.engines.answering import Run
+from pipelines.reporting.acceptance import BEFORE_TRAINING, attention_sentences
 from pipelines.reporting.attention import missing_sets, no_row_for
 from pipelines.reporting.comparing import compare
+from pipelines.reporting.comparison import markdown_of
 from pipelines.reporting.publication import Published
+from pipelines.reporting.visible import markdown_line
+from pipelines.sources import general
+from pipelines.sources.files import newest_commit
+from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.registry import SOURCES
 from pipelines.steps import build_rubrics, publish, steps_of
 from pipelines.upkeep.guards import tripped
-from pipelines.upkeep.retention import retain
-from pipelines.upkeep.revisions import read_newest
 from pipelines.walk import walked
 from schemas.comparison import Comparison
-from schemas.errors import ForgeError, RecipeError, StorageError
+from schemas.errors import ForgeError, RecipeError, SourceError, StorageError
 from schemas.recipe import Recipe
 from schemas.record import canonical_json
-from storage.healing import heal
 from storage.leases import Holder, Lease, key_of, take
 from storage.root import Root
-from storage.snapshot_upkeep import write_comparison
+from storage.snapshot_upkeep import heal, retain, write_comparison
 from storage.snapshots import FOLDER, Snapshot, find_snapshot, latest, move_latest, set_latest
 
 
@@ -57,14 +61,26 @@ class Refreshed:
     def verdict(self) -> str:
         """Return in a line what became of LATEST."""
         what = "published" if self.published.new else "nothing new to publish: the content is that of"
-        said = f"{what} {self.name}@{self.version}"
+        outcome = f"{what} {self.name}@{self.version}"
         if self.before == self.version:
-            return f"{said}, which LATEST names already"
+            return f"{outcome}, which LATEST names already"
         if self.tripped or self.published.missing:
             stays = f"stays at {self.before}" if self.before else "names no version yet"
-            return f"{said}; LATEST {stays}"
+            return f"{outcome}; LATEST {stays}"
         compared = f"was {self.before}" if self.before else "there was none before, and nothing to compare with"
-        return f"{said}; LATEST names it now ({compared})"
+        return f"{outcome}; LATEST names it now ({compared})"
+
+    def page(self) -> str:
+        """Return, as Markdown, what became of LATEST, what to look at before training, and the comparison."""
+        snapshot = self.published.snapshot
+        parts = [markdown_line(self.verdict())]
+        if self.tripped:
+            parts += ["LATEST is held back:", _listed(self.tripped)]
+        if sentences := attention_sentences(snapshot.manifest, snapshot):
+            parts += [BEFORE_TRAINING, _listed(sentences)]
+        if self.comparison is not None:
+            parts.append(markdown_of(self.comparison))
+        return "\n\n".join(parts)
 
     def check(self) -> None:
         """Raise ForgeError where LATEST was held back, with the reasons and the way out."""
@@ -91,15 +107,19 @@ class Refreshed:
         }
 
 
-def take_lease(recipe: Recipe, root: Root, run_id: str, said: Callable[[str], None]) -> Lease | Holder:
+def _listed(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {markdown_line(sentence)}" for sentence in sentences)
+
+
+def take_lease(recipe: Recipe, root: Root, run_id: str, say: Callable[[str], None]) -> Lease | Holder:
     """Return the lease of the recipe's name, or who refreshes it now. Raises StorageError."""
     name = recipe.build.name
 
     def watching(seconds: float, holder: Holder | None) -> None:
         if holder is None:
-            said(f"{root.where(key_of(name))}: a damaged lease: watching it for {seconds:.0f} s, then it is taken over")
+            say(f"{root.where(key_of(name))}: a damaged lease: watching it for {seconds:.0f} s, then it is taken over")
         else:
-            said(f"an earlier refresh of {name} seems to have died: watching its lease for {seconds:.0f} s")
+            say(f"an earlier refresh of {name} seems to have died: watching its lease for {seconds:.0f} s")
 
     return take(root, name, run_id, recipe.refresh.lease_s, watching=watching)
 
@@ -123,6 +143,33 @@ def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
     return settle(recipe, root, published, lease.check)
 
 
+def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
+    """Read every source as it is now, and return the revisions, by source. A build that follows finds them read.
+
+    A build whose hub cannot be reached takes what its cache has; a refresh must not take yesterday's rows for today's.
+    Raises SourceError where a file is not there, or where the hub cannot be asked or has no such data set or revision.
+    """
+    newest = dict(_commits(recipe))  # all are asked for before any is downloaded
+    read = {section.source: ingest(recipe, root, section).facts for section in recipe.sources}
+    if recipe.general is not None:
+        read["general"] = ingest_general(recipe, root, recipe.general).facts
+    for source, facts in read.items():
+        if newest[source] not in (None, facts["revision"]):
+            raise SourceError(
+                f"{source}: the hub has {newest[source]}, and {facts['revision']} was read: it changed meanwhile, or "
+                "was away for a moment; run the same command again"
+            )
+    return {source: str(facts["revision"]) for source, facts in read.items()}
+
+
+def _commits(recipe: Recipe) -> Iterator[tuple[str, str | None]]:
+    """Yield each source and the hub's commit for it now; None for a local path."""
+    for section in recipe.sources:
+        yield section.source, newest_commit(section, SOURCES[section.kind].hub)
+    if recipe.general is not None:
+        yield "general", newest_commit(recipe.general, general.HUB)
+
+
 def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[], None]) -> Refreshed:
     """Compare what was published with LATEST, move LATEST where no guard trips, and remove old versions.
 
@@ -135,8 +182,8 @@ def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[],
         if before is not None and before != manifest.version:
             comparison = _compared(root, published.snapshot, before, recipe.build.root_flag)
             reasons = tripped(comparison, recipe.refresh, recipe.leaks)
-            said = canonical_json(comparison.as_json() | {"tripped": reasons})
-            write_comparison(root, manifest.name, before, manifest.version, said)
+            data = canonical_json(comparison.as_json() | {"tripped": reasons})
+            write_comparison(root, manifest.name, before, manifest.version, data)
         check()
         held_back = bool(published.missing or reasons)
         if held_back or before == manifest.version or move_latest(root, manifest.name, before, manifest.version):

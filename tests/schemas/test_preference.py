@@ -8,10 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
+from schemas.preference import (
+    DropReason,
+    LabelSource,
+    PreferenceSet,
+    Response,
+    Split,
+    preference_set,
+    sets_of,
+    sets_table,
+)
 from schemas.query import query_id, user
 from schemas.record import is_blank
-from schemas.set_table import sets_of, sets_table
 
 
 def set_of(responses: Sequence[Response], **settings: Any) -> PreferenceSet:

@@ -1,7 +1,6 @@
 from schemas.preference import DropReason, Response, Split
 from schemas.query import user
-from schemas.question import QUESTIONS, STEMS, AnswerForm, Gold, question
-from schemas.question_table import questions_of, questions_table, stems_table
+from schemas.question import QUESTIONS, STEMS, AnswerForm, Gold, question, questions_of, questions_table, stems_table
 
 PLACE = {"source": "math", "source_id": "1", "source_revision": "r", "license": "MIT", "domain": "math"}
 

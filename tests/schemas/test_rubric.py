@@ -18,8 +18,9 @@ from schemas.rubric import (
     RubricDrop,
     case_text,
     criterion,
+    rubrics_of,
+    rubrics_table,
 )
-from schemas.rubric_table import rubrics_of, rubrics_table
 from tests.rubrics import a_rubric
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.looking import root_to_look_at
-from storage.root import Root
+from storage.root import Root, root_to_look_at
 from tests.end_to_end.commands import grmforge, write_recipe
 
 ROWS = "".join(

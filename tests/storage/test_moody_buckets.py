@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks.loopback_s3 import LoopbackS3
 from schemas.errors import StorageError
+from storage.files import temporary_files
 from storage.generations import Generations
 from storage.journal import FOLDER, UNSENT, JournalWriter
 from storage.root import Root
-from storage.temporary_files import temporary_files
 from tests.storage.answers import a_request, an_answer
 from tests.storage.moody_s3 import Mood, moody
 
@@ -61,7 +61,7 @@ def test_a_bucket_that_refuses_loses_nothing_and_the_next_run_brings_all_in(mood
     mood.now = "fine"
     assert kept(root) == ANSWERS
     assert list(here.glob("*")) == []
-    assert list(temporary_files(root)) == []
+    assert list(temporary_files(root.path)) == []
 
 
 def kept_here(said: str) -> int:

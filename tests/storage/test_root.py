@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import RecipeError, StorageError
-from storage.root import Root, storage_errors
+from storage.files import storage_errors
+from storage.root import Root
 
 
 def test_a_written_object_is_whole_and_alone(tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import StorageError
-from schemas.preference import SETS
+from schemas.preference import SETS, sets_of, sets_table
 from schemas.record import table_schema
-from schemas.set_table import sets_of, sets_table
 from storage.root import Root
 from storage.table_writer import FILE_ROWS, ROW_GROUP_ROWS, TableWriter
 from storage.tables import BucketReader, bucket_ranges, read_batches, read_buckets, read_table

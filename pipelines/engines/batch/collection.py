@@ -12,8 +12,9 @@ from pipelines.engines.refusals import REFUSALS
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection
 from storage.batch_jobs import BatchedRequest, BatchJob, collected, requests_of
+from storage.files import storage_errors
 from storage.journal import JournalWriter
-from storage.root import Root, storage_errors
+from storage.root import Root
 
 RESULT_BYTES_A_REQUEST = 2**20
 RESULT_BYTES = 64 * 2**20

@@ -13,7 +13,8 @@ from pipelines.engines.batch.endpoint import COMPLETIONS, MAX_WAIT_S, BatchEndpo
 from schemas.errors import EngineError
 from schemas.generation import FaultKind, Request
 from storage.batch_jobs import BatchedRequest, BatchJob, drop, intend, save
-from storage.root import Root, storage_errors
+from storage.files import storage_errors
+from storage.root import Root
 
 SETTLE_S = 15.0
 """A batch that the endpoint does not list so long after the call that was to create it does not exist."""

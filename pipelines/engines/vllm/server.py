@@ -25,7 +25,7 @@ from pipelines.engines.vllm import keeper as vllm_keeper
 from pipelines.engines.vllm.command import Launch
 from pipelines.engines.vllm.failures import Failure, failure_of, last_line, log_tail
 from schemas.errors import EngineError
-from storage.root import storage_errors
+from storage.files import storage_errors
 
 GRACE_S = 10.0
 """How long a server may take to end by itself once it is asked to."""

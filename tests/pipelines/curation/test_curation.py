@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from pipelines.curation.curation import allowed_rows
 from pipelines.sources.ingestion import ingest
 from schemas.errors import RecipeError
-from schemas.preference import SETS, PreferenceSet, Response, Split
+from schemas.preference import SETS, PreferenceSet, Response, Split, sets_of
 from schemas.query import user
 from schemas.recipe import Recipe
-from schemas.set_table import sets_of
 from storage.root import Root
 from storage.stages import Stage
 from storage.tables import read_table

@@ -7,9 +7,8 @@ import polars as pl
 
 from schemas.preference import PreferenceSet
 from schemas.query import user
-from schemas.question import STEMS, AnswerForm, Gold
+from schemas.question import STEMS, AnswerForm, Gold, stems_table
 from schemas.question import question as gold_question
-from schemas.question_table import stems_table
 from storage.root import Root
 from storage.stages import Stage, finish_stage
 from storage.table_writer import TableWriter

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.judging.critique_words import DOING, EMPTY, SCALE
-from pipelines.judging.critiques import has_critique
+from pipelines.judging.critiques import DOING, EMPTY, SCALE, has_critique
 from pipelines.judging.part_headings import PART_HEADING
 from pipelines.judging.parts_wanted import _CERTAIN, TELLING_WORDS
 

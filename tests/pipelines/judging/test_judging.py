@@ -7,13 +7,13 @@ import polars as pl
 from pipelines.judging.judging import find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sample_sets
-from pipelines.training_sets.decisions import frame_of
 from schemas.generation import GENERATIONS
 from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Outcome, Purpose
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage
+from storage.tables import read_frame
 from tests.examples import a_recipe, a_run, a_set, curate, simulated, source_stage
 
 FAULTS = {
@@ -37,7 +37,7 @@ def sampled(root: Root, recipe: Recipe, count: int = 40) -> Stage:
 
 
 def trajectories(stage: Stage) -> pl.DataFrame:
-    return frame_of(stage.paths("judged"), JUDGED, JUDGED.names)
+    return read_frame(stage.paths("judged"), JUDGED, JUDGED.names)
 
 
 def test_trajectories_are_sorted_and_their_ids_are_their_own(tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from pipelines.engines.simulated import texts as simulated_texts
 from pipelines.judging import readings as by_column
 from pipelines.judging.extraction import read_answer
-from pipelines.judging.prompts import score_range
 from pipelines.judging.readings import READINGS, begin_reading, readings_of
-from schemas.trajectory import Outcome, Reading
+from schemas.trajectory import Outcome, Principle, Reading
 from tests.pipelines.judging.verdict_forms import judgement
 
 SCHEMA = {
@@ -30,10 +29,7 @@ def frame(answers: list[Answer]) -> pl.DataFrame:
 
 
 def one_by_one(answers: list[Answer]) -> list[Reading]:
-    return [
-        Reading(Outcome.FAILED) if text is None else read_answer(text, reason, n, best, label, *score_range(n))
-        for text, reason, n, best, label in answers
-    ]
+    return [read_answer(*answer) for answer in answers]
 
 
 def by_the_column(answers: list[Answer]) -> list[Reading]:
@@ -44,7 +40,7 @@ def by_the_column(answers: list[Answer]) -> list[Reading]:
         one._replace(
             outcome=Outcome(one.outcome),
             scores=None if one.scores is None else tuple(map(int, one.scores)),
-            principles=tuple(by_column.Principle(**principle) for principle in one.principles),
+            principles=tuple(Principle(**principle) for principle in one.principles),
         )
         for one in found
     ]

@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from schemas.candidate import GRADED, TRACES
 from schemas.manifest import FileEntry, FunnelRow, Input, Manifest, ModelUse, TableEntry, UnreadableReason
-from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
+from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set, sets_table
 from schemas.query import user
-from schemas.rubric_table import RUBRICS
-from schemas.set_table import sets_table
+from schemas.rubric import RUBRICS
 from schemas.training import META_RM, PAIRS, RFT, RL
 from schemas.trajectory import TRAJECTORIES
 from storage.root import Root

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipelines.reporting.acceptance import closing_lines
-from pipelines.reporting.meanings import ORIGIN_WORDS, VERDICT_MEANINGS, verdict_meaning
+from pipelines.reporting.meanings import ORIGINS, verdict_meaning
 from pipelines.reporting.report import report_of
 from schemas.candidate import Origin
 from schemas.question import Verdict
@@ -83,7 +83,7 @@ def test_the_report_shows_the_answers_and_the_sets_made_of_them(tmp_path: Path) 
 
 
 def test_every_verdict_and_every_origin_has_its_words() -> None:
-    assert set(VERDICT_MEANINGS) == {verdict.value for verdict in Verdict}
-    assert set(ORIGIN_WORDS) == {origin.value for origin in Origin}
-    assert all(found.way_out for verdict, found in VERDICT_MEANINGS.items() if verdict not in ("right", "wrong"))
+    assert set(ORIGINS) == {origin.value for origin in Origin}
+    assert all(verdict.meaning.words for verdict in Verdict)
+    assert all(verdict.meaning.way_out for verdict in Verdict if verdict not in ("right", "wrong"))
     assert verdict_meaning("from_the_future").words == "from the future"

@@ -1,8 +1,11 @@
 """The leak probe's findings in words: which feature gives it away, and what downsampling could not mend."""
 
+from pathlib import Path
 from typing import Any
 
-from pipelines.reporting.leaks import leak_rows, leak_sentences, trace_section, trace_sentences
+from pipelines.reporting.leaks import leak_rows, leak_sentences, trace_sentences
+from pipelines.reporting.report import report_of
+from tests.pipelines.reporting.small_snapshot import small
 
 
 def finding(**given: Any) -> dict[str, Any]:
@@ -49,12 +52,15 @@ def traces(**given: Any) -> dict[str, Any]:
     return {"hint_traces": usual | given}
 
 
-def test_hint_traces_stand_beside_chance_and_the_words_of_models_are_escaped() -> None:
+def test_hint_traces_stand_beside_chance_and_the_words_of_models_are_escaped(tmp_path: Path) -> None:
     found, alarms = trace_sentences(traces())
     assert "still give themselves away" in found and "AUC 0.66 in 0.60..0.72" in found and "0.51 in 0.45..0.57" in found
     assert alarms.startswith("Of 300 accepted critiques that were never hinted") and "1 for speaking" in alarms
-    section = trace_section(traces())
-    assert "&lt;script&gt;" in section and "<script" not in section and "\u202e" not in section
+    made = small()
+    made.checks |= traces()
+    snapshot, stage = made.published(tmp_path)
+    report = report_of(snapshot.manifest, stage)
+    assert "&lt;script&gt;" in report and "<script" not in report and "\u202e" not in report
 
 
 def test_hint_traces_that_were_not_measured_say_why() -> None:

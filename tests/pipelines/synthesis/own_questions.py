@@ -13,9 +13,8 @@ from pipelines.synthesis.asking import Asked
 from pipelines.synthesis.synthesis import SourceSets, synthesize
 from schemas.preference import Response
 from schemas.query import user
-from schemas.question import QUESTIONS, AnswerForm, Gold, Question
+from schemas.question import QUESTIONS, AnswerForm, Gold, Question, questions_table
 from schemas.question import question as gold_question
-from schemas.question_table import questions_table
 from schemas.recipe import Recipe, recipe_of
 from schemas.record import content_id
 from storage.root import Root

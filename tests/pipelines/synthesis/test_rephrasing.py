@@ -10,8 +10,7 @@ from pipelines.synthesis.rephrasing import Rephrasing, asked_instead, leans_on_o
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind
 from schemas.preference import DropReason
-from schemas.question import QUESTIONS, AnswerForm, Gold, Question
-from schemas.question_table import questions_of
+from schemas.question import QUESTIONS, AnswerForm, Gold, Question, questions_of
 from schemas.recipe import Recipe
 from storage.root import Root
 from storage.stages import Stage

@@ -18,9 +18,8 @@ from pipelines.sources.ingestion import ingest
 from pipelines.steps import build
 from pipelines.synthesis.retagging import Retag, Votes, decided, retag, retag_job, uncertain_sets, votes_of
 from schemas.errors import EngineError, RecipeError, Waiting
-from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response
+from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, sets_of
 from schemas.recipe import GrmSection, Recipe
-from schemas.set_table import sets_of
 from schemas.trajectory import JUDGED, Mode, Purpose
 from storage.generations import Generations
 from storage.root import Root

@@ -12,11 +12,11 @@ import pytest
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sample_sets
-from pipelines.training_sets.decisions import frame_of
 from pipelines.training_sets.rejection import DECISION_COLUMNS, decide, pass_counts
 from schemas.recipe import RejectionSection
 from schemas.trajectory import JUDGED, REJECT_PRECEDENCE, Outcome, Purpose
 from storage.root import Root
+from storage.tables import read_frame
 from tests.examples import a_recipe, a_run, a_set, curate, simulated, source_stage
 from tests.pipelines.judging.decisions import a_sample, frame, samples
 
@@ -144,7 +144,7 @@ def judged(root: Root, n: int, count: int, **settings: Any) -> pl.DataFrame:
     assert job is not None
     run, _ = a_run(recipe)
     stage = judge(root, job, curated, sample_sets(root, run, job, curated))
-    return frame_of(stage.paths("judged"), JUDGED, DECISION_COLUMNS)
+    return read_frame(stage.paths("judged"), JUDGED, DECISION_COLUMNS)
 
 
 @pytest.mark.parametrize(("n", "rate"), [(2, 0.45), (4, 0.2025), (5, 0.1533)])

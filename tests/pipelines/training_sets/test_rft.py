@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sample_sets, sampled_sets
-from pipelines.training_sets.completions import rewritten_answer
 from pipelines.training_sets.rft import (
     chosen_general,
     general_ids,
     general_table,
+    rewritten_answer,
     rft_table,
     training_prompt,
 )

@@ -12,9 +12,8 @@ from pipelines.steps import build, build_rubrics
 from pipelines.upkeep.forgetting import forget, look, request_to_forget, undo
 from schemas.errors import RecipeError, SourceError, StorageError
 from schemas.generation import Completion, Request, request
-from schemas.preference import SETS
+from schemas.preference import SETS, sets_of
 from schemas.query import query_id, user
-from schemas.set_table import sets_of
 from storage.batch_jobs import BatchedRequest, intend, request_ids, save
 from storage.imports import import_answers
 from storage.journal import JournalWriter

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from pipelines.reporting.acceptance import attention_lines
-from pipelines.upkeep.page import page_of
 from tests.pipelines.upkeep.nights import a_night
 
 
@@ -13,7 +12,7 @@ def test_what_to_look_at_before_training_stands_on_the_page_as_in_the_terminal(t
     snapshot = done.published.snapshot
     _, heading, *said = attention_lines(snapshot.manifest, snapshot, width=10_000)
     assert said[0].startswith("- simulated: grm; ")
-    lines = page_of(done).splitlines()
+    lines = done.page().splitlines()
     assert [line.replace("\\", "") for line in lines[lines.index(heading) + 2 :][: len(said)]] == said
     assert (
         lines.index("LATEST is held back:")

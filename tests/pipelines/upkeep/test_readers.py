@@ -9,9 +9,9 @@ import pytest
 from pipelines.judging.verdicts import READER_VERSION
 from pipelines.reporting.comparison import lines_of, markdown_of
 from pipelines.reporting.rereading import read_anew
+from storage.files import sha256_of
 from storage.root import Root
 from storage.snapshots import Snapshot, find_snapshot
-from storage.table_writer import sha256_of
 from tests.pipelines.upkeep.nights import a_night
 
 ACCEPTED, REJECTED = "trajectories/accepted", "trajectories/rejected"

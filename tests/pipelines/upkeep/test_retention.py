@@ -6,9 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from pipelines.upkeep.refresh import promote
-from pipelines.upkeep.retention import retain
 from storage.root import Root
-from storage.snapshot_upkeep import pin, remove_version, unpin, write_comparison
+from storage.snapshot_upkeep import pin, remove_version, retain, unpin, write_comparison
 from storage.snapshots import STAMP, latest, versions
 from tests.pipelines.upkeep.nights import a_night
 from tests.storage.test_snapshots import published
