@@ -34,17 +34,10 @@ from benchmarks.naive_judging import judge_naively
 from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe, source_findings
 from pipelines.engines.simulated.engine import SimulatedEngine
+from pipelines.judging.draws import draws_of
 from pipelines.judging.judging import judge
-from pipelines.judging.samples import (
-    SamplingJob,
-    modes_of,
-    next_samples,
-    sample,
-    samples_wanted,
-    sampling_job,
-    shown_set,
-)
-from pipelines.judging.sampling import outcome_of_sample, sampled_sets
+from pipelines.judging.samples import SamplingJob, sampling_job
+from pipelines.judging.sampling import sampled_sets
 from pipelines.orders import new_run
 from pipelines.steps import CURATE, steps_to_sets
 from pipelines.training_sets.assembly import assemble
@@ -53,7 +46,7 @@ from pipelines.walk import walked
 from schemas.generation import Completion, Request
 from schemas.recipe import Recipe, recipe_of
 from schemas.record import content_id
-from schemas.trajectory import JUDGED, Outcome, Purpose
+from schemas.trajectory import JUDGED, Purpose
 from storage.generations import Generations
 from storage.journal import JournalWriter, new_run_id
 from storage.root import Root
@@ -127,19 +120,17 @@ def _answers(
 ) -> Iterator[tuple[Request, Completion]]:
     for _, sets in sampled_sets(curated):
         for preference in sets:
-            shown = shown_set(job, preference)
-            for mode in modes_of(job, preference):
-                outcomes: list[Outcome] = []
-                while wanted := next_samples(outcomes, samples_wanted(job, mode), job.resample):
-                    for index in wanted:
-                        drawn = sample(job, preference, shown, mode, index)
-                        answered = engine.answer(drawn.request)
+            for draws in draws_of(job, preference):
+                while following := list(draws.following()):
+                    for draw in following:
+                        request = draws.request(draw)
+                        answered = engine.answer(request)
                         text = VERDICT.sub(lambda found: form % found[1], answered.text or "")
                         completion = replace(answered, text=text)
-                        outcomes.append(outcome_of_sample(job, drawn, preference, completion))
-                        remarks = f"\nAnalysis:\n{some_words(drawn.request.request_id, REMARK_WORDS)}.\n"
+                        draws.outcomes[draw.sample_index] = draws.outcome_of(draw, completion)
+                        remarks = f"\nAnalysis:\n{some_words(request.request_id, REMARK_WORDS)}.\n"
                         text = (completion.text or "").replace("\nAnalysis:\n", remarks)
-                        yield drawn.request, replace(completion, text=text)
+                        yield request, replace(completion, text=text)
 
 
 def measured(trajectories: int, form: str = CANONICAL) -> dict[str, float]:
@@ -156,7 +147,7 @@ def measured(trajectories: int, form: str = CANONICAL) -> dict[str, float]:
         source_findings(curated, recipe.grm.shown)  # curation's, and kept; it loads the probe's libraries
         Generations(root)  # folds the journal, as sampling does at its end
         started = time.perf_counter()
-        judged = judge(root, job, curated, [])
+        judged = judge(root, job, curated)
         between = time.perf_counter()
         assemble(recipe, root, [], curated, {Purpose.RFT: judged})
         seconds = time.perf_counter() - started

@@ -32,7 +32,7 @@ from pipelines.rubrics.retrieval import Question, Retriever
 from pipelines.sources import teleqna
 from pipelines.sources.files import open_files
 from schemas.query import query_id, user
-from schemas.recipe import RubricsSection, TeleQnA
+from schemas.recipe import RubricsSection
 from schemas.rubric import Origin, Rubric, case_text, criterion, rubric
 from storage.root import Root
 from storage.rubric_pools import Pool, open_pools
@@ -46,14 +46,15 @@ TUNED_ON = 2_500
 """Queries that weight and candidates were chosen on; the table also gives the figures of the others alone."""
 
 
-def read_questions(path: Path) -> list[teleqna.Question]:
+def read_questions(path: Path) -> list[teleqna.PublishedQuestion]:
     """Return every question that has an explanation."""
-    section = TeleQnA(kind="teleqna", path=str(path))
-    rows = teleqna.questions(section, open_files(section, teleqna.HUB, teleqna.PATTERNS, Path()))
-    return [row for row in rows if isinstance(row, teleqna.Question) and row.explanation]
+    section = teleqna.TeleQnA(kind="teleqna", path=str(path))
+    source = teleqna.SOURCE
+    rows = teleqna.published_rows(section, open_files(section, source.hub, source.patterns, Path()))
+    return [row for _, row in rows if isinstance(row, teleqna.PublishedQuestion) and row.explanation]
 
 
-def case_of(row: teleqna.Question, copy: int) -> Rubric:
+def case_of(row: teleqna.PublishedQuestion, copy: int) -> Rubric:
     """Return a question as a case. Its one criterion makes it a rubric, and tells repeated questions apart."""
     return rubric(
         query_id=query_id(user(row.question)),
@@ -71,7 +72,9 @@ def tuned_on() -> set[int]:
     return set(np.random.RandomState(7).permutation(10_000)[:TUNED_ON].tolist())
 
 
-def quality(rows: Sequence[teleqna.Question], root: Root, embedder: Embedder) -> dict[str, list[tuple[bool, bool]]]:
+def quality(
+    rows: Sequence[teleqna.PublishedQuestion], root: Root, embedder: Embedder
+) -> dict[str, list[tuple[bool, bool]]]:
     """Return, for each way to search, whether each question's case was found (first, among ten)."""
     copies = Counter[str]()
     rubrics = []
@@ -93,7 +96,7 @@ def quality(rows: Sequence[teleqna.Question], root: Root, embedder: Embedder) ->
 
 
 def embedded(
-    rows: Sequence[teleqna.Question], folder: str, kept: str
+    rows: Sequence[teleqna.PublishedQuestion], folder: str, kept: str
 ) -> tuple[dict[str, list[tuple[bool, bool]]], Vectors]:
     """Return what `quality` does, and the vectors of the explanations."""
     logging.disable(logging.WARNING)

@@ -26,8 +26,8 @@ from pipelines.sources import tau2
 from pipelines.sources.files import open_files
 from pipelines.sources.rows import json_of
 from pipelines.sources.tau2_endings import TRANSFER_CALL, agents_part, without_tokens
+from pipelines.sources.tau2_files import SPLIT_FILE
 from pipelines.sources.tau2_simulations import turns_of
-from schemas.recipe import Tau2
 
 Turns = list[dict[str, Any]]
 Matrix = NDArray[np.bool_]
@@ -43,12 +43,12 @@ NAMED = {
 
 
 def main(path: str) -> None:
-    section = Tau2(kind="tau2", path=path)
-    files = open_files(section, tau2.HUB, tau2.PATTERNS, Path())
+    section = tau2.SOURCE.section(kind="tau2", path=path)
+    files = open_files(section, tau2.SOURCE.hub, tau2.SOURCE.patterns, Path())
     runs = [
         (turns_of(run["messages"]), run["reward_info"]["reward"] == 1)
         for file in files.paths
-        if file.name != tau2.SPLIT_FILE
+        if file.name != SPLIT_FILE
         for run in json_of(file, files.name(file))["simulations"]
     ]
     labels = np.array([passed for _, passed in runs])

@@ -1,9 +1,12 @@
-"""Write docs/tables.md from the columns of the tables, and docs/recipes.md from the recipe's pydantic tree.
+"""Write docs/tables.md from the columns of the tables, docs/recipes.md from the recipe's pydantic tree, and what the
+modules of the sources say of themselves into docs/sources.md.
 
 `python -m docs.generate` writes them; `--check` changes nothing, and ends with 1 when one of them is stale.
 """
 
+import inspect
 import json
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +15,9 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel
 
+from pipelines.sources import general
+from pipelines.sources.registry import SOURCES
+from pipelines.sources.source import Source
 from schemas import recipe
 from schemas.published import TABLES
 from schemas.query import MESSAGES
@@ -83,8 +89,9 @@ def recipes_page() -> str:
         ),
     ]
     common = set(recipe.SourceSection.model_fields)
-    for kind, source in recipe.SOURCE_KINDS.items():
-        parts.append(_section(f'kind = "{kind}"', source, leave_out=common, level=3))
+    for kind, source in SOURCES.items():
+        words, _, _ = _docstring(source).partition("\n")
+        parts.append(_section(f'kind = "{kind}"', source.section, words, leave_out=common, level=3))
     parts += [
         _section("[models]", recipe.ModelsSection, "One section a role; each has the keys of `[models.<role>]`."),
         _section("[models.<role>]", recipe.ModelSection, level=3),
@@ -158,9 +165,54 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
+def sources_page() -> str:
+    """Return docs/sources.md with its generated parts written anew. The rest of the page is written by hand."""
+    sources = [*SOURCES.values(), general.SOURCE]
+    page = (DOCS / "sources.md").read_text("utf-8")
+    page = _with_part(page, "sources table", _sources_table(sources))
+    return _with_part(page, "sources", "\n".join(map(_source_section, sources)))
+
+
+def _with_part(page: str, name: str, text: str) -> str:
+    """Return the page with this text between `<!-- name: .. -->` and `<!-- end -->`."""
+    pattern = rf"(<!-- {name}:.*? -->\n).*?(<!-- end -->)"
+    return re.sub(pattern, lambda found: found[1] + text + found[2], page, flags=re.DOTALL)
+
+
+def _sources_table(sources: Sequence[Source]) -> str:
+    rows = [
+        (
+            f"[`{source.kind}`](#{source.kind})",
+            f"`{source.hub}`" if source.hub else "none: give a path",
+            source.license or "yours",
+            source.unit,
+            {"sets": "sets", "questions": "questions, for synthesis", "general": "rows of RFT"}[source.gives],
+        )
+        for source in sources
+    ]
+    return _table(("kind", "hub id", "licence", "a row is a", "gives"), rows)
+
+
+def _source_section(source: Source) -> str:
+    """Return a source's section: what its module's docstring says, and the facts beside it."""
+    title, _, body = _docstring(source).partition("\n")
+    facts = [f"Hub id `{source.hub}`, licence {source.license}."] if source.hub else []
+    facts += [f"Files: {', '.join(f'`{pattern}`' for pattern in source.patterns)}."]
+    if source.redistribution == "restricted":
+        facts.append("Its authors ask that rows are not republished in plain text: manifest and card say `restricted`.")
+    return f"## {source.kind}\n\n{title}\n\n{' '.join(facts)}\n{body}\n"
+
+
+def _docstring(source: Source) -> str:
+    """Return what the module of a source says of it."""
+    module = inspect.getmodule(source.make)
+    return inspect.cleandoc(module.__doc__ or "") if module else ""
+
+
 def pages() -> dict[Path, str]:
     """Return what every generated page should hold."""
-    return {DOCS / "tables.md": tables_page(), DOCS / "recipes.md": recipes_page()}
+    found = {"tables.md": tables_page(), "recipes.md": recipes_page(), "sources.md": sources_page()}
+    return {DOCS / name: text for name, text in found.items()}
 
 
 def main(arguments: list[str]) -> int:

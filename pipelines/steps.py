@@ -12,7 +12,7 @@ from functools import partial
 
 from pipelines.curation.curation import curate, license_warnings, rules_of
 from pipelines.engines.answering import Run, check_key, has_key
-from pipelines.engines.outages import check_answers
+from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.judging.judging import Judged, find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
@@ -20,16 +20,14 @@ from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.orders import models_of
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import with_criteria
-from pipelines.rubrics.made import Made
-from pipelines.rubrics.making import make_rubrics
+from pipelines.rubrics.making import Made, make_rubrics
 from pipelines.rubrics.requests import rubric_job
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
-from pipelines.synthesis.answers import answer_job
-from pipelines.synthesis.asking import Asked
+from pipelines.synthesis.questions import questions_to_answer
 from pipelines.synthesis.responding import ask_questions
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job, uncertain_sets
-from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, questions_to_answer, synthesize
+from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, synthesis_job, synthesize
 from pipelines.training_sets.assembly import assemble
 from pipelines.walk import Asking, Product, Step, walked
 from schemas.errors import DamagedError, RecipeError
@@ -164,63 +162,68 @@ def _reading_step(recipe: Recipe, index: int, section: SourceSection) -> Step:
 
 
 def _general_step(recipe: Recipe, section: GeneralSection) -> Step:
-    return Step(GENERAL, (), lambda root, run, needed: Product(ingest_general(recipe, root, section)))
+    return Step(GENERAL, (), lambda root, run, needed: Product(ingest(recipe, root, section)))
 
 
 def _making_step(recipe: Recipe, index: int, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Step:
     """Return the step that makes a source's sets: of its questions, or by votes on its uncertain labels."""
     is_answered = SOURCES[section.kind].gives == "questions"
-    asking = (_answering if is_answered else _voting)(recipe, f"source {index}", section, also_asked)
+    buying = partial(replace, also_asked=also_asked)
+    asking = (_answering if is_answered else _voting)(recipe, f"source {index}", section, buying)
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
-        return asking.finish(root, run, needed[0], {})
+        return asking.finish(root, run, needed[0], Answers())
 
     roles = ROLES if is_answered else ROLES[1:]
     models = {role: model for role, model in models_of(recipe).items() if role in roles}
     return Step(MAKE.format(index), (READ.format(index),), make, roles[0], models, asking, section)
 
 
-def _answering(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+def _answering(recipe: Recipe, subject: str, section: SourceSection, buying: Callable[[Run], Run]) -> Asking:
     """The responder answers a source's questions. The teacher rephrases them before, and adds what is missing after."""
-    responder, teacher = (answer_job(recipe, role) for role in ROLES)
+    job = synthesis_job(recipe)
+    responder, teacher = (job.roles.get(role) for role in ROLES)
+
+    def find(root: Root, read: Stage, retry_failed: bool) -> Stage | None:
+        return find_synthesized(job, root, read, retry_failed)
 
     def prepare(root: Root, run: Run, read: Stage) -> Product:
-        before = run.budget.answers
-        run = replace(run, also_asked=also_asked)
-        checked = questions_to_answer(root, run, Asked(teacher) if teacher else None, read)
-        return Product(checked, {"teacher": run.budget.answers - before})
+        run = buying(run)
+        asker = Asker(root, run, teacher) if teacher else None
+        checked = questions_to_answer(root, run, asker, read)
+        return Product(checked, {"teacher": asker.answers.bought if asker else 0})
 
-    def ask(root: Root, run: Run, checked: Stage, buckets: Collection[int]) -> Mapping[str, str]:
+    def ask(root: Root, run: Run, checked: Stage, buckets: Collection[int]) -> Answers:
         if responder is not None:
-            run = replace(run, also_asked=also_asked)
-            ask_questions(root, run, Asked(responder), recipe.synthesis.samples, checked, buckets)
-        return {}  # the sets are made in one stream, which asks again for what was given up
+            asker = Asker(root, buying(run), responder)
+            ask_questions(asker, job.settings.samples, checked, buckets)
+        return Answers()  # the sets are made in one stream, which asks again for what was given up
 
-    def finish(root: Root, run: Run, read: Stage, given_up: Mapping[str, str]) -> Product:
-        made = synthesize(recipe, root, replace(run, also_asked=also_asked), read)
+    def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:
+        made = synthesize(job, root, buying(run), read)
         return Product(made.stage, made.bought, made.seconds)
 
-    return Asking(subject, partial(find_synthesized, recipe), ask, finish, prepare)
+    return Asking(subject, find, ask, finish, prepare)
 
 
-def _voting(recipe: Recipe, subject: str, section: SourceSection, also_asked: tuple[ModelSection, ...]) -> Asking:
+def _voting(recipe: Recipe, subject: str, section: SourceSection, buying: Callable[[Run], Run]) -> Asking:
     """The teacher judges the uncertain sets of a source again."""
     votes = retag_job(recipe, section)
     assert votes is not None
 
     def find(root: Root, read: Stage, retry_failed: bool) -> Stage | None:
-        return find_retagged(recipe, root, section, read, retry_failed)
+        return find_retagged(votes, recipe.build, root, read, retry_failed)
 
-    def ask(root: Root, run: Run, uncertain: Stage, buckets: Collection[int]) -> Mapping[str, str]:
-        sample_sets(root, replace(run, also_asked=also_asked), votes, uncertain, buckets)
-        return {}  # as with questions
+    def ask(root: Root, run: Run, uncertain: Stage, buckets: Collection[int]) -> Answers:
+        sample_sets(root, buying(run), votes, uncertain, buckets)
+        return Answers()  # as with questions
 
-    def finish(root: Root, run: Run, read: Stage, given_up: Mapping[str, str]) -> Product:
-        made = retag(recipe, root, replace(run, also_asked=also_asked), section, read)
+    def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:
+        made = retag(votes, recipe.build, root, buying(run), read)
         return Product(made.stage, made.bought)
 
     def prepare(root: Root, run: Run, read: Stage) -> Product:
-        return Product(uncertain_sets(recipe, root, read))
+        return Product(uncertain_sets(recipe.build, root, read))
 
     return Asking(subject, find, ask, finish, prepare)
 
@@ -255,22 +258,21 @@ def _judging_step(job: SamplingJob) -> Step:
     def find(root: Root, curated: Stage, retry_failed: bool) -> Stage | None:
         return find_judged(root, job, curated, retry_failed)
 
-    def ask(root: Root, run: Run, curated: Stage, buckets: Collection[int]) -> Mapping[str, str]:
+    def ask(root: Root, run: Run, curated: Stage, buckets: Collection[int]) -> Answers:
         return sample_sets(root, run, job, curated, buckets)
 
-    def finish(root: Root, run: Run, curated: Stage, given_up: Mapping[str, str]) -> Product:
+    def finish(root: Root, run: Run, curated: Stage, answers: Answers) -> Product:
         run.watcher.stage(f"judging {job.purpose}", None)
-        stage = judge(root, job, curated, given_up)
-        facts = stage.facts
-        check_answers(run, job.purpose, facts["requests"], facts["failed"], given_up, facts["error"])
+        stage = judge(root, job, curated, answers)
+        answers.recall(stage.facts)
+        answers.check(run, job.purpose)
         return Product(stage)
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
         if found := find(root, needed[0], run.retry_failed):
             return Product(found)
-        before = run.budget.answers
-        given_up = ask(root, run, needed[0], ALL_BUCKETS)
-        return replace(finish(root, run, needed[0], given_up), bought={job.role: run.budget.answers - before})
+        answers = ask(root, run, needed[0], ALL_BUCKETS)
+        return replace(finish(root, run, needed[0], answers), bought={job.role: answers.bought})
 
     asking = Asking(job.purpose.value, find, ask, finish)
     models = {job.role: job.model}

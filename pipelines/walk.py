@@ -9,8 +9,9 @@ from functools import partial
 from typing import TypeVar
 
 from pipelines.engines.answering import Run, wait_for_batches
+from pipelines.engines.asking import Answers
 from pipelines.judging.samples import SamplingJob
-from pipelines.rubrics.made import Made
+from pipelines.rubrics.making import Made
 from schemas.errors import Waiting
 from schemas.recipe import ModelSection, SourceSection
 from storage.root import Root
@@ -40,10 +41,10 @@ class Asking:
     """What is asked about, as tasks and logs name it: "source 0", "rft"."""
     find: Callable[[Root, Stage, bool], Stage | None]
     """Returns the finished stage, if it is there. True: not one with failed requests, which are to be asked again."""
-    ask: Callable[[Root, Run, Stage, Collection[int]], Mapping[str, str]]
-    """Asks about some buckets; returns the requests that are given up for now, with their last error."""
-    finish: Callable[[Root, Run, Stage, Mapping[str, str]], Product]
-    """Makes the product of the stage that the step needs, once all was asked and this was given up."""
+    ask: Callable[[Root, Run, Stage, Collection[int]], Answers]
+    """Asks about some buckets; returns what was bought, and what was given up for now."""
+    finish: Callable[[Root, Run, Stage, Answers], Product]
+    """Makes the product of the stage that the step needs, once all was asked and this came of it."""
     prepare: Callable[[Root, Run, Stage], Product] | None = None
     """Makes the stage to ask about, where that is not the one that the step needs."""
 

@@ -6,20 +6,7 @@ from functools import partial
 
 from schemas.query import Messages
 from schemas.question import Verdict
-from schemas.tables import (
-    Column,
-    Domain,
-    Int64,
-    License,
-    ModelName,
-    QueryId,
-    SourceName,
-    Table,
-    members_of,
-    records_of,
-    splits,
-    table_of,
-)
+from schemas.tables import Column, Int64, Table, members_of, records_of, splits, table_of
 
 
 class Origin(StrEnum):
@@ -66,19 +53,18 @@ GRADED_TABLE = Table(
     (
         Column("answer_id", str, "Hash of the source, the query, and which answer to it this is."),
         Column("request_id", str, "The request that bought the answer; null where it came with the source."),
-        Column("query_id", QueryId),
-        Column("source", SourceName),
+        Column("query_id"),
+        Column("source"),
         Column("source_id", str, "Where the question stands in its source."),
-        Column("license", License),
-        Column("domain", Domain),
+        Column("license"),
+        Column("domain"),
         Column("split", str, "Split of the question: `train` or `validation`."),
         Column(
             "origin",
             str,
-            "Who gave it: `responder`, `teacher`, `rewrite` (a wrong one in the teacher's words), or `given` with the "
-            "source.",
+            "`responder`, `teacher`, `rewrite` (wrong, in the teacher's words), or `given` with the source.",
         ),
-        Column("model", ModelName),
+        Column("model"),
         Column("sample_index", int, "Number of the answer among those of its question and origin."),
         Column("prompt", Messages, "The question as it was asked; of given and rewritten answers, the question alone."),
         Column("text", str, "The answer without its thoughts."),
@@ -109,32 +95,22 @@ TRACES_TABLE = Table(
     (
         Column("trace_id", str, "Hash of the query and the answer."),
         Column("prompt", Messages, "The question as the responder was asked it."),
-        Column(
-            "completion",
-            Messages,
-            "One assistant message: the reasoning in `<think>` where there is some, then the answer.",
-        ),
+        Column("completion", Messages, "One assistant message: the reasoning, if any, in `<think>`, then the answer."),
         Column("verified", bool, "True: a verifier found the final answer right. Others are not published."),
         Column(
-            "verifier",
-            str,
-            "What found it right: a rule, by the form of the answer (`math`, `option`, `number`, `text`), or "
-            "`teacher`.",
+            "verifier", str, "What found it right: the rule for `math`, `option`, `number` or `text`, or `teacher`."
         ),
-        Column("model", ModelName),
+        Column("model"),
         Column("origin", str, "`responder`, `teacher`, or `given` with the source."),
-        Column("query_id", QueryId),
-        Column("source", SourceName),
+        Column("query_id"),
+        Column("source"),
         Column("source_id", str, "Where the question stands in its source."),
-        Column("license", License),
-        Column("domain", Domain),
+        Column("license"),
+        Column("domain"),
         Column("completion_tokens", Int64, "Tokens of the answer, reasoning included, where they were counted."),
         Column("pass_count", int, "How many of `pass_samples` are right: low for a hard question."),
         Column(
-            "pass_samples",
-            int,
-            "Answers to the question that were graded right or wrong, of the responder or given with the source; a "
-            "teacher's do not count.",
+            "pass_samples", int, "Answers, of the responder or given with the source, that were graded right or wrong."
         ),
     ),
     "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.question import Gold
 from schemas.record import canonical_json, content_id
-from schemas.tables import AnswerTokens, Column, Int64, PromptTokens, QueryId, RequestId, Table
+from schemas.tables import Column, Int64, Table
 
 REQUEST_VERSION = 1
 
@@ -66,6 +66,9 @@ class RubricTruth:
     """(text, whether it is a pitfall) of each criterion to judge by."""
 
 
+RequestTruth = Truth | AnswerTruth | RephrasingTruth | RubricTruth
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of one model. Make one with `request`, which seeds and identifies it."""
@@ -76,7 +79,7 @@ class Request:
     body: dict[str, Any]
     """The request as sent: model, messages, sampling settings, seed, and whatever `extra_body` adds."""
     sample_index: int
-    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None
+    truth: RequestTruth | None = None
     repeat: int = 0
     """How many earlier samples of its set have the very same prompt: which of several imported answers is meant."""
 
@@ -108,7 +111,7 @@ def request(
     query_id: str,
     body: dict[str, Any],
     sample_index: int,
-    truth: Truth | AnswerTruth | RephrasingTruth | RubricTruth | None = None,
+    truth: RequestTruth | None = None,
 ) -> Request:
     """Return the request with its id and its sampling seed.
 
@@ -175,8 +178,8 @@ def body_json(body: dict[str, Any]) -> str:
 GENERATIONS_TABLE = Table(
     "generations",
     (
-        Column("request_id", RequestId),
-        Column("query_id", QueryId),
+        Column("request_id"),
+        Column("query_id"),
         Column("role", str, "Role of the model in the recipe: `grm`, `difficulty`, `policy`."),
         Column("request", str, "The request body as sent, canonical JSON."),
         Column("text", str, "The answer; earlier versions kept some thoughts in it, which are split off when read."),
@@ -184,8 +187,8 @@ GENERATIONS_TABLE = Table(
         Column("finish_reason", str, "As the endpoint gave it."),
         Column("error", str, "Why the request will always fail; null for an answer. Passing failures are not stored."),
         Column("served_model", str, "What the endpoint says it served."),
-        Column("prompt_tokens", PromptTokens),
-        Column("completion_tokens", AnswerTokens),
+        Column("prompt_tokens"),
+        Column("completion_tokens"),
         Column("cached_tokens", Int64, "Prompt tokens that the endpoint read from its cache."),
         Column("reasoning_tokens", Int64, "Tokens of the reasoning part."),
         Column("cost_usd", float, "Cost by the recipe's prices, in US dollars."),

@@ -10,19 +10,7 @@ from typing import Annotated, ClassVar, NotRequired, TypedDict, Unpack
 from schemas.explained import Explained
 from schemas.query import Messages, query_id, wire
 from schemas.record import content_id, is_blank
-from schemas.tables import (
-    Domain,
-    Label,
-    License,
-    NResponses,
-    QueryId,
-    SetId,
-    SourceName,
-    Table,
-    members_of,
-    records_of,
-    table_of,
-)
+from schemas.tables import Table, members_of, records_of, table_of
 
 
 class Split(StrEnum):
@@ -151,18 +139,18 @@ class Response:
 class PreferenceSet:
     """A query with its responses. Make one with `preference_set`, which orders, checks and identifies it."""
 
-    set_id: SetId
-    query_id: QueryId
+    set_id: str
+    query_id: str
     query: Annotated[Messages, "The conversation that the responses answer."]
     responses: Annotated[tuple[Response, ...], "Sorted by content, so that the order says nothing about labels."]
-    source: SourceName
+    source: str
     source_id: Annotated[str, "Where the row stands in its source."]
     source_revision: Annotated[str, "Commit of the source on the hub, or what stands for it for a local file."]
-    license: License
-    domain: Domain
+    license: str
+    domain: str
     label_source: Annotated[LabelSource, "Who said which response is best: `human`, `model` or `verifier`."]
     best: Annotated[int | None, "Index in `responses` of the one best; null for one response, or without one best."]
-    label: Label
+    label: int | None
     margin: Annotated[float | None, "Distance between the two highest rewards, in the source's own units."]
     reference: Annotated[str | None, "Reference answer or explanation, where the source has one."] = None
     benchmark: Annotated[bool, "Whether the source is a benchmark; those always keep a test share."] = False
@@ -190,7 +178,7 @@ class PreferenceSet:
     )  # fmt: skip
 
     @property
-    def n_responses(self) -> NResponses:
+    def n_responses(self) -> int:
         return len(self.responses)
 
     def dropped(self, reason: DropReason) -> "PreferenceSet":

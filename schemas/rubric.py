@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from schemas.query import Messages
 from schemas.record import clean_text, content_id
-from schemas.tables import Domain, License, QueryId, SourceName, Table, members_of, quoted, records_of, table_of
+from schemas.tables import Table, members_of, quoted, records_of, table_of
 
 MAX_POINTS = 10
 MAX_CRITERIA = 40
@@ -106,14 +106,14 @@ class Rubric:
     """The criteria for one query. Make one with `rubric`, which checks and identifies it."""
 
     rubric_id: Annotated[str, "Hash of the query_id, the origin, and each criterion's text, points and kind."]
-    query_id: QueryId
+    query_id: str
     cluster: Annotated[str, "The query's cluster when the rubric was made; it may have grown since."]
     case: Annotated[
         str, "The question as it is indexed: its turns, then its short responses, in the order of their content."
     ]
-    domain: Domain
-    source: SourceName
-    license: License
+    domain: str
+    source: str
+    license: str
     origin: Annotated[Origin, "`seed`: from a library. `generated`: written by a model for this query."]
     criteria: Annotated[
         tuple[Criterion, ...], "What an answer is judged by. A dropped one keeps its place and its reason."
@@ -153,22 +153,22 @@ def criterion(
     drop_reason: CriterionDrop | None = None,
 ) -> Criterion:
     """Return a checked criterion. Raises InvalidRubric."""
-    said = " ".join(clean_text(text).split()) if isinstance(text, str) else ""
-    if not any(map(str.isalnum, said)):
+    line = " ".join(clean_text(text).split()) if isinstance(text, str) else ""
+    if not any(map(str.isalnum, line)):
         raise InvalidRubric("empty_criterion", "a criterion has no text")
-    if len(said) > MAX_CRITERION:
-        raise InvalidRubric("criterion_too_long", f"{_head(said)} has {len(said):,} characters, {MAX_CRITERION:,} fit")
+    if len(line) > MAX_CRITERION:
+        raise InvalidRubric("criterion_too_long", f"{_head(line)} has {len(line):,} characters, {MAX_CRITERION:,} fit")
     if type(points) is not int or not 0 < abs(points) <= MAX_POINTS:
-        raise InvalidRubric("points_out_of_range", f"{_head(said)} has points {_head(points)}: -10..10, and not 0")
+        raise InvalidRubric("points_out_of_range", f"{_head(line)} has points {_head(points)}: -10..10, and not 0")
     if kind not in tuple(CriterionKind):
-        raise InvalidRubric("unknown_kind", f"{_head(said)} is of kind {_head(kind)}: {', '.join(CriterionKind)}")
+        raise InvalidRubric("unknown_kind", f"{_head(line)} is of kind {_head(kind)}: {', '.join(CriterionKind)}")
     if (kind == CriterionKind.PITFALL) != (points < 0):
-        raise InvalidRubric("sign_of_points", f"{_head(said)} is a {kind} with points {points}: pitfalls are below 0")
+        raise InvalidRubric("sign_of_points", f"{_head(line)} is a {kind} with points {points}: pitfalls are below 0")
     if not all(isinstance(tag, str) and len(tag) <= MAX_TAG for tag in tags):
-        raise InvalidRubric("bad_tag", f"{_head(said)} has a tag that is no text of at most {MAX_TAG} characters")
+        raise InvalidRubric("bad_tag", f"{_head(line)} has a tag that is no text of at most {MAX_TAG} characters")
     return Criterion(
-        criterion_id=content_id("criterion", said),
-        text=said,
+        criterion_id=content_id("criterion", line),
+        text=line,
         points=points,
         kind=CriterionKind(kind),
         tags=tuple(clean_text(tag) for tag in tags),

@@ -33,36 +33,19 @@ NO_COLUMNS: Mapping[str, Any] = MappingProxyType({})
 Int64 = Annotated[int, pa.int64()]
 """A count that may pass two thousand millions."""
 
-SetId = Annotated[str, "Hash of the query and the responses; never of rewards, source, revision or licence."]
-QueryId = Annotated[str, "Hash of the query's messages. Its first two hex digits are the bucket."]
-TrajectoryId = Annotated[str, "Hash of set_id, mode, purpose and request_id."]
-RequestId = Annotated[str, "Hash of the role, the model's identity, the whole request body and the sample index."]
-SourceName = Annotated[str, "Name of the source, as in `[[sources]]`."]
-License = Annotated[str, "Licence of the row."]
-Domain = Annotated[str, "What the query is about, as its source says."]
-NResponses = Annotated[int, "How many responses the set has."]
-Label = Annotated[int | None, "0 or 1 for a set of one response; null otherwise."]
-ModelName = Annotated[str, "The model that answered, with its revision where the recipe gives one."]
-TemplateName = Annotated[str, "Template of the prompt: name@hash."]
-HasReference = Annotated[bool, "Whether a reference answer was part of the prompt."]
-PromptTokens = Annotated[Int64, "Tokens of the prompt, as the endpoint counted them; null where it did not."]
-AnswerTokens = Annotated[Int64, "Tokens of the answer, reasoning included, as the endpoint counted them."]
-PassCount = Annotated[int, "How many of `pass_samples` were correct."]
-SampleIndex = Annotated[int, "Number of the sample among those of its set and mode, from 0."]
-
 
 class Column(NamedTuple):
     """A column of a table, or a member of a struct."""
 
     name: str
-    kind: Any
+    kind: Any = None
     """Its type: one of Python's, a record, a tuple of one of these, or a tuple of Columns for a struct."""
     own_meaning: str = ""
 
     @property
     def type(self) -> pa.DataType:
         """The Arrow type."""
-        kind, notes = _unwrapped(self.kind)
+        kind, notes = _unwrapped(COMMON[self.name].kind if self.kind is None else self.kind)
         if given := [note for note in notes if isinstance(note, pa.DataType)]:
             return given[0]
         if get_origin(kind) is tuple:
@@ -73,13 +56,40 @@ class Column(NamedTuple):
 
     @property
     def meaning(self) -> str:
-        """What it means: the table's own words before those of its type."""
-        return self.own_meaning or next((note for note in _unwrapped(self.kind)[1] if isinstance(note, str)), "")
+        """What it means: the words of its table or record, or what the name means everywhere."""
+        notes = (note for note in _unwrapped(self.kind)[1] if isinstance(note, str))
+        return self.own_meaning or next(notes, COMMON[self.name].own_meaning if self.name in COMMON else "")
 
     def members(self) -> tuple["Column", ...]:
         """Return the columns inside a struct or a list of structs."""
         kind, _ = _unwrapped(self.kind)
         return members_of(get_args(kind)[0] if get_origin(kind) is tuple else kind)
+
+
+COMMON: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("set_id", str, "Hash of the query and the responses; never of rewards, source, revision or licence."),
+        Column("query_id", str, "Hash of the query's messages. Its first two hex digits are the bucket."),
+        Column("trajectory_id", str, "Hash of set_id, mode, purpose and request_id."),
+        Column(
+            "request_id", str, "Hash of the role, the model's identity, the whole request body and the sample index."
+        ),
+        Column("source", str, "Name of the source, as in `[[sources]]`."),
+        Column("license", str, "Licence of the row."),
+        Column("domain", str, "What the query is about, as its source says."),
+        Column("n_responses", int, "How many responses the set has."),
+        Column("label", int, "0 or 1 for a set of one response; null otherwise."),
+        Column("model", str, "The model that answered, with its revision where the recipe gives one."),
+        Column("prompt_template", str, "Template of the prompt: name@hash."),
+        Column("has_reference", bool, "Whether a reference answer was part of the prompt."),
+        Column("prompt_tokens", Int64, "Tokens of the prompt, as the endpoint counted them; null where it did not."),
+        Column("completion_tokens", Int64, "Tokens of the answer, reasoning included, as the endpoint counted them."),
+        Column("pass_count", int, "How many of `pass_samples` were correct."),
+        Column("sample_index", int, "Number of the sample among those of its set and mode, from 0."),
+    )
+}
+"""Columns that mean the same wherever they stand: there their name alone is enough."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +156,14 @@ def struct_of(type_: pa.StructType, rest: pa.Table | Sequence[Any], columns: Map
     return pa.StructArray.from_arrays(list(_arrays(type_, rest, columns)), fields=list(type_))
 
 
-def _arrays(wanted: Iterable[Any], rest: pa.Table | Sequence[Any], columns: Mapping[str, Any]) -> Iterator[Any]:
-    for one in wanted:
-        values = columns.get(one.name)
+def _arrays(fields: Iterable[Any], rest: pa.Table | Sequence[Any], columns: Mapping[str, Any]) -> Iterator[Any]:
+    for column in fields:
+        values = columns.get(column.name)
         if values is None and isinstance(rest, pa.Table):
-            values = rest.column(one.name)
+            values = rest.column(column.name)
         if values is None:
-            values = [getattr(record, one.name) for record in rest]
-        yield values if isinstance(values, pa.Array | pa.ChunkedArray) else array_of(one.type, values)
+            values = [getattr(record, column.name) for record in rest]
+        yield values if isinstance(values, pa.Array | pa.ChunkedArray) else array_of(column.type, values)
 
 
 def array_of(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:

@@ -7,23 +7,7 @@ import pyarrow as pa
 
 from schemas.explained import Explained
 from schemas.query import Messages
-from schemas.tables import (
-    AnswerTokens,
-    Column,
-    Domain,
-    HasReference,
-    ModelName,
-    PromptTokens,
-    QueryId,
-    RequestId,
-    SampleIndex,
-    SetId,
-    SourceName,
-    Table,
-    TemplateName,
-    TrajectoryId,
-    quoted,
-)
+from schemas.tables import Column, Table, quoted
 
 
 class Purpose(StrEnum):
@@ -209,51 +193,40 @@ class Reading(NamedTuple):
 TRAJECTORIES_TABLE = Table(
     "trajectories",
     (
-        Column("trajectory_id", TrajectoryId),
-        Column("request_id", RequestId),
-        Column("set_id", SetId),
-        Column("query_id", QueryId),
-        Column("source", SourceName),
-        Column("domain", Domain),
+        Column("trajectory_id"),
+        Column("request_id"),
+        Column("set_id"),
+        Column("query_id"),
+        Column("source"),
+        Column("domain"),
         Column("split", str, "Split of the set: `train` or `validation`."),
         Column("purpose", str, "What the sample was drawn for: `rft`, `difficulty`, `on_policy` or `paired`."),
         Column("mode", str, "`hinted` where the prompt said which response is best, else `non_hinted`."),
-        Column("sample_index", SampleIndex),
-        Column("model", ModelName),
-        Column("prompt_template", TemplateName),
+        Column("sample_index"),
+        Column("model"),
+        Column("prompt_template"),
         Column("temperature", float, "Sampling temperature."),
         Column("order", tuple[int, ...], "order[p] = index, in the set, of the response shown at position p."),
         Column("prompt", Messages, "The prompt as sent, hint included."),
         Column("text", str, "The answer without its thoughts; null where the request failed."),
         Column("reasoning", str, "What the endpoint returned as reasoning, and the thoughts that stood in the text."),
         Column("principles", tuple[Principle, ...], "The criteria that the judge wrote for itself."),
+        Column("critique", str, "The analysis between criteria and scores; where nothing is headed as one, the prose."),
+        Column("scores", tuple[float, ...], "One score a response, in the order shown; null unless readable."),
         Column(
-            "critique",
-            str,
-            "The analysis between the criteria and the scores; where nothing is headed as one, the prose.",
-        ),
-        Column(
-            "scores",
-            tuple[float, ...],
-            "One score a response, in the order shown; null unless the outcome is readable.",
-        ),
-        Column(
-            "margin",
-            float,
-            "Score of the best response less the highest other; null unless readable, and for one response.",
+            "margin", float, "Score of the best less the highest other; null unless readable, and for one response."
         ),
         Column("outcome", str, f"`correct`, `incorrect`, `tied`; or, unreadable: {quoted(_UNREADABLE)}."),
         Column("accepted", bool, "Whether the trajectory is in the RFT set."),
         Column("reject_reason", str, f"Why it is not: the outcome unless correct, then {quoted(RejectReason)}."),
-        Column("has_reference", HasReference),
+        Column("has_reference"),
         Column("finish_reason", str, "As the endpoint gave it; `length` is always `truncated`."),
-        Column("prompt_tokens", PromptTokens),
-        Column("completion_tokens", AnswerTokens),
+        Column("prompt_tokens"),
+        Column("completion_tokens"),
         Column(
             "verdict_form",
             str,
-            "`canonical` where the answer ends in the line of scores that is asked for, `forgiven` where they were "
-            "read in another form; null unless the outcome is readable.",
+            "`canonical` if the answer ends in the line asked for, else `forgiven`; null unless readable.",
         ),
     ),
     "One sample of a judge over one shown set: what was asked, what came back, what was read from it, what became of "

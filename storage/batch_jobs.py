@@ -1,4 +1,4 @@
-"""Batch jobs: what lies, or may lie, in an endpoint's batches, on disk before the endpoint hears of it.
+"""Batch jobs: what lies, or may lie, in an endpoint's batches. It is on disk before the endpoint hears of it.
 
     batches/<submission>/job.json           what is known of the batch; written anew at every step
     batches/<submission>/requests.parquet   its requests; they go once their answers are in the generations
@@ -69,7 +69,7 @@ class BatchJob(KeptRecord):
     refused: tuple[str, ...] = ()
     """Requests that the endpoint refused for good."""
     queue_full: bool = False
-    """The endpoint would not take so many tokens at once; nothing of it was asked."""
+    """The endpoint refused so many tokens at once; none of its requests was answered."""
     closed: bool = False
 
     @property

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +26,7 @@ from obstore.store import S3Store
 from schemas.errors import RecipeError, StorageError
 from schemas.record import content_id
 from schemas.secrets import masked
-from storage.files import Held, probe_name, shown_names
+from storage.files import Held, shown_names
 
 RETRIES, RETRY_FOR = 100, timedelta(seconds=60)
 """Whichever comes first: a minute, with waits that grow to 15 s."""
@@ -182,7 +183,7 @@ def bucket_at(address: str) -> tuple[Path, str, S3Store]:
     if not parts.netloc or is_strange or ".." in parts.path.split("/"):
         raise RecipeError(f"root {masked(address)!r}: write it as s3://bucket/prefix, every character as it is")
     plain = f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
-    probe = probe_name()
+    probe = f".probe-{secrets.token_hex(4)}"
     impatient = Bucket(plain, _store(plain, RETRIES_AT_FIRST))
     with impatient._errors(""):
         obstore.put(impatient.store, probe, b"")

@@ -17,7 +17,7 @@ from schemas.record import FORMAT
 
 MAX_BYTES = 4 << 30
 _TEMPORARY_FILE = re.compile(r"\..+\.[0-9a-f]{8}\.tmp|\.probe-[0-9a-f]{8}|\..+\.arrows\.tmp")
-"""As `temporary_name`, `probe_name` and the journal name them."""
+"""As `temporary_name`, `make_writable` and the journal name them."""
 _TEMPORARY_FOLDER = re.compile(r"\.milvus-[0-9a-f]+-\d+\.db")
 """An index of Milvus Lite on its way to its name."""
 
@@ -74,11 +74,6 @@ def temporary_name(target: Path) -> Path:
     return target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
 
 
-def probe_name() -> str:
-    """Return the name of an empty file that shows whether a root can be written."""
-    return f".probe-{secrets.token_hex(4)}"
-
-
 @contextlib.contextmanager
 def becoming(path: Path, durable: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to. It becomes the file when the block ends well, and nothing otherwise.
@@ -118,7 +113,7 @@ def make_writable(folder: Path, what: str) -> None:
     with storage_errors(what):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / probe_name()
+            probe = folder / f".probe-{secrets.token_hex(4)}"
             probe.write_bytes(b"")
             probe.unlink()
         except (FileExistsError, NotADirectoryError):

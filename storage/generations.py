@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,13 +110,10 @@ class Generations:
 
     def _folded(self, bucket: int, columns: Sequence[str]) -> tuple[list[str], pa.Table]:
         """Return the keys of a bucket's files, and their rows."""
-        while True:
+        while True:  # another process may compact the bucket meanwhile: then look again
             keys = self._whole_files(bucket)
-            try:
+            with self._missing_passed_over(keys):
                 return keys, read_table([self._root.at(key) for key in keys], GENERATIONS, columns)
-            except StorageError:
-                if all(self._root.exists(key) for key in keys):
-                    raise  # otherwise another process has compacted the bucket: look again
 
     def _fold(self, keys: Sequence[str]) -> list[int]:
         """Fold some segments, and return the buckets that they went into. A local one comes alone.
@@ -140,7 +137,7 @@ class Generations:
 
     def _copy(self, key: str) -> Path | None:
         """Return a copy of a segment; None where another process has folded it meanwhile."""
-        try:
+        with self._missing_passed_over([key]):
             path = self._root.at(key)
             damage: list[int | None] = []
             deque(read_segment(path, damage), maxlen=0)
@@ -148,10 +145,7 @@ class Generations:
                 self._root.drop_copy(key)  # perhaps only the copy is damaged
                 path = self._root.at(key)
             return path
-        except StorageError:
-            if self._root.exists(key):
-                raise
-            return None
+        return None
 
     def _end_segment(self, key: str, segment: "_Segment") -> None:
         """Remove a segment whose answers are in their buckets. What is no segment is kept for whoever put it there."""
@@ -174,13 +168,10 @@ class Generations:
                 self._mend(key)
 
     def _is_whole(self, key: str) -> bool:
-        """Say whether a file is whole, or gone since another process has compacted its bucket."""
-        try:
+        """Say whether a file is whole, or missing since another process has compacted its bucket."""
+        with self._missing_passed_over([key]):
             return is_whole(self._root.at(key))
-        except StorageError:
-            if self._root.exists(key):
-                raise
-            return True
+        return True
 
     def _mend(self, key: str) -> None:
         """Write a damaged file's sound answers anew, and set it aside."""
@@ -213,6 +204,15 @@ class Generations:
         self._write(f"{folder_of(bucket)}/{name}.parquet", earliest(rows))
         for key in keys:
             self._root.remove(key)
+
+    @contextmanager
+    def _missing_passed_over(self, keys: Sequence[str]) -> Iterator[None]:
+        """Swallow an error that came of a missing object, since another process may have removed it."""
+        try:
+            yield
+        except StorageError:
+            if all(self._root.exists(key) for key in keys):
+                raise
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:

@@ -54,8 +54,8 @@ _of_completion = attrgetter(*ANSWER)
 class JournalWriter:
     """Appends answers; a background thread flushes them twice a second. Use as a context manager.
 
-    Whatever happens to a flush, its answers are kept: one that was refused is tried again at the end, and what is to go
-    into a bucket lies on this machine until the bucket has taken it, which a second thread sees to.
+    Whatever happens to a flush, its answers are kept. A refused flush is tried again at the end. Answers for a bucket
+    lie on this machine until the bucket has taken them; a second thread sends them.
     """
 
     def __init__(self, root: Root, run_id: str) -> None:

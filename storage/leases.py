@@ -150,7 +150,7 @@ class Lease:
         if not self._root.replace_if(self._key, self.holder.as_json(), holder.as_json()):
             current = _read(self._root, self._key)
             there = _holder(current)
-            # A write of ours may have come through though we were told that it did not.
+            # Our write may have come through though the call failed.
             is_ours = there is not None and there.token == holder.token
             if not is_ours or not self._root.replace_if(self._key, current or b"", holder.as_json()):
                 return False
@@ -164,8 +164,8 @@ def take(
 ) -> Lease | Holder:
     """Return the lease of a name, or who holds it.
 
-    A holder who seems to be gone is watched first: `watching` is told for how many seconds, and who it is, None where
-    the lease is damaged. Raises StorageError where the root cannot be read or written.
+    A holder who seems to be dead is watched first. `watching` gets the seconds that this takes, and the holder, None
+    where the lease is damaged. Raises StorageError where the root cannot be read or written.
     """
     key = key_of(name)
     token = secrets.token_hex(16)
@@ -217,7 +217,7 @@ def _read(root: Root, key: str) -> bytes | None:
 
 
 def _holder(data: bytes | None) -> Holder | None:
-    """Return what a lease says; None where it is none of ours, or a damaged one."""
+    """Return what a lease says; None where it is damaged, or something else."""
     try:
         tree = orjson.loads(data or b"")
         tree = {"process": ""} | tree  # leases of an older grmforge do not have it

@@ -45,11 +45,10 @@ def remember_origins(root: Root, key: str) -> None:
     if not name.startswith(_MAKERS):
         return
     try:
-        stage = read_stage(root, key)
-        table = None if stage is None else _of_stage(stage)
+        table = _of_stage(read_stage(root, key))
     except StorageError:
         return
-    if table is not None and table.num_rows:
+    if table.num_rows:
         put_table(root, f"{FOLDER}/{name}-{fingerprint}.parquet", table)
 
 
@@ -69,14 +68,13 @@ def _current(root: Root) -> Iterator[pa.Table]:
     """Yield what stages and published versions say."""
     for _, stage in every_stage(root, _MAKERS):
         with contextlib.suppress(StorageError):
-            if stage is not None:
-                yield _of_stage(stage)
+            yield _of_stage(stage)
     for snapshot in every_snapshot(root):
         yield _origins([path for table in ("sets/kept", "sets/dropped") for path in snapshot.files(table)])
 
 
-def _of_stage(stage: Stage) -> pa.Table:
-    return _origins([path for name in _TABLES for path in stage.paths(name)])
+def _of_stage(stage: Stage | None) -> pa.Table:
+    return _origins([path for name in _TABLES for path in stage.paths(name)] if stage else [])
 
 
 def _origins(paths: Sequence[Path]) -> pa.Table:

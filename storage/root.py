@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from schemas.errors import RecipeError, StorageError
 from schemas.record import clean_text
@@ -38,6 +39,8 @@ class Root:
 
     path: Path
     """Where everything lies on this machine. For a bucket: its copies, and what is this machine's alone."""
+    is_local: ClassVar[bool] = True
+    """Whether files may grow under the root and be locked."""
 
     @classmethod
     def open(cls, location: str) -> "Root":
@@ -53,11 +56,6 @@ class Root:
             raise RecipeError(f"root {root.path}: its name is not UTF-8; rename it, or choose another with --root")
         make_writable(root.path, f"root {location}")
         return root
-
-    @property
-    def is_local(self) -> bool:
-        """Whether files may grow under the root and be locked."""
-        return True
 
     def where(self, key: str = "") -> str:
         """Return how people find a key: its path, or its address."""
@@ -185,9 +183,7 @@ class Root:
 class BucketRoot(Bucket, Root):
     """A root in a bucket: objects are put by one atomic call each, and read from copies where they never change."""
 
-    @property
-    def is_local(self) -> bool:
-        return False
+    is_local = False
 
     def place(self, key: str) -> Path:
         return self.path / "objects" / key

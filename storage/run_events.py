@@ -48,7 +48,7 @@ class RunEvents:
         self._file.close()
         self._file = None
         if not self._root.is_local:
-            with contextlib.suppress(StorageError, OSError):  # a bucket that has gone says so elsewhere
+            with contextlib.suppress(StorageError, OSError):  # the loss of a bucket is reported elsewhere
                 self._root.write(self._key, self._path.read_bytes())
                 self._path.unlink()
 

@@ -30,11 +30,11 @@ _OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 _SCHEMA = GENERATIONS.with_metadata({**(GENERATIONS.metadata or {}), b"grmforge.checks": b"1"})
 _BLANK = "0" * 32
 _CHECK = re.compile(rb"grmforge\.batch:([0-9a-f]{8}):\1:([0-9a-f]{32})")
-"""The number of answers stands twice, so that one whose digit was hit is none."""
+"""The number of answers stands twice, so that a number with a damaged digit is not believed."""
 _BEGINS = re.compile(rb"(?=\xff\xff\xff\xff..[\x00-\x0f]\x00)", re.DOTALL)
 """How a message begins: the mark, and the length of its metadata, below a megabyte."""
 _TRIES = 10_000
-"""Places behind damage that are looked at, which bounds the time."""
+"""At most so many places behind damage are tried, which bounds the time."""
 
 
 _sink = pa.BufferOutputStream()
@@ -109,7 +109,7 @@ def read_segment(path: Path, damage: list[int | None] | None = None) -> Iterator
 
 
 def is_readable(path: Path) -> bool:
-    """Say whether a file begins as a journal does, as far as its writer came before it was killed."""
+    """Say whether a file begins as a segment does. A writer that was killed may have left less than the beginning."""
     with storage_errors(str(path)), path.open("rb") as file:
         return _MARK.startswith(file.read(len(_MARK)))
 

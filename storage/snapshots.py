@@ -13,9 +13,10 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import StorageError
-from schemas.manifest import FileEntry, Manifest
+from schemas.manifest import Manifest
 from storage.files import check_version
 from storage.root import Root
+from storage.table_writer import TableFile
 
 FOLDER = "snapshots"
 _DAMAGED = "restore the file, or remove the version's folder"
@@ -51,10 +52,9 @@ class Snapshot:
         entry = self.manifest.tables.get(table)
         return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
 
-    def data_files(self) -> Iterator[FileEntry]:
-        """Yield every data file of every table."""
-        for table in self.manifest.tables.values():
-            yield from table.files
+    def data_files(self) -> list[TableFile]:
+        """Return every data file of every table."""
+        return [TableFile(**dict(file)) for table in self.manifest.tables.values() for file in table.files]
 
     def rows(self, table: str) -> int:
         entry = self.manifest.tables.get(table)
@@ -128,8 +128,8 @@ def set_latest(root: Root, name: str, version: str) -> None:
 def move_latest(root: Root, name: str, before: str | None, version: str) -> bool:
     """Make a version the one that the bare name means where that is `before` still, and say whether it was.
 
-    Raises StorageError where the version was removed meanwhile: whoever removes one looks at LATEST after its manifest,
-    so that one of the two sees the other.
+    Raises StorageError where the version was removed meanwhile. Who removes a version looks at LATEST once the manifest
+    is gone, so one of the two sees the other.
     """
     key, line = f"{FOLDER}/{name}/LATEST", f"{version}\n".encode()
     if before is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -124,18 +124,7 @@ def finish_stage(
     return stage
 
 
-class NamedFile(Protocol):
-    """A file as a manifest names it."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def sha256(self) -> str: ...
-
-
-def damaged_files(root: Root, folder: str, files: Iterable[NamedFile], *, hash_all: bool = False) -> list[str]:
+def damaged_files(root: Root, folder: str, files: Iterable[TableFile], *, hash_all: bool = False) -> list[str]:
     """Return the files under a folder that are not what its manifest says, by their path in it.
 
     Every size is compared. Bytes are hashed of those that were written after the manifest, or of all; where they are

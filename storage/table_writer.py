@@ -68,7 +68,6 @@ class TableWriter:
 
     def __init__(self, root: Root, folder: str, name: str, schema: pa.Schema, form: Form = "parquet") -> None:
         self.files: list[TableFile] = []
-        self.rows = 0
         self._root = root
         self._table = f"{folder}/{name}"
         self._schema = schema
@@ -102,7 +101,6 @@ class TableWriter:
             return
         self._pending.append(table.cast(self._schema) if table.schema != self._schema else table)
         self._pending_rows += table.num_rows
-        self.rows += table.num_rows
         if self._form == "arrow":
             self._write_rows(self._pending_rows)
         while self._pending_rows >= ROW_GROUP_ROWS:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipelines.rubrics.retrieval import Found
 from schemas.query import query_id, user
 from schemas.rubric import Origin, Rubric, criterion, rubric
 
@@ -21,3 +22,11 @@ def a_rubric(number: int, *, points: int = 5, **given: Any) -> Rubric:
         }
         | given
     )
+
+
+def ids(found: Found) -> list[list[str]]:
+    """Return the ids of all that was found, in order."""
+    return [
+        [one.rubric.rubric_id for one in found.cases],
+        [one.criterion.criterion_id for one in found.criteria],
+    ]

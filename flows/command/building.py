@@ -48,10 +48,11 @@ def build(
 
     Example: grmforge build recipes/telecom.toml --limit 500
     """
-    from flows.command.running import order_of, started
+    from flows.command.running import started
+    from pipelines.orders import Order
     from pipelines.steps import build as build_sets
 
-    order = order_of(recipe, sets, root, limit, keep_going)
+    order = Order(str(recipe), sets, root, limit, keep_going)
     with started("build", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
         published = build_sets(settings, place, run)
     snapshot, section = published.snapshot, settings.build
@@ -88,13 +89,13 @@ def plan(
 
     Example: grmforge plan recipes/telecom.toml
     """
-    from flows.command.running import order_of, started
+    from flows.command.running import started
     from flows.watching.watcher import RunWatcher
     from pipelines.ahead.plan import plan_of
-    from pipelines.orders import new_run
+    from pipelines.orders import Order, new_run
     from storage.root import root_to_look_at
 
-    order = order_of(recipe, sets, root, limit, keep_going)
+    order = Order(str(recipe), sets, root, limit, keep_going)
     if probe is None:
         settings = order.read()
         with root_to_look_at(settings.build.root) as place:
@@ -118,10 +119,11 @@ def probe(
 
     The answers are kept: the build does not buy them again. Example: grmforge probe recipes/telecom.toml -n 20
     """
-    from flows.command.running import order_of, started
+    from flows.command.running import started
     from pipelines.ahead.probe import probe_of
+    from pipelines.orders import Order
 
-    with started("probe", order_of(recipe, root=root, keep_going=keep_going)) as (settings, place, run):
+    with started("probe", Order(str(recipe), root=root, keep_going=keep_going)) as (settings, place, run):
         probed = probe_of(settings, place, run, n)
     show(probed, json)
 
@@ -133,10 +135,10 @@ def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = F
 
     Example: grmforge doctor recipes/local_vllm.toml
     """
-    from flows.command.running import order_of
     from pipelines.ahead.doctor import examine
+    from pipelines.orders import Order
 
-    findings = examine(order_of(recipe, root=root).read(), os.environ, _looking())
+    findings = examine(Order(str(recipe), root=root).read(), os.environ, _looking())
     if json:
         print_json([finding.as_json() for finding in findings])
     else:
@@ -161,12 +163,13 @@ def refresh(
     For cron and its like: one run at a time, a second one ends at once with exit code 0. A guard that trips is exit
     code 1, and LATEST stays (docs/operations.md). Example: grmforge refresh recipes/demo.toml
     """
-    from flows.command.running import order_of, started
+    from flows.command.running import started
+    from pipelines.orders import Order
     from pipelines.upkeep.refresh import refresh as refresh_sets
     from pipelines.upkeep.refresh import skipped, take_lease
     from storage.leases import Holder
 
-    order = order_of(recipe, None, root, limit, keep_going)
+    order = Order(str(recipe), None, root, limit, keep_going)
     with started("refresh", order, wait=wait) as (settings, place, run):
         lease = take_lease(settings, place, run.run_id, run.watcher.said)
         if isinstance(lease, Holder):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 MOST = 2**31 - 1
-"""Of whatever a number on the command line counts."""
+"""The largest number that the command line takes."""
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]

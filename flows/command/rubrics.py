@@ -24,7 +24,7 @@ RecipeOption = Annotated[
 RootOption = Annotated[str | None, typer.Option("--root", help="Where the rubrics are: the recipe's root, else data.")]
 
 _SHOWN = 6
-"""Criteria of a case that a terminal is shown."""
+"""How many criteria of a case a terminal shows."""
 
 
 @app.command()
@@ -41,10 +41,11 @@ def build(
 
     Run it again to go on after a stop: nothing is paid twice. Example: grmforge rubrics build recipes/rubrics.toml
     """
-    from flows.command.running import order_of, started
+    from flows.command.running import started
+    from pipelines.orders import Order
     from pipelines.steps import build_rubrics
 
-    order = order_of(recipe, None, root, limit, keep_going)
+    order = Order(str(recipe), None, root, limit, keep_going)
     with started("rubrics", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
         made = build_rubrics(settings, place, run)
     show(made, json)
@@ -95,7 +96,7 @@ def stats(recipe: RecipeOption = None, root: RootOption = None, json: JsonOption
     Example: grmforge rubrics stats --root data
     """
     from pipelines.rubrics.counts import counts_of
-    from pipelines.rubrics.opening import rubrics_in_use
+    from pipelines.rubrics.library import rubrics_in_use
 
     settings, place, directory = _settings(recipe, root)
     show(counts_of(rubrics_in_use(place, settings, directory)), json)
@@ -103,13 +104,14 @@ def stats(recipe: RecipeOption = None, root: RootOption = None, json: JsonOption
 
 def _settings(recipe: Path | None, root: str | None) -> "tuple[RubricsSection, Root, Path]":
     """Return the settings, the root, and the directory that relative paths of the settings start at."""
-    from schemas.recipe import RubricsSection, read_recipe
+    from pipelines.orders import Order
+    from schemas.recipe import RubricsSection
     from storage.root import Root
 
     if recipe is None:
         return RubricsSection(), Root.open(root or "data"), Path()
-    tree = read_recipe(recipe)
-    return tree.rubrics, Root.open(root or tree.build.root), Path(tree.directory)
+    settings = Order(str(recipe), root=root).read()
+    return settings.rubrics, Root.open(settings.build.root), Path(settings.directory)
 
 
 def _criterion_line(head: str, criterion: "Criterion", width: int) -> str:

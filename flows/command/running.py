@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
@@ -21,7 +20,7 @@ from storage.root import Root
 from storage.run_events import FOLDER
 
 PROBING = ("probe", "plan")
-"""Commands that ask for a few answers, to see how they are."""
+"""Commands that ask for a few answers, and look at them."""
 
 
 class Started(NamedTuple):
@@ -30,12 +29,6 @@ class Started(NamedTuple):
     recipe: Recipe
     root: Root
     run: Run
-
-
-def order_of(
-    recipe: Path, sets: str | None = None, root: str | None = None, limit: int | None = None, keep_going: bool = False
-) -> Order:
-    return Order(str(recipe), sets, root, limit, keep_going)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ RootOption = Annotated[str, typer.Option("--root", help="Where everything is kep
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")]
 
 _LISTED = 40
-"""Lines of one kind that a terminal is shown."""
+"""How many lines of one kind a terminal shows."""
 
 
 def gc(

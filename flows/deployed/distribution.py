@@ -8,7 +8,6 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,32 +22,24 @@ from schemas.record import BUCKETS
 TaskRunnerName = Literal["threads", "ray"]
 Workers = Annotated[int, Field(ge=1, le=BUCKETS)]
 OBJECT_STORE_BYTES = 80_000_000
-"""Of a local Ray: places travel through it, never rows, and 75 MiB are the least that it takes."""
+"""For a local Ray. Only places travel through it, never rows; Ray takes no less than 75 MiB."""
 ADDRESS_TIMEOUT_S = 5.0
 RAY_CLIENT_PORT = 10001
-"""Of `ray://host`, unless the address names one."""
+"""The port of `ray://host` where the address names none."""
 _FRAME_HEAD, _SETTINGS = 9, 4
 """Bytes in the head of an HTTP/2 frame (RFC 9113, section 4.1), of which the fourth is its type, and that type."""
 _HTTP2_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
 """What a client begins with: the preface, and settings that set nothing."""
 
 
-class Distribution:
+class Distribution(contextlib.ExitStack):
     """Where shares are asked, and in how many; use as a context manager, which also ends what it started."""
 
     def __init__(self, task_runner: TaskRunnerName = "threads", workers: int | None = None) -> None:
+        super().__init__()
         self._kind = task_runner
         self._workers = workers
-        self._ending = contextlib.ExitStack()
         self._begun: tuple[int, TaskRunner[Any]] | None = None
-
-    def __enter__(self) -> "Distribution":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ending.__exit__(kind, error, trace)
 
     @property
     def is_one_stream(self) -> bool:
@@ -60,8 +51,10 @@ class Distribution:
 
         Raises RecipeError where something is missing on this machine, and EngineError where no Ray answers.
         """
-        if self._begun is None:
-            self._begun = self._threads() if self._kind == "threads" else self._ray()
+        if self._begun is None and self._kind == "threads":
+            self._begun = self._workers or 1, ThreadPoolTaskRunner(max_workers=self._workers or 1)
+        elif self._begun is None:
+            self._begun = self._ray()
         return self._begun
 
     def spread(self) -> contextlib.AbstractContextManager[Any]:
@@ -73,16 +66,12 @@ class Distribution:
         options: contextlib.AbstractContextManager[Any] = remote_options(scheduling_strategy="SPREAD")
         return options
 
-    def _threads(self) -> tuple[int, TaskRunner[Any]]:
-        workers = self._workers or 1
-        return workers, ThreadPoolTaskRunner(max_workers=workers)
-
     def _ray(self) -> tuple[int, TaskRunner[Any]]:
         try:
             from prefect_ray import RayTaskRunner
         except ImportError:
             raise RecipeError('task_runner = "ray" needs prefect-ray: pip install "grmforge[ray]"') from None
-        nodes = self._ending.enter_context(connected_ray(self._workers))
+        nodes = self.enter_context(connected_ray(self._workers))
         return self._workers or nodes, RayTaskRunner()
 
 
@@ -117,6 +106,7 @@ def _connect(address: str | None, workers: int | None) -> None:
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     variables = {"PREFECT_API_URL": _server()}
+    place = f"RAY_ADDRESS={address}" if address else "a local Ray"
     try:
         # Prefect has the workers' logs already.
         ray.init(runtime_env={"env_vars": variables}, log_to_driver=False, **({} if address else local))
@@ -125,14 +115,12 @@ def _connect(address: str | None, workers: int | None) -> None:
     except SystemExit:  # so Ray ends where nobody answers for half a minute
         raise EngineError(f"RAY_ADDRESS={address}: nobody answers there; see ray status, and run again") from None
     except (ConnectionError, RuntimeError, ValueError) as error:
-        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
-        raise EngineError(f"{at}: {' '.join(str(error).split())}") from None
+        raise EngineError(f"{place}: {' '.join(str(error).split())}") from None
     except Exception as error:  # Ray has a bare one for processes that were not there in time; any other is a bug's
         if type(error) is not Exception:
             raise
-        at = f"RAY_ADDRESS={address}" if address else "a local Ray"
         raise EngineError(
-            f"{at} did not start: {' '.join(str(error).split())} Run again when the machine is less busy, or "
+            f"{place} did not start: {' '.join(str(error).split())} Run again when the machine is less busy, or "
             'with task_runner = "threads"; what was answered is kept'
         ) from None
 
@@ -140,9 +128,7 @@ def _connect(address: str | None, workers: int | None) -> None:
 def _try_to_reach(address: str) -> None:
     """Raise EngineError where nobody listens at `host:port` or `ray://host`, or what listens there cannot be a Ray.
 
-    Ray itself tries for minutes, silently.
-
-    Any other address, such as `auto`, is Ray's own to find.
+    Ray itself tries for minutes, silently. Any other address, such as `auto`, is Ray's own to find.
     """
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")

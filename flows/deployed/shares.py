@@ -8,7 +8,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from prefect.logging import get_run_logger
 from flows.deployed.distribution import Distribution
 from flows.deployed.tasks import Place, make_step, root_of, stage_at, step_named, watched_task
 from flows.watching.interruption import SIGNALS
+from pipelines.engines.asking import Answers
 from pipelines.engines.budget import Spent
 from pipelines.engines.shares import Share, can_be_shared, cut, rest_of, share_count
 from pipelines.orders import Order
@@ -32,7 +33,7 @@ from storage.stages import Stage
 
 LOOK_EVERY_S = 0.2
 BEGUN = "runs/begun"
-"""An empty object a share, for as long as it is asked: who finds its own there is not the first to ask."""
+"""Each share keeps an empty object here while it is asked. A share that finds its own is not the first try."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ class ShareEnd:
     """How a share ended."""
 
     spent: Spent
-    given_up: Mapping[str, str] = field(default_factory=dict)
-    """Requests that failed for a passing reason however often they were tried, with their last error, by id."""
+    answers: Answers = field(default_factory=Answers)
     stopped: str | None = None
     """What the budget said, where it stopped the share."""
 
@@ -62,10 +62,10 @@ def made_in_shares(
     rows, bought = needed, dict[str, int]()
     if step.asking.prepare is not None:
         (rows, bought), spent = find_rows(order, step.name, step.asking.subject, needed, spent)
-    given_up, after = _asked_in_shares(order, recipe, step, rows, spent, over)
+    answers, after = _asked_in_shares(order, recipe, step, rows, spent, over)
     bought[step.role] = bought.get(step.role, 0) + after.answers - spent.answers
     name = step.name if step.job is None else f"judge {step.asking.subject}"
-    place, spent = make_step.with_options(task_run_name=name)(order, step.name, [needed], after, given_up)
+    place, spent = make_step.with_options(task_run_name=name)(order, step.name, [needed], after, answers)
     return place.and_bought(bought), spent
 
 
@@ -84,7 +84,7 @@ def find_rows(order: Order, name: str, subject: str, needed: str, spent: Spent) 
 
 def _asked_in_shares(
     order: Order, recipe: Recipe, step: Step, rows: str, spent: Spent, over: Distribution
-) -> tuple[dict[str, str], Spent]:
+) -> tuple[Answers, Spent]:
     """Return what was given up, and what is spent once every share is answered. Raises what asking raises."""
     assert step.model is not None and step.asking is not None
     wanted, runner = over.begin()
@@ -101,7 +101,10 @@ def _asked_in_shares(
         after = _sum(spent, ends)
         if ends[-1].stopped:
             raise BudgetReached(ends[-1].stopped)
-    return {request_id: error for end in ends for request_id, error in end.given_up.items()}, after
+    answers = Answers()
+    for end in ends:
+        answers.add(end.answers)
+    return answers, after
 
 
 @flow(name="ask-in-shares", flow_run_name="ask for {subject}, {count} shares", log_prints=False)
@@ -131,7 +134,7 @@ def ask_share(order: Order, name: str, subject: str, rows: str, spent: Spent, ru
     own = share.recipe(recipe, spent)
     asking = step_named(own, name).asking
     assert asking is not None
-    stopped, given_up = None, dict[str, str]()
+    stopped, answers = None, Answers()
     try:
         with watched_task(order, own, root, subject, share, run_id) as run:
             run.budget.is_part = share.of > 1
@@ -139,7 +142,7 @@ def ask_share(order: Order, name: str, subject: str, rows: str, spent: Spent, ru
             if not root.create(f"{BEGUN}/{run_id}", b""):  # by an earlier try, which was killed
                 earlier = Generations(root).bought_by(run_id, share.buckets)
                 run.budget.carry(Spent(*earlier, answers=earlier[0]))
-            given_up = dict(asking.ask(root, run, stage, share.buckets))
+            answers = asking.ask(root, run, stage, share.buckets)
     except BudgetReached as error:
         stopped = str(error)
     finally:
@@ -151,7 +154,7 @@ def ask_share(order: Order, name: str, subject: str, rows: str, spent: Spent, ru
         after.cost_usd - before.cost_usd,
         after.answers - before.answers,
     )
-    return ShareEnd(own_part, given_up, stopped)
+    return ShareEnd(own_part, answers, stopped)
 
 
 def _wait_for(future: PrefectFuture[ShareEnd]) -> None:

@@ -21,6 +21,7 @@ from flows.watching.interruption import SIGNALS, Ended
 from flows.watching.progress import Display, Lines
 from flows.watching.watcher import RunWatcher, watched_run
 from pipelines.engines.answering import Run
+from pipelines.engines.asking import Answers
 from pipelines.engines.budget import Spent
 from pipelines.engines.early_stop import BUILD
 from pipelines.engines.shares import WHOLE, Share
@@ -76,11 +77,11 @@ def cancellable(flow: Callable[_Parameters, _Result]) -> Callable[_Parameters, _
 
 @task(task_run_name="{name}")
 def make_step(
-    order: Order, name: str, needed: list[str], spent: Spent, given_up: Mapping[str, str] | None = None
+    order: Order, name: str, needed: list[str], spent: Spent, answers: Answers | None = None
 ) -> tuple[Place, Spent]:
     """Make a step's product of the stages that it needs; return its place, and what is spent by then.
 
-    `spent` is what earlier tasks took: the recipe's budget holds for all of them together. `given_up` is there where
+    `spent` is what earlier tasks took: the recipe's budget holds for all of them together. `answers` are there where
     everything was asked before, in shares.
     """
     recipe = order.read()
@@ -89,8 +90,8 @@ def make_step(
     stages = [stage_at(root, key) for key in needed]
     with watched_task(order, recipe, root, step.asking.subject) if step.asking else quiet_run(recipe) as run:
         run.budget.carry(spent)
-        if step.asking and given_up is not None:
-            product = step.asking.finish(root, run, stages[0], given_up)
+        if step.asking and answers is not None:
+            product = step.asking.finish(root, run, stages[0], answers)
         else:
             product = step.make(root, run, stages)
     return Place.of(product), run.budget.spent

@@ -18,7 +18,7 @@ from storage.run_events import RunEvents
 _ADDRESS = re.compile(r"https?://[^\s;,]+")
 _ENDS = {BudgetReached.exit_code: "budget", Waiting.exit_code: "waiting"}
 OWN_WORDS = (BudgetReached, Interrupted, StorageError, StoppedEarly)
-"""Errors whose message is ours throughout; those of engines and sources may quote an endpoint, a prompt or a row."""
+"""Errors whose message holds only our words. Others may quote an endpoint, a prompt or a row."""
 
 
 class EventLog(Display):

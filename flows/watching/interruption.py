@@ -121,13 +121,13 @@ SIGNALS = Signals()
 
 def stop_wait_s(environment: Mapping[str, str]) -> float:
     """Return how long SIGTERM and SIGHUP wait for what is in flight. Raises RecipeError where that is no number."""
-    said = environment.get(WAIT_VARIABLE, "").strip()
+    setting = environment.get(WAIT_VARIABLE, "").strip()
     try:
-        seconds = float(said) if said else WAIT_S
+        seconds = float(setting) if setting else WAIT_S
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= threading.TIMEOUT_MAX:
-        raise RecipeError(f"{WAIT_VARIABLE}={said}: give the seconds that a stopped run may wait, such as 25")
+        raise RecipeError(f"{WAIT_VARIABLE}={setting}: give the seconds that a stopped run may wait, such as 25")
     return seconds
 
 

@@ -38,10 +38,10 @@ class Display:
     def warn(self, text: str) -> None: ...
 
     def stopping(self, in_flight: int) -> None:
-        """Nothing further is sent; what is in flight is waited for."""
+        """Nothing further is sent. The run waits for what is in flight."""
 
     def close(self, error: BaseException | None) -> None:
-        """The run is over, by this error or well."""
+        """The run is over; `error` says why, where it failed."""
 
 
 class Lines(Display):

@@ -8,7 +8,7 @@ from schemas.generation import Completion
 from schemas.trajectory import Outcome
 
 WINDOW_S = 15.0
-"""The rate is that of the last so many seconds, or of as many more as it takes to see `WINDOW_ANSWERS`."""
+"""The rate counts the last 15 seconds, or a longer time until it has seen `WINDOW_ANSWERS`."""
 WINDOW_ANSWERS = 32
 SAMPLE_EVERY_S = 1.0
 SAMPLES = 600
@@ -45,7 +45,7 @@ class StageTally:
         self.retries[reason_of(reason)] += 1
 
     def sample(self, now: float) -> None:
-        """Remember how far the stage is; called now and then, so that `rate` can look back."""
+        """Remember how far the stage is, so that `rate` can look back. Called now and then."""
         if now - self._samples[-1][0] >= SAMPLE_EVERY_S:
             self._samples.append((now, self.bought))
 
@@ -82,7 +82,7 @@ class StageTally:
 
     @property
     def correct_share(self) -> float:
-        """Of the answers so far: more than this cannot be accepted."""
+        """The share of correct answers so far: no more than these can be accepted."""
         return self.outcomes[Outcome.CORRECT] / max(sum(dict(self.outcomes).values()), 1)
 
     @property
@@ -92,7 +92,7 @@ class StageTally:
 
     @property
     def seconds_left(self) -> float | None:
-        """By the recent rate and the share of answers that had to be sampled again; None while nothing is bought."""
+        """The time left by the recent rate, and by the share of answers sampled again; None while nothing is bought."""
         rate, left = self.rate, self.left
         if left is None or rate <= 0:
             return None
@@ -128,8 +128,8 @@ class StageTally:
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())
-        said = [f"{retries:,} {'retry' if retries == 1 else 'retries'}"] if retries else []
-        return [*said, *([f"{self.failed:,} failed"] if self.failed else [])]
+        words = [f"{retries:,} {'retry' if retries == 1 else 'retries'}"] if retries else []
+        return [*words, *([f"{self.failed:,} failed"] if self.failed else [])]
 
 
 def per_second(rate: float) -> str:

@@ -38,7 +38,7 @@ class RunWatcher:
         )
 
     def add(self, display: Display) -> None:
-        """Let one more display watch, from before the run begins."""
+        """Add a display, before the run begins."""
         self._displays.append(display)
 
     def __enter__(self) -> "RunWatcher":
@@ -110,6 +110,7 @@ class RunWatcher:
 
     def _show_now_and_then(self) -> None:
         shown = dict.fromkeys(self._displays, time.monotonic())
+        is_told = False
         while not self._over.wait(min(SAMPLE_EVERY_S, *(display.every_s for display in self._displays))):
             now = time.monotonic()
             with self._turn:
@@ -117,9 +118,10 @@ class RunWatcher:
                 if stage is None:
                     continue
                 stage.sample(now)
-                for display in self._displays if self._waited_for is not None else ():
-                    display.stopping(self._waited_for or 0)
-                self._waited_for = None
+                if self._waited_for is not None and not is_told:
+                    is_told = True
+                    for display in self._displays:
+                        display.stopping(self._waited_for)
                 for display in self._displays:
                     if now - max(shown[display], stage.started) >= display.every_s:
                         shown[display] = now

@@ -2,16 +2,16 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pipelines.ahead.soundness import Look, soundness
+from pipelines.ahead.soundness import Finding, Look, soundness
 from pipelines.engines.live.openai_compatible import OPENAI_URL
 from pipelines.engines.vllm.checks import check_package, model_in_words
 from pipelines.engines.vllm.command import launch_of
 from pipelines.engines.vllm.server import check_port
+from pipelines.orders import models_of
 from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
 from pipelines.rubrics.opening import cached_embedder, pools_of
@@ -29,43 +29,27 @@ LITTLE_SPACE = 2 * 2**30
 TIMEOUT_S = 15.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    says: str
-
-    def line(self) -> str:
-        return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
 def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
     """Return what was found, wrong things included; raises nothing that a finding can say.
 
-    `look` is told of what is hashed, which may take a while: all that lies under the root.
+    All that lies under the root is hashed, which may take a while: `look` hears of each part of it.
     """
     findings = [_finding("root", partial(_root, recipe))]
     gone = Forgotten((), "")
     if findings[0].ok:
         root = Root.open(recipe.build.root)
         gone = forgotten(root)
-        findings += [Finding(what, wrong is None, wrong or says) for what, wrong, says in soundness(root, look)]
-    for source in recipe.sources:
-        findings.append(_finding(f"source {source.source}", partial(_source, recipe, source, gone)))
+        findings += soundness(root, look)
+    findings += [
+        _finding(f"source {source.source}", partial(_source, recipe, source, gone)) for source in recipe.sources
+    ]
     if recipe.general:
         findings.append(_finding("general", partial(_general, recipe, recipe.general, gone)))
     findings.append(_finding("templates", partial(_templates, recipe)))
     if recipe.models.rubric is not None or shows_criteria(recipe):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
-    for role in type(recipe.models).model_fields:
-        model = getattr(recipe.models, role)
-        if isinstance(model, ModelSection):
-            findings += _model(role, model, environment, recipe.at("."))
+    for role, model in models_of(recipe).items():
+        findings += _model(role, model, environment, recipe.at("."))
     return findings
 
 
@@ -93,8 +77,7 @@ def _source(recipe: Recipe, source: SourceSection, gone: Forgotten) -> str:
     if source.path is None:
         return _on_the_hub(source.hub or facts.hub, source.revision)
     files = open_files(source, facts.hub, facts.patterns, recipe.at("."))
-    first = next(iter(facts.read(source, files)), None)
-    if first is None:
+    if next(iter(facts.read(source, files)), None) is None:
         raise ForgeError(f"{source.path} holds no rows")
     return f"{len(files.paths)} file(s), readable, revision {files.revision}"
 
@@ -103,7 +86,7 @@ def _general(recipe: Recipe, section: GeneralSection, gone: Forgotten) -> str:
     gone.check_sources(["general"])
     if section.path is None:
         return _on_the_hub(section.hub or "", section.revision)
-    files = open_files(section, general.HUB, general.PATTERNS, recipe.at("."))
+    files = open_files(section, general.SOURCE.hub, general.SOURCE.patterns, recipe.at("."))
     return f"{len(files.paths)} file(s), revision {files.revision}"
 
 

@@ -1,7 +1,6 @@
 """The few sets that a probe samples: how their questions were answered, and how quickly. The build uses all of it."""
 
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import polars as pl
 
 from pipelines.ahead.estimates import Timing, cost_usd, time_words
 from pipelines.engines.answering import Run
+from pipelines.engines.asking import Answers
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.orders import models_of
@@ -18,11 +18,9 @@ from pipelines.rubrics.giving import with_criteria
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import CURATE, steps_to_sets
-from pipelines.synthesis.answers import answer_job, answer_request, candidate_of
-from pipelines.synthesis.gold_check import checked_questions
+from pipelines.synthesis.answers import answer_job, answer_prompt, answer_request, candidate_of
 from pipelines.synthesis.grading import graded
-from pipelines.synthesis.prompts import answer_prompt
-from pipelines.synthesis.responding import question_buckets, questions_to_ask
+from pipelines.synthesis.questions import checked_questions, question_buckets, questions_to_ask
 from pipelines.synthesis.synthesis import ROLES
 from pipelines.walk import Product, Step, walked
 from schemas.candidate import Candidate, Origin
@@ -62,15 +60,6 @@ class FewSets:
         }
 
 
-@dataclass(frozen=True)
-class SampledFew:
-    """A few sets of a build, sampled."""
-
-    sets: Stage
-    given_up: Mapping[str, str]
-    timing: Timing
-
-
 def at_once(recipe: Recipe) -> Recipe:
     """Return the recipe with no model asked by batch.
 
@@ -103,12 +92,10 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     return FewSets(products[CURATE].stage, of_questions, is_whole=False)
 
 
-def sample_few(recipe: Recipe, root: Root, run: Run, job: SamplingJob, curated: Stage, n: int) -> SampledFew:
-    """Sample `n` of the sets as the build would."""
-    sets = few_of(recipe, root, run, curated, n)
-    before, started = run.budget.answers, time.monotonic()
-    given_up = sample_sets(root, run, job, sets)
-    return SampledFew(sets, given_up, Timing(run.budget.answers - before, time.monotonic() - started))
+def sample_few(root: Root, run: Run, job: SamplingJob, few: Stage) -> tuple[Answers, Timing]:
+    """Sample a few sets as the build would; return what came of it, and how quickly it went."""
+    answers = sample_sets(root, run, job, few)
+    return answers, Timing(answers.bought, answers.seconds)
 
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:

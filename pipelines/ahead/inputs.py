@@ -12,12 +12,11 @@ from pipelines.engines.answering import Run
 from pipelines.reporting.funnel import inputs_of
 from pipelines.sources import general
 from pipelines.sources.files import is_here
-from pipelines.sources.ingestion import ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import steps_to_sets
 from pipelines.synthesis.composition import gives_single
-from pipelines.synthesis.gold_check import checked_questions
-from pipelines.synthesis.responding import question_buckets
+from pipelines.synthesis.questions import checked_questions, question_buckets
 from pipelines.walk import Step
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe, SourceSection
@@ -74,19 +73,13 @@ class OpenSource:
     plan: InputPlan
     most_sets: int | None
     """Those that are here already apart; None where nobody knows."""
-    checked: Stage | None = None
-    """Its questions, their gold answers checked; None where they are not here, or it has none."""
-    uncertain: Stage | None = None
-    """The sets that are to be judged again; None where they are not here, or there are none."""
+    rows: Stage | None = None
+    """Its questions, their gold answers checked, or its sets that are to be judged again; None where it is not here."""
 
     @property
     def asks(self) -> bool:
         """Whether its rows are questions."""
         return SOURCES[self.section.kind].gives == "questions"
-
-    @property
-    def is_here(self) -> bool:
-        return self.checked is not None or self.uncertain is not None
 
 
 @dataclass(frozen=True)
@@ -119,10 +112,10 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         sets |= {section.source: found} if found else {}
         still_open |= {section.source: unmade} if unmade else {}
     plans = {source: one.plan for source, one in still_open.items()}
-    has_general = recipe.general is None or download or is_here(recipe.general, general.HUB, general.PATTERNS)
+    has_general = recipe.general is None or download or is_here(recipe.general, "", general.SOURCE.patterns)
     curated = None
     if sets:
-        chat = ingest_general(recipe, root, recipe.general) if recipe.general and has_general else None
+        chat = ingest(recipe, root, recipe.general) if recipe.general and has_general else None
         readable = tuple(section for section in recipe.sources if section.source in sets)
         rules = rules_of(recipe.model_copy(update={"sources": readable}))
         curated = curate(rules, root, list(sets.values()), chat)
@@ -137,7 +130,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         curated=curated,
         open=tuple(still_open.values()),
         synthesized=tuple(stage for stage in sets.values() if "synthesis" in stage.facts),
-        is_here=has_general and all(one.is_here for one in still_open.values()),
+        is_here=has_general and all(one.rows for one in still_open.values()),
     )
 
 
@@ -160,7 +153,7 @@ def _look_at(
         return None, _unanswered(recipe, section, checked_questions(root, read))
     uncertain = making.asking.prepare(root, run, read).stage
     plan = InputPlan(section.source, read.facts["rows"], uncertain=uncertain.rows("sets"))
-    return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain=uncertain)
+    return read, OpenSource(section, plan, uncertain.rows("sets"), uncertain)
 
 
 def _test_sources(curated: Stage) -> frozenset[str]:

@@ -124,7 +124,7 @@ def _sampling(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Iterator[
 
 def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Mapping[str, Rate]:
     """Return the rates of all models that a probe of so many sets asks."""
-    is_open = any(one.is_here for one in inputs.open)
+    is_open = any(source.rows for source in inputs.open)
     if inputs.curated is None and not is_open:
         raise RecipeError("--probe: no source is here to sample from; add --download")
     present = {plan.source for plan in inputs.plans if plan.kept is not None or plan.questions is not None}
@@ -135,8 +135,9 @@ def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Map
         few = few_sets(readable, root, run, [job.model for job in jobs], n)
     else:
         few = FewSets(inputs.curated)
-    check_keys(jobs, root, run, few_of(recipe, root, run, few.curated, n))
-    timings = few.timings | {job.purpose: sample_few(recipe, root, run, job, few.curated, n).timing for job in jobs}
+    sampled = few_of(recipe, root, run, few.curated, n)
+    check_keys(jobs, root, run, sampled)
+    timings = few.timings | {job.purpose: sample_few(root, run, job, sampled)[1] for job in jobs}
     return {name: rate for name, timing in timings.items() if (rate := timing.rate())}
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow.compute as pc
 
 from pipelines.ahead.estimates import cost_usd, time_words
-from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_sets, sample_few
+from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets, sample_few
 from pipelines.ahead.inputs import plan_inputs
 from pipelines.engines.answering import Run
 from pipelines.judging.judging import judge
@@ -25,7 +25,7 @@ from storage.root import Root
 from storage.tables import read_table
 
 _MOST = 0.5
-"""Where fewer of the answers could be read, a build is not worth its price, and what helps is said."""
+"""Where a smaller share of the answers can be read, a build is not worth its price: the probe says what helps."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,9 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     if answering and not wanted_answers(job, few.curated):
         words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
-    sampled = sample_few(recipe, root, run, job, few.curated, n)
-    table = read_table(judge(root, job, sampled.sets, sampled.given_up).paths("judged"), JUDGED)
+    sampled = few_of(recipe, root, run, few.curated, n)
+    answers, timing = sample_few(root, run, job, sampled)
+    table = read_table(judge(root, job, sampled, answers).paths("judged"), JUDGED)
     frame = pl.from_arrow(table.select(DECISION_COLUMNS))
     assert isinstance(frame, pl.DataFrame)
     without_caps = recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
@@ -124,14 +125,14 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         pc.mean(answered.column(name)).as_py() for name in ("prompt_tokens", "completion_tokens")
     )
     first_samples = _wanted_by_build(recipe, root, run, job, few, answering)
-    requests = round(first_samples * table.num_rows / max(wanted_answers(job, sampled.sets), 1))
+    requests = round(first_samples * table.num_rows / max(wanted_answers(job, sampled), 1))
     totals = [None if mean is None else round(mean * requests) for mean in (prompt_tokens, answer_tokens)]
     example = answered.slice(0, 1).to_pylist()[0]
     return Probe(
-        sets=sampled.sets.rows("sets"),
+        sets=sampled.rows("sets"),
         answers=answered.num_rows,
-        bought=sampled.timing.bought,
-        seconds=round(sampled.timing.seconds, 2),
+        bought=timing.bought,
+        seconds=round(timing.seconds, 2),
         readable_share=decided.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height / decided.height,
         accepted_share=decided.filter("accepted").height / decided.height,
         outcomes=dict(Counter(decided["outcome"]).most_common()),
@@ -143,7 +144,7 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         build_prompt_tokens=totals[0],
         build_answer_tokens=totals[1],
         build_cost_usd=cost_usd(job.model, *totals),
-        build_hours=sampled.timing.hours(requests),
+        build_hours=timing.hours(requests),
         prompt="\n".join(message["content"] for message in example["prompt"]),
         answer=example["text"],
         answering=tuple(answering),

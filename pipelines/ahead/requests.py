@@ -1,19 +1,19 @@
 """Which requests a build would make of each model: counted where the rows are here, bounded where they are not."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from pipelines.ahead.inputs import Inputs, OpenSource
-from pipelines.engines.stored import Stored
+from pipelines.ahead.inputs import Inputs
+from pipelines.engines.answering import Stored
+from pipelines.engines.jobs import Job
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
-from pipelines.judging.sampling import looked_up, sampled_sets, wanted_answers
-from pipelines.synthesis.answers import AnswerJob, answer_request
-from pipelines.synthesis.prompts import answer_prompt, comparison_prompt, rewrite_prompt
-from pipelines.synthesis.responding import question_buckets, questions_to_ask
-from schemas.query import Messages
+from pipelines.judging.sampling import sampled_sets, stored_samples, wanted_answers
+from pipelines.synthesis.answers import answer_prompt, answer_request, comparison_prompt, rewrite_prompt
+from pipelines.synthesis.questions import question_buckets, questions_to_ask
+from schemas.query import Messages, user
 from schemas.question import AnswerForm, Question
 from schemas.recipe import SynthesisSection
 from schemas.trajectory import Mode
@@ -69,7 +69,7 @@ def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
     known = [one for one in inputs.open if one.most_sets is not None]
     bound = sum((one.most_sets or 0) * (job.n + (one.section.source in job.hinted_sources)) for one in known)
     wanted.requests += bound
-    wanted.most += bound * (1 + job.resample)
+    wanted.most += bound * (1 + job.settings.resample_unreadable)
     if not inputs.is_exact:
         wanted.requests_are = "at most" if len(known) == len(inputs.open) else "unknown"
     return wanted
@@ -77,14 +77,14 @@ def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
 
 def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> Wanted:
     """Return the votes on the sets of one source that are to be judged again."""
-    if made := [stage for stage in inputs.synthesized if stage.facts["source"] == source]:
-        return _asked_before(job.role, made)
+    if source in [stage.facts["source"] for stage in inputs.synthesized]:
+        return _asked_before(job.role, inputs, source)
     (unmade,) = (one for one in inputs.open if one.section.source == source)
-    if unmade.uncertain is not None:
-        return _samples_here(root, job, unmade.uncertain)
+    if unmade.rows is not None:
+        return _samples_here(root, job, unmade.rows)
     rows = unmade.plan.rows
     requests = (rows or 0) * job.n
-    return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.resample))
+    return Wanted(requests, "unknown" if rows is None else "at most", requests * (1 + job.settings.resample_unreadable))
 
 
 def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
@@ -92,58 +92,53 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return Wanted(requests, most=requests, cached=requests)
-    stored = Stored(root)
+    stored = Stored.of(root)
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
     for preference in chain.from_iterable(sets for _, sets in sampled_sets(curated)):
         first = 0
-        for sample in looked_up(job, preference, stored.answer_to):
+        for sample in stored_samples(job, preference, stored.answer_to):
             wanted.requests += 1
             first += not sample.is_again
-            counts[sample.drawn.mode] += not sample.is_again
+            counts[sample.draws.mode] += not sample.is_again
             if sample.completion is not None:
                 wanted.cached += 1
             else:
                 wanted.again += sample.is_again
-                wanted.see(sample.drawn.messages, stride=stride)
+                wanted.see(user(sample.draw.prompt), stride=stride)
         sampled += bool(first)
-    wanted.most = counts.total() * (1 + job.resample)
+    wanted.most = counts.total() * (1 + job.settings.resample_unreadable)
     hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
     wanted.made_up_of = f"{job.n} for each of {sampled:,} train and validation sets{hinted}"
     return wanted
 
 
-def wanted_of_responder(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
+def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the answers to all questions that come without some."""
-    wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, asking = Stored(root), [one for one in inputs.open if one.asks]
-    stride = max(1, settings.samples * sum(one.plan.questions or 0 for one in asking) // SAMPLED_PROMPTS)
-    for one in asking:
-        if one.checked is None:
-            _add_bound(wanted, one, settings.samples)
-            continue
-        for question in chain.from_iterable(questions for _, questions in questions_to_ask(one.checked)):
-            there = sum(stored.has(answer_request(job, question, index)) for index in range(settings.samples))
-            wanted.requests += settings.samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.samples
+    stride = max(1, samples * sum(source.plan.questions or 0 for source in inputs.open) // SAMPLED_PROMPTS)
+    for checked in _checked(inputs, wanted, lambda _: samples):
+        for question in chain.from_iterable(questions for _, questions in questions_to_ask(checked)):
+            there = sum(stored.has(answer_request(job, question, index)) for index in range(samples))
+            wanted.requests += samples
             wanted.cached += there
-            wanted.see(answer_prompt(question), stride=stride, times=settings.samples - there)
+            wanted.see(answer_prompt(question), stride=stride, times=samples - there)
     wanted.most = wanted.requests
     return wanted
 
 
-def wanted_of_teacher(root: Root, job: AnswerJob, settings: SynthesisSection, inputs: Inputs) -> Wanted:
+def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
-    wanted = _asked_before(job.role, _made_of_questions(inputs))
-    stored, samples = Stored(root), settings.teacher_samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.teacher_samples
     rewrites = settings.rewrites * (settings.n_responses - 1)
-    for one in (one for one in inputs.open if one.asks):
-        if one.checked is None:
-            comparisons = settings.samples + samples if one.section.kind in COMPARED else 0
-            _add_bound(wanted, one, samples + rewrites + comparisons)
-            continue
+
+    def most_of(kind: str) -> int:
+        return samples + rewrites + (settings.samples + samples if kind in COMPARED else 0)
+
+    for checked in _checked(inputs, wanted, most_of):
         wanted.requests_are = "at most"
-        for question in chain.from_iterable(questions for _, questions in question_buckets(one.checked)):
+        for question in chain.from_iterable(questions for _, questions in question_buckets(checked)):
             if question.drop_reason is not None:
                 continue
             there = sum(stored.has(answer_request(job, question, index)) for index in range(samples))
@@ -164,22 +159,26 @@ def _comparisons(question: Question, settings: SynthesisSection) -> int:
     return (len(question.given) or settings.samples) + settings.teacher_samples
 
 
-def _asked_before(role: str, made: Iterable[Stage]) -> Wanted:
-    """Return what a role was asked for sets that are made already."""
-    uses = chain.from_iterable(stage.facts["synthesis"]["uses"] for stage in made)
+def _asked_before(role: str, inputs: Inputs, source: str | None = None) -> Wanted:
+    """Return what a role was asked for sets that are made already: those of questions, or of one source."""
+    made = (stage.facts for stage in inputs.synthesized)
+    chosen = [one for one in made if (one["source"] == source if source else "composition" in one["synthesis"])]
+    uses = chain.from_iterable(facts["synthesis"]["uses"] for facts in chosen)
     requests = sum(use["requests"] for use in uses if use["role"] == role)
     return Wanted(requests, most=requests, cached=requests)
 
 
-def _made_of_questions(inputs: Inputs) -> Iterator[Stage]:
-    return (stage for stage in inputs.synthesized if "composition" in stage.facts["synthesis"])
+def _checked(inputs: Inputs, wanted: Wanted, most_of: Callable[[str], int]) -> Iterator[Stage]:
+    """Yield the questions of each source that is still to be answered.
 
-
-def _add_bound(wanted: Wanted, absent: OpenSource, a_question: int) -> None:
-    """Count the requests of a source that is not here."""
-    if absent.plan.rows is None:
-        wanted.requests_are = "unknown"
-        return
-    wanted.requests += absent.plan.rows * a_question
-    if wanted.requests_are == "exact":
-        wanted.requests_are = "at most"
+    Of a source that is not here the bound is counted: `most_of` says how many requests a question of its kind takes.
+    """
+    for source in (one for one in inputs.open if one.asks):
+        if source.rows is not None:
+            yield source.rows
+        elif source.plan.rows is None:
+            wanted.requests_are = "unknown"
+        else:
+            wanted.requests += source.plan.rows * most_of(source.section.kind)
+            if wanted.requests_are == "exact":
+                wanted.requests_are = "at most"

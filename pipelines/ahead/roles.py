@@ -15,9 +15,9 @@ from pipelines.ahead.estimates import (
     usage_of,
 )
 from pipelines.ahead.requests import Wanted
+from pipelines.engines.jobs import Job
 from pipelines.engines.protocol import request_body
 from pipelines.judging.samples import SamplingJob
-from pipelines.synthesis.answers import AnswerJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES
 from schemas.answer_limit import NoLimit, answer_limit
@@ -26,7 +26,7 @@ from storage.generations import Generations
 from storage.root import Root
 
 TYPICAL_PROMPT_TOKENS = 1_500
-"""Of sources that are not here, where none is: a conversation with four responses, and the template."""
+"""Where no prompt is here to be measured: a conversation with four responses, and the template."""
 _BOUND_WORDS = {"exact": "", "at most": "an upper bound; ", "unknown": "of the sources whose size is known; "}
 
 
@@ -114,14 +114,14 @@ class AskedRole:
 
 def sampling_role(job: SamplingJob) -> AskedRole:
     """Return the role of a model that judges sets."""
-    return AskedRole(job.purpose, job.role, job.model, job.max_tokens, (job.stage_name,))
+    return AskedRole(job.purpose, job.role, job.model, job.settings.max_tokens, (job.stage_name,))
 
 
-def answering_role(job: AnswerJob, sources: Iterable[str]) -> AskedRole:
+def answering_role(job: Job, sources: Iterable[str]) -> AskedRole:
     """Return the role of a model that answers questions."""
     names = map(answering_stage, sources) if job.role == "responder" else TEACHER_STAGES
     stages = tuple(f"{name} with {job.model.name}" for name in names)
-    return AskedRole(job.role, job.role, job.model, job.max_tokens, stages)
+    return AskedRole(job.role, job.role, job.model, job.settings.max_tokens, stages)
 
 
 def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rate: Rate | None) -> RolePlan:

@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from schemas.errors import StorageError
 from storage.answer_files import is_whole, sound_answers
@@ -17,23 +19,37 @@ from storage.stages import damaged_files, read_stage
 from storage.tables import damage_named, open_parquet
 
 Look = Callable[[str], None]
-"""Told what is looked at, as it is looked at."""
-Found = tuple[str, str | None, str]
-"""What was looked at, what is wrong with it (None where nothing is), and what else there is to say."""
+"""Called with what is looked at next."""
 _SHOWN = 3
 
 
-def soundness(root: Root, look: Look) -> Iterator[Found]:
-    """Yield what is found, a version at a time; of stages and answers, what is damaged, and a last word."""
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    says: str
+
+    def line(self) -> str:
+        return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def soundness(root: Root, look: Look) -> Iterator[Finding]:
+    """Yield a finding for each version. Of stages and answers, yield what is damaged, or that nothing is."""
     for name in root.folders(SNAPSHOTS):
         yield from _versions(root, name, look)
     yield from _summed("stages", _stages(root, look))
     yield from _summed("answers", _answers(root, look))
     if aside := set_aside(root):
-        yield "set aside", None, f"{len(aside)} damaged files, the first {root.where(aside[0])}; remove them at will"
+        words = f"{len(aside)} damaged files, the first {root.where(aside[0])}; remove them at will"
+        yield Finding("set aside", True, words)
 
 
-def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
+def _versions(root: Root, name: str, look: Look) -> Iterator[Finding]:
     there = versions(root, name)
     for version in there:
         key = f"{SNAPSHOTS}/{name}/{version}"
@@ -42,24 +58,25 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Found]:
         try:
             snapshot = snapshot_at(root, key)
         except StorageError as error:
-            yield what, str(error), ""
+            yield Finding(what, False, str(error))
             continue
-        files = list(snapshot.data_files())
+        files = snapshot.data_files()
         damaged = damaged_files(root, key, files, hash_all=True)
         damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
         if foreign := _foreign(root, key, [file.path for file in files]):
             them = _them(foreign)
             way_out = f"whoever reads the folder reads {them} too; move {them} elsewhere"
-            yield what, f"{_listed(root, key, foreign)} not a part of it, and {way_out}", ""
+            yield Finding(what, False, f"{_listed(root, key, foreign)} not a part of it, and {way_out}")
         elif damaged:
             way_out = f"build its recipe again, which puts {_them(damaged)} back; or remove the version"
-            yield what, f"{_listed(root, key, damaged)} gone or damaged; {way_out}", ""
+            yield Finding(what, False, f"{_listed(root, key, damaged)} gone or damaged; {way_out}")
         else:
-            yield what, None, f"{len(files)} files, {sum(file.bytes for file in files):,} bytes, as they were published"
+            size = sum(file.bytes for file in files)
+            yield Finding(what, True, f"{len(files)} files, {size:,} bytes, as they were published")
     if (named := latest(root, name)) is not None and named not in there:
         cause = "has lost its manifest" if named in unfinished(root, name) else "is not there"
         way_out = "build its recipe again, or name another: grmforge promote name@version"
-        yield f"LATEST of {name}", f"it names {named or 'nothing'}, which {cause}; {way_out}", ""
+        yield Finding(f"LATEST of {name}", False, f"it names {named or 'nothing'}, which {cause}; {way_out}")
 
 
 def _foreign(root: Root, key: str, published: list[str]) -> list[str]:
@@ -128,16 +145,11 @@ def _to_be_paid(root: Root, key: str, lost: int | None) -> str:
     )
 
 
-def _summed(what: str, found: Iterator[tuple[str, str | None]]) -> Iterator[Found]:
-    """Yield what is wrong, each by itself; or in one word that nothing is."""
-    looked_at = wrong = 0
-    for key, fault in found:
-        looked_at += 1
-        if fault is not None:
-            wrong += 1
-            yield key, fault, ""
-    if not wrong:
-        yield what, None, f"{looked_at:,} files looked at, each as it was written"
+def _summed(what: str, looked_at: Iterator[tuple[str, str | None]]) -> Iterator[Finding]:
+    """Yield each fault by itself; or one finding that nothing is wrong."""
+    faults = list(looked_at)
+    wrong = [Finding(key, False, fault) for key, fault in faults if fault is not None]
+    yield from wrong or [Finding(what, True, f"{len(faults):,} files looked at, each as it was written")]
 
 
 def _listed(root: Root, key: str, damaged: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Answers to requests: looked up first, bought where missing, stored as they come. All that stages call of engines."""
+"""Answers to requests: looked up first, sent where none is stored, stored as they come."""
 
 import math
 import time
@@ -32,18 +32,18 @@ LOOK_ON_S = 2.0
 """How long a run that was stopped looks up what is stored further on, so that what is left is counted."""
 
 FollowUp = Callable[[Request, Completion], Iterable[Request]]
-"""Called once a request, with its answer, stored or new; what it returns is asked next."""
+"""Called once a request, with its answer, stored or new; the requests that it returns are answered next."""
 
 
 class Watcher(Observer, Protocol):
     """Who watches a run: what engines do, and what its stages are at."""
 
     def stage(self, name: str, total: int | None) -> None:
-        """A stage begins; `total` is how many answers it needs at least, None where it asks for none."""
+        """A stage begins; `total` is how many answers it needs at least, None where it needs none."""
         ...
 
     def found(self, completion: Completion) -> None:
-        """An answer was there already."""
+        """An answer was stored already."""
         ...
 
     def judged(self, outcome: str) -> None:
@@ -65,7 +65,7 @@ class Run:
     """API keys by the name of their environment variable; read by the caller, never stored."""
     watcher: Watcher
     retry_failed: bool = False
-    """Ask again for what an endpoint once refused for good."""
+    """Send again what an endpoint once refused for good."""
     wait: bool = False
     """Stay until every batch is done, in place of ending with `Waiting`."""
     counted_batches: set[str] = field(default_factory=set)
@@ -83,7 +83,31 @@ class Run:
         """Return the first answers of a role; without a purpose, nobody looks at them."""
         if purpose is None:
             return Pilot([])
-        return self.pilots.setdefault(f"{purpose.asked.role} {purpose.what}", Pilot(list(self.looks)))
+        return self.pilots.setdefault(f"{purpose.job.role} {purpose.what}", Pilot(list(self.looks)))
+
+
+class Stored:
+    """The answers that a root holds, bought or imported."""
+
+    def __init__(self, generations: Generations, imported: ImportedAnswers) -> None:
+        self._of_bucket = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
+        self._imported = imported
+
+    @classmethod
+    def of(cls, root: Root) -> "Stored":
+        return cls(Generations(root), ImportedAnswers(root))
+
+    def bought(self, request: Request) -> Completion | None:
+        return self._of_bucket(bucket_of(request.query_id)).get(request.request_id)
+
+    def imported(self, request: Request) -> Completion | None:
+        return self._imported.answer_to(request)
+
+    def answer_to(self, request: Request) -> Completion | None:
+        return self.bought(request) or self.imported(request)
+
+    def has(self, request: Request) -> bool:
+        return self.answer_to(request) is not None
 
 
 def answer(
@@ -98,157 +122,147 @@ def answer(
 
     `requests` come bucket by bucket. `purpose` says what the answers are good for: where too few of the first ones are
     of use, nothing further is sent, what is in flight comes in, and StoppedEarly is raised. Transient failures that
-    outlast their retries are handed to `follow_up` and not stored, so that the next run asks for them again. Raises
+    outlast their retries are handed to `follow_up` and not stored, so that the next run sends them again. Raises
     EngineError, BudgetReached and StorageError; what was answered by then is on disk. A model that answers by batch
     raises Waiting too, until its batches are done.
     """
     open_jobs = [job for job in jobs_of(root, model.name) if job.collected_at is None]
     # Where nothing is to be collected, and nothing turns out to be missing, no key is wanted.
-    if model.batch and (open_jobs or has_key(model, run.keys)):
-        from pipelines.engines.batch.batches import open_desk  # its HTTP client takes a while to load
-
-        key = check_key(model, run.keys)
-        with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
-            desk.collect()
-            _answer(root, run, model, requests, follow_up, purpose, desk)
-            desk.close()
+    if not (model.batch and (open_jobs or has_key(model, run.keys))):
+        for job in open_jobs:
+            run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
+        _Stream(root, run, model, follow_up, purpose, None).run_through(requests)
         return
-    for job in open_jobs:
-        run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
-    _answer(root, run, model, requests, follow_up, purpose, None)
+    from pipelines.engines.batch.batches import open_desk  # its HTTP client takes a while to load
+
+    key = check_key(model, run.keys)
+    with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
+        desk.collect()
+        _Stream(root, run, model, follow_up, purpose, desk).run_through(requests)
+        desk.close()
 
 
-def _answer(
-    root: Root,
-    run: Run,
-    model: ModelSection,
-    requests: Iterator[Request],
-    follow_up: FollowUp,
-    purpose: Purpose | None,
-    desk: "BatchDesk | None",
-) -> None:
-    """Look every request up, and have what is missing answered: at once, or by batch."""
-    generations = Generations(root, run.watcher.warn)
-    if root.is_local:  # in a bucket each file is checked when it is fetched
-        generations.check()
-    imported = ImportedAnswers(root)
-    bucket_answers = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
-    pilot = run.pilot(purpose)
-    with JournalWriter(root, run.run_id) as journal:
+class _Stream:
+    """One way through requests: each is looked up, sent at once or by batch where it has no answer, and followed up."""
 
-        def followed(request: Request, completion: Completion) -> Iterable[Request]:
-            """Return what follows from an answer, once it is counted among the role's first ones."""
-            if purpose is not None and pilot.looks:
-                pilot.see(purpose, request, completion)
-                if pilot.stop is not None and not run.budget.is_stopped:  # a Ctrl-C that came first stays one
-                    run.budget.stop(pilot.stop)
-            return follow_up(request, completion)
+    def __init__(
+        self,
+        root: Root,
+        run: Run,
+        model: ModelSection,
+        follow_up: FollowUp,
+        purpose: Purpose | None,
+        desk: "BatchDesk | None",
+    ) -> None:
+        self._root, self._run, self._model, self._desk = root, run, model, desk
+        self._follow_up, self._purpose, self._pilot = follow_up, purpose, run.pilot(purpose)
+        self._generations = Generations(root, run.watcher.warn)
+        if root.is_local:  # in a bucket each file is checked when it is fetched
+            self._generations.check()
+        self._stored = Stored(self._generations, ImportedAnswers(root))
+        self._journal = JournalWriter(root, run.run_id)
+        self._deadline = math.inf
+        """In monotonic seconds: when to stop looking for stored answers."""
+        self._is_cut = False
 
-        def stored(request: Request) -> Completion | None:
-            completion = bucket_answers(bucket_of(request.query_id)).get(request.request_id)
-            if completion is None and (completion := imported.answer_to(request)) is not None:
-                journal.append(request, completion)
-            is_old = desk is None or request.request_id not in desk.refused
-            return None if completion is not None and completion.fault and run.retry_failed and is_old else completion
+    def run_through(self, requests: Iterator[Request]) -> None:
+        """See that these and all that follows from them are answered."""
+        with self._journal:
+            found_missing = chain.from_iterable(map(self._unanswered, self._in_time(requests)))
+            missing = looking_ahead(found_missing, self._pilot)
+            try:
+                if (first := next(missing, None)) is not None:
+                    self._send(chain([first], missing))
+            except (BudgetReached, Interrupted) as stop:
+                # Who sent SIGTERM or SIGHUP has no time for it.
+                can_look_on = type(stop) in (BudgetReached, Interrupted)
+                self._deadline = time.monotonic() + (LOOK_ON_S if can_look_on else 0.0)
+                for _ in missing:  # each that is stored is found, which the watcher counts; none is sent
+                    pass
+                if self._is_cut:
+                    raise type(stop)(f"{stop}; of what is left, some may be there already") from None
+                raise
+        if self._pilot.stop is not None:
+            raise self._pilot.stop
+        self._generations.fold()
 
-        def unanswered(request: Request) -> Iterator[Request]:
-            """Yield the request, or what follows from its stored answer, as far as it has no answer yet."""
-            pending = [request]
-            while pending:
-                current = pending.pop()
-                completion = stored(current)
-                if completion is None:
-                    yield current
-                else:
-                    run.watcher.found(completion)
-                    pending.extend(followed(current, completion))
-                    if pilot.stop is not None:
-                        if desk is not None or not run.budget.in_flight:
-                            raise pilot.stop
-                        return  # what is in flight comes in
-
-        def on_completion(request: Request, completion: Completion) -> Iterable[Request]:
-            if completion.fault is not FaultKind.TRANSIENT:
-                journal.append(request, completion)
-            return [further for next_one in followed(request, completion) for further in unanswered(next_one)]
-
-        in_time = _InTime(requests)
-        missing = looking_ahead(chain.from_iterable(map(unanswered, in_time)), pilot)
-        try:
-            if (first := next(missing, None)) is not None:
-                _buy(root, run, model, chain([first], missing), on_completion, desk, journal, pilot)
-        except (BudgetReached, Interrupted) as stop:
-            # Who sent SIGTERM or SIGHUP has no time for it.
-            in_time.until = time.monotonic() + (LOOK_ON_S if type(stop) in (BudgetReached, Interrupted) else 0.0)
-            for _ in missing:  # each that is stored is found, which the watcher counts; none is asked
-                pass
-            if in_time.is_over:
-                raise type(stop)(f"{stop}; of what is left, some may be there already") from None
-            raise
-    if pilot.stop is not None:
-        raise pilot.stop
-    generations.fold()
-
-
-class _InTime:
-    """Requests, as long as there is time."""
-
-    def __init__(self, requests: Iterator[Request]) -> None:
-        self.until = math.inf
-        """Monotonic seconds."""
-        self.is_over = False
-        self._requests = requests
-
-    def __iter__(self) -> Iterator[Request]:
-        for request in self._requests:
-            if self.until < math.inf and time.monotonic() > self.until:
-                self.is_over = True
+    def _in_time(self, requests: Iterator[Request]) -> Iterator[Request]:
+        for request in requests:
+            if time.monotonic() > self._deadline:
+                self._is_cut = True
                 return
             yield request
 
+    def _unanswered(self, request: Request) -> Iterator[Request]:
+        """Yield the request, or what follows from its stored answer, as far as it has no answer yet."""
+        pending = [request]
+        while pending:
+            current = pending.pop()
+            completion = self._answer_to(current)
+            if completion is None:
+                yield current
+                continue
+            self._run.watcher.found(completion)
+            pending.extend(self._followed(current, completion))
+            if self._pilot.stop is not None:
+                if self._desk is not None or not self._run.budget.in_flight:
+                    raise self._pilot.stop
+                return  # what is in flight comes in
 
-def _buy(
-    root: Root,
-    run: Run,
-    model: ModelSection,
-    missing: Iterator[Request],
-    on_completion: Callable[[Request, Completion], Iterable[Request]],
-    desk: "BatchDesk | None",
-    journal: JournalWriter,
-    pilot: Pilot,
-) -> None:
-    """Have requests answered: at once, or by batch."""
-    for other in run.also_asked:
-        check_key(other, run.keys)
-    if desk is not None:
-        desk.submit(missing, on_completion, pilot.room)
-        return
-    engine = _opened(root, run, model)
-    run.budget.is_in_use = True
-    try:
-        dispatch(missing, engine, model, run.budget, on_completion, run.watcher, _quietly(journal))
-    finally:
-        run.budget.is_in_use = False
-    if run.budget.stopped is not None:  # since the last answer came in
-        raise run.budget.stopped
+    def _answer_to(self, request: Request) -> Completion | None:
+        """Return the stored answer; None where there is none, or the stored failure is to be sent again."""
+        completion = self._stored.bought(request)
+        if completion is None and (completion := self._stored.imported(request)) is not None:
+            self._journal.append(request, completion)
+        is_old = self._desk is None or request.request_id not in self._desk.refused
+        is_sent_again = completion is not None and completion.fault and self._run.retry_failed and is_old
+        return None if is_sent_again else completion
 
+    def _followed(self, request: Request, completion: Completion) -> Iterable[Request]:
+        """Return what follows from an answer, once it is counted among the role's first ones."""
+        budget, pilot = self._run.budget, self._pilot
+        if self._purpose is not None and pilot.looks:
+            pilot.see(self._purpose, request, completion)
+            if pilot.stop is not None and not budget.is_stopped:  # a Ctrl-C that came first stays one
+                budget.stop(pilot.stop)
+        return self._follow_up(request, completion)
 
-def _quietly(journal: JournalWriter) -> Callable[[], None]:
-    """Return what flushes a journal; where that fails, the next answer, or its end, says so."""
+    def _completed(self, request: Request, completion: Completion) -> Iterable[Request]:
+        """Store a new answer; return what follows from it and has no answer yet."""
+        if completion.fault is not FaultKind.TRANSIENT:
+            self._journal.append(request, completion)
+        following = self._followed(request, completion)
+        return [further for next_one in following for further in self._unanswered(next_one)]
 
-    def flush() -> None:
+    def _send(self, missing: Iterator[Request]) -> None:
+        """Have requests answered: at once, or by batch."""
+        run = self._run
+        for other in run.also_asked:
+            check_key(other, run.keys)
+        if self._desk is not None:
+            self._desk.submit(missing, self._completed, self._pilot.room)
+            return
+        engine = self._engine()
+        run.budget.is_in_use = True
+        try:
+            dispatch(missing, engine, self._model, run.budget, self._completed, run.watcher, self._flush)
+        finally:
+            run.budget.is_in_use = False
+        if run.budget.stopped is not None:  # since the last answer came in
+            raise run.budget.stopped
+
+    def _engine(self) -> Engine:
+        """Return the model's engine; where the model has a server of ours, that answers by then."""
+        run, model = self._run, self._model
+        if model.engine == "vllm":
+            scratch, budget = self._root.scratch(f"runs/{run.run_id}"), run.budget
+            return run.servers.engine(model, scratch, run.watcher, lambda: budget.is_stopped)
+        return open_engine(model, check_key(model, run.keys))
+
+    def _flush(self) -> None:
+        """Flush the journal; where that fails, the next answer, or its end, says so."""
         with suppress(StorageError):
-            journal.flush()
-
-    return flush
-
-
-def _opened(root: Root, run: Run, model: ModelSection) -> Engine:
-    """Return a model's engine; where the model has a server of ours, that answers by then."""
-    if model.engine == "vllm":
-        budget = run.budget
-        return run.servers.engine(model, root.scratch(f"runs/{run.run_id}"), run.watcher, lambda: budget.is_stopped)
-    return open_engine(model, check_key(model, run.keys))
+            self._journal.flush()
 
 
 def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:

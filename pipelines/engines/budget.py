@@ -12,6 +12,7 @@ from schemas.recipe import BudgetSection, Price
 from schemas.record import canonical_json
 
 WARN_AT = 0.8
+_CEILINGS = ("max_cost_usd", "max_tokens", "max_requests")
 BYTES_PER_TOKEN_RESERVED = 1
 """Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one."""
 BYTES_PER_TOKEN = 4
@@ -92,11 +93,8 @@ class Budget:
 
     def carry(self, spent: Spent) -> None:
         """Count what an earlier part of the same build spent in another process."""
-        earlier = Spent(*spent)  # the parameters of a flow come back as plain lists
-        self.requests += earlier.requests
-        self.tokens += earlier.tokens
-        self.cost_usd += earlier.cost_usd
-        self.answers += earlier.answers
+        for name, amount in Spent(*spent)._asdict().items():  # the parameters of a flow come back as plain lists
+            setattr(self, name, getattr(self, name) + amount)
 
     def reserve(self, need: Reservation) -> bool:
         """Set the most that a request may cost aside; False while what is in flight must be settled first.
@@ -128,12 +126,9 @@ class Budget:
             self.cost_usd += reservation.cost_usd
             return self._warning()
         prompt, answer = spent_tokens(reservation, completion)
+        estimated_usd = (prompt * reservation.price.input + answer * reservation.price.output) / 1e6
         self.tokens += prompt + answer
-        self.cost_usd += (
-            completion.cost_usd
-            if completion.cost_usd is not None
-            else (prompt * reservation.price.input + answer * reservation.price.output) / 1e6
-        )
+        self.cost_usd += estimated_usd if completion.cost_usd is None else completion.cost_usd
         return self._warning()
 
     def stop(self, reason: ForgeError, wait_s: float | None = None, late: ForgeError | None = None) -> None:
@@ -153,15 +148,12 @@ class Budget:
         if self.stopped is not None:
             return self.stopped
         ceiling = self._ceiling(need) or "max_requests"
-        next_one = {
-            "max_cost_usd": f", and the next request may take up to ${need.cost_usd:.4f}",
-            "max_tokens": f", and the next request may take up to {need.tokens:,} tokens",
-            "max_requests": "",
-        }[ceiling]
+        wanted = {"max_cost_usd": need.cost_usd, "max_tokens": need.tokens}.get(ceiling)
+        next_one = "" if wanted is None else f", and the next request may take up to {_words(ceiling, wanted)}"
         cost = f"${self.cost_usd:.4f}, " if self.cost_usd else ""
         return BudgetReached(
             f"budget: {self._spent(ceiling)} spent{next_one}; in all {cost}{self.tokens:,} tokens, "
-            f"{_count(self.requests, 'request')}; "
+            f"{_words('max_requests', self.requests)}; "
             f"everything bought is kept: run again to go on with as much again, or raise [budget] {ceiling}"
         )
 
@@ -178,36 +170,25 @@ class Budget:
             return "max_cost_usd"
         return None
 
-    def _shares(self) -> dict[str, float]:
-        return {
-            name: spent / most
-            for name, spent, most in (
-                ("max_cost_usd", self.cost_usd, self.max_cost_usd),
-                ("max_tokens", self.tokens, self.max_tokens),
-                ("max_requests", self.requests, self.max_requests),
-            )
-            if most
-        }
-
     def _warning(self) -> str | None:
-        for ceiling, share in self._shares().items():
-            if share >= WARN_AT and ceiling not in self._warned:
+        for ceiling in _CEILINGS:
+            most, spent = getattr(self, ceiling), getattr(self, ceiling.removeprefix("max_"))
+            if most and spent / most >= WARN_AT and ceiling not in self._warned:
                 self._warned.add(ceiling)
-                return f"budget: {self._spent(ceiling)} spent ({share:.0%})"
+                return f"budget: {self._spent(ceiling)} spent ({spent / most:.0%})"
         return None
 
     def _spent(self, ceiling: str) -> str:
-        spent = {
-            "max_cost_usd": f"${self.cost_usd:.4f}",
-            "max_tokens": f"{self.tokens:,} tokens",
-            "max_requests": _count(self.requests, "request"),
-        }[ceiling]
-        most = getattr(self, ceiling)
+        spent, most = _words(ceiling, getattr(self, ceiling.removeprefix("max_"))), getattr(self, ceiling)
         return f"{spent} of {most}, its part of {ceiling}," if self.is_part else f"{spent} of {ceiling} = {most}"
 
 
-def _count(amount: int, what: str) -> str:
-    return f"{amount:,} {what}" if amount == 1 else f"{amount:,} {what}s"
+def _words(ceiling: str, amount: float) -> str:
+    """Return an amount of what a ceiling counts."""
+    if ceiling == "max_cost_usd":
+        return f"${amount:.4f}"
+    what = ceiling.removeprefix("max_")
+    return f"{amount:,} {what[:-1] if what == 'requests' and amount == 1 else what}"
 
 
 def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
@@ -217,7 +198,8 @@ def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
     """
     price = price or FREE
     size = prompt_bytes(body)
-    beside = sum(len(canonical_json(part)) for key, part in body.items() if key != "messages" and _is_large(part))
+    large = (part for key, part in body.items() if key != "messages" and isinstance(part, dict | list))
+    beside = sum(len(canonical_json(part)) for part in large)
     prompt = (size + beside) // BYTES_PER_TOKEN_RESERVED + 16
     try:
         answer = answer_limit(body)
@@ -229,10 +211,6 @@ def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
         price=price,
         prompt_tokens=size // BYTES_PER_TOKEN + 1,
     )
-
-
-def _is_large(part: Any) -> bool:
-    return isinstance(part, dict | list)
 
 
 def spent_tokens(reservation: Reservation, completion: Completion) -> tuple[int, int]:

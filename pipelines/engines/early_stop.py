@@ -1,16 +1,22 @@
-"""Stopping early: a role whose first answers are of no use is asked nothing further. Stored ones count, too."""
+"""Stopping early: a role whose first answers are of no use is sent nothing further. Stored answers count, too."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipelines.engines.pilot_advice import Asked, advice
+from pipelines.engines.jobs import Job
 from schemas.errors import StoppedEarly
 from schemas.generation import Completion, Request
+from schemas.recipe import GrmSection
+from schemas.recipe.judge_form import FORM_KEYS
 
 LONGEST_EXAMPLE = 20_000
 """Characters of an answer that are shown; few have more, and nobody reads them in a terminal."""
+_OFTEN = 0.2
+"""Share of the answers from which on a fault is worth a word."""
+_THINKING_KEYS = frozenset({"chat_template_kwargs", "enable_thinking", "thinking", "reasoning", "reasoning_effort"})
+_LENGTH_KEYS = ("max_tokens", "max_completion_tokens")
 
 
 class Use(NamedTuple):
@@ -37,11 +43,11 @@ PROBE = (Look(10, 1e-9), Look(20, 0.2))
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a role is asked for, how its answers are read, and which of the recipe's settings decide how they are."""
+    """What a role is asked for, with which settings, and how its answers are read."""
 
     what: str
     """Answers to the same `what` count together, such as those of all sources."""
-    asked: Asked
+    job: Job
     use_of: Callable[[Request, Completion], Use]
 
 
@@ -63,14 +69,10 @@ class Pilot:
     stop: StoppedEarly | None = None
 
     @property
-    def answers(self) -> int:
-        return self.outcomes.total()
-
-    @property
     def room(self) -> int | None:
         """How many requests a batch may hold before the first answers are read; None for any number."""
-        wanted = self.looks[-1].after if self.looks else 0
-        return wanted - len(self.seen) if len(self.seen) < wanted else None
+        left = self.looks[-1].after - len(self.seen) if self.looks else 0
+        return left if left > 0 else None
 
     def see(self, purpose: Purpose, request: Request, completion: Completion) -> None:
         """Count an answer, and set `stop` where it is the one that shows the role to be of no use."""
@@ -86,19 +88,19 @@ class Pilot:
         self.has_system_turn |= any(turn.get("role") == "system" for turn in request.body.get("messages", ()))
         if not use.is_usable:
             self.examples.setdefault(use.outcome, completion)
-        if self.answers >= self.looks[0].after:
+        if self.outcomes.total() >= self.looks[0].after:
             look = self.looks.pop(0)
-            if self.usable < look.least * self.answers:
+            if self.usable < look.least * self.outcomes.total():
                 self.looks.clear()
                 self.stop = StoppedEarly(self._message(purpose), self._example())
 
     def _message(self, purpose: Purpose) -> str:
         counts = ", ".join(f"{rows} {outcome}" for outcome, rows in self.outcomes.most_common())
-        may_help = "; ".join(advice(purpose.asked, self.outcomes, self.reasoning, self.has_system_turn))
         return (
-            f"{purpose.asked.role} ({purpose.asked.model.name}), {purpose.what}: {self.usable} of the first "
-            f"{self.answers} answers can be read and published ({counts}): nothing further is asked, and every answer "
-            f"is kept. What may help: {may_help}. --keep-going (in a flow, keep_going) goes on all the same"
+            f"{purpose.job.role} ({purpose.job.model.name}), {purpose.what}: {self.usable} of the first "
+            f"{self.outcomes.total()} answers can be read and published ({counts}): nothing further is asked, and "
+            f"every answer is kept. What may help: {'; '.join(self._advice(purpose.job))}. "
+            "--keep-going (in a flow, keep_going) goes on all the same"
         )
 
     def _example(self) -> str:
@@ -111,11 +113,41 @@ class Pilot:
         finish = f", finish_reason {completion.finish_reason}" if completion.finish_reason else ""
         return f"one whole answer ({outcome}{finish}):\n\n{text}\n\n{'-' * 52}"
 
+    def _advice(self, job: Job) -> Iterator[str]:
+        """Yield what may help, the likeliest first, another model last: only settings that the recipe lacks."""
+        often, extra = _OFTEN * self.outcomes.total(), job.model.extra_body
+        settings, given = job.settings, job.settings.model_fields_set
+        form = settings.structured_output if isinstance(settings, GrmSection) else None
+        is_cut, thinks = self.outcomes["truncated"] >= often, self.reasoning >= often
+        model = f"[models.{job.role}]"
+        if is_cut:
+            key = next((key for key in _LENGTH_KEYS if key in extra), None)
+            where = f"extra_body.{key} in {model}" if key else f"[{job.section}] max_tokens"
+            yield f"a higher {where} than {extra[key] if key else settings.max_tokens}"
+        if (is_cut or thinks) and not _THINKING_KEYS & extra.keys() and job.model.engine != "simulated":
+            yield (
+                f"in {model} extra_body = {{ chat_template_kwargs = {{ enable_thinking = false }} }}, where the chat "
+                "template has such a switch"
+            )
+        if form == "none" and not FORM_KEYS & extra.keys():
+            at_openai = job.model.engine == "openai" and not job.model.base_url
+            forms = '"json_schema"' if at_openai else '"regex" (vLLM) or "json_schema"'
+            yield f"[grm] structured_output = {forms}, which has the server keep to the form: docs/structured_output.md"
+        elif form == "regex" and is_cut and "structured_text" not in given:
+            yield "[grm] structured_text, a shorter form: docs/structured_output.md"
+        if job.section == "grm" and not {"template", "compare_principles"} & given:
+            yield "[grm] template, a prompt of your own"
+        if self.has_system_turn and "system_role" not in job.model.model_fields_set:
+            yield f"system_role = false in {model}, where the model does not know that role"
+        if "temperature" not in given and settings.temperature > 0 and "temperature" not in extra:
+            yield f"a lower [{job.section}] temperature than {settings.temperature:g}"
+        yield "a model that answers this material" if self.outcomes["refused"] >= often else "another model"
+
 
 def looking_ahead(missing: Iterator[Request], pilot: Pilot, most: int = 512) -> Iterator[Request]:
     """Yield the missing requests, but first go on until it is clear whether the stored answers between them are of use.
 
-    So a run after one that was stopped asks nothing. Where few answers are stored, `most` are held back at first.
+    So a run after one that was stopped sends nothing. Where few answers are stored, `most` are held back at first.
     """
     held: list[Request] = []
     while pilot.looks and len(held) < most and (request := next(missing, None)) is not None:

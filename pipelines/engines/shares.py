@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipelines.engines.budget import Spent
-from schemas.recipe import BudgetSection, ModelSection, Recipe, SameAsGrm
+from schemas.recipe import BudgetSection, ModelSection, Recipe
 from schemas.record import BUCKETS
 
 ALL_BUCKETS = range(BUCKETS)
@@ -32,16 +32,9 @@ class Share:
         Requests, their ids and all that is made of the answers are those of the whole recipe.
         """
         sections = {role: getattr(recipe.models, role) for role in type(recipe.models).model_fields}
-        models = {
-            role: one if one is None or isinstance(one, SameAsGrm) else self._model(one)
-            for role, one in sections.items()
-        }
-        return recipe.model_copy(
-            update={
-                "models": recipe.models.model_copy(update=models),
-                "budget": self._budget(recipe.budget, spent),
-            }
-        )
+        models = {role: self._model(one) for role, one in sections.items() if isinstance(one, ModelSection)}
+        update = {"models": recipe.models.model_copy(update=models), "budget": self._budget(recipe.budget, spent)}
+        return recipe.model_copy(update=update)
 
     def _model(self, model: ModelSection) -> ModelSection:
         limits = {name: most for name in _LIMITS if (most := getattr(model, name)) is not None}
@@ -49,15 +42,15 @@ class Share:
 
     def _budget(self, budget: BudgetSection, spent: Spent) -> BudgetSection:
         """Return ceilings for a budget that carries `spent`: with this share's part of what is left on top of it."""
-        requests, tokens, cost_usd = spent[:3]
-        most = budget.max_requests, budget.max_tokens, budget.max_cost_usd
-        return budget.model_copy(
-            update={
-                "max_requests": None if most[0] is None else requests + self._part(max(0, most[0] - requests)),
-                "max_tokens": None if most[1] is None else tokens + self._part(max(0, most[1] - tokens)),
-                "max_cost_usd": None if most[2] is None else cost_usd + max(0.0, most[2] - cost_usd) / self.of,
-            }
-        )
+        requests, tokens, cost_usd, _ = Spent(*spent)
+        update: dict[str, float] = {}
+        if budget.max_requests is not None:
+            update["max_requests"] = requests + self._part(max(0, budget.max_requests - requests))
+        if budget.max_tokens is not None:
+            update["max_tokens"] = tokens + self._part(max(0, budget.max_tokens - tokens))
+        if budget.max_cost_usd is not None:
+            update["max_cost_usd"] = cost_usd + max(0.0, budget.max_cost_usd - cost_usd) / self.of
+        return budget.model_copy(update=update)
 
     def _part(self, whole: int) -> int:
         """Return this share's part of a whole that is handed out to the last piece."""
@@ -90,7 +83,7 @@ def share_count(model: ModelSection, budget: BudgetSection, spent: Spent, wanted
 
 def cut(count: int) -> list[Share]:
     """Return all buckets in so many shares of neighbouring ones. Ids are hashes, so these hold about the same."""
-    return [Share(range(BUCKETS * at // count, BUCKETS * (at + 1) // count), at, count) for at in range(count)]
+    return [Share(range(BUCKETS * n // count, BUCKETS * (n + 1) // count), n, count) for n in range(count)]
 
 
 def rest_of(shares: Sequence[Share]) -> Share:

@@ -1,13 +1,14 @@
 """The judging stage: stored answers become trajectories with an outcome. No model is called here."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from pipelines.engines.asking import Answers, find_answered
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets
 from pipelines.judging.trajectories import OF_ANSWER, trajectories
@@ -16,7 +17,7 @@ from schemas.preference import PreferenceSet
 from schemas.trajectory import JUDGED, Outcome
 from storage.generations import Generations
 from storage.root import Root
-from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.stages import Stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 from storage.tables import many_records
 
@@ -36,33 +37,56 @@ class Judged:
     """How many of its answers were there before this run."""
 
 
-def judged_key(job: SamplingJob, curated: Stage) -> str:
-    """Return the key of the stage that holds the job's trajectories over these sets."""
-    return stage_key(f"judged-{job.purpose}", _VERSION, job.settings(), [curated.content])
+def judged_key(job: SamplingJob, curated: Stage, answers: Answers | None = None) -> str:
+    """Return the key of the stage that holds the job's trajectories over these sets.
+
+    Where answers were given up, it is another one, so that the next build asks for them again.
+    """
+    settings = job.key_settings() if answers is None else answers.in_key(job.key_settings())
+    return stage_key(f"judged-{job.purpose}", _VERSION, settings, [curated.content])
 
 
 def find_judged(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool = False) -> Stage | None:
-    """Return the finished stage, unless it holds failed requests that are to be asked again."""
-    found = find_stage(root, judged_key(job, curated))
-    return None if found is not None and retry_failed and found.facts["failed"] else found
+    """Return the finished stage, unless it holds failed requests that are to be sent again."""
+    return find_answered(root, judged_key(job, curated), retry_failed)
 
 
-def judge(root: Root, job: SamplingJob, curated: Stage, given_up: Collection[str]) -> Stage:
+def judge(root: Root, job: SamplingJob, curated: Stage, sampled: Answers | None = None) -> Stage:
     """Return the stage with the table `judged`, sorted by (query_id, set_id, trajectory_id).
 
-    Where requests were given up for a passing reason, the stage stands under a key of its own, so that the next build
-    asks for them again.
+    `sampled` is what `sample_sets` returned, where it gave up something. The facts count the answers, and the outcomes
+    of each source.
     """
     generations = Generations(root)
-    settings = [job.settings(), sorted(given_up)] if given_up else job.settings()
-    key = stage_key(f"judged-{job.purpose}", _VERSION, settings, [curated.content])
-    counts = _Counts()
+    key = judged_key(job, curated, sampled)
+    answers, outcomes = Answers(), Counter[tuple[str, str, str]]()
     with many_records(), TableWriter(root, key, "judged", JUDGED, "arrow") as writer:
-        for sets, answers in _groups(curated, generations):
-            table, completions = trajectories(job, sets, answers)
+        for sets, stored in _groups(curated, generations):
+            table, completions = trajectories(job, sets, stored)
             writer.write(table)
-            counts.add(table, completions)
-    return finish_stage(root, key, {"judged": writer.files}, counts.facts(), [curated])
+            counted = table.group_by(["source", "mode", "outcome"]).aggregate([([], "count_all")])
+            for *kind, rows in zip(*(column.to_pylist() for column in counted.columns), strict=True):
+                outcomes[tuple(kind)] += rows
+            answers.recall(_usage(table, completions))
+    by_source = [
+        {"source": source, "mode": mode, "outcome": outcome, "rows": rows}
+        for (source, mode, outcome), rows in sorted(outcomes.items())
+    ]
+    facts = answers.facts() | {"error": answers.error, "outcomes": by_source}
+    return finish_stage(root, key, {"judged": writer.files}, facts, [curated])
+
+
+def _usage(table: pa.Table, completions: pl.DataFrame) -> dict[str, Any]:
+    """Return what trajectories took, by the completion of each."""
+    outcomes = pl.Series(table.column("outcome"))
+    return {
+        "requests": table.num_rows,
+        "failed": int((outcomes == Outcome.FAILED.value).sum()),
+        "prompt_tokens": int(completions["prompt_tokens"].sum()),
+        "completion_tokens": int(completions["completion_tokens"].sum()),
+        "cost_usd": float(completions["cost_usd"].sum()),
+        "error": next(iter(completions["error"].drop_nulls()), None),
+    }
 
 
 def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[PreferenceSet], pl.DataFrame]]:
@@ -83,36 +107,3 @@ def _answers(generations: Generations, buckets: list[int]) -> pl.DataFrame:
     frame = pl.from_arrow(generations.answers(buckets, OF_ANSWER))
     assert isinstance(frame, pl.DataFrame)
     return frame
-
-
-class _Counts:
-    """What the manifest says of a role's requests, and of the outcomes of each source."""
-
-    def __init__(self) -> None:
-        self._outcomes: Counter[tuple[str, str, str]] = Counter()
-        self._tokens = {"prompt_tokens": 0, "completion_tokens": 0}
-        self._cost_usd = 0.0
-        self._error: str | None = None
-
-    def add(self, table: pa.Table, completions: pl.DataFrame) -> None:
-        """Count trajectories, and the completion of each."""
-        counted = table.group_by(["source", "mode", "outcome"]).aggregate([([], "count_all")])
-        for *kind, rows in zip(*(column.to_pylist() for column in counted.columns), strict=True):
-            self._outcomes[tuple(kind)] += rows
-        for name in self._tokens:
-            self._tokens[name] += int(completions[name].sum())
-        self._cost_usd += float(completions["cost_usd"].sum())
-        self._error = self._error or next(iter(completions["error"].drop_nulls()), None)
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "requests": self._outcomes.total(),
-            "failed": sum(rows for (_, _, outcome), rows in self._outcomes.items() if outcome == Outcome.FAILED),
-            "error": self._error,
-            **self._tokens,
-            "cost_usd": round(self._cost_usd, 6),
-            "outcomes": [
-                {"source": source, "mode": mode, "outcome": outcome, "rows": rows}
-                for (source, mode, outcome), rows in sorted(self._outcomes.items())
-            ],
-        }

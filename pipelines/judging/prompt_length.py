@@ -4,11 +4,11 @@ What is shortened is said in the prompt, and only there: tables hold every respo
 """
 
 from dataclasses import replace
-from typing import Protocol
 
-from pipelines.judging.shown_text import Shown, response_text
+from pipelines.judging.shown_text import response_text
 from pipelines.judging.transcripts import is_conversation
 from schemas.preference import DropReason, PreferenceSet, preference_set
+from schemas.recipe import GrmSection
 
 TEMPLATE_TOKENS = 640
 """Room for the words of a template and a hint."""
@@ -18,23 +18,12 @@ RESULT_LIMITS = (4_000, 2_000, 1_000, 500, 250)
 """To how many characters tool results are shortened, the first of these that makes a prompt fit."""
 
 
-class PromptSettings(Protocol):
-    """What decides how long a set's prompt is: the recipe's [grm], or a sampling job."""
-
-    @property
-    def max_prompt_tokens(self) -> int | None: ...
-    @property
-    def shown(self) -> Shown: ...
-    @property
-    def reference(self) -> str: ...
-
-
 def estimated_tokens(text: str) -> int:
     """Return a rough count of a text's tokens: a token for every four bytes of UTF-8."""
     return -(-len(text.encode()) // 4)
 
 
-def result_limit(preference: PreferenceSet, settings: PromptSettings) -> int | None:
+def result_limit(preference: PreferenceSet, settings: GrmSection) -> int | None:
     """Return to how many characters tool results are shortened in a set's prompts, so that it fits; None: to none.
 
     A set that fits with no limit of RESULT_LIMITS is shown with the strictest one, where it is shown at all.
@@ -48,7 +37,7 @@ def result_limit(preference: PreferenceSet, settings: PromptSettings) -> int | N
     return next((limit for limit in limits if sum(_sizes(preference, settings, limit)) <= room), RESULT_LIMITS[-1])
 
 
-def fitted(preference: PreferenceSet, settings: PromptSettings) -> PreferenceSet:
+def fitted(preference: PreferenceSet, settings: GrmSection) -> PreferenceSet:
     """Return the set with as few wrong responses left out, longest first, as make its prompt fit max_prompt_tokens.
 
     Before one is left out, tool results are shortened. A set that does not fit even with one wrong response is dropped
@@ -86,7 +75,7 @@ def fitted(preference: PreferenceSet, settings: PromptSettings) -> PreferenceSet
     return replace(shorter, cluster=preference.cluster, retagged_best=retagged_best, votes=votes)
 
 
-def _room(preference: PreferenceSet, settings: PromptSettings, max_prompt_tokens: int) -> int:
+def _room(preference: PreferenceSet, settings: GrmSection, max_prompt_tokens: int) -> int:
     """Return how many tokens are left to the responses."""
     room = max_prompt_tokens - TEMPLATE_TOKENS - sum(estimated_tokens(turn.content) for turn in preference.query)
     if settings.reference != "none" and preference.reference is not None:
@@ -94,7 +83,7 @@ def _room(preference: PreferenceSet, settings: PromptSettings, max_prompt_tokens
     return room
 
 
-def _sizes(preference: PreferenceSet, settings: PromptSettings, longest_result: int | None) -> list[int]:
+def _sizes(preference: PreferenceSet, settings: GrmSection, longest_result: int | None) -> list[int]:
     """Return the tokens of what a judge is shown of each response."""
     return [
         MARKER_TOKENS + estimated_tokens(response_text(response, settings.shown, longest_result))

@@ -85,13 +85,13 @@ def template_of(name: str, text: str, where: str) -> Template:
     text = text.replace("\r\n", "\n").strip()
     parts: list[TemplatePart] = []
     begin = 0
-    for found in _SLOT.finditer(text):
-        slot = found[1].strip()
+    for match in _SLOT.finditer(text):
+        slot = match[1].strip()
         if slot not in SLOTS:
-            raise RecipeError(f"{where}: unknown slot {found[0]}; slots are {', '.join(SLOTS)}")
+            raise RecipeError(f"{where}: unknown slot {match[0]}; slots are {', '.join(SLOTS)}")
         if any(slot == part.slot for part in parts):
-            raise RecipeError(f"{where}: slot {found[0]} stands there twice")
-        part, begin = _part(text, begin, found.start(), found.end(), slot)
+            raise RecipeError(f"{where}: slot {match[0]} stands there twice")
+        part, begin = _part(text, begin, match.start(), match.end(), slot)
         parts.append(part)
     for slot in ("context", "responses"):
         if all(slot != part.slot for part in parts):
@@ -214,15 +214,15 @@ def hint_text(shown: ShownSet, order: Sequence[int], *, with_reference: bool = F
     HelpSteer2's preference strength goes in too, as in the paper.
     """
     if len(order) == 1:
-        told = f"The right score for this response is {shown.label}."
-    elif shown.best is None:
-        raise ValueError(f"set {shown.set_id} has no best response to hint at")
+        verdict = f"The right score for this response is {shown.preference.label}."
+    elif shown.preference.best is None:
+        raise ValueError(f"set {shown.preference.set_id} has no best response to hint at")
     else:
-        number = list(order).index(shown.best) + 1
-        told = f"Response {number} is {_strength(shown)}."
+        number = list(order).index(shown.preference.best) + 1
+        verdict = f"Response {number} is {_strength(shown)}."
     lines = [
         "#### Hint ####",
-        told,
+        verdict,
         "Use this to check your own judgement, and write as one who was not told: derive the scores from the criteria, "
         "and mention neither this hint nor that the result is known.",
     ]
@@ -235,7 +235,18 @@ def hint_text(shown: ShownSet, order: Sequence[int], *, with_reference: bool = F
 
 def _strength(shown: ShownSet) -> str:
     """Return how the best response stands to the others."""
-    margin = shown.margin
-    if margin is None or len(shown.responses) != 2 or not shown.source.startswith("helpsteer2"):
+    margin = shown.preference.margin
+    if margin is None or len(shown.responses) != 2 or not shown.preference.source.startswith("helpsteer2"):
         return "the best one"
     return next(words for least, words in _STRENGTHS if margin >= least) + " the other one"
+
+
+@lru_cache(maxsize=32)
+def prompt_text(package: str, name: str) -> str:
+    """Return the text of `<name>.txt` in a package of templates."""
+    return (resources.files(package) / f"{name}.txt").read_text("utf-8").strip()
+
+
+def filled(package: str, name: str, **values: str) -> str:
+    """Return such a text with its slots filled in one pass: what stands in a value is never a slot."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda slot: values[slot[1]], prompt_text(package, name))

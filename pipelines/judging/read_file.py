@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.hint_leaks import leaks_hint
 from pipelines.judging.prompts import score_range
-from pipelines.sources.json_lines import json_lines, text_in
+from pipelines.sources.rows import json_lines, text_in
 from schemas.errors import SourceError
 from schemas.record import clean_text
 from schemas.thoughts import split_thoughts, with_thoughts

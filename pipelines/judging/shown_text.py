@@ -39,17 +39,13 @@ _MAY_PRECEDE_BOX = " \t\r\n\f\v\u00a0*_$[](\\"
 
 @dataclass(frozen=True, slots=True)
 class ShownSet:
-    """A set's texts, prepared once for all its prompts, and what a hint may say of it."""
+    """A set with its texts as all its prompts show them."""
 
-    set_id: str
-    source: str
+    preference: PreferenceSet
     context: str
     responses: tuple[str, ...]
     """By index in the set."""
     reference: str | None
-    best: int | None
-    label: int | None
-    margin: float | None
     principles: str | None
     """Criteria that a judge is given."""
     own_rubric: str | None
@@ -62,19 +58,13 @@ def show(preference: PreferenceSet, shown: Shown = "answer", longest_result: int
     A response without a text of its own is shown as its conversation, whatever `shown` says. `longest_result` bounds
     what is shown of a tool's result (see `transcript_text`).
     """
+    texts = (response_text(response, shown, longest_result) for response in preference.responses)
+    others = preference.reference, preference.given_principles, preference.own_rubric
     return ShownSet(
-        set_id=preference.set_id,
-        source=preference.source,
-        context=shown_text(conversation_text(preference.query)),
-        responses=tuple(
-            shown_text(response_text(response, shown, longest_result)) for response in preference.responses
-        ),
-        reference=shown_text(preference.reference) if preference.reference else None,
-        best=preference.best,
-        label=preference.label,
-        margin=preference.margin,
-        principles=shown_text(preference.given_principles) if preference.given_principles else None,
-        own_rubric=shown_text(preference.own_rubric) if preference.own_rubric else None,
+        preference,
+        shown_text(conversation_text(preference.query)),
+        tuple(map(shown_text, texts)),
+        *(shown_text(text) if text else None for text in others),
     )
 
 

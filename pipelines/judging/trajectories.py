@@ -4,17 +4,18 @@ Only what differs from sample to sample, its order, prompt and ids, is made row 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from pipelines.judging.draws import Draws, draws_of
 from pipelines.judging.hint_leaks import hint_leaks
 from pipelines.judging.parts_wanted import lacking
 from pipelines.judging.readings import begin_reading, readings_of
-from pipelines.judging.samples import SamplingJob, SetPrompts, modes_of, next_samples, samples_wanted, shown_set
+from pipelines.judging.samples import SamplingJob
 from schemas.generation import RequestIds, request_ids
 from schemas.preference import PreferenceSet
 from schemas.query import single_turns, user
@@ -27,8 +28,8 @@ OF_ANSWER = ["text", "reasoning", "finish_reason", "error", "prompt_tokens", "co
 _OUTCOME = {outcome.value: outcome for outcome in Outcome}
 
 
-class _Draw(NamedTuple):
-    """One sample of a set."""
+class _Row(NamedTuple):
+    """What one trajectory has for itself."""
 
     set_number: int
     trajectory_id: str
@@ -43,40 +44,34 @@ class _Draw(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class _SetInMode:
-    """A set's samples in one mode, while it is not settled how many it needs."""
+class _Open:
+    """The samples of a set in a mode, as long as more of them may be wanted."""
 
-    number: int
-    preference: PreferenceSet
-    mode: Mode
-    prompts: SetPrompts
+    set_number: int
+    draws: Draws
     ids: RequestIds
     beginnings: dict[str, RequestIds]
     """Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text."""
-    outcomes: list[Outcome] = field(default_factory=list)
 
-    def next_draws(self, job: SamplingJob) -> Iterator[_Draw]:
-        """Yield the samples that the set needs next, given the outcomes so far."""
-        prompts, set_id = self.prompts, self.preference.set_id
-        mode, purpose = self.mode.value, job.purpose.value
-        template, has_reference = prompts.template.identity, prompts.has_reference
-        for index in next_samples(self.outcomes, samples_wanted(job, self.mode), job.resample):
-            order = prompts.order(index)
-            before, responses, after = prompts.pieces(order)
+    def next_rows(self) -> Iterator[_Row]:
+        """Yield the rows of the samples that the set wants next."""
+        draws = self.draws
+        set_id, mode, purpose = draws.preference.set_id, draws.mode.value, draws.job.purpose.value
+        template, has_reference = draws.template.identity, draws.has_reference
+        for index, order, best_position, before, rest in draws.following():
             ids = self.beginnings.get(before)
             if ids is None:
                 ids = self.beginnings[before] = self.ids.following(before)
-            rest = responses + after
             request_id = ids.of(rest, index)
-            yield _Draw(
-                self.number,
+            yield _Row(
+                self.set_number,
                 content_id("trajectory", set_id, mode, purpose, request_id),
                 request_id,
                 mode,
                 index,
                 template,
                 order,
-                prompts.best_position(order),
+                best_position,
                 has_reference,
                 before + rest,
             )
@@ -92,45 +87,45 @@ def trajectories(
     """
     of_sets = _set_columns(sets)
     place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
-    drawn: list[_Draw] = []
+    rows: list[_Row] = []
     begun: list[pl.DataFrame] = []
     others: list[Reading | None] = []
-    waiting = list(_in_modes(job, sets))
-    while draws := [(state, draw) for state in waiting for draw in state.next_draws(job)]:
-        new = [draw for _, draw in draws]
+    waiting = list(_open(job, sets))
+    while drawn := [(one, row) for one in waiting for row in one.next_rows()]:
+        new = [row for _, row in drawn]
         completions, questions = _questions(job, new, of_sets, _answers_to(new, answers, place_of))
         laid, long = begin_reading(questions)
-        drawn += new
+        rows += new
         begun.append(pl.concat([completions, laid], how="horizontal"))
         others += long
-        unsettled: dict[_SetInMode, None] = {}
-        for (state, _), value, reading in zip(draws, laid["outcome"], long, strict=True):
+        unsettled: dict[_Open, None] = {}
+        for (one, row), value, reading in zip(drawn, laid["outcome"], long, strict=True):
             outcome = _OUTCOME[value] if reading is None else reading.outcome
-            state.outcomes.append(outcome)
+            one.draws.outcomes[row.sample_index] = outcome
             if not outcome.readable:
-                unsettled[state] = None
+                unsettled[one] = None
         waiting = list(unsettled)
-    if not drawn:  # single responses alone, which no comparison of criteria samples
+    if not rows:  # single responses alone, which no comparison of criteria samples
         return JUDGED.empty_table(), answers.clear()
-    rows = sorted(range(len(drawn)), key=lambda row: drawn[row][:2])
-    ordered = pl.concat(begun).select(pl.all().gather(rows))
+    places = sorted(range(len(rows)), key=lambda place: rows[place][:2])
+    ordered = pl.concat(begun).select(pl.all().gather(places))
     completions = ordered.select(OF_ANSWER)
-    read = readings_of(ordered, [others[row] for row in rows])
-    return _judged_table(job, [drawn[row] for row in rows], of_sets, completions, read), completions
+    read = readings_of(ordered, [others[place] for place in places])
+    return _judged_table(job, [rows[place] for place in places], of_sets, completions, read), completions
 
 
-def _answers_to(draws: Sequence[_Draw], answers: pl.DataFrame, place_of: Mapping[str, int]) -> pl.DataFrame:
+def _answers_to(rows: Sequence[_Row], answers: pl.DataFrame, place_of: Mapping[str, int]) -> pl.DataFrame:
     """Return the answer to each draw; a row of nulls where there is none."""
-    places = pl.Series([place_of.get(draw.request_id) for draw in draws], dtype=pl.UInt32)
+    places = pl.Series([place_of.get(row.request_id) for row in rows], dtype=pl.UInt32)
     return answers.select(pl.col(OF_ANSWER).gather(places))
 
 
 def _questions(
-    job: SamplingJob, draws: Sequence[_Draw], of_sets: pl.DataFrame, answers: pl.DataFrame
+    job: SamplingJob, rows: Sequence[_Row], of_sets: pl.DataFrame, answers: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the answers, as the text that the template asks for, and what `begin_reading` needs of each."""
-    truths = of_sets.select(pl.col("n_responses", "label").gather([draw.set_number for draw in draws]))
-    best_position = pl.Series("best_position", [draw.best_position for draw in draws], pl.Int32)
+    truths = of_sets.select(pl.col("n_responses", "label").gather([row.set_number for row in rows]))
+    best_position = pl.Series("best_position", [row.best_position for row in rows], pl.Int32)
     texts = _texts(job, answers["text"], truths["n_responses"])
     questions = [texts, answers["finish_reason"], truths["n_responses"], best_position, truths["label"]]
     return answers.with_columns(texts), pl.DataFrame(questions)
@@ -138,7 +133,7 @@ def _questions(
 
 def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.Series:
     """Return the answers as the text that the template asks for."""
-    if job.structured_output != "json_schema":
+    if job.settings.structured_output != "json_schema":
         return answers
     both = zip(answers, n_responses, strict=True)
     return pl.Series("text", [None if text is None else job.text_of(text, n) for text, n in both], pl.String)
@@ -151,54 +146,51 @@ def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
     return frame
 
 
-def _in_modes(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_SetInMode]:
+def _open(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_Open]:
     ids: dict[int, RequestIds] = {}  # by the number of responses, which the form of an answer may depend on
     for number, preference in enumerate(sets):
-        shown, n = shown_set(job, preference), preference.n_responses
+        n = preference.n_responses
         if n not in ids:
             ids[n] = _ids(job, n)
         beginnings: dict[str, RequestIds] = {}
-        for mode in modes_of(job, preference):
-            yield _SetInMode(number, preference, mode, SetPrompts(job, preference, shown, mode), ids[n], beginnings)
+        for draws in draws_of(job, preference):
+            yield _Open(number, draws, ids[n], beginnings)
 
 
 def _ids(job: SamplingJob, n_responses: int) -> RequestIds:
-    return request_ids(job.role, job.identity, lambda text: job.body(user(text), n_responses))
+    return request_ids(job.role, job.identity, lambda text: job.body_of(user(text), n_responses))
 
 
 def _judged_table(
-    job: SamplingJob, drawn: Sequence[_Draw], of_sets: pl.DataFrame, completions: pl.DataFrame, read: pa.Table
+    job: SamplingJob, rows: Sequence[_Row], of_sets: pl.DataFrame, completions: pl.DataFrame, read: pa.Table
 ) -> pa.Table:
     """Return the trajectories, from columns of the same rows."""
-    own = dict(zip(_Draw._fields, zip(*drawn, strict=True), strict=True))
+    own = dict(zip(_Row._fields, zip(*rows, strict=True), strict=True))
     columns = {
-        "purpose": pa.repeat(job.purpose.value, len(drawn)),
-        "model": pa.repeat(job.model.name, len(drawn)),
-        "temperature": pa.repeat(job.temperature, len(drawn)),
+        "purpose": pa.repeat(job.purpose.value, len(rows)),
+        "model": pa.repeat(job.model.name, len(rows)),
+        "temperature": pa.repeat(job.settings.temperature, len(rows)),
         # By way of polars: a string array of Arrow's own that grows is copied again and again.
         "prompt": single_turns("user", pl.Series(own.pop("prompt"), dtype=pl.String).to_arrow().cast(pa.string())),
-        "hint_leak": _hint_leaks(job, drawn, completions["text"], read),
+        "hint_leak": _hint_leaks(job, rows, completions["text"], read),
     }
     sets = of_sets[list(own.pop("set_number"))]
     columns |= lacking(completions["text"], sets["n_responses"], read, job.parts_wanted)
-    for frame in (
-        sets,
-        completions.select(name for name in OF_ANSWER if name in JUDGED.names),
-    ):
+    for frame in (sets, completions.select(name for name in OF_ANSWER if name in JUDGED.names)):
         columns |= {column.name: column.to_arrow() for column in frame}
     columns |= {name: read.column(name) for name in read.column_names}
     columns |= {name: pa.array(values, JUDGED.field(name).type) for name, values in own.items()}
     return pa.table([columns[name].cast(JUDGED.field(name).type) for name in JUDGED.names], schema=JUDGED)
 
 
-def _hint_leaks(job: SamplingJob, drawn: Sequence[_Draw], texts: pl.Series, read: pa.Table) -> pa.Array:
+def _hint_leaks(job: SamplingJob, rows: Sequence[_Row], texts: pl.Series, read: pa.Table) -> pa.Array:
     """Return which rows speak of their hint; a reference that stands in every prompt may be spoken of."""
-    hinted = [row for row, draw in enumerate(drawn) if draw.mode == Mode.HINTED]
-    leaks = np.zeros(len(drawn), bool)
+    hinted = [place for place, row in enumerate(rows) if row.mode == Mode.HINTED]
+    leaks = np.zeros(len(rows), bool)
     leaks[hinted] = hint_leaks(
         texts.gather(hinted).fill_null(""),
-        lambda place: _parts(read, hinted[place]),
-        [drawn[row].has_reference and job.reference == "prompt" for row in hinted],
+        lambda number: _parts(read, hinted[number]),
+        [rows[place].has_reference and job.settings.reference == "prompt" for place in hinted],
     )
     return pa.array(leaks)
 

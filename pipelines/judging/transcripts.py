@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.sources.tool_calls import LONGEST_NAME, call_text, called_function, json_text, one_line
+from pipelines.sources.content import LONGEST_NAME, call_text, called_function, json_text, one_line
 from schemas.preference import Response
 from schemas.record import clean_text
 
@@ -77,8 +77,8 @@ def shortened(text: str, most: int) -> str:
     if left_out < most // 4:
         return text
     begin = most // 2
-    said = f"[.. {left_out:,} characters of this result are left out here ..]"
-    return f"{text[:begin]}\n{said}\n{text[begin + left_out :]}"
+    note = f"[.. {left_out:,} characters of this result are left out here ..]"
+    return f"{text[:begin]}\n{note}\n{text[begin + left_out :]}"
 
 
 def _turn(title: str, text: str) -> str:

@@ -9,7 +9,7 @@ from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.source_funnels import SourceFunnel, source_funnels
-from pipelines.reporting.visible import columns, one_line, padded, visible, wrapped
+from pipelines.reporting.visible import GAP, aligned, columns, one_line, visible, wrapped
 from schemas.errors import RecipeError
 from schemas.manifest import Manifest
 from schemas.query import wire
@@ -20,7 +20,6 @@ _LINE = 118
 _NARROWEST = 40
 _NAME = 24
 _SHORTEST_NAME = 10
-_GAP = "  "
 _FIRST_TO_GO = ("kept", "judged", "read", "accepted")
 """Columns that a narrow table does without, in this order; the shares and the training tables stay longer."""
 
@@ -33,10 +32,8 @@ def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = ""
     width = max(_NARROWEST, width)
     funnels = source_funnels(manifest, snapshot.files)
     lines = _table(funnels, width)
-    for said in filter(None, map(answers_in_words, funnels)):
-        lines += ["", *_hanging("", said, width)]
-    for said in unreadable_sources(manifest):
-        lines += ["", *_hanging("", said, width)]
+    for sentence in (*filter(None, map(answers_in_words, funnels)), *unreadable_sources(manifest)):
+        lines += ["", *_hanging("", sentence, width)]
     for funnel in funnels:
         if funnel.is_low and (explained := list(_explanation(funnel, snapshot, root_flag, width))):
             lines += ["", *explained]
@@ -58,46 +55,40 @@ def _sentences(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]
 
 
 def _attention(manifest: Manifest, funnels: Sequence[SourceFunnel], width: int) -> list[str]:
-    lines = [line for said in _sentences(manifest, funnels) for line in _hanging("- ", said, width)]
+    lines = [line for sentence in _sentences(manifest, funnels) for line in _hanging("- ", sentence, width)]
     return ["", BEFORE_TRAINING, *lines] if lines else []
 
 
 def _table(funnels: Sequence[SourceFunnel], width: int) -> list[str]:
     """Return a line a source, aligned, and one for all where there are several, in as many columns as fit."""
-    tables = list(funnels[0].published) if funnels else []
-    rows = [["source", "read", "kept", "judged", "accepted", "", *tables]]
-    for funnel in funnels:
-        counts = [funnel.read, funnel.kept, funnel.judged, funnel.accepted]
-        name = one_line(funnel.source, _NAME)
-        rows.append(
-            [name, *map(_count, counts), _share(funnel.accepted_share), *map(_count, funnel.published.values())]
-        )
+    rows = [[one_line(funnel.source, _NAME), *_cells(_counts(funnel))] for funnel in funnels]
     if len(funnels) > 1:
-        judged, accepted = sum(funnel.judged for funnel in funnels), sum(funnel.accepted for funnel in funnels)
-        sums = [sum(funnel.read for funnel in funnels), sum(funnel.kept for funnel in funnels), judged, accepted]
-        published = [sum(funnel.published[name] for funnel in funnels) for name in tables]
-        share = _share(accepted / judged if judged else None)
-        rows.append(["all", *map(_count, sums), share, *map(_count, published)])
-    rows = _narrowed(rows, width)
-    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [_GAP.join(_aligned(row, widths)).rstrip() for row in rows]
+        rows.append(["all", *_cells([sum(column) for column in zip(*map(_counts, funnels), strict=True)])])
+    tables = list(funnels[0].published) if funnels else []
+    return aligned(_narrowed([["source", "read", "kept", "judged", "accepted", "", *tables], *rows], width))
+
+
+def _counts(funnel: SourceFunnel) -> list[int]:
+    return [funnel.read, funnel.kept, funnel.judged, funnel.accepted, *funnel.published.values()]
+
+
+def _cells(counts: Sequence[int]) -> list[str]:
+    """Return counts as cells, the accepted share after what was judged and accepted."""
+    _, _, judged, accepted, *_ = counts
+    cells = [f"{count:,}" for count in counts]
+    return [*cells[:4], _share(accepted / judged if judged else None), *cells[4:]]
 
 
 def _narrowed(rows: list[list[str]], width: int) -> list[list[str]]:
     """Return the table with shorter names and, where that is not enough, without its least telling columns."""
     dispensable = [*_FIRST_TO_GO, *reversed(rows[0][6:]), ""]
     while True:
-        numbers = sum(max(columns(row[column]) for row in rows) + len(_GAP) for column in range(1, len(rows[0])))
+        numbers = sum(max(columns(row[column]) for row in rows) + len(GAP) for column in range(1, len(rows[0])))
         names = max(columns(row[0]) for row in rows)
         if numbers + min(names, _SHORTEST_NAME) <= width or not dispensable:
             return [[one_line(row[0], max(_SHORTEST_NAME, width - numbers)), *row[1:]] for row in rows]
-        gone = rows[0].index(dispensable.pop(0))
-        rows = [row[:gone] + row[gone + 1 :] for row in rows]
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        yield padded(cell, width) if column == 0 else cell.rjust(width)
+        place = rows[0].index(dispensable.pop(0))
+        rows = [row[:place] + row[place + 1 :] for row in rows]
 
 
 def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width: int) -> Iterator[str]:
@@ -107,21 +98,22 @@ def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width
     table, status = "trajectories", "rejected"
     if not funnel.kept and not funnel.dropped:
         if funnel.unreadable:
-            return  # said already
-        said = f"{source}: it has no row"
+            return  # the lines above say it
+        sentence = f"{source}: it has no row"
     elif not funnel.kept:
-        said = f"{source}: no set of {funnel.read:,} rows was kept."
+        sentence = f"{source}: no set of {funnel.read:,} rows was kept."
         reasons, table, status = funnel.dropped, "sets", "dropped"
     elif funnel.judged:
-        said = f"{source}: {_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
+        sentence = f"{source}: {_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
         reasons = funnel.rejected
     elif funnel.kept == funnel.held_out:
-        said = f"{source}: its {funnel.kept:,} kept sets are all test sets, which are never sampled; it needs more rows"
+        held_out = f"its {funnel.kept:,} kept sets are all test sets, which are never sampled"
+        sentence = f"{source}: {held_out}; it needs more rows"
     else:
-        said = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
+        sentence = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
         reasons = {reason: rows for reason, rows in funnel.rl.items() if reason != "kept"}
         status = "difficulty"
-    yield from _hanging("", said, width)
+    yield from _hanging("", sentence, width)
     if not reasons:
         return
     reason, rows = next(iter(reasons.items()))
@@ -132,13 +124,10 @@ def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width
         yield from _hanging("  what helps:  ", way_out, width)
     if example := _example(snapshot, table, status, reason, funnel.source):
         yield from _hanging("  for example: ", _gist(example), width)
-    options = [("--status", status), ("--reason", reason), ("--source", funnel.source)]
-    words_of_command = [
-        f"grmforge inspect {shlex.quote(snapshot.manifest.name)}",
-        *(f"{option} {shlex.quote(one_line(value, width - 30))}" for option, value in options),
-        *([root_flag.strip()] if root_flag else []),
-    ]
-    yield from _command("  see more:    ", words_of_command, width)
+    options = {"--status": status, "--reason": reason, "--source": funnel.source}
+    parts = [f"{option} {shlex.quote(one_line(value, width - 30))}" for option, value in options.items()]
+    command = [f"grmforge inspect {shlex.quote(snapshot.manifest.name)}", *parts, root_flag.strip()]
+    yield from _command("  see more:    ", [part for part in command if part], width)
 
 
 def _hanging(lead: str, text: str, width: int) -> list[str]:
@@ -180,10 +169,6 @@ def _gist(example: Example) -> str:
     if row.get("text"):
         return f'"{question}" answered, at its end: {one_line(row["text"][-60:], 60)}'
     return f'"{question}"'
-
-
-def _count(rows: int) -> str:
-    return f"{rows:,}"
 
 
 def _share(share: float | None) -> str:

@@ -1,6 +1,7 @@
 """Comparing two versions of a snapshot: counted over whole columns, of ids and verdicts alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -21,9 +22,14 @@ from schemas.comparison import (
     UseChange,
 )
 from schemas.errors import StorageError
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, ModelUse
 from schemas.preference import Split
 from storage.snapshots import Snapshot
+
+Change = TypeVar("Change")
+Name = TypeVar("Name", bound=Hashable)
+Side = Mapping[tuple[str, ...], tuple[Any, ...]]
+"""What one version says of each key: the fields of a change."""
 
 _IDS = {
     "sets": pl.col("set_id"),
@@ -43,24 +49,27 @@ _JUDGED = ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")
 
 def compare(old: Snapshot, new: Snapshot) -> Comparison:
     """Return what is different in `new`. Raises StorageError where a file of either cannot be read."""
+    both = (old, new)
+    manifests = (old.manifest, new.manifest)
     try:
         readers = old.manifest.reader_version, new.manifest.reader_version
-        before, after = _judged(old), _judged(new)
+        before, after = map(_judged, both)
         as_read = before if readers[0] == readers[1] or before.is_empty() else as_read_now(old, new, after)
-        sources = _names([one.source for one in new.manifest.inputs], [one.source for one in old.manifest.inputs])
+        sources = _names(*([source.source for source in manifest.inputs] for manifest in reversed(manifests)))
+        given = [_given(snapshot) for snapshot in both]
         return Comparison(
             old=f"{old.manifest.name}@{old.manifest.version}",
             new=f"{new.manifest.name}@{new.manifest.version}",
             tables=tuple(_table_changes(old, new)),
             relabelled=_relabelled(old, new),
-            inputs=tuple(_input_change(source, old.manifest, new.manifest) for source in sources),
+            inputs=_changes(InputChange, [_inputs(manifest) for manifest in manifests], (None,)),
             acceptance=tuple(_acceptance(as_read, after, sources)),
             overall=_acceptance_of("all", as_read, after),
-            outcomes=tuple(_outcomes(before, after, sources)),
-            given=tuple(_given(old, new, sources)),
-            rubrics=tuple(_rubrics(old, new, sources)),
-            leaks=tuple(_leaks(old.manifest, new.manifest)),
-            models=tuple(_uses(old.manifest, new.manifest)),
+            outcomes=_changes(OutcomeChange, _outcomes(before, after), (0, 0), sources),
+            given=_changes(GivenChange, given, (0, 0), sources) if any(map(_any_given, given)) else (),
+            rubrics=_changes(RubricsChange, [_rubrics(snapshot) for snapshot in both], (RubricCounts(),), sources),
+            leaks=_changes(LeakChange, [_leaks(manifest) for manifest in manifests], (None, None)),
+            models=_changes(UseChange, [_uses(manifest) for manifest in manifests], (None,)),
             readers=readers,
         )
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -72,7 +81,21 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
         ) from None
 
 
-def _names(new: Iterable[str], old: Iterable[str]) -> list[str]:
+def _changes(
+    kind: type[Change], sides: Sequence[Side], missing: tuple[Any, ...], sources: Sequence[str] | None = None
+) -> tuple[Change, ...]:
+    """Return a change of a kind for each key of either side, in the order of the sources, or else of the newer side.
+
+    `missing` stands in for a side that lacks the key.
+    """
+    before, after = sides
+    keys = _names(after, before)
+    if sources is not None:
+        keys = sorted((key for key in keys if key[0] in sources), key=lambda key: (sources.index(key[0]), *key[1:]))
+    return tuple(kind(*key, *before.get(key, missing), *after.get(key, missing)) for key in keys)
+
+
+def _names(new: Iterable[Name], old: Iterable[Name]) -> list[Name]:
     """Return every name once, those of the newer version first."""
     return list(dict.fromkeys([*new, *old]))
 
@@ -93,37 +116,22 @@ def _table_changes(old: Snapshot, new: Snapshot) -> Iterable[TableChange]:
         )
 
 
-def _frame(snapshot: Snapshot, tables: Sequence[str], wanted: Sequence[pl.Expr]) -> pl.DataFrame:
+def _frame(snapshot: Snapshot, tables: Sequence[str], columns: Sequence[pl.Expr]) -> pl.DataFrame:
     """Return columns of tables of a version, one after the other; no row where it has none of them."""
     paths = [path for table in tables for path in snapshot.files(table)]
     if not paths:
-        return pl.DataFrame(schema={one.meta.output_name(): pl.String for one in wanted})
-    return pl.scan_parquet(paths, glob=False).select(wanted).collect()
+        return pl.DataFrame(schema={column.meta.output_name(): pl.String for column in columns})
+    return pl.scan_parquet(paths, glob=False).select(columns).collect()
 
 
 def _relabelled(old: Snapshot, new: Snapshot) -> int:
-    wanted = [pl.col(name) for name in ("set_id", "best", "label")]
-    before, after = (_frame(snapshot, ["sets/kept"], wanted) for snapshot in (old, new))
+    columns = [pl.col(name) for name in ("set_id", "best", "label")]
+    before, after = (_frame(snapshot, ["sets/kept"], columns) for snapshot in (old, new))
     if before.is_empty() or after.is_empty():
         return 0
     both = after.join(before, on="set_id", suffix="_before")
     changed = pl.col("best").ne_missing(pl.col("best_before")) | pl.col("label").ne_missing(pl.col("label_before"))
     return both.filter(changed)["set_id"].n_unique()
-
-
-def _input_change(source: str, old: Manifest, new: Manifest) -> InputChange:
-    before, after = (
-        next(
-            (
-                InputCounts(one.revision, one.rows, one.kept, one.dropped, one.unreadable)
-                for one in manifest.inputs
-                if one.source == source
-            ),
-            None,
-        )
-        for manifest in (old, new)
-    )
-    return InputChange(source, before, after)
 
 
 def _judged(snapshot: Snapshot) -> pl.DataFrame:
@@ -150,81 +158,74 @@ def _count(judged: pl.DataFrame) -> Judged:
     return Judged(judged.height, int(judged["accepted"].sum() or 0), judged["set_id"].n_unique())
 
 
-def _outcomes(before: pl.DataFrame, after: pl.DataFrame, sources: Sequence[str]) -> Iterable[OutcomeChange]:
-    counts = [dict(_grouped(frame, ["source", "mode", "outcome"])) for frame in (before, after)]
-    totals = [dict(_grouped(frame, ["source", "mode"])) for frame in (before, after)]
-    found = sorted({*counts[0], *counts[1]}, key=lambda key: (sources.index(key[0]), *key[1:]))
-    for key in found:
-        one, other = ((count.get(key, 0), total.get(key[:2], 0)) for count, total in zip(counts, totals, strict=True))
-        yield OutcomeChange(key[0], key[1], key[2], *one, *other)
+def _inputs(manifest: Manifest) -> Side:
+    return {
+        (source.source,): (InputCounts(source.revision, source.rows, source.kept, source.dropped, source.unreadable),)
+        for source in manifest.inputs
+    }
 
 
-def _grouped(frame: pl.DataFrame, by: list[str]) -> Iterable[tuple[tuple[str, ...], int]]:
-    for *key, rows in frame.group_by(by).len().iter_rows():
-        yield tuple(key), rows
+def _outcomes(before: pl.DataFrame, after: pl.DataFrame) -> list[Side]:
+    """Return how many answers of a source and mode have each outcome, and of how many."""
+    counts = [_counted(frame, "source", "mode", "outcome") for frame in (before, after)]
+    totals = [_counted(frame, "source", "mode") for frame in (before, after)]
+    keys = {*counts[0], *counts[1]}
+    return [
+        {key: (count.get(key, 0), total.get(key[:2], 0)) for key in keys}
+        for count, total in zip(counts, totals, strict=True)
+    ]
 
 
-def _given(old: Snapshot, new: Snapshot, sources: Sequence[str]) -> Iterable[GivenChange]:
-    counts = []
-    for snapshot in (old, new):
-        wanted = [pl.col("source"), pl.col("split"), pl.col("n_responses"), pl.col("given_ids").list.len().alias("ids")]
-        frame = _frame(snapshot, ["sets/kept"], wanted).cast({"n_responses": pl.Int64, "ids": pl.Int64})
-        asked = frame.filter((pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1))
-        grouped = asked.group_by("source").agg(given=(pl.col("ids") > 0).sum(), sets=pl.len())
-        counts.append({source: (given, sets) for source, given, sets in grouped.iter_rows()})
-    if any(given for count in counts for given, _ in count.values()):
-        for source in sources:
-            if source in counts[0] or source in counts[1]:
-                yield GivenChange(source, *counts[0].get(source, (0, 0)), *counts[1].get(source, (0, 0)))
+def _counted(frame: pl.DataFrame, *by: str) -> dict[tuple[str, ...], int]:
+    return {tuple(key): rows for *key, rows in frame.group_by(by).len().iter_rows()}
 
 
-def _rubrics(old: Snapshot, new: Snapshot, sources: Sequence[str]) -> Iterable[RubricsChange]:
-    before, after = _rubric_counts(old), _rubric_counts(new)
-    for source in sources:
-        if source in before or source in after:
-            yield RubricsChange(source, before.get(source, RubricCounts()), after.get(source, RubricCounts()))
+def _given(snapshot: Snapshot) -> Side:
+    """Return how many sets were given criteria, of those that could have some."""
+    columns = [pl.col("source"), pl.col("split"), pl.col("n_responses"), pl.col("given_ids").list.len().alias("ids")]
+    frame = _frame(snapshot, ["sets/kept"], columns).cast({"n_responses": pl.Int64, "ids": pl.Int64})
+    open_sets = frame.filter((pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1))
+    grouped = open_sets.group_by("source").agg(given=(pl.col("ids") > 0).sum(), sets=pl.len())
+    return {(source,): (given, sets) for source, given, sets in grouped.iter_rows()}
 
 
-def _rubric_counts(snapshot: Snapshot) -> dict[str, RubricCounts]:
+def _any_given(side: Side) -> bool:
+    return any(given for given, _ in side.values())
+
+
+def _rubrics(snapshot: Snapshot) -> Side:
     if not snapshot.rows("rubrics/made"):
         return {}
     met = pl.element().struct.field("hit_rate").filter(pl.element().struct.field("drop_reason").is_null())
-    wanted = [pl.col("source"), pl.col("drop_reason").is_null().alias("kept"), pl.col("criteria").list.eval(met)]
-    frame = _frame(snapshot, ["rubrics/made"], wanted)
+    columns = [pl.col("source"), pl.col("drop_reason").is_null().alias("kept"), pl.col("criteria").list.eval(met)]
+    frame = _frame(snapshot, ["rubrics/made"], columns)
     kept = pl.col("criteria").filter("kept").list.explode(keep_nulls=False, empty_as_null=False)
     counts = frame.group_by("source").agg(made=pl.len(), kept=pl.col("kept").sum(), hit_rate=kept.mean())
-    return {source: RubricCounts(*figures) for source, *figures in counts.iter_rows()}
+    return {(source,): (RubricCounts(*figures),) for source, *figures in counts.iter_rows()}
 
 
-def _leaks(old: Manifest, new: Manifest) -> Iterable[LeakChange]:
-    before, after = (
-        {
-            (one["source"], one["task"]): (one.get("auc"), one.get("se"))
-            for one in manifest.checks.get("leak_probe", {}).get("sources", ())
-        }
-        for manifest in (old, new)
-    )
-    for key in dict.fromkeys([*after, *before]):
-        yield LeakChange(*key, *before.get(key, (None, None)), *after.get(key, (None, None)))
+def _leaks(manifest: Manifest) -> Side:
+    return {
+        (finding["source"], finding["task"]): (finding.get("auc"), finding.get("se"))
+        for finding in manifest.checks.get("leak_probe", {}).get("sources", ())
+    }
 
 
-def _uses(old: Manifest, new: Manifest) -> Iterable[UseChange]:
-    before, after = (_use_by_role(manifest) for manifest in (old, new))
-    for key in dict.fromkeys([*after, *before]):
-        yield UseChange(*key, before.get(key), after.get(key))
-
-
-def _use_by_role(manifest: Manifest) -> dict[tuple[str, str], Use]:
+def _uses(manifest: Manifest) -> Side:
     """Return what each role's answers took, over all sources and purposes."""
-    uses: dict[tuple[str, str], Use] = {}
-    for one in manifest.models:
-        so_far = uses.get((one.role, one.model), Use(0, 0, 0, 0, 0, 0.0))
-        uses[one.role, one.model] = Use(
-            so_far.requests + one.requests,
-            so_far.asked + one.requests - one.cached,
-            so_far.failed + one.failed,
-            so_far.prompt_tokens + one.prompt_tokens,
-            so_far.completion_tokens + one.completion_tokens,
-            so_far.cost_usd + one.cost_usd,
+    by_role: dict[tuple[str, ...], list[ModelUse]] = {}
+    for use in manifest.models:
+        by_role.setdefault((use.role, use.model), []).append(use)
+    return {
+        key: (
+            Use(
+                requests=sum(use.requests for use in uses),
+                asked=sum(use.requests - use.cached for use in uses),
+                failed=sum(use.failed for use in uses),
+                prompt_tokens=sum(use.prompt_tokens for use in uses),
+                completion_tokens=sum(use.completion_tokens for use in uses),
+                cost_usd=sum((use.cost_usd for use in uses), 0.0),
+            ),
         )
-    return uses
+        for key, uses in by_role.items()
+    }

@@ -1,7 +1,7 @@
 """One example: a row of a snapshot in headed parts, as a terminal and a page show it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.judging.shown_text import conversation_text
@@ -14,6 +14,7 @@ from schemas.question import AnswerForm
 from schemas.trajectory import Mode
 
 _FIRST_WORDS = 48
+_NOUNS = {"trajectories": "trajectory", "sets": "set", "traces": "trace", "answers": "answer"}
 _VERIFIERS: dict[str, str] = {
     AnswerForm.MATH: "mathematical equivalence",
     AnswerForm.OPTION: "its option",
@@ -65,9 +66,7 @@ class Part:
 def headline(example: Example) -> str:
     """Return what the example is, in a line."""
     table, status = example.table.split("/")
-    noun = {"trajectories": "trajectory", "sets": "set", "traces": "trace", "answers": "answer"}.get(
-        table, f"{table} row"
-    )
+    noun = _NOUNS.get(table, f"{table} row")
     return f"{status} {noun}" + (f": {visible(example.reason)}" if example.reason else "")
 
 
@@ -75,22 +74,22 @@ def facts(example: Example) -> list[str]:
     """Return the small facts of an example, each a short visible text."""
     row = example.row
     extra = row.get("extra_info") or {}
-    found: list[str] = [str(row.get("source") or extra.get("source") or row.get("data_source") or "")]
-    found += [str(row[name]) for name in ("domain", "split", "license") if row.get(name)]
     n_responses = row.get("n_responses") or extra.get("n_responses") or len(row.get("order") or ())
-    found += [f"{n_responses} response{'s' if n_responses > 1 else ''}"] if n_responses else []
-    if row.get("mode"):
-        hinted = row["mode"] == Mode.HINTED and "order" in row
-        found.append("hinted: the prompt said which response is best" if hinted else str(row["mode"]).replace("_", "-"))
-    if row.get("model") or row.get("policy"):
-        found.append(f"by {row.get('model') or row.get('policy')}")
-    if row.get("verifier"):
-        found.append(f"found right by {_VERIFIERS.get(row['verifier'], row['verifier'])}")
-    if row.get("origin"):
-        found.append(_author(row["origin"]))
-    if row.get("completion_tokens") is not None:
-        found.append(f"{row['completion_tokens']:,} answer tokens")
-    return [one_line(fact, 200) for fact in found if fact]
+    mode = str(row.get("mode") or "").replace("_", "-")
+    if mode == Mode.HINTED and "order" in row:
+        mode = "hinted: the prompt said which response is best"
+    author, verifier, tokens = row.get("model") or row.get("policy"), row.get("verifier"), row.get("completion_tokens")
+    found = [
+        row.get("source") or extra.get("source") or row.get("data_source"),
+        *(row.get(name) for name in ("domain", "split", "license")),
+        f"{n_responses} response{'s' if n_responses > 1 else ''}" if n_responses else None,
+        mode,
+        f"by {author}" if author else None,
+        f"found right by {_VERIFIERS.get(verifier, verifier)}" if verifier else None,
+        _author(row.get("origin")),
+        None if tokens is None else f"{tokens:,} answer tokens",
+    ]
+    return [one_line(str(fact), 200) for fact in found if fact]
 
 
 def _author(origin: str | None) -> str:
@@ -109,20 +108,20 @@ def ids(example: Example) -> list[str]:
 
 def parts_of(example: Example, most: int | None = None) -> list[Part]:
     """Return an example's headed parts; with `most`, longer texts are cut there and say how long they are."""
-    if example.table.startswith("trajectories/"):
-        parts = _trajectory_parts(example)
-    elif example.table.startswith("sets/"):
-        parts = _set_parts(example)
-    elif example.table.startswith("answers/"):
-        parts = _answer_parts(example)
-    else:
-        parts = _training_parts(example)
+    kinds = {"trajectories": _trajectory_parts, "sets": _set_parts, "answers": _answer_parts}
+    parts = kinds.get(example.table.split("/")[0], _training_parts)(example)
     if most is None:
         return parts
-    return [
-        Part(part.title, tuple(Item(cut(item.text, most), item.label, item.marked) for item in part.items))
-        for part in parts
-    ]
+    return [Part(part.title, tuple(replace(item, text=cut(item.text, most)) for item in part.items)) for part in parts]
+
+
+def _items(*texts: tuple[str, str | None]) -> tuple[Item, ...]:
+    """Return those of the (label, text) that have a text."""
+    return tuple(Item(text, label) for label, text in texts if text is not None)
+
+
+def _thoughts(row: Mapping[str, Any]) -> str | None:
+    return f"{len(row['reasoning']):,} characters, not shown here; --json has them" if row["reasoning"] else None
 
 
 def _trajectory_parts(example: Example) -> list[Part]:
@@ -131,14 +130,11 @@ def _trajectory_parts(example: Example) -> list[Part]:
     responses = [said_by(example.preference.responses[index]) for index in row["order"]] if example.preference else []
     if responses:
         parts.append(Part("responses, as shown", tuple(_response_items(responses, best))))
-    principles = [
-        Item(principle["description"] or "", _principle_label(principle["name"], principle["weight"]))
-        for principle in row["principles"] or ()
-    ]
     if not row["scores"] or not row["critique"]:
         parts.append(Part("the whole answer", (Item(row["text"] or "(no text)"),)))
     else:
-        parts += [Part("the judge's principles", tuple(principles))] if principles else []
+        if row["principles"]:
+            parts.append(Part("the judge's principles", tuple(map(_principle, row["principles"]))))
         parts.append(Part("critique", (Item(row["critique"]),)))
     if row["scores"]:
         parts.append(Part("scores", tuple(_score_items(row["scores"], responses, best))))
@@ -157,8 +153,9 @@ def _response_items(texts: Sequence[str], best: int | None) -> Iterable[Item]:
         yield Item(text, label, position == best)
 
 
-def _principle_label(name: str | None, weight: float | None) -> str:
-    return (name or "unnamed") + ("" if weight is None else f" (weight {weight:.0%})")
+def _principle(principle: Mapping[str, Any]) -> Item:
+    weight = "" if principle["weight"] is None else f" (weight {principle['weight']:.0%})"
+    return Item(principle["description"] or "", f"{principle['name'] or 'unnamed'}{weight}")
 
 
 def _score_items(scores: Sequence[float], responses: Sequence[str], best: int | None) -> Iterable[Item]:
@@ -168,75 +165,69 @@ def _score_items(scores: Sequence[float], responses: Sequence[str], best: int | 
 
 
 def _verdict_part(example: Example) -> Part:
-    row = example.row
-    items = [Item(meaning(row["outcome"], len(row["order"])).words, row["outcome"])]
+    row, label = example.row, example.preference.label if example.preference else None
+    items = _items((row["outcome"], meaning(row["outcome"], len(row["order"])).words))
     if row.get("accepted"):
-        items.append(Item("it is in the RFT set", "accepted"))
+        items += _items(("accepted", "it is in the RFT set"))
     elif example.reason and example.reason != row["outcome"]:
-        items.append(Item(meaning(example.reason).words, f"rejected, {example.reason}"))
+        items += _items((f"rejected, {example.reason}", meaning(example.reason).words))
     elif example.reason:
-        items.append(Item("only correct answers are accepted", "rejected"))
-    if example.preference is not None and example.preference.label is not None:
-        items.append(Item(str(example.preference.label), "the right label"))
-    if row["reasoning"]:
-        items.append(Item(f"{len(row['reasoning']):,} characters, not shown here; --json has them", "reasoning"))
-    return Part("outcome", tuple(items))
+        items += _items(("rejected", "only correct answers are accepted"))
+    items += _items(("the right label", None if label is None else str(label)), ("reasoning", _thoughts(row)))
+    return Part("outcome", items)
 
 
 def _set_parts(example: Example) -> list[Part]:
     row = example.row
-    parts = [Part("question", (Item(conversation_text(messages_of(row["query"]))),))]
-    if row["reference"]:
-        parts.append(Part("reference", (Item(row["reference"]),)))
-    items = []
-    for index, response in enumerate(row["responses"]):
-        best = index == row["best"]
-        known = [f"response {index + 1}", "the best" if best else "", str(response["model"] or "")]
-        known.append(_author(response.get("origin")))
-        known.append("" if response["reward"] is None else f"reward {response['reward']:g}")
-        text = said_by(Response(response["text"] or "", turns=response["turns"]))
-        items.append(Item(text, one_line(", ".join(filter(None, known)), 200), best))
-    parts.append(Part("responses", tuple(items)))
-    if row["label"] is not None:
-        parts.append(Part("label", (Item(str(row["label"])),)))
+    responses = tuple(_known_response(row, index) for index in range(len(row["responses"])))
+    parts = [
+        Part("question", (Item(conversation_text(messages_of(row["query"]))),)),
+        Part("reference", _items(("", row["reference"] or None))),
+        Part("responses", responses),
+        Part("label", _items(("", None if row["label"] is None else str(row["label"])))),
+    ]
     if example.reason:
         parts.append(Part("why it was dropped", (Item(meaning(example.reason).words, example.reason),)))
-    return parts
+    return [part for part in parts if part.items]
+
+
+def _known_response(row: Mapping[str, Any], index: int) -> Item:
+    """Return a response of a set, labelled with what is known of it."""
+    response, best = row["responses"][index], index == row["best"]
+    known = [f"response {index + 1}", "the best" if best else "", response["model"], _author(response.get("origin"))]
+    known.append("" if response["reward"] is None else f"reward {response['reward']:g}")
+    text = said_by(Response(response["text"] or "", turns=response["turns"]))
+    return Item(text, one_line(", ".join(filter(None, known)), 200), best)
 
 
 def _answer_parts(example: Example) -> list[Part]:
     row = example.row
-    known = [Item(row["verdict"], "verdict"), Item(row["answer"] or "(none)", "the final answer, as read")]
-    known.append(Item(row["gold"], "the known answer"))
-    if row["form"] == AnswerForm.OPTION and row["reference"]:
-        known.append(Item(row["reference"], "reference"))
-    if row["reasoning"]:
-        known.append(Item(f"{len(row['reasoning']):,} characters, not shown here; --json has them", "reasoning"))
+    grade = _items(
+        ("verdict", row["verdict"]),
+        ("the final answer, as read", row["answer"] or "(none)"),
+        ("the known answer", row["gold"]),
+        ("reference", row["reference"] or None if row["form"] == AnswerForm.OPTION else None),
+        ("reasoning", _thoughts(row)),
+    )
     prompt = Part("prompt", tuple(_message_items(row["prompt"])))
-    return [prompt, Part("the answer", (Item(row["text"] or "(no text)"),)), Part("its grade", tuple(known))]
+    return [prompt, Part("the answer", (Item(row["text"] or "(no text)"),)), Part("its grade", grade)]
 
 
 def _training_parts(example: Example) -> list[Part]:
     row = example.row
-    parts = [Part("prompt", tuple(_message_items(row["prompt"])))]
-    for name in ("completion", "chosen", "rejected"):
-        if row.get(name):
-            parts.append(Part(name, tuple(_message_items(row[name]))))
-    known = []
-    if row.get("reward_model"):
-        known.append(Item(row["reward_model"]["ground_truth"], "ground truth, positions from 0"))
+    texts = ("prompt", "completion", "chosen", "rejected")
     best = row.get("best_position", (row.get("extra_info") or {}).get("best_position"))
-    if best is not None:
-        known.append(Item(f"response {best + 1}, as shown", "the best"))
-    if row.get("scores"):
-        known.append(Item(", ".join(f"{score:g}" for score in row["scores"]), "scores"))
-    if row.get("label") is not None:
-        known.append(Item(str(row["label"]), "label"))
-    if row.get("outcome"):
-        known.append(Item(meaning(row["outcome"], row.get("n_responses")).words, row["outcome"]))
-    if row.get("margin") is not None:
-        known.append(Item(f"{row['margin']:g}", "margin"))
-    return [*parts, Part("what is known of it", tuple(known))] if known else parts
+    label, outcome, margin = row.get("label"), row.get("outcome"), row.get("margin")
+    known = _items(
+        ("ground truth, positions from 0", (row.get("reward_model") or {}).get("ground_truth")),
+        ("the best", None if best is None else f"response {best + 1}, as shown"),
+        ("scores", ", ".join(f"{score:g}" for score in row.get("scores") or ()) or None),
+        ("label", None if label is None else str(label)),
+        (outcome or "", meaning(outcome, row.get("n_responses")).words if outcome else None),
+        ("margin", None if margin is None else f"{margin:g}"),
+    )
+    parts = [Part(name, tuple(_message_items(row[name]))) for name in texts if name == "prompt" or row.get(name)]
+    return [*parts, Part("what is known of it", known)] if known else parts
 
 
 def _message_items(messages: Iterable[Mapping[str, str]]) -> Iterable[Item]:

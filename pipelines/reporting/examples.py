@@ -86,7 +86,7 @@ def render(example: Example, width: int) -> str:
     width = max(40, width)
     title = f"== {headline(example)} "
     lines = [title + "=" * max(0, width - columns(title))]
-    lines += [wrapped(" · ".join(said), width) for said in (facts(example), ids(example)) if said]
+    lines += [wrapped(" · ".join(words), width) for words in (facts(example), ids(example)) if words]
     for part in parts_of(example):
         lines += ["", part.title.upper()]
         lines += [_rendered(item, width) for item in part.items]

@@ -28,10 +28,10 @@ def leak_findings(checks: Mapping[str, Any]) -> Iterator[tuple[str, str, Finding
     """Yield (where, what the probe finds, finding) of all that was probed."""
     found = checks.get("leak_probe") or {}
     tasks = {"best": "the best response", "label": "the label of single responses"}
-    for one in found.get("sources") or ():
-        yield one["source"], tasks[one["task"]], one
-    for task, one in sorted((found.get("rft") or {}).items()):
-        yield "rft, as shown", tasks[task], one
+    for finding in found.get("sources") or ():
+        yield finding["source"], tasks[finding["task"]], finding
+    for task, finding in sorted((found.get("rft") or {}).items()):
+        yield "rft, as shown", tasks[task], finding
     if found.get("meta_rm"):
         yield "meta_rm", "right trajectories", found["meta_rm"]
     if found.get("hinted"):
@@ -40,11 +40,11 @@ def leak_findings(checks: Mapping[str, Any]) -> Iterator[tuple[str, str, Finding
 
 def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each leak, the worst first, with the features that give it away."""
-    leaks = [(where, what, one) for where, what, one in leak_findings(checks) if one["leaky"]]
+    leaks = [(where, what, finding) for where, what, finding in leak_findings(checks) if finding["leaky"]]
     return [
-        f"{where}: leaky. A probe that reads nothing tells {what} at AUC {auc_words(one)} (chance 0.5, limit "
-        f"{one['threshold']:g}), by {by_words(one)}.{_downsampling_words(one)}"
-        for where, what, one in sorted(leaks, key=lambda leak: -leak[2]["auc"])
+        f"{where}: leaky. A probe that reads nothing tells {what} at AUC {auc_words(finding)} (chance 0.5, limit "
+        f"{finding['threshold']:g}), by {by_words(finding)}.{_downsampling_words(finding)}"
+        for where, what, finding in sorted(leaks, key=lambda leak: -leak[2]["auc"])
     ]
 
 
@@ -58,18 +58,18 @@ def trace_sentences(checks: Mapping[str, Any]) -> list[str]:
     verdict = "hinted critiques still give themselves away" if found["found"] else "no trace of the hint was found"
     null, alarms = found["null"], found["false_alarms"]
     chance = f"{null['auc']:.2f} in {interval_words(null)}" if null["auc"] is not None else f"none: {null['reason']}"
-    said = [
+    sentences = [
         f"Hint traces: {verdict}. A bag of words tells accepted hinted critiques from others of the "
         f"same {found['sets']:,} sets at AUC {found['auc']:.2f} in {interval_words(found)} "
         f"(random split of the others: {chance})."
     ]
     if alarms["critiques"]:
-        said.append(
+        sentences.append(
             f"Of {alarms['critiques']:,} accepted critiques that were never hinted, the rules of hint_leak would take "
             f"{alarms['phrases']:,} for speaking of a hint and {alarms['verdict_first']:,} for a verdict before a "
             "criterion."
         )
-    return said
+    return sentences
 
 
 def interval_words(finding: Findings) -> str:
@@ -80,8 +80,8 @@ def interval_words(finding: Findings) -> str:
 def trace_ngrams(checks: Mapping[str, Any]) -> list[list[str]]:
     """Return a row for each of the n-grams that speak most for a hint, for the report."""
     return [
-        [cut(one["ngram"], 60), f"{one['hinted']:.1%}", f"{one['non_hinted']:.1%}", f"{one['weight']:.2f}"]
-        for one in (checks.get("hint_traces") or {}).get("ngrams") or ()
+        [cut(row["ngram"], 60), f"{row['hinted']:.1%}", f"{row['non_hinted']:.1%}", f"{row['weight']:.2f}"]
+        for row in (checks.get("hint_traces") or {}).get("ngrams") or ()
     ]
 
 
@@ -99,8 +99,8 @@ def by_words(finding: Findings) -> str:
 
 def giveaways(finding: Findings) -> Sequence[tuple[str, float]]:
     """Return (feature, AUC) of those above the threshold, three at most, or else of the two highest."""
-    ranked = sorted((finding.get("auc_by_feature") or {}).items(), key=lambda one: (-one[1], one[0]))
-    over = [one for one in ranked if one[1] > finding["threshold"]]
+    ranked = sorted((finding.get("auc_by_feature") or {}).items(), key=lambda feature: (-feature[1], feature[0]))
+    over = [feature for feature in ranked if feature[1] > finding["threshold"]]
     return over[:_FEATURES_NAMED] or ranked[:2]
 
 
@@ -113,9 +113,9 @@ def _downsampling_words(finding: Findings) -> str:
 def leak_rows(checks: Mapping[str, Any]) -> list[list[str]]:
     """Return a row for each finding: where, what, sets, AUC, verdict and features, for the card and the report."""
     rows = []
-    for where, what, one in leak_findings(checks):
-        verdict = "leaky" if one["leaky"] else "not measured" if one["auc"] is None else "fine"
-        if changed := one.get("downsampled"):
+    for where, what, finding in leak_findings(checks):
+        verdict = "leaky" if finding["leaky"] else "not measured" if finding["auc"] is None else "fine"
+        if changed := finding.get("downsampled"):
             verdict += f"; {changed['left_out']:,} of {changed['of']:,} sets left out, AUC {changed['before']} before"
-        rows.append([where, what, f"{one['sets']:,}", auc_words(one), verdict, by_words(one)])
+        rows.append([where, what, f"{finding['sets']:,}", auc_words(finding), verdict, by_words(finding)])
     return rows

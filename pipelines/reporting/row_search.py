@@ -68,7 +68,7 @@ def values_of(paths: Sequence[Path], column: str, filters: Mapping[str, frozense
 def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, PreferenceSet]:
     """Return the sets of these ids ({set_id: query_id}) from a table of SETS, sorted by query_id as all are."""
     found: dict[str, PreferenceSet] = {}
-    wanted = pa.array(sorted(ids), pa.string())
+    set_ids = pa.array(sorted(ids), pa.string())
     queries = sorted(set(ids.values()))
     for path in paths:
         file = open_parquet(path)
@@ -78,7 +78,7 @@ def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, Prefer
                 if not any(column[0].as_py() <= query <= column[-1].as_py() for query in queries):
                     continue
                 rows = file.read_row_group(group)
-            chosen = rows.filter(pc.is_in(rows.column("set_id"), wanted))
+            chosen = rows.filter(pc.is_in(rows.column("set_id"), set_ids))
             found |= {one.set_id: one for one in sets_of(filled(chosen, SETS))}
         if len(found) == len(ids):
             break

@@ -60,8 +60,8 @@ class SourceFunnel:
     def share_of_answers(self, *verdicts: str) -> float:
         """Return the share of the responder's and the given answers that got one of these verdicts."""
         counts = [self.graded.get(origin, {}) for origin in (Origin.RESPONDER, Origin.GIVEN)]
-        total = sum(sum(one.values()) for one in counts)
-        return sum(one.get(verdict, 0) for one in counts for verdict in verdicts) / total if total else 0.0
+        total = sum(sum(answers.values()) for answers in counts)
+        return sum(answers.get(verdict, 0) for answers in counts for verdict in verdicts) / total if total else 0.0
 
     @property
     def held_out(self) -> int:
@@ -106,26 +106,26 @@ def source_funnels(manifest: Manifest, files: TableFiles) -> list[SourceFunnel]:
     wanted += [TRACES] if any(table.startswith(f"{TRACES}/") for table in manifest.tables) else []
     published = {name: rows_by_source(name, files) for name in wanted}
     return [
-        _funnel_of(manifest, one, {name: rows.get(one.source, 0) for name, rows in published.items()})
-        for one in manifest.inputs
+        _funnel_of(manifest, source, {name: rows.get(source.source, 0) for name, rows in published.items()})
+        for source in manifest.inputs
     ]
 
 
-def _funnel_of(manifest: Manifest, one: Input, published: Mapping[str, int]) -> SourceFunnel:
+def _funnel_of(manifest: Manifest, source: Input, published: Mapping[str, int]) -> SourceFunnel:
     stages: dict[str, dict[str, int]] = {}
     for row in manifest.funnel:
-        if row.source == one.source:
+        if row.source == source.source:
             stages.setdefault(row.stage, {})[row.outcome] = row.rows
     synthesis = stages.get("synthesis", {})
     answers = {mode.value: stages[f"rft {mode}"] for mode in Mode if f"rft {mode}" in stages}
     return SourceFunnel(
-        source=one.source,
-        read=stages.get("read", {}).get("rows", one.rows) if synthesis else one.rows,
-        made=one.rows - one.unreadable,
+        source=source.source,
+        read=stages.get("read", {}).get("rows", source.rows) if synthesis else source.rows,
+        made=source.rows - source.unreadable,
         questions=synthesis.get(QUESTIONS),
         graded=_graded(synthesis),
-        composition=(manifest.checks.get("composition") or {}).get(one.source, {}),
-        unreadable=commonest_first({reason.reason: reason.rows for reason in one.unreadable_reasons}),
+        composition=(manifest.checks.get("composition") or {}).get(source.source, {}),
+        unreadable=commonest_first({reason.reason: reason.rows for reason in source.unreadable_reasons}),
         dropped=commonest_first(stages.get("dropped", {})),
         splits=stages.get("kept", {}),
         answers={mode: commonest_first(counts) for mode, counts in answers.items()},
@@ -164,8 +164,8 @@ def commonest_first(counts: Mapping[str, int]) -> dict[str, int]:
 def together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Return the sums of several counts, the commonest first."""
     sums: Counter[str] = Counter()
-    for some in counts:
-        sums.update(some)
+    for part in counts:
+        sums.update(part)
     return commonest_first(sums)
 
 

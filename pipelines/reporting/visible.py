@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 # C0 and C1 controls but newline and tab, direction overrides, line separators, a byte order mark, lone surrogates and
 # the invisible tag characters. Joiners stay: several scripts and emoji need them.
@@ -10,6 +10,8 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+GAP = "  "
+"""Between the columns of a table in a terminal."""
 _ELLIPSIS = "…"
 _MARKS = re.compile(r"[\\`*_\[\]<>|]")
 """What Markdown would read as a mark."""
@@ -58,6 +60,18 @@ def markdown_line(text: str) -> str:
 def padded(text: str, width: int) -> str:
     """Return the text with blanks up to `width` columns of a terminal; wide characters take two."""
     return text + " " * (width - columns(text))
+
+
+def aligned(rows: Sequence[Sequence[str]], names: int = 1) -> list[str]:
+    """Return a table's rows as lines: the first `names` columns flush left, those of counts flush right."""
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    return [
+        GAP.join(
+            padded(cell, width) if number < names else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def columns(text: str) -> int:

@@ -4,8 +4,7 @@ A question with ranked answers has both of its own. A lone run of an agent has o
 run of another task under the same instructions, since what these ask for is what tells such runs apart.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -86,9 +85,9 @@ def chosen_cases(sets: Labelled, count: int) -> list[Case]:
 
 def _ranked_case(preference: PreferenceSet) -> Case:
     assert preference.best is not None
-    others = [one for index, one in enumerate(preference.responses) if index != preference.best]
-    worse = others[_drawn(preference, len(others))]
-    return Case(preference, preference.responses[preference.best], worse)
+    better = preference.responses[preference.best]
+    others = [*preference.responses[: preference.best], *preference.responses[preference.best + 1 :]]
+    return Case(preference, better, others[_drawn(preference, len(others))])
 
 
 def _run_case(run: PreferenceSet, runs: Iterable[PreferenceSet]) -> Case | None:
@@ -119,12 +118,7 @@ def own_queries(curated: Stage) -> Mapping[str, AbstractSet[str]]:
     """
     frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["query_id", "cluster"]))
     assert isinstance(frame, pl.DataFrame)
-    pairs: Sequence[tuple[str, str]] = (
-        frame.with_columns(pl.col("cluster").fill_null(pl.col("query_id"))).unique().rows()
-    )
-    members: defaultdict[str, set[str]] = defaultdict(set)
-    clusters: defaultdict[str, set[str]] = defaultdict(set)
-    for query_id, cluster in pairs:
-        members[cluster].add(query_id)
-        clusters[query_id].add(cluster)
-    return {query_id: of_query.union(*(members[one] for one in of_query)) for query_id, of_query in clusters.items()}
+    pairs = frame.with_columns(pl.col("cluster").fill_null(pl.col("query_id"))).unique()
+    members = pairs.rename({"query_id": "member"})
+    near = pairs.join(members, on="cluster").group_by("query_id").agg("cluster", "member")
+    return {query_id: {*clusters, *of_clusters} for query_id, clusters, of_clusters in near.iter_rows()}

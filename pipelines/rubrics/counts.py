@@ -1,6 +1,6 @@
 """How many rubrics and criteria there are, and why others are not used."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -43,18 +43,21 @@ class RubricCounts:
 
 def counts_of(rubrics: Iterable[Rubric]) -> RubricCounts:
     """Return the counts of these rubrics."""
-    used: Counter[str] = Counter()
-    seeds: Counter[str] = Counter()
-    criteria: dict[str, set[str]] = {}
-    dropped: Counter[str] = Counter()
-    dropped_criteria: Counter[str] = Counter()
+    in_use: defaultdict[str, list[Rubric]] = defaultdict(list)
+    dropped, dropped_criteria = Counter[str](), Counter[str]()
     for rubric in rubrics:
         dropped_criteria.update(str(one.drop_reason) for one in rubric.criteria if one.drop_reason)
-        if not rubric.kept:
+        if rubric.kept:
+            in_use[rubric.domain].append(rubric)
+        else:
             dropped[str(rubric.drop_reason or "no_criteria")] += 1
-            continue
-        used[rubric.domain] += 1
-        seeds[rubric.domain] += rubric.origin == "seed"
-        criteria.setdefault(rubric.domain, set()).update(one.criterion_id for one in rubric.kept)
-    domains = (DomainCounts(name, used[name], seeds[name], len(criteria[name])) for name in sorted(used))
+    domains = [
+        DomainCounts(
+            domain,
+            len(of_domain),
+            sum(rubric.origin == "seed" for rubric in of_domain),
+            len({one.criterion_id for rubric in of_domain for one in rubric.kept}),
+        )
+        for domain, of_domain in sorted(in_use.items())
+    ]
     return RubricCounts(tuple(domains), dict(dropped), dict(dropped_criteria))

@@ -27,8 +27,7 @@ _KEPT_AT_ONCE = 4_096
 class Embedder(Protocol):
     """Whatever turns texts into vectors."""
 
-    @property
-    def identity(self) -> ModelIdentity: ...
+    identity: ModelIdentity
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """Return a vector of length 1 for each text, a row each."""
@@ -39,37 +38,28 @@ class SentenceTransformerEmbedder:
     """A sentence-transformers model, loaded when a first text is embedded: that takes seconds."""
 
     def __init__(self, load: Callable[[], Any], identity: ModelIdentity) -> None:
-        self._model = load
-        self._identity = identity
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return self._identity
+        self._model, self.identity = load, identity
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         found = self._model().encode(
             list(texts), batch_size=_BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
         )
-        return np.asarray(found, np.float32).reshape(len(texts), self._identity.dimensions)
+        return np.asarray(found, np.float32).reshape(len(texts), self.identity.dimensions)
 
 
 class CachedEmbedder:
     """An embedder that asks its model for no text twice, in this run or another."""
 
     def __init__(self, root: Root, embedder: Embedder) -> None:
-        self._embedder = embedder
+        self._embedder, self.identity = embedder, embedder.identity
         self._cache = VectorCache(root, embedder.identity)
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return self._embedder.identity
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         ids = [text_id(text) for text in texts]
         missing = self._cache.missing(ids)
         for start in range(0, len(missing), _KEPT_AT_ONCE):
             part = missing[start : start + _KEPT_AT_ONCE]
-            self._cache.add([ids[at] for at in part], self._embedder.vectors([texts[at] for at in part]))
+            self._cache.add([ids[row] for row in part], self._embedder.vectors([texts[row] for row in part]))
         return self._cache.vectors(ids)
 
 
@@ -78,14 +68,14 @@ def open_embedder(model: str, revision: str | None, directory: Path) -> Sentence
 
     Raises RecipeError where sentence-transformers or the model is not there.
     """
-    place, told = _place(model, revision, directory)
+    place, revision_name = _place(model, revision, directory)
     if find_spec("sentence_transformers") is None:
         raise RecipeError(EXTRA)
     load = cache(partial(_loaded, model, place, revision))
     dimensions = _PACKAGED_DIMENSIONS if model == PACKAGED else load().get_embedding_dimension()
     if not dimensions:
         raise RecipeError(f"rubrics.embedding {model!r}: makes no vectors of one fixed width")
-    return SentenceTransformerEmbedder(load, ModelIdentity(model, told, int(dimensions)))
+    return SentenceTransformerEmbedder(load, ModelIdentity(model, revision_name, int(dimensions)))
 
 
 def _loaded(model: str, place: str, revision: str | None) -> Any:
@@ -96,8 +86,9 @@ def _loaded(model: str, place: str, revision: str | None) -> Any:
     try:
         return SentenceTransformer(place, revision=revision, local_files_only=Path(place).is_dir())
     except (OSError, ValueError, KeyError) as error:
+        reason = str(error).split("\n")[0][:300]
         raise RecipeError(
-            f"rubrics.embedding {model!r} cannot be loaded: {_first_line(error)}; name a directory that holds a model, "
+            f"rubrics.embedding {model!r} cannot be loaded: {reason}; name a directory that holds a model, "
             f"a hub id that can be reached, or leave the key out for {PACKAGED}, which needs no hub"
         ) from None
 
@@ -137,7 +128,3 @@ def _files(directory: Path) -> Iterator[list[Any]]:
             yield [path.relative_to(directory).as_posix(), content_id("file", path.read_bytes().hex())]
         elif path.is_file():
             yield [path.relative_to(directory).as_posix(), path.stat().st_size, path.stat().st_mtime_ns]
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).split("\n")), type(error).__name__)[:300]

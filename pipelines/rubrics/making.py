@@ -6,36 +6,81 @@ A question that has a rubric keeps it; it is only tried again when the settings 
 the root's rubrics at the end: a killed run asks for the same once more, finds the answers, and goes on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pipelines.engines.answering import Run
-from pipelines.engines.outages import check_answers
-from pipelines.engines.protocol import request_body
-from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, own_queries, question_text
+from pipelines.engines.asking import Answers, Asker
+from pipelines.engines.jobs import Job
+from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, question_text
 from pipelines.rubrics.embedding import Embedder
-from pipelines.rubrics.giving import licensed
-from pipelines.rubrics.made import Made
+from pipelines.rubrics.giving import Lookup
 from pipelines.rubrics.opening import cached_embedder, open_retriever
 from pipelines.rubrics.panels import Panelist, panels_of
-from pipelines.rubrics.prompts import read_criteria, template
-from pipelines.rubrics.requests import generation_request, rubric_job
-from pipelines.rubrics.retrieval import Found, Question
-from pipelines.rubrics.trials import Desk, tried
-from pipelines.synthesis.answers import AnswerJob
-from pipelines.synthesis.asking import Asked
-from schemas.generation import Request
+from pipelines.rubrics.requests import generation_request, read_criteria, rubric_job, template
+from pipelines.rubrics.retrieval import Found
+from pipelines.rubrics.trials import read_all, tried
 from schemas.recipe import Recipe, RubricsSection
 from schemas.record import content_id
 from schemas.rubric import CriterionDrop, Origin, Rubric, rubric
 from storage.root import Root
-from storage.rubric_tables import Given, add_given, add_rubrics, read_given, read_rubrics
+from storage.rubric_tables import Given, add_rubrics, read_rubrics
 from storage.stages import Stage
 
-_SEARCH_SETTINGS = ("k", "candidates", "lexical_weight", "reranker", "embedding", "revision", "seeds")
 _TRIAL_SETTINGS = ("panel", "min_panel", "max_hit_rate", "min_hit_rate", "max_similarity", "min_consistency")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run of rubric making came to."""
+
+    questions: int
+    """How many questions were to have a rubric."""
+    kept_before: int
+    """Of these, those whose rubric stays as it is."""
+    rubrics: tuple[Rubric, ...]
+    """Made, or tried again, in this run."""
+    unwritten: tuple[str, ...]
+    """Questions for which no readable rubric came, however often it was asked for: query_id and first words."""
+    malformed: Mapping[str, int]
+    """Answers that could not be read, by what was asked for and the reason, first attempts among them."""
+    job: Job
+    answers: Answers
+
+    def as_json(self) -> dict[str, Any]:
+        rubrics = Counter(str(one.drop_reason or "kept") for one in self.rubrics)
+        criteria = Counter(str(one.drop_reason or "kept") for rubric in self.rubrics for one in rubric.criteria)
+        return {
+            "questions": self.questions,
+            "kept_before": self.kept_before,
+            "made": len(self.rubrics),
+            "rubrics": dict(sorted(rubrics.items())),
+            "criteria": dict(sorted(criteria.items())),
+            "unwritten": list(self.unwritten),
+            "malformed": dict(sorted(self.malformed.items())),
+            "model": self.answers.facts(self.job) | {"cached": self.answers.cached},
+        }
+
+    def as_text(self) -> str:
+        """Return it for a terminal."""
+        found = self.as_json()
+        lines = [
+            f"{self.questions:,} questions: {self.kept_before:,} have their rubric, {len(self.rubrics):,} made or tried"
+        ]
+        for what in ("rubrics", "criteria"):
+            if found[what]:
+                lines.append(f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}")
+        if self.unwritten:
+            lines.append(f"questions without a rubric: {len(self.unwritten):,}, the first: {self.unwritten[0]}")
+        lines += [f"{what}: {rows:,} answers" for what, rows in found["malformed"].items()]
+        answers = self.answers
+        if answers.requests:
+            lines.append(f"{answers.requests:,} requests, {answers.bought:,} of them new, ${answers.cost_usd:,.4f}")
+        return "\n".join(lines)
 
 
 def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
@@ -44,17 +89,17 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
     Raises RecipeError where no model is named for it, and what asking and indexing raise; answers are kept.
     """
     settings, directory = recipe.rubrics, Path(recipe.directory)
-    asked = Asked(rubric_job(recipe))
-    desk = Desk(root, run, asked)
+    asker, malformed = Asker(root, run, rubric_job(recipe)), Counter[str]()
     sets = labelled_sets(curated)
     cases = chosen_cases(sets, settings.queries)
     known = {one.query_id: one for one in read_rubrics(root) if one.origin == Origin.GENERATED}
-    trial = _trial(settings, asked.job)
+    trial = _trial(settings, asker.job)
     new = [case for case in cases if case.query_id not in known]
     again = [case for case in cases if case.query_id in known and known[case.query_id].trial != trial]
     unwritten: tuple[str, ...] = ()
+    made: tuple[Rubric, ...] = ()
     if new or again:
-        drafts = _drafts(desk, new, _contexts(recipe, root, run, curated, new))
+        drafts = _drafts(asker, malformed, new, _contexts(recipe, root, run, curated, new))
         written = {case.query_id for case, _ in drafts}
         unwritten = tuple(_named(case) for case in new if case.query_id not in written)
         to_try = [*drafts, *((case, known[case.query_id]) for case in again)]
@@ -62,21 +107,20 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
         embedder = cached_embedder(root, settings, directory)
         panels = panels_of([case for case, _ in to_try], sets, embedder, settings.panel)
         fresh = [_without_near_duplicates(one, embedder, settings.max_similarity) for _, one in to_try]
-        found = tried(desk, fresh, panels, settings)
-        check_answers(run, "rubrics", asked.requests, asked.failed, asked.given_up, asked.error, len(asked.questions))
+        found = tried(asker, malformed, fresh, panels, settings)
+        asker.check("rubrics")
         # Where an answer is still to come, the next run tries again, from what is stored.
-        trial_id = None if asked.given_up else trial
+        trial_id = None if asker.answers.given_up else trial
         made = tuple(
             replace(one, trial=trial_id, rests_on=_rests_on(one, case, panel))
             for one, (case, _), panel in zip(found, to_try, panels, strict=True)
         )
-    else:
-        made = ()
     add_rubrics(root, made)
     run.watcher.stage("indexing rubrics", None)
     with open_retriever(root, settings, run.keys, directory):
         pass  # opening completes the pools, also after a run that was killed here
-    return Made(len(cases), len(cases) - len(new) - len(again), made, unwritten, desk.malformed, asked)
+    kept_before = len(cases) - len(new) - len(again)
+    return Made(len(cases), kept_before, made, unwritten, malformed, asker.job, asker.answers)
 
 
 def _named(case: Case) -> str:
@@ -84,65 +128,46 @@ def _named(case: Case) -> str:
     return f"{case.query_id} {' '.join(question_text(case.preference).split())[:60]!r}"
 
 
-def _trial(settings: RubricsSection, job: AnswerJob) -> str:
+def _trial(settings: RubricsSection, job: Job) -> str:
     """Return the hash of all that decides what a trial finds of a rubric, but for the sets that a root holds."""
     embedding = [settings.embedding, settings.revision]
-    body = request_body(job.model, (), temperature=0.0, max_tokens=job.max_tokens)
+    body = job.body((), 0.0)
     thresholds = settings.model_dump(include=set(_TRIAL_SETTINGS))
     return content_id("trial", thresholds, embedding, job.identity, body, template("judgement"))
 
 
 def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Sequence[Case]) -> list[str]:
-    """Return what the pools hold for each case, a criterion a line: what they held when it was first looked up.
+    """Return what the pools hold for each case, a criterion a line."""
+    sets = {case.query_id: case.preference for case in cases}
 
-    Kept, since the pools grow: a run that goes on after a stop, or asks again for what was malformed, must find its
-    answers.
-    """
-    settings = recipe.rubrics
-    settings_id = content_id("context", settings.model_dump(include=set(_SEARCH_SETTINGS)), *licensed(recipe))
-    own = own_queries(curated)
-    wanted: Mapping[str, AbstractSet[str]] = {case.query_id: own[case.query_id] for case in cases}
-    contexts = read_given(root, settings_id, wanted)
-    missing = [case for case in cases if case.query_id not in contexts]
-    if missing:
-        run.watcher.stage(f"searching the pools for {len(missing):,} questions", None)
-        questions = [
-            Question(question_text(case.preference), case.preference.domain, frozenset(wanted[case.query_id]))
-            for case in missing
-        ]
-        directory = Path(recipe.directory)
-        with open_retriever(root, settings, run.keys, directory, recipe.build.licenses) as retriever:
-            found = [_context(one) for one in retriever.search(questions, settings.k)]
-        new = {case.query_id: one for case, one in zip(missing, found, strict=True)}
-        add_given(root, settings_id, new)
-        contexts |= new
-    return [contexts[case.query_id].text for case in cases]
+    def questions(missing: Sequence[str]) -> dict[str, tuple[str, str]]:
+        return {query_id: (question_text(sets[query_id]), sets[query_id].domain) for query_id in missing}
+
+    def as_given(found: Found, _: object) -> Given:
+        """Return the criteria that were found, and all of the nearest case."""
+        criteria = [one.criterion for one in found.criteria]
+        criteria += found.cases[0].rubric.kept if found.cases else ()
+        unique = {one.criterion_id: one.text for one in criteria}
+        return Given(tuple(unique), "\n".join(f"- {text}" for text in unique.values()), ())
+
+    contexts = Lookup("context", questions, as_given).results(recipe, root, run, curated, list(sets))
+    return [contexts[query_id].text for query_id in sets]
 
 
-def _context(found: Found) -> Given:
-    """Return the criteria that were found, and all of the nearest case."""
-    criteria = [one.criterion for one in found.criteria]
-    criteria += found.cases[0].rubric.kept if found.cases else ()
-    unique = {one.criterion_id: one.text for one in criteria}
-    return Given(tuple(unique), "\n".join(f"- {text}" for text in unique.values()), ())
-
-
-def _drafts(desk: Desk, cases: Sequence[Case], contexts: Sequence[str]) -> list[tuple[Case, Rubric]]:
+def _drafts(
+    asker: Asker, malformed: Counter[str], cases: Sequence[Case], contexts: Sequence[str]
+) -> list[tuple[Case, Rubric]]:
     """Return the cases with the rubrics that were written for them; those that nobody could write are counted."""
-    job = desk.asked.job
-
-    def request(case: Case, context: str) -> Callable[[int], Request]:
-        return lambda attempt: generation_request(job, case, context, attempt)
-
-    drafts = desk.read(
-        "writing rubrics",
-        [request(case, context) for case, context in zip(cases, contexts, strict=True)],
-        lambda at, text: _rubric(cases[at], text, job),
+    requests = [
+        partial(generation_request, asker.job, case, context) for case, context in zip(cases, contexts, strict=True)
+    ]
+    drafts = read_all(
+        asker, malformed, "writing rubrics", requests, lambda place, text: _rubric(cases[place], text, asker.job)
     )
     return [(case, draft) for case, draft in zip(cases, drafts, strict=True) if draft is not None]
 
 
-def _rubric(case: Case, text: str, job: AnswerJob) -> Rubric:
+def _rubric(case: Case, text: str, job: Job) -> Rubric:
     """Return the rubric that an answer holds. Raises MalformedAnswer, InvalidRubric."""
     one = case.preference
     return rubric(

@@ -1,20 +1,19 @@
 """Opening the rubrics of a root: seeds put among them, texts embedded, pools completed, ready to be searched."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pipelines.rubrics.embedding import CachedEmbedder, Embedder, open_embedder
-from pipelines.rubrics.library import Library
-from pipelines.rubrics.reranking import open_reranker
+from pipelines.rubrics.library import Entry, Library, rubrics_in_use, seeds_of
 from pipelines.rubrics.retrieval import Retriever
-from pipelines.rubrics.seed_library import SHIPPED, seed_rubrics
+from pipelines.rubrics.scores import open_reranker
 from schemas.errors import RecipeError
 from schemas.recipe import RubricsSection
-from schemas.rubric import Origin, Rubric
 from storage.root import Root
 from storage.rubric_pools import Pool, RubricPools, open_pools
-from storage.rubric_tables import add_rubrics, read_rubrics
+from storage.rubric_tables import add_rubrics
 from storage.rubric_vectors import Vectors
 
 
@@ -32,7 +31,7 @@ def open_retriever(
     Local pools are locked until the block ends, and stand still inside it: what is written to the root meanwhile is
     found by the next one. Raises RecipeError, StorageError.
     """
-    add_rubrics(root, _seeds(settings, directory))
+    add_rubrics(root, seeds_of(settings, directory))
     library = Library(rubrics_in_use(root, settings, directory))
     reranker = open_reranker(settings.reranker, directory) if settings.reranker else None
     embedder = cached_embedder(root, settings, directory)
@@ -46,25 +45,14 @@ def cached_embedder(root: Root, settings: RubricsSection, directory: Path) -> Ca
     return CachedEmbedder(root, open_embedder(settings.embedding, settings.revision, directory))
 
 
-def rubrics_in_use(root: Root, settings: RubricsSection, directory: Path = Path()) -> list[Rubric]:
-    """Return the seed library and the generated rubrics of a root; its seeds of an older library are left out."""
-    generated = (rubric for rubric in read_rubrics(root) if rubric.origin != Origin.SEED)
-    return [*_seeds(settings, directory), *generated]
-
-
-def _seeds(settings: RubricsSection, directory: Path) -> list[Rubric]:
-    return seed_rubrics(directory / settings.seeds if settings.seeds else SHIPPED)
-
-
 def complete(pools: RubricPools, library: Library, embedder: Embedder) -> None:
     """Make both pools hold what the library has; only what is missing is embedded and written."""
     for pool in Pool:
-        pools.complete(pool, library.domains(pool), _vectors_of(pool, library, embedder))
+        pools.complete(pool, library.domains(pool), partial(_vectors_of, library.entries[pool], embedder))
 
 
-def _vectors_of(pool: Pool, library: Library, embedder: Embedder) -> Callable[[Sequence[str]], Vectors]:
-    entries = library.entries[pool]
-    return lambda ids: embedder.vectors([entries[entry_id].text for entry_id in ids])
+def _vectors_of(entries: Mapping[str, Entry], embedder: Embedder, ids: Sequence[str]) -> Vectors:
+    return embedder.vectors([entries[entry_id].text for entry_id in ids])
 
 
 def pools_of(

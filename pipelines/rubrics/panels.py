@@ -6,7 +6,6 @@ be given for such questions anyway, never for its own. A lone run is tried on th
 same instructions, right ones ranked against wrong ones.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -115,27 +114,16 @@ def nearest(
 
     `vectors` have length 1. Equal similarities stand in the order of the rows.
     """
-    of_group: defaultdict[str, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups):
-        of_group[group].append(row)
+    _, group_of = np.unique(np.array(groups), return_inverse=True)
+    _, cluster_of = np.unique(np.array(clusters), return_inverse=True)
     found: dict[int, list[int]] = {}
-    for group, rows in of_group.items():
-        wanted = [row for row in cases if groups[row] == group]
-        members = np.array(rows)
+    for group in sorted({int(group_of[row]) for row in cases}):
+        wanted = [row for row in cases if group_of[row] == group]
+        members = np.flatnonzero(group_of == group)
         for start in range(0, len(wanted), _AT_ONCE):
             batch = wanted[start : start + _AT_ONCE]
             similarities = vectors[batch] @ vectors[members].T
             order = np.argsort(-similarities, axis=1, kind="stable")
-            for row, ranked in zip(batch, order, strict=True):
-                found[row] = _of_other_clusters(row, members[ranked], clusters, count)
+            for row, ranked in zip(batch, members[order], strict=True):
+                found[row] = ranked[cluster_of[ranked] != cluster_of[row]][:count].tolist()
     return [found[row] for row in cases]
-
-
-def _of_other_clusters(row: int, ranked: Sequence[int], clusters: Sequence[str], count: int) -> list[int]:
-    near: list[int] = []
-    for other in ranked:
-        if clusters[other] != clusters[row]:
-            near.append(int(other))
-        if len(near) == count:
-            break
-    return near

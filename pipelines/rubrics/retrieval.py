@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.rubrics.embedding import Embedder
-from pipelines.rubrics.lexical import shared_words, words
-from pipelines.rubrics.library import Entry, Library
-from pipelines.rubrics.reranking import Reranker
+from pipelines.rubrics.library import Library
+from pipelines.rubrics.scores import Ranked, Reranker, shared_words, words
 from schemas.rubric import Criterion, Rubric
 from storage.rubric_pools import Hit, Pool, RubricPools
 from storage.rubric_vectors import Vectors
@@ -39,16 +38,14 @@ class Question:
     rubric made from ranked responses is a hint about them."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundCase:
+class FoundCase(NamedTuple):
     """A similar question with its rubric."""
 
     rubric: Rubric
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class FoundCriterion:
+class FoundCriterion(NamedTuple):
     """A criterion that may fit; `rubric` is one that it stands in."""
 
     criterion: Criterion
@@ -56,28 +53,18 @@ class FoundCriterion:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What the pools hold for one question, best first."""
 
     cases: tuple[FoundCase, ...]
     criteria: tuple[FoundCriterion, ...]
 
-    @property
-    def ids(self) -> list[list[str]]:
-        """The ids of all that was found, in order, as a build stores them."""
-        return [
-            [one.rubric.rubric_id for one in self.cases],
-            [one.criterion.criterion_id for one in self.criteria],
-        ]
-
     def as_json(self) -> dict[str, Any]:
         return {
-            "cases": [{"score": one.score, **asdict(one.rubric)} for one in self.cases],
+            "cases": [{"score": score, **asdict(rubric)} for rubric, score in self.cases],
             "criteria": [
-                {"score": one.score, "rubric_id": one.rubric.rubric_id, "domain": one.rubric.domain}
-                | asdict(one.criterion)
-                for one in self.criteria
+                {"score": score, "rubric_id": rubric.rubric_id, "domain": rubric.domain} | asdict(criterion)
+                for criterion, rubric, score in self.criteria
             ],
         }
 
@@ -101,8 +88,7 @@ class Retriever:
         if not questions:
             return []
         vectors = self.embedder.vectors([question.text for question in questions])
-        cases = self._found(Pool.CASES, questions, vectors, k)
-        criteria = self._found(Pool.CRITERIA, questions, vectors, k)
+        cases, criteria = (self._found(pool, questions, vectors, k) for pool in (Pool.CASES, Pool.CRITERIA))
         return [
             Found(
                 tuple(FoundCase(entry.rubric, score) for entry, score in near),
@@ -111,28 +97,25 @@ class Retriever:
             for near, fit in zip(cases, criteria, strict=True)
         ]
 
-    def _found(
-        self, pool: Pool, questions: Sequence[Question], vectors: Vectors, k: int
-    ) -> list[list[tuple[Entry, float]]]:
+    def _found(self, pool: Pool, questions: Sequence[Question], vectors: Vectors, k: int) -> list[Ranked]:
         refused = self.library.refused(pool, self.licenses)
         own = [self.library.made_from(pool, question.own) | refused for question in questions]
-        found: list[list[tuple[Entry, float]]] = [[]] * len(questions)
+        found: list[Ranked] = [[]] * len(questions)
         for batch in _batches(questions, own):
             # A question's own entries are passed over, so that many more have to be fetched.
-            limit = max(self.candidates, k) + max(len(own[at]) for at in batch)
+            limit = max(self.candidates, k) + max(len(own[number]) for number in batch)
             hits = self.pools.search(pool, vectors[batch], limit, questions[batch[0]].domain)
             ranked = [
-                self._ranked(pool, questions[at].text, one, own[at], k) for at, one in zip(batch, hits, strict=True)
+                self._ranked(pool, questions[number].text, near, own[number], k)
+                for number, near in zip(batch, hits, strict=True)
             ]
             if self.reranker:
-                ranked = self.reranker.reranked([questions[at].text for at in batch], ranked)
-            for at, one in zip(batch, ranked, strict=True):
-                found[at] = one[:k]
+                ranked = self.reranker.reranked([questions[number].text for number in batch], ranked)
+            for number, candidates in zip(batch, ranked, strict=True):
+                found[number] = candidates[:k]
         return found
 
-    def _ranked(
-        self, pool: Pool, text: str, hits: Sequence[Hit], own: AbstractSet[str], k: int
-    ) -> list[tuple[Entry, float]]:
+    def _ranked(self, pool: Pool, text: str, hits: Sequence[Hit], own: AbstractSet[str], k: int) -> Ranked:
         entries = self.library.entries[pool]
         usable = (hit for hit in hits if hit.entry_id in entries and hit.entry_id not in own)
         kept = list(islice(usable, max(self.candidates, k)))
@@ -148,10 +131,10 @@ class Retriever:
 def _batches(questions: Sequence[Question], own: Sequence[AbstractSet[str]]) -> Iterator[list[int]]:
     """Yield the numbers of questions that one search can answer: of one domain, with about as many own entries."""
 
-    def domain(at: int) -> str:
-        return questions[at].domain or ""
+    def domain(number: int) -> str:
+        return questions[number].domain or ""
 
-    order = sorted(range(len(questions)), key=lambda at: (domain(at), len(own[at]), at))
+    order = sorted(range(len(questions)), key=lambda number: (domain(number), len(own[number]), number))
     for _, of_domain in groupby(order, domain):
         while batch := list(islice(of_domain, _AT_ONCE)):
             yield batch

@@ -1,95 +1,154 @@
-"""Trials: every criterion of a rubric is judged on every answer of its panel, one call an answer."""
+"""Trials: every criterion of a rubric is judged on every answer of its panel, and those are kept that tell them apart.
 
-from collections import Counter
+A criterion that nearly every answer meets tells nothing apart, nor does one that nearly none meets (ORBIT); one that
+worse answers meet more often than the best ones is wrong. A rubric is kept only if its weighted sum ranks the known
+best answers first (OpenRubrics' label consistency), on answers that its generator did not see (METHOD section 7).
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
-from pipelines.engines.answering import Run
-from pipelines.rubrics.filtering import Judged, filtered
-from pipelines.rubrics.json_answers import MalformedAnswer
+from pipelines.engines.asking import Asker
 from pipelines.rubrics.panels import Panelist
-from pipelines.rubrics.prompts import read_judgement
-from pipelines.rubrics.requests import judgement_request
-from pipelines.synthesis.asking import Asked, answers_of
-from schemas.generation import Completion, Request
+from pipelines.rubrics.requests import MalformedAnswer, judgement_request, read_judgement
+from schemas.generation import Request
 from schemas.recipe import RubricsSection
-from schemas.rubric import InvalidRubric, Rubric
-from storage.root import Root
+from schemas.rubric import Criterion, CriterionDrop, CriterionKind, InvalidRubric, Rubric, RubricDrop
 
 ATTEMPTS = 2
 """What is malformed is asked for once more, and then counted."""
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Where rubrics are asked for, and what could not be read is counted."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One answer of a panel, with what was found of each criterion."""
 
-    root: Root
-    run: Run
-    asked: Asked
-    malformed: Counter[str] = field(default_factory=Counter)
-    """Answers by what was wanted and what was wrong, first attempts among them."""
-
-    def read(
-        self, what: str, requests: Sequence[Callable[[int], Request]], read: Callable[[int, str], _T]
-    ) -> list[_T | None]:
-        """Ask for everything, and once more for what cannot be read; None where that cannot be read either.
-
-        `requests[i]` makes the i-th request of an attempt, `read(i, text)` reads its answer. A request that failed is
-        not asked for again: its next attempt would fail likewise, and the next run asks for it anyway.
-        """
-        found: list[_T | None] = [None] * len(requests)
-        wanted = list(range(len(requests)))
-        for attempt in range(ATTEMPTS):
-            asked = {at: requests[at](attempt) for at in wanted}
-            places = {request.request_id: at for at, request in asked.items()}
-
-            def readable(request: Request, text: str, places: Mapping[str, int] = places) -> bool:
-                try:
-                    read(places[request.request_id], text)
-                except (MalformedAnswer, InvalidRubric):
-                    return False
-                return True
-
-            answers = answers_of(self.root, self.run, self.asked, what, asked.values(), readable)
-            wanted = []
-            for at, request in asked.items():
-                text = _text_of(answers, request)
-                if text is None:
-                    self.malformed[f"{what}: failed"] += 1
-                    continue
-                try:
-                    found[at] = read(at, text)
-                except (MalformedAnswer, InvalidRubric) as fault:
-                    self.malformed[f"{what}: {fault.reason}"] += 1
-                    wanted.append(at)
-        return found
+    ranking: str | None
+    """The answers that are ranked against each other; None for one that only counts towards hit rates."""
+    is_best: bool
+    met: tuple[bool, ...]
+    """By criterion, in the rubric's order; for a pitfall, whether the answer makes the mistake."""
 
 
-def _text_of(answers: Mapping[str, Completion], request: Request) -> str | None:
-    completion = answers.get(request.request_id)
-    return None if completion is None else completion.text
+def read_all(
+    asker: Asker,
+    malformed: Counter[str],
+    what: str,
+    requests: Sequence[Callable[[int], Request]],
+    read: Callable[[int, str], _T],
+) -> list[_T | None]:
+    """Ask for everything, and once more for what cannot be read; None where that cannot be read either.
+
+    `requests[i]` makes the i-th request of an attempt, `read(i, text)` reads its answer. A request that failed is not
+    sent again: its next attempt would fail likewise, and the next run sends it anyway. What could not be read is
+    counted in `malformed`, first attempts among it.
+    """
+    results: list[_T | None] = [None] * len(requests)
+    missing: Sequence[int] = range(len(requests))
+    for attempt in range(ATTEMPTS):
+        sent = {place: requests[place](attempt) for place in missing}
+        places = {request.request_id: place for place, request in sent.items()}
+
+        def readable(request: Request, text: str, places: Mapping[str, int] = places) -> bool:
+            try:
+                read(places[request.request_id], text)
+            except (MalformedAnswer, InvalidRubric):
+                return False
+            return True
+
+        answers = asker.fetch(what, sent.values(), readable)
+        missing = []
+        for place, request in sent.items():
+            completion = answers.get(request.request_id)
+            if completion is None or completion.text is None:
+                malformed[f"{what}: failed"] += 1
+                continue
+            try:
+                results[place] = read(place, completion.text)
+            except (MalformedAnswer, InvalidRubric) as fault:
+                malformed[f"{what}: {fault.reason}"] += 1
+                missing.append(place)
+    return results
 
 
 def tried(
-    desk: Desk, rubrics: Sequence[Rubric], panels: Sequence[Sequence[Panelist]], settings: RubricsSection
+    asker: Asker,
+    malformed: Counter[str],
+    rubrics: Sequence[Rubric],
+    panels: Sequence[Sequence[Panelist]],
+    settings: RubricsSection,
 ) -> list[Rubric]:
     """Return the rubrics with what their panels found, in order; answers without a readable judgement do not count."""
-    places = [(at, panelist) for at, panel in enumerate(panels) for panelist in panel]
-    job = desk.asked.job
-
-    def request(rubric: Rubric, panelist: Panelist) -> Callable[[int], Request]:
-        return lambda attempt: judgement_request(job, rubric, panelist, attempt)
-
-    judgements = desk.read(
+    places = [(number, panelist) for number, panel in enumerate(panels) for panelist in panel]
+    judgements = read_all(
+        asker,
+        malformed,
         "judging criteria",
-        [request(rubrics[at], panelist) for at, panelist in places],
+        [partial(judgement_request, asker.job, rubrics[number], panelist) for number, panelist in places],
         lambda place, text: read_judgement(text, len(rubrics[places[place][0]].criteria)),
     )
     judged: list[list[Judged]] = [[] for _ in rubrics]
-    for (at, panelist), met in zip(places, judgements, strict=True):
+    for (number, panelist), met in zip(places, judgements, strict=True):
         if met is not None:
-            judged[at].append(Judged(panelist.ranking, panelist.is_best, met))
+            judged[number].append(Judged(panelist.ranking, panelist.is_best, met))
     return [filtered(rubric, panel, settings) for rubric, panel in zip(rubrics, judged, strict=True)]
+
+
+def filtered(rubric: Rubric, panel: Sequence[Judged], settings: RubricsSection) -> Rubric:
+    """Return the rubric with what the panel found: hit rates, label consistencies, and reasons for being dropped.
+
+    A criterion that was dropped before keeps its reason, and counts in no sum.
+    """
+    rankings: defaultdict[str, tuple[list[Judged], list[Judged]]] = defaultdict(lambda: ([], []))
+    for answer in panel:
+        if answer.ranking is not None:
+            rankings[answer.ranking][not answer.is_best].append(answer)
+    both = [(best, others) for best, others in rankings.values() if best and others]
+    comparisons = [(best, other) for of_best, others in both for best in of_best for other in others]
+    criteria = tuple(
+        _with_findings(criterion, number, panel, comparisons, settings)
+        for number, criterion in enumerate(rubric.criteria)
+    )
+    found = replace(rubric, criteria=criteria, panel=len(panel), label_consistency=None, drop_reason=None)
+    if len(panel) < settings.min_panel or not comparisons:
+        return replace(found, drop_reason=RubricDrop.PANEL_TOO_SMALL)
+    if not found.kept:
+        return replace(found, drop_reason=RubricDrop.NO_CRITERIA)
+    in_use = [(number, one.points) for number, one in enumerate(criteria) if one.drop_reason is None]
+
+    def highest(answers: Sequence[Judged]) -> int:
+        return max(sum(points for number, points in in_use if answer.met[number]) for answer in answers)
+
+    consistency = sum(highest(best) > highest(others) for best, others in both) / len(both)
+    is_consistent = consistency >= settings.min_consistency
+    return replace(found, label_consistency=consistency, drop_reason=None if is_consistent else RubricDrop.INCONSISTENT)
+
+
+def _with_findings(
+    criterion: Criterion,
+    number: int,
+    panel: Sequence[Judged],
+    comparisons: Sequence[tuple[Judged, Judged]],
+    settings: RubricsSection,
+) -> Criterion:
+    """Return the criterion with its hit rate, its consistency, and the first reason for dropping it."""
+    hit_rate = sum(answer.met[number] for answer in panel) / len(panel) if panel else None
+    # 1 where the criterion speaks for the best answer, -1 for the worse one, 0 for neither.
+    sign = -1 if criterion.kind is CriterionKind.PITFALL else 1
+    votes = Counter(sign * (best.met[number] - worse.met[number]) for best, worse in comparisons)
+    reason = criterion.drop_reason
+    if reason is None:
+        if hit_rate is None or len(panel) < settings.min_panel:
+            reason = CriterionDrop.PANEL_TOO_SMALL
+        elif hit_rate > settings.max_hit_rate:
+            reason = CriterionDrop.MET_BY_ALL
+        elif hit_rate < settings.min_hit_rate:
+            reason = CriterionDrop.MET_BY_NONE
+        elif votes[-1] > votes[1]:
+            reason = CriterionDrop.PREFERS_WORSE
+    consistency = 1 - votes[-1] / len(comparisons) if comparisons else None
+    return replace(criterion, hit_rate=hit_rate, label_consistency=consistency, drop_reason=reason)

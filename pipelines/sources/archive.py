@@ -3,8 +3,6 @@
 import lzma
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +18,33 @@ RATIO_FROM = 16 << 20
 
 MAX_MEMBERS = 1000
 
-_BLOCK = 1 << 20
-
 
 def archive_member(path: Path, password: str | None, endings: tuple[str, ...]) -> tuple[str, bytes]:
     """Return (name, content) of the archive's one file with one of the `endings`, of AES or of plain zip.
 
-    The name is what the archive says, and nothing is ever written under it. Raises SourceError: not a zip, truncated,
+    The name comes from the archive; nothing is ever written under it. Raises SourceError: not a zip, truncated,
     a missing or wrong password, a bomb, or not exactly one such file.
     """
-    import pyzipper  # takes 65 ms, which only who reads an archive should wait for
+    import pyzipper  # the import takes 65 ms, and most builds read no archive
 
-    with _zip_faults(path.name, password), pyzipper.AESZipFile(path) as archive:
-        info = _only_member(path.name, archive, endings)
-        if info.flag_bits & 1 and not password:
-            raise SourceError(f"{path.name}: the archive needs its password; give password = '..' in the recipe")
-        if info.file_size > MAX_MEMBER or info.file_size > max(RATIO_FROM, MAX_RATIO * info.compress_size):
-            raise SourceError(
-                f"{path.name}: its member would unpack to {info.file_size:,} bytes from {info.compress_size:,}; "
-                f"not unpacked: at most {MAX_MEMBER >> 20} MiB and {MAX_RATIO} times are"
-            )
-        return info.filename, _content(path.name, archive, info, password)
+    name = path.name
+    try:
+        with pyzipper.AESZipFile(path) as archive:
+            info = _only_member(name, archive, endings)
+            return info.filename, _content(name, archive, info, password)
+    except SourceError:
+        raise
+    except pyzipper.BadZipFile as error:
+        raise SourceError(f"{name}: not a zip archive, or a truncated or damaged one ({error})") from None
+    except (EOFError, LookupError, ValueError, OverflowError, struct.error, zlib.error, lzma.LZMAError) as error:
+        raise SourceError(f"{name}: the archive is truncated or damaged ({type(error).__name__}: {error})") from None
+    except RuntimeError as error:
+        # zipfile has no class for it: "Bad password for file .." and "File .. is encrypted, password required".
+        if "password" not in str(error).lower():
+            raise SourceError(f"{name}: the archive cannot be read: {error}") from None
+        raise SourceError(f"{name}: the archive's password is {'wrong' if password else 'missing'}") from None
+    except OSError as error:
+        raise SourceError(f"{name}: the archive cannot be read: {error.strerror or error}") from None
 
 
 def _only_member(name: str, archive: Any, endings: tuple[str, ...]) -> Any:
@@ -62,39 +66,21 @@ def _only_member(name: str, archive: Any, endings: tuple[str, ...]) -> Any:
 
 
 def _content(name: str, archive: Any, info: Any, password: str | None) -> bytes:
-    """Read a member in blocks, and stop where it holds more than it declares."""
-    blocks: list[bytes] = []
-    size, declared = 0, info.file_size
+    """Return the content of a member. Raises SourceError for a bomb, and for another size than it declares."""
+    declared = info.file_size
+    if info.flag_bits & 1 and not password:
+        raise SourceError(f"{name}: the archive needs its password; give password = '..' in the recipe")
+    if declared > MAX_MEMBER or declared > max(RATIO_FROM, MAX_RATIO * info.compress_size):
+        raise SourceError(
+            f"{name}: its member would unpack to {declared:,} bytes from {info.compress_size:,}; "
+            f"not unpacked: at most {MAX_MEMBER >> 20} MiB and {MAX_RATIO} times are"
+        )
     # The reader stops at the declared size, without a check of what it read; one byte more shows what lies beyond.
     info.file_size += 1
     with archive.open(info, pwd=password.encode() if password else None) as file:
-        while block := file.read(_BLOCK):
-            size += len(block)
-            if size > declared:
-                raise SourceError(f"{name}: its member unpacks to more than the {declared:,} bytes it declares")
-            blocks.append(block)
-    if size != declared:
-        raise SourceError(f"{name}: its member holds {size:,} of {declared:,} bytes; download it again")
-    return b"".join(blocks)
-
-
-@contextmanager
-def _zip_faults(name: str, password: str | None) -> Iterator[None]:
-    """Turn everything that reading a hostile or damaged zip raises into one SourceError."""
-    import pyzipper
-
-    try:
-        yield
-    except pyzipper.BadZipFile as error:
-        raise SourceError(f"{name}: not a zip archive, or a truncated or damaged one ({error})") from None
-    except RuntimeError as error:
-        # zipfile has no class for it: "Bad password for file .." and "File .. is encrypted, password required".
-        if "password" not in str(error).lower():
-            raise SourceError(f"{name}: the archive cannot be read: {error}") from None
-        raise SourceError(f"{name}: the archive's password is {'wrong' if password else 'missing'}") from None
-    except (EOFError, LookupError, ValueError, OverflowError, struct.error, zlib.error, lzma.LZMAError) as error:
-        if isinstance(error, SourceError):
-            raise
-        raise SourceError(f"{name}: the archive is truncated or damaged ({type(error).__name__}: {error})") from None
-    except OSError as error:
-        raise SourceError(f"{name}: the archive cannot be read: {error.strerror or error}") from None
+        content: bytes = file.read(declared + 1)
+    if len(content) > declared:
+        raise SourceError(f"{name}: its member unpacks to more than the {declared:,} bytes it declares")
+    if len(content) < declared:
+        raise SourceError(f"{name}: its member holds {len(content):,} of {declared:,} bytes; download it again")
+    return content

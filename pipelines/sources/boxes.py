@@ -8,7 +8,7 @@ The set is $\\boxed{\\{1, 2\\}}$.              escaped braces are text
 import re
 from typing import NamedTuple
 
-_TOKEN = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?P<opens>\{)?|\\.|[{}]", re.DOTALL)
+_TOKEN = re.compile(r"(?P<box>\\(?:boxed|fbox)(?![A-Za-z])\s*(?P<opens>\{)?)|\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"(?:[^\s${}]|\{[^{}$]*\}){1,200}")
 _END = re.compile(r"(?:\\[\])]|[.,;:])*$")
 _JOINED = re.compile(
@@ -27,8 +27,12 @@ class Box(NamedTuple):
     start: int
     end: int
     """Where the text goes on after it; the text's end where the box never closes."""
-    answer: slice | None
-    """Where its answer stands; None where the box never closes."""
+    content: slice = slice(0)
+    """Where its answer stands; empty where the box never closes."""
+
+    def answer(self, text: str) -> str:
+        """Return the answer in the text that the box is of."""
+        return text[self.content].strip()
 
 
 def boxes(text: str) -> list[Box]:
@@ -40,8 +44,8 @@ def boxes(text: str) -> list[Box]:
         position = token.end()
         if token["opens"]:
             braces.append((len(found), position))
-            found.append(Box(token.start(), len(text), None))
-        elif token[0].startswith(("\\boxed", "\\fbox")):
+            found.append(Box(token.start(), len(text)))
+        elif token["box"]:
             start = position
             if bare := _BARE.match(text, start):
                 position += len(_END.sub("", bare[0]))
@@ -58,7 +62,7 @@ def boxes(text: str) -> list[Box]:
 def last_boxed(text: str) -> str | None:
     """Return the answer of the last box; None where there is none, or where the last one is empty or never closes."""
     found = boxes(text)
-    return (_answer(text, found[-1]) or None) if found else None
+    return (found[-1].answer(text) or None) if found else None
 
 
 def boxes_several(text: str) -> bool:
@@ -66,12 +70,8 @@ def boxes_several(text: str) -> bool:
 
     Then the last box alone is no gold answer. Two forms of one number (0.5 or 1/2) look the same to this.
     """
-    found = boxes(text)
-    if len(found) < 2 or found[-1].start - found[-2].end > _JOINT:
+    found = boxes(text)[-2:]
+    if len(found) < 2 or found[1].start - found[0].end > _JOINT:
         return False
-    joined = _JOINED.fullmatch(text, found[-2].end, found[-1].start) is not None
-    return joined and _answer(text, found[-2]) != _answer(text, found[-1])
-
-
-def _answer(text: str, box: Box) -> str | None:
-    return None if box.answer is None else text[box.answer].strip()
+    joined = _JOINED.fullmatch(text, found[0].end, found[1].start) is not None
+    return joined and found[0].answer(text) != found[1].answer(text)

@@ -11,14 +11,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pipelines.sources.content_parts import CALL, RESULT, joined_text, part_type, parts_of
+from pipelines.sources.content import CALL, RESULT, call_text, calls_in, joined_text, part_type, parts_of
 from pipelines.sources.text import RowError, cleaned, filled_text, list_of, mapping_of, shown
-from pipelines.sources.tool_calls import call_text, calls_in
 from schemas.query import Message, Messages, user
 from schemas.record import is_blank
 from schemas.strict_json import strict_json
 
-ROLES = ("system", "user", "assistant")
+MAX_TURNS = 10_000
 
 _ROLE_OF = {
     **dict.fromkeys(("system", "developer"), "system"),
@@ -29,8 +28,6 @@ _CALL_ROLES = ("function_call", "tool_call")
 _TOOL_ROLES = ("tool", "function", "observation", "tool_response", "function_response", "ipython")
 _LISTS = ("messages", "conversations", "conversation")
 _CONTENTS = ("content", "value", "text", "parts", "refusal")
-
-MAX_TURNS = 10_000
 
 
 class Turn(NamedTuple):
@@ -53,7 +50,7 @@ class Turn(NamedTuple):
         lines = "\n".join(f"calls {call_text(call)}" for call in self.calls)
         return Message(self.role, "\n\n".join(part for part in (self.content, cleaned(lines)) if part))
 
-    def kept(self) -> dict[str, Any]:
+    def as_response(self) -> dict[str, Any]:
         """Return the turn as the `turns` of a response hold it."""
         rest = {"tool_calls": list(self.calls) or None, "tool_call_id": self.answers}
         return {"role": self.role, "content": self.content} | {key: item for key, item in rest.items() if item}
@@ -63,7 +60,7 @@ def turns_in(value: Any, name: str) -> tuple[Turn, ...]:
     """Return the turns of a conversation: a list of them, one alone, or an object with the list.
 
     Raises RowError: missing_field, not_a_list, not_an_object, unknown_role, not_text, text_too_long, empty_field,
-    bad_tool_call, and as content_parts do.
+    bad_tool_call, and as `joined_text` does.
     """
     turns = list_of(turn_list(value), name)
     if not turns:
@@ -81,7 +78,7 @@ def turn_list(value: Any) -> Any:
 
 
 def is_turns(value: Any) -> bool:
-    """Say whether a value is written as turns, be they well written or not."""
+    """Say whether a value is written as turns, well written or not."""
     if isinstance(value, Mapping):
         return any(value.get(key) is not None for key in ("role", "from", *_LISTS))
     return isinstance(value, list)
@@ -108,16 +105,16 @@ def query_of(value: Any, name: str) -> Messages:
     if not is_turns(value):
         return user(filled_text(value, name))
     messages = tuple(turn.message for turn in turns_in(value, name))
-    if messages[-1].role not in ("user", "tool"):  # what a tool gave back waits for an answer too
+    if messages[-1].role not in ("user", "tool"):  # the result of a tool waits for an answer too
         raise RowError("no_user_turn", f"{name} ends with a turn of {messages[-1].role!r}, not of 'user'")
-    return asking(messages, name)
+    return not_blank(messages, name)
 
 
-def asking(messages: Messages, name: str) -> Messages:
+def not_blank(query: Messages, name: str) -> Messages:
     """Return a query whose last turn says something. Raises RowError: empty_field."""
-    if is_blank(messages[-1].content) and messages[-1].role == "user":
+    if is_blank(query[-1].content) and query[-1].role == "user":
         raise RowError("empty_field", f"{name} ends with an empty turn")
-    return messages
+    return query
 
 
 def parsed_turns(text: str) -> list[Any] | None:
@@ -126,29 +123,25 @@ def parsed_turns(text: str) -> list[Any] | None:
     if not (text.startswith(("[{", "{", "[ ", "[\n")) and text.endswith(("]", "}"))):
         return None
     try:
-        value = strict_json(text.encode()) if '"role"' in text or '"from"' in text else _printed(text)
+        if '"role"' in text or '"from"' in text:
+            value = strict_json(text.encode())
+        elif "'role'" in text or "'from'" in text:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about backslashes that Python itself would escape
+                value = ast.literal_eval(text)
+        else:
+            return None
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
-    turns = value if isinstance(value, list) else turn_list(value)
-    if not isinstance(turns, list) or not turns or not all(map(_looks_like_a_turn, turns)):
-        return None
-    return turns
-
-
-def _printed(text: str) -> Any:
-    """Return what Python printed, where it may be turns. Raises what reading text that is no Python raises."""
-    if "'role'" not in text and "'from'" not in text:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of backslashes that Python would write otherwise
-        return ast.literal_eval(text)
+    turns = turn_list(value)
+    return turns if isinstance(turns, list) and turns and all(map(_looks_like_a_turn, turns)) else None
 
 
 def _looks_like_a_turn(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
     role = value.get("role", value.get("from"))
-    known = isinstance(role, str) and (role.casefold() in _ROLE_OF or role.casefold() in _CALL_ROLES + _TOOL_ROLES)
+    known = isinstance(role, str) and role.casefold() in (*_ROLE_OF, *_CALL_ROLES, *_TOOL_ROLES)
     return known and any(key in value for key in (*_CONTENTS, "tool_calls"))
 
 
@@ -157,26 +150,24 @@ def _turn(value: Any, name: str) -> Turn:
     role_key, content_key = ("role", "content") if turn.get("role") is not None else ("from", "value")
     role = turn.get(role_key)
     written = role.casefold() if isinstance(role, str) else ""
-    if turn.get(content_key) is None:
-        content_key = next((key for key in _CONTENTS if turn.get(key) is not None), content_key)
+    content_key = next((key for key in (content_key, *_CONTENTS) if turn.get(key) is not None), content_key)
     content, name = turn.get(content_key), f"{name}.{content_key}"
     if written in _CALL_ROLES:
         return Turn("assistant", "", calls_in(content, name))
     if written in _TOOL_ROLES:
-        answers = turn.get("tool_call_id") or turn.get("name")
-        return Turn(
-            "tool",
-            "" if content is None else joined_text(content, name),
-            (),
-            answers if isinstance(answers, str) else None,
-        )
+        text = "" if content is None else joined_text(content, name)
+        return Turn("tool", text, answers=_text_or_none(turn.get("tool_call_id") or turn.get("name")))
     if written not in _ROLE_OF:
         raise RowError("unknown_role", f"{name} has the role {shown(role)}; known: {', '.join(_ROLE_OF)}")
     return _turn_of_parts(_ROLE_OF[written], content, _calls(turn, name), name)
 
 
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def _calls(turn: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], ...]:
-    """Return the calls of a turn that has keys for them, those of before tools had ids included."""
+    """Return the calls in a turn's own keys: `tool_calls`, or the older `function_call` without an id."""
     if turn.get("tool_calls"):
         return calls_in(turn["tool_calls"], name)
     if turn.get("function_call"):
@@ -190,12 +181,11 @@ def _turn_of_parts(role: str, content: Any, calls: tuple[Mapping[str, Any], ...]
     parts = parts_of(content)
     if parts is None:
         return Turn(role, "" if content is None and calls else joined_text(content, name), calls)
-    kinds = {part_type(part) for part in parts}
-    if kinds == {RESULT}:
+    if {part_type(part) for part in parts} == {RESULT}:
         texts = [joined_text(part.get("content"), f"{name}[{index}]") for index, part in enumerate(parts)]
-        answers = parts[0].get("tool_use_id")
-        return Turn("tool", "\n".join(texts), (), answers if isinstance(answers, str) and len(parts) == 1 else None)
-    used = [part for part in parts if part_type(part) == CALL]
-    made = [{"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")} for part in used]
+        answers = parts[0].get("tool_use_id") if len(parts) == 1 else None
+        return Turn("tool", "\n".join(texts), answers=_text_or_none(answers))
+    uses = [part for part in parts if part_type(part) == CALL]
+    made = [{"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")} for part in uses]
     text = joined_text([part for part in parts if part_type(part) != CALL], name)
     return Turn(role, text, calls + calls_in(made, name))

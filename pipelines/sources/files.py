@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from schemas.errors import SourceError
+from schemas.recipe import GeneralSection, SourceSection
 from schemas.record import clean_text
 
 _BLOCK = 1 << 20
@@ -17,15 +18,8 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 _BRANCH = "main"
 
 
-class Place(Protocol):
-    """Where a section of the recipe says its rows are."""
-
-    @property
-    def path(self) -> str | None: ...
-    @property
-    def hub(self) -> str | None: ...
-    @property
-    def revision(self) -> str | None: ...
+Place = SourceSection | GeneralSection
+"""A section of the recipe that says where its rows are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +57,44 @@ def open_files(
     paths start at `directory`, where the recipe stands. `endpoint` and `cache` are huggingface_hub's own unless given
     (HF_ENDPOINT, HF_HOME). Raises SourceError, one line, with the way out.
     """
-    kind = getattr(place, "kind", "general")
+    kind, hub = place.kind, place.hub or default_hub
     if place.path is not None:
         return _local_files(kind, place.path, place.revision, patterns, directory)
-    hub = place.hub or default_hub
     if not hub:
         raise SourceError(f"{kind}: neither a path nor a hub id; give path = '..' or hub = '..' in the recipe")
-    root = _snapshot(kind, hub, place.revision, patterns, endpoint, cache)
-    paths = _matching(kind, root, patterns)
+    with _hub_errors(place, hub):
+        root = _snapshot(place, hub, patterns, endpoint=endpoint, cache_dir=cache)
+    # The directory is named after the commit.
+    paths = _matching(kind, root, patterns) if _COMMIT.fullmatch(root.name) and root.is_dir() else ()
     if not paths:
-        raise SourceError(f"{kind}: {hub} on the hub has no file that matches {', '.join(patterns)}")
+        raise SourceError(f"{_at(place, hub)} on the hub has no file that matches {', '.join(patterns)}")
     return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
 
 
 def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache: Path | None = None) -> bool:
-    """Say whether a source can be read without a download. A place that is wrong is here too: reading it says why."""
+    """Say whether a source can be read without a download. A wrong place counts as here: reading it tells why."""
     hub = place.hub or default_hub
     if place.path is not None or not hub:
         return True
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(
-            hub,
-            repo_type="dataset",
-            revision=place.revision,
-            allow_patterns=list(patterns),
-            cache_dir=cache,
-            local_files_only=True,
-        )
-    except HFValidationError:
+        root = _snapshot(place, hub, patterns, cache_dir=cache, local_files_only=True)
+        return bool(_matching(hub, root, patterns))
+    except (HFValidationError, SourceError):
         return True
     except (IncompleteSnapshotError, LocalEntryNotFoundError):
         return False
-    try:
-        return bool(_matching(hub, Path(found), patterns))
-    except SourceError:
-        return True
+
+
+def _snapshot(place: Place, hub: str, patterns: tuple[str, ...], **options: Any) -> Path:
+    """Return the directory of the data set's files at one commit, downloaded where they are not in the cache."""
+    from huggingface_hub import snapshot_download
+
+    found = snapshot_download(
+        hub, repo_type="dataset", revision=place.revision, allow_patterns=list(patterns), **options
+    )
+    return Path(found)
 
 
 def _local_files(
@@ -135,8 +129,9 @@ def _matching(kind: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, .
     folders: list[str] = []
     doubtful: list[str] = []
     for path in root.rglob("*"):
-        name = path.relative_to(root).as_posix()
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
+        relative = path.relative_to(root)
+        name = relative.as_posix()
+        if any(part.startswith(".") for part in relative.parts):
             continue
         if path.is_dir() and path.is_symlink():
             doubtful.append(f"{name} is a link to a directory")
@@ -162,21 +157,16 @@ def _sha256(kind: str, root: Path, paths: tuple[Path, ...]) -> str:
         name = path.relative_to(root).as_posix()
         try:
             digest.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
-            for block in _blocks(path):
-                digest.update(block)
+            with path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
         except OSError as error:
             raise SourceError(f"{kind}: {name} cannot be read: {error.strerror}") from None
     return digest.hexdigest()
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
-
-
 def newest_commit(place: Place, default_hub: str, *, endpoint: str | None = None) -> str | None:
-    """Return the hub's commit for a source now, asked of the hub itself and no cache; None for a local path.
+    """Return the newest commit of a source, from the hub itself and not the cache; None for a local path.
 
     A revision that is a commit stays what it is. Raises SourceError, as `open_files` does.
     """
@@ -185,77 +175,49 @@ def newest_commit(place: Place, default_hub: str, *, endpoint: str | None = None
         return None
     if revision is not None and _COMMIT.fullmatch(revision):
         return revision
-    with _hub_errors(getattr(place, "kind", "general"), hub, revision):
+    with _hub_errors(place, hub):
         from huggingface_hub import HfApi
 
         commit = HfApi(endpoint=endpoint).dataset_info(hub, revision=revision or _BRANCH).sha
     return str(commit) if commit else None
 
 
-def _snapshot(
-    kind: str, hub: str, revision: str | None, patterns: tuple[str, ...], endpoint: str | None, cache: Path | None
-) -> Path:
-    """Return the directory of the data set's files at one commit; the commit is the directory's name."""
-    with _hub_errors(kind, hub, revision):
-        from huggingface_hub import snapshot_download
-
-        found = snapshot_download(
-            hub,
-            repo_type="dataset",
-            revision=revision,
-            allow_patterns=list(patterns),
-            endpoint=endpoint,
-            cache_dir=cache,
-        )
-    root = Path(found)
-    if not _COMMIT.fullmatch(root.name) or not root.is_dir():
-        raise SourceError(f"{_at(kind, hub, revision)}: no file of it matches {', '.join(patterns)}")
-    return root
-
-
-def _at(kind: str, hub: str, revision: str | None) -> str:
-    return f"{kind}: {hub}" + (f"@{revision}" if revision else "")
+def _at(place: Place, hub: str) -> str:
+    return f"{place.kind}: {hub}" + (f"@{place.revision}" if place.revision else "")
 
 
 @contextlib.contextmanager
-def _hub_errors(kind: str, hub: str, revision: str | None) -> Iterator[None]:
+def _hub_errors(place: Place, hub: str) -> Iterator[None]:
     """Turn the hub's errors into a SourceError that names the data set and the way out."""
     # Here and not above: it takes half a second, and a build of local files never needs it.
     import httpx2
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        IncompleteSnapshotError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub import errors
 
-    at = _at(kind, hub, revision)
     local = "or give a local copy as path = '..'"
     try:
         yield
-    except GatedRepoError:
-        raise SourceError(f"{at} is gated: accept its terms on the hub and set HF_TOKEN, {local}") from None
-    except RepositoryNotFoundError:
-        raise SourceError(
-            f"{at}: no such data set on the hub, or a private one: mend its id, set HF_TOKEN, {local}"
-        ) from None
-    except RevisionNotFoundError:
-        raise SourceError(f"{at}: no such revision; give a commit, tag or branch of {hub}") from None
-    except HFValidationError:
-        raise SourceError(f"{at}: not a hub id; write it as 'owner/name', {local}") from None
-    except (IncompleteSnapshotError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx2.TransportError):
-        raise SourceError(
-            f"{at}: the hub cannot be reached and the cache does not hold it: check the network, HF_ENDPOINT and "
+    except errors.GatedRepoError:
+        words = f" is gated: accept its terms on the hub and set HF_TOKEN, {local}"
+    except errors.RepositoryNotFoundError:
+        words = f": no such data set on the hub, or a private one: mend its id, set HF_TOKEN, {local}"
+    except errors.RevisionNotFoundError:
+        words = f": no such revision; give a commit, tag or branch of {hub}"
+    except errors.HFValidationError:
+        words = f": not a hub id; write it as 'owner/name', {local}"
+    except (
+        errors.IncompleteSnapshotError,
+        errors.LocalEntryNotFoundError,
+        errors.OfflineModeIsEnabled,
+        httpx2.TransportError,
+    ):
+        words = (
+            ": the hub cannot be reached and the cache does not hold it: check the network, HF_ENDPOINT and "
             f"HF_HUB_OFFLINE, {local}"
-        ) from None
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        raise SourceError(f"{at}: the hub answered {status}: check HF_TOKEN or try again later, {local}") from None
+        )
+    except errors.HfHubHTTPError as error:
+        words = f": the hub answered {error.response.status_code}: check HF_TOKEN or try again later, {local}"
     except OSError as error:
-        raise SourceError(
-            f"{at}: cannot be stored in the hub's cache: {error.strerror or error}; see HF_HOME"
-        ) from None
+        words = f": cannot be stored in the hub's cache: {error.strerror or error}; see HF_HOME"
+    else:
+        return
+    raise SourceError(_at(place, hub) + words) from None

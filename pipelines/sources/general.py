@@ -3,24 +3,29 @@
     {"messages": [{"role": "user", "content": "Name three primes."}, {"role": "assistant", "content": "2, 3 and 5."}]}
 
 ShareGPT's `conversations` of `{"from": "human", "value": ".."}` are read too. The last answer of the assistant is the
-completion, and what comes before it the prompt; turns after it are left out. No rewards, no sets: such a row only
-keeps the model from forgetting everything else (METHOD section 3). Optional keys: `id`, `license`.
+completion, and what comes before it the prompt; turns after it are left out. There are no rewards and no sets: such
+a row only keeps the model from forgetting everything else (METHOD section 3). Optional keys: `id`, `license`.
+
+    [general]
+    path = "chat.jsonl"          # or hub = ".."
+    ratio = 1.0
+
+Unreadable: a role other than system, user and assistant (`unknown_role`), no answer (`no_completion`), an answer to no
+question (`no_user_turn`), turns that call tools (`tool_calls`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from pipelines.sources.conversations import conversation
-from pipelines.sources.files import SourceFiles
-from pipelines.sources.rows import Row, rows_in
+from pipelines.sources.rows import Row
+from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import RowError, short_text
-from schemas.preference import UnreadableRow
-from schemas.query import Messages, query_id
+from schemas.query import Messages, query_id, wire
 from schemas.recipe import GeneralSection
 from schemas.record import is_blank
-
-HUB = ""
-PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.parquet")
+from schemas.training import GENERAL
 
 _COLUMNS = ("messages", "conversations")
 
@@ -36,19 +41,7 @@ class GeneralRow:
     license: str
 
 
-def read(section: GeneralSection, files: SourceFiles) -> Iterator[GeneralRow | UnreadableRow]:
-    """Return a general or an unreadable row for each row."""
-    for location, row in rows_in(files):
-        if isinstance(row, UnreadableRow):
-            yield row
-            continue
-        try:
-            yield _general_row(section, location, row)
-        except RowError as error:
-            yield UnreadableRow(location, error.reason, error.detail)
-
-
-def _general_row(section: GeneralSection, location: str, row: Row) -> GeneralRow:
+def _general_row(section: GeneralSection, row: Row, origin: Origin) -> GeneralRow:
     column = next((name for name in _COLUMNS if row.get(name) is not None), None)
     if column is None:
         raise RowError("missing_field", f"the row has no field {' or '.join(map(repr, _COLUMNS))}")
@@ -66,6 +59,32 @@ def _general_row(section: GeneralSection, location: str, row: Row) -> GeneralRow
         query_id=query_id(prompt),
         prompt=prompt,
         completion=completion,
-        source_id=short_text(identifier, "id") or location if isinstance(identifier, str) else location,
-        license=short_text(row.get("license"), "license") or section.license,
+        source_id=(short_text(identifier, "id") if isinstance(identifier, str) else None) or origin["source_id"],
+        license=short_text(row.get("license"), "license") or origin["license"],
     )
+
+
+def general_table(rows: list[GeneralRow]) -> pa.Table:
+    """Return rows as the table `general`."""
+    columns = [
+        {
+            "query_id": row.query_id,
+            "source": "general",
+            "source_id": row.source_id,
+            "license": row.license,
+            "prompt": wire(row.prompt),
+            "completion": row.completion,
+        }
+        for row in rows
+    ]
+    return pa.Table.from_pylist(columns, schema=GENERAL)
+
+
+SOURCE = Source(
+    kind="general",
+    section=GeneralSection,
+    patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
+    unit="row",
+    gives="general",
+    make=_general_row,
+)

@@ -104,14 +104,12 @@ def standing_options(question: str, options: Mapping[int, str], keep_all_of: boo
 
 def all_of_options(options: Mapping[int, str]) -> set[int]:
     """Return the numbers of the options that are "all of the above", "none of these" or the like."""
-    return {number for number in options if _is_all_of(number, options)}
-
-
-def _is_all_of(number: int, options: Mapping[int, str]) -> bool:
-    match = _ALL_OF.match(_readable(options[number]))
-    if match is None:
-        return False
-    return match["quantity"].lower() != "neither" or len(_above(number, options)) > 2
+    matches = {number: _ALL_OF.match(_readable(text)) for number, text in options.items()}
+    return {
+        number
+        for number, match in matches.items()
+        if match and (match["quantity"].lower() != "neither" or len(_above(number, options)) > 2)
+    }
 
 
 def _above(number: int, options: Mapping[int, str]) -> list[int]:
@@ -125,12 +123,11 @@ def _reworded(number: int, options: Mapping[int, str], all_of: set[int]) -> str 
     text = _readable(options[number])
     match = _ALL_OF.match(text)
     assert match is not None
-    quantity = match["quantity"].capitalize()
     rest = text[match.end() :].strip()
     rest = rest if rest.strip(" .!") else ""
     # "All of the above techniques" keeps its noun, "All of the above are modes of diversity" its verb.
     has_noun = bool(rest) and re.match(r"\W*(?:is|are|was|were|can|could|may|must|hold|apply)\b", rest) is None
-    return f"{quantity} of the other {rest if has_noun else f'answers {rest}'}".rstrip()
+    return f"{match['quantity'].capitalize()} of the other {rest if has_noun else f'answers {rest}'}".rstrip()
 
 
 def _resolved(question: str, number: int, options: Mapping[int, str]) -> str | None:
@@ -143,23 +140,15 @@ def _resolved(question: str, number: int, options: Mapping[int, str]) -> str | N
         return _joined(pair["quantity"].lower(), above, options) if len(above) == 2 else None
     if named := _NAMED.match(text):
         return _named(question, number, options, named)
-    leading = _LEADING.match(text)
-    if leading and int(leading[1]) in options and not _speaks_of_options(question):
-        part = _part(int(leading[1]), number, options)
-        return None if part is None else part.rstrip(" .") + text[leading.end() :]
-    elsewhere = {int(digit) for digit in _ELSEWHERE.findall(text)}
-    if elsewhere & set(options) and not _speaks_of_options(question) and not _are_names(options):
-        return None
+    if not _ELSEWHERE.search(_readable(question)):  # a question that speaks of options means others
+        leading = _LEADING.match(text)
+        if leading and int(leading[1]) in options:
+            part = _part(int(leading[1]), number, options)
+            return None if part is None else part.rstrip(" .") + text[leading.end() :]
+        names = sum(_ELSEWHERE.match(_readable(option)) is not None for option in options.values())
+        if names < 2 and any(int(digit) in options for digit in _ELSEWHERE.findall(text)):
+            return None  # two options that are called "option 1" and the like are names
     return None if _REST_OF_ABOVE.search(text) else options[number]
-
-
-def _speaks_of_options(question: str) -> bool:
-    return _ELSEWHERE.search(_readable(question)) is not None
-
-
-def _are_names(options: Mapping[int, str]) -> bool:
-    """Return whether the options themselves are called "option 1" and the like."""
-    return sum(_ELSEWHERE.match(_readable(option)) is not None for option in options.values()) > 1
 
 
 def _named(question: str, number: int, options: Mapping[int, str], named: re.Match[str]) -> str | None:
@@ -169,14 +158,14 @@ def _named(question: str, number: int, options: Mapping[int, str], named: re.Mat
     quantity = (named["quantity"] or "").lower()
     if len(tokens) == 1 and not (quantity and named["noun"]):
         return text  # "Option 3" or "Only 3" is a name or a number
-    if not named["noun"]:
-        if any(token.isalpha() and not (quantity and token.isupper()) for token in tokens):
-            return text  # "a and b" are the question's own
-        published = {other.strip(" .").casefold() for key, other in options.items() if key != number}
-        if all(token.casefold() in published for token in tokens):
-            return text  # the options are those numbers or letters
-        if all(re.search(rf"(?<!\w){token}(?!\w)", question) for token in tokens):
-            return text  # the question speaks of them
+    published = {other.strip(" .").casefold() for key, other in options.items() if key != number}
+    if not named["noun"] and (
+        # "a and b" are the question's own, the options are those numbers or letters, or the question speaks of them
+        any(token.isalpha() and not (quantity and token.isupper()) for token in tokens)
+        or all(token.casefold() in published for token in tokens)
+        or all(re.search(rf"(?<!\w){token}(?!\w)", question) for token in tokens)
+    ):
+        return text
     referred = [int(token) if token.isdigit() else ord(token.upper()) - ord("A") + 1 for token in tokens]
     alternatives = re.search(r"\bor\b", named["items"], re.IGNORECASE) is not None
     if not quantity and not named["noun"]:

@@ -8,95 +8,99 @@
 
 `query` is a text or a conversation that ends with the user's turn. Exactly one of `rewards` (a number for each
 response), `best` (index of the best response, from 0) and `label` (0 or 1, for a single response) says what is known.
-The last layout is chosen_rejected's. The rest is optional; null counts as missing. Further keys are nobody's business
-here and ignored, unless one looks like a key of the schema that the row lacks: `licence` or `reference_answer` silently
-ignored would be data lost.
-Docs: docs/sources.md.
+The rest is optional; null counts as missing. [preference_sets.md](preference_sets.md) has every key, the other shapes
+that are read, and the reasons why a row is unreadable.
+
+    [[sources]]
+    kind = "preference_sets"
+    path = "mine.jsonl"          # or hub = "you/your-set"
+    name = "mine"                # what tables and reports call it
+    license = "CC-BY-4.0"        # of rows that name none; so is domain = ".."
 """
 
 import difflib
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache, partial
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any
 
-from pipelines.sources.answer_turns import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
-from pipelines.sources.chosen_rejected import is_pair, pair_of
-from pipelines.sources.content_parts import joined_text, refuse_media
+from pydantic import Field
+
+from pipelines.sources.answers import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
+from pipelines.sources.content import joined_text, refuse_media
 from pipelines.sources.conversations import turns_in
-from pipelines.sources.files import SourceFiles
-from pipelines.sources.questions_asked import asked_in
-from pipelines.sources.rows import Row, records_of
-from pipelines.sources.text import (
-    RowError,
-    cleaned_json,
-    list_of,
-    number,
-    optional_text,
-    short_text,
-    shown,
-    text_of,
-)
-from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
+from pipelines.sources.pairs import is_pair, pair_of
+from pipelines.sources.questions import question_in
+from pipelines.sources.rows import Row
+from pipelines.sources.source import Origin, Source
+from pipelines.sources.text import RowError, cleaned_json, list_of, number, optional_text, short_text, shown, text_of
+from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import Messages
-from schemas.recipe import PreferenceSets
-
-HUB = ""
-PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.parquet")
+from schemas.recipe import SourceSection
+from schemas.recipe.section import Label, Name, Number
 
 LABELS = ("rewards", "best", "label")
-KEYS = ("query", "responses", *LABELS, "id", "reference", "license", "domain", "split", "label_source")
+OTHER_KEYS = ("id", "reference", "license", "domain", "split", "label_source")
 RESPONSE_KEYS = ("text", "reasoning", "turns", "model", "origin")
 
-_KEYS_OF_PAIRS = tuple(key for key in KEYS if key not in ("query", "responses", *LABELS))
 _ANSWER_NAMES = ("completion", "response", "output", "answer")
 """What other data sets call a single answer."""
 
 MAX_RESPONSES = 1000
 
-_SPLITS = tuple(split.value for split in Split)
-_LABEL_SOURCES = tuple(source.value for source in LabelSource)
+
+class PreferenceSets(SourceSection):
+    """Keys of a `preference_sets` section."""
+
+    name: Name = "preference_sets"
+    """What the source is called in tables and reports."""
+    license: Label = "unknown"
+    """Licence of rows that name none."""
+    domain: Label = "general"
+    """Domain of rows that name none."""
+    min_margin: Annotated[Number, Field(ge=0)] = 0.0
+    """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
+
+    @property
+    def source(self) -> str:
+        return self.name
 
 
-def read(section: PreferenceSets, files: SourceFiles) -> Iterator[PreferenceSet | UnreadableRow]:
-    """Return a set or an unreadable row for each row."""
-    return records_of(files, partial(_set_of, section, files))
-
-
-def _set_of(section: PreferenceSets, files: SourceFiles, location: str, row: Row) -> PreferenceSet:
+def _set_of(section: PreferenceSets, row: Row, origin: Origin) -> PreferenceSet:
     row = {key: value for key, value in row.items() if value is not None}
     refuse_media(row)
-    pair = pair_of(row) if is_pair(row) else None
-    if pair is None:
-        row = _with_responses(row)
-    _refuse_misspelt(row, KEYS if pair is None else _KEYS_OF_PAIRS, "the row")
-    if pair is not None:
-        query, values, label = pair.query, pair.responses, None
-        rewards: list[float | None] = list(pair.rewards)
+    rewards: list[float | None]
+    if is_pair(row):
+        pair = pair_of(row)
+        _refuse_misspelt(row, OTHER_KEYS, "the row")
+        query, values, rewards, label = pair.query, pair.responses, list(pair.rewards), None
+        contradicted = pair.is_contradicted
     else:
-        query, values = _asked_and_answered(row)
+        row = _with_responses(row)
+        _refuse_misspelt(row, ("query", "responses", *LABELS, *OTHER_KEYS), "the row")
+        query, values = _query_and_responses(row)
         rewards, label = _truth(row, len(values))
-    split = _one_of(row.get("split"), "split", _SPLITS)
-    label_source = _one_of(row.get("label_source"), "label_source", _LABEL_SOURCES)
+        contradicted = False
+    split = _one_of(row.get("split"), "split", [split.value for split in Split])
+    label_source = _one_of(row.get("label_source"), "label_source", [source.value for source in LabelSource])
+    responses = [
+        _response(value, f"responses[{index}]", reward)
+        for index, (value, reward) in enumerate(zip(values, rewards, strict=True))
+    ]
+    origin["source_id"] = _identifier(row.get("id"), origin["source_id"])
+    origin["license"] = short_text(row.get("license"), "license") or section.license
+    origin["domain"] = short_text(row.get("domain"), "domain") or section.domain
     made = preference_set(
         query=query,
-        responses=[
-            _response(value, f"responses[{index}]", reward)
-            for index, (value, reward) in enumerate(zip(values, rewards, strict=True))
-        ],
-        source=section.name,
-        source_id=_identifier(row.get("id"), location),
-        source_revision=files.revision,
-        license=short_text(row.get("license"), "license") or section.license,
-        domain=short_text(row.get("domain"), "domain") or section.domain,
-        label_source=LabelSource(label_source) if label_source else LabelSource.HUMAN,
+        responses=responses,
+        label_source=LabelSource(label_source or LabelSource.HUMAN),
         label=label,
         min_margin=section.min_margin,
         reference=optional_text(row.get("reference"), "reference"),
         split=Split(split) if split else None,
-        drop_reason=DropReason.SCORES_CONTRADICT if pair is not None and pair.is_contradicted else None,
+        drop_reason=DropReason.SCORES_CONTRADICT if contradicted else None,
+        **origin,
     )
-    return replace(made, best=None) if pair is not None and pair.is_contradicted else made
+    return replace(made, best=None) if contradicted else made
 
 
 def _with_responses(row: Row) -> Row:
@@ -109,21 +113,21 @@ def _with_responses(row: Row) -> Row:
     return {**row, "responses": [row[other]]}
 
 
-def _asked_and_answered(row: Row) -> tuple[Messages, list[Any]]:
+def _query_and_responses(row: Row) -> tuple[Messages, list[Any]]:
     """Return (query, responses) of a row with `responses`; whole conversations lose what they repeat of the query."""
-    asked = asked_in(row)
-    if asked is None:
+    question = question_in(row)
+    if question is None:
         raise RowError("missing_field", "no query: the row has no key that asks something")
     values = list_of(row.get("responses"), "responses")
     if len(values) > MAX_RESPONSES:
         raise RowError("too_many_responses", f"{len(values):,} responses, more than {MAX_RESPONSES:,}")
     names = [f"responses[{index}]" for index in range(len(values))]
-    values = unpacked(values, names, asked.query)
+    values = unpacked(values, names, question.query)
     turns = [turns_or_none(value, name) for value, name in zip(values, names, strict=True)]
     for read, name in zip(turns, names, strict=True):
-        if read is not None and is_whole(read) and not begins_with(messages_in(read), asked.query):
-            raise RowError("bad_response", f"{name} is a whole conversation that does not begin with {asked.name}")
-    return asked.query, response_values(values, turns, len(asked.query))
+        if read is not None and is_whole(read) and not begins_with(messages_in(read), question.query):
+            raise RowError("bad_response", f"{name} is a whole conversation that does not begin with {question.name}")
+    return question.query, response_values(values, turns, len(question.query))
 
 
 def _truth(row: Row, n_responses: int) -> tuple[list[float | None], int | None]:
@@ -134,32 +138,27 @@ def _truth(row: Row, n_responses: int) -> tuple[list[float | None], int | None]:
             "no_truth" if not given else "several_truths",
             f"exactly one of {', '.join(LABELS)} says what is known; the row has {' and '.join(given) or 'none'}",
         )
-    match given[0]:
-        case "rewards":
-            return _rewards(row["rewards"], n_responses), None
-        case "best":
-            best = _index(row["best"])
-            if best is None or not 0 <= best < n_responses:
-                raise RowError("bad_best", f"best is {shown(row['best'])}; an index from 0 to {n_responses - 1} is due")
-            return [float(index == best) for index in range(n_responses)], None
-        case _:
-            label = row["label"] if isinstance(row["label"], bool) else _index(row["label"])
-            if label not in (0, 1):
-                raise RowError("bad_label", f"label is {shown(row['label'])}, not 0 or 1")
-            if n_responses != 1:
-                raise RowError("bad_label", f"label is for a single response; the row has {n_responses}")
-            return [None], int(label)
-
-
-def _rewards(value: Any, n_responses: int) -> list[float | None]:
-    rewards = list_of(value, "rewards")
-    if len(rewards) != n_responses:
-        raise RowError("lengths_differ", f"{len(rewards)} rewards for {n_responses} responses")
-    numbers = [number(reward) for reward in rewards]
-    if None in numbers:
-        index = numbers.index(None)
-        raise RowError("bad_reward", f"rewards[{index}] is {shown(rewards[index])}, not a number")
-    return numbers
+    value = row[given[0]]
+    if given == ["rewards"]:
+        rewards = list_of(value, "rewards")
+        if len(rewards) != n_responses:
+            raise RowError("lengths_differ", f"{len(rewards)} rewards for {n_responses} responses")
+        numbers = [number(reward) for reward in rewards]
+        if None in numbers:
+            index = numbers.index(None)
+            raise RowError("bad_reward", f"rewards[{index}] is {shown(rewards[index])}, not a number")
+        return numbers, None
+    if given == ["best"]:
+        best = _whole_number(value)
+        if best is None or not 0 <= best < n_responses:
+            raise RowError("bad_best", f"best is {shown(value)}; an index from 0 to {n_responses - 1} is due")
+        return [float(index == best) for index in range(n_responses)], None
+    label = value if isinstance(value, bool) else _whole_number(value)
+    if label not in (0, 1):
+        raise RowError("bad_label", f"label is {shown(value)}, not 0 or 1")
+    if n_responses != 1:
+        raise RowError("bad_label", f"label is for a single response; the row has {n_responses}")
+    return [None], int(label)
 
 
 def _response(value: Any, name: str, reward: float | None) -> Response:
@@ -170,18 +169,14 @@ def _response(value: Any, name: str, reward: float | None) -> Response:
         raise RowError("bad_response", f"{name} is {shown(value)}, neither text nor an object")
     fields = {key: item for key, item in value.items() if item is not None}
     _refuse_misspelt(fields, RESPONSE_KEYS, name)
-    turns = fields.get("turns")
-    text = fields.get("text")
+    turns, text = fields.get("turns"), fields.get("text")
     if text is None and turns is not None:
         read = turns_in(turns, f"{name}.turns")
         # A conversation whose last words say nothing of its calls is shown whole.
-        text = (
-            "" if any(turn.role == "tool" or (turn.calls and not turn.content) for turn in read) else read[-1].content
-        )
-    if text is None:
-        text = fields.get("content")
+        shown_whole = any(turn.role == "tool" or (turn.calls and not turn.content) for turn in read)
+        text = "" if shown_whole else read[-1].content
     return Response(
-        text=joined_text(text, f"{name}.text"),
+        text=joined_text(fields.get("content") if text is None else text, f"{name}.text"),
         reward=reward,
         reasoning=optional_text(fields.get("reasoning"), f"{name}.reasoning"),
         turns=None if turns is None else cleaned_json(list_of(turns, f"{name}.turns"), f"{name}.turns"),
@@ -190,7 +185,7 @@ def _response(value: Any, name: str, reward: float | None) -> Response:
     )
 
 
-def _index(value: Any) -> int | None:
+def _whole_number(value: Any) -> int | None:
     """Return a whole number written as one; 1.0 is one too, since Parquet writers turn integers into floats."""
     read = None if isinstance(value, str) else number(value)
     return int(read) if read is not None and read.is_integer() else None
@@ -204,15 +199,14 @@ def _identifier(value: Any, location: str) -> str:
     return short_text(value, "id") or location
 
 
-def _one_of(value: Any, name: str, known: tuple[str, ...]) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or value not in known:
-        raise RowError(f"bad_{name}", f"{name} is {shown(value)}, not one of {', '.join(known)}")
-    return value
+def _one_of(value: Any, name: str, known: list[str]) -> str | None:
+    if value is None or (isinstance(value, str) and value in known):
+        return value
+    raise RowError(f"bad_{name}", f"{name} is {shown(value)}, not one of {', '.join(known)}")
 
 
 def _refuse_misspelt(row: Row, known: tuple[str, ...], name: str) -> None:
+    """Raise RowError for a key that looks like a missing known one. To ignore it would lose data in silence."""
     for key in row:
         meant = _meant(key, known)
         if meant is not None and meant not in row:
@@ -224,5 +218,14 @@ def _meant(key: str, known: tuple[str, ...]) -> str | None:
     """Return the key of the schema that an unknown one looks like."""
     if key in known or len(key) > 40:
         return None
-    near = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.8)
-    return near[0] if near else None
+    return next(iter(difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.8)), None)
+
+
+SOURCE = Source(
+    kind="preference_sets",
+    section=PreferenceSets,
+    place_needed="a preference_sets source needs a path or a hub id",
+    patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
+    unit="set",
+    make=_set_of,
+)

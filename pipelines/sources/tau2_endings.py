@@ -8,7 +8,6 @@ docs/tau2.md has the figures.
 """
 
 import re
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 TRANSFER_CALL = "transfer_to_human_agents"
@@ -34,31 +33,22 @@ def agents_part(turns: list[Turn]) -> list[Turn]:
     the agent's last message or the results of its last calls: the user's closing words, and what the user still tried.
     """
     turns = turns[: _hand_over(turns)]
-    end = max((index for index, turn in enumerate(turns) if turn["role"] == "assistant"), default=-1) + 1
+    end = max((index for index, turn in enumerate(turns, 1) if turn["role"] == "assistant"), default=0)
     if end and turns[end - 1].get("tool_calls"):
         while end < len(turns) and turns[end]["role"] == "tool":
             end += 1
-    return [_without_tokens(turn) for turn in turns[:end]]
+    return [
+        turn | {"content": without_tokens(turn["content"])} if turn.get("content") else turn for turn in turns[:end]
+    ]
 
 
 def _hand_over(turns: list[Turn]) -> int:
     """Return where the closing hand-over begins; the number of turns where there is none."""
     begin = len(turns)
-    for index in range(len(turns) - 1, -1, -1):
-        turn = turns[index]
-        called = set(_calls(turn))
-        if called - {TRANSFER_CALL}:
+    for index, turn in reversed(list(enumerate(turns))):
+        calls = {call["name"] for call in turn.get("tool_calls") or ()}
+        if calls - {TRANSFER_CALL}:
             break
-        hands_over = called or _HAND_OVER.search(turn.get("content") or "")
-        if turn["role"] == "assistant" and hands_over:
+        if turn["role"] == "assistant" and (calls or _HAND_OVER.search(turn.get("content") or "")):
             begin = index
     return begin
-
-
-def _calls(turn: Mapping[str, Any]) -> Iterable[str]:
-    return (call["name"] for call in turn.get("tool_calls") or ())
-
-
-def _without_tokens(turn: Turn) -> Turn:
-    content = turn.get("content")
-    return turn | {"content": without_tokens(content)} if content and _TOKEN.search(content) else turn

@@ -3,8 +3,7 @@
     {"question": "A base station transmits 43 dBm .. what is the received power in dBm?", "answer": -61.5,
      "category": "Telecom. Engineering", "tags": ["link budget"], "difficulty": "basic"}
 
-Hub id `netop/TeleMath`, licence MIT, gated: accept its terms on the hub and set HF_TOKEN. JSON (one
-list), JSONL and Parquet are read. It is a benchmark. The traps:
+It is gated: accept its terms on the hub and set HF_TOKEN. It is a benchmark: a share is always test. The traps:
 
 * the answer is a bare number, as a number or as text; what unit it has is in the question, if anywhere. So answers are
   compared as numbers, and a unit that a response writes is not held against it;
@@ -12,29 +11,27 @@ list), JSONL and Parquet are read. It is a benchmark. The traps:
 * answers are rounded somewhere: `tolerance`, relative, says how far off one may be.
 """
 
-from collections.abc import Iterator
-from functools import partial
+from typing import Annotated
 
-from pipelines.sources.files import SourceFiles
-from pipelines.sources.rows import Row, records_of
+from pydantic import Field
+
+from pipelines.sources.rows import Row
+from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import RowError, filled_text, number, shown
-from schemas.preference import UnreadableRow
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question
-from schemas.recipe import TeleMath
-
-HUB = "netop/TeleMath"
-PATTERNS = ("*.parquet", "*.jsonl", "*.jsonl.gz", "*.json")
-LICENSE = "MIT"
-DOMAIN = "telecom"
+from schemas.recipe import SourceSection
+from schemas.recipe.section import Number
 
 
-def read(section: TeleMath, files: SourceFiles) -> Iterator[Question | UnreadableRow]:
-    """Return a question or an unreadable row for each problem."""
-    return records_of(files, partial(_question_of, section, files))
+class TeleMath(SourceSection):
+    """Keys of a `telemath` section."""
+
+    tolerance: Annotated[Number, Field(ge=0, le=0.5)] = 0.01
+    """How far from the right number an answer may be, relative to it."""
 
 
-def _question_of(section: TeleMath, files: SourceFiles, location: str, row: Row) -> Question:
+def _question_of(section: TeleMath, row: Row, origin: Origin) -> Question:
     answer = row.get("answer")
     if number(answer) is None:
         raise RowError("no_answer", f"the answer is {shown(answer)}, not a number")
@@ -42,11 +39,22 @@ def _question_of(section: TeleMath, files: SourceFiles, location: str, row: Row)
     return question(
         query=user(filled_text(row.get("question"), "question").strip()),
         gold=Gold(AnswerForm.NUMBER, gold, tolerance=section.tolerance),
-        source=section.kind,
-        source_id=location,
-        source_revision=files.revision,
-        license=LICENSE,
-        domain=DOMAIN,
         reference=gold,
-        benchmark=True,
+        **origin,
     )
+
+
+SOURCE = Source(
+    kind="telemath",
+    section=TeleMath,
+    hub="netop/TeleMath",
+    patterns=("*.parquet", "*.jsonl", "*.jsonl.gz", "*.json"),
+    license="MIT",
+    domain="telecom",
+    benchmark=True,
+    unit="problem",
+    rows=500,
+    gives="questions",
+    needs_answers=True,
+    make=_question_of,
+)

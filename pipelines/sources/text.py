@@ -1,14 +1,14 @@
 """Values as they enter from a data set: cleaned, bounded, and strictly of the type they claim to be.
 
-Nothing here guesses. A value that cannot be used raises `RowError`, which a source catches at its per-row boundary and
-turns into an `UnreadableRow`.
+Nothing here guesses. A value that cannot be used raises `RowError`. `Source.read` turns that into an `UnreadableRow`.
 """
 
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from schemas.preference import UnreadableRow
 from schemas.record import canonical_json, clean_text, is_blank
 
 MAX_TEXT = 1_000_000
@@ -25,17 +25,26 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class RowError(Exception):
-    """A row that no set can be made of: `reason` is what it is counted by, `detail` one line on this row."""
+    """A row that cannot be used. Rows are counted by `reason`; `detail` is one line about this row."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
 
+    def row(self, location: str) -> UnreadableRow:
+        """Return the unreadable row that this error makes of a row."""
+        return UnreadableRow(location, self.reason, self.detail)
+
 
 def missing_field(name: str) -> RowError:
     """Return the error of a field that is missing or null."""
     return RowError("missing_field", f"the row has no field {name!r}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception's message as a detail shows it."""
+    return shown(str(error).partition("\n")[0], 120).strip("'\"")
 
 
 def shown(value: Any, length: int = 60) -> str:
@@ -60,15 +69,21 @@ def cleaned(text: str) -> str:
 
 def text_of(value: Any, name: str) -> str:
     """Return a text, cleaned. Raises RowError: missing_field, not_text, text_too_long."""
-    if value is None:
-        raise missing_field(name)
     if isinstance(value, bytes):  # of Parquet; those of a text are one already
         raise RowError("invalid_utf8", f"{name} holds bytes that are not UTF-8")
-    if not isinstance(value, str):
-        raise RowError("not_text", f"{name} is {shown(value)}, not text")
-    if len(value) > MAX_TEXT:
-        raise RowError("text_too_long", f"{name} has {len(value):,} characters, more than {MAX_TEXT:,}")
-    return cleaned(value)
+    text: str = _checked(value, name, str, "not_text", "text")
+    if len(text) > MAX_TEXT:
+        raise RowError("text_too_long", f"{name} has {len(text):,} characters, more than {MAX_TEXT:,}")
+    return cleaned(text)
+
+
+def _checked(value: Any, name: str, kind: type, reason: str, words: str) -> Any:
+    """Return a value that is of its type. Raises RowError: missing_field, and this reason."""
+    if value is None:
+        raise missing_field(name)
+    if not isinstance(value, kind):
+        raise RowError(reason, f"{name} is {shown(value)}, not {words}")
+    return value
 
 
 def optional_text(value: Any, name: str) -> str | None:
@@ -94,24 +109,16 @@ def filled_text(value: Any, name: str) -> str:
 
 def list_of(value: Any, name: str) -> list[Any]:
     """Return a list. Raises RowError: missing_field, not_a_list."""
-    if value is None:
-        raise missing_field(name)
-    if not isinstance(value, list):
-        raise RowError("not_a_list", f"{name} is {shown(value)}, not a list")
-    return value
+    return cast(list[Any], _checked(value, name, list, "not_a_list", "a list"))
 
 
 def mapping_of(value: Any, name: str) -> Mapping[str, Any]:
     """Return an object. Raises RowError: missing_field, not_an_object."""
-    if value is None:
-        raise missing_field(name)
-    if not isinstance(value, Mapping):
-        raise RowError("not_an_object", f"{name} is {shown(value)}, not an object")
-    return value
+    return cast(Mapping[str, Any], _checked(value, name, dict, "not_an_object", "an object"))
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, written as one or as text; None for everything else: "N/A", null, NaN, booleans."""
+    """Return a finite number, given as a number or a text; None for anything else: "N/A", null, NaN, booleans."""
     if isinstance(value, str):
         text = value.strip()
         if len(text) > 40 or not _NUMBER.fullmatch(text):

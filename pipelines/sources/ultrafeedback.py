@@ -7,57 +7,61 @@
                                       "honesty": {"Rating": "N/A", ..}, "truthfulness": {..}, "helpfulness": {..}},
                       "fine-grained_score": 3.75, "overall_score": 6.0, "critique": ".."}, ..]}
 
-Hub id `openbmb/UltraFeedback`, licence MIT, one JSONL file for each place the instructions come from. The reward is
-the mean of the four aspect ratings, 1 to 5. The traps:
+The hub has one JSONL file for each place the instructions come from. The reward is the mean of the four aspect ratings,
+1 to 5. The traps:
 
 * a rating is text and may be "N/A": a response without all four is left out, since a mean of three is another scale;
+  with fewer than two left the set is dropped (`too_few_responses`);
 * `overall_score` had a bug that turned 1 into 10 (2,628 completions), and disagrees with the aspects: never read;
 * means come in quarters and are one annotator's: under `min_margin` between the top two a set is `uncertain`;
 * rows from TruthfulQA would contaminate that benchmark (`contaminated`);
 * each response was written under a hidden system prompt of its own: it is no part of the query, which all share; the
   principle behind it is kept as the response's `origin`.
+
+With `retag_votes`, models.teacher judges each uncertain set again: see [A second opinion](#a-second-opinion).
 """
 
-from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pipelines.sources.files import SourceFiles
-from pipelines.sources.rows import Row, records_of
+from pydantic import Field
+
+from pipelines.sources.rows import Row
+from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import filled_text, list_of, mapping_of, number, optional_text, text_of
-from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, UnreadableRow, preference_set
+from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import user
-from schemas.recipe import UltraFeedback
-
-HUB = "openbmb/UltraFeedback"
-PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.parquet")
-LICENSE = "MIT"
-DOMAIN = "general"
+from schemas.recipe import SourceSection
+from schemas.recipe.section import Number, Whole
 
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 _LOWEST, _HIGHEST = 1, 5
 _BENCHMARKS = frozenset({"truthful_qa"})
 
 
-def read(section: UltraFeedback, files: SourceFiles) -> Iterator[PreferenceSet | UnreadableRow]:
-    """Return a set or an unreadable row for each instruction."""
-    return records_of(files, partial(_set_of, section, files))
+class UltraFeedback(SourceSection):
+    """Keys of a `ultrafeedback` section."""
+
+    min_margin: Annotated[Number, Field(ge=0)] = 0.5
+    """Sets whose two highest mean ratings are nearer than this are uncertain, and dropped."""
+    retag_votes: Annotated[Whole, Field(ge=0, le=15)] = 0
+    """So many judgements of models.teacher on each uncertain set; it is kept where most agree with its ratings."""
+
+    @property
+    def teacher_votes(self) -> int:
+        return self.retag_votes
 
 
-def _set_of(section: UltraFeedback, files: SourceFiles, location: str, row: Row) -> PreferenceSet:
+def _set_of(section: UltraFeedback, row: Row, origin: Origin) -> PreferenceSet:
     completions = list_of(row.get("completions"), "completions")
-    found = [_response(value, f"completions[{index}]") for index, value in enumerate(completions)]
+    responses = [_response(value, f"completions[{index}]") for index, value in enumerate(completions)]
     return preference_set(
         query=user(filled_text(row.get("instruction"), "instruction")),
-        responses=[response for response in found if response is not None],
-        source=section.kind,
-        source_id=location,
-        source_revision=files.revision,
-        license=LICENSE,
-        domain=DOMAIN,
+        responses=[response for response in responses if response is not None],
         label_source=LabelSource.MODEL,
         min_margin=section.min_margin,
         drop_reason=DropReason.CONTAMINATED if row.get("source") in _BENCHMARKS else None,
+        **origin,
     )
 
 
@@ -79,9 +83,19 @@ def _mean_rating(annotations: Any) -> float | None:
     """Return the mean of the four ratings, each 1 to 5; None unless all four are."""
     if not isinstance(annotations, Mapping):
         return None
-    ratings = [
-        number(aspect.get("Rating")) if isinstance(aspect, Mapping) else None
-        for aspect in (annotations.get(name) for name in ASPECTS)
-    ]
+    aspects = [annotations.get(name) for name in ASPECTS]
+    ratings = [number(aspect.get("Rating")) if isinstance(aspect, Mapping) else None for aspect in aspects]
     known = [rating for rating in ratings if rating is not None and _LOWEST <= rating <= _HIGHEST]
     return sum(known) / len(ASPECTS) if len(known) == len(ASPECTS) else None
+
+
+SOURCE = Source(
+    kind="ultrafeedback",
+    section=UltraFeedback,
+    hub="openbmb/UltraFeedback",
+    patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
+    license="MIT",
+    unit="instruction",
+    rows=63_967,
+    make=_set_of,
+)

@@ -40,18 +40,14 @@ def compose(
     """Return the sets that a question's graded answers make: at least one, dropped where nothing can be compared."""
     if question.drop_reason:
         return [Composed(_set(question, (), question.drop_reason))]
-    right = _distinct([one for one in candidates if one.verdict is Verdict.RIGHT])
-    wrong = _distinct([one for one in candidates if one.verdict is Verdict.WRONG])
-    right, wrong = map(list, _comparable(right, wrong))
-    composed = []
+    right, wrong = _comparable(_distinct(candidates, Verdict.RIGHT), _distinct(candidates, Verdict.WRONG))
     if right and wrong:
-        composed.append(_comparison(question, right, wrong, settings.n_responses, seed))
-    elif right:
-        composed.append(Composed(_set(question, right[: settings.n_responses], DropReason.NO_WRONG_RESPONSE)))
-    elif wrong:
-        composed.append(Composed(_set(question, wrong[: settings.n_responses], DropReason.NO_RIGHT_RESPONSE)))
+        composed = [_comparison(question, right, wrong, settings.n_responses, seed)]
     else:
-        composed.append(Composed(_set(question, (), DropReason.NO_RESPONSE)))
+        reason = DropReason.NO_RESPONSE
+        if right or wrong:
+            reason = DropReason.NO_WRONG_RESPONSE if right else DropReason.NO_RIGHT_RESPONSE
+        composed = [Composed(_set(question, (right or wrong)[: settings.n_responses], reason))]
     if (right or wrong) and gives_single(question, settings, seed):
         composed.append(Composed(_single(question, right, wrong, seed)))
     return composed
@@ -67,46 +63,44 @@ def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
     kept = [one for one in composed if one.preference.drop_reason is None]
     authors = _surplus_authors([one.preference for one in kept if one.preference.best is not None])
     kept = [one for one in kept if one.preference.set_id not in authors]
-    lengths = _surplus_lengths([one for one in kept if one.length_rank is not None])
-    labels = _surplus_labels([one.preference for one in kept if one.preference.label is not None])
+    surplus = {
+        DropReason.AUTHOR_BALANCE: authors,
+        DropReason.LENGTH_BALANCE: _surplus_lengths(kept),
+        DropReason.SINGLE_BALANCE: _surplus_labels([one.preference for one in kept]),
+    }
     sets = []
-    for one in composed:
-        preference = one.preference
-        if preference.set_id in authors:
-            preference = preference.dropped(DropReason.AUTHOR_BALANCE)
-        if preference.set_id in lengths:
-            preference = preference.dropped(DropReason.LENGTH_BALANCE)
-        if preference.set_id in labels:
-            preference = preference.dropped(DropReason.SINGLE_BALANCE)
+    for preference in (one.preference for one in composed):
+        for reason, set_ids in surplus.items():
+            if preference.set_id in set_ids:
+                preference = preference.dropped(reason)
         sets.append(preference)
     return sets
 
 
-def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates whose text is not another one's, in their order."""
+def _distinct(candidates: Sequence[Candidate], verdict: Verdict) -> list[Candidate]:
+    """Return the candidates of a verdict whose text is not another one's, in their order."""
     first: dict[str, Candidate] = {}
-    for one in candidates:
-        if one.text:
-            first.setdefault(one.text, one)
+    for candidate in candidates:
+        if candidate.verdict is verdict and candidate.text:
+            first.setdefault(candidate.text, candidate)
     return list(first.values())
 
 
-def _comparable(
-    right: Sequence[Candidate], wrong: Sequence[Candidate]
-) -> tuple[Sequence[Candidate], Sequence[Candidate]]:
+def _comparable(right: list[Candidate], wrong: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
     """Return the answers that may stand in one set: those of the one model that has most to compare.
 
     Where no model is both right and wrong, those of all models that were asked alike; a teacher's answers never stand
     beside other models', since it was only asked where the others were wrong.
     """
-    groups: list[tuple[list[Candidate], list[Candidate]]] = []
-    for author in dict.fromkeys(map(_author, (*right, *wrong))):
-        groups.append(
-            ([one for one in right if _author(one) == author], [one for one in wrong if _author(one) == author])
-        )
-    untaught = [one for one in right if not _is_taught(one)], [one for one in wrong if not _is_taught(one)]
-    of_one = max(groups, key=_comparisons, default=([], []))
-    return of_one if _comparisons(of_one) else untaught
+    authors = dict.fromkeys(map(_author, (*right, *wrong)))
+    of_one: list[list[Candidate]] = max(
+        ([[one for one in side if _author(one) == author] for side in (right, wrong)] for author in authors),
+        key=lambda sides: len(sides[0]) * len(sides[1]),
+        default=[[], []],
+    )
+    if not all(of_one):
+        of_one = [[one for one in side if not _is_taught(one)] for side in (right, wrong)]
+    return of_one[0], of_one[1]
 
 
 def _author(candidate: Candidate) -> tuple[str | None, bool]:
@@ -117,27 +111,21 @@ def _is_taught(candidate: Candidate) -> bool:
     return candidate.origin in (Origin.TEACHER, Origin.REWRITE)
 
 
-def _comparisons(group: tuple[Sequence[Candidate], Sequence[Candidate]]) -> int:
-    return len(group[0]) * len(group[1])
-
-
 def _comparison(
     question: Question, right: Sequence[Candidate], wrong: Sequence[Candidate], n_responses: int, seed: int
 ) -> Composed:
     """Return the set of one right and at most n_responses - 1 wrong ones that comes nearest to what is wanted."""
     size = min(n_responses, 1 + len(wrong))
     shorter_wanted = int(unit_interval("length", seed, question.query_id) * size)
-    choices = [(one, _rivals(one, wrong, size - 1, shorter_wanted)) for one in right]
 
     def fault(choice: tuple[Candidate, list[Candidate]]) -> tuple[int, float]:
         one, rivals = choice
-        shorter = sum(_length(rival) < _length(one) for rival in rivals)
-        return abs(shorter - shorter_wanted), sum(_distance(one, rival) for rival in rivals) / len(rivals)
+        off = abs(_shorter(rivals, one) - shorter_wanted)
+        return off, sum(_distance(one, rival) for rival in rivals) / len(rivals)
 
-    best, rivals = min(choices, key=fault)
-    shorter = sum(_length(rival) < _length(best) for rival in rivals)
+    best, rivals = min(((one, _rivals(one, wrong, size - 1, shorter_wanted)) for one in right), key=fault)
     as_long = sum(_length(rival) == _length(best) for rival in rivals)
-    return Composed(_set(question, (best, *rivals)), (shorter + as_long / 2) / len(rivals))
+    return Composed(_set(question, (best, *rivals)), (_shorter(rivals, best) + as_long / 2) / len(rivals))
 
 
 def _rivals(right: Candidate, wrong: Sequence[Candidate], count: int, shorter_wanted: int) -> list[Candidate]:
@@ -149,7 +137,7 @@ def _rivals(right: Candidate, wrong: Sequence[Candidate], count: int, shorter_wa
     chosen: list[Candidate] = []
 
     def fault(one: Candidate) -> tuple[bool, bool, bool, float]:
-        wants_shorter = sum(_length(other) < _length(right) for other in chosen) < shorter_wanted
+        wants_shorter = _shorter(chosen, right) < shorter_wanted
         return (
             (_length(one) < _length(right)) != wants_shorter,
             any(one.answer is not None and one.answer == other.answer for other in chosen),
@@ -174,9 +162,20 @@ def _set(
     drop_reason: DropReason | None = None,
     label: int | None = None,
 ) -> PreferenceSet:
+    responses = [
+        Response(
+            text=candidate.text or "",
+            reward=float(candidate.verdict is Verdict.RIGHT),
+            reasoning=candidate.reasoning,
+            model=candidate.model,
+            origin=candidate.origin,
+            tokens=candidate.tokens,
+        )
+        for candidate in candidates
+    ]
     return preference_set(
         query=question.query,
-        responses=[_response(one) for one in candidates],
+        responses=responses,
         source=question.source,
         source_id=question.source_id,
         source_revision=question.source_revision,
@@ -191,19 +190,13 @@ def _set(
     )
 
 
-def _response(candidate: Candidate) -> Response:
-    return Response(
-        text=candidate.text or "",
-        reward=float(candidate.verdict is Verdict.RIGHT),
-        reasoning=candidate.reasoning,
-        model=candidate.model,
-        origin=candidate.origin,
-        tokens=candidate.tokens,
-    )
-
-
 def _length(candidate: Candidate) -> int:
     return len(candidate.text or "")
+
+
+def _shorter(candidates: Sequence[Candidate], than: Candidate) -> int:
+    """Return how many candidates are shorter than one."""
+    return sum(_length(candidate) < _length(than) for candidate in candidates)
 
 
 def _distance(one: Candidate, other: Candidate) -> float:
@@ -221,6 +214,10 @@ def _runs(candidate: Candidate) -> set[tuple[str, ...]]:
     return set(zip(words, words[1:], words[2:], strict=False))
 
 
+def _by_hash(set_ids: Sequence[str]) -> list[str]:
+    return sorted(set_ids, key=lambda set_id: unit_interval("surplus", set_id))
+
+
 def _surplus_authors(sets: Sequence[PreferenceSet]) -> set[str]:
     """Return the sets without which, among sets of the same authors, each of these is best about equally often.
 
@@ -236,8 +233,8 @@ def _surplus_authors(sets: Sequence[PreferenceSet]) -> set[str]:
     surplus: set[str] = set()
     for authors, of_best in groups.items():
         most = int(MOST_OFTEN_BEST * min(len(of_best[author]) for author in authors))
-        for ids in of_best.values():
-            surplus.update(sorted(ids, key=lambda set_id: unit_interval("surplus", set_id))[most:])
+        for set_ids in of_best.values():
+            surplus.update(_by_hash(set_ids)[most:])
     return surplus
 
 
@@ -246,30 +243,28 @@ def _surplus_lengths(composed: Sequence[Composed]) -> set[str]:
 
     Sets at the far end go first, those of one rank in the order of a hash.
     """
-    ranked = sorted(
-        ((one.length_rank, unit_interval("surplus", one.preference.set_id), one) for one in composed),
-        key=lambda entry: entry[:2],
-    )
-    total = sum(rank for rank, _, _ in ranked if rank is not None)
-    if ranked and total / len(ranked) > 0.5:  # the same from the other end
+    ranks = {one.preference.set_id: one.length_rank for one in composed if one.length_rank is not None}
+    ranked = sorted(ranks.items(), key=lambda item: (item[1], unit_interval("surplus", item[0])))
+    left, total = len(ranked), sum(rank for _, rank in ranked)
+    if ranked and total / left > 0.5:  # the same from the other end
         ranked.reverse()
     surplus: set[str] = set()
-    for rank, _, one in ranked:
-        left = len(ranked) - len(surplus)
+    for set_id, rank in ranked:
         if left < 2 or abs(total / left - 0.5) <= LENGTH_TOLERANCE:
             break
-        surplus.add(one.preference.set_id)
-        total -= rank or 0.0
+        surplus.add(set_id)
+        left, total = left - 1, total - rank
     return surplus
 
 
-def _surplus_labels(singles: Sequence[PreferenceSet]) -> set[str]:
+def _surplus_labels(sets: Sequence[PreferenceSet]) -> set[str]:
     """Return the single responses beyond as many of each label for every author, in the order of a hash."""
     groups: defaultdict[str | None, dict[int, list[str]]] = defaultdict(lambda: {0: [], 1: []})
-    for one in singles:
-        groups[one.responses[0].model][one.label or 0].append(one.set_id)
+    for one in sets:
+        if one.label is not None:
+            groups[one.responses[0].model][one.label].append(one.set_id)
     surplus: set[str] = set()
     for of_label in groups.values():
-        wrong, right = (sorted(ids, key=lambda set_id: unit_interval("surplus", set_id)) for ids in of_label.values())
+        wrong, right = map(_by_hash, of_label.values())
         surplus.update(wrong[len(right) :], right[len(wrong) :])
     return surplus

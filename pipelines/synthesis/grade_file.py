@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.grading.crew import grade_all
-from pipelines.sources.json_lines import json_lines, text_in
+from pipelines.sources.rows import json_lines, text_in
 from pipelines.synthesis.grading import answer_text
 from schemas.errors import SourceError
 from schemas.question import AnswerForm, Gold, Verdict

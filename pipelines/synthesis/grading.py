@@ -1,12 +1,13 @@
 """Grading: candidates get the verdict of their question's verifier, and of the source's own label where it has one."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from pipelines.grading.crew import grade_all
 from schemas.candidate import Candidate, Origin
-from schemas.question import AnswerForm, Gold, Grade, Question, Verdict
+from schemas.question import AnswerForm, Gold, Question, Verdict
 
 Answered = tuple[Question, list[Candidate]]
 
@@ -16,35 +17,25 @@ def graded(answered: Iterable[Answered]) -> Iterator[Answered]:
 
     `answered` is read a little ahead of what is yielded, so that the verifier's processes always have work.
     """
-    waiting: deque[Answered] = deque()
+    waiting: deque[tuple[Question, list[Candidate], list[int]]] = deque()
 
     def texts() -> Iterator[tuple[Gold, str]]:
         for question, candidates in answered:
-            waiting.append((question, candidates))
-            yield from ((question.gold, one.text or "") for one in candidates if _is_open(one))
+            undecided = [place for place, one in enumerate(candidates) if one.verdict is Verdict.UNDECIDED]
+            waiting.append((question, list(candidates), undecided))
+            yield from ((question.gold, candidates[place].text or "") for place in undecided)
 
-    grades: list[Grade] = []
-    for grade in grade_all(texts()):
-        while not any(map(_is_open, waiting[0][1])):
-            yield waiting.popleft()
-        grades.append(grade)
-        if len(grades) == sum(map(_is_open, waiting[0][1])):
-            yield _with_grades(*waiting.popleft(), grades)
-            grades = []
-    yield from waiting  # nothing of these was open
-
-
-def _is_open(candidate: Candidate) -> bool:
-    return candidate.verdict is Verdict.UNDECIDED
-
-
-def _with_grades(question: Question, candidates: Sequence[Candidate], grades: Sequence[Grade]) -> Answered:
-    left = iter(grades)
-    return question, [_graded(question, one, next(left)) if _is_open(one) else one for one in candidates]
-
-
-def _graded(question: Question, candidate: Candidate, grade: Grade) -> Candidate:
-    return replace(candidate, verdict=with_label(question, candidate, grade.verdict), answer=grade.answer)
+    grades = grade_all(texts())
+    for first in grades:
+        question, candidates, undecided = waiting.popleft()
+        while not undecided:
+            yield question, candidates
+            question, candidates, undecided = waiting.popleft()
+        for place, grade in zip(undecided, chain([first], grades), strict=False):
+            verdict = with_label(question, candidates[place], grade.verdict)
+            candidates[place] = replace(candidates[place], verdict=verdict, answer=grade.answer)
+        yield question, candidates
+    yield from (entry[:2] for entry in waiting)  # nothing of these was undecided
 
 
 def with_label(question: Question, candidate: Candidate, verdict: Verdict) -> Verdict:
@@ -57,8 +48,7 @@ def with_label(question: Question, candidate: Candidate, verdict: Verdict) -> Ve
 
 def grading_themselves(questions: Iterable[Question]) -> Iterator[bool]:
     """Yield, for each question, whether its verifier finds the gold answer itself right."""
-    every = list(questions)
-    for grade in grade_all((one.gold, gold_text(one)) for one in every):
+    for grade in grade_all((one.gold, gold_text(one)) for one in list(questions)):
         yield grade.verdict is Verdict.RIGHT
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run
-from pipelines.engines.outages import check_answers
+from pipelines.engines.asking import find_answered
 from pipelines.judging.judging import find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sample_sets
@@ -27,7 +27,7 @@ from pipelines.judging.verdicts import READER_VERSION
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, PreferenceSet, Split, sets_of, sets_table
-from schemas.recipe import Recipe, SourceSection, UltraFeedback
+from schemas.recipe import BuildSection, Recipe, SourceSection
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
@@ -64,70 +64,62 @@ class Votes:
 
 def retag_job(recipe: Recipe, section: SourceSection) -> SamplingJob | None:
     """Return what is asked of each uncertain set of a source; None where the recipe wants no votes on it."""
-    votes = section.retag_votes if isinstance(section, UltraFeedback) else 0
-    job = sampling_job(recipe, Purpose.RETAG) if votes else None
-    return replace(job, n=votes) if job else None
+    job = sampling_job(recipe, Purpose.RETAG) if section.teacher_votes else None
+    return replace(job, n=section.teacher_votes) if job else None
 
 
-def retag(recipe: Recipe, root: Root, run: Run, section: SourceSection, stage: Stage) -> SourceSets:
-    """Return the stage of a source's sets with its uncertain ones judged again; the one given where none are to be.
+def retag(job: SamplingJob, build: BuildSection, root: Root, run: Run, stage: Stage) -> SourceSets:
+    """Return the stage of a source's sets with its uncertain ones judged again.
 
     Its facts are those of the source, with what was asked and what came of it under `synthesis`. Raises what asking
     raises, Waiting among it; what was answered by then is kept.
     """
-    job = retag_job(recipe, section)
-    if job is None:
-        return SourceSets(stage)
-    if found := find_retagged(recipe, root, section, stage, run.retry_failed):
+    if found := find_retagged(job, build, root, stage, run.retry_failed):
         return SourceSets(found)
-    uncertain = uncertain_sets(recipe, root, stage)
-    before = run.budget.answers
-    given_up = sample_sets(root, run, job, uncertain)
-    bought = run.budget.answers - before
-    judged = None if given_up else find_judged(root, job, uncertain, run.retry_failed)
-    judged = judged or judge(root, job, uncertain, given_up)
-    facts = judged.facts
-    check_answers(
-        run,
-        f"retag {section.source}",
-        facts["requests"],
-        facts["failed"],
-        given_up,
-        facts["error"],
-        uncertain.rows("sets"),
-    )
-    made = _retagged(recipe, root, _key(recipe, job, stage, sorted(given_up)), job, stage, judged)
-    return SourceSets(made, {job.role: bought})
+    uncertain = uncertain_sets(build, root, stage)
+    answers = sample_sets(root, run, job, uncertain)
+    judged = None if answers.given_up else find_judged(root, job, uncertain, run.retry_failed)
+    judged = judged or judge(root, job, uncertain, answers)
+    answers.recall(judged.facts)
+    answers.check(run, f"retag {stage.facts['source']}", uncertain.rows("sets"))
+    key = _key(job, build, stage, sorted(answers.given_up))
+    votes = votes_of(judged)
+    verdicts: Counter[Retag] = Counter()
+    with TableWriter(root, key, "sets", SETS) as writer:
+        for batch in read_batches(stage.paths("sets"), SETS):
+            writer.write(_decided_batch(batch, _is_uncertain(build, batch), votes, job.n, verdicts))
+    funnel = [{"outcome": f"judged again: {verdict}", "rows": verdicts[verdict]} for verdict in Retag]
+    facts = {**stage.facts, "synthesis": {"uses": [answers.facts(job)], "funnel": funnel}}
+    made = finish_stage(root, key, {"sets": writer.files}, facts, [stage, judged])
+    return SourceSets(made, {job.role: answers.bought})
 
 
 def find_retagged(
-    recipe: Recipe, root: Root, section: SourceSection, stage: Stage, retry_failed: bool = False
+    job: SamplingJob, build: BuildSection, root: Root, stage: Stage, retry_failed: bool = False
 ) -> Stage | None:
-    """Return the finished stage, unless it rests on failed requests that are to be asked again."""
-    job = retag_job(recipe, section)
-    found = find_stage(root, _key(recipe, job, stage)) if job else None
-    failed = found is not None and any(use["failed"] for use in found.facts["synthesis"]["uses"])
-    return None if failed and retry_failed else found
+    """Return the finished stage, unless it rests on failed requests that are to be sent again."""
+    return find_answered(root, _key(job, build, stage), retry_failed)
 
 
-def _key(recipe: Recipe, job: SamplingJob, stage: Stage, given_up: Sequence[str] = ()) -> str:
+def _key(job: SamplingJob, build: BuildSection, stage: Stage, given_up: Sequence[str] = ()) -> str:
     """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
-    settings = [job.settings(), recipe.build.license_keys, given_up, READER_VERSION]
+    settings = [job.key_settings(), build.license_keys, given_up, READER_VERSION]
     return stage_key(f"retagged-{stage.facts['source']}", STAGE_VERSION, settings, [stage.content])
 
 
-def uncertain_sets(recipe: Recipe, root: Root, stage: Stage) -> Stage:
+def uncertain_sets(build: BuildSection, root: Root, stage: Stage) -> Stage:
     """Return the stage with the table `sets` of those that are judged again, as sets that sampling takes.
 
     Their label is the old one, which no prompt shows; their split says nothing, and no training table ever sees them.
     """
-    key = stage_key(f"uncertain-{stage.facts['source']}", STAGE_VERSION, recipe.build.license_keys, [stage.content])
+    key = stage_key(f"uncertain-{stage.facts['source']}", STAGE_VERSION, build.license_keys, [stage.content])
     if found := find_stage(root, key):
         return found
     with TableWriter(root, key, "sets", SETS) as writer:
         for batch in read_batches(stage.paths("sets"), SETS):
-            asked = [replace(one, split=Split.TRAIN) for one in sets_of(batch.filter(_is_uncertain(recipe, batch)))]
-            writer.write(sets_table([replace(one, best=old_label(one), drop_reason=None) for one in asked]))
+            uncertain = sets_of(batch.filter(_is_uncertain(build, batch)))
+            sampled = [replace(one, best=old_label(one), drop_reason=None, split=Split.TRAIN) for one in uncertain]
+            writer.write(sets_table(sampled))
     return finish_stage(root, key, {"sets": writer.files}, {}, [stage])
 
 
@@ -137,12 +129,12 @@ def old_label(preference: PreferenceSet) -> int:
     return rewards.index(max(reward for reward in rewards if reward is not None))
 
 
-def _is_uncertain(recipe: Recipe, batch: pa.Table) -> pa.ChunkedArray:
+def _is_uncertain(build: BuildSection, batch: pa.Table) -> pa.ChunkedArray:
     """Return which sets are judged again; those of a licence that the recipe refuses would be dropped whatever came."""
     uncertain = pc.fill_null(pc.equal(batch.column("drop_reason"), DropReason.UNCERTAIN.value), False)
-    if recipe.build.licenses is None:
+    if build.licenses is None:
         return uncertain
-    allowed = allowed_among(batch.column("license").to_pylist(), recipe.build.licenses)
+    allowed = allowed_among(batch.column("license").to_pylist(), build.licenses)
     return pc.and_(uncertain, pc.is_in(batch.column("license"), pa.array(allowed, pa.string())))
 
 
@@ -180,18 +172,6 @@ def decided(preference: PreferenceSet, votes: Votes, wanted: int) -> tuple[Prefe
     )
 
 
-def _retagged(recipe: Recipe, root: Root, key: str, job: SamplingJob, stage: Stage, judged: Stage) -> Stage:
-    """Write the source's sets, in their order, the uncertain ones decided."""
-    votes = votes_of(judged)
-    verdicts: Counter[Retag] = Counter()
-    with TableWriter(root, key, "sets", SETS) as writer:
-        for batch in read_batches(stage.paths("sets"), SETS):
-            writer.write(_decided_batch(batch, _is_uncertain(recipe, batch), votes, job.n, verdicts))
-    funnel = [{"outcome": f"judged again: {verdict}", "rows": verdicts[verdict]} for verdict in Retag]
-    facts = {**stage.facts, "synthesis": {"uses": [_use(job, judged)], "funnel": funnel}}
-    return finish_stage(root, key, {"sets": writer.files}, facts, [stage, judged])
-
-
 def _decided_batch(
     batch: pa.Table, uncertain: pa.ChunkedArray, votes: Mapping[str, Votes], wanted: int, verdicts: Counter[Retag]
 ) -> pa.Table:
@@ -201,10 +181,3 @@ def _decided_batch(
     both = pa.concat_tables([batch.filter(pc.invert(uncertain)), sets_table([one for one, _ in made])])
     came_from = pc.sort_indices(uncertain)  # stable: the rows of `both`, by their place in the batch
     return both.take(pc.sort_indices(came_from))
-
-
-def _use(job: SamplingJob, judged: Stage) -> dict[str, object]:
-    """Return what the votes took, as the manifest has it of every role."""
-    taken = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
-    names = {"role": job.role, "engine": job.model.engine, "model": job.model.name}
-    return {**names, **{name: judged.facts[name] for name in taken}}

@@ -11,26 +11,25 @@ unpublished.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pipelines.engines.answering import Run
-from pipelines.engines.outages import check_answers
-from pipelines.synthesis.answers import answer_job
-from pipelines.synthesis.asking import Asked
+from pipelines.engines.asking import Asker, find_answered
+from pipelines.engines.jobs import Job
+from pipelines.synthesis.answers import answer_job, settings_of
 from pipelines.synthesis.composition import Composed, balanced, compose
-from pipelines.synthesis.gold_check import checked_questions
-from pipelines.synthesis.graded_answers import graded_answers_table
 from pipelines.synthesis.grading import Answered
-from pipelines.synthesis.rephrasing import rephrased_questions
+from pipelines.synthesis.questions import questions_to_answer
 from pipelines.synthesis.responding import answered_questions, responded
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
-from pipelines.synthesis.traces import Trace, traces_of, traces_table
+from pipelines.synthesis.traces import graded_answers_table, traces_of, traces_table
 from schemas.candidate import GRADED, TRACES, Origin
 from schemas.preference import SETS, PreferenceSet, sets_table
 from schemas.question import STEMS, Question, Verdict, stems_table
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, SynthesisSection
 from storage.root import Root
-from storage.stages import Stage, find_stage, finish_stage, stage_key
+from storage.stages import Stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 
 STAGE_VERSION = 4
@@ -41,8 +40,8 @@ QUESTIONS = "questions"
 REPEATED = "repeated right answers"
 """The funnel's outcome of right answers in the words of another one to the same question: these are no traces."""
 _BATCH = 2_048
-_ANSWERED = 128
-"""Questions whose graded answers are written at a time."""
+_QUESTIONS_AT_ONCE = 128
+"""Questions whose traces and graded answers are written at a time."""
 
 
 @dataclass(frozen=True)
@@ -56,65 +55,65 @@ class SourceSets:
     """How long that took, by role."""
 
 
-def synthesize(recipe: Recipe, root: Root, run: Run, questions: Stage) -> SourceSets:
+@dataclass(frozen=True)
+class SynthesisJob:
+    """All that decides which sets the questions of a source become."""
+
+    settings: SynthesisSection
+    seed: int
+    roles: Mapping[str, Job]
+    """What each role of ROLES is asked with; those that the recipe has a model for."""
+
+    def key(self, questions: Stage, given_up: Sequence[str] = ()) -> str:
+        """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
+        jobs = [settings_of(self.roles[role]) if role in self.roles else None for role in ROLES]
+        settings = [self.settings.model_dump(), self.seed, jobs, given_up]
+        return stage_key(f"synthesized-{questions.facts['source']}", STAGE_VERSION, settings, [questions.content])
+
+
+def synthesis_job(recipe: Recipe) -> SynthesisJob:
+    """Return how a recipe makes sets of questions."""
+    roles = {role: job for role in ROLES if (job := answer_job(recipe, role))}
+    return SynthesisJob(recipe.synthesis, recipe.build.seed, roles)
+
+
+def find_synthesized(job: SynthesisJob, root: Root, questions: Stage, retry_failed: bool = False) -> Stage | None:
+    """Return the finished stage of a source's questions, unless it holds failed requests that are to be sent again."""
+    return find_answered(root, job.key(questions), retry_failed)
+
+
+def synthesize(job: SynthesisJob, root: Root, run: Run, questions: Stage) -> SourceSets:
     """Return the stage with the tables `sets`, `traces`, `answers` and `stems` of one source, sorted by query_id.
 
     Its facts are those of an input, with what was asked and how the sets came about under `synthesis`. Raises what
     asking raises; what was answered by then is kept.
     """
-    if found := find_synthesized(recipe, root, questions, run.retry_failed):
+    if found := find_synthesized(job, root, questions, run.retry_failed):
         return SourceSets(found)
-    asked = {role: Asked(job) for role in ROLES if (job := answer_job(recipe, role))}
-    rephrasing = Asked(asked["teacher"].job) if "teacher" in asked else None
-    checked = questions_to_answer(root, run, rephrasing, questions)
-    candidates = responded(root, run, asked.get("responder"), recipe.synthesis.samples, checked)
-    taught = _taught(recipe, root, run, asked.get("teacher"), checked, candidates)
-    if rephrasing is not None:
-        asked["teacher"].add(rephrasing)
+    askers = {role: Asker(root, run, of_role) for role, of_role in job.roles.items()}
+    teacher = askers.get("teacher")
+    rephraser = Asker(root, run, teacher.job) if teacher else None
+    checked = questions_to_answer(root, run, rephraser, questions)
+    candidates = responded(root, run, askers.get("responder"), job.settings.samples, checked)
+    taught = _taught(job.settings, teacher, checked, candidates)
+    if teacher and rephraser:
+        teacher.answers.add(rephraser.answers)
     run.watcher.stage(f"composing {questions.facts['source']}", None)
-    given_up = sorted(request_id for one in asked.values() for request_id in one.given_up)
-    stage = _composed(recipe, root, _key(recipe, questions, given_up), checked, candidates, taught, asked)
-    return SourceSets(
-        stage,
-        {role: one.bought for role, one in asked.items()},
-        {role: one.seconds for role, one in asked.items()},
-    )
+    key = job.key(questions, sorted(request_id for asker in askers.values() for request_id in asker.answers.given_up))
+    stage = _composed(job, root, key, checked, candidates, taught, teacher)
+    bought = {role: asker.answers.bought for role, asker in askers.items()}
+    return SourceSets(stage, bought, {role: asker.answers.seconds for role, asker in askers.items()})
 
 
-def questions_to_answer(root: Root, run: Run, rephrasing: Asked | None, questions: Stage) -> Stage:
-    """Return the stage of a source's questions as they are asked: rephrased by the teacher, their gold checked."""
-    rephrased = rephrased_questions(root, run, rephrasing, questions)
-    run.watcher.stage(f"checking the gold answers of {questions.facts['source']}", None)
-    return checked_questions(root, rephrased)
-
-
-def find_synthesized(recipe: Recipe, root: Root, questions: Stage, retry_failed: bool = False) -> Stage | None:
-    """Return the finished stage of a source's questions, unless it holds failed requests that are to be asked again."""
-    found = find_stage(root, _key(recipe, questions))
-    if found is None or not retry_failed:
-        return found
-    return None if any(use["failed"] for use in found.facts["synthesis"]["uses"]) else found
-
-
-def _key(recipe: Recipe, questions: Stage, given_up: Sequence[str] = ()) -> str:
-    """Return the stage's key; where requests were given up, another one, so that the next build asks again."""
-    jobs = [answer_job(recipe, role) for role in ROLES]
-    settings = [recipe.synthesis.model_dump(), recipe.build.seed, [job and job.settings() for job in jobs], given_up]
-    return stage_key(f"synthesized-{questions.facts['source']}", STAGE_VERSION, settings, [questions.content])
-
-
-def _taught(
-    recipe: Recipe, root: Root, run: Run, asked: Asked | None, checked: Stage, candidates: Stage
-) -> Iterator[Answered]:
-    """Yield every question with all its candidates, the teacher's among them."""
+def _taught(settings: SynthesisSection, teacher: Asker | None, checked: Stage, candidates: Stage) -> Iterator[Answered]:
+    """Return every question with all its candidates, the teacher's among them."""
     pupils: dict[str, Pupil] = {}
-    if asked is not None:
+    if teacher is not None:
         for question, found in answered_questions(checked, candidates):
             if needs_teacher(question, found):
                 pupils[question.query_id] = Pupil(question, found)
-        teach(root, run, asked, recipe.synthesis, list(pupils.values()))
-        what = f"teacher of {checked.facts['source']}"
-        check_answers(run, what, asked.requests, asked.failed, asked.given_up, asked.error, len(asked.questions))
+        teach(teacher, settings, list(pupils.values()))
+        teacher.check(f"teacher of {checked.facts['source']}")
     return (
         (question, pupils[question.query_id].candidates if found and question.query_id in pupils else found)
         for question, found in answered_questions(checked, candidates)
@@ -122,86 +121,65 @@ def _taught(
 
 
 def _composed(
-    recipe: Recipe,
+    job: SynthesisJob,
     root: Root,
     key: str,
     checked: Stage,
     candidates: Stage,
     taught: Iterator[Answered],
-    asked: Mapping[str, Asked],
+    teacher: Asker | None,
 ) -> Stage:
     """Write the sets, traces and graded answers of all questions."""
     composed: list[Composed] = []
-    traces: list[Trace] = []
-    counts = _Counts()
     stems: list[Question] = []
-    answered: list[Answered] = []
-    with (
-        TableWriter(root, key, "traces", TRACES) as writer,
-        TableWriter(root, key, "answers", GRADED) as answer_writer,
-    ):
-        for question, found in taught:
-            answered.append((question, found))
-            if len(answered) >= _ANSWERED:
-                answer_writer.write(graded_answers_table(answered))
-                answered.clear()
-            stems += [question] if question.stem else []
-            counts.verdicts.update((one.origin.value, one.verdict.value) for one in found)
-            counts.questions += 1
-            composed += compose(question, found, recipe.synthesis, recipe.build.seed)
-            of_question = list(traces_of(question, found))
-            traces += of_question
-            counts.repeated += sum(one.verdict is Verdict.RIGHT for one in found) - len(of_question)
-            if len(traces) >= _BATCH:
-                writer.write(traces_table(traces))
-                traces.clear()
-        writer.write(traces_table(traces))
-        answer_writer.write(graded_answers_table(answered))
+    verdicts: Counter[tuple[str, str]] = Counter()
+    questions = repeated = 0
+    with TableWriter(root, key, "traces", TRACES) as traces, TableWriter(root, key, "answers", GRADED) as answers:
+        while answered := list(islice(taught, _QUESTIONS_AT_ONCE)):
+            answers.write(graded_answers_table(answered))
+            of_questions = [trace for question, found in answered for trace in traces_of(question, found)]
+            traces.write(traces_table(of_questions))
+            questions += len(answered)
+            stems += [question for question, _ in answered if question.stem]
+            graded = [(one.origin.value, one.verdict) for _, found in answered for one in found]
+            verdicts.update((origin, verdict.value) for origin, verdict in graded)
+            repeated += sum(verdict is Verdict.RIGHT for _, verdict in graded) - len(of_questions)
+            for question, found in answered:
+                composed += compose(question, found, job.settings, job.seed)
     sets = sorted(balanced(composed), key=lambda one: (one.query_id, one.set_id, one.source_id))
     with TableWriter(root, key, "sets", SETS) as set_writer:
         for start in range(0, len(sets), _BATCH):
             set_writer.write(sets_table(sets[start : start + _BATCH]))
     with TableWriter(root, key, "stems", STEMS) as stem_writer:
         stem_writer.write(stems_table(stems))
-    teacher = asked.get("teacher")
-    uses = [candidates.facts["use"], teacher.facts() if teacher and teacher.requests else None]
+    uses = [candidates.facts["use"]]
+    if teacher is not None and teacher.answers.requests:
+        uses.append(teacher.answers.facts(teacher.job))
     facts = {
         **checked.facts,
         "rows": len(sets) + checked.facts["unreadable"],
         "unit": "set",
         "synthesis": {
             "uses": [use for use in uses if use],
-            "funnel": counts.funnel(checked.facts.get("rephrasing", {}).get("outcomes", ())),
+            "funnel": _funnel(questions, checked, verdicts, repeated),
             "composition": composition_of(sets),
         },
     }
-    tables = {
-        "sets": set_writer.files,
-        "traces": writer.files,
-        "answers": answer_writer.files,
-        "stems": stem_writer.files,
-    }
+    writers = {"sets": set_writer, "traces": traces, "answers": answers, "stems": stem_writer}
+    tables = {name: writer.files for name, writer in writers.items()}
     return finish_stage(root, key, tables, facts, [checked, candidates])
 
 
-class _Counts:
-    """How many questions there were, and how their answers were graded."""
-
-    def __init__(self) -> None:
-        self.questions = 0
-        self.repeated = 0
-        self.verdicts: Counter[tuple[str, str]] = Counter()
-
-    def funnel(self, rephrasing: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return (outcome, rows) in the order that data travels; `rephrasing` are those of what leans on options."""
-        origins = [origin.value for origin in Origin]
-        ordered = sorted(self.verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
-        return [
-            {"outcome": QUESTIONS, "rows": self.questions},
-            *rephrasing,
-            *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
-            *([{"outcome": REPEATED, "rows": self.repeated}] if self.repeated else []),
-        ]
+def _funnel(questions: int, checked: Stage, verdicts: Counter[tuple[str, str]], repeated: int) -> list[dict[str, Any]]:
+    """Return (outcome, rows) in the order that data travels."""
+    origins = [origin.value for origin in Origin]
+    ordered = sorted(verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
+    return [
+        {"outcome": QUESTIONS, "rows": questions},
+        *checked.facts.get("rephrasing", {}).get("outcomes", ()),
+        *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
+        *([{"outcome": REPEATED, "rows": repeated}] if repeated else []),
+    ]
 
 
 def composition_of(sets: Sequence[PreferenceSet]) -> dict[str, int]:

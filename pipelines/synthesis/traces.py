@@ -1,18 +1,21 @@
-"""Traces: verified answers with the reasoning that led to them, as prompt and completion for SFT distillation."""
+"""Graded answers as tables: right ones as traces for SFT, and all that have a verdict, for people to look at."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipelines.grading.options import text_verdict
-from pipelines.synthesis.prompts import answer_prompt
-from schemas.candidate import TRACES, Candidate, Origin
-from schemas.query import Message, Messages, messages_array
+from pipelines.synthesis.answers import answer_prompt
+from pipelines.synthesis.grading import Answered
+from schemas.candidate import GRADED, GRADED_VERDICTS, TRACES, Candidate, Origin
+from schemas.query import Message, Messages
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.record import content_id
+from schemas.tables import table_of
 from schemas.thoughts import split_thoughts, with_thoughts
 
+_OF_CANDIDATE = ("request_id", "origin", "model", "sample_index", "text", "reasoning", "answer", "verdict")
 _UNAIDED = (Origin.RESPONDER, Origin.GIVEN)
 """Whose answers tell how hard a question is: a teacher is only asked where these are wrong."""
 
@@ -30,7 +33,7 @@ class Trace(NamedTuple):
 
 def traces_of(question: Question, candidates: Sequence[Candidate]) -> Iterator[Trace]:
     """Yield the question with each right answer of its own words."""
-    verdicts = [one.verdict for one in candidates if one.origin in _UNAIDED]
+    verdicts = [candidate.verdict for candidate in candidates if candidate.origin in _UNAIDED]
     right, wrong = verdicts.count(Verdict.RIGHT), verdicts.count(Verdict.WRONG)
     seen: set[str | None] = set()
     for candidate in candidates:
@@ -40,29 +43,49 @@ def traces_of(question: Question, candidates: Sequence[Candidate]) -> Iterator[T
 
 
 def traces_table(traces: Sequence[Trace]) -> pa.Table:
-    """Return the traces, in the order given, as a table of TRACES."""
-    prompts = [prompt_of(one.question, one.candidate) for one in traces]
-    completions = [(Message("assistant", _completion(one.candidate)),) for one in traces]
-    columns = {
-        "trace_id": [
-            content_id("trace", one.question.query_id, one.candidate.reasoning, one.candidate.text) for one in traces
-        ],
-        "verified": [True] * len(traces),
-        "verifier": [_verifier(one.question, one.candidate) for one in traces],
-        "model": [one.candidate.model for one in traces],
-        "origin": [one.candidate.origin for one in traces],
-        "query_id": [one.question.query_id for one in traces],
-        "source": [one.question.source for one in traces],
-        "source_id": [one.question.source_id for one in traces],
-        "license": [one.question.license for one in traces],
-        "domain": [one.question.domain for one in traces],
-        "completion_tokens": [one.candidate.tokens for one in traces],
-        "pass_count": [one.pass_count for one in traces],
-        "pass_samples": [one.pass_samples for one in traces],
+    """Return the traces, in the order given, as a table of TRACES: reasoning and answer as prompt and completion."""
+    rows = [(trace.question, trace.candidate) for trace in traces]
+    own = {
+        "trace_id": [content_id("trace", question.query_id, one.reasoning, one.text) for question, one in rows],
+        "completion": [(Message("assistant", _completion(one)),) for _, one in rows],
+        "verified": [True] * len(rows),
+        "verifier": [_verifier(question, one) for question, one in rows],
+        "pass_count": [trace.pass_count for trace in traces],
+        "pass_samples": [trace.pass_samples for trace in traces],
     }
-    arrays = {name: pa.array(values, TRACES.field(name).type) for name, values in columns.items()}
-    arrays |= {"prompt": messages_array(prompts), "completion": messages_array(completions)}
-    return pa.table([arrays[name] for name in TRACES.names], schema=TRACES)
+    return _table(TRACES, rows, own)
+
+
+def graded_answers_table(answered: Iterable[Answered]) -> pa.Table:
+    """Return the answers whose verdict is published, in the order given, as a table of GRADED; splits come later."""
+    rows = [
+        (question, candidate)
+        for question, candidates in answered
+        for candidate in candidates
+        if candidate.verdict in GRADED_VERDICTS
+    ]
+    own = {
+        "answer_id": [
+            content_id(
+                "answer", question.source, question.query_id, one.origin, one.request_id, one.sample_index, one.text
+            )
+            for question, one in rows
+        ],
+        "form": [question.gold.form for question, _ in rows],
+        "gold": [question.gold.answer for question, _ in rows],
+        "split": [None] * len(rows),
+    }
+    return _table(GRADED, rows, own)
+
+
+def _table(schema: pa.Schema, rows: Sequence[tuple[Question, Candidate]], own: dict[str, Any]) -> pa.Table:
+    """Return a table of answers: columns of its own, and those that question and candidate have by the same name."""
+    columns = {
+        "prompt": [prompt_of(question, candidate) for question, candidate in rows],
+        "completion_tokens": [candidate.tokens for _, candidate in rows],
+        **{name: [getattr(candidate, name) for _, candidate in rows] for name in _OF_CANDIDATE if name in schema.names},
+    }
+    return table_of(schema, [question for question, _ in rows], columns | own)
 
 
 def prompt_of(question: Question, candidate: Candidate) -> Messages:

@@ -51,12 +51,12 @@ def assemble(
         "leaks": recipe.leaks.model_dump(),
         "one_label_share": recipe.meta_rm.one_label_share,
         "general": recipe.general.ratio if recipe.general else None,
-        "job": job.settings(),
+        "job": job.key_settings(),
         "meta_rm_template": load_template("meta_rm").identity,
         "purposes": sorted(judged),
     }
     if recipe.rl.selection:
-        settings["selection"] = [recipe.rl.selection_share, selection_job(job).settings()["templates"]]
+        settings["selection"] = [recipe.rl.selection_share, selection_job(job).key_settings()["templates"]]
     answered = [stage for stage in sources if stage.paths("traces") or stage.paths("answers")]
     inputs = [curated, *(judged[purpose] for purpose in sorted(judged)), *answered]
     key = stage_key("assembled", STAGE_VERSION, settings, [stage.content for stage in inputs])

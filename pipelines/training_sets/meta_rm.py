@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.judging.prompts import Template, render
-from pipelines.judging.samples import SamplingJob, shown_set
+from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.rejection import READABLE_OUTCOMES
 from pipelines.training_sets.rft import completions
 from schemas.preference import PreferenceSet
@@ -85,7 +85,7 @@ def meta_rm_table(
     of_rows = [sets[set_id] for set_id in chosen.column("set_id").to_pylist()]
     orders = chosen.column("order").to_pylist()
     columns = {
-        "prompt": [render(template, shown_set(job, one), order) for one, order in zip(of_rows, orders, strict=True)],
+        "prompt": [render(template, job.shown_set(one), order) for one, order in zip(of_rows, orders, strict=True)],
         "completion": completions(chosen),
         "label": chosen.column("right"),
         "policy": chosen.column("model"),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.judging.prompts import render, score_range
-from pipelines.judging.samples import SamplingJob, shown_set
+from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import FORGIVEN, answer_of, canonical_text, read_verdict
 from schemas.columns import replaced
 from schemas.preference import PreferenceSet
@@ -35,7 +35,7 @@ def rft_table(accepted: pa.Table, sets: Mapping[str, PreferenceSet], job: Sampli
         "completion": completions(accepted),
         "license": [sets[set_id].license for set_id in accepted.column("set_id").to_pylist()],
     }
-    if job.reference != "prompt":
+    if job.settings.reference != "prompt":
         columns["has_reference"] = pa.repeat(False, accepted.num_rows)
     return table_of(RFT, accepted, columns)
 
@@ -46,9 +46,9 @@ def training_prompt(
     """Return the non-hinted prompt of a set in this order; a reference that the hint held goes with the hint."""
     return render(
         job.template_of(preference.n_responses),
-        shown_set(job, preference),
+        job.shown_set(preference),
         order,
-        reference=has_reference and job.reference == "prompt",
+        reference=has_reference and job.settings.reference == "prompt",
     )
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from pipelines.grading.final_answer import final_answer
 from pipelines.judging.prompts import load_template
 from pipelines.judging.rewards import bare_answer
-from pipelines.judging.samples import SamplingJob, shown_set
+from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.rl import RlRow, rl_table
 from schemas.preference import LabelSource, PreferenceSet
 from schemas.record import unit_interval
@@ -69,7 +69,7 @@ def quotable_answers(job: SamplingJob, preference: PreferenceSet) -> list[str | 
 
     None for a response without one, and for a wrong one whose answer is that of the best response.
     """
-    shown = shown_set(job, preference)
+    shown = job.shown_set(preference)
     found: list[str | None] = []
     for response, text in zip(preference.responses, shown.responses, strict=True):
         answer = quotable_answer(response.text, preference.label_source is LabelSource.VERIFIER)

@@ -143,23 +143,16 @@ def among(column: Mask, ids: Iterable[str]) -> Mask:
 
 
 def texts_of(table: pa.Table) -> list[Mask]:
-    """Return all texts of a table but ids, a column each: nested ones as the lines of their row."""
+    """Return all texts of a table but ids, a column each: nested ones as JSON of their row."""
     texts: list[Mask] = []
     for name in table.column_names:
         column = table.column(name)
         if pa.types.is_string(column.type) and name != "source" and not name.endswith("_id"):
             texts.append(column)
         elif pa.types.is_nested(column.type) and _has_text(column.type):
-            texts.append(pa.array(["\n".join(_texts(value)) for value in column.to_pylist()], pa.string()))
+            frame = pl.DataFrame(pl.from_arrow(table.select([name])))
+            texts.append(frame.select(pl.struct(name).struct.json_encode()).to_series().to_arrow())
     return texts
-
-
-def _texts(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _texts(part)
 
 
 def _has_text(kind: pa.DataType) -> bool:

@@ -1,4 +1,4 @@
-"""Findings: where something of what is to be forgotten lies under a root, part by part, and how each part goes.
+"""Findings: the parts of a root that hold something of what must be forgotten, and how each part is removed.
 
 Nothing is changed before a finding's `remove` is called.
 """
@@ -21,20 +21,13 @@ from pipelines.upkeep.phrases import phrases_of_rubrics, phrases_of_runs
 from schemas.errors import StorageError
 from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
+from storage import batch_jobs, imports, rubric_tables, snapshots
 from storage.answer_files import write_answers
-from storage.batch_jobs import FOLDER as BATCHES
-from storage.batch_jobs import read_job
 from storage.files import remove_here, temporary_files
 from storage.generations import folder_of, set_aside
-from storage.imports import FOLDER as IMPORTED
-from storage.imports import prompt_id
 from storage.milvus import remove_index
 from storage.origins import origin_files, remember_origins
 from storage.root import Root
-from storage.rubric_tables import FOLDER as RUBRICS
-from storage.rubric_tables import GIVEN_FOLDER, read_rubrics
-from storage.snapshots import FOLDER as SNAPSHOTS
-from storage.snapshots import every_snapshot, latest, unfinished
 from storage.stages import every_stage
 from storage.table_files import Goes, Mask, parquet_keys, rows_that_go, take_out
 from storage.tables import open_table
@@ -91,7 +84,7 @@ class VersionRows:
 
 @dataclass(frozen=True)
 class Findings:
-    """All of it."""
+    """All that was found."""
 
     concerned: Concerned
     parts: tuple[Finding, ...]
@@ -113,7 +106,7 @@ def search(root: Root, concerned: Concerned) -> Findings:
         rows = table.filter(mask)
         roles.update(rows.column("role").to_pylist())
         requests = map(orjson.loads, rows.column("request").to_pylist())
-        prompts.update(prompt_id(request["model"], request["messages"]) for request in requests)
+        prompts.update(imports.prompt_id(request["model"], request["messages"]) for request in requests)
         return mask
 
     answers = [key for bucket in buckets for key in parquet_keys(root, folder_of(bucket))]
@@ -121,7 +114,7 @@ def search(root: Root, concerned: Concerned) -> Findings:
         replace(part, remove=partial(take_out, root, part.key, goes, write=write_answers))
         for part in _rows(root, Place.ANSWERS, answers, counted)
     ]
-    imported = parquet_keys(root, IMPORTED)
+    imported = parquet_keys(root, imports.FOLDER)
     parts += _rows(root, Place.IMPORTED, imported, lambda table: among(table.column("prompt_id"), prompts), "number")
     parts += [*_batches(root, goes), *_rubrics(root, concerned), *_unfinished(root), *_stages(root, concerned)]
     parts += _rows(root, Place.ORIGINS, origin_files(root), concerned.rows, "name")
@@ -141,7 +134,7 @@ def _buckets(concerned: Concerned) -> list[int]:
 
 def _with_rubrics(root: Root, concerned: Concerned) -> Concerned:
     """Return the same with the rubrics that rest on it, and the phrases that give rows away."""
-    rubrics = read_rubrics(root)
+    rubrics = rubric_tables.read_rubrics(root)
     gone = [
         rubric
         for rubric in rubrics
@@ -190,7 +183,7 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
         with contextlib.suppress(StorageError):  # a damaged stage claims nothing, and goes
             for path in (path for table in ("judged", "candidates") for path in stage.paths(table)):
                 yield open_table(path).read(columns=columns)  # those that it has
-    for snapshot in every_snapshot(root):
+    for snapshot in snapshots.every_snapshot(root):
         for table in snapshot.manifest.tables:
             if table.startswith("trajectories/"):
                 yield from (open_table(path).read(columns=columns) for path in snapshot.files(table))
@@ -202,10 +195,10 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
 
 def _batches(root: Root, goes: Goes) -> Iterator[Finding]:
     """Yield requests that wait in batches, and all results that were downloaded and are not needed any more."""
-    for folder in (f"{BATCHES}/{submission}" for submission in root.folders(BATCHES)):
+    for folder in (f"{batch_jobs.FOLDER}/{submission}" for submission in root.folders(batch_jobs.FOLDER)):
         key = f"{folder}/requests.parquet"
         requests = list(_rows(root, Place.BATCH, [key] if root.exists(key) else (), goes, "name"))
-        job = read_job(root, f"{folder}/job.json") if root.exists(f"{folder}/job.json") else None
+        job = batch_jobs.read_job(root, f"{folder}/job.json") if root.exists(f"{folder}/job.json") else None
         is_open = job is not None and job.collected_at is None
         note = f"{job.name} lies at {job.endpoint}: have its files deleted there" if job and is_open else ""
         yield from (replace(part, note=note) for part in requests)
@@ -220,14 +213,14 @@ def _rubrics(root: Root, concerned: Concerned) -> Iterator[Finding]:
     def rests_on_it(table: pa.Table) -> Mask:
         return among(table.column("rubric_id"), concerned.rubrics)
 
-    yield from _rows(root, Place.RUBRICS, parquet_keys(root, RUBRICS), rests_on_it, "number")
-    for settings in root.folders(GIVEN_FOLDER):
-        given = parquet_keys(root, f"{GIVEN_FOLDER}/{settings}")
+    yield from _rows(root, Place.RUBRICS, parquet_keys(root, rubric_tables.FOLDER), rests_on_it, "number")
+    for settings in root.folders(rubric_tables.GIVEN_FOLDER):
+        given = parquet_keys(root, f"{rubric_tables.GIVEN_FOLDER}/{settings}")
         yield from _rows(root, Place.GIVEN, given, concerned.given, "number")
-    for key in (f"{RUBRICS}/vectors/{model}" for model in root.folders(f"{RUBRICS}/vectors")):
+    for key in (f"{rubric_tables.FOLDER}/vectors/{model}" for model in root.folders(f"{rubric_tables.FOLDER}/vectors")):
         yield Finding(Place.VECTORS, key, partial(root.remove_folder, key), note="made again where they are needed")
-    for path in sorted(root.scratch(f"{RUBRICS}/_").parent.glob("milvus-*.db")):
-        key, note = f"{RUBRICS}/{path.name}", "made again from rubrics/*.parquet"
+    for path in sorted(root.scratch(f"{rubric_tables.FOLDER}/_").parent.glob("milvus-*.db")):
+        key, note = f"{rubric_tables.FOLDER}/{path.name}", "made again from rubrics/*.parquet"
         yield Finding(Place.INDEX, key, partial(remove_index, path), note=note)
 
 
@@ -237,8 +230,8 @@ def _unfinished(root: Root) -> Iterator[Finding]:
         yield Finding(Place.UNFINISHED, str(path.relative_to(root.path)), partial(remove_here, path))
     for key in set_aside(root):
         yield Finding(Place.DAMAGED, key, partial(root.remove, key), note="nobody can look into it")
-    for name in root.folders(SNAPSHOTS):
-        for key in (f"{SNAPSHOTS}/{name}/{version}" for version in unfinished(root, name)):
+    for name in root.folders(snapshots.FOLDER):
+        for key in (f"{snapshots.FOLDER}/{name}/{version}" for version in snapshots.unfinished(root, name)):
             yield Finding(Place.UNFINISHED, key, partial(root.remove_folder, key))
 
 
@@ -276,8 +269,8 @@ def _rows_in(path: Path, concerned: Concerned) -> int:
 
 
 def _versions(root: Root, concerned: Concerned) -> Iterator[VersionRows]:
-    for snapshot in every_snapshot(root):
+    for snapshot in snapshots.every_snapshot(root):
         name, version, tables = snapshot.manifest.name, snapshot.manifest.version, snapshot.manifest.tables
         counts = {table: sum(_rows_in(path, concerned) for path in snapshot.files(table)) for table in tables}
         if held := {table: rows for table, rows in counts.items() if rows}:
-            yield VersionRows(name, version, held, version == latest(root, name))
+            yield VersionRows(name, version, held, version == snapshots.latest(root, name))

@@ -3,8 +3,8 @@
     search -> tombstone -> answers -> imported answers -> batches -> rubrics -> versions, if asked -> stages
 
 The tombstone comes first: from then on no build brings it back. Killed at any moment, the same request goes on where it
-stopped, since what tells which ids belong to a source goes last. What was taken up again by a build that ran meanwhile
-goes when the request is made once more.
+stopped, since what tells which ids belong to a source goes last. A build that runs meanwhile may take something up
+again; the same request, made once more, removes that too.
 """
 
 from dataclasses import dataclass, replace

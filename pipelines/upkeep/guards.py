@@ -1,7 +1,7 @@
-"""Guards: what of a comparison holds LATEST back, each with both of its figures.
+"""Guards: which changes in a comparison hold LATEST back, each with both of its figures.
 
 Acceptance and leak probe of a small source swing by chance, so these two must move by more than their limit and twice
-the standard error of the move. A source's answers are counted as so many as it has sets: those of one set go together.
+the standard error of the move. A source counts as many answers as it has sets, since those of one set go together.
 Where all sets of a source were replaced by others like them, sources of 10 sets tripped on 0.04 % of simulated nights,
 larger ones on fewer; the bare limit of 5 points trips on 69 % of them at 10 sets, and on 4 % at 300.
 """

@@ -1,7 +1,7 @@
-"""Leftovers: what lies under a root though nobody needs it, and why.
+"""Leftovers: what lies under a root though nobody needs it, and why nobody does.
 
-Answers are never among them. All else that a build makes it can make again from them, so that the worst that a wrong
-guess costs is time. What a running build made or found is younger than any age that is asked for here.
+Answers are never among them. A build can make everything else again from answers, so a wrong guess costs no more than
+time. What a running build made or found is too young to be listed here.
 """
 
 import time
@@ -14,17 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import StorageError
-from storage.batch_jobs import FOLDER as BATCHES
-from storage.batch_jobs import read_job
+from storage import batch_jobs, journal, run_events, snapshots
 from storage.files import Held, held_at, remove_here, temporary_files
 from storage.generations import set_aside
-from storage.journal import FOLDER as JOURNAL
-from storage.journal import writing_since
 from storage.origins import remember_origins
 from storage.root import Root
-from storage.run_events import FOLDER as RUNS
-from storage.snapshots import FOLDER as SNAPSHOTS
-from storage.snapshots import every_snapshot, unfinished
 from storage.stages import last_used, read_stage, stage_keys
 
 DAY_S = 86_400
@@ -107,7 +101,7 @@ def leftovers(root: Root, days: float = USUAL_DAYS, now: float | None = None) ->
 
 
 def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> Iterator[Leftover]:
-    """Remove leftovers, and yield each once it has gone; one that a build has taken up since then stays."""
+    """Remove leftovers, and yield each that was removed. One that a build has found since then stays."""
     now = time.time() if now is None else now
     for one in found:
         if one.is_kept:
@@ -136,7 +130,7 @@ class _Look:
     root: Root
     now: float
     idle_for: dict[Kind, float]
-    """Days that a thing of each kind must have been idle."""
+    """Days of rest after which a thing of each kind is a leftover."""
     notes: list[str]
 
     def is_idle(self, kind: Kind, since: float) -> bool:
@@ -167,7 +161,7 @@ def _stages(look: _Look) -> Iterator[Leftover]:
     except StorageError as error:
         look.notes.append(f"stages are left alone: what a version was made of cannot be told ({error})")
         return
-    if (since := writing_since(root)) is not None and not look.is_idle(Kind.STAGE, since - DAY_S):
+    if (since := journal.writing_since(root)) is not None and look.is_idle(Kind.STAGE, since - DAY_S):
         look.idle_for[Kind.STAGE] = (look.now - since) / DAY_S + 1
         look.notes.append("a run is at work: what it may have found when it began is left alone")
     for key in stage_keys(root):
@@ -186,7 +180,7 @@ def _published(root: Root) -> tuple[set[str], set[str]]:
     Of such an older version only the assembled stage can be told; the others count by their age, as any stage does.
     Raises StorageError where a version cannot be read.
     """
-    manifests = [snapshot.manifest for snapshot in every_snapshot(root)]
+    manifests = [snapshot.manifest for snapshot in snapshots.every_snapshot(root)]
     needed = {key for manifest in manifests for key in manifest.stages}
     return needed, {manifest.content_hash for manifest in manifests if not manifest.stages}
 
@@ -201,9 +195,9 @@ def _is_of_a_version(root: Root, key: str, contents: set[str]) -> bool:
 
 
 def _of_killed_processes(look: _Look) -> Iterator[Leftover]:
-    for name in look.root.folders(SNAPSHOTS):
-        for version in unfinished(look.root, name):
-            key = f"{SNAPSHOTS}/{name}/{version}"
+    for name in look.root.folders(snapshots.FOLDER):
+        for version in snapshots.unfinished(look.root, name):
+            key = f"{snapshots.FOLDER}/{name}/{version}"
             yield from look.unfinished(Kind.UNFINISHED_SNAPSHOT, key, "it was never published")
     for path in temporary_files(look.root.path):
         key = str(path.relative_to(look.root.path))
@@ -213,12 +207,12 @@ def _of_killed_processes(look: _Look) -> Iterator[Leftover]:
 
 def _batches(look: _Look) -> Iterator[Leftover]:
     """Yield the files that collected batches no longer need. `job.json` stays, as the record of what was paid."""
-    for key in (f"{BATCHES}/{submission}" for submission in look.root.folders(BATCHES)):
+    for key in (f"{batch_jobs.FOLDER}/{submission}" for submission in look.root.folders(batch_jobs.FOLDER)):
         if not look.root.exists(f"{key}/job.json"):
             yield from look.unfinished(Kind.BATCH, key, "it was never submitted")
             continue
         try:
-            job = read_job(look.root, f"{key}/job.json")
+            job = batch_jobs.read_job(look.root, f"{key}/job.json")
         except StorageError as error:
             look.notes.append(str(error))
             continue
@@ -236,13 +230,13 @@ def _old_files(look: _Look) -> Iterator[Leftover]:
     for path in root.stale_copies():
         yield from look.idle(Kind.COPY, str(path.relative_to(root.path)), "its object is gone", _held_here([path]))
     why = f"older than {look.idle_for[Kind.EVENTS]:.0f} days"
-    for key in (f"{RUNS}/{name}" for name in root.names(RUNS, ".jsonl")):
+    for key in (f"{run_events.FOLDER}/{name}" for name in root.names(run_events.FOLDER, ".jsonl")):
         yield from look.idle(Kind.EVENTS, key, why, look.held([key]))
-    for key in (f"{RUNS}/{name}" for name in root.folders(RUNS)):
+    for key in (f"{run_events.FOLDER}/{name}" for name in root.folders(run_events.FOLDER)):
         yield from look.idle(Kind.EVENTS, key, why, look.held(root.every(key)))
-    for name in root.names(JOURNAL, ".unreadable"):
+    for name in root.names(journal.FOLDER, ".unreadable"):
         why = "not what a journal looks like: look into it, and remove it yourself"
-        yield from look.idle(Kind.JOURNAL, f"{JOURNAL}/{name}", why, look.held([f"{JOURNAL}/{name}"]))
+        yield from look.idle(Kind.JOURNAL, f"{journal.FOLDER}/{name}", why, look.held([f"{journal.FOLDER}/{name}"]))
     for key in set_aside(root):
         why = "what can be read of it is kept elsewhere: look into it, and remove it yourself"
         yield from look.idle(Kind.DAMAGED, key, why, look.held([key]))

@@ -3,7 +3,7 @@
     newest revisions -> rubrics -> build -> publish -> compare with LATEST -> guards -> LATEST moves -> retention
 
 Whoever refreshes holds the lease of the name, and shows it before publishing and before moving LATEST. Builds need no
-lease: versions are immutable, and where one moves LATEST meanwhile, the refresh compares anew before it moves it.
+lease: versions are immutable, and if a build moves LATEST meanwhile, the refresh compares anew before it moves it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ from pipelines.reporting.publication import Published
 from pipelines.reporting.visible import markdown_line
 from pipelines.sources import general
 from pipelines.sources.files import newest_commit
-from pipelines.sources.ingestion import ingest, ingest_general
+from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import build_rubrics, publish, steps_of
 from pipelines.upkeep.guards import tripped
@@ -152,7 +152,7 @@ def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
     newest = dict(_commits(recipe))  # all are asked for before any is downloaded
     read = {section.source: ingest(recipe, root, section).facts for section in recipe.sources}
     if recipe.general is not None:
-        read["general"] = ingest_general(recipe, root, recipe.general).facts
+        read["general"] = ingest(recipe, root, recipe.general).facts
     for source, facts in read.items():
         if newest[source] not in (None, facts["revision"]):
             raise SourceError(
@@ -167,7 +167,7 @@ def _commits(recipe: Recipe) -> Iterator[tuple[str, str | None]]:
     for section in recipe.sources:
         yield section.source, newest_commit(section, SOURCES[section.kind].hub)
     if recipe.general is not None:
-        yield "general", newest_commit(recipe.general, general.HUB)
+        yield "general", newest_commit(recipe.general, general.SOURCE.hub)
 
 
 def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[], None]) -> Refreshed:

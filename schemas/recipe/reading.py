@@ -89,11 +89,11 @@ def _explain(tree: dict[str, Any], error: Any) -> str:
             near = difflib.get_close_matches(str(keys[-1]), known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
             return f"{where}: unknown key; {hint}"
-        case "union_tag_invalid" | "union_tag_not_found":
-            given = error["ctx"].get("tag")
+        case "source_kind":
+            given = error["ctx"]["kind"]
             if given is None:
                 return f"{where}: needs a kind, one of {', '.join(SOURCE_KINDS)}"
-            near = difflib.get_close_matches(str(given), SOURCE_KINDS, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(given, SOURCE_KINDS, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             return f"{where}.kind: {given!r} is none of {', '.join(SOURCE_KINDS)}{hint}"
         case "missing":
@@ -136,7 +136,7 @@ def _got(given: Any) -> str:
 
 def _is_tag(before: tuple[Any, ...]) -> bool:
     """Tell whether what follows in an error's location is pydantic's name of a union's member, no key."""
-    return before == ("models", "difficulty") or (len(before) == 2 and before[0] == "sources")
+    return before == ("models", "difficulty")
 
 
 def _known_keys(tree: Any, keys: list[Any]) -> list[str]:
@@ -145,7 +145,7 @@ def _known_keys(tree: Any, keys: list[Any]) -> list[str]:
     for key in keys:
         tree = tree[key] if isinstance(key, int) or key in tree else {}
         if isinstance(key, int):
-            section = SOURCE_KINDS[tree["kind"]]
+            section = SOURCE_KINDS[tree["kind"]].section
         elif key == "sources":
             section = None
         elif key == "difficulty":

@@ -14,7 +14,7 @@ from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, LocalPath, Name, Number, Section, Seed, Share, Whole
-from schemas.recipe.sources import NEED_ANSWERS, GeneralSection, Source, UltraFeedback
+from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, Source
 
 _OTHER_PARAMETERS = re.compile(r"([?&](?!api-version=)[^=&]+=)[^&]*")
 """What an address carries beside Azure's api-version: nothing that a snapshot needs, and it may be a key after all."""
@@ -220,14 +220,14 @@ class Recipe(Section):
             fault := fault_of_form(self.grm.structured_output, self._judges())
         ):
             raise ValueError(fault)
-        unanswered = [source.kind for source in self.sources if source.kind in NEED_ANSWERS]
+        unanswered = [source.kind for source in self.sources if SOURCE_KINDS[source.kind].needs_answers]
         if unanswered and self.models.responder is None:
             raise ValueError(
                 f"source {unanswered[0]!r} has questions with a known answer and nothing to compare: add "
                 "[models.responder], the model whose answers are to be compared"
             )
         for source in self.sources:
-            if isinstance(source, UltraFeedback) and source.retag_votes and self.models.teacher is None:
+            if source.teacher_votes and self.models.teacher is None:
                 raise ValueError(f"sources: retag_votes of {source.source!r} are votes of [models.teacher]; add one")
         if self.budget.max_cost_usd is not None:
             for role in type(self.models).model_fields:
@@ -257,7 +257,7 @@ class Recipe(Section):
 
     def _judges(self) -> dict[str, ModelSection]:
         """Return the models that judge sets, by role."""
-        votes = any(isinstance(source, UltraFeedback) and source.retag_votes for source in self.sources)
+        votes = any(source.teacher_votes for source in self.sources)
         roles = ("grm", "difficulty", "policy", *(["teacher"] if votes else []))
         models = {role: getattr(self.models, role) for role in roles}
         return {role: model for role, model in models.items() if isinstance(model, ModelSection)}

@@ -8,12 +8,13 @@ from pydantic import BaseModel
 
 import schemas
 from docs.generate import DOCS, EXAMPLE, column_paths, pages
+from pipelines.sources.registry import SOURCES
 from schemas import recipe
 from schemas.published import TABLES
 from schemas.tables import Table
 
 
-@pytest.mark.parametrize("name", ["tables.md", "recipes.md"])
+@pytest.mark.parametrize("name", ["tables.md", "recipes.md", "sources.md"])
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text("utf-8") == pages()[DOCS / name], "stale: run `make docs`"
 
@@ -34,7 +35,7 @@ SECTIONS = [
     value
     for value in vars(recipe).values()
     if isinstance(value, type) and issubclass(value, recipe.Section) and value not in (recipe.Section, recipe.Recipe)
-]
+] + [source.section for source in SOURCES.values()]
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)

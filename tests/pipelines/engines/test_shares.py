@@ -95,7 +95,7 @@ def test_judgements_are_the_same_whatever_the_number_of_shares(tmp_path: Path, c
         whole = sampling_job(recipe, Purpose.RFT)
         assert whole is not None
         assert wanted == wanted_answers(whole, curated) == 40 * 4
-        judged.append(judge(root, whole, curated, {}))
+        judged.append(judge(root, whole, curated))
     assert judged[0].content == judged[1].content
 
 

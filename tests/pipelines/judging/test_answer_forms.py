@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.judging.answer_forms import ANALYSIS, CRITERIA, form_in_body, headings_of
+from pipelines.judging.draws import Draws
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.prompts import BUILT_IN, load_template, score_range, template_of
-from pipelines.judging.samples import SamplingJob, sample, sampling_job, shown_set
+from pipelines.judging.samples import SamplingJob, sampling_job
 from schemas.preference import PreferenceSet
 from schemas.recipe.judge_form import fault_of_regex
 from schemas.record import content_id
@@ -51,7 +52,8 @@ def the_job(purpose: Purpose = Purpose.RFT, **grm: Any) -> SamplingJob:
 
 
 def request_id(job: SamplingJob, preference: PreferenceSet) -> str:
-    return sample(job, preference, shown_set(job, preference), Mode.NON_HINTED, 0).request.request_id
+    draws = Draws(job, job.shown_set(preference), Mode.NON_HINTED)
+    return draws.request(draws.draw(0)).request_id
 
 
 def test_the_regex_takes_what_the_template_asks_for() -> None:
@@ -160,7 +162,7 @@ def test_the_schema_says_all_by_what_every_strict_mode_takes() -> None:
 def test_without_a_form_no_request_and_no_stage_is_another() -> None:
     """These ids are those of the version before there were forms: answers bought by it are found by this one."""
     job = the_job()
-    assert content_id("s", job.settings()) == "d7cf260b0803efce9525f2124b300229"
+    assert content_id("s", job.key_settings()) == "d7cf260b0803efce9525f2124b300229"
     assert [request_id(job, a_set(1, n=n)) for n in (1, 3)] == [
         "18b174c5f18612a10cb4cb114b673c71",
         "7435f638d863dfa4df32ba85645589ef",
@@ -176,13 +178,13 @@ def test_another_form_is_another_request_and_another_stage() -> None:
     ]
     for n in (1, 2, 3):
         assert len({request_id(the_job(**grm), a_set(1, n=n)) for grm in given}) == 4
-    assert len({content_id("s", the_job(**grm).settings()) for grm in given}) == 4
+    assert len({content_id("s", the_job(**grm).key_settings()) for grm in given}) == 4
 
 
 @pytest.mark.parametrize("purpose", [Purpose.RFT, Purpose.DIFFICULTY, Purpose.PAIRED])
 def test_every_judge_is_kept_to_the_form(purpose: Purpose) -> None:
-    assert "response_format" in the_job(purpose, structured_output="json_schema").body((), 2)
-    assert "structured_outputs" in the_job(purpose, structured_output="regex").body((), 2)
+    assert "response_format" in the_job(purpose, structured_output="json_schema").body_of((), 2)
+    assert "structured_outputs" in the_job(purpose, structured_output="regex").body_of((), 2)
 
 
 def test_the_prompt_says_nothing_of_the_form() -> None:
@@ -190,5 +192,5 @@ def test_the_prompt_says_nothing_of_the_form() -> None:
     prompts = set()
     for kind in ("none", "regex", "json_schema"):
         job = the_job(structured_output=kind)
-        prompts.add(sample(job, preference, shown_set(job, preference), Mode.NON_HINTED, 0).messages)
+        prompts.add(Draws(job, job.shown_set(preference), Mode.NON_HINTED).draw(0).prompt)
     assert len(prompts) == 1

@@ -6,28 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.judging.draws import Draws, next_samples
 from pipelines.judging.prompts import hint_text
-from pipelines.judging.samples import (
-    SamplingJob,
-    modes_of,
-    next_samples,
-    sample,
-    samples_wanted,
-    sampling_job,
-    shown_set,
-)
+from pipelines.judging.samples import SamplingJob, sampling_job
 from schemas.preference import PreferenceSet
 from schemas.recipe import Recipe
 from schemas.trajectory import Mode, Outcome, Purpose
 from tests.examples import a_recipe, a_set, simulated
 
 OUTCOMES = st.sampled_from(list(Outcome))
+PLAIN = Mode.NON_HINTED
 
 
 def the_job(recipe: Recipe | None = None, purpose: Purpose = Purpose.RFT) -> SamplingJob:
     job = sampling_job(recipe or a_recipe(), purpose)
     assert job is not None
     return job
+
+
+def draws_of(job: SamplingJob, preference: PreferenceSet, mode: Mode = PLAIN) -> Draws:
+    return Draws(job, job.shown_set(preference), mode)
 
 
 @given(st.integers(1, 6), st.integers(0, 4), st.lists(OUTCOMES, min_size=40, max_size=40))
@@ -61,37 +59,34 @@ def test_one_unreadable_sample_is_replaced_and_a_failed_one_is_not() -> None:
 def test_a_hinted_prompt_is_the_training_prompt_with_a_hint_inside() -> None:
     job = the_job()
     for preference in (a_set(1), a_set(2, n=1), a_set(3, n=6, best=4)):
-        shown = shown_set(job, preference)
+        hinted, plain = draws_of(job, preference, Mode.HINTED), draws_of(job, preference)
         for index in range(4):
-            drawn = sample(job, preference, shown, Mode.HINTED, index)
-            hint = hint_text(shown, drawn.order)
-            [message] = drawn.messages
-            before, _, after = message.content.partition(hint)
-            assert hint in message.content
-            plain = sample(job, preference, shown, Mode.NON_HINTED, index)
-            assert "Hint" not in plain.messages[0].content
-            assert before + after.removeprefix("\n\n") != message.content
-            assert len(before + after) <= len(message.content) - len(hint)
+            draw = hinted.draw(index)
+            hint = hint_text(hinted.shown, draw.order)
+            before, _, after = draw.prompt.partition(hint)
+            assert hint in draw.prompt
+            assert "Hint" not in plain.draw(index).prompt
+            assert before + after.removeprefix("\n\n") != draw.prompt
+            assert len(before + after) <= len(draw.prompt) - len(hint)
 
 
 def test_the_hint_names_the_best_response_as_it_is_shown() -> None:
     job, preference = the_job(), a_set(1, n=4, best=2)
-    shown = shown_set(job, preference)
     for index in range(8):
-        drawn = sample(job, preference, shown, Mode.HINTED, index)
+        drawn = draws_of(job, preference, Mode.HINTED).draw(index)
         assert drawn.best_position is not None
         assert drawn.order[drawn.best_position] == preference.best
-        assert f"Response {drawn.best_position + 1} is the best one." in drawn.messages[0].content
+        assert f"Response {drawn.best_position + 1} is the best one." in drawn.prompt
 
 
 @given(st.integers(0, 10_000), st.integers(2, 9), st.integers(0, 5), st.sampled_from(list(Mode)))
 def test_an_order_maps_back_to_the_set(number: int, n: int, index: int, mode: Mode) -> None:
     job, preference = the_job(), a_set(number, n=n, best=number % n)
-    drawn = sample(job, preference, shown_set(job, preference), mode, index)
+    drawn = draws_of(job, preference, mode).draw(index)
     assert sorted(drawn.order) == list(range(n))
     assert drawn.best_position is not None
     assert drawn.order[drawn.best_position] == preference.best
-    blocks = drawn.messages[0].content.split("[The Begin of Response ")[-n:]
+    blocks = drawn.prompt.split("[The Begin of Response ")[-n:]
     for position, block in enumerate(blocks):
         assert preference.responses[drawn.order[position]].text in block
 
@@ -101,7 +96,8 @@ def test_requests_tell_the_model_nothing_of_the_truth_and_the_truth_changes_no_i
     one, other = a_set(1, best=0), a_set(1, best=1)
     assert one.set_id == other.set_id
     for mode, same in ((Mode.NON_HINTED, True), (Mode.HINTED, False)):
-        requests = [sample(job, each, shown_set(job, each), mode, 0).request for each in (one, other)]
+        both = [draws_of(job, each, mode) for each in (one, other)]
+        requests = [draws.request(draws.draw(0)) for draws in both]
         assert (requests[0].request_id == requests[1].request_id) is same
         assert (requests[0].body == requests[1].body) is same
 
@@ -110,7 +106,8 @@ def test_sample_index_mode_model_and_settings_make_other_requests() -> None:
     preference = a_set(1)
 
     def request_id(job: SamplingJob, mode: Mode = Mode.NON_HINTED, index: int = 0) -> str:
-        return sample(job, preference, shown_set(job, preference), mode, index).request.request_id
+        draws = draws_of(job, preference, mode)
+        return draws.request(draws.draw(index)).request_id
 
     job = the_job()
     ids = [request_id(job), request_id(job, index=1), request_id(job, Mode.HINTED)]
@@ -125,11 +122,11 @@ def test_sample_index_mode_model_and_settings_make_other_requests() -> None:
 def test_hinted_samples_are_for_rft_alone_and_where_the_source_wants_them() -> None:
     source = {"kind": "preference_sets", "name": "own", "path": "x"}
     preference: PreferenceSet = a_set(1)
-    assert modes_of(the_job(), preference) == (Mode.NON_HINTED, Mode.HINTED)
-    assert modes_of(the_job(a_recipe(sources=[source | {"hinted": False}])), preference) == (Mode.NON_HINTED,)
-    assert modes_of(the_job(purpose=Purpose.DIFFICULTY), preference) == (Mode.NON_HINTED,)
-    assert samples_wanted(the_job(), Mode.HINTED) == 1
-    assert samples_wanted(the_job(), Mode.NON_HINTED) == 3
+    assert the_job().modes_of(preference) == (Mode.NON_HINTED, Mode.HINTED)
+    assert the_job(a_recipe(sources=[source | {"hinted": False}])).modes_of(preference) == (Mode.NON_HINTED,)
+    assert the_job(purpose=Purpose.DIFFICULTY).modes_of(preference) == (Mode.NON_HINTED,)
+    assert the_job().samples_wanted(Mode.HINTED) == 1
+    assert the_job().samples_wanted(PLAIN) == 3
 
 
 def test_a_reference_goes_where_the_recipe_wants_it() -> None:
@@ -137,9 +134,9 @@ def test_a_reference_goes_where_the_recipe_wants_it() -> None:
     for where, in_plain, in_hinted in (("none", False, False), ("prompt", True, True), ("hint", False, True)):
         job = the_job(a_recipe(grm={"reference": where}))
         for mode, there in ((Mode.NON_HINTED, in_plain), (Mode.HINTED, in_hinted)):
-            drawn = sample(job, preference, shown_set(job, preference), mode, 0)
-            assert ("forty-two hertz" in drawn.messages[0].content) is there
-            assert drawn.has_reference is there
+            draws = draws_of(job, preference, mode)
+            assert ("forty-two hertz" in draws.draw(0).prompt) is there
+            assert draws.has_reference is there
 
 
 def test_there_is_no_job_without_a_model_of_its_own() -> None:
@@ -156,8 +153,17 @@ def test_there_is_no_job_without_a_model_of_its_own() -> None:
 def test_the_order_depends_on_the_seed_and_on_nothing_else_of_the_build(name: str) -> None:
     changed = a_recipe(Path(), **{"seed": {"build": {"name": "x", "seed": 8}}, "splits": {"splits": {}}}[name])
     preference = a_set(1, n=9)
-    orders = [
-        sample(job, preference, shown_set(job, preference), Mode.NON_HINTED, 0).order
-        for job in (the_job(), the_job(changed))
-    ]
+    orders = [draws_of(job, preference).draw(0).order for job in (the_job(), the_job(changed))]
     assert (orders[0] == orders[1]) is (name == "splits")
+
+
+def test_nothing_follows_while_an_answer_is_out_and_then_what_takes_the_place_of_the_unreadable() -> None:
+    draws = draws_of(the_job(), a_set(1, n=2))
+    first = list(draws.following())
+    assert [draw.sample_index for draw in first] == [0, 1, 2]
+    repeats = sorted(draws.request(draw).repeat for draw in first)
+    assert repeats in ([0, 0, 1], [0, 1, 2]), "two responses have two orders"
+    draws.outcomes[1:] = [Outcome.TRUNCATED, Outcome.CORRECT]
+    assert not list(draws.following())
+    draws.outcomes[0] = Outcome.FAILED
+    assert [draw.sample_index for draw in draws.following()] == [3]

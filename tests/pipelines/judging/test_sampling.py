@@ -34,7 +34,7 @@ def test_every_set_gets_its_samples_and_nothing_is_asked_twice(tmp_path: Path) -
     root, recipe = Root(tmp_path), a_recipe()
     curated = the_sets(root, [a_set(number) for number in range(30)])
     run, watcher = a_run(recipe)
-    assert sample_sets(root, run, the_job(recipe), curated) == {}
+    assert sample_sets(root, run, the_job(recipe), curated).given_up == {}
     assert watcher.bought == wanted_answers(the_job(recipe), curated) == 30 * 4
     run, watcher = a_run(recipe)
     sample_sets(root, run, the_job(recipe), curated)
@@ -87,7 +87,7 @@ def test_a_refused_request_is_stored_and_asked_again_only_when_told_to(tmp_path:
     root, recipe = Root(tmp_path), faulty(failed=0.3)
     curated = the_sets(root, [a_set(number) for number in range(20)])
     run, watcher = a_run(recipe)
-    assert sample_sets(root, run, the_job(recipe), curated) == {}
+    assert sample_sets(root, run, the_job(recipe), curated).given_up == {}
     refused = watcher.outcomes.count("failed")
     assert refused > 0
     assert watcher.bought == 80  # none was sampled again under another index
@@ -112,9 +112,9 @@ def test_sets_that_look_alike_in_the_prompt_share_an_answer(tmp_path: Path) -> N
     ]
     curated = the_sets(root, sets)
     run, watcher = a_run(recipe)
-    given_up = sample_sets(root, run, the_job(recipe), curated)
+    sampled = sample_sets(root, run, the_job(recipe), curated)
     assert watcher.bought < 60 * 4
-    judged = judge(root, the_job(recipe), curated, given_up)
+    judged = judge(root, the_job(recipe), curated, sampled)
     outcomes = read_table(judged.paths("judged"), JUDGED, ["outcome"]).column("outcome").to_pylist()
     assert len(outcomes) == 60 * 4
     assert "failed" not in outcomes

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.rubrics.made import Made
+from pipelines.rubrics.making import Made
 from pipelines.steps import build_rubrics
 from schemas.recipe import Recipe
 from schemas.rubric import Origin, Rubric

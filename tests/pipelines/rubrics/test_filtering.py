@@ -1,6 +1,6 @@
 """Each criterion is dropped for its own reason, and a rubric is kept only where it ranks the best answers first."""
 
-from pipelines.rubrics.filtering import Judged, filtered
+from pipelines.rubrics.trials import Judged, filtered
 from schemas.recipe import RubricsSection
 from schemas.rubric import CriterionDrop, Origin, Rubric, RubricDrop, criterion, rubric
 

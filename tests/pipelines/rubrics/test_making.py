@@ -93,14 +93,14 @@ def test_the_next_night_asks_nothing_and_another_threshold_tries_what_is_stored(
     with StandIn(then=by_these_criteria) as server:
         first = made(the_recipe(tmp_path, served(server)), root)
         before, asked = generated(root), len(server.requests)
-        assert first.asked.bought == first.asked.requests == asked
+        assert first.answers.bought == first.answers.requests == asked
         again = made(the_recipe(tmp_path, served(server)), root)
         assert (again.kept_before, again.rubrics) == (4, ())
         assert generated(root) == before
         strict = {"queries": 4, "panel": 9, "max_hit_rate": 1.0, "max_similarity": 1.0}
         lenient = made(the_recipe(tmp_path, served(server), rubrics=strict), root)
         assert len(server.requests) == asked
-    assert lenient.asked.bought == 0
+    assert lenient.answers.bought == 0
     reasons = {criterion.text: criterion.drop_reason for criterion in generated(root)[0].criteria}
     assert reasons["Is written in plain English words."] is None, "nothing is above a rate of 1"
     assert reasons["Gives a reason for what it is claiming."] is None, "the paraphrase counts as another one now"
@@ -164,7 +164,7 @@ def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path) 
         assert f"questions without a rubric: {len(MALFORMED)}, the first: {found.unwritten[0]}" in found.as_text()
         assert generated(root) == []
         again = made(the_recipe(tmp_path, served(server), **recipe_of), root)
-        assert (len(server.requests), again.asked.bought) == (sum(asked.values()), 0), "it is not paid for again"
+        assert (len(server.requests), again.answers.bought) == (sum(asked.values()), 0), "it is not paid for again"
 
     def malformed_at_first(body: dict[str, Any]) -> Reply:
         question = body["messages"][-1]["content"]

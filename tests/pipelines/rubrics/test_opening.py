@@ -12,7 +12,7 @@ from schemas.rubric import Origin, criterion
 from storage.root import Root
 from storage.rubric_pools import Pool
 from storage.rubric_tables import add_rubrics, read_rubrics
-from tests.rubrics import a_rubric
+from tests.rubrics import a_rubric, ids
 
 FADING = a_rubric(
     1,
@@ -51,7 +51,7 @@ def test_the_index_is_a_copy_that_can_be_thrown_away(tmp_path: Path) -> None:
     (index,) = tmp_path.glob("rubrics/*.db")
     index.rename(tmp_path / "gone")
     with open_retriever(root, settings, {}) as retriever:
-        assert [one.ids for one in retriever.search(question, 5)] == [one.ids for one in first]
+        assert [ids(one) for one in retriever.search(question, 5)] == [ids(one) for one in first]
         assert retriever.library.content == content
 
 

@@ -9,25 +9,23 @@ import pytest
 
 from pipelines.rubrics.library import Entry, Library
 from pipelines.rubrics.opening import complete
-from pipelines.rubrics.reranking import Reranker
 from pipelines.rubrics.retrieval import Question, Retriever
+from pipelines.rubrics.scores import Reranker
 from schemas.rubric import Rubric
 from storage.root import Root
 from storage.rubric_pools import open_pools
-from storage.rubric_vectors import ModelIdentity, Vectors
-from tests.rubrics import a_rubric
+from storage.rubric_vectors import Vectors
+from tests.rubrics import a_rubric, ids
 from tests.storage.pools import MODEL, vectors_of
 
 
 class HashEmbedder:
     """Vectors without meaning, and a count of the calls."""
 
+    identity = MODEL
+
     def __init__(self) -> None:
         self.calls = 0
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return MODEL
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         self.calls += 1
@@ -56,7 +54,7 @@ def test_a_question_finds_its_case_and_its_criterion(retriever: Retriever) -> No
     said = retriever.search([Question("Says 7.")], 1)[0]
     assert said.criteria[0].criterion.text == "Says 7."
     assert said.criteria[0].rubric == RUBRICS[7]
-    assert said.ids == [[said.cases[0].rubric.rubric_id], [said.criteria[0].criterion.criterion_id]]
+    assert ids(said) == [[said.cases[0].rubric.rubric_id], [said.criteria[0].criterion.criterion_id]]
 
 
 def test_nothing_is_found_that_only_the_own_cluster_brought_in(retriever: Retriever) -> None:
@@ -98,7 +96,7 @@ def test_many_questions_are_embedded_in_one_call_and_no_question_is_no_call(retr
 def test_answers_do_not_depend_on_what_is_asked_beside(retriever: Retriever) -> None:
     questions = [Question(f"question {number} of many", own=own(RUBRICS[number % 40])) for number in range(70)]
     together = retriever.search(questions, 3)
-    assert [retriever.search([one], 3)[0].ids for one in questions[:5]] == [one.ids for one in together[:5]]
+    assert [ids(retriever.search([one], 3)[0]) for one in questions[:5]] == [ids(one) for one in together[:5]]
 
 
 def test_shared_words_decide_among_the_candidates(retriever: Retriever) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.rubrics.seed_library import seed_rubrics
+from pipelines.rubrics.library import seed_rubrics
 from schemas.errors import RecipeError
 from schemas.rubric import CriterionKind, Origin
 

@@ -35,7 +35,7 @@ def test_the_next_run_asks_for_what_is_missing_and_nothing_else(tmp_path: Path) 
     with StandIn(then=by_these_criteria) as server:
         recipe = the_recipe(tmp_path, served(server), rubrics={"queries": 1, "panel": 9})
         second = made(recipe, root)
-        assert len(server.requests) == second.asked.bought == 1
+        assert len(server.requests) == second.answers.bought == 1
         assert made(recipe, root).kept_before == 1
     (late,) = generated(root)
     assert (late.rubric_id, late.panel) == (early.rubric_id, 10)

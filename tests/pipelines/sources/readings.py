@@ -10,7 +10,6 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.preference import PreferenceSet, UnreadableRow
 from schemas.question import Question
-from schemas.recipe import SOURCE_KINDS
 
 
 def json_lines(rows: Iterable[Any]) -> bytes:
@@ -34,7 +33,7 @@ def read_questions(path: Path, kind: str, **settings: Any) -> list[Question | Un
 
 def read_any(path: Path, kind: str, **settings: Any) -> list[Any]:
     """Return everything that a source of the kind reads from a local path."""
-    section = SOURCE_KINDS[kind].model_validate({"kind": kind, "path": str(path), **settings})
+    section = SOURCES[kind].section.model_validate({"kind": kind, "path": str(path), **settings})
     facts = SOURCES[kind]
     return list(facts.read(section, open_files(section, facts.hub, facts.patterns, Path("unused"))))
 

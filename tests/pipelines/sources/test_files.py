@@ -11,9 +11,11 @@ import pytest
 
 from pipelines.sources import preference_sets
 from pipelines.sources.files import is_here, open_files
+from pipelines.sources.preference_sets import PreferenceSets
+from pipelines.sources.teleqna import TeleQnA
+from pipelines.sources.ultrafeedback import UltraFeedback
 from schemas.errors import SourceError
 from schemas.preference import PreferenceSet
-from schemas.recipe import PreferenceSets, TeleQnA, UltraFeedback
 from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub, stand_in_hub
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
@@ -117,11 +119,13 @@ def hub() -> StandInHub:
 def test_a_data_set_of_the_hub_is_downloaded_at_its_commit(hub: StandInHub, tmp_path: Path) -> None:
     place = PreferenceSets(kind="preference_sets", hub="maker/sets")
     with stand_in_hub(hub):
-        files = open_files(place, "", preference_sets.PATTERNS, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "hf")
+        files = open_files(
+            place, "", preference_sets.SOURCE.patterns, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "hf"
+        )
     assert (files.revision, files.origin) == (COMMIT, "maker/sets")
     assert [files.name(path) for path in files.paths] == ["more/part.jsonl.gz", "train.jsonl"]
     assert not any("README" in path for path in hub.asked)
-    rows = list(preference_sets.read(place, files))
+    rows = list(preference_sets.SOURCE.read(place, files))
     assert [row.source_id for row in rows] == ["more/part.jsonl.gz:1", "train.jsonl:1"]
     assert all(isinstance(row, PreferenceSet) and row.source_revision == COMMIT for row in rows)
 
@@ -164,7 +168,7 @@ def test_a_hub_that_is_down_is_one_line(tmp_path: Path) -> None:
 def test_hf_endpoint_of_the_environment_is_the_hub(hub: StandInHub, tmp_path: Path) -> None:
     program = (
         "from pathlib import Path; from pipelines.sources.files import is_here, open_files; "
-        "from schemas.recipe import UltraFeedback; "
+        "from pipelines.sources.ultrafeedback import UltraFeedback; "
         "print(open_files(UltraFeedback(kind='ultrafeedback'), 'maker/sets', ('*.jsonl',), Path('.')).revision)"
     )
     with stand_in_hub(hub):

@@ -17,7 +17,7 @@ from schemas.recipe import GeneralSection
 def read(directory: Path, row: Any) -> GeneralRow | UnreadableRow:
     (directory / "chat.jsonl").write_text(json.dumps(row) + "\n")
     section = GeneralSection(path="chat.jsonl", license="MIT")
-    (found,) = general.read(section, open_files(section, general.HUB, general.PATTERNS, directory))
+    (found,) = general.SOURCE.read(section, open_files(section, general.SOURCE.hub, general.SOURCE.patterns, directory))
     return found
 
 

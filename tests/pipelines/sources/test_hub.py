@@ -12,7 +12,6 @@ import pytest
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
-from schemas.recipe import SOURCE_KINDS
 from tests.pipelines.sources.hub_repositories import REPOSITORIES
 from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub, stand_in_hub
 
@@ -24,18 +23,18 @@ from pipelines.sources import general
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.preference import UnreadableRow
-from schemas.recipe import SOURCE_KINDS, GeneralSection
+from schemas.recipe import GeneralSection
 
 revision, kinds = sys.argv[1], sys.argv[2:]
 found = {}
 for kind in kinds:
     if kind == "general":
         section = GeneralSection(hub="maker/chat", revision=revision)
-        files = open_files(section, general.HUB, general.PATTERNS, Path("."))
-        rows = list(general.read(section, files))
+        files = open_files(section, general.SOURCE.hub, general.SOURCE.patterns, Path("."))
+        rows = list(general.SOURCE.read(section, files))
     else:
         facts = SOURCES[kind]
-        section = SOURCE_KINDS[kind](kind=kind, revision=revision)
+        section = facts.section(kind=kind, revision=revision)
         files = open_files(section, facts.hub, facts.patterns, Path("."))
         rows = list(facts.read(section, files))
     found[kind] = {
@@ -90,14 +89,13 @@ def test_every_source_of_the_hub_loads_by_its_id_and_a_revision(tmp_path: Path, 
     assert not any(path.endswith((".md", ".py")) for path in hub.asked)
 
 
-def test_every_kind_with_a_usual_hub_id_is_among_them() -> None:
-    assert {kind for kind, facts in SOURCES.items() if facts.hub} == set(EXPECTED) - {"general"}
-    assert {facts.hub for facts in SOURCES.values() if facts.hub} <= set(REPOSITORIES)
+def test_every_repository_is_the_usual_one_of_a_kind() -> None:
+    assert set(REPOSITORIES) - {"maker/chat"} == {SOURCES[kind].hub for kind in EXPECTED if kind != "general"}
 
 
 def test_telemath_without_a_token_says_what_to_do(tmp_path: Path) -> None:
     facts = SOURCES["telemath"]
-    section = SOURCE_KINDS["telemath"].model_validate({"kind": "telemath"})
+    section = facts.section.model_validate({"kind": "telemath"})
     with (
         stand_in_hub(StandInHub(REPOSITORIES, gated=frozenset({facts.hub}))) as hub,
         pytest.raises(SourceError, match="gated: accept its terms on the hub and set HF_TOKEN"),

@@ -20,8 +20,8 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 def documented_examples() -> list[dict[str, Any]]:
-    """Return the rows of the example in docs/sources.md."""
-    text = (Path(__file__).parents[3] / "docs" / "sources.md").read_text("utf-8")
+    """Return the rows of the example in docs/preference_sets.md."""
+    text = (Path(__file__).parents[3] / "docs" / "preference_sets.md").read_text("utf-8")
     block = text.partition("<!-- preference_sets example -->")[2].partition("```json\n")[2].partition("```")[0]
     return [json.loads(line) for line in block.splitlines()]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import SourceError
+from schemas.errors import RecipeError, SourceError
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Split, UnreadableRow
-from schemas.recipe import Tau2
+from schemas.recipe import recipe_of
+from tests.examples import simulated
 from tests.pipelines.sources.readings import read_source
 from tests.pipelines.sources.tau2_results import (
     ANNOUNCED,
@@ -310,9 +311,10 @@ def test_files_that_are_no_tau2_stop_the_build_in_a_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_recipe_must_say_where_it_is() -> None:
-    with pytest.raises(ValueError, match="a tau2 source needs a path"):
-        Tau2(kind="tau2")
+def test_a_recipe_must_say_where_it_is(tmp_path: Path) -> None:
+    tree = {"build": {"name": "small"}, "sources": [{"kind": "tau2"}], "models": {"grm": simulated()}}
+    with pytest.raises(RecipeError, match=r"sources\[0\]: a tau2 source needs a path"):
+        recipe_of(tree, tmp_path)
 
 
 @pytest.mark.skipif(not REAL, reason="set GRMFORGE_TAU2 to a directory of real results to count them")

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from pipelines.engines.answering import Run
+from pipelines.engines.asking import Asker
 from pipelines.synthesis.answers import answer_job
-from pipelines.synthesis.asking import Asked
-from pipelines.synthesis.synthesis import SourceSets, synthesize
+from pipelines.synthesis.synthesis import SourceSets, synthesis_job, synthesize
 from schemas.preference import Response
 from schemas.query import user
 from schemas.question import QUESTIONS, AnswerForm, Gold, Question, questions_table
@@ -84,11 +84,11 @@ def openai(url: str, **settings: Any) -> dict[str, Any]:
     return {"engine": "openai", "model": "stand-in", "base_url": url, "timeout_s": 10, "max_retries": 1} | settings
 
 
-def role(recipe: Recipe, name: str) -> tuple[Asked, Run]:
-    """Return what a step asks one role with: a count that begins at nothing, and a run."""
+def asker(root: Root, recipe: Recipe, name: str) -> Asker:
+    """Return one role as a run of its own asks it."""
     job = answer_job(recipe, name)
     assert job is not None
-    return Asked(job), a_run(recipe)[0]
+    return Asker(root, a_run(recipe)[0], job)
 
 
 @dataclass(frozen=True)
@@ -136,4 +136,4 @@ class Made:
 def made(root: Root, recipe: Recipe, questions: Sequence[Question], unreadable: int = 0) -> Made:
     """Return what synthesis makes of these questions."""
     run, _ = a_run(recipe)
-    return Made(synthesize(recipe, root, run, questions_stage(root, questions, unreadable)), run)
+    return Made(synthesize(synthesis_job(recipe), root, run, questions_stage(root, questions, unreadable)), run)

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.synthesis.gold_check import checked_questions
+from pipelines.synthesis.questions import checked_questions
 from schemas.preference import DropReason
 from schemas.question import AnswerForm, Gold, Question
 from storage.root import Root

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipelines.engines.asking import Asker
 from pipelines.synthesis.answers import answer_job
-from pipelines.synthesis.asking import Asked
-from pipelines.synthesis.gold_check import checked_questions
+from pipelines.synthesis.questions import checked_questions
 from pipelines.synthesis.responding import answered_questions, responded
 from schemas.errors import EngineError, RecipeError
 from schemas.preference import DropReason
@@ -29,7 +29,7 @@ def answered(root: Root, made: Recipe, questions: list[Question], samples: int =
     checked = checked_questions(root, questions_stage(root, questions))
     job = answer_job(made, "responder")
     run, _ = a_run(made)
-    stage = responded(root, run, Asked(job) if job else None, samples, checked)
+    stage = responded(root, run, Asker(root, run, job) if job else None, samples, checked)
     return checked, stage, run.budget.requests
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipelines.engines.answering import Run
 from pipelines.judging.judging import judge
 from pipelines.judging.prompt_length import fitted
-from pipelines.judging.samples import modes_of, sampling_job
+from pipelines.judging.samples import sampling_job
 from pipelines.sources.ingestion import ingest
 from pipelines.steps import build
 from pipelines.synthesis.retagging import Retag, Votes, decided, retag, retag_job, uncertain_sets, votes_of
@@ -63,13 +63,14 @@ def retagged(recipe: Recipe, root: Root, run: Run | None = None) -> tuple[Stage,
     """Return the source's stage, and the one after its uncertain sets were judged again."""
     section = recipe.sources[0]
     source = ingest(recipe, root, section)
-    return source, retag(recipe, root, run or a_run(recipe)[0], section, source).stage
+    job = retag_job(recipe, section)
+    assert job is not None
+    return source, retag(job, recipe.build, root, run or a_run(recipe)[0], source).stage
 
 
-def test_without_votes_the_source_stays_as_it_is(tmp_path: Path) -> None:
-    write_feedback(tmp_path)
-    source, after = retagged(feedback_recipe(tmp_path, votes=0), Root(tmp_path))
-    assert after == source
+def test_without_votes_nothing_is_judged_again(tmp_path: Path) -> None:
+    recipe = feedback_recipe(tmp_path, votes=0)
+    assert retag_job(recipe, recipe.sources[0]) is None
 
 
 def test_only_uncertain_sets_are_judged_again_and_all_others_stay_byte_for_byte(tmp_path: Path) -> None:
@@ -116,9 +117,9 @@ def test_votes_are_ordinary_judgements_in_shuffled_orders(tmp_path: Path) -> Non
     source, _ = retagged(recipe, root)
     job = retag_job(recipe, recipe.sources[0])
     assert job is not None
-    uncertain = uncertain_sets(recipe, root, source)
-    assert all(modes_of(job, one) == (Mode.NON_HINTED,) for one in read(uncertain))
-    rows = read_table(judge(root, job, uncertain, {}).paths("judged"), JUDGED).to_pylist()
+    uncertain = uncertain_sets(recipe.build, root, source)
+    assert all(job.modes_of(one) == (Mode.NON_HINTED,) for one in read(uncertain))
+    rows = read_table(judge(root, job, uncertain).paths("judged"), JUDGED).to_pylist()
     assert len(rows) == 180
     assert all("Hint" not in one["prompt"][0]["content"] for one in rows)
     places = Counter(one["best_position"] for one in rows)
@@ -196,7 +197,7 @@ def test_a_set_that_stands_twice_in_its_source_has_each_vote_once(tmp_path: Path
     source, after = retagged(recipe, root)
     job = retag_job(recipe, recipe.sources[0])
     assert job is not None
-    counted = votes_of(judge(root, job, uncertain_sets(recipe, root, source), {}))
+    counted = votes_of(judge(root, job, uncertain_sets(recipe.build, root, source)))
     assert {votes.readable for votes in counted.values()} == {3}
     assert sum(one.votes is not None for one in read(after)) == 25
 

@@ -9,9 +9,8 @@ import pytest
 
 from pipelines.grading.options import picks
 from pipelines.grading.verification import grade
-from pipelines.synthesis.answers import given_candidates
+from pipelines.synthesis.answers import given_candidates, read_comparison
 from pipelines.synthesis.grading import gold_text, graded
-from pipelines.synthesis.prompts import read_comparison
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from schemas.candidate import Candidate, Origin
 from schemas.preference import DropReason
@@ -20,7 +19,7 @@ from schemas.recipe import Recipe
 from storage.root import Root
 from tests.examples import simulated
 from tests.pipelines.engines.stand_in_server import Reply, StandIn, chat
-from tests.pipelines.synthesis.own_questions import WORDS, a_question, given, openai, recipe, role
+from tests.pipelines.synthesis.own_questions import WORDS, a_question, asker, given, openai, recipe
 
 WRONG_TEXTS = {
     AnswerForm.MATH: ("Ten and ten.\n\nSo it is \\boxed{20}.", "Ten and twenty: \\boxed{30}"),
@@ -50,9 +49,9 @@ def short(text: str, **more: Any) -> Pupil:
 
 def taught(root: Root, teacher: Any, *pupils: Pupil, **settings: Any) -> tuple[Recipe, int]:
     made = recipe(simulated(), teacher, **settings)
-    count, run = role(made, "teacher")
-    teach(root, run, count, made.synthesis, pupils)
-    return made, count.requests
+    model = asker(root, made, "teacher")
+    teach(model, made.synthesis, pupils)
+    return made, model.answers.requests
 
 
 def reworded(found: Pupil) -> list[Candidate]:
@@ -217,9 +216,9 @@ def test_what_was_taught_before_is_not_bought_again(tmp_path: Path) -> None:
     made, results = recipe(simulated(), simulated(model="big", accuracy=0.98)), []
     for _ in range(2):
         pupils = [pupil(AnswerForm.OPTION, number) for number in (1, 5, 9)]
-        count, run = role(made, "teacher")
-        teach(Root(tmp_path), run, count, made.synthesis, pupils)
-        results.append(([one.candidates for one in pupils], count.facts(), run.budget.requests))
+        model = asker(Root(tmp_path), made, "teacher")
+        teach(model, made.synthesis, pupils)
+        results.append(([one.candidates for one in pupils], model.answers.facts(), model.run.budget.requests))
     assert results[0][:2] == results[1][:2]
     assert results[0][2] > 0 and results[1][2] == 0
 

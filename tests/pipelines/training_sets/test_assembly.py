@@ -28,6 +28,6 @@ def test_judged_rows_whose_bytes_have_changed_are_never_published(tmp_path: Path
     with pytest.raises(StorageError, match=r"judged-00000\.arrow: damaged .* remove it, and build again"):
         assemble(recipe, root, [], curated, {Purpose.RFT: judged})
     path.unlink()
-    again = judge(root, job, curated, [])
+    again = judge(root, job, curated)
     assert again.content == judged.content
     assert assemble(recipe, root, [], curated, {Purpose.RFT: again}).paths("trajectories/rejected")

@@ -1,4 +1,4 @@
-"""BM25 among the candidates of one query: which of them share the query's telling words.
+"""How well a candidate fits a question: by the telling words that they share (BM25), or as a cross-encoder reads both.
 
 Frequencies are counted among the candidates alone, so that a word which all of them have tells nothing, no statistics
 have to be kept beside an index, and the same candidates get the same scores whatever else the pool holds. On TeleQnA
@@ -10,6 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.rubrics.library import Entry
+from schemas.errors import RecipeError
+from storage.milvus import EXTRA
 
 _WORD = re.compile(r"\w+")
 _SILENT = frozenset(
@@ -22,8 +28,12 @@ _SILENT = frozenset(
 """Words that join others and tell nothing, of the language that the seeds are written in."""
 _K1 = 1.5
 _B = 0.75
+_RERANKED = 20
+"""Best candidates that a cross-encoder reads; the others keep their places behind them."""
+_BATCH = 32
 
 Words = Mapping[str, int]
+Ranked = list[tuple[Entry, float]]
 
 
 @lru_cache(maxsize=16_384)
@@ -55,3 +65,35 @@ def _weights(query: Set[str], candidates: Sequence[Words]) -> dict[str, float]:
     having = {word: sum(word in candidate for candidate in candidates) for word in sorted(query)}
     # Sorted, since a sum of floats depends on its order, and a set's order on the process.
     return {word: math.log((len(candidates) - n + 0.5) / (n + 0.5) + 1) for word, n in having.items()}
+
+
+class Reranker:
+    """A cross-encoder of sentence-transformers. Only where a recipe names one."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def reranked(self, questions: Sequence[str], ranked: Sequence[Ranked]) -> list[Ranked]:
+        """Return each question's candidates, the first of them by the cross-encoder's score, which becomes theirs."""
+        heads = [candidates[:_RERANKED] for candidates in ranked]
+        pairs = [(question, entry.text) for question, head in zip(questions, heads, strict=True) for entry, _ in head]
+        scores = iter(self._model.predict(pairs, batch_size=_BATCH, show_progress_bar=False).tolist() if pairs else [])
+        return [
+            sorted(((entry, float(next(scores))) for entry, _ in head), key=lambda one: (-one[1], one[0].entry_id))
+            + candidates[_RERANKED:]
+            for head, candidates in zip(heads, ranked, strict=True)
+        ]
+
+
+def open_reranker(model: str, directory: Path) -> Reranker:
+    """Return the cross-encoder of a recipe: a directory relative to `directory`, or a hub id. Raises RecipeError."""
+    local = directory / model
+    try:
+        from sentence_transformers import CrossEncoder
+    except ImportError:
+        raise RecipeError(EXTRA) from None
+    try:
+        loaded = CrossEncoder(str(local) if local.is_dir() else model, local_files_only=local.is_dir())
+    except (OSError, ValueError, KeyError) as error:
+        raise RecipeError(f"rubrics.reranker {model!r} cannot be loaded: {str(error).splitlines()[0]}") from None
+    return Reranker(loaded)

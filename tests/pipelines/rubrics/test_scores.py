@@ -6,7 +6,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rubrics.lexical import shared_words, words
+from pipelines.rubrics.scores import shared_words, words
 
 
 def scores(query: str, *candidates: str) -> list[float]:
@@ -40,7 +40,7 @@ def test_any_texts_have_scores_that_are_not_negative(query: str, candidates: lis
 
 
 SCORED = """
-from pipelines.rubrics.lexical import shared_words, words
+from pipelines.rubrics.scores import shared_words, words
 texts = [" ".join(f"w{n * 7 % 31}" for n in range(start, start + 25)) for start in range(9)]
 print(shared_words(words(" ".join(texts)).keys(), list(map(words, texts))))
 """

@@ -14,13 +14,12 @@ from schemas.query import Message, Messages
 from schemas.record import is_blank
 
 QUERY_NAMES = ("query", "prompt")
-"""Where one of these stands, it is all of the question, and the names below mean nothing."""
-OTHER_NAMES = ("question", "instruction", "messages", "conversations", "conversation")
-INPUT = "input"
-_EXTRAS = (INPUT, "context")
+"""If a row has one of these, it is the whole question, and the names below are ignored."""
+_OTHER_NAMES = ("question", "instruction", "messages", "conversations", "conversation")
+_EXTRAS = ("input", "context")
 
 
-class Asked(NamedTuple):
+class RowQuestion(NamedTuple):
     """A row's question."""
 
     name: str
@@ -28,40 +27,39 @@ class Asked(NamedTuple):
     query: Messages
 
 
-def asked_in(row: Row) -> Asked | None:
+def question_in(row: Row) -> RowQuestion | None:
     """Return a row's question; None where it has none.
 
     Raises RowError as `query_of` does, and: several_queries, bad_history.
     """
     name = next((name for name in QUERY_NAMES if name in row), None)
     if name is not None:
-        return Asked(name, query_of(row[name], name))
-    names = [name for name in OTHER_NAMES if name in row]
+        return RowQuestion(name, query_of(row[name], name))
+    names = [name for name in _OTHER_NAMES if name in row]
     extras = [key for key in _EXTRAS if row.get(key)]
     if len(names) > 1 or len(extras) > 1 or (extras and names not in (["instruction"], [])):
         both = " and ".join([*names, *extras])
         raise RowError("several_queries", f"the row has {both}; write what is asked into 'query'")
-    if not names and INPUT not in row:
+    if not names and "input" not in row:
         return None
-    name = names[0] if names else INPUT
+    name = names[0] if names else "input"
     value = row[name]
     if names and extras:
         extra = text_of(row[extras[0]], extras[0])
         value = value if is_blank(extra) else f"{filled_text(value, name)}\n\n{extra}"
-    return Asked(name, (*_before(row, query := query_of(value, name)), *query))
+    query = query_of(value, name)
+    return RowQuestion(name, (*_turns_before(row, query), *query))
 
 
-def _before(row: Row, query: Messages) -> Messages:
+def _turns_before(row: Row, query: Messages) -> list[Message]:
     """Return what stands before the question in keys of its own: `system`, and `history`, pairs of question and answer.
 
-    Only where the question has none of the names of old: those rows keep the ids that they have.
+    Rows with one of QUERY_NAMES keep the ids that they had before these keys were read.
     """
     system = optional_text(row.get("system"), "system")
     turns = [Message("system", system)] if system and query[0].role != "system" else []
     for index, pair in enumerate(list_of(row.get("history") or [], "history")):
         if not isinstance(pair, list) or len(pair) != 2:
             raise RowError("bad_history", f"history[{index}] is {shown(pair)}, not a question and its answer")
-        turns += [
-            Message(role, text_of(text, "history")) for role, text in zip(("user", "assistant"), pair, strict=True)
-        ]
-    return tuple(turns)
+        turns += [Message("user", text_of(pair[0], "history")), Message("assistant", text_of(pair[1], "history"))]
+    return turns

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rubrics.json_answers import MalformedAnswer, object_in
-from pipelines.rubrics.prompts import (
+from pipelines.rubrics.requests import (
     CRITERIA_SCHEMA,
     MOST,
+    MalformedAnswer,
     generation_prompt,
     judgement_prompt,
     met_schema,
+    object_in,
     read_criteria,
     read_judgement,
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.synthesis.prompts import read_rephrased
-from pipelines.synthesis.rephrasing import Rephrasing, asked_instead, leans_on_options, rephrased_questions
+from pipelines.synthesis.answers import read_rephrased
+from pipelines.synthesis.questions import Rephrasing, asked_instead, leans_on_options, rephrased_questions
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind
 from schemas.preference import DropReason
@@ -17,7 +17,7 @@ from storage.stages import Stage
 from storage.tables import read_table
 from tests.examples import a_run, simulated
 from tests.pipelines.engines.stand_in_server import StandIn, chat, server_error
-from tests.pipelines.synthesis.own_questions import asked, openai, questions_stage, recipe, role
+from tests.pipelines.synthesis.own_questions import asked, asker, openai, questions_stage, recipe
 
 OPTIONS = ("They carry the network name", "They are encrypted", "They need an acknowledgement")
 GOLD = Gold(AnswerForm.TEXT, OPTIONS[0], OPTIONS)
@@ -29,11 +29,9 @@ GOOD = "What can a station learn from beacon frames before it joins?"
 def rephrased(root: Root, made: Recipe, *questions: Question) -> tuple[list[Question], Stage, int]:
     """Return the questions as they are asked afterwards, their stage, and how many requests were bought."""
     given = questions_stage(root, questions)
-    if made.models.teacher is None:
-        run, count = a_run(made)[0], None
-    else:
-        count, run = role(made, "teacher")
-    stage = rephrased_questions(root, run, count, given)
+    teacher = asker(root, made, "teacher") if made.models.teacher else None
+    run = teacher.run if teacher else a_run(made)[0]
+    stage = rephrased_questions(root, run, teacher, given)
     return questions_of(read_table(stage.paths("questions"), QUESTIONS)), stage, run.budget.requests
 
 
@@ -142,17 +140,17 @@ def test_without_a_teacher_what_leans_on_options_is_dropped_by_name(tmp_path: Pa
 def test_where_nothing_leans_on_options_nothing_is_asked_or_written(tmp_path: Path) -> None:
     root = Root(tmp_path)
     given = questions_stage(root, [STANDING])
-    count, run = role(recipe(simulated(), openai("http://127.0.0.1:9")), "teacher")
-    assert rephrased_questions(root, run, count, given) == given
-    assert count.requests == 0
+    teacher = asker(root, recipe(simulated(), openai("http://127.0.0.1:9")), "teacher")
+    assert rephrased_questions(root, teacher.run, teacher, given) == given
+    assert teacher.answers.requests == 0
 
 
 def test_a_finished_stage_is_found_and_says_what_it_took(tmp_path: Path) -> None:
     made, counts = recipe(simulated(), simulated(seed=3)), []
     for _ in range(2):
-        count, run = role(made, "teacher")
-        rephrased_questions(Root(tmp_path), run, count, questions_stage(Root(tmp_path), many()))
-        counts.append((count.facts(), run.budget.requests))
+        teacher = asker(Root(tmp_path), made, "teacher")
+        rephrased_questions(teacher.root, teacher.run, teacher, questions_stage(teacher.root, many()))
+        counts.append((teacher.answers.facts(), teacher.run.budget.requests))
     assert counts[0][0] == counts[1][0]
     assert counts[0][1] >= 60 and counts[1][1] == 0
 

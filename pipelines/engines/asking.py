@@ -1,0 +1,231 @@
+"""One way to ask: what a role is wanted to answer is looked up, sent where it is missing, stored, counted, given up.
+
+asker = Asker(root, run, job)
+completions = asker.fetch("teaching", requests, readable)      stored ones, and those that were sent for now
+asker.answers.check(run, "teacher of telecom")                 raises where the endpoint, not a row, is to blame
+stage_key(name, version, asker.answers.in_key(settings), ..)   another key where the next build sends again
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.engines.answering import FollowUp, Run, answer
+from pipelines.engines.early_stop import Purpose, Use
+from pipelines.engines.jobs import Job
+from schemas.errors import EngineError
+from schemas.generation import Completion, FaultKind, Request
+from schemas.question import Verdict
+from schemas.record import bucket_of
+from storage.generations import Generations
+from storage.root import Root
+from storage.stages import Stage, find_stage
+
+FEW_ROWS = 3
+"""What is sent about so few questions or sets may all be refused for their own fault; of more, it is the recipe's."""
+FEW_GIVEN_UP = 3
+SHARE_GIVEN_UP = 0.01
+"""So many requests, or this share of them, may stay without an answer."""
+CUT_SHORT = frozenset({"length"})
+REFUSALS = frozenset({"refusal", "content_filter"})
+_COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
+
+Readable = Callable[[Request, str], bool]
+"""Whether the text that came for a request holds what was wanted."""
+
+
+@dataclass(slots=True)
+class Answers:
+    """What came of all that one role was wanted to answer."""
+
+    requests: int = 0
+    """How many answers were wanted."""
+    bought: int = 0
+    """Of these, those that were sent for, not stored before."""
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    error: str | None = None
+    """One of the failures that are stored."""
+    seconds: float = 0.0
+    """How long answering took."""
+    given_up: dict[str, str] = field(default_factory=dict)
+    """Requests that failed for a passing reason however often they were tried, with their last error, by id.
+
+    No answer of theirs is stored, and the next build sends them again."""
+
+    @property
+    def cached(self) -> int:
+        """How many were stored before."""
+        return max(0, self.requests - self.bought)
+
+    def count(self, requests: int, completions: Iterable[Completion]) -> None:
+        """Add so many requests, with the answers that are stored of them."""
+        self.requests += requests
+        answered = 0
+        for completion in completions:
+            answered += completion.fault is None
+            self.error = self.error or completion.error
+            self.prompt_tokens += completion.prompt_tokens or 0
+            self.completion_tokens += completion.completion_tokens or 0
+            self.cost_usd += completion.cost_usd or 0.0
+        self.failed += requests - answered
+
+    def recall(self, facts: Mapping[str, Any]) -> None:
+        """Add what a finished stage keeps of its answers."""
+        for name in _COUNTED:
+            setattr(self, name, getattr(self, name) + facts[name])
+        self.error = self.error or facts.get("error")
+
+    def add(self, other: "Answers") -> None:
+        """Add what the same role answered in another step, or in another process."""
+        self.recall(other.facts())
+        self.bought += other.bought
+        self.seconds += other.seconds
+        self.error = self.error or other.error
+        self.given_up |= other.given_up
+
+    def facts(self, job: Job | None = None) -> dict[str, Any]:
+        """Return what a stage keeps: the same whenever and however often it was sent. With a job, whose it is, too."""
+        whose = {} if job is None else {"role": job.role, "engine": job.model.engine, "model": job.model.name}
+        return whose | {name: getattr(self, name) for name in _COUNTED} | {"cost_usd": round(self.cost_usd, 6)}
+
+    def in_key(self, settings: Any) -> Any:
+        """Return the settings of a stage's key: others where requests were given up, so that the next build asks."""
+        return [settings, sorted(self.given_up)] if self.given_up else settings
+
+    def check(self, run: Run, what: str, rows: int | None = None) -> None:
+        """Raise EngineError where what is missing is an endpoint's trouble, not a row's.
+
+        A few requests that fail however often they are tried must not keep the others from being published; the next
+        build sends them again. Many of them, or nothing but failures, would publish the weather of the network. `rows`
+        is how many questions or sets they are about, where one that is refused must not hold the others back.
+        """
+        if not self.failed:
+            return
+        last = [*self.given_up.values(), self.error][0]
+        of_all, lost = f"of {self.requests:,} requests", len(self.given_up)
+        is_all = self.failed == self.requests and not (rows is not None and rows <= FEW_ROWS and not lost)
+        if is_all and not lost:
+            raise EngineError(
+                f"{what}: all {self.requests:,} requests were refused, one of them: {last}; nothing is asked again by "
+                "itself: mend what it says in the recipe, or run again with --retry-failed"
+            )
+        if is_all or lost > max(FEW_GIVEN_UP, SHARE_GIVEN_UP * self.requests):
+            raise EngineError(
+                f"{what}: {self.failed:,} {of_all} got no answer, one of them: {last}; "
+                "every answer so far is kept: the same command goes on from here"
+            )
+        if self.failed > lost and self.error:
+            run.watcher.warn(
+                f"{what}: {self.failed - lost:,} {of_all} were refused for good and are counted as failed; one of "
+                f"them: {self.error}; --retry-failed asks again"
+            )
+        if lost:
+            run.watcher.warn(f"{lost:,} {of_all} failed ({last}); the next build asks again")
+
+
+class Asker:
+    """One role that a run asks, and what came of it so far."""
+
+    def __init__(self, root: Root, run: Run, job: Job) -> None:
+        self.root, self.run, self.job = root, run, job
+        self.answers = Answers()
+        self._query_ids: set[str] = set()
+
+    def send(
+        self,
+        what: str,
+        total: int,
+        requests: Iterator[Request],
+        use_of: Callable[[Request, Completion], Use],
+        kind: str | None = None,
+        follow_up: FollowUp = lambda request, completion: (),
+    ) -> None:
+        """See that every request has its answer in the generations, but for those that end in `answers.given_up`.
+
+        The first answers of one `kind` count together, or else those of one `what`: where too few of them are of use,
+        StoppedEarly is raised.
+        """
+
+        def followed(request: Request, completion: Completion) -> Iterable[Request]:
+            if completion.fault is FaultKind.TRANSIENT:
+                self.answers.given_up[request.request_id] = completion.error or "no answer"
+            if len(self._query_ids) <= FEW_ROWS:
+                self._query_ids.add(request.query_id)
+            return follow_up(request, completion)
+
+        before, started = self.run.budget.answers, time.monotonic()
+        self.run.watcher.stage(f"{what} with {self.job.model.name}", total)
+        purpose = Purpose(kind or what, self.job, use_of)
+        answer(self.root, self.run, self.job.model, requests, followed, purpose)
+        self.answers.bought += self.run.budget.answers - before
+        self.answers.seconds += time.monotonic() - started
+
+    def fetch(self, what: str, requests: Iterable[Request], readable: Readable) -> dict[str, Completion]:
+        """Return the answers to these by request_id, stored ones and those that are sent for now, and count them."""
+        unique = {request.request_id: request for request in requests}.values()
+        in_order = sorted(unique, key=lambda request: (request.query_id, request.request_id))
+        if not in_order:
+            return {}
+        self.send(what, len(in_order), iter(in_order), use_by(readable))
+        wanted: defaultdict[int, set[str]] = defaultdict(set)
+        for request in in_order:
+            wanted[bucket_of(request.query_id)].add(request.request_id)
+        generations = Generations(self.root)
+        completions = {
+            request_id: completion
+            for bucket in sorted(wanted)
+            for request_id, completion in generations.lookup(bucket).items()
+            if request_id in wanted[bucket]
+        }
+        self.answers.count(len(in_order), completions.values())
+        return completions
+
+    def check(self, what: str) -> None:
+        """Raise EngineError where what is missing is an endpoint's trouble; a few refused questions hold up nobody."""
+        self.answers.check(self.run, what, len(self._query_ids))
+
+
+def use_by(readable: Readable) -> Callable[[Request, Completion], Use]:
+    """Return what says what an answer is good for, where `readable` looks at the text of whole ones."""
+
+    def use_of(request: Request, completion: Completion) -> Use:
+        verdict = before_grading(completion)
+        if verdict is not Verdict.UNDECIDED:
+            return Use(verdict.value, False)
+        is_readable = readable(request, completion.text or "")
+        return Use("readable" if is_readable else "unreadable", is_readable)
+
+    return use_of
+
+
+def before_grading(completion: Completion | None) -> Verdict:
+    """Return what an answer is whatever it says; `undecided` where the text has the next word."""
+    if completion is None or completion.fault is not None:
+        return Verdict.FAILED
+    if completion.finish_reason in CUT_SHORT:
+        return Verdict.TRUNCATED
+    if completion.finish_reason in REFUSALS:
+        return Verdict.REFUSED
+    return Verdict.UNDECIDED if (completion.text or "").strip() else Verdict.EMPTY
+
+
+def find_answered(root: Root, key: str, retry_failed: bool) -> Stage | None:
+    """Return a finished stage, unless it rests on failed requests that are to be sent again."""
+    found = find_stage(root, key)
+    return None if found is not None and retry_failed and _has_failed(found.facts) else found
+
+
+def _has_failed(facts: Mapping[str, Any]) -> bool:
+    """Say whether requests that a stage rests on failed, wherever its facts count them."""
+    uses: Collection[Mapping[str, Any] | None] = (
+        facts,
+        facts.get("use"),
+        (facts.get("rephrasing") or {}).get("use"),
+        *facts.get("synthesis", {}).get("uses", ()),
+    )
+    return any(use["failed"] for use in uses if use and "failed" in use)

@@ -1,0 +1,125 @@
+"""The samples of a set in a mode: which are drawn, what became of each, and which are wanted next.
+
+All of it follows from ids, settings and the outcomes so far: what sampling sends, judging finds again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pipelines.judging.extraction import read_answer
+from pipelines.judging.prompts import around_responses, hint_text, responses_text, shown_order
+from pipelines.judging.samples import SamplingJob
+from pipelines.judging.shown_text import ShownSet
+from schemas.generation import Completion, Request, Truth
+from schemas.preference import PreferenceSet
+from schemas.query import user
+from schemas.trajectory import Mode, Outcome
+
+
+class Draw(NamedTuple):
+    """One sample of a set."""
+
+    sample_index: int
+    order: tuple[int, ...]
+    """order[p] = index, in the set, of the response shown at position p."""
+    best_position: int | None
+    before: str
+    """The prompt up to the responses: without a hint, the same for every sample."""
+    rest: str
+
+    @property
+    def prompt(self) -> str:
+        return self.before + self.rest
+
+
+class Draws:
+    """The samples of one set in one mode."""
+
+    def __init__(self, job: SamplingJob, shown: ShownSet, mode: Mode) -> None:
+        self.job, self.preference, self.shown, self.mode = job, shown.preference, shown, mode
+        preference = shown.preference
+        self.template = job.template_of(preference.n_responses)
+        self.wanted = job.samples_wanted(mode)
+        """Readable samples that the set needs."""
+        self.outcomes: list[Outcome | None] = []
+        """By sample index; None while the answer is out."""
+        self._orders: list[tuple[int, ...]] = []
+        self._drawn_by = job.seed, preference.set_id, job.purpose.value, mode.value
+        has_reference = preference.reference is not None
+        self._in_prompt = has_reference and job.settings.reference == "prompt"
+        self._in_hint = has_reference and job.settings.reference == "hint" and mode is Mode.HINTED
+        self._around = None if mode is Mode.HINTED else self._around_responses(None)
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether the prompts show the reference answer."""
+        return self._in_prompt or self._in_hint
+
+    def following(self) -> Iterator[Draw]:
+        """Draw the samples that the set wants next, by the outcomes so far; none while an answer is out."""
+        if None in self.outcomes:
+            return
+        known = [outcome for outcome in self.outcomes if outcome is not None]
+        for index in next_samples(known, self.wanted, self.job.settings.resample_unreadable):
+            self.outcomes.append(None)
+            draw = self.draw(index)
+            self._orders.append(draw.order)
+            yield draw
+
+    def draw(self, index: int) -> Draw:
+        """Return one sample: in which order it shows the responses, and its prompt."""
+        shown = self.shown
+        order = shown_order(*self._drawn_by, index, len(shown.responses))
+        if self._around is None:
+            hint = hint_text(shown, order, with_reference=self._in_hint, with_rubric=self.job.settings.rubric_hint)
+            before, after = self._around_responses(hint)
+        else:
+            before, after = self._around
+        best = self.preference.best
+        best_position = None if best is None else order.index(best)
+        return Draw(index, order, best_position, before, responses_text(shown, order) + after)
+
+    def _around_responses(self, hint: str | None) -> tuple[str, str]:
+        return around_responses(self.template, self.shown, hint=hint, reference=self._in_prompt)
+
+    def request(self, draw: Draw) -> Request:
+        """Return the request that a sample is sent as."""
+        preference, n_responses = self.preference, self.preference.n_responses
+        is_hinted = self.mode is Mode.HINTED
+        truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, is_hinted)
+        body = self.job.body_of(user(draw.prompt), n_responses)
+        repeat = self._orders[: draw.sample_index].count(draw.order)  # in one order the prompt is the same
+        return self.job.request(preference.query_id, body, draw.sample_index, truth, repeat)
+
+    def outcome_of(self, draw: Draw, completion: Completion) -> Outcome:
+        """Return the outcome that judging will read, and nothing else."""
+        if completion.text is None:
+            return Outcome.FAILED
+        n_responses = self.preference.n_responses
+        truth = draw.best_position, self.preference.label
+        text = self.job.text_of(completion.text, n_responses)
+        return read_answer(text, completion.finish_reason, n_responses, *truth, with_parts=False).outcome
+
+
+def draws_of(job: SamplingJob, preference: PreferenceSet) -> list[Draws]:
+    """Return the samples of a set, in each mode that the job samples it in."""
+    shown = job.shown_set(preference)
+    return [Draws(job, shown, mode) for mode in job.modes_of(preference)]
+
+
+def next_samples(outcomes: Sequence[Outcome], n: int, resample: int) -> range:
+    """Return the sample indices to draw next, given the outcomes of samples 0, 1, .. so far.
+
+    First n; then, for each that was unreadable, one more with the next index, at most `resample` times over. A failed
+    request is not sampled again: its next sample would fail likewise, and the next run sends it anyway.
+    """
+    drawn, wanted = 0, n
+    for _ in range(resample + 1):
+        if len(outcomes) < drawn + wanted:
+            return range(len(outcomes), drawn + wanted)
+        drawn += wanted
+        settled = sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:drawn])
+        wanted = n - settled
+        if wanted <= 0:
+            break
+    return range(0)

@@ -1,0 +1,80 @@
+"""What is known of a data set, and what makes records of its rows: the `SOURCE` of each source's module."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from pipelines.sources.files import SourceFiles
+from pipelines.sources.rows import rows_in
+from pipelines.sources.text import RowError
+from schemas.preference import UnreadableRow
+from schemas.recipe import SourceSection
+
+
+class Origin(TypedDict):
+    """Where a record comes from: arguments that `preference_set` and `question` share."""
+
+    source: str
+    source_id: str
+    source_revision: str
+    license: str
+    domain: str
+    benchmark: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A kind of source: its section of the recipe, its facts, and its reader."""
+
+    kind: str
+    """What its section of the recipe calls it."""
+    section: type[Any] = SourceSection
+    """Class of its section of the recipe; one of its own where it has keys of its own."""
+    place_needed: str = ""
+    """Message for a section with neither path nor hub. Empty for a known hub id, or where `open_files` says it."""
+    hub: str = ""
+    """Its usual hub id; empty where the recipe must name a place."""
+    patterns: tuple[str, ...]
+    """Which files of the hub's layout are read."""
+    license: str | None = None
+    """None where rows or the recipe name it."""
+    domain: str = "general"
+    benchmark: bool = False
+    """Whether models are tested on it: its test share is always kept out."""
+    redistribution: Literal["open", "restricted"] = "open"
+    """`restricted` where the authors ask that rows are not republished in plain text."""
+    unit: str
+    """What one row is, as the counts of rows mean it."""
+    rows: int | None = None
+    """Rows as published, all splits read here together; None where the recipe names the data set."""
+    gives: Literal["sets", "questions", "general"] = "sets"
+    """The table of its records. Synthesis makes sets of questions."""
+    needs_answers: bool = False
+    """Whether models.responder must answer its questions."""
+    make: Callable[[Any, Any, Origin], Any]
+    """Return the record of (section, row, origin). Raises RowError."""
+    items: Callable[[Any, SourceFiles], Iterator[tuple[str, Any]]] = lambda section, files: rows_in(files)
+    """Return (location, row for `make`) or (location, UnreadableRow). The default returns every row of the files."""
+
+    def read(self, section: Any, files: SourceFiles) -> Iterator[Any]:
+        """Return a record or an unreadable row for each item.
+
+        Raises SourceError where the files as a whole cannot be read.
+        """
+        license, domain = (getattr(section, key, getattr(self, key)) for key in ("license", "domain"))
+        for location, item in self.items(section, files):
+            if isinstance(item, UnreadableRow):
+                yield item
+                continue
+            origin = Origin(
+                source=section.source,
+                source_id=location,
+                source_revision=files.revision,
+                license=license,
+                domain=domain,
+                benchmark=self.benchmark,
+            )
+            try:
+                yield self.make(section, item, origin)
+            except RowError as error:
+                yield error.row(location)
