@@ -144,8 +144,8 @@ def _rest(worker: _Worker) -> None:
         worker.has_rested = worker.batch is None and worker.process.poll() is None and len(_resting) < MOST_RESTING
         if worker.has_rested:
             _resting.append(worker)
-        else:
-            worker.end()
+    if not worker.has_rested:
+        worker.end()
 
 
 def _rested(limits: Limits) -> _Worker | None:
