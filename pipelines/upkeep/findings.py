@@ -117,7 +117,7 @@ def search(root: Root, concerned: Concerned) -> Findings:
     imported = parquet_keys(root, imports.FOLDER)
     parts += _rows(root, Place.IMPORTED, imported, lambda table: among(table.column("prompt_id"), prompts), "number")
     parts += [*_batches(root, goes), *_rubrics(root, concerned), *_unfinished(root), *_stages(root, concerned)]
-    parts += _rows(root, Place.ORIGINS, origin_files(root), concerned.rows, "name")
+    parts += _rows(root, Place.ORIGINS, origin_files(root), concerned.origins, "name")
     return Findings(concerned, tuple(parts), tuple(_versions(root, concerned)), roles)
 
 

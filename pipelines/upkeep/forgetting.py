@@ -121,7 +121,7 @@ def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Fo
         if part.place is Place.STAGE:
             part.remove()
     for key in origin_files(root):  # those of the stages that have just gone, too
-        take_out(root, key, findings.concerned.rows, keep="name")
+        take_out(root, key, findings.concerned.origins, keep="name")
     finished = write_record(root, tombstone, finished_at=now())
     return Forgotten(replace(request, tombstone=finished), findings, removed, moved)
 

@@ -144,7 +144,7 @@ class _Look:
     ) -> Iterator[Leftover]:
         """Yield a leftover if it has been idle for long enough: since its youngest file, if no time is given."""
         if since is None:
-            since = max((file.modified for file in files), default=self.now)
+            since = max((file.modified for file in files), default=inf)  # of a file that is gone: never
         if self.is_idle(kind, since):
             yield Leftover(kind, key, why, tuple(files), (self.now - since) / DAY_S)
 
