@@ -188,9 +188,14 @@ def bucket_at(address: str) -> tuple[Path, str, S3Store]:
     with impatient._errors(""):
         obstore.put(impatient.store, probe, b"")
         obstore.delete(impatient.store, probe)
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grmforge"
-    cache = Path(os.environ.get("GRMFORGE_CACHE") or usual).absolute()
-    return cache / content_id("root", plain)[:16], plain, _store(plain, RETRIES)
+    return _cache() / content_id("root", plain)[:16], plain, _store(plain, RETRIES)
+
+
+def _cache() -> Path:
+    """Return the directory on this machine under which every bucket has one. A process may have no home."""
+    if chosen := os.environ.get("GRMFORGE_CACHE"):
+        return Path(chosen).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grmforge"
 
 
 def _store(address: str, retries: int) -> S3Store:
