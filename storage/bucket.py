@@ -38,7 +38,7 @@ _UNREACHABLE = re.compile(r"error sending request|onnect|timed out|dns", re.IGNO
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket and a prefix, addressed by `/`-separated keys as `storage.root.Root` is. All raises StorageError."""
+    """A bucket and a prefix, addressed by `/`-separated keys as `storage.root.Root` is. Calls raise StorageError."""
 
     address: str
     """s3://bucket/prefix"""
@@ -217,5 +217,5 @@ def _store(address: str, retries: int) -> S3Store:
             retry_config={"max_retries": retries, "retry_timeout": RETRY_FOR},
             credential_provider=provider,
         )
-    except exceptions.BaseError as error:  # one key of the two, a region that is none
+    except exceptions.BaseError as error:  # only one of the two keys, or no such region
         raise RecipeError(f"root {address}: {_first_words(error)}") from None

@@ -161,7 +161,7 @@ class JournalWriter:
         fcntl.flock(file, fcntl.LOCK_EX)
         hidden.rename(path)  # only now may another process find it, and find it locked
         file.write(HEAD)
-        self._file = file  # one that could not be locked or named takes no answers: nobody would find them
+        self._file = file  # only now: nobody would find answers in a file without its name
         return file
 
     def _end_segment(self) -> None:
@@ -265,7 +265,7 @@ def claimed(path: Path) -> Iterator[bool]:
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             file = stack.enter_context(path.open("rb"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = path.exists()  # another process may have folded it between the two calls
+            is_ours = path.exists()  # another process may have folded it meanwhile
         yield is_ours
 
 
