@@ -155,7 +155,7 @@ def measured(trajectories: int, form: str = CANONICAL) -> dict[str, float]:
             read_frame(judged.paths("judged"), JUDGED, DECISION_COLUMNS), recipe.rejection, recipe.grm.n_rft
         )
         again = time.perf_counter()
-        leak_probe(recipe, curated, {Purpose.RFT: judged}, {Purpose.RFT: decided})
+        leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, {Purpose.RFT: judged}, {Purpose.RFT: decided})
         hint_traces(curated, judged, decided)
         probe = time.perf_counter() - again
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

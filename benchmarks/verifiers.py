@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipelines.grading.crew import grade_all
 from pipelines.grading.final_answer import final_answer
-from pipelines.grading.verification import grade_all, grades_itself
+from pipelines.grading.verification import grades_itself
 from schemas.question import AnswerForm, Gold, Grade, Verdict
 
 SOLUTIONS = Path("math/qwen_math_cot_100x8.jsonl")

@@ -8,7 +8,7 @@ import pipelines.sources.registry  # noqa: F401 - it enters the kinds of sources
 from pipelines.engines.answering import Run, Watcher
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look
-from pipelines.engines.vllm.servers import Servers
+from pipelines.engines.vllm.server import Servers
 from schemas.errors import RecipeError
 from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, read_recipe, recipe_of
 from storage.journal import new_run_id

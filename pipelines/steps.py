@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from pipelines.curation.curation import curate
-from pipelines.curation.licensing import license_warnings
+from pipelines.curation.curation import curate, license_warnings, rules_of
 from pipelines.engines.answering import Run, check_key, has_key
 from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.shares import ALL_BUCKETS
@@ -234,8 +233,8 @@ def _curation_step(recipe: Recipe) -> Step:
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
         run.watcher.stage("curating", None)
-        curated = curate(recipe, root, needed[: len(sets)], needed[-1] if recipe.general else None)
-        for line in license_warnings(recipe, curated):
+        curated = curate(rules_of(recipe), root, needed[: len(sets)], needed[-1] if recipe.general else None)
+        for line in license_warnings(recipe.build.licenses, curated):
             run.watcher.warn(line)
         return Product(curated)
 

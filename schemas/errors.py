@@ -8,9 +8,9 @@ Four things that look alike are kept apart:
 * A wrong recipe or input is the user's to mend: `RecipeError`, `SourceError`. Nothing has been spent.
 * A stage that cannot go on is a crash: `EngineError`, `StorageError`. What was already paid for is on disk.
 
-A build that must wait for a batch is no failure: `Waiting` ends it, and the same command goes on later.
+A build that must wait for a batch has not failed: `Waiting` ends it, and the same command goes on later.
 
-Answers that are of no use one after the other are money: `StoppedEarly` ends the build before more is spent.
+Answers that are of no use cost money: where they follow one another, `StoppedEarly` ends the build.
 
 Only the last two kinds, `Waiting` and `StoppedEarly` are exceptions. Each message is one line that names the record,
 file or key, and the way out.
@@ -48,7 +48,7 @@ class DamagedError(StorageError):
 
 
 class StoppedEarly(ForgeError, RuntimeError):
-    """A role's first answers are of no use, so nothing further is asked. Every answer is kept."""
+    """A role's first answers are of no use, so nothing further is sent. Every answer is kept."""
 
     def __init__(self, message: str, example: str = "") -> None:
         super().__init__(message)
@@ -57,13 +57,13 @@ class StoppedEarly(ForgeError, RuntimeError):
 
 
 class BudgetReached(ForgeError, RuntimeError):
-    """A hard ceiling of the recipe's budget stands before the next request. Everything bought is kept."""
+    """The next request would exceed the recipe's budget. Everything bought is kept."""
 
     exit_code = 3
 
 
 class Interrupted(ForgeError, RuntimeError):
-    """Someone asked the run to stop: nothing further was sent, and what was in flight was waited for."""
+    """Someone stopped the run: nothing further was sent, and the run waited for what was in flight."""
 
     exit_code = 130
 
@@ -81,6 +81,6 @@ class HungUp(Interrupted):
 
 
 class Waiting(ForgeError, RuntimeError):
-    """Answers are being made in batches at an endpoint. All that was asked is on disk; the next run picks them up."""
+    """An endpoint makes answers in batches. Every request that was sent is on disk; the next run collects them."""
 
     exit_code = 4

@@ -1,4 +1,4 @@
-"""What is asked of a model and what comes back: one `Completion` a `Request`, stored as a generation."""
+"""What is sent to a model and what comes back: one `Completion` a `Request`, stored as a generation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def request(
 
     The id covers a version, the role, the model's identity as the recipe gives it, the whole body and the sample index.
     The seed that is sent in the body is the id's first 31 bits, so the id covers it too, and equal requests are equal
-    for ever. Orders and hints depend on the recipe's seed; what is asked twice in the same words is asked once.
+    for ever. Orders and hints depend on the recipe's seed; equal bodies that are wanted twice are sent once.
     """
     request_id = content_id("request", REQUEST_VERSION, role, identity, body, sample_index)
     return Request(

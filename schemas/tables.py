@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from functools import cache, cached_property
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
+from operator import attrgetter
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -162,7 +163,7 @@ def _arrays(fields: Iterable[Any], rest: pa.Table | Sequence[Any], columns: Mapp
         if values is None and isinstance(rest, pa.Table):
             values = rest.column(column.name)
         if values is None:
-            values = [getattr(record, column.name) for record in rest]
+            values = list(map(attrgetter(column.name), rest))
         yield values if isinstance(values, pa.Array | pa.ChunkedArray) else array_of(column.type, values)
 
 
@@ -172,7 +173,7 @@ def array_of(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:
         return struct_of(type_, values, NO_COLUMNS)
     if isinstance(type_, pa.ListType) and isinstance(type_.value_type, pa.StructType):
         offsets = pa.array([0, *accumulate(map(len, values))], pa.int32())
-        flat = array_of(type_.value_type, [member for value in values for member in value])
+        flat = array_of(type_.value_type, list(chain.from_iterable(values)))
         return pa.ListArray.from_arrays(offsets, flat, type=type_)
     return pa.array(values, type_)
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from pipelines.curation import curation
 from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD
 from pipelines.orders import new_run
@@ -102,6 +103,11 @@ def _stage(
         "unreadable_reasons": reasons,
     }
     return finish_stage(root, key, {name: writer.files}, facts)
+
+
+def curate(recipe: Recipe, root: Root, sources: Sequence[Stage], general: Stage | None) -> Stage:
+    """Return the curated sets, by the rules of a recipe."""
+    return curation.curate(curation.rules_of(recipe), root, sources, general)
 
 
 def simulated(**settings: Any) -> dict[str, Any]:

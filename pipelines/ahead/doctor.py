@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.ahead.soundness import Finding, Look, soundness
-from pipelines.engines.live.openai_compatible import OPENAI_URL
-from pipelines.engines.vllm.checks import check_package, model_in_words
-from pipelines.engines.vllm.command import launch_of
-from pipelines.engines.vllm.server import check_port
+from pipelines.engines.protocol import OPENAI_URL
+from pipelines.engines.vllm.launch import check_package, check_port, launch_of, model_in_words
 from pipelines.orders import models_of
 from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
@@ -161,9 +159,10 @@ def _endpoint(url: str, model: ModelSection, key: str | None) -> str:
     """Say whether an endpoint answers and lists the model."""
     import openai
 
-    client = openai.OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=TIMEOUT_S)
+    from pipelines.engines.batch.endpoint import open_client
+
     try:
-        with client:
+        with open_client(url, key, TIMEOUT_S) as client:
             listed = [entry.id for entry in client.models.list().data or []]
     except openai.AuthenticationError:
         raise ForgeError(f"{url} refuses the key; set {model.key_variable or 'api_key_env in the recipe'}") from None

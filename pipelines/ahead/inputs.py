@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.curation.curation import curate
+from pipelines.curation.curation import curate, rules_of
 from pipelines.engines.answering import Run
 from pipelines.reporting.funnel import inputs_of
 from pipelines.sources import general
@@ -117,7 +117,8 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
     if sets:
         chat = ingest(recipe, root, recipe.general) if recipe.general and has_general else None
         readable = tuple(section for section in recipe.sources if section.source in sets)
-        curated = curate(recipe.model_copy(update={"sources": readable}), root, list(sets.values()), chat)
+        rules = rules_of(recipe.model_copy(update={"sources": readable}))
+        curated = curate(rules, root, list(sets.values()), chat)
         all_test = _test_sources(curated)
         for one in inputs_of(list(sets.values()), curated):
             uncertain = plans[one.source].uncertain if one.source in plans else None

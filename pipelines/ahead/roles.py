@@ -16,7 +16,7 @@ from pipelines.ahead.estimates import (
 )
 from pipelines.ahead.requests import Wanted
 from pipelines.engines.jobs import Job
-from pipelines.engines.protocol import request_body
+from pipelines.engines.request_body import request_body
 from pipelines.judging.samples import SamplingJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES

@@ -1,1 +1,1 @@
-"""From all sources to one table: curation, duplicates, prompt_length, clusters, splits."""
+"""Which sets stay, and why: curation, splits, and the leak probe."""

@@ -11,7 +11,9 @@ the leak probe's own.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +21,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.curation.leak_encoding import Numbers, Panel, Sparse, fold_of
-from pipelines.curation.leak_probe import Auc, auc_of, lacking, scored, told, weights_by_fold
+from pipelines.curation.leak_features import NGRAMS
+from pipelines.curation.leak_probe import NGRAM_LENGTH, Measured, Sparse, lacking, measured, panel, sparse_of
 from pipelines.judging.hint_leaks import gives_verdict_first, speaks_of_hint
 from schemas.preference import SETS, PreferenceSet, sets_of
 from schemas.record import unit_interval
@@ -29,22 +31,15 @@ from storage.stages import Stage
 from storage.tables import read_batches
 
 MOST_SETS = 1_000
-_CHARACTERS = 1_500
-"""Of a critique; two thirds of its beginning and a third of its end."""
-_MASKED_CHARACTERS = 10_000
-"""Of each turn and response, whose words are masked."""
+_CHARACTERS = 1_500  # of a critique; two thirds of its beginning and a third of its end
+_MASKED_CHARACTERS = 10_000  # of each turn and response, whose words are masked
 _MOST_NGRAMS, _LEAST_CLUSTERS, _STRONGEST = 20_000, 3, 10
-_LENGTH = 6.0
-"""Of each row of n-grams, as the leak probe has it."""
-_SPLITS = 5
-"""Of the null."""
+_SPLITS = 5  # of the null
 _HALF_WIDTH = 1.96
-_FROM_CHANCE = 3
-"""Standard errors above chance that traces have to be, as for leaks."""
+_FROM_CHANCE = 3  # standard errors above chance that traces have to be, as for leaks
 
 _BLANKLESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_RUN = re.compile(rf"[{_BLANKLESS}]+|[^\W\d_{_BLANKLESS}]+(?:['’][^\W\d_]+)?|[^\w\s{_BLANKLESS}]|\d+")
-_FIRST_BLANKLESS = "\u0e00"
+_RUN = re.compile(rf"([{_BLANKLESS}]+)|([^\W\d_{_BLANKLESS}]+(?:['’][^\W\d_]+)?)|[^\w\s{_BLANKLESS}]|\d+")
 Check = dict[str, Any]
 
 
@@ -64,190 +59,163 @@ class _Pairs:
     """Pairs of critiques, the first of which is to be told from the second, as words that are not masked."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[str, str, bool]] = []
-        self.bags: list[frozenset[str]] = []
+        self._rows: list[tuple[str, str, bool]] = []
+        self._bags: list[frozenset[str]] = []
 
-    def add(self, cluster: str, masked: frozenset[str], pair: tuple[Critique, Critique]) -> None:
+    def add(self, cluster: str, masked: frozenset[str], pair: Sequence[Critique]) -> None:
         """Add a set's pair, both cut to the length of the shorter one; no more than MOST_SETS are kept."""
-        if len(self.rows) >= 2 * MOST_SETS:
-            return
-        length = min(_CHARACTERS, *(len(one.text) for one in pair))
-        for one, right in zip(pair, (True, False), strict=True):
-            self.bags.append(_ngrams(_ends(one.text, length), masked))
-            self.rows.append((one.set_id, cluster, right))
+        if len(self._rows) < 2 * MOST_SETS:
+            length = min(_CHARACTERS, *(len(critique.text) for critique in pair))
+            self._bags += [_ngrams(_ends(critique.text, length), masked) for critique in pair]
+            self._rows += [(critique.set_id, cluster, critique is pair[0]) for critique in pair]
 
-    def candidates(self) -> pl.DataFrame:
+    def check(self, of_pairs: Callable[[pl.DataFrame, list[str], Sparse], Check]) -> Check:
+        """Return what is found of candidates, n-grams and their matrix, or the reason why that was not tried."""
         schema = {"group": pl.String, "cluster": pl.String, "right": pl.Boolean}
-        rows = pl.DataFrame(self.rows, schema, orient="row")
-        return rows.with_columns(fold=fold_of(pl.col("cluster")))
+        candidates = pl.DataFrame(self._rows, schema, orient="row")
+        reason = lacking(candidates)
+        found = {"auc": None, "reason": reason} if reason else of_pairs(candidates, *self._matrix())
+        return {"sets": len(self._rows) // 2} | found
+
+    def _matrix(self) -> tuple[list[str], Sparse]:
+        """Return the commonest n-grams, and a row a bag with a column an n-gram, each row of one length.
+
+        What few clusters say is no trace, and tells of queries.
+        """
+        # The bags of a cluster are not always neighbours: each run of them counts.
+        counts: Counter[str] = Counter()
+        last: dict[str, str] = {}
+        for (_, cluster, _), bag in zip(self._rows, self._bags, strict=True):
+            for ngram in bag:
+                counts[ngram] += last.get(ngram, "") != cluster
+                last[ngram] = cluster
+        common = sorted((-count, ngram) for ngram, count in counts.items() if count >= _LEAST_CLUSTERS)[:_MOST_NGRAMS]
+        names = {ngram: column for column, (_, ngram) in enumerate(common)}
+        columns = [sorted(names[ngram] for ngram in bag if ngram in names) for bag in self._bags]
+        sizes = np.array([len(row) for row in columns], np.int64)
+        flat = np.fromiter((column for row in columns for column in row), np.int64, int(sizes.sum()))
+        values = np.repeat(NGRAM_LENGTH / np.sqrt(np.maximum(sizes, 1)), sizes)
+        rows = np.repeat(np.arange(len(columns)), sizes)
+        return list(names), sparse_of(values, rows, flat, (len(columns), max(1, len(names))))
 
 
 def hint_traces(curated: Stage, judged: Stage, rft: pl.DataFrame) -> Check:
     """Return the check; `rft` has trajectory_id, set_id, mode and accepted of RFT's trajectories."""
-    wanted = _wanted(rft)
+    looked_at = _looked_at(rft)
     critiques: dict[str, list[Critique]] = {}
-    for one in _critiques(judged, wanted["trajectory_id"]):
-        critiques.setdefault(one.set_id, []).append(one)
-    sets = _sets(curated, wanted["set_id"].unique())
-    return traces((preference, critiques[preference.set_id]) for preference in sets)
+    columns = ["trajectory_id", "set_id", "mode", "critique", "text", "principles", "has_reference"]
+    for batch in _rows_of(judged, "judged", JUDGED, looked_at["trajectory_id"], columns):
+        for row in batch.to_pylist():
+            critiques.setdefault(row["set_id"], []).append(_critique(row))
+    sets = _rows_of(curated, "sets", SETS, looked_at["set_id"].unique())
+    return traces((preference, critiques[preference.set_id]) for batch in sets for preference in sets_of(batch))
 
 
 def traces(judged: Iterable[tuple[PreferenceSet, Sequence[Critique]]]) -> Check:
     """Return the check of sets, each with its accepted critiques, in the order of their ids."""
-    both, null, others = _Pairs(), _Pairs(), list[Critique]()
+    pairs, null_pairs = _Pairs(), _Pairs()
+    never_hinted: list[Critique] = []
     for preference, group in judged:
-        masked = _words_of(preference)
-        for pairs, pair in ((both, _hinted_pair(group)), (null, _random_pair(group))):
-            if pair is not None:
-                pairs.add(preference.cluster or "", masked, pair)
-        others += [one for one in group if not one.hinted]
-    of_null = _null(null)
-    return _told_apart(both, of_null.get("scatter", 0.0)) | {"null": of_null, "false_alarms": _false_alarms(others)}
+        masked, cluster = _words_of(preference), preference.cluster or ""
+        hinted = next((critique for critique in group if critique.hinted), None)
+        others = [critique for critique in group if not critique.hinted]
+        if hinted and others:
+            size = len(hinted.text)
+            nearest = min(others, key=lambda critique: (abs(len(critique.text) - size), critique.trajectory_id))
+            pairs.add(cluster, masked, (hinted, nearest))
+        if len(others) > 1:
+            by_chance = sorted(others, key=lambda critique: unit_interval("hint traces", critique.trajectory_id))
+            null_pairs.add(cluster, masked, by_chance[:2])
+        never_hinted += others
+    null = null_pairs.check(_null)
+    found = pairs.check(partial(_told_apart, scatter=null.get("scatter", 0.0)))
+    return found | {"null": null, "false_alarms": _false_alarms(never_hinted)}
 
 
-def _wanted(rft: pl.DataFrame) -> pl.DataFrame:
+def _looked_at(rft: pl.DataFrame) -> pl.DataFrame:
     """Return the accepted rows of the sets that are looked at: of each kind, the first by id, which is a hash."""
     hinted = pl.col("mode") == Mode.HINTED.value
     accepted = rft.filter("accepted").select("trajectory_id", "set_id", hinted=hinted)
     counts = accepted.group_by("set_id").agg(hinted=pl.col("hinted").sum(), others=(~pl.col("hinted")).sum())
     kinds = (counts.filter((pl.col("hinted") > 0) & (pl.col("others") > 0)), counts.filter(pl.col("others") > 1))
-    looked_at = pl.concat(one.sort("set_id").head(MOST_SETS).select("set_id") for one in kinds).unique()
-    return accepted.join(looked_at, on="set_id", how="semi").sort("set_id", "trajectory_id")
+    sets = pl.concat(kind.sort("set_id").head(MOST_SETS).select("set_id") for kind in kinds).unique()
+    return accepted.join(sets, on="set_id", how="semi").sort("set_id", "trajectory_id")
 
 
-def _critiques(judged: Stage, trajectory_ids: pl.Series) -> Iterator[Critique]:
-    """Yield the critiques of these trajectories; an answer without its last line where it has no critique."""
-    chosen = pa.array(trajectory_ids.to_list(), pa.string())
-    columns = ["trajectory_id", "set_id", "mode", "critique", "text", "principles", "has_reference"]
-    for batch in read_batches(judged.paths("judged"), JUDGED, columns):
-        for row in batch.filter(pc.is_in(batch.column("trajectory_id"), chosen)).to_pylist():
-            text = row["text"] or ""
-            yield Critique(
-                row["trajectory_id"],
-                row["set_id"],
-                row["mode"] == Mode.HINTED.value,
-                row["critique"] or text.rstrip().rpartition("\n")[0],
-                text,
-                [Principle(**one) for one in row["principles"] or ()],
-                bool(row["has_reference"]),
-            )
+def _rows_of(
+    stage: Stage, table: str, schema: pa.Schema, ids: pl.Series, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a stage's table that have one of these ids in the column that these are of."""
+    chosen = pa.array(ids.to_list(), pa.string())
+    for batch in read_batches(stage.paths(table), schema, columns):
+        yield batch.filter(pc.is_in(batch.column(ids.name), chosen))
 
 
-def _sets(curated: Stage, set_ids: pl.Series) -> Iterator[PreferenceSet]:
-    chosen = pa.array(set_ids.to_list(), pa.string())
-    for batch in read_batches(curated.paths("sets"), SETS):
-        yield from sets_of(batch.filter(pc.is_in(batch.column("set_id"), chosen)))
-
-
-def _hinted_pair(group: Sequence[Critique]) -> tuple[Critique, Critique] | None:
-    """Return a set's hinted critique, and of the others the one nearest to it in length."""
-    hinted = [one for one in group if one.hinted][:1]
-    others = [one for one in group if not one.hinted]
-    if not hinted or not others:
-        return None
-    return hinted[0], min(others, key=lambda one: (abs(len(one.text) - len(hinted[0].text)), one.trajectory_id))
-
-
-def _random_pair(group: Sequence[Critique]) -> tuple[Critique, Critique] | None:
-    """Return two non-hinted critiques of a set, in an order that their ids decide."""
-    others = sorted(
-        (one for one in group if not one.hinted), key=lambda one: unit_interval("hint traces", one.trajectory_id)
+def _critique(row: dict[str, Any]) -> Critique:
+    """Return the critique of a judged row; the answer without its last line where it has no critique."""
+    text = row["text"] or ""
+    return Critique(
+        row["trajectory_id"],
+        row["set_id"],
+        row["mode"] == Mode.HINTED.value,
+        row["critique"] or text.rstrip().rpartition("\n")[0],
+        text,
+        [Principle(**principle) for principle in row["principles"] or ()],
+        bool(row["has_reference"]),
     )
-    return (others[0], others[1]) if len(others) > 1 else None
 
 
-def _told_apart(pairs: _Pairs, scatter: float) -> Check:
-    """Return how well hinted critiques are told from others, or the reason why that was not tried.
+def _told_apart(candidates: pl.DataFrame, names: list[str], matrix: Sparse, scatter: float) -> Check:
+    """Return how well hinted critiques are told from others.
 
     The standard error is not below how much the null scatters: what is learnt in one fold is no news in the others.
     """
-    candidates = pairs.candidates()
-    counts: Check = {"sets": len(pairs.rows) // 2}
-    if reason := lacking(candidates, ranked=True):
-        return counts | {"auc": None, "reason": reason}
-    names = _vocabulary(candidates["cluster"].to_list(), pairs.bags)
-    matrix = _matrix(pairs.bags, names)
-    one, weights = _auc(candidates, matrix)
-    se = max(one.se, scatter)
-    return counts | {
-        "auc": round(one.auc, 4),
+    probe = _probed(candidates, matrix)
+    se = max(probe.se, scatter)
+    return {
+        "auc": round(probe.auc, 4),
         "se": round(se, 4),
-        "interval": _interval(one.auc, se),
-        "found": bool(one.auc - _FROM_CHANCE * se > 0.5),
-        "ngrams": _strongest(names, weights, matrix, candidates["right"].to_numpy()),
+        "interval": _interval(probe.auc, se),
+        "found": bool(probe.auc - _FROM_CHANCE * se > 0.5),
+        "ngrams": _strongest(names, probe, matrix, candidates["right"].to_numpy()),
     }
 
 
-def _null(pairs: _Pairs) -> Check:
+def _null(candidates: pl.DataFrame, _: list[str], matrix: Sparse) -> Check:
     """Return the same of pairs of which chance calls one hinted: the mean over some such splits, and their scatter."""
-    candidates = pairs.candidates()
-    counts: Check = {"sets": len(pairs.rows) // 2}
-    if reason := lacking(candidates, ranked=True):
-        return counts | {"auc": None, "reason": reason}
-    matrix = _matrix(pairs.bags, _vocabulary(candidates["cluster"].to_list(), pairs.bags))
-    groups, aucs = candidates["group"].to_list(), []
+    probes = []
     for split in range(_SPLITS):
-        turned = pl.Series([unit_interval("hint traces", split, group) < 0.5 for group in groups])
-        aucs.append(_auc(candidates.with_columns(right=pl.col("right") ^ turned), matrix)[0])
-    mean = float(np.mean([one.auc for one in aucs]))
-    scatter = float(np.std([one.auc for one in aucs], ddof=1))
-    se = max(scatter, *(one.se for one in aucs))
-    return counts | {
-        "splits": _SPLITS, "auc": round(mean, 4), "scatter": round(scatter, 4), "interval": _interval(mean, se)
-    }  # fmt: skip
+        turned = pl.Series([unit_interval("hint traces", split, group) < 0.5 for group in candidates["group"]])
+        probes.append(_probed(candidates.with_columns(right=pl.col("right") ^ turned), matrix))
+    aucs = [probe.auc for probe in probes]
+    mean, scatter = float(np.mean(aucs)), float(np.std(aucs, ddof=1))
+    interval = _interval(mean, max(scatter, *(probe.se for probe in probes)))
+    return {"splits": _SPLITS, "auc": round(mean, 4), "scatter": round(scatter, 4), "interval": interval}
+
+
+def _probed(candidates: pl.DataFrame, matrix: Sparse) -> Measured:
+    """Return what the probe finds in pairs of clusters that it has not seen."""
+    return measured(panel(candidates, {NGRAMS: matrix}), (NGRAMS,))
 
 
 def _interval(auc: float, se: float) -> list[float]:
     return [round(max(0.0, auc - _HALF_WIDTH * se), 4), round(min(1.0, auc + _HALF_WIDTH * se), 4)]
 
 
-def _matrix(bags: Sequence[frozenset[str]], names: Mapping[str, int]) -> Sparse:
-    """Return a row a bag and a column an n-gram, each row of one length."""
-    from scipy import sparse
-
-    places = [sorted(names[ngram] for ngram in bag if ngram in names) for bag in bags]
-    counts = np.array([len(row) for row in places], np.int64)
-    values = np.repeat(_LENGTH / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-    flat = np.fromiter((place for row in places for place in row), np.int64, int(counts.sum()))
-    return sparse.csr_array((values, flat, np.cumsum([0, *counts])), shape=(len(bags), max(1, len(names))))
-
-
-def _auc(candidates: pl.DataFrame, matrix: Sparse) -> tuple[Auc, Numbers]:
-    """Return the probe's AUC over pairs of clusters that it has not seen, and its mean weights."""
-    panel = Panel(candidates, ranked=True, features={"ngrams": matrix})
-    weights = weights_by_fold(panel, ("ngrams",))
-    one = auc_of(told(scored(panel, weights, ("ngrams",)), ranked=True), ranked=True)
-    return one, np.mean(weights, axis=0)
-
-
-def _vocabulary(clusters: Sequence[str], texts: Sequence[frozenset[str]]) -> dict[str, int]:
-    """Return the commonest n-grams, each with its column; what few clusters say is no trace, and tells of queries."""
-    seen: dict[str, tuple[int, str]] = {}
-    for cluster, text in zip(clusters, texts, strict=True):
-        for ngram in text:
-            count, last = seen.get(ngram, (0, ""))
-            if last != cluster:
-                seen[ngram] = (count + 1, cluster)
-    common = [(-count, ngram) for ngram, (count, _) in seen.items() if count >= _LEAST_CLUSTERS]
-    return {ngram: column for column, (_, ngram) in enumerate(sorted(common)[:_MOST_NGRAMS])}
-
-
-def _strongest(names: Mapping[str, int], weights: Numbers, matrix: Sparse, hinted: Any) -> list[Check]:
+def _strongest(names: Sequence[str], probe: Measured, matrix: Sparse, hinted: Any) -> list[Check]:
     """Return the n-grams that speak most for a hinted critique: by weight, and by how much oftener they stand there."""
     there = matrix > 0
     shares = [np.asarray(there[rows].mean(axis=0)).ravel() for rows in (hinted, ~hinted)]
-    strength = weights * (shares[0] - shares[1])
-    ngrams = list(names)
-    order = [column for column in np.argsort(-strength, kind="stable")[:_STRONGEST] if weights[column] > 0]
+    strength = probe.weights * (shares[0] - shares[1])
     return [
         {
-            "ngram": ngrams[column],
+            "ngram": names[column],
             "hinted": round(float(shares[0][column]), 4),
             "non_hinted": round(float(shares[1][column]), 4),
-            "weight": round(float(weights[column]), 3),
+            "weight": round(float(probe.weights[column]), 3),
         }
-        for column in order
-        if strength[column] > 0
+        for column in np.argsort(-strength, kind="stable")[:_STRONGEST]
+        if probe.weights[column] > 0 and strength[column] > 0
     ]
 
 
@@ -268,27 +236,25 @@ def _ngrams(text: str, masked: frozenset[str], *, pairs: bool = True) -> frozens
 
     Numbers and marks end a pair, and so does a masked word.
     """
-    found: set[str] = set()
+    ngrams: set[str] = set()
     before = ""
-    for run in _RUN.findall(text.lower()):
-        if not run[0].isalpha():
+    for blankless, word in _RUN.findall(text.lower()):
+        if blankless[:1].isalpha():
+            sizes = ((size, len(blankless) - size + 1) for size in (2, 3, 4))
+            ngrams.update(blankless[start : start + size] for size, count in sizes for start in range(count))
+        if not word[:1].isalpha() or word in masked:
             before = ""
-        elif run[0] >= _FIRST_BLANKLESS and re.match(f"[{_BLANKLESS}]", run):
-            found.update(run[at : at + size] for size in (2, 3, 4) for at in range(len(run) - size + 1))
-            before = ""
-        elif run in masked:
-            before = ""
-        else:
-            found.add(run)
-            if before and pairs:
-                found.add(f"{before} {run}")
-            before = run
-    return frozenset(found - masked)
+            continue
+        ngrams.add(word)
+        if before and pairs:
+            ngrams.add(f"{before} {word}")
+        before = word
+    return frozenset(ngrams - masked)
 
 
 def _false_alarms(critiques: Sequence[Critique]) -> dict[str, int]:
     """Return how many critiques that were never hinted the rules of `hint_leak` would take for leaks."""
-    texts = pl.Series([one.text for one in critiques], dtype=pl.String)
-    shown = pl.Series([one.reference_shown for one in critiques], dtype=pl.Boolean)
+    texts = pl.Series([critique.text for critique in critiques], dtype=pl.String)
+    shown = pl.Series([critique.reference_shown for critique in critiques], dtype=pl.Boolean)
     first = sum(gives_verdict_first(one.answer, one.principles, one.text) for one in critiques)
     return {"critiques": len(critiques), "phrases": int(speaks_of_hint(texts, shown).sum()), "verdict_first": first}

@@ -1,50 +1,95 @@
-"""The manifest's check `leak_probe`: how well the probe does on every source and on what the training sets teach."""
+"""The manifest's check `leak_probe`: how well the probe does on every source and on what the training sets teach.
 
-from collections.abc import Iterator, Mapping, Sequence
+The probe chooses among responses of sets, responses as they were shown, and trajectories. Samples are the first rows in
+the order of the tables, which is that of hashes: it has nothing to do with what the rows say, and a larger source keeps
+the sample of a smaller one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.curation.leak_candidates import MOST_SETS, Sample, responses_as_shown, responses_of, trajectories_of
-from pipelines.curation.leak_encoding import encoded
-from pipelines.curation.leak_features import FEATURE_NAMES
-from pipelines.curation.leak_probe import MIN_SETS, lacking, measured
-from pipelines.judging.shown_text import Shown
+from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
+from pipelines.curation.leak_probe import encoded, lacking, measured
+from pipelines.judging.shown_text import Shown, response_text
 from schemas.preference import SETS, PreferenceSet, Split, sets_of
-from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Mode, Purpose
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import read_batches, read_table
+from storage.tables import read_batches, read_frame
 
 STAGE_VERSION = 1
 BEST, LABEL = "best", "label"
 """What the probe looks for: the best response of a set, or the label of a single one."""
+TASK = pl.when(pl.col("best").is_null()).then(pl.lit(LABEL)).otherwise(pl.lit(BEST))
+TRAINED_ON = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value)
+MOST_SETS = 2_000
+MOST_CHARACTERS = 32_000_000  # of a sample: a character takes some 50 ns
 _FROM_CHANCE = 3
 """Standard errors above chance that a leak has to be: in sources of 40 to 100 sets without one, AUCs scatter a third
 more than their standard errors say."""
-_FROM_THRESHOLD = 2
-"""Standard errors that one feature out of ten has to be above the threshold."""
+_FROM_THRESHOLD = 2  # standard errors that one feature out of ten has to be above the threshold
 _CHANCE = 0.5
+_VERDICT = r"(?is)\A(.*)\bscores?[\s*_]*:.*\z"
+"""The last scores and all that follows: how sure a verdict is of itself is no surface, but judgement."""
 
 Finding = dict[str, Any]
 
 
-def finding_of(candidates: pl.DataFrame, ranked: bool, least: int = MIN_SETS) -> Finding:
-    """Return what the probe finds: its AUC by all features and by each alone, or the reason why it was not run.
+class Sample:
+    """Candidates of one kind, up to a bound of sets and characters."""
 
-    Under `least` sets it is not run; a smaller number of them than usual is for a look, not for a verdict.
-    """
+    def __init__(self) -> None:
+        self._sets = 0
+        self._characters = 0
+        self._rows: list[tuple[object, ...]] = []
+
+    @property
+    def full(self) -> bool:
+        return self._sets >= MOST_SETS or self._characters >= MOST_CHARACTERS
+
+    def add(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Add a set's candidates, each in the order of CANDIDATES, unless the sample is full."""
+        if not self.full:
+            self._sets += 1
+            for row in rows:
+                self._rows.append(row)
+                self._characters += len(str(row[3]))
+
+    def frame(self) -> pl.DataFrame:
+        return pl.DataFrame(self._rows, CANDIDATES, orient="row")
+
+
+def responses_of(preference: PreferenceSet, shown: Shown) -> Iterator[tuple[object, ...]]:
+    """Yield a set's responses, each with its index in the set, as a judge is shown them."""
+    yield from responses_as_shown(preference, shown, preference.set_id, range(preference.n_responses))
+
+
+def responses_as_shown(
+    preference: PreferenceSet, shown: Shown, group: str, order: Sequence[int]
+) -> Iterator[tuple[object, ...]]:
+    """Yield a set's responses, each with its position in one order."""
+    query = "\n".join(message.content for message in preference.query)
+    for position, index in enumerate(order):
+        response = preference.responses[index]
+        right = preference.label == 1 if preference.best is None else index == preference.best
+        text = response_text(response, shown)
+        yield group, preference.cluster, right, text, query, response.model, position, preference.n_responses
+
+
+def finding_of(candidates: pl.DataFrame) -> Finding:
+    """Return what the probe finds: its AUC by all features and by each alone, or the reason why it was not run."""
     counts = {"rows": candidates.height, "sets": candidates["group"].n_unique()}
-    if reason := lacking(candidates, ranked, least):
+    if reason := lacking(candidates):
         return counts | {"auc": None, "reason": reason}
-    _, panel = encoded(candidates, ranked)
-    every = measured(panel)
+    _, panel = encoded(candidates)
+    by_all = measured(panel)
     by_feature = {name: measured(panel, (name,)) for name in FEATURE_NAMES}
     return counts | {
-        "auc": round(every.auc, 4),
-        "se": round(every.se, 4),
+        "auc": round(by_all.auc, 4),
+        "se": round(by_all.se, 4),
         "auc_by_feature": {name: round(one.auc, 4) for name, one in by_feature.items()},
         "se_by_feature": {name: round(one.se, 4) for name, one in by_feature.items()},
     }
@@ -67,64 +112,65 @@ def marked(finding: Finding, threshold: float) -> Finding:
 
 
 def leak_probe(
-    recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage], decided: Mapping[Purpose, pl.DataFrame]
+    shown: Shown,
+    threshold: float,
+    curated: Stage,
+    judged: Mapping[Purpose, Stage],
+    decided: Mapping[Purpose, pl.DataFrame],
 ) -> dict[str, Any]:
     """Return the check `leak_probe`. `decided` has the rows of the judged tables, in their order."""
-    shown, threshold = recipe.grm.shown, recipe.leaks.threshold
-    downsampled = {(one["source"], one["task"]): one for one in curated.facts.get("leaks", ())}
+    downsampled = {(leak["source"], leak["task"]): leak for leak in curated.facts.get("leaks", ())}
     check: dict[str, Any] = {"sources": []}
-    for one in source_findings(curated, shown):
-        changed = downsampled.get((one["source"], one["task"]))
-        check["sources"].append(marked(one, threshold) | ({"downsampled": changed} if changed else {}))
-    clusters = _frame(read_table(curated.paths("sets"), SETS, ["set_id", "cluster"])).unique("set_id")
+    for finding in source_findings(curated, shown):
+        leak = downsampled.get((finding["source"], finding["task"]))
+        check["sources"].append(marked(finding, threshold) | ({"downsampled": leak} if leak else {}))
+    clusters = read_frame(curated.paths("sets"), SETS, ["set_id", "cluster"]).unique("set_id")
     rft = decided.get(Purpose.RFT)
     if rft is not None and "accepted" in rft.columns:
         check["rft"] = {
-            task: marked(found, threshold) for task, found in _as_shown(curated, judged[Purpose.RFT], rft, shown)
+            task: marked(finding, threshold) for task, finding in _as_shown(curated, judged[Purpose.RFT], rft, shown)
         }
-        hinted = {Purpose.RFT: rft.with_columns(wanted="accepted", right=pl.col("mode") == Mode.HINTED.value)}
-        if hinted[Purpose.RFT].filter("wanted")["right"].any():
-            check["hinted"] = marked(_trajectories(hinted, judged, clusters, ["set_id"]), threshold)
+        hinted = rft.with_columns(chosen="accepted", right=pl.col("mode") == Mode.HINTED.value)
+        if hinted.filter("chosen")["right"].any():
+            finding = _of_trajectories({Purpose.RFT: hinted}, judged, clusters, ["set_id"])
+            check["hinted"] = marked(finding, threshold)
     meta_rm = {
-        purpose: one.rename({"in_meta_rm": "wanted"}) for purpose, one in decided.items() if "in_meta_rm" in one.columns
+        purpose: rows.rename({"in_meta_rm": "chosen"})
+        for purpose, rows in decided.items()
+        if "in_meta_rm" in rows.columns
     }
     if meta_rm:
-        check["meta_rm"] = marked(_trajectories(meta_rm, judged, clusters, ["set_id", "model"]), threshold)
+        check["meta_rm"] = marked(_of_trajectories(meta_rm, judged, clusters, ["set_id", "model"]), threshold)
     return check
 
 
 def source_findings(curated: Stage, shown: Shown) -> list[Finding]:
     """Return a finding for every source, and for its sets of one response, by name; kept, as they cost seconds."""
     key = stage_key("leaks", STAGE_VERSION, shown, [curated.content])
-    found = find_stage(curated.root, key)
-    if found is None:
+    stage = find_stage(curated.root, key)
+    if stage is None:
         findings = [
-            {"source": source, "task": task} | finding_of(sample.frame(), sample.ranked)
+            {"source": source, "task": task} | finding_of(sample.frame())
             for (source, task), sample in sorted(_samples(curated, shown).items())
         ]
-        found = finish_stage(curated.root, key, {}, {"sources": findings}, [curated])
-    findings = list(found.facts["sources"])
-    return findings
+        stage = finish_stage(curated.root, key, {}, {"sources": findings}, [curated])
+    return list(stage.facts["sources"])
 
 
 def _samples(curated: Stage, shown: Shown) -> dict[tuple[str, str], Sample]:
     """Return a sample of each source's sets, in one pass over the table."""
-    kinds = _frame(read_table(curated.paths("sets"), SETS, ["source", "best", "label", "split", "drop_reason"]))
-    kinds = kinds.filter(pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value))
-    task = pl.when(pl.col("best").is_null()).then(pl.lit(LABEL)).otherwise(pl.lit(BEST))
-    wanted = kinds.group_by("source", task=task).len().select("source", "task").rows()
-    samples = {(source, task): Sample(task == BEST) for source, task in wanted}
+    kinds = read_frame(curated.paths("sets"), SETS, ["source", "best", "split", "drop_reason"])
+    samples: dict[tuple[str, str], Sample] = {
+        (source, task): Sample()
+        for source, task in kinds.filter(TRAINED_ON).select("source", TASK).unique().iter_rows()
+    }
     for preference in _trained_on(curated):
-        sample = samples[preference.source, task_of(preference)]
+        sample = samples[preference.source, LABEL if preference.best is None else BEST]
         if not sample.full:
             sample.add(responses_of(preference, shown))
         elif all(one.full for one in samples.values()):
             break
     return samples
-
-
-def task_of(preference: PreferenceSet) -> str:
-    return LABEL if preference.best is None else BEST
 
 
 def _trained_on(curated: Stage, set_ids: Sequence[str] | None = None) -> Iterator[PreferenceSet]:
@@ -142,34 +188,46 @@ def _as_shown(curated: Stage, judged: Stage, rft: pl.DataFrame, shown: Shown) ->
         accepted = rft.filter(pl.col("accepted") & of_task).head(MOST_SETS).select("trajectory_id", "set_id")
         if accepted.is_empty():
             continue
-        orders = _frame(read_table(judged.paths("judged"), JUDGED, ["trajectory_id", "order"]))
+        orders = read_frame(judged.paths("judged"), JUDGED, ["trajectory_id", "order"])
         shown_in: dict[str, list[tuple[str, list[int]]]] = {}
         for row in accepted.join(orders, on="trajectory_id", maintain_order="left").iter_rows():
             shown_in.setdefault(row[1], []).append((row[0], row[2]))
-        sample = Sample(task == BEST)
+        sample = Sample()
         for preference in _trained_on(curated, list(shown_in)):
             for trajectory_id, order in shown_in[preference.set_id]:
                 sample.add(responses_as_shown(preference, shown, trajectory_id, order))
-        yield task, finding_of(sample.frame(), sample.ranked)
+        yield task, finding_of(sample.frame())
 
 
-def _trajectories(
+def _of_trajectories(
     decided: Mapping[Purpose, pl.DataFrame], judged: Mapping[Purpose, Stage], clusters: pl.DataFrame, group: list[str]
 ) -> Finding:
-    """Return what the surface of wanted trajectories says of `right`, among those of one group that differ in it."""
-    frames = []
-    for purpose, one in decided.items():
-        differ = (pl.col("right").n_unique().over(group, "wanted") > 1) & pl.col("wanted")
-        named = one.join(clusters, on="set_id", how="left", maintain_order="left").with_columns(
-            group=pl.when(differ).then(pl.concat_str(group, separator=" "))
-        )
-        most = named["group"].drop_nulls().unique(maintain_order=True).head(MOST_SETS)
-        named = named.with_columns(group=pl.when(pl.col("group").is_in(most.implode())).then("group"))
-        frames.append(trajectories_of(judged[purpose], named.select("group", "cluster", "right")))
-    return finding_of(pl.concat(frames), ranked=True)
+    """Return what the surface of chosen trajectories says of `right`, among those of one group that differ in it.
 
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    A trajectory counts up to its verdict, with the position that it scores highest.
+    """
+    candidates = [pl.DataFrame(schema=CANDIDATES)]
+    columns = ["trajectory_id", "text", "model", "scores", "n_responses"]
+    for purpose, rows in decided.items():
+        differ = pl.col("right").n_unique().over(group, "chosen") > 1
+        marks = rows.filter(differ & pl.col("chosen")).with_columns(group=pl.concat_str(group, separator=" "))
+        first = marks["group"].drop_nulls().unique(maintain_order=True).head(MOST_SETS)
+        marks = marks.filter(pl.col("group").is_in(first.implode())).join(clusters, on="set_id", how="left")
+        marks = marks.select("trajectory_id", "group", "cluster", "right")
+        for batch in read_batches(judged[purpose].paths("judged"), JUDGED, columns):
+            trajectories = (
+                pl.DataFrame(batch)
+                .join(marks, on="trajectory_id", maintain_order="left")
+                .select(
+                    "group",
+                    "cluster",
+                    "right",
+                    text=pl.col("text").str.replace(_VERDICT, "$1"),
+                    query=pl.lit(None),
+                    author="model",
+                    position=pl.col("scores").list.arg_max(),
+                    places="n_responses",
+                )
+            )
+            candidates.append(trajectories.cast(CANDIDATES))
+    return finding_of(pl.concat(candidates))

@@ -1,9 +1,11 @@
 """What can be seen of a text without reading it, in numbers: the features that the leak probe is given.
 
 A frame of candidates has a row for each text that might be the right one, in columns group, cluster, right, text,
-asked, author, position and places: `asked` is the query (null where overlap with it means nothing), `position` the
+query, author, position and places: `query` is what was asked (null where overlap with it means nothing), `position` the
 place from 0 of `places`. Every count is made in polars, over whole columns.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ CANDIDATES = pl.Schema(
         "cluster": pl.String(),
         "right": pl.Boolean(),
         "text": pl.String(),
-        "asked": pl.String(),
+        "query": pl.String(),
         "author": pl.String(),
         "position": pl.Int32(),
         "places": pl.Int32(),
@@ -27,8 +29,7 @@ NGRAM_COLUMNS = 2**13
 
 _TEXT = pl.col("text")
 _CHARACTERS = _TEXT.str.len_chars()
-_OVERLAP_CHARACTERS = 600
-"""Of each text, where words are compared."""
+_OVERLAP_CHARACTERS = 600  # of each text, where words are compared
 
 
 def _count(pattern: str) -> pl.Expr:
@@ -130,11 +131,11 @@ def _overlap(candidates: pl.DataFrame) -> pl.DataFrame:
         "row",
         "group",
         word=_words(_TEXT),
-        asked=_words(pl.col("asked")).fill_null([]),
+        query=_words(pl.col("query")).fill_null([]),
         # Whether texts share words means something where one query asked for all of them.
-        compared=pl.col("asked").is_not_null(),
+        compared=pl.col("query").is_not_null(),
     )
-    in_query = pl.col("word").list.set_intersection("asked").list.len() / (pl.col("word").list.len() + 1)
+    in_query = pl.col("word").list.set_intersection("query").list.len() / (pl.col("word").list.len() + 1)
     repeated = (pl.len().over("group", "word") > 1) & pl.col("compared")
     elsewhere = words.explode("word").select("row", repeated=repeated).group_by("row").agg(pl.col("repeated").mean())
     return (
@@ -160,7 +161,7 @@ def relative(features: pl.DataFrame, groups: pl.Series) -> pl.DataFrame:
     )
 
 
-def hashed_ngrams(texts: list[str], most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def hashed_ngrams(texts: Sequence[str], most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return (text number, column) of every pair and triple of characters, folded to lower case.
 
     Of a text, the first two thirds of `most` characters and the last third are looked at: texts give themselves away

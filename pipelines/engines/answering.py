@@ -14,7 +14,7 @@ from pipelines.engines.early_stop import BUILD, Look, Pilot, Purpose, looking_ah
 from pipelines.engines.live.dispatch import dispatch
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Engine, Observer
-from pipelines.engines.vllm.servers import Servers
+from pipelines.engines.vllm.server import Servers
 from schemas.errors import BudgetReached, EngineError, Interrupted, StorageError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
@@ -26,7 +26,7 @@ from storage.journal import JournalWriter
 from storage.root import Root
 
 if TYPE_CHECKING:
-    from pipelines.engines.batch.batches import BatchDesk
+    from pipelines.engines.batch.desk import BatchDesk
 
 LOOK_ON_S = 2.0
 """How long a run that was stopped looks up what is stored further on, so that what is left is counted."""
@@ -133,7 +133,7 @@ def answer(
             run.watcher.warn(f"{job.name} may hold answers that are asked for again now: batch = true picks them up")
         _Stream(root, run, model, follow_up, purpose, None).run_through(requests)
         return
-    from pipelines.engines.batch.batches import open_desk  # its HTTP client takes a while to load
+    from pipelines.engines.batch.desk import open_desk  # the openai package takes a while to load
 
     key = check_key(model, run.keys)
     with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
@@ -285,9 +285,11 @@ def has_key(model: ModelSection, keys: Mapping[str, str]) -> bool:
 
 def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:
     """Return when a batch of one of these models has ended. Raises Waiting where none will, and EngineError."""
-    from pipelines.engines.batch.batches import open_endpoint
+    from pipelines.engines.batch.endpoint import BatchEndpoint
     from pipelines.engines.batch.progress import wait_for_a_batch
 
     with ExitStack() as stack:
-        endpoints = [(model, stack.enter_context(open_endpoint(model, check_key(model, run.keys)))) for model in models]
+        endpoints = [
+            (model, stack.enter_context(BatchEndpoint.of(model, check_key(model, run.keys)))) for model in models
+        ]
         wait_for_a_batch(root, endpoints, run.watcher.said)

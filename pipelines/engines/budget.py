@@ -1,25 +1,15 @@
 """The build's hard ceilings: what a request may cost at most is reserved before it is sent, and settled after."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pipelines.engines.protocol import prompt_bytes
-from schemas.answer_limit import NoLimit, answer_limit
+from pipelines.engines.pricing import Reservation, dollars, spent_tokens
 from schemas.errors import BudgetReached, ForgeError
 from schemas.generation import Completion
-from schemas.recipe import BudgetSection, Price
-from schemas.record import canonical_json
+from schemas.recipe import BudgetSection
 
 WARN_AT = 0.8
 _CEILINGS = ("max_cost_usd", "max_tokens", "max_requests")
-BYTES_PER_TOKEN_RESERVED = 1
-"""Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one."""
-BYTES_PER_TOKEN = 4
-UNLIMITED_ANSWER = 32_768
-"""Tokens to reserve for an answer whose request sets no limit; a recipe with a ceiling on tokens has none such."""
-
-FREE = Price()
 
 
 class Spent(NamedTuple):
@@ -31,17 +21,6 @@ class Spent(NamedTuple):
     cost_usd: float = 0.0
     answers: int = 0
     """Requests that came to their end, each once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """The most that one request in flight may spend."""
-
-    tokens: int
-    cost_usd: float
-    price: Price
-    prompt_tokens: int
-    """Estimated, for an answer that comes without usage."""
 
 
 class Budget:
@@ -126,9 +105,9 @@ class Budget:
             self.cost_usd += reservation.cost_usd
             return self._warning()
         prompt, answer = spent_tokens(reservation, completion)
-        estimated_usd = (prompt * reservation.price.input + answer * reservation.price.output) / 1e6
         self.tokens += prompt + answer
-        self.cost_usd += estimated_usd if completion.cost_usd is None else completion.cost_usd
+        cost_usd = completion.cost_usd
+        self.cost_usd += dollars(reservation.price, prompt, answer) if cost_usd is None else cost_usd
         return self._warning()
 
     def stop(self, reason: ForgeError, wait_s: float | None = None, late: ForgeError | None = None) -> None:
@@ -189,37 +168,3 @@ def _words(ceiling: str, amount: float) -> str:
         return f"${amount:.4f}"
     what = ceiling.removeprefix("max_")
     return f"{amount:,} {what[:-1] if what == 'requests' and amount == 1 else what}"
-
-
-def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
-    """Return the most that a request may cost, by its body as it is sent: its prompt, and its longest answer.
-
-    The prompt is estimated generously; tools and forms count with it, which some endpoints put into it.
-    """
-    price = price or FREE
-    size = prompt_bytes(body)
-    large = (part for key, part in body.items() if key != "messages" and isinstance(part, dict | list))
-    beside = sum(len(canonical_json(part)) for part in large)
-    prompt = (size + beside) // BYTES_PER_TOKEN_RESERVED + 16
-    try:
-        answer = answer_limit(body)
-    except NoLimit:
-        answer = UNLIMITED_ANSWER
-    return Reservation(
-        tokens=prompt + answer,
-        cost_usd=(prompt * price.input + answer * price.output) / 1e6,
-        price=price,
-        prompt_tokens=size // BYTES_PER_TOKEN + 1,
-    )
-
-
-def spent_tokens(reservation: Reservation, completion: Completion) -> tuple[int, int]:
-    """Return (prompt, answer) tokens of a completion: by its usage, by the length of its answer, or none."""
-    prompt, answer = completion.prompt_tokens, completion.completion_tokens
-    if completion.text is None:
-        return prompt or 0, answer or 0
-    written = len(completion.text) + len(completion.reasoning or "")
-    return (
-        reservation.prompt_tokens if prompt is None else prompt,
-        written // BYTES_PER_TOKEN + 1 if answer is None else answer,
-    )

@@ -1,11 +1,11 @@
-"""What a failure means: pure rules from what an endpoint said, or how it broke off, to a fault.
+"""What a failure means: pure rules from what an endpoint sent, or how it broke off, to a fault.
 
-Three kinds (schemas.generation.FaultKind). Transient: 429, 5xx, a reset, a time-out, half a JSON. The request's own:
-400, a content filter, a prompt too long, an answer too large. The engine's: a key or model refused, no credit, a
-certificate that does not match, a server that is no OpenAI-compatible endpoint.
+There are three kinds (schemas.generation.FaultKind). Transient: 429, 5xx, a reset, a time-out, half a JSON. The
+request's own: 400, a content filter, a prompt too long, an answer too large. The engine's: a key or model refused, no
+credit, a certificate that does not match, a server that is no OpenAI-compatible endpoint.
 
-Status, `code` and `type` decide, never the message: endpoints quote prompts in it, and a prompt may say anything. What
-servers send:
+Status, `code` and `type` decide, never the message: endpoints quote prompts in it, and a prompt may say anything. This
+is what servers send:
 
     OpenAI       429 code insufficient_quota · 401 invalid_api_key · 404 model_not_found · 400 context_length_exceeded
     Azure        400 code content_filter, innererror.code ResponsibleAIPolicyViolation · 404 DeploymentNotFound
@@ -15,53 +15,41 @@ servers send:
     OpenRouter   code 402 · 403 with metadata.reasons: moderated · the same inside a 200
     Gemini       [{"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}]
 
-A 400 that says its reason in words only is doubtful: it may be this row's fault or every row's. The dispatcher stores
+A 400 that gives its reason in words only is doubtful: it may be this row's fault or every row's. The dispatcher stores
 it once the endpoint has answered another request.
 
-A page of HTML or an unknown protocol is judged by what the endpoint said before: as its very first words they say
-that the address is wrong, which every request would meet again; later they are a gateway's passing trouble.
+A page of HTML or an unknown protocol is judged by what the endpoint sent before. As its very first words they mean that
+the address is wrong, which every request would meet again; later they are a gateway's passing trouble.
 """
 
+import json
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
-from schemas.generation import FaultKind
+from pipelines.engines.waits import seconds_of
+from schemas.generation import Completion, FaultKind
 
 SNIPPET_CHARACTERS = 200
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _STATUS = re.compile(r": (HTTP [0-9]{3})(?![0-9])")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 # Codes and types as `_names` gives them: their letters and digits, in lower case.
-NO_CREDIT = frozenset(
-    re.findall(
-        r"\w+",
-        "insufficientquota insufficientbalance insufficientcredits insufficientfunds insufficientuserquota "
-        "billingerror billinghardlimitreached billingnotactive budgetexceeded exceededcurrentquotaerror arrearage "
-        "paymentrequired",
-    )
+NO_CREDIT = re.compile(
+    "^(insufficient(quota|balance|credits|funds|userquota)|billing(error|hardlimitreached|notactive)|budgetexceeded"
+    "|exceededcurrentquotaerror|arrearage|paymentrequired)$"
 )
-WRONG_KEY = frozenset(
-    re.findall(
-        r"\w+",
-        "invalidapikey incorrectapikey expiredapikey apikeyinvalid apikeyexpired authenticationerror autherror "
-        "invalidauthentication invalidauthenticationerror unauthenticated accountdeactivated",
-    )
+WRONG_KEY = re.compile(
+    "^((invalid|incorrect|expired)apikey|apikey(invalid|expired)|auth(entication)?error|invalidauthentication(error)?"
+    "|unauthenticated|accountdeactivated)$"
 )
-NO_MODEL = frozenset(
-    re.findall(
-        r"\w+",
-        "modelnotfound modelnotfounderror modelnotfoundexception deploymentnotfound modelnotavailable "
-        "modeldecommissioned modeldeprecated unknownmodel invalidmodel",
-    )
+NO_MODEL = re.compile(
+    "^(modelnotfound(error|exception)?|deploymentnotfound|model(notavailable|decommissioned|deprecated)"
+    "|(unknown|invalid)model)$"
 )
 MODERATED = re.compile(
     "content(filter|policy|moderation)|moderation|moderated|responsibleai|safety|flagged|datainspection|invalidprompt"
@@ -91,7 +79,17 @@ class Fault:
     """An answer may have been written, and may be billed, that never came whole."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    """What it took, where the endpoint says so all the same."""
+    """What it took, where the endpoint gives that even so."""
+
+    def completion(self, request_id: str) -> Completion:
+        """Return the completion of a request that failed like this."""
+        return Completion(
+            request_id,
+            error=self.message,
+            fault=self.kind,
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+        )
 
 
 class Broken(StrEnum):
@@ -122,7 +120,7 @@ WAY_OUT = {
     Broken.TIMEOUT: "a larger timeout_s, or a smaller max_concurrency, may help",
     Broken.TOO_LARGE: "not asked again, since it would be paid for again",
 }
-_KEY = "; check the key in the environment variable that api_key_env names"
+_CHECK_KEY = "; check the key in the environment variable that api_key_env names"
 _ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
 _BROKE_OFF = frozenset({Broken.RESET, Broken.TIMEOUT, Broken.HALF, Broken.TOO_LARGE})
@@ -137,11 +135,11 @@ def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answe
         kind = FaultKind.REQUEST
     elif broken in _ALWAYS_ENGINE or (broken in _ENGINE_AT_FIRST and not has_answered):
         kind = FaultKind.ENGINE
-    said = f" ({snippet(detail)})" if detail else ""
+    quoted = f" ({snippet(detail)})" if detail else ""
     way_out = f"; {WAY_OUT[broken]}" if broken in WAY_OUT else ""
     return Fault(
         kind,
-        f"{endpoint}: {broken.value}{said}{way_out}",
+        f"{endpoint}: {broken.value}{quoted}{way_out}",
         throttled=broken is Broken.TIMEOUT,
         unreachable=broken in (Broken.REFUSED, Broken.UNKNOWN_HOST),
         broke_off=broken in _BROKE_OFF,
@@ -149,36 +147,69 @@ def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answe
 
 
 def fault_of_status(endpoint: str, status: int, body: bytes | str, retry_after: str | None = None) -> Fault:
-    """Return the fault that an HTTP status and its body speak of. `retry_after` is that header, as sent."""
-    said = error_text(body)
-    names = _names(_error_of(body))
-    kind, way_out = _kind_of_status(status, names)
-    message = f"{endpoint}: HTTP {status}" + (f": {snippet(said)}" if said.strip() else "") + way_out
-    throttled = kind is FaultKind.TRANSIENT and (status in (408, 429, 503, 504, 529) or bool(TOO_BUSY.search(said)))
-    wait = seconds_of(retry_after) if kind is FaultKind.TRANSIENT else None
-    is_doubtful = kind is FaultKind.REQUEST and status != 413 and not _is_of_the_row(names)
-    broke_off = status in _GATEWAY_GAVE_UP
-    return Fault(kind, message, wait, throttled=throttled, is_doubtful=is_doubtful, broke_off=broke_off)
+    """Return the fault of an HTTP status and its body. `retry_after` is that header, as sent."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    try:
+        error = _unwrapped(orjson.loads(text))
+    except ValueError:
+        error = text
+    return _fault_of_error(endpoint, status, error, text, retry_after)
+
+
+def fault_of_error(endpoint: str, error: Any) -> Fault:
+    """Return the fault that a 200 carries inside itself: `{"error": {..}}`, as some gateways answer."""
+    fields = error if isinstance(error, dict) else {}
+    text = json_of(error).decode()
+    for name in ("code", "status", "status_code"):
+        code = str(fields.get(name))
+        if re.fullmatch("[45][0-9][0-9]", code):
+            retry_after = str(wait) if (wait := fields.get("retry_after")) is not None else None
+            return _fault_of_error(endpoint, int(code), _unwrapped(error), text, retry_after)
+    words, names = _words(_unwrapped(error), text), _names(error)
+    kind, way_out = _kind_of_status(500, names)  # no status goes with these words
+    if kind is FaultKind.TRANSIENT and (_is_of_the_row(names) or "invalidrequesterror" in names):
+        kind = FaultKind.REQUEST
+    return Fault(
+        kind,
+        f"{endpoint}: an error inside an HTTP 200: {snippet(words)}{way_out}",
+        throttled=kind is FaultKind.TRANSIENT and bool(TOO_BUSY.search(words)),
+        is_doubtful=kind is FaultKind.REQUEST and not _is_of_the_row(names),
+    )
 
 
 def reason_of(message: str) -> str:
-    """Return why a request failed, without a word that an endpoint or a row said: `HTTP 429`, a `Broken`, `other`."""
+    """Return why a request failed, without a word of the endpoint or the row: `HTTP 429`, a `Broken`, `other`."""
     if status := _STATUS.search(message):
         return status.group(1)
     return next((broken.value for broken in Broken if f": {broken.value}" in message), "other")
 
 
+def _fault_of_error(endpoint: str, status: int, error: Any, text: str, retry_after: str | None) -> Fault:
+    """Return the fault of a status and its error object; `text` is the body that holds it."""
+    words, names = _words(error, text), _names(error)
+    kind, way_out = _kind_of_status(status, names)
+    passes = kind is FaultKind.TRANSIENT
+    return Fault(
+        kind,
+        f"{endpoint}: HTTP {status}" + (f": {snippet(words)}" if words.strip() else "") + way_out,
+        seconds_of(retry_after) if passes else None,
+        throttled=passes and (status in (408, 429, 503, 504, 529) or bool(TOO_BUSY.search(words))),
+        is_doubtful=kind is FaultKind.REQUEST and status != 413 and not _is_of_the_row(names),
+        broke_off=status in _GATEWAY_GAVE_UP,
+    )
+
+
 def _kind_of_status(status: int, names: Set[str]) -> tuple[FaultKind, str]:
     """Return the kind of fault, and the way out to add to its message."""
-    if status == 402 or names & NO_CREDIT:
+    if status == 402 or _any_is(NO_CREDIT, names):
         return FaultKind.ENGINE, "; the account has no credit left"
-    if names & WRONG_KEY:
-        return FaultKind.ENGINE, _KEY
-    if status < 500 and status not in (401, 404) and any(map(MODERATED.search, names)):
+    if _any_is(WRONG_KEY, names):
+        return FaultKind.ENGINE, _CHECK_KEY
+    if status < 500 and status not in (401, 404) and _any_is(MODERATED, names):
         return FaultKind.REQUEST, ""
     if status in (401, 403, 407):
-        return FaultKind.ENGINE, _KEY
-    if status == 404 or names & NO_MODEL:
+        return FaultKind.ENGINE, _CHECK_KEY
+    if status == 404 or _any_is(NO_MODEL, names):
         return FaultKind.ENGINE, "; check model and base_url (it usually ends in /v1)"
     if 300 <= status < 400 or status in (405, 410, 501, 505):
         return FaultKind.ENGINE, "; no chat completions here: check base_url (it usually ends in /v1)"
@@ -187,41 +218,8 @@ def _kind_of_status(status: int, names: Set[str]) -> tuple[FaultKind, str]:
     return FaultKind.REQUEST, ""
 
 
-def fault_of_error(endpoint: str, error: Any) -> Fault:
-    """Return the fault that a 200 carries inside itself: `{"error": {..}}`, as some gateways answer."""
-    fields = error if isinstance(error, dict) else {}
-    for name in ("code", "status", "status_code"):
-        code = str(fields.get(name))
-        if re.fullmatch("[45][0-9][0-9]", code):
-            return fault_of_status(endpoint, int(code), _dumped(error), _text(fields.get("retry_after")))
-    said, names = error_text(_dumped(error)), _names(error)
-    kind, way_out = _kind_of_status(500, names)  # as words that no status goes with
-    if kind is FaultKind.TRANSIENT and (_is_of_the_row(names) or "invalidrequesterror" in names):
-        kind = FaultKind.REQUEST
-    throttled = kind is FaultKind.TRANSIENT and bool(TOO_BUSY.search(said))
-    message = f"{endpoint}: an error inside an HTTP 200: {snippet(said)}{way_out}"
-    is_doubtful = kind is FaultKind.REQUEST and not _is_of_the_row(names)
-    return Fault(kind, message, throttled=throttled, is_doubtful=is_doubtful)
-
-
-def error_text(body: bytes | str) -> str:
-    """Return what an error body says: its message, code and type where it is the usual JSON, else itself."""
-    error = _error_of(body)
-    if not isinstance(error, dict):
-        return str(error)
-    parts = [error.get("message") or error.get("detail") or "", error.get("code"), error.get("type")]
-    told = [str(part) for part in parts if part]
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-    return f"{told[0]} ({', '.join(told[1:])})" if len(told) > 1 else "".join(told) or text
-
-
-def _error_of(body: bytes | str) -> Any:
-    """Return the error object of a body, or whatever stands in its place; the text of a body that is no JSON."""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-    try:
-        tree = orjson.loads(text)
-    except ValueError:
-        return text
+def _unwrapped(tree: Any) -> Any:
+    """Return the error object of a body that was JSON, or whatever stands in its place."""
     if isinstance(tree, list) and len(tree) == 1:
         tree = tree[0]
     if not isinstance(tree, dict) or "error" not in tree:
@@ -231,75 +229,64 @@ def _error_of(body: bytes | str) -> Any:
     return beside | error if isinstance(error, dict) else {"message": error, **beside} if beside else error
 
 
+def _words(error: Any, text: str) -> str:
+    """Return the message, code and type of an error object; of any other thing itself, and of an empty one its text."""
+    if not isinstance(error, dict):
+        return str(error)
+    message, *names = (error.get("message") or error.get("detail"), error.get("code"), error.get("type"))
+    words = [str(part) for part in (message, *names) if part]
+    return f"{words[0]} ({', '.join(words[1:])})" if len(words) > 1 else "".join(words) or text
+
+
 def _names(error: Any) -> frozenset[str]:
     """Return the codes and types of an error object: what the server's own code writes, never what it quotes."""
     if not isinstance(error, dict):
         return frozenset()
-    inner = error.get("innererror")
     details = error.get("details")
-    parts = [error, inner if isinstance(inner, dict) else {}]
-    parts += [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    parts = [error, error.get("innererror"), *(details if isinstance(details, list) else [])]
     fields = ("code", "type", "status", "error_type", "error_code", "reason")
-    texts = [text for part in parts for name in fields if isinstance(text := part.get(name), str)]
+    texts = [part.get(name) for part in parts if isinstance(part, dict) for name in fields]
     metadata = error.get("metadata")
     if isinstance(metadata, dict) and metadata.get("reasons"):
         texts.append("moderation")  # OpenRouter's only sign of it
-    return frozenset(re.sub("[^a-z0-9]", "", text.lower()) for text in texts if len(text) <= LONGEST_NAME)
+    return frozenset(
+        re.sub("[^a-z0-9]", "", text.lower()) for text in texts if isinstance(text, str) and len(text) <= LONGEST_NAME
+    )
+
+
+def _any_is(pattern: re.Pattern[str], names: Set[str]) -> bool:
+    return any(map(pattern.search, names))
 
 
 def _is_of_the_row(names: Set[str]) -> bool:
-    """Say whether codes and types lay a refusal to what the request says, and not to how it is asked."""
-    return any(MODERATED.search(name) or TOO_LONG.search(name) for name in names)
+    """Say whether codes and types blame what the request says, and not how it is sent."""
+    return _any_is(MODERATED, names) or _any_is(TOO_LONG, names)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and everything that it came from, outermost first."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def json_of(value: Any) -> bytes:
+    """Return a foreign tree as JSON."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a lone surrogate, or a number beyond 64 bits
+        return json.dumps(value).encode()
+
+
+def without_key(text: str, key: str | None) -> str:
+    """Return a foreign text with our key, which some endpoints repeat, struck out."""
+    return text.replace(key, "***") if key else text
 
 
 def snippet(text: str) -> str:
     """Return the beginning of a foreign text, safe for one line of a terminal."""
     line = _INVISIBLE.sub(" ", text[: 4 * SNIPPET_CHARACTERS]).strip()
     return line if len(line) <= SNIPPET_CHARACTERS else line[: SNIPPET_CHARACTERS - 2] + ".."
-
-
-def seconds_of(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After asks for, a number or an HTTP date; None when it makes no sense."""
-    if header is None:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(header)
-        except (ValueError, IndexError, TypeError):
-            return duration_of(header)
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        return max(0.0, (when - datetime.now(UTC)).total_seconds())
-    return min(seconds, 1e9) if seconds >= 0 else None  # not a number is not at least 0 either
-
-
-def duration_of(text: str) -> float | None:
-    """Return the seconds of a duration as rate-limit headers write it ("1m2.5s", "20ms"); None for anything else."""
-    parts = _DURATION.findall(text.strip())
-    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
-        return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-
-
-def exhausted_for_s(headers: Mapping[str, str]) -> float | None:
-    """Return for how long rate-limit headers say that nothing is left (x-ratelimit-remaining-..: 0); None otherwise."""
-    waits = [
-        duration_of(reset) or seconds_of(reset) or 0.0
-        for what in ("requests", "tokens")
-        if headers.get(f"x-ratelimit-remaining-{what}") == "0"
-        and (reset := headers.get(f"x-ratelimit-reset-{what}")) is not None
-    ]
-    return max(waits) if waits else None
-
-
-def _dumped(value: Any) -> bytes | str:
-    try:
-        return orjson.dumps(value)
-    except TypeError:  # a lone surrogate
-        return str(value)
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

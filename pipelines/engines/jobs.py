@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.engines.protocol import identity, request_body
+from pipelines.engines.identity import identity
+from pipelines.engines.request_body import request_body
 from schemas.generation import Request, RequestTruth, request
 from schemas.query import Messages
 from schemas.recipe import GrmSection, ModelSection, Recipe, RubricsSection, SynthesisSection

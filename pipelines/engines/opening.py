@@ -8,7 +8,7 @@ def open_engine(model: ModelSection, key: str | None) -> Engine:
     """Return the engine that a recipe's section asks for; `key` is what `model.key_variable` holds.
 
     It serves one `dispatch`, which closes it. Nothing is connected before the first request. An engine in front of a
-    server of our own comes from `vllm_servers` instead: that server outlives it.
+    server of our own comes from `vllm.server.Servers` instead: that server outlives it.
     """
     if model.engine == "simulated":
         from pipelines.engines.simulated.engine import SimulatedEngine

@@ -1,24 +1,19 @@
 r"""Where a text gives its final answer.
 
-The last mark wins. Marks made for a reader of answers come first: `\boxed{..}`, and lines such as `#### 18`, `A: 18`,
-`Answer: 18`, `**Final Answer:** 18`. Only a text without one is searched for a sentence, "the answer is 18" or
-"答案是 18", the last of them; and only a text without that may be an answer as a whole, where it is but a value. A box
-that never closes is a text that broke off: it has no answer, whatever stands earlier.
-
-An answer that the text then takes back ("wait, that is wrong"), or denies as it gives it, is `taken_back`: no rule says
-what such a text answers.
-
-Every step takes time in proportion to the text.
+The last mark wins. Marks are `\boxed{..}` and lines such as `#### 18`, `A: 18`, `Answer: 18`, `**Final Answer:** 18`.
+A text without one is searched for its last sentence such as "the answer is 18" or "答案是 18". A text without that is
+an answer where it is nothing but a value. A box that never closes broke off: the text has no answer, whatever stands
+earlier. Every step takes time in proportion to the text.
 """
 
 import re
 from collections import deque
 from typing import NamedTuple
 
+from pipelines.grading.notation import group_end
 from schemas.thoughts import split_thoughts
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[-+]?[\d.]*\d|[a-zA-Z](?![a-zA-Z])")
 _BETWEEN_BOXES = re.compile(
     r"[\s$]*(?:\\[)\]])?[\s$]*(?:,?\s*\\?(?:text\{)?\s*(?:and|or)\b\s*\}?|,|;)[\s$]*(?:\\[(\[])?[\s$]*"
@@ -37,6 +32,7 @@ _SENTENCE = re.compile(
     r"|\bantwort (?:ist|lautet)\b|\bréponse est\b|\brespuesta es\b|答案[是为])[ \t]*[:：]?\s*",
     re.IGNORECASE,
 )
+_REST_OF_LINE = re.compile(r"[^\n]*+")
 _SENTENCE_END = re.compile(r"[.!](?=\s|$)|[。;]|,? (?:because|since|which|where)\b")
 _DELIMITED = re.compile(r"[\s*_]*(\$[^$]+\$|\\\(.*?\\\))(?![^\n]*[$\\])", re.DOTALL)
 _VALUE = re.compile(
@@ -69,14 +65,16 @@ def final_answer(text: str, *, in_words: bool = False) -> str | None:
     answer, _ = split_thoughts(text)
     mark = _mark(answer)
     if mark is None:
-        found: str | None = answer.strip()
-        found = found if found and _VALUE.fullmatch(found) else None
+        value: str | None = answer.strip()
+        value = value if value and _VALUE.fullmatch(value) else None
     elif mark.boxes:
-        found = _in_boxes(answer, mark.boxes)
+        value = _in_boxes(answer, mark.boxes)
     else:
-        stated = answer[mark.start : mark.end]
-        found = stated if in_words else _value_of(stated)
-    return bare(found) or None if found else None
+        value = answer[mark.start : mark.end]
+        if not in_words:  # without the prose around it
+            delimited = _DELIMITED.match(value)
+            value = delimited[1] if delimited else _SENTENCE_END.split(value, maxsplit=1)[0]
+    return bare(value) or None if value else None
 
 
 def taken_back(text: str) -> bool:
@@ -100,17 +98,19 @@ class _Mark(NamedTuple):
 
 def _mark(answer: str) -> _Mark | None:
     boxes = list(_BOX.finditer(answer))
-    line = _last(_LINE, answer)
+    line = _last(_LINE, answer, 0, len(answer))
     if boxes and not (line and line.start() > boxes[-1].start()):
         return _Mark(boxes[-1].start(), boxes[-1].end(), boxes)
-    if line:
-        start, end = line.span("stated")
-        said = _last(_SENTENCE, answer, start, end)
-        return _Mark(said.end() if said else start, end, [])
-    if said := _last(_SENTENCE, answer):
-        end = answer.find("\n", said.end())
-        return _Mark(said.end(), len(answer) if end < 0 else end, [])
-    return None
+    start, end = line.span("stated") if line else (0, len(answer))
+    sentence = _last(_SENTENCE, answer, start, end)
+    if sentence and not line:
+        line = _REST_OF_LINE.match(answer, sentence.end())
+    return _Mark(sentence.end() if sentence else start, line.end(), []) if line else None
+
+
+def _last(pattern: re.Pattern[str], text: str, start: int, end: int) -> re.Match[str] | None:
+    """Return the pattern's last match."""
+    return next(iter(deque(pattern.finditer(text, start, end), maxlen=1)), None)
 
 
 def bare(answer: str) -> str:
@@ -127,45 +127,27 @@ def bare(answer: str) -> str:
         answer = inner
 
 
-def _last(pattern: re.Pattern[str], text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
-    """Return the pattern's last match."""
-    matches = pattern.finditer(text, start, len(text) if end is None else end)
-    return next(iter(deque(matches, maxlen=1)), None)
-
-
 def _in_boxes(text: str, boxes: list[re.Match[str]]) -> str | None:
     r"""Return what the last box holds; boxes with nothing but "and", "or" or a comma between them are one answer.
 
     Taken alone, the last box of `\boxed{3} or \boxed{5}` would pass a guess for an answer.
     """
-    held: list[str] = []
-    after = None
+    contents: list[str] = []
+    next_start = None
     for box in reversed(boxes):
         end = _box_end(text, box.end())
-        if after is not None and (end is None or not _BETWEEN_BOXES.fullmatch(text[end:after][:50])):
+        if next_start is not None and (end is None or not _BETWEEN_BOXES.fullmatch(text[end:next_start][:50])):
             break
         if end is None:
             return None
-        held.insert(0, text[box.end() : end].removeprefix("{").removesuffix("}"))
-        after = box.start()
-    return ", ".join(dict.fromkeys(part.strip() for part in held))
+        contents.insert(0, text[box.end() : end].removeprefix("{").removesuffix("}"))
+        next_start = box.start()
+    return ", ".join(dict.fromkeys(content.strip() for content in contents))
 
 
 def _box_end(text: str, start: int) -> int | None:
     """Return where the box ends whose content starts here; None where it never closes."""
-    if not text.startswith("{", start):
-        unbraced = _UNBRACED.match(text, start)
-        return unbraced.end() if unbraced else None
-    depth = 0
-    for brace in _BRACE.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return brace.end()
-    return None
-
-
-def _value_of(stated: str) -> str:
-    """Return the value that a line or sentence states, without the prose around it."""
-    if delimited := _DELIMITED.match(stated):
-        return delimited[1]
-    return _SENTENCE_END.split(stated, maxsplit=1)[0]
+    if text.startswith("{", start):
+        return group_end(text, start)
+    unbraced = _UNBRACED.match(text, start)
+    return unbraced.end() if unbraced else None

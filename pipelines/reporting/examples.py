@@ -11,17 +11,14 @@ from pipelines.reporting.source_funnels import TableFiles, commonest_first
 from pipelines.reporting.visible import columns, one_line, visible, wrapped
 from schemas.errors import RecipeError
 from schemas.preference import DropReason
+from schemas.published import TABLES
 from schemas.query import wire
+from schemas.rubric import RUBRICS_TABLE
 from schemas.trajectory import Outcome
 from storage.snapshots import Snapshot
 
-STATUSES: dict[str, tuple[str, ...]] = {
-    "trajectories": ("accepted", "rejected", "difficulty", "on_policy", "paired"),
-    "sets": ("kept", "dropped"),
-    **dict.fromkeys(("rft", "rl", "meta_rm", "pairs", "traces"), ("train", "validation")),
-    "answers": ("right", "wrong", "undecided"),
-}
-"""Every table and its parts, as published: `<table>/<status>`."""
+STATUSES = {table.name: tuple(table.parts) for table in TABLES if table.parts and table is not RUBRICS_TABLE}
+"""Every table whose rows can be shown, and its parts, as published: `<table>/<status>`."""
 _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}
 
 

@@ -1,7 +1,7 @@
 """The publication stage: assembled tables become an immutable version with its manifest, card, report and reward."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
@@ -54,7 +54,10 @@ def publish_snapshot(
 
     Raises DamagedError where a file is not what assembly wrote.
     """
-    tables = {name: TableEntry(rows=assembled.rows(name), files=_files(assembled, name)) for name in assembled.tables}
+    tables = {
+        name: TableEntry(rows=assembled.rows(name), files=[FileEntry(**asdict(file)) for file in files])
+        for name, files in assembled.tables.items()
+    }
     missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
     name = recipe.build.name
     snapshot = with_content(root, name, assembled.content)
@@ -128,13 +131,6 @@ def _check_files(assembled: Stage) -> None:
             raise DamagedError(f"{path}: damaged, its hash is not what was written; remove it, and build again")
 
 
-def _files(assembled: Stage, table: str) -> list[FileEntry]:
-    return [
-        FileEntry(path=file.path, rows=file.rows, bytes=file.bytes, sha256=file.sha256)
-        for file in assembled.tables[table]
-    ]
-
-
 def _composition(sources: Sequence[Stage]) -> dict[str, Any]:
     """Return the check on how synthesised sets are made up, by source; nothing where none was synthesised."""
     made = {one.facts["source"]: one.facts.get("synthesis", {}) for one in sources}
@@ -153,10 +149,6 @@ def _use(judged: Judged) -> ModelUse:
         role=judged.job.role,
         engine=judged.job.model.engine,
         model=judged.job.model.name,
-        requests=facts["requests"],
         cached=judged.cached,
-        failed=facts["failed"],
-        prompt_tokens=facts["prompt_tokens"],
-        completion_tokens=facts["completion_tokens"],
-        cost_usd=facts["cost_usd"],
+        **{name: facts[name] for name in ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")},
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.grading.verification import grade_all
+from pipelines.grading.crew import grade_all
 from pipelines.sources.rows import json_lines, text_in
 from pipelines.synthesis.grading import answer_text
 from schemas.errors import SourceError

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
-from pipelines.grading.verification import grade_all
+from pipelines.grading.crew import grade_all
 from schemas.candidate import Candidate, Origin
 from schemas.question import AnswerForm, Gold, Question, Verdict
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pipelines.grading import short_texts
+from pipelines.grading.options import text_verdict
 from pipelines.synthesis.answers import answer_prompt
 from pipelines.synthesis.grading import Answered
 from schemas.candidate import GRADED, GRADED_VERDICTS, TRACES, Candidate, Origin
@@ -102,6 +102,6 @@ def _completion(candidate: Candidate) -> str:
 def _verifier(question: Question, candidate: Candidate) -> str:
     """Return what found the answer right: a rule, or a teacher where a short text is not the gold one word for word."""
     gold = question.gold
-    if gold.form is AnswerForm.TEXT and short_texts.verdict(gold.answer, candidate.answer or "") is not Verdict.RIGHT:
+    if gold.form is AnswerForm.TEXT and text_verdict(gold.answer, candidate.answer or "") is not Verdict.RIGHT:
         return "teacher"
     return gold.form.value

@@ -80,7 +80,7 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
             if "in_meta_rm" in frame.columns:
                 marked = frame.filter("in_meta_rm").with_columns(reject_reason=pl.lit(None, pl.String))
                 funnel += _counted(marked, f"meta_rm from {purpose}", "kept")
-    checks["leak_probe"] = leak_probe(recipe, curated, judged, frames)
+    checks["leak_probe"] = leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, judged, frames)
     if Purpose.RFT in frames:
         checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
     general = frozenset[str]()

@@ -46,7 +46,7 @@ def write_batch_recipe(directory: Path, url: str, *, sets: tuple[str, ...] = ("r
 
 def killed_at(server: BatchStandIn, call: str, done: bool, *command: str | Path) -> None:
     """Start a build, wait until the endpoint stops answering at a call, and kill it."""
-    server.hang(call, done=done)
+    server.always(call, stand_in.hang(), done=done)
     process = start(*command)
     assert server.hung.wait(60), process.communicate(timeout=5)
     os.killpg(process.pid, signal.SIGKILL)
@@ -146,7 +146,13 @@ def test_wait_stays_until_every_batch_is_done(tmp_path: Path) -> None:
 
     with BatchStandIn(answered, holds=True) as server:
         recipe = write_batch_recipe(tmp_path, server.url, sets=("rft", "rl"))
-        finisher = threading.Timer(4.0, lambda: setattr(server, "holds", False))
+
+        def finish() -> None:
+            while server.calls.count("GET /batches/id") < 6:  # both batches were looked at, more than once
+                time.sleep(0.05)
+            server.holds = False
+
+        finisher = threading.Thread(target=finish)
         finisher.start()
         done = grmforge("build", recipe, "--root", tmp_path / "data", "--wait")
         finisher.join()

@@ -15,7 +15,7 @@ from storage.snapshots import versions
 from tests.end_to_end.commands import GRMFORGE, Done, data_files, frame, grmforge, latest, start, write_recipe
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn
-from tests.pipelines.sources.stand_in_hub import StandInHub, stand_in_hub
+from tests.pipelines.sources.stand_in_hub import StandInHub
 
 NAME = "nights"
 SAMPLES = 4
@@ -227,7 +227,7 @@ def wait_until(is_so: Any, seconds: float = 60.0) -> None:
 def test_a_new_revision_of_the_hub_is_found_and_one_that_is_gone_leaves_latest(tmp_path: Path) -> None:
     commits = ["0" * 40, "1" * 40]
     hub = StandInHub({"mine/sets": {"sets.jsonl": rows_of(12)}}, commit=commits[0])
-    with StandIn() as server, stand_in_hub(hub):
+    with StandIn() as server, hub:
         recipe = write_nightly(tmp_path, server.url, {"hub": "mine/sets"})
         env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"}
 

@@ -6,6 +6,7 @@ sets Python, the locale or the hub otherwise starts from its executable.
 """
 
 import array
+import atexit
 import json
 import os
 import select
@@ -79,6 +80,11 @@ class Parent:
         theirs.close()
         self.environment = dict(os.environ)
         assert json.loads(self._socket.recv(MOST_BYTES)) == {"ready": True}
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait()
 
     def ask(self, what: Mapping[str, Any], fds: list[int] | None = None) -> dict[str, int]:
         with self._lock:
@@ -147,8 +153,6 @@ def _import_heavy(told: int) -> None:
 
 def _become(wanted: Mapping[str, Any], fds: list[int], tell: int) -> None:
     """Make this process the command that is wanted."""
-    import atexit
-
     if wanted["new_session"]:
         os.setsid()
     for number, descriptor in enumerate(fds):

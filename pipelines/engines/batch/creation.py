@@ -1,7 +1,7 @@
 """One batch brought to the endpoint: intention, file, call and id, each on disk before the next step is taken.
 
-The call that creates a batch costs money, and its answer may be lost. It is never made again before the endpoint has
-been asked, by the name that we gave the batch, whether it is there.
+The call that creates a batch costs money, and its reply may be lost. It is never made again before the endpoint was
+searched for the batch, by the name that we gave it.
 """
 
 import time
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from pipelines.engines.batch.endpoint import COMPLETIONS, MAX_WAIT_S, BatchEndpoint, BatchState, Trouble
+from pipelines.engines.batch.endpoint import MAX_WAIT_S, BatchEndpoint, BatchState, Trouble
 from schemas.errors import EngineError
 from schemas.generation import FaultKind, Request
 from storage.batch_jobs import BatchedRequest, BatchJob, drop, intend, save
@@ -43,7 +43,7 @@ def create_batch(
 
 def batch_line(request: Request) -> bytes:
     """Return a request as a line of the endpoint's file; the body is what a request of its own would send."""
-    line = {"custom_id": request.request_id, "method": "POST", "url": COMPLETIONS, "body": request.body}
+    line = {"custom_id": request.request_id, "method": "POST", "url": "/v1/chat/completions", "body": request.body}
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -59,7 +59,7 @@ def find_batch(endpoint: BatchEndpoint, job: BatchJob, settle_s: float) -> Batch
 
 
 def trouble_line(root: Root, job: BatchJob, trouble: Trouble) -> str:
-    """Return what to say, and to do, about a job whose batch or results cannot be had."""
+    """Return what is wrong with a job whose batch or results cannot be had, and the way out."""
     if trouble.fault.kind is FaultKind.TRANSIENT:
         return f"{job.name}: {trouble}; nothing is lost, run again to go on"
     place = root.where(job.key)
@@ -76,32 +76,24 @@ def _created(
     root: Root, endpoint: BatchEndpoint, job: BatchJob, file_id: str, settle_s: float
 ) -> tuple[BatchJob, BatchState]:
     """Create a job's batch, never twice. Raises EngineError; the job is forgotten if there is surely no batch."""
-    error: Trouble | None = None
-    for tried in range(CREATE_TRIES):
+    tried = 0
+    while True:
+        tried += 1
         job = save(root, job, file_id=file_id, creating_at=time.time())
+        state: BatchState | None = None
         try:
             state = endpoint.create(file_id, job.submission)
         except Trouble as trouble:
             error = trouble
-            found = _found_after(root, endpoint, job, trouble, settle_s) if trouble.may_have_worked else None
-            if found is None and trouble.fault.kind is not FaultKind.TRANSIENT:
-                break
-            if found is None:
-                if tried + 1 < CREATE_TRIES:
-                    time.sleep(min(MAX_WAIT_S, trouble.fault.retry_after_s or 0.5 * 2**tried))
-                continue
-            state = found
-        return save(root, job, batch_id=state.batch_id), state
-    drop(root, job)
-    raise EngineError(f"the endpoint does not take a batch: {error}")
-
-
-def _found_after(
-    root: Root, endpoint: BatchEndpoint, job: BatchJob, trouble: Trouble, settle_s: float
-) -> BatchState | None:
-    """Return the batch that a broken call created all the same. Raises EngineError where that cannot be told."""
-    try:
-        return find_batch(endpoint, job, settle_s)
-    except Trouble as further:
-        told = further if further.fault.kind is not FaultKind.TRANSIENT else trouble
-        raise EngineError(trouble_line(root, job, told)) from None
+        if state is None and error.may_have_worked:
+            try:
+                state = find_batch(endpoint, job, settle_s)
+            except Trouble as further:
+                cause = further if further.fault.kind is not FaultKind.TRANSIENT else error
+                raise EngineError(trouble_line(root, job, cause)) from None
+        if state is not None:
+            return save(root, job, batch_id=state.batch_id), state
+        if error.fault.kind is not FaultKind.TRANSIENT or tried == CREATE_TRIES:
+            drop(root, job)
+            raise EngineError(f"the endpoint does not take a batch: {error}")
+        time.sleep(min(MAX_WAIT_S, error.fault.retry_after_s or 0.25 * 2**tried))

@@ -14,7 +14,7 @@ OVERDUE_S = 48 * 3600.0
 """Twice the window that a batch was given."""
 FIRST_POLL_S = 1.0
 MAX_POLL_S = 60.0
-SAY_EVERY_S = 60.0
+REPORT_EVERY_S = 60.0
 
 
 def progress(job: BatchJob, state: BatchState | None) -> str:
@@ -39,7 +39,7 @@ def wait_for_a_batch(
 
     Raises Waiting when every one of them is overdue, or none is left.
     """
-    poll_s, said_at = FIRST_POLL_S, time.monotonic()
+    poll_s, reported_at = FIRST_POLL_S, time.monotonic()
     while True:
         time.sleep(poll_s)
         poll_s = min(MAX_POLL_S, poll_s * 1.5)
@@ -49,16 +49,13 @@ def wait_for_a_batch(
             for job in jobs_of(root, model.name)
             if job.collected_at is None and job.endpoint == endpoint.url
         ]
-        lines = []
-        for endpoint, job in open_jobs:
-            line = _still_open(endpoint, job)
-            if line is None:
-                return
-            lines.append(line)
+        lines = [line for endpoint, job in open_jobs if (line := _still_open(endpoint, job))]
+        if len(lines) < len(open_jobs):
+            return
         if all(is_overdue(job) for _, job in open_jobs):
             raise Waiting("; ".join(lines) or "what is missing lies in batches at other endpoints than the recipe's")
-        if time.monotonic() - said_at >= SAY_EVERY_S:
-            said_at = time.monotonic()
+        if time.monotonic() - reported_at >= REPORT_EVERY_S:
+            reported_at = time.monotonic()
             for line in lines:
                 say(line)
 

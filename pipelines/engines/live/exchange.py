@@ -2,18 +2,18 @@
 
 Requests go through aiohttp itself. On 2 cores, over loopback, a thousand bytes out and 1.5 kB back, it makes 14,300
 exchanges a second; the `openai` package makes 1,360 on its aiohttp transport and 800 as it comes (benchmarks.dispatch).
-What that package adds (typed answers, retries, a client for Azure) is ours already, or a matter of headers.
+What that package adds (typed answers, retries, a client for Azure) this room has already, or needs a header only.
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from pipelines.engines.faults import Broken
+from pipelines.engines.faults import Broken, causes
 from schemas.errors import EngineError
 
 MAX_ANSWER_BYTES = 8 * 2**20
@@ -30,16 +30,16 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class AnswerTooLarge(Exception):
-    """A body went on past `MAX_ANSWER_BYTES`, and was left unread."""
+    """A body went on past `MAX_ANSWER_BYTES`, and its rest was left unread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came back, whatever its status."""
+    """A response, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
-    """By any case of their names."""
+    """Their names may be read in any case."""
     content: bytes
 
 
@@ -68,7 +68,7 @@ class Connections:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, body: bytes) -> Answered:
-        """Send a body and read what comes back. A redirect is an answer too: no key follows it to another host.
+        """Send a body and read the response. A redirect is a response too: no key follows it to another host.
 
         An error page is cut at `MAX_ANSWER_BYTES`: its status says what it means.
 
@@ -108,8 +108,8 @@ class Connections:
 def _proxy_for(scheme: str, host: str) -> URL | None:
     """Return the proxy that the environment names for a host (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY).
 
-    Found once: aiohttp's own `trust_env` would look it up in a thread for every request. Whatever it names, there is no
-    way through it to the loopback of this machine.
+    Found once: aiohttp's own `trust_env` would look it up in a thread for every request. The loopback of this machine
+    is never reached through a proxy.
     """
     if host in LOOPBACK or proxy_bypass(host):
         return None
@@ -128,7 +128,7 @@ def _proxy_for(scheme: str, host: str) -> URL | None:
 
 def broken_by(error: BaseException) -> Broken:
     """Return how an exchange broke off, by the outermost cause that tells."""
-    chain = list(_causes(error))
+    chain = list(causes(error))
     for cause in chain:
         match cause:
             case AnswerTooLarge():
@@ -153,20 +153,10 @@ def broken_by(error: BaseException) -> Broken:
 
 
 def root_of(error: BaseException) -> str:
-    """Return what the deepest cause says of itself."""
-    for cause in reversed(list(_causes(error))):
+    """Return the message of the deepest cause that has one."""
+    for cause in reversed(list(causes(error))):
         if isinstance(cause, aiohttp.ClientResponseError):
             return f"{cause.status} {cause.message}"  # its whole text has a proxy's address, password included
         if str(cause).strip():
             return str(cause)
     return type(error).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and everything that it came from, outermost first."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__ or cause.__context__

@@ -1,4 +1,8 @@
-"""How much may be asked at once: requests and tokens a minute, and a concurrency that listens to the endpoint."""
+"""How much may be sent at once: requests and tokens a minute, and a concurrency that listens to the endpoint."""
+
+from dataclasses import dataclass
+
+from pipelines.engines.pricing import Reservation
 
 SHRINK_SHARE = 0.2
 """More than this share of throttled answers in a second makes the concurrency shrink."""
@@ -7,29 +11,27 @@ GROW_BY = 0.05
 """Of the full concurrency, for every second without complaint."""
 
 
+@dataclass(slots=True)
 class LastSecond:
-    """Judges each full second of answers by how many of them said "too much".
+    """Judges each full second of answers by how many of them were throttled.
 
-    Never a second that has just begun: refusals come back sooner than answers, so its first ones say nothing.
+    Never a second that has just begun: refusals come back sooner than answers, so its first ones mean nothing.
     """
 
-    __slots__ = ("_answers", "_since", "_throttled", "lasted", "overloaded")
-
-    def __init__(self) -> None:
-        self._since = 0.0
-        self._answers = 0
-        self._throttled = 0
-        self.lasted = 0.0
-        """Seconds that the one judged last took: longer than 1.0 where no answer came in between."""
-        self.overloaded = False
-        """Whether more than `SHRINK_SHARE` of its answers were throttled."""
+    seconds: float = 0.0
+    """What the second that was judged last took: longer than 1.0 where no answer came in between."""
+    overloaded: bool = False
+    """Whether more than `SHRINK_SHARE` of its answers were throttled."""
+    _since: float = 0.0
+    _answers: int = 0
+    _throttled: int = 0
 
     def add(self, now: float, throttled: bool) -> bool:
         """Count an answer that came at `now` (monotonic seconds); True when a second was over, and is judged."""
         is_over = now - self._since >= 1.0
         if is_over:
             self.overloaded = self._throttled > SHRINK_SHARE * self._answers
-            self.lasted = now - self._since
+            self.seconds = now - self._since
             self._since, self._answers, self._throttled = now, 0, 0
         self._answers += 1
         self._throttled += throttled
@@ -46,19 +48,17 @@ class Concurrency:
     __slots__ = ("_second", "most", "room")
 
     def __init__(self, most: int) -> None:
-        self.most = most
-        self.room = most
+        self.most = self.room = most
         self._second = LastSecond()
 
     def answered(self, now: float, throttled: bool) -> None:
-        """Count an answer that came at `now`, and follow the verdict on each second when it is over."""
+        """Count an answer that came at `now`; change the room after each full second."""
         if not self._second.add(now, throttled):
             return
         if self._second.overloaded:
             self.room = max(1, int(self.room * (1 - SHRINK_BY)))
         elif self.room < self.most:
-            grown = int(self._second.lasted) * max(1, int(self.most * GROW_BY))
-            self.room = min(self.most, self.room + grown)
+            self.room = min(self.most, self.room + int(self._second.seconds) * max(1, int(self.most * GROW_BY)))
 
 
 class TokenBucket:
@@ -68,14 +68,13 @@ class TokenBucket:
 
     def __init__(self, per_minute: float) -> None:
         self._per_second = per_minute / 60
-        self._burst = max(1.0, self._per_second)
-        self._level = self._burst
+        self._burst = self._level = max(1.0, self._per_second)
         self._since: float | None = None
 
     def delay(self, now: float, amount: float) -> float:
         """Return the seconds until `amount` may go; 0.0 is now. More than a burst at once goes into debt."""
         if self._since is not None:
-            self._level = min(self._burst, self._level + max(0.0, now - self._since) * self._per_second)
+            self.take(-max(0.0, now - self._since) * self._per_second)
         self._since = now
         missing = min(amount, self._burst) - self._level
         # A millionth of slack: a level that a timer filled up exactly must not miss its mark by a rounding error.
@@ -89,12 +88,20 @@ class TokenBucket:
 class RateLimits:
     """Requests and tokens a minute of one model. Tokens are estimated before a request and corrected after it."""
 
-    __slots__ = ("_requests", "_tokens", "unlimited")
+    __slots__ = ("_answer_tokens", "_answers", "_requests", "_tokens", "unlimited")
 
     def __init__(self, rpm: int | None, tpm: int | None) -> None:
         self._requests = TokenBucket(rpm) if rpm else None
         self._tokens = TokenBucket(tpm) if tpm else None
         self.unlimited = not (rpm or tpm)
+        self._answers = 0
+        self._answer_tokens = 0
+
+    def expected_tokens(self, reservation: Reservation) -> float:
+        """Return what a request will probably count: its prompt and a usual answer; at first all that it may take."""
+        if not self._answers:
+            return reservation.tokens
+        return reservation.prompt_tokens + self._answer_tokens / self._answers
 
     def delay(self, now: float, tokens: float) -> float:
         """Return the seconds until a request of so many tokens may go."""
@@ -105,9 +112,13 @@ class RateLimits:
         """Count a request that goes now."""
         if self._requests:
             self._requests.take(1)
-        self.correct(tokens)
-
-    def correct(self, tokens: float) -> None:
-        """Count the difference between a request's real tokens and its estimate."""
         if self._tokens:
             self._tokens.take(tokens)
+
+    def settle(self, expected_tokens: float, prompt_tokens: int, answer_tokens: int) -> None:
+        """Count what a request took in place of what was expected."""
+        if self._tokens:
+            self._tokens.take(prompt_tokens + answer_tokens - expected_tokens)
+        if answer_tokens:
+            self._answers += 1
+            self._answer_tokens += answer_tokens

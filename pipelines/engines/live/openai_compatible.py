@@ -1,6 +1,6 @@
-"""Any OpenAI-compatible endpoint, or several: what goes to which, and our reading of what comes back.
+"""Any OpenAI-compatible endpoint, or several: which request goes to which, and when an endpoint rests.
 
-`exchange` does the talking, `faults` says what a failure means, `wire` reads the answers; retries and limits are the
+`exchange` does the talking, `faults` says what a failure means, `replies` reads the answers; retries and limits are the
 dispatcher's. Bodies are serialised by orjson here and again for the id and the journal: 0.3 us each, not worth keeping.
 """
 
@@ -12,24 +12,15 @@ from dataclasses import replace
 import aiohttp
 import orjson
 
-from pipelines.engines.faults import (
-    Broken,
-    Fault,
-    exhausted_for_s,
-    fault_of_break,
-    fault_of_error,
-    fault_of_status,
-    snippet,
-)
-from pipelines.engines.live.exchange import Answered, AnswerTooLarge, Connections, broken_by, root_of
+from pipelines.engines.faults import Broken, Fault, fault_of_break, fault_of_status, snippet, without_key
+from pipelines.engines.live.exchange import AnswerTooLarge, Connections, broken_by, root_of
 from pipelines.engines.live.limits import LastSecond
-from pipelines.engines.live.wire import Unreadable, read_answer
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import OPENAI_URL, Attempt
+from pipelines.engines.replies import read_reply
+from pipelines.engines.waits import exhausted_for_s
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
-
-OPENAI_URL = "https://api.openai.com/v1"
 
 FIRST_REST_S = 0.3
 MAX_REST_S = 30.0
@@ -54,14 +45,14 @@ class Endpoint:
         self.refused_rounds = 0
         self.refused_since = math.inf
         self.set_aside: Fault | None = None
-        """Why it is not asked any more, where it would refuse everything."""
+        """Why nothing is sent to it any more, where it would refuse everything."""
         self.notice: str | None = None
-        """What the user should read; whoever takes it away says it."""
+        """What the user should read, until someone takes it away to show it."""
         self._noticed: set[str] = set()
         self._second = LastSecond()
 
     def note(self, now: float, fault: Fault | None) -> None:
-        """Learn from one exchange: set a dead endpoint aside, and let an overloaded one rest."""
+        """Learn from one exchange: an endpoint that is down or overloaded rests for a while."""
         if fault is not None and fault.unreachable:
             # Requests that were on their way when it was set aside belong to the same round.
             if now >= self.resting_until:
@@ -80,27 +71,30 @@ class Endpoint:
 
     def rest(self, now: float, seconds: float) -> None:
         if seconds > MAX_LIMIT_REST_S:
-            self._say(
+            self._notify(
                 f"{self.url} says that its limits are used up for more than {MAX_LIMIT_REST_S:.0f} s; "
                 f"it is asked again after that: Ctrl-C ends the run, and the same command goes on later"
             )
         self.resting_until = max(self.resting_until, now + min(seconds, MAX_LIMIT_REST_S))
 
-    def check_name(self, asked: str, served: str | None) -> None:
-        """Have it said, once, when an answer comes under a name that has nothing to do with the one asked for."""
+    def check_name(self, sent: str, served: str | None) -> None:
+        """Warn once where an answer comes under a name that has nothing to do with the one that was sent."""
+        if not served or served == sent:
+            return
         # The same model: gpt-4o-2024-08-06 for gpt-4o, and qwen3-8b for Qwen/Qwen3-8B.
-        if served and served != asked and not _are_alike(served, asked):
-            self._say(
-                f"{self.url} answers under another name than {asked}; it says {snippet(served)!r}: check model and "
+        short, served_short = (name.casefold().rsplit("/", 1)[-1] for name in (sent, served))
+        if short not in served_short and served_short not in short:
+            self._notify(
+                f"{self.url} answers under another name than {sent}; it says {snippet(served)!r}: check model and "
                 "base_url, since its answers count as those of the recipe's model"
             )
 
     def put_aside(self, fault: Fault) -> None:
-        """Ask it no more: it would refuse everything."""
+        """Send it nothing more: it would refuse everything."""
         self.set_aside = self.set_aside or fault
-        self._say(f"{self.url} is not asked any more in this stage; {fault.message}")
+        self._notify(f"{self.url} is not asked any more in this stage; {fault.message}")
 
-    def _say(self, notice: str) -> None:
+    def _notify(self, notice: str) -> None:
         kind = notice.split(";")[0]
         if kind not in self._noticed:
             self._noticed.add(kind)
@@ -136,7 +130,9 @@ class OpenAICompatibleEngine:
                 outcome = await self._exchange(endpoint, request)
             finally:
                 endpoint.in_flight -= 1
-            if isinstance(outcome, Completion) or outcome.kind is not FaultKind.ENGINE or not self._has_other(endpoint):
+            if isinstance(outcome, Completion) or outcome.kind is not FaultKind.ENGINE:
+                break
+            if all(other.set_aside is not None for other in self._endpoints if other is not endpoint):
                 break
             endpoint.put_aside(outcome)
             notice, endpoint.notice = endpoint.notice or notice, None
@@ -173,68 +169,37 @@ class OpenAICompatibleEngine:
                 return own if is_fair and own in awake else idlest
             await asyncio.sleep(min(endpoint.resting_until for endpoint in usable) - now + 0.001)
 
-    def _has_other(self, endpoint: Endpoint) -> bool:
-        """Say whether another endpoint is left than this one."""
-        return any(other.set_aside is None for other in self._endpoints if other is not endpoint)
-
     async def _exchange(self, endpoint: Endpoint, request: Request) -> Completion | Fault:
-        """Send one request and read its answer; every way to fail comes back as a fault."""
+        """Send one request and read its answer; every way to fail comes back as a fault without our key in it."""
+        key = self._key
         try:
             answered = await endpoint.connections.post(orjson.dumps(request.body))
         except (AnswerTooLarge, aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             broken = broken_by(error)
-            detail = "" if broken is Broken.TIMEOUT else root_of(error)
-            return fault_of_break(endpoint.url, broken, self._without_key(detail), has_answered=endpoint.has_answered)
-        self._obey_limits(endpoint, answered)
-        if not 200 <= answered.status < 300:
-            return self._status_fault(endpoint, answered)
-        answer = read_answer(answered.content, request.request_id, self._model)
-        return answer if isinstance(answer, Completion) else self._unreadable_fault(endpoint, answer)
-
-    def _status_fault(self, endpoint: Endpoint, answered: Answered) -> Fault:
-        said = answered.content.decode("utf-8", "replace") or answered.headers.get("location", "")
-        retry_after = answered.headers.get("retry-after")
-        return fault_of_status(endpoint.url, answered.status, self._without_key(said), retry_after)
-
-    def _unreadable_fault(self, endpoint: Endpoint, answer: Unreadable) -> Fault:
-        if answer.error is not None:
-            fault = fault_of_error(endpoint.url, answer.error)
-        else:
-            fault = fault_of_break(endpoint.url, answer.broken, answer.detail, has_answered=endpoint.has_answered)
-        return replace(
-            fault,
-            message=self._without_key(fault.message),
-            broke_off=fault.broke_off or answer.broke_off,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-        )
-
-    def _obey_limits(self, endpoint: Endpoint, answered: Answered) -> None:
-        """Let an endpoint rest whose rate-limit headers say that nothing is left."""
+            detail = "" if broken is Broken.TIMEOUT else without_key(root_of(error), key)
+            return fault_of_break(endpoint.url, broken, detail, has_answered=endpoint.has_answered)
         headers = answered.headers
         if "x-ratelimit-remaining-requests" in headers or "x-ratelimit-remaining-tokens" in headers:
-            wait = exhausted_for_s(headers)
-            if wait:
-                endpoint.rest(time.monotonic(), wait)
+            endpoint.rest(time.monotonic(), exhausted_for_s(headers) or 0.0)
+        if not 200 <= answered.status < 300:
+            text = answered.content.decode("utf-8", "replace") or headers.get("location", "")
+            return fault_of_status(endpoint.url, answered.status, without_key(text, key), headers.get("retry-after"))
+        outcome = read_reply(
+            answered.content, request.request_id, self._model, endpoint.url, has_answered=endpoint.has_answered
+        )
+        return replace(outcome, message=without_key(outcome.message, key)) if isinstance(outcome, Fault) else outcome
 
     def _failed(self, request: Request, fault: Fault, now: float) -> Attempt:
-        retry_after = fault.retry_after_s
-        if fault.unreachable and any(
-            endpoint.resting_until <= now for endpoint in self._endpoints if endpoint.set_aside is None
-        ):
-            retry_after = 0.0  # another endpoint is there for it
+        usable = [endpoint for endpoint in self._endpoints if endpoint.set_aside is None]
+        retry_after_s = fault.retry_after_s
+        if fault.unreachable and any(endpoint.resting_until <= now for endpoint in usable):
+            retry_after_s = 0.0  # another endpoint is there for it
         aside = [endpoint.url for endpoint in self._endpoints if endpoint.set_aside is not None]
-        others = f"; set aside before: {', '.join(aside)}" if aside and fault.kind is FaultKind.ENGINE else ""
-        completion = Completion(
-            request.request_id,
-            error=fault.message + others,
-            fault=fault.kind,
-            prompt_tokens=fault.prompt_tokens,
-            completion_tokens=fault.completion_tokens,
-        )
+        if aside and fault.kind is FaultKind.ENGINE:
+            fault = replace(fault, message=f"{fault.message}; set aside before: {', '.join(aside)}")
         return Attempt(
-            completion,
-            retry_after,
+            fault.completion(request.request_id),
+            retry_after_s,
             throttled=fault.throttled,
             is_doubtful=fault.is_doubtful,
             broke_off=fault.broke_off,
@@ -245,13 +210,3 @@ class OpenAICompatibleEngine:
         if any(endpoint.has_answered for endpoint in self._endpoints if endpoint.set_aside is None):
             return f"no endpoint has answered for {PATIENCE_S:.0f} s at {urls}; start it and run again to go on"
         return f"no endpoint answers at {urls}: {fault.message.removeprefix(self._endpoints[0].url + ': ')}"
-
-    def _without_key(self, text: str) -> str:
-        """Return a foreign text with our key, which some endpoints repeat, struck out."""
-        return text.replace(self._key, "***") if self._key else text
-
-
-def _are_alike(one: str, other: str) -> bool:
-    """Whether one name is part of the other, leaving aside its case and who owns it."""
-    short = [name.casefold().rsplit("/", 1)[-1] for name in (one, other)]
-    return short[0] in short[1] or short[1] in short[0]

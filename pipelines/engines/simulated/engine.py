@@ -1,4 +1,4 @@
-"""The simulated engine: a noisy judge and a noisy answerer, offline, the same for ever by request id and seed.
+"""The simulated engine: a noisy judge and answerer, offline. The same request and seed always get the same answer.
 
 How it judges. The response at position p has a latent quality
 
@@ -7,7 +7,7 @@ How it judges. The response at position p has a latent quality
 where s belongs to the set, so that its samples go right or wrong together, and d is solved for, so that the best
 response scores highest in `accuracy` of the readable answers (deliberate ties included) when there is no bias. Scores
 are integers 1 to 10 in that order, without accidental ties. One response alone is scored 0 or 1, and right in
-`accuracy` of the cases; so is an answer to a question, in whatever form it is wanted. With `chance` every score is
+`accuracy` of the cases; so is an answer to a question, in whatever form. With `chance` every score is
 independent and uniform over 1 to 10, ties as they fall; METHOD
 section 2 has its rates. Faults keep their shares there too: the rates hold among the readable answers. Where a request
 says in which form its answer is to be, it is: scores too many, out of range or without a box do not happen then.
@@ -18,21 +18,24 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 from statistics import NormalDist
 from struct import Struct
 
-from pipelines.engines.protocol import Attempt, cost_usd, prompt_bytes
-from pipelines.engines.simulated import forms, texts
-from pipelines.engines.simulated import rubrics as rubric_texts
+from pipelines.engines.pricing import BYTES_PER_TOKEN, cost_usd
+from pipelines.engines.protocol import Attempt
+from pipelines.engines.request_body import prompt_bytes
+from pipelines.engines.simulated import texts
 from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
 from schemas.recipe import ModelSection
 from schemas.thoughts import split_thoughts
 
+FAULTS = ("failed", "refused", "truncated", "wrong_count", "out_of_range", "unparsed")
+"""An answer has one of them at most."""
 HINTED_ACCURACY = 0.97
 KEPT_ACCURACY = 0.95
 """Share of rewritten texts that keep their answer, and of questions in other words that do not give it away."""
 BEST_SCORE, WORST_SCORE = 10, 1
-BYTES_PER_TOKEN = 4
 
 _WORDS = Struct("<16I")
 _UNIT = 2.0**-32
@@ -46,19 +49,8 @@ class SimulatedEngine:
         self._model = model
         self._settings = settings = model.simulated
         self._seeded = blake2b(b"grmforge simulated %d" % settings.seed, digest_size=64)
-        shares = (
-            ("failed", settings.failed),
-            ("refused", settings.refused),
-            ("truncated", settings.truncated),
-            ("wrong_count", settings.wrong_count),
-            ("out_of_range", settings.out_of_range),
-            ("unparsed", settings.unparsed),
-        )
-        self._faults: list[tuple[float, str]] = []
-        reach = 0.0
-        for name, share in shares:
-            reach += share
-            self._faults.append((reach, name))
+        reach = accumulate(getattr(settings, name) for name in FAULTS)
+        self._faults = list(zip(reach, FAULTS, strict=True))
 
     async def complete(self, request: Request) -> Attempt:
         """Answer at once, or after `latency_s`."""
@@ -124,30 +116,30 @@ class SimulatedEngine:
     def _by_rubric(self, request: Request, truth: RubricTruth, fault: str | None, draws: Sequence[float]) -> str:
         """Return a rubric, or a judgement by one; with the fault `unparsed`, cut in half."""
         if truth.is_best is None:
-            content = rubric_texts.rubric(request.body["messages"], draws)
+            content = texts.rubric(request.body["messages"], draws)
         else:
             noise = self._noise(request.request_id, len(truth.criteria))
-            content = rubric_texts.judgement(truth.criteria, truth.is_best, noise)
+            content = texts.judgement_by_rubric(truth.criteria, truth.is_best, noise)
         return content[: len(content) // 2] if fault == "unparsed" else content
 
     def _judgement(self, request: Request, truth: Truth, fault: str | None, draws: Sequence[float]) -> str:
         scores = self._scores(request.request_id, truth, draws)
         leaks = truth.hinted and draws[4] < self._settings.hint_leak
-        said = texts.reasons(
+        reasons = texts.reasons(
             scores,
             draws,
             request.body["messages"],
             leaks_hint=leaks,
-            may_quote=not truth.hinted,  # a quotation of the hint would be a leak that nobody asked for
+            may_quote=not truth.hinted,  # a quotation of the hint would be one more leak
         )
-        if (in_form := forms.judgement_in_form(request.body, said, scores)) is not None:
+        if (in_form := texts.judgement_in_form(request.body, reasons, scores)) is not None:
             return in_form
         shown = [str(score) for score in scores]
         if fault == "wrong_count":
             shown = [*shown, str(WORST_SCORE)] if len(shown) < 2 or draws[3] < 0.5 else shown[:-1]
         elif fault == "out_of_range":
             shown[int(draws[3] * len(shown))] = ("11", "-1", "7.5", "100")[int(draws[2] * 4)]
-        return texts.judgement(said, shown, draws, boxed=fault != "unparsed")
+        return texts.judgement(reasons, shown, draws, boxed=fault != "unparsed")
 
     def _scores(self, request_id: str, truth: Truth, draws: Sequence[float]) -> list[int]:
         """Return one score a position."""

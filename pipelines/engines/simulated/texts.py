@@ -1,113 +1,38 @@
-"""What the simulated engine writes: judgements in the published layout (METHOD section 1), refusals, short answers.
+"""What the simulated engine writes: judgements in the published layout (METHOD section 1), rubrics, short answers.
 
 Every function takes `draws`, sixteen numbers in [0, 1) that belong to the request; those from the seventh on vary the
-wording. No text speaks of a hint unless it is asked to.
+wording. No text speaks of a hint unless `leaks_hint` says so.
 """
 
 import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+import orjson
 
 from schemas.question import AnswerForm, Gold
 
-# A little of the variety of real judges: bold, singular and plural, and the "standards" of METHOD section 1.
-HEADS = ("Specific Criteria:", "Specific Criteria:", "**Specific Criteria:**", "Specific standards:")
-VERDICTS = (
-    "Scores: \\boxed{%s}",
-    "Scores: \\boxed{%s}",
-    "Scores: \\boxed{%s}",
-    "**Scores:** \\boxed{%s}",
-    "Score: \\boxed{%s}",
-    "**Scores: \\boxed{%s}**",
-    "Scores: $\\boxed{%s}$",
-)
-UNBOXED_VERDICTS = (
-    "I would give them %s, in the order shown.",
-    "Overall I would place the responses as described above.",
-    "Scores: by how much the first is ahead is hard to say.",
-)
+PHRASES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text("utf-8"))
 WEIGHTS = ((40, 30, 30), (50, 30, 20), (40, 30, 20, 10), (35, 25, 25, 15), (60, 40))
-CRITERIA = (
-    ("Factual accuracy", "Each claim must be correct and must not contradict what the question takes as given."),
-    ("Relevance", "The response must address what was asked, and not a neighbouring question."),
-    ("Completeness", "Every part of the question should be covered at a depth that fits it."),
-    ("Reasoning", "Each step should follow from the one before it, without a gap or a leap."),
-    ("Clarity", "A reader who knows the field should be able to follow it at the first reading."),
-    ("Conciseness", "Nothing should be said twice, and nothing that does not help."),
-    ("Terminology", "Terms of the field should be used in the sense that its standards give them."),
-)
-STRONG = (
-    "Response {i} answers the question directly, and its main claim holds up when it is checked against what is given.",
-    "Response {i} names the mechanism that matters here and uses its terms in the way the field does.",
-    "Response {i} is precise, stays with what was asked, and leaves no step for the reader to fill in.",
-)
-MIDDLING = (
-    "Response {i} is on the right track, yet it leaves out a condition that decides the matter.",
-    "Response {i} is partly right, but it mixes up two terms that are close to each other.",
-    "Response {i} reads well and covers most of the question, though its last step is asserted and not shown.",
-)
-WEAK = (
-    "Response {i} rests on a claim that does not hold, and the rest of it follows from that claim.",
-    "Response {i} answers a neighbouring question and says little about the one that was asked.",
-    "Response {i} contradicts what the question takes as given, and its conclusion cannot be kept.",
-)
-CLOSINGS = (
-    "Weighing the criteria as above, accuracy counts most, and the order of the responses follows from it.",
-    "Since the first criterion carries the most weight, differences in style decide little here.",
-    "Taken together, the differences are clear on the first criterion and small on the others.",
-)
-LEAKS = (
-    "As the hint says, Response {i} is the best one, so it should get the highest score.",
-    "I was told that Response {i} is the best response, and the analysis confirms it.",
-    "According to the hint in the prompt, Response {i} is the right choice.",
-)
-REFUSALS = (
-    "I'm sorry, but I can't help with that request.",
-    "I cannot assist with evaluating this content.",
-)
-THOUGHTS = (
-    "Let me look at what is asked first. I should compare the claims one by one before I settle on any score.",
-    "The criteria should come from the question itself. Then I go through the responses in the order shown.",
-    "I need to be careful here: a fluent text can still be wrong, so I check the central claim before the style.",
-)
-ANSWERS = (
-    "It depends mainly on the first condition that the question names.",
-    "The second of the quantities in question decides it.",
-    "In short: yes, as long as the usual assumptions hold.",
-    "In short: no, because one of its conditions is not met.",
-)
-
-STEPS = (
-    "First I write down what is given, and what is asked for.",
-    "From what is given it follows directly that the first quantity is fixed.",
-    "Putting this into the relation between the two leaves one unknown.",
-    "Simplifying both sides does not change the condition, so it still holds.",
-    "A special case shows the same: with the smallest value allowed, both sides agree.",
-    "The other branch contradicts what is given, so it can be left out.",
-    "Checking the units, or the size of the result, shows nothing that is off.",
-    "What remains is a short calculation, which I do in one go.",
-)
-FINAL_ANSWERS = {
-    "math": "Therefore, the answer is $\\boxed{%s}$.",
-    "number": "So the result is \\boxed{%s}.",
-    "option": "The answer is %s",
-    "text": "The answer is: %s",
-}
-WRONG_EXPRESSIONS = ("\\frac{3}{7}", "2\\sqrt{3}", "-1", "x + 1", "\\pi", "(1, 2)", "12", "0")
-
-QUESTIONS = ("What is to be said of %s", "How would an expert explain %s", "What matters most for %s")
 MULTIPLE_CHOICE = frozenset(
     {"statement", "statements", "mentioned", "discussed", "listed", "stated", "least", "except"}
 )
 """Words that a question without options has no use for."""
 SUBJECT_WORDS = 4
-
 QUOTE_CHARACTERS = 60
+RATES = ((0.85, 0.25), (0.85, 0.25), (0.85, 0.25), (0.8, 0.4), (0.8, 0.4), (0.99, 0.99), (0.01, 0.01), (0.3, 0.7))
+"""How often a good and a bad answer meet a criterion: most tell them apart, one is met by all, one by none, and one
+prefers the worse."""
 T = TypeVar("T")
 
 _OPTION = re.compile(r"^\s*(?:option\s+)?(\d{1,2})\s*[:.)]\s*(\S.*)$", re.I | re.M)
 _DIGIT = re.compile(r"[0-9]")
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_TOPIC = re.compile(r"[A-Za-z][A-Za-z-]{4,}")
+_QUESTION = re.compile(r"#### Question ####\n(.*?)\n\n####", re.S)
 _BLANKS = re.compile(r"\s+")
 
 
@@ -129,42 +54,80 @@ def reasons(
     may_quote: bool,
 ) -> Reasons:
     """Return criteria and an analysis for these scores."""
-    first = int(draws[8] * len(CRITERIA))
-    criteria = [
-        (*CRITERIA[(first + number) % len(CRITERIA)], weight) for number, weight in enumerate(_pick(WEIGHTS, draws[7]))
-    ]
+    named = PHRASES["criteria"]
+    first = int(draws[8] * len(named))
+    criteria = []
+    for number, weight in enumerate(_pick(WEIGHTS, draws[7])):
+        criterion = named[(first + number) % len(named)]
+        criteria.append((criterion["name"], criterion["description"], weight))
     lines = []
     top = max(scores)
     if leaks_hint:
-        lines.append(_pick(LEAKS, draws[10]).format(i=scores.index(top) + 1))
+        lines.append(_phrase("leaks", draws[10]).format(i=scores.index(top) + 1))
     variant = int(draws[11] * 3)
     for position, score in enumerate(scores):
-        phrases = STRONG if score == top else MIDDLING if 2 * score > top else WEAK
-        lines.append(phrases[(variant + position) % 3].format(i=position + 1))
+        rank = "strong" if score == top else "middling" if 2 * score > top else "weak"
+        lines.append(PHRASES[rank][(variant + position) % 3].format(i=position + 1))
     if may_quote and draws[12] < 0.3:
         lines.append(f'The prompt says "{_quote(messages, draws[13])}", which matters for the first criterion.')
-    lines.append(_pick(CLOSINGS, draws[14]))
+    lines.append(_phrase("closings", draws[14]))
     return Reasons(criteria, lines)
 
 
-def judgement(said: Reasons, shown: Sequence[str], draws: Sequence[float], *, boxed: bool) -> str:
+def judgement(reasons: Reasons, shown: Sequence[str], draws: Sequence[float], *, boxed: bool) -> str:
     """Return criteria, analysis and verdict, about 1 kB; `shown` is what stands in the verdict."""
-    lines = [_pick(HEADS, draws[9])]
-    for number, (name, description, weight) in enumerate(said.criteria, 1):
+    lines = [_phrase("heads", draws[9])]
+    for number, (name, description, weight) in enumerate(reasons.criteria, 1):
         lines.append(f"{number}. {name} (Weight: {weight}%): {description}")
-    lines += ["\nAnalysis:", *said.analysis]
-    verdict = _pick(VERDICTS if boxed else UNBOXED_VERDICTS, draws[15])
+    lines += ["\nAnalysis:", *reasons.analysis]
+    verdict = _phrase("verdicts" if boxed else "unboxed_verdicts", draws[15])
     lines.append("\n" + (verdict % ", ".join(shown) if "%s" in verdict else verdict))
     return "\n".join(lines)
 
 
+def judgement_in_form(body: Mapping[str, Any], reasons: Reasons, scores: Sequence[int]) -> str | None:
+    """Return the judgement in the form that a request's body wants; None where it wants none that is known here.
+
+    Of a regex, only the headings that it names are read: what it wants beyond them is not written.
+    """
+    properties = _member(body, "response_format", "json_schema", "schema", "properties")
+    if _member(properties, "scores", "properties"):
+        return _as_json(properties, reasons, scores)
+    regex = _member(body, "structured_outputs", "regex")
+    return _as_text(regex, reasons, scores) if isinstance(regex, str) else None
+
+
+def rubric(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> str:
+    """Return a rubric of six to nine criteria that speak of words of the question."""
+    question = _QUESTION.search(str(messages[-1].get("content", "")))
+    words = list(dict.fromkeys(_TOPIC.findall(question[1] if question else ""))) or ["the question"]
+    count = 6 + int(draws[7] * 4)
+    phrases = PHRASES["rubric"]
+    first = int(draws[8] * len(phrases))
+    criteria = []
+    for number in range(count):
+        criterion = phrases[(first + number) % len(phrases)]
+        topic = words[int(draws[9] * len(words) + number) % len(words)]
+        criteria.append(criterion | {"text": criterion["text"].format(topic=topic), "tags": ["simulated"]})
+    return orjson.dumps({"criteria": criteria}).decode()
+
+
+def judgement_by_rubric(criteria: Sequence[tuple[str, bool]], is_best: bool, noise: Sequence[float]) -> str:
+    """Return which of these, (text, whether it is a pitfall) each, an answer meets: by the worth of the text."""
+    met = []
+    for (text, is_pitfall), draw in zip(criteria, noise, strict=True):
+        good, bad = RATES[blake2b(text.encode("utf-8", "replace"), digest_size=1).digest()[0] % len(RATES)]
+        met.append(draw < (good if is_best != is_pitfall else bad))
+    return orjson.dumps({"met": {str(number): is_met for number, is_met in enumerate(met, 1)}}).decode()
+
+
 def refusal(draws: Sequence[float]) -> str:
-    return _pick(REFUSALS, draws[7])
+    return _phrase("refusals", draws[7])
 
 
 def thoughts(draws: Sequence[float]) -> str:
     """Return the `<think>` part that stands in front of an answer."""
-    return f"<think>\n{_pick(THOUGHTS, draws[12])}\n</think>\n\n"
+    return f"<think>\n{_phrase('thoughts', draws[12])}\n</think>\n\n"
 
 
 def short_answer(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> str:
@@ -173,23 +136,24 @@ def short_answer(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> 
     if options:
         number, text = _pick(options, draws[7])
         return f"{thoughts(draws)}The answer is option {number}: {text.strip()}"
-    return f"{thoughts(draws)}{_pick(ANSWERS, draws[7])}"
+    return f"{thoughts(draws)}{_phrase('answers', draws[7])}"
 
 
 def solution(answer: str, form: str, draws: Sequence[float]) -> str:
-    """Return a text that reasons for two to eight steps and ends in this answer, in the form that was asked for."""
-    first = int(draws[8] * len(STEPS))
-    count = 2 + int(draws[9] * (len(STEPS) - 1))
-    steps = [STEPS[(first + number) % len(STEPS)] for number in range(count)]
-    return thoughts(draws) + "\n\n".join([*steps, FINAL_ANSWERS[form] % answer])
+    """Return a text that reasons for two to eight steps and ends in this answer, in the form of its question."""
+    phrases = PHRASES["steps"]
+    first = int(draws[8] * len(phrases))
+    count = 2 + int(draws[9] * (len(phrases) - 1))
+    steps = [phrases[(first + number) % len(phrases)] for number in range(count)]
+    return thoughts(draws) + "\n\n".join([*steps, PHRASES["final_answers"][form] % answer])
 
 
 def rephrased(question: str, gives_away: str | None, draws: Sequence[float]) -> str:
     """Return a text that ends in another question, of the longest words of this one, and of what it gives away."""
     words = dict.fromkeys(word for word in _WORD.findall(question) if word.casefold() not in MULTIPLE_CHOICE)
     subject = ", ".join(sorted(words, key=len, reverse=True)[:SUBJECT_WORDS]) or "the subject at hand"
-    asked = f"{_pick(QUESTIONS, draws[7]) % subject}{f', and is it {gives_away}' if gives_away else ''}?"
-    return f"{thoughts(draws)}{_pick(STEPS, draws[8])}\n\nQuestion: {asked}"
+    asked = f"{_phrase('questions', draws[7]) % subject}{f', and is it {gives_away}' if gives_away else ''}?"
+    return f"{thoughts(draws)}{_phrase('steps', draws[8])}\n\nQuestion: {asked}"
 
 
 def final_answer(gold: Gold, right: bool, draws: Sequence[float]) -> str:
@@ -201,14 +165,21 @@ def final_answer(gold: Gold, right: bool, draws: Sequence[float]) -> str:
     if right:
         return gold.answer
     if gold.form == AnswerForm.TEXT:
-        return _pick([text for text in gold.options if text != gold.answer] or ANSWERS, draws[10])
+        wrong_options: list[str] = [text for text in gold.options if text != gold.answer] or PHRASES["answers"]
+        return _pick(wrong_options, draws[10])
     digits = list(_DIGIT.finditer(gold.answer))
     if not digits:
-        return _pick([text for text in WRONG_EXPRESSIONS if text != gold.answer], draws[10])
+        wrong_expressions: list[str] = [text for text in PHRASES["wrong_expressions"] if text != gold.answer]
+        return _pick(wrong_expressions, draws[10])
     digit = _pick(digits, draws[12]).start()
     # Another digit in the place of one: the form of an answer says nothing of its worth.
     wrong = (int(gold.answer[digit]) + 1 + int(9 * draws[10])) % 10
     return f"{gold.answer[:digit]}{wrong}{gold.answer[digit + 1 :]}"
+
+
+def _phrase(kind: str, draw: float) -> str:
+    phrase: str = _pick(PHRASES[kind], draw)
+    return phrase
 
 
 def _pick(choices: Sequence[T], draw: float) -> T:
@@ -225,3 +196,30 @@ def _quote(messages: Sequence[dict[str, Any]], draw: float) -> str:
     text = _last_turn(messages)
     start = int(draw * max(1, len(text) - QUOTE_CHARACTERS))
     return _BLANKS.sub(" ", text[start : start + QUOTE_CHARACTERS]).strip()
+
+
+def _member(tree: Any, *names: str) -> Any:
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _as_json(properties: Mapping[str, Any], reasons: Reasons, scores: Sequence[int]) -> str:
+    names = ("name", "description", "weight")
+    written = {
+        "principles": [dict(zip(names, criterion, strict=True)) for criterion in reasons.criteria],
+        "critique": "\n".join(reasons.analysis),
+        "scores": dict(zip(properties["scores"]["properties"], scores, strict=True)),
+    }
+    return orjson.dumps({name: written[name] for name in properties}).decode()
+
+
+def _as_text(regex: str, reasons: Reasons, scores: Sequence[int]) -> str:
+    lines = []
+    if "Specific Criteria:" in regex:
+        lines.append("Specific Criteria:")
+        for number, (name, description, weight) in enumerate(reasons.criteria, 1):
+            lines.append(f"{number}. {name} (weight: {weight}%): {description}")
+        lines.append("")
+    lines += ["Analysis:", *reasons.analysis, "", f"Scores: \\boxed{{{', '.join(map(str, scores))}}}"]
+    return "\n".join(lines)

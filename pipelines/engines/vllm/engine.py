@@ -1,8 +1,8 @@
 """engine = "vllm": the openai engine in front of a server of our own, which is started again when it dies.
 
-Whoever asks while the server is being started waits, and uses up no try. Only what was in flight when it died comes
-back as failed for a passing reason, and is sent once more: a request that kills every server it meets is given up in
-the end like any other.
+A request that comes while the server is being started waits, and uses up no try. Only what was in flight when it died
+fails for a passing reason, and is sent once more: a request that kills every server it meets is given up in the end
+like any other.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pipelines.engines.faults import Broken, reason_of
 from pipelines.engines.live.openai_compatible import OpenAICompatibleEngine
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import Attempt, Observer
 from pipelines.engines.vllm.failures import Failure
-from pipelines.engines.vllm.server import Abandoned, Listener, ServerEnded, VllmServer, tell_lines
+from pipelines.engines.vllm.server import Abandoned, ServerEnded, VllmServer, report_log
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
@@ -23,8 +23,8 @@ from schemas.recipe import ModelSection
 LOST = frozenset({Broken.REFUSED, Broken.RESET, Broken.HALF, Broken.NOT_HTTP})
 """How an exchange breaks off when the server dies."""
 NOTICE_S = 2.0
-"""A connection breaks before its process is seen to have ended: so long is waited for that."""
-LOOK_EVERY_S = 0.1
+"""A connection breaks before its process is known to have ended: this long is waited for that."""
+CHECK_EVERY_S = 0.1
 MAX_PAUSE_S = 30.0
 """Between starts that fail: doubled each time up to this, since something may have to be freed first."""
 
@@ -44,12 +44,12 @@ class VllmEngine:
     """One model behind a server of our own. Closing it leaves the server to the next dispatch."""
 
     def __init__(
-        self, model: ModelSection, server: VllmServer, listener: Listener, is_stopped: Callable[[], bool]
+        self, model: ModelSection, server: VllmServer, observer: Observer, is_stopped: Callable[[], bool]
     ) -> None:
         """Take over a server that answers. `is_stopped` says that the run is to end: then no start is waited for."""
         self._model = model
         self._server = server
-        self._listener = listener
+        self._observer = observer
         self._is_stopped = is_stopped
         self._is_closed = False
         self._deaths = 0
@@ -68,7 +68,7 @@ class VllmEngine:
         try:
             await self._up()
         except Abandoned:
-            return _again(Completion(request.request_id, error=f"{self._server.url}: {Broken.REFUSED}"))
+            return _sent_again(Completion(request.request_id, error=f"{self._server.url}: {Broken.REFUSED}"))
         front = self._fronts[-1]
         try:
             attempt = await front.engine.complete(request)
@@ -80,7 +80,7 @@ class VllmEngine:
         if completion.fault is None:
             self._deaths = 0
             self._check_name(completion)
-        elif self._is_past(front) or (_is_lost(completion) and await self._has_died(front)):
+        elif self._is_past(front) or (reason_of(completion.error or "") in LOST and await self._has_died(front)):
             return await self._lost(front, completion)
         elif completion.fault is FaultKind.ENGINE:
             raise EngineError(f"{completion.error}; the log of that server: {self._server.log}")
@@ -110,7 +110,10 @@ class VllmEngine:
             failure = await self._why(self._fronts[-1])
             while True:
                 self._count_death(failure)
-                await self._pause()
+                pause_s = min(MAX_PAUSE_S, 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0.0
+                until = time.monotonic() + pause_s
+                while time.monotonic() < until and not self._is_unwanted():
+                    await asyncio.sleep(CHECK_EVERY_S)
                 try:
                     await asyncio.to_thread(server.start, self._is_unwanted)
                 except ServerEnded as ended:
@@ -120,22 +123,22 @@ class VllmEngine:
         finally:
             self._coming = None
 
-    async def _why(self, front: "_Front") -> Failure:
+    async def _why(self, front: _Front) -> Failure:
         """Return why the server behind a front has ended; read once, before the next one starts."""
         if front.ended is None:
             front.ended = asyncio.get_running_loop().create_task(asyncio.to_thread(self._server.failure))
         return await asyncio.shield(front.ended)
 
-    async def _lost(self, front: "_Front", completion: Completion) -> Attempt:
+    async def _lost(self, front: _Front, completion: Completion) -> Attempt:
         """Return a try that the server's end broke off, with the cause, since it may be the last one."""
         failure = await self._why(front)
         error = f"{completion.error}; its vLLM server ended: {failure.cause}; its log: {front.log}"
-        return _again(replace(completion, error=error))
+        return _sent_again(replace(completion, error=error))
 
     def _count_death(self, failure: Failure) -> None:
-        """Say why the server ended. Raises EngineError where it has ended too often, Abandoned where nobody waits."""
+        """Report why the server ended. Raises EngineError where it ended too often, Abandoned where nobody waits."""
         name, log = self._model.name, self._server.log
-        tell_lines(failure, self._listener)
+        report_log(failure, self._observer)
         self._deaths += 1
         most = self._server.launch.restarts
         if self._deaths > most:
@@ -146,28 +149,22 @@ class VllmEngine:
             )
         if self._is_unwanted():
             raise Abandoned
-        self._listener.warn(f"the vLLM server of {name} ended and is started again; {failure.cause}; its log: {log}")
-
-    async def _pause(self) -> None:
-        """Wait a little longer before each further start."""
-        until = time.monotonic() + (min(MAX_PAUSE_S, 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0.0)
-        while time.monotonic() < until and not self._is_unwanted():
-            await asyncio.sleep(LOOK_EVERY_S)
+        self._observer.warn(f"the vLLM server of {name} ended and is started again; {failure.cause}; its log: {log}")
 
     def _is_unwanted(self) -> bool:
         return self._is_closed or self._is_stopped()
 
-    async def _has_died(self, front: "_Front") -> bool:
-        """Whether the server behind a front has ended; its process may need a moment to be seen so."""
+    async def _has_died(self, front: _Front) -> bool:
+        """Say whether the server behind a front has ended; it may take a moment until that is known."""
         until = time.monotonic() + NOTICE_S
         while not self._is_past(front) and not self._server.has_ended():
             if time.monotonic() > until:
                 return False
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_EVERY_S)
         return True
 
-    def _is_past(self, front: "_Front") -> bool:
-        """Whether the server behind a front is known to have ended. On a fixed port, the next one refuses its key."""
+    def _is_past(self, front: _Front) -> bool:
+        """Say whether it is known that the server behind a front has ended. The next one may refuse its key."""
         return front is not self._fronts[-1] or self._coming is not None
 
     def _check_name(self, completion: Completion) -> None:
@@ -179,11 +176,6 @@ class VllmEngine:
             )
 
 
-def _again(completion: Completion) -> Attempt:
-    """Return a try that failed through no fault of its request, to be made again as soon as the server is there."""
+def _sent_again(completion: Completion) -> Attempt:
+    """Return a try that failed by no fault of its request, to be made again as soon as the server is there."""
     return Attempt(replace(completion, fault=FaultKind.TRANSIENT), retry_after_s=0.0)
-
-
-def _is_lost(completion: Completion) -> bool:
-    """Whether a try failed as tries do when the server dies."""
-    return reason_of(completion.error or "") in LOST

@@ -1,13 +1,13 @@
-"""Keeps one server, and sees that it never outlives whoever wanted it. Started by `vllm_server`, as a process:
+"""Keeps one server, and sees that it never outlives the process that wanted it. `server.py` starts it:
 
-    python -I vllm_keeper.py GRACE_S COMMAND ..
+    python -I keeper.py GRACE_S COMMAND ..
 
-It starts the command in a process group of its own, writes its process id to stdout, and waits. As soon as stdin is at
-its end, which it is when its parent is gone in whatever way, or as soon as the server itself ends, it closes stdout and
-ends the whole group: SIGTERM, GRACE_S seconds, SIGKILL. What the server says goes to stderr, the log.
+It starts the command in a process group of its own, writes its process id to stdout, and waits. When stdin is at its
+end, which happens however its parent ends, or when the server itself ends, it closes stdout and ends the whole group:
+SIGTERM, GRACE_S seconds, SIGKILL. The server's output goes to stderr, the log.
 
-One thread, and nothing but the standard library: it must not fail, and Linux ties PR_SET_PDEATHSIG to a thread. What a
-keeper cannot do is outlive a `kill -9` of itself; then the kernel kills the server's first process, and its parent,
+One thread, and nothing but the standard library: it must not fail, and Linux ties PR_SET_PDEATHSIG to a thread. A
+keeper cannot survive a `kill -9` of itself; then the kernel kills the server's first process, and the keeper's parent,
 if it is there, the rest of the group.
 """
 

@@ -1,7 +1,7 @@
-"""One vLLM server of our own: started behind a keeper, waited for, looked at, started again, stopped.
+"""A vLLM server of our own: started behind a keeper, waited for, looked at, started again, stopped.
 
-The keeper (`vllm_keeper`) is a process between us and the server, whose stdin is a pipe from us: it ends the server as
-soon as that pipe closes, be it because we ask for it or because we were killed.
+The keeper (`keeper.py`) is a process between us and the server. Its stdin is a pipe from us: it ends the server as soon
+as that pipe closes, because we close it or because we were killed.
 """
 
 import http.client
@@ -17,32 +17,27 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
-from typing import Protocol
 
 from pipelines.engines.faults import snippet
+from pipelines.engines.protocol import Engine, Observer
 from pipelines.engines.vllm import keeper as vllm_keeper
-from pipelines.engines.vllm.command import Launch
 from pipelines.engines.vllm.failures import Failure, failure_of, last_line, log_tail
+from pipelines.engines.vllm.launch import Launch, check_port, launch_of
 from schemas.errors import EngineError
+from schemas.recipe import ModelSection
 from storage.files import storage_errors
 
 GRACE_S = 10.0
 """How long a server may take to end by itself once it is asked to."""
-LOOK_EVERY_S = 0.2
-SAY_AT_S = (10.0, 30.0)
-"""Seconds after a start at which a person is told how far it is; then once every `SAY_EVERY_S`."""
-SAY_EVERY_S = 60.0
+CHECK_EVERY_S = 0.2
+REPORT_AT_S = (10.0, 30.0)
+"""Seconds after a start at which its progress is reported; then once every `REPORT_EVERY_S`."""
+REPORT_EVERY_S = 60.0
 PORTS_TRIED = 3
-"""A free port may be snatched between our look and the server's; so often another one is tried."""
-LOOK_TIMEOUT_S = 5.0
-
-
-class Listener(Protocol):
-    """Who is told how a server is doing; see `answering.Watcher`."""
-
-    def said(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
+"""Another program may take a free port before the server does; so many ports are tried."""
+CHECK_TIMEOUT_S = 5.0
 
 
 class ServerEnded(Exception):
@@ -58,18 +53,16 @@ class Abandoned(Exception):
 
 
 class VllmServer:
-    """A server and its log. `start` and `stop` block, and are never called at the same time; `has_ended` may be."""
+    """A server and its log. `start` and `stop` block and are never called at the same time; `has_ended` may be."""
 
-    def __init__(
-        self, launch: Launch, next_log: Callable[[], Path], listener: Listener, grace_s: float = GRACE_S
-    ) -> None:
+    def __init__(self, launch: Launch, next_log: Callable[[], Path], observer: Observer, grace_s: float) -> None:
         self.launch = launch
         self.key = ""
-        """Random, anew for each start; it goes by the environment, and stands in no command line, log or message."""
+        """Random, new for each start. It is passed by the environment, and is in no command line, log or message."""
         self.url = ""
         self.log = Path()
         self._next_log = next_log
-        self._listener = listener
+        self._observer = observer
         self._grace_s = grace_s
         self._keeper: subprocess.Popen[bytes] | None = None
         self._group = 0
@@ -96,14 +89,14 @@ class VllmServer:
                 raise
 
     def has_ended(self) -> bool:
-        """Whether there is no server process. Cheap: a system call."""
+        """Say whether there is no server process. Cheap: a system call."""
         if self._keeper is None:
             return True
         # The keeper closes its stdout at once when the server ends, and itself ends when all is cleared up.
         assert self._keeper.stdout is not None
-        look = select.poll()
-        look.register(self._keeper.stdout, select.POLLIN)
-        return bool(look.poll(0))
+        poll = select.poll()
+        poll.register(self._keeper.stdout, select.POLLIN)
+        return bool(poll.poll(0))
 
     def failure(self) -> Failure:
         """Return why the server ended, as far as its exit code and its log tell. Waits until all of it is gone."""
@@ -126,19 +119,22 @@ class VllmServer:
             keeper.kill()
             keeper.wait()
         keeper.stdout.close()
-        self._clear_up()
+        if keeper.returncode < 0 and self._group:  # a keeper that was itself killed may have left something behind
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._group, signal.SIGKILL)
+        self._keeper = None
 
     def _spawn(self, port: int) -> None:
         """Start the keeper, which starts the server, with a new key and a new log."""
         self.log = self._next_log()
         self.key = secrets.token_urlsafe(32)
         self.url = f"http://127.0.0.1:{port}/v1"
-        command = self.launch.at_port(port)
+        command = self.launch.command(port)
         with storage_errors(str(self.log)):
             self.log.parent.mkdir(parents=True, exist_ok=True)
             log = self.log.open("wb", buffering=0)
             log.write(f"$ {shlex.join(command)}\n".encode(errors="replace"))
-        self._listener.said(f"starting vLLM for {self.launch.name}; its log: {self.log}")
+        self._observer.said(f"starting vLLM for {self.launch.name}; its log: {self.log}")
         with log:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-I", str(Path(vllm_keeper.__file__)), str(self._grace_s), *command],
@@ -152,44 +148,33 @@ class VllmServer:
         assert self._keeper.stdout is not None
         self._group = int(self._keeper.stdout.readline() or 0)
 
-    def _clear_up(self) -> None:
-        """See that a keeper that was itself killed left nothing behind."""
-        assert self._keeper is not None
-        if self._keeper.returncode < 0 and self._group:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._group, signal.SIGKILL)
-        self._keeper = None
-
     def _wait_until_it_answers(self, port: int, is_unwanted: Callable[[], bool]) -> None:
-        began = said = time.monotonic()
-        until = began + self.launch.start_timeout_s
-        while not self._answers(port):
-            now = time.monotonic()
+        name, began = self.launch.name, time.monotonic()
+        report_times = chain(REPORT_AT_S, count(REPORT_AT_S[-1] + REPORT_EVERY_S, REPORT_EVERY_S))
+        report_at = next(report_times)
+        while self._get(port, "/health") is None:
+            waited = time.monotonic() - began
             if self.has_ended():
                 raise ServerEnded(self.failure())
-            if now > until:
+            if waited > self.launch.start_timeout_s:
                 raise EngineError(
-                    f"vLLM did not answer for {self.launch.name} within start_timeout_s = "
-                    f"{self.launch.start_timeout_s:g} s; raise it in [models.<role>.vllm] where loading takes that "
-                    f"long; its log: {self.log}"
+                    f"vLLM did not answer for {name} within start_timeout_s = {self.launch.start_timeout_s:g} s; raise "
+                    f"it in [models.<role>.vllm] where loading takes that long; its log: {self.log}"
                 )
-            if any(said - began < at <= now - began for at in SAY_AT_S) or now - said >= SAY_EVERY_S:
-                said = now
-                self._listener.said(
-                    f"vLLM has been starting for {now - began:.0f} s; last in its log: {last_line(self.log)}"
+            if waited >= report_at:
+                report_at = next(report_times)
+                self._observer.said(
+                    f"vLLM has been starting for {waited:.0f} s; last in its log: {last_line(self.log)}"
                 )
             if is_unwanted():
                 raise Abandoned
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(CHECK_EVERY_S)
         self._check_name(port)
-        self._listener.said(f"vLLM answers for {self.launch.name}, after {time.monotonic() - began:.0f} s")
-
-    def _answers(self, port: int) -> bool:
-        return self._asked(port, "/health") is not None
+        self._observer.said(f"vLLM answers for {name}, after {time.monotonic() - began:.0f} s")
 
     def _check_name(self, port: int) -> None:
         """Raise EngineError where the server does not know the model by the recipe's name of it."""
-        listed = self._asked(port, "/v1/models") or b"{}"
+        listed = self._get(port, "/v1/models") or b"{}"
         try:
             names = [str(entry["id"]) for entry in json.loads(listed)["data"]]
         except (ValueError, LookupError, TypeError):
@@ -201,9 +186,9 @@ class VllmServer:
                 f"[models.<role>.vllm]; its log: {self.log}"
             )
 
-    def _asked(self, port: int, path: str) -> bytes | None:
-        """Return the body of a 200; None for anything else. No proxy is asked on the way to our own machine."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LOOK_TIMEOUT_S)
+    def _get(self, port: int, path: str) -> bytes | None:
+        """Return the body of a 200; None for anything else. No proxy stands between us and our own machine."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CHECK_TIMEOUT_S)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"})
             response = connection.getresponse()
@@ -214,29 +199,65 @@ class VllmServer:
             connection.close()
 
 
-def check_port(launch: Launch) -> None:
-    """Raise EngineError where someone listens on a fixed port already: we would ask their server, not ours."""
-    if launch.port is None:
-        return
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind(("127.0.0.1", launch.port))
-        except OSError as error:
-            raise EngineError(
-                f"vLLM cannot be started for {launch.name}: port {launch.port} is not free ({error.strerror}); stop "
-                "what listens there, or leave port out of [models.<role>.vllm] for a free one"
-            ) from None
+class Servers:
+    """The vLLM servers of one run: one at a time, kept from one dispatch to the next while both need the same.
+
+    Whoever makes a run closes them with it.
+    """
+
+    def __init__(self, directory: Path = Path(), grace_s: float = GRACE_S) -> None:
+        """Relative models, programs and files of command lines start at `directory`, where the recipe stands.
+
+        `grace_s` is how long a server may take to end by itself.
+        """
+        self._directory = directory
+        self._grace_s = grace_s
+        self._server: VllmServer | None = None
+        self._numbers = count(1)
+
+    def engine(self, model: ModelSection, logs: Path, observer: Observer, is_stopped: Callable[[], bool]) -> Engine:
+        """Return the engine of a model, in front of a server that answers; blocks until one does.
+
+        The logs are `<logs>-vllm-1.log` and so on, one a start. A server with another command line is stopped first:
+        there may be room for one only. Raises EngineError, with the likely cause, where it does not start.
+        """
+        from pipelines.engines.vllm.engine import VllmEngine  # a build without a server of its own need not load it
+
+        launch = launch_of(model, self._directory)
+        server = self._server
+        if server is None or server.launch != launch or server.has_ended():
+            self.close()
+
+            def next_log() -> Path:
+                paths = (logs.with_name(f"{logs.name}-vllm-{number}.log") for number in self._numbers)
+                return next(path for path in paths if not path.exists())  # an earlier try of this run has left some
+
+            server = VllmServer(launch, next_log, observer, self._grace_s)
+            try:
+                server.start()
+            except ServerEnded as ended:
+                report_log(ended.failure, observer)
+                raise EngineError(
+                    f"vLLM did not start for {model.name}: {ended.failure.cause}; its log: {server.log}"
+                ) from None
+            self._server = server
+        return VllmEngine(model, server, observer, is_stopped)
+
+    def close(self) -> None:
+        """Stop the server, if there is one; waits until all of it is gone."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            server.stop()
 
 
-def tell_lines(failure: Failure, listener: Listener) -> None:
+def report_log(failure: Failure, observer: Observer) -> None:
     """Show what a log says of a server's end. Its words stand behind a semicolon: event logs keep what is ours."""
     for line in failure.lines:
-        listener.said(f"the log of vLLM; {line}")
+        observer.said(f"the log of vLLM; {line}")
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port

@@ -10,7 +10,7 @@ from storage.root import Root
 from storage.run_events import read_events, run_ids
 from tests.end_to_end.commands import grmforge, paid, write_recipe
 from tests.end_to_end.questions import write_teleqna
-from tests.pipelines.sources.stand_in_hub import StandInHub, stand_in_hub
+from tests.pipelines.sources.stand_in_hub import StandInHub
 
 FAULTLESS = dict.fromkeys(("truncated", "wrong_count", "out_of_range", "unparsed", "refused", "thinks_aloud"), 0.0)
 PRICE = {"input": 1.0, "output": 2.0}
@@ -83,12 +83,12 @@ def test_a_source_that_is_not_here_is_a_bound_and_is_not_downloaded(tmp_path: Pa
         for n in range(20)
     )
     root = tmp_path / "data"
-    with stand_in_hub(StandInHub({"mine/sets": {"sets.jsonl": rows}})) as hub:
+    with StandInHub({"mine/sets": {"sets.jsonl": rows}}) as hub:
         env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"}
         own = {"kind": "preference_sets", "hub": "mine/sets"}
         recipe = write(tmp_path, sources=[{"kind": "teleqna", "path": "teleqna.txt"}, own])
         planned = plan(recipe, root, env=env)
-        assert hub.asked == []
+        assert hub.paths == []
         assert not planned["is_exact"]
         assert planned["inputs"][1] | {"source": ""} == {
             "source": "",
@@ -110,15 +110,15 @@ def test_a_source_that_is_not_here_is_a_bound_and_is_not_downloaded(tmp_path: Pa
         text = grmforge("plan", recipe, "--root", root, env=env).out
         assert "not downloaded: at most 15 rows" in text
         assert "grmforge plan --download" in text
-        assert hub.asked == []
+        assert hub.paths == []
 
         planned = plan(recipe, root, "--download", env=env)
         assert planned["is_exact"] and planned["roles"][0]["requests_are"] == "exact"
         assert planned["inputs"][1]["rows"] == 15
-        assert hub.asked != []
-        asked = [path for path in hub.asked if "/resolve/" in path]
+        assert hub.paths != []
+        asked = [path for path in hub.paths if "/resolve/" in path]
         assert plan(recipe, root, env=env) == planned
-        assert [path for path in hub.asked if "/resolve/" in path] == asked, "the second plan downloads no file"
+        assert [path for path in hub.paths if "/resolve/" in path] == asked, "the second plan downloads no file"
 
 
 def test_a_hub_source_alone_is_bounded_by_what_was_published(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.curation.clusters import clusters
+from pipelines.curation.splits import clusters
 from schemas.record import content_id
 from tests.examples import question
 

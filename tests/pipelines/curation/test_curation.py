@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.curation import allowed_rows, curate
+from pipelines.curation.curation import allowed_rows
 from pipelines.sources.ingestion import ingest
 from schemas.errors import RecipeError
 from schemas.preference import SETS, PreferenceSet, Response, Split, sets_of
@@ -20,7 +20,7 @@ from schemas.recipe import Recipe
 from storage.root import Root
 from storage.stages import Stage
 from storage.tables import read_table
-from tests.examples import a_recipe, a_set, general_stage, jsonl_rows, question, source_stage, write_rows
+from tests.examples import a_recipe, a_set, curate, general_stage, jsonl_rows, question, source_stage, write_rows
 
 
 def curated(stage: Stage, table: str = "sets") -> pl.DataFrame:

@@ -6,14 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.curation.curation import curate
 from pipelines.curation.leak_check import source_findings
 from pipelines.judging.shown_text import Shown
 from schemas.preference import PreferenceSet, Response, Split
 from schemas.recipe import Recipe
 from storage.root import Root
 from storage.stages import Stage
-from tests.examples import a_recipe, source_stage
+from tests.examples import a_recipe, curate, source_stage
 from tests.pipelines.curation.planted import planted, sentence
 
 ANSWER: Shown = "answer"

@@ -7,8 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.curation.leak_candidates import responses_as_shown, responses_of
-from pipelines.curation.leak_check import finding_of, marked
+from pipelines.curation.leak_check import finding_of, marked, responses_as_shown, responses_of
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.judging.shown_text import Shown
 from schemas.preference import PreferenceSet, Response
@@ -24,7 +23,7 @@ def candidates(sets: Sequence[PreferenceSet], shown: Shown = "answer") -> pl.Dat
 
 
 def probed(sets: Sequence[PreferenceSet], shown: Shown = "answer") -> dict[str, Any]:
-    return marked(finding_of(candidates(sets, shown), sets[0].n_responses > 1), 0.6)
+    return marked(finding_of(candidates(sets, shown)), 0.6)
 
 
 def text(response: Response, changed: str) -> Response:
@@ -71,7 +70,7 @@ def test_a_position_is_found_as_it_is_shown() -> None:
         others = [index for index in range(one.n_responses) if index != one.best]
         order = [one.best, *others] if number % 10 < 7 else [*others, one.best]
         rows += responses_as_shown(one, "answer", f"trajectory {number}", order)
-    found = marked(finding_of(pl.DataFrame(rows, CANDIDATES, orient="row"), True), 0.6)
+    found = marked(finding_of(pl.DataFrame(rows, CANDIDATES, orient="row")), 0.6)
     assert found["leaky"] and found["auc_by_feature"]["position"] > 0.6
     assert max(auc for name, auc in found["auc_by_feature"].items() if name != "position") < 0.6
 
@@ -100,7 +99,7 @@ def test_the_same_rows_in_another_order_give_the_same_figures() -> None:
     sets = planted(PLANTS["length"], 80)
     found = probed(sets)
     assert probed(sets) == found
-    backwards = marked(finding_of(candidates(sets).reverse(), True), 0.6)
+    backwards = marked(finding_of(candidates(sets).reverse()), 0.6)
     assert backwards == found
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.curation.curation import curate
 from schemas.preference import PreferenceSet
 from schemas.query import user
 from schemas.question import STEMS, AnswerForm, Gold, stems_table
@@ -13,7 +12,7 @@ from schemas.question import question as gold_question
 from storage.root import Root
 from storage.stages import Stage, finish_stage
 from storage.table_writer import TableWriter
-from tests.examples import a_recipe, a_set, general_stage, question, source_stage
+from tests.examples import a_recipe, a_set, curate, general_stage, question, source_stage
 
 COUNT = 200
 BARE = [a_set(number, source="bare", benchmark=True) for number in range(COUNT)]

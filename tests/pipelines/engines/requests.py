@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.engines.protocol import request_body
-from schemas.generation import Completion, Request, Truth, request
+from pipelines.engines.request_body import request_body
+from schemas.generation import Completion, FaultKind, Request, Truth, request
 from schemas.query import user
 from schemas.recipe import ModelSection
 from schemas.record import content_id
@@ -43,9 +43,27 @@ class Watcher:
     completions: list[Completion] = field(default_factory=list)
     retries: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    """What was said."""
     rooms: list[int] = field(default_factory=list)
     flying: int = 0
     """Requests in flight, as last told."""
+
+    def count(self, fault: FaultKind | None = None) -> int:
+        """Return how many requests were answered, or came to their end with a fault."""
+        return sum(completion.fault is fault for completion in self.completions)
+
+    def stage(self, name: str, total: int | None) -> None:
+        pass
+
+    def found(self, completion: Completion) -> None:
+        pass
+
+    def judged(self, outcome: str) -> None:
+        pass
+
+    def said(self, text: str) -> None:
+        self.lines.append(text)
 
     def answered(self, completion: Completion) -> None:
         self.completions.append(completion)

@@ -4,22 +4,21 @@
     command = [PYTHON, "stand_in_vllm.py", "{model}", "--journal", "journal.jsonl", "--dies-after", "5"]
 
 It is told on its command line what to do, beside the flags that grmforge gives, and notes every start and every request
-in its journal, a JSON object a line. Nothing but the standard library, so that it is up in a tenth of a second.
+in its journal, a JSON object a line.
 """
 
 import argparse
 import json
 import os
-import random
-import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from stand_in_server import Received, Reply, Server, error, judged
 
 CHILD = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
@@ -50,14 +49,6 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def judged(prompt: str, body: dict[str, Any]) -> str:
-    """Return a judgement of as many responses as a prompt holds, the same one for the same request."""
-    count = max(1, len(re.findall(r"\[The Begin of Response \d+\]", prompt)))
-    scores = random.Random(f"{prompt} {body.get('seed')}").sample(range(1, 11), count)
-    parts = "Specific Criteria:\n1. Accuracy\n\nAnalysis:\nResponse 1 is weighed first."
-    return f"{parts}\n\nScores: \\boxed{{{str(scores)[1:-1]}}}"
-
-
 def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -68,82 +59,53 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._turn = threading.Lock()
 
     def note(self, **fields: Any) -> None:
         line = json.dumps(fields).encode() + b"\n"
-        with self._turn, self.path.open("ab", buffering=0) as file:
+        with self.path.open("ab", buffering=0) as file:
             file.write(line)
 
     def starts(self) -> int:
         return sum(line.startswith(b'{"start"') for line in self.path.read_bytes().splitlines())
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 1024
+class VllmServer(Server):
+    """The server, which asks for the key of its environment."""
 
     def __init__(self, options: argparse.Namespace, journal: Journal) -> None:
-        super().__init__((options.host, options.port), Handler)
+        super().__init__(host=options.host, port=options.port)
         self.options = options
         self.journal = journal
-        self.asked = 0
-        self.turn = threading.Lock()
+        self.completions = 0
         self.may_die = options.dies_after is not None and journal.starts() <= options.dies
 
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Server
-
-    def do_GET(self) -> None:
-        options = self.server.options
-        if self.path == "/health":
-            self._send(200, {})
-        elif not self._is_known():
-            self._send(401, {"error": "Unauthorized"})
-        else:
-            self._send(200, {"data": [{"id": options.lists_as or options.served_model_name}]})
-
-    def do_POST(self) -> None:
-        server, options = self.server, self.server.options
-        raw = self.rfile.read(int(self.headers["content-length"]))
-        if not self._is_known():
-            return self._send(401, {"error": "Unauthorized"})
-        body = json.loads(raw)
-        prompt = body["messages"][-1]["content"]
-        with server.turn:
-            server.asked += 1
-            number = server.asked
-        server.journal.note(request=prompt, sample=body.get("seed"))
-        if options.crash_row and options.crash_row in prompt:
+    def reply(self, received: Received) -> Reply:
+        options = self.options
+        if received.path == "/health":
+            return Reply()
+        if received.headers.get("authorization") != f"Bearer {os.environ['VLLM_API_KEY']}":
+            return error(401, "Unauthorized")
+        if received.method == "GET":
+            models = {"data": [{"id": options.lists_as or options.served_model_name}]}
+            return Reply(body=json.dumps(models).encode())
+        self.completions += 1
+        prompt = self.note("request", received)
+        if (options.crash_row and options.crash_row in prompt) or (
+            self.may_die and self.completions > options.dies_after
+        ):
             os.kill(os.getpid(), signal.SIGKILL)
-        if server.may_die and number > options.dies_after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(options.latency)
-        server.journal.note(answer=prompt, sample=body.get("seed"))
-        answer = {
-            "model": options.answers_as or body["model"],
-            "choices": [
-                {"index": 0, "message": {"role": "assistant", "content": judged(prompt, body)}, "finish_reason": "stop"}
-            ],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5},
-        }
-        self._send(200, answer)
+        model = options.answers_as or received.body["model"]
+        return replace(judged(received.body, model=model), latency_s=options.latency)
 
-    def _is_known(self) -> bool:
-        return self.headers.get("authorization") == f"Bearer {os.environ['VLLM_API_KEY']}"
+    def log(self, received: Received, reply: Reply) -> None:
+        say(f'INFO:     "{received.method} {received.path}" {reply.status}')
+        if received.method == "POST" and reply.status == 200:
+            self.note("answer", received)
 
-    def _send(self, status: int, tree: Any) -> None:
-        content = json.dumps(tree).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        say(f"INFO:     {format % arguments}")
+    def note(self, kind: str, received: Received) -> str:
+        prompt: str = received.body["messages"][-1]["content"]
+        self.journal.note(**{kind: prompt, "sample": received.body.get("seed")})
+        return prompt
 
 
 def main() -> int:
@@ -169,7 +131,7 @@ def main() -> int:
             os.kill(os.getpid(), -options.code)
         return options.code
     time.sleep(options.takes)
-    Server(options, journal).serve_forever()
+    VllmServer(options, journal).run()
     return 0
 
 

@@ -2,19 +2,17 @@
 
 import contextlib
 import json
-import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.engines.answering import Run, answer, wait_for_batches
-from pipelines.engines.batch.batches import BatchDesk, open_desk
+from pipelines.engines.batch.desk import BatchDesk, open_desk
 from pipelines.engines.batch.endpoint import BatchEndpoint, Trouble
 from pipelines.engines.budget import Budget
 from schemas.errors import BudgetReached, EngineError, StorageError, Waiting
@@ -23,33 +21,13 @@ from schemas.recipe import ModelSection, Price
 from storage.batch_jobs import BatchedRequest, intend, jobs_of, save
 from storage.generations import Generations
 from storage.root import Root
-from tests.pipelines.engines import requests as requests_
 from tests.pipelines.engines import stand_in_server as stand_in
-from tests.pipelines.engines.requests import ask, row_of
+from tests.pipelines.engines.requests import Watcher, ask, row_of
 from tests.pipelines.engines.stand_in_batches import BatchStandIn
 from tests.pipelines.engines.stand_in_server import Reply, judged
 
 KEY = "sk-batch-secret-0123456789"
 ROWS = 12
-
-
-@dataclass
-class Watcher(requests_.Watcher):
-    """A watcher that keeps what it was told."""
-
-    told: list[str] = field(default_factory=list)
-
-    def stage(self, name: str, total: int | None) -> None:
-        pass
-
-    def found(self, completion: Completion) -> None:
-        pass
-
-    def judged(self, outcome: str) -> None:
-        pass
-
-    def said(self, text: str) -> None:
-        self.told.append(text)
 
 
 @dataclass
@@ -106,13 +84,13 @@ def test_a_batch_holds_exactly_the_bodies_and_the_next_run_picks_it_up(tmp_path:
         assert "batch_0: 0 of 12 done (in_progress)" in line
         assert "--wait" in line
         wanted = {ask(row, build.model).request_id: ask(row, build.model) for row in range(ROWS)}
-        assert {one["custom_id"] for one in server.asked} == set(wanted)
-        for one in server.asked:
+        assert {one["custom_id"] for one in server.lines} == set(wanted)
+        for one in server.lines:
             assert one["method"] == "POST"
             assert one["url"] == "/v1/chat/completions"
             assert one["body"] == wanted[one["custom_id"]].body
         assert server.batches["batch_0"]["endpoint"] == "/v1/chat/completions"
-        assert {headers["authorization"] for headers in server.headers} == {f"Bearer {KEY}"}
+        assert {received.headers["authorization"] for received in server.received} == {f"Bearer {KEY}"}
 
         assert "batch_0" in build.waits()
         server.batches["batch_0"]["request_counts"]["completed"] = 7
@@ -120,7 +98,7 @@ def test_a_batch_holds_exactly_the_bodies_and_the_next_run_picks_it_up(tmp_path:
         server.finish()
         handed, watcher = build.run()
     assert len(handed) == ROWS
-    assert any("12 of 12 answered" in line for line in watcher.told)
+    assert any("12 of 12 answered" in line for line in watcher.lines)
     assert set(server.paid.values()) == {1}
     for completion in handed.values():
         assert completion.text
@@ -285,13 +263,13 @@ def test_a_ceiling_holds_over_what_is_open(tmp_path: Path) -> None:
         build = build_of(tmp_path, server)
         assert "waits for the budget" in build.waits(budget=Budget(max_requests=5))
         build.waits(budget=Budget(max_requests=5))
-        assert len(server.asked) == 5, "running it again must not buy more while the first five are open"
+        assert len(server.lines) == 5, "running it again must not buy more while the first five are open"
         server.finish()
         with pytest.raises(BudgetReached, match="5 requests of max_requests = 5"):
             build.run(Budget(max_requests=5))
         assert len(stored(build)) == 5
         assert "of 5 done" in build.waits(budget=Budget(max_requests=5))
-        assert len(server.asked) == 10
+        assert len(server.lines) == 10
 
 
 def test_a_cost_is_reserved_before_a_batch_and_settled_at_half_price(tmp_path: Path) -> None:
@@ -299,7 +277,7 @@ def test_a_cost_is_reserved_before_a_batch_and_settled_at_half_price(tmp_path: P
         build = build_of(tmp_path, server, price_per_mtok=Price(output=10_000.0))  # 100 tokens: $1, in a batch $0.50
         budget = Budget(max_cost_usd=3.0)
         build.waits(budget=budget)
-        assert len(server.asked) == 6
+        assert len(server.lines) == 6
         server.finish()
         budget = Budget(max_cost_usd=3.0)
         with pytest.raises(Waiting):
@@ -342,7 +320,7 @@ def test_a_create_that_breaks_creates_one_batch(
     quick: tuple[BatchStandIn, BatchDesk, Build], reply: Reply, done: bool
 ) -> None:
     server, desk, build = quick
-    server.fail("POST /batches", reply, done=done)
+    server.next("POST /batches", reply, done=done)
     with pytest.raises(Waiting):
         submitted(desk, build)
     assert len(server.batches) == 1
@@ -351,7 +329,7 @@ def test_a_create_that_breaks_creates_one_batch(
 
 def test_a_rate_limited_create_is_made_again(quick: tuple[BatchStandIn, BatchDesk, Build]) -> None:
     server, desk, build = quick
-    server.fail("POST /batches", stand_in.rate_limited("0.1"))
+    server.next("POST /batches", stand_in.rate_limited("0.1"))
     with pytest.raises(Waiting):
         submitted(desk, build)
     assert len(server.batches) == 1
@@ -373,7 +351,7 @@ def test_a_refused_key_is_an_error_and_leaves_nothing_open(
     quick: tuple[BatchStandIn, BatchDesk, Build], call: str
 ) -> None:
     server, desk, build = quick
-    server.fail(call, stand_in.wrong_key(f"Incorrect API key provided: {KEY}"))
+    server.next(call, stand_in.wrong_key(f"Incorrect API key provided: {KEY}"))
     with pytest.raises(EngineError, match=r"\*\*\*"):
         submitted(desk, build)
     assert jobs_of(build.root, build.model.name) == []
@@ -392,7 +370,7 @@ def lost(build: Build, server: BatchStandIn, *, created: bool) -> None:
     )
     if created:
         metadata = {"grmforge_submission": job.submission}
-        server._create({"input_file_id": "file-lost", "metadata": metadata})
+        server.create({"input_file_id": "file-lost", "metadata": metadata})
 
 
 def test_a_lost_batch_is_found_on_a_later_page(tmp_path: Path) -> None:
@@ -401,7 +379,7 @@ def test_a_lost_batch_is_found_on_a_later_page(tmp_path: Path) -> None:
         lost(build, server, created=True)
         server.files["other"] = b""
         for _ in range(5):
-            server._create({"input_file_id": "other", "metadata": None})
+            server.create({"input_file_id": "other", "metadata": None})
         assert "batch_0" in build.waits()
     assert server.calls.count("GET /batches") == 3
     assert set(server.paid.values()) == {1}
@@ -419,7 +397,7 @@ def test_an_endpoint_that_lists_nothing_is_never_asked_twice(tmp_path: Path) -> 
     with BatchStandIn(holds=True) as server:
         build = build_of(tmp_path, server)
         lost(build, server, created=True)
-        server.fail("GET /batches", stand_in.error(404, "no such page"))
+        server.next("GET /batches", stand_in.error(404, "no such page"))
         with pytest.raises(EngineError, match=r"batch_id into .*remove"):
             build.run()
         assert set(server.paid.values()) == {1}
@@ -517,8 +495,8 @@ def test_a_download_that_breaks_off_is_made_again(tmp_path: Path) -> None:
     with BatchStandIn() as server:
         build = build_of(tmp_path, server)
         build.waits()
-        server.fail("GET /files/id/content", stand_in.cut_off(), done=True)
-        server.fail("GET /files/id/content", stand_in.server_error())
+        server.next("GET /files/id/content", stand_in.cut_off(), done=True)
+        server.next("GET /files/id/content", stand_in.server_error())
         assert len(build.run()[0]) == ROWS
     assert set(server.paid.values()) == {1}
 
@@ -527,7 +505,7 @@ def test_results_that_are_gone_are_named_and_not_bought_again(tmp_path: Path) ->
     with BatchStandIn() as server:
         build = build_of(tmp_path, server)
         build.waits()
-        server.fail("GET /files/id/content", stand_in.error(404, "No such File object"))
+        server.next("GET /files/id/content", stand_in.error(404, "No such File object"))
         with pytest.raises(EngineError, match=r"No such File object.*remove"):
             build.run()
         assert len(server.batches) == 1
@@ -544,11 +522,10 @@ def test_a_state_that_makes_no_sense_loses_nothing(tmp_path: Path, reply: Reply)
         build = build_of(tmp_path, server)
         build.waits()
         for _ in range(4):
-            server.fail("GET /batches/id", reply)
+            server.next("GET /batches/id", reply)
         with pytest.raises((EngineError, Waiting)):
             build.run()
-        while server._faults["GET /batches/id"]:
-            server._faults["GET /batches/id"].pop()
+        server.recover()
         assert len(build.run()[0]) == ROWS
     assert set(server.paid.values()) == {1}
 
@@ -565,29 +542,52 @@ def test_a_batch_that_never_ends_is_said_to_be_overdue(tmp_path: Path) -> None:
             wait_for_batches(build.root, run, [build.model])
 
 
-def test_a_reply_that_never_ends_is_a_time_out() -> None:
+@pytest.mark.parametrize(("status", "said"), [(200, "did not answer in time"), (500, "HTTP 500")])
+def test_a_reply_that_never_ends_is_bounded_in_seconds(status: int, said: str) -> None:
     """A byte now and then keeps every time-out between two bytes from ringing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def drip() -> None:
-            connection, _ = listener.accept()
-            with connection, contextlib.suppress(OSError):
-                connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-                for _ in range(1000):
-                    connection.sendall(b" ")
-                    time.sleep(0.05)
-
-        thread = threading.Thread(target=drip, daemon=True)
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        with (
-            BatchEndpoint(url, None, 0.3) as endpoint,
-            pytest.raises(Trouble, match="did not answer in time") as trouble,
-        ):
+    with BatchStandIn() as server:
+        server.always("POST /batches", replace(stand_in.drip(), status=status), done=False)
+        with BatchEndpoint(server.url, None, 0.3) as endpoint, pytest.raises(Trouble, match=said) as trouble:
             endpoint.create("file-1", "submission")
-        thread.join(10)
-        assert trouble.value.may_have_worked
+    assert trouble.value.may_have_worked
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_a_reply_of_50_mb_is_bounded_in_bytes(status: int) -> None:
+    with BatchStandIn() as server:
+        server.always("GET /batches/id", replace(stand_in.huge(), status=status), done=False)
+        with BatchEndpoint(server.url, None, 5.0) as endpoint, pytest.raises(Trouble):
+            endpoint.retrieve("batch_0")
+        assert server.bytes_sent < 4 * 16 * 2**20, "four tries at most"
+
+
+def test_no_redirect_is_followed_and_nothing_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "an-organization")
+    monkeypatch.setenv("OPENAI_API_KEY", "another-key")
+    with BatchStandIn() as server, BatchStandIn() as elsewhere:
+        away = Reply(307, headers={"location": f"{elsewhere.url}/batches"})
+        server.always("POST /batches", away, done=False)
+        with BatchEndpoint(server.url, KEY, 5.0) as endpoint, pytest.raises(Trouble, match="HTTP 307"):
+            endpoint.create("file-1", "submission")
+        assert elsewhere.calls == []
+        (received,) = server.requests
+    assert received.headers["authorization"] == f"Bearer {KEY}"
+    assert received.headers["idempotency-key"] == "submission"
+    assert "openai-organization" not in received.headers
+
+
+@pytest.mark.parametrize("output", ["..", 7, "x" * 1000])
+def test_results_by_a_name_that_makes_no_sense_are_not_bought_again(tmp_path: Path, output: object) -> None:
+    with BatchStandIn() as server:
+        build = build_of(tmp_path, server)
+        build.waits()
+        server.finish()
+        name, server.batches["batch_0"]["output_file_id"] = server.batches["batch_0"]["output_file_id"], output
+        with pytest.raises(EngineError, match="nothing is lost"):
+            build.run()
+        server.batches["batch_0"]["output_file_id"] = name
+        assert len(build.run()[0]) == ROWS
+    assert set(server.paid.values()) == {1}
 
 
 def test_sending_at_once_beside_an_open_batch_is_said(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_request_larger_than_the_burst_goes_into_debt_and_not_into_a_hang() ->
     assert limits.delay(0.0, 100) == 0
     limits.take(100)
     assert limits.delay(0.0, 100) == pytest.approx(10.0)
-    limits.correct(-90)  # its answer was much shorter than feared
+    limits.settle(100, 5, 5)  # its answer was much shorter than feared
     assert limits.delay(0.0, 100) == pytest.approx(1.0)
 
 

@@ -18,7 +18,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.engines.budget import Budget
-from pipelines.engines.live.dispatch import DispatchTally, dispatch
+from pipelines.engines.live.dispatch import dispatch
 from pipelines.engines.live.exchange import MAX_ANSWER_BYTES
 from pipelines.engines.live.openai_compatible import MAX_LIMIT_REST_S
 from pipelines.engines.opening import open_engine
@@ -58,9 +58,7 @@ def attempt(*script: Answer, key: str | None = None, **settings: Any) -> Attempt
         return attempts(model, *(ask(number, model) for number in range(len(script))), key=key)[-1]
 
 
-def run(
-    model: ModelSection, count: int, key: str | None = None
-) -> tuple[DispatchTally, dict[int, Completion], Watcher]:
+def run(model: ModelSection, count: int, key: str | None = None) -> tuple[dict[int, Completion], Watcher]:
     handed: dict[int, Completion] = {}
     watcher = Watcher()
 
@@ -70,8 +68,8 @@ def run(
         return ()
 
     requests: Iterator[Request] = (ask(number, model) for number in range(count))
-    tally = dispatch(requests, open_engine(model, key), model, Budget(), keep, watcher)
-    return tally, handed, watcher
+    dispatch(requests, open_engine(model, key), model, Budget(), keep, watcher)
+    return handed, watcher
 
 
 def test_a_good_answer_and_exactly_the_body_on_the_wire() -> None:
@@ -173,19 +171,11 @@ def test_an_answer_of_50_mb_is_not_read() -> None:
     assert server.bytes_sent < 2 * MAX_ANSWER_BYTES
 
 
-def test_a_socket_that_never_closes_times_out() -> None:
-    started = time.monotonic()
-    answer = attempt(stand_in.hang(), timeout_s=0.3)
-    assert time.monotonic() - started < 3
+@pytest.mark.parametrize("reply", [stand_in.hang(), stand_in.drip()], ids=["hangs", "drips"])
+def test_an_answer_that_never_ends_times_out(reply: Reply) -> None:
+    answer = attempt(reply, timeout_s=0.3)
     assert (answer.completion.fault, answer.throttled) == (FaultKind.TRANSIENT, True)
     assert "did not answer in time" in (answer.completion.error or "")
-
-
-def test_a_body_that_drips_for_ever_times_out() -> None:
-    started = time.monotonic()
-    answer = attempt(stand_in.drip(), timeout_s=0.3)
-    assert time.monotonic() - started < 3
-    assert (answer.completion.fault, answer.throttled) == (FaultKind.TRANSIENT, True)
 
 
 def test_an_answer_in_chunks() -> None:
@@ -315,10 +305,8 @@ def free_port() -> int:
 
 def test_an_endpoint_that_is_down_ends_the_run_before_rows_are_burned() -> None:
     model = section(f"http://127.0.0.1:{free_port()}/v1")
-    started = time.monotonic()
     with pytest.raises(EngineError, match=r"no endpoint answers at http://127.*is the server up"):
         run(model, 1000)
-    assert time.monotonic() - started < 15
 
 
 def test_a_host_that_does_not_exist() -> None:
@@ -331,11 +319,11 @@ def test_a_host_that_does_not_exist() -> None:
 def test_of_several_endpoints_the_least_busy_comes_first_and_a_dead_one_is_set_aside() -> None:
     with StandIn(latency_s=0.02) as one, StandIn(latency_s=0.02) as two:
         model = section(one.url, f"http://127.0.0.1:{free_port()}/v1", two.url, max_concurrency=16)
-        tally, handed, _ = run(model, 400)
-    assert tally.answered == len(handed) == 400
+        handed, watcher = run(model, 400)
+    assert watcher.count() == len(handed) == 400
     assert len(one.requests) + len(two.requests) == 400
     assert min(len(one.requests), len(two.requests)) > 150
-    assert tally.retries < 40
+    assert len(watcher.retries) < 40
 
 
 def test_an_endpoint_that_comes_back_is_asked_again() -> None:
@@ -343,11 +331,16 @@ def test_an_endpoint_that_comes_back_is_asked_again() -> None:
     with StandIn(latency_s=0.02) as one, ExitStack() as later:
         model = section(one.url, f"http://127.0.0.1:{port}/v1", max_concurrency=8)
         two = StandIn(latency_s=0.02, port=port)
-        opening = threading.Timer(1.0, lambda: later.enter_context(two))
+
+        def open_two() -> None:
+            one.wait_for(200)
+            later.enter_context(two)
+
+        opening = threading.Thread(target=open_two)
         opening.start()
-        tally, handed, _ = run(model, 1200)
+        handed, watcher = run(model, 1200)
         opening.join()
-    assert tally.answered == len(handed) == 1200
+    assert watcher.count() == len(handed) == 1200
     assert len(two.requests) > 100, "set aside for good"
 
 
@@ -375,11 +368,11 @@ def test_a_run_through_all_kinds_of_trouble_loses_nothing() -> None:
         return stand_in.judged(body)
 
     with StandIn(then=mostly, latency_s=0.005) as server:
-        tally, handed, watcher = run(section(server.url, max_concurrency=32), 300)
+        handed, watcher = run(section(server.url, max_concurrency=32), 300)
     assert sorted(handed) == list(range(300))
-    assert (tally.answered, tally.refused, tally.given_up) == (298, 2, 0)
+    assert (watcher.count(), watcher.count(REQUEST)) == (298, 2)
     assert [row for row, completion in sorted(handed.items()) if completion.fault] == [50, 60]
-    assert tally.retries == len(watcher.retries) == 58
+    assert len(watcher.retries) == 58
     assert server.most_in_flight <= 32
 
 
@@ -412,8 +405,8 @@ def test_another_models_name_is_said_once_and_a_dated_one_is_the_same() -> None:
     names = ["stand-in", "stand-in-2026-01-01", "someone/Stand-In", "gpt-9\x1b[2J", "gpt-9", "gpt-10"]
     with StandIn(*(stand_in.chat("fine", model=name) for name in names)) as server:
         model = section(server.url, max_concurrency=1)
-        tally, handed, watcher = run(model, len(names))
-    assert tally.answered == len(handed) == len(names)
+        handed, watcher = run(model, len(names))
+    assert watcher.count() == len(handed) == len(names)
     (warning,) = watcher.warnings
     assert "answers under another name than stand-in; it says 'gpt-9 [2J': check model and base_url" in warning
     assert handed[3].served_model == "gpt-9\x1b[2J"
@@ -426,8 +419,8 @@ def test_an_endpoint_rests_only_when_a_second_of_its_answers_was_mostly_refusals
         return stand_in.rate_limited("0.8") if time.monotonic() < refuse_until else stand_in.judged(body)
 
     with StandIn(then=overloaded, latency_s=0.02) as server:
-        tally, _, _ = run(section(server.url, max_concurrency=8), 100)
-    assert tally.answered == 100
+        _, watcher = run(section(server.url, max_concurrency=8), 100)
+    assert watcher.count() == 100
     moments = [received.at for received in server.requests]
     assert max(later - earlier for earlier, later in pairwise(moments)) > 0.5
 
@@ -439,8 +432,8 @@ def test_an_endpoint_that_would_refuse_everything_is_set_aside_beside_another(st
     gone = Reply(status, json.dumps(body).encode())
     with StandIn(*[stand_in.judged] * answers_before, then=gone) as one, StandIn() as other:
         model = section(one.url, other.url, max_retries=0, max_concurrency=8)
-        tally, handed, watcher = run(model, 200)
-    assert (tally.answered, tally.sent) == (200, 200)
+        handed, watcher = run(model, 200)
+    assert (watcher.count(), watcher.retries) == (200, [])
     assert all(completion.fault is None for completion in handed.values())
     assert answers_before < len(one.requests) <= answers_before + 8
     (warning,) = [line for line in watcher.warnings if "is not asked any more" in line]

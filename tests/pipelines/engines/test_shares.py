@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.curation import curate
 from pipelines.engines.shares import WHOLE, can_be_shared, cut, rest_of, share_count
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import sampling_job
@@ -17,7 +16,7 @@ from schemas.record import BUCKETS
 from schemas.trajectory import Purpose
 from storage.generations import Generations
 from storage.root import Root
-from tests.examples import a_recipe, a_run, a_set, simulated, source_stage
+from tests.examples import a_recipe, a_run, a_set, curate, simulated, source_stage
 
 SPENT = (100, 5_000, 1.5)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.grading import crew
-from pipelines.grading.crew import Limits
-from pipelines.grading.verification import grade, grade_all
+from pipelines.grading.crew import Limits, grade_all
+from pipelines.grading.verification import grade
 from schemas.question import AnswerForm, Gold, Grade, Verdict
 
 HALF = Gold(AnswerForm.MATH, r"\frac{1}{2}")
@@ -24,8 +24,7 @@ TEXTS = [r"\boxed{0.5}", r"\boxed{1/3}", "no idea", r"\boxed{\frac{2}{4}}", r"\b
 
 PARENT = """
 import sys
-from pipelines.grading.crew import Limits
-from pipelines.grading.verification import grade_all
+from pipelines.grading.crew import Limits, grade_all
 from schemas.question import AnswerForm, Gold
 half = Gold(AnswerForm.MATH, "1/2")
 texts = [r"\\boxed{0.5}"] * 64 + [r"\\boxed{9^{9^{9^9}}}"] * 64

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.grading.quantities import reads, verdict
-from schemas.question import Verdict
+from pipelines.grading.quantities import verdict
+from pipelines.grading.verification import grades_itself
+from schemas.question import AnswerForm, Gold, Verdict
 
 SAME = [
     ("12.5 dB", "12.5"),
@@ -81,8 +82,10 @@ def test_the_tolerance_is_relative_to_the_gold(gold: float, tolerance: float, si
 
 
 def test_a_gold_answer_is_a_number_with_a_unit_or_none() -> None:
-    assert reads("12.5 dB") and reads("0.031") and reads(r"2\pi")
-    assert not reads("five") and not reads("4 or 5") and not reads("")
+    for answer in ("12.5 dB", "0.031", r"2\pi"):
+        assert grades_itself(Gold(AnswerForm.NUMBER, answer))
+    for answer in ("five", "4 or 5", ""):
+        assert not grades_itself(Gold(AnswerForm.NUMBER, answer))
 
 
 @pytest.mark.parametrize("gold", ["12", "12 dB"])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.curation.curation import curate
 from pipelines.engines.asking import Answers
 from pipelines.judging.judging import find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
@@ -16,7 +15,7 @@ from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage
 from storage.tables import read_frame
-from tests.examples import a_recipe, a_run, a_set, simulated, source_stage
+from tests.examples import a_recipe, a_run, a_set, curate, simulated, source_stage
 
 FAULTS = {
     "tied": 0.1, "truncated": 0.1, "wrong_count": 0.1, "out_of_range": 0.1, "unparsed": 0.1, "refused": 0.1,

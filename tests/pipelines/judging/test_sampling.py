@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.curation.curation import curate
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sample_sets, sampled_sets, wanted_answers
@@ -14,7 +13,7 @@ from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage
 from storage.tables import read_table
-from tests.examples import a_recipe, a_run, a_set, simulated, source_stage
+from tests.examples import a_recipe, a_run, a_set, curate, simulated, source_stage
 
 
 def the_job(recipe: Recipe) -> SamplingJob:

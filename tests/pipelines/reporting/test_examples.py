@@ -59,7 +59,7 @@ def test_different_sets_come_first(snapshot: Snapshot) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"table": "nope"}, "there are: trajectories, sets, rft, rl, meta_rm, pairs"),
+        ({"table": "nope"}, "there are: sets, trajectories, rft, rl, meta_rm, pairs"),
         ({"table": "rft", "status": "accepted"}, "it has: train, validation"),
         ({"status": "difficulty"}, "it has: meta_rm/train, pairs/train"),
         ({"reason": "nope"}, "there are: incorrect (2), too_easy (2), truncated (2)"),

@@ -3,11 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
-from pipelines.curation.curation import curate
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from schemas.preference import Response
 from storage.root import Root
-from tests.examples import a_recipe, a_set, general_stage, source_stage
+from tests.examples import a_recipe, a_set, curate, general_stage, source_stage
 
 
 def test_rows_are_kept_dropped_or_unreadable_per_source(tmp_path: Path) -> None:

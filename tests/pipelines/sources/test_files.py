@@ -16,7 +16,7 @@ from pipelines.sources.teleqna import TeleQnA
 from pipelines.sources.ultrafeedback import UltraFeedback
 from schemas.errors import SourceError
 from schemas.preference import PreferenceSet
-from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub, stand_in_hub
+from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
 ROW = b'{"query": "q", "responses": ["a", "b"], "best": 1}\n'
@@ -118,13 +118,13 @@ def hub() -> StandInHub:
 
 def test_a_data_set_of_the_hub_is_downloaded_at_its_commit(hub: StandInHub, tmp_path: Path) -> None:
     place = PreferenceSets(kind="preference_sets", hub="maker/sets")
-    with stand_in_hub(hub):
+    with hub:
         files = open_files(
             place, "", preference_sets.SOURCE.patterns, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "hf"
         )
     assert (files.revision, files.origin) == (COMMIT, "maker/sets")
     assert [files.name(path) for path in files.paths] == ["more/part.jsonl.gz", "train.jsonl"]
-    assert not any("README" in path for path in hub.asked)
+    assert not any("README" in path for path in hub.paths)
     rows = list(preference_sets.SOURCE.read(place, files))
     assert [row.source_id for row in rows] == ["more/part.jsonl.gz:1", "train.jsonl:1"]
     assert all(isinstance(row, PreferenceSet) and row.source_revision == COMMIT for row in rows)
@@ -132,7 +132,7 @@ def test_a_data_set_of_the_hub_is_downloaded_at_its_commit(hub: StandInHub, tmp_
 
 def test_a_commit_in_the_cache_needs_no_hub(hub: StandInHub, tmp_path: Path) -> None:
     place = PreferenceSets(kind="preference_sets", hub="maker/sets", revision=COMMIT)
-    with stand_in_hub(hub):
+    with hub:
         online = open_files(place, "", PATTERNS, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "hf")
     offline = open_files(place, "", PATTERNS, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "hf")
     assert offline == online
@@ -153,7 +153,7 @@ def test_what_the_hub_refuses_is_one_line(
     hub: StandInHub, tmp_path: Path, name: str, revision: str | None, says: str
 ) -> None:
     place = PreferenceSets(kind="preference_sets", hub=name, revision=revision)
-    with stand_in_hub(hub), pytest.raises(SourceError, match=says) as raised:
+    with hub, pytest.raises(SourceError, match=says) as raised:
         open_files(place, "", PATTERNS, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "hf")
     assert one_line(raised).startswith("preference_sets: ")
 
@@ -171,7 +171,7 @@ def test_hf_endpoint_of_the_environment_is_the_hub(hub: StandInHub, tmp_path: Pa
         "from pipelines.sources.ultrafeedback import UltraFeedback; "
         "print(open_files(UltraFeedback(kind='ultrafeedback'), 'maker/sets', ('*.jsonl',), Path('.')).revision)"
     )
-    with stand_in_hub(hub):
+    with hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
@@ -183,9 +183,9 @@ def test_is_here_downloads_nothing(tmp_path: Path) -> None:
     place, cache = PreferenceSets(kind="preference_sets", hub="mine/sets"), tmp_path / "cache"
     assert is_here(PreferenceSets(kind="preference_sets", path="wrong.jsonl"), "", PATTERNS)
     assert not is_here(place, "", PATTERNS, cache=cache)
-    with stand_in_hub(StandInHub({"mine/sets": {"a.jsonl": ROW, "README.md": b""}})) as hub:
+    with StandInHub({"mine/sets": {"a.jsonl": ROW, "README.md": b""}}) as hub:
         open_files(place, "", PATTERNS, tmp_path, endpoint=hub.endpoint, cache=cache)
-        asked = len(hub.asked)
+        asked = len(hub.paths)
         assert is_here(place, "", PATTERNS, cache=cache)
         assert not is_here(place, "", ("*.parquet",), cache=cache)
-        assert len(hub.asked) == asked
+        assert len(hub.paths) == asked

@@ -13,7 +13,7 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from tests.pipelines.sources.hub_repositories import REPOSITORIES
-from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub, stand_in_hub
+from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub
 
 # Read in a process of its own, since huggingface_hub reads HF_ENDPOINT when it is imported.
 PROGRAM = """
@@ -69,7 +69,7 @@ EXPECTED: dict[str, list[list[Any]]] = {
 
 @pytest.mark.parametrize("revision", ["main", COMMIT])
 def test_every_source_of_the_hub_loads_by_its_id_and_a_revision(tmp_path: Path, revision: str) -> None:
-    with stand_in_hub(StandInHub(REPOSITORIES)) as hub:
+    with StandInHub(REPOSITORIES) as hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, revision, *EXPECTED],
@@ -86,7 +86,7 @@ def test_every_source_of_the_hub_loads_by_its_id_and_a_revision(tmp_path: Path, 
         kind: SOURCES[kind].hub for kind in EXPECTED if kind != "general"
     }
     assert not any(name.endswith((".md", ".py")) for one in found.values() for name in one["files"])
-    assert not any(path.endswith((".md", ".py")) for path in hub.asked)
+    assert not any(path.endswith((".md", ".py")) for path in hub.paths)
 
 
 def test_every_repository_is_the_usual_one_of_a_kind() -> None:
@@ -97,7 +97,7 @@ def test_telemath_without_a_token_says_what_to_do(tmp_path: Path) -> None:
     facts = SOURCES["telemath"]
     section = facts.section.model_validate({"kind": "telemath"})
     with (
-        stand_in_hub(StandInHub(REPOSITORIES, gated=frozenset({facts.hub}))) as hub,
+        StandInHub(REPOSITORIES, gated=frozenset({facts.hub})) as hub,
         pytest.raises(SourceError, match="gated: accept its terms on the hub and set HF_TOKEN"),
     ):
         open_files(section, facts.hub, facts.patterns, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "hf")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.curation.curation import curate
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sample_sets
@@ -12,7 +11,7 @@ from pipelines.training_sets.assembly import assemble
 from schemas.errors import StorageError
 from schemas.trajectory import Purpose
 from storage.root import Root
-from tests.examples import a_recipe, a_run, a_set, source_stage
+from tests.examples import a_recipe, a_run, a_set, curate, source_stage
 
 
 def test_judged_rows_whose_bytes_have_changed_are_never_published(tmp_path: Path) -> None:

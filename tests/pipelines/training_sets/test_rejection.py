@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.curation.curation import curate
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sample_sets
@@ -18,7 +17,7 @@ from schemas.recipe import RejectionSection
 from schemas.trajectory import JUDGED, REJECT_PRECEDENCE, Outcome, Purpose
 from storage.root import Root
 from storage.tables import read_frame
-from tests.examples import a_recipe, a_run, a_set, simulated, source_stage
+from tests.examples import a_recipe, a_run, a_set, curate, simulated, source_stage
 from tests.pipelines.judging.decisions import a_sample, frame, samples
 
 FREE = {"balance_positions": False, "max_hinted_share": 1.0}

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.curation import curate
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sample_sets, sampled_sets
@@ -26,7 +25,7 @@ from schemas.training import GENERAL, RFT
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.tables import read_table
-from tests.examples import a_recipe, a_run, a_set, general_stage, source_stage
+from tests.examples import a_recipe, a_run, a_set, curate, general_stage, source_stage
 
 
 @pytest.mark.parametrize("reference", ["none", "prompt", "hint"])

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.faults import Broken
-from pipelines.engines.live.wire import Unreadable, read_answer
-from schemas.generation import Completion
+from pipelines.engines.faults import Broken, Fault, reason_of
+from pipelines.engines.replies import read_reply
+from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection, Price
 from tests.pipelines.engines import stand_in_server as server
 
 MODEL = ModelSection(engine="openai", model="m", base_url=("http://x/v1",), price_per_mtok=Price(input=1, output=2))
 
 
-def read(content: bytes) -> Completion | Unreadable:
-    return read_answer(content, "r", MODEL)
+def read(content: bytes, has_answered: bool = True) -> Completion | Fault:
+    return read_reply(content, "r", MODEL, "http://x/v1", has_answered=has_answered)
 
 
 def completion(reply: server.Reply) -> Completion:
@@ -26,10 +26,14 @@ def completion(reply: server.Reply) -> Completion:
     return answer
 
 
+def fault(content: bytes, has_answered: bool = True) -> Fault:
+    answer = read(content, has_answered)
+    assert isinstance(answer, Fault)
+    return answer
+
+
 def broken(content: bytes) -> Broken:
-    answer = read(content)
-    assert isinstance(answer, Unreadable)
-    return answer.broken
+    return Broken(reason_of(fault(content).message))
 
 
 def test_a_good_answer() -> None:
@@ -120,13 +124,22 @@ def test_what_is_no_completion() -> None:
     assert broken(b'{"choices": [null]}') is Broken.NO_CHOICE
     assert broken(b'{"choices": null}') is Broken.NO_CHOICE
     assert broken(b"[" * 100_000) is Broken.HALF
-    error = read(server.error_inside(502).body)
-    assert isinstance(error, Unreadable) and error.error == {"message": "upstream is down", "code": 502}
-    inner = read(b'{"choices": [{"error": {"code": 429}, "message": {"content": ""}}]}')
-    assert isinstance(inner, Unreadable) and inner.error == {"code": 429}
-    half = b'{"choices": [{"finish_reason": "error", "error": {"code": 502}, "message": {"content": "Scores: "}}]}'
-    broke_off = read(half)
-    assert isinstance(broke_off, Unreadable) and broke_off.error == {"code": 502}
+    assert "HTTP 502: upstream is down" in fault(server.error_inside(502).body).message
+    inner = fault(b'{"choices": [{"error": {"code": 429}, "message": {"content": ""}}]}')
+    assert "HTTP 429" in inner.message and inner.throttled
+
+
+def test_a_page_is_the_wrong_address_only_before_the_first_answer() -> None:
+    assert fault(server.html_page().body, has_answered=False).kind is FaultKind.ENGINE
+    assert fault(server.html_page().body).kind is FaultKind.TRANSIENT
+
+
+def test_an_answer_that_ends_in_an_error_may_be_billed() -> None:
+    half = b"""{"choices": [{"finish_reason": "error", "error": {"code": 502}, "message": {"content": "Scores: "}}],
+        "usage": {"prompt_tokens": 30, "completion_tokens": 40}}"""
+    found = fault(half)
+    assert found.broke_off and "HTTP 502" in found.message
+    assert (found.prompt_tokens, found.completion_tokens) == (30, 40)
 
 
 JSON = st.recursive(

@@ -1,20 +1,21 @@
 """Answers by batch: what is missing goes to the endpoint's batches, and what has come back becomes generations.
 
 A build collects, submits and ends; the next one goes on from there. A crash at any moment pays for nothing twice:
-no step is taken before the one in front of it is on disk (storage/batch_jobs.py, pipelines/engines/batch/creation.py).
+each step is on disk before the next one begins (storage/batch_jobs.py, pipelines/engines/batch/creation.py).
 """
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from pipelines.engines.batch.collection import collect_batch
+from pipelines.engines.batch.collection import Collector
 from pipelines.engines.batch.creation import SETTLE_S, batch_line, create_batch, find_batch, trouble_line
 from pipelines.engines.batch.endpoint import BatchEndpoint, BatchState, Trouble
 from pipelines.engines.batch.progress import progress
-from pipelines.engines.budget import FREE, Budget, Reservation, reservation_of
+from pipelines.engines.budget import Budget
+from pipelines.engines.pricing import FREE, Reservation, reservation_of
+from pipelines.engines.protocol import Observer, OnCompletion
 from schemas.errors import EngineError, ForgeError, Waiting
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection
@@ -30,35 +31,17 @@ from storage.batch_jobs import (
 )
 from storage.root import Root
 
-OPENAI_URL = "https://api.openai.com/v1"
 MOST_BYTES = 200_000_000
 """Of one batch's file; the API's own limit."""
-
-OnCompletion = Callable[[Request, Completion], Iterable[Request]]
-
-
-class Listener(Protocol):
-    """Who hears how the batches stand. `pipelines.engines.answering.Watcher` is one."""
-
-    def answered(self, completion: Completion) -> None: ...
-
-    def warn(self, text: str) -> None: ...
-
-    def said(self, text: str) -> None: ...
 
 
 @contextlib.contextmanager
 def open_desk(
-    root: Root, run_id: str, model: ModelSection, key: str | None, budget: Budget, listener: Listener, counted: set[str]
+    root: Root, run_id: str, model: ModelSection, key: str | None, budget: Budget, observer: Observer, counted: set[str]
 ) -> Iterator["BatchDesk"]:
     """Give the desk at which a model's batches are handled; one process at a time stands at it."""
-    with one_at_a_time(root, model.name, listener.said), open_endpoint(model, key) as endpoint:
-        yield BatchDesk(root, run_id, model, endpoint, budget, listener, counted)
-
-
-def open_endpoint(model: ModelSection, key: str | None) -> BatchEndpoint:
-    url = model.base_url[0] if model.base_url else OPENAI_URL
-    return BatchEndpoint(url.rstrip("/"), key, model.timeout_s)
+    with one_at_a_time(root, model.name, observer.said), BatchEndpoint.of(model, key) as endpoint:
+        yield BatchDesk(root, run_id, model, endpoint, budget, observer, counted)
 
 
 @dataclass
@@ -70,7 +53,7 @@ class BatchDesk:
     model: ModelSection
     endpoint: BatchEndpoint
     budget: Budget
-    listener: Listener
+    observer: Observer
     counted: set[str]
     """Submissions that this run's budget has reserved; the run keeps it over all its desks."""
     settle_s: float = SETTLE_S
@@ -152,7 +135,7 @@ class BatchDesk:
         if job.endpoint != self.endpoint.url:
             self._count(job)
             self.open.append((job, None))
-            self.listener.warn(f"{job.name} lies at {job.endpoint}, and its answers can only come from there")
+            self.observer.warn(f"{job.name} lies at {job.endpoint}, and its answers can only come from there")
             return None
         try:
             placed = self._placed(job)
@@ -166,7 +149,7 @@ class BatchDesk:
         except Trouble as trouble:
             return trouble_line(self.root, job, trouble)
         self.open.append((job, state))
-        self.listener.said(progress(job, state))
+        self.observer.said(progress(job, state))
         return None
 
     def _placed(self, job: BatchJob) -> BatchJob | None:
@@ -176,9 +159,9 @@ class BatchDesk:
         state = find_batch(self.endpoint, job, self.settle_s)
         if state is None:
             drop(self.root, job)
-            self.listener.said(f"{job.name} was never created: what it held is asked anew")
+            self.observer.said(f"{job.name} was never created: what it held is asked anew")
             return None
-        self.listener.said(f"{state.batch_id} was created before the last run ended: found again")
+        self.observer.said(f"{state.batch_id} was created before the last run ended: found again")
         return save(self.root, job, batch_id=state.batch_id)
 
     def _count(self, job: BatchJob) -> None:
@@ -186,37 +169,41 @@ class BatchDesk:
         if job.submission in self.counted:
             return
         reserved: list[Reservation] = []
-        for tokens, cost, prompt_tokens in reserved_by(self.root, job):
-            need = Reservation(tokens, cost, self.model.price or FREE, prompt_tokens)
+        for amounts in reserved_by(self.root, job):
+            need = self._need(*amounts)
             if not self.budget.reserve(need):
-                for one in reserved:
-                    self.budget.release(one)
+                for reservation in reserved:
+                    self.budget.release(reservation)
                 self.budget_stop = True  # it is paid for and will be collected; nothing more is bought beside it
                 return
             reserved.append(need)
         self.counted.add(job.submission)
 
     def _collect(self, job: BatchJob, state: BatchState) -> str | None:
-        """Collect a finished batch, and say what came of it; return what is wrong with it."""
+        """Collect a finished batch, and report what came of it; return what is wrong with it."""
 
-        def settle(one: BatchedRequest, completion: Completion, broke_off: bool) -> None:
+        def settle(batched: BatchedRequest, completion: Completion, broke_off: bool) -> None:
             self.budget.answers += completion.fault is not FaultKind.TRANSIENT
             if job.submission in self.counted:
-                need = Reservation(one.tokens, one.cost_usd, self.model.price or FREE, one.prompt_tokens)
+                need = self._need(batched.tokens, batched.cost_usd, batched.prompt_tokens)
                 if warning := self.budget.settle(need, completion, broke_off):
-                    self.listener.warn(warning)
+                    self.observer.warn(warning)
 
-        done = collect_batch(self.root, self.run_id, self.model, self.endpoint, job, state, self.tries, settle)
+        collector = Collector(self.root, self.run_id, self.model, self.endpoint)
+        done = collector.collect(job, state, self.tries, settle)
         self._remember(done.job)
-        self.listener.said(done.line)
+        self.observer.said(done.line)
         for warning in done.warnings:
-            self.listener.warn(warning)
+            self.observer.warn(warning)
         if done.job.queue_full and not done.problem:
-            self.listener.warn(
+            self.observer.warn(
                 f"{job.name}: the endpoint's queue has no room for {job.requests:,} requests ({state.errors}); going "
                 f"on with one batch of at most {self.queue_room:,} at a time (batch_requests sets the size)"
             )
         return done.problem
+
+    def _need(self, tokens: int, cost_usd: float, prompt_tokens: int) -> Reservation:
+        return Reservation(tokens, cost_usd, self.model.price or FREE, prompt_tokens)
 
     # -- submitting --
 
@@ -233,7 +220,7 @@ class BatchDesk:
                 error = f"{self.endpoint.url}: failed for a passing reason in {tries} batches"
                 given_up = Completion(request.request_id, error=error, fault=FaultKind.TRANSIENT)
                 follow_ups.extend(on_completion(request, given_up))
-                self.listener.answered(given_up)
+                self.observer.answered(given_up)
                 continue
             taken.add(request.request_id)
             yield request
@@ -244,13 +231,13 @@ class BatchDesk:
         self.counted.add(job.submission)
         self.open.append((job, state))
         self.awaited = True
-        self.listener.said(f"{job.name}: {job.requests:,} requests submitted")
+        self.observer.said(f"{job.name}: {job.requests:,} requests submitted")
 
     def _waiting(self, stop: ForgeError | None, left_over: str | None) -> str:
         """Return the line that says what is waited for."""
-        told = [progress(job, state) for job, state in self.open]
-        some = "; ".join(told[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
-        parts = [f"waiting for {self.model.name}: {some}"]
+        lines = [progress(job, state) for job, state in self.open]
+        shown = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+        parts = [f"waiting for {self.model.name}: {shown}"]
         if stop:
             spent = str(stop).split(";")[0].removeprefix("budget: ")
             parts.append(f"what else is missing waits for the budget ({spent})")

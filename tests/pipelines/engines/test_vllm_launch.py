@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-from pipelines.engines.vllm.checks import model_in_words
-from pipelines.engines.vllm.command import launch_of
+from pipelines.engines.vllm.launch import launch_of, model_in_words
 from schemas.recipe import ModelSection
 
 

@@ -1,59 +1,16 @@
-"""Bodies as sent, and what a request id says about a model."""
+"""What a request id says about a model."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import identity, prompt_bytes, request_body
-from schemas.query import Message
+from pipelines.engines.identity import identity
 from schemas.recipe import ModelSection, Simulated
 
 
 def section(**settings: Any) -> ModelSection:
     usual: dict[str, Any] = {"engine": "openai", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
     return ModelSection(**(usual | settings))
-
-
-TURNS = (Message("system", "Be fair."), Message("user", "One?"), Message("assistant", "1"), Message("user", "Two?"))
-
-
-def test_a_body_as_it_is_sent() -> None:
-    assert request_body(section(top_p=0.9), TURNS[1:2], temperature=0.5, max_tokens=10) == {
-        "model": "m",
-        "messages": [{"role": "user", "content": "One?"}],
-        "temperature": 0.5,
-        "max_tokens": 10,
-        "top_p": 0.9,
-    }
-
-
-def test_extra_body_wins_and_max_completion_tokens_takes_the_place_of_max_tokens() -> None:
-    extra = {"max_completion_tokens": 99, "temperature": 1.0, "chat_template_kwargs": {"enable_thinking": False}}
-    body = request_body(section(extra_body=extra), TURNS[1:2], temperature=0.5, max_tokens=10)
-    assert "max_tokens" not in body
-    assert body.items() >= extra.items()
-
-
-@pytest.mark.parametrize("key", ["n", "stream", "seed", "messages", "model"])
-def test_extra_body_cannot_take_over_what_is_ours(key: str) -> None:
-    with pytest.raises(ValueError, match=f"'{key}' is not an extra"):
-        section(extra_body={key: 2})
-
-
-def test_a_system_message_is_folded_into_the_users_turn() -> None:
-    body = request_body(section(system_role=False), TURNS, temperature=0.5, max_tokens=10)
-    assert body["messages"] == [
-        {"role": "user", "content": "Be fair.\n\nOne?"},
-        {"role": "assistant", "content": "1"},
-        {"role": "user", "content": "Two?"},
-    ]
-    lonely = request_body(section(system_role=False), TURNS[:1], temperature=0.5, max_tokens=10)
-    assert lonely["messages"] == [{"role": "user", "content": "Be fair."}]
 
 
 def test_identity_is_the_recipes_and_never_the_endpoints(tmp_path: Path) -> None:
@@ -117,24 +74,3 @@ def test_identity_of_a_served_model_is_that_of_the_model_and_the_flags_that_chan
     first = identity(served(args="--chat-template chat.jinja"), tmp_path)
     (tmp_path / "chat.jinja").write_text("another")
     assert identity(served(args="--chat-template chat.jinja"), tmp_path) != first
-
-
-def test_prompts_are_measured_in_bytes() -> None:
-    assert prompt_bytes({"messages": [{"role": "user", "content": "語x"}]}) == 4
-    assert prompt_bytes({"messages": [{"role": "user", "content": [{"type": "text"}]}]}) > 0
-    assert prompt_bytes({}) == 0
-
-
-@pytest.mark.parametrize("engine", ["simulated", "openai"])
-def test_engines_open_without_a_loop_and_without_a_connection(engine: str) -> None:
-    assert open_engine(section(engine=engine), None) is not None
-
-
-def test_a_simulated_build_never_imports_the_openai_package() -> None:
-    program = (
-        "import sys; from pipelines.engines.opening import open_engine; from schemas.recipe import ModelSection; "
-        "import pipelines.engines.live.dispatch; open_engine(ModelSection(engine='simulated'), None); "
-        "print([name for name in ('openai', 'aiohttp', 'httpx2') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
