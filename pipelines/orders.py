@@ -1,4 +1,4 @@
-"""What a build is told: an order names a recipe and what changes in it; a run has its budget, keys and watcher."""
+"""What a build starts from: an order names a recipe and its changes; a run has the budget, the keys and a watcher."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
