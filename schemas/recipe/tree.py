@@ -14,7 +14,7 @@ from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.refresh import RefreshSection
 from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Count, Flag, LocalPath, Name, Number, Section, Seed, Share, Whole
-from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, Source
+from schemas.recipe.sources import GeneralSection, Source, source_kinds
 
 _OTHER_PARAMETERS = re.compile(r"([?&](?!api-version=)[^=&]+=)[^&]*")
 """What an address carries beside Azure's api-version: nothing that a snapshot needs, and it may be a key after all."""
@@ -220,7 +220,7 @@ class Recipe(Section):
             fault := fault_of_form(self.grm.structured_output, self._judges())
         ):
             raise ValueError(fault)
-        unanswered = [source.kind for source in self.sources if SOURCE_KINDS[source.kind].needs_answers]
+        unanswered = [source.kind for source in self.sources if source_kinds()[source.kind].needs_answers]
         if unanswered and self.models.responder is None:
             raise ValueError(
                 f"source {unanswered[0]!r} has questions with a known answer and nothing to compare: add "
