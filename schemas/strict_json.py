@@ -42,11 +42,11 @@ def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def objects_in(value: Any) -> Iterator[dict[str, Any]]:
     """Yield every object of a value, at any depth."""
-    left = [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            yield one
-            left.extend(one.values())
-        elif isinstance(one, list):
-            left.extend(one)
+    unseen = [value]
+    while unseen:
+        part = unseen.pop()
+        if isinstance(part, dict):
+            yield part
+            unseen.extend(part.values())
+        elif isinstance(part, list):
+            unseen.extend(part)
