@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pipelines.sources.registry  # noqa: F401 - it enters the kinds of sources in the recipe
 from pipelines.engines.answering import Run, Watcher
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look
