@@ -158,8 +158,12 @@ class JournalWriter:
         hidden = path.with_name(f".{path.name}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = hidden.open("xb")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        hidden.rename(path)  # only now may another process find it, and find it locked
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            hidden.rename(path)  # only now may another process find it, and find it locked
+        except OSError:
+            file.close()
+            raise
         file.write(HEAD)
         self._file = file  # only now: nobody would find answers in a file without its name
         return file
