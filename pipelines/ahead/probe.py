@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -103,8 +103,8 @@ class Probe:
 
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
-    recipe = at_once(recipe)
-    few = few_sets(recipe, root, run, [recipe.models.grm], n)
+    now = at_once(recipe)  # the figures of a whole build are those of its own recipe: a batch costs half
+    few = few_sets(now, root, run, [now.models.grm], n)
     answering = answered_sources(recipe, root, few)
     job = sampling_job(recipe, Purpose.RFT)
     assert job is not None
@@ -112,7 +112,7 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
     sampled = few_of(recipe, root, run, few.curated, n)
-    answers, timing = sample_few(root, run, job, sampled)
+    answers, timing = sample_few(root, run, replace(job, model=now.models.grm), sampled)
     table = read_table(judge(root, job, sampled, answers).paths("judged"), JUDGED)
     frame = pl.from_arrow(table.select(DECISION_COLUMNS))
     assert isinstance(frame, pl.DataFrame)
