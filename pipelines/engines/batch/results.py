@@ -83,7 +83,8 @@ class Results:
             return self._failed(request_id, _fault_without_response(url, tree.get("error")))
         status, body = response.get("status_code"), json_of(response.get("body"))
         if type(status) is int and not 200 <= status < 300:
-            return self._failed(request_id, fault_of_status(url, status, body))
+            # In a batch no gateway waits for an answer that is being written: a 504 here is not billed.
+            return self._failed(request_id, replace(fault_of_status(url, status, body), broke_off=False))
         outcome = read_reply(body, request_id, self.model, url, has_answered=True)
         return self._failed(request_id, outcome) if isinstance(outcome, Fault) else outcome
 
