@@ -43,7 +43,8 @@ def read_reply(
         broke_off = choice.get("finish_reason") == "error"  # a gateway's word; what is there so far is no answer
         if not broke_off and (message.get("content") or not choice.get("error")):
             return _completion(tree, choice, message, request_id, model)
-    if error := choice.get("error") or tree.get("error"):
+    errors = choice.get("error"), tree.get("error")
+    if error := next(filter(None, errors if isinstance(message, dict) else reversed(errors)), None):
         fault = fault_of_error(endpoint, error)
     else:
         fault = fault_of_break(endpoint, Broken.NO_CHOICE, has_answered=has_answered)
