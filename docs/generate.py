@@ -80,10 +80,13 @@ def _arrow_type(kind: pa.DataType) -> str:
 
 def recipes_page() -> str:
     """Return docs/recipes.md. Raises ValueError for a key without a meaning."""
+    keys = recipe.Recipe.model_fields
+    models = recipe.section_type(keys["models"].annotation)
+    vllm = recipe.section_type(recipe.ModelSection.model_fields["vllm"].annotation)
     parts = [
         NOTICE.format(source="the docstrings in schemas/recipe/"),
         f"{RECIPES_HEAD}\n```toml\n{EXAMPLE.read_text('utf-8')}```\n",
-        _section("[build]", recipe.BuildSection),
+        _section("[build]", recipe.section_type(keys["build"].annotation)),
         _section(
             "[[sources]]", recipe.SourceSection, "One entry a source, in any number. Every entry has a `kind` and:"
         ),
@@ -93,15 +96,15 @@ def recipes_page() -> str:
         words, _, _ = _docstring(source).partition("\n")
         parts.append(_section(f'kind = "{kind}"', source.section, words, leave_out=common, level=3))
     parts += [
-        _section("[models]", recipe.ModelsSection, "One section a role; each has the keys of `[models.<role>]`."),
+        _section("[models]", models, "One section a role; each has the keys of `[models.<role>]`."),
         _section("[models.<role>]", recipe.ModelSection, level=3),
         _section("[models.difficulty] same_as_grm = true", recipe.SameAsGrm, level=3),
-        _section("[models.<role>.vllm]", recipe.Vllm, level=3),
+        _section("[models.<role>.vllm]", vllm, level=3),
         _section("[models.<role>.simulated]", recipe.Simulated, level=3),
         _section("[models.<role>.price_per_mtok]", recipe.Price, level=3),
     ]
     own = {"build", "sources", "models", "directory"}
-    for key, field in recipe.Recipe.model_fields.items():
+    for key, field in keys.items():
         if key not in own:
             parts.append(_section(f"[{key}]", recipe.section_type(field.annotation)))
     return "".join(parts)

@@ -23,9 +23,8 @@ def strict_json(data: bytes) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return json.loads(data.decode("utf-8"), object_pairs_hook=object_of)
-    if len(_KEY.findall(data)) > sum(
-        map(len, objects_in(value))
-    ):  # a text that looks like a key, or a key that was lost
+    # More of what looks like a key than keys: some stand in texts, or a repeated one was lost.
+    if len(_KEY.findall(data)) > sum(map(len, objects_in(value))):
         json.loads(data, object_pairs_hook=object_of)
     return value
 
@@ -44,9 +43,9 @@ def objects_in(value: Any) -> Iterator[dict[str, Any]]:
     """Yield every object of a value, at any depth."""
     left = [value]
     while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            yield one
-            left.extend(one.values())
-        elif isinstance(one, list):
-            left.extend(one)
+        item = left.pop()
+        if isinstance(item, dict):
+            yield item
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)

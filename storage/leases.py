@@ -28,7 +28,7 @@ from types import TracebackType
 import orjson
 
 from schemas.errors import ForgeError, StorageError
-from schemas.recipe.refresh import LONGEST_LEASE_S
+from schemas.recipe.stages import LONGEST_LEASE_S
 from schemas.record import FORMAT
 from storage.root import Root
 

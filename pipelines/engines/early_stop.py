@@ -9,7 +9,7 @@ from pipelines.engines.jobs import Job
 from schemas.errors import StoppedEarly
 from schemas.generation import Completion, Request
 from schemas.recipe import GrmSection
-from schemas.recipe.judge_form import FORM_KEYS
+from schemas.recipe.tree import FORM_KEYS
 
 LONGEST_EXAMPLE = 20_000
 """Characters of an answer that are shown; few have more, and nobody reads them in a terminal."""

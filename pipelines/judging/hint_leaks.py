@@ -93,9 +93,9 @@ def gives_verdict_first(answer: str, principles: Sequence[Principle], critique: 
     opening = critique[:_FIRST_SENTENCE]
     if end := _SENTENCE_END.search(opening):
         opening = opening[: end.start()]
-    named = [opening.find(word) for one in principles for word in _WORD.findall(one.name.lower())]
+    named = [opening.find(word) for principle in principles for word in _WORD.findall(principle.name.lower())]
     applied = min((position for position in named if position >= 0), default=len(opening))
     if _VERDICT.search(before):
         return True
-    found = _VERDICT.search(opening[:applied])
-    return found is not None and not _REASON.search(opening, found.end())
+    verdict = _VERDICT.search(opening[:applied])
+    return verdict is not None and not _REASON.search(opening, verdict.end())

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.hint_leaks import leaks_hint
-from pipelines.judging.prompts import score_range
 from pipelines.sources.rows import json_lines, text_in
 from schemas.errors import SourceError
 from schemas.record import clean_text
@@ -58,25 +57,20 @@ def _reading(row: dict[str, Any], where: str) -> FileReading:
     n_responses = _integer(row, "n", where, range(1, MOST_RESPONSES + 1))
     if n_responses is None:
         raise SourceError(f"{where}: has no n; give the number of responses that were judged")
-    low, high = score_range(n_responses)
-    lowest, highest = _integer(row, "low", where, _SCORES), _integer(row, "high", where, _SCORES)
-    low, high = low if lowest is None else lowest, high if highest is None else highest
+    low, high = _integer(row, "low", where, _SCORES), _integer(row, "high", where, _SCORES)
     truth, other = ("label", "best") if n_responses == 1 else ("best", "label")
     if row.get(other) is not None:
         raise SourceError(f"{where}: {other} says nothing of {n_responses} responses; give {truth}")
-    best = _integer(row, "best", where, range(n_responses)) if n_responses > 1 else None
-    label = _integer(row, "label", where, _SCORES) if n_responses == 1 else None
-    text = text_in(row, "text", where)
+    known = _integer(row, truth, where, _SCORES if n_responses == 1 else range(n_responses))
+    text, reasoning = text_in(row, "text", where), text_in(row, "reasoning", where)
     if text is None:
-        return FileReading(Outcome.FAILED, Reading(Outcome.FAILED), text_in(row, "reasoning", where), None)
+        return FileReading(Outcome.FAILED, Reading(Outcome.FAILED), reasoning, None)
     answer, thoughts = split_thoughts(clean_text(text))
-    is_known = label is not None if n_responses == 1 else best is not None
-    reason = text_in(row, "finish_reason", where)
-    best, label = (None, label or 0) if n_responses == 1 else (best or 0, None)
-    found = read_answer(answer, reason, n_responses, best, label, low, high)
-    outcome = found.outcome.value if is_known or not found.outcome.readable else READABLE
+    best, label = (None, known or 0) if n_responses == 1 else (known or 0, None)
+    found = read_answer(answer, text_in(row, "finish_reason", where), n_responses, best, label, low, high)
+    outcome = found.outcome.value if known is not None or not found.outcome.readable else READABLE
     leak = leaks_hint(answer) if row.get("hinted") is True else None
-    return FileReading(outcome, found, with_thoughts(text_in(row, "reasoning", where), thoughts), leak)
+    return FileReading(outcome, found, with_thoughts(reasoning, thoughts), leak)
 
 
 def _integer(row: dict[str, Any], key: str, where: str, allowed: range) -> int | None:
@@ -84,6 +78,6 @@ def _integer(row: dict[str, Any], key: str, where: str, allowed: range) -> int |
     value = row.get(key)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value not in allowed):
+    if value is not None and (type(value) is not int or value not in allowed):
         raise SourceError(f"{where}: {key} is no integer of {allowed[0]}..{allowed[-1]}")
     return value

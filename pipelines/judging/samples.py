@@ -6,8 +6,7 @@ from typing import Any
 
 from pipelines.engines.identity import identity
 from pipelines.engines.jobs import Job
-from pipelines.judging.answer_forms import form_in_body, headings_of
-from pipelines.judging.json_judgements import judgement_text
+from pipelines.judging.answer_forms import form_in_body, headings_of, judgement_text
 from pipelines.judging.parts_wanted import PartsWanted, parts_wanted
 from pipelines.judging.prompt_length import result_limit
 from pipelines.judging.prompts import Template, load_template

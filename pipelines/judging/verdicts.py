@@ -3,15 +3,16 @@ r"""The verdict of a judge's answer: its last line of scores, forgiving of form 
 The contract is `Scores: \boxed{7, 3}` as the last line, an integer for each response in the order shown. Judges write
 many other things that a careful person reads as the same. The rule:
 
-1. The verdict is the last heading of its kind (score, ratings, 评分, ..) that opens a line and that a list, or the
-   beginning of one, follows. A heading followed by prose is none, and neither is one within someone else's words: in
-   quotation marks, in a block quote, a fence or tags, or below a line that ends in a colon.
-2. The list holds one integer a response, in any reasonable notation (`score_lists`). The wrong number of them, a value
-   outside the range, or a list that breaks off is no score, and never gives way to an earlier list. What stands behind
-   it on its line may say whose scores they are, and on which scale.
-3. After the verdict, a full list that differs makes the answer unreadable: in a box, in brackets, under a heading,
-   behind a word such as "correction", or with a label at each score. So does an earlier verdict that differs, unless
-   the words between take it back: then the answer is read as a `draft`.
+1. What opens it (`score_headings`): the last heading of its kind (score, ratings, 评分, ..) that begins a line and that
+   a list, or the beginning of one, follows. A heading does not count where prose follows, or where it stands within
+   someone else's words: in quotation marks, a block quote, a fence or tags, or below a line that ends in a colon.
+2. What a list is (`score_lists`, `score_items`): one integer a response, in any notation. The wrong number of
+   them, a value outside the range, or a list that breaks off is no score, and never gives way to an earlier list. The
+   rest of its line may say whose scores they are, and on which scale.
+3. What leaves a doubt: a full list behind the verdict that differs, in a box, in brackets, under a heading, behind a
+   word such as "correction", or with a label at each score. Such an answer is contradictory.
+4. What takes a verdict back: words between it and a later one that differs. Then the later one is read, and the earlier
+   one is a draft. Without such words the answer is contradictory.
 
 This module needs nothing but Python 3.10. It is a part of the published `rewards.py`.
 """
@@ -116,9 +117,10 @@ class _Scale(NamedTuple):
             return WRONG_COUNT
         if note.top is not None and note.top != self.high:
             return OUT_OF_RANGE
-        scores = list(map(self._score, items))
-        in_range = tuple(score for score in scores if score is not None and self.low <= score <= self.high)
-        return in_range if len(in_range) == len(scores) else OUT_OF_RANGE
+        scores = [
+            score for item in items if (score := self._score(item)) is not None and self.low <= score <= self.high
+        ]
+        return tuple(scores) if len(scores) == len(items) else OUT_OF_RANGE
 
     def differs(self, found: ScoreList, note: Note, scores: tuple[int, ...]) -> bool:
         """Return whether a list can be read, to other scores than these."""

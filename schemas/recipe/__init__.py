@@ -1,25 +1,24 @@
 """The recipe: one closed tree of settings. Unknown keys are refused with the nearest right name."""
 
-from schemas.recipe.models import ModelSection, ModelsSection, Price, SameAsGrm, Simulated
+from schemas.recipe.models import ModelSection, Price, SameAsGrm, Simulated
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
-from schemas.recipe.refresh import RefreshSection
-from schemas.recipe.rubrics import RubricsSection
 from schemas.recipe.section import Section
 from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceKind, SourceSection
-from schemas.recipe.tree import (
+from schemas.recipe.stages import (
     TRAINING_SETS,
     BudgetSection,
     BuildSection,
     GrmSection,
     LeaksSection,
     MetaRmSection,
-    Recipe,
+    RefreshSection,
     RejectionSection,
     RlSection,
+    RubricsSection,
     SplitsSection,
     SynthesisSection,
 )
-from schemas.recipe.vllm import Vllm
+from schemas.recipe.tree import Recipe
 
 __all__ = [
     "SOURCE_KINDS",
@@ -31,7 +30,6 @@ __all__ = [
     "LeaksSection",
     "MetaRmSection",
     "ModelSection",
-    "ModelsSection",
     "Price",
     "Recipe",
     "RefreshSection",
@@ -45,7 +43,6 @@ __all__ = [
     "SourceSection",
     "SplitsSection",
     "SynthesisSection",
-    "Vllm",
     "read_recipe",
     "recipe_of",
     "section_type",

@@ -161,24 +161,15 @@ class ModelSection(Section):
         return value
 
     @model_validator(mode="after")
-    def _names_its_model(self) -> "ModelSection":
+    def _fits_together(self) -> "ModelSection":
         if self.engine != "simulated" and "model" not in self.model_fields_set:
             raise ValueError(f'engine = "{self.engine}" needs a model name: model = ".."')
-        return self
-
-    @model_validator(mode="after")
-    def _starts_its_own_server(self) -> "ModelSection":
-        if self.engine == "vllm":
-            for key in ("base_url", "api_key_env"):
-                if getattr(self, key):
-                    raise ValueError(
-                        f'engine = "vllm" starts a server of its own and takes no {key}; a server that runs already is '
-                        'engine = "openai"'
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _batches_at_one_endpoint(self) -> "ModelSection":
+        for key in ("base_url", "api_key_env"):
+            if self.engine == "vllm" and getattr(self, key):
+                raise ValueError(
+                    f'engine = "vllm" starts a server of its own and takes no {key}; a server that runs already is '
+                    'engine = "openai"'
+                )
         if self.batch and self.engine != "openai":
             raise ValueError('batch = true needs engine = "openai"')
         if self.batch and len(self.base_url) > 1:

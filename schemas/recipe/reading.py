@@ -81,7 +81,7 @@ def recipe_of(tree: dict[str, Any], directory: Path, name: str = "recipe") -> Re
 def _explain(tree: dict[str, Any], error: Any) -> str:
     """Return one line on a validation error: the key, what is wrong with it, and the way out."""
     loc = error["loc"]
-    keys = [key for at, key in enumerate(loc) if not _is_tag(loc[:at])]
+    keys = [key for depth, key in enumerate(loc) if not _is_tag(loc[:depth])]
     where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
     match error["type"]:
         case "extra_forbidden":

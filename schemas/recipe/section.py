@@ -3,6 +3,7 @@
 TOML has types of its own, so a value is of its type or refused: `n_rft = "3"` and `n_rft = true` are mistakes.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, WithJsonSchema
@@ -26,46 +27,35 @@ Count = Annotated[Whole, Field(ge=1, le=MAX_INTEGER), WithJsonSchema({"type": "i
 Seed = Annotated[Whole, Field(ge=0, le=MAX_INTEGER), WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
-def _variable(value: str) -> str:
-    if not is_variable_name(value):
-        raise ValueError(
-            "is no name of an environment variable (it may be a key, and is not shown): export the key under a name, "
-            "such as OPENAI_API_KEY, and write that name"
-        )
-    return value
+def _refuse(is_wrong: Callable[[str], bool], message: str) -> AfterValidator:
+    def checked(value: str) -> str:
+        if is_wrong(value):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(checked)
 
 
-def _local(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
-    if "\0" in value or "://" in value:
-        raise ValueError("must be a path on this machine: no address, and no null character")
-    return value
+NO_KEY = _refuse(looks_like_key, "holds a key, as it seems, which snapshots would show (it is not shown here)")
+_NOT_EMPTY = _refuse(lambda value: not value.strip(), "must not be empty")
+_NO_ADDRESS = _refuse(
+    lambda value: "\0" in value or "://" in value, "must be a path on this machine: no address, and no null character"
+)
+_NAMES_VARIABLE = _refuse(
+    lambda value: not is_variable_name(value),
+    "is no name of an environment variable (it may be a key, and is not shown): export the key under a name, "
+    "such as OPENAI_API_KEY, and write that name",
+)
 
-
-def _hub_id(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
-    if ":" in value:
-        raise ValueError("must be a hub id, 'owner/name', and no address")
-    return _no_key(value)
-
-
-def _no_key(value: str) -> str:
-    if looks_like_key(value):
-        raise ValueError("holds a key, as it seems, which snapshots would show (it is not shown here)")
-    return value
-
-
-Variable = Annotated[str, AfterValidator(_variable)]
+Variable = Annotated[str, _NAMES_VARIABLE]
 """Name of an environment variable that holds a key."""
 
-LocalPath = Annotated[str, AfterValidator(_local)]
+LocalPath = Annotated[str, _NOT_EMPTY, _NO_ADDRESS]
 """A file or directory."""
 
-HubId = Annotated[str, AfterValidator(_hub_id)]
-
-NO_KEY = AfterValidator(_no_key)
+HubId = Annotated[
+    str, _NOT_EMPTY, _refuse(lambda value: ":" in value, "must be a hub id, 'owner/name', and no address"), NO_KEY
+]
 
 Shown = Annotated[str, NO_KEY]
 """A text that manifests and tables show."""

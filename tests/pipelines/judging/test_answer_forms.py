@@ -13,7 +13,7 @@ from pipelines.judging.extraction import read_answer
 from pipelines.judging.prompts import BUILT_IN, load_template, score_range, template_of
 from pipelines.judging.samples import SamplingJob, sampling_job
 from schemas.preference import PreferenceSet
-from schemas.recipe.judge_form import fault_of_regex
+from schemas.recipe.stages import fault_of_regex
 from schemas.record import content_id
 from schemas.trajectory import Mode, Purpose
 from tests.examples import a_recipe, a_set

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.judging.answer_forms import ANALYSIS, CRITERIA
+from pipelines.judging.answer_forms import ANALYSIS, CRITERIA, judgement_text
 from pipelines.judging.extraction import read_answer
-from pipelines.judging.json_judgements import judgement_text
 from pipelines.judging.rewards import reward
 from pipelines.judging.verdicts import read_scores
 from schemas.trajectory import Outcome, Principle, Reading

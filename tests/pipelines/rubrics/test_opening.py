@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.rubrics.opening import open_retriever, rubrics_in_use
+from pipelines.rubrics.library import rubrics_in_use
+from pipelines.rubrics.opening import open_retriever
 from pipelines.rubrics.retrieval import Question
 from schemas.errors import RecipeError
 from schemas.recipe import RubricsSection
