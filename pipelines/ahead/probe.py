@@ -163,9 +163,9 @@ def _wanted_by_build(
     whole = plan_inputs(recipe, root, run, download=True)
     wanted: float = wanted_answers(job, whole.curated) if whole.curated else 0
     sources = Counter(preference.source for _, sets in sampled_sets(few.curated) for preference in sets)
-    for one in answering:
-        samples = job.n + (one.source in job.hinted_sources)
-        wanted += samples * sources[one.source] * one.build_questions / max(1, one.questions)
+    for source in answering:
+        samples = job.n + (source.source in job.hinted_sources)
+        wanted += samples * sources[source.source] * source.build_questions / max(1, source.questions)
     return wanted
 
 
