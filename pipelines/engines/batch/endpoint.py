@@ -218,7 +218,8 @@ class BatchEndpoint:
                 raise Trouble(Fault(FaultKind.ENGINE, f"{self.url}: {Broken.TOO_LARGE.value}"), True)
         try:
             tree = orjson.loads(content)
-        except orjson.JSONDecodeError:
+            orjson.dumps(tree)  # fails where it has so many levels that it cannot even be shown
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             tree = None
         if not isinstance(tree, dict):
             raise self._unreadable(content[:200].decode("utf-8", "replace"))

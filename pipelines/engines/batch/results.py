@@ -57,7 +57,10 @@ class Results:
             if number >= most_lines:
                 self.odd[Odd.BEYOND] += 1
                 return
-            outcome = self._outcome(line) if is_whole else self._too_large(line)
+            try:
+                outcome = self._outcome(line) if is_whole else self._too_large(line)
+            except RecursionError:  # of a line with a thousand levels
+                outcome = Odd.UNREADABLE
             if isinstance(outcome, Odd):
                 self.odd[outcome] += 1
             elif outcome.fault in (FaultKind.TRANSIENT, FaultKind.ENGINE):
@@ -71,7 +74,7 @@ class Results:
         """Return what a line says of its request."""
         try:
             tree = parsed(line)
-        except (ValueError, RecursionError):
+        except ValueError:
             return Odd.UNREADABLE
         request_id = tree.get("custom_id") if isinstance(tree, dict) else None
         if not isinstance(request_id, str):
