@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.ahead.estimates import Timing, cost_usd, time_words
+from pipelines.ahead.estimates import Timing, time_words
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers
+from pipelines.engines.pricing import cost_usd
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.orders import models_of

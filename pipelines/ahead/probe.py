@@ -8,10 +8,11 @@ from typing import Any
 import polars as pl
 import pyarrow.compute as pc
 
-from pipelines.ahead.estimates import cost_usd, time_words
+from pipelines.ahead.estimates import time_words
 from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets, sample_few
 from pipelines.ahead.inputs import plan_inputs
 from pipelines.engines.answering import Run
+from pipelines.engines.pricing import cost_usd
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sampled_sets, wanted_answers
