@@ -1,10 +1,9 @@
-"""What a build is told: an order names a recipe and what changes in it; a run has its budget, keys and watcher."""
+"""What a build starts from: an order names a recipe and its changes; a run has the budget, the keys and a watcher."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pipelines.sources.registry  # noqa: F401 - it enters the kinds of sources in the recipe
 from pipelines.engines.answering import Run, Watcher
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look

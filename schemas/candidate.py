@@ -110,7 +110,10 @@ TRACES_TABLE = Table(
         Column("completion_tokens", Int64, "Tokens of the answer, reasoning included, where they were counted."),
         Column("pass_count", int, "How many of `pass_samples` are right: low for a hard question."),
         Column(
-            "pass_samples", int, "Answers, of the responder or given with the source, that were graded right or wrong."
+            "pass_samples",
+            int,
+            "Answers, of the responder or given with the source, that were graded right or wrong; a teacher's do not "
+            "count.",
         ),
     ),
     "Verified answers, with the reasoning that led to them, for SFT distillation. Only builds that synthesise "

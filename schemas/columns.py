@@ -1,8 +1,4 @@
-"""Whole columns: nested ones built from flat ones, ten times quicker than from dictionaries, and texts searched."""
-
-from collections.abc import Sequence
-from itertools import accumulate
-from typing import Any
+"""Whole columns of a table: rows replaced, and texts searched."""
 
 import numpy as np
 import polars as pl
@@ -10,14 +6,6 @@ import pyarrow as pa
 
 import schemas.first_array  # noqa: F401 - it spares every command the import of pandas
 from schemas.thoughts import MARKS, MAY_HOLD_THOUGHTS
-
-
-def struct_lists(type_: pa.ListType, lengths: Sequence[int], columns: Sequence[Sequence[Any]]) -> pa.ListArray:
-    """Return a list<struct> column: row i takes the next `lengths[i]` values of each field's flat column."""
-    fields = list(type_.value_type)
-    values = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
-    offsets = pa.array([0, *accumulate(lengths)], pa.int32())
-    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(values, fields=fields), type=type_)
 
 
 def replaced(column: pa.ChunkedArray, mask: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:

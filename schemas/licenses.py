@@ -27,6 +27,6 @@ def allowed_among(found: Iterable[str], allowed: Sequence[str]) -> list[str]:
 
 def near(name: str, found: Iterable[str]) -> str | None:
     """Return the licence that was probably meant by a name that no row has."""
-    keys = {license_key(one): one for one in sorted(found)}
+    keys = {license_key(spelt): spelt for spelt in sorted(found)}
     hits = difflib.get_close_matches(license_key(name), keys, n=1, cutoff=_NEAR)
     return keys[hits[0]] if hits else None

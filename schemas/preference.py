@@ -159,10 +159,15 @@ class PreferenceSet:
     cluster: Annotated[str | None, "Group of equal and nearly equal queries; no split divides it."] = None
     """As the source knows it, where texts cannot tell which queries belong together; else curation finds it."""
     drop_reason: Annotated[DropReason | None, "Why the set is set aside; null for kept sets."] = None
-    retagged_best: Annotated[int | None, "Index of the response that most votes (`retag_votes`) find best, if any."] = (
-        None
-    )
-    votes: Annotated[tuple[int, ...] | None, "Votes of each response; null for sets that were not judged again."] = None
+    retagged_best: Annotated[
+        int | None,
+        "Index of the response that most votes (`retag_votes`) find best; `best` stays the source's own. Null where no "
+        "response has most votes, and for sets that were not judged again.",
+    ] = None
+    votes: Annotated[
+        tuple[int, ...] | None,
+        "Votes of each response, in the order of `responses`; null for sets that were not judged again.",
+    ] = None
     given_principles: Annotated[str | None, "Criteria of other questions' rubrics, as its judges are given them."] = (
         None
     )

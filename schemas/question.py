@@ -152,5 +152,5 @@ STEMS = Table("stems", (Column("query_id", str), Column("stem", str))).schema
 
 def stems_table(questions: Sequence[Question]) -> pa.Table:
     """Return the stems of those questions that have one, as a table of STEMS sorted by (query_id, stem)."""
-    stems = sorted({(one.query_id, one.stem) for one in questions if one.stem is not None})
+    stems = sorted({(question.query_id, question.stem) for question in questions if question.stem is not None})
     return pa.table([pa.array(column, pa.string()) for column in zip(*stems, strict=True)] or [[], []], schema=STEMS)

@@ -198,13 +198,13 @@ def rubric(
         raise InvalidRubric("no_criteria", f"the rubric of {_head(case)} has no criteria")
     if len(criteria) > MAX_CRITERIA:
         raise InvalidRubric("too_many_criteria", f"the rubric of {_head(case)} has {len(criteria)}, {MAX_CRITERIA} fit")
-    ids = [one.criterion_id for one in criteria]
+    ids = [item.criterion_id for item in criteria]
     if len(set(ids)) < len(ids):
-        twice = next(one for at, one in enumerate(criteria) if one.criterion_id in ids[:at])
+        twice = next(item for index, item in enumerate(criteria) if item.criterion_id in ids[:index])
         raise InvalidRubric("repeated_criterion", f"the rubric of {_head(case)} has {_head(twice.text)} twice")
     if not case.strip():
         raise InvalidRubric("no_case", f"the rubric of query {query_id} says nothing of the question")
-    content = [[one.text, one.points, one.kind] for one in criteria]
+    content = [[item.text, item.points, item.kind] for item in criteria]
     return Rubric(
         rubric_id=content_id("rubric", query_id, origin, content),
         query_id=query_id,

@@ -5,7 +5,7 @@
 
 A job takes its steps in one order, each on disk before the next begins: intended (its requests are written),
 creating (their file is at the endpoint, and the call that costs money comes next), created (the batch has an id),
-collected (its answers are in the generations), closed (nothing is asked again because of it).
+collected (its answers are in the generations), closed (no request is sent again because of it).
 """
 
 import contextlib
@@ -102,16 +102,16 @@ def intend(root: Root, model: str, endpoint: str, now: float, batched: Sequence[
     job = BatchJob(submission=new_run_id(), model=model, endpoint=endpoint, requests=len(batched), intended_at=now)
     rows = [
         {
-            "request_id": one.request.request_id,
-            "query_id": one.request.query_id,
-            "role": one.request.role,
-            "sample_index": one.request.sample_index,
-            "body": orjson.dumps(one.request.body).decode(),
-            "tokens": one.tokens,
-            "cost_usd": one.cost_usd,
-            "prompt_tokens": one.prompt_tokens,
+            "request_id": entry.request.request_id,
+            "query_id": entry.request.query_id,
+            "role": entry.request.role,
+            "sample_index": entry.request.sample_index,
+            "body": orjson.dumps(entry.request.body).decode(),
+            "tokens": entry.tokens,
+            "cost_usd": entry.cost_usd,
+            "prompt_tokens": entry.prompt_tokens,
         }
-        for one in batched
+        for entry in batched
     ]
     put_table(root, f"{job.key}/requests.parquet", pa.Table.from_pylist(rows, REQUESTS))
     return save(root, job)
@@ -135,7 +135,7 @@ def collected(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
 
 def drop(root: Root, job: BatchJob) -> None:
     """Forget a job that was never created."""
-    root.remove(job.file_key)  # without it, the rest is nobody's
+    root.remove(job.file_key)  # first: without it, the rest of the folder counts for nothing
     root.remove_folder(job.key)
     remove_here(root.scratch(job.key))
 
@@ -143,7 +143,7 @@ def drop(root: Root, job: BatchJob) -> None:
 def jobs_of(root: Root, model: str) -> list[BatchJob]:
     """Return a model's jobs that are not closed, oldest first. Raises StorageError for one that cannot be read."""
     keys = [f"{FOLDER}/{submission}/job.json" for submission in root.folders(FOLDER)]
-    jobs = [read_job(root, key) for key in keys if root.exists(key)]  # killed while it was written: nothing was asked
+    jobs = [read_job(root, key) for key in keys if root.exists(key)]  # a folder without it was never sent
     return [job for job in jobs if job.model == model and not job.closed]
 
 

@@ -38,7 +38,7 @@ _UNREACHABLE = re.compile(r"error sending request|onnect|timed out|dns", re.IGNO
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket and a prefix, addressed by `/`-separated keys as `storage.root.Root` is. All raises StorageError."""
+    """A bucket and a prefix, addressed by `/`-separated keys as `storage.root.Root` is. Calls raise StorageError."""
 
     address: str
     """s3://bucket/prefix"""
@@ -188,9 +188,14 @@ def bucket_at(address: str) -> tuple[Path, str, S3Store]:
     with impatient._errors(""):
         obstore.put(impatient.store, probe, b"")
         obstore.delete(impatient.store, probe)
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grmforge"
-    cache = Path(os.environ.get("GRMFORGE_CACHE") or usual).absolute()
-    return cache / content_id("root", plain)[:16], plain, _store(plain, RETRIES)
+    return _cache() / content_id("root", plain)[:16], plain, _store(plain, RETRIES)
+
+
+def _cache() -> Path:
+    """Return the directory on this machine under which every bucket has one. A process may have no home."""
+    if chosen := os.environ.get("GRMFORGE_CACHE"):
+        return Path(chosen).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grmforge"
 
 
 def _store(address: str, retries: int) -> S3Store:
@@ -212,5 +217,5 @@ def _store(address: str, retries: int) -> S3Store:
             retry_config={"max_retries": retries, "retry_timeout": RETRY_FOR},
             credential_provider=provider,
         )
-    except exceptions.BaseError as error:  # one key of the two, a region that is none
+    except exceptions.BaseError as error:  # only one of the two keys, or no such region
         raise RecipeError(f"root {address}: {_first_words(error)}") from None

@@ -1,7 +1,7 @@
 """Generations: every answer ever bought under a root, looked up by request, a bucket at a time.
 
-Damage is found before anything is read: a damaged file's sound answers are written anew, the file is set aside beside
-them, as `<its name>.damaged`, and what is lost is said. The module `storage.journal` tells the whole way of an answer.
+Damage is found before anything is read. The sound answers of a damaged file are written anew, the file is set aside
+beside them, as `<its name>.damaged`, and the loss is reported. `storage.journal` tells the whole way of an answer.
 """
 
 import logging
@@ -39,7 +39,7 @@ _warn = logging.getLogger("grmforge").warning
 
 
 class Generations:
-    """The answers under a root. Opening it folds the journals of earlier runs; `say` is told what is damaged."""
+    """The answers under a root. Opening it folds the journals of earlier runs; `say` gets a line for each damage."""
 
     def __init__(self, root: Root, say: Callable[[str], None] = _warn) -> None:
         self._root = root
@@ -57,11 +57,11 @@ class Generations:
         send_unsent(self._root)
         keys = segments(self._root)
         count = 1 if self._root.is_local else SEGMENTS_AT_A_TIME
-        touched = {bucket for at in range(0, len(keys), count) for bucket in self._fold(keys[at : at + count])}
+        touched = {bucket for start in range(0, len(keys), count) for bucket in self._fold(keys[start : start + count])}
         self._each(self._compact, sorted(touched))
 
     def check(self) -> None:
-        """Look at every file of answers, so that all that is lost is said before anything is asked."""
+        """Look at every file of answers, so that every loss is reported before a request is sent."""
         for bucket in range(BUCKETS):
             self._whole_files(bucket)
 
@@ -148,7 +148,7 @@ class Generations:
         return None
 
     def _end_segment(self, key: str, segment: "_Segment") -> None:
-        """Remove a segment whose answers are in their buckets. What is no segment is kept for whoever put it there."""
+        """Remove a segment whose answers are in their buckets. A file of another kind is kept for its owner."""
         if not segment.rows and not is_readable(segment.path):
             self._root.link(key, key.removesuffix(".arrows") + ".unreadable")
             self._root.remove(key)
@@ -192,7 +192,7 @@ class Generations:
             f"{self._root.where(key)} is damaged: {answers} in it cannot be read and are paid for again where they are "
             f"wanted; all others are kept, and the file stays as {aside.rpartition('/')[2]}"
         )
-        with suppress(StorageError):  # gone where another process was as quick
+        with suppress(StorageError):  # another process may have removed it already
             self._root.link(key, aside)
         self._root.remove(key)
 
@@ -207,7 +207,7 @@ class Generations:
 
     @contextmanager
     def _missing_passed_over(self, keys: Sequence[str]) -> Iterator[None]:
-        """Swallow an error that came of a missing object, since another process may have removed it."""
+        """Swallow an error if an object is missing, since another process may have removed it."""
         try:
             yield
         except StorageError:

@@ -121,8 +121,8 @@ class JournalWriter:
             rows = [self._rows.popleft() for _ in range(len(self._rows))]
             if not rows:
                 return
-            columns = zip(zip(*rows, strict=True), GENERATIONS, strict=True)
             try:
+                columns = zip(zip(*rows, strict=True), GENERATIONS, strict=True)
                 batch = pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=GENERATIONS)
                 if self._root.is_local:
                     self._write(batch)
@@ -157,10 +157,11 @@ class JournalWriter:
         path = self._root.place(f"{FOLDER}/{next(self._names)}")
         hidden = path.with_name(f".{path.name}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._file = hidden.open("xb")
+        file = hidden.open("xb")
         fcntl.flock(file, fcntl.LOCK_EX)
         hidden.rename(path)  # only now may another process find it, and find it locked
         file.write(HEAD)
+        self._file = file  # only now: nobody would find answers in a file without its name
         return file
 
     def _end_segment(self) -> None:
@@ -264,7 +265,7 @@ def claimed(path: Path) -> Iterator[bool]:
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             file = stack.enter_context(path.open("rb"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = True
+            is_ours = path.exists()  # another process may have folded it meanwhile
         yield is_ours
 
 

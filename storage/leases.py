@@ -3,7 +3,7 @@
     leases/<name>.json   {format, token, host, pid, run_id, taken_at, expires_at, term_s, renewals, released, process}
 
 Every change puts one whole object in the place of the one that was read (`Root.replace_if`), so of any number that take
-a lease at once, one gets it. No lease is ever deleted, since what is deleted could be made anew by two.
+a lease at once, one gets it. No lease is ever deleted, since two could then make it anew.
 
 Clocks may be wrong. By its clock a taker only believes that a lease is alive. It believes that a lease is dead when
 nobody has renewed it while it watched, or at once where the holder's process ran on this machine and has ended. A
@@ -177,7 +177,7 @@ def take(
                 return Lease(root, key, mine)
             continue
         holder = _holder(current)
-        if holder is not None and holder.token == token:  # put by a call that was told otherwise
+        if holder is not None and holder.token == token:  # our write came through though the call failed
             return Lease(root, key, holder)
         is_over = holder is not None and (holder.released or holder.has_died)
         if holder is not None and holder.is_in_time and not is_over:
@@ -203,7 +203,7 @@ def key_of(name: str) -> str:
 def held(root: Root) -> list[Holder]:
     """Return who works under a root now, as far as clocks tell."""
     holders = filter(None, (_holder(root.read(f"{FOLDER}/{name}")) for name in root.names(FOLDER, ".json")))
-    return [one for one in holders if not one.released and one.is_in_time and not one.has_died]
+    return [holder for holder in holders if not holder.released and holder.is_in_time and not holder.has_died]
 
 
 def _this_holder(token: str, run_id: str, term_s: float) -> Holder:

@@ -46,7 +46,7 @@ def connected(where: str, token: str | None) -> "MilvusClient":
             return MilvusClient(where, token=token or "", timeout=_CONNECT_S, grpc_options=options)
     except StorageError:
         if is_local(where):
-            check_unlocked(Path(where))  # another process may have opened it since it was looked at: nothing is broken
+            check_unlocked(Path(where))  # another process may have just opened it: nothing is broken
         raise
 
 

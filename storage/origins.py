@@ -1,7 +1,7 @@
 """Origins: which query and which set came from which source, by their ids.
 
-Stages and published versions say so themselves. What one of them said is put down here before it goes, without any
-text, so that `grmforge forget` finds the answers of a source for as long as they are kept:
+Stages and published versions say so themselves. Before one of them is removed, its origins are put down here, without
+any text, so that `grmforge forget` finds the answers of a source for as long as they are kept:
 
     origins/<stage>-<fingerprint>.parquet
 """

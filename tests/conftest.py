@@ -5,17 +5,12 @@ import signal
 
 from hypothesis import settings
 
-from pipelines.sources.registry import SOURCES
-
 # The machine may be busy with a server or a build beside the test: time is no property of the code.
 settings.register_profile("grmforge", deadline=None)
 settings.load_profile("grmforge")
 
 # Under nohup it is ignored, and commands that tests start would ignore it too, as they should.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-# Tests of recipes alone need the kinds of sources too, which the registry enters in the recipe.
-assert SOURCES
 
 collect_ignore = [] if "GRMFORGE_VLLM_PYTHON" in os.environ else ["vllm"]
 """A real vLLM has an environment of its own: `make test-vllm`."""

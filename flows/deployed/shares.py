@@ -17,7 +17,7 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 
 from flows.deployed.distribution import Distribution
-from flows.deployed.tasks import Place, about_of, make_step, root_of, stage_at, step_named, watched_task
+from flows.deployed.tasks import Place, make_step, root_of, stage_at, step_named, watched_name, watched_task
 from flows.watching.interruption import SIGNALS
 from pipelines.engines.asking import Answers
 from pipelines.engines.budget import Spent
@@ -76,7 +76,7 @@ def find_rows(order: Order, name: str, subject: str, needed: str, spent: Spent) 
     root = root_of(recipe)
     step = step_named(recipe, name)
     assert step.asking is not None and step.asking.prepare is not None
-    with watched_task(order, recipe, root, about_of(step)) as run:
+    with watched_task(order, recipe, root, watched_name(step)) as run:
         run.budget.carry(spent)
         product = step.asking.prepare(root, run, stage_at(root, needed))
     return Place.of(product), run.budget.spent

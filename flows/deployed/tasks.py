@@ -88,8 +88,8 @@ def make_step(
     root = root_of(recipe)
     step = step_named(recipe, name)
     stages = [stage_at(root, key) for key in needed]
-    about = about_of(step, is_asked=answers is not None)
-    with watched_task(order, recipe, root, about) if step.asking else quiet_run(recipe) as run:
+    what = f"{watched_name(step)} judged" if step.job and answers is not None else watched_name(step)
+    with watched_task(order, recipe, root, what) if step.asking else quiet_run(recipe) as run:
         run.budget.carry(spent)
         if step.asking and answers is not None:
             product = step.asking.finish(root, run, stages[0], answers)
@@ -102,11 +102,11 @@ def step_named(recipe: Recipe, name: str) -> Step:
     return next(step for step in steps_of(recipe) if step.name == name)
 
 
-def about_of(step: Step, *, is_asked: bool = False) -> str:
-    """Return what the run of a step is about, as its event log says: a source, or what is sampled and judged."""
+def watched_name(step: Step) -> str:
+    """Return what is made, as progress and event log name it: a source by its name, samples by their purpose."""
     if step.section is not None:
         return step.section.source
-    return f"{step.job.purpose}{' judged' if is_asked else ''}" if step.job else step.name
+    return step.asking.subject if step.asking else step.name
 
 
 def root_of(recipe: Recipe) -> Root:

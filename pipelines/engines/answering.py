@@ -50,10 +50,6 @@ class Watcher(Observer, Protocol):
         """An answer, stored or new, was read."""
         ...
 
-    def said(self, text: str) -> None:
-        """Something that a person who waits likes to know, in one line."""
-        ...
-
 
 @dataclass(frozen=True)
 class Run:

@@ -3,7 +3,7 @@
 All of it follows from ids, settings and the outcomes so far: what sampling sends, judging finds again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipelines.judging.extraction import read_answer
@@ -43,7 +43,8 @@ class Draws:
         """Readable samples that the set needs."""
         self.outcomes: list[Outcome | None] = []
         """By sample index; None while the answer is out."""
-        self._orders: list[tuple[int, ...]] = []
+        self._repeats: list[int] = []
+        self._same_order: dict[tuple[int, ...], int] = {}
         self._drawn_by = job.seed, preference.set_id, job.purpose.value, mode.value
         has_reference = preference.reference is not None
         self._in_prompt = has_reference and job.settings.reference == "prompt"
@@ -57,27 +58,32 @@ class Draws:
 
     def following(self) -> Iterator[Draw]:
         """Draw the samples that the set wants next, by the outcomes so far; none while an answer is out."""
-        if None in self.outcomes:
-            return
         known = [outcome for outcome in self.outcomes if outcome is not None]
-        for index in next_samples(known, self.wanted, self.job.settings.resample_unreadable):
-            self.outcomes.append(None)
-            draw = self.draw(index)
-            self._orders.append(draw.order)
-            yield draw
+        if len(known) < len(self.outcomes):
+            return iter(())
+        indices = next_samples(known, self.wanted, self.job.settings.resample_unreadable)
+        self.outcomes += [None] * len(indices)
+        return self._drawn(indices)
 
     def draw(self, index: int) -> Draw:
         """Return one sample: in which order it shows the responses, and its prompt."""
-        shown = self.shown
-        order = shown_order(*self._drawn_by, index, len(shown.responses))
-        if self._around is None:
-            hint = hint_text(shown, order, with_reference=self._in_hint, with_rubric=self.job.settings.rubric_hint)
-            before, after = self._around_responses(hint)
-        else:
-            before, after = self._around
-        best = self.preference.best
-        best_position = None if best is None else order.index(best)
-        return Draw(index, order, best_position, before, responses_text(shown, order) + after)
+        return next(self._drawn((index,)))
+
+    def _drawn(self, indices: Iterable[int]) -> Iterator[Draw]:
+        """Yield samples. Judging draws millions: what they share is looked up once."""
+        shown, around, drawn_by = self.shown, self._around, self._drawn_by
+        n_responses, best = len(shown.responses), shown.preference.best
+        for index in indices:
+            order = shown_order(*drawn_by, index, n_responses)
+            before, after = around or self._around_hint(order)
+            best_position = None if best is None else order.index(best)
+            yield Draw(index, order, best_position, before, responses_text(shown, order) + after)
+
+    def _around_hint(self, order: tuple[int, ...]) -> tuple[str, str]:
+        with_rubric = self.job.settings.rubric_hint
+        return self._around_responses(
+            hint_text(self.shown, order, with_reference=self._in_hint, with_rubric=with_rubric)
+        )
 
     def _around_responses(self, hint: str | None) -> tuple[str, str]:
         return around_responses(self.template, self.shown, hint=hint, reference=self._in_prompt)
@@ -88,8 +94,16 @@ class Draws:
         is_hinted = self.mode is Mode.HINTED
         truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, is_hinted)
         body = self.job.body_of(user(draw.prompt), n_responses)
-        repeat = self._orders[: draw.sample_index].count(draw.order)  # in one order the prompt is the same
-        return self.job.request(preference.query_id, body, draw.sample_index, truth, repeat)
+        return self.job.request(preference.query_id, body, draw.sample_index, truth, self._repeat(draw.sample_index))
+
+    def _repeat(self, index: int) -> int:
+        """Return how many earlier samples show the same order, and so have the same prompt."""
+        n_responses = len(self.shown.responses)
+        for earlier in range(len(self._repeats), index + 1):
+            order = shown_order(*self._drawn_by, earlier, n_responses)
+            self._repeats.append(self._same_order.get(order, 0))
+            self._same_order[order] = self._repeats[-1] + 1
+        return self._repeats[index]
 
     def outcome_of(self, draw: Draw, completion: Completion) -> Outcome:
         """Return the outcome that judging will read, and nothing else."""

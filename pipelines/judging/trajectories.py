@@ -3,7 +3,7 @@
 Only what differs from sample to sample, its order, prompt and ids, is made row by row.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,29 +53,6 @@ class _Open:
     beginnings: dict[str, RequestIds]
     """Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text."""
 
-    def next_rows(self) -> Iterator[_Row]:
-        """Yield the rows of the samples that the set wants next."""
-        draws = self.draws
-        set_id, mode, purpose = draws.preference.set_id, draws.mode.value, draws.job.purpose.value
-        template, has_reference = draws.template.identity, draws.has_reference
-        for index, order, best_position, before, rest in draws.following():
-            ids = self.beginnings.get(before)
-            if ids is None:
-                ids = self.beginnings[before] = self.ids.following(before)
-            request_id = ids.of(rest, index)
-            yield _Row(
-                self.set_number,
-                content_id("trajectory", set_id, mode, purpose, request_id),
-                request_id,
-                mode,
-                index,
-                template,
-                order,
-                best_position,
-                has_reference,
-                before + rest,
-            )
-
 
 def trajectories(
     job: SamplingJob, sets: Sequence[PreferenceSet], answers: pl.DataFrame
@@ -91,7 +68,7 @@ def trajectories(
     begun: list[pl.DataFrame] = []
     others: list[Reading | None] = []
     waiting = list(_open(job, sets))
-    while drawn := [(one, row) for one in waiting for row in one.next_rows()]:
+    while drawn := list(_drawn(job, waiting)):
         new = [row for _, row in drawn]
         completions, questions = _questions(job, new, of_sets, _answers_to(new, answers, place_of))
         laid, long = begin_reading(questions)
@@ -99,11 +76,11 @@ def trajectories(
         begun.append(pl.concat([completions, laid], how="horizontal"))
         others += long
         unsettled: dict[_Open, None] = {}
-        for (one, row), value, reading in zip(drawn, laid["outcome"], long, strict=True):
+        for (open_set, row), value, reading in zip(drawn, laid["outcome"], long, strict=True):
             outcome = _OUTCOME[value] if reading is None else reading.outcome
-            one.draws.outcomes[row.sample_index] = outcome
+            open_set.draws.outcomes[row.sample_index] = outcome
             if not outcome.readable:
-                unsettled[one] = None
+                unsettled[open_set] = None
         waiting = list(unsettled)
     if not rows:  # single responses alone, which no comparison of criteria samples
         return JUDGED.empty_table(), answers.clear()
@@ -112,6 +89,35 @@ def trajectories(
     completions = ordered.select(OF_ANSWER)
     read = readings_of(ordered, [others[place] for place in places])
     return _judged_table(job, [rows[place] for place in places], of_sets, completions, read), completions
+
+
+def _drawn(job: SamplingJob, waiting: Iterable[_Open]) -> Iterator[tuple[_Open, _Row]]:
+    """Yield the rows of the samples that these sets want next."""
+    purpose = job.purpose.value
+    for open_set in waiting:
+        number, draws, all_ids, beginnings = open_set.set_number, open_set.draws, open_set.ids, open_set.beginnings
+        set_id, mode = draws.preference.set_id, draws.mode.value
+        template, has_reference = draws.template.identity, draws.has_reference
+        for index, order, best_position, before, rest in draws.following():
+            ids = beginnings.get(before)
+            if ids is None:
+                ids = beginnings[before] = all_ids.following(before)
+            request_id = ids.of(rest, index)
+            yield (
+                open_set,
+                _Row(
+                    number,
+                    content_id("trajectory", set_id, mode, purpose, request_id),
+                    request_id,
+                    mode,
+                    index,
+                    template,
+                    order,
+                    best_position,
+                    has_reference,
+                    before + rest,
+                ),
+            )
 
 
 def _answers_to(rows: Sequence[_Row], answers: pl.DataFrame, place_of: Mapping[str, int]) -> pl.DataFrame:

@@ -42,7 +42,7 @@ class AnswerGroup(NamedTuple):
         first = [verdict for verdict in (Verdict.RIGHT, Verdict.WRONG) if verdict in self.counts]
         others = [verdict for verdict in self.counts if verdict not in first]
         shown = [*first, *others[:most]]
-        return ", ".join(f"{self.counts[one] / self.total:.0%} {one.replace('_', ' ')}" for one in shown)
+        return ", ".join(f"{self.counts[verdict] / self.total:.0%} {verdict.replace('_', ' ')}" for verdict in shown)
 
 
 def answer_groups(funnel: SourceFunnel) -> list[AnswerGroup]:

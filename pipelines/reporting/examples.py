@@ -25,12 +25,12 @@ _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}
 def find_examples(
     snapshot: Snapshot, *, table: str | None, status: str | None, reason: str | None, source: str | None, n: int
 ) -> list[Example]:
-    """Return up to `n` examples, of different sets while there are any, statuses in turn where none is asked for.
+    """Return up to `n` examples, of different sets while there are any, statuses in turn where none is given.
 
     `table` and `status` are those of STATUSES; `reason` is a reject_reason, a drop_reason or an outcome. Without a
     table the other options say which. Raises RecipeError that lists what there is.
     """
-    table, statuses = _parts_asked_for(table, status, reason)
+    table, statuses = _wanted_parts(table, status, reason)
     present = [part for part in statuses if snapshot.rows(f"{table}/{part}")]
     if not present:
         there = ", ".join(sorted(snapshot.manifest.tables)) or "nothing"
@@ -52,7 +52,7 @@ def count_examples(
     snapshot: Snapshot, *, table: str | None, status: str | None, reason: str | None, source: str | None
 ) -> int:
     """Return how many rows `find_examples` chooses from; without a filter, the manifest knows."""
-    table, statuses = _parts_asked_for(table, status, reason)
+    table, statuses = _wanted_parts(table, status, reason)
     count = 0
     for part in statuses:
         path, filters = f"{table}/{part}", _filters(table, part, reason, source)
@@ -72,9 +72,9 @@ def as_json(example: Example) -> dict[str, Any]:
     """Return the whole row, its table, and for a trajectory its set and the best response's position."""
     found = {"table": example.table, **example.row}
     if example.table.startswith("trajectories/"):
-        one = example.preference
+        preference = example.preference
         found["best_position"] = example.best_position
-        found["set"] = asdict(one) | {"query": wire(one.query)} if one else None
+        found["set"] = asdict(preference) | {"query": wire(preference.query)} if preference else None
     return found
 
 
@@ -101,7 +101,7 @@ def _rendered(item: Item, width: int) -> str:
     return f"{label}:\n{wrapped(item.text, width, '     ')}"
 
 
-def _parts_asked_for(table: str | None, status: str | None, reason: str | None) -> tuple[str, tuple[str, ...]]:
+def _wanted_parts(table: str | None, status: str | None, reason: str | None) -> tuple[str, tuple[str, ...]]:
     """Return the table and those of its parts that are meant. Raises RecipeError where there are none such."""
     if table is not None and "/" in table and status is None:
         table, status = table.split("/", 1)

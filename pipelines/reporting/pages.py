@@ -1,19 +1,21 @@
 """Pages from templates. What a template is given is data: it is shown as it is, and never becomes markup."""
 
 import html
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.reporting.visible import cut, markdown_line, visible
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 def page(template: str, values: Mapping[str, Any]) -> str:
     """Return a page made of a template of this folder, `.html` or `.md`; a value that is `Markup` stands as it is."""
-    environment = _HTML if template.endswith(".html") else _MARKDOWN
-    return environment.get_template(template).render(values)
+    return _environment(template.endswith(".html")).get_template(template).render(values)
 
 
 def figure(value: float | None) -> str:
@@ -41,14 +43,18 @@ def _markdown(value: object) -> str:
     return value if isinstance(value, Markup) else markdown_line(str(value))
 
 
-def _environment(shown: Callable[[object], str]) -> Environment:
+@cache
+def _environment(is_html: bool) -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # takes 30 ms, and most commands make no page
+
     environment = Environment(
         loader=PackageLoader("pipelines.reporting", ""),
-        autoescape=shown is _html,
-        finalize=shown,
+        autoescape=is_html,
+        finalize=_html if is_html else _markdown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {
         "count": "{:,}".format,
@@ -58,7 +64,3 @@ def _environment(shown: Callable[[object], str]) -> Environment:
         "on_scale": on_scale,
     }
     return environment
-
-
-_HTML = _environment(_html)
-_MARKDOWN = _environment(_markdown)

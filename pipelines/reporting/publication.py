@@ -133,7 +133,7 @@ def _check_files(assembled: Stage) -> None:
 
 def _composition(sources: Sequence[Stage]) -> dict[str, Any]:
     """Return the check on how synthesised sets are made up, by source; nothing where none was synthesised."""
-    made = {one.facts["source"]: one.facts.get("synthesis", {}) for one in sources}
+    made = {stage.facts["source"]: stage.facts.get("synthesis", {}) for stage in sources}
     found = {source: facts["composition"] for source, facts in made.items() if "composition" in facts}
     return {"composition": found} if found else {}
 

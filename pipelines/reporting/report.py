@@ -105,7 +105,7 @@ def _numbers(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[tu
     if judged:
         yield f"{accepted / judged:.0%}", f"of {judged:,} answers accepted"
     yield f"{rows.get('sets/kept', 0):,}", f"sets kept, {rows.get('sets/dropped', 0):,} dropped"
-    unreadable, read = (sum(getattr(one, name) for one in manifest.inputs) for name in ("unreadable", "rows"))
+    unreadable, read = (sum(getattr(source, name) for source in manifest.inputs) for name in ("unreadable", "rows"))
     yield f"{unreadable:,}", f"of {read:,} rows unreadable"
     cost = sum(use.cost_usd for use in manifest.models)
     yield _cost(cost), "paid for all answers, over all runs" if cost else "paid: the recipe names no prices"

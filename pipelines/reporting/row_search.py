@@ -17,7 +17,7 @@ Place = tuple[Path, int, int]
 def find_rows(
     paths: Sequence[Path], filters: Mapping[str, frozenset[str]], n: int, apart: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the first `n` rows whose columns hold one of the values asked for, in the table's order.
+    """Return the first `n` rows whose columns hold one of the wanted values, in the table's order.
 
     With `apart`, a column, rows that share its value with an earlier one are taken only where others run out.
     """
@@ -79,7 +79,7 @@ def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, Prefer
                     continue
                 rows = file.read_row_group(group)
             chosen = rows.filter(pc.is_in(rows.column("set_id"), set_ids))
-            found |= {one.set_id: one for one in sets_of(filled(chosen, SETS))}
+            found |= {preference.set_id: preference for preference in sets_of(filled(chosen, SETS))}
         if len(found) == len(ids):
             break
     return found

@@ -56,11 +56,13 @@ def rubric_uses(recipe: Recipe, root: Root, curated: Stage, run_id: str) -> list
 
 def _answers(root: Root, curated: Stage) -> Iterator[tuple[Any, ...]]:
     """Yield a row of _SCHEMA for every answer about a rubric that was given to a question of these sets."""
-    asked = pc.unique(read_table(curated.paths("sets"), SETS, ["query_id"]).column("query_id"))
+    query_ids = pc.unique(read_table(curated.paths("sets"), SETS, ["query_id"]).column("query_id"))
     generations = Generations(root)
-    for bucket in sorted({bucket_of(one) for one in asked.to_pylist()}):
+    for bucket in sorted(set(map(bucket_of, query_ids.to_pylist()))):
         table = generations.answers([bucket], ["query_id", "role", "request", *_COUNTED])
-        of_rubrics = pc.and_(pc.equal(table.column("role"), _ROLE), pc.is_in(table.column("query_id"), value_set=asked))
+        of_rubrics = pc.and_(
+            pc.equal(table.column("role"), _ROLE), pc.is_in(table.column("query_id"), value_set=query_ids)
+        )
         rows = table.filter(of_rubrics).select(["request", *_COUNTED])
         for request, *counted in zip(*(column.to_pylist() for column in rows.columns), strict=True):
             yield orjson.loads(request)["model"], *counted

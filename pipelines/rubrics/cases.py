@@ -4,6 +4,7 @@ A question with ranked answers has both of its own. A lone run of an agent has o
 run of another task under the same instructions, since what these ask for is what tells such runs apart.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -118,7 +119,13 @@ def own_queries(curated: Stage) -> Mapping[str, AbstractSet[str]]:
     """
     frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["query_id", "cluster"]))
     assert isinstance(frame, pl.DataFrame)
-    pairs = frame.with_columns(pl.col("cluster").fill_null(pl.col("query_id"))).unique()
-    members = pairs.rename({"query_id": "member"})
-    near = pairs.join(members, on="cluster").group_by("query_id").agg("cluster", "member")
-    return {query_id: {*clusters, *of_clusters} for query_id, clusters, of_clusters in near.iter_rows()}
+    near: defaultdict[str, set[str]] = defaultdict(set)
+    clusters: defaultdict[str, list[str]] = defaultdict(list)
+    for query_id, cluster in frame.with_columns(pl.col("cluster").fill_null(pl.col("query_id"))).unique().iter_rows():
+        near[cluster] |= {query_id, cluster}
+        clusters[query_id].append(cluster)
+    # The queries of one cluster share one set: a big cluster would take the square of its size.
+    return {
+        query_id: near[first] if not others else near[first].union(*(near[other] for other in others))
+        for query_id, (first, *others) in clusters.items()
+    }

@@ -18,6 +18,8 @@ RATIO_FROM = 16 << 20
 
 MAX_MEMBERS = 1000
 
+_BLOCK = 1 << 20
+
 
 def archive_member(path: Path, password: str | None, endings: tuple[str, ...]) -> tuple[str, bytes]:
     """Return (name, content) of the archive's one file with one of the `endings`, of AES or of plain zip.
@@ -77,10 +79,13 @@ def _content(name: str, archive: Any, info: Any, password: str | None) -> bytes:
         )
     # The reader stops at the declared size, without a check of what it read; one byte more shows what lies beyond.
     info.file_size += 1
+    content = bytearray()
     with archive.open(info, pwd=password.encode() if password else None) as file:
-        content: bytes = file.read(declared + 1)
+        # In blocks: bzip2 and LZMA unpack all that they are fed, however much it becomes.
+        while len(content) <= declared and (block := file.read(_BLOCK)):
+            content += block
     if len(content) > declared:
         raise SourceError(f"{name}: its member unpacks to more than the {declared:,} bytes it declares")
     if len(content) < declared:
         raise SourceError(f"{name}: its member holds {len(content):,} of {declared:,} bytes; download it again")
-    return content
+    return bytes(content)

@@ -22,9 +22,10 @@ from pipelines.sources.conversations import conversation
 from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import RowError, short_text
-from schemas.query import Messages, query_id, wire
+from schemas.query import Messages, query_id
 from schemas.recipe import GeneralSection
 from schemas.record import is_blank
+from schemas.tables import table_of
 from schemas.training import GENERAL
 
 _COLUMNS = ("messages", "conversations")
@@ -66,18 +67,8 @@ def _general_row(section: GeneralSection, row: Row, origin: Origin) -> GeneralRo
 
 def general_table(rows: list[GeneralRow]) -> pa.Table:
     """Return rows as the table `general`."""
-    columns = [
-        {
-            "query_id": row.query_id,
-            "source": "general",
-            "source_id": row.source_id,
-            "license": row.license,
-            "prompt": wire(row.prompt),
-            "completion": row.completion,
-        }
-        for row in rows
-    ]
-    return pa.Table.from_pylist(columns, schema=GENERAL)
+    undecided = [None] * len(rows)
+    return table_of(GENERAL, rows, {"source": ["general"] * len(rows), "split": undecided, "drop_reason": undecided})
 
 
 SOURCE = Source(

@@ -59,8 +59,7 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     """
     name = name or path.name
     lower = path.name.lower()
-    ending = ".gz" if lower.endswith((".jsonl.gz", ".json.gz")) else Path(lower).suffix
-    reader = _READERS.get(ending)
+    reader = next((reader for endings, reader in _READERS.items() if lower.endswith(endings)), None)
     if reader is None:
         raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json or .parquet file")
     empty = True
@@ -174,12 +173,11 @@ def json_of(path: Path, name: str, to_object: Callable[[list[tuple[str, Any]]], 
         raise SourceError(f"{name}: truncated or not valid JSON: {first_line(error)}") from None
 
 
-_READERS: dict[str, Callable[[Path, str], Numbered]] = {
-    ".jsonl": _lines,
-    ".ndjson": _lines,
-    ".gz": _gzip_lines,
-    ".json": _json,
-    ".parquet": parquet.numbered_rows,
+_READERS: dict[tuple[str, ...], Callable[[Path, str], Numbered]] = {
+    (".jsonl", ".ndjson"): _lines,
+    (".jsonl.gz", ".json.gz"): _gzip_lines,
+    (".json",): _json,
+    (".parquet",): parquet.numbered_rows,
 }
 
 

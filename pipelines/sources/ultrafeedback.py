@@ -36,7 +36,7 @@ from schemas.recipe.section import Number, Whole
 
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 _LOWEST, _HIGHEST = 1, 5
-_BENCHMARKS = frozenset({"truthful_qa"})
+_BENCHMARKS = ("truthful_qa",)  # no set: a row may give a list as its source, which cannot be hashed
 
 
 class UltraFeedback(SourceSection):

@@ -31,6 +31,7 @@ def graded(answered: Iterable[Answered]) -> Iterator[Answered]:
         while not undecided:
             yield question, candidates
             question, candidates, undecided = waiting.popleft()
+        # Places come first in the zip: where they end, no grade of the next question is taken.
         for place, grade in zip(undecided, chain([first], grades), strict=False):
             verdict = with_label(question, candidates[place], grade.verdict)
             candidates[place] = replace(candidates[place], verdict=verdict, answer=grade.answer)

@@ -95,9 +95,13 @@ def checked_questions(root: Root, questions: Stage) -> Stage:
     if found := find_stage(root, key):
         return found
     unique = list(_once(_read(questions)))
-    gradable = grading_themselves(question for question in unique if question.drop_reason is None)
+    usable = [question for question in unique if question.drop_reason is None]
+    gradable = zip(usable, grading_themselves(usable), strict=True)
+    refused = {question.query_id for question, is_gradable in gradable if not is_gradable}
     rows = [
-        question if question.drop_reason or next(gradable) else question.dropped(DropReason.GOLD_NOT_GRADABLE)
+        question.dropped(DropReason.GOLD_NOT_GRADABLE)
+        if question.drop_reason is None and question.query_id in refused
+        else question
         for question in unique
     ]
     return _finished(root, key, rows, questions.facts, questions)

@@ -85,11 +85,14 @@ def meta_rm_table(
     of_rows = [sets[set_id] for set_id in chosen.column("set_id").to_pylist()]
     orders = chosen.column("order").to_pylist()
     columns = {
-        "prompt": [render(template, job.shown_set(one), order) for one, order in zip(of_rows, orders, strict=True)],
+        "prompt": [
+            render(template, job.shown_set(preference), order)
+            for preference, order in zip(of_rows, orders, strict=True)
+        ],
         "completion": completions(chosen),
         "label": chosen.column("right"),
         "policy": chosen.column("model"),
         "origin": chosen.column("purpose"),
-        "license": [one.license for one in of_rows],
+        "license": [preference.license for preference in of_rows],
     }
     return table_of(META_RM, chosen, columns)

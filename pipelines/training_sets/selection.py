@@ -108,7 +108,11 @@ def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: Sampl
     split. A set's selection row follows its other one.
     """
     kept = set(rl.filter(pl.col("reject_reason").is_null())["set_id"])
-    found = {one.set_id: selection_of(job, one, share).value for one in sets if one.set_id in kept}
+    found = {
+        preference.set_id: selection_of(job, preference, share).value
+        for preference in sets
+        if preference.set_id in kept
+    }
     outcome = pl.Series("selection", [found.get(set_id) for set_id in rl["set_id"]], pl.String)
     selected = (pl.col("selection") == Selection.KEPT.value).fill_null(False)
     group = ["source", "n_responses", "split"]

@@ -6,7 +6,7 @@ claims goes. What has no id of its own is found by its words (`phrases`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 import pyarrow as pa
@@ -53,6 +53,10 @@ class Concerned:
         if self.phrases:
             masks += [self.says(column) for column in texts_of(table)]
         return any_of(masks, table.num_rows)
+
+    def origins(self, table: pa.Table) -> Mask:
+        """Return which rows of a table of origins go: ids decide, since no text is in it."""
+        return replace(self, phrases=()).rows(table)
 
     def answers(self, kept: frozenset[str]) -> Goes:
         """Return the rule for tables of answers and of requests; `kept` are others' answers to shared queries."""
@@ -147,7 +151,7 @@ def texts_of(table: pa.Table) -> list[Mask]:
     texts: list[Mask] = []
     for name in table.column_names:
         column = table.column(name)
-        if pa.types.is_string(column.type) and name != "source" and not name.endswith("_id"):
+        if pa.types.is_string(column.type) and not name.endswith("_id"):
             texts.append(column)
         elif pa.types.is_nested(column.type) and _has_text(column.type):
             frame = pl.DataFrame(pl.from_arrow(table.select([name])))

@@ -45,7 +45,7 @@ class Place(StrEnum):
     VECTORS = "vectors"
     INDEX = "index"
     UNFINISHED = "unfinished files"
-    """What killed runs left: nobody looks into it."""
+    """Left by killed runs: what is in it is not looked at."""
     DAMAGED = "damaged answers"
     """Set aside: what can be read of it is kept elsewhere."""
     STAGE = "stage"
@@ -117,7 +117,7 @@ def search(root: Root, concerned: Concerned) -> Findings:
     imported = parquet_keys(root, imports.FOLDER)
     parts += _rows(root, Place.IMPORTED, imported, lambda table: among(table.column("prompt_id"), prompts), "number")
     parts += [*_batches(root, goes), *_rubrics(root, concerned), *_unfinished(root), *_stages(root, concerned)]
-    parts += _rows(root, Place.ORIGINS, origin_files(root), concerned.rows, "name")
+    parts += _rows(root, Place.ORIGINS, origin_files(root), concerned.origins, "name")
     return Findings(concerned, tuple(parts), tuple(_versions(root, concerned)), roles)
 
 
@@ -135,7 +135,7 @@ def _buckets(concerned: Concerned) -> list[int]:
 def _with_rubrics(root: Root, concerned: Concerned) -> Concerned:
     """Return the same with the rubrics that rest on it, and the phrases that give rows away."""
     rubrics = rubric_tables.read_rubrics(root)
-    gone = [
+    resting = [
         rubric
         for rubric in rubrics
         if rubric.origin != Origin.SEED
@@ -145,16 +145,16 @@ def _with_rubrics(root: Root, concerned: Concerned) -> Concerned:
             or (concerned.source is not None and rubric.source == concerned.source)
         )
     ]
-    ids = frozenset(rubric.rubric_id for rubric in gone)
+    ids = frozenset(rubric.rubric_id for rubric in resting)
     left = [rubric for rubric in rubrics if rubric.rubric_id not in ids]
     others = {criterion.criterion_id for rubric in left for criterion in rubric.criteria}
-    criteria = frozenset(criterion.criterion_id for rubric in gone for criterion in rubric.criteria) - others
-    phrases = [*phrases_of_rubrics(gone, _drafts(root, concerned), left), *phrases_of_runs(root, concerned)]
+    criteria = frozenset(criterion.criterion_id for rubric in resting for criterion in rubric.criteria) - others
+    phrases = [*phrases_of_rubrics(resting, _drafts(root, concerned), left), *phrases_of_runs(root, concerned)]
     return replace(concerned, rubrics=ids, criteria=criteria, phrases=tuple(phrases))
 
 
 def _drafts(root: Root, concerned: Concerned) -> Iterator[str]:
-    """Yield what was written where rubrics of these queries were asked for."""
+    """Yield the answers to requests for rubrics of these queries."""
     for key in (key for bucket in _buckets(concerned) for key in parquet_keys(root, folder_of(bucket))):
         rows = rows_that_go(root, key, lambda table: among(table.column("query_id"), concerned.queries))
         yield from rows.filter(pc.equal(rows.column("role"), "rubric")).column("text").drop_null().to_pylist()

@@ -35,7 +35,7 @@ class Request:
     tombstone: Tombstone
     concerned: Concerned
     is_repeated: bool
-    """Whether it was asked for before."""
+    """Whether an earlier request was made for it."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Fo
         if part.place is Place.STAGE:
             part.remove()
     for key in origin_files(root):  # those of the stages that have just gone, too
-        take_out(root, key, findings.concerned.rows, keep="name")
+        take_out(root, key, findings.concerned.origins, keep="name")
     finished = write_record(root, tombstone, finished_at=now())
     return Forgotten(replace(request, tombstone=finished), findings, removed, moved)
 
@@ -140,8 +140,8 @@ def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tup
     moved = []
     for held in versions:
         if held.is_latest:
-            gone = {other.version for other in versions if other.name == held.name}
-            moved.append(_moved_back(root, held, gone))
+            removed = {other.version for other in versions if other.name == held.name}
+            moved.append(_moved_back(root, held, removed))
         unpin(root, held.name, held.version)
         if not remove_version(root, held.name, held.version):
             raise StorageError(f"LATEST was moved to {held.name}@{held.version} meanwhile; run the same command again")
@@ -149,10 +149,10 @@ def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tup
     return tuple(f"{held.name}@{held.version}" for held in versions), tuple(moved)
 
 
-def _moved_back(root: Root, last: VersionRows, gone: set[str]) -> str:
+def _moved_back(root: Root, last: VersionRows, removed: set[str]) -> str:
     """Move LATEST to a version that holds every set and stays, the newest older one if there is any; else drop it."""
     manifests = [snapshot.manifest for snapshot in every_snapshot(root) if snapshot.manifest.name == last.name]
-    left = [one.version for one in manifests if one.version not in gone and _has_every_set(one)]
+    left = [manifest.version for manifest in manifests if manifest.version not in removed and _has_every_set(manifest)]
     if not left:
         drop_latest(root, last.name)
         return f"{last.name}: LATEST is gone, since no version stays that holds every set; build again"

@@ -20,25 +20,25 @@ _EPSILON = 1e-9
 
 
 def tripped(comparison: Comparison, limits: RefreshSection, leaks: LeaksSection) -> tuple[str, ...]:
-    """Return what each guard that tripped says; nothing where the newer version may become LATEST."""
-    found: list[str] = []
-    for one in comparison.inputs:
-        found += _shrunk(one, limits.max_source_shrink)
+    """Return a sentence for each guard that tripped; none where the newer version may become LATEST."""
+    reasons: list[str] = []
+    for source in comparison.inputs:
+        reasons += _shrunk(source, limits.max_source_shrink)
     several = len(comparison.acceptance) > 1
     for change in (*comparison.acceptance, *((comparison.overall,) if several else ())):
         what = "all sources" if change is comparison.overall else change.source
-        found += _moved(what, change, limits.max_acceptance_change / 100)
+        reasons += _moved(what, change, limits.max_acceptance_change / 100)
     for leak in comparison.leaks:
-        found += _leakier(leak, limits.max_leak_rise, leaks.threshold)
-    return tuple(found)
+        reasons += _leakier(leak, limits.max_leak_rise, leaks.threshold)
+    return tuple(reasons)
 
 
-def _shrunk(one: InputChange, limit: float) -> Iterator[str]:
-    before = one.before.kept if one.before else 0
-    after = one.after.kept if one.after else 0
+def _shrunk(change: InputChange, limit: float) -> Iterator[str]:
+    before = change.before.kept if change.before else 0
+    after = change.after.kept if change.after else 0
     if before and (not after or after < before * (1 - limit) - _EPSILON):
         lost = f"{1 - after / before:.1%} less, more than max_source_shrink = {limit:g}"
-        yield f"{one.source} shrank from {before:,} kept sets to {after:,}: {lost}"
+        yield f"{change.source} shrank from {before:,} kept sets to {after:,}: {lost}"
 
 
 def _moved(what: str, change: AcceptanceChange, limit: float) -> Iterator[str]:

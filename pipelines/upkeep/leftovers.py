@@ -91,36 +91,32 @@ def leftovers(root: Root, days: float = USUAL_DAYS, now: float | None = None) ->
     idle_for = dict.fromkeys(Kind, 1.0) | dict.fromkeys((Kind.JOURNAL, Kind.DAMAGED), -inf)
     idle_for |= {Kind.STAGE: days, Kind.EVENTS: max(days, EVENT_DAYS)}
     look = _Look(root, time.time() if now is None else now, idle_for, [])
-    found = [
-        *_stages(look),
-        *_of_killed_processes(look),
-        *_batches(look),
-        *_old_files(look),
-    ]
+    found = [*_stages(look), *_of_killed_processes(look), *_batches(look), *_old_files(look)]
     return Leftovers(tuple(_with_freed(found)), tuple(look.notes))
 
 
 def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> Iterator[Leftover]:
     """Remove leftovers, and yield each that was removed. One that a build has found since then stays."""
     now = time.time() if now is None else now
-    for one in found:
-        if one.is_kept:
+    for leftover in found:
+        key = leftover.key
+        if leftover.is_kept:
             continue
-        if one.kind in (Kind.TEMPORARY, Kind.COPY):
-            remove_here(root.path / one.key)
-        elif one.kind is Kind.STAGE:
-            if last_used(root, one.key) > now - one.idle_days * DAY_S + 1:
+        if leftover.kind in (Kind.TEMPORARY, Kind.COPY):
+            remove_here(root.path / key)
+        elif leftover.kind is Kind.STAGE:
+            if last_used(root, key) > now - leftover.idle_days * DAY_S + 1:
                 continue  # found by a build meanwhile
-            remember_origins(root, one.key)
-            root.remove_folder(one.key)
-        elif one.kind is Kind.BATCH and root.exists(f"{one.key}/job.json"):
-            for key in _all_but_job(root, one.key):
-                root.remove(key)
-        elif one.key.endswith(".jsonl"):
-            root.remove(one.key)
+            remember_origins(root, key)
+            root.remove_folder(key)
+        elif leftover.kind is Kind.BATCH and root.exists(f"{key}/job.json"):
+            for file in _all_but_job(root, key):
+                root.remove(file)
+        elif key.endswith(".jsonl"):
+            root.remove(key)
         else:
-            root.remove_folder(one.key)
-        yield one
+            root.remove_folder(key)
+        yield leftover
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,7 @@ class _Look:
     ) -> Iterator[Leftover]:
         """Yield a leftover if it has been idle for long enough: since its youngest file, if no time is given."""
         if since is None:
-            since = max((file.modified for file in files), default=self.now)
+            since = max((file.modified for file in files), default=inf)  # never, if it is gone
         if self.is_idle(kind, since):
             yield Leftover(kind, key, why, tuple(files), (self.now - since) / DAY_S)
 
@@ -248,12 +244,12 @@ def _held_here(paths: Iterable[Path]) -> list[Held]:
 
 def _with_freed(found: Sequence[Leftover]) -> Iterator[Leftover]:
     """Yield the leftovers, each with the bytes that go for good when all of them are removed."""
-    going = Counter(file.identity for one in found if not one.is_kept for file in one.files)
+    going = Counter(file.identity for leftover in found if not leftover.is_kept for file in leftover.files)
     counted: set[str] = set()
-    for one in found:
+    for leftover in found:
         freed = 0
-        for file in () if one.is_kept else one.files:
+        for file in () if leftover.is_kept else leftover.files:
             if going[file.identity] >= file.links and file.identity not in counted:
                 counted.add(file.identity)
                 freed += file.bytes
-        yield replace(one, freed=freed)
+        yield replace(leftover, freed=freed)

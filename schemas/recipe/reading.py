@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.errors import RecipeError
 from schemas.recipe.models import ModelSection, SameAsGrm
-from schemas.recipe.sources import SOURCE_KINDS
+from schemas.recipe.sources import source_kinds
 from schemas.recipe.tree import Recipe
 from schemas.secrets import masked
 
@@ -92,10 +92,10 @@ def _explain(tree: dict[str, Any], error: Any) -> str:
         case "source_kind":
             given = error["ctx"]["kind"]
             if given is None:
-                return f"{where}: needs a kind, one of {', '.join(SOURCE_KINDS)}"
-            near = difflib.get_close_matches(given, SOURCE_KINDS, n=1, cutoff=0.5)
+                return f"{where}: needs a kind, one of {', '.join(source_kinds())}"
+            near = difflib.get_close_matches(given, source_kinds(), n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            return f"{where}.kind: {given!r} is none of {', '.join(SOURCE_KINDS)}{hint}"
+            return f"{where}.kind: {given!r} is none of {', '.join(source_kinds())}{hint}"
         case "missing":
             return f"{where}: missing, and has no default"
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -145,7 +145,7 @@ def _known_keys(tree: Any, keys: list[Any]) -> list[str]:
     for key in keys:
         tree = tree[key] if isinstance(key, int) or key in tree else {}
         if isinstance(key, int):
-            section = SOURCE_KINDS[tree["kind"]].section
+            section = source_kinds()[tree["kind"]].section
         elif key == "sources":
             section = None
         elif key == "difficulty":

@@ -1,9 +1,11 @@
 """`[[sources]]` and `[general]`: where rows come from.
 
 Each kind of source declares its own section in its module of pipelines/sources. The registry there enters it in
-`SOURCE_KINDS`, so the recipe knows every kind without an import from a room above.
+`SOURCE_KINDS`.
 """
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, SerializeAsAny, WrapValidator, model_validator
@@ -53,17 +55,22 @@ class SourceKind(NamedTuple):
 
 
 SOURCE_KINDS: dict[str, SourceKind] = {}
-"""Every kind, in the order that messages and docs list them. `pipelines.sources.registry` fills it."""
+"""What the registry has entered; empty until it is imported. `source_kinds` returns it filled."""
+
+
+def source_kinds() -> Mapping[str, SourceKind]:
+    """Return every kind by its name, in the order that messages and docs list them."""
+    if not SOURCE_KINDS:
+        import_module("pipelines.sources.registry")  # by its name: no module below pipelines imports one of them
+    return SOURCE_KINDS
 
 
 def _section_of_kind(value: Any, _validate: Any) -> SourceSection:
     """Return the section of one `[[sources]]` entry, read as its kind says."""
     if isinstance(value, SourceSection):
         return value
-    if not SOURCE_KINDS:
-        raise RuntimeError("no kind of source is known: import pipelines.sources.registry before a recipe is read")
     kind = value.get("kind") if isinstance(value, dict) else None
-    known = SOURCE_KINDS.get(str(kind))
+    known = source_kinds().get(str(kind))
     if known is None:
         raise PydanticCustomError("source_kind", "unknown kind", {"kind": kind if kind is None else str(kind)})
     section = known.section.model_validate(value)

@@ -12,7 +12,7 @@ from schemas.answer_limit import NoLimit, answer_limit
 from schemas.recipe import stages
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Section
-from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, Source
+from schemas.recipe.sources import GeneralSection, Source, source_kinds
 
 FORM_KEYS = frozenset(
     {"response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"}
@@ -70,7 +70,7 @@ class Recipe(Section):
         roles = ("grm", "difficulty", "policy", *(["teacher"] if retagged else []))
         if self.grm.structured_output != "none":
             yield from _faults_of_form(self.grm.structured_output, self._own_models(roles))
-        unanswered = [source.kind for source in self.sources if SOURCE_KINDS[source.kind].needs_answers]
+        unanswered = [source.kind for source in self.sources if source_kinds()[source.kind].needs_answers]
         if unanswered and self.models.responder is None:
             yield (
                 f"source {unanswered[0]!r} has questions with a known answer and nothing to compare: add "

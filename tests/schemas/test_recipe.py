@@ -4,6 +4,8 @@ import copy
 import json
 import os
 import string
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,11 @@ def test_every_recipe_that_ships_can_be_read(path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.directory == str(RECIPES)
     assert json.loads(json.dumps(recipe.resolved())) == recipe.resolved()
+
+
+def test_a_script_reads_a_recipe_without_a_further_import() -> None:
+    script = "import sys, pathlib, schemas.recipe; schemas.recipe.read_recipe(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", script, RECIPES / "demo.toml"], check=True, cwd=RECIPES.parent)
 
 
 def test_the_demo_finds_its_files_beside_it() -> None:

@@ -1,9 +1,13 @@
 """The journal: what is on disk is read, whatever happened to its writer."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 import threading
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pytest
@@ -148,6 +152,34 @@ def test_an_older_journals_missing_columns_are_null(tmp_path: Path) -> None:
         stream.write_table(table)
     found = Generations(root).lookup(int(asked.query_id[:2], 16))[asked.request_id]
     assert (found.text, found.error, found.cost_usd) == ("old", None, None)
+
+
+def test_a_segment_that_cannot_be_locked_takes_no_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go into another one, since nobody would find them there."""
+    lock, tries = fcntl.flock, count()
+
+    def flock(file: BinaryIO, operation: int) -> None:
+        if next(tries) == 0:
+            raise OSError(errno.ENOLCK, "No locks available")
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StorageError, match="No locks available"), JournalWriter(Root(tmp_path), "run") as writer:
+        writer.append(a_request(1), an_answer(a_request(1)))
+        with pytest.raises(StorageError):
+            writer.flush()
+        writer.append(a_request(2), an_answer(a_request(2)))
+    assert [read(path) for path in files(Root(tmp_path), "*.arrows")] == [["fine", "fine"]]
+
+
+def test_a_segment_that_was_folded_meanwhile_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may fold and remove it after it was opened here, and before it was locked."""
+    root = Root(tmp_path)
+    journal(root, [(a_request(1), an_answer(a_request(1)))])
+    [path] = files(root, "*.arrows")
+    monkeypatch.setattr(fcntl, "flock", lambda *_: path.unlink())
+    Generations(root)
+    assert not [left for left in files(root, "*") if left.is_file()]
 
 
 FILL = """

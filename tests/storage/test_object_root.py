@@ -244,6 +244,20 @@ def test_a_cache_that_cannot_be_written_is_what_is_named(
         root.at("a")
 
 
+def test_a_process_without_a_home_needs_only_the_place_of_its_copies(
+    s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name, value in s3.environment(tmp_path.name).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("GRMFORGE_CACHE", str(tmp_path / "copies"))
+    monkeypatch.setattr(Path, "home", no_home)
+    assert Root.open(f"s3://forge/{tmp_path.name}").path.parent == tmp_path / "copies"
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [

@@ -156,6 +156,9 @@ def test_questions_are_answered_in_shares_too(place: Place, tmp_path: Path) -> N
     assert made.manifest.content_hash == plain.manifest.content_hash
     assert made.manifest.models == plain.manifest.models, "what was bought in shares is no answer of earlier"
     assert set(paid(tmp_path / "flow").values()) == {1}
+    root = Root(tmp_path / "flow")
+    begun = [event for one in run_ids(root) for event in read_events(root, one) if event["event"] == "run_started"]
+    assert {"flow solved-rft math", "flow solved-rft rft judged"} <= {event["what"] for event in begun}
 
 
 @pytest.mark.slow

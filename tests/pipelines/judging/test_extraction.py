@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.judging import extraction
 from pipelines.judging.extraction import read_answer, read_parts
 from schemas.trajectory import Outcome, Principle, Reading
 
@@ -217,3 +218,14 @@ def test_hostile_texts_take_linear_time(unit: str) -> None:
     for text in (run, f"Criteria:\n{run}", f"Criteria:\n1. A{run}", f"Analysis:{run}", f"Criteria:\n1. A: b {run}\nx:"):
         read(text)
     assert time.perf_counter() - begin < 8
+
+
+NAMES = st.text(alphabet="abcXYZ 3G/&'.,weight", min_size=1, max_size=20)
+RESTS = st.text(alphabet="abc :-(weight: 40%) .*_", min_size=1, max_size=40)
+
+
+@given(st.lists(st.tuples(NAMES, st.integers(0, 99), RESTS), min_size=1, max_size=5))
+def test_the_short_way_through_a_plain_list_finds_what_the_long_way_finds(items: list[tuple[str, int, str]]) -> None:
+    lines = [f"{number}. {name} (Weight: {weight}%): {rest}" for number, (name, weight, rest) in enumerate(items, 1)]
+    section = "\n\n" + "\n".join(lines) + "\n\n"
+    assert extraction._principles(section) == extraction._listed_principles(section)

@@ -167,3 +167,11 @@ def test_nothing_follows_while_an_answer_is_out_and_then_what_takes_the_place_of
     assert not list(draws.following())
     draws.outcomes[0] = Outcome.FAILED
     assert [draw.sample_index for draw in draws.following()] == [3]
+
+
+def test_a_request_counts_the_earlier_samples_of_its_prompt_whatever_was_asked_for_before() -> None:
+    draws = draws_of(the_job(), a_set(1, n=2))
+    drawn = [draws.draw(index) for index in range(12)]
+    repeats = [sum(earlier.order == draw.order for earlier in drawn[: draw.sample_index]) for draw in drawn]
+    assert draws.request(drawn[11]).repeat == repeats[11]
+    assert [draws.request(draw).repeat for draw in drawn] == repeats

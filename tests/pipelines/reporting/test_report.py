@@ -66,6 +66,7 @@ def test_is_self_contained(tmp_path: Path) -> None:
     page = Page(html)
     assert page.tags <= OUR_TAGS
     assert all(link.removeprefix("#") in page.ids for link in page.links)
+    assert html.startswith("<!doctype html>\n") and html.endswith("</html>\n")
     assert "default-src 'none'; style-src 'sha256-" in html
     assert "http://" not in html and "https://" not in html and "url(" not in html and "@import" not in html
     assert not {name for name in page.attributes if name.startswith("on")} and "style" not in page.attributes

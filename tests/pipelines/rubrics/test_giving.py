@@ -1,5 +1,6 @@
 """What sets are given: never anything of their own cluster, the same every night, and nothing for test questions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,26 @@ def test_own_queries_are_those_of_the_cluster_whatever_becomes_of_them(tmp_path:
     assert {one.query_id for one in (first, second, third)} == set(own)
     assert own[first.query_id] >= {first.query_id}
     assert question_text(first).startswith(first.query[0].content)
+
+
+def test_own_queries_are_those_of_every_cluster_of_a_query_and_these_clusters(tmp_path: Path) -> None:
+    first, second, third, alone = (a_set(number) for number in range(4))
+    sets = [
+        replace(first, cluster="a"),
+        replace(second, cluster="a"),
+        replace(second, cluster="b"),
+        replace(third, cluster="b"),
+        alone,
+    ]
+    own = own_queries(source_stage(Root(tmp_path), sets))
+    assert own[first.query_id] == {"a", first.query_id, second.query_id}
+    assert own[second.query_id] == {"a", "b", first.query_id, second.query_id, third.query_id}
+    assert own[third.query_id] == {"b", second.query_id, third.query_id}
+    assert own[alone.query_id] == {alone.query_id}
+
+
+def test_the_queries_of_a_big_cluster_share_one_record_of_it(tmp_path: Path) -> None:
+    sets = [replace(a_set(number), cluster="a") for number in range(30)]
+    own = own_queries(source_stage(Root(tmp_path), sets))
+    assert len(own) == 30
+    assert len({id(queries) for queries in own.values()}) == 1, "as many records as queries take the square of it"

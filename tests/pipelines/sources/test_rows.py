@@ -103,6 +103,7 @@ def test_a_parquet_value_beyond_python_costs_its_own_row(tmp_path: Path) -> None
         ("a.parquet", b"PAR1", "not a Parquet file"),
         ("a.parquet", b"", "not a Parquet file"),
         ("a.csv", b"a,b", "not a .jsonl"),
+        ("a.csv.gz", gzip.compress(b"a,b", mtime=0), "not a .jsonl"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, content: bytes, says: str) -> None:

@@ -75,6 +75,7 @@ def test_missing_annotations_and_texts_of_the_unrated_are_no_harm(tmp_path: Path
         ([("a", "4"), ("a", "1")], {}, {}, DropReason.DUPLICATE_RESPONSES),
         ([("", "4"), ("a", "1")], {}, {}, DropReason.EMPTY_RESPONSE),
         ([("a", "4"), ("b", "1")], {"source": "truthful_qa"}, {}, DropReason.CONTAMINATED),
+        ([("a", "4"), ("b", "1")], {"source": ["truthful_qa"]}, {}, None),
     ],
 )
 def test_sets_without_a_best_response_say_why(
