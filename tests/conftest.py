@@ -2,7 +2,10 @@
 
 import os
 import signal
+from collections import Counter
+from itertools import chain, islice
 
+import pytest
 from hypothesis import settings
 
 # The machine may be busy with a server or a build beside the test: time is no property of the code.
@@ -14,3 +17,21 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 collect_ignore = [] if "GRMFORGE_VLLM_PYTHON" in os.environ else ["vllm"]
 """A real vLLM has an environment of its own: `make test-vllm`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every worker begin with modules of slow tests: the last worker would be alone with those that come last.
+
+    A module stays whole, since its tests share servers. Each worker is first given an equal run of neighbouring tests.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow_modules = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    parts: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for path, _ in slow_modules.most_common():
+        fewest = min(parts, key=lambda part: sum(item.get_closest_marker("slow") is not None for item in part))
+        fewest += [item for item in items if item.path == path]
+    quick = iter([item for item in items if item.path not in slow_modules])
+    for number, part in enumerate(parts):
+        share = len(items) * (number + 1) // workers - len(items) * number // workers
+        part += islice(quick, max(0, share - len(part)))
+    items[:] = [*chain.from_iterable(parts), *quick]
