@@ -1,5 +1,8 @@
-"""Where a console script that was installed by an earlier version starts."""
+"""Where a console script of an earlier version starts, and `python -m flows.cli`."""
 
 from flows.command.cli import main
 
 __all__ = ["main"]
+
+if __name__ == "__main__":
+    main()

@@ -40,14 +40,14 @@ def gc(
     place = _root(root)
     found = leftovers(place, days)
     removed = list(remove(place, found.found)) if yes else []
-    shown = [*removed, *(one for one in found.found if one.is_kept)] if yes else list(found.found)
+    shown = [*removed, *(leftover for leftover in found.found if leftover.is_kept)] if yes else list(found.found)
     if json:
         print_json(
             {
                 "removed": yes,
-                "bytes": sum(one.bytes for one in shown if not one.is_kept),
-                "freed": sum(one.freed for one in shown),
-                "leftovers": [one.as_json() for one in shown],
+                "bytes": sum(leftover.bytes for leftover in shown if not leftover.is_kept),
+                "freed": sum(leftover.freed for leftover in shown),
+                "leftovers": [leftover.as_json() for leftover in shown],
                 "notes": found.notes,
             }
         )
@@ -57,17 +57,20 @@ def gc(
 
 
 def _gc_lines(shown: "list[Leftover]", removed: bool) -> Iterator[str]:
-    for kind in dict.fromkeys(one.kind for one in shown):
-        of_kind = [one for one in shown if one.kind is kind]
+    for kind in dict.fromkeys(leftover.kind for leftover in shown):
+        of_kind = [leftover for leftover in shown if leftover.kind is kind]
         yield f"{kind} ({of_kind[0].why})"
-        yield from (f"  {one.idle_days:6.1f} days  {_size(one.bytes):>9}  {one.key}" for one in of_kind[:_LISTED])
+        yield from (
+            f"  {leftover.idle_days:6.1f} days  {_size(leftover.bytes):>9}  {leftover.key}"
+            for leftover in of_kind[:_LISTED]
+        )
         if len(of_kind) > _LISTED:
             yield f"  .. and {len(of_kind) - _LISTED:,} more: --json lists all"
-    going = [one for one in shown if not one.is_kept]
+    going = [leftover for leftover in shown if not leftover.is_kept]
     if not going:
         yield "nothing to remove"
         return
-    held, freed = sum(one.bytes for one in going), sum(one.freed for one in going)
+    held, freed = sum(leftover.bytes for leftover in going), sum(leftover.freed for leftover in going)
     rest = "" if held == freed else f"; {_size(held - freed)} stay, since published versions share these files"
     would = "" if removed else "would be "
     yield f"{len(going):,} {would}removed, {_size(freed)} {would}freed{rest}"

@@ -33,16 +33,17 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
     All that lies under the root is hashed, which may take a while: `look` hears of each part of it.
     """
     findings = [_finding("root", partial(_root, recipe))]
-    gone = Forgotten((), "")
+    forgotten_names = Forgotten((), "")
     if findings[0].ok:
         root = Root.open(recipe.build.root)
-        gone = forgotten(root)
+        forgotten_names = forgotten(root)
         findings += soundness(root, look)
     findings += [
-        _finding(f"source {source.source}", partial(_source, recipe, source, gone)) for source in recipe.sources
+        _finding(f"source {source.source}", partial(_source, recipe, source, forgotten_names))
+        for source in recipe.sources
     ]
     if recipe.general:
-        findings.append(_finding("general", partial(_general, recipe, recipe.general, gone)))
+        findings.append(_finding("general", partial(_general, recipe, recipe.general, forgotten_names)))
     findings.append(_finding("templates", partial(_templates, recipe)))
     if recipe.models.rubric is not None or shows_criteria(recipe):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
@@ -69,8 +70,8 @@ def _root(recipe: Recipe) -> str:
     return f"{root.path} is writable, {free / 2**30:,.0f} GiB free"
 
 
-def _source(recipe: Recipe, source: SourceSection, gone: Forgotten) -> str:
-    gone.check_sources([source.source])
+def _source(recipe: Recipe, source: SourceSection, forgotten_names: Forgotten) -> str:
+    forgotten_names.check_sources([source.source])
     facts = SOURCES[source.kind]
     if source.path is None:
         return _on_the_hub(source.hub or facts.hub, source.revision)
@@ -80,8 +81,8 @@ def _source(recipe: Recipe, source: SourceSection, gone: Forgotten) -> str:
     return f"{len(files.paths)} file(s), readable, revision {files.revision}"
 
 
-def _general(recipe: Recipe, section: GeneralSection, gone: Forgotten) -> str:
-    gone.check_sources(["general"])
+def _general(recipe: Recipe, section: GeneralSection, forgotten_names: Forgotten) -> str:
+    forgotten_names.check_sources(["general"])
     if section.path is None:
         return _on_the_hub(section.hub or "", section.revision)
     files = open_files(section, general.SOURCE.hub, general.SOURCE.patterns, recipe.at("."))

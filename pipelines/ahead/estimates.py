@@ -1,4 +1,4 @@
-"""What is known of a model before it is asked: the tokens of prompts and answers, its rate, its cost.
+"""What is known of a model before it is asked: the tokens of prompts and answers, and its rate.
 
 Tokens follow from the model's tokenizer, from what its earlier answers took, or from a rule of thumb. Each figure says
 which, since the three differ: English prose has four bytes a token and more, digits, code and rare scripts two and
@@ -162,14 +162,6 @@ def earlier_rate(root: Root, stages: Collection[str]) -> Rate | None:
         if rate > 0:
             return Rate(rate, f"at the rate of run {run_id}")
     return None
-
-
-def cost_usd(model: ModelSection, prompt_tokens: int | None, answer_tokens: int | None) -> float | None:
-    """Return what so many tokens cost; None where they or their price are not known."""
-    price = model.price
-    if price is None or prompt_tokens is None or answer_tokens is None:
-        return None
-    return (prompt_tokens * price.input + answer_tokens * price.output) / 1e6
 
 
 def time_words(hours: float) -> str:

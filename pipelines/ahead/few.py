@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.ahead.estimates import Timing, cost_usd, time_words
+from pipelines.ahead.estimates import Timing, time_words
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers
+from pipelines.engines.pricing import cost_usd
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.orders import models_of
@@ -54,7 +55,8 @@ class FewSets:
         products = [product for _, product in self.made]
         return {
             role: Timing(
-                sum(one.bought.get(role, 0) for one in products), sum(one.seconds.get(role, 0.0) for one in products)
+                sum(product.bought.get(role, 0) for product in products),
+                sum(product.seconds.get(role, 0.0) for product in products),
             )
             for role in ROLES
         }
@@ -80,7 +82,7 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     if not unmade:
         return FewSets(walked(steps, root, run)[CURATE].stage)
     few = math.ceil(n / len(recipe.sources))
-    sections = [one.model_copy(update={"limit": min(few, one.limit or few)}) for one in recipe.sources]
+    sections = [section.model_copy(update={"limit": min(few, section.limit or few)}) for section in recipe.sources]
     steps = steps_to_sets(recipe.model_copy(update={"sources": tuple(sections), "general": None}), judges)
     products = walked(steps, root, run)
     made = [
@@ -88,7 +90,7 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
         for step in steps
         if step.asking and step.section and step.section.source in unmade
     ]
-    of_questions = tuple((section, one) for section, one in made if SOURCES[section.kind].gives == "questions")
+    of_questions = tuple((section, product) for section, product in made if SOURCES[section.kind].gives == "questions")
     return FewSets(products[CURATE].stage, of_questions, is_whole=False)
 
 
@@ -107,7 +109,7 @@ def _is_unmade(steps: Sequence[Step], step: Step, root: Root, run: Run) -> bool:
     """Say whether models are still to be asked for sets of a source."""
     if step.asking is None:
         return False
-    (reading,) = (one for one in steps if one.name in step.needs)
+    (reading,) = (earlier for earlier in steps if earlier.name in step.needs)
     return step.asking.find(root, reading.make(root, run, ()).stage, False) is None
 
 
@@ -202,7 +204,9 @@ class AnsweredSource:
 def answered_sources(recipe: Recipe, root: Root, few: FewSets) -> list[AnsweredSource]:
     """Return how the few questions of a probe were answered, by source."""
     whole = {section.source: section for section in recipe.sources}
-    return [_answered(recipe, root, few, whole[one.source], one, product.stage) for one, product in few.made]
+    return [
+        _answered(recipe, root, few, whole[section.source], section, product.stage) for section, product in few.made
+    ]
 
 
 def _answered(

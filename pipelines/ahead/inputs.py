@@ -111,7 +111,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         found, unmade = _look_at(recipe, root, run, section, reading, making.get(section.source), download)
         sets |= {section.source: found} if found else {}
         still_open |= {section.source: unmade} if unmade else {}
-    plans = {source: one.plan for source, one in still_open.items()}
+    plans = {source: unmade.plan for source, unmade in still_open.items()}
     has_general = recipe.general is None or download or is_here(recipe.general, "", general.SOURCE.patterns)
     curated = None
     if sets:
@@ -120,17 +120,19 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         rules = rules_of(recipe.model_copy(update={"sources": readable}))
         curated = curate(rules, root, list(sets.values()), chat)
         all_test = _test_sources(curated)
-        for one in inputs_of(list(sets.values()), curated):
-            uncertain = plans[one.source].uncertain if one.source in plans else None
-            counts = (one.rows, one.kept, one.dropped, one.unreadable)
-            plans[one.source] = InputPlan(one.source, *counts, uncertain=uncertain, all_test=one.source in all_test)
+        for counted in inputs_of(list(sets.values()), curated):
+            uncertain = plans[counted.source].uncertain if counted.source in plans else None
+            counts = (counted.rows, counted.kept, counted.dropped, counted.unreadable)
+            plans[counted.source] = InputPlan(
+                counted.source, *counts, uncertain=uncertain, all_test=counted.source in all_test
+            )
     in_order = [plans[section.source] for section in recipe.sources]
     return Inputs(
         plans=tuple(in_order if has_general else [*in_order, InputPlan("general", None)]),
         curated=curated,
         open=tuple(still_open.values()),
         synthesized=tuple(stage for stage in sets.values() if "synthesis" in stage.facts),
-        is_here=has_general and all(one.rows for one in still_open.values()),
+        is_here=has_general and all(unmade.rows for unmade in still_open.values()),
     )
 
 
@@ -173,13 +175,15 @@ def published_rows(section: SourceSection) -> int | None:
 
 def _unanswered(recipe: Recipe, section: SourceSection, checked: Stage) -> OpenSource:
     """Return the questions of a source: each gives one set to compare at most, and some a single response as well."""
-    questions = [one for _, bucket in question_buckets(checked) for one in bucket if one.drop_reason is None]
-    sets = len(questions) + sum(gives_single(one, recipe.synthesis, recipe.build.seed) for one in questions)
+    questions = [
+        question for _, bucket in question_buckets(checked) for question in bucket if question.drop_reason is None
+    ]
+    sets = len(questions) + sum(gives_single(question, recipe.synthesis, recipe.build.seed) for question in questions)
     plan = InputPlan(
         section.source,
         checked.facts["rows"],
         questions=len(questions),
         most_sets=sets,
-        all_test=bool(questions) and all(one.split is Split.TEST for one in questions),
+        all_test=bool(questions) and all(question.split is Split.TEST for question in questions),
     )
     return OpenSource(section, plan, sets, checked)

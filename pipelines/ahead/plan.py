@@ -76,7 +76,7 @@ class Plan:
             certainty = "rows and requests are exact, save that unreadable answers are asked for again"
         elif self.is_here:
             certainty = "not all sets are made yet: what judges will be asked is an upper bound"
-        lines = [f"plan of {self.name}; {certainty}", "", *(one.line() for one in self.inputs)]
+        lines = [f"plan of {self.name}; {certainty}", "", *(source.line() for source in self.inputs)]
         if not self.is_here:
             lines += ["", "  grmforge plan --download fetches what is not here, and counts it"]
         for role in self.roles:

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
 import pyarrow.compute as pc
 
-from pipelines.ahead.estimates import cost_usd, time_words
+from pipelines.ahead.estimates import time_words
 from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets, sample_few
 from pipelines.ahead.inputs import plan_inputs
 from pipelines.engines.answering import Run
+from pipelines.engines.pricing import cost_usd
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sampled_sets, wanted_answers
@@ -103,8 +104,8 @@ class Probe:
 
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
-    recipe = at_once(recipe)
-    few = few_sets(recipe, root, run, [recipe.models.grm], n)
+    now = at_once(recipe)  # the figures of a whole build are those of its own recipe: a batch costs half
+    few = few_sets(now, root, run, [now.models.grm], n)
     answering = answered_sources(recipe, root, few)
     job = sampling_job(recipe, Purpose.RFT)
     assert job is not None
@@ -112,7 +113,7 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
     sampled = few_of(recipe, root, run, few.curated, n)
-    answers, timing = sample_few(root, run, job, sampled)
+    answers, timing = sample_few(root, run, replace(job, model=now.models.grm), sampled)
     table = read_table(judge(root, job, sampled, answers).paths("judged"), JUDGED)
     frame = pl.from_arrow(table.select(DECISION_COLUMNS))
     assert isinstance(frame, pl.DataFrame)
@@ -163,9 +164,9 @@ def _wanted_by_build(
     whole = plan_inputs(recipe, root, run, download=True)
     wanted: float = wanted_answers(job, whole.curated) if whole.curated else 0
     sources = Counter(preference.source for _, sets in sampled_sets(few.curated) for preference in sets)
-    for one in answering:
-        samples = job.n + (one.source in job.hinted_sources)
-        wanted += samples * sources[one.source] * one.build_questions / max(1, one.questions)
+    for source in answering:
+        samples = job.n + (source.source in job.hinted_sources)
+        wanted += samples * sources[source.source] * source.build_questions / max(1, source.questions)
     return wanted
 
 

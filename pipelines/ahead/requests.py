@@ -66,8 +66,8 @@ class Wanted:
 def wanted_samples(root: Root, job: SamplingJob, inputs: Inputs) -> Wanted:
     """Return the samples of all sets: those that are here one by one, of the others as many as they can be."""
     wanted = _samples_here(root, job, inputs.curated) if inputs.curated else Wanted()
-    known = [one for one in inputs.open if one.most_sets is not None]
-    bound = sum((one.most_sets or 0) * (job.n + (one.section.source in job.hinted_sources)) for one in known)
+    known = [source for source in inputs.open if source.most_sets is not None]
+    bound = sum((source.most_sets or 0) * (job.n + (source.section.source in job.hinted_sources)) for source in known)
     wanted.requests += bound
     wanted.most += bound * (1 + job.settings.resample_unreadable)
     if not inputs.is_exact:
@@ -79,7 +79,7 @@ def wanted_votes(root: Root, job: SamplingJob, source: str, inputs: Inputs) -> W
     """Return the votes on the sets of one source that are to be judged again."""
     if source in [stage.facts["source"] for stage in inputs.synthesized]:
         return _asked_before(job.role, inputs, source)
-    (unmade,) = (one for one in inputs.open if one.section.source == source)
+    (unmade,) = (opened for opened in inputs.open if opened.section.source == source)
     if unmade.rows is not None:
         return _samples_here(root, job, unmade.rows)
     rows = unmade.plan.rows
@@ -162,7 +162,7 @@ def _comparisons(question: Question, settings: SynthesisSection) -> int:
 def _asked_before(role: str, inputs: Inputs, source: str | None = None) -> Wanted:
     """Return what a role was asked for sets that are made already: those of questions, or of one source."""
     made = (stage.facts for stage in inputs.synthesized)
-    chosen = [one for one in made if (one["source"] == source if source else "composition" in one["synthesis"])]
+    chosen = [facts for facts in made if (facts["source"] == source if source else "composition" in facts["synthesis"])]
     uses = chain.from_iterable(facts["synthesis"]["uses"] for facts in chosen)
     requests = sum(use["requests"] for use in uses if use["role"] == role)
     return Wanted(requests, most=requests, cached=requests)
@@ -173,7 +173,7 @@ def _checked(inputs: Inputs, wanted: Wanted, most_of: Callable[[str], int]) -> I
 
     Of a source that is not here the bound is counted: `most_of` says how many requests a question of its kind takes.
     """
-    for source in (one for one in inputs.open if one.asks):
+    for source in (opened for opened in inputs.open if opened.asks):
         if source.rows is not None:
             yield source.rows
         elif source.plan.rows is None:

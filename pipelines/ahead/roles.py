@@ -7,7 +7,6 @@ from pathlib import Path
 from pipelines.ahead.estimates import (
     BYTES_A_TOKEN,
     Rate,
-    cost_usd,
     earlier_rate,
     time_words,
     tokens_a_byte,
@@ -16,6 +15,7 @@ from pipelines.ahead.estimates import (
 )
 from pipelines.ahead.requests import Wanted
 from pipelines.engines.jobs import Job
+from pipelines.engines.pricing import cost_usd
 from pipelines.engines.request_body import request_body
 from pipelines.judging.samples import SamplingJob
 from pipelines.synthesis.responding import answering_stage

@@ -106,7 +106,7 @@ def _stages(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
 
 def _answers(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
     """Yield each file of answers, imported ones and rubrics too, and what is wrong with it."""
-    for folder in (*(f"generations/{one}" for one in root.folders("generations")), RUBRICS):
+    for folder in (*(f"generations/{role}" for role in root.folders("generations")), RUBRICS):
         look(folder)
         for key in (f"{folder}/{name}" for name in root.names(folder, ".parquet")):
             root.drop_copy(key)
@@ -118,7 +118,7 @@ def _answers(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
             if finished:
                 deque(read_segment(path, damage), maxlen=0)
             if damage:
-                yield key, _to_be_paid(root, key, None if None in damage else sum(one or 0 for one in damage))
+                yield key, _to_be_paid(root, key, None if None in damage else sum(answers or 0 for answers in damage))
             else:
                 yield key, None
 

@@ -150,10 +150,9 @@ def fault_of_status(endpoint: str, status: int, body: bytes | str, retry_after: 
     """Return the fault of an HTTP status and its body. `retry_after` is that header, as sent."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     try:
-        error = _unwrapped(orjson.loads(text))
-    except ValueError:
-        error = text
-    return _fault_of_error(endpoint, status, error, text, retry_after)
+        return _fault_of_error(endpoint, status, _unwrapped(orjson.loads(text)), text, retry_after)
+    except (ValueError, RecursionError):  # no JSON, or a thousand levels of it
+        return _fault_of_error(endpoint, status, text, text, retry_after)
 
 
 def fault_of_error(endpoint: str, error: Any) -> Fault:

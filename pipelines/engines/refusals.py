@@ -40,7 +40,7 @@ class Refusals:
     def release(self, number: int | None = None) -> list[tuple[Request, Completion]]:
         """Return those held that are final now that this try was answered; all of them unless one is given."""
         released = [(request, completion) for sent, request, completion in self.held if number is None or sent < number]
-        self.held = [one for one in self.held if number is not None and one[0] >= number]
+        self.held = [refusal for refusal in self.held if number is not None and refusal[0] >= number]
         return released
 
     @property

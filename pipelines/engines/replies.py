@@ -1,5 +1,6 @@
 """What an HTTP 200 holds: from its bytes to a `Completion`, or the fault that says why there is none."""
 
+import contextlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -24,14 +25,20 @@ def read_reply(
 
     `has_answered` says whether the endpoint ever made sense before.
     """
-    try:
-        tree = parsed(content)
-    except (ValueError, RecursionError):
-        start = content[:200].decode("utf-8", "replace")
-        # An answer that begins as JSON was cut off or garbled on its way; anything else comes from another kind of
-        # server.
-        broken = Broken.HALF if start.lstrip()[:1] in ("{", "[") else Broken.NOT_API
-        return fault_of_break(endpoint, broken, start, has_answered=has_answered)
+    with contextlib.suppress(RecursionError):  # of a tree with a thousand levels
+        try:
+            tree = parsed(content)
+        except ValueError:
+            pass
+        else:
+            return _read(tree, request_id, model, endpoint, has_answered)
+    start = content[:200].decode("utf-8", "replace")
+    # An answer that begins as JSON was cut off or garbled on its way; anything else comes from another kind of server.
+    broken = Broken.HALF if start.lstrip()[:1] in ("{", "[") else Broken.NOT_API
+    return fault_of_break(endpoint, broken, start, has_answered=has_answered)
+
+
+def _read(tree: Any, request_id: str, model: ModelSection, endpoint: str, has_answered: bool) -> Completion | Fault:
     if not isinstance(tree, dict) or not (tree.get("error") or "choices" in tree):
         return fault_of_break(endpoint, Broken.NOT_API, str(tree)[:200], has_answered=has_answered)
     choices = tree.get("choices")  # null, as gateways write of a server behind them that failed
@@ -43,7 +50,8 @@ def read_reply(
         broke_off = choice.get("finish_reason") == "error"  # a gateway's word; what is there so far is no answer
         if not broke_off and (message.get("content") or not choice.get("error")):
             return _completion(tree, choice, message, request_id, model)
-    if error := choice.get("error") or tree.get("error"):
+    errors = choice.get("error"), tree.get("error")
+    if error := next(filter(None, errors if isinstance(message, dict) else reversed(errors)), None):
         fault = fault_of_error(endpoint, error)
     else:
         fault = fault_of_break(endpoint, Broken.NO_CHOICE, has_answered=has_answered)

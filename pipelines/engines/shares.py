@@ -32,7 +32,7 @@ class Share:
         Requests, their ids and all that is made of the answers are those of the whole recipe.
         """
         sections = {role: getattr(recipe.models, role) for role in type(recipe.models).model_fields}
-        models = {role: self._model(one) for role, one in sections.items() if isinstance(one, ModelSection)}
+        models = {role: self._model(section) for role, section in sections.items() if isinstance(section, ModelSection)}
         update = {"models": recipe.models.model_copy(update=models), "budget": self._budget(recipe.budget, spent)}
         return recipe.model_copy(update=update)
 
@@ -78,7 +78,7 @@ def share_count(model: ModelSection, budget: BudgetSection, spent: Spent, wanted
     """
     left = None if budget.max_requests is None else budget.max_requests - spent[0]
     most = (BUCKETS, model.max_concurrency, model.rpm, model.tpm, left)
-    return max(1, min(wanted, *(one for one in most if one is not None)))
+    return max(1, min(wanted, *(limit for limit in most if limit is not None)))
 
 
 def cut(count: int) -> list[Share]:

@@ -168,3 +168,15 @@ def test_a_probe_asks_at_once(tmp_path: Path) -> None:
         assert done.code == 0, done.err
         assert len(server.requests) == 6
         assert {received.path for received in server.requests} == {"/v1/chat/completions"}
+
+
+def test_a_probe_gives_the_cost_of_a_build_as_the_recipe_has_it(tmp_path: Path) -> None:
+    costs = []
+    with StandIn() as server:
+        for number, batch in enumerate((True, False)):
+            price = {"input": 2.0, "output": 8.0}
+            recipe = write_batch_recipe(tmp_path / str(number), server.url, batch=batch, price_per_mtok=price)
+            done = grmforge("probe", recipe, "-n", "2", "--root", tmp_path / str(number) / "data", "--json")
+            assert done.code == 0, done.err
+            costs.append(json.loads(done.out)["build_cost_usd"])
+    assert costs[0] == pytest.approx(costs[1] / 2), "a batch costs half"

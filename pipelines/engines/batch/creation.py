@@ -31,7 +31,7 @@ def create_batch(
         with storage_errors(str(path)):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
-                file.writelines(batch_line(one.request) for one in batched)
+                file.writelines(batch_line(entry.request) for entry in batched)
             file_id = endpoint.upload(path, f"grmforge-{job.submission}.jsonl")
     except Trouble as trouble:
         drop(root, job)

@@ -20,6 +20,7 @@ import orjson
 
 from pipelines.engines.faults import Broken, Fault, causes, fault_of_break, fault_of_status, snippet, without_key
 from pipelines.engines.protocol import OPENAI_URL
+from schemas.errors import EngineError
 from schemas.generation import FaultKind
 from schemas.recipe import ModelSection
 
@@ -71,20 +72,28 @@ class BatchState:
 
 
 def open_client(url: str, key: str | None, timeout_s: float, **hooks: list[Callable[..., None]]) -> openai.OpenAI:
-    """Return a client that repeats nothing, follows no redirect, and takes nothing from the environment."""
+    """Return a client that repeats nothing, follows no redirect, and takes only proxies from the environment.
+
+    Raises EngineError where the address makes no sense.
+    """
     headers: dict[str, Any] = {
         "Accept-Encoding": "identity",
         "OpenAI-Organization": openai.omit,
         "OpenAI-Project": openai.omit,
     }
-    return openai.OpenAI(
-        base_url=url,
-        api_key=key or "none",
-        max_retries=0,
-        timeout=openai.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
-        default_headers=headers,
-        http_client=openai.DefaultHttpxClient(follow_redirects=False, event_hooks=hooks),
-    )
+    try:
+        client = openai.OpenAI(
+            base_url=url,
+            api_key=key or "none",
+            max_retries=0,
+            timeout=openai.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
+            default_headers=headers,
+            http_client=openai.DefaultHttpxClient(follow_redirects=False, event_hooks=hooks),
+        )
+    except httpx2.InvalidURL as error:
+        raise EngineError(f"base_url {url!r} is no address: {error}") from None
+    client._custom_headers = headers  # without OPENAI_CUSTOM_HEADERS, which may hold another key
+    return client
 
 
 class BatchEndpoint:
@@ -209,7 +218,8 @@ class BatchEndpoint:
                 raise Trouble(Fault(FaultKind.ENGINE, f"{self.url}: {Broken.TOO_LARGE.value}"), True)
         try:
             tree = orjson.loads(content)
-        except orjson.JSONDecodeError:
+            orjson.dumps(tree)  # fails where it has so many levels that it cannot even be shown
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             tree = None
         if not isinstance(tree, dict):
             raise self._unreadable(content[:200].decode("utf-8", "replace"))
@@ -224,7 +234,7 @@ class BatchEndpoint:
                     yield chunk
                     if time.monotonic() - started > within_s:
                         raise httpx2.ReadTimeout("the reply does not come to an end")
-        except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
+        except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError, OSError, UnicodeError) as error:
             broken = _broken_by(error)
             detail = "" if broken is Broken.TIMEOUT else self.without_key(str(error.__cause__ or error))
             fault = fault_of_break(self.url, broken, detail, has_answered=True)
@@ -276,6 +286,7 @@ _BREAKS: tuple[tuple[type[BaseException], Broken], ...] = (
     (ssl.SSLCertVerificationError, Broken.CERTIFICATE),
     (ssl.SSLError, Broken.NOT_TLS),
     (socket.gaierror, Broken.UNKNOWN_HOST),
+    (UnicodeError, Broken.UNKNOWN_HOST),
     (httpx2.ConnectError, Broken.REFUSED),
     (httpx2.ConnectTimeout, Broken.REFUSED),
     (httpx2.TimeoutException, Broken.TIMEOUT),

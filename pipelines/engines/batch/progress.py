@@ -49,9 +49,11 @@ def wait_for_a_batch(
             for job in jobs_of(root, model.name)
             if job.collected_at is None and job.endpoint == endpoint.url
         ]
-        lines = [line for endpoint, job in open_jobs if (line := _still_open(endpoint, job))]
-        if len(lines) < len(open_jobs):
-            return
+        lines = []
+        for endpoint, job in open_jobs:
+            if (line := _still_open(endpoint, job)) is None:
+                return  # what this one holds is not to wait until the other endpoints have answered
+            lines.append(line)
         if all(is_overdue(job) for _, job in open_jobs):
             raise Waiting("; ".join(lines) or "what is missing lies in batches at other endpoints than the recipe's")
         if time.monotonic() - reported_at >= REPORT_EVERY_S:

@@ -57,7 +57,10 @@ class Results:
             if number >= most_lines:
                 self.odd[Odd.BEYOND] += 1
                 return
-            outcome = self._outcome(line) if is_whole else self._too_large(line)
+            try:
+                outcome = self._outcome(line) if is_whole else self._too_large(line)
+            except RecursionError:  # of a line with a thousand levels
+                outcome = Odd.UNREADABLE
             if isinstance(outcome, Odd):
                 self.odd[outcome] += 1
             elif outcome.fault in (FaultKind.TRANSIENT, FaultKind.ENGINE):
@@ -71,7 +74,7 @@ class Results:
         """Return what a line says of its request."""
         try:
             tree = parsed(line)
-        except (ValueError, RecursionError):
+        except ValueError:
             return Odd.UNREADABLE
         request_id = tree.get("custom_id") if isinstance(tree, dict) else None
         if not isinstance(request_id, str):
@@ -83,7 +86,8 @@ class Results:
             return self._failed(request_id, _fault_without_response(url, tree.get("error")))
         status, body = response.get("status_code"), json_of(response.get("body"))
         if type(status) is int and not 200 <= status < 300:
-            return self._failed(request_id, fault_of_status(url, status, body))
+            # In a batch no gateway waits for an answer that is being written: a 504 here is not billed.
+            return self._failed(request_id, replace(fault_of_status(url, status, body), broke_off=False))
         outcome = read_reply(body, request_id, self.model, url, has_answered=True)
         return self._failed(request_id, outcome) if isinstance(outcome, Fault) else outcome
 

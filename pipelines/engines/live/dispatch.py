@@ -102,8 +102,10 @@ class _Stream:
                 self.alarm.cancel()
             for worker in self.workers:
                 worker.cancel()
-            await asyncio.gather(*self.workers, return_exceptions=True)
-            await self.engine.close()
+            try:
+                await asyncio.gather(*self.workers, return_exceptions=True)
+            finally:
+                await self.engine.close()
 
     def _stop_soon(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed since: there is nothing left to stop

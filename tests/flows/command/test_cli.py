@@ -77,6 +77,8 @@ def test_wrong_words_are_answered_with_the_help_of_their_command(words: list[str
 def test_it_tells_its_version() -> None:
     done = grmforge("--version")
     assert (done.code, done.out) == (0, f"grmforge {metadata.version('grmforge')}\n")
+    command = [sys.executable, "-m", "flows.cli", "--version"]  # as cron jobs of earlier versions may start it
+    assert subprocess.check_output(command, cwd=REPOSITORY, text=True) == done.out
 
 
 @pytest.mark.parametrize("command", ["build", "plan", "probe", "inspect", "doctor", "import"])

@@ -1,5 +1,6 @@
 """Server, worker, deployments and runs as docs/deployments.md goes through them, in a fresh copy of the tree."""
 
+import importlib
 import json
 import shutil
 import signal
@@ -355,3 +356,19 @@ def test_a_flow_whose_process_is_told_to_end_is_cancelled(place: Place, tmp_path
             out, _ = process.communicate(timeout=60)
     assert b"CANCELLED" in out
     assert len(paid(tmp_path / "data")) == 8
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("training_sets", ("build_rft_set", "build_rl_set", "build_meta_rm_set")),
+        ("refresh", ("refresh_datasets",)),
+        ("rubric_index", ("build_rubric_index",)),
+    ],
+)
+def test_a_deployment_of_an_earlier_version_finds_its_flow(module: str, names: tuple[str, ...]) -> None:
+    """A server keeps the file that a flow was deployed from, and nobody deploys again after a change of the code."""
+    from flows.deployed import deployments
+
+    for name in names:
+        assert getattr(importlib.import_module(f"flows.{module}"), name) is getattr(deployments, name)

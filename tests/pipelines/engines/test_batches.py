@@ -564,6 +564,7 @@ def test_a_reply_of_50_mb_is_bounded_in_bytes(status: int) -> None:
 def test_no_redirect_is_followed_and_nothing_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "an-organization")
     monkeypatch.setenv("OPENAI_API_KEY", "another-key")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer another-key\nX-Of-Elsewhere: a secret")
     with BatchStandIn() as server, BatchStandIn() as elsewhere:
         away = Reply(307, headers={"location": f"{elsewhere.url}/batches"})
         server.always("POST /batches", away, done=False)
@@ -573,7 +574,15 @@ def test_no_redirect_is_followed_and_nothing_comes_from_the_environment(monkeypa
         (received,) = server.requests
     assert received.headers["authorization"] == f"Bearer {KEY}"
     assert received.headers["idempotency-key"] == "submission"
-    assert "openai-organization" not in received.headers
+    assert not {"openai-organization", "x-of-elsewhere"} & received.headers.keys()
+
+
+@pytest.mark.parametrize("host", ["snow\u2603man", "a" * 70, ".a."])
+def test_a_host_that_cannot_be_is_an_error(tmp_path: Path, host: str) -> None:
+    with BatchStandIn() as server:
+        build = build_of(tmp_path, server, base_url=f"http://{host}/v1")
+        with pytest.raises(EngineError, match="base_url"):
+            build.run()
 
 
 @pytest.mark.parametrize("output", ["..", 7, "x" * 1000])
@@ -597,6 +606,18 @@ def test_sending_at_once_beside_an_open_batch_is_said(tmp_path: Path) -> None:
         build.model = ModelSection(engine="openai", model="stand-in", base_url=(at_once.url,))
         _, watcher = build.run()
     assert any("batch_0 may hold answers" in warning for warning in watcher.warnings)
+
+
+def test_a_line_that_ran_into_a_time_out_costs_nothing(tmp_path: Path) -> None:
+    """A gateway that gives up may leave an answer to be billed; a batch has none, and bills what it gives."""
+    with BatchStandIn(lambda body: stand_in.error(504, "upstream timed out")) as server:
+        build = build_of(tmp_path, server, max_retries=0)
+        build.waits()
+        server.finish()
+        budget = Budget()
+        with contextlib.suppress(Waiting):
+            build.run(budget)
+    assert (budget.requests, budget.tokens) == (ROWS, 0)
 
 
 def test_a_line_whose_answer_broke_off_is_priced(tmp_path: Path) -> None:

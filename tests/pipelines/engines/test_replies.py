@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.faults import Broken, Fault, reason_of
+from pipelines.engines.faults import Broken, Fault, fault_of_status, reason_of
 from pipelines.engines.replies import read_reply
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection, Price
@@ -162,3 +162,11 @@ def test_no_field_raises(content: object, reasoning: object, usage: object, fini
     assert isinstance(answer, Completion)
     assert answer.text is not None
     answer.text.encode()
+
+
+@pytest.mark.parametrize("levels", [300, 1000, 1020, 100_000])
+def test_a_tree_of_many_levels_is_a_fault_like_any_other(levels: int) -> None:
+    deep = b"[" * levels + b"]" * levels
+    for body in (deep, b'{"choices": [], "error": ' + deep + b"}", b'{"usage": ' + deep + b"}"):
+        assert fault(body).kind is FaultKind.TRANSIENT
+        assert fault_of_status("http://x/v1", 500, body).kind is FaultKind.TRANSIENT
