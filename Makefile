@@ -18,7 +18,7 @@ export DO_NOT_TRACK := 1
 
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py hint_leaks.py rubrics.py scale_out.py)))
 
-.PHONY: help demo test test-room test-vllm bench check format docs lock clean
+.PHONY: help demo test test-all test-room test-vllm bench check format docs lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -48,12 +48,17 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 # A worker more than cores: many tests wait for a server. Where torch computed on all cores too, its threads would wait for
 # each other five times as long as they compute. Each of a thousand commands would compile the project anew where Python is
 # told to write no bytecode.
-test: .venv/dev.stamp  ## run the tests
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
+
+test: .venv/dev.stamp  ## run the tests that take less than ten seconds each
+	$(PYTEST) -m "not slow"
+
+test-all: .venv/dev.stamp  ## run every test, as CI does: kills, servers, clusters, buckets
+	$(PYTEST)
 
 test-room: .venv/dev.stamp  ## run the tests of one room: make test-room ROOM=judging
 	@[ -n "$(ROOM)" ] || { echo "name a room, such as ROOM=judging or ROOM=storage"; exit 2; }
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -m "not slow" \
+	$(PYTEST) -m "not slow" \
 	  $(firstword $(wildcard tests/pipelines/$(ROOM) tests/$(ROOM)) tests/pipelines/$(ROOM))
 
 # An environment of its own: vLLM pins packages that grmforge has in other versions. The packages removed there are built

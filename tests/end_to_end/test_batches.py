@@ -74,6 +74,7 @@ MOMENTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "done"), MOMENTS, ids=[f"{'after' if done else 'before'} {call}" for call, done in MOMENTS]
 )
@@ -138,6 +139,7 @@ def test_the_command_ends_with_4_and_says_what_it_waits_for(tmp_path: Path) -> N
         assert set(server.paid.values()) == {1}
 
 
+@pytest.mark.slow
 def test_wait_stays_until_every_batch_is_done(tmp_path: Path) -> None:
     failures = iter([None])
 

@@ -134,6 +134,7 @@ def test_a_probe_stops_sooner(tmp_path: Path, judge: Callable[[dict[str, Any]], 
             assert kept_on.code == 0 and "readable" in kept_on.out and len(server.requests) > paid
 
 
+@pytest.mark.slow
 def test_a_batch_role_sends_a_pilot_first(tmp_path: Path) -> None:
     root = tmp_path / "data"
     with BatchStandIn(chatting) as server:

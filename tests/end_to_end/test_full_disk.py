@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from storage.segments import read_segment
 from tests.end_to_end.commands import GRMFORGE, data_files, grmforge, latest, paid, write_recipe
 from tests.end_to_end.questions import write_teleqna
@@ -10,6 +12,7 @@ from tests.end_to_end.questions import write_teleqna
 KILOBYTES = 24
 
 
+@pytest.mark.slow
 def test_half_a_flush_costs_nothing(tmp_path: Path) -> None:
     """The shell's limit on a file's size refuses as a full disk does: after half of the bytes."""
     write_teleqna(tmp_path / "teleqna.txt", 100)

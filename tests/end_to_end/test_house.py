@@ -34,6 +34,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_a_source_is_shown_first_then_forgotten_and_refused_from_then_on(root: Path) -> None:
     folder = root.parent
     shown = grmforge("forget", "gone", "--root", root)
@@ -65,6 +66,7 @@ def test_a_source_is_shown_first_then_forgotten_and_refused_from_then_on(root: P
     assert grmforge("build", folder / "gone-kept.toml", "--root", root).code == 0
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_named_with_what_there_is(root: Path) -> None:
     for words, said in (
         (["forget", "nobody"], "there are: gone, kept"),
@@ -109,6 +111,7 @@ def test_killed_at_any_moment_the_same_request_finishes_it(root: Path) -> None:
     assert json.loads(tombstone.read_bytes())["finished_at"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_loses_nothing(root: Path) -> None:
     """Buckets are rewritten as new files first; the shell's limit refuses them as a full disk does."""
     before = answers(root)
@@ -123,6 +126,7 @@ def test_a_disk_that_refuses_loses_nothing(root: Path) -> None:
     assert answers(root).keys() == {one for one, row in before.items() if MARK not in row["request"]}
 
 
+@pytest.mark.slow
 def test_gc_shows_then_removes_and_says_what_that_frees(root: Path) -> None:
     assert grmforge("gc", "--root", root).out == "nothing to remove\n"
     old = time.time() - 30 * 86_400

@@ -270,6 +270,7 @@ def test_a_key_that_is_not_set_is_named_before_anything_is_spent(tmp_path: Path,
     assert "KEY_THAT_NOBODY_SETS" in line
 
 
+@pytest.mark.slow
 def test_a_budget_stops_cleanly_and_a_larger_one_goes_on(tmp_path: Path) -> None:
     write_teleqna(tmp_path / "teleqna.txt", 40)
 

@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.commands import grmforge, write_recipe
 from tests.end_to_end.problems import write_math
 from tests.end_to_end.test_http import SETS, write_sets
@@ -31,6 +33,7 @@ def write(directory: Path, url: str, *, sets: tuple[str, ...] = ("rft", "rl"), n
     )
 
 
+@pytest.mark.slow
 def test_where_every_answer_is_there_no_key_is_wanted(tmp_path: Path) -> None:
     root = tmp_path / "data"
     with StandIn() as server:
@@ -68,6 +71,7 @@ def test_a_probe_wants_the_key_of_the_judge_alone(tmp_path: Path) -> None:
         assert more.code == 1 and "GRM_KEY" in more.err
 
 
+@pytest.mark.slow
 def test_a_batch_model_whose_answers_are_there_wants_no_key(tmp_path: Path) -> None:
     root = tmp_path / "data"
     with BatchStandIn() as server:
@@ -81,6 +85,7 @@ def test_a_batch_model_whose_answers_are_there_wants_no_key(tmp_path: Path) -> N
         assert more.code == 1 and "GRM_KEY" in more.err
 
 
+@pytest.mark.slow
 def test_questions_that_are_answered_want_no_key_and_none_is_asked_in_vain(tmp_path: Path) -> None:
     def answers(body: dict[str, Any]) -> Reply:
         is_judge = "[The Begin of Response" in str(body["messages"])

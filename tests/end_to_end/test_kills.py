@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.commands import data_files, grmforge, latest, paid, start, write_recipe
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines.stand_in_server import StandIn
@@ -50,6 +52,7 @@ def kill_at(recipe: Path, root: Path | str, stage: str, seconds: float) -> bool:
     return was_alive
 
 
+@pytest.mark.slow
 def test_the_data_of_a_build_killed_fifteen_times_is_that_of_one_never_killed(tmp_path: Path) -> None:
     def recipe(name: str, concurrency: int) -> Path:
         judge = {"engine": "simulated", "max_concurrency": concurrency}
@@ -83,6 +86,7 @@ def test_the_data_of_a_build_killed_fifteen_times_is_that_of_one_never_killed(tm
     assert max(asked.values()) == 1, "an answer on disk was bought again"
 
 
+@pytest.mark.slow
 def test_a_kill_costs_at_most_what_came_in_its_last_second(tmp_path: Path) -> None:
     """The server counts: what was asked twice is what was in flight, or had come in since the last flush."""
     latency_s, in_flight, kills = 0.05, 10, 3

@@ -59,6 +59,7 @@ def local(recipe: Path, tmp_path: Path) -> Snapshot:
     return latest(tmp_path / "local", "remote")
 
 
+@pytest.mark.slow
 def test_a_build_in_a_bucket_has_the_bytes_of_a_local_one_from_whatever_machine(
     s3: LoopbackS3, recipe: Path, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_build_in_a_bucket_has_the_bytes_of_a_local_one_from_whatever_machine(
     assert not [key for key in s3.objects() if key.startswith("bytes/") and re.search(r"tmp|probe|\.arrows", key)]
 
 
+@pytest.mark.slow
 def test_a_build_in_a_bucket_that_is_killed_ends_in_the_same_bytes(
     s3: LoopbackS3, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_build_in_a_bucket_that_is_killed_ends_in_the_same_bytes(
     assert fetched(s3, "forge", "killed") == whole
 
 
+@pytest.mark.slow
 def test_a_bucket_that_goes_in_mid_run_ends_in_one_line_and_the_next_run_pays_for_nothing_twice(
     s3: LoopbackS3, recipe: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +123,7 @@ def test_a_bucket_that_goes_in_mid_run_ends_in_one_line_and_the_next_run_pays_fo
     assert fetched(s3, "fleeting", "root") == whole
 
 
+@pytest.mark.slow
 def test_nights_go_by_in_a_bucket(s3: LoopbackS3, recipe: Path) -> None:
     """Two machines take turns: each finds what the other published, and its lease; old versions go."""
     root = f"{s3.make_bucket('nights')}/deep"

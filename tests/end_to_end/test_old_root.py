@@ -50,6 +50,7 @@ def test_a_root_of_before_is_built_again_without_a_request(place: Path, name: st
     assert {use.role: use.requests - use.cached for use in manifest.models if use.requests != use.cached} == {}
 
 
+@pytest.mark.slow
 def test_the_demo_has_the_content_that_it_had(tmp_path: Path) -> None:
     done = grmforge("build", REPOSITORY / "recipes/demo.toml", "--root", tmp_path, cold=True)
     assert done.code == 0, done.err

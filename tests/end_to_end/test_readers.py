@@ -25,6 +25,7 @@ PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 RUNNABLE = re.compile(r"^<!-- run -->\n```python\n(.*?)^```$", re.M | re.S)
 
 
+@pytest.mark.slow
 def test_datasets_loads_every_config_of_the_card(
     demo: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

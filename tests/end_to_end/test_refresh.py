@@ -56,6 +56,7 @@ def refreshed(recipe: Path, code: int = 0, **settings: Any) -> dict[str, Any]:
     return dict(json.loads(done.out)) if done.out else {}
 
 
+@pytest.mark.slow
 def test_the_second_night_asks_for_the_new_rows_alone_and_says_what_changed(tmp_path: Path) -> None:
     (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
     with StandIn() as server:
@@ -98,6 +99,7 @@ def test_the_second_night_asks_for_the_new_rows_alone_and_says_what_changed(tmp_
     assert "12 -> 15" in lines
 
 
+@pytest.mark.slow
 def test_a_tripped_guard_leaves_latest_where_it_was_until_it_is_promoted(tmp_path: Path) -> None:
     (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
     root = tmp_path / "data"
@@ -130,6 +132,7 @@ def test_a_tripped_guard_leaves_latest_where_it_was_until_it_is_promoted(tmp_pat
         assert refreshed(recipe)["latest"] == held_back
 
 
+@pytest.mark.slow
 def test_a_judge_that_broke_is_seen_in_the_new_answers(tmp_path: Path) -> None:
     """Forty new sets beside four hundred move the acceptance of the whole by a few points only."""
     (tmp_path / "sets.jsonl").write_bytes(rows_of(400))
@@ -144,6 +147,7 @@ def test_a_judge_that_broke_is_seen_in_the_new_answers(tmp_path: Path) -> None:
     assert "to 0.0% (of 160)" in line
 
 
+@pytest.mark.slow
 def test_a_run_that_finds_another_one_at_work_ends_at_once_and_well(tmp_path: Path) -> None:
     (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
     with StandIn(latency_s=0.5) as server:
@@ -161,6 +165,7 @@ def test_a_run_that_finds_another_one_at_work_ends_at_once_and_well(tmp_path: Pa
         assert grmforge("refresh", recipe).code == 0
 
 
+@pytest.mark.slow
 def test_a_killed_night_is_healed_by_the_next_one(tmp_path: Path) -> None:
     (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
     with StandIn(latency_s=0.5) as server:
@@ -199,6 +204,7 @@ def test_an_interrupted_night_gives_its_lease_back(tmp_path: Path) -> None:
         assert len(server.requests) == 12 * SAMPLES - asked
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_in_the_middle_leaves_latest_and_the_next_night_heals(tmp_path: Path) -> None:
     """The shell's limit on a file's size refuses as a full disk does."""
     (tmp_path / "sets.jsonl").write_bytes(rows_of(12))
@@ -224,6 +230,7 @@ def wait_until(is_so: Any, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_new_revision_of_the_hub_is_found_and_one_that_is_gone_leaves_latest(tmp_path: Path) -> None:
     commits = ["0" * 40, "1" * 40]
     hub = StandInHub({"mine/sets": {"sets.jsonl": rows_of(12)}}, commit=commits[0])

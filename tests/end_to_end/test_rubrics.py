@@ -100,6 +100,7 @@ def test_a_kill_at_any_stage_makes_no_duplicates_and_loses_at_most_what_was_in_f
     assert found_in[0].out == found_in[1].out
 
 
+@pytest.mark.slow
 def test_a_budget_stops_with_3_and_the_same_command_goes_on(tmp_path: Path) -> None:
     with StandIn(then=differing) as server:
         root = tmp_path / "data"
@@ -113,6 +114,7 @@ def test_a_budget_stops_with_3_and_the_same_command_goes_on(tmp_path: Path) -> N
     assert len(rubrics_of(root)) == QUESTIONS
 
 
+@pytest.mark.slow
 def test_by_batch_it_ends_with_4_until_the_batches_are_done(tmp_path: Path) -> None:
     with BatchStandIn(differing, holds=True) as server:
         root = tmp_path / "data"
@@ -143,6 +145,7 @@ def on_real_data(tmp_path: Path, source: dict[str, Any], limit: int, **rubrics: 
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TELEQNA, reason="set GRMFORGE_TELEQNA to the path of TeleQnA.zip to make rubrics of it")
 def test_rubrics_of_real_teleqna_questions_are_made_kept_given_and_compared(tmp_path: Path) -> None:
     source = {"kind": "teleqna", "path": str(Path(TELEQNA).resolve())}
@@ -166,6 +169,7 @@ def test_rubrics_of_real_teleqna_questions_are_made_kept_given_and_compared(tmp_
     assert "## Given criteria" in (snapshot.path / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TAU2, reason="set GRMFORGE_TAU2 to a directory of real results to make rubrics of them")
 def test_rubrics_of_real_agent_runs_are_tried_on_runs_under_the_same_policy(tmp_path: Path) -> None:
     """The 25 real runs are lone trials: 20 of them train, under two policies of which one has enough for a panel."""
@@ -184,6 +188,7 @@ def test_rubrics_of_real_agent_runs_are_tried_on_runs_under_the_same_policy(tmp_
     assert snapshot.manifest.checks["principles"]["sets"] == 0
 
 
+@pytest.mark.slow
 def test_the_recipe_that_ships_is_planned_made_built_and_examined(tmp_path: Path) -> None:
     recipe = REPOSITORY / "recipes/rubrics.toml"
     examined = grmforge("doctor", recipe, "--root", tmp_path / "data")

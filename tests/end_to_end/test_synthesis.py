@@ -82,6 +82,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Snapsho
     return recipe, directory / "data", built(recipe, directory / "data")
 
 
+@pytest.mark.slow
 def test_every_question_and_every_answer_is_accounted_for(whole: tuple[Path, Path, Snapshot]) -> None:
     snapshot = whole[2]
     found = verdicts(snapshot)
@@ -176,6 +177,7 @@ def test_the_card_the_report_and_inspect_know_the_traces(whole: tuple[Path, Path
     assert uses["teacher"].requests > 0 and uses["teacher"].failed == 0
 
 
+@pytest.mark.slow
 def test_built_again_elsewhere_the_bytes_are_the_same_and_nothing_is_bought_twice(
     whole: tuple[Path, Path, Snapshot], tmp_path: Path
 ) -> None:
@@ -188,6 +190,7 @@ def test_built_again_elsewhere_the_bytes_are_the_same_and_nothing_is_bought_twic
     assert set(paid(tmp_path / "other")) == set(before)
 
 
+@pytest.mark.slow
 def test_failed_answers_are_asked_again_when_that_is_wanted(tmp_path: Path) -> None:
     def answered(body: dict[str, Any], *, refuses: bool) -> Reply:
         is_bad = refuses and problem_of(prompt_of(body)) == PROBLEMS[0][1]
@@ -207,6 +210,7 @@ def test_failed_answers_are_asked_again_when_that_is_wanted(tmp_path: Path) -> N
         assert "responder: failed" not in found
 
 
+@pytest.mark.slow
 def test_a_build_killed_at_every_step_ends_in_the_same_bytes(
     whole: tuple[Path, Path, Snapshot], tmp_path: Path
 ) -> None:
@@ -239,6 +243,7 @@ def test_without_a_teacher_questions_beyond_the_responder_are_dropped_by_name(tm
     assert "add a [models.teacher]" in said
 
 
+@pytest.mark.slow
 def test_with_a_teacher_they_become_sets_of_the_teachers_own_right_and_wrong_words(tmp_path: Path) -> None:
     weak = simulated("small", accuracy=0.02, difficulty_spread=0.2)
     recipe = write(tmp_path, models={"responder": weak}, teacher=simulated("large", accuracy=0.9, seed=3))
@@ -306,6 +311,7 @@ def only_snapshot(root: Path) -> Snapshot:
     return find_snapshot(None, str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thoughts", ["think", "reasoning", "reasoning_content"])
 def test_a_real_server_answers_and_its_reasoning_is_in_the_traces(tmp_path: Path, thoughts: str) -> None:
     with StandIn(then=partial(solved, thoughts=thoughts)) as server:
@@ -327,6 +333,7 @@ def test_a_real_server_answers_and_its_reasoning_is_in_the_traces(tmp_path: Path
         assert all("<think>" not in one["text"] and one["reasoning"] for one in row["responses"])
 
 
+@pytest.mark.slow
 def test_a_server_that_breaks_off_refuses_and_says_nothing_is_counted_as_such(tmp_path: Path) -> None:
     script = [
         partial(solved, finish_reason="length"),
@@ -347,6 +354,7 @@ def test_a_server_that_breaks_off_refuses_and_says_nothing_is_counted_as_such(tm
     assert found["responder: no_answer"] >= 1 and found["responder: empty"] >= 1
 
 
+@pytest.mark.slow
 def test_an_outage_of_the_responder_publishes_nothing_and_goes_on_later(tmp_path: Path) -> None:
     calls = iter(range(10_000))
 
@@ -369,6 +377,7 @@ def test_an_outage_of_the_responder_publishes_nothing_and_goes_on_later(tmp_path
         assert data_files(built(write_http(other, server.url), other / "data")) == data_files(snapshot)
 
 
+@pytest.mark.slow
 def test_a_budget_holds_for_answers_and_judgements_together(tmp_path: Path) -> None:
     recipe = write(tmp_path, budget={"max_requests": SAMPLES * COUNT + 20})
     done = grmforge("build", recipe, "--root", tmp_path / "data")
@@ -378,6 +387,7 @@ def test_a_budget_holds_for_answers_and_judgements_together(tmp_path: Path) -> N
     assert set(paid(tmp_path / "data").values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_responder_by_batch_is_waited_for_with_exit_code_4(tmp_path: Path) -> None:
     with BatchStandIn(solved, holds=True) as server:
         model = {"engine": "openai", "model": "stand-in", "base_url": server.url}
@@ -407,6 +417,7 @@ def test_a_missing_key_of_the_judge_stops_the_build_before_the_responder_is_paid
         assert server.requests == []
 
 
+@pytest.mark.slow
 def test_a_problem_whose_gold_answer_cannot_be_graded_is_dropped_before_anybody_is_paid(tmp_path: Path) -> None:
     recipe = write(tmp_path)
     row = {"problem": "What is that?", "level": "Level 1", "type": "Algebra", "solution": "It is $\\boxed{...}$."}

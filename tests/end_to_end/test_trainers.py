@@ -94,6 +94,7 @@ def module_at(path: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_sft_takes_rft(
     load: Callable[[str], Any], model: "Qwen3ForCausalLM", tokenizer: "PreTrainedTokenizerFast", tmp_path: Path
 ) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.commands import data_files, grmforge, latest, paid, start, write_recipe
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines.test_vllm_server import PROGRAM, gone, is_alive
@@ -69,6 +71,7 @@ def test_a_probe_starts_one_too_and_a_plan_none(tmp_path: Path) -> None:
     assert not is_alive(started["start"])
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_in_mid_build_costs_nothing_but_what_was_in_flight(tmp_path: Path) -> None:
     recipe = write(tmp_path, "--dies-after", "70", "--dies", "2", "--latency", "0.005")
     done = grmforge("build", recipe, "--root", tmp_path / "data")
@@ -83,6 +86,7 @@ def test_a_server_that_dies_in_mid_build_costs_nothing_but_what_was_in_flight(tm
     assert data_files(latest(tmp_path / "data", "served")) == data_files(latest(tmp_path / "whole", "served"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_waits_for_what_is_in_flight_and_then_stops_the_server(tmp_path: Path) -> None:
     recipe, root = write(tmp_path, "--latency", "0.5"), tmp_path / "data"
     with start("build", recipe, "--root", root) as process:
@@ -110,6 +114,7 @@ def test_ctrl_c_while_the_server_starts_ends_both_at_once(tmp_path: Path) -> Non
     assert not is_alive(noted(tmp_path, "start")[0]["start"])
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_build_leaves_no_server_behind(tmp_path: Path) -> None:
     recipe, root = write(tmp_path, "--latency", "0.05", "--child", "session"), tmp_path / "data"
     with start("build", recipe, "--root", root) as process:

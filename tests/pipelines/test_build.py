@@ -78,6 +78,7 @@ def frame(published: Published, table: str) -> pl.DataFrame:
     return pl.read_parquet(published.snapshot.files(table))
 
 
+@pytest.mark.slow
 def test_every_row_ends_somewhere_and_the_funnel_adds_up(whole: tuple[Published, Root, Path]) -> None:
     manifest = whole[0].snapshot.manifest
     assert [(one.source, one.rows, one.unreadable) for one in manifest.inputs] == [("own", 172, 1), ("general", 401, 1)]
@@ -209,6 +210,7 @@ def test_a_changed_rejection_calls_no_model(whole: tuple[Published, Root, Path])
     assert "too_easy" not in set(frame(published, "trajectories/rejected")["reject_reason"])
 
 
+@pytest.mark.slow
 def test_more_samples_a_set_pay_for_the_new_ones_and_failed_ones_are_asked_when_told_to(
     whole: tuple[Published, Root, Path],
 ) -> None:
@@ -224,6 +226,7 @@ def test_more_samples_a_set_pay_for_the_new_ones_and_failed_ones_are_asked_when_
     assert not again.new  # the simulated engine refuses them again
 
 
+@pytest.mark.slow
 def test_what_is_bought_does_not_depend_on_when_it_was_stopped(whole: tuple[Published, Root, Path]) -> None:
     published, _, folder = whole
     root = Root.open(str(folder / "stopped"))
@@ -240,6 +243,7 @@ def test_what_is_bought_does_not_depend_on_when_it_was_stopped(whole: tuple[Publ
     assert again.snapshot.manifest.content_hash == published.snapshot.manifest.content_hash
 
 
+@pytest.mark.slow
 def test_the_order_of_source_rows_changes_no_byte_of_a_training_set(
     whole: tuple[Published, Root, Path], tmp_path: Path
 ) -> None:
@@ -296,6 +300,7 @@ def test_a_difficulty_model_that_cannot_hold_the_format_is_a_failure_and_all_is_
     assert watcher.bought == 0
 
 
+@pytest.mark.slow
 def test_where_only_rls_filter_fails_the_other_sets_are_published_and_why_is_said(tmp_path: Path) -> None:
     sources(tmp_path, 30)
     root = Root.open(str(tmp_path / "data"))
@@ -321,6 +326,7 @@ def test_where_only_rls_filter_fails_the_other_sets_are_published_and_why_is_sai
     assert "missing" not in whole.snapshot.manifest.checks.get("rl", {})
 
 
+@pytest.mark.slow
 def test_meta_rm_without_the_trained_grms_own_samples_says_so(tmp_path: Path) -> None:
     sources(tmp_path, 30)
     judge = {"grm": simulated(accuracy=0.6), "difficulty": simulated(model="weak", seed=1)}

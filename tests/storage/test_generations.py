@@ -37,6 +37,7 @@ def test_the_earliest_answer_wins_and_any_answer_wins_over_an_error(tmp_path: Pa
     assert Generations(root).table(9).num_rows == 1
 
 
+@pytest.mark.slow
 @given(folds=st.lists(st.booleans(), min_size=4, max_size=4))
 def test_folded_or_not_the_answers_are_the_same(tmp_path_factory: pytest.TempPathFactory, folds: list[bool]) -> None:
     root = Root(tmp_path_factory.mktemp("root"))

@@ -26,6 +26,7 @@ def read(path: Path) -> list[str]:
     return [text for table in read_segment(path) for text in table.column("text").to_pylist()]
 
 
+@pytest.mark.slow
 def test_a_torn_tail_is_read_up_to_the_last_whole_batch_at_every_byte(tmp_path: Path) -> None:
     root = Root(tmp_path)
     journal(root, [(a_request(number), an_answer(a_request(number), f"t{number}")) for number in range(2)], batch=1)

@@ -186,6 +186,7 @@ def processes(
     return started
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["nothing", "a dead lease"])
 def test_of_processes_that_take_at_once_one_wins(tmp_path: Path, there: str) -> None:
     root = Root.open(str(tmp_path))

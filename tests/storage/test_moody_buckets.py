@@ -51,6 +51,7 @@ def kept(root: Root) -> int:
     return sum(found.table(bucket).num_rows for bucket in range(256))
 
 
+@pytest.mark.slow
 def test_a_bucket_that_refuses_loses_nothing_and_the_next_run_brings_all_in(mood: Mood, tmp_path: Path) -> None:
     root = Root.open(f"s3://forge/{tmp_path.name}")
     said = hand_over(root, mood, "denied")
@@ -68,6 +69,7 @@ def kept_here(said: str) -> int:
     return int(said.partition(" answers are kept")[0].rpartition(" ")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["broken", "busy", "down", "slow"])
 def test_a_bucket_in_trouble_for_a_while_gets_all_in_the_end(mood: Mood, tmp_path: Path, trouble: str) -> None:
     root = Root.open(f"s3://forge/{tmp_path.name}")

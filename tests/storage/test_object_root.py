@@ -116,6 +116,7 @@ def test_what_one_machine_puts_another_reads(on_machine: Opener) -> None:
     assert there.read("LATEST") == b"2"
 
 
+@pytest.mark.slow
 def test_answers_are_in_the_bucket_before_their_writer_ends_and_folded_by_whoever_comes(on_machine: Opener) -> None:
     here, there = on_machine("here"), on_machine("there")
     requests = [_answered(number) for number in range(40)]
@@ -130,6 +131,7 @@ def test_answers_are_in_the_bucket_before_their_writer_ends_and_folded_by_whoeve
     assert segments(here) == []
 
 
+@pytest.mark.slow
 def test_two_that_fold_at_once_lose_nothing_and_count_nothing_twice(on_machine: Opener) -> None:
     here, there = on_machine("here"), on_machine("there")
     requests = [_answered(number) for number in range(60)]
@@ -145,6 +147,7 @@ def test_two_that_fold_at_once_lose_nothing_and_count_nothing_twice(on_machine: 
     assert (rows, len(_known(there, requests))) == (60, 60)
 
 
+@pytest.mark.slow
 def test_answers_that_a_bucket_will_not_take_are_kept_and_brought_in_later(
     s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

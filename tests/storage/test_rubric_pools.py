@@ -166,6 +166,7 @@ with open_pools(Root.open(sys.argv[1]), MODEL) as pools:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 3])
 def test_what_a_kill_left_is_completed_without_duplicates(tmp_path: Path, parts: int) -> None:
     with subprocess.Popen([sys.executable, "-c", FILL, str(tmp_path)], stdout=subprocess.PIPE, text=True) as filling:

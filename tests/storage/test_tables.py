@@ -34,6 +34,7 @@ def written(root: Root, folder: str, parts: list[pa.Table]) -> TableWriter:
     return writer
 
 
+@pytest.mark.slow
 @given(cuts=st.lists(st.integers(0, 9_000), max_size=6), chunks=st.integers(1, 3_000))
 def test_the_same_rows_in_any_batches_and_chunks_are_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], chunks: int

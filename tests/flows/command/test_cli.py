@@ -103,6 +103,7 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="CPU time is read from /proc")
 def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
     """In CPU time, and against a yardstick: what a second holds differs by machine and by who shares it."""
@@ -214,6 +215,7 @@ def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert str(tmp_path / "file") in done.err
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_keeps_its_answers_and_goes_on(tmp_path: Path) -> None:
     judge = {"engine": "simulated", "max_concurrency": 8, "simulated": {"latency_s": 0.05}}
     recipe = write_small(tmp_path, 100, build={"name": "small", "sets": ["rft"]}, models={"grm": judge})
@@ -415,6 +417,7 @@ def test_a_doctor_looks_at_who_answers_questions_too(tmp_path: Path) -> None:
     assert "cannot be reached" in found["model teacher"]["says"]
 
 
+@pytest.mark.slow
 def test_a_smaller_limit_is_part_of_a_larger_one(tmp_path: Path) -> None:
     recipe = write_small(tmp_path, 120)
     rows = {}
@@ -429,6 +432,7 @@ def test_a_smaller_limit_is_part_of_a_larger_one(tmp_path: Path) -> None:
     assert rows[20] < rows[50]
 
 
+@pytest.mark.slow
 def test_a_part_of_the_sets_has_a_name_of_its_own_and_pays_nothing_twice(tmp_path: Path) -> None:
     recipe, root = write_small(tmp_path), tmp_path / "data"
     assert grmforge("build", recipe, "--root", root, "--sets", "rft").code == 0

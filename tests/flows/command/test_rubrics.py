@@ -23,6 +23,7 @@ HOSTILE = a_rubric(
 )
 
 
+@pytest.mark.slow
 def test_a_search_shows_cases_and_criteria_as_text_and_as_json(tmp_path: Path) -> None:
     add_rubrics(Root(tmp_path), [HOSTILE])
     asked = ("rubrics", "search", "Why did the beam fail?", "-k", "2", "--domain", "telecom", "--root", tmp_path)

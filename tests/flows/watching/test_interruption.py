@@ -225,6 +225,7 @@ def build_at(stage: str, directory: Path, root: Path) -> Iterator["Popen[str]"]:
         yield process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "number", "code", "words"),
     [("reading", *TERM), ("curating", *HUP), ("judging rft", *TERM), ("assembling", *HUP), ("publishing", *TERM)],

@@ -77,6 +77,7 @@ def test_the_rate_limits_of_the_recipe_bound_the_hours(tmp_path: Path) -> None:
     assert role["hours_are"] == "at least, by rpm = 6"
 
 
+@pytest.mark.slow
 def test_a_source_that_is_not_here_is_a_bound_and_is_not_downloaded(tmp_path: Path) -> None:
     rows = b"".join(
         json.dumps({"query": f"What is {n * 7919}?", "responses": ["a", f"b{n}"], "best": 0}).encode() + b"\n"
@@ -121,6 +122,7 @@ def test_a_source_that_is_not_here_is_a_bound_and_is_not_downloaded(tmp_path: Pa
         assert [path for path in hub.paths if "/resolve/" in path] == asked, "the second plan downloads no file"
 
 
+@pytest.mark.slow
 def test_a_hub_source_alone_is_bounded_by_what_was_published(tmp_path: Path) -> None:
     env = {"HF_HOME": str(tmp_path / "hub"), "HF_ENDPOINT": "http://127.0.0.1:9"}
     recipe = write(tmp_path, sources=[{"kind": "ultrafeedback", "hinted": False}])

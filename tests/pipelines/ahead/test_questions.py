@@ -60,6 +60,7 @@ def test_a_plan_calls_no_model_and_counts_what_the_responder_is_then_asked(tmp_p
     assert (rft["requests_are"], rft["requests"]) == ("at most", 4 * source["most_sets"])
 
 
+@pytest.mark.slow
 def test_a_plan_says_where_all_of_a_source_is_test(tmp_path: Path) -> None:
     recipe, root = write(tmp_path, sources=[{"kind": "math", "path": "test.jsonl"}]), tmp_path / "data"
     write_math(tmp_path / "test.jsonl", 6)
@@ -71,6 +72,7 @@ def test_a_plan_says_where_all_of_a_source_is_test(tmp_path: Path) -> None:
     assert words not in grmforge("plan", write(tmp_path), "--root", root).out
 
 
+@pytest.mark.slow
 def test_bounds_hold_and_the_plan_after_the_build_is_exact(tmp_path: Path) -> None:
     recipe, root = write(tmp_path), tmp_path / "data"
     before = {role["purpose"]: role for role in command("plan", recipe, root)["roles"]}
@@ -91,6 +93,7 @@ def test_bounds_hold_and_the_plan_after_the_build_is_exact(tmp_path: Path) -> No
     assert uses["responder"].prompt_tokens == pytest.approx(before["responder"]["prompt_tokens"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_answers_of_an_earlier_stop_count_as_cached(tmp_path: Path) -> None:
     root = tmp_path / "data"
     stopped = grmforge("build", write(tmp_path, budget={"max_requests": 50}), "--root", root)
@@ -118,6 +121,7 @@ def test_questions_on_the_hub_are_bounded_by_what_was_published(tmp_path: Path) 
     assert rft["requests"] == 4 * 15_000
 
 
+@pytest.mark.slow
 def test_a_probe_answers_few_questions_and_the_build_uses_them(tmp_path: Path) -> None:
     recipe, root = write(tmp_path), tmp_path / "data"
     probed = command("probe", recipe, root, "-n", "6")
@@ -154,6 +158,7 @@ def test_a_probe_in_words_says_what_the_answers_looked_like(tmp_path: Path) -> N
     assert f"all {COUNT} questions: 160 requests to simulated" in done.out
 
 
+@pytest.mark.slow
 def test_a_probe_of_a_responder_that_gives_no_set_says_why(tmp_path: Path) -> None:
     silent = {"engine": "simulated", "simulated": NO_FAULTS | {"truncated": 1.0}}
     recipe = write(tmp_path, models={"responder": silent, "grm": FAULTLESS})

@@ -76,6 +76,7 @@ def test_what_was_not_asked_within_its_part_is_asked_in_one_stream() -> None:
     assert (rest.number, rest.of) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, BUCKETS])
 def test_judgements_are_the_same_whatever_the_number_of_shares(tmp_path: Path, count: int) -> None:
     recipe = a_recipe(models={"grm": simulated(unparsed=0.2), "difficulty": simulated()})

@@ -181,6 +181,7 @@ def test_a_restart_that_fails_is_tried_again(home: Home) -> None:
     assert "out of memory" in home.watcher.warnings[1]
 
 
+@pytest.mark.slow
 def test_a_request_that_kills_every_server_is_given_up_and_the_others_are_answered(home: Home) -> None:
     model = home.model("--crash-row", "row 13", vllm={"restarts": 3}, max_retries=2, max_concurrency=1)
     with home.servers() as servers:

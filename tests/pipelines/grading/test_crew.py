@@ -72,6 +72,7 @@ def test_the_grades_are_those_of_one_process_in_order_whatever_the_number_of_wor
         assert list(grade_all(((HALF, text) for text in TEXTS), workers=workers)) == expected
 
 
+@pytest.mark.slow
 def test_the_next_crew_takes_over_the_workers_that_rest() -> None:
     crew.end_resting()
     before = set(children(os.getpid()))  # servers that other tests share, where this process runs them
@@ -92,6 +93,7 @@ def test_the_next_crew_takes_over_the_workers_that_rest() -> None:
     assert set(children(os.getpid())) <= before
 
 
+@pytest.mark.slow
 def test_pairs_that_hang_are_timed_out_and_the_others_of_their_batch_are_graded() -> None:
     texts = [TEXTS[0], HANGS, TEXTS[1], r"\boxed{" + "(" * 300 + "1" + ")" * 300 + "}", TEXTS[0]]
     verdicts = [one.verdict for one in grade_all(((HALF, text) for text in texts), workers=1, limits=SOON)]
@@ -152,6 +154,7 @@ def test_works_beside_threads_and_in_one() -> None:
     assert found.count(Verdict.RIGHT) == 2 * 40
 
 
+@pytest.mark.slow
 def test_a_parent_killed_leaves_no_worker_behind(parent: subprocess.Popen[str]) -> None:
     workers = children(parent.pid)
     assert len(workers) == 2

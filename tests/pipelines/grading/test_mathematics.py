@@ -226,6 +226,7 @@ def test_another_answer_is_wrong_also_where_the_library_takes_it_for_equal(gold:
     assert verdict(gold, answer) is Verdict.WRONG
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gold", "answer"), CANNOT_TELL)
 def test_what_no_rule_can_tell_is_undecided(gold: str, answer: str) -> None:
     assert verdict(gold, answer) is Verdict.UNDECIDED
@@ -255,6 +256,7 @@ def test_a_style_changes_no_value(style: str, gold: str) -> None:
         assert other == gold or verdict(other, style % gold) is not Verdict.RIGHT
 
 
+@pytest.mark.slow
 @given(st.integers(1, 99), st.integers(2, 9), st.integers(1, 99), st.integers(2, 9))
 def test_signs_and_mixed_numbers_keep_their_value(whole: int, under: int, other: int, other_under: int) -> None:
     gold, answer = (number * part + 1 for number, part in ((whole, under), (other, other_under)))

@@ -127,6 +127,7 @@ def test_of_a_hundred_honest_critiques_one_is_taken_for_a_leak() -> None:
     assert len(critiques) == 300 and len(found) <= 3, found
 
 
+@pytest.mark.slow
 def test_a_column_is_read_as_its_texts_are() -> None:
     texts = [*spoken("leaks")[0][::9], *spoken("honest")[0][::9], ""]
     columns = hint_leaks(pl.Series(texts), lambda _: ((), None), [False] * len(texts))

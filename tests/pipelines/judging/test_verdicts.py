@@ -290,6 +290,7 @@ def test_what_another_hand_wrote_is_never_misread_and_nearly_always_read() -> No
     assert missed == []
 
 
+@pytest.mark.slow
 def test_of_ten_thousand_judgements_with_a_known_truth_none_is_misread() -> None:
     missed, readable = [], 0
     for seed in range(10_000):

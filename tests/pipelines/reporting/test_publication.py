@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from pipelines.judging.rewards_file import rewards_source
 from pipelines.reporting.publication import Published
@@ -67,6 +68,7 @@ def test_equal_content_is_published_once_and_latest_follows_the_recipe(tmp_path:
     assert {path: path.stat().st_mtime_ns for path in first.snapshot.path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_the_same_content_in_another_root_has_the_same_hash(tmp_path: Path) -> None:
     hashes = set()
     for name in "ab":

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipelines.engines.answering import Run
 from pipelines.reporting.comparing import compare
 from pipelines.steps import build, build_rubrics
@@ -29,6 +31,7 @@ def uses_of(snapshot: Snapshot) -> list[ModelUse]:
     return [use for use in snapshot.manifest.models if use.role == "rubric"]
 
 
+@pytest.mark.slow
 def test_a_snapshot_says_what_the_rubrics_of_its_questions_took(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 12)
     root, recipe = Root(tmp_path / "data"), recipe_of(tmp_path, "ruled")

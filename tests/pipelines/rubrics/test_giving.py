@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from pipelines.ahead.plan import plan_of
 from pipelines.reporting.publication import Published
@@ -195,6 +196,7 @@ def test_test_questions_and_single_responses_are_given_nothing(tmp_path: Path) -
     assert sorted(zip(without["split"], without["n_responses"], strict=True)) == [("test", 3), ("train", 1)]
 
 
+@pytest.mark.slow
 def test_an_empty_pool_gives_what_the_seeds_say(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 6, domain="telecom")
     recipe = the_recipe(tmp_path, simulated(model="rubric"), grm=GIVEN, rubrics={})
@@ -203,6 +205,7 @@ def test_an_empty_pool_gives_what_the_seeds_say(tmp_path: Path) -> None:
     assert not any(use.role == "rubric" for use in published.snapshot.manifest.models)
 
 
+@pytest.mark.slow
 def test_a_plan_looks_nothing_up_and_asks_no_model(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 10, domain="telecom")
     root = Root(tmp_path / "data")

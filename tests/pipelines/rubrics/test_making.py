@@ -28,6 +28,7 @@ from tests.pipelines.rubrics.rubric_models import (
 )
 
 
+@pytest.mark.slow
 def test_each_bad_criterion_is_dropped_for_its_own_reason(tmp_path: Path) -> None:
     """The server writes one that tells, a paraphrase of it, one that every answer meets, one that none meets, and one
     that prefers the worse answer."""
@@ -87,6 +88,7 @@ def test_rubrics_are_made_of_train_questions_alone(tmp_path: Path) -> None:
         assert (row["query"] in sent) == (row["split"] == "train")
 
 
+@pytest.mark.slow
 def test_the_next_night_asks_nothing_and_another_threshold_tries_what_is_stored(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 10)
     root = Root(tmp_path / "data")
@@ -107,6 +109,7 @@ def test_the_next_night_asks_nothing_and_another_threshold_tries_what_is_stored(
     assert {one.rubric_id for one in before} == {one.rubric_id for one in generated(root)}
 
 
+@pytest.mark.slow
 def test_more_questions_get_rubrics_in_the_context_of_what_is_there(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 16)
     root = Root(tmp_path / "data")
@@ -142,6 +145,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.slow
 def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path) -> None:
     """Every question is answered in another malformed way, always the same; of another model, only at first."""
     write_questions(tmp_path / "own.jsonl", len(MALFORMED) + 4)
@@ -185,6 +189,7 @@ STRANGE = [
 ]
 
 
+@pytest.mark.slow
 def test_emoji_and_right_to_left_text_come_back_as_they_were_written(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 8)
     root = Root(tmp_path / "data")
@@ -202,6 +207,7 @@ def test_emoji_and_right_to_left_text_come_back_as_they_were_written(tmp_path: P
     assert all("{{criteria}}" in prompt for prompt in prompts), "a slot in a text is a text"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reason", "answer"),
     [
@@ -234,6 +240,7 @@ def test_malformed_judgements_do_not_count_and_a_small_panel_drops_the_rubric(
     }
 
 
+@pytest.mark.slow
 def test_a_judgement_that_is_refused_for_good_is_asked_for_once_and_does_not_count(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 8)
     root = Root(tmp_path / "data")
@@ -261,6 +268,7 @@ def test_no_answer_at_all_is_the_endpoints_trouble(tmp_path: Path) -> None:
     assert generated(root) == []
 
 
+@pytest.mark.slow
 def test_a_budget_stops_and_the_next_run_goes_on(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 10)
     root = Root(tmp_path / "data")

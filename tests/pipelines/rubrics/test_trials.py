@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from storage.root import Root
 from tests.pipelines.engines.stand_in_server import Reply, StandIn, server_error
 from tests.pipelines.rubrics.rubric_models import (
@@ -15,6 +17,7 @@ from tests.pipelines.rubrics.rubric_models import (
 )
 
 
+@pytest.mark.slow
 def test_the_next_run_asks_for_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
     write_questions(tmp_path / "own.jsonl", 10)
     root = Root(tmp_path / "data")

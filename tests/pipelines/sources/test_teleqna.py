@@ -221,6 +221,7 @@ def test_ids_know_nothing_of_the_order_of_rows_and_options(tmp_path: Path) -> No
 REAL = os.environ.get("GRMFORGE_TELEQNA", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL, reason="set GRMFORGE_TELEQNA to the path of TeleQnA.zip to count the real file")
 def test_the_real_file_has_the_counts_that_the_docs_state() -> None:
     found = read_source(Path(REAL).resolve(), "teleqna")

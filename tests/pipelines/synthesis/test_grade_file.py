@@ -70,6 +70,7 @@ SECOND_HAND = Path(__file__).parents[1] / "grading" / "second_hand.jsonl"
 """Written by somebody who had seen the rule and none of the code; `due` lists the verdicts that are in order."""
 
 
+@pytest.mark.slow
 def test_what_another_hand_wrote_is_never_graded_wrongly_and_nearly_always_decided() -> None:
     cases = [json.loads(line) for line in SECOND_HAND.read_text("utf-8").splitlines()]
     found = [one.verdict for one in grades_of(read_pairs(SECOND_HAND))]

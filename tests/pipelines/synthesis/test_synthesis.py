@@ -41,6 +41,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return made(Root(tmp_path_factory.mktemp("whole")), recipe(WEAK, STRONG, samples=6), questions(), unreadable=2)
 
 
+@pytest.mark.slow
 def test_every_question_ends_in_a_set(whole: Made) -> None:
     every = questions()
     assert whole.funnel["questions"] == len(every)
@@ -172,6 +173,7 @@ def seeded(made: Recipe, seed: int) -> Recipe:
     return recipe_of(tree, Path())
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_at_its_budget_goes_on_where_it_stopped(tmp_path: Path, whole: Made) -> None:
     root, rows, bought = Root(tmp_path), questions(), 0
     for most in (3, 40, 300):

@@ -147,6 +147,7 @@ def judged(root: Root, n: int, count: int, **settings: Any) -> pl.DataFrame:
     return read_frame(stage.paths("judged"), JUDGED, DECISION_COLUMNS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "rate"), [(2, 0.45), (4, 0.2025), (5, 0.1533)])
 def test_a_judge_that_guesses_is_right_by_chance_and_too_easy_by_its_cube(tmp_path: Path, n: int, rate: float) -> None:
     """METHOD section 2, within 3 standard errors: any leak of the truth into prompt, order or reading would show."""
@@ -159,6 +160,7 @@ def test_a_judge_that_guesses_is_right_by_chance_and_too_easy_by_its_cube(tmp_pa
     assert abs(easy / count - cube) < 3 * math.sqrt(cube * (1 - cube) / count)
 
 
+@pytest.mark.slow
 def test_a_biased_judge_goes_in_and_balanced_positions_come_out(tmp_path: Path) -> None:
     frame = judged(Root(tmp_path), 2, 1_500, position_bias=1.0, accuracy=0.7)
     accepted = decide(frame, RejectionSection(balance_positions=False), 3).filter("accepted")

@@ -33,6 +33,7 @@ def downloaded(root: Root, to: Path) -> Path:
     return to
 
 
+@pytest.mark.slow
 def test_gc_and_forget_do_the_same_in_a_bucket(s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in s3.environment(tmp_path.name).items():
         monkeypatch.setenv(name, value)

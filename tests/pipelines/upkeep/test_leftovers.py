@@ -50,6 +50,7 @@ def kinds(root: Root, days: float = 7) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_what_a_published_version_was_made_of_stays(house: tuple[Path, Root]) -> None:
     folder, root = house
     aged(root, 30)

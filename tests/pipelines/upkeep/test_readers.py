@@ -55,6 +55,7 @@ def test_a_version_read_anew_is_what_was_published(tmp_path: Path) -> None:
         assert both["outcome"].to_list() == both["outcome_before"].to_list()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [None, READER_VERSION - 1])
 def test_the_guard_compares_old_answers_as_the_newer_reader_reads_them(tmp_path: Path, version: int | None) -> None:
     first = a_night(tmp_path, 300)
@@ -68,6 +69,7 @@ def test_the_guard_compares_old_answers_as_the_newer_reader_reads_them(tmp_path:
     assert said in "\n".join(lines_of(done.comparison)) and said in markdown_of(done.comparison)
 
 
+@pytest.mark.slow
 def test_with_the_same_reader_such_a_move_holds_latest_back(tmp_path: Path) -> None:
     first = a_night(tmp_path, 300)
     as_a_poorer_reader_left_it(find_snapshot(Root(tmp_path / "data"), f"small@{first.version}"), READER_VERSION)
