@@ -135,7 +135,9 @@ CREDITS_TABLE = Table(
         Column("cluster", str, "Its cluster."),
         Column("selector", str, "As in figures."),
         Column("k", int, "Samples of each prompt."),
-        Column("cells", tuple[float, ...], "What the benchmark's rule gives the item: its share right, most often one."),
+        Column(
+            "cells", tuple[float, ...], "What the benchmark's rule gives the item: its share right, most often one."
+        ),
     ),
     "What each item contributes to the figures: what two evaluations are compared by.",
     files="`credits-*.parquet` of an evaluation",

@@ -9,16 +9,13 @@ import polars as pl
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.early_stop import Use
-from pipelines.evaluation.judges import Judge
 from pipelines.evaluation.prompts import Prompt
-from pipelines.judging.draws import Draw, Draws
-from pipelines.judging.extraction import read_answer
+from pipelines.judging.draws import Draw
+from pipelines.judging.samples import SamplingJob
 from schemas.evaluation import READABLE
 from schemas.generation import Completion, Request, RequestIds, request_ids
 from schemas.query import user
-from schemas.trajectory import Outcome
 from storage.generations import Generations
-from storage.imports import ImportedAnswers
 from storage.root import Root
 
 GROUP_SAMPLES = 65_536
@@ -33,7 +30,7 @@ class Sample(NamedTuple):
     request_id: str
 
 
-def groups_of(prompts: Sequence[Prompt], judge: Judge) -> Iterator[tuple[list[int], list[Prompt]]]:
+def groups_of(prompts: Sequence[Prompt], judge: SamplingJob) -> Iterator[tuple[list[int], list[Prompt]]]:
     """Yield (buckets, prompts) of some buckets at a time."""
     buckets: list[int] = []
     group: list[Prompt] = []
@@ -47,7 +44,7 @@ def groups_of(prompts: Sequence[Prompt], judge: Judge) -> Iterator[tuple[list[in
         yield buckets, group
 
 
-def samples_of(prompts: Iterable[Prompt], judge: Judge) -> Iterator[Sample]:
+def samples_of(prompts: Iterable[Prompt], judge: SamplingJob) -> Iterator[Sample]:
     """Yield every sample of these prompts, those of a prompt together."""
     ids: dict[int, RequestIds] = {}  # by the number of responses, which the form of an answer may depend on
     for prompt in prompts:
@@ -60,11 +57,13 @@ def samples_of(prompts: Iterable[Prompt], judge: Judge) -> Iterator[Sample]:
             yield Sample(prompt, draw, of_prompt.of(draw.rest, draw.sample_index))
 
 
-def _ids(judge: Judge, n_responses: int) -> RequestIds:
+def _ids(judge: SamplingJob, n_responses: int) -> RequestIds:
     return request_ids(judge.role, judge.identity, lambda text: judge.body_of(user(text), n_responses))
 
 
-def missing_samples(root: Root, prompts: Sequence[Prompt], judge: Judge, retry_failed: bool) -> dict[int, list[int]]:
+def missing_samples(
+    root: Root, prompts: Sequence[Prompt], judge: SamplingJob, retry_failed: bool
+) -> dict[int, list[int]]:
     """Return the samples without a stored answer, by the place of their prompt in `prompts`.
 
     With `retry_failed`, requests that were refused for good count as missing. Imported answers count as stored when
@@ -85,44 +84,34 @@ def missing_samples(root: Root, prompts: Sequence[Prompt], judge: Judge, retry_f
     return missing
 
 
-def ask(root: Root, run: Run, judge: Judge, prompts: Sequence[Prompt], title: str) -> Answers:
+def ask(root: Root, run: Run, judge: SamplingJob, prompts: Sequence[Prompt], title: str) -> Answers:
     """See that every sample of every prompt has its answer in the generations. Raises ForgeError.
 
     A failed request is given up for now, or stored as refused; its sample counts as one that cannot be read.
     """
     missing = missing_samples(root, prompts, judge, run.retry_failed)
-    sent: dict[tuple[str, str], Prompt] = {}
+    out: dict[tuple[str, str], tuple[Draws, Draw]] = {}
 
     def requests() -> Iterator[Request]:
         for place, indices in missing.items():
-            prompt = prompts[place]
-            draws = prompt.draws(judge)
+            draws = prompts[place].draws(judge)
             for draw in draws.drawn(indices):
                 request = draws.request(draw)
                 key = request.request_id, request.query_id
-                if key not in sent:  # two rows may want the very same request
-                    sent[key] = prompt
+                if key not in out:  # two rows may want the very same request
+                    out[key] = draws, draw
                     yield request
 
     def use_of(request: Request, completion: Completion) -> Use:
-        outcome = outcome_of(judge, sent[request.request_id, request.query_id], completion)
-        return Use(outcome, outcome == READABLE)
+        draws, draw = out[request.request_id, request.query_id]
+        outcome = draws.outcome_of(draw, completion)
+        return Use(READABLE if outcome.readable else outcome.value, outcome.readable)
 
     def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
-        run.watcher.judged(outcome_of(judge, sent.pop((request.request_id, request.query_id)), completion))
+        draws, draw = out.pop((request.request_id, request.query_id))
+        run.watcher.judged(draws.outcome_of(draw, completion))
         return ()
 
     asker = Asker(root, run, judge)
     asker.send(f"evaluating {title}", sum(map(len, missing.values())), requests(), use_of, follow_up=follow_up)
     return asker.answers
-
-
-def outcome_of(judge: Judge, prompt: Prompt, completion: Completion) -> str:
-    """Return `readable`, or why an answer gives no scores."""
-    if completion.text is None:
-        return Outcome.FAILED.value
-    n = prompt.preference.n_responses
-    text = judge.text_of(completion.text, n)
-    truth = (None, prompt.preference.label) if n == 1 else (0, None)
-    reading = read_answer(text, completion.finish_reason, n, *truth, *judge.scale(n), with_parts=False)
-    return READABLE if reading.outcome.readable else reading.outcome.value

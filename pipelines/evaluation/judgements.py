@@ -1,6 +1,6 @@
 """Stored answers of a judge as judgements: a table with a row a sample, and pools of scores to compute with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,15 +9,14 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.evaluation.asking import Sample, groups_of, samples_of
-from pipelines.evaluation.judges import Judge
 from pipelines.evaluation.prompts import Prompt
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.readings import begin_reading
+from pipelines.judging.samples import SamplingJob
 from schemas.evaluation import GREEDY_INDEX, JUDGEMENTS, READABLE, Protocol, Row
 from schemas.trajectory import Reading
 from storage.generations import Generations
 from storage.root import Root
-from storage.table_writer import TableWriter
 
 _OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd"]
 
@@ -63,11 +62,16 @@ def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
 
 
 def read_judgements(
-    root: Root, judge: Judge, rows: Sequence[Row], prompts: Sequence[Prompt], protocol: Protocol, writer: TableWriter
+    root: Root,
+    judge: SamplingJob,
+    rows: Sequence[Row],
+    prompts: Sequence[Prompt],
+    protocol: Protocol,
+    write: Callable[[pa.Table], None],
 ) -> Judgements:
     """Read every stored answer of the judge about these prompts, and write the judgements in the order of prompts.
 
-    A sample without a stored answer is one that failed.
+    `write` gets some prompts at a time, each with all its samples. A sample without a stored answer is one that failed.
     """
     read = Judgements(pools_of(rows, protocol, judge.n))
     place_of = {row: (pool, place) for pool in read.pools for place, row in enumerate(pool.rows)}
@@ -77,7 +81,7 @@ def read_judgements(
         answers = pl.DataFrame(generations.answers(buckets, _OF_ANSWER))
         found = _answers_to(samples, answers)
         table, readings = _read(judge, rows, samples, found)
-        writer.write(table)
+        write(table)
         for sample, reading, tokens in zip(samples, readings, found["completion_tokens"], strict=True):
             prompt, index = sample.prompt, sample.draw.sample_index
             pool, place = place_of[prompt.row]
@@ -100,7 +104,7 @@ def _answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFram
 
 
 def _read(
-    judge: Judge, rows: Sequence[Row], samples: Sequence[Sample], answers: pl.DataFrame
+    judge: SamplingJob, rows: Sequence[Row], samples: Sequence[Sample], answers: pl.DataFrame
 ) -> tuple[pa.Table, list[Sequence[int] | None]]:
     """Return the judgements of these samples, and the scores of each in the order shown."""
     texts = answers["text"]
@@ -114,7 +118,9 @@ def _read(
         "item_id": [rows[sample.prompt.row].row_id for sample in samples],
         "query_id": [sample.prompt.preference.query_id for sample in samples],
         "prompt": [sample.prompt.number for sample in samples],
-        "sample_index": [sample.draw.sample_index if judge.settings.temperature else GREEDY_INDEX for sample in samples],
+        "sample_index": [
+            sample.draw.sample_index if judge.settings.temperature else GREEDY_INDEX for sample in samples
+        ],
         "request_id": [sample.request_id for sample in samples],
         "order": [[sample.prompt.indices[index] for index in sample.draw.order] for sample in samples],
         "outcome": [outcome for outcome, _ in readings],
@@ -131,15 +137,16 @@ def _read(
 
 
 def _readings(
-    judge: Judge, samples: Sequence[Sample], texts: pl.Series, finish_reasons: pl.Series
+    judge: SamplingJob, samples: Sequence[Sample], texts: pl.Series, finish_reasons: pl.Series
 ) -> Iterator[tuple[str, Sequence[int] | None]]:
     """Yield (`readable` or why not, the scores in the order shown) of each sample."""
     n_responses = [len(sample.draw.order) for sample in samples]
     labels = [sample.prompt.preference.label for sample in samples]
     if judge.grades_single and 1 in n_responses:  # a scale of its own, which the way by columns does not know
+        low, high = judge.scale(1)
         for text, reason, n, label in zip(texts, finish_reasons, n_responses, labels, strict=True):
             truth = (None, label) if n == 1 else (0, None)
-            yield _outcome(read_answer(text, reason, n, *truth, *judge.scale(n), with_parts=False))
+            yield _outcome(read_answer(text, reason, n, *truth, low, high, with_parts=False))
         return
     questions = pl.DataFrame(
         [

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.evaluation.judges import Judge
 from pipelines.judging.draws import Draws
+from pipelines.judging.samples import SamplingJob
 from schemas.evaluation import Protocol, Row
 from schemas.preference import LabelSource, PreferenceSet, preference_set
 from schemas.record import bucket_of
@@ -31,7 +31,7 @@ class Prompt:
     def bucket(self) -> int:
         return bucket_of(self.preference.query_id)
 
-    def draws(self, judge: Judge) -> Draws:
+    def draws(self, judge: SamplingJob) -> Draws:
         """Return the samples of the prompt."""
         return Draws(judge, judge.shown_set(self.preference), Mode.NON_HINTED, self.fixed_order)
 

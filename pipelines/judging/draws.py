@@ -95,7 +95,8 @@ class Draws:
         """Return the request that a sample is sent as."""
         preference, n_responses = self.preference, self.preference.n_responses
         is_hinted = self.mode is Mode.HINTED
-        truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, is_hinted)
+        is_graded = self.job.grades_single
+        truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, is_hinted, is_graded)
         body = self.job.body_of(user(draw.prompt), n_responses)
         return self.job.request(preference.query_id, body, draw.sample_index, truth, self._repeat(draw.sample_index))
 
@@ -114,8 +115,9 @@ class Draws:
             return Outcome.FAILED
         n_responses = self.preference.n_responses
         truth = draw.best_position, self.preference.label
+        low, high = self.job.scale(n_responses)
         text = self.job.text_of(completion.text, n_responses)
-        return read_answer(text, completion.finish_reason, n_responses, *truth, with_parts=False).outcome
+        return read_answer(text, completion.finish_reason, n_responses, *truth, low, high, with_parts=False).outcome
 
 
 def draws_of(job: SamplingJob, preference: PreferenceSet) -> list[Draws]:
