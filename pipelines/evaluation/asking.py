@@ -10,7 +10,7 @@ from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.early_stop import Use
 from pipelines.evaluation.prompts import Prompt
-from pipelines.judging.draws import Draw
+from pipelines.judging.draws import Draw, Draws
 from pipelines.judging.samples import SamplingJob
 from schemas.evaluation import READABLE
 from schemas.generation import Completion, Request, RequestIds, request_ids

@@ -145,8 +145,8 @@ def _readings(
     if judge.grades_single and 1 in n_responses:  # a scale of its own, which the way by columns does not know
         low, high = judge.scale(1)
         for text, reason, n, label in zip(texts, finish_reasons, n_responses, labels, strict=True):
-            truth = (None, label) if n == 1 else (0, None)
-            yield _outcome(read_answer(text, reason, n, *truth, low, high, with_parts=False))
+            best_position = None if n == 1 else 0
+            yield _outcome(read_answer(text, reason, n, best_position, label, low, high, with_parts=False))
         return
     questions = pl.DataFrame(
         [

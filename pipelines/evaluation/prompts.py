@@ -51,7 +51,7 @@ def _prompts(number: int, row: Row, protocol: Protocol, source: str) -> Iterator
 
 
 def _set_of(row: Row, indices: Sequence[int], source: str) -> PreferenceSet:
-    """Return these responses as a set; the first right one stands for the best where there are several."""
+    """Return these responses as a set; the first right one stands for the best, or the first where none is known."""
     right = [index for index in indices if index in row.right]
     is_single = len(indices) == 1
     preference = preference_set(
@@ -66,5 +66,5 @@ def _set_of(row: Row, indices: Sequence[int], source: str) -> PreferenceSet:
         domain=row.domain,
         reference=row.reference,
     )
-    best = None if is_single or not right else indices.index(right[0])
+    best = None if is_single else indices.index(right[0]) if right else 0
     return replace(preference, best=best, drop_reason=None)
