@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pipelines.evaluation.benchmarks.rules import Floats, best_of_all
+from pipelines.evaluation.benchmarks.rules import Floats, one_cell
 from pipelines.sources.files import SourceFiles, open_files
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import RowError
@@ -58,29 +58,27 @@ class Benchmark:
     """What one row is, as the counts of rows mean it."""
     fields: tuple[str, ...]
     """What the first row of each file must have; a file without one of them is of another kind."""
-    whole: Mapping[str, int] = field(default_factory=dict)
-    """Rows of each subset as published. Empty where the user decides what the set is."""
+    whole: Mapping[str, int | None] = field(default_factory=dict)
+    """Rows of each subset as published, None where nobody says. Empty where the user decides what the set is."""
 
     protocols: tuple[Protocol, ...]
     """Ways to show its rows. The first one is ours, and the default."""
     published: Protocol
     """The one of `protocols` that its authors use."""
     cells: tuple[str, ...] = ("right",)
-    """Names of what the rule finds of a row. The first one is the row's accuracy: from 0 to 1."""
-    by_auc: bool = False
-    """Whether its rows have one response each: ROC-AUC of the mean scores is then the figure beside accuracy."""
+    """Names of what the rule finds of a row; a protocol may give only the first ones. `right` is the row's accuracy."""
 
     make: Callable[[Any, dict[str, Any], Place], Iterable[Row]]
     """Return the rows of (section, item of the file, place). Raises RowError."""
     items: Callable[[Path, str], Iterator[tuple[str, dict[str, Any] | UnreadableRow]]] = rows_of
     """Return (location, item for `make`) of (file, its name)."""
-    score: Score = best_of_all
+    score: Score = one_cell
     """Return the cells `[rows, draws, cells]` of (rows of one shape, votes, protocol, readable).
 
     `votes` are sums of scores `[rows, draws, prompts, shown]`, NaN where a prompt has no readable sample. `readable` is
-    how many samples each sum has, `[rows, draws, prompts]`; it matters only where prompts are compared (SINGLE), and
-    None says that all have as many. A row without a readable sample gets 0. A cell is NaN where it does not apply to a
-    row: such a row has no part in the cell's mean.
+    how many samples each sum has, `[rows, draws, prompts]`; None says that votes are means. It matters only where
+    prompts are compared (SINGLE), and for rows of one response. A row without a readable sample gets 0, unless a
+    published rule gives it something under the published protocol.
     """
     link: Callable[[Sequence[Row], Floats], Floats] | None = None
     """Return the cells of (all rows, their cells) where the rule takes rows together that share a `pair`."""
@@ -133,18 +131,20 @@ class Benchmark:
         """Return the cells of all rows, whatever their shape, once those that belong together have met."""
         return cells if self.link is None else self.link(rows, cells)
 
-    def whole_subsets(self, counts: Mapping[str, int]) -> set[str]:
-        """Return the subsets that have as many rows as published, of all subsets and their rows."""
-        return {subset for subset, rows in counts.items() if not self.whole or rows == self.whole.get(subset)}
-
-    def figures(self, counts: Mapping[str, int], means: Floats) -> dict[str, Floats]:
+    def figures(self, counts: Mapping[str, int], means: Floats, *, limited: bool = False) -> dict[str, Floats]:
         """Return the published figures that can be given, of means `[.., subsets, cells]` in the order of `counts`.
 
-        Only whole subsets count: a part of a benchmark has no total, and no section that needs the rest.
+        `counts` are the rows of each subset. Only whole subsets count: a part of a benchmark has no total, and no
+        section that needs the rest. `limited` says that rows were left out on purpose.
         """
-        whole = self.whole_subsets(counts)
-        kept = [index for index, subset in enumerate(counts) if subset in whole]
-        return self.totals([subset for subset in counts if subset in whole], means[..., kept, :])
+        kept = [place for place, (subset, rows) in enumerate(counts.items()) if self._is_whole(subset, rows, limited)]
+        groups = list(counts)
+        return self.totals([groups[place] for place in kept], means[..., kept, :])
+
+    def _is_whole(self, subset: str, rows: int, limited: bool) -> bool:
+        if not self.whole:
+            return True
+        return not limited and subset in self.whole and self.whole[subset] in (None, rows)
 
 
 def _repeated(row: Row, location: str) -> UnreadableRow:

@@ -3,24 +3,25 @@
     {"prompt": "Name a prime.", "chosen": "7 is one.", "rejected": "9 is one.", "subset": "alpacaeval-easy",
      "chosen_model": "a", "rejected_model": "b", "id": 0}
 
-A pair is right where chosen scores above rejected. A tie counts half, as in the authors' generative script; their
-scalar scripts count it 0. A section is the mean of its subsets by number of examples, the total the plain mean of the
-four sections. The traps:
+A pair is right where chosen scores above rejected. Shown together, a tie counts half, as in the authors' script for
+generative judges; scored one by one it counts 0, as in their scripts for scalar ones. A section is the mean of its
+subsets by number of examples, the total the plain mean of the four sections. The traps:
 
 * `math-prm` counts as 984 examples, though it has 447: as much as the six `hep-*` subsets together;
+* until September 2024 their script gave the two `xstest-*` subsets each other's weight;
+* it gives half for an answer that cannot be read. Here that is wrong, and counted apart;
 * ids repeat from subset to subset, so a row is known by both;
-* the older total also has `pref_sets`, which the authors dropped from the leaderboard: not read here.
+* the older total also has `pref_sets`, which the leaderboard dropped: not read here.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
-from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, given, plain_mean, subset_means, weighted_mean
+from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, best_of, given, plain_mean, subset_means, weighted_mean
+from pipelines.evaluation.benchmarks.values import identifier, one_of, response
 from pipelines.sources.conversations import query_of
-from pipelines.sources.text import RowError, filled_text, shown, text_of
 from schemas.evaluation import Protocol, Row
-from schemas.preference import Response
 
 SECTIONS: dict[str, dict[str, int]] = {
     "Chat": {
@@ -62,21 +63,20 @@ WHOLE = {subset: rows for section in SECTIONS.values() for subset, rows in secti
 
 
 def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
-    subset = filled_text(item.get("subset"), "subset")
-    if subset not in WHOLE:
-        raise RowError("unknown_subset", f"subset is {shown(subset)}, none of RewardBench's")
-    number = item.get("id")
-    if isinstance(number, bool) or not isinstance(number, int | str):
-        raise RowError("bad_id", f"id is {shown(number)}, neither a number nor a text")
+    subset = one_of(item.get("subset"), "subset", list(WHOLE))
     yield Row(
-        row_id=f"{subset}/{number}",
+        row_id=f"{subset}/{identifier(item.get('id'), 'id')}",
         subset=subset,
         query=query_of(item.get("prompt"), "prompt"),
-        responses=tuple(Response(text_of(item.get(key), key)) for key in ("chosen", "rejected")),
+        responses=tuple(response(item.get(key), key) for key in ("chosen", "rejected")),
         names=("chosen", "rejected"),
         right=(0,),
         domain=next(name for name, subsets in SECTIONS.items() if subset in subsets),
     )
+
+
+def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
+    return best_of(rows, votes, protocol, readable, strict=protocol is Protocol.SINGLE)[..., None]
 
 
 def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
@@ -96,5 +96,6 @@ BENCHMARK = Benchmark(
     protocols=(Protocol.JOINT, Protocol.SINGLE),
     published=Protocol.JOINT,
     make=_row_of,
+    score=_score,
     totals=_totals,
 )

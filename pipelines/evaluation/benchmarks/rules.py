@@ -1,7 +1,7 @@
 """What the rules of several benchmarks share: from votes to who wins, and from subsets to sections.
 
-Votes are sums of scores `[rows, draws, prompts, shown]`, as `Benchmark.score` says. A response without a score is never
-compared: nothing that could not be read becomes a number.
+Votes are `[rows, draws, prompts, shown]`, as `Benchmark.score` says. A response without a score is never compared:
+nothing that could not be read becomes a number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +18,9 @@ Flags = npt.NDArray[np.bool_]
 TOTAL = "total"
 """What every benchmark calls its published total."""
 
+MIDDLE = 5.5
+"""The middle of the scores 1 to 10: a single response above it is judged right, one below it wrong."""
+
 
 def right_ones(rows: Sequence[Row]) -> Flags:
     """Return which responses are right, `[rows, responses]`, of rows with equally many responses."""
@@ -27,23 +30,18 @@ def right_ones(rows: Sequence[Row]) -> Flags:
     return flags
 
 
-def mean_scores(votes: Floats, readable: Floats | None) -> Floats:
-    """Return sums as means, so that prompts with more readable samples do not score higher for it."""
-    if readable is None:
-        return votes
-    means: Floats = votes / np.where(readable > 0, readable, np.nan)[..., None]
-    return means
-
-
 def response_scores(votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
-    """Return a score for each response, `[rows, draws, responses]`, where each was scored in one prompt."""
-    if protocol is Protocol.SINGLE:
-        single: Floats = mean_scores(votes, readable)[..., 0]
-        return single
-    if protocol is Protocol.JOINT:
-        together: Floats = votes[:, :, 0, :]
-        return together
-    raise ValueError(f"{protocol}: a response has several scores there")
+    """Return a score for each response, `[rows, draws, responses]`, where each was scored in one prompt.
+
+    Prompts with more readable samples do not score higher for it: where prompts are compared, sums become means.
+    """
+    if protocol not in (Protocol.JOINT, Protocol.SINGLE):
+        raise ValueError(f"{protocol}: a response has several scores there")
+    is_joint = protocol is Protocol.JOINT and votes.shape[-1] > 1
+    if not is_joint and readable is not None:
+        votes = votes / np.where(readable > 0, readable, np.nan)[..., None]
+    scores: Floats = votes[:, :, 0, :] if protocol is Protocol.JOINT else votes[..., 0]
+    return scores
 
 
 def top_credit(scores: Floats, right: Flags) -> Floats:
@@ -57,34 +55,59 @@ def top_credit(scores: Floats, right: Flags) -> Floats:
     return credit
 
 
+def strict_credit(scores: Floats, right: Flags) -> Floats:
+    """Return 1 where a right response scores above every wrong one, else 0; a tie is wrong."""
+    best_right = np.where(right[:, None, :], scores, -np.inf).max(axis=-1)
+    best_wrong = np.where(right[:, None, :], -np.inf, scores).max(axis=-1)
+    return (best_right > best_wrong).astype(float)
+
+
+def single_credit(scores: Floats, right: Flags) -> Floats:
+    """Return whether the one response of each row is judged as it is: right above the middle, wrong below it.
+
+    A score that is the middle counts half.
+    """
+    mean = scores[..., 0]
+    is_right = right[:, None, 0]
+    credit: Floats = np.where(is_right, mean > MIDDLE, mean < MIDDLE) + 0.5 * (mean == MIDDLE)
+    return credit
+
+
+def pair_scores(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> tuple[Floats, Floats]:
+    """Return the scores of the right and the wrong response in each prompt, `[rows, draws, prompts]`.
+
+    For PAIRS, and for BOTH_ORDERS of rows with two responses.
+    """
+    if protocol is Protocol.PAIRS:
+        return votes[..., 0], votes[..., 1]
+    if protocol is not Protocol.BOTH_ORDERS:
+        raise ValueError(f"{protocol}: not every prompt shows a pair there")
+    is_first = np.array([row.right == (0,) for row in rows])[:, None, None]
+    first, second = votes[..., 0], votes[..., 1]
+    return np.where(is_first, first, second), np.where(is_first, second, first)
+
+
 def win_credit(first: Floats, second: Floats, *, tie: float = 0.5) -> Floats:
     """Return 1 where the first score is higher, `tie` where both are equal, and 0 elsewhere, also without a score."""
     credit: Floats = (first > second) + tie * (first == second)
     return credit
 
 
-def pair_credit(rows: Sequence[Row], votes: Floats, protocol: Protocol, *, tie: float = 0.5) -> Floats:
-    """Return the credit of each prompt `[rows, draws, prompts]` that shows a right response and a wrong one.
-
-    That is each prompt of PAIRS, and each of BOTH_ORDERS.
-    """
-    if protocol is Protocol.PAIRS:
-        return win_credit(votes[..., 0], votes[..., 1], tie=tie)
-    right = np.array([row.right[0] for row in rows], dtype=int)[:, None, None, None]
-    here = np.take_along_axis(votes, np.broadcast_to(right, (*votes.shape[:3], 1)), axis=-1)[..., 0]
-    other = np.take_along_axis(votes, np.broadcast_to(1 - right, (*votes.shape[:3], 1)), axis=-1)[..., 0]
-    return win_credit(here, other, tie=tie)
-
-
-def best_of(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None) -> Floats:
-    """Return the expected credit `[rows, draws]` of taking the best response.
+def best_of(
+    rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None, *, strict: bool = False
+) -> Floats:
+    """Return the credit `[rows, draws]` of taking the best response.
 
     JOINT and SINGLE: 1/m where m responses tie on top and a right one is among them. PAIRS: the right response beats
-    every wrong one, each tie a half; the mean over right ones. BOTH_ORDERS: the mean of both orders.
+    every wrong one, a tie counts half; the mean over right ones. BOTH_ORDERS: the mean of both orders. `strict`: a tie
+    is wrong everywhere. A row of one response: `single_credit`.
     """
     if protocol in (Protocol.JOINT, Protocol.SINGLE):
-        return top_credit(response_scores(votes, protocol, readable), right_ones(rows))
-    credit = pair_credit(rows, votes, protocol)
+        scores, right = response_scores(votes, protocol, readable), right_ones(rows)
+        if scores.shape[-1] == 1:
+            return single_credit(scores, right)
+        return strict_credit(scores, right) if strict else top_credit(scores, right)
+    credit = win_credit(*pair_scores(rows, votes, protocol), tie=0.0 if strict else 0.5)
     if protocol is Protocol.PAIRS:
         n_right = len(rows[0].right) if rows else 1
         credit = credit.reshape(*credit.shape[:2], n_right, -1).prod(axis=-1)
@@ -92,9 +115,14 @@ def best_of(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Fl
     return mean
 
 
-def best_of_all(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None) -> Floats:
+def one_cell(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None) -> Floats:
     """Return `best_of` as the one cell of a rule."""
     return best_of(rows, votes, protocol, readable)[..., None]
+
+
+def one_strict_cell(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None) -> Floats:
+    """Return the strict `best_of` as the one cell of a rule."""
+    return best_of(rows, votes, protocol, readable, strict=True)[..., None]
 
 
 def subset_means(groups: Sequence[str], means: Floats, cell: int = 0) -> dict[str, Floats]:
