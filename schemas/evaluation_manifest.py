@@ -39,8 +39,11 @@ class BenchmarkEntry(_Part):
     """Judgements by `readable`, or by why they give no scores."""
     never_readable: int
     """Items of which no judgement can be read; they count as wrong."""
-    in_training: int = 0
-    """Items whose question stands in the snapshot that the judge was trained on."""
+    in_training: int
+    """Items whose question stands in the training rows of the recipe's own snapshot."""
+    tokens: int
+    """Generated tokens of these judgements, as far as the endpoint counted them."""
+    cost_usd: float
 
 
 class Claim(_Part):
@@ -57,6 +60,8 @@ class Claim(_Part):
     """Of the sign-flip test; never 0."""
     p_holm: float
     """The same, corrected for every comparison of the evaluation."""
+    smallest: float
+    """The smallest difference that these clusters show with 80 % power."""
 
 
 class EvaluationManifest(_Part):
@@ -78,6 +83,8 @@ class EvaluationManifest(_Part):
     benchmarks: list[BenchmarkEntry]
     claims: list[Claim]
     checks: dict[str, Any]
+    stages: list[str] = []
+    """Keys of the stages under the root that it was made of; `grmforge gc` keeps them."""
     tables: dict[str, TableEntry]
     """By name: "items", "judgements", "figures", "credits"."""
 

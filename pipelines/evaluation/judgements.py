@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.evaluation.asking import Sample, groups_of, samples_of
 from pipelines.evaluation.prompts import Prompt
@@ -14,11 +15,12 @@ from pipelines.judging.extraction import read_answer
 from pipelines.judging.readings import begin_reading
 from pipelines.judging.samples import SamplingJob
 from schemas.evaluation import GREEDY_INDEX, JUDGEMENTS, READABLE, Protocol, Row
-from schemas.trajectory import Reading
+from schemas.trajectory import Outcome, Reading
 from storage.generations import Generations
 from storage.root import Root
 
-_OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd"]
+_OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "error"]
+COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
 
 
 @dataclass
@@ -31,6 +33,12 @@ class Pool:
     """float32 [rows, prompts, K, shown]; NaN where a sample cannot be read. See `Prompt.shown` for the last axis."""
     tokens: np.ndarray
     """float32 [rows, prompts, K]: tokens of each answer; NaN where the endpoint did not count."""
+    orders: np.ndarray
+    """int16 [rows, prompts, K, shown]: the place, on the last axis of scores, of the response shown at each position."""
+    meta_rm: np.ndarray | None = None
+    """float64 [rows, prompts, K]: the Meta RM's score of each answer; None where no Meta RM is asked."""
+    logprobs: np.ndarray | None = None
+    """float64 [rows, prompts, K]: the mean log-probability of each answer's tokens, where it was asked for."""
 
 
 @dataclass
@@ -40,9 +48,8 @@ class Judgements:
     pools: list[Pool]
     outcomes: dict[str, int] = field(default_factory=dict)
     """Samples by `readable`, or by why they give no scores."""
-    tokens: int = 0
-    """Generated tokens, as far as the endpoint counted them."""
-    cost_usd: float = 0.0
+    facts: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    """What the answers took, as `Answers.recall` reads it."""
 
 
 def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
@@ -56,6 +63,7 @@ def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
             numbers,
             np.full((len(numbers), prompts, k, shown), np.nan, np.float32),
             np.full((len(numbers), prompts, k), np.nan, np.float32),
+            np.zeros((len(numbers), prompts, k, shown), np.int16),
         )
         for (prompts, shown), numbers in sorted(shapes.items())
     ]
@@ -86,14 +94,23 @@ def read_judgements(
             prompt, index = sample.prompt, sample.draw.sample_index
             pool, place = place_of[prompt.row]
             pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
+            order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
+            pool.orders[place, prompt.number, index] = order
             if reading is not None:
-                by_index = dict(zip((prompt.indices[one] for one in sample.draw.order), reading, strict=True))
-                pool.scores[place, prompt.number, index] = [by_index[index] for index in prompt.shown]
+                pool.scores[place, prompt.number, index, order] = reading
         for outcome, count in zip(*np.unique(table.column("outcome"), return_counts=True), strict=True):
             read.outcomes[str(outcome)] = read.outcomes.get(str(outcome), 0) + int(count)
-        read.tokens += int(found["completion_tokens"].sum())
-        read.cost_usd += float(found["cost_usd"].sum())
+        _count(read.facts, table, found)
     return read
+
+
+def _count(facts: dict[str, Any], table: pa.Table, answers: pl.DataFrame) -> None:
+    """Add what these answers took."""
+    facts["requests"] += table.num_rows
+    facts["failed"] += pc.sum(pc.equal(table.column("outcome"), Outcome.FAILED.value)).as_py()
+    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+        facts[name] += answers[name].sum() or 0
+    facts["error"] = facts.get("error") or next(iter(answers["error"].drop_nulls()), None)
 
 
 def _answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFrame:
@@ -126,7 +143,7 @@ def _read(
         "outcome": [outcome for outcome, _ in readings],
         "scores": [scores for _, scores in readings],
         "text": texts.to_arrow(),
-        **{name: answers[name].to_arrow() for name in _OF_ANSWER[1:]},
+        **{name: answers[name].to_arrow() for name in _OF_ANSWER[1:-1]},
     }
     arrays = [
         value.cast(field.type) if isinstance(value, pa.Array) else pa.array(value, field.type)

@@ -1,0 +1,187 @@
+"""`grmforge evaluate`: a judge on benchmarks, from reading them to the published evaluation.
+
+read the benchmarks -> ask the judge -> read its judgements -> figures, claims -> evaluations/<name>/<version>/
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any, NamedTuple
+
+from pipelines.engines.answering import Run, check_key, has_key
+from pipelines.engines.asking import Answers, find_answered
+from pipelines.evaluation.asking import ask, missing_samples
+from pipelines.evaluation.judges import greedy, judge_of
+from pipelines.evaluation.own_sets import trained_queries
+from pipelines.evaluation.prompts import Prompt, prompts_of
+from pipelines.evaluation.reading import ReadBenchmark, read_benchmark
+from pipelines.evaluation.report import report_of
+from pipelines.evaluation.summing_up import Judged, sum_up
+from pipelines.judging.samples import SamplingJob
+from pipelines.judging.verdicts import READER_VERSION
+from schemas.errors import RecipeError
+from schemas.evaluation import CREDITS, FIGURES, ITEMS, JUDGEMENTS
+from schemas.evaluation_manifest import BenchmarkEntry, Claim, EvaluationManifest
+from schemas.manifest import FileEntry, ModelUse, TableEntry
+from schemas.recipe import Recipe
+from storage.evaluations import Evaluation, publish_evaluation, with_content
+from storage.root import Root
+from storage.snapshots import new_version
+from storage.stages import Stage, finish_stage, stage_key
+from storage.table_writer import TableWriter
+
+STAGE_VERSION = 1
+_VERSION = STAGE_VERSION * 1000 + READER_VERSION  # another reader reads every stored answer anew
+SCHEMAS = {"items": ITEMS, "judgements": JUDGEMENTS, "figures": FIGURES, "credits": CREDITS}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One benchmark, and what the judge is asked about it."""
+
+    read: ReadBenchmark
+    judge: SamplingJob
+    greedy: SamplingJob | None
+    """The same judge at temperature 0, once; None where it is not asked."""
+    prompts: Sequence[Prompt]
+
+    @property
+    def judges(self) -> Iterator[SamplingJob]:
+        yield self.judge
+        if self.greedy is not None:
+            yield self.greedy
+
+
+class Evaluated(NamedTuple):
+    """What `evaluate` ends with."""
+
+    evaluation: Evaluation
+    new: bool
+    """False where a version with the same content stood there already."""
+
+
+def name_of(recipe: Recipe) -> str:
+    """Return what the evaluation is called."""
+    return recipe.evaluate.name or f"{recipe.build.name}-{recipe.evaluate.judge}"
+
+
+def asked_of(recipe: Recipe, root: Root) -> list[Asked]:
+    """Read the recipe's benchmarks; return what the judge is asked about each. Raises RecipeError and SourceError."""
+    settings = recipe.evaluate
+    if not settings.benchmarks:
+        raise RecipeError("the recipe has no [[evaluate.benchmarks]] to evaluate a judge on")
+    asked = []
+    for section in settings.benchmarks:
+        read = read_benchmark(recipe, root, section)
+        judge = judge_of(
+            recipe, settings.judge, settings.k_max, grades_single=read.grades_single, temperature=settings.temperature
+        )
+        # At temperature 0 the samples themselves are greedy.
+        beside = greedy(judge) if settings.greedy and judge.settings.temperature else None
+        asked.append(Asked(read, judge, beside, prompts_of(read.rows, read.protocol, read.title)))
+    return asked
+
+
+def evaluate(recipe: Recipe, root: Root, run: Run) -> Evaluated:
+    """Evaluate the recipe's judge and publish what comes of it. Raises ForgeError; what was bought by then is kept."""
+    run.watcher.stage("reading benchmarks", None)
+    asked = asked_of(recipe, root)
+    trained = trained_queries(recipe, root)
+    stage = None if run.retry_failed else find_answered(root, _key(recipe, asked, trained, Answers()), False)
+    bought = 0
+    if stage is None:
+        answers = _ask(root, run, asked)
+        bought = answers.bought
+        stage = _stage(recipe, root, run, asked, trained, answers)
+    return _publish(recipe, root, stage, asked[0].judge, bought)
+
+
+def _ask(root: Root, run: Run, asked: Sequence[Asked]) -> Answers:
+    """See that every sample has its answer; return what was bought, and what was given up."""
+    for one in asked:  # before anything is bought
+        if not has_key(one.judge.model, run.keys):
+            if any(missing_samples(root, one.prompts, judge, run.retry_failed) for judge in one.judges):
+                check_key(one.judge.model, run.keys)
+    answers = Answers()
+    for one in asked:
+        for judge in one.judges:
+            answers.add(ask(root, run, judge, one.prompts, one.read.title))
+    return answers
+
+
+def _key(recipe: Recipe, asked: Sequence[Asked], trained: frozenset[str], answers: Answers) -> str:
+    """Return the key of the stage: all that the figures depend on."""
+    of_benchmarks = [
+        [one.read.title, one.read.protocol, one.read.settings, [judge.key_settings() for judge in one.judges]]
+        for one in asked
+    ]
+    settings = [of_benchmarks, recipe.evaluate.replicates, recipe.evaluate.compare, recipe.build.seed, sorted(trained)]
+    return stage_key("evaluated", _VERSION, answers.in_key(settings), [one.read.sha256 for one in asked])
+
+
+def _stage(
+    recipe: Recipe, root: Root, run: Run, asked: Sequence[Asked], trained: frozenset[str], sent: Answers
+) -> Stage:
+    """Read every judgement, compute every figure, and write the tables."""
+    key = _key(recipe, asked, trained, sent)
+    judged, answers = [Judged(one.read, one.prompts, one.judge, one.greedy) for one in asked], Answers()
+    with _Writers(root, key) as writers:
+        facts = sum_up(recipe, root, run, judged, trained, writers.write, answers)
+    answers.check(run, asked[0].judge.role)
+    return finish_stage(root, key, {name: writer.files for name, writer in writers.of.items()}, facts, [])
+
+
+class _Writers:
+    """A writer for each table of an evaluation."""
+
+    def __init__(self, root: Root, folder: str) -> None:
+        self.of = {name: TableWriter(root, folder, name, schema) for name, schema in SCHEMAS.items()}
+
+    def write(self, name: str, table: Any) -> None:
+        self.of[name].write(table)
+
+    def __enter__(self) -> "_Writers":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        for writer in self.of.values():
+            writer.__exit__(*error)
+
+
+def _publish(recipe: Recipe, root: Root, stage: Stage, judge: SamplingJob, bought: int) -> Evaluated:
+    name = name_of(recipe)
+    if (known := with_content(root, name, stage.content)) is not None:
+        return Evaluated(known, False)
+    version, created_at = new_version(stage.content)
+    facts = stage.facts
+    tables = {
+        table: TableEntry(rows=stage.rows(table), files=[FileEntry(**asdict(file)) for file in files])
+        for table, files in stage.tables.items()
+    }
+    counted = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
+    manifest = EvaluationManifest(
+        name=name,
+        version=version,
+        content_hash=stage.content,
+        created_at=created_at,
+        package_version=metadata.version("grmforge"),
+        reader_version=READER_VERSION,
+        recipe=recipe.resolved(),
+        judge=ModelUse(
+            role=judge.role,
+            engine=judge.model.engine,
+            model=judge.model.name,
+            cached=max(0, facts["requests"] - bought),
+            **{key: facts[key] for key in counted},
+        ),
+        judge_name=judge.model.name,
+        k_max=recipe.evaluate.k_max,
+        benchmarks=[BenchmarkEntry(**one) for one in facts["benchmarks"]],
+        claims=[Claim(**one) for one in facts["claims"]],
+        checks=facts["checks"],
+        stages=[stage.key],
+        tables=tables,
+    )
+    data = {file.path: f"{stage.key}/{file.path}" for file in stage.files()}
+    pages = {"report.html": report_of(manifest, stage)}
+    return Evaluated(publish_evaluation(root, manifest, data, pages), True)
