@@ -1,0 +1,115 @@
+"""Clusters of rows, and what becomes of the means of subsets when clusters are drawn anew or change their sign.
+
+Rows that share a query are one cluster, and a cluster is drawn whole. A replicate draws from each subset apart: how
+many queries a benchmark's subset has is its design, not chance. From n clusters it draws n - 1, with replacement. So
+the variance over replicates has no bias, which counts in subsets of a few clusters.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from pipelines.evaluation.arrays import Floats, Integers
+
+_AT_ONCE = 1 << 20
+"""Weights in memory together: clusters times replicates."""
+
+
+class Clusters:
+    """Which cluster and which subset each row belongs to."""
+
+    def __init__(self, clusters: Sequence[str], subsets: Sequence[str]) -> None:
+        cluster_names, self._cluster_of_row = np.unique(np.asarray(clusters), return_inverse=True)
+        names, subset_of_row = np.unique(np.asarray(subsets), return_inverse=True)
+        self.subsets: tuple[str, ...] = tuple(str(name) for name in names)
+        self.count = len(cluster_names)
+        entries, self._entry_of_row = np.unique(
+            subset_of_row.astype(np.int64) * self.count + self._cluster_of_row, return_inverse=True
+        )
+        self._cluster_of_entry: Integers = entries % self.count
+        self._first_entry: Integers = np.searchsorted(entries, np.arange(len(names) + 1) * self.count)
+        self._n_entries = len(entries)
+
+    def count_in(self, subsets: Sequence[int]) -> int:
+        """Return how many clusters have a row in any of these subsets."""
+        return len(np.unique(np.concatenate([self._cluster_of_entry[self._entries(one)] for one in subsets])))
+
+    def means(self, values: Floats) -> Floats:
+        """Return the means of the subsets: values [rows, columns, cells] to [columns, subsets, cells].
+
+        NaN is left out: the mean of a column is that of the rows that have it.
+        """
+        means: Floats = next(self._means(values, iter([np.ones((1, self.count))])))[0]
+        return means
+
+    def replicates(self, values: Floats, count: int, seed: int) -> Iterator[Floats]:
+        """Yield the means of `count` replicates in chunks, [replicates, columns, subsets, cells]."""
+        return self._means(values, self.weights(count, seed))
+
+    def flipped(self, values: Floats, count: int, seed: int) -> Iterator[Floats]:
+        """Yield the means with the sign of each cluster's sum drawn anew, in chunks like `replicates`."""
+        return self._means(values, self._signs(count, seed), signs=True)
+
+    def weights(self, count: int, seed: int) -> Iterator[Floats]:
+        """Yield how often each cluster stands in each of `count` replicates, in chunks [replicates, clusters]."""
+        drawn = np.random.default_rng(seed)
+        for size in _chunk_sizes(count, self.count):
+            weights = np.ones((size, self.count))
+            for members in self._strata:
+                n = len(members)
+                if n > 1:
+                    picked = drawn.integers(0, n, size=(size, n - 1)) + np.arange(size)[:, None] * n
+                    often = np.bincount(picked.ravel(), minlength=size * n).reshape(size, n)
+                    weights[:, members] = often * (n / (n - 1))
+            yield weights
+
+    def row_weights(self, weights: Floats) -> Floats:
+        """Return the weights of rows, [replicates, rows], of those of clusters."""
+        by_row: Floats = weights[:, self._cluster_of_row]
+        return by_row
+
+    def _signs(self, count: int, seed: int) -> Iterator[Floats]:
+        drawn = np.random.default_rng(seed)
+        for size in _chunk_sizes(count, self.count):
+            bits = np.unpackbits(np.frombuffer(drawn.bytes(size * self.count // 8 + 1), np.uint8))
+            yield bits[: size * self.count].reshape(size, self.count).astype(np.float64) * 2.0 - 1.0
+
+    @cached_property
+    def _strata(self) -> list[Integers]:
+        """The clusters that are drawn from together: those whose first subset is the same."""
+        _, first = np.unique(self._cluster_of_entry, return_index=True)
+        subset = np.searchsorted(self._first_entry, first, side="right") - 1
+        return [np.flatnonzero(subset == one) for one in np.unique(subset)]
+
+    def _entries(self, subset: int) -> slice:
+        return slice(int(self._first_entry[subset]), int(self._first_entry[subset + 1]))
+
+    def _means(self, values: Floats, weights: Iterator[Floats], signs: bool = False) -> Iterator[Floats]:
+        rows, columns, cells = values.shape
+        flat = values.reshape(rows, -1)
+        present = ~np.isnan(flat)
+        counted = present if not present.all() else present[:, :1]
+        sums = self._by_entry(np.where(present, flat, 0.0))
+        counts = self._by_entry(counted.astype(np.float64))
+        for weight in weights:
+            means = np.empty((len(weight), len(self.subsets), columns * cells))
+            for subset in range(len(self.subsets)):
+                entries = self._entries(subset)
+                chosen = weight[:, self._cluster_of_entry[entries]]
+                whole = counts[entries].sum(axis=0) if signs else chosen @ counts[entries]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    means[:, subset] = chosen @ sums[entries] / whole
+            yield means.reshape(len(weight), len(self.subsets), columns, cells).swapaxes(1, 2)
+
+    def _by_entry(self, values: Floats) -> Floats:
+        order = np.argsort(self._entry_of_row, kind="stable")
+        starts = np.searchsorted(self._entry_of_row[order], np.arange(self._n_entries))
+        sums: Floats = np.add.reduceat(values[order], starts, axis=0)
+        return sums
+
+
+def _chunk_sizes(count: int, clusters: int) -> Iterator[int]:
+    size = max(1, _AT_ONCE // clusters)
+    for start in range(0, count, size):
+        yield min(size, count - start)
