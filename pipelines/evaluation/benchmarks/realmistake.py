@@ -53,7 +53,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
 def _task_and_writer(item: dict[str, Any], place: Place) -> tuple[str, str]:
     metadata = item.get("metadata")
     facts = metadata if isinstance(metadata, dict) else {}
-    written = f"{place.file} {facts.get('task', '')} {facts.get('task_name', '')}"
+    written = f"{place.origin} {place.file} {facts.get('task', '')} {facts.get('task_name', '')}"
     task = next((task for task in TASKS if task in written), None)
     model = f"{facts.get('llm_response_model', '')} {place.file}".lower().replace("-", "")
     writer = next((writer for writer in WRITERS if writer in model), None)
@@ -73,7 +73,7 @@ def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
 BENCHMARK = Benchmark(
     kind="realmistake",
     hubs=("ryokamoi/realmistake",),
-    patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
+    patterns=("*gpt*.jsonl", "*lama*.jsonl", "*gpt4*.parquet", "*llama2*.parquet"),
     license="CC-BY-SA-4.0",
     redistribution="restricted",
     unit="response",
