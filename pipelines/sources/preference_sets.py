@@ -108,6 +108,18 @@ def set_and_responses(section: PreferenceSets, row: Row, origin: Origin) -> tupl
     return replace(made, best=None) if contradicted else made, responses
 
 
+def unlabelled(row: Row) -> tuple[Messages, list[Response]]:
+    """Return (query, responses) of a row whatever is known of them. Raises RowError."""
+    row = {key: value for key, value in row.items() if value is not None}
+    refuse_media(row)
+    if is_pair(row):
+        pair = pair_of(row)
+        query, values = pair.query, pair.responses
+    else:
+        query, values = _query_and_responses(row)
+    return query, [_response(value, f"responses[{index}]", None) for index, value in enumerate(values)]
+
+
 def _with_responses(row: Row) -> Row:
     """Return a row of one labelled answer (TRL's `completion`) with it as its responses."""
     other = next((key for key in _ANSWER_NAMES if key in row), None)
