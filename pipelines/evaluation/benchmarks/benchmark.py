@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from pipelines.evaluation.benchmarks.rules import Floats, one_cell
 from pipelines.sources.files import SourceFiles, open_files
 from pipelines.sources.rows import rows_of
-from pipelines.sources.text import RowError
+from pipelines.sources.text import RowError, shown
 from schemas.errors import SourceError
 from schemas.evaluation import Protocol, Row
 from schemas.preference import UnreadableRow
@@ -35,6 +35,11 @@ class Place(NamedTuple):
     """The file's name and the number of the row."""
     origin: str
     """The hub id, or the last part of the local path."""
+
+    @property
+    def number(self) -> str:
+        """The number of the row in its file, from 1."""
+        return self.location.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,8 @@ class Benchmark:
     """`restricted` where the authors ask that rows are not republished in plain text."""
     unit: str
     """What one row is, as the counts of rows mean it."""
+    whole_file: str = ""
+    """Name of a file that holds the rows of all others: where it is there, they are not read."""
     fields: tuple[str, ...]
     """What the first row of each file must have; a file without one of them is of another kind."""
     whole: Mapping[str, int | None] = field(default_factory=dict)
@@ -68,7 +75,7 @@ class Benchmark:
     cells: tuple[str, ...] = ("right",)
     """Names of what the rule finds of a row; a protocol may give only the first ones. `right` is the row's accuracy."""
 
-    make: Callable[[Any, dict[str, Any], Place], Iterable[Row]]
+    make: Callable[[Any, dict[str, Any], Place], Iterable[Row | UnreadableRow]]
     """Return the rows of (section, item of the file, place). Raises RowError."""
     items: Callable[[Path, str], Iterator[tuple[str, dict[str, Any] | UnreadableRow]]] = rows_of
     """Return (location, item for `make`) of (file, its name)."""
@@ -101,23 +108,31 @@ class Benchmark:
         Raises SourceError for files that cannot be read, or are of another kind.
         """
         known: set[str] = set()
-        for path in files.paths:
+        whole = tuple(path for path in files.paths if path.name == self.whole_file)
+        for path in whole or files.paths:
             name, is_first = files.name(path), True
             for location, item in self.items(path, name):
-                if isinstance(item, UnreadableRow):
-                    yield item
-                    continue
-                if is_first:
+                if is_first and not isinstance(item, UnreadableRow):
                     self._refuse_another_kind(item, location)
-                    is_first = False
-                try:
-                    rows = list(self.make(section, item, Place(name, location, files.origin)))
-                except RowError as error:
-                    yield error.row(location)
-                    continue
-                for row in rows:
-                    yield _repeated(row, location) if row.row_id in known else row
-                    known.add(row.row_id)
+                is_first = False
+                for row in self._rows_of_item(section, item, Place(name, location, files.origin)):
+                    if isinstance(row, UnreadableRow):
+                        yield row
+                    elif row.row_id in known:
+                        yield UnreadableRow(location, "repeated_id", f"an earlier row has the id {shown(row.row_id)}")
+                    else:
+                        known.add(row.row_id)
+                        yield row
+
+    def _rows_of_item(
+        self, section: Any, item: dict[str, Any] | UnreadableRow, place: Place
+    ) -> Iterable[Row | UnreadableRow]:
+        if isinstance(item, UnreadableRow):
+            return [item]
+        try:
+            return list(self.make(section, item, place))
+        except RowError as error:
+            return [error.row(place.location)]
 
     def _refuse_another_kind(self, item: Mapping[str, Any], location: str) -> None:
         missing = next((name for name in self.fields if name not in item), None)
@@ -145,7 +160,3 @@ class Benchmark:
         if not self.whole:
             return True
         return not limited and subset in self.whole and self.whole[subset] in (None, rows)
-
-
-def _repeated(row: Row, location: str) -> UnreadableRow:
-    return UnreadableRow(location, "repeated_id", f"another row before has the id {row.row_id!r} too")

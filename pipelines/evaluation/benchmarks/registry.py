@@ -4,7 +4,17 @@ from importlib import import_module
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark
 
-MODULES = ("rewardbench",)
+MODULES = (
+    "rewardbench",
+    "rewardbench2",
+    "rm_bench",
+    "judgebench",
+    "rmb",
+    "ppe",
+    "llmbar",
+    "realmistake",
+    "preference_sets",
+)
 """Modules of this room that have a `BENCHMARK`, in the order in which messages and docs list them."""
 
 _BENCHMARKS: list[Benchmark] = [

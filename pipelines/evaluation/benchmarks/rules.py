@@ -31,17 +31,23 @@ def right_ones(rows: Sequence[Row]) -> Flags:
 
 
 def response_scores(votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
-    """Return a score for each response, `[rows, draws, responses]`, where each was scored in one prompt.
+    """Return the mean score of each response, `[rows, draws, responses]`, where each was scored in one prompt.
 
-    Prompts with more readable samples do not score higher for it: where prompts are compared, sums become means.
+    A prompt with more readable samples than another does not score higher for it.
     """
     if protocol not in (Protocol.JOINT, Protocol.SINGLE):
         raise ValueError(f"{protocol}: a response has several scores there")
-    is_joint = protocol is Protocol.JOINT and votes.shape[-1] > 1
-    if not is_joint and readable is not None:
-        votes = votes / np.where(readable > 0, readable, np.nan)[..., None]
-    scores: Floats = votes[:, :, 0, :] if protocol is Protocol.JOINT else votes[..., 0]
+    means = _means(votes, readable)
+    scores: Floats = means[:, :, 0, :] if protocol is Protocol.JOINT else means[..., 0]
     return scores
+
+
+def _means(votes: Floats, readable: Floats | None) -> Floats:
+    """Return sums as means. Equal sums of equally many samples stay equal, so ties stay ties."""
+    if readable is None:
+        return votes
+    means: Floats = votes / np.where(readable > 0, readable, np.nan)[..., None]
+    return means
 
 
 def top_credit(scores: Floats, right: Flags) -> Floats:
@@ -59,7 +65,8 @@ def strict_credit(scores: Floats, right: Flags) -> Floats:
     """Return 1 where a right response scores above every wrong one, else 0; a tie is wrong."""
     best_right = np.where(right[:, None, :], scores, -np.inf).max(axis=-1)
     best_wrong = np.where(right[:, None, :], -np.inf, scores).max(axis=-1)
-    return (best_right > best_wrong).astype(float)
+    credit: Floats = (best_right > best_wrong).astype(float)
+    return credit
 
 
 def single_credit(scores: Floats, right: Flags) -> Floats:
@@ -93,6 +100,12 @@ def win_credit(first: Floats, second: Floats, *, tie: float = 0.5) -> Floats:
     return credit
 
 
+def decisions(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
+    """Return what each prompt that shows a pair decides: 1 right, -1 wrong, 0 a tie, NaN without a score."""
+    signs: Floats = np.sign(np.subtract(*pair_scores(rows, votes, protocol)))
+    return signs
+
+
 def best_of(
     rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None, *, strict: bool = False
 ) -> Floats:
@@ -102,17 +115,18 @@ def best_of(
     every wrong one, a tie counts half; the mean over right ones. BOTH_ORDERS: the mean of both orders. `strict`: a tie
     is wrong everywhere. A row of one response: `single_credit`.
     """
-    if protocol in (Protocol.JOINT, Protocol.SINGLE):
-        scores, right = response_scores(votes, protocol, readable), right_ones(rows)
-        if scores.shape[-1] == 1:
-            return single_credit(scores, right)
-        return strict_credit(scores, right) if strict else top_credit(scores, right)
-    credit = win_credit(*pair_scores(rows, votes, protocol), tie=0.0 if strict else 0.5)
     if protocol is Protocol.PAIRS:
-        n_right = len(rows[0].right) if rows else 1
-        credit = credit.reshape(*credit.shape[:2], n_right, -1).prod(axis=-1)
-    mean: Floats = credit.mean(axis=-1)
-    return mean
+        wins = win_credit(*pair_scores(rows, votes, protocol), tie=0.0 if strict else 0.5)
+        beats_all = wins.reshape(*wins.shape[:2], len(rows[0].right) if rows else 1, -1).prod(axis=-1)
+        mean: Floats = beats_all.mean(axis=-1)
+        return mean
+    right = right_ones(rows)
+    rule = single_credit if right.shape[-1] == 1 else strict_credit if strict else top_credit
+    if protocol is Protocol.BOTH_ORDERS:
+        orders = _means(votes, readable)
+        mean = np.mean([rule(orders[:, :, order], right) for order in (0, 1)], axis=0)
+        return mean
+    return rule(response_scores(votes, protocol, readable), right)
 
 
 def one_cell(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None) -> Floats:
