@@ -79,9 +79,13 @@ class Summary:
         """Return every figure of means [.., subsets, cells]."""
         with np.errstate(invalid="ignore"):
             accuracy = (means[..., 0] * self._shares).sum(axis=-1)
-        subsets = {f"{SUBSET}{name}": means[..., place, 0] for place, name in enumerate(self.clusters.subsets)}
         published = self.rows.benchmark.figures(self._counts, means)
-        return {ACCURACY: accuracy, **published, **(subsets if len(subsets) > 1 else {})}
+        subsets = {
+            f"{SUBSET}{name}": means[..., place, 0]
+            for place, name in enumerate(self.clusters.subsets)
+            if name not in published
+        }
+        return {ACCURACY: accuracy, **published, **(subsets if len(self._counts) > 1 else {})}
 
     def figures(self, selector: str, sizes: Sequence[int], cells: Floats, curve: Curve = Curve.ALL) -> Iterator[Figure]:
         """Yield every figure of cells [rows, sizes, cells]."""
@@ -90,8 +94,7 @@ class Summary:
             yield from self._of(name, selector, sizes, estimate, curve)
 
     def _of(self, name: str, selector: str, sizes: Sequence[int], estimate: Estimate, curve: Curve) -> Iterator[Figure]:
-        subset = name.removeprefix(SUBSET)
-        items = self._counts[subset] if name.startswith(SUBSET) else len(self.rows.rows)
+        items = self._counts.get(name.removeprefix(SUBSET), len(self.rows.rows))
         values = zip(sizes, estimate.value, estimate.low, estimate.high, strict=True)
         for k, value, low, high in values:
             if np.isfinite(value):
@@ -134,7 +137,7 @@ def evaluated(
         for name in names
         for place, k in enumerate(some_k)
     }
-    if rows.benchmark.by_auc:
+    if all(len(row.responses) == 1 for row in rows.rows):
         figures += _aucs(summary, some_k)
     return Found(figures, cells, _compared(summary, chosen, names, some_k, family))
 
@@ -152,7 +155,10 @@ def _gains(summary: Summary, sizes: Sequence[int], values: Floats) -> Iterator[F
     for name, estimate in found.items():
         for k, value, low, high in zip(sizes, estimate.value, estimate.low, estimate.high, strict=True):
             items = len(summary.rows.rows)
-            yield Figure(ACCURACY, name, Curve.ALL, k, float(value), float(low), float(high), items, estimate.clusters)
+            if k > 1:
+                yield Figure(
+                    ACCURACY, name, Curve.ALL, k, float(value), float(low), float(high), items, estimate.clusters
+                )
 
 
 def _aucs(summary: Summary, sizes: Iterable[int]) -> Iterator[Figure]:

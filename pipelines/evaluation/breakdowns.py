@@ -159,12 +159,11 @@ def calibrated(rows: Rows, clusters: Sequence[str], k: int) -> dict[str, object]
     of_all = Clusters([clusters[number] for number in numbers], [""] * len(numbers))
     found = calibration(of_all, shares, np.concatenate(right), seed=rows.seed)
     bins = zip(found.weight, found.share, found.accuracy, strict=True)
-    ece = found.ece
     return {
         "k": k,
-        "ece": float(ece.value.squeeze()),
-        "low": float(ece.low.squeeze()),
-        "high": float(ece.high.squeeze()),
+        "ece": float(found.ece),
+        "low": float(found.low),
+        "high": float(found.high),
         "bins": [
             {"weight": float(weight), "share": float(share), "accuracy": float(accuracy)}
             for weight, share, accuracy in bins

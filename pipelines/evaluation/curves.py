@@ -40,7 +40,7 @@ class Rows:
 
     @property
     def samples(self) -> int:
-        return self.pools[0].scores.shape[2]
+        return int(self.pools[0].scores.shape[2])
 
     def of(self, pool: Pool) -> list[Row]:
         return [self.rows[number] for number in pool.rows]
@@ -80,9 +80,9 @@ def _linked_curve(rows: Rows, sizes: tuple[int, ...], readable_only: bool) -> li
     """Return the same where a rule takes rows together: it meets the same draws of both before anything is averaged."""
     by_pool, states, weights = [], [], []
     for pool in rows.pools:
-        orders = sample_orders(*pool.scores.shape[:3], SHUFFLES, rows.seed)
+        n_rows, prompts, samples, shown = pool.scores.shape
+        orders = sample_orders(n_rows, prompts, samples, SHUFFLES, rows.seed)
         votes, weight = window_votes(pool.scores, orders, sizes, readable_only=readable_only)
-        n_rows, n_sizes, draws, prompts, shown = votes.shape
         by_pool.append(rows.score(rows.of(pool), votes.reshape(n_rows, -1, prompts, shown)))
         states.append(vote_states(votes))
         weights.append(weight / weight.sum(axis=1, keepdims=True))

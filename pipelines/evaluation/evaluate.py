@@ -99,9 +99,10 @@ def evaluate(recipe: Recipe, root: Root, run: Run) -> Evaluated:
 def _ask(root: Root, run: Run, asked: Sequence[Asked]) -> Answers:
     """See that every sample has its answer; return what was bought, and what was given up."""
     for one in asked:  # before anything is bought
-        if not has_key(one.judge.model, run.keys):
-            if any(missing_samples(root, one.prompts, judge, run.retry_failed) for judge in one.judges):
-                check_key(one.judge.model, run.keys)
+        if has_key(one.judge.model, run.keys):
+            continue
+        if any(missing_samples(root, one.prompts, judge, run.retry_failed) for judge in one.judges):
+            check_key(one.judge.model, run.keys)
     answers = Answers()
     for one in asked:
         for judge in one.judges:

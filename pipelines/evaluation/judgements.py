@@ -20,6 +20,7 @@ from storage.generations import Generations
 from storage.root import Root
 
 _OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "error"]
+GRADES = (1, 10)
 COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
 
 
@@ -97,11 +98,16 @@ def read_judgements(
             order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
             pool.orders[place, prompt.number, index] = order
             if reading is not None:
-                pool.scores[place, prompt.number, index, order] = reading
+                pool.scores[place, prompt.number, index, order] = _graded(judge, reading)
         for outcome, count in zip(*np.unique(table.column("outcome"), return_counts=True), strict=True):
             read.outcomes[str(outcome)] = read.outcomes.get(str(outcome), 0) + int(count)
         _count(read.facts, table, found)
     return read
+
+
+def _graded(judge: SamplingJob, scores: Sequence[int]) -> Sequence[int]:
+    """Return scores on the scale of 1 to 10, which the rules know: a 1 of 0 and 1 is a 10."""
+    return scores if judge.scale(len(scores)) == GRADES else [GRADES[1] if score else GRADES[0] for score in scores]
 
 
 def _count(facts: dict[str, Any], table: pa.Table, answers: pl.DataFrame) -> None:

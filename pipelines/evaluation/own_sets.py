@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.evaluation.benchmarks.preference_sets import row_of_set
 from schemas.errors import RecipeError
 from schemas.evaluation import Row
-from schemas.preference import SETS, PreferenceSet, sets_of
+from schemas.preference import SETS, sets_of
 from schemas.query import Messages
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
@@ -30,27 +31,13 @@ def rows_of_snapshot(snapshot: Snapshot, section: BenchmarkSection) -> Iterator[
         chosen = batch.filter(pc.is_in(batch.column("split"), pa.array(section.splits, pa.string())))
         for preference in sets_of(chosen):
             any_row = True
-            yield _row_of(preference)
+            yield row_of_set(preference, preference.source)
     if not any_row:
         name = f"{snapshot.manifest.name}@{snapshot.manifest.version}"
         raise RecipeError(
             f"evaluate.benchmarks: {name} has no set in {' or '.join(section.splits)}: give [splits] test a share and "
             'build anew, or name other splits, such as splits = ["validation"]'
         )
-
-
-def _row_of(preference: PreferenceSet) -> Row:
-    right = preference.best if preference.n_responses > 1 else (0 if preference.label else None)
-    return Row(
-        row_id=preference.set_id,
-        subset=preference.source,
-        query=preference.query,
-        responses=preference.responses,
-        names=tuple(f"response {number}" for number in range(1, preference.n_responses + 1)),
-        right=() if right is None else (right,),
-        domain=preference.domain,
-        reference=preference.reference,
-    )
 
 
 def trained_queries(recipe: Recipe, root: Root) -> frozenset[str]:

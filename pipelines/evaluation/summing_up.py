@@ -64,12 +64,12 @@ def sum_up(
             "selector": claim.name,
             "against": VOTING,
             "k": half,
-            "difference": claim.difference,
-            "low": claim.low,
-            "high": claim.high,
-            "p": claim.p,
-            "p_holm": claim.corrected,
-            "smallest": claim.smallest,
+            "difference": float(claim.difference),
+            "low": float(claim.low),
+            "high": float(claim.high),
+            "p": float(claim.p),
+            "p_holm": float(claim.corrected),
+            "smallest": float(claim.smallest),
         }
         for title, claim in zip(titles, claims([comparison for _, comparison in compared]), strict=True)
     ]

@@ -69,7 +69,7 @@ def _votes(rows: Rows) -> list[list[float] | None]:
     if rows.protocol is Protocol.PAIRS:
         return votes
     for pool in rows.pools:
-        summed = np.nansum(pool.scores, axis=2, dtype=np.float64)
+        summed: Floats = np.nan_to_num(pool.scores).sum(axis=2, dtype=np.float64)
         by_response = summed[:, :, 0] if rows.protocol is Protocol.SINGLE else summed.sum(axis=1)
         for number, row_votes in zip(pool.rows, by_response.tolist(), strict=True):
             votes[number] = row_votes
