@@ -6,9 +6,10 @@ read the benchmarks -> ask the judge -> read its judgements -> figures, claims -
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.engines.answering import Run, check_key, has_key
+from pipelines.engines.answering import Run, check_key, has_key, wait_for_batches
 from pipelines.engines.asking import Answers, find_answered
 from pipelines.evaluation.asking import ask, missing_samples
 from pipelines.evaluation.judges import greedy, judge_of
@@ -19,11 +20,11 @@ from pipelines.evaluation.report import report_of
 from pipelines.evaluation.summing_up import Judged, sum_up
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import READER_VERSION
-from schemas.errors import RecipeError
+from schemas.errors import RecipeError, Waiting
 from schemas.evaluation import CREDITS, FIGURES, ITEMS, JUDGEMENTS
 from schemas.evaluation_manifest import BenchmarkEntry, Claim, EvaluationManifest
 from schemas.manifest import FileEntry, ModelUse, TableEntry
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, recipe_of
 from storage.evaluations import Evaluation, publish_evaluation, with_content
 from storage.root import Root
 from storage.snapshots import new_version
@@ -58,6 +59,19 @@ class Evaluated(NamedTuple):
     evaluation: Evaluation
     new: bool
     """False where a version with the same content stood there already."""
+
+
+def evaluating(recipe: Recipe, *, role: str | None, k_max: int | None, limit: int | None) -> Recipe:
+    """Return the recipe with what a command's or a flow's parameters change in its evaluation. Raises RecipeError."""
+    tree = recipe.model_dump(exclude_unset=True)
+    settings = tree.setdefault("evaluate", {})
+    if role is not None:
+        settings["judge"] = role
+    if k_max is not None:
+        settings["k_max"] = k_max
+    for section in settings.get("benchmarks", ()) if limit is not None else ():
+        section["limit"] = min(limit, section.get("limit") or limit)
+    return recipe_of(tree, Path(recipe.directory))
 
 
 def name_of(recipe: Recipe) -> str:
@@ -97,16 +111,30 @@ def evaluate(recipe: Recipe, root: Root, run: Run) -> Evaluated:
 
 
 def _ask(root: Root, run: Run, asked: Sequence[Asked]) -> Answers:
-    """See that every sample has its answer; return what was bought, and what was given up."""
-    for one in asked:  # before anything is bought
-        if has_key(one.judge.model, run.keys):
-            continue
-        if any(missing_samples(root, one.prompts, judge, run.retry_failed) for judge in one.judges):
-            check_key(one.judge.model, run.keys)
+    """See that every sample has its answer; return what was bought, and what was given up.
+
+    A benchmark whose answers lie in batches does not hold up the others. Raises Waiting once all are submitted, unless
+    the run waits for them.
+    """
+    pending = [(one, judge) for one in asked for judge in one.judges]
+    for one, judge in pending:  # before anything is bought
+        if not has_key(judge.model, run.keys) and missing_samples(root, one.prompts, judge, run.retry_failed):
+            check_key(judge.model, run.keys)
     answers = Answers()
-    for one in asked:
-        for judge in one.judges:
-            answers.add(ask(root, run, judge, one.prompts, one.read.title))
+    while pending:
+        waiting: list[tuple[Asked, SamplingJob]] = []
+        errors: list[Waiting] = []
+        for one, judge in pending:
+            try:
+                answers.add(ask(root, run, judge, one.prompts, one.read.title))
+            except Waiting as error:
+                waiting.append((one, judge))
+                errors.append(error)
+        if errors and not run.wait:
+            raise Waiting("; ".join(map(str, errors)))
+        if waiting:
+            wait_for_batches(root, run, [judge.model for _, judge in waiting])
+        pending = waiting
     return answers
 
 

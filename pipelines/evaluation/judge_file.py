@@ -5,16 +5,17 @@
         "principles": [..], "critique": "..", "text": ".."}
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import Answers
 from pipelines.evaluation.asking import ask
 from pipelines.evaluation.judgements import read_judgements
 from pipelines.evaluation.prompts import prompts_of
@@ -24,11 +25,30 @@ from pipelines.judging.verdicts import answer_of
 from pipelines.sources.preference_sets import unlabelled
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import RowError
+from schemas.errors import RecipeError
 from schemas.evaluation import Protocol, Row
 from schemas.preference import Response, UnreadableRow
 from schemas.query import Messages
+from schemas.tables import Column, Table
+from schemas.trajectory import Principle
+from storage.files import storage_errors
 from storage.root import Root
 
+JUDGED = Table(
+    "judged_file",
+    (
+        Column("id", str),
+        Column("error", str),
+        Column("best", int),
+        Column("scores", tuple[float, ...]),
+        Column("agreement", float),
+        Column("readable", int),
+        Column("samples", int),
+        Column("principles", tuple[Principle, ...]),
+        Column("critique", str),
+        Column("text", str),
+    ),
+).schema
 SOURCE = "judged"
 """What the prompts' sets call where they come from."""
 
@@ -68,8 +88,8 @@ class FileJudgement:
         }
 
 
-def judge_file(root: Root, run: Run, judge: SamplingJob, file: Path) -> tuple[list[FileJudgement], Answers]:
-    """Return a judgement for each row of a file, in its order, and what it took to ask.
+def judge_file(root: Root, run: Run, judge: SamplingJob, file: Path) -> list[FileJudgement]:
+    """Return a judgement for each row of a file, in its order.
 
     A row that cannot be read, or has no readable sample, ends in a judgement with its fault. Raises ForgeError.
     """
@@ -77,7 +97,6 @@ def judge_file(root: Root, run: Run, judge: SamplingJob, file: Path) -> tuple[li
     rows = [row for row in read if isinstance(row, Row)]
     prompts = prompts_of(rows, Protocol.JOINT, SOURCE)
     answers = ask(root, run, judge, prompts, file.name)
-    answers.check(run, f"{judge.role} on {file.name}", len(rows))
     judged: dict[str, FileJudgement] = {}
 
     def write(table: pa.Table) -> None:
@@ -85,8 +104,26 @@ def judge_file(root: Root, run: Run, judge: SamplingJob, file: Path) -> tuple[li
             one = _judgement(table.slice(start, judge.n).to_pylist())
             judged[one.id] = one
 
-    read_judgements(root, judge, rows, prompts, Protocol.JOINT, write)
-    return [judged[one.row_id] if isinstance(one, Row) else one for one in read], answers
+    made = read_judgements(root, judge, rows, prompts, Protocol.JOINT, write)
+    answers.recall(made.facts)
+    answers.check(run, f"{judge.role} on {file.name}", len(rows))
+    return [judged[one.row_id] if isinstance(one, Row) else one for one in read]
+
+
+def write_judgements(judged: Sequence[FileJudgement], out: Path | None, echo: Callable[[str], None]) -> None:
+    """Write judgements as JSONL or Parquet, by the file's ending, or as lines to `echo`. Raises RecipeError."""
+    rows = [one.as_json() for one in judged]
+    if out is None:
+        for row in rows:
+            echo(orjson.dumps(row).decode())
+        return
+    if out.suffix not in (".jsonl", ".parquet"):
+        raise RecipeError(f"{out}: judgements are written as .jsonl or .parquet; give the file one of these endings")
+    with storage_errors(str(out)):
+        if out.suffix == ".jsonl":
+            out.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        else:
+            pq.write_table(pa.Table.from_pylist([dict.fromkeys(JUDGED.names) | row for row in rows], JUDGED), out)
 
 
 def _rows_in(file: Path) -> Iterator[Row | FileJudgement]:
