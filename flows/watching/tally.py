@@ -13,6 +13,9 @@ WINDOW_ANSWERS = 32
 SAMPLE_EVERY_S = 1.0
 SAMPLES = 600
 
+JUDGED_OUTCOMES = frozenset({"correct", "incorrect", "tied"})
+"""What a readable answer is where its set says which response is the best."""
+
 
 class StageTally:
     """Counts of one stage. Written by the thread that asks, read by the one that shows."""
@@ -124,7 +127,12 @@ class StageTally:
         return f"{self.name}: {', '.join(parts)}"
 
     def _correct(self) -> list[str]:
-        return [f"{self.correct_share:.0%} correct"] if self.outcomes else []
+        """Return the share of right answers, or of readable ones where nothing says what is right."""
+        if not self.outcomes:
+            return []
+        if JUDGED_OUTCOMES & self.outcomes.keys():
+            return [f"{self.correct_share:.0%} correct"]
+        return [f"{self.outcomes['readable'] / self.outcomes.total():.0%} readable"]
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())

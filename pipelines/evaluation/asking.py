@@ -109,7 +109,8 @@ def ask(root: Root, run: Run, judge: SamplingJob, prompts: Sequence[Prompt], tit
 
     def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
         draws, draw = out.pop((request.request_id, request.query_id))
-        run.watcher.judged(draws.outcome_of(draw, completion))
+        outcome = draws.outcome_of(draw, completion)
+        run.watcher.judged(READABLE if outcome.readable else outcome)
         return ()
 
     asker = Asker(root, run, judge)

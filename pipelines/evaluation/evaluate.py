@@ -69,8 +69,9 @@ def evaluating(recipe: Recipe, *, role: str | None, k_max: int | None, limit: in
         settings["judge"] = role
     if k_max is not None:
         settings["k_max"] = k_max
-    for section in settings.get("benchmarks", ()) if limit is not None else ():
-        section["limit"] = min(limit, section.get("limit") or limit)
+    if limit is not None:
+        for section in settings.get("benchmarks", ()):
+            section["limit"] = min(limit, section.get("limit") or limit)
     return recipe_of(tree, Path(recipe.directory))
 
 
