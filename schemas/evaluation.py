@@ -38,6 +38,8 @@ class Row:
     reference: str | None = None
     pair: str | None = None
     """What two rows have in common that a rule scores together (RewardBench 2's Ties)."""
+    cluster: str | None = None
+    """What rows with nearly the same question have in common, where that is known."""
 
     def prompts(self, protocol: Protocol) -> list[tuple[int, ...]]:
         """Return the responses that each prompt shows, as indices: right ones before wrong ones in PAIRS.

@@ -107,7 +107,7 @@ def judge(
     write_judgements(judged, out, typer.echo)
     spent = run.budget.spent
     typer.echo(
-        f"{scored:,} of {len(judged):,} rows scored; this run asked {spent.requests:,} requests, {spent.tokens:,} tokens, "
-        f"${spent.cost_usd:,.4f}",
+        f"{scored:,} of {len(judged):,} rows scored; this run asked {spent.requests:,} requests, "
+        f"{spent.tokens:,} tokens, ${spent.cost_usd:,.4f}",
         err=True,
     )

@@ -12,6 +12,7 @@ from pipelines.evaluation.own_sets import rows_of_snapshot, snapshot_of
 from schemas.errors import RecipeError, SourceError
 from schemas.evaluation import Protocol, Row
 from schemas.preference import UnreadableRow
+from schemas.query import query_id
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
 from schemas.record import content_id
@@ -63,8 +64,8 @@ class ReadBenchmark:
 
     @property
     def clusters(self) -> list[str]:
-        """The cluster of each row: rows with one question, or one pair, belong together."""
-        return [row.pair or content_id("query", [[turn.role, turn.content] for turn in row.query]) for row in self.rows]
+        """The cluster of each row: rows with one question, or of one pair, belong together."""
+        return [row.cluster or row.pair or query_id(row.query) for row in self.rows]
 
     def reasons(self) -> list[dict[str, Any]]:
         """Return the unreadable rows by reason, with examples, as manifests have them."""
