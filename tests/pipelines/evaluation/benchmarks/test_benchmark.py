@@ -1,0 +1,100 @@
+"""What all benchmarks have in common: files of another kind, bad rows, repeated ids, parts without a total."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.evaluation.benchmarks.registry import BENCHMARKS, MODULES
+from schemas.errors import SourceError
+from schemas.evaluation import Row
+from schemas.preference import UnreadableRow
+from tests.pipelines.evaluation.benchmarks.readings import figures_of, read, whole_counts, written
+
+PUBLISHED = [kind for kind in BENCHMARKS if kind != "preference_sets"]
+
+
+def pair(**changes: Any) -> dict[str, Any]:
+    """Return a row as RewardBench has it."""
+    row = {"prompt": "Name a prime.", "chosen": "7", "rejected": "9", "subset": "alpacaeval-easy", "id": 0}
+    return row | changes
+
+
+def test_each_module_is_the_kind_of_its_name() -> None:
+    assert list(BENCHMARKS) == list(MODULES)
+    for benchmark in BENCHMARKS.values():
+        assert benchmark.published in benchmark.protocols
+        assert benchmark.cells[0] == "right"
+        assert bool(benchmark.hubs) != bool(benchmark.place_needed)
+
+
+def test_what_must_not_be_republished_is_marked() -> None:
+    restricted = {kind for kind, benchmark in BENCHMARKS.items() if benchmark.redistribution == "restricted"}
+    assert restricted == {"realmistake"}
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_a_file_of_another_kind_names_file_row_and_field(tmp_path: Path, kind: str) -> None:
+    path = written(tmp_path, [{"text": "a chapter of a book"}], "other.json")
+    with pytest.raises(SourceError, match=rf"^other\.json:1: the first row has no field '\w+'.*{kind}"):
+        read(path, kind)
+
+
+@pytest.mark.parametrize("kind", list(BENCHMARKS))
+def test_a_file_that_is_no_data_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text("[{", "utf-8")
+    with pytest.raises(SourceError, match=r"broken\.json: truncated or not valid JSON"):
+        read(path, kind)
+
+
+def test_a_bad_row_is_counted_and_the_others_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [json.dumps(pair()), "{broken", json.dumps(pair(id=1, chosen=None)), json.dumps(pair(id=2))]
+    path.write_text("\n".join(lines), "utf-8")
+    found = read(path, "rewardbench")
+    assert [row.reason if isinstance(row, UnreadableRow) else row.row_id for row in found] == [
+        "alpacaeval-easy/0",
+        "bad_json",
+        "missing_field",
+        "alpacaeval-easy/2",
+    ]
+
+
+def test_a_repeated_id_is_unreadable(tmp_path: Path) -> None:
+    first, second = read(written(tmp_path, [pair(), pair(chosen="11")]), "rewardbench")
+    assert isinstance(first, Row)
+    assert isinstance(second, UnreadableRow)
+    assert (second.source_id, second.reason) == ("rows.json:2", "repeated_id")
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_a_part_of_a_benchmark_has_no_total(kind: str) -> None:
+    benchmark = BENCHMARKS[kind]
+    counts = whole_counts(benchmark)
+    means = dict.fromkeys(counts, [1.0] * len(benchmark.cells))
+    total = "correctness" if kind == "ppe" else "total"
+    assert total in figures_of(benchmark, means, counts)
+    known = next(subset for subset, rows in benchmark.whole.items() if rows is not None or kind == "ppe")
+    missing = {subset: rows for subset, rows in counts.items() if subset not in (known, "MATH")}
+    assert total not in figures_of(benchmark, means, missing)
+    if kind != "ppe":
+        short = counts | {known: counts[known] - 1}
+        assert total not in figures_of(benchmark, means, short)
+    array = np.array(list(means.values()))
+    assert benchmark.figures(counts, array, limited=True) == {}
+
+
+@pytest.mark.parametrize("kind", list(BENCHMARKS))
+def test_figures_are_linear_and_keep_the_leading_axes(kind: str) -> None:
+    benchmark = BENCHMARKS[kind]
+    counts = whole_counts(benchmark) or {"mine": 3}
+    draws = np.random.default_rng(0).random((2, 5, len(counts), len(benchmark.cells)))
+    first, second = (benchmark.figures(counts, part) for part in draws)
+    both = benchmark.figures(counts, draws.mean(axis=0))
+    assert first and set(first) == set(both)
+    for name, values in both.items():
+        assert values.shape == (5,)
+        np.testing.assert_allclose(values, (first[name] + second[name]) / 2)
