@@ -35,7 +35,7 @@ class Pool:
     tokens: np.ndarray
     """float32 [rows, prompts, K]: tokens of each answer; NaN where the endpoint did not count."""
     orders: np.ndarray
-    """int16 [rows, prompts, K, shown]: the place, on the last axis of scores, of the response shown at each position."""
+    """int16 [rows, prompts, K, shown]: which place on the last axis of scores the response at each position has."""
     meta_rm: np.ndarray | None = None
     """float64 [rows, prompts, K]: the Meta RM's score of each answer; None where no Meta RM is asked."""
     logprobs: np.ndarray | None = None

@@ -100,6 +100,7 @@ def _fill(read: Verdicts, protocol: Protocol, samples: Mapping[tuple[int, int], 
         pool, place = pool_of[row]
         for index, verdict in enumerate(verdicts):
             places = [axis.index(response) for response in verdict.order]
+            pool.orders[place, prompt, index] = places
             if verdict.scores is not None:
                 pool.scores[place, prompt, index, places] = verdict.scores
 
