@@ -156,6 +156,11 @@ class Benchmark:
         groups = list(counts)
         return self.totals([groups[place] for place in kept], means[..., kept, :])
 
+    def is_whole(self, counts: Mapping[str, int], *, limited: bool = False) -> bool:
+        """Say whether these rows of each subset are the benchmark as published; sets of the user's are always whole."""
+        subsets = {subset for subset, rows in counts.items() if self._is_whole(subset, rows, limited)}
+        return subsets >= set(self.whole)
+
     def _is_whole(self, subset: str, rows: int, limited: bool) -> bool:
         if not self.whole:
             return True

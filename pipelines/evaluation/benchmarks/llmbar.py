@@ -7,6 +7,7 @@ both, agreement the share of pairs on which they decide the same. A judge that r
 right one is rated above the other; a tie or an unreadable rating counts half, and is no agreement. `Adversarial` is the
 plain mean of Neighbor, GPTInst, GPTOut and Manual, the total that of all five subsets. The traps:
 
+* the hub has a script that fetches the files, and no files: `path` names them;
 * rows have no ids: a row is known by its subset and number. The subset is the file's name, or its folder's
   (`Adversarial/Neighbor/dataset.json`);
 * the authors' script counts two unreadable answers as agreement. Here they agree on nothing;
@@ -97,7 +98,7 @@ def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
 
 BENCHMARK = Benchmark(
     kind="llmbar",
-    hubs=("princeton-nlp/LLMBar",),
+    place_needed="an llmbar benchmark needs path = '..', Dataset/LLMBar of a clone of github.com/princeton-nlp/LLMBar",
     patterns=tuple(f"*{subset}{ending}" for subset in WHOLE for ending in (".json", ".jsonl", "/dataset.json")),
     license="MIT",
     unit="pair",

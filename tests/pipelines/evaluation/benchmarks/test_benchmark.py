@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from pipelines.evaluation.benchmarks.ppe import PARTS
 from pipelines.evaluation.benchmarks.registry import BENCHMARKS, MODULES
 from schemas.errors import SourceError
 from schemas.evaluation import Row
 from schemas.preference import UnreadableRow
 from tests.pipelines.evaluation.benchmarks.readings import figures_of, read, whole_counts, written
+from tests.pipelines.sources.stand_in_hub import StandInHub
 
 PUBLISHED = [kind for kind in BENCHMARKS if kind != "preference_sets"]
 
@@ -50,6 +54,31 @@ def test_a_file_that_is_no_data_is_refused(tmp_path: Path, kind: str) -> None:
         read(path, kind)
 
 
+def parquet(*rows: dict[str, Any]) -> bytes:
+    file = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(list(rows)), file)
+    return bytes(file.getvalue())
+
+
+def test_the_files_of_the_hub_are_read(tmp_path: Path) -> None:
+    question = {"prompt": "2 + 2 = ?", "response_1": "4", "response_2": "5", "scores": [True, False]}
+    question |= {"sampled_conflict_pairs": [[0, 1]]}
+    vote = {"prompt": "Hi", "response_1": "Hello.", "response_2": "No.", "winner": "model_b"}
+    rewardbench = {"data/raw-00000.parquet": parquet(pair(id=1)), "data/filtered-00000.parquet": parquet(pair(id=2))}
+    with StandInHub(
+        {BENCHMARKS["ppe"].hubs[0]: {"data/test-00000.parquet": parquet(vote)}, "allenai/reward-bench": rewardbench}
+        | {hub: {"data/train-00000.parquet": parquet(question)} for hub in BENCHMARKS["ppe"].hubs[1:]}
+    ) as hub:
+        found = {}
+        for kind in ("rewardbench", "ppe"):
+            benchmark = BENCHMARKS[kind]
+            section = benchmark.section.model_validate({"kind": kind})
+            opened = benchmark.open(section, tmp_path, endpoint=hub.endpoint, cache=tmp_path / "cache")
+            found[kind] = [row for files in opened for row in benchmark.read(section, files)]
+    assert [getattr(row, "row_id", row) for row in found["rewardbench"]] == ["alpacaeval-easy/2"]
+    assert [getattr(row, "row_id", row) for row in found["ppe"]] == ["human/1", *(f"{part}/1/0" for part in PARTS)]
+
+
 def test_a_bad_row_is_counted_and_the_others_are_read(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     lines = [json.dumps(pair()), "{broken", json.dumps(pair(id=1, chosen=None)), json.dumps(pair(id=2))]
@@ -77,6 +106,7 @@ def test_a_part_of_a_benchmark_has_no_total(kind: str) -> None:
     means = dict.fromkeys(counts, [1.0] * len(benchmark.cells))
     total = "correctness" if kind == "ppe" else "total"
     assert total in figures_of(benchmark, means, counts)
+    assert benchmark.is_whole(counts)
     known = next(subset for subset, rows in benchmark.whole.items() if rows is not None or kind == "ppe")
     missing = {subset: rows for subset, rows in counts.items() if subset not in (known, "MATH")}
     assert total not in figures_of(benchmark, means, missing)
@@ -85,6 +115,8 @@ def test_a_part_of_a_benchmark_has_no_total(kind: str) -> None:
         assert total not in figures_of(benchmark, means, short)
     array = np.array(list(means.values()))
     assert benchmark.figures(counts, array, limited=True) == {}
+    assert not benchmark.is_whole(counts, limited=True)
+    assert not benchmark.is_whole(missing)
 
 
 @pytest.mark.parametrize("kind", list(BENCHMARKS))
