@@ -59,8 +59,7 @@ class ReadBenchmark:
     def is_whole(self) -> bool:
         """Whether every subset has all its published rows."""
         counts = Counter(row.subset for row in self.rows)
-        whole = self.benchmark.whole
-        return not self.left_out and all(counts[subset] == rows for subset, rows in whole.items())
+        return self.benchmark.is_whole(counts, limited=bool(self.left_out))
 
     @property
     def clusters(self) -> list[str]:
@@ -130,6 +129,8 @@ def _own_section(section: BenchmarkSection, benchmark: Benchmark) -> Any:
     keys = section.model_dump(include={"kind", "path", "hub", "revision"}, exclude_none=True)
     if "name" in benchmark.section.model_fields:
         keys["name"] = section.title
+    if "best_of_k" in benchmark.section.model_fields:
+        keys["best_of_k"] = section.best_of_k
     own = benchmark.section.model_validate(keys)
     if benchmark.place_needed and own.path is None and own.hub is None:
         raise RecipeError(f"evaluate.benchmarks: {benchmark.place_needed}")
