@@ -127,7 +127,7 @@ def evaluated(
         cells[GREEDY, 1] = greedy
     for name, found in blind_judges(rows).items():
         figures += summary.figures(name, (1,), found[:, None])
-    names = available(rows)
+    names = available(rows) if rows.samples > 1 else []  # of one sample there is nothing to choose
     chosen = selected_cells(rows, [VOTING, *names], some_k)
     for name in names:
         for place, keep in enumerate(KEEPS):

@@ -47,7 +47,9 @@ class Asked:
             yield self.greedy
 
 
-def evaluating(recipe: Recipe, *, role: str | None, k_max: int | None, limit: int | None) -> Recipe:
+def evaluating(
+    recipe: Recipe, *, role: str | None = None, k_max: int | None = None, limit: int | None = None
+) -> Recipe:
     """Return the recipe with what a command's or a flow's parameters change in its evaluation. Raises RecipeError."""
     tree = recipe.model_dump(exclude_unset=True)
     settings = tree.setdefault("evaluate", {})
