@@ -171,16 +171,21 @@ def best_of_sizes(scores: Floats, right: Flags) -> Floats:
 
     Ties are broken at random. A row with a response that has no score is 0 throughout.
     """
-    count = int(scores.shape[-1])
-    sizes = [min(size, count) for size in SIZES]
-    within = np.array([[comb(rest, size) / comb(count, size) for size in sizes] for rest in range(count + 1)])
-    accuracy = np.zeros((*scores.shape[:2], len(SIZES)))
-    for index in range(count):
-        mine = scores[..., index, None]
-        lower, equal = np.sum(scores < mine, axis=-1), np.sum(scores == mine, axis=-1)
-        is_best = (within[lower + equal] - within[lower]) / np.maximum(equal, 1)[..., np.newaxis]
-        accuracy += np.where(right[:, index, None, None], is_best, 0.0)
-    return np.where(np.any(np.isnan(scores), axis=-1, keepdims=True), 0.0, accuracy)
+    by_response = np.ascontiguousarray(scores.transpose(2, 0, 1))  # long runs in memory, which numpy adds quickly
+    count = len(by_response)
+    chances = [
+        [comb(rest, min(size, count)) / comb(count, min(size, count)) for rest in range(count + 1)] for size in SIZES
+    ]
+    accuracy = np.zeros((len(SIZES), *scores.shape[:2]))
+    for index in np.flatnonzero(right.any(axis=0)):
+        mine = by_response[index]
+        lower = np.sum(by_response < mine, axis=0, dtype=np.int16)
+        equal = np.sum(by_response == mine, axis=0, dtype=np.int16)
+        for place, within in enumerate(map(np.array, chances)):
+            is_best = (within[lower + equal] - within[lower]) / np.maximum(equal, 1)
+            accuracy[place] += np.where(right[:, index, None], is_best, 0.0)
+    accuracy[:, np.isnan(by_response).any(axis=0)] = 0.0
+    return accuracy.transpose(1, 2, 0)
 
 
 def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:

@@ -84,7 +84,9 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
 def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
     """Return the cells; rows of Ties have (accurate, gap, spread) in front until `_link` has seen both of a pair."""
     scores, right = response_scores(votes, protocol, readable), right_ones(rows)
-    cells = np.zeros((*scores.shape[:2], len(CELLS)))
+    cells = np.zeros((len(CELLS), *scores.shape[:2])).transpose(
+        1, 2, 0
+    )  # long runs in memory, which numpy fills quickly
     cells[..., 0] = _credit(scores, right, protocol)
     ties = np.array([row.subset == TIES for row in rows])
     if ties.any():
