@@ -139,6 +139,7 @@ def _read(
     columns: Mapping[str, Any] = {
         "benchmark": pa.repeat(samples[0].prompt.preference.source, len(samples)),
         "item_id": [rows[sample.prompt.row].row_id for sample in samples],
+        "set_id": [sample.prompt.preference.set_id for sample in samples],
         "query_id": [sample.prompt.preference.query_id for sample in samples],
         "prompt": [sample.prompt.number for sample in samples],
         "sample_index": [
