@@ -31,8 +31,7 @@ from pipelines.evaluation.benchmarks.rules import (
     subset_means,
     win_credit,
 )
-from pipelines.evaluation.benchmarks.values import response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import query, response
 from pipelines.sources.text import RowError, number, shown
 from schemas.errors import SourceError
 from schemas.evaluation import Protocol, Row
@@ -50,7 +49,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=f"{subset}/{place.number}",
         subset=subset,
-        query=query_of(item.get("input"), "input"),
+        query=query(item.get("input"), "input"),
         responses=tuple(response(item.get(f"output_{side}"), f"output_{side}") for side in (1, 2)),
         names=("output_1", "output_2"),
         right=(int(label) - 1,),

@@ -21,8 +21,7 @@ from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
 from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, given, subset_means, weighted_mean
-from pipelines.evaluation.benchmarks.values import one_of, response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import one_of, query, response
 from pipelines.sources.text import missing_field, optional_text, shown
 from schemas.errors import SourceError
 from schemas.evaluation import Protocol, Row
@@ -42,7 +41,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=f"{task}/{writer}/{place.number}",
         subset=f"{task} {writer}",
-        query=query_of(item.get("input"), "input"),
+        query=query(item.get("input"), "input"),
         responses=(response(item.get("llm_response"), "llm_response"),),
         names=("llm_response",),
         right=(0,) if label == "no_error" else (),

@@ -113,10 +113,18 @@ def test_a_part_of_a_benchmark_has_no_total(kind: str) -> None:
     if kind != "ppe":
         short = counts | {known: counts[known] - 1}
         assert total not in figures_of(benchmark, means, short)
-    array = np.array(list(means.values()))
-    assert benchmark.figures(counts, array, limited=True) == {}
-    assert not benchmark.is_whole(counts, limited=True)
     assert not benchmark.is_whole(missing)
+
+
+@pytest.mark.parametrize("kind", ["ppe", "rmb"])
+def test_where_nobody_says_how_many_rows_there_are_a_limit_decides(kind: str) -> None:
+    benchmark = BENCHMARKS[kind]
+    counts = whole_counts(benchmark)
+    means = np.ones((len(counts), len(benchmark.cells)))
+    assert benchmark.is_whole(counts)
+    assert not benchmark.is_whole(counts, limited=True)
+    known = {subset for subset, rows in benchmark.whole.items() if rows is not None}
+    assert set(benchmark.figures(counts, means, limited=True)) == known
 
 
 @pytest.mark.parametrize("kind", list(BENCHMARKS))

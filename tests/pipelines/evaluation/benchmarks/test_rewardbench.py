@@ -28,6 +28,12 @@ def test_a_row_is_known_by_subset_and_id(tmp_path: Path) -> None:
     assert [tuple(turn) for turn in first.query] == [("user", "Name a prime.")]
 
 
+def test_a_question_that_looks_like_a_conversation_stays_a_text(tmp_path: Path) -> None:
+    text = '[{"role": "user", "content": "What is this?"}]'
+    (row,) = rows_of(tmp_path, "rewardbench", [pair(prompt=text)])
+    assert [tuple(turn) for turn in row.query] == [("user", text)]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
