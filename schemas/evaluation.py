@@ -38,6 +38,8 @@ class Row:
     reference: str | None = None
     pair: str | None = None
     """What two rows have in common that a rule scores together (RewardBench 2's Ties)."""
+    cluster: str | None = None
+    """What rows with nearly the same question have in common, where that is known."""
 
     def prompts(self, protocol: Protocol) -> list[tuple[int, ...]]:
         """Return the responses that each prompt shows, as indices: right ones before wrong ones in PAIRS.
@@ -70,6 +72,7 @@ ITEMS_TABLE = Table(
         Column("benchmark", str, "Name of the benchmark in the evaluation."),
         Column("item_id", str, "The benchmark's own id; where it has none, the file and the number of the row."),
         Column("subset", str, "Part of the benchmark, as its authors name it."),
+        Column("set_id", str, "Hash of the query and all responses."),
         Column("query_id"),
         Column("cluster", str, "Items of one cluster share a question; intervals and tests resample clusters."),
         Column("domain"),
@@ -92,6 +95,7 @@ JUDGEMENTS_TABLE = Table(
     (
         Column("benchmark", str, "Name of the benchmark in the evaluation."),
         Column("item_id", str, "The item that is judged."),
+        Column("set_id", str, "Hash of the query and the responses that the prompt shows."),
         Column("query_id"),
         Column("prompt", int, "Number of the prompt among those of its item: 0 where all responses stand in one."),
         Column("sample_index", int, "Number of the sample among those of its prompt; -1 for the greedy answer."),

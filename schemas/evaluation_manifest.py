@@ -18,6 +18,8 @@ class BenchmarkEntry(_Part):
     name: str
     kind: str
     protocol: str
+    is_published_protocol: bool
+    """Whether the benchmark's authors show its items so."""
     origin: str
     revision: str
     license: str
@@ -25,7 +27,7 @@ class BenchmarkEntry(_Part):
     rows: int
     items: int
     left_out: int
-    """Rows beyond the recipe's limit."""
+    """Rows beyond the recipe's limit, and those without a verdict in a file of verdicts."""
     unreadable: int
     """Rows that no item could be made of."""
     unreadable_reasons: list[UnreadableReason]

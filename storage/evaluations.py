@@ -44,6 +44,18 @@ def versions(root: Root, name: str) -> list[str]:
     return sorted(version for version in root.folders(folder) if root.exists(f"{folder}/{version}/manifest.json"))
 
 
+def unfinished(root: Root, name: str) -> list[str]:
+    """Return the versions of a name that have no manifest, so that they are none."""
+    folder = f"{FOLDER}/{name}"
+    return [version for version in root.folders(folder) if not root.exists(f"{folder}/{version}/manifest.json")]
+
+
+def remove_evaluation(root: Root, name: str, version: str) -> None:
+    """Remove a version: its manifest first, so that half a removal leaves no version."""
+    root.remove(f"{FOLDER}/{name}/{version}/manifest.json")
+    root.remove_folder(f"{FOLDER}/{name}/{version}")
+
+
 def every_evaluation(root: Root) -> Iterator[Evaluation]:
     """Yield every whole version of every name. Raises StorageError for one that cannot be read."""
     for name in root.folders(FOLDER):

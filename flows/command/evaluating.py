@@ -1,7 +1,7 @@
 """The commands that judge: `evaluate` and `judge`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,11 @@ from flows.command.options import (
     WaitOption,
 )
 from flows.command.output import print_json, say, shown_path
+from schemas.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pipelines.engines.budget import Spent
+    from pipelines.evaluation.publication import Evaluated
 
 MOST_SAMPLES = 1_024
 RoleOption = Annotated[
@@ -26,7 +31,9 @@ SamplesOption = Annotated[
 
 
 def evaluate(
-    recipe: RecipeArgument,
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE]", help="A TOML recipe with [[evaluate.benchmarks]].")
+    ] = None,
     role: RoleOption = None,
     k: SamplesOption = None,
     limit: Annotated[
@@ -36,6 +43,19 @@ def evaluate(
     retry_failed: RetryFailedOption = False,
     wait: WaitOption = False,
     keep_going: KeepGoingOption = False,
+    judgements: Annotated[
+        Path | None,
+        typer.Option("--judgements", help="JSONL of finished verdicts to score: item, order, decision or scores."),
+    ] = None,
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", help="With --judgements, without a recipe: which benchmark they judge.")
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option("--path", help="Where that benchmark lies; its usual hub id else.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="How its rows were shown: joint, both_orders, pairs or single.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say how good a judge is on the recipe's [[evaluate.benchmarks]], and what more samples buy.
@@ -43,15 +63,46 @@ def evaluate(
     Samples that a build bought of the judge count. Run it again to go on after a stop: nothing is paid twice
     (docs/evaluation.md). Example: grmforge evaluate recipes/evaluate.toml --limit 100
     """
+    if judgements is not None:
+        _tell(_of_verdicts(recipe, judgements, benchmark, path, protocol, root), None, json)
+        return
+    if recipe is None or benchmark or path or protocol:
+        raise RecipeError(
+            "name a recipe with [[evaluate.benchmarks]]; --benchmark, --path and --protocol go with --judgements"
+        )
     from flows.command.running import started
     from pipelines.evaluation.evaluate import evaluate as evaluate_judge
     from pipelines.evaluation.evaluate import evaluating
-    from pipelines.evaluation.summary import lines_of
     from pipelines.orders import Order
 
     order = Order(str(recipe), root=root, keep_going=keep_going)
     with started("evaluate", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
         done = evaluate_judge(evaluating(settings, role=role, k_max=k, limit=limit), place, run)
+    _tell(done, run.budget.spent, json)
+
+
+def _of_verdicts(
+    recipe: Path | None, file: Path, benchmark: str | None, path: str | None, protocol: str | None, root: str | None
+) -> "Evaluated":
+    from pipelines.evaluation.finished import evaluate_verdicts, recipe_for
+    from pipelines.orders import Order
+    from storage.root import Root
+
+    if recipe is not None:
+        if benchmark or path or protocol:
+            raise RecipeError("--benchmark, --path and --protocol stand in for a recipe: name one or the other")
+        settings = Order(str(recipe), root=root).read()
+    elif benchmark is None:
+        raise RecipeError("--judgements needs a recipe with [[evaluate.benchmarks]], or --benchmark KIND")
+    else:
+        settings = recipe_for(benchmark, path, protocol, root or "data")
+    return evaluate_verdicts(settings, Root.open(settings.build.root), file, lambda line: say(f"note: {line}"))
+
+
+def _tell(done: "Evaluated", spent: "Spent | None", json: bool) -> None:
+    """Print what came of an evaluation."""
+    from pipelines.evaluation.summary import lines_of
+
     evaluation = done.evaluation
     if json:
         print_json(
@@ -59,7 +110,7 @@ def evaluate(
                 "evaluation": evaluation.location,
                 "version": evaluation.manifest.version,
                 "new": done.new,
-                "spent": run.budget.spent._asdict(),
+                **({} if spent is None else {"spent": spent._asdict()}),
                 "benchmarks": [one.model_dump(mode="json") for one in evaluation.manifest.benchmarks],
                 "claims": [one.model_dump(mode="json") for one in evaluation.manifest.claims],
             }
@@ -107,7 +158,7 @@ def judge(
     write_judgements(judged, out, typer.echo)
     spent = run.budget.spent
     typer.echo(
-        f"{scored:,} of {len(judged):,} rows scored; this run asked {spent.requests:,} requests, {spent.tokens:,} tokens, "
-        f"${spent.cost_usd:,.4f}",
+        f"{scored:,} of {len(judged):,} rows scored; this run asked {spent.requests:,} requests, "
+        f"{spent.tokens:,} tokens, ${spent.cost_usd:,.4f}",
         err=True,
     )

@@ -13,6 +13,8 @@ WINDOW_ANSWERS = 32
 SAMPLE_EVERY_S = 1.0
 SAMPLES = 600
 
+READABLE = "readable"
+"""What a readable answer is where nothing says which response is the best."""
 JUDGED_OUTCOMES = frozenset({"correct", "incorrect", "tied"})
 """What a readable answer is where its set says which response is the best."""
 
@@ -132,7 +134,7 @@ class StageTally:
             return []
         if JUDGED_OUTCOMES & self.outcomes.keys():
             return [f"{self.correct_share:.0%} correct"]
-        return [f"{self.outcomes['readable'] / self.outcomes.total():.0%} readable"]
+        return [f"{self.outcomes[READABLE] / self.outcomes.total():.0%} readable"]
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())
@@ -155,5 +157,4 @@ def duration(seconds: float) -> str:
 
 
 def _settles(outcome: str) -> bool:
-    known = Outcome(outcome)
-    return known.readable or known is Outcome.FAILED
+    return outcome == READABLE or Outcome(outcome).readable or outcome == Outcome.FAILED

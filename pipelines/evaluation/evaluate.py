@@ -4,10 +4,8 @@ read the benchmarks -> ask the judge -> read its judgements -> figures, claims -
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from pipelines.engines.answering import Run, check_key, has_key, wait_for_batches
 from pipelines.engines.asking import Answers, find_answered
@@ -15,21 +13,17 @@ from pipelines.evaluation.asking import ask, missing_samples
 from pipelines.evaluation.judges import greedy, judge_of
 from pipelines.evaluation.own_sets import trained_queries
 from pipelines.evaluation.prompts import Prompt, prompts_of
+from pipelines.evaluation.publication import Evaluated, Writers, publish
 from pipelines.evaluation.reading import ReadBenchmark, read_benchmark
-from pipelines.evaluation.report import report_of
 from pipelines.evaluation.summing_up import Judged, sum_up
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import READER_VERSION
 from schemas.errors import RecipeError, Waiting
 from schemas.evaluation import CREDITS, FIGURES, ITEMS, JUDGEMENTS
-from schemas.evaluation_manifest import BenchmarkEntry, Claim, EvaluationManifest
-from schemas.manifest import FileEntry, ModelUse, TableEntry
+from schemas.manifest import ModelUse
 from schemas.recipe import Recipe, recipe_of
-from storage.evaluations import Evaluation, publish_evaluation, with_content
 from storage.root import Root
-from storage.snapshots import new_version
-from storage.stages import Stage, finish_stage, stage_key
-from storage.table_writer import TableWriter
+from storage.stages import Stage, stage_key
 
 STAGE_VERSION = 1
 _VERSION = STAGE_VERSION * 1000 + READER_VERSION  # another reader reads every stored answer anew
@@ -53,15 +47,9 @@ class Asked:
             yield self.greedy
 
 
-class Evaluated(NamedTuple):
-    """What `evaluate` ends with."""
-
-    evaluation: Evaluation
-    new: bool
-    """False where a version with the same content stood there already."""
-
-
-def evaluating(recipe: Recipe, *, role: str | None, k_max: int | None, limit: int | None) -> Recipe:
+def evaluating(
+    recipe: Recipe, *, role: str | None = None, k_max: int | None = None, limit: int | None = None
+) -> Recipe:
     """Return the recipe with what a command's or a flow's parameters change in its evaluation. Raises RecipeError."""
     tree = recipe.model_dump(exclude_unset=True)
     settings = tree.setdefault("evaluate", {})
@@ -108,7 +96,15 @@ def evaluate(recipe: Recipe, root: Root, run: Run) -> Evaluated:
         answers = _ask(root, run, asked)
         bought = answers.bought
         stage = _stage(recipe, root, run, asked, trained, answers)
-    return _publish(recipe, root, stage, asked[0].judge, bought)
+    judge = asked[0].judge
+    use = ModelUse(
+        role=judge.role,
+        engine=judge.model.engine,
+        model=judge.model.name,
+        cached=max(0, stage.facts["requests"] - bought),
+        **{key: stage.facts[key] for key in ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")},
+    )
+    return publish(recipe, name_of(recipe), stage, judge.model.name, use)
 
 
 def _ask(root: Root, run: Run, asked: Sequence[Asked]) -> Answers:
@@ -155,63 +151,7 @@ def _stage(
     """Read every judgement, compute every figure, and write the tables."""
     key = _key(recipe, asked, trained, sent)
     judged, answers = [Judged(one.read, one.prompts, one.judge, one.greedy) for one in asked], Answers()
-    with _Writers(root, key) as writers:
+    with Writers(root, key) as writers:
         facts = sum_up(recipe, root, run, judged, trained, writers.write, answers)
     answers.check(run, asked[0].judge.role)
-    return finish_stage(root, key, {name: writer.files for name, writer in writers.of.items()}, facts, [])
-
-
-class _Writers:
-    """A writer for each table of an evaluation."""
-
-    def __init__(self, root: Root, folder: str) -> None:
-        self.of = {name: TableWriter(root, folder, name, schema) for name, schema in SCHEMAS.items()}
-
-    def write(self, name: str, table: Any) -> None:
-        self.of[name].write(table)
-
-    def __enter__(self) -> "_Writers":
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        for writer in self.of.values():
-            writer.__exit__(*error)
-
-
-def _publish(recipe: Recipe, root: Root, stage: Stage, judge: SamplingJob, bought: int) -> Evaluated:
-    name = name_of(recipe)
-    if (known := with_content(root, name, stage.content)) is not None:
-        return Evaluated(known, False)
-    version, created_at = new_version(stage.content)
-    facts = stage.facts
-    tables = {
-        table: TableEntry(rows=stage.rows(table), files=[FileEntry(**asdict(file)) for file in files])
-        for table, files in stage.tables.items()
-    }
-    counted = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
-    manifest = EvaluationManifest(
-        name=name,
-        version=version,
-        content_hash=stage.content,
-        created_at=created_at,
-        package_version=metadata.version("grmforge"),
-        reader_version=READER_VERSION,
-        recipe=recipe.resolved(),
-        judge=ModelUse(
-            role=judge.role,
-            engine=judge.model.engine,
-            model=judge.model.name,
-            cached=max(0, facts["requests"] - bought),
-            **{key: facts[key] for key in counted},
-        ),
-        judge_name=judge.model.name,
-        k_max=recipe.evaluate.k_max,
-        benchmarks=[BenchmarkEntry(**one) for one in facts["benchmarks"]],
-        claims=[Claim(**one) for one in facts["claims"]],
-        checks=facts["checks"],
-        stages=[stage.key],
-        tables=tables,
-    )
-    data = {file.path: f"{stage.key}/{file.path}" for file in stage.files()}
-    pages = {"report.html": report_of(manifest, stage)}
-    return Evaluated(publish_evaluation(root, manifest, data, pages), True)
+    return writers.finish(facts)

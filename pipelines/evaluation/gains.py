@@ -1,7 +1,7 @@
 """Where the gain over one sample comes from: more readable votes, fewer ties, or better judgement.
 
-Of votes a share R is readable, and of these a share T is tied. Ties are right at a rate t and decided votes at a rate d,
-so readable ones at a rate A = T t + (1 - T) d. Unreadable ones have a rate u: 0, unless a benchmark credits a guess.
+Of votes a share R is readable, and of these a share T is tied. Ties are right at a rate t and decided votes at a rate
+d, so readable ones at a rate A = T t + (1 - T) d. Unreadable ones have a rate u: 0, unless a benchmark credits a guess.
 Then:
 
     gain        = R A + (1 - R) u at k, less the same at 1

@@ -7,8 +7,8 @@ A share uses Wilson's score interval, with as many independent answers as would 
 n = p (1 - p) / variance, and Student's quantile. The percentiles of the replicates themselves cover 88 to 94 % at an
 accuracy of .95 and 100 clusters, since replicates stay where the few errors were seen, and so does value +- 2 standard
 errors. Wilson's interval looks for the accuracies under which the value seen would be no surprise, whose variance is
-larger further from 1. On the logit scale intervals of right-or-wrong answers cover 97.2 % there; this one covers
-`python -m benchmarks.evaluation` prints.
+larger further from 1. A few errors say little about their own spread. So the ratio of the variance to that of
+independent right-or-wrong clusters is mixed with 1, which counts as one error.
 
 Under 30 clusters a bootstrap does not know its own variance, and where all is right or all wrong it has none. There the
 number of clusters stands for n: too wide rather than too narrow.
@@ -19,6 +19,7 @@ A difference uses value +- t standard errors.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -97,15 +98,27 @@ def subset_estimates(
 def interval(value: Floats, variance: Floats, clusters: int, scale: Scale = Scale.SHARE) -> tuple[Floats, Floats]:
     """Return the bounds of a figure with this variance over replicates."""
     quantile = student_quantile(0.5 + CONFIDENCE / 2, max(clusters - 1, 1))
-    known = (variance > _NO_VARIANCE) & (clusters >= FEWEST_CLUSTERS)
+    enough = clusters >= FEWEST_CLUSTERS
+    known = (variance > _NO_VARIANCE) & enough
     if scale is Scale.SHARE:
         share = np.clip(value, 0.0, 1.0)
-        answers = np.where(known, share * (1 - share) / np.where(known, variance, 1.0), clusters)
-        answers = np.where(answers > 0, answers, clusters)
+        answers = np.where(known, _independent_answers(share, np.where(known, variance, 1.0), clusters), clusters)
         return wilson(share, answers, np.where(known, quantile, NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)))
-    # Differences of clusters lie between -1 and 1, so that their variance is at most 1.
-    reach = quantile * np.sqrt(np.where(known, variance, 1.0 / max(clusters, 1)))
+    # Without variance no query of many differs: Wilson's bound of none. The variance of few is taken as its most, 1.
+    without = quantile**2 / (clusters + quantile**2) if enough else quantile / sqrt(max(clusters, 1))
+    reach = np.where(known, quantile * np.sqrt(variance), without)
     return np.clip(value - reach, -1.0, 1.0), np.clip(value + reach, -1.0, 1.0)
+
+
+def _independent_answers(share: Floats, variance: Floats, clusters: int) -> Floats:
+    """Return how many independent answers have this variance, with one error more than was seen."""
+    answers = share * (1 - share) / variance
+    errors = answers * np.minimum(share, 1 - share)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effect = clusters / answers
+        effect = (errors * effect + np.maximum(effect, 1.0)) / (errors + 1)
+    stabilized: Floats = np.where(answers > 0, clusters / effect, clusters)
+    return stabilized
 
 
 def wilson(share: Floats, answers: Floats, quantile: Floats) -> tuple[Floats, Floats]:

@@ -35,11 +35,21 @@ class Pool:
     tokens: np.ndarray
     """float32 [rows, prompts, K]: tokens of each answer; NaN where the endpoint did not count."""
     orders: np.ndarray
-    """int16 [rows, prompts, K, shown]: the place, on the last axis of scores, of the response shown at each position."""
+    """int16 [rows, prompts, K, shown]: which place on the last axis of scores the response at each position has."""
     meta_rm: np.ndarray | None = None
     """float64 [rows, prompts, K]: the Meta RM's score of each answer; None where no Meta RM is asked."""
     logprobs: np.ndarray | None = None
     """float64 [rows, prompts, K]: the mean log-probability of each answer's tokens, where it was asked for."""
+
+    def part(self, places: Sequence[int]) -> "Pool":
+        """Return the pool of some of its rows."""
+
+        def of(array: np.ndarray | None) -> np.ndarray | None:
+            return None if array is None else array[places]
+
+        kept = [self.rows[place] for place in places]
+        main = (self.scores[places], self.tokens[places], self.orders[places])
+        return Pool(kept, *main, of(self.meta_rm), of(self.logprobs))
 
 
 @dataclass
@@ -139,6 +149,7 @@ def _read(
     columns: Mapping[str, Any] = {
         "benchmark": pa.repeat(samples[0].prompt.preference.source, len(samples)),
         "item_id": [rows[sample.prompt.row].row_id for sample in samples],
+        "set_id": [sample.prompt.preference.set_id for sample in samples],
         "query_id": [sample.prompt.preference.query_id for sample in samples],
         "prompt": [sample.prompt.number for sample in samples],
         "sample_index": [

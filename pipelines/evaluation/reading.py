@@ -12,6 +12,7 @@ from pipelines.evaluation.own_sets import rows_of_snapshot, snapshot_of
 from schemas.errors import RecipeError, SourceError
 from schemas.evaluation import Protocol, Row
 from schemas.preference import UnreadableRow
+from schemas.query import query_id
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
 from schemas.record import content_id
@@ -58,13 +59,12 @@ class ReadBenchmark:
     def is_whole(self) -> bool:
         """Whether every subset has all its published rows."""
         counts = Counter(row.subset for row in self.rows)
-        whole = self.benchmark.whole
-        return not self.left_out and all(counts[subset] == rows for subset, rows in whole.items())
+        return self.benchmark.is_whole(counts, limited=self.left_out > 0)
 
     @property
     def clusters(self) -> list[str]:
-        """The cluster of each row: rows with one question, or one pair, belong together."""
-        return [row.pair or content_id("query", [[turn.role, turn.content] for turn in row.query]) for row in self.rows]
+        """The cluster of each row: rows with one question, or of one pair, belong together."""
+        return [row.cluster or row.pair or query_id(row.query) for row in self.rows]
 
     def reasons(self) -> list[dict[str, Any]]:
         """Return the unreadable rows by reason, with examples, as manifests have them."""
@@ -129,6 +129,8 @@ def _own_section(section: BenchmarkSection, benchmark: Benchmark) -> Any:
     keys = section.model_dump(include={"kind", "path", "hub", "revision"}, exclude_none=True)
     if "name" in benchmark.section.model_fields:
         keys["name"] = section.title
+    if "best_of_k" in benchmark.section.model_fields:
+        keys["best_of_k"] = section.best_of_k
     own = benchmark.section.model_validate(keys)
     if benchmark.place_needed and own.path is None and own.hub is None:
         raise RecipeError(f"evaluate.benchmarks: {benchmark.place_needed}")

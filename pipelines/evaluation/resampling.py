@@ -47,14 +47,15 @@ class Clusters:
         """Yield the means of `count` replicates in chunks, [replicates, columns, subsets, cells]."""
         return self._means(values, self.weights(count, seed))
 
-    def flipped(self, values: Floats, count: int, seed: int) -> Iterator[Floats]:
-        """Yield the means with the sign of each cluster's sum drawn anew, in chunks like `replicates`."""
-        return self._means(values, self._signs(count, seed), signs=True)
+    def parts(self, values: Floats) -> Iterator[Floats]:
+        """Yield what each cluster adds to the means, in chunks [clusters, columns, subsets, cells]."""
+        blocks = ((np.arange(self.count) == own[:, None]).astype(np.float64) for own in self._own_chunks())
+        return self._means(values, blocks, of_all=True)
 
     def weights(self, count: int, seed: int) -> Iterator[Floats]:
         """Yield how often each cluster stands in each of `count` replicates, in chunks [replicates, clusters]."""
         drawn = np.random.default_rng(seed)
-        for size in _chunk_sizes(count, self.count):
+        for size in chunk_sizes(count, self.count):
             weights = np.ones((size, self.count))
             for members in self._strata:
                 n = len(members)
@@ -69,11 +70,11 @@ class Clusters:
         by_row: Floats = weights[:, self._cluster_of_row]
         return by_row
 
-    def _signs(self, count: int, seed: int) -> Iterator[Floats]:
-        drawn = np.random.default_rng(seed)
-        for size in _chunk_sizes(count, self.count):
-            bits = np.unpackbits(np.frombuffer(drawn.bytes(size * self.count // 8 + 1), np.uint8))
-            yield bits[: size * self.count].reshape(size, self.count).astype(np.float64) * 2.0 - 1.0
+    def _own_chunks(self) -> Iterator[Integers]:
+        start = 0
+        for size in chunk_sizes(self.count, self.count):
+            yield np.arange(start, start + size)
+            start += size
 
     @cached_property
     def _strata(self) -> list[Integers]:
@@ -85,7 +86,7 @@ class Clusters:
     def _entries(self, subset: int) -> slice:
         return slice(int(self._first_entry[subset]), int(self._first_entry[subset + 1]))
 
-    def _means(self, values: Floats, weights: Iterator[Floats], signs: bool = False) -> Iterator[Floats]:
+    def _means(self, values: Floats, weights: Iterator[Floats], of_all: bool = False) -> Iterator[Floats]:
         rows, columns, cells = values.shape
         flat = values.reshape(rows, -1)
         present = ~np.isnan(flat)
@@ -97,7 +98,7 @@ class Clusters:
             for subset in range(len(self.subsets)):
                 entries = self._entries(subset)
                 chosen = weight[:, self._cluster_of_entry[entries]]
-                whole = counts[entries].sum(axis=0) if signs else chosen @ counts[entries]
+                whole = counts[entries].sum(axis=0) if of_all else chosen @ counts[entries]
                 with np.errstate(divide="ignore", invalid="ignore"):
                     means[:, subset] = chosen @ sums[entries] / whole
             yield means.reshape(len(weight), len(self.subsets), columns, cells).swapaxes(1, 2)
@@ -109,7 +110,8 @@ class Clusters:
         return sums
 
 
-def _chunk_sizes(count: int, clusters: int) -> Iterator[int]:
+def chunk_sizes(count: int, clusters: int) -> Iterator[int]:
+    """Yield how many replicates at a time fit in memory."""
     size = max(1, _AT_ONCE // clusters)
     for start in range(0, count, size):
         yield min(size, count - start)

@@ -1,6 +1,6 @@
 """From stored answers to the tables and facts of an evaluation, a benchmark at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,12 +8,12 @@ import pyarrow as pa
 
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers
-from pipelines.evaluation.accuracy import VOTING, evaluated
+from pipelines.evaluation.accuracy import evaluated
 from pipelines.evaluation.arrays import Floats
 from pipelines.evaluation.breakdowns import breakdowns, calibrated, consistency
-from pipelines.evaluation.claims import Compared, claims
-from pipelines.evaluation.curves import Rows, greedy_cells
-from pipelines.evaluation.judgements import Judgements, read_judgements
+from pipelines.evaluation.claims import Claim, Compared, claims
+from pipelines.evaluation.curves import VOTING, Rows, greedy_cells
+from pipelines.evaluation.judgements import Judgements, Pool, read_judgements
 from pipelines.evaluation.own_sets import is_trained_on
 from pipelines.evaluation.prompts import Prompt
 from pipelines.evaluation.reading import SNAPSHOT, ReadBenchmark
@@ -34,6 +34,18 @@ class Judged(NamedTuple):
     greedy: SamplingJob | None
 
 
+class Scored(NamedTuple):
+    """What a judge said of one benchmark."""
+
+    read: ReadBenchmark
+    pools: Sequence[Pool]
+    greedy: Sequence[Pool] | None
+    outcomes: Mapping[str, int]
+    """Samples by `readable`, or by why they give no scores."""
+    tokens: int
+    cost_usd: float
+
+
 def sum_up(
     recipe: Recipe,
     root: Root,
@@ -47,73 +59,91 @@ def sum_up(
 
     `trained` are the questions that the judge was trained on, in plain form.
     """
-    entries, checks = [], {}
-    compared: list[tuple[str, Compared]] = []
-    for one in judged:
-        run.watcher.stage(f"computing {one.read.title}", None)
-        entry, of_one, comparison = _one(recipe, root, run, one, trained, write, answers)
+    scored = (_scored(root, run, one, write, answers) for one in judged)
+    facts = computed(recipe, scored, trained, run.watcher.warn, write)
+    return answers.facts() | facts
+
+
+def _scored(root: Root, run: Run, one: Judged, write: Write, answers: Answers) -> Scored:
+    """Read the judgements of a benchmark."""
+    read = one.read
+    run.watcher.stage(f"computing {read.title}", None)
+
+    def of(judge: SamplingJob) -> Judgements:
+        made = read_judgements(
+            root, judge, read.rows, one.prompts, read.protocol, lambda table: write("judgements", table)
+        )
+        answers.recall(made.facts)
+        return made
+
+    judgements = of(one.judge)
+    greedy = None if one.greedy is None else of(one.greedy).pools
+    tokens, cost_usd = judgements.facts["completion_tokens"], judgements.facts["cost_usd"]
+    return Scored(read, judgements.pools, greedy, judgements.outcomes, tokens, cost_usd)
+
+
+def computed(
+    recipe: Recipe,
+    scored: Iterable[Scored],
+    trained: frozenset[str],
+    warn: Callable[[str], None],
+    write: Write,
+) -> dict[str, Any]:
+    """Compute and write every figure; return the facts: entries of the benchmarks, claims and checks."""
+    entries, checks, k_max = [], {}, 1
+    compared: list[tuple[str, int, Compared]] = []
+    for one in scored:
+        rows = Rows(one.read.benchmark, one.read.protocol, one.read.rows, one.pools, recipe.build.seed)
+        title, k_max = one.read.title, max(k_max, rows.samples)
+        entry, checks[title], comparison = _computed(recipe, rows, one, trained, warn, write)
         entries.append(entry)
-        checks[one.read.title] = of_one
         if comparison is not None:
-            compared.append((one.read.title, comparison))
-    titles = [title for title, comparison in compared for _ in comparison.names]
-    half = max(1, recipe.evaluate.k_max // 2)
-    made = [
-        {
-            "benchmark": title,
-            "selector": claim.name,
-            "against": VOTING,
-            "k": half,
-            "difference": float(claim.difference),
-            "low": float(claim.low),
-            "high": float(claim.high),
-            "p": float(claim.p),
-            "p_holm": float(claim.corrected),
-            "smallest": float(claim.smallest),
-        }
-        for title, claim in zip(titles, claims([comparison for _, comparison in compared]), strict=True)
-    ]
-    return answers.facts() | {"benchmarks": entries, "claims": made, "checks": checks}
+            compared.append((title, max(1, rows.samples // 2), comparison))
+    whose = [(title, k) for title, k, comparison in compared for _ in comparison.names]
+    made = claims([comparison for _, _, comparison in compared])
+    claimed = [_claim(title, k, claim) for (title, k), claim in zip(whose, made, strict=True)]
+    return {"benchmarks": entries, "claims": claimed, "checks": checks, "k_max": k_max}
 
 
-def _one(
-    recipe: Recipe, root: Root, run: Run, one: Judged, trained: frozenset[str], write: Write, answers: Answers
+def _claim(title: str, k: int, claim: Claim) -> dict[str, Any]:
+    return {
+        "benchmark": title,
+        "selector": claim.name,
+        "against": VOTING,
+        "k": k,
+        "difference": float(claim.difference),
+        "low": float(claim.low),
+        "high": float(claim.high),
+        "p": float(claim.p),
+        "p_holm": float(claim.corrected),
+        "smallest": float(claim.smallest),
+    }
+
+
+def _computed(
+    recipe: Recipe, rows: Rows, one: Scored, trained: frozenset[str], warn: Callable[[str], None], write: Write
 ) -> tuple[dict[str, Any], dict[str, Any], Compared | None]:
+    """Write the tables of one benchmark; return its entry, its checks and its comparisons."""
     read, settings = one.read, recipe.evaluate
-    judgements = _judgements(root, one, one.judge, write, answers)
-    rows = Rows(read.benchmark, read.protocol, read.rows, judgements.pools, recipe.build.seed)
-    beside = None
-    if one.greedy is not None:
-        beside = greedy_cells(rows, _judgements(root, one, one.greedy, write, answers).pools)
+    beside = None if one.greedy is None else greedy_cells(rows, one.greedy)
     clusters, in_training = read.clusters, is_trained_on(read.rows, trained)
     if read.section.kind == SNAPSHOT and "train" in read.section.splits:
         in_training = [False] * len(in_training)  # asked for by name
-    found = evaluated(rows, clusters, beside, settings.replicates, settings.compare)
-    by_k = {k: cells for (selector, k), cells in found.cells.items() if selector == VOTING and k in _ends(rows)}
+    limited = read.left_out > 0
+    found = evaluated(rows, clusters, beside, settings.replicates, settings.compare, limited=limited)
+    by_k = {k: found.cells[VOTING, k] for k in (1, rows.samples)}
     figures = [*found.figures, *breakdowns(rows, clusters, by_k, in_training, settings.replicates)]
     write("figures", figures_table(read.title, read.protocol, figures))
     write("credits", credits_table(read, found.cells, clusters))
-    readable = rows.gathered([_readable(pool.scores) for pool in judgements.pools])
+    readable = rows.gathered([_readable(pool.scores) for pool in one.pools])
     write("items", items_table(rows, read.title, clusters, readable, found.cells, beside))
     if sum(in_training):
-        run.watcher.warn(
+        warn(
             f"{read.title}: {sum(in_training):,} of {len(read.rows):,} questions stand in the training rows of "
             f"{recipe.build.name}: figures with and without them are in the report"
         )
     checks = {"consistency": consistency(rows), "calibration": calibrated(rows, clusters, max(1, rows.samples // 2))}
-    return _entry(one, judgements, readable, in_training), checks, found.compared
-
-
-def _ends(rows: Rows) -> tuple[int, int]:
-    return 1, rows.samples
-
-
-def _judgements(root: Root, one: Judged, judge: SamplingJob, write: Write, answers: Answers) -> Judgements:
-    made = read_judgements(
-        root, judge, one.read.rows, one.prompts, one.read.protocol, lambda table: write("judgements", table)
-    )
-    answers.recall(made.facts)
-    return made
+    return _entry(one, readable, sum(in_training)), checks, found.compared
 
 
 def _readable(scores: np.ndarray) -> Floats:
@@ -122,12 +152,13 @@ def _readable(scores: np.ndarray) -> Floats:
     return np.stack([can.sum(axis=(1, 2)), np.full(len(can), can[0].size)], axis=1).astype(np.float64)
 
 
-def _entry(one: Judged, judgements: Judgements, readable: Floats, in_training: Sequence[bool]) -> dict[str, Any]:
+def _entry(one: Scored, readable: Floats, in_training: int) -> dict[str, Any]:
     read = one.read
     return {
         "name": read.title,
         "kind": read.section.kind,
         "protocol": read.protocol.value,
+        "is_published_protocol": read.protocol is read.benchmark.published,
         "origin": read.origin,
         "revision": read.revision,
         "license": read.license,
@@ -141,9 +172,9 @@ def _entry(one: Judged, judgements: Judgements, readable: Floats, in_training: S
         "is_whole": read.is_whole,
         "clusters": len(set(read.clusters)),
         "samples": int(readable[:, 1].sum()),
-        "outcomes": dict(sorted(judgements.outcomes.items())),
+        "outcomes": dict(sorted(one.outcomes.items())),
         "never_readable": int((readable[:, 0] == 0).sum()),
-        "in_training": sum(in_training),
-        "tokens": judgements.facts["completion_tokens"],
-        "cost_usd": judgements.facts["cost_usd"],
+        "in_training": in_training,
+        "tokens": one.tokens,
+        "cost_usd": one.cost_usd,
     }

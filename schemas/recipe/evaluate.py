@@ -32,6 +32,10 @@ class BenchmarkSection(Section):
     splits: tuple[Literal["train", "validation", "test"], ...] = ("test",)
     """For `test`: which splits of the snapshot are evaluated."""
 
+    best_of_k: Flag = False
+    """For `ppe`: also all answers to each question as one row, for curves of the best of k. Ask with
+    protocol = "single"."""
+
     @property
     def title(self) -> str:
         """What tables and reports call the benchmark."""

@@ -150,13 +150,19 @@ class Benchmark:
         """Return the published figures that can be given, of means `[.., subsets, cells]` in the order of `counts`.
 
         `counts` are the rows of each subset. Only whole subsets count: a part of a benchmark has no total, and no
-        section that needs the rest. `limited` says that rows were left out on purpose.
+        section that needs the rest. `limited` says that rows were left out, for subsets whose size nobody says.
         """
         kept = [place for place, (subset, rows) in enumerate(counts.items()) if self._is_whole(subset, rows, limited)]
         groups = list(counts)
         return self.totals([groups[place] for place in kept], means[..., kept, :])
 
+    def is_whole(self, counts: Mapping[str, int], *, limited: bool = False) -> bool:
+        """Say whether these rows of each subset are the benchmark as published; sets of the user's are always whole."""
+        subsets = {subset for subset, rows in counts.items() if self._is_whole(subset, rows, limited)}
+        return subsets >= set(self.whole)
+
     def _is_whole(self, subset: str, rows: int, limited: bool) -> bool:
         if not self.whole:
             return True
-        return not limited and subset in self.whole and self.whole[subset] in (None, rows)
+        published = self.whole.get(subset, -1)
+        return not limited if published is None else rows == published

@@ -17,8 +17,7 @@ import numpy as np
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
 from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, best_of, decisions, given, subset_means, weighted_mean
-from pipelines.evaluation.benchmarks.values import identifier, one_of, response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import identifier, one_of, query, response
 from pipelines.sources.text import RowError, filled_text, shown
 from schemas.evaluation import Protocol, Row
 
@@ -42,7 +41,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=identifier(item.get("pair_id"), "pair_id"),
         subset=f"{model} {group}",
-        query=query_of(item.get("question"), "question"),
+        query=query(item.get("question"), "question"),
         responses=tuple(response(item.get(f"response_{side}"), f"response_{side}") for side in "AB"),
         names=("A", "B"),
         right=(("A>B", "B>A").index(one_of(item.get("label"), "label", ("A>B", "B>A"))),),

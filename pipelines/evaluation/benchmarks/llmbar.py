@@ -7,6 +7,7 @@ both, agreement the share of pairs on which they decide the same. A judge that r
 right one is rated above the other; a tie or an unreadable rating counts half, and is no agreement. `Adversarial` is the
 plain mean of Neighbor, GPTInst, GPTOut and Manual, the total that of all five subsets. The traps:
 
+* the hub has a script that fetches the files, and no files: `path` names them;
 * rows have no ids: a row is known by its subset and number. The subset is the file's name, or its folder's
   (`Adversarial/Neighbor/dataset.json`);
 * the authors' script counts two unreadable answers as agreement. Here they agree on nothing;
@@ -30,8 +31,7 @@ from pipelines.evaluation.benchmarks.rules import (
     subset_means,
     win_credit,
 )
-from pipelines.evaluation.benchmarks.values import response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import query, response
 from pipelines.sources.text import RowError, number, shown
 from schemas.errors import SourceError
 from schemas.evaluation import Protocol, Row
@@ -49,7 +49,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=f"{subset}/{place.number}",
         subset=subset,
-        query=query_of(item.get("input"), "input"),
+        query=query(item.get("input"), "input"),
         responses=tuple(response(item.get(f"output_{side}"), f"output_{side}") for side in (1, 2)),
         names=("output_1", "output_2"),
         right=(int(label) - 1,),
@@ -97,7 +97,7 @@ def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
 
 BENCHMARK = Benchmark(
     kind="llmbar",
-    hubs=("princeton-nlp/LLMBar",),
+    place_needed="an llmbar benchmark needs path = '..', Dataset/LLMBar of a clone of github.com/princeton-nlp/LLMBar",
     patterns=tuple(f"*{subset}{ending}" for subset in WHOLE for ending in (".json", ".jsonl", "/dataset.json")),
     license="MIT",
     unit="pair",

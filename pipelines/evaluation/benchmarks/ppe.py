@@ -36,8 +36,7 @@ from pipelines.evaluation.benchmarks.rules import (
     right_ones,
     subset_means,
 )
-from pipelines.evaluation.benchmarks.values import one_of, response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import one_of, query, response
 from pipelines.sources.text import RowError, list_of, missing_field, number, short_text, shown
 from schemas.errors import SourceError
 from schemas.evaluation import Protocol, Row
@@ -64,16 +63,16 @@ class Ppe(SourceSection):
 
 
 def _rows_of(section: Any, item: dict[str, Any], place: Place) -> Iterator[Row | UnreadableRow]:
-    query = query_of(item.get("prompt"), "prompt")
+    asked = query(item.get("prompt"), "prompt")
     if "winner" in item:
-        yield _vote(item, place, query)
+        yield _vote(item, place, asked)
         return
     part = _part(place)
     scores = [_score_of(score, index) for index, score in enumerate(list_of(item.get("scores"), "scores"))]
     pairs = list_of(item.get("sampled_conflict_pairs"), "sampled_conflict_pairs")
     for count, pair in enumerate(pairs):
         try:
-            yield _pair(item, place, query, part, count, _indices(pair, scores))
+            yield _pair(item, place, asked, part, count, _indices(pair, scores))
         except RowError as error:
             yield error.row(f"{place.location} pair {count}")
     if getattr(section, "best_of_k", False):
@@ -81,7 +80,7 @@ def _rows_of(section: Any, item: dict[str, Any], place: Place) -> Iterator[Row |
         yield Row(
             row_id=f"{part}/{place.number}/all",
             subset=f"{part}{BEST_OF}",
-            query=query,
+            query=asked,
             responses=tuple(response(item.get(key), key) for key in keys),
             names=tuple(keys),
             right=tuple(index for index, score in enumerate(scores) if score == max(scores) > 0),
@@ -89,14 +88,14 @@ def _rows_of(section: Any, item: dict[str, Any], place: Place) -> Iterator[Row |
         )
 
 
-def _vote(item: dict[str, Any], place: Place, query: Messages) -> Row:
+def _vote(item: dict[str, Any], place: Place, asked: Messages) -> Row:
     winner = one_of(item.get("winner"), "winner", ("model_a", "model_b", *TIES))
     if winner in TIES:
         raise RowError("tie", "people found neither response better; the authors leave such votes out")
     return Row(
         row_id=f"{HUMAN}/{place.number}",
         subset=HUMAN,
-        query=query,
+        query=asked,
         responses=tuple(
             response(item.get(f"response_{side}"), f"response_{side}", short_text(item.get(model), model))
             for side, model in ((1, "model_a"), (2, "model_b"))
@@ -138,7 +137,7 @@ def _indices(pair: Any, scores: list[float]) -> tuple[int, int]:
     return (first, second) if scores[first] > scores[second] else (second, first)
 
 
-def _pair(item: dict[str, Any], place: Place, query: Messages, part: str, count: int, indices: tuple[int, int]) -> Row:
+def _pair(item: dict[str, Any], place: Place, asked: Messages, part: str, count: int, indices: tuple[int, int]) -> Row:
     ordered = tuple(sorted(indices))
     keys = tuple(f"response_{index + 1}" for index in ordered)
     for key in keys:
@@ -147,7 +146,7 @@ def _pair(item: dict[str, Any], place: Place, query: Messages, part: str, count:
     return Row(
         row_id=f"{part}/{place.number}/{count}",
         subset=part,
-        query=query,
+        query=asked,
         responses=tuple(response(item[key], key) for key in keys),
         names=keys,
         right=(ordered.index(indices[0]),),
@@ -171,16 +170,21 @@ def best_of_sizes(scores: Floats, right: Flags) -> Floats:
 
     Ties are broken at random. A row with a response that has no score is 0 throughout.
     """
-    count = int(scores.shape[-1])
-    sizes = [min(size, count) for size in SIZES]
-    within = np.array([[comb(rest, size) / comb(count, size) for size in sizes] for rest in range(count + 1)])
-    accuracy = np.zeros((*scores.shape[:2], len(SIZES)))
-    for index in range(count):
-        mine = scores[..., index, None]
-        lower, equal = np.sum(scores < mine, axis=-1), np.sum(scores == mine, axis=-1)
-        is_best = (within[lower + equal] - within[lower]) / np.maximum(equal, 1)[..., np.newaxis]
-        accuracy += np.where(right[:, index, None, None], is_best, 0.0)
-    return np.where(np.any(np.isnan(scores), axis=-1, keepdims=True), 0.0, accuracy)
+    by_response = np.ascontiguousarray(scores.transpose(2, 0, 1))  # long runs in memory, which numpy adds quickly
+    count = len(by_response)
+    chances = [
+        [comb(rest, min(size, count)) / comb(count, min(size, count)) for rest in range(count + 1)] for size in SIZES
+    ]
+    accuracy = np.zeros((len(SIZES), *scores.shape[:2]))
+    for index in np.flatnonzero(right.any(axis=0)):
+        mine = by_response[index]
+        lower = np.sum(by_response < mine, axis=0, dtype=np.int16)
+        equal = np.sum(by_response == mine, axis=0, dtype=np.int16)
+        for place, within in enumerate(map(np.array, chances)):
+            is_best = (within[lower + equal] - within[lower]) / np.maximum(equal, 1)
+            accuracy[place] += np.where(right[:, index, None], is_best, 0.0)
+    accuracy[:, np.isnan(by_response).any(axis=0)] = 0.0
+    return accuracy.transpose(1, 2, 0)
 
 
 def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:

@@ -10,9 +10,10 @@ that there is no error; 5.5 itself counts half. A judge on another scale has onl
 
 * three tasks, each with responses of GPT-4 and Llama 2 70B; two thirds to four fifths of the rows have an error;
 * the hub's rows call the label `error_label`;
-* the authors ask that rows are not republished in plain text. The hub wants their terms accepted; `data.zip` of their
-  repository has a published password, and `path` names the folder unpacked from it. The hub's own conversion is read
-  with `revision = "refs/convert/parquet"`.
+* the authors ask that rows are not republished in plain text. `data.zip` of their repository
+  (github.com/psunlpgroup/ReaLMistake) has a published password, and `path` names the folder unpacked from it. The hub
+  wants their terms accepted: `hub = "ryokamoi/realmistake"` with `revision = "refs/convert/parquet"`, its own
+  conversion.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,8 +21,7 @@ from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
 from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, given, subset_means, weighted_mean
-from pipelines.evaluation.benchmarks.values import one_of, response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import one_of, query, response
 from pipelines.sources.text import missing_field, optional_text, shown
 from schemas.errors import SourceError
 from schemas.evaluation import Protocol, Row
@@ -41,7 +41,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=f"{task}/{writer}/{place.number}",
         subset=f"{task} {writer}",
-        query=query_of(item.get("input"), "input"),
+        query=query(item.get("input"), "input"),
         responses=(response(item.get("llm_response"), "llm_response"),),
         names=("llm_response",),
         right=(0,) if label == "no_error" else (),
@@ -72,7 +72,8 @@ def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
 
 BENCHMARK = Benchmark(
     kind="realmistake",
-    hubs=("ryokamoi/realmistake",),
+    place_needed="a realmistake benchmark needs path = '..', the folder data/ of its authors' data.zip, or "
+    "hub = 'ryokamoi/realmistake' with revision = 'refs/convert/parquet'",
     patterns=("*gpt*.jsonl", "*lama*.jsonl", "*gpt4*.parquet", "*llama2*.parquet"),
     license="CC-BY-SA-4.0",
     redistribution="restricted",

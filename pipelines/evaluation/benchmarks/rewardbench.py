@@ -19,8 +19,7 @@ from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
 from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, best_of, given, plain_mean, subset_means, weighted_mean
-from pipelines.evaluation.benchmarks.values import identifier, one_of, response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import identifier, one_of, query, response
 from schemas.evaluation import Protocol, Row
 
 SECTIONS: dict[str, dict[str, int]] = {
@@ -67,7 +66,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=f"{subset}/{identifier(item.get('id'), 'id')}",
         subset=subset,
-        query=query_of(item.get("prompt"), "prompt"),
+        query=query(item.get("prompt"), "prompt"),
         responses=tuple(response(item.get(key), key) for key in ("chosen", "rejected")),
         names=("chosen", "rejected"),
         right=(0,),

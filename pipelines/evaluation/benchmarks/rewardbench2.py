@@ -39,8 +39,7 @@ from pipelines.evaluation.benchmarks.rules import (
     subset_means,
     top_credit,
 )
-from pipelines.evaluation.benchmarks.values import identifier, one_of, responses
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import identifier, one_of, query, responses
 from pipelines.sources.text import RowError, number, shown
 from schemas.evaluation import Protocol, Row
 
@@ -71,7 +70,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=row_id if subset == TIES else f"{subset}/{row_id}",
         subset=subset,
-        query=query_of(item.get("prompt"), "prompt"),
+        query=query(item.get("prompt"), "prompt"),
         responses=chosen + rejected,
         names=tuple(f"chosen_{index}" for index in range(len(chosen)))
         + tuple(f"rejected_{index}" for index in range(len(rejected))),
@@ -84,7 +83,9 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
 def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
     """Return the cells; rows of Ties have (accurate, gap, spread) in front until `_link` has seen both of a pair."""
     scores, right = response_scores(votes, protocol, readable), right_ones(rows)
-    cells = np.zeros((*scores.shape[:2], len(CELLS)))
+    cells = np.zeros((len(CELLS), *scores.shape[:2])).transpose(
+        1, 2, 0
+    )  # long runs in memory, which numpy fills quickly
     cells[..., 0] = _credit(scores, right, protocol)
     ties = np.array([row.subset == TIES for row in rows])
     if ties.any():

@@ -29,8 +29,7 @@ from pipelines.evaluation.benchmarks.rules import (
     subset_means,
     weighted_mean,
 )
-from pipelines.evaluation.benchmarks.values import identifier, one_of, responses
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import identifier, one_of, query, responses
 from pipelines.sources.text import RowError
 from schemas.errors import SourceError
 from schemas.evaluation import Protocol, Row
@@ -60,7 +59,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=f"{subset}/{identifier(item.get('id'), 'id')}",
         subset=subset,
-        query=query_of(item.get("prompt"), "prompt"),
+        query=query(item.get("prompt"), "prompt"),
         responses=sides[0] + sides[1],
         names=tuple(f"{key} {style}" for key in ("chosen", "rejected") for style in STYLES),
         right=tuple(range(_N)),

@@ -20,8 +20,7 @@ from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
 from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, given, one_strict_cell, plain_mean, subset_means
-from pipelines.evaluation.benchmarks.values import identifier, response
-from pipelines.sources.conversations import query_of
+from pipelines.evaluation.benchmarks.values import identifier, query, response
 from pipelines.sources.text import RowError, filled_text, list_of, mapping_of, missing_field, short_text, shown
 from schemas.evaluation import Protocol, Row
 from schemas.preference import Response
@@ -54,7 +53,7 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     yield Row(
         row_id=f"{kind}/{identifier(item.get(key), key)}",
         subset=f"{kind} {goal}",
-        query=query_of(item.get("conversation_input"), "conversation_input"),
+        query=query(item.get("conversation_input"), "conversation_input"),
         responses=(_response(item.get(best), best), *others),
         names=(best, *(f"loser_{index}" if len(others) > 1 else "reject" for index in range(len(others)))),
         right=(0,),

@@ -1,10 +1,12 @@
-"""Values that the rows of several benchmarks have: ids, responses, lists of responses."""
+"""Values that the rows of several benchmarks have: ids, questions, responses."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.sources.text import RowError, list_of, short_text, shown, text_of
+from pipelines.sources.conversations import query_of
+from pipelines.sources.text import RowError, filled_text, list_of, short_text, shown, text_of
 from schemas.preference import Response
+from schemas.query import Messages, user
 
 
 def identifier(value: Any, name: str) -> str:
@@ -17,6 +19,11 @@ def identifier(value: Any, name: str) -> str:
     if text is None:
         raise RowError("bad_id", f"{name} is {shown(value)}, neither a number nor a text")
     return text
+
+
+def query(value: Any, name: str) -> Messages:
+    """Return a question: a text as it stands, anything else as a conversation. Raises RowError as `query_of` does."""
+    return user(filled_text(value, name)) if isinstance(value, str) else query_of(value, name)
 
 
 def one_of(value: Any, name: str, known: Sequence[str]) -> str:
