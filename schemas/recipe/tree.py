@@ -62,7 +62,7 @@ class Recipe(Section):
             yield f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each"
 
     def _faults_of_judging(self) -> Iterator[str]:
-        if "rl" in self.build.sets and self.models.difficulty is None:
+        if self.sources and "rl" in self.build.sets and self.models.difficulty is None:
             yield (
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
