@@ -93,6 +93,8 @@ class _Pair:
     clusters: list[str]
     cells: tuple[Floats, Floats]
     """[items, selectors, cells] of the old and of the new one."""
+    limited: bool
+    """Whether items of the benchmark are missing in either."""
 
 
 def compare_evaluations(old: Evaluation, new: Evaluation) -> EvaluationComparison:
@@ -106,7 +108,8 @@ def compare_evaluations(old: Evaluation, new: Evaluation) -> EvaluationCompariso
     most = min(old.manifest.k_max, new.manifest.k_max)
     made: list[tuple[BenchmarkComparison, Sequence[tuple[str, int]], tuple[Floats, Floats], Compared]] = []
     for name in comparable:
-        pair = _pair(after[name], items, credits, max(1, most // 2))
+        limited = any(entry.left_out for entry in (before[name], after[name]))
+        pair = _pair(after[name], items, credits, max(1, most // 2), limited)
         if pair is None:
             left_out.append(f"{name}: not compared: the two share no item")
             continue
@@ -144,7 +147,7 @@ def _not_comparable(before: BenchmarkEntry | None, after: BenchmarkEntry | None)
 
 
 def _pair(
-    entry: BenchmarkEntry, items: Sequence[pl.DataFrame], credits: Sequence[pl.DataFrame], half: int
+    entry: BenchmarkEntry, items: Sequence[pl.DataFrame], credits: Sequence[pl.DataFrame], half: int, limited: bool
 ) -> _Pair | None:
     """Return the shared items of a benchmark, in the order of the new evaluation; None where there is none."""
     mine = pl.col("benchmark") == entry.name
@@ -172,6 +175,7 @@ def _pair(
         shared["subset"].to_list(),
         shared["cluster"].to_list(),
         (_cells(old, shared, selectors), _cells(new, shared, selectors)),
+        limited or shared.height < max(before.height, after.height),
     )
 
 
@@ -202,8 +206,11 @@ def _tested(
     counts = {subset: in_all[subset] for subset in clusters.subsets}
     shares = np.array(list(counts.values())) / len(pair.subsets)
 
+    def published(means: Floats) -> dict[str, Floats]:
+        return benchmark.figures(counts, means, limited=pair.limited)
+
     def by_name(_: Sequence[str], means: Floats) -> dict[str, Floats]:
-        return {ACCURACY: (means[..., 0] * shares).sum(axis=-1), **benchmark.figures(counts, means)}
+        return {ACCURACY: (means[..., 0] * shares).sum(axis=-1), **published(means)}
 
     before, after = (by_name(clusters.subsets, clusters.means(cells)) for cells in pair.cells)
     figure = TOTAL if TOTAL in before else ACCURACY

@@ -36,7 +36,7 @@ def protocol_words(entry: BenchmarkEntry) -> str:
     benchmark = BENCHMARKS.get(entry.kind)
     if benchmark is None or not benchmark.whole:  # sets of one's own have no published protocol
         return words
-    if benchmark.published.value == entry.protocol:
+    if entry.is_published_protocol:
         return f"{words}: the published protocol"
     return f"{words}: our protocol, the published one shows {known[benchmark.published.value]}"
 
