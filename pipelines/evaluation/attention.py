@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from pipelines.evaluation.accuracy import VOTING
 from pipelines.evaluation.answer_facts import AnswerFacts
+from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import Figures, Value, interval_of, percent
 from pipelines.reporting.visible import one_line
 from schemas.evaluation import READABLE

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.evaluation.accuracy import ACCURACY, GREEDY, VOTING
+from pipelines.evaluation.accuracy import ACCURACY, GREEDY
 from pipelines.evaluation.arrays import Floats
 from pipelines.evaluation.benchmarks.benchmark import Benchmark
 from pipelines.evaluation.benchmarks.registry import BENCHMARKS
 from pipelines.evaluation.benchmarks.rules import TOTAL
 from pipelines.evaluation.claims import Compared, claims, compared
+from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.reading import OWN, SNAPSHOT
 from pipelines.evaluation.resampling import Clusters
 from schemas.evaluation import CREDITS, ITEMS
@@ -204,13 +205,12 @@ def _tested(
     clusters = Clusters(pair.clusters, pair.subsets)
     in_all = Counter(pair.subsets)
     counts = {subset: in_all[subset] for subset in clusters.subsets}
-    shares = np.array(list(counts.values())) / len(pair.subsets)
-
-    def published(means: Floats) -> dict[str, Floats]:
-        return benchmark.figures(counts, means, limited=pair.limited)
+    shares: Floats = np.array(list(counts.values()), np.float64) / len(pair.subsets)
 
     def by_name(_: Sequence[str], means: Floats) -> dict[str, Floats]:
-        return {ACCURACY: (means[..., 0] * shares).sum(axis=-1), **published(means)}
+        published = benchmark.figures(counts, means, limited=pair.limited)
+        accuracy = {ACCURACY: (means[..., 0] * shares).sum(axis=-1)}
+        return {name: np.asarray(values, np.float64) for name, values in (accuracy | published).items()}
 
     before, after = (by_name(clusters.subsets, clusters.means(cells)) for cells in pair.cells)
     figure = TOTAL if TOTAL in before else ACCURACY

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.evaluation.accuracy import ACCURACY, AUC, GAINS, SUBSET, VOTING
+from pipelines.evaluation.accuracy import ACCURACY, AUC, GAINS, SUBSET
 from pipelines.evaluation.benchmarks.rules import TOTAL
-from pipelines.evaluation.curves import META_RM, PERMUTED, SELECTORS
+from pipelines.evaluation.curves import META_RM, PERMUTED, SELECTORS, VOTING
 from schemas.evaluation import FIGURES, Curve
 from storage.tables import read_batches
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipelines.evaluation.accuracy import GREEDY, PASS, VOTING
+from pipelines.evaluation.accuracy import GREEDY, PASS
 from pipelines.evaluation.answer_facts import AnswerFacts, answer_facts
 from pipelines.evaluation.attention import attention
 from pipelines.evaluation.charts import NARROW, WIDE, Chart, Series, curve_chart
+from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import BLIND, Figures, difference_interval, named, percent, points, selector_named
 from pipelines.evaluation.reliability import Reliability, reliability_of
 from pipelines.evaluation.report_tables import (
@@ -134,10 +135,8 @@ def _titles(manifest: EvaluationManifest) -> dict[str, str]:
 def _numbers(manifest: EvaluationManifest) -> Iterator[tuple[str, str]]:
     """Yield (number, words) of what was evaluated, and what it took."""
     yield f"{sum(entry.items for entry in manifest.benchmarks):,}", "items"
-    paid, read = (
-        sum(counts(entry.outcomes) for entry in manifest.benchmarks)
-        for counts in (lambda outcomes: sum(outcomes.values()), lambda outcomes: outcomes.get(READABLE, 0))
-    )
+    paid = sum(sum(entry.outcomes.values()) for entry in manifest.benchmarks)
+    read = sum(entry.outcomes.get(READABLE, 0) for entry in manifest.benchmarks)
     yield f"{paid:,}", f"judgements, up to {manifest.k_max:,} a prompt"
     yield percent(read / paid if paid else None), "of them can be read"
     if (judge := manifest.judge) is not None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipelines.evaluation.accuracy import ACCURACY, AUC, GREEDY, VOTING
+from pipelines.evaluation.accuracy import ACCURACY, AUC, GREEDY
 from pipelines.evaluation.answer_facts import AnswerFacts
 from pipelines.evaluation.charts import scale_of
+from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import Figures, Value, difference_interval, interval_of, named, percent, points
 from pipelines.evaluation.selectors import selector_sizes
 from pipelines.evaluation.wording import half_of

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.evaluation.accuracy import GREEDY, VOTING
+from pipelines.evaluation.accuracy import GREEDY
 from pipelines.evaluation.answer_facts import answer_facts
 from pipelines.evaluation.attention import attention
+from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import Figures, Value, interval_of, named, percent
 from pipelines.evaluation.wording import claim_sentence, claims_verdict, half_of, holds
 from pipelines.reporting.visible import aligned, one_line
