@@ -11,6 +11,7 @@ from schemas.evaluation import FIGURES, Curve
 from storage.tables import read_batches
 
 HALF = "k/2"
+_ROUNDING = 1e-9
 BLIND = ("first_position", "longest")
 """Selectors that stand for a judge that does not read."""
 NAMES = {
@@ -61,11 +62,17 @@ class Figures:
         """Return which figure stands for the benchmark: its total, or accuracy where it has none."""
         return TOTAL if self.curve(benchmark, TOTAL) else ACCURACY
 
+    def headlines(self, benchmark: str) -> list[str]:
+        """Return the headline, and ROC-AUC beside it where the items have one response each."""
+        return [self.headline(benchmark), *([AUC] if self.curve(benchmark, AUC) else [])]
+
     def sections(self, benchmark: str) -> list[str]:
         """Return the published figures and accuracy, in the benchmark's order, the headline first, without subsets."""
         names = [name for name in self._of_rule(benchmark) if not name.startswith(SUBSET)]
-        if self.curve(benchmark, AUC):
-            names.append(AUC)
+        total, accuracy = self.curve(benchmark, TOTAL), self.curve(benchmark, ACCURACY)
+        if total and all(abs(total[k].value - accuracy[k].value) < _ROUNDING for k in total.keys() & accuracy.keys()):
+            names.remove(ACCURACY)  # the total is the mean over all items
+        names += self.headlines(benchmark)[1:]
         return sorted(names, key=lambda name: (name != self.headline(benchmark), name != ACCURACY, name == AUC))
 
     def subsets(self, benchmark: str) -> list[str]:
@@ -115,6 +122,11 @@ def selector_named(selector: str) -> str:
     return NAMES.get(name, name)
 
 
+def shown(figure: str, value: float | None) -> str:
+    """Return a figure in per cent, ROC-AUC as a number."""
+    return f"{value:.3f}" if figure == AUC and value is not None else percent(value)
+
+
 def percent(share: float | None) -> str:
     """Return a share in per cent, one digit after the point; a dash for None."""
     return "–" if share is None else f"{100 * share:.1f}%"
@@ -125,10 +137,12 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.2f}".replace("-", "−")
 
 
-def interval_of(value: Value | None) -> str:
-    """Return the interval of a share in words; nothing where there is none."""
+def interval_of(value: Value | None, figure: str = ACCURACY) -> str:
+    """Return the interval of a figure in words; nothing where there is none."""
     if value is None or value.low is None or value.high is None:
         return ""
+    if figure == AUC:
+        return f"{value.low:.3f} to {value.high:.3f}"
     return f"{100 * value.low:.1f} to {100 * value.high:.1f}"
 
 

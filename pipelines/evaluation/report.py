@@ -91,7 +91,9 @@ def report_of(manifest: EvaluationManifest, stage: Stage) -> str:
             "titles": _titles(manifest),
             "numbers": list(_numbers(manifest)),
             "headlines": headline_table(manifest, figures),
-            "headline_names": [named(figures.headline(entry.name)) for entry in manifest.benchmarks],
+            "headline_names": [
+                named(figure) for entry in manifest.benchmarks for figure in figures.headlines(entry.name)
+            ],
             "attention": attention(manifest, figures, facts),
             "benchmarks": [_shown(manifest, figures, entry, facts.get(entry.name, AnswerFacts())) for entry in shown],
             "claims": [_claim_row(manifest, place) for place in range(len(manifest.claims[:_MOST_CLAIMS]))],

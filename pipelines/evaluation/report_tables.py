@@ -8,7 +8,7 @@ from pipelines.evaluation.accuracy import ACCURACY, AUC, GREEDY
 from pipelines.evaluation.answer_facts import AnswerFacts
 from pipelines.evaluation.charts import scale_of
 from pipelines.evaluation.curves import VOTING
-from pipelines.evaluation.figures import Figures, Value, difference_interval, interval_of, named, percent, points
+from pipelines.evaluation.figures import Figures, Value, difference_interval, interval_of, named, percent, points, shown
 from pipelines.evaluation.selectors import selector_sizes
 from pipelines.evaluation.wording import half_of
 from pipelines.reporting.pages import on_scale
@@ -74,9 +74,11 @@ def group_columns(manifest: EvaluationManifest) -> tuple[Column, ...]:
 
 
 def headline_table(manifest: EvaluationManifest, figures: Figures) -> FigureTable:
-    """Return the headline figure of each benchmark."""
-    names = [(entry.name, figures.headline(entry.name)) for entry in manifest.benchmarks]
-    return _table([(benchmark, benchmark, figure) for benchmark, figure in names], figures, section_columns(manifest))
+    """Return what stands for each benchmark."""
+    rows = [
+        (entry.name, entry.name, figure) for entry in manifest.benchmarks for figure in figures.headlines(entry.name)
+    ]
+    return _table(rows, figures, section_columns(manifest), most=len(rows))
 
 
 def figure_table(
@@ -176,21 +178,24 @@ def numbers_of(figures: Figures, benchmark: str, figure: str) -> tuple[list[str]
     return list(shown), [[str(k), *(_with_interval(curve.get(k)) for curve in shown.values())] for k in few]
 
 
-def _table(rows: Sequence[tuple[str, str, str]], figures: Figures, columns: Sequence[Column]) -> FigureTable:
+def _table(
+    rows: Sequence[tuple[str, str, str]], figures: Figures, columns: Sequence[Column], most: int = MOST_ROWS
+) -> FigureTable:
     """Return a table of (name, benchmark, figure); a column without any figure is left out."""
-    shown = rows[:MOST_ROWS]
+    shown_rows = rows[:most]
     values = [
-        [figures.value(benchmark, figure, one.selector, one.k) for one in columns] for _, benchmark, figure in shown
+        [figures.value(benchmark, figure, one.selector, one.k) for one in columns]
+        for _, benchmark, figure in shown_rows
     ]
     there = [place for place in range(len(columns)) if any(row[place] is not None for row in values)]
     ends = [end for row in values for value in row if value for end in value[:3] if end is not None]
     low, high = scale_of(ends, 0.2) if ends else (0.0, 1.0)
     made = []
-    for (name, _, figure), row in zip(shown, values, strict=True):
+    for (name, _, figure), row in zip(shown_rows, values, strict=True):
         items = next((value.items for value in row if value is not None), 0)
         cells = ((row[place], figure) for place in there)
         made.append(Row(name, items, tuple(_cell(value, low, high, of) if value else None for value, of in cells)))
-    left_out = len(rows) - len(shown)
+    left_out = len(rows) - len(shown_rows)
     return FigureTable(tuple(columns[place] for place in there), tuple(made), (percent(low), percent(high)), left_out)
 
 
@@ -200,8 +205,7 @@ def _group_name(figure: str) -> str:
 
 
 def _cell(value: Value, low: float, high: float, figure: str) -> Cell:
-    text = f"{value.value:.3f}" if figure == AUC else percent(value.value)
-    return _drawn(value, text, interval_of(value), low, high)
+    return _drawn(value, shown(figure, value.value), interval_of(value, figure), low, high)
 
 
 def _difference(value: Value | None, low: float, high: float) -> Cell | None:
