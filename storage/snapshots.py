@@ -13,10 +13,9 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import StorageError
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, TableFile
 from storage.files import check_version
 from storage.root import Root
-from storage.table_writer import TableFile
 
 FOLDER = "snapshots"
 _DAMAGED = "restore the file, or remove the version's folder"
@@ -54,7 +53,7 @@ class Snapshot:
 
     def data_files(self) -> list[TableFile]:
         """Return every data file of every table."""
-        return [TableFile(**dict(file)) for table in self.manifest.tables.values() for file in table.files]
+        return [file for table in self.manifest.tables.values() for file in table.files]
 
     def rows(self, table: str) -> int:
         entry = self.manifest.tables.get(table)

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from schemas.errors import StorageError
+from schemas.manifest import TableFile
 from schemas.record import FORMAT, canonical_json, content_id
 from storage.files import check_version, sha256_of
 from storage.root import Root
-from storage.table_writer import TableFile
 
 _MARKED_AFTER_S = 12 * 3_600
 """A stage that is found says so at most twice a day."""

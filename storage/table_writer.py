@@ -6,8 +6,6 @@ size, and takes half the time to write and to read.
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
+from schemas.manifest import TableFile
 from storage.files import sha256_of, storage_errors
 from storage.root import Root
 
@@ -28,34 +27,6 @@ _OWN_IDS = {"trajectory_id", "request_id", "example_id"}
 """Columns with another value in every row, which are looked up all the same."""
 
 Form = Literal["parquet", "arrow"]
-
-
-@dataclass(frozen=True)
-class TableFile:
-    """One file of a table; `path` is relative to the table's stage or snapshot."""
-
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-class ArrowWriter:
-    """Writes one Arrow file, as `pq.ParquetWriter` writes a Parquet file."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._sink = pa.OSFile(str(path), "wb")
-        self._batches = ipc.new_file(self._sink, schema, options=ipc.IpcWriteOptions(compression="lz4"))
-
-    def write_table(self, table: pa.Table, rows: int) -> None:
-        """Append rows, in record batches of so many at most."""
-        self._batches.write_table(table, rows)
-
-    def close(self) -> None:
-        try:
-            self._batches.close()
-        finally:
-            self._sink.close()
 
 
 class TableWriter:
@@ -75,7 +46,7 @@ class TableWriter:
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._file = ExitStack()
-        self._writer: pq.ParquetWriter | ArrowWriter | None = None
+        self._writer: pq.ParquetWriter | ipc.RecordBatchFileWriter | None = None
         self._file_rows = 0
 
     def __enter__(self) -> "TableWriter":
@@ -87,13 +58,10 @@ class TableWriter:
         if error is not None:
             self._file.__exit__(kind, error, trace)
             return
-        try:
+        with self._file:  # where the rest cannot be written, nothing is left of the file
             if self._pending_rows:
                 self._write_rows(self._pending_rows)
             self._finish_file()
-        except BaseException as failure:
-            self._file.__exit__(type(failure), failure, failure.__traceback__)
-            raise
 
     def write(self, table: pa.Table) -> None:
         """Add rows. The table must have the schema's columns, in any chunks."""
@@ -125,10 +93,10 @@ class TableWriter:
         return f"{self._table}-{len(self.files):05}.{self._form}"
 
     @contextmanager
-    def _one_file(self) -> Iterator[pq.ParquetWriter | ArrowWriter]:
+    def _one_file(self) -> Iterator[pq.ParquetWriter | ipc.RecordBatchFileWriter]:
         """Give a writer of a file. The file appears when the block ends well; otherwise nothing is left of it."""
-        with self._root.replacing(self._key) as temporary:
-            writer = self._open_writer(temporary)
+        with self._root.replacing(self._key) as temporary, pa.OSFile(str(temporary), "wb") as sink:
+            writer = self._open_writer(sink)
             try:
                 yield writer
             except BaseException:
@@ -137,11 +105,11 @@ class TableWriter:
                 raise
             writer.close()
 
-    def _open_writer(self, path: Path) -> pq.ParquetWriter | ArrowWriter:
+    def _open_writer(self, sink: pa.NativeFile) -> pq.ParquetWriter | ipc.RecordBatchFileWriter:
         if self._form == "arrow":
-            return ArrowWriter(path, self._schema)
+            return ipc.new_file(sink, self._schema, options=ipc.IpcWriteOptions(compression="lz4"))
         return pq.ParquetWriter(
-            path,
+            sink,
             self._schema,
             compression="zstd",
             compression_level=1,  # 3 is half as quick and saves 6 %
