@@ -46,8 +46,7 @@ def without_thoughts(answers: pa.Table) -> pa.Table:
 
     Earlier versions stored such texts. Only those that can hold thoughts are looked at one by one.
     """
-    frame = pl.from_arrow(answers.select(["text", "reasoning"]))
-    assert isinstance(frame, pl.DataFrame)
+    frame = pl.DataFrame(answers.select(["text", "reasoning"]))
     places = may_hold_thoughts(frame["text"])
     if places.is_empty():
         return answers

@@ -25,8 +25,7 @@ from storage.files import remove_here, storage_errors
 from storage.journal import new_run_id
 from storage.records import KeptRecord, read_record, write_record
 from storage.root import Root
-from storage.table_files import put_table
-from storage.tables import read_table
+from storage.tables import put_table, read_table
 
 FOLDER = "batches"
 
@@ -157,8 +156,7 @@ def read_job(root: Root, key: str) -> BatchJob:
 
 def request_ids(root: Root, job: BatchJob) -> list[str]:
     """Return the ids of a job's requests."""
-    ids: list[str] = _table(root, job, ["request_id"]).column("request_id").to_pylist()
-    return ids
+    return list(_table(root, job, ["request_id"]).column("request_id").to_pylist())
 
 
 def requests_of(root: Root, job: BatchJob) -> Iterator[BatchedRequest]:

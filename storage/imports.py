@@ -15,7 +15,7 @@ from schemas.strict_json import RepeatedKey, strict_json
 from schemas.thoughts import split_thoughts, with_thoughts
 from storage.files import read_regular
 from storage.root import Root
-from storage.table_files import add_numbered, read_folder
+from storage.tables import add_numbered, read_folder
 
 FOLDER = "generations/imported"
 
@@ -32,6 +32,12 @@ IMPORTED = table_schema(
 )
 _TEXTS = ("reasoning", "finish_reason")
 _COUNTS = ("prompt_tokens", "completion_tokens")
+_NO_JSON = (
+    (UnicodeDecodeError, "not UTF-8"),
+    (RecursionError, "nests too deep to be read"),
+    (RepeatedKey, "a key stands there twice"),
+    (ValueError, "not JSON"),
+)
 MAX_COUNT = 2**31
 """Token counts above this are nonsense."""
 MAX_TEXT = 8 << 20
@@ -116,14 +122,8 @@ def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
     """Return a line's answer; counts that are none are left out, and counted. Raises ValueError with the reason."""
     try:
         given = strict_json(line)
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None
-    except RecursionError:
-        raise ValueError("nests too deep to be read") from None
-    except RepeatedKey:
-        raise ValueError("a key stands there twice") from None
-    except ValueError:
-        raise ValueError("not JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(next(words for kind, words in _NO_JSON if isinstance(error, kind))) from None
     if not isinstance(given, dict):
         raise ValueError("not an object")
     for name in ("text", "model"):

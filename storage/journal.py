@@ -72,6 +72,7 @@ class JournalWriter:
         self._sending = threading.Lock()
         self._stop = threading.Event()
         self._failure: StorageError | None = None
+        self._keep = self._write if root.is_local else self._spool
         acts = [self._put_down] if root.is_local else [self._put_down, self._send]
         self._threads = [threading.Thread(target=self._now_and_then, args=(act,), daemon=True) for act in acts]
 
@@ -102,9 +103,8 @@ class JournalWriter:
 
     def append(self, request: Request, completion: Completion) -> None:
         """Take an answer over. Raises StorageError once an earlier one was refused; this one is kept all the same."""
-        now = time.time_ns() // 1_000
-        body = body_json(request.body)
-        self._rows.append((*_of_request(request), body, *_of_completion(completion), now, self._run_id))
+        asked = *_of_request(request), body_json(request.body)
+        self._rows.append((*asked, *_of_completion(completion), time.time_ns() // 1_000, self._run_id))
         if self._failure is not None:
             raise self._failure
         if len(self._rows) >= FLUSH_ROWS:
@@ -124,10 +124,7 @@ class JournalWriter:
             try:
                 columns = zip(zip(*rows, strict=True), GENERATIONS, strict=True)
                 batch = pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=GENERATIONS)
-                if self._root.is_local:
-                    self._write(batch)
-                else:
-                    self._spool(batch)
+                self._keep(batch)
             except BaseException as error:
                 self._rows.extendleft(reversed(rows))
                 if isinstance(error, StorageError):

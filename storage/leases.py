@@ -170,7 +170,8 @@ def take(
     key = key_of(name)
     token = secrets.token_hex(16)
     while True:
-        mine = _this_holder(token, run_id, term_s)
+        host, pid, now = socket.gethostname(), os.getpid(), _stamp()
+        mine = Holder(token, host, pid, run_id, now, now, term_s, process=_mark_of(pid)).renewed()
         current = _read(root, key)
         if current is None:
             if root.create(key, mine.as_json()):
@@ -204,12 +205,6 @@ def held(root: Root) -> list[Holder]:
     """Return who works under a root now, as far as clocks tell."""
     holders = filter(None, (_holder(root.read(f"{FOLDER}/{name}")) for name in root.names(FOLDER, ".json")))
     return [holder for holder in holders if not holder.released and holder.is_in_time and not holder.has_died]
-
-
-def _this_holder(token: str, run_id: str, term_s: float) -> Holder:
-    """Return what a lease says that this process takes now."""
-    pid, stamp = os.getpid(), _stamp()
-    return Holder(token, socket.gethostname(), pid, run_id, stamp, stamp, term_s, process=_mark_of(pid)).renewed()
 
 
 def _read(root: Root, key: str) -> bytes | None:

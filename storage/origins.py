@@ -18,8 +18,7 @@ from schemas.record import content_id, table_schema
 from storage.root import Root
 from storage.snapshots import every_snapshot
 from storage.stages import Stage, every_stage, read_stage
-from storage.table_files import parquet_keys, put_table, read_folder
-from storage.tables import filled, open_parquet
+from storage.tables import filled, open_parquet, parquet_keys, put_table, read_folder
 
 FOLDER = "origins"
 
@@ -54,9 +53,7 @@ def remember_origins(root: Root, key: str) -> None:
 
 def read_origins(root: Root) -> pl.DataFrame:
     """Return every (source, row_id, query_id, set_id) that a root knows of, once."""
-    frame = pl.from_arrow(pa.concat_tables([read_folder(root, FOLDER, ORIGINS), *_current(root)]))
-    assert isinstance(frame, pl.DataFrame)
-    return frame.unique()
+    return pl.DataFrame(pa.concat_tables([read_folder(root, FOLDER, ORIGINS), *_current(root)])).unique()
 
 
 def origin_files(root: Root) -> list[str]:

@@ -6,7 +6,7 @@ rubrics/*.parquet.
 
 A path that ends with .db is Milvus Lite, in this process; everything else is the address of a Milvus server. Both are
 reached by `milvus.connected` and spoken to in the same calls. Milvus Lite searches by brute force until rows are
-flushed and the collection is loaded afresh, and holds a lock on its directory until `close`.
+flushed and the collection is loaded afresh, and holds a lock on its directory until the block ends.
 
 No BM25 index is kept in Milvus: at 100,000 rows Milvus Lite needs 200 ms a query for it, and scoring the words of the
 dense candidates finds more than the fusion of both (docs/rubrics.md).
@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -25,8 +26,7 @@ from schemas.errors import StorageError
 from storage.files import storage_errors
 from storage.milvus import check_unlocked, connected, disconnected, is_local, milvus_errors
 from storage.root import Root
-from storage.rubric_tables import FOLDER
-from storage.rubric_vectors import ModelIdentity, Vectors
+from storage.rubric_tables import FOLDER, ModelIdentity, Vectors
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -81,10 +81,6 @@ class RubricPools:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the index; others may open it then."""
         disconnected(self.client, self.where)
 
     def complete(
@@ -184,13 +180,11 @@ def open_pools(
         check_unlocked(Path(where))
         if not Path(where).exists():
             _make_local(Path(where), model, prefix)
-    pools = RubricPools(connected(where, token), where, prefix)
-    try:
+    with ExitStack() as until_prepared:
+        pools = until_prepared.enter_context(RubricPools(connected(where, token), where, prefix))
         for pool in Pool:
             _prepare(pools, f"{prefix}_{pool.value}", model)
-    except BaseException:
-        pools.close()
-        raise
+        until_prepared.pop_all()
     return pools
 
 

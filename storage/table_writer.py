@@ -96,7 +96,19 @@ class TableWriter:
     def _one_file(self) -> Iterator[pq.ParquetWriter | ipc.RecordBatchFileWriter]:
         """Give a writer of a file. The file appears when the block ends well; otherwise nothing is left of it."""
         with self._root.replacing(self._key) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-            writer = self._open_writer(sink)
+            writer: pq.ParquetWriter | ipc.RecordBatchFileWriter = (
+                ipc.new_file(sink, self._schema, options=ipc.IpcWriteOptions(compression="lz4"))
+                if self._form == "arrow"
+                else pq.ParquetWriter(
+                    sink,
+                    self._schema,
+                    compression="zstd",
+                    compression_level=1,  # 3 is half as quick and saves 6 %
+                    use_dictionary=_leaves(self._schema, without=_TEXTS | _OWN_IDS),
+                    write_statistics=_leaves(self._schema, without=_TEXTS),
+                    write_page_checksum=True,
+                )
+            )
             try:
                 yield writer
             except BaseException:
@@ -104,19 +116,6 @@ class TableWriter:
                     writer.close()
                 raise
             writer.close()
-
-    def _open_writer(self, sink: pa.NativeFile) -> pq.ParquetWriter | ipc.RecordBatchFileWriter:
-        if self._form == "arrow":
-            return ipc.new_file(sink, self._schema, options=ipc.IpcWriteOptions(compression="lz4"))
-        return pq.ParquetWriter(
-            sink,
-            self._schema,
-            compression="zstd",
-            compression_level=1,  # 3 is half as quick and saves 6 %
-            use_dictionary=_leaves(self._schema, without=_TEXTS | _OWN_IDS),
-            write_statistics=_leaves(self._schema, without=_TEXTS),
-            write_page_checksum=True,
-        )
 
     def _finish_file(self) -> None:
         if self._writer is None:

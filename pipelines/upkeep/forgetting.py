@@ -24,7 +24,7 @@ from storage.records import write_record
 from storage.root import Root
 from storage.snapshot_upkeep import remove_comparisons, remove_version, unpin
 from storage.snapshots import drop_latest, every_snapshot, set_latest
-from storage.table_files import take_out
+from storage.tables import take_out
 from storage.tombstones import Kind, Tombstone, find_tombstone, now
 
 
