@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.engines.request_body import prompt_bytes
+from pipelines.engines.jobs import prompt_bytes
 from schemas.answer_limit import NoLimit, answer_limit
 from schemas.generation import Completion
 from schemas.recipe import ModelSection, Price

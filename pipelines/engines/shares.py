@@ -42,14 +42,11 @@ class Share:
 
     def _budget(self, budget: BudgetSection, spent: Spent) -> BudgetSection:
         """Return ceilings for a budget that carries `spent`: with this share's part of what is left on top of it."""
-        requests, tokens, cost_usd, _ = Spent(*spent)
         update: dict[str, float] = {}
-        if budget.max_requests is not None:
-            update["max_requests"] = requests + self._part(max(0, budget.max_requests - requests))
-        if budget.max_tokens is not None:
-            update["max_tokens"] = tokens + self._part(max(0, budget.max_tokens - tokens))
-        if budget.max_cost_usd is not None:
-            update["max_cost_usd"] = cost_usd + max(0.0, budget.max_cost_usd - cost_usd) / self.of
+        for name, amount in Spent(*spent)._asdict().items():
+            if (most := getattr(budget, f"max_{name}", None)) is not None:  # answers have no ceiling
+                left = max(0, most - amount)
+                update[f"max_{name}"] = amount + (left / self.of if name == "cost_usd" else self._part(left))
         return budget.model_copy(update=update)
 
     def _part(self, whole: int) -> int:
