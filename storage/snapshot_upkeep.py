@@ -24,7 +24,8 @@ def heal(snapshot: Snapshot, stages: Sequence[str] = ()) -> tuple[list[str], lis
     """
     root, named = snapshot.root, {file.path: file for file in snapshot.data_files()}
     sources = [*stages, *(key for key in snapshot.manifest.stages if key.startswith("stages/assembled/"))]
-    healed, lost = [], []
+    healed: list[str] = []
+    lost: list[str] = []
     for path in damaged_files(root, snapshot.key, named.values()):
         size, sha256 = named[path].bytes, named[path].sha256
         copies = (f"{key}/{path}" for key in sources)

@@ -1,4 +1,4 @@
-"""A job: what one role is asked with, whatever it is asked; the body of a request, and what its id says of the model."""
+"""A job: what one role is asked with. The body of a request, and what its id says of the model."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

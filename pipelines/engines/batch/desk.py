@@ -8,6 +8,7 @@ import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from pipelines.engines.batch.collection import Collector
 from pipelines.engines.batch.creation import SETTLE_S, batch_line, create_batch, find_batch, trouble_line
@@ -124,8 +125,9 @@ class BatchDesk:
     # -- collecting --
 
     def _remember(self, job: BatchJob) -> None:
-        for request_id, tries in job.failed.items():
-            self.tries[request_id] = max(tries, self.tries.get(request_id, 0))
+        self.tries |= {
+            request_id: max(tries, self.tries.get(request_id, 0)) for request_id, tries in job.failed.items()
+        }
         self.refused.update(job.refused)
         if job.queue_full:
             self.queue_room = min(self.queue_room or job.requests, max(1, job.requests // 2))
@@ -138,8 +140,7 @@ class BatchDesk:
             self.observer.warn(f"{job.name} lies at {job.endpoint}, and its answers can only come from there")
             return None
         try:
-            placed = self._placed(job)
-            if placed is None:
+            if (placed := self._placed(job)) is None:
                 return None
             job = placed
             self._count(job)
@@ -168,16 +169,14 @@ class BatchDesk:
         """Reserve in this run's budget what an earlier run submitted: a ceiling holds over all that is open."""
         if job.submission in self.counted:
             return
-        reserved: list[Reservation] = []
-        for amounts in reserved_by(self.root, job):
-            need = self._need(*amounts)
-            if not self.budget.reserve(need):
-                for reservation in reserved:
-                    self.budget.release(reservation)
-                self.budget_stop = True  # it is paid for and will be collected; nothing more is bought beside it
-                return
-            reserved.append(need)
-        self.counted.add(job.submission)
+        needs = [self._need(*amounts) for amounts in reserved_by(self.root, job)]
+        reserved = list(takewhile(self.budget.reserve, needs))
+        if len(reserved) == len(needs):
+            self.counted.add(job.submission)
+            return
+        self.budget_stop = True  # it is paid for and will be collected; nothing more is bought beside it
+        for reservation in reserved:
+            self.budget.release(reservation)
 
     def _collect(self, job: BatchJob, state: BatchState) -> str | None:
         """Collect a finished batch, and report what came of it; return what is wrong with it."""
@@ -189,12 +188,9 @@ class BatchDesk:
                 if warning := self.budget.settle(need, completion, broke_off):
                     self.observer.warn(warning)
 
-        collector = Collector(self.root, self.run_id, self.model, self.endpoint)
+        collector = Collector(self.root, self.run_id, self.model, self.endpoint, self.observer)
         done = collector.collect(job, state, self.tries, settle)
         self._remember(done.job)
-        self.observer.said(done.line)
-        for warning in done.warnings:
-            self.observer.warn(warning)
         if done.job.queue_full and not done.problem:
             self.observer.warn(
                 f"{job.name}: the endpoint's queue has no room for {job.requests:,} requests ({state.errors}); going "
@@ -221,9 +217,9 @@ class BatchDesk:
                 given_up = Completion(request.request_id, error=error, fault=FaultKind.TRANSIENT)
                 follow_ups.extend(on_completion(request, given_up))
                 self.observer.answered(given_up)
-                continue
-            taken.add(request.request_id)
-            yield request
+            else:
+                taken.add(request.request_id)
+                yield request
 
     def _create(self, batched: Sequence[BatchedRequest]) -> None:
         """Create one batch. The budget has counted it already."""

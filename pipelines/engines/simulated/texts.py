@@ -75,8 +75,8 @@ def judgement(reasons: Reasons, shown: Sequence[str], draws: Sequence[float], *,
     """Return criteria, analysis and verdict, about 1 kB; `shown` is what stands in the verdict."""
     lines = [_phrase("heads", draws[9])]
     lines += [
-        f"{number}. {name} (Weight: {weight}%): {words}"
-        for number, (name, words, weight) in enumerate(reasons.criteria, 1)
+        f"{number}. {name} (Weight: {weight}%): {description}"
+        for number, (name, description, weight) in enumerate(reasons.criteria, 1)
     ]
     lines += ["\nAnalysis:", *reasons.analysis]
     verdict = _phrase("verdicts" if boxed else "unboxed_verdicts", draws[15])
@@ -215,8 +215,8 @@ def _as_text(regex: str, reasons: Reasons, scores: Sequence[int]) -> str:
     if "Specific Criteria:" in regex:
         lines.append("Specific Criteria:")
         lines += [
-            f"{number}. {name} (weight: {weight}%): {words}"
-            for number, (name, words, weight) in enumerate(reasons.criteria, 1)
+            f"{number}. {name} (weight: {weight}%): {description}"
+            for number, (name, description, weight) in enumerate(reasons.criteria, 1)
         ]
         lines.append("")
     lines += ["Analysis:", *reasons.analysis, "", f"Scores: \\boxed{{{', '.join(map(str, scores))}}}"]
