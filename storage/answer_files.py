@@ -53,8 +53,9 @@ def write_answers(rows: pa.Table, path: Path) -> None:
     metadata = pq.read_metadata(pa.BufferReader(written))
     starts = [metadata.row_group(group).column(0).data_page_offset for group in range(metadata.num_row_groups)]
     ends = [*starts[1:], len(pages)]
-    groups = [(start, end, _sha(pages[start:end]).hex()) for start, end in zip(starts, ends, strict=False)]
-    described = orjson.dumps(groups)
+    described = orjson.dumps(
+        [(start, end, _sha(pages[start:end]).hex()) for start, end in zip(starts, ends, strict=False)]
+    )
     seal = b"".join([_SEAL, struct.pack("<II", len(described), length), described, footer])
     with path.open("wb") as file:
         file.writelines([pages, seal, _sha(seal), written[-8 - length :]])

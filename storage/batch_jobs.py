@@ -168,8 +168,7 @@ def requests_of(root: Root, job: BatchJob) -> Iterator[BatchedRequest]:
 
 def reserved_by(root: Root, job: BatchJob) -> Iterator[tuple[int, float, int]]:
     """Yield (tokens, US dollars, prompt tokens) that each request of a job may spend."""
-    table = _table(root, job, ["tokens", "cost_usd", "prompt_tokens"])
-    yield from zip(*table.to_pydict().values(), strict=True)
+    yield from zip(*_table(root, job, ["tokens", "cost_usd", "prompt_tokens"]).to_pydict().values(), strict=True)
 
 
 def _table(root: Root, job: BatchJob, columns: Sequence[str]) -> pa.Table:

@@ -66,8 +66,7 @@ class Generations:
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        table = self.answers([bucket])
-        rows = zip(*(table.column(name).to_pylist() for name in ("request_id", *ANSWER)), strict=True)
+        rows = zip(*(column.to_pylist() for column in self.answers([bucket]).columns), strict=True)
         return {
             request_id: Completion(
                 request_id, text, reasoning, finish_reason, error, None if error is None else FaultKind.REQUEST, *usage
@@ -100,7 +99,6 @@ class Generations:
         return earliest(rows).select(list(columns))
 
     def _rows(self, bucket: int, columns: Sequence[str]) -> pa.Table:
-        """Return every row of a bucket."""
         _, folded = self._folded(bucket, columns)
         return pa.concat_tables([folded, *(part.select(list(columns)) for part in self._unfolded.get(bucket, ()))])
 

@@ -116,8 +116,8 @@ def finish_stage(
     """Write the manifest, last of all, and return the finished stage. `made_of` are those that it was read from."""
     files = {name: [asdict(file) for file in table] for name, table in tables.items() if table}
     content = content_hash(file["sha256"] for name in sorted(files) for file in files[name])
-    manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts}
-    manifest["made_of"] = sorted({stage.key for stage in made_of})
+    keys = sorted({stage.key for stage in made_of})
+    manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts, "made_of": keys}
     root.write(f"{key}/manifest.json", canonical_json(manifest))
     stage = find_stage(root, key)
     assert stage is not None

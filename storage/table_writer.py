@@ -123,8 +123,7 @@ class TableWriter:
         with storage_errors(self._root.where(self._table)):
             self._file.close()
         path = self._root.at(self._key)
-        name = self._key.rpartition("/")[2]
-        self.files.append(TableFile(name, self._file_rows, path.stat().st_size, sha256_of(path)))
+        self.files.append(TableFile(path.name, self._file_rows, path.stat().st_size, sha256_of(path)))
         self._writer, self._file_rows = None, 0
 
 

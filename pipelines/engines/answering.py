@@ -131,8 +131,9 @@ def answer(
         return
     from pipelines.engines.batch.desk import open_desk  # the openai package takes a while to load
 
-    key = check_key(model, run.keys)
-    with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
+    with open_desk(
+        root, run.run_id, model, check_key(model, run.keys), run.budget, run.watcher, run.counted_batches
+    ) as desk:
         desk.collect()
         _Stream(root, run, model, follow_up, purpose, desk).run_through(requests)
         desk.close()
@@ -164,8 +165,7 @@ class _Stream:
     def run_through(self, requests: Iterator[Request]) -> None:
         """See that these and all that follows from them are answered."""
         with self._journal:
-            found_missing = chain.from_iterable(map(self._unanswered, self._in_time(requests)))
-            missing = looking_ahead(found_missing, self._pilot)
+            missing = looking_ahead(chain.from_iterable(map(self._unanswered, self._in_time(requests))), self._pilot)
             try:
                 if (first := next(missing, None)) is not None:
                     self._send(chain([first], missing))
@@ -227,11 +227,9 @@ class _Stream:
         """Store a new answer; return what follows from it and has no answer yet."""
         if completion.fault is not FaultKind.TRANSIENT:
             self._journal.append(request, completion)
-        following = self._followed(request, completion)
-        return [further for next_one in following for further in self._unanswered(next_one)]
+        return [missing for following in self._followed(request, completion) for missing in self._unanswered(following)]
 
     def _send(self, missing: Iterator[Request]) -> None:
-        """Have requests answered: at once, or by batch."""
         run = self._run
         for other in run.also_asked:
             check_key(other, run.keys)

@@ -159,8 +159,7 @@ class Asker:
 
         before, started = self.run.budget.answers, time.monotonic()
         self.run.watcher.stage(f"{what} with {self.job.model.name}", total)
-        purpose = Purpose(kind or what, self.job, use_of)
-        answer(self.root, self.run, self.job.model, requests, followed, purpose)
+        answer(self.root, self.run, self.job.model, requests, followed, Purpose(kind or what, self.job, use_of))
         self.answers.bought += self.run.budget.answers - before
         self.answers.seconds += time.monotonic() - started
 

@@ -30,8 +30,12 @@ class Job:
 
     def body(self, messages: Messages, temperature: float | None = None) -> dict[str, Any]:
         """Return the body of a request; `temperature` is that of the settings unless given."""
-        heat = self.settings.temperature if temperature is None else temperature
-        return request_body(self.model, messages, temperature=heat, max_tokens=self.settings.max_tokens)
+        return request_body(
+            self.model,
+            messages,
+            temperature=self.settings.temperature if temperature is None else temperature,
+            max_tokens=self.settings.max_tokens,
+        )
 
     def request(
         self, query_id: str, body: dict[str, Any], sample_index: int, truth: RequestTruth, repeat: int = 0
@@ -53,8 +57,13 @@ def job_of(recipe: Recipe, role: str, section: Literal["synthesis", "rubrics"]) 
     model: ModelSection | None = getattr(recipe.models, role)
     if model is None:
         return None
-    whose = identity(model, Path(recipe.directory))
-    return Job(role=role, model=model, identity=whose, section=section, settings=getattr(recipe, section))
+    return Job(
+        role=role,
+        model=model,
+        identity=identity(model, Path(recipe.directory)),
+        section=section,
+        settings=getattr(recipe, section),
+    )
 
 
 def request_body(
@@ -145,5 +154,4 @@ def _header(path: Path) -> bytes:
     with path.open("rb") as file:
         if path.suffix != ".safetensors":
             return file.read(UNKNOWN_HEADER_BYTES)
-        length = int.from_bytes(file.read(8), "little")
-        return file.read(min(length, MAX_HEADER_BYTES))
+        return file.read(min(int.from_bytes(file.read(8), "little"), MAX_HEADER_BYTES))

@@ -112,7 +112,6 @@ def _text_of(content: Any) -> str | None:
 
 
 def _tokens(tree: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Return the tokens of prompt and answer."""
     usage = tree.get("usage")
     return _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
 

@@ -31,14 +31,14 @@ class Share:
 
         Requests, their ids and all that is made of the answers are those of the whole recipe.
         """
-        sections = {role: getattr(recipe.models, role) for role in type(recipe.models).model_fields}
-        models = {role: self._model(section) for role, section in sections.items() if isinstance(section, ModelSection)}
+        models = {role: self._model(section) for role, section in recipe.models if isinstance(section, ModelSection)}
         update = {"models": recipe.models.model_copy(update=models), "budget": self._budget(recipe.budget, spent)}
         return recipe.model_copy(update=update)
 
     def _model(self, model: ModelSection) -> ModelSection:
-        limits = {name: most for name in _LIMITS if (most := getattr(model, name)) is not None}
-        return model.model_copy(update={name: max(1, self._part(most)) for name, most in limits.items()})
+        limits = {name: getattr(model, name) for name in ("max_concurrency", "rpm", "tpm")}
+        parts = {name: max(1, self._part(most)) for name, most in limits.items() if most is not None}
+        return model.model_copy(update=parts)
 
     def _budget(self, budget: BudgetSection, spent: Spent) -> BudgetSection:
         """Return ceilings for a budget that carries `spent`: with this share's part of what is left on top of it."""
@@ -55,7 +55,6 @@ class Share:
 
 
 WHOLE = Share()
-_LIMITS = ("max_concurrency", "rpm", "tpm")
 
 
 def can_be_shared(model: ModelSection) -> bool:

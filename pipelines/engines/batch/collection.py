@@ -67,9 +67,8 @@ class Results:
 
     def read(self, path: Path) -> Iterator[Completion]:
         """Yield each request's first answer, or refusal for good, in a file."""
-        most_lines = 2 * len(self.wanted) + 100
         for number, (line, is_whole) in enumerate(_lines(path)):
-            if number >= most_lines:
+            if number >= 2 * len(self.wanted) + 100:
                 self.odd[Odd.BEYOND] += 1
                 return
             try:
@@ -86,7 +85,6 @@ class Results:
                 yield outcome
 
     def _outcome(self, line: bytes) -> Completion | Odd:
-        """Return what a line says of its request."""
         try:
             tree = parsed(line)
         except ValueError:
@@ -112,8 +110,9 @@ class Results:
         if match is None:
             return Odd.UNREADABLE
         request_id = match[1].decode()
-        fault = fault_of_break(self.endpoint.url, Broken.TOO_LARGE, has_answered=True)
-        return self._odd_id(request_id) or self._failed(request_id, fault)
+        return self._odd_id(request_id) or self._failed(
+            request_id, fault_of_break(self.endpoint.url, Broken.TOO_LARGE, has_answered=True)
+        )
 
     def _odd_id(self, request_id: str) -> Odd | None:
         if request_id not in self.wanted:

@@ -43,8 +43,10 @@ def create_batch(
 
 def batch_line(request: Request) -> bytes:
     """Return a request as a line of the endpoint's file; the body is what a request of its own would send."""
-    line = {"custom_id": request.request_id, "method": "POST", "url": "/v1/chat/completions", "body": request.body}
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(
+        {"custom_id": request.request_id, "method": "POST", "url": "/v1/chat/completions", "body": request.body},
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
 
 
 def find_batch(endpoint: BatchEndpoint, job: BatchJob, settle_s: float) -> BatchState | None:

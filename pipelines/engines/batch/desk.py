@@ -188,8 +188,9 @@ class BatchDesk:
                 if warning := self.budget.settle(need, completion, broke_off):
                     self.observer.warn(warning)
 
-        collector = Collector(self.root, self.run_id, self.model, self.endpoint, self.observer)
-        done = collector.collect(job, state, self.tries, settle)
+        done = Collector(self.root, self.run_id, self.model, self.endpoint, self.observer).collect(
+            job, state, self.tries, settle
+        )
         self._remember(done.job)
         if done.job.queue_full and not done.problem:
             self.observer.warn(
@@ -222,7 +223,6 @@ class BatchDesk:
                 yield request
 
     def _create(self, batched: Sequence[BatchedRequest]) -> None:
-        """Create one batch. The budget has counted it already."""
         job, state = create_batch(self.root, self.endpoint, self.model.name, batched, self.settle_s)
         self.counted.add(job.submission)
         self.open.append((job, state))
@@ -230,7 +230,6 @@ class BatchDesk:
         self.observer.said(f"{job.name}: {job.requests:,} requests submitted")
 
     def _waiting(self, stop: ForgeError | None, left_over: str | None) -> str:
-        """Return the line that says what is waited for."""
         lines = [progress(job, state) for job, state in self.open]
         shown = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
         parts = [f"waiting for {self.model.name}: {shown}"]

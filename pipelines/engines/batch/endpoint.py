@@ -133,17 +133,18 @@ class BatchEndpoint:
 
     def create(self, file_id: str, submission: str) -> BatchState:
         """Create the batch: this call costs money, and is never made twice blindly. Raises Trouble."""
-        tree = self._object(
-            lambda: self._batches.create(
-                input_file_id=file_id,
-                endpoint="/v1/chat/completions",
-                completion_window="24h",
-                metadata={SUBMISSION_KEY: submission},
-                # Endpoints that know the header create no second batch, whatever else goes wrong.
-                extra_headers={"Idempotency-Key": submission},
+        return self._state(
+            self._object(
+                lambda: self._batches.create(
+                    input_file_id=file_id,
+                    endpoint="/v1/chat/completions",
+                    completion_window="24h",
+                    metadata={SUBMISSION_KEY: submission},
+                    # Endpoints that know the header create no second batch, whatever else goes wrong.
+                    extra_headers={"Idempotency-Key": submission},
+                )
             )
         )
-        return self._state(tree)
 
     def find(self, submission: str, file_id: str, since: float) -> BatchState | None:
         """Return the batch of a submission, by its metadata or its input file; None where there is none.
@@ -168,8 +169,9 @@ class BatchEndpoint:
             if all(isinstance(created, int | float) and created < since - CLOCK_SLACK_S for created in times):
                 return None
             after = str(batches[-1].get("id"))
-        message = f"{self.url}: lists more than {100 * PAGES:,} batches, ours not among them"
-        raise Trouble(Fault(FaultKind.ENGINE, message), True)
+        raise Trouble(
+            Fault(FaultKind.ENGINE, f"{self.url}: lists more than {100 * PAGES:,} batches, ours not among them"), True
+        )
 
     def _page(self, after: str | openai.Omit) -> Mapping[str, Any]:
         return self._persistently(lambda: self._object(lambda: self._batches.list(limit=100, after=after)))
@@ -237,8 +239,9 @@ class BatchEndpoint:
         except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError, OSError, UnicodeError) as error:
             broken = _broken_by(error)
             detail = "" if broken is Broken.TIMEOUT else self.without_key(str(error.__cause__ or error))
-            fault = fault_of_break(self.url, broken, detail, has_answered=True)
-            raise Trouble(fault, broken not in _NEVER_SENT) from None
+            raise Trouble(
+                fault_of_break(self.url, broken, detail, has_answered=True), broken not in _NEVER_SENT
+            ) from None
 
     def _refuse(self, response: httpx2.Response) -> None:
         """Raise Trouble for a status that is not good. The package calls this before it would read the whole reply."""
@@ -298,7 +301,5 @@ _BREAKS: tuple[tuple[type[BaseException], Broken], ...] = (
 
 def _broken_by(error: BaseException) -> Broken:
     chain = tuple(causes(error))
-    for kind, broken in _BREAKS:
-        if any(isinstance(cause, kind) for cause in chain):
-            return broken
-    return Broken.RESET
+    breaks = (broken for kind, broken in _BREAKS if any(isinstance(cause, kind) for cause in chain))
+    return next(breaks, Broken.RESET)

@@ -74,8 +74,7 @@ class Connections:
 
         Raises AnswerTooLarge, TimeoutError, aiohttp.ClientError and OSError, which `broken_by` tells apart.
         """
-        session = self._session or self._open()
-        async with session.post(
+        async with (self._session or self._open()).post(
             self._url, data=body, headers=self._key, proxy=self._proxy, allow_redirects=False
         ) as response:
             parts, size = [], 0

@@ -49,8 +49,7 @@ class SimulatedEngine:
         self._model = model
         self._settings = settings = model.simulated
         self._seeded = blake2b(b"grmforge simulated %d" % settings.seed, digest_size=64)
-        reach = accumulate(getattr(settings, name) for name in FAULTS)
-        self._faults = list(zip(reach, FAULTS, strict=True))
+        self._faults = list(zip(accumulate(getattr(settings, name) for name in FAULTS), FAULTS, strict=True))
 
     async def complete(self, request: Request) -> Attempt:
         """Answer at once, or after `latency_s`."""
@@ -67,8 +66,11 @@ class SimulatedEngine:
         truth = request.truth
         fault = next((name for reach, name in self._faults if draws[0] < reach), None)
         if fault == "failed":
-            error = "simulated: HTTP 400: the request was refused (simulated fault)"
-            return Completion(request.request_id, error=error, fault=FaultKind.REQUEST)
+            return Completion(
+                request.request_id,
+                error="simulated: HTTP 400: the request was refused (simulated fault)",
+                fault=FaultKind.REQUEST,
+            )
         finish_reason = "stop"
         if fault == "refused":
             content, finish_reason = texts.refusal(draws), "refusal"
@@ -77,8 +79,7 @@ class SimulatedEngine:
         elif isinstance(truth, AnswerTruth):
             content = texts.solution(self._answer(truth, draws), truth.gold.form, draws)
         elif isinstance(truth, RephrasingTruth):
-            gives_away = truth.answer if draws[5] >= KEPT_ACCURACY else None
-            content = texts.rephrased(truth.question, gives_away, draws)
+            content = texts.rephrased(truth.question, truth.answer if draws[5] >= KEPT_ACCURACY else None, draws)
         elif isinstance(truth, RubricTruth):
             content = self._by_rubric(request, truth, fault, draws)
         else:
@@ -124,12 +125,11 @@ class SimulatedEngine:
 
     def _judgement(self, request: Request, truth: Truth, fault: str | None, draws: Sequence[float]) -> str:
         scores = self._scores(request.request_id, truth, draws)
-        leaks = truth.hinted and draws[4] < self._settings.hint_leak
         reasons = texts.reasons(
             scores,
             draws,
             request.body["messages"],
-            leaks_hint=leaks,
+            leaks_hint=truth.hinted and draws[4] < self._settings.hint_leak,
             may_quote=not truth.hinted,  # a quotation of the hint would be one more leak
         )
         if (in_form := texts.judgement_in_form(request.body, reasons, scores)) is not None:
@@ -142,7 +142,6 @@ class SimulatedEngine:
         return texts.judgement(reasons, shown, draws, boxed=fault != "unparsed")
 
     def _scores(self, request_id: str, truth: Truth, draws: Sequence[float]) -> list[int]:
-        """Return one score a position."""
         settings, n = self._settings, truth.n_responses
         noise = self._noise(request_id, n)
         if settings.chance:

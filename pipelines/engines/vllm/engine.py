@@ -110,8 +110,7 @@ class VllmEngine:
             failure = await self._why(self._fronts[-1])
             while True:
                 self._count_death(failure)
-                pause_s = min(MAX_PAUSE_S, 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0.0
-                until = time.monotonic() + pause_s
+                until = time.monotonic() + (min(MAX_PAUSE_S, 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0.0)
                 while time.monotonic() < until and not self._is_unwanted():
                     await asyncio.sleep(CHECK_EVERY_S)
                 try:
