@@ -23,8 +23,7 @@ from schemas.generation import Request
 from schemas.record import content_id, table_schema
 from storage.files import remove_here, storage_errors
 from storage.journal import new_run_id
-from storage.records import KeptRecord, read_record, write_record
-from storage.root import Root
+from storage.root import KeptRecord, Root, read_record, write_record
 from storage.tables import put_table, read_table
 
 FOLDER = "batches"

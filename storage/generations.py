@@ -18,8 +18,7 @@ import pyarrow.compute as pc
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import BUCKETS, content_id
-from storage.answer_files import is_whole, sound_answers, write_answers
-from storage.answer_tables import by_bucket, earliest, without_thoughts
+from storage.answer_files import by_bucket, earliest, is_whole, sound_answers, without_thoughts, write_answers
 from storage.journal import ANSWER, claimed, segments, send_unsent
 from storage.root import Root
 from storage.segments import is_readable, read_segment

@@ -144,8 +144,8 @@ def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
     counts = {name: _count(given[name]) for name in _COUNTS if given.get(name) is not None}
     left_out.update(name for name, count in counts.items() if count is None)
     left_out.update(name for name in _TEXTS if given.get(name) is not None and name not in kept)
-    found_by = prompt_id(clean_text(given["model"]), wire)
-    return {"prompt_id": found_by, "text": clean_text(given["text"]), **kept, **counts}
+    model = clean_text(given["model"])
+    return {"prompt_id": prompt_id(model, wire), "text": clean_text(given["text"]), **kept, **counts}
 
 
 def _count(value: Any) -> int | None:

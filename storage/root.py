@@ -1,6 +1,7 @@
 """The one place that holds everything a build reads again: whole objects under keys, never half of one.
 
-A root is a directory, or a bucket of object storage with the same keys (`storage.bucket`).
+A root is a directory, or a bucket of object storage with the same keys (`storage.bucket`). Some of its objects are
+records: one JSON object each, which says its format.
 """
 
 import contextlib
@@ -13,14 +14,18 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import RecipeError, StorageError
-from schemas.record import clean_text
+from schemas.record import FORMAT, canonical_json, clean_text
 from schemas.secrets import masked
 from storage.files import (
     Held,
     becoming,
+    check_version,
     create_file,
     held_at,
     make_writable,
@@ -212,3 +217,36 @@ def _show(entry: Path, target: Path, levels: int) -> None:
         is_unfinished = levels == 1 and below.is_dir() and not (below / "manifest.json").is_file()
         if not is_unfinished:  # an unfinished stage is made anew
             _show(below, target / below.name, levels - 1)
+
+
+class KeptRecord(BaseModel):
+    """A record that lies in a file as exactly its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    format: int = FORMAT
+
+    @property
+    def file_key(self) -> str:
+        """Where it lies under the root."""
+        raise NotImplementedError
+
+
+Kept = TypeVar("Kept", bound=KeptRecord)
+
+
+def write_record(root: Root, record: Kept, **changes: Any) -> Kept:
+    """Write a record with these changes, and return it. Whatever follows may rely on it."""
+    changed = record.model_copy(update=changes)
+    root.write(changed.file_key, canonical_json(changed.model_dump(mode="json")))
+    return changed
+
+
+def read_record(root: Root, key: str, kind: type[Kept], way_out: str) -> Kept:
+    """Return the record at a key. Raises StorageError, with the way out, for one that cannot be read."""
+    try:
+        tree = orjson.loads(root.read(key))
+        check_version(tree["format"], root.where(key))
+        return kind.model_validate(tree)
+    except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError) as error:
+        raise StorageError(f"{root.where(key)} cannot be read ({type(error).__name__}); {way_out}") from None

@@ -10,8 +10,7 @@ from typing import Literal
 
 from schemas.errors import SourceError
 from schemas.record import content_id
-from storage.records import KeptRecord, read_record
-from storage.root import Root
+from storage.root import KeptRecord, Root, read_record
 
 FOLDER = "forgotten"
 

@@ -40,15 +40,12 @@ class Watcher(Observer, Protocol):
 
     def stage(self, name: str, total: int | None) -> None:
         """A stage begins; `total` is how many answers it needs at least, None where it needs none."""
-        ...
 
     def found(self, completion: Completion) -> None:
         """An answer was stored already."""
-        ...
 
     def judged(self, outcome: str) -> None:
         """An answer, stored or new, was read."""
-        ...
 
 
 @dataclass(frozen=True)

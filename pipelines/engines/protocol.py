@@ -40,11 +40,9 @@ class Engine(Protocol):
         Never raises for a failed request: its completion has an error and a fault. Raises EngineError only when the
         engine is gone, so that every further request would fail.
         """
-        ...
 
     async def close(self) -> None:
         """Close all connections. The engine answers nothing afterwards."""
-        ...
 
 
 class Observer(Protocol):
@@ -52,20 +50,15 @@ class Observer(Protocol):
 
     def answered(self, completion: Completion) -> None:
         """A request came to its end: an answer, or an error that is not tried again."""
-        ...
 
     def retried(self, reason: str) -> None:
         """A request failed for a passing reason, one line, and will be tried again."""
-        ...
 
     def in_flight(self, requests: int, room: int) -> None:
         """So many requests are in flight, and so many may be. Ten times a second, and when all that is left waits."""
-        ...
 
     def warn(self, text: str) -> None:
         """Something that the user should read now."""
-        ...
 
     def said(self, text: str) -> None:
         """Something that a person who waits likes to know, in one line."""
-        ...

@@ -14,8 +14,7 @@ from pipelines.engines.batch.collection import Collector
 from pipelines.engines.batch.creation import SETTLE_S, batch_line, create_batch, find_batch, trouble_line
 from pipelines.engines.batch.endpoint import BatchEndpoint, BatchState, Trouble
 from pipelines.engines.batch.progress import progress
-from pipelines.engines.budget import Budget
-from pipelines.engines.pricing import FREE, Reservation, reservation_of
+from pipelines.engines.budget import FREE, Budget, Reservation, reservation_of
 from pipelines.engines.protocol import Observer, OnCompletion
 from schemas.errors import EngineError, ForgeError, Waiting
 from schemas.generation import Completion, FaultKind, Request

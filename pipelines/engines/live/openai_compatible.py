@@ -71,7 +71,7 @@ class Endpoint:
 
     def rest(self, now: float, seconds: float) -> None:
         if seconds > MAX_LIMIT_REST_S:
-            self._notify(
+            self.notify(
                 f"{self.url} says that its limits are used up for more than {MAX_LIMIT_REST_S:.0f} s; "
                 f"it is asked again after that: Ctrl-C ends the run, and the same command goes on later"
             )
@@ -84,17 +84,13 @@ class Endpoint:
         # The same model: gpt-4o-2024-08-06 for gpt-4o, and qwen3-8b for Qwen/Qwen3-8B.
         short, served_short = (name.casefold().rsplit("/", 1)[-1] for name in (sent, served))
         if short not in served_short and served_short not in short:
-            self._notify(
+            self.notify(
                 f"{self.url} answers under another name than {sent}; it says {snippet(served)!r}: check model and "
                 "base_url, since its answers count as those of the recipe's model"
             )
 
-    def put_aside(self, fault: Fault) -> None:
-        """Send it nothing more: it would refuse everything."""
-        self.set_aside = self.set_aside or fault
-        self._notify(f"{self.url} is not asked any more in this stage; {fault.message}")
-
-    def _notify(self, notice: str) -> None:
+    def notify(self, notice: str) -> None:
+        """Have the user read a notice, once for each of its kind."""
         kind = notice.split(";")[0]
         if kind not in self._noticed:
             self._noticed.add(kind)
@@ -134,7 +130,8 @@ class OpenAICompatibleEngine:
                 break
             if all(other.set_aside is not None for other in self._endpoints if other is not endpoint):
                 break
-            endpoint.put_aside(outcome)
+            endpoint.set_aside = endpoint.set_aside or outcome
+            endpoint.notify(f"{endpoint.url} is not asked any more in this stage; {outcome.message}")
             notice, endpoint.notice = endpoint.notice or notice, None
         now = time.monotonic()
         if isinstance(outcome, Completion):

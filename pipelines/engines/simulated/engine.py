@@ -22,8 +22,8 @@ from itertools import accumulate
 from statistics import NormalDist
 from struct import Struct
 
+from pipelines.engines.budget import BYTES_PER_TOKEN, cost_usd
 from pipelines.engines.jobs import prompt_bytes
-from pipelines.engines.pricing import BYTES_PER_TOKEN, cost_usd
 from pipelines.engines.protocol import Attempt
 from pipelines.engines.simulated import texts
 from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
