@@ -112,17 +112,12 @@ def intend(root: Root, model: str, endpoint: str, now: float, batched: Sequence[
         for entry in batched
     ]
     put_table(root, f"{job.key}/requests.parquet", pa.Table.from_pylist(rows, REQUESTS))
-    return save(root, job)
-
-
-def save(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
-    """Put a job's new state on disk, and return it. Whatever follows may then rely on it."""
-    return write_record(root, job, **changes)
+    return write_record(root, job)
 
 
 def collected(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
     """Mark a job whose answers are all in the generations; of its files, only this remains."""
-    changed = save(root, job, **changes)
+    changed = write_record(root, job, **changes)
     for name in root.names(job.key):
         if name != "job.json":
             root.remove(f"{job.key}/{name}")

@@ -100,18 +100,16 @@ class RubricPools:
                 self.client.release_collection(name, timeout=_CALL_S)
             for start in range(0, len(stale), _UPSERT_ROWS):
                 self.client.delete(name, ids=stale[start : start + _UPSERT_ROWS], timeout=_CALL_S)
-        for start in range(0, len(missing), _UPSERT_ROWS):
-            part = missing[start : start + _UPSERT_ROWS]
-            self._upsert(name, part, domains, vectors_of(part))
-        with milvus_errors(self.where):
+            for start in range(0, len(missing), _UPSERT_ROWS):
+                part = missing[start : start + _UPSERT_ROWS]
+                self._upsert(name, part, domains, vectors_of(part))
             if missing or stale:
                 self.client.flush(name, timeout=_LOAD_S)
             self.client.load_collection(name, timeout=_LOAD_S)
         return Completed(len(missing), len(stale))
 
     def _upsert(self, name: str, ids: Sequence[str], domains: Mapping[str, str], vectors: Vectors) -> None:
-        with milvus_errors(self.where):
-            fields = self.client.describe_collection(name, timeout=_CALL_S)["fields"]
+        fields = self.client.describe_collection(name, timeout=_CALL_S)["fields"]
         width = next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
         if vectors.shape != (len(ids), width):
             raise StorageError(
@@ -122,8 +120,7 @@ class RubricPools:
             {"id": entry_id, "domain": domains[entry_id][:_DOMAIN_LENGTH], "vector": vector}
             for entry_id, vector in zip(ids, vectors, strict=True)
         ]
-        with milvus_errors(self.where):
-            self.client.upsert(name, rows, timeout=_CALL_S)
+        self.client.upsert(name, rows, timeout=_CALL_S)
 
     def search(self, pool: Pool, vectors: Vectors, limit: int, domain: str | None = None) -> list[list[Hit]]:
         """Return the nearest entries of each vector (a row each), nearest first, ties by id.
@@ -195,14 +192,13 @@ def _prepare(pools: RubricPools, name: str, model: ModelIdentity) -> None:
             _create(pools.client, name, model)
             return
         described = pools.client.describe_collection(name, timeout=_CALL_S)
-    made_with = described.get("properties", {}).get(_MODEL) or described.get("description", "")
-    if made_with != model.described():
-        raise StorageError(
-            f"{pools.where}: the index {name} was made with {made_with or 'something else'}, not with "
-            f"{model.described()}; name that model in [rubrics], or an index of its own for this one: "
-            f"{'milvus = another path' if is_local(pools.where) else 'another prefix'}"
-        )
-    with milvus_errors(pools.where):
+        made_with = described.get("properties", {}).get(_MODEL) or described.get("description", "")
+        if made_with != model.described():
+            raise StorageError(
+                f"{pools.where}: the index {name} was made with {made_with or 'something else'}, not with "
+                f"{model.described()}; name that model in [rubrics], or an index of its own for this one: "
+                f"{'milvus = another path' if is_local(pools.where) else 'another prefix'}"
+            )
         if not pools.client.list_indexes(name, timeout=_CALL_S):  # killed between the two calls of _create
             pools.client.create_index(name, _index(pools.client), timeout=_LOAD_S)
 

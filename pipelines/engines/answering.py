@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look, Pilot, Purpose, looking_ahead
 from pipelines.engines.live.dispatch import dispatch
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Engine, Observer
+from pipelines.engines.protocol import Observer, open_engine
 from pipelines.engines.vllm.server import Servers
 from schemas.errors import BudgetReached, EngineError, Interrupted, StorageError
 from schemas.generation import Completion, FaultKind, Request
@@ -82,13 +81,10 @@ class Run:
 class Stored:
     """The answers that a root holds, bought or imported."""
 
-    def __init__(self, generations: Generations, imported: ImportedAnswers) -> None:
-        self._of_bucket = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
-        self._imported = imported
-
-    @classmethod
-    def of(cls, root: Root) -> "Stored":
-        return cls(Generations(root), ImportedAnswers(root))
+    def __init__(self, root: Root, generations: Generations | None = None) -> None:
+        lookup = (generations or Generations(root)).lookup
+        self._of_bucket = lru_cache(maxsize=4)(lookup)  # follow-ups lag a bucket or two behind
+        self._imported = ImportedAnswers(root)
 
     def bought(self, request: Request) -> Completion | None:
         return self._of_bucket(bucket_of(request.query_id)).get(request.request_id)
@@ -153,7 +149,7 @@ class _Stream:
         self._generations = Generations(root, run.watcher.warn)
         if root.is_local:  # in a bucket each file is checked when it is fetched
             self._generations.check()
-        self._stored = Stored(self._generations, ImportedAnswers(root))
+        self._stored = Stored(root, self._generations)
         self._journal = JournalWriter(root, run.run_id)
         self._deadline = math.inf
         """In monotonic seconds: when to stop looking for stored answers."""
@@ -227,28 +223,24 @@ class _Stream:
         return [missing for following in self._followed(request, completion) for missing in self._unanswered(following)]
 
     def _send(self, missing: Iterator[Request]) -> None:
-        run = self._run
+        run, model = self._run, self._model
         for other in run.also_asked:
             check_key(other, run.keys)
         if self._desk is not None:
             self._desk.submit(missing, self._completed, self._pilot.room)
             return
-        engine = self._engine()
+        if model.engine == "vllm":  # a server of ours, which answers by then
+            scratch = self._root.scratch(f"runs/{run.run_id}")
+            engine = run.servers.engine(model, scratch, run.watcher, lambda: run.budget.is_stopped)
+        else:
+            engine = open_engine(model, check_key(model, run.keys))
         run.budget.is_in_use = True
         try:
-            dispatch(missing, engine, self._model, run.budget, self._completed, run.watcher, self._flush)
+            dispatch(missing, engine, model, run.budget, self._completed, run.watcher, self._flush)
         finally:
             run.budget.is_in_use = False
         if run.budget.stopped is not None:  # since the last answer came in
             raise run.budget.stopped
-
-    def _engine(self) -> Engine:
-        """Return the model's engine; where the model has a server of ours, that answers by then."""
-        run, model = self._run, self._model
-        if model.engine == "vllm":
-            scratch, budget = self._root.scratch(f"runs/{run.run_id}"), run.budget
-            return run.servers.engine(model, scratch, run.watcher, lambda: budget.is_stopped)
-        return open_engine(model, check_key(model, run.keys))
 
     def _flush(self) -> None:
         """Flush the journal; where that fails, the next answer, or its end, says so."""

@@ -171,11 +171,11 @@ class Budget:
         if broke_off and completion.prompt_tokens is None and completion.completion_tokens is None:
             self.tokens += reservation.tokens
             self.cost_usd += reservation.cost_usd
-            return self._warning()
-        prompt, answer = spent_tokens(reservation, completion)
-        self.tokens += prompt + answer
-        cost_usd = completion.cost_usd
-        self.cost_usd += dollars(reservation.price, prompt, answer) if cost_usd is None else cost_usd
+        else:
+            prompt, answer = spent_tokens(reservation, completion)
+            self.tokens += prompt + answer
+            cost_usd = completion.cost_usd
+            self.cost_usd += dollars(reservation.price, prompt, answer) if cost_usd is None else cost_usd
         return self._warning()
 
     def stop(self, reason: ForgeError, wait_s: float | None = None, late: ForgeError | None = None) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.generation import Completion, Request
+from schemas.recipe import ModelSection
 
 OPENAI_URL = "https://api.openai.com/v1"
 """Where requests go unless the recipe gives a base_url."""
@@ -62,3 +63,19 @@ class Observer(Protocol):
 
     def said(self, text: str) -> None:
         """Something that a person who waits likes to know, in one line."""
+
+
+def open_engine(model: ModelSection, key: str | None) -> Engine:
+    """Return the engine that a recipe's section asks for; `key` is what `model.key_variable` holds.
+
+    It serves one `dispatch`, which closes it. Nothing is connected before the first request. An engine in front of a
+    server of our own comes from `vllm.server.Servers` instead: that server outlives it.
+    """
+    if model.engine == "simulated":
+        from pipelines.engines.simulated.engine import SimulatedEngine
+
+        return SimulatedEngine(model)
+    # Half a second and 60 MB that a simulated build need not pay.
+    from pipelines.engines.live.openai_compatible import OpenAICompatibleEngine
+
+    return OpenAICompatibleEngine(model, key)

@@ -12,9 +12,9 @@ import orjson
 from pipelines.engines.batch.endpoint import MAX_WAIT_S, BatchEndpoint, BatchState, Trouble
 from schemas.errors import EngineError
 from schemas.generation import FaultKind, Request
-from storage.batch_jobs import BatchedRequest, BatchJob, drop, intend, save
+from storage.batch_jobs import BatchedRequest, BatchJob, drop, intend
 from storage.files import storage_errors
-from storage.root import Root
+from storage.root import Root, write_record
 
 SETTLE_S = 15.0
 """A batch that the endpoint does not list so long after the call that was to create it does not exist."""
@@ -81,7 +81,7 @@ def _created(
     tried = 0
     while True:
         tried += 1
-        job = save(root, job, file_id=file_id, creating_at=time.time())
+        job = write_record(root, job, file_id=file_id, creating_at=time.time())
         state: BatchState | None = None
         try:
             state = endpoint.create(file_id, job.submission)
@@ -94,7 +94,7 @@ def _created(
                 cause = further if further.fault.kind is not FaultKind.TRANSIENT else error
                 raise EngineError(trouble_line(root, job, cause)) from None
         if state is not None:
-            return save(root, job, batch_id=state.batch_id), state
+            return write_record(root, job, batch_id=state.batch_id), state
         if error.fault.kind is not FaultKind.TRANSIENT or tried == CREATE_TRIES:
             drop(root, job)
             raise EngineError(f"the endpoint does not take a batch: {error}")

@@ -27,9 +27,8 @@ from storage.batch_jobs import (
     one_at_a_time,
     request_ids,
     reserved_by,
-    save,
 )
-from storage.root import Root
+from storage.root import Root, write_record
 
 MOST_BYTES = 200_000_000
 """Of one batch's file; the API's own limit."""
@@ -119,7 +118,7 @@ class BatchDesk:
         """Forget what only mattered while answers were missing. The jobs themselves stay, as a record."""
         for job in jobs_of(self.root, self.model.name):
             if job.collected_at is not None:
-                save(self.root, job, closed=True, failed={}, refused=())
+                write_record(self.root, job, closed=True, failed={}, refused=())
 
     # -- collecting --
 
@@ -162,7 +161,7 @@ class BatchDesk:
             self.observer.said(f"{job.name} was never created: what it held is asked anew")
             return None
         self.observer.said(f"{state.batch_id} was created before the last run ended: found again")
-        return save(self.root, job, batch_id=state.batch_id)
+        return write_record(self.root, job, batch_id=state.batch_id)
 
     def _count(self, job: BatchJob) -> None:
         """Reserve in this run's budget what an earlier run submitted: a ceiling holds over all that is open."""
