@@ -111,17 +111,17 @@ class _Seal(NamedTuple):
 
 def _seal_of(data: memoryview) -> _Seal | None:
     """Return a file's seal; None where it has none, or none that can be believed."""
-    at = bytes(data).rfind(_SEAL)
-    if at < 0 or at + 16 > len(data):
+    place = bytes(data).rfind(_SEAL)
+    if place < 0 or place + 16 > len(data):
         return None
-    described, length = struct.unpack("<II", data[at + 8 : at + 16])
-    footer = at + 16 + described
+    described, length = struct.unpack("<II", data[place + 8 : place + 16])
+    footer = place + 16 + described
     end = footer + length
-    if _sha(data[at:end]) != data[end : end + _SHA]:
+    if _sha(data[place:end]) != data[end : end + _SHA]:
         return None
-    groups = [(start, stop, bytes.fromhex(sha)) for start, stop, sha in orjson.loads(data[at + 16 : footer])]
+    groups = [(start, stop, bytes.fromhex(sha)) for start, stop, sha in orjson.loads(data[place + 16 : footer])]
     is_end_sound = data[end + _SHA :] == _end_of(data[footer:end]) and data[:4] == _MAGIC
-    return _Seal(groups, data[footer:end], data[:at], is_end_sound)
+    return _Seal(groups, data[footer:end], data[:place], is_end_sound)
 
 
 def _end_of(footer: memoryview) -> bytes:

@@ -243,7 +243,7 @@ def _way_out(place: str) -> str:
     parts = place.rstrip("/").split("/")
     if FOLDER not in parts[:-1]:
         return "write a name or name@version, and where it lies with --root"
-    at = len(parts) - 2 - parts[-2::-1].index(FOLDER)
-    name = "@".join([parts[at + 1], *(part for part in parts[at + 2 : at + 3] if _VERSION.fullmatch(part))])
-    root = "/".join(parts[:at]) or ("/" if place.startswith("/") else ".")
+    above = len(parts) - 2 - parts[-2::-1].index(FOLDER)
+    name = "@".join([parts[above + 1], *filter(_VERSION.fullmatch, parts[above + 2 : above + 3])])
+    root = "/".join(parts[:above]) or ("/" if place.startswith("/") else ".")
     return f"write {shlex.quote(name)} --root {shlex.quote(root)}"

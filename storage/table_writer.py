@@ -129,13 +129,13 @@ class TableWriter:
 
 def _leaves(fields: "Iterable[pa.Field[Any]]", without: Collection[str], path: str = "") -> list[str]:
     """Return the paths, as Parquet writes them, of the flat columns that nested ones are made of."""
-    found: list[str] = []
+    paths: list[str] = []
     for field in fields:
         kind, where = field.type, path + field.name
         while pa.types.is_list(kind):
             kind, where = kind.value_type, f"{where}.list.element"
         if pa.types.is_struct(kind):
-            found += _leaves(kind, without, f"{where}.")
+            paths += _leaves(kind, without, f"{where}.")
         elif field.name not in without:
-            found.append(where)
-    return found
+            paths.append(where)
+    return paths

@@ -269,7 +269,7 @@ def has_key(model: ModelSection, keys: Mapping[str, str]) -> bool:
 def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:
     """Return when a batch of one of these models has ended. Raises Waiting where none will, and EngineError."""
     from pipelines.engines.batch.endpoint import BatchEndpoint
-    from pipelines.engines.batch.progress import wait_for_a_batch
+    from pipelines.engines.batch.steps import wait_for_a_batch
 
     with ExitStack() as stack:
         endpoints = [

@@ -211,8 +211,8 @@ def before_grading(completion: Completion | None) -> Verdict:
 
 def find_answered(root: Root, key: str, retry_failed: bool) -> Stage | None:
     """Return a finished stage, unless it rests on failed requests that are to be sent again."""
-    found = find_stage(root, key)
-    return None if found is not None and retry_failed and _has_failed(found.facts) else found
+    stage = find_stage(root, key)
+    return None if stage is not None and retry_failed and _has_failed(stage.facts) else stage
 
 
 def _has_failed(facts: Mapping[str, Any]) -> bool:

@@ -195,8 +195,8 @@ class Budget:
         if self.stopped is not None:
             return self.stopped
         ceiling = self._ceiling(need) or "max_requests"
-        wanted = {"max_cost_usd": need.cost_usd, "max_tokens": need.tokens}.get(ceiling)
-        next_one = "" if wanted is None else f", and the next request may take up to {_words(ceiling, wanted)}"
+        next_needs = {"max_cost_usd": need.cost_usd, "max_tokens": need.tokens}.get(ceiling)
+        next_one = "" if next_needs is None else f", and the next request may take up to {_words(ceiling, next_needs)}"
         cost = f"${self.cost_usd:.4f}, " if self.cost_usd else ""
         return BudgetReached(
             f"budget: {self._spent(ceiling)} spent{next_one}; in all {cost}{self.tokens:,} tokens, "

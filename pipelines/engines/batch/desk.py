@@ -1,7 +1,7 @@
 """Answers by batch: what is missing goes to the endpoint's batches, and what has come back becomes generations.
 
 A build collects, submits and ends; the next one goes on from there. A crash at any moment pays for nothing twice:
-each step is on disk before the next one begins (storage/batch_jobs.py, pipelines/engines/batch/creation.py).
+each step is on disk before the next one begins (storage/batch_jobs.py, pipelines/engines/batch/steps.py).
 """
 
 import contextlib
@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from pipelines.engines.batch.collection import Collector
-from pipelines.engines.batch.creation import SETTLE_S, batch_line, create_batch, find_batch, trouble_line
 from pipelines.engines.batch.endpoint import BatchEndpoint, BatchState, Trouble
-from pipelines.engines.batch.progress import progress
+from pipelines.engines.batch.steps import SETTLE_S, batch_line, create_batch, find_batch, progress, trouble_line
 from pipelines.engines.budget import FREE, Budget, Reservation, reservation_of
 from pipelines.engines.protocol import Observer, OnCompletion
 from schemas.errors import EngineError, ForgeError, Waiting

@@ -67,8 +67,7 @@ def reasons(
         lines.append(PHRASES[rank][(variant + position) % 3].format(i=position + 1))
     if may_quote and draws[12] < 0.3:
         lines.append(f'The prompt says "{_quote(messages, draws[13])}", which matters for the first criterion.')
-    lines.append(_phrase("closings", draws[14]))
-    return Reasons(criteria, lines)
+    return Reasons(criteria, [*lines, _phrase("closings", draws[14])])
 
 
 def judgement(reasons: Reasons, shown: Sequence[str], draws: Sequence[float], *, boxed: bool) -> str:
@@ -80,8 +79,7 @@ def judgement(reasons: Reasons, shown: Sequence[str], draws: Sequence[float], *,
     ]
     lines += ["\nAnalysis:", *reasons.analysis]
     verdict = _phrase("verdicts" if boxed else "unboxed_verdicts", draws[15])
-    lines.append("\n" + (verdict % ", ".join(shown) if "%s" in verdict else verdict))
-    return "\n".join(lines)
+    return "\n".join([*lines, "\n" + (verdict % ", ".join(shown) if "%s" in verdict else verdict)])
 
 
 def judgement_in_form(body: Mapping[str, Any], reasons: Reasons, scores: Sequence[int]) -> str | None:
