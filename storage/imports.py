@@ -98,24 +98,18 @@ def import_answers(root: Root, file: Path) -> Imported:
             first = first or f"line {number}: {error}"
     if not rows:
         raise SourceError(f"{file}: no usable row" + (f"; {first}" if first else ", the file is empty"))
-    new = _new_rows(root, rows)
-    if new:  # numbered, so that the answers to a prompt keep their order when more of them come
-        add_numbered(root, FOLDER, pa.Table.from_pylist(new, IMPORTED), content_id("import", new))
-    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first, dict(sorted(left_out.items())))
-
-
-def _new_rows(root: Root, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows that no earlier import brought in; a text that stands twice in the file may be two samples."""
     columns = read_folder(root, FOLDER, IMPORTED).select(["prompt_id", "text"]).to_pydict()
     known = Counter(zip(*columns.values(), strict=True))
     new = []
-    for row in rows:
+    for row in rows:  # a text that stands twice in the file may be two samples
         answer = row["prompt_id"], row["text"]
         if known[answer]:
             known[answer] -= 1
         else:
             new.append(row)
-    return new
+    if new:  # numbered, so that the answers to a prompt keep their order when more of them come
+        add_numbered(root, FOLDER, pa.Table.from_pylist(new, IMPORTED), content_id("import", new))
+    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first, dict(sorted(left_out.items())))
 
 
 def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:

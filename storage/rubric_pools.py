@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -69,16 +69,13 @@ class Completed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RubricPools:
+class RubricPools(AbstractContextManager["RubricPools"]):
     """The open pools of one root and one embedding model. Use as a context manager: a local index is locked."""
 
     client: "MilvusClient"
     where: str
     """Path or address, as errors name it."""
     prefix: str
-
-    def __enter__(self) -> "RubricPools":
-        return self
 
     def __exit__(self, *_: object) -> None:
         disconnected(self.client, self.where)

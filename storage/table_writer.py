@@ -5,7 +5,7 @@ size, and takes half the time to write and to read.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ _OWN_IDS = {"trajectory_id", "request_id", "example_id"}
 Form = Literal["parquet", "arrow"]
 
 
-class TableWriter:
+class TableWriter(AbstractContextManager["TableWriter"]):
     """Writes a table as `<name>-00000.parquet`, .. or `.arrow`, under a folder; use as a context manager.
 
     Rows are cut into row groups and files of fixed sizes whatever the batches they arrive in, so that equal rows give
@@ -48,9 +48,6 @@ class TableWriter:
         self._file = ExitStack()
         self._writer: pq.ParquetWriter | ipc.RecordBatchFileWriter | None = None
         self._file_rows = 0
-
-    def __enter__(self) -> "TableWriter":
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -96,7 +96,7 @@ def open_client(url: str, key: str | None, timeout_s: float, **hooks: list[Calla
     return client
 
 
-class BatchEndpoint:
+class BatchEndpoint(AbstractContextManager["BatchEndpoint"]):
     """One base_url's /files and /batches. Use as a context manager."""
 
     def __init__(self, url: str, key: str | None, timeout_s: float) -> None:
@@ -111,9 +111,6 @@ class BatchEndpoint:
     def of(cls, model: ModelSection, key: str | None) -> "BatchEndpoint":
         """Return the endpoint where a model's batches are."""
         return cls((model.base_url[0] if model.base_url else OPENAI_URL).rstrip("/"), key, model.timeout_s)
-
-    def __enter__(self) -> "BatchEndpoint":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
