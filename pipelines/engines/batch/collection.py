@@ -10,7 +10,7 @@ A line of its results files, which come in any order and may hold anything, is o
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -146,24 +146,6 @@ def _fault_without_response(url: str, error: Any) -> Fault:
     return fault_of_error(url, error)
 
 
-@dataclass
-class Collected:
-    """What came of a batch."""
-
-    job: BatchJob
-    answers: int = 0
-    too_large: list[Completion] = field(default_factory=list)
-    """Refused, since an answer that is too large is paid for."""
-    refused: list[Completion] = field(default_factory=list)
-    problem: str | None = None
-    """What stops the build, if anything does."""
-
-    @property
-    def all_refused(self) -> bool:
-        """Whether all were refused by the fault of the recipe or the account, and not of any row."""
-        return not self.answers and len(self.refused) >= REFUSALS
-
-
 @dataclass(frozen=True)
 class Collector:
     """Stores every answer, and every refusal for good, of finished batches of one model."""
@@ -174,78 +156,101 @@ class Collector:
     endpoint: BatchEndpoint
     observer: Observer
 
-    def collect(self, job: BatchJob, state: BatchState, tries: Mapping[str, int], settle: Settle) -> Collected:
-        """Store what a batch holds. What was stored before a crash is stored again. Raises Trouble and StorageError.
+    def collect(
+        self, job: BatchJob, state: BatchState, tries: Mapping[str, int], settle: Settle
+    ) -> tuple[BatchJob, str | None]:
+        """Store what a batch holds; return its job, and what stops the build, if anything does.
 
-        `tries` counts the earlier batches in which a request failed for a passing reason.
+        What was stored before a crash is stored again. `tries` counts the earlier batches in which a request failed for
+        a passing reason. Raises Trouble and StorageError.
         """
-        done = Collected(job)
         batched = {entry.request.request_id: entry for entry in requests_of(self.root, job)}
         results = Results(batched.keys(), self.model, self.endpoint)
-        with JournalWriter(self.root, self.run_id) as journal:
-            for completion in self._completions(done, state, results):
-                entry = batched[completion.request_id]
-                settle(entry, completion, False)
-                if completion.error is None:
-                    done.answers += 1
-                elif reason_of(completion.error) == Broken.TOO_LARGE:
-                    done.too_large.append(completion)
-                else:
-                    done.refused.append(completion)
-                    continue
-                journal.append(entry.request, completion)
-            for completion in () if done.all_refused else done.refused:
-                journal.append(batched[completion.request_id].request, completion)
+        answers, too_large, refused = self._stored(job, state, results, batched, settle)
+        # All were refused by the fault of the recipe or the account, and not of any row: then none is stored.
+        all_refused = not answers and len(refused) >= REFUSALS
+        final = [] if all_refused else refused
         missing = [request_id for request_id in batched if request_id not in results.final]
         for request_id in missing:
             no_answer = Completion(request_id, error="no answer", fault=FaultKind.TRANSIENT)
             settle(batched[request_id], results.passing.get(request_id, no_answer), request_id in results.broke_off)
         never_began = state.status == "failed" and not results.final and not results.passing
-        refused = [*done.too_large, *([] if done.all_refused else done.refused)]
-        done.job = collected(
+        job = collected(
             self.root,
             job,
             collected_at=time.time(),
             status=state.status,
-            answers=done.answers,
+            answers=answers,
             failed={} if never_began else {request_id: tries.get(request_id, 0) + 1 for request_id in missing},
-            refused=tuple(completion.request_id for completion in refused),
+            refused=(*too_large, *(completion.request_id for completion in final)),
             queue_full=never_began and state.queue_full,
         )
         self.observer.said(
-            f"{job.name} {state.status}: {done.answers:,} of {len(batched):,} answered, "
-            f"{len(done.too_large) + len(done.refused):,} refused, {len(missing):,} to be asked again"
+            f"{job.name} {state.status}: {answers:,} of {len(batched):,} answered, "
+            f"{len(too_large) + len(refused):,} refused, {len(missing):,} to be asked again"
         )
         for odd, lines in sorted(results.odd.items()):
             self.observer.warn(f"{job.name}: {lines:,} lines of its results {odd}; they count for nothing")
-        done.problem = _problem(done, results, state, never_began)
-        return done
+        return job, _problem(job, state, results, never_began, refused if all_refused else [])
 
-    def _completions(self, done: Collected, state: BatchState, results: Results) -> Iterator[Completion]:
+    def _stored(
+        self,
+        job: BatchJob,
+        state: BatchState,
+        results: Results,
+        batched: Mapping[str, BatchedRequest],
+        settle: Settle,
+    ) -> tuple[int, list[str], list[Completion]]:
+        """Bring the answers to the disk, then the refusals, unless all were refused.
+
+        Returns how many answers there are, which were too large, and what was refused.
+        """
+        answers = 0
+        too_large: list[str] = []  # refused, since an answer that is too large is paid for
+        refused: list[Completion] = []
+        with JournalWriter(self.root, self.run_id) as journal:
+            for completion in self._completions(job, state, results):
+                entry = batched[completion.request_id]
+                settle(entry, completion, False)
+                if completion.error is None:
+                    answers += 1
+                elif reason_of(completion.error) == Broken.TOO_LARGE:
+                    too_large.append(completion.request_id)
+                else:
+                    refused.append(completion)
+                    continue
+                journal.append(entry.request, completion)
+            for completion in refused if answers or len(refused) < REFUSALS else ():
+                journal.append(batched[completion.request_id].request, completion)
+        return answers, too_large, refused
+
+    def _completions(self, job: BatchJob, state: BatchState, results: Results) -> Iterator[Completion]:
         """Yield what a batch's results files hold, from local copies of them."""
-        most = RESULT_BYTES + RESULT_BYTES_A_REQUEST * done.job.requests
-        paths = [self.root.scratch(f"{done.job.key}/results-{number}.jsonl") for number in range(len(state.files))]
+        most = RESULT_BYTES + RESULT_BYTES_A_REQUEST * job.requests
+        paths = [self.root.scratch(f"{job.key}/results-{number}.jsonl") for number in range(len(state.files))]
         for file_id, path in zip(state.files, paths, strict=True):
             with storage_errors(str(path)):
                 if not self.endpoint.download(file_id, path, most):
                     self.observer.warn(
-                        f"{done.job.name}: its results go on past {most:,} bytes; what comes later is left unread"
+                        f"{job.name}: its results go on past {most:,} bytes; what comes later is left unread"
                     )
         for path in paths:
             with storage_errors(str(path)):
                 yield from results.read(path)
 
 
-def _problem(done: Collected, results: Results, state: BatchState, never_began: bool) -> str | None:
+def _problem(
+    job: BatchJob, state: BatchState, results: Results, never_began: bool, all_refused: Sequence[Completion]
+) -> str | None:
     """Return why a batch without a single answer must stop the build, if it must."""
-    if never_began and done.job.queue_full and done.job.requests > 1:
+    if never_began and job.queue_full and job.requests > 1:
         return None  # the next one is smaller
     if never_began:
-        return f"{done.job.name}: the endpoint refused it as a whole: {state.errors or 'it does not say why'}"
-    if done.all_refused:
+        return f"{job.name}: the endpoint refused it as a whole: {state.errors or 'it does not say why'}"
+    if all_refused:
         return (
-            f"{done.job.name}: all of its requests were refused: {done.refused[0].error}; check the account, "
-            "extra_body, max_tokens and temperature, then run again: none of them is kept as refused"
+            f"{job.name}: all of its requests were refused: {all_refused[0].error}; check the account, extra_body, "
+            "max_tokens and temperature, then run again: none of them is kept as refused"
         )
     errors = [completion.error for completion in results.passing.values() if completion.fault is FaultKind.ENGINE]
-    return f"{done.job.name}: {errors[0]}" if errors and not results.final else None
+    return f"{job.name}: {errors[0]}" if errors and not results.final else None

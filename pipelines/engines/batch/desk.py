@@ -185,16 +185,15 @@ class BatchDesk:
                 if warning := self.budget.settle(need, completion, broke_off):
                     self.observer.warn(warning)
 
-        done = Collector(self.root, self.run_id, self.model, self.endpoint, self.observer).collect(
-            job, state, self.tries, settle
-        )
-        self._remember(done.job)
-        if done.job.queue_full and not done.problem:
+        collector = Collector(self.root, self.run_id, self.model, self.endpoint, self.observer)
+        done, problem = collector.collect(job, state, self.tries, settle)
+        self._remember(done)
+        if done.queue_full and not problem:
             self.observer.warn(
                 f"{job.name}: the endpoint's queue has no room for {job.requests:,} requests ({state.errors}); going "
                 f"on with one batch of at most {self.queue_room:,} at a time (batch_requests sets the size)"
             )
-        return done.problem
+        return problem
 
     def _need(self, tokens: int, cost_usd: float, prompt_tokens: int) -> Reservation:
         return Reservation(tokens, cost_usd, self.model.price or FREE, prompt_tokens)
