@@ -11,8 +11,6 @@ from schemas.generation import Completion
 from schemas.recipe import BudgetSection, ModelSection, Price
 from schemas.record import canonical_json
 
-BYTES_PER_TOKEN_RESERVED = 1
-"""Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one."""
 BYTES_PER_TOKEN = 4
 UNLIMITED_ANSWER = 32_768
 """Tokens to reserve for an answer whose request sets no limit; a recipe with a ceiling on tokens has none such."""
@@ -42,7 +40,8 @@ def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
     beside = sum(
         len(canonical_json(part)) for key, part in body.items() if key != "messages" and isinstance(part, dict | list)
     )
-    prompt = (size + beside) // BYTES_PER_TOKEN_RESERVED + 16
+    # Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one.
+    prompt = size + beside + 16
     try:
         answer = answer_limit(body)
     except NoLimit:

@@ -170,20 +170,17 @@ class OpenAICompatibleEngine:
         """Send one request and read its answer; every way to fail comes back as a fault without our key in it."""
         key = self._key
         try:
-            answered = await endpoint.connections.post(orjson.dumps(request.body))
+            status, headers, content = await endpoint.connections.post(orjson.dumps(request.body))
         except (AnswerTooLarge, aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             broken = broken_by(error)
             detail = "" if broken is Broken.TIMEOUT else without_key(root_of(error), key)
             return fault_of_break(endpoint.url, broken, detail, has_answered=endpoint.has_answered)
-        headers = answered.headers
         if "x-ratelimit-remaining-requests" in headers or "x-ratelimit-remaining-tokens" in headers:
             endpoint.rest(time.monotonic(), exhausted_for_s(headers) or 0.0)
-        if not 200 <= answered.status < 300:
-            text = answered.content.decode("utf-8", "replace") or headers.get("location", "")
-            return fault_of_status(endpoint.url, answered.status, without_key(text, key), headers.get("retry-after"))
-        outcome = read_reply(
-            answered.content, request.request_id, self._model, endpoint.url, has_answered=endpoint.has_answered
-        )
+        if not 200 <= status < 300:
+            text = content.decode("utf-8", "replace") or headers.get("location", "")
+            return fault_of_status(endpoint.url, status, without_key(text, key), headers.get("retry-after"))
+        outcome = read_reply(content, request.request_id, self._model, endpoint.url, has_answered=endpoint.has_answered)
         return replace(outcome, message=without_key(outcome.message, key)) if isinstance(outcome, Fault) else outcome
 
     def _failed(self, request: Request, fault: Fault, now: float) -> Attempt:
