@@ -211,8 +211,7 @@ def _read(root: Root, key: str) -> bytes | None:
 def _holder(data: bytes | None) -> Holder | None:
     """Return what a lease says; None where it is damaged, or something else."""
     try:
-        tree = orjson.loads(data or b"")
-        tree = {"process": ""} | tree  # leases of an older grmforge do not have it
+        tree = {"process": ""} | orjson.loads(data or b"")  # leases of an older grmforge have no process
         holder = Holder(**{name: tree[name] for name in Holder.__slots__})
         is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= LONGEST_LEASE_S
         is_marked = isinstance(holder.pid, int) and isinstance(holder.process, str)
