@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -150,7 +151,7 @@ class BatchEndpoint(AbstractContextManager["BatchEndpoint"]):
         """
         after: str | openai.Omit = openai.omit
         for _ in range(PAGES):
-            page = self._page(after)
+            page = self._persistently(partial(self._object, partial(self._batches.list, limit=100, after=after)))
             entries = page.get("data")
             if not isinstance(entries, list):
                 raise self._unreadable(str(page))
@@ -166,16 +167,12 @@ class BatchEndpoint(AbstractContextManager["BatchEndpoint"]):
             if all(isinstance(created, int | float) and created < since - CLOCK_SLACK_S for created in times):
                 return None
             after = str(batches[-1].get("id"))
-        raise Trouble(
-            Fault(FaultKind.ENGINE, f"{self.url}: lists more than {100 * PAGES:,} batches, ours not among them"), True
-        )
-
-    def _page(self, after: str | openai.Omit) -> Mapping[str, Any]:
-        return self._persistently(lambda: self._object(lambda: self._batches.list(limit=100, after=after)))
+        message = f"{self.url}: lists more than {100 * PAGES:,} batches, ours not among them"
+        raise Trouble(Fault(FaultKind.ENGINE, message), True)
 
     def retrieve(self, batch_id: str) -> BatchState:
         """Return what the endpoint says of a batch. Raises Trouble."""
-        return self._state(self._persistently(lambda: self._object(lambda: self._batches.retrieve(batch_id))))
+        return self._state(self._persistently(partial(self._object, lambda: self._batches.retrieve(batch_id))))
 
     def download(self, file_id: str, path: Path, most_bytes: int) -> bool:
         """Write a results file to a path; False where it goes on past `most_bytes` and was cut. Raises Trouble."""

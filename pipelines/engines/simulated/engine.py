@@ -66,11 +66,8 @@ class SimulatedEngine:
         truth = request.truth
         fault = next((name for reach, name in self._faults if draws[0] < reach), None)
         if fault == "failed":
-            return Completion(
-                request.request_id,
-                error="simulated: HTTP 400: the request was refused (simulated fault)",
-                fault=FaultKind.REQUEST,
-            )
+            error = "simulated: HTTP 400: the request was refused (simulated fault)"
+            return Completion(request.request_id, error=error, fault=FaultKind.REQUEST)
         finish_reason = "stop"
         if fault == "refused":
             content, finish_reason = texts.refusal(draws), "refusal"
