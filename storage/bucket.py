@@ -1,8 +1,8 @@
 """A root in a bucket of object storage: each call is atomic, and its errors are one line with the way out.
 
-Files that never change once they are there - Parquet files and journal
-segments, by far the most - are read from copies on this machine; everything that may change is read from the bucket
-each time. A file is written here first, and becomes an object when it is whole.
+Files that never change once they are there - Parquet files and journal segments, by far the most - are read from copies
+on this machine; everything that may change is read from the bucket each time. A file is written here first, and becomes
+an object when it is whole.
 
     <cache>/<hash of the address>/objects/<key>     copies
                                  /machine/<key>     what is this machine's alone: logs, locks, indexes, unsent answers

@@ -1,9 +1,9 @@
 """Tables read from their files, whole or a part at a time; and small ones, one Parquet file each.
 
-`table_writer` writes large ones. Small ones are put whole, numbered where their order counts, and rid of rows. Rows are
-taken out of a file that is else never changed by a file without them first; then the old one goes. After a kill in
-between, both files lie there, and the same removal takes the rows out of the old one once more, into the very same new
-one. A full disk refuses the new file, and nothing is lost.
+`table_writer` writes large ones. Small ones are put whole, numbered where their order counts, and rid of rows. To take
+rows out of a file, a file without them is written first; then the old one goes. After a kill in between, both files lie
+there, and the same removal writes the very same new file once more. A full disk refuses the new file, and nothing is
+lost.
 """
 
 import gc
