@@ -32,7 +32,7 @@ import pyarrow as pa
 
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, Request, body_json
-from storage.files import storage_errors
+from storage.files import becoming, storage_errors
 from storage.root import Root
 from storage.segments import END, HEAD, message_of, read_segment
 
@@ -139,7 +139,9 @@ class JournalWriter:
             file = self._file or self._begin_segment()
         with storage_errors(file.name):
             try:
-                _write_durably(file, message_of(batch))
+                file.write(message_of(batch))
+                file.flush()
+                os.fsync(file.fileno())
             except OSError:
                 self._leave_segment()  # behind half a batch, further ones could not be read
                 raise
@@ -184,14 +186,10 @@ class JournalWriter:
         name = next(self._names)
         data = HEAD + message_of(batch) + END
         path = self._root.scratch(f"{UNSENT}/{name}")
-        hidden = path.with_name(f".{name}.tmp")
         try:
-            with storage_errors(str(path)), hidden.open("xb") as file:
-                _write_durably(file, data)
-                hidden.rename(path)
+            with storage_errors(str(path)), becoming(path) as hidden:
+                hidden.write_bytes(data)
         except StorageError as refused:
-            with contextlib.suppress(OSError):
-                hidden.unlink()
             try:
                 self._root.write(f"{FOLDER}/{name}", data)
             except StorageError as error:
@@ -223,12 +221,6 @@ class JournalWriter:
                 act()
             if self._failure is not None:
                 return
-
-
-def _write_durably(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def new_run_id() -> str:
