@@ -125,8 +125,12 @@ def identity(model: ModelSection, directory: Path) -> dict[str, Any]:
     count too; without such flags the model is the same, whoever started its server.
     """
     if model.engine == "simulated":
-        settings = model.simulated.model_dump(mode="json")
-        return {"engine": "simulated", "model": model.model, "revision": model.revision, "settings": settings}
+        return {
+            "engine": "simulated",
+            "model": model.model,
+            "revision": model.revision,
+            "settings": model.simulated.model_dump(mode="json"),
+        }
     flags = flags_of_identity(model, directory) if model.engine == "vllm" else []
     served = {"served_with": flags} if flags else {}
     place = directory / Path(model.model).expanduser()
