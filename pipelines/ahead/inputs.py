@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.curation.curation import curate, rules_of
 from pipelines.engines.answering import Run
-from pipelines.reporting.funnel import inputs_of
+from pipelines.reporting.accounts import inputs_of
 from pipelines.sources import general
 from pipelines.sources.files import is_here
 from pipelines.sources.ingestion import ingest

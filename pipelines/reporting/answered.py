@@ -39,9 +39,9 @@ class AnswerGroup(NamedTuple):
 
     def in_percent(self, most: int = _SHOWN_VERDICTS) -> str:
         """Return right, wrong and the commonest others in per cent."""
-        first = [verdict for verdict in (Verdict.RIGHT, Verdict.WRONG) if verdict in self.counts]
-        others = [verdict for verdict in self.counts if verdict not in first]
-        shown = [*first, *others[:most]]
+        graded = (Verdict.RIGHT, Verdict.WRONG)
+        others = [verdict for verdict in self.counts if verdict not in graded]
+        shown = [*(verdict for verdict in graded if verdict in self.counts), *others[:most]]
         return ", ".join(f"{self.counts[verdict] / self.total:.0%} {verdict.replace('_', ' ')}" for verdict in shown)
 
 
@@ -60,13 +60,13 @@ def answers_in_words(funnel: SourceFunnel) -> str | None:
 
 def sets_made(funnel: SourceFunnel) -> list[str]:
     """Return how the sets are made up, a phrase each."""
-    found = funnel.composition
+    counts = funnel.composition
     phrases = ["no set to compare"]
-    if sets := found.get("sets"):
-        phrases = [f"{sets:,} sets to compare", f"{found['of_one_model'] / sets:.0%} of them of one model"]
-        phrases += [f"{found['taught'] / sets:.0%} taught"] if found["taught"] else []
-    right = found.get("single_right", 0)
-    singles = right + found.get("single_wrong", 0)
+    if sets := counts.get("sets"):
+        phrases = [f"{sets:,} sets to compare", f"{counts['of_one_model'] / sets:.0%} of them of one model"]
+        phrases += [f"{counts['taught'] / sets:.0%} taught"] if counts["taught"] else []
+    right = counts.get("single_right", 0)
+    singles = right + counts.get("single_wrong", 0)
     return [*phrases, f"{singles:,} single responses, {right:,} right"] if singles else phrases
 
 
@@ -86,7 +86,7 @@ def synthesis_warnings(funnel: SourceFunnel) -> Iterator[str]:
             f"{reason}: {words}{f'; {way_out}' if way_out else ''}."
         )
     if (share := funnel.share_of_answers(*UNGRADED)) > _MANY_UNGRADED:
-        verdict = max(UNGRADED, key=lambda one: funnel.share_of_answers(one))
+        verdict = max(UNGRADED, key=funnel.share_of_answers)
         words, way_out = verdict_meaning(verdict)
         yield (
             f"{funnel.source}: {share:.0%} of the answers are neither right nor wrong, most of them {verdict}: "

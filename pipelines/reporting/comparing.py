@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from pipelines.reporting.rereading import as_read_now
+from pipelines.reporting.rereading import JUDGED_TABLES, as_read_now
 from schemas.comparison import (
     AcceptanceChange,
     Comparison,
@@ -22,7 +22,7 @@ from schemas.comparison import (
     UseChange,
 )
 from schemas.errors import StorageError
-from schemas.manifest import Manifest, ModelUse
+from schemas.manifest import Manifest
 from schemas.preference import Split
 from storage.snapshots import Snapshot
 
@@ -44,8 +44,6 @@ _IDS = {
 }
 """What a row of a table is known by; where several rows of a table share it, as the pairs of a set do, they count."""
 
-_JUDGED = ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")
-
 
 def compare(old: Snapshot, new: Snapshot) -> Comparison:
     """Return what is different in `new`. Raises StorageError where a file of either cannot be read."""
@@ -57,16 +55,21 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
         as_read = before if readers[0] == readers[1] or before.is_empty() else as_read_now(old, new, after)
         sources = _names(*([source.source for source in manifest.inputs] for manifest in reversed(manifests)))
         given = [_given(snapshot) for snapshot in both]
+        acceptance = [
+            _acceptance_of(source, as_read.filter(source=source), after.filter(source=source)) for source in sources
+        ]
         return Comparison(
             old=f"{old.manifest.name}@{old.manifest.version}",
             new=f"{new.manifest.name}@{new.manifest.version}",
             tables=tuple(_table_changes(old, new)),
             relabelled=_relabelled(old, new),
             inputs=_changes(InputChange, [_inputs(manifest) for manifest in manifests], (None,)),
-            acceptance=tuple(_acceptance(as_read, after, sources)),
+            acceptance=tuple(change for change in acceptance if change.before.answers or change.after.answers),
             overall=_acceptance_of("all", as_read, after),
             outcomes=_changes(OutcomeChange, _outcomes(before, after), (0, 0), sources),
-            given=_changes(GivenChange, given, (0, 0), sources) if any(map(_any_given, given)) else (),
+            given=_changes(GivenChange, given, (0, 0), sources)
+            if any(sets for side in given for sets, _ in side.values())
+            else (),
             rubrics=_changes(RubricsChange, [_rubrics(snapshot) for snapshot in both], (RubricCounts(),), sources),
             leaks=_changes(LeakChange, [_leaks(manifest) for manifest in manifests], (None, None)),
             models=_changes(UseChange, [_uses(manifest) for manifest in manifests], (None,)),
@@ -101,10 +104,8 @@ def _names(new: Iterable[Name], old: Iterable[Name]) -> list[Name]:
 
 
 def _table_changes(old: Snapshot, new: Snapshot) -> Iterable[TableChange]:
-    for table in _names(new.manifest.tables, old.manifest.tables):
-        key = _IDS.get(table.split("/")[0])
-        if key is None:
-            continue
+    tables = _names(new.manifest.tables, old.manifest.tables)
+    for table, key in ((table, _IDS[kind]) for table in tables if (kind := table.split("/")[0]) in _IDS):
         before, after = (
             _frame(snapshot, [table], [key.alias("id")]).group_by("id").len("rows") for snapshot in (old, new)
         )
@@ -136,26 +137,18 @@ def _relabelled(old: Snapshot, new: Snapshot) -> int:
 
 def _judged(snapshot: Snapshot) -> pl.DataFrame:
     """Return a row an answer that was judged for RFT."""
-    tables = ["trajectories/accepted", "trajectories/rejected"]
-    frame = _frame(snapshot, tables, [pl.col(name) for name in _JUDGED])
+    names = ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")
+    frame = _frame(snapshot, JUDGED_TABLES, [pl.col(name) for name in names])
     return frame.with_columns(pl.col("accepted").cast(pl.Boolean))
-
-
-def _acceptance(before: pl.DataFrame, after: pl.DataFrame, sources: Sequence[str]) -> Iterable[AcceptanceChange]:
-    for source in sources:
-        mine = pl.col("source") == source
-        change = _acceptance_of(source, before.filter(mine), after.filter(mine))
-        if change.before.answers or change.after.answers:
-            yield change
 
 
 def _acceptance_of(source: str, before: pl.DataFrame, after: pl.DataFrame) -> AcceptanceChange:
     new = after.join(before.select("trajectory_id"), on="trajectory_id", how="anti")
-    return AcceptanceChange(source, *(_count(frame) for frame in (before, after, new)))
-
-
-def _count(judged: pl.DataFrame) -> Judged:
-    return Judged(judged.height, int(judged["accepted"].sum() or 0), judged["set_id"].n_unique())
+    counts = (
+        Judged(frame.height, int(frame["accepted"].sum() or 0), frame["set_id"].n_unique())
+        for frame in (before, after, new)
+    )
+    return AcceptanceChange(source, *counts)
 
 
 def _inputs(manifest: Manifest) -> Side:
@@ -189,10 +182,6 @@ def _given(snapshot: Snapshot) -> Side:
     return {(source,): (given, sets) for source, given, sets in grouped.iter_rows()}
 
 
-def _any_given(side: Side) -> bool:
-    return any(given for given, _ in side.values())
-
-
 def _rubrics(snapshot: Snapshot) -> Side:
     if not snapshot.rows("rubrics/made"):
         return {}
@@ -213,9 +202,10 @@ def _leaks(manifest: Manifest) -> Side:
 
 def _uses(manifest: Manifest) -> Side:
     """Return what each role's answers took, over all sources and purposes."""
-    by_role: dict[tuple[str, ...], list[ModelUse]] = {}
-    for use in manifest.models:
-        by_role.setdefault((use.role, use.model), []).append(use)
+    by_role = {
+        (role, model): [use for use in manifest.models if (use.role, use.model) == (role, model)]
+        for role, model in dict.fromkeys((use.role, use.model) for use in manifest.models)
+    }
     return {
         key: (
             Use(

@@ -8,7 +8,7 @@ from schemas.recipe import RejectionSection
 from schemas.trajectory import RejectReason
 from storage.snapshots import Snapshot
 
-_TABLES = ("trajectories/accepted", "trajectories/rejected")
+JUDGED_TABLES = ("trajectories/accepted", "trajectories/rejected")
 _COLUMNS = [
     *("trajectory_id", "set_id", "query_id", "source", "split", "mode", "sample_index", "order", "text"),
     *("finish_reason", "reject_reason"),
@@ -37,11 +37,13 @@ def read_anew(snapshot: Snapshot) -> pl.DataFrame:
     A row has DECISION_COLUMNS, accepted and reject_reason. Texts are loaded a file at a time.
     """
     sets = pl.scan_parquet(snapshot.files("sets/kept"), glob=False).select("set_id", "best", "label").collect()
-    paths = [path for table in _TABLES for path in snapshot.files(table)]
+    paths = [path for table in JUDGED_TABLES for path in snapshot.files(table)]
     read = [_read(pl.read_parquet(path, columns=_COLUMNS), sets.unique("set_id")) for path in paths]
     recipe = snapshot.manifest.recipe
-    given = recipe.get("rejection", {})
-    rules = RejectionSection.model_validate({key: given[key] for key in RejectionSection.model_fields if key in given})
+    known = recipe.get("rejection", {}).items()
+    rules = RejectionSection.model_validate(
+        {key: value for key, value in known if key in RejectionSection.model_fields}
+    )
     rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
     return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))
 

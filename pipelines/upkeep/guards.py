@@ -9,7 +9,7 @@ larger ones on fewer; the bare limit of 5 points trips on 69 % of them at 10 set
 from collections.abc import Iterator
 from math import sqrt
 
-from pipelines.reporting.comparison import share
+from pipelines.reporting.comparison import percent
 from schemas.comparison import AcceptanceChange, Comparison, InputChange, Judged, LeakChange
 from schemas.recipe import LeaksSection, RefreshSection
 
@@ -60,8 +60,8 @@ def _moved(what: str, change: AcceptanceChange, limit: float) -> Iterator[str]:
         moved = abs((after.share or 0.0) - (change.before.share or 0.0))
         if moved > limit + chance + _EPSILON:
             yield (
-                f"acceptance of {words}{what} moved from {share(change.before)} (of {change.before.answers:,} answers) "
-                f"to {share(after)} (of {after.answers:,}): {100 * moved:.1f} points, where max_acceptance_change is "
+                f"acceptance of {words}{what} moved from {percent(change.before.share)} (of {change.before.answers:,} answers) "
+                f"to {percent(after.share)} (of {after.answers:,}): {100 * moved:.1f} points, where max_acceptance_change is "
                 f"{100 * limit:g} and chance may add {100 * chance:.1f}"
             )
 
