@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import JsonOption, SnapshotsOption
-from flows.command.output import print_json, say
+from flows.command.terminal import JsonOption, SnapshotsOption, show
 
 
 def read(
@@ -88,7 +87,4 @@ def import_(
     from storage.root import Root
 
     imported = import_answers(Root.open(root), file)
-    if json:
-        print_json(imported.as_json())
-    else:
-        say(imported.lines())
+    show(imported.as_json(), imported.lines(), json)

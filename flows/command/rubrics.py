@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import JsonOption, KeepGoingOption, LimitOption, RetryFailedOption, WaitOption
-from flows.command.output import columns, print_json, show
+from flows.command.terminal import (
+    JsonOption,
+    KeepGoingOption,
+    LimitOption,
+    RetryFailedOption,
+    WaitOption,
+    columns,
+    print_json,
+    say,
+    show,
+)
 from pipelines.reporting.visible import one_line, visible
 from schemas.errors import RecipeError
 
@@ -48,7 +57,7 @@ def build(
     order = Order(str(recipe), None, root, limit, keep_going)
     with started("rubrics", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
         made = build_rubrics(settings, place, run)
-    show(made, json)
+    show(made.as_json(), made.as_text(), json)
 
 
 @app.command()
@@ -86,7 +95,10 @@ def search(
             lines.append(f"         .. and {len(rubric.kept) - _SHOWN} more: --json shows all")
     lines += ["", "criteria"]
     lines += [_criterion_line(f"  {near.score:5.2f}  ", near.criterion, width) for near in found.criteria]
-    typer.echo("\n".join(lines if found.cases or found.criteria else ["nothing found" + _hint(domain)]))
+    if not found.cases and not found.criteria:
+        way_out = f" in the domain {domain}: leave --domain out, or see grmforge rubrics stats" if domain else ""
+        lines = [f"nothing found{way_out}"]
+    say(lines)
 
 
 @app.command()
@@ -99,7 +111,8 @@ def stats(recipe: RecipeOption = None, root: RootOption = None, json: JsonOption
     from pipelines.rubrics.library import rubrics_in_use
 
     settings, place, directory = _settings(recipe, root)
-    show(counts_of(rubrics_in_use(place, settings, directory)), json)
+    counts = counts_of(rubrics_in_use(place, settings, directory))
+    show(counts.as_json(), counts.as_text(), json)
 
 
 def _settings(recipe: Path | None, root: str | None) -> "tuple[RubricsSection, Root, Path]":
@@ -121,7 +134,3 @@ def _criterion_line(head: str, criterion: "Criterion", width: int) -> str:
 def _line(head: str, text: str, width: int) -> str:
     """Return one line: a head, and a text of data cut to what is left of the width."""
     return f"{visible(head)}{one_line(text, max(20, width - len(head)))}"
-
-
-def _hint(domain: str | None) -> str:
-    return f" in the domain {visible(domain)}: leave --domain out, or see grmforge rubrics stats" if domain else ""

@@ -4,31 +4,32 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from rich.console import Console
 
 from flows.watching.interruption import SIGNALS
 from flows.watching.progress import display_for
-from flows.watching.watcher import watched_run
+from flows.watching.watcher import RunWatcher, watched_run
 from pipelines.engines.answering import Run
 from pipelines.engines.early_stop import BUILD, PROBE
-from pipelines.orders import Order
+from pipelines.orders import Order, new_run
 from schemas.recipe import Recipe
 from storage.journal import runs_writing
-from storage.root import Root
+from storage.root import Root, root_to_look_at
 from storage.run_events import FOLDER
 
+Started = tuple[Recipe, Root, Run]
+"""A run that has begun, of this recipe under this root."""
 PROBING = ("probe", "plan")
 """Commands that ask for a few answers, and look at them."""
 
 
-class Started(NamedTuple):
-    """A run that has begun, of this recipe under this root."""
-
-    recipe: Recipe
-    root: Root
-    run: Run
+@contextlib.contextmanager
+def looking(order: Order) -> Iterator[Started]:
+    """Give a run that asks for nothing, under a root that may be one that cannot be written."""
+    recipe = order.read()
+    with root_to_look_at(recipe.build.root) as root:
+        yield recipe, root, new_run(recipe, os.environ, RunWatcher())
 
 
 @contextlib.contextmanager
@@ -51,4 +52,4 @@ def started(what: str, order: Order, *, retry_failed: bool = False, wait: bool =
                 f"run {other} is at work under this root, see {root.where(f'{FOLDER}/{other}.jsonl')}; what both ask "
                 "for is paid for twice"
             )
-        yield Started(recipe, root, run)
+        yield recipe, root, run

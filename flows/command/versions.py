@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import MOST, JsonOption, SnapshotArgument, SnapshotsOption
-from flows.command.output import columns, print_json, say
+from flows.command.terminal import MOST, JsonOption, SnapshotArgument, SnapshotsOption, columns, print_json, say, show
 
 if TYPE_CHECKING:
     from storage.root import Root
@@ -62,10 +61,7 @@ def compare(
 
     place = _root_if_any(root)
     comparison = compare_versions(find_snapshot(place, old), find_snapshot(place, new))
-    if json:
-        print_json(comparison.as_json())
-    else:
-        say("\n".join(lines_of(comparison)))
+    show(comparison.as_json(), lines_of(comparison), json)
 
 
 def pin(
@@ -95,10 +91,8 @@ def promote(version: VersionArgument, root: SnapshotsOption = "data") -> None:
 
     snapshot, before = promote_version(Root.open(root), version)
     manifest = snapshot.manifest
-    if before == manifest.version:
-        say(f"LATEST of {manifest.name} is {manifest.version} already")
-        return
-    say(f"LATEST of {manifest.name} is {manifest.version} now" + (f", and was {before}" if before else ""))
+    was = "already" if before == manifest.version else f"now, and was {before}" if before else "now"
+    say(f"LATEST of {manifest.name} is {manifest.version} {was}")
 
 
 def _root_if_any(root: str) -> "Root | None":

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from pipelines.ahead.inputs import Inputs
+from pipelines.ahead.inputs import Inputs, kept_questions
 from pipelines.engines.answering import Stored
 from pipelines.engines.jobs import Job
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets, stored_samples, wanted_answers
 from pipelines.synthesis.answers import answer_prompt, answer_request, comparison_prompt, rewrite_prompt
-from pipelines.synthesis.questions import question_buckets, questions_to_ask
+from pipelines.synthesis.questions import questions_to_ask
 from schemas.query import Messages, user
-from schemas.question import AnswerForm, Question
+from schemas.question import AnswerForm
 from schemas.recipe import SynthesisSection
 from schemas.trajectory import Mode
 from storage.root import Root
@@ -138,11 +138,10 @@ def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: 
 
     for checked in _checked(inputs, wanted, most_of):
         wanted.requests_are = "at most"
-        for question in chain.from_iterable(questions for _, questions in question_buckets(checked)):
-            if question.drop_reason is not None:
-                continue
+        for question in kept_questions(checked):
             there = sum(stored.has(answer_request(job, question, index)) for index in range(samples))
-            comparisons = _comparisons(question, settings)
+            is_compared = question.gold.form is AnswerForm.TEXT
+            comparisons = (len(question.given) or settings.samples) + samples if is_compared else 0
             wanted.requests += samples + rewrites + comparisons
             wanted.cached += there
             wanted.see(answer_prompt(question), times=samples - there)
@@ -152,18 +151,11 @@ def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: 
     return wanted
 
 
-def _comparisons(question: Question, settings: SynthesisSection) -> int:
-    """Return how many short answers to a question a teacher can have to compare."""
-    if question.gold.form is not AnswerForm.TEXT:
-        return 0
-    return (len(question.given) or settings.samples) + settings.teacher_samples
-
-
 def _asked_before(role: str, inputs: Inputs, source: str | None = None) -> Wanted:
     """Return what a role was asked for sets that are made already: those of questions, or of one source."""
-    made = (stage.facts for stage in inputs.synthesized)
+    made = [stage.facts for stage in inputs.synthesized]
     chosen = [facts for facts in made if (facts["source"] == source if source else "composition" in facts["synthesis"])]
-    uses = chain.from_iterable(facts["synthesis"]["uses"] for facts in chosen)
+    uses = [use for facts in chosen for use in facts["synthesis"]["uses"]]
     requests = sum(use["requests"] for use in uses if use["role"] == role)
     return Wanted(requests, most=requests, cached=requests)
 
@@ -180,5 +172,4 @@ def _checked(inputs: Inputs, wanted: Wanted, most_of: Callable[[str], int]) -> I
             wanted.requests_are = "unknown"
         else:
             wanted.requests += source.plan.rows * most_of(source.section.kind)
-            if wanted.requests_are == "exact":
-                wanted.requests_are = "at most"
+            wanted.requests_are = "unknown" if wanted.requests_are == "unknown" else "at most"

@@ -2,8 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from schemas.errors import StorageError
 from storage.answer_files import is_whole, sound_answers
@@ -33,9 +32,6 @@ class Finding:
 
     def line(self) -> str:
         return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def soundness(root: Root, look: Look) -> Iterator[Finding]:
@@ -117,10 +113,8 @@ def _answers(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
             damage: list[int | None] = []
             if finished:
                 deque(read_segment(path, damage), maxlen=0)
-            if damage:
-                yield key, _to_be_paid(root, key, None if None in damage else sum(answers or 0 for answers in damage))
-            else:
-                yield key, None
+            lost = None if None in damage else sum(answers or 0 for answers in damage)
+            yield key, _to_be_paid(root, key, lost) if damage else None
 
 
 def _fault(root: Root, key: str, is_generation: bool) -> str | None:

@@ -3,11 +3,10 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipelines.reporting.answered import answers_in_words
 from pipelines.reporting.attention import incomplete_sets, simulated_models, unreadable_sources, warnings
 from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
-from pipelines.reporting.meanings import meaning
+from pipelines.reporting.meanings import answers_in_words, meaning
 from pipelines.reporting.source_funnels import SourceFunnel, source_funnels, without
 from pipelines.reporting.visible import GAP, aligned, columns, one_line, visible, wrapped
 from schemas.errors import RecipeError

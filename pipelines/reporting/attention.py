@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.reporting.answered import synthesis_warnings
 from pipelines.reporting.checks import leak_sentences, principles_warning, trace_sentences
+from pipelines.reporting.meanings import synthesis_warnings
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest

@@ -1,7 +1,6 @@
 """A comparison of two versions as people read it: in a terminal, and as Markdown."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pipelines.reporting.visible import aligned, markdown_line, one_line
 from schemas.comparison import (
@@ -19,23 +18,18 @@ _REVISION = 15
 """Characters of a revision that are shown: of a hash, `sha256:` and 8 digits."""
 _SMALLEST_SHARE = 0.0005
 """Changes of an outcome's share that people are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A table of a comparison, as people are shown it; its cells are texts of data."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+_Row = tuple[str, ...]
+_Part = tuple[_Row, tuple[_Row, ...]]
+"""A table of a comparison, as people are shown it: its head, and rows whose cells are texts of data."""
 
 
 def lines_of(comparison: Comparison) -> list[str]:
     """Return it for a terminal."""
     lines = [f"{one_line(comparison.old, 2 * _CELL)} -> {one_line(comparison.new, 2 * _CELL)}"]
-    for part in parts(comparison):
-        rows = [part.head, *(tuple(one_line(cell, _CELL) for cell in row) for row in part.rows)]
+    for head, cells in parts(comparison):
+        rows = [head, *(tuple(one_line(cell, _CELL) for cell in row) for row in cells)]
         # What stands before the first count are names.
-        names = next((n for n, name in enumerate(part.head) if name in ("before", "requests", "rows")), len(part.head))
+        names = next((n for n, name in enumerate(head) if name in ("before", "requests", "rows")), len(head))
         lines += ["", *aligned(rows, names)]
     return [*lines, *(line for words in _remarks(comparison) for line in ("", words))]
 
@@ -43,16 +37,16 @@ def lines_of(comparison: Comparison) -> list[str]:
 def markdown_of(comparison: Comparison) -> str:
     """Return it as Markdown, for a page."""
     head = f"{markdown_line(comparison.old)} → {markdown_line(comparison.new)}"
-    tables = [_markdown_table(part) for part in parts(comparison)]
+    tables = [_markdown_table(*part) for part in parts(comparison)]
     return "\n\n".join([head, *tables, *_remarks(comparison)]) + "\n"
 
 
-def _markdown_table(part: Part) -> str:
-    lines = ["| " + " | ".join(part.head) + " |", "|" + " --- |" * len(part.head)]
-    return "\n".join([*lines, *("| " + " | ".join(map(markdown_line, row)) + " |" for row in part.rows)])
+def _markdown_table(head: _Row, rows: tuple[_Row, ...]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(map(markdown_line, row)) + " |" for row in rows)])
 
 
-def parts(comparison: Comparison) -> Iterator[Part]:
+def parts(comparison: Comparison) -> Iterator[_Part]:
     """Yield its tables; those without a row are left out."""
     overall = [comparison.overall] if len(comparison.acceptance) > 1 else []
     for head, rows in (
@@ -95,7 +89,7 @@ def parts(comparison: Comparison) -> Iterator[Part]:
         (("role", "model", "requests", "asked now", "failed", "cost in all"), map(_use_row, comparison.models)),
     ):
         if cells := tuple(rows):
-            yield Part(head, cells)
+            yield head, cells
 
 
 def _remarks(comparison: Comparison) -> Iterator[str]:

@@ -13,12 +13,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipelines.reporting.answered import answer_groups, sets_made
 from pipelines.reporting.attention import attention, incomplete_sets, simulated_models, wanted_sets
 from pipelines.reporting.checks import leak_rows, principles_sentence, trace_ngrams, trace_sentences
 from pipelines.reporting.example_parts import Example, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
-from pipelines.reporting.meanings import MEANINGS, meaning, verdict_meaning
+from pipelines.reporting.meanings import MEANINGS, answer_groups, meaning, sets_made, verdict_meaning
 from pipelines.reporting.pages import page
 from pipelines.reporting.row_search import one_of_each
 from pipelines.reporting.source_funnels import (

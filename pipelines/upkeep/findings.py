@@ -16,8 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.upkeep.concerned import Concerned, among
-from pipelines.upkeep.phrases import phrases_of_rubrics, phrases_of_runs
+from pipelines.upkeep.concerned import Concerned, among, phrases_of_rubrics, phrases_of_runs
 from schemas.errors import StorageError
 from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
@@ -184,13 +183,11 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
             for path in (path for table in ("judged", "candidates") for path in stage.paths(table)):
                 yield open_table(path).read(columns=columns)  # those that it has
     for snapshot in snapshots.every_snapshot(root):
-        for table in snapshot.manifest.tables:
-            if table.startswith("trajectories/"):
-                yield from (open_table(path).read(columns=columns) for path in snapshot.files(table))
-            elif table.startswith("answers/"):
-                for path in snapshot.files(table):
-                    answers = open_table(path).read(columns=["request_id", "query_id", "source"])
-                    yield answers.filter(pc.not_equal(answers.column("source"), concerned.source or ""))
+        tables = [table for table in snapshot.manifest.tables if table.startswith(("trajectories/", "answers/"))]
+        for name, path in ((table, path) for table in tables for path in snapshot.files(table)):
+            rows = open_table(path).read(columns=[*columns, "source"])
+            is_other = pc.not_equal(rows.column("source"), concerned.source or "")
+            yield rows if name.startswith("trajectories/") else rows.filter(is_other)
 
 
 def _batches(root: Root, goes: Goes) -> Iterator[Finding]:
@@ -209,11 +206,10 @@ def _batches(root: Root, goes: Goes) -> Iterator[Finding]:
 
 def _rubrics(root: Root, concerned: Concerned) -> Iterator[Finding]:
     """Yield what is left of it among rubrics; vectors and indexes are made again, so they go whole."""
-
-    def rests_on_it(table: pa.Table) -> Mask:
-        return among(table.column("rubric_id"), concerned.rubrics)
-
-    yield from _rows(root, Place.RUBRICS, parquet_keys(root, rubric_tables.FOLDER), rests_on_it, "number")
+    rubrics = parquet_keys(root, rubric_tables.FOLDER)
+    yield from _rows(
+        root, Place.RUBRICS, rubrics, lambda table: among(table.column("rubric_id"), concerned.rubrics), "number"
+    )
     for settings in root.folders(rubric_tables.GIVEN_FOLDER):
         given = parquet_keys(root, f"{rubric_tables.GIVEN_FOLDER}/{settings}")
         yield from _rows(root, Place.GIVEN, given, concerned.given, "number")
