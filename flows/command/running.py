@@ -26,7 +26,7 @@ PROBING = ("probe", "plan")
 
 @contextlib.contextmanager
 def looking(order: Order) -> Iterator[Started]:
-    """Give a run that asks for nothing, under a root that may be one that cannot be written."""
+    """Give a run that asks for nothing. Its root may be one that cannot be written."""
     recipe = order.read()
     with root_to_look_at(recipe.build.root) as root:
         yield recipe, root, new_run(recipe, os.environ, RunWatcher())

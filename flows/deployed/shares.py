@@ -146,8 +146,7 @@ def ask_share(order: Order, name: str, subject: str, rows: str, spent: Spent, ru
         stopped = str(error)
     finally:
         root.remove(f"{BEGUN}/{run_id}")
-    own_part = map(sub, run.budget.spent, Spent(*spent))
-    return ShareEnd(Spent(*own_part), answers, stopped)
+    return ShareEnd(Spent(*map(sub, run.budget.spent, Spent(*spent))), answers, stopped)
 
 
 def _wait_for(future: PrefectFuture[ShareEnd]) -> None:
@@ -162,8 +161,8 @@ def _wait_for(future: PrefectFuture[ShareEnd]) -> None:
 def _for_workers(order: Order, recipe: Recipe) -> Order:
     """Return the order with places that mean the same wherever a worker stands."""
     root = recipe.build.root
-    place = root if "://" in root else str(Path(root).absolute())
-    return replace(order, recipe=str(Path(order.recipe).absolute()), root=place)
+    absolute = root if "://" in root else str(Path(root).absolute())
+    return replace(order, recipe=str(Path(order.recipe).absolute()), root=absolute)
 
 
 def _opened_here(order: Order) -> tuple[Recipe, Root]:

@@ -127,8 +127,11 @@ class StageTally:
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())
-        words = [f"{retries:,} {'retry' if retries == 1 else 'retries'}"] if retries else []
-        return [*words, *([f"{self.failed:,} failed"] if self.failed else [])]
+        words = {
+            f"{retries:,} {'retry' if retries == 1 else 'retries'}": retries,
+            f"{self.failed:,} failed": self.failed,
+        }
+        return [phrase for phrase, count in words.items() if count]
 
 
 def per_second(rate: float) -> str:

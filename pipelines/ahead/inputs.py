@@ -167,8 +167,9 @@ def _look_at(
 
 def _test_sources(curated: Stage) -> frozenset[str]:
     """Return the sources that have kept sets, all of them test sets."""
-    sets = read_frame(curated.paths("sets"), SETS, ["source", "split", "drop_reason"])
-    kept = sets.filter(pl.col("drop_reason").is_null())
+    kept = read_frame(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]).filter(
+        pl.col("drop_reason").is_null()
+    )
     splits = kept.group_by("source").agg(all_test=(pl.col("split") == Split.TEST.value).all())
     return frozenset(splits.filter("all_test")["source"])
 

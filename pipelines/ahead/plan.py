@@ -96,8 +96,14 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
         plan_role(root, asked, wanted, directory, rates.get(asked.purpose))
         for asked, wanted in [*_answering(recipe, root, inputs), *_sampling(recipe, root, run, inputs)]
     ]
-    rubrics = _plan_rubrics(recipe, root, inputs)
-    return Plan(recipe.build.name, inputs.is_exact, inputs.is_here, inputs.plans, tuple(roles), rubrics)
+    return Plan(
+        recipe.build.name,
+        inputs.is_exact,
+        inputs.is_here,
+        inputs.plans,
+        tuple(roles),
+        _plan_rubrics(recipe, root, inputs),
+    )
 
 
 def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:

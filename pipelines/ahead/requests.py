@@ -155,8 +155,7 @@ def _asked_before(role: str, inputs: Inputs, source: str | None = None) -> Wante
     """Return what a role was asked for sets that are made already: those of questions, or of one source."""
     made = [stage.facts for stage in inputs.synthesized]
     chosen = [facts for facts in made if (facts["source"] == source if source else "composition" in facts["synthesis"])]
-    uses = [use for facts in chosen for use in facts["synthesis"]["uses"]]
-    requests = sum(use["requests"] for use in uses if use["role"] == role)
+    requests = sum(use["requests"] for facts in chosen for use in facts["synthesis"]["uses"] if use["role"] == role)
     return Wanted(requests, most=requests, cached=requests)
 
 

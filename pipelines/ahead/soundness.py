@@ -41,8 +41,9 @@ def soundness(root: Root, look: Look) -> Iterator[Finding]:
     yield from _summed("stages", _stages(root, look))
     yield from _summed("answers", _answers(root, look))
     if aside := set_aside(root):
-        words = f"{len(aside)} damaged files, the first {root.where(aside[0])}; remove them at will"
-        yield Finding("set aside", True, words)
+        yield Finding(
+            "set aside", True, f"{len(aside)} damaged files, the first {root.where(aside[0])}; remove them at will"
+        )
 
 
 def _versions(root: Root, name: str, look: Look) -> Iterator[Finding]:

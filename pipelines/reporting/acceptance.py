@@ -90,27 +90,10 @@ def _narrowed(rows: list[list[str]], width: int) -> list[list[str]]:
 
 def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width: int) -> Iterator[str]:
     """Yield why little is left of a source, the way out, and one example; nothing where no row could be read."""
-    source = one_line(funnel.source, _NAME)
-    reasons: Mapping[str, int] = {}
-    table, status = "trajectories", "rejected"
-    if not funnel.kept and not funnel.dropped:
-        if funnel.unreadable:
-            return  # the lines above report it
-        sentence = f"{source}: it has no row"
-    elif not funnel.kept:
-        sentence = f"{source}: no set of {funnel.read:,} rows was kept."
-        reasons, table, status = funnel.dropped, "sets", "dropped"
-    elif funnel.judged:
-        sentence = f"{source}: {_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
-        reasons = funnel.rejected
-    elif funnel.kept == funnel.held_out:
-        sentence = (
-            f"{source}: its {funnel.kept:,} kept sets are all test sets, which are never sampled; it needs more rows"
-        )
-    else:
-        sentence = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
-        reasons, status = without(funnel.rl, "kept"), "difficulty"
-    yield from _hanging("", sentence, width)
+    if funnel.unreadable and not funnel.kept and not funnel.dropped:
+        return  # the lines above report it
+    sentence, reasons, table, status = _loss(funnel)
+    yield from _hanging("", f"{one_line(funnel.source, _NAME)}: {sentence}", width)
     if not reasons:
         return
     reason, rows = next(iter(reasons.items()))
@@ -125,6 +108,22 @@ def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width
     parts = [f"{option} {shlex.quote(one_line(value, width - 30))}" for option, value in options.items()]
     command = [f"grmforge inspect {shlex.quote(snapshot.manifest.name)}", *parts, root_flag.strip()]
     yield from _command("  see more:    ", [part for part in command if part], width)
+
+
+def _loss(funnel: SourceFunnel) -> tuple[str, Mapping[str, int], str, str]:
+    """Return why little is left of a source, the counts by reason, and the table and status of these rows."""
+    if not funnel.kept and not funnel.dropped:
+        return "it has no row", {}, "", ""
+    if not funnel.kept:
+        return f"no set of {funnel.read:,} rows was kept.", funnel.dropped, "sets", "dropped"
+    if funnel.judged:
+        sentence = f"{_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
+        return sentence, funnel.rejected, "trajectories", "rejected"
+    if funnel.kept == funnel.held_out:
+        held_out = f"its {funnel.kept:,} kept sets are all test sets, which are never sampled"
+        return f"{held_out}; it needs more rows", {}, "", ""
+    sentence = f"none of its {funnel.kept:,} kept sets gave a row."
+    return sentence, without(funnel.rl, "kept"), "trajectories", "difficulty"
 
 
 def _hanging(lead: str, text: str, width: int) -> list[str]:

@@ -81,8 +81,11 @@ class Concerned:
         def goes(table: pa.Table) -> Mask:
             queries, requests = table.column("query_id"), table.column("request_id")
             shared = pc.and_(among(queries, self.shared), pc.invert(among(requests, kept)))
-            texts = [name for name in ("request", "body", "text", "reasoning", "error") if name in table.column_names]
-            words = [self.says(table.column(name)) for name in texts]
+            words = [
+                self.says(table.column(name))
+                for name in ("request", "body", "text", "reasoning", "error")
+                if name in table.column_names
+            ]
             return any_of([among(queries, self.own), shared, *words], table.num_rows)
 
         return goes

@@ -34,8 +34,10 @@ def _shrunk(change: InputChange, limit: float) -> Iterator[str]:
     before = change.before.kept if change.before else 0
     after = change.after.kept if change.after else 0
     if before and (not after or after < before * (1 - limit) - _EPSILON):
-        lost = f"{1 - after / before:.1%} less, more than max_source_shrink = {limit:g}"
-        yield f"{change.source} shrank from {before:,} kept sets to {after:,}: {lost}"
+        yield (
+            f"{change.source} shrank from {before:,} kept sets to {after:,}: {1 - after / before:.1%} less, more than "
+            f"max_source_shrink = {limit:g}"
+        )
 
 
 def _moved(what: str, change: AcceptanceChange, limit: float) -> Iterator[str]:
