@@ -52,11 +52,10 @@ def build(
     Example: grmforge build recipes/telecom.toml --limit 500
     """
     from flows.command.running import started
-    from pipelines.orders import Order
     from pipelines.steps import build as build_sets
 
-    order = Order(str(recipe), sets, root, limit, keep_going)
-    with started("build", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
+    running = started("build", recipe, sets, root, limit, keep_going, retry_failed=retry_failed, wait=wait)
+    with running as (settings, place, run):
         published = build_sets(settings, place, run)
     snapshot, section = published.snapshot, settings.build
     show(_as_json(published), _published_lines(published, section.root_flag), json)
@@ -91,10 +90,9 @@ def plan(
     """
     from flows.command.running import looking, started
     from pipelines.ahead.plan import plan_of
-    from pipelines.orders import Order
 
-    order = Order(str(recipe), sets, root, limit, keep_going)
-    with started("plan", order) if probe else looking(order) as (settings, place, run):
+    changes = recipe, sets, root, limit
+    with started("plan", *changes, keep_going) if probe else looking(*changes) as (settings, place, run):
         planned = plan_of(settings, place, run, probe=probe, download=download)
     show(planned, planned.as_text(), json)
 
@@ -114,9 +112,8 @@ def probe(
     """
     from flows.command.running import started
     from pipelines.ahead.probe import probe_of
-    from pipelines.orders import Order
 
-    with started("probe", Order(str(recipe), root=root, keep_going=keep_going)) as (settings, place, run):
+    with started("probe", recipe, root=root, keep_going=keep_going) as (settings, place, run):
         probed = probe_of(settings, place, run, n)
     show(probed, probed.as_text(), json)
 
@@ -154,20 +151,17 @@ def refresh(
     code 1, and LATEST stays (docs/operations.md). Example: grmforge refresh recipes/demo.toml
     """
     from flows.command.running import started
-    from pipelines.orders import Order
-    from pipelines.upkeep.refresh import refresh as refresh_sets
-    from pipelines.upkeep.refresh import skipped, take_lease
+    from pipelines.upkeep import refresh as nightly
     from storage.leases import Holder
 
-    order = Order(str(recipe), None, root, limit, keep_going)
-    with started("refresh", order, wait=wait) as (settings, place, run):
-        lease = take_lease(settings, place, run.run_id, run.watcher.said)
+    with started("refresh", recipe, None, root, limit, keep_going, wait=wait) as (settings, place, run):
+        lease = nightly.take_lease(settings, place, run.run_id, run.watcher.said)
         if isinstance(lease, Holder):
-            words = skipped(settings, lease)
+            words = nightly.skipped(settings, lease)
             show({"skipped": words}, words, json)
             return
         with lease:
-            done = refresh_sets(settings, place, run, lease)
+            done = nightly.refresh(settings, place, run, lease)
         spent = run.budget.spent
     show(done.as_json() | {"spent": spent._asdict()}, _refreshed_lines(done, spent), json)
     done.check()

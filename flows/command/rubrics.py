@@ -51,11 +51,10 @@ def build(
     Run it again to go on after a stop: nothing is paid twice. Example: grmforge rubrics build recipes/rubrics.toml
     """
     from flows.command.running import started
-    from pipelines.orders import Order
     from pipelines.steps import build_rubrics
 
-    order = Order(str(recipe), None, root, limit, keep_going)
-    with started("rubrics", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
+    running = started("rubrics", recipe, None, root, limit, keep_going, retry_failed=retry_failed, wait=wait)
+    with running as (settings, place, run):
         made = build_rubrics(settings, place, run)
     show(made.as_json(), made.as_text(), json)
 

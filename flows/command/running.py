@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 
@@ -25,31 +26,41 @@ PROBING = ("probe", "plan")
 
 
 @contextlib.contextmanager
-def looking(order: Order) -> Iterator[Started]:
+def looking(recipe: Path, sets: str | None, root: str | None, limit: int | None) -> Iterator[Started]:
     """Give a run that asks for nothing. Its root may be one that cannot be written."""
-    recipe = order.read()
-    with root_to_look_at(recipe.build.root) as root:
-        yield recipe, root, new_run(recipe, os.environ, RunWatcher())
+    settings = Order(str(recipe), sets, root, limit).read()
+    with root_to_look_at(settings.build.root) as place:
+        yield settings, place, new_run(settings, os.environ, RunWatcher())
 
 
 @contextlib.contextmanager
-def started(what: str, order: Order, *, retry_failed: bool = False, wait: bool = False) -> Iterator[Started]:
-    """Give a run of an order; `what` names the command in the event log, such as `build`.
+def started(
+    what: str,
+    recipe: Path,
+    sets: str | None = None,
+    root: str | None = None,
+    limit: int | None = None,
+    keep_going: bool = False,
+    *,
+    retry_failed: bool = False,
+    wait: bool = False,
+) -> Iterator[Started]:
+    """Give a run of a recipe with these changes; `what` names the command in the event log, such as `build`.
 
     Where a model's first answers are of no use it ends early, unless it is to keep going; a probe sooner than others.
     Where another run is at work under the root, it says so and goes on: both may ask for the same.
     """
-    recipe = order.read()
-    root = Root.open(recipe.build.root)
+    settings = Order(str(recipe), sets, root, limit, keep_going).read()
+    place = Root.open(settings.build.root)
     displays = [display_for(Console(stderr=True))]
-    looks = () if order.keep_going else PROBE if what in PROBING else BUILD
+    looks = () if keep_going else PROBE if what in PROBING else BUILD
     watched = watched_run(
-        recipe, root, os.environ, displays, what=what, retry_failed=retry_failed, wait=wait, looks=looks
+        settings, place, os.environ, displays, what=what, retry_failed=retry_failed, wait=wait, looks=looks
     )
     with SIGNALS.handled(signal.SIGINT), watched as (run, watcher):
-        for other in runs_writing(root) if what != "plan" else ():
+        for other in runs_writing(place) if what != "plan" else ():
             watcher.warn(
-                f"run {other} is at work under this root, see {root.where(f'{FOLDER}/{other}.jsonl')}; what both ask "
+                f"run {other} is at work under this root, see {place.where(f'{FOLDER}/{other}.jsonl')}; what both ask "
                 "for is paid for twice"
             )
-        yield recipe, root, run
+        yield settings, place, run

@@ -1,11 +1,15 @@
-"""Comparing two versions of a snapshot: counted over whole columns, of ids and verdicts alone."""
+"""Comparing two versions of a snapshot: counted over whole columns, of ids and verdicts alone.
+
+Where the reader of judgements has changed, the older version's answers are read and decided anew first.
+"""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import polars as pl
 
-from pipelines.reporting.rereading import JUDGED_TABLES, as_read_now
+from pipelines.judging.extraction import read_answer
+from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from schemas.comparison import (
     AcceptanceChange,
     Comparison,
@@ -24,6 +28,8 @@ from schemas.comparison import (
 from schemas.errors import StorageError
 from schemas.manifest import Manifest
 from schemas.preference import Split
+from schemas.recipe import RejectionSection
+from schemas.trajectory import RejectReason
 from storage.snapshots import Snapshot
 
 Change = TypeVar("Change")
@@ -31,6 +37,12 @@ Name = TypeVar("Name", bound=Hashable)
 Side = Mapping[tuple[str, ...], tuple[Any, ...]]
 """What one version says of each key: the fields of a change."""
 
+_JUDGED_TABLES = ("trajectories/accepted", "trajectories/rejected")
+_READ_COLUMNS = [
+    *("trajectory_id", "set_id", "query_id", "source", "split", "mode", "sample_index", "order", "text"),
+    *("finish_reason", "reject_reason"),
+]
+_MARKS = [name for name in DECISION_COLUMNS if name in set(RejectReason)]
 _IDS = {
     "sets": pl.col("set_id"),
     "trajectories": pl.col("trajectory_id"),
@@ -52,7 +64,7 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
     try:
         readers = old.manifest.reader_version, new.manifest.reader_version
         before, after = map(_judged, both)
-        as_read = before if readers[0] == readers[1] or before.is_empty() else as_read_now(old, new, after)
+        as_read = before if readers[0] == readers[1] or before.is_empty() else _as_read_now(old, new, after)
         sources = _names(*([source.source for source in manifest.inputs] for manifest in reversed(manifests)))
         given = [_given(snapshot) for snapshot in both]
         acceptance = [
@@ -138,7 +150,7 @@ def _relabelled(old: Snapshot, new: Snapshot) -> int:
 def _judged(snapshot: Snapshot) -> pl.DataFrame:
     """Return a row an answer that was judged for RFT."""
     names = ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")
-    frame = _frame(snapshot, JUDGED_TABLES, [pl.col(name) for name in names])
+    frame = _frame(snapshot, _JUDGED_TABLES, [pl.col(name) for name in names])
     return frame.with_columns(pl.col("accepted").cast(pl.Boolean))
 
 
@@ -219,3 +231,53 @@ def _uses(manifest: Manifest) -> Side:
         )
         for key, uses in by_role.items()
     }
+
+
+def _as_read_now(old: Snapshot, new: Snapshot, judged: pl.DataFrame) -> pl.DataFrame:
+    """Return the old version's answers as today's reader reads them.
+
+    `judged` holds those of the new version, with `trajectory_id` and `accepted`: an answer that both have is accepted
+    as it is there, where the rules of rejection are the same; the others are read and decided anew.
+    """
+    read = read_anew(old)
+    if old.manifest.recipe.get("rejection") != new.manifest.recipe.get("rejection"):
+        return read
+    there = judged.select("trajectory_id", accepted_there="accepted").unique("trajectory_id")
+    return read.join(there, on="trajectory_id", how="left").with_columns(
+        accepted=pl.coalesce("accepted_there", "accepted")
+    )
+
+
+def read_anew(snapshot: Snapshot) -> pl.DataFrame:
+    """Return the answers that were judged for RFT, read and decided anew, by the version's own rules of rejection.
+
+    A row has DECISION_COLUMNS, accepted and reject_reason. Texts are loaded a file at a time.
+    """
+    sets = pl.scan_parquet(snapshot.files("sets/kept"), glob=False).select("set_id", "best", "label").collect()
+    paths = [path for table in _JUDGED_TABLES for path in snapshot.files(table)]
+    read = [_read(pl.read_parquet(path, columns=_READ_COLUMNS), sets.unique("set_id")) for path in paths]
+    recipe = snapshot.manifest.recipe
+    known = recipe.get("rejection", {}).items()
+    rules = RejectionSection.model_validate(
+        {key: value for key, value in known if key in RejectionSection.model_fields}
+    )
+    rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
+    return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))
+
+
+def _read(rows: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
+    """Return what a decision rests on of the trajectories of one file.
+
+    What is no matter of the verdict, such as a hint that leaks, stays as it was found.
+    """
+    rows = rows.join(sets, on="set_id", how="left", maintain_order="left").with_columns(
+        *((pl.col("reject_reason") == mark).fill_null(False).alias(mark) for mark in _MARKS),
+        n_responses=pl.col("order").list.len().cast(pl.Int32),
+    )
+    positions = [
+        None if best is None else list(order).index(best) for order, best in rows.select("order", "best").iter_rows()
+    ]
+    rows = rows.with_columns(pl.Series("best_position", positions, pl.Int32))
+    columns = ("text", "finish_reason", "n_responses", "best_position", "label")
+    outcomes = [read_answer(*answer, with_parts=False).outcome.value for answer in rows.select(columns).iter_rows()]
+    return rows.with_columns(pl.Series("outcome", outcomes, pl.String)).select(DECISION_COLUMNS)
