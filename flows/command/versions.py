@@ -99,6 +99,4 @@ def _root_if_any(root: str) -> "Root | None":
     """Return the root, which need not be writable; None where there is none: versions are found by directory, too."""
     from storage.root import Root
 
-    if "://" in root:
-        return Root.open(root)
-    return Root(Path(root).absolute()) if Path(root).is_dir() else None
+    return Root.open(root) if "://" in root else Root(Path(root).absolute()) if Path(root).is_dir() else None

@@ -101,6 +101,4 @@ def _fitting(line: str, start: int, width: int) -> int:
 
 def _escape(found: re.Match[str]) -> str:
     code = ord(found.group())
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

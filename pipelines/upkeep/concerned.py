@@ -236,8 +236,7 @@ def phrases_of_runs(root: Root, concerned: Concerned) -> list[str]:
     texts: set[str] = set()
     for table in _tables_of_sets(root):
         for lone in sets_of(table.filter(pc.equal(table.column("n_responses"), 1))):
-            is_run = any(message.role == "system" for message in lone.query)
-            if is_run and lone.set_id in concerned.sets:
+            if lone.set_id in concerned.sets and any(message.role == "system" for message in lone.query):
                 texts.update(_texts_of_run(lone))
     phrases = {words for text in texts if (words := phrase(text))}
     for table in _tables_of_sets(root) if phrases else ():

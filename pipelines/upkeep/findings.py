@@ -165,9 +165,8 @@ def _kept_requests(root: Root, concerned: Concerned) -> frozenset[str]:
     lost: set[str] = set()
     for table in _claims(root, concerned) if concerned.shared else ():
         rows = table.filter(among(table.column("query_id"), concerned.shared))
-        is_lost = pa.repeat(False, rows.num_rows)
-        if "set_id" in rows.column_names:
-            is_lost = among(rows.column("set_id"), concerned.sets)
+        has_sets = "set_id" in rows.column_names
+        is_lost = among(rows.column("set_id"), concerned.sets) if has_sets else pa.repeat(False, rows.num_rows)
         lost.update(rows.filter(is_lost).column("request_id").to_pylist())
         claimed.update(rows.filter(pc.invert(is_lost)).column("request_id").drop_null().to_pylist())
     return frozenset(claimed - lost)

@@ -112,13 +112,11 @@ def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Fo
         )
     tombstone = write_record(root, request.tombstone, finished_at=None)
     findings = search(root, request.concerned)
-    for part in findings.parts:
-        if part.place not in (Place.STAGE, Place.ORIGINS):
-            part.remove()
+    for part in (part for part in findings.parts if part.place not in (Place.STAGE, Place.ORIGINS)):
+        part.remove()
     removed, moved = _remove_versions(root, findings.versions) if remove_versions else ((), ())
-    for part in findings.parts:
-        if part.place is Place.STAGE:
-            part.remove()
+    for part in (part for part in findings.parts if part.place is Place.STAGE):
+        part.remove()
     for key in origin_files(root):  # those of the stages that have just gone, too
         take_out(root, key, findings.concerned.origins, keep="name")
     finished = write_record(root, tombstone, finished_at=now())
