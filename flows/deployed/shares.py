@@ -8,6 +8,7 @@ import contextlib
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import sub
@@ -67,7 +68,7 @@ def made_in_shares(
     bought[step.role] = bought.get(step.role, 0) + after.answers - spent.answers
     name = step.name if step.job is None else f"judge {step.asking.subject}"
     place, spent = make_step.with_options(task_run_name=name)(order, step.name, [needed], after, answers)
-    return place.and_bought(bought), spent
+    return Place(place.stage, dict(Counter(place.bought) + Counter(bought))), spent
 
 
 @task(task_run_name="find what to ask of {subject}")

@@ -8,8 +8,7 @@ import contextlib
 import os
 import re
 import signal
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
@@ -51,10 +50,6 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, product: Product) -> "Place":
         return cls(product.stage.key, dict(product.bought))
-
-    def and_bought(self, bought: Mapping[str, int]) -> "Place":
-        """Return the place of a product for which other tasks bought something, too."""
-        return Place(self.stage, dict(Counter(self.bought) + Counter(bought)))
 
     def product(self, root: Root) -> Product:
         return Product(stage_at(root, self.stage), self.bought)

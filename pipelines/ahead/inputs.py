@@ -78,11 +78,6 @@ class OpenSource:
     rows: Stage | None = None
     """Its questions, their gold answers checked, or its sets that are to be judged again; None where it is not here."""
 
-    @property
-    def asks(self) -> bool:
-        """Whether its rows are questions."""
-        return SOURCES[self.section.kind].gives == "questions"
-
 
 @dataclass(frozen=True)
 class Inputs:

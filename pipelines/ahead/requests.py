@@ -11,6 +11,7 @@ from pipelines.engines.jobs import Job
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets, stored_samples, wanted_answers
+from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_prompt, answer_request, comparison_prompt, rewrite_prompt
 from pipelines.synthesis.questions import questions_to_ask
 from schemas.query import Messages, user
@@ -164,7 +165,7 @@ def _checked(inputs: Inputs, wanted: Wanted, most_of: Callable[[str], int]) -> I
 
     Of a source that is not here the bound is counted: `most_of` says how many requests a question of its kind takes.
     """
-    for source in (opened for opened in inputs.open if opened.asks):
+    for source in (opened for opened in inputs.open if SOURCES[opened.section.kind].gives == "questions"):
         if source.rows is not None:
             yield source.rows
         elif source.plan.rows is None:

@@ -64,10 +64,6 @@ class RolePlan:
     """None where nothing says how quickly the endpoint answers."""
     hours_are: str
 
-    @property
-    def missing(self) -> int:
-        return self.requests - self.cached
-
     def lines(self) -> list[str]:
         """Return it for a terminal."""
         requests = "unknown" if self.requests_are == "unknown" and not self.requests else f"{self.requests:,}"

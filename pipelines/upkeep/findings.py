@@ -185,8 +185,9 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
         tables = [table for table in snapshot.manifest.tables if table.startswith(("trajectories/", "answers/"))]
         for name, path in ((table, path) for table in tables for path in snapshot.files(table)):
             rows = open_table(path).read(columns=[*columns, "source"])
-            is_other = pc.not_equal(rows.column("source"), concerned.source or "")
-            yield rows if name.startswith("trajectories/") else rows.filter(is_other)
+            if name.startswith("answers/"):
+                rows = rows.filter(pc.not_equal(rows.column("source"), concerned.source or ""))
+            yield rows
 
 
 def _batches(root: Root, goes: Goes) -> Iterator[Finding]:
