@@ -80,21 +80,21 @@ def search(
         raise RecipeError("the question is empty")
     settings, place, directory = _settings(recipe, root)
     with open_retriever(place, settings, os.environ, directory) as retriever:
-        found = retriever.search([Question(clean_text(question), domain)], k)[0]
+        nearest = retriever.search([Question(clean_text(question), domain)], k)[0]
     if json:
-        print_json(found.as_json())
+        print_json(nearest.as_json())
         return
     width = columns(without_terminal=100)
     lines = ["cases"]
-    for case in found.cases:
+    for case in nearest.cases:
         rubric = case.rubric
         lines.append(_line(f"  {case.score:5.2f}  {rubric.domain} · {rubric.source} · ", rubric.case, width))
         lines += [_criterion_line(" " * 9, criterion, width) for criterion in rubric.kept[:_SHOWN]]
         if len(rubric.kept) > _SHOWN:
             lines.append(f"         .. and {len(rubric.kept) - _SHOWN} more: --json shows all")
     lines += ["", "criteria"]
-    lines += [_criterion_line(f"  {near.score:5.2f}  ", near.criterion, width) for near in found.criteria]
-    if not found.cases and not found.criteria:
+    lines += [_criterion_line(f"  {near.score:5.2f}  ", near.criterion, width) for near in nearest.criteria]
+    if not nearest.cases and not nearest.criteria:
         way_out = f" in the domain {domain}: leave --domain out, or see grmforge rubrics stats" if domain else ""
         lines = [f"nothing found{way_out}"]
     say(lines)

@@ -34,13 +34,13 @@ def inspect(
     from pipelines.reporting.examples import as_json, count_examples, find_examples, render
     from storage.snapshots import find_snapshot
 
-    found = find_snapshot(_root_if_any(root), snapshot)
-    examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
+    chosen = find_snapshot(_root_if_any(root), snapshot)
+    examples = find_examples(chosen, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         print_json([as_json(example) for example in examples])
         return
     width = columns(110, without_terminal=100)
-    count = count_examples(found, table=table, status=status, reason=reason, source=source)
+    count = count_examples(chosen, table=table, status=status, reason=reason, source=source)
     say("\n\n".join(render(example, width) for example in examples))
     say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more" if count > len(examples) else ""))
 

@@ -178,7 +178,7 @@ def quiet_run(recipe: Recipe) -> Iterator[Run]:
 
 def stage_at(root: Root, key: str) -> Stage:
     """Return a finished stage. Raises StorageError where it is not there any more."""
-    found = find_stage(root, key)
-    if found is None:
+    stage = find_stage(root, key)
+    if stage is None:
         raise StorageError(f"{root.where(key)}: the stage has gone; run the flow again")
-    return found
+    return stage

@@ -95,7 +95,7 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     try:
-        found = HfApi().repo_info(hub, revision=revision, timeout=TIMEOUT_S, repo_type=kind)
+        repository = HfApi().repo_info(hub, revision=revision, timeout=TIMEOUT_S, repo_type=kind)
     except HFValidationError:
         raise ForgeError(f"{hub}: not a hub id; write it as 'owner/name', or give a local path") from None
     except HfHubHTTPError as error:
@@ -108,7 +108,7 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
             f"{hub}: the hub cannot be reached ({type(error).__name__}); check the network, HF_ENDPOINT and "
             "HF_HUB_OFFLINE, or give a local path"
         ) from None
-    return f"{hub} at {found.sha}"
+    return f"{hub} at {repository.sha}"
 
 
 def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:

@@ -91,12 +91,12 @@ def _stages(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
             if not root.exists(f"{key}/manifest.json"):
                 continue
             try:
-                found = read_stage(root, key)
+                finished = read_stage(root, key)
             except StorageError as error:
                 yield key, str(error)
                 continue
-            damaged = [] if found is None else damaged_files(root, key, found.files(), hash_all=True)
-            is_sound = found is not None and not damaged
+            damaged = [] if finished is None else damaged_files(root, key, finished.files(), hash_all=True)
+            is_sound = finished is not None and not damaged
             fault = f"{_listed(root, key, damaged)} damaged" if damaged else "a file is gone or cut, or its manifest is"
             yield key, None if is_sound else f"{root.where(key)}: {fault}; remove it, and build again, at no cost"
 

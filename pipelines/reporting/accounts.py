@@ -110,8 +110,8 @@ def uses_of(
 def composition_of(sources: Sequence[Stage]) -> dict[str, Any]:
     """Return the check on how synthesised sets are made up, by source; nothing where none was synthesised."""
     made = {stage.facts["source"]: _synthesis(stage) for stage in sources}
-    found = {source: facts["composition"] for source, facts in made.items() if "composition" in facts}
-    return {"composition": found} if found else {}
+    compositions = {source: facts["composition"] for source, facts in made.items() if "composition" in facts}
+    return {"composition": compositions} if compositions else {}
 
 
 def _synthesis(stage: Stage) -> Mapping[str, Any]:

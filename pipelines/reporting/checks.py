@@ -30,16 +30,16 @@ Findings = Mapping[str, Any]
 
 def leak_findings(checks: Mapping[str, Any]) -> Iterator[tuple[str, str, Findings]]:
     """Yield (where, what the probe finds, finding) of all that was probed."""
-    found = checks.get("leak_probe") or {}
+    probed = checks.get("leak_probe") or {}
     tasks = {"best": "the best response", "label": "the label of single responses"}
-    for finding in found.get("sources") or ():
+    for finding in probed.get("sources") or ():
         yield finding["source"], tasks[finding["task"]], finding
-    for task, finding in sorted((found.get("rft") or {}).items()):
+    for task, finding in sorted((probed.get("rft") or {}).items()):
         yield "rft, as shown", tasks[task], finding
-    if found.get("meta_rm"):
-        yield "meta_rm", "right trajectories", found["meta_rm"]
-    if found.get("hinted"):
-        yield "rft", "hinted answers", found["hinted"]
+    if probed.get("meta_rm"):
+        yield "meta_rm", "right trajectories", probed["meta_rm"]
+    if probed.get("hinted"):
+        yield "rft", "hinted answers", probed["hinted"]
 
 
 def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
@@ -55,17 +55,17 @@ def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
 
 def trace_sentences(checks: Mapping[str, Any]) -> list[str]:
     """Return what the check `hint_traces` found, a sentence each; nothing where it was not run."""
-    found = checks.get("hint_traces")
-    if not found:
+    traces = checks.get("hint_traces")
+    if not traces:
         return []
-    if found["auc"] is None:
-        return [f"Whether hinted critiques still give themselves away was not measured: {found['reason']}."]
-    verdict = "hinted critiques still give themselves away" if found["found"] else "no trace of the hint was found"
-    null, alarms = found["null"], found["false_alarms"]
+    if traces["auc"] is None:
+        return [f"Whether hinted critiques still give themselves away was not measured: {traces['reason']}."]
+    verdict = "hinted critiques still give themselves away" if traces["found"] else "no trace of the hint was found"
+    null, alarms = traces["null"], traces["false_alarms"]
     chance = f"{null['auc']:.2f} in {interval_words(null)}" if null["auc"] is not None else f"none: {null['reason']}"
     sentences = [
         f"Hint traces: {verdict}. A bag of words tells accepted hinted critiques from others of the "
-        f"same {found['sets']:,} sets at AUC {found['auc']:.2f} in {interval_words(found)} "
+        f"same {traces['sets']:,} sets at AUC {traces['auc']:.2f} in {interval_words(traces)} "
         f"(random split of the others: {chance})."
     ]
     if alarms["critiques"]:
@@ -118,16 +118,16 @@ def leak_rows(checks: Mapping[str, Any]) -> list[list[str]]:
 
 def principles_sentence(checks: Mapping[str, Any]) -> str | None:
     """Return what the comparison found; None where nothing was compared."""
-    found = checks.get("principles")
-    if not found:
+    compared = checks.get("principles")
+    if not compared:
         return None
-    if not found["sets"]:
+    if not compared["sets"]:
         return "Given criteria: no set has readable samples both with them and without, so nothing can be said."
     accuracies = (
-        f"Given criteria: {found['rubric']:.1%} right, its own: {found['self']:.1%}, over {found['sets']:,} sets, each "
-        "sampled both ways"
+        f"Given criteria: {compared['rubric']:.1%} right, its own: {compared['self']:.1%}, over "
+        f"{compared['sets']:,} sets, each sampled both ways"
     )
-    difference, error = found["difference"], found["standard_error"]
+    difference, error = compared["difference"], compared["standard_error"]
     if error is None:
         return f"{accuracies}: too few to tell."
     verdict = "worth it here" if difference > 0 else "not worth it here"
@@ -138,8 +138,8 @@ def principles_sentence(checks: Mapping[str, Any]) -> str | None:
 
 def principles_warning(checks: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
     """Return that the training rows were sampled with given criteria although these lower the judge's accuracy."""
-    found = checks.get("principles") or {}
-    difference, error = found.get("difference"), found.get("standard_error")
+    compared = checks.get("principles") or {}
+    difference, error = compared.get("difference"), compared.get("standard_error")
     is_given = (recipe.get("grm") or {}).get("principles") == "rubric"
     if not is_given or difference is None or error is None or difference >= -_CLEAR * error:
         return []

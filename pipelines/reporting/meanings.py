@@ -58,11 +58,11 @@ def meaning(value: str, n_responses: int | None = None) -> Meaning:
 
     `n_responses`, where it is known, makes the words those of one response or of several.
     """
-    found = MEANINGS.get(value, Meaning(value.replace("_", " ")))
+    known = MEANINGS.get(value, Meaning(value.replace("_", " ")))
     if n_responses and value in (Outcome.CORRECT, Outcome.INCORRECT):  # their words hold both cases
-        of_several, of_one = found.words.split(", or a single response ")
-        found = found._replace(words=f"the judge gave the response {of_one}" if n_responses == 1 else of_several)
-    return found
+        of_several, of_one = known.words.split(", or a single response ")
+        known = known._replace(words=f"the judge gave the response {of_one}" if n_responses == 1 else of_several)
+    return known
 
 
 def verdict_meaning(verdict: str) -> Meaning:
