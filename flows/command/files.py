@@ -40,8 +40,10 @@ def read(
         typer.echo(orjson.dumps(reading.as_json()).decode() if json else reading.outcome)
     if not json:
         counts = ", ".join(f"{rows:,} {outcome}" for outcome, rows in outcomes.most_common())
-        canonical, forgiven = forms["canonical"], forms["forgiven"]
-        typer.echo(f"{outcomes.total():,} read: {counts or 'nothing'}; {canonical:,} canonical, {forgiven:,} forgiven")
+        typer.echo(
+            f"{outcomes.total():,} read: {counts or 'nothing'}; {forms['canonical']:,} canonical, "
+            f"{forms['forgiven']:,} forgiven"
+        )
 
 
 def grade(

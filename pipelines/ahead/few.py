@@ -84,12 +84,12 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     sections = [section.model_copy(update={"limit": min(few, section.limit or few)}) for section in recipe.sources]
     steps = steps_to_sets(recipe.model_copy(update={"sources": tuple(sections), "general": None}), judges)
     products = walked(steps, root, run)
-    made = [
-        (step.section, products[step.name])
-        for step in steps
-        if step.asking and step.section and step.section.source in unmade
-    ]
-    of_questions = tuple((section, product) for section, product in made if SOURCES[section.kind].gives == "questions")
+    made = [(step.section, products[step.name]) for step in steps if step.asking and step.section]
+    of_questions = tuple(
+        (section, product)
+        for section, product in made
+        if section.source in unmade and SOURCES[section.kind].gives == "questions"
+    )
     return FewSets(products[CURATE].stage, of_questions, is_whole=False)
 
 

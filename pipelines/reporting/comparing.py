@@ -149,9 +149,8 @@ def _relabelled(old: Snapshot, new: Snapshot) -> int:
 
 def _judged(snapshot: Snapshot) -> pl.DataFrame:
     """Return a row an answer that was judged for RFT."""
-    names = ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")
-    frame = _frame(snapshot, _JUDGED_TABLES, [pl.col(name) for name in names])
-    return frame.with_columns(pl.col("accepted").cast(pl.Boolean))
+    columns = [pl.col(name) for name in ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")]
+    return _frame(snapshot, _JUDGED_TABLES, columns).with_columns(pl.col("accepted").cast(pl.Boolean))
 
 
 def _acceptance_of(source: str, before: pl.DataFrame, after: pl.DataFrame) -> AcceptanceChange:

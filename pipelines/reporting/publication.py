@@ -59,7 +59,7 @@ def publish_snapshot(
     name = recipe.build.name
     snapshot = with_content(root, name, assembled.content)
     new = snapshot is None
-    healed: list[str] = []
+    healed = [] if snapshot is None else _heal(snapshot, assembled)
     if snapshot is None:
         _check_files(assembled)
         stages = [source.stage for source in sources]
@@ -84,8 +84,6 @@ def publish_snapshot(
         pages = {path: page(manifest, assembled) for path, page in _PAGES.items()}
         data = {file.path: f"{assembled.key}/{file.path}" for table in tables.values() for file in table.files}
         snapshot = publish(root, manifest, data, pages)
-    else:
-        healed = _heal(snapshot, assembled)
     no_row = no_row_for(missing, assembled.facts["checks"]) if missing else ""
     return Published(snapshot, new, missing, no_row, tuple(healed))
 
