@@ -28,9 +28,9 @@ TIMEOUT_S = 15.0
 
 
 def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
-    """Return what was found, wrong things included; raises nothing that a finding can say.
+    """Return what was found, wrong things included. What a finding can report is not raised.
 
-    All that lies under the root is hashed, which may take a while: `look` hears of each part of it.
+    Everything under the root is hashed, which may take a while: `look` is called with each part.
     """
     findings = [_finding("root", partial(_root, recipe))]
     forgotten_names = Forgotten((), "")

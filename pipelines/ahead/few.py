@@ -74,7 +74,7 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     """Return sets for a probe of `n`; the `judges` are asked about them later.
 
     Where questions are still to be answered, `n` rows of all sources together are read, and only their questions
-    answered: as many sets as that make do for a probe, and their answers are those that the build would ask for.
+    answered. The sets that these give are enough for a probe, and the build would ask for the same answers.
     """
     steps = steps_to_sets(recipe, judges)
     unmade = [step.section.source for step in steps if step.section and _is_unmade(steps, step, root, run)]

@@ -38,7 +38,7 @@ class Wanted:
     cached: int = 0
     """Of the requests, answered already."""
     again: int = 0
-    """Of the requests that are missing, those in the place of a stored answer that cannot be read."""
+    """Of the missing requests, those that replace a stored answer that cannot be read."""
     made_up_of: str = ""
     """Of how many samples of how many sets, in words."""
     seen: int = 0
@@ -116,7 +116,7 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
 
 
 def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
-    """Return the answers to all questions that come without some."""
+    """Return the requests for answers to all questions that come without answers."""
     wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.samples
     stride = max(1, samples * sum(source.plan.questions or 0 for source in inputs.open) // SAMPLED_PROMPTS)
     for checked in _checked(inputs, wanted, lambda _: samples):
@@ -130,7 +130,7 @@ def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs
 
 
 def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
-    """Return the most that a teacher can be asked: all it does for a question, for each of them."""
+    """Return the most that a teacher can be asked: everything that it does for a question, for every question."""
     wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.teacher_samples
     rewrites = settings.rewrites * (settings.n_responses - 1)
 

@@ -1,4 +1,4 @@
-"""The lines that a build ends with: what came out, and where little did, why and what to do about it."""
+"""The last lines of a build: what came out. Where little came out, they say why, and what to do about it."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence

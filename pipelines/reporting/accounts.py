@@ -28,7 +28,7 @@ _ANSWERS = {
     "completion_tokens": pl.Int64,
     "cost_usd": pl.Float64,
 }
-"""What is looked at of answers about rubrics."""
+"""The columns of answers about rubrics that are counted."""
 
 
 def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:

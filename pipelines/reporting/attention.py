@@ -11,9 +11,9 @@ from schemas.manifest import Input, Manifest
 from schemas.preference import FORGOTTEN
 
 _EVEN = 0.01
-"""p under which positions are uneven."""
+"""Positions are uneven where p is below this."""
 _LEAKING_AUC = 0.7
-"""A fifth of the rows from sets of one label, as the recipe allows, makes .68 of itself."""
+"""The recipe allows a fifth of the rows from sets of one label, and these alone make .68."""
 _LONGER_THAN_CHANCE = 0.15
 _MANY_UNREADABLE = 0.05
 _DETAIL = 120

@@ -54,7 +54,7 @@ _IDS = {
     "answers": pl.col("answer_id"),
     "rubrics": pl.col("rubric_id"),
 }
-"""What a row of a table is known by; where several rows of a table share it, as the pairs of a set do, they count."""
+"""The id of a table's row. Where several rows share one, as the pairs of a set do, they are counted."""
 
 
 def compare(old: Snapshot, new: Snapshot) -> Comparison:

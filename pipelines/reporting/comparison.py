@@ -17,10 +17,10 @@ _CELL = 44
 _REVISION = 15
 """Characters of a revision that are shown: of a hash, `sha256:` and 8 digits."""
 _SMALLEST_SHARE = 0.0005
-"""Changes of an outcome's share that people are shown."""
+"""Smaller changes of an outcome's share are not shown."""
 _Row = tuple[str, ...]
 _Part = tuple[_Row, tuple[_Row, ...]]
-"""A table of a comparison, as people are shown it: its head, and rows whose cells are texts of data."""
+"""A table of a comparison, as people see it: its head, and rows whose cells are texts of data."""
 
 
 def lines_of(comparison: Comparison) -> list[str]:

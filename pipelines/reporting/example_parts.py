@@ -32,7 +32,7 @@ class Example:
     """Published path, such as "trajectories/rejected"."""
     row: Mapping[str, Any]
     preference: PreferenceSet | None = None
-    """The set that a trajectory judges; None in other tables, whose rows say all themselves."""
+    """The set that a trajectory judges; None in other tables, whose rows hold everything."""
 
     @property
     def reason(self) -> str | None:

@@ -24,7 +24,7 @@ from storage.stages import Stage, lineage
 
 @dataclass(frozen=True)
 class Published:
-    """What a build ends with."""
+    """The result of a build."""
 
     snapshot: Snapshot
     new: bool
@@ -32,7 +32,7 @@ class Published:
     missing: tuple[str, ...]
     """Sets of the recipe that got no row; LATEST is not moved to such a version."""
     no_row: str
-    """Which these are, and why where that is known, in words; empty where none is missing."""
+    """The missing sets in words, with the reason where it is known; empty where none is missing."""
     healed: tuple[str, ...] = ()
     """Files of a version with the same content that were gone or damaged, and were put back."""
 
@@ -108,7 +108,7 @@ def _heal(snapshot: Snapshot, assembled: Stage) -> list[str]:
 
 
 def make_latest(root: Root, published: Published) -> None:
-    """Make what was published the version that its name means, unless a set of the recipe is missing in it."""
+    """Let LATEST name the published version, unless a set of the recipe is missing in it."""
     manifest = published.snapshot.manifest
     if not published.missing and latest(root, manifest.name) != manifest.version:
         set_latest(root, manifest.name, manifest.version)

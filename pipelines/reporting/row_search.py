@@ -1,4 +1,4 @@
-"""Rows of large tables, found by their small columns: texts are read of the few that are shown."""
+"""Rows of large tables, found by their small columns. Texts are read for the few rows that are shown."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -33,14 +33,14 @@ SHORTEST = 16
 """Characters that a phrase must have: fewer occur by chance. Shorter texts are found by ids alone."""
 LONGEST = 200
 _BREAK = re.compile(r'[\x00-\x1f"\\\[(]+')
-"""What JSON writes otherwise, and what the markers of prompts begin with."""
+"""Characters that JSON escapes, or that a marker in a prompt begins with."""
 _SHOWN = 20
 _IDS = ("source", "set_id", "query_id", "rubric_id")
 
 
 @dataclass(frozen=True)
 class Concerned:
-    """All that goes, by its ids."""
+    """The ids of everything that goes."""
 
     source: str | None
     sets: frozenset[str]
@@ -54,7 +54,7 @@ class Concerned:
     rubrics: frozenset[str] = frozenset()
     criteria: frozenset[str] = frozenset()
     phrases: tuple[str, ...] = field(default=(), repr=False)
-    """Words that only what is forgotten has, for rows that no id gives away."""
+    """Words that occur only in what is forgotten. They find the rows that no id finds."""
 
     @property
     def shared(self) -> frozenset[str]:

@@ -33,7 +33,7 @@ from storage.tables import open_table
 
 
 class Place(StrEnum):
-    """Where something lies, in the order in which it is removed: what tells the ids of a source goes last."""
+    """Where something lies, in the order of removal. What names the ids of a source goes last."""
 
     ANSWERS = "answers"
     IMPORTED = "imported answers"
@@ -44,7 +44,7 @@ class Place(StrEnum):
     VECTORS = "vectors"
     INDEX = "index"
     UNFINISHED = "unfinished files"
-    """Left by killed runs: what is in it is not looked at."""
+    """Left by killed runs. Nobody looks into them."""
     DAMAGED = "damaged answers"
     """Set aside: what can be read of it is kept elsewhere."""
     STAGE = "stage"
@@ -60,7 +60,7 @@ class Finding:
     remove: Callable[[], None] = field(repr=False, compare=False)
     """Removes the rows, or all of it."""
     rows: int | None = None
-    """Rows that go; None where it goes as a whole, whatever it holds."""
+    """Rows that go; None where the whole object goes."""
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:

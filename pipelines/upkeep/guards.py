@@ -14,9 +14,9 @@ from schemas.comparison import AcceptanceChange, Comparison, InputChange, Judged
 from schemas.recipe import LeaksSection, RefreshSection
 
 _BY_CHANCE = 2
-"""Standard errors that chance is allowed."""
+"""How many standard errors are put down to chance."""
 _EPSILON = 1e-9
-"""Shares are floats: a move of just the limit is no more than it."""
+"""Shares are floats: a move of exactly the limit must not trip a guard."""
 
 
 def tripped(comparison: Comparison, limits: RefreshSection, leaks: LeaksSection) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from storage.stages import last_used, read_stage, stage_keys
 DAY_S = 86_400
 USUAL_DAYS = 7.0
 EVENT_DAYS = 90.0
-"""Event logs stay at least so long: they are small, and the only record of when a run did what."""
+"""Event logs stay at least this long. They are small, and the only record of when a run did what."""
 
 
 class Kind(StrEnum):
@@ -37,7 +37,7 @@ class Kind(StrEnum):
     BATCH = "batch files"
     """Requests and results of a batch whose answers are all in the generations."""
     COPY = "stale copy"
-    """This machine's copy of an object that is in the bucket no more."""
+    """This machine's copy of an object that is no longer in the bucket."""
     EVENTS = "event log"
     JOURNAL = "unreadable journal"
     DAMAGED = "damaged answers"
@@ -123,7 +123,7 @@ class _Look:
     root: Root
     now: float
     idle_for: dict[Kind, float]
-    """Days of rest after which a thing of each kind is a leftover."""
+    """After how many idle days a thing of each kind is a leftover."""
     notes: list[str]
 
     def is_idle(self, kind: Kind, since: float) -> bool:

@@ -36,17 +36,17 @@ from storage.snapshots import FOLDER, Snapshot, find_snapshot, latest, move_late
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh ends with."""
+    """The result of a refresh."""
 
     published: Published
     before: str | None
     """The version that LATEST named; None on the first night."""
     comparison: Comparison | None
-    """None where there was nothing to compare with, or LATEST holds this very content."""
+    """None where there was nothing to compare with, or LATEST already has this content."""
     tripped: tuple[str, ...]
-    """What the guards say that hold LATEST back."""
+    """Why guards hold LATEST back, a sentence each."""
     removed: tuple[str, ...]
-    """Versions that retention took."""
+    """Versions that retention removed."""
     root_flag: str = ""
     """What printed commands end with where the root is not the usual one, such as " --root slow"."""
 
