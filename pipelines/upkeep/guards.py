@@ -76,7 +76,8 @@ def _leakier(leak: LeakChange, limit: float, threshold: float) -> Iterator[str]:
     """Yield what is wrong with a leak probe: it rose or, where it is measured for the first time, it is a leak."""
     if leak.after is None or limit >= 1:
         return
-    chance = _BY_CHANCE * sqrt((leak.se_before or 0.0) ** 2 + (leak.se_after or 0.0) ** 2)
+    error_before = 0.0 if leak.before is None else leak.se_before or 0.0
+    chance = _BY_CHANCE * sqrt(error_before**2 + (leak.se_after or 0.0) ** 2)
     if leak.before is None:
         if leak.after > threshold + chance + _EPSILON:
             yield (
