@@ -13,13 +13,14 @@ from functools import partial
 from pipelines.curation.curation import curate, license_warnings, rules_of
 from pipelines.engines.answering import Run, check_key, has_key
 from pipelines.engines.asking import Answers, Asker
+from pipelines.engines.jobs import Job
 from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.judging.judging import Judged, find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.orders import models_of
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
-from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
 from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest
@@ -49,8 +50,8 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
 
 def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
     """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
-    model = rubric_job(recipe).model
-    made = walked([*steps_to_sets(recipe, [model]), _rubrics_step(recipe, model)], root, run)[RUBRICS].rubrics
+    job = rubric_job(recipe)
+    made = walked([*steps_to_sets(recipe, [job.model]), _rubrics_step(recipe, job)], root, run)[RUBRICS].rubrics
     assert made is not None
     return made
 
@@ -245,7 +246,7 @@ def _criteria_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:
     """Return the step that adds the criteria which judges are to see. It ends where a judge's key is missing."""
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
-        given = with_criteria(recipe, root, run, needed[0])
+        given = with_criteria(rubric_settings(recipe), root, run, needed[0])
         check_keys(jobs, root, run, given)
         return Product(given)
 
@@ -292,8 +293,8 @@ def _assembly_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:
     return Step(ASSEMBLE, (*sets, CRITERIA, *(JUDGE.format(job.purpose) for job in jobs)), make)
 
 
-def _rubrics_step(recipe: Recipe, model: ModelSection) -> Step:
+def _rubrics_step(recipe: Recipe, job: Job) -> Step:
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
-        return Product(needed[0], rubrics=make_rubrics(recipe, root, run, needed[0]))
+        return Product(needed[0], rubrics=make_rubrics(rubric_settings(recipe), job, root, run, needed[0]))
 
-    return Step(RUBRICS, (CURATE,), make, "rubric", {"rubric": model})
+    return Step(RUBRICS, (CURATE,), make, job.role, {job.role: job.model})

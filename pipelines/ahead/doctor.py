@@ -45,7 +45,7 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
     if recipe.general:
         findings.append(_finding("general", partial(_general, recipe, recipe.general, forgotten_names)))
     findings.append(_finding("templates", partial(_templates, recipe)))
-    if recipe.models.rubric is not None or shows_criteria(recipe):
+    if recipe.models.rubric is not None or shows_criteria(recipe.grm):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
     for role, model in models_of(recipe).items():
         findings += _model(role, model, environment, recipe.at("."))

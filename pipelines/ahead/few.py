@@ -15,7 +15,7 @@ from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.orders import models_of
 from pipelines.reporting.visible import visible
-from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import CURATE, steps_to_sets
@@ -102,7 +102,7 @@ def sample_few(root: Root, run: Run, job: SamplingJob, few: Stage) -> tuple[Answ
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:
     """Return the stage of those `n` sets that a probe samples, with the criteria that judges are to see."""
-    return with_criteria(recipe, root, run, _smallest(root, curated, n))
+    return with_criteria(rubric_settings(recipe), root, run, _smallest(root, curated, n))
 
 
 def _is_unmade(steps: Sequence[Step], step: Step, root: Root, run: Run) -> bool:

@@ -1,4 +1,4 @@
-"""Giving: each set gets the criteria that a judge is to begin from, those of other questions' rubrics.
+"""Giving: each question gets the criteria that a judge is to begin from, those of other questions' rubrics.
 
 The pools are searched as they stand when a build begins, and what a question was given is stored: the next night
 gives it the same, whatever the pools hold by then, until the settings change. Never does a set get what was made from
@@ -20,80 +20,89 @@ from pipelines.rubrics.library import Library
 from pipelines.rubrics.opening import open_retriever
 from pipelines.rubrics.retrieval import Found, Question
 from schemas.licenses import license_key
-from schemas.preference import SETS, Split, sets_of
-from schemas.recipe import Recipe
+from schemas.preference import CRITERIA, SETS, Split, sets_of
+from schemas.recipe import BuildSection, GrmSection, Recipe, RubricsSection
 from schemas.record import content_id
 from schemas.rubric import RUBRICS, Criterion, Origin, rubrics_table
-from schemas.training import GENERAL
 from storage.root import Root
 from storage.rubric_tables import Given, add_given, read_given, read_rubrics
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_batches, read_table
+from storage.tables import read_batches, read_frame
 
 STAGE_VERSION = 1
 _SEARCH_SETTINGS = ("k", "candidates", "lexical_weight", "reranker", "embedding", "revision", "seeds")
 
 
-def shows_criteria(recipe: Recipe) -> bool:
+@dataclass(frozen=True, slots=True)
+class RubricSettings:
+    """What a recipe says of rubrics: how they are made and searched, and who sees their criteria."""
+
+    rubrics: RubricsSection
+    grm: GrmSection
+    build: BuildSection
+    directory: Path
+    """Where relative paths start."""
+
+
+def rubric_settings(recipe: Recipe) -> RubricSettings:
+    """Return the part of a recipe that making rubrics and giving criteria read."""
+    return RubricSettings(recipe.rubrics, recipe.grm, recipe.build, Path(recipe.directory))
+
+
+def shows_criteria(grm: GrmSection) -> bool:
     """Say whether any judge of a build is to see criteria, given ones or those of a hint."""
-    return gives_criteria(recipe) or recipe.grm.rubric_hint
+    return _gives_criteria(grm) or grm.rubric_hint
 
 
-def gives_criteria(recipe: Recipe) -> bool:
+def _gives_criteria(grm: GrmSection) -> bool:
     """Say whether any judge of a build is to begin from given criteria."""
-    return recipe.grm.principles == "rubric" or recipe.grm.compare_principles
+    return grm.principles == "rubric" or grm.compare_principles
 
 
-def with_criteria(recipe: Recipe, root: Root, run: Run, curated: Stage, *, search: bool = True) -> Stage:
-    """Return the curated stage, its sets with the criteria that the recipe's judges are to see.
+def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage, *, search: bool = True) -> Stage:
+    """Return the curated stage with a table `criteria` beside its sets, and the `rubrics` made of their questions.
 
-    The stage itself where they see none. No model but the embedding one is called, and that for new questions only;
-    without `search`, as a plan wants it, not even that: a line of the usual length stands in for their criteria.
+    The stage itself where no judge sees criteria. No model but the embedding one is called, and that for new questions
+    only; without `search`, as a plan wants it, not even that: a line of the usual length stands in for their criteria.
     """
-    if not shows_criteria(recipe):
+    grm, allowed = settings.grm, settings.build.license_keys
+    if not shows_criteria(grm):
         return curated
     run.watcher.stage("looking up criteria", None)
     domains = _domains(curated)
-    given = _given(recipe, root, run, curated, domains, search) if gives_criteria(recipe) else {}
-    allowed = recipe.build.license_keys
+    given = _given(settings, root, run, curated, domains, search) if _gives_criteria(grm) else {}
     made = [one for one in read_rubrics(root) if one.origin == Origin.GENERATED and one.query_id in domains]
     made = [one for one in made if allowed is None or license_key(one.license) in allowed]
     made.sort(key=lambda one: (one.query_id, one.rubric_id))  # what was dropped is among them
-    own = {one.query_id: criteria_text(one.kept) for one in made if one.kept} if recipe.grm.rubric_hint else {}
+    own = {one.query_id: criteria_text(one.kept) for one in made if one.kept} if grm.rubric_hint else {}
     # Not by `made`: what the snapshot tells of rubrics stands as it stood when these criteria were first given.
     inputs = [curated.content, content_id("criteria", sorted(given.items()), sorted(own.items()))]
-    key = stage_key("curated-with-criteria", STAGE_VERSION, [], inputs)
+    key = stage_key("criteria", STAGE_VERSION, [], inputs)
     if found := find_stage(root, key):
         return found
-    with TableWriter(root, key, "sets", SETS) as writer:
-        for batch in read_batches(curated.paths("sets"), SETS):
-            writer.write(_with_columns(batch, given, own))
+    with TableWriter(root, key, "criteria", CRITERIA) as writer:
+        writer.write(_criteria_table(given, own))
     with TableWriter(root, key, "rubrics", RUBRICS) as rubric_writer:
         rubric_writer.write(rubrics_table(made))
-    with TableWriter(root, key, "general", GENERAL) as general_writer:
-        for batch in read_batches(curated.paths("general"), GENERAL):
-            general_writer.write(batch)
-    writers = {"sets": writer, "rubrics": rubric_writer, "general": general_writer}
-    files = {name: each.files for name, each in writers.items()}
-    return finish_stage(root, key, files, curated.facts, [curated])
+    files = {"criteria": writer.files, "rubrics": rubric_writer.files}
+    return finish_stage(root, key, files, curated.facts, [curated], beside=curated)
 
 
 def _domains(curated: Stage) -> dict[str, str]:
     """Return the domain of every question that is sampled with several responses, by query_id."""
     columns = ["query_id", "domain", "split", "n_responses", "drop_reason"]
-    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, columns))
-    assert isinstance(frame, pl.DataFrame)
+    frame = read_frame(curated.paths("sets"), SETS, columns)
     sampled = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1)
     first = frame.filter(sampled).unique("query_id", keep="first", maintain_order=True)
     return dict(first.select("query_id", "domain").iter_rows())
 
 
 def _given(
-    recipe: Recipe, root: Root, run: Run, curated: Stage, domains: Mapping[str, str], search: bool
+    settings: RubricSettings, root: Root, run: Run, curated: Stage, domains: Mapping[str, str], search: bool
 ) -> dict[str, Given]:
     """Return what each question is given: what it was given before, or what the pools hold for it now."""
-    count = recipe.rubrics.given
+    count = settings.rubrics.given
 
     def questions(missing: Sequence[str]) -> dict[str, tuple[str, str]]:
         texts = _texts(curated, missing)
@@ -109,7 +118,7 @@ def _given(
     line = "- (15%) A criterion of a similar question; the build looks it up when it begins. .."
     stand_in = None if search else Given((), "\n".join([line] * count), ())
     lookup = Lookup("given", questions, as_given, stand_in)
-    return lookup.results(recipe, root, run, curated, list(domains))
+    return lookup.results(settings, root, run, curated, list(domains))
 
 
 @dataclass(frozen=True)
@@ -123,12 +132,14 @@ class Lookup:
     stand_in: Given | None = None
     """Given in place of a search."""
 
-    def results(self, recipe: Recipe, root: Root, run: Run, curated: Stage, wanted: Sequence[str]) -> dict[str, Given]:
+    def results(
+        self, settings: RubricSettings, root: Root, run: Run, curated: Stage, wanted: Sequence[str]
+    ) -> dict[str, Given]:
         """Return what the pools hold for each wanted query: what they held when it was first looked up."""
-        settings, directory = recipe.rubrics, Path(recipe.directory)
+        rubrics, build = settings.rubrics, settings.build
         names = {*_SEARCH_SETTINGS, "given"} if self.what == "given" else {*_SEARCH_SETTINGS}
-        licenses = [] if recipe.build.license_keys is None else [recipe.build.license_keys]
-        settings_id = content_id(self.what, settings.model_dump(include=names), *licenses)
+        licenses = [] if build.license_keys is None else [build.license_keys]
+        settings_id = content_id(self.what, rubrics.model_dump(include=names), *licenses)
         own = own_queries(curated)
         known = read_given(root, settings_id, {query_id: own[query_id] for query_id in wanted})
         missing = [query_id for query_id in wanted if query_id not in known]
@@ -139,8 +150,8 @@ class Lookup:
         where = "searching criteria" if self.what == "given" else "searching the pools"
         run.watcher.stage(f"{where} for {len(missing):,} questions", None)
         searched = [Question(*question, own[query_id]) for query_id, question in self.questions(missing).items()]
-        k = max(settings.k, settings.given) if self.what == "given" else settings.k
-        with open_retriever(root, settings, run.keys, directory, recipe.build.licenses) as retriever:
+        k = max(rubrics.k, rubrics.given) if self.what == "given" else rubrics.k
+        with open_retriever(root, rubrics, run.keys, settings.directory, build.licenses) as retriever:
             found = [self.as_given(one, retriever.library) for one in retriever.search(searched, k)]
         new = dict(zip(missing, found, strict=True))
         add_given(root, settings_id, new)
@@ -168,20 +179,14 @@ def criteria_text(criteria: Sequence[Criterion]) -> str:
     return "\n".join([*lines, *(f"- (pitfall) {one.text}" for one in criteria if one.points < 0)])
 
 
-def _with_columns(batch: pa.Table, given: Mapping[str, Given], own: Mapping[str, str]) -> pa.Table:
-    """Return the sets with their criteria; test sets and dropped ones have none."""
-    names = ("query_id", "drop_reason", "split", "n_responses")
-    shown_to = [
-        query_id if reason is None and split != Split.TEST and n > 1 else ""
-        for query_id, reason, split, n in zip(*(batch.column(name).to_pylist() for name in names), strict=True)
-    ]
-    found = [given.get(query_id) for query_id in shown_to]
+def _criteria_table(given: Mapping[str, Given], own: Mapping[str, str]) -> pa.Table:
+    """Return a row for each question that is given criteria, or has a rubric of its own."""
+    query_ids = sorted(given.keys() | own.keys())
+    found = [given.get(query_id) for query_id in query_ids]
     columns = {
-        "given_principles": [one.text or None if one else None for one in found],
-        "given_ids": [one.criterion_ids if one else None for one in found],
-        "own_rubric": [own.get(query_id) for query_id in shown_to],
+        "query_id": query_ids,
+        "given_principles": [criteria.text or None if criteria else None for criteria in found],
+        "given_ids": [criteria.criterion_ids if criteria else None for criteria in found],
+        "own_rubric": [own.get(query_id) for query_id in query_ids],
     }
-    for name, values in columns.items():
-        place = SETS.get_field_index(name)
-        batch = batch.set_column(place, SETS.field(place), pa.array(values, SETS.field(place).type))
-    return batch
+    return pa.table(columns, CRITERIA)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.judging.prompts import load_template
 from pipelines.judging.samples import SamplingJob, sampling_job
-from pipelines.judging.sampling import kept_sets
+from pipelines.judging.sampling import kept_sets, sets_reader
 from pipelines.training_sets.answers import AnswerRows, splits_of_questions
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
@@ -20,7 +20,7 @@ from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
 from pipelines.training_sets.selection import selection_job, with_selection
 from schemas.candidate import GRADED_TABLE, GRADED_VERDICTS, TRACES_TABLE
-from schemas.preference import SETS, PreferenceSet, Split
+from schemas.preference import PreferenceSet, Split
 from schemas.published import TABLES
 from schemas.recipe import ModelSection, Recipe
 from schemas.rubric import RUBRICS
@@ -151,11 +151,11 @@ class _Rows:
         """Write every table, a range of buckets at a time."""
         wanted, curated, decisions = self.recipe.build.sets, self.curated, self.decisions
         rl = decisions.rl
-        every_set = BucketReader(curated.paths("sets"), SETS)
+        sets_through = sets_reader(curated)
         general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
         decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in self.judged.items()}
         for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
-            rows = every_set.through(buckets[-1])
+            rows = sets_through(buckets[-1])
             self._write_sets(rows)
             trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
             accepted = self._write_trajectories(trajectories)
