@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.ahead.estimates import Timing, time_words
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import Answers
+from pipelines.engines.asking import Answers, Product
 from pipelines.engines.pricing import cost_usd
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
@@ -23,7 +23,7 @@ from pipelines.synthesis.answers import answer_job, answer_prompt, answer_reques
 from pipelines.synthesis.grading import graded
 from pipelines.synthesis.questions import checked_questions, question_buckets, questions_to_ask
 from pipelines.synthesis.synthesis import ROLES
-from pipelines.walk import Product, Step, walked
+from pipelines.walk import Step, walked
 from schemas.candidate import Candidate, Origin
 from schemas.errors import ForgeError
 from schemas.preference import SETS

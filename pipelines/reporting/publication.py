@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
+from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
 from pipelines.judging.rewards_file import rewards_source
 from pipelines.judging.verdicts import READER_VERSION
@@ -13,7 +14,6 @@ from pipelines.reporting.card import card_of
 from pipelines.reporting.funnel import funnel_of, inputs_of
 from pipelines.reporting.report import report_of
 from pipelines.reporting.rubric_uses import rubric_uses
-from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import DamagedError
 from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
 from schemas.recipe import Recipe
@@ -43,7 +43,7 @@ class Published:
 def publish_snapshot(
     recipe: Recipe,
     root: Root,
-    sources: Sequence[SourceSets],
+    sources: Sequence[Product],
     curated: Stage,
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
@@ -138,7 +138,7 @@ def _composition(sources: Sequence[Stage]) -> dict[str, Any]:
     return {"composition": found} if found else {}
 
 
-def _synthesis_uses(source: SourceSets) -> Iterator[ModelUse]:
+def _synthesis_uses(source: Product) -> Iterator[ModelUse]:
     for use in source.stage.facts.get("synthesis", {}).get("uses", ()):
         yield ModelUse(**use, cached=max(0, use["requests"] - source.bought.get(use["role"], 0)))
 

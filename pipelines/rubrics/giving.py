@@ -5,8 +5,9 @@ gives it the same, whatever the pools hold by then, until the settings change. N
 its own cluster, but as `own_rubric`, which only hinted prompts show.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -70,9 +71,9 @@ def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage
     if not shows_criteria(grm):
         return curated
     run.watcher.stage("looking up criteria", None)
-    domains = _domains(curated)
-    given = _given(settings, root, run, curated, domains, search) if _gives_criteria(grm) else {}
-    made = [one for one in read_rubrics(root) if one.origin == Origin.GENERATED and one.query_id in domains]
+    shown = _shown_queries(curated)
+    given = _given(settings, root, run, curated, shown, search) if _gives_criteria(grm) else {}
+    made = [one for one in read_rubrics(root) if one.origin == Origin.GENERATED and one.query_id in shown]
     made = [one for one in made if allowed is None or license_key(one.license) in allowed]
     made.sort(key=lambda one: (one.query_id, one.rubric_id))  # what was dropped is among them
     own = {one.query_id: criteria_text(one.kept) for one in made if one.kept} if grm.rubric_hint else {}
@@ -89,24 +90,19 @@ def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage
     return finish_stage(root, key, files, curated.facts, [curated], beside=curated)
 
 
-def _domains(curated: Stage) -> dict[str, str]:
-    """Return the domain of every question that is sampled with several responses, by query_id."""
-    columns = ["query_id", "domain", "split", "n_responses", "drop_reason"]
+def _shown_queries(curated: Stage) -> set[str]:
+    """Return every question that is sampled with several responses."""
+    columns = ["query_id", "split", "n_responses", "drop_reason"]
     frame = read_frame(curated.paths("sets"), SETS, columns)
     sampled = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1)
-    first = frame.filter(sampled).unique("query_id", keep="first", maintain_order=True)
-    return dict(first.select("query_id", "domain").iter_rows())
+    return set(frame.filter(sampled)["query_id"])
 
 
 def _given(
-    settings: RubricSettings, root: Root, run: Run, curated: Stage, domains: Mapping[str, str], search: bool
+    settings: RubricSettings, root: Root, run: Run, curated: Stage, shown: set[str], search: bool
 ) -> dict[str, Given]:
     """Return what each question is given: what it was given before, or what the pools hold for it now."""
     count = settings.rubrics.given
-
-    def questions(missing: Sequence[str]) -> dict[str, tuple[str, str]]:
-        texts = _texts(curated, missing)
-        return {query_id: (texts[query_id], domains[query_id]) for query_id in missing}
 
     def as_given(found: Found, library: Library) -> Given:
         criteria = [one.criterion for one in found.criteria[:count]]
@@ -117,57 +113,57 @@ def _given(
     # So much text as so many criteria have about; those that ship have 75 to 110 characters as a rule.
     line = "- (15%) A criterion of a similar question; the build looks it up when it begins. .."
     stand_in = None if search else Given((), "\n".join([line] * count), ())
-    lookup = Lookup("given", questions, as_given, stand_in)
-    return lookup.results(settings, root, run, curated, list(domains))
+    return looked_up("given", settings, root, run, curated, shown, partial(_questions, curated), as_given, stand_in)
 
 
-@dataclass(frozen=True)
-class Lookup:
-    """A look-up in the pools. What is found is kept, since the pools grow: later runs must find their answers again."""
+def looked_up(
+    what: Literal["given", "context"],
+    settings: RubricSettings,
+    root: Root,
+    run: Run,
+    curated: Stage,
+    wanted: Collection[str],
+    questions_of: Callable[[Collection[str]], Mapping[str, tuple[str, str]]],
+    as_given: Callable[[Found, Library], Given],
+    stand_in: Given | None = None,
+) -> dict[str, Given]:
+    """Return what the pools hold for each wanted query: what they held when it was first looked up.
 
-    what: Literal["given", "context"]
-    questions: Callable[[Sequence[str]], Mapping[str, tuple[str, str]]]
-    """Returns text and domain of each of these queries."""
-    as_given: Callable[[Found, Library], Given]
-    stand_in: Given | None = None
-    """Given in place of a search."""
-
-    def results(
-        self, settings: RubricSettings, root: Root, run: Run, curated: Stage, wanted: Sequence[str]
-    ) -> dict[str, Given]:
-        """Return what the pools hold for each wanted query: what they held when it was first looked up."""
-        rubrics, build = settings.rubrics, settings.build
-        names = {*_SEARCH_SETTINGS, "given"} if self.what == "given" else {*_SEARCH_SETTINGS}
-        licenses = [] if build.license_keys is None else [build.license_keys]
-        settings_id = content_id(self.what, rubrics.model_dump(include=names), *licenses)
-        own = own_queries(curated)
-        known = read_given(root, settings_id, {query_id: own[query_id] for query_id in wanted})
-        missing = [query_id for query_id in wanted if query_id not in known]
-        if self.stand_in is not None:
-            return known | dict.fromkeys(missing, self.stand_in)
-        if not missing:
-            return known
-        where = "searching criteria" if self.what == "given" else "searching the pools"
-        run.watcher.stage(f"{where} for {len(missing):,} questions", None)
-        searched = [Question(*question, own[query_id]) for query_id, question in self.questions(missing).items()]
-        k = max(rubrics.k, rubrics.given) if self.what == "given" else rubrics.k
-        with open_retriever(root, rubrics, run.keys, settings.directory, build.licenses) as retriever:
-            found = [self.as_given(one, retriever.library) for one in retriever.search(searched, k)]
-        new = dict(zip(missing, found, strict=True))
-        add_given(root, settings_id, new)
-        return known | new
+    What is found is kept, since the pools grow: later runs must find their answers again. `questions_of` returns text
+    and domain of queries; `stand_in` is given in place of a search.
+    """
+    rubrics, build = settings.rubrics, settings.build
+    names = {*_SEARCH_SETTINGS, "given"} if what == "given" else {*_SEARCH_SETTINGS}
+    licenses = [] if build.license_keys is None else [build.license_keys]
+    settings_id = content_id(what, rubrics.model_dump(include=names), *licenses)
+    own = own_queries(curated)
+    known = read_given(root, settings_id, {query_id: own[query_id] for query_id in wanted})
+    missing = [query_id for query_id in wanted if query_id not in known]
+    if stand_in is not None:
+        return known | dict.fromkeys(missing, stand_in)
+    if not missing:
+        return known
+    where = "searching criteria" if what == "given" else "searching the pools"
+    run.watcher.stage(f"{where} for {len(missing):,} questions", None)
+    questions = questions_of(missing)
+    searched = [Question(*question, own[query_id]) for query_id, question in questions.items()]
+    k = max(rubrics.k, rubrics.given) if what == "given" else rubrics.k
+    with open_retriever(root, rubrics, run.keys, settings.directory, build.licenses) as retriever:
+        found = [as_given(one, retriever.library) for one in retriever.search(searched, k)]
+    new = dict(zip(questions, found, strict=True))
+    add_given(root, settings_id, new)
+    return known | new
 
 
-def _texts(curated: Stage, wanted: Sequence[str]) -> dict[str, str]:
-    """Return what is searched for each question: the text of the first set that asks it."""
-    texts: dict[str, str] = {}
+def _questions(curated: Stage, wanted: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return what is searched for each question, the text of the first set that asks it, and its domain."""
+    questions: dict[str, tuple[str, str]] = {}
     ids = pa.array(wanted, pa.string())
     for batch in read_batches(curated.paths("sets"), SETS):
         is_sampled = pc.and_(pc.is_null(batch.column("drop_reason")), pc.greater(batch.column("n_responses"), 1))
-        rows = batch.filter(pc.and_(is_sampled, pc.is_in(batch.column("query_id"), ids)))
-        for one in sets_of(rows):
-            texts.setdefault(one.query_id, question_text(one))
-    return texts
+        for one in sets_of(batch.filter(pc.and_(is_sampled, pc.is_in(batch.column("query_id"), ids)))):
+            questions.setdefault(one.query_id, (question_text(one), one.domain))
+    return questions
 
 
 def criteria_text(criteria: Sequence[Criterion]) -> str:

@@ -7,7 +7,7 @@ the root's rubrics at the end: a killed run asks for the same once more, finds t
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.jobs import Job
 from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, question_text
 from pipelines.rubrics.embedding import Embedder
-from pipelines.rubrics.giving import Lookup, RubricSettings
+from pipelines.rubrics.giving import RubricSettings, looked_up
 from pipelines.rubrics.opening import cached_embedder, open_retriever
 from pipelines.rubrics.panels import Panelist, panels_of
 from pipelines.rubrics.requests import generation_request, read_criteria, template
@@ -100,7 +100,11 @@ def make_rubrics(settings: RubricSettings, job: Job, root: Root, run: Run, curat
     if new or again:
         drafts = _drafts(asker, malformed, new, _contexts(settings, root, run, curated, new))
         written = {case.query_id for case, _ in drafts}
-        unwritten = tuple(_named(case) for case in new if case.query_id not in written)
+        unwritten = tuple(
+            f"{case.query_id} {' '.join(question_text(case.preference).split())[:60]!r}"
+            for case in new
+            if case.query_id not in written
+        )
         to_try = [*drafts, *((case, known[case.query_id]) for case in again)]
         run.watcher.stage(f"choosing panels for {len(to_try):,} rubrics", None)
         embedder = cached_embedder(root, rubrics, settings.directory)
@@ -122,11 +126,6 @@ def make_rubrics(settings: RubricSettings, job: Job, root: Root, run: Run, curat
     return Made(len(cases), kept_before, made, unwritten, malformed, job, asker.answers)
 
 
-def _named(case: Case) -> str:
-    """Return a question as it is named to people."""
-    return f"{case.query_id} {' '.join(question_text(case.preference).split())[:60]!r}"
-
-
 def _trial(settings: RubricsSection, job: Job) -> str:
     """Return the hash of all that decides what a trial finds of a rubric, but for the sets that a root holds."""
     embedding = [settings.embedding, settings.revision]
@@ -139,7 +138,7 @@ def _contexts(settings: RubricSettings, root: Root, run: Run, curated: Stage, ca
     """Return what the pools hold for each case, a criterion a line."""
     sets = {case.query_id: case.preference for case in cases}
 
-    def questions(missing: Sequence[str]) -> dict[str, tuple[str, str]]:
+    def questions(missing: Collection[str]) -> dict[str, tuple[str, str]]:
         return {query_id: (question_text(sets[query_id]), sets[query_id].domain) for query_id in missing}
 
     def as_given(found: Found, _: object) -> Given:
@@ -149,7 +148,7 @@ def _contexts(settings: RubricSettings, root: Root, run: Run, curated: Stage, ca
         unique = {one.criterion_id: one.text for one in criteria}
         return Given(tuple(unique), "\n".join(f"- {text}" for text in unique.values()), ())
 
-    contexts = Lookup("context", questions, as_given).results(settings, root, run, curated, list(sets))
+    contexts = looked_up("context", settings, root, run, curated, sets, questions, as_given)
     return [contexts[query_id].text for query_id in sets]
 
 

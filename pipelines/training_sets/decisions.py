@@ -10,7 +10,7 @@ from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sampled_sets
-from pipelines.training_sets.balance import position_counts, uniformity
+from pipelines.training_sets.balance import position_counts, rounded, uniformity
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from pipelines.training_sets.paired_accuracy import paired_accuracy
 from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
@@ -138,14 +138,10 @@ def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -
         "candidates": candidates.height,
         "rows": chosen.height,
         "on_policy": int(frames[Purpose.ON_POLICY]["in_meta_rm"].sum()) if Purpose.ON_POLICY in frames else 0,
-        "negatives": _rounded(chosen.filter(~pl.col("right")).height / chosen.height) if chosen.height else None,
-        "set_alone_auc_before": _rounded(set_alone_auc(candidates)),
-        "set_alone_auc": _rounded(set_alone_auc(chosen)),
+        "negatives": rounded(chosen.filter(~pl.col("right")).height / chosen.height) if chosen.height else None,
+        "set_alone_auc_before": rounded(set_alone_auc(candidates)),
+        "set_alone_auc": rounded(set_alone_auc(chosen)),
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def _general(curated: Stage, ratio: float, rft: pl.DataFrame) -> tuple[frozenset[str], pl.DataFrame]:
