@@ -15,7 +15,7 @@ from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_buckets
+from storage.tables import BucketReader
 
 STAGE_VERSION = 3
 """Counts the verifiers' changes, too: a changed verifier grades stored answers anew."""
@@ -72,14 +72,10 @@ def answering_stage(source: str) -> str:
 
 def answered_questions(checked: Stage, candidates: Stage) -> Iterator[Answered]:
     """Yield every question with its graded candidates, in the order of the questions' table."""
-    tables = read_buckets(candidates.paths("candidates"), CANDIDATES)
-    ahead = next(tables, None)
+    reader = BucketReader(candidates.paths("candidates"), CANDIDATES)
     for bucket, questions in question_buckets(checked):
-        while ahead is not None and ahead[0] < bucket:
-            ahead = next(tables, None)
-        table = ahead[1] if ahead is not None and ahead[0] == bucket else CANDIDATES.empty_table()
         of_query: dict[str, list[Candidate]] = {}
-        for candidate in candidates_of(table):
+        for candidate in candidates_of(reader.through(bucket)):
             of_query.setdefault(candidate.query_id, []).append(candidate)
         for question in questions:
             yield question, [] if question.drop_reason else of_query.get(question.query_id, [])

@@ -31,7 +31,7 @@ from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_batches, read_table
+from storage.tables import read_batches, read_frame
 
 STAGE_VERSION = 1
 
@@ -141,16 +141,12 @@ def votes_of(judged: Stage) -> dict[str, Votes]:
     """Return the votes on each set, by set id."""
     readable: Counter[str] = Counter()
     counts: dict[str, list[int]] = {}
-    columns = ["trajectory_id", "set_id", "order", "scores"]
-    table = read_table(judged.paths("judged"), JUDGED, columns).select(columns)
-    seen: set[str] = set()  # a set that stands twice in its source has each of its votes twice
-    for trajectory_id, set_id, order, scores in zip(*(column.to_pylist() for column in table.columns), strict=True):
+    frame = read_frame(judged.paths("judged"), JUDGED, ["trajectory_id", "set_id", "order", "scores"])
+    # A set that stands twice in its source has each of its votes twice.
+    for set_id, order, scores in frame.unique("trajectory_id").select("set_id", "order", "scores").iter_rows():
         votes = counts.setdefault(set_id, [0] * len(order))
-        if scores is None or trajectory_id in seen:
-            continue
-        seen.add(trajectory_id)
-        readable[set_id] += 1
-        if scores.count(max(scores)) == 1:
+        readable[set_id] += scores is not None
+        if scores is not None and scores.count(max(scores)) == 1:
             votes[order[scores.index(max(scores))]] += 1
     return {set_id: Votes(readable[set_id], tuple(votes)) for set_id, votes in counts.items()}
 

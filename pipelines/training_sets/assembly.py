@@ -64,7 +64,7 @@ def assemble(
         return found
     for stage in judged.values():
         check_bytes(stage, "judged")
-    decisions = decisions_of(recipe, curated, judged)
+    decisions = decisions_of(recipe, job, curated, judged)
     with many_records(), ExitStack() as stack:
         tables = _Tables(root, key, stack)
         for batch in read_batches(curated.paths("rubrics"), RUBRICS):
@@ -156,7 +156,9 @@ class _Rows:
         decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in self.judged.items()}
         for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
             rows = sets_through(buckets[-1])
-            self._write_sets(rows)
+            kept = pc.is_null(rows.column("drop_reason"))
+            self.tables.write("sets/kept", rows.filter(kept))  # test sets are published here and nowhere else
+            self.tables.write("sets/dropped", rows.filter(pc.invert(kept)))
             trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
             accepted = self._write_trajectories(trajectories)
             if set(wanted) == {"rft"}:  # which needs the sets of its rows and no other
@@ -174,12 +176,6 @@ class _Rows:
                 pairs = pairs_table(sets)
                 of_rows = [by_id[set_id] for set_id in pairs.column("set_id").to_pylist()]
                 self.tables.write_splits("pairs", pairs, _splits(of_rows))
-
-    def _write_sets(self, sets: pa.Table) -> None:
-        """Write sets/kept and sets/dropped; test sets are published here and nowhere else."""
-        kept = pc.is_null(sets.column("drop_reason"))
-        self.tables.write("sets/kept", sets.filter(kept))
-        self.tables.write("sets/dropped", sets.filter(pc.invert(kept)))
 
     def _write_trajectories(self, trajectories: Mapping[Purpose, pa.Table]) -> pa.Table:
         """Write trajectories; only RFT's are accepted or rejected. Returns the accepted ones."""
