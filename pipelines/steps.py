@@ -122,18 +122,15 @@ def jobs_of(recipe: Recipe) -> list[SamplingJob]:
 
 def purposes_of(recipe: Recipe) -> list[Purpose]:
     """Return what must be sampled for the recipe's sets, in order."""
-    sets = recipe.build.sets
-    purposes = []
-    grm_decides_difficulty = isinstance(recipe.models.difficulty, SameAsGrm)
-    if "rft" in sets or "meta_rm" in sets or ("rl" in sets and grm_decides_difficulty):
-        purposes.append(Purpose.RFT)
-    if "rl" in sets and not grm_decides_difficulty:
-        purposes.append(Purpose.DIFFICULTY)
-    if "meta_rm" in sets and recipe.models.policy is not None:
-        purposes.append(Purpose.ON_POLICY)
-    if recipe.grm.compare_principles and Purpose.RFT in purposes:
-        purposes.append(Purpose.PAIRED)
-    return purposes
+    sets, grm_decides_difficulty = recipe.build.sets, isinstance(recipe.models.difficulty, SameAsGrm)
+    wants_rft = "rft" in sets or "meta_rm" in sets or ("rl" in sets and grm_decides_difficulty)
+    is_wanted = {
+        Purpose.RFT: wants_rft,
+        Purpose.DIFFICULTY: "rl" in sets and not grm_decides_difficulty,
+        Purpose.ON_POLICY: "meta_rm" in sets and recipe.models.policy is not None,
+        Purpose.PAIRED: wants_rft and recipe.grm.compare_principles,
+    }
+    return [purpose for purpose, wanted in is_wanted.items() if wanted]
 
 
 def makes_sets(recipe: Recipe, section: SourceSection) -> bool:

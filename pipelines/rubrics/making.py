@@ -189,12 +189,12 @@ def _rests_on(rubric: Rubric, case: Case, panel: Sequence[Panelist]) -> tuple[st
 def _without_near_duplicates(rubric: Rubric, embedder: Embedder, most: float) -> Rubric:
     """Return the rubric as before any trial, each criterion marked that is too near to a weightier or earlier one."""
     vectors = embedder.vectors([one.text for one in rubric.criteria])
-    by_weight = sorted(range(len(rubric.criteria)), key=lambda at: (-abs(rubric.criteria[at].points), at))
+    by_weight = sorted(range(len(rubric.criteria)), key=lambda place: (-abs(rubric.criteria[place].points), place))
     kept: list[int] = []
     criteria = list(rubric.criteria)
-    for at in by_weight:
-        is_repeat = any(float(vectors[at] @ vectors[other]) > most for other in kept)
-        criteria[at] = replace(criteria[at], drop_reason=CriterionDrop.NEAR_DUPLICATE if is_repeat else None)
+    for place in by_weight:
+        is_repeat = any(float(vectors[place] @ vectors[other]) > most for other in kept)
+        criteria[place] = replace(criteria[place], drop_reason=CriterionDrop.NEAR_DUPLICATE if is_repeat else None)
         if not is_repeat:
-            kept.append(at)
+            kept.append(place)
     return replace(rubric, criteria=tuple(criteria), drop_reason=None)

@@ -129,15 +129,13 @@ def _with_findings(
     # 1 where the criterion speaks for the best answer, -1 for the worse one, 0 for neither.
     sign = -1 if criterion.kind is CriterionKind.PITFALL else 1
     votes = Counter(sign * (best.met[number] - worse.met[number]) for best, worse in comparisons)
-    reason = criterion.drop_reason
-    if reason is None:
-        if hit_rate is None or len(panel) < settings.min_panel:
-            reason = CriterionDrop.PANEL_TOO_SMALL
-        elif hit_rate > settings.max_hit_rate:
-            reason = CriterionDrop.MET_BY_ALL
-        elif hit_rate < settings.min_hit_rate:
-            reason = CriterionDrop.MET_BY_NONE
-        elif votes[-1] > votes[1]:
-            reason = CriterionDrop.PREFERS_WORSE
+    rate = hit_rate or 0.0
+    reasons = (
+        (hit_rate is None or len(panel) < settings.min_panel, CriterionDrop.PANEL_TOO_SMALL),
+        (rate > settings.max_hit_rate, CriterionDrop.MET_BY_ALL),
+        (rate < settings.min_hit_rate, CriterionDrop.MET_BY_NONE),
+        (votes[-1] > votes[1], CriterionDrop.PREFERS_WORSE),
+    )
+    reason = criterion.drop_reason or next((reason for is_so, reason in reasons if is_so), None)
     consistency = 1 - votes[-1] / len(comparisons) if comparisons else None
     return replace(criterion, hit_rate=hit_rate, label_consistency=consistency, drop_reason=reason)

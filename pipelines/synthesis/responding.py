@@ -32,11 +32,10 @@ def responded(root: Root, run: Run, responder: Asker | None, samples: int, check
         return found
     if responder is not None:
         ask_questions(responder, samples, checked)
+        settings = responder.answers.in_key(settings)
     elif questions := sum(len(questions) for _, questions in questions_to_ask(checked)):
         raise RecipeError(f"source {source}: {questions:,} questions have no answers; add [models.responder]")
     run.watcher.stage(f"grading {source}", None)
-    if responder is not None:
-        settings = responder.answers.in_key(settings)
     key = stage_key(name, STAGE_VERSION, settings, [checked.content])
     with TableWriter(root, key, "candidates", CANDIDATES) as writer:
         for _, candidates in graded(_collected(Generations(root), responder, samples, checked)):

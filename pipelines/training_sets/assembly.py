@@ -195,11 +195,8 @@ class _Rows:
         examples = rft_table(accepted, sets, self.job).append_column("split", accepted.column("split"))
         chat, splits = general_table(general, self.decisions.general)
         rows = pa.concat_tables([examples, chat.append_column("split", splits)])
-        order = pc.sort_indices(rows, [(name, "ascending") for name in ("query_id", "set_id", "example_id")])
-        splits = rows.column("split").take(order)
-        for split in (Split.TRAIN, Split.VALIDATION):
-            chosen = order.filter(pc.equal(splits, split.value))
-            self.tables.write(f"rft/{split}", rows.select(RFT.names).take(chosen))
+        rows = rows.sort_by([(name, "ascending") for name in ("query_id", "set_id", "example_id")])
+        self.tables.write_splits("rft", rows.select(RFT.names), rows.column("split"))
 
     def _write_rl(self, sets: Sequence[PreferenceSet], decided: pl.DataFrame) -> None:
         """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""
