@@ -119,17 +119,11 @@ class Library:
             },
             Pool.CRITERIA: {entry.entry_id: entry for entry in _criteria(used)},
         }
-        self._made_from: dict[Pool, defaultdict[str, set[str]]] = {}
+        self._made_from: defaultdict[tuple[Pool, str], set[str]] = defaultdict(set)
         for pool, entries in self.entries.items():
-            made_from = self._made_from[pool] = defaultdict(set)
             for entry in entries.values():
                 for query in entry.origins:
-                    made_from[query].add(entry.entry_id)
-
-    @property
-    def content(self) -> str:
-        """A hash of all that can be found: the pools as they stand."""
-        return content_id("library", [sorted(entries) for entries in self.entries.values()])
+                    self._made_from[pool, query].add(entry.entry_id)
 
     def made_from(self, pool: Pool, queries: AbstractSet[str]) -> set[str]:
         """Return the ids of the entries of a pool in which the answers to these queries had a part.
@@ -137,7 +131,7 @@ class Library:
         One rubric is enough: a criterion that stands in two may have come to the second from the first, which was
         retrieved when the second was written.
         """
-        return set().union(*(self._made_from[pool].get(query, ()) for query in queries))
+        return set().union(*(self._made_from.get((pool, query), ()) for query in queries))
 
     def refused(self, pool: Pool, allowed: Sequence[str] | None) -> set[str]:
         """Return the ids of the entries of a pool that rows of another licence than the allowed ones had a part in."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipelines.judging.prompts import load_template
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import kept_sets, sets_reader
-from pipelines.training_sets.answers import AnswerRows, splits_of_questions
+from pipelines.training_sets.answers import answers_reader, splits_of_questions
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
@@ -111,11 +111,11 @@ def _write_answers(sources: Sequence[Stage], curated: Stage, tables: _Tables) ->
     """Write traces, and the graded answers by their verdict, a range of buckets at a time."""
     splits = splits_of_questions(curated)
     ranges = list(bucket_ranges(sum(stage.rows("answers") for stage in sources)))
-    traces, answers = (AnswerRows(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
+    traces_through, answers_through = (answers_reader(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
     for buckets in ranges:
-        tables.write_splits("traces", *traces.through(buckets[-1]))
+        tables.write_splits("traces", *traces_through(buckets[-1]))
     for buckets in ranges:
-        rows, _ = answers.through(buckets[-1])
+        rows, _ = answers_through(buckets[-1])
         for verdict in GRADED_VERDICTS:
             tables.write(f"answers/{verdict}", rows.filter(pc.equal(rows.column("verdict"), verdict.value)))
 
