@@ -125,6 +125,11 @@ class Library:
                 for query in entry.origins:
                     self._made_from[pool, query].add(entry.entry_id)
 
+    @property
+    def content(self) -> str:
+        """A hash of all that can be found: the pools as they stand."""
+        return content_id("library", [sorted(entries) for entries in self.entries.values()])
+
     def made_from(self, pool: Pool, queries: AbstractSet[str]) -> set[str]:
         """Return the ids of the entries of a pool in which the answers to these queries had a part.
 

@@ -48,12 +48,12 @@ def test_the_index_is_a_copy_that_can_be_thrown_away(tmp_path: Path) -> None:
     add_rubrics(root, [FADING])
     question = [Question("multipath fading")]
     with open_retriever(root, settings, {}) as retriever:
-        first, entries = retriever.search(question, 5), retriever.library.entries
+        first, content = retriever.search(question, 5), retriever.library.content
     (index,) = tmp_path.glob("rubrics/*.db")
     index.rename(tmp_path / "gone")
     with open_retriever(root, settings, {}) as retriever:
         assert [ids(one) for one in retriever.search(question, 5)] == [ids(one) for one in first]
-        assert retriever.library.entries == entries
+        assert retriever.library.content == content
 
 
 def test_seeds_of_an_older_library_stay_in_the_tables_but_are_not_found(tmp_path: Path) -> None:
