@@ -21,11 +21,11 @@ from prefect.logging import get_run_logger
 from flows.deployed.distribution import Distribution
 from flows.deployed.tasks import Place, make_step, opened, stage_at, step_named, watched_name, watched_task
 from flows.watching.interruption import SIGNALS
-from pipelines.engines.asking import Answers
+from pipelines.engines.asking import Answers, Product
 from pipelines.engines.budget import Spent
 from pipelines.engines.shares import Share, can_be_shared, cut, rest_of, share_count
 from pipelines.orders import Order
-from pipelines.walk import Product, Step
+from pipelines.walk import Step
 from schemas.errors import BudgetReached, RecipeError, StorageError
 from schemas.recipe import Recipe
 from storage.generations import Generations

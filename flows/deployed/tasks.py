@@ -23,14 +23,14 @@ from flows.watching.progress import Display, Lines
 from flows.watching.tally import StageTally
 from flows.watching.watcher import RunWatcher, watched_run
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import Answers
+from pipelines.engines.asking import Answers, Product
 from pipelines.engines.budget import Spent
 from pipelines.engines.early_stop import BUILD
 from pipelines.engines.shares import WHOLE, Share
 from pipelines.orders import Order, new_run
 from pipelines.reporting.visible import visible
 from pipelines.steps import steps_of
-from pipelines.walk import Product, Step
+from pipelines.walk import Step
 from schemas.errors import Interrupted, StoppedEarly, StorageError
 from schemas.recipe import Recipe
 from storage.root import Root

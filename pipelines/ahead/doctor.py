@@ -50,7 +50,7 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
             lambda: ", ".join(sorted({job.template.identity for job in jobs_of(recipe)})) or "none needed",
         )
     )
-    if recipe.models.rubric is not None or shows_criteria(recipe):
+    if recipe.models.rubric is not None or shows_criteria(recipe.grm):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
     for role, model in models_of(recipe).items():
         findings += _model(role, model, environment, recipe.at("."))

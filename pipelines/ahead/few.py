@@ -10,11 +10,12 @@ import polars as pl
 from pipelines.ahead.estimates import hours_for, time_words
 from pipelines.ahead.inputs import kept_questions
 from pipelines.engines.answering import Run
+from pipelines.engines.asking import Product
 from pipelines.engines.budget import cost_usd
 from pipelines.judging.sampling import SAMPLED_SPLITS
 from pipelines.orders import models_of
 from pipelines.reporting.visible import visible
-from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import CURATE, steps_to_sets
@@ -22,7 +23,7 @@ from pipelines.synthesis.answers import answer_job, answer_prompt, answer_reques
 from pipelines.synthesis.grading import graded
 from pipelines.synthesis.questions import checked_questions, questions_to_ask
 from pipelines.synthesis.synthesis import ROLES
-from pipelines.walk import Product, Step, walked
+from pipelines.walk import Step, walked
 from schemas.candidate import Candidate, Origin
 from schemas.errors import ForgeError
 from schemas.preference import SETS
@@ -95,7 +96,7 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:
     """Return the stage of those `n` sets that a probe samples, with the criteria that judges are to see."""
-    return with_criteria(recipe, root, run, _smallest(root, curated, n))
+    return with_criteria(rubric_settings(recipe), root, run, _smallest(root, curated, n))
 
 
 def _is_unmade(steps: Sequence[Step], step: Step, root: Root, run: Run) -> bool:

@@ -15,7 +15,7 @@ from pipelines.ahead.roles import AskedRole, RolePlan, answering_role, plan_role
 from pipelines.engines.answering import Run
 from pipelines.judging.sampling import sample_sets
 from pipelines.rubrics.cases import chosen_cases, labelled_sets
-from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.trials import ATTEMPTS
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import check_keys, jobs_of
@@ -120,7 +120,8 @@ def _sampling(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Iterator[
         if (job := retag_job(recipe, section)) is not None:
             yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
     if inputs.curated is not None:
-        inputs = replace(inputs, curated=with_criteria(recipe, root, run, inputs.curated, search=False))
+        curated = with_criteria(rubric_settings(recipe), root, run, inputs.curated, search=False)
+        inputs = replace(inputs, curated=curated)
     for job in jobs_of(recipe):
         yield sampling_role(job), wanted_samples(root, job, inputs)
 

@@ -7,8 +7,9 @@ import orjson
 import polars as pl
 import pyarrow.compute as pc
 
+from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
-from pipelines.synthesis.synthesis import QUESTIONS, SourceSets
+from pipelines.synthesis.synthesis import QUESTIONS
 from schemas.manifest import FunnelRow, Input, ModelUse
 from schemas.preference import SETS
 from schemas.recipe import Recipe
@@ -96,7 +97,7 @@ def _questions(synthesis: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def uses_of(
-    recipe: Recipe, root: Root, sources: Sequence[SourceSets], curated: Stage, judged: Sequence[Judged], run_id: str
+    recipe: Recipe, root: Root, sources: Sequence[Product], curated: Stage, judged: Sequence[Judged], run_id: str
 ) -> list[ModelUse]:
     """Return what was asked of every model to make the sets, their rubrics and the judgements."""
     made = [(source.bought, use) for source in sources for use in _synthesis(source.stage).get("uses", ())]

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
+from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
 from pipelines.judging.rewards_file import rewards_source
 from pipelines.judging.verdicts import READER_VERSION
 from pipelines.reporting.accounts import composition_of, funnel_of, inputs_of, uses_of
 from pipelines.reporting.attention import no_row_for
 from pipelines.reporting.report import card_of, report_of
-from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import DamagedError
 from schemas.manifest import Manifest, TableEntry
 from schemas.recipe import Recipe
@@ -40,7 +40,7 @@ class Published:
 def publish_snapshot(
     recipe: Recipe,
     root: Root,
-    sources: Sequence[SourceSets],
+    sources: Sequence[Product],
     curated: Stage,
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
