@@ -19,13 +19,13 @@ _BETWEEN_BOXES = re.compile(
     r"[\s$]*(?:\\[)\]])?[\s$]*(?:,?\s*\\?(?:text\{)?\s*(?:and|or)\b\s*\}?|,|;)[\s$]*(?:\\[(\[])?[\s$]*"
     r"(?:[a-zA-Z](?:_\{?\w\}?)?\s*=[\s$]*)?"
 )
+# A line `A: 5` before a line `B: 6` is a choice of several.
 _LINE = re.compile(
     r"(?:^|\n)[ \t>*_#-]*(?:####(?=[ \t]*[-+−$]*[\d.,/]+\\?%?[ \t]*(?:\n|$))"
     r"|(?:A|(?:the |my )?(?:final |correct |right |best )?(?:answer|option|choice)|antwort|réponse|respuesta"
     r"|(?:最终)?答案)[ \t*_]*[:：])[ \t*_]*\n?(?P<stated>[^\n]*+)(?!\s*\n[ \t>*_#-]*B[ \t*_]*[:：)])",
     re.IGNORECASE,
 )
-"""A line `A: 5` before a line `B: 6` is a choice of several."""
 _SENTENCE = re.compile(
     r"(?:\b(?:answer|solution|option|choice)(?: to (?:the|this) (?:question|problem))?"
     r" (?:is|would be|must be)(?: that)?\b|\b(?:i|we) (?:choose|select|pick)\b"

@@ -24,10 +24,10 @@ _EXACT = 1e-13  # formulas without rounded numbers that differ by less than this
 _LATER = 1e-40  # exact values that differ by less than this share are equal
 _MOST_DIGITS = 120
 _LONGEST_INTEGER = 1_000  # digits of the longest integer that is written out
+# What sympy raises, by the kind of expression, where it has no number for it.
 _NO_NUMBER = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError)
-"""What sympy raises, by the kind of expression, where it has no number for it."""
+# Where math-verify is blind, its "not equal" says nothing; it reads a word as the product of its letters.
 _UNSURE = re.compile(r"\\(?:overline|triangle|angle|vec)\b|(?<![\\{a-zA-Z])[a-zA-Z]{3,}")
-"""Where math-verify is blind, its "not equal" says nothing; it reads a word as the product of its letters."""
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _TARGET = math_verify.LatexExtractionConfig(
     normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="last")

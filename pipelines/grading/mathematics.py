@@ -28,8 +28,8 @@ _BASED = re.compile(r"(\d[\dA-Za-z.]*|[A-F\d]+(?=_\{?16))_\{?(?:\\text\{)?\s*(\w
 _RATIO = re.compile(r"[0-9]+(?:\.[0-9]+)?(?::[0-9]+(?:\.[0-9]+)?){2,}")
 _TIME = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
+# Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal.
 _UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d|\d\s*(?:\\text\s*\{\s*)?and\s*\}?\s*(?:\\frac|\d+/\d)")
-"""Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal."""
 _INEQUALITY = re.compile(r"[<>]|\\(?:[lg]eq?(?:slant)?|[lg]t)(?![a-zA-Z])")
 _FRACTION_OF_UNITS = re.compile(r"(?<=[\d ])\\frac\{([a-zA-Z]{1,3})\}\{([a-zA-Z]{1,3})(?:\^\{?\d\}?)?\}\Z")
 _UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")

@@ -40,8 +40,8 @@ _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2}|\d{4,})(?![\d,.])")
 
 _UNIT = re.compile(r"[A-Za-z%][A-Za-z0-9 /*^().%-]{0,40}")
 _LETTERS = notation.UNIT_LETTERS | {"%"}
+# A letter alone that is no unit may be an unknown: 12x; and `e3` an exponent.
 _ODD = re.compile(r"e\d.*|[a-zA-Z]\d+", re.IGNORECASE)
-"""A letter alone that is no unit may be an unknown: 12x; and `e3` an exponent."""
 _DECIBELS = re.compile(r"dB\w{0,3}(?:[ /].*)?|decibels?")
 _LEVELS_OF_POWER = {"dBm": 0.0, "dBW": 30.0}
 _SYMBOLS: notation.Rules = (
@@ -53,11 +53,11 @@ _SYMBOLS: notation.Rules = (
     (re.compile(r"\\%"), "%"),
     (re.compile(r"USD"), "dollar"),
 )
+# The micro sign is two characters that look alike.
 _CHARACTERS = str.maketrans(
     {"\u00b5": "u", "\u03bc": "u", "Ω": "ohm", "°": "degree", "·": "*", "²": "^2", "³": "^3"}
     | {"$": "dollar", "{": "", "}": ""}
 )
-"""The micro sign is two characters that look alike."""
 _WORDED: notation.Rules = (
     (re.compile(r"\b(?:square|sq)\.? +(\w+)"), r"\1^2"),
     (re.compile(r"\b(?:cubic|cu)\.? +(\w+)"), r"\1^3"),

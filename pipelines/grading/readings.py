@@ -95,8 +95,8 @@ _SIGNS: Rules = (
         ),
     ),
 )
+# A number with its thousands set apart, before a sign; in brackets they would be two numbers.
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*(?:\\%|\^\\circ)")
-"""A number with its thousands set apart, before a sign; in brackets they would be two numbers."""
 _REPEATED = re.compile(
     r"(?<![\d.,])(?P<whole>\d{0,20})\.(?P<fixed>\d{0,20}?)"
     r"(?:\\(?:overline|bar)\s*\{?(?P<block>\d{1,20})\}?|\\dot\s*\{?(?P<dotted>\d)\}?(?![\d\\])"
@@ -172,8 +172,7 @@ class Reading(NamedTuple):
     """Whether a sign is turned into a number, which the other answer may give in few digits."""
 
 
-_UNREADABLE = Reading("", "", usual=False)
-"""Two answers of which nobody can say what they mean: they may be equal."""
+_UNREADABLE = Reading("", "", usual=False)  # two answers of which nobody can say what they mean: they may be equal
 
 
 def readings(gold: str, answer: str) -> list[Reading]:

@@ -18,9 +18,9 @@ _INTERVAL = re.compile(r"(?P<open>[(\[])(?P<low>[^,;]+)[,;](?P<high>[^,;]+)(?P<c
 _OPERATOR = re.compile(r"(\\(?:[lg]eq?(?:slant)?|[lg]t|neq?)(?![a-zA-Z])|[<>]=?|≠)")
 _NAME = re.compile(r"[a-zA-Z]|\\(?:theta|alpha|beta|lambda|mu|phi|omega)")
 _UNEQUAL = (r"\ne", r"\neq", "≠")
+# Whether the end itself is left out.
 _BELOW = {"<": True, r"\lt": True, "<=": False, r"\le": False, r"\leq": False, r"\leqslant": False}
 _ABOVE = {">": True, r"\gt": True, ">=": False, r"\ge": False, r"\geq": False, r"\geqslant": False}
-"""Whether the end itself is left out."""
 _INFINITIES = {r"\infty": math.inf, r"+\infty": math.inf, r"-\infty": -math.inf}
 
 
@@ -42,10 +42,8 @@ class _Part(NamedTuple):
     """A part of the line."""
 
     spans: list[Span]
-    name: str = ""
-    """The variable, where one is named."""
-    is_plain: bool = False
-    """Whether it is one pair in brackets, which may be a point."""
+    name: str = ""  # the variable, where one is named
+    is_plain: bool = False  # whether it is one pair in brackets, which may be a point
 
 
 def verdict(gold: str, answer: str) -> Verdict | None:

@@ -139,12 +139,12 @@ _SENTENCE = re.compile(r"(?<=[.!?])[\s\"'”’*_)]+|[。！？；]")
 _LINE_MARKS = re.compile(r"^[\s>#*_\-•+|=~`【\[]*(?:\(?\d{1,2}[.)、．](?!\d))?[\s*_`|\[]*")
 _EMPHASIS = re.compile(r"[*_`|]+|\\[a-zA-Z]+")
 _TITLE = re.compile(r"[ \t]*#|[ \t]*(?:\*\*|__)(?:(?!\*\*|__)[^.!?。！？])*(?:\*\*|__)[ \t]*$|[ \t]*【[^】]*】[ \t]*$")
+# A name with its number, as in "Depth: 7", which is a score.
 _VALUE = re.compile(
     r"(?:(?<=^)|(?<=[,;(|]))\s*(?:[^\W\d_][\w'-]*[ \t]*){1,3}[:：=]\s?\(?\d+(?:\.\d+)?(?=\s*(?:[,;|)/]|$))|[^\W\d_]+ "
     r"\d+ ?/ ?\d+",
     re.MULTILINE,
 )
-"""A name with its number, as in "Depth: 7", which is a score."""
 _NAMED_VALUE = re.compile(r"[^\n:：]{0,60}[:：=–—-]")
 _DIGIT = re.compile(r"\d")
 _LISTED = re.compile(r"[ \t]*(?:[*_]{0,2}\(?\d{1,2}[.)、．]|[-*•+][ \t])[ \t]*[*_]{0,2}")

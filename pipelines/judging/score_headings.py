@@ -88,10 +88,10 @@ _ATTRIBUTION = re.compile(
 )
 
 
+# A judge may wrap what it says in <answer>; <answer_2> is another's.
 _QUOTING_TAG = re.compile(
     r"<(/?)(quote|blockquote|example|(?:response|answer|reply|candidate)[_ -]?\d+)>", re.IGNORECASE
 )
-"""A judge may wrap what it says in <answer>; <answer_2> is another's."""
 _EXAMPLE = re.compile(
     r"\b(?:would (?:be|read)|(?:example|sample) (?:output|answer|response|line)|says|said|reads|wrote|writes)\Z",
     re.IGNORECASE,

@@ -47,8 +47,7 @@ class ScoreList(NamedTuple):
 
 _OPENING = re.compile(rf"(?:{BOX}|{TEXT_MACRO}|\\left\s*)?\\?[\[({{]|<(?=\s*[0-9])")
 _CLOSERS = {"[": "]", "(": ")", "{": "}", "<": ">"}
-_MARK = r"\[\^\w{1,3}\]|[\u2600-\u27bf\u2b50\ufe0f\U0001f300-\U0001faff]"
-"""A mark of a footnote, or a picture."""
+_MARK = r"\[\^\w{1,3}\]|[\u2600-\u27bf\u2b50\ufe0f\U0001f300-\U0001faff]"  # a mark of a footnote, or a picture
 _GAP = re.compile(
     rf"(?:{LINE_DRESS}|[,;|&]|\\&|\b(?:and|und|et|y|e|en|och|og|ve|и|і)\b|{_MARK}|和|与|及|、)*", re.IGNORECASE
 )
@@ -75,17 +74,17 @@ _TABLE_RULE = re.compile(r"[ \t|:+=-]+")
 _BARE_NUMBERS = re.compile(r"\s*[0-9]{1,3}(?:(?:\s*,\s*[0-9]{1,3})*|(?:\s+[0-9]{1,3})*)\s*")
 _BROKEN_OPENING = re.compile(r"\\{1,4}(?:b(?:o(?:x(?:ed?)?)?)?)?\s*\Z|boxed\s*\Z", re.IGNORECASE)
 _A_WORD = re.compile(r"[\W_]*[^\W\d_][\s\S]*")
+# What a column of a table says that holds other numbers than scores.
 _NO_SCORES = re.compile(
     r"\b(?:ranks?|ranking|places?|positions?|weights?|errors?|mistakes|counts?)\b|排名|名次|权重|错误", re.I
 )
-"""What a column of a table says that holds other numbers than scores."""
 _NO_SCORE = re.compile(r"n\s*/\s*a|none|null|nan|unknown|undefined|tbd", re.IGNORECASE)
+# A sentence that goes on behind its list speaks of scores.
 _MENTIONED = re.compile(
     r"[\s`*_\"”“'’]*(?:is|was|are|were|would|could|might|should|may|cannot|can|must|isn['’]t|does|has|had|will|says?|said"
     r"|stands?|steht|appears?)\b",
     re.IGNORECASE,
 )
-"""A sentence that goes on behind its list speaks of scores."""
 _MORE_NUMBERS = re.compile(r"\s*(?:[,;:|&]|->|=>|→)\s*(?:\\+boxed\s*)?[\[({]*\s*[+-]?[0-9]|\s*[0-9]+\s*\Z")
 _REVERSED = re.compile(r"[^\w\n]*(?:in\s+)?revers", re.IGNORECASE)
 _SCALE_BEHIND = re.compile(

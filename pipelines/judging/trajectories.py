@@ -50,8 +50,8 @@ class _Open:
     set_number: int
     draws: Draws
     ids: RequestIds
+    # Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text.
     beginnings: dict[str, RequestIds]
-    """Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text."""
 
 
 def trajectories(

@@ -61,6 +61,7 @@ _TAKEN_BACK = re.compile(
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
     re.IGNORECASE,
 )
+# Words behind a verdict that take it back, and put no other one in its place.
 _WITHDRAWN = re.compile(
     r"\b(?:disregard|ignore|discard|retract|withdraw|scrap)\s+(?:that|this|the|those|these|my|all|above)\b[^.\n]{0,30}"
     r"\b(?:line|lines|scores?|verdict|above|ratings?|answer|judge?ment)\b"
@@ -70,7 +71,6 @@ _WITHDRAWN = re.compile(
     r"|(?:请忽略|作废|以上评分有误|上面的评分有误)",
     re.IGNORECASE,
 )
-"""Words behind a verdict that take it back, and put no other one in its place."""
 _NEAR = 500
 _BROKEN_BOX = re.compile(r"\\boxed\s*\{[^{}\n]*\Z")
 _LINE_START = re.compile(

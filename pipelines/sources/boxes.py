@@ -17,8 +17,7 @@ _JOINED = re.compile(
     re.IGNORECASE,
 )
 
-_JOINT = 60
-"""Characters of the longest text between two boxes that is looked at: the pattern backtracks."""
+_JOINT = 60  # characters of the longest text between two boxes that is looked at: the pattern backtracks
 
 
 class Box(NamedTuple):

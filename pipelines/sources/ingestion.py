@@ -24,15 +24,15 @@ STAGE_VERSION = 3
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
 _BATCH = 2_048
+# Keys of a section that say where its rows are or what happens to them later, not what they are.
 _PLACE_KEYS = {"path", "hub", "hinted", "max_share", "limit"}
-"""Keys of a section that say where its rows are or what happens to them later, not what they are."""
 
+# Schema, conversion and order of each table that a source may give.
 _TABLES: dict[str, tuple[Any, Any, Any]] = {
     "sets": (SETS, sets_table, attrgetter("query_id", "set_id", "source_id")),
     "questions": (QUESTIONS, questions_table, attrgetter("query_id", "source_id")),
     "general": (GENERAL, general.general_table, attrgetter("query_id", "source_id")),
 }
-"""Schema, conversion and order of each table that a source may give."""
 
 
 def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) -> Stage:

@@ -45,13 +45,13 @@ _LEADING = re.compile(rf"^\W*{_NOUN}\s*\(?(\d)\)?(?=,?\s+(?:and|but|or|plus|with
 _ELSEWHERE = re.compile(rf"\b{_NOUN}\s*\(?(\d)\)?(?![\w.])", re.IGNORECASE)
 _REST_OF_ABOVE = re.compile(r"\b(?:of|and|from)\s+the\s+above\W*$", re.IGNORECASE)
 
+# How a quantity heads two texts, and more of them; every other is "both" or "all". A list of texts as published is
+# always grammatical, which "both X and Y" is not: options are phrases here and sentences there.
 _PAIRS = {"either": "Either of these", "any of": "Either of these", "neither": "Neither of these", "only": "Only these"}
 _LISTS = {"either": "Any of these", "any of": "Any of these", "neither": "None of these", "only": "Only these"}
-"""How a quantity heads two texts, and more of them; every other is "both" or "all". A list of texts as published is
-always grammatical, which "both X and Y" is not: options are phrases here and sentences there."""
 
+# Characters of the longest option that is looked at. TeleQnA's longest reference has 113.
 _LONGEST = 500
-"""Characters of the longest option that is looked at. TeleQnA's longest reference has 113."""
 
 
 @dataclass(frozen=True, slots=True)

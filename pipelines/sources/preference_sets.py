@@ -42,8 +42,7 @@ LABELS = ("rewards", "best", "label")
 OTHER_KEYS = ("id", "reference", "license", "domain", "split", "label_source")
 RESPONSE_KEYS = ("text", "reasoning", "turns", "model", "origin")
 
-_ANSWER_NAMES = ("completion", "response", "output", "answer")
-"""What other data sets call a single answer."""
+_ANSWER_NAMES = ("completion", "response", "output", "answer")  # what other data sets call a single answer
 
 MAX_RESPONSES = 1000
 

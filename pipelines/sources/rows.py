@@ -31,12 +31,12 @@ BOMB_RATIO = 200
 
 STDIN = Path("-")
 
+# Message about a line, by the reason why it is not a row. Any other reason means that the line is not JSON.
 _LINE_FAULTS = {
     "line_too_long": "{}; give one object a line",
     "nested_too_deep": "nests too deep to be read",
     "not_an_object": "is no object; give one object a line",
 }
-"""Message about a line, by the reason why it is not a row. Any other reason means that the line is not JSON."""
 
 _BLOCK = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
