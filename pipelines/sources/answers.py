@@ -2,20 +2,25 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.sources.conversations import Turn, is_turns, parsed_turns, turn_list, turns_in
 from pipelines.sources.text import RowError
 from schemas.query import Message, Messages
 
 Turns = tuple[Turn, ...]
+AnyTurn = TypeVar("AnyTurn", Turn, Message)
 
 _DIALOGUE = re.compile(r"\n\n(Human|Assistant): ?")
 
 
 def read_turns(value: Any, name: str) -> Turns:
     """Return the turns of an answer. Raises RowError as `turns_in` does, and bad_response."""
-    turns = turns_in(value, name)
+    return ending_in_answer(turns_in(value, name), name)
+
+
+def ending_in_answer(turns: tuple[AnyTurn, ...], name: str) -> tuple[AnyTurn, ...]:
+    """Return turns of which the last is the assistant's. Raises RowError: bad_response."""
     if turns[-1].role != "assistant":
         raise RowError("bad_response", f"{name} ends with a turn of {turns[-1].role!r}, not of 'assistant'")
     return turns

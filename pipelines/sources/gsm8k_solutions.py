@@ -51,10 +51,6 @@ class Gsm8kSolutions(SourceSection):
     license: Label = "MIT"
     """Licence of the rows."""
 
-    @property
-    def source(self) -> str:
-        return self.name
-
 
 def _question_of(section: Gsm8kSolutions, row: Row, origin: Origin) -> Question:
     problem = filled_text(row.get("question"), "question").strip()

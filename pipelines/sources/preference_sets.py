@@ -59,10 +59,6 @@ class PreferenceSets(SourceSection):
     min_margin: Annotated[Number, Field(ge=0)] = 0.0
     """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
 
-    @property
-    def source(self) -> str:
-        return self.name
-
 
 def _set_of(section: PreferenceSets, row: Row, origin: Origin) -> PreferenceSet:
     row = {key: value for key, value in row.items() if value is not None}

@@ -38,8 +38,9 @@ def question_in(row: Row) -> RowQuestion | None:
     names = [name for name in _OTHER_NAMES if name in row]
     extras = [key for key in _EXTRAS if row.get(key)]
     if len(names) > 1 or len(extras) > 1 or (extras and names not in (["instruction"], [])):
-        both = " and ".join([*names, *extras])
-        raise RowError("several_queries", f"the row has {both}; write what is asked into 'query'")
+        raise RowError(
+            "several_queries", f"the row has {' and '.join([*names, *extras])}; write what is asked into 'query'"
+        )
     if not names and "input" not in row:
         return None
     name = names[0] if names else "input"

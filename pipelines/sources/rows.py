@@ -62,15 +62,14 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     reader = next((reader for endings, reader in _READERS.items() if lower.endswith(endings)), None)
     if reader is None:
         raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json or .parquet file")
-    empty = True
+    location = ""
     try:
         for number, row in reader(path, name):
-            empty = False
             location = f"{name}:{number}"
             yield location, row.row(location) if isinstance(row, RowError) else row
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
-    if empty:
+    if not location:
         raise SourceError(f"{name}: holds no rows")
 
 
@@ -156,15 +155,19 @@ def json_of(path: Path, name: str, to_object: Callable[[list[tuple[str, Any]]], 
     try:
         if path.stat().st_size > MAX_JSON:
             raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
-        content = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
-    except OSError as error:
-        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
-    if not content.strip():
-        raise SourceError(f"{name}: holds no rows")
-    try:
-        return json.loads(content.decode("utf-8"), object_pairs_hook=to_object)
+        return json_value(path.read_bytes().removeprefix(_BYTE_ORDER_MARK).decode("utf-8"), name, to_object)
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
+
+
+def json_value(text: str, name: str, to_object: Callable[[list[tuple[str, Any]]], Any], *, strict: bool = True) -> Any:
+    """Return the value of a file's text that is one JSON value. Raises SourceError: empty, truncated or not JSON."""
+    if not text.strip():
+        raise SourceError(f"{name}: holds no rows")
+    try:
+        return json.loads(text, object_pairs_hook=to_object, strict=strict)
     except RecursionError:
         raise SourceError(f"{name}: nests too deep to be read") from None
     except RepeatedKey as error:

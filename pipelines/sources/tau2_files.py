@@ -85,8 +85,7 @@ def runs_in(files: SourceFiles) -> Iterator[Run | UnreadableRow]:
         tasks = results.get("tasks")
         by_id = {str(t.get("id")): t for t in (tasks if isinstance(tasks, list) else []) if isinstance(t, dict)}
         for location, value in runs:
-            is_bad = isinstance(value, UnreadableRow)
-            yield value if is_bad else Run(location, value, results.get("info"), by_id)
+            yield value if isinstance(value, UnreadableRow) else Run(location, value, results.get("info"), by_id)
 
 
 def _listed_files(index: Path, files: SourceFiles) -> Iterable[Path]:
@@ -102,8 +101,7 @@ def _is_index(results: Any) -> bool:
 
 def _run_files(index: Path, paths: Sequence[Path]) -> dict[str, Path]:
     """Return the files that may hold runs of an index, by the id that their name gives."""
-    folder = index.parent / FOLDER
-    return {path.stem: path for path in paths if path.parent == folder and path != index}
+    return {path.stem: path for path in paths if path.parent == index.parent / FOLDER and path != index}
 
 
 def _indexed_runs(results: Mapping[str, Any], index: Path, files: SourceFiles) -> Iterator[tuple[str, Any]]:

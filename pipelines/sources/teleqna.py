@@ -27,7 +27,6 @@ None of the published rows is unreadable. Others may be: `no_answer`, `no_option
 that stands twice is two rows.
 """
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -38,6 +37,7 @@ from typing import Any
 from pipelines.sources.archive import MAX_MEMBER, archive_member
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.option_references import standing_options
+from pipelines.sources.rows import json_value
 from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import RowError, optional_text, shown, text_of
 from schemas.errors import SourceError
@@ -163,15 +163,7 @@ class _Pairs(list[tuple[str, Any]]):
 def _entries(name: str, content: bytes) -> _Pairs:
     """Return the (key, row) pairs of the one JSON object."""
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    text = re.sub("[\udc80-\udcff]", _BAD_BYTE, text)
-    if not text.strip():
-        raise SourceError(f"{name}: holds no rows")
-    try:
-        pairs = json.loads(text, object_pairs_hook=_Pairs, strict=False)
-    except RecursionError:
-        raise SourceError(f"{name}: nests too deep to be read") from None
-    except ValueError as error:
-        raise SourceError(f"{name}: truncated or not valid JSON: {error}") from None
+    pairs = json_value(re.sub("[\udc80-\udcff]", _BAD_BYTE, text), name, _Pairs, strict=False)
     if not isinstance(pairs, _Pairs):
         raise SourceError(f'{name}: not TeleQnA: one object with a key "question N" a row is expected')
     if not pairs:

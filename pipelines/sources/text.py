@@ -3,8 +3,8 @@
 Nothing here guesses. A value that cannot be used raises `RowError`. `Source.read` turns that into an `UnreadableRow`.
 """
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -124,13 +124,8 @@ def number(value: Any) -> float | None:
         if len(text) > 40 or not _NUMBER.fullmatch(text):
             return None
         value = float(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        read = float(value)
-    except OverflowError:
-        return None
-    return read if math.isfinite(read) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) <= sys.float_info.max else None
 
 
 def cleaned_json(value: Any, name: str) -> str:

@@ -93,9 +93,8 @@ def _explain(tree: dict[str, Any], error: Any) -> str:
             given, kinds = error["ctx"]["kind"], ", ".join(source_kinds())
             if given is None:
                 return f"{where}: needs a kind, one of {kinds}"
-            return "; ".join(
-                filter(None, [f"{where}.kind: {given!r} is none of {kinds}", _near(given, source_kinds())])
-            )
+            hint = _near(given, source_kinds())
+            return f"{where}.kind: {given!r} is none of {kinds}" + (f"; {hint}" if hint else "")
         case "missing":
             return f"{where}: missing, and has no default"
         case "model_type" | "model_attributes_type" | "dict_type":
