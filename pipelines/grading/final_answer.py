@@ -83,9 +83,8 @@ def taken_back(text: str) -> bool:
     mark = _mark(answer)
     if mark is None:
         return False
-    if _DENIED.search(answer[max(0, mark.start - 60) : mark.start]):
-        return True
-    return _TAKEN_BACK.search(answer, mark.end if mark.boxes else mark.start) is not None
+    is_denied = _DENIED.search(answer[max(0, mark.start - 60) : mark.start]) is not None
+    return is_denied or _TAKEN_BACK.search(answer, mark.end if mark.boxes else mark.start) is not None
 
 
 class _Mark(NamedTuple):
@@ -109,7 +108,6 @@ def _mark(answer: str) -> _Mark | None:
 
 
 def _last(pattern: re.Pattern[str], text: str, start: int, end: int) -> re.Match[str] | None:
-    """Return the pattern's last match."""
     return next(iter(deque(pattern.finditer(text, start, end), maxlen=1)), None)
 
 

@@ -137,9 +137,8 @@ def _are_equal_reals(first: Any, second: Any) -> bool:
 
 
 def _is_odd_root(part: Any) -> bool:
-    if not part.is_Pow or not part.exp.is_Rational:
-        return False
-    return bool(part.exp.q > 1 and part.exp.q % 2 and part.base.is_number and part.base.is_negative)
+    is_root = part.is_Pow and part.exp.is_Rational and part.exp.q > 1
+    return bool(is_root and part.exp.q % 2 and part.base.is_number and part.base.is_negative)
 
 
 def _differ_in_later_digits(first: Any, second: Any) -> bool:
@@ -160,9 +159,8 @@ def _differ_in_later_digits(first: Any, second: Any) -> bool:
 
 
 def _is_short_integer(value: Any) -> bool:
-    if value.free_symbols or value.atoms(sympy.Float) or not value.is_integer:
-        return False
-    return bool(abs(sympy.N(value, 5)) <= 10**_LONGEST_INTEGER)
+    is_exact = not value.free_symbols and not value.atoms(sympy.Float) and value.is_integer
+    return bool(is_exact and abs(sympy.N(value, 5)) <= 10**_LONGEST_INTEGER)
 
 
 def _is_half(equation: Any, other: Any) -> bool:

@@ -169,7 +169,7 @@ def _exactly(gold: str, answer: str) -> Verdict | None:
 def _may_be_thousands(gold: str, answer: str) -> bool:
     """Return whether one number is the other with a full stop between its thousands."""
     both = (gold, answer), (answer, gold)
-    return any(_DOTTED.fullmatch(one) and one.replace(".", "") == other.replace(",", "") for one, other in both)
+    return any(_DOTTED.fullmatch(dotted) and dotted.replace(".", "") == bare.replace(",", "") for dotted, bare in both)
 
 
 def _words(gold: str, answer: str) -> Verdict | None:
@@ -242,9 +242,8 @@ def _decimal_commas(gold: str, answer: str) -> Verdict | None:
     """Compare 3.14 with 3,14, as half the world writes it; 1,875 may be 1.875 or 1875, and so may 1.875."""
     if _may_be_thousands(gold, answer):
         return Verdict.UNDECIDED
-    if not _DECIMAL.fullmatch(gold) or not lists.DECIMAL_COMMA.fullmatch(answer):
-        return None
-    if float(gold) != float(answer.replace(",", ".")):
+    are_decimals = _DECIMAL.fullmatch(gold) and lists.DECIMAL_COMMA.fullmatch(answer)
+    if not are_decimals or float(gold) != float(answer.replace(",", ".")):
         return None
     return Verdict.RIGHT if notation.exact_number(answer) is None else Verdict.UNDECIDED
 

@@ -50,7 +50,7 @@ _ROOTS: Rules = (
     (re.compile(r"\{\s*\\(?:rm|bf|it|sf|tt|boldmath)(?![a-zA-Z])\s*([^{}]*)\}"), r"{\\text{\1}}"),
 )
 _BASES = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905 - shorter so
 )
 _TYPED: Rules = (
     (

@@ -57,10 +57,9 @@ def picked_answer(options: tuple[str, ...], text: str) -> str | None:
     if called := list(_CALLED_RIGHT.finditer(after)):
         return called[-1]["option"] + (after[called[-1].end() :] if _DOUBT.search(after, called[-1].end()) else "")
     lines = [bare(line) for line in after.splitlines()[-8:] if line.strip() or not line]
-    if not lines or len(lines[-1]) > LONGEST:
+    repeats_options = len(lines) > 1 and len(lines[-2]) <= LONGEST and _opens(options, lines[-2])
+    if not lines or len(lines[-1]) > LONGEST or repeats_options:
         return None
-    if len(lines) > 1 and len(lines[-2]) <= LONGEST and _opens(options, lines[-2]):
-        return None  # the options over again
     return lines[-1] if picks(options, lines[-1]) and _opens(options, lines[-1]) else None
 
 

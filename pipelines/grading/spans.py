@@ -39,8 +39,6 @@ _ALL = Span((-math.inf, 1), (math.inf, -1))
 
 
 class _Part(NamedTuple):
-    """A part of the line."""
-
     spans: list[Span]
     name: str = ""  # the variable, where one is named
     is_plain: bool = False  # whether it is one pair in brackets, which may be a point
@@ -56,12 +54,12 @@ def verdict(gold: str, answer: str) -> Verdict | None:
     if len(first.spans) != len(second.spans):
         return Verdict.WRONG
     ends = [both for pair in zip(first.spans, second.spans, strict=True) for both in zip(*pair, strict=True)]
-    if any(one[1] != other[1] for one, other in ends):
+    if any(end[1] != other[1] for end, other in ends):
         return Verdict.WRONG
-    if all(math.isclose(one[0], other[0], rel_tol=1e-12, abs_tol=1e-12) for one, other in ends):
+    if all(math.isclose(end[0], other[0], rel_tol=1e-12, abs_tol=1e-12) for end, other in ends):
         return Verdict.RIGHT
-    near = all(math.isclose(one[0], other[0], rel_tol=_NEAR, abs_tol=_NEAR) for one, other in ends)
-    return Verdict.UNDECIDED if near else Verdict.WRONG
+    are_near = all(math.isclose(end[0], other[0], rel_tol=_NEAR, abs_tol=_NEAR) for end, other in ends)
+    return Verdict.UNDECIDED if are_near else Verdict.WRONG
 
 
 def _line(text: str) -> _Part | None:
@@ -131,7 +129,7 @@ def _common(parts: Iterable[list[Span]]) -> list[Span]:
     """Return what all parts of the line share."""
     shared = [_ALL]
     for part in parts:
-        pairs = [Span(max(one.low, other.low), min(one.high, other.high)) for one in shared for other in part]
+        pairs = [Span(max(span.low, other.low), min(span.high, other.high)) for span in shared for other in part]
         shared = [span for span in pairs if span.low[0] < span.high[0]]
     return sorted(shared)
 

@@ -102,7 +102,7 @@ DOING = frozenset(
     apply applied applying check checked read reading look looked facts steps yourself come overall view end final
     summary conclusion conclude total average mean result results verdict verdicts specific criterion criteria
     principle principles standard standards
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905 - words read better so
 )
 """What a judge does: it says something only where a response is what the sentence opens with."""
 EMPTY_EASTERN = re.compile(
@@ -117,7 +117,7 @@ EMPTY_EASTERN = re.compile(
 SCALE = frozenset(
     """
     best winner preferred excellent good fair poor bad great average outstanding perfect weak strong acceptable
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905 - words read better so
 )
 _OPENS_WITH_ONE = re.compile(
     rf"[\W_]*(?:{NAMED.pattern}|(?:(?:the|each|every|this|all|both) ){{0,2}}(?:{NOUNS})) (?!and |, )", re.IGNORECASE
@@ -247,5 +247,5 @@ def _says_of_a_response(text: str, is_named: bool) -> bool:
 
 def _applies(line: str) -> bool:
     """Say whether a criterion is applied right where it is named: to a response that is there."""
-    sentences = _SENTENCE.split(_LINE_MARKS.sub("", line))
-    return any(_named_in(part) and not _NORM.search(part) and says_something(part) for part in sentences)
+    parts = _SENTENCE.split(_LINE_MARKS.sub("", line))
+    return any(_named_in(part) and not _NORM.search(part) and says_something(part) for part in parts)

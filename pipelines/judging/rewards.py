@@ -109,8 +109,7 @@ def named_errors(text: str, answers: list[str | None], best: int) -> int:
     that stands there twice counts for neither response.
     """
     headings = list(_ERRORS.finditer(text))
-    section = text[headings[-1].end() :] if headings else ""
-    before, *parts = _PARAGRAPH.split(section)
+    before, *parts = _PARAGRAPH.split(text[headings[-1].end() :] if headings else "")
     positions = [int(number) - 1 for number in parts[::2]]
     wrong = set(range(len(answers))) - {best}
     if before.strip() or len(set(positions)) < len(positions) or not wrong.issuperset(positions):
@@ -188,9 +187,8 @@ def _ground_truth(ground_truth: str) -> _Truth:
             return _Truth(1, None, label, None)
         if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fit(answers, n_responses):
             return _Truth(n_responses, best, None, answers)
-    shown = repr(ground_truth)[:200]
     raise ValueError(
-        f'ground truth {shown} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
+        f'ground truth {repr(ground_truth)[:200]} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
         'nor {"n": 1, "label": 0}'
     )
 
@@ -198,8 +196,7 @@ def _ground_truth(ground_truth: str) -> _Truth:
 def _fit(answers: Any, n_responses: int) -> bool:
     if not isinstance(answers, list):
         return answers is None
-    are_texts = all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
-    return len(answers) == n_responses and are_texts
+    return len(answers) == n_responses and all(text is None or (isinstance(text, str) and text) for text in answers)
 
 
 def compute_score(

@@ -158,13 +158,12 @@ def _is_fenced(text: str, start: int) -> bool:
 
 def _is_in_tags(before: str) -> bool:
     """Return whether a comment, a quotation in tags or in triple quotation marks is open at the end of a text."""
-    if before.rfind("<!--") > before.rfind("-->"):
+    triples = (mark for mark in ('"""', "'''") if mark in before)
+    if before.rfind("<!--") > before.rfind("-->") or any(
+        len(re.findall(rf"(?m)^[ \t]*{mark}", before)) % 2 for mark in triples
+    ):
         return True
-    if any(mark in before and len(re.findall(rf"(?m)^[ \t]*{mark}", before)) % 2 for mark in ('"""', "'''")):
-        return True
-    if "<" not in before:
-        return False
-    opened = [tag for tag in _QUOTING_TAG.finditer(before) if not tag[1]]
+    opened = [tag for tag in _QUOTING_TAG.finditer(before) if not tag[1]] if "<" in before else []
     return bool(opened) and f"</{opened[-1][2].lower()}" not in before[opened[-1].end() :].lower()
 
 

@@ -124,8 +124,7 @@ def item_of(match: re.Match[str]) -> ScoreItem:
     number, top = match["over"], match["under"]
     if number is None:
         number, top = match["number"], "%" if match["percent"] else match["top"]
-    row = int(match["row"]) if match["row"] else None
-    label = _label_in(match, "l") or _label_in(match, "t") or row
+    label = _label_in(match, "l") or _label_in(match, "t") or (int(match["row"]) if match["row"] else None)
     return ScoreItem(str(_COUNT_WORDS.get(number.lower(), number)), top, label)
 
 

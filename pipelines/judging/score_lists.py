@@ -118,8 +118,8 @@ def _list_in(text: str) -> ScoreList | None:
     content = _unwrapped(text[opening.end() : end])
     items = _items_within(content)
     if items is not None and len(items) > 1:
-        rest = text[end + 1 :]
-        return ScoreList(items, len(text) - len(rest.lstrip("]})>$*_` ")))  # what closes around it belongs to it
+        # What closes around it belongs to it.
+        return ScoreList(items, len(text) - len(text[end + 1 :].lstrip("]})>$*_` ")))
     if items is not None or label_of(content) is not None:
         return _lines(text, start)
     return None if _is_placeholder(content) else ScoreList((), end + 1)

@@ -29,8 +29,6 @@ _OUTCOME = {outcome.value: outcome for outcome in Outcome}
 
 
 class _Row(NamedTuple):
-    """What one trajectory has for itself."""
-
     set_number: int
     trajectory_id: str
     request_id: str
@@ -138,7 +136,6 @@ def _questions(
 
 
 def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.Series:
-    """Return the answers as the text that the template asks for."""
     if job.settings.structured_output != "json_schema":
         return answers
     both = zip(answers, n_responses, strict=True)
@@ -146,7 +143,7 @@ def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.S
 
 
 def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
-    arrays = [pa.array([getattr(one, name) for one in sets], JUDGED.field(name).type) for name in _OF_SET]
+    arrays = [pa.array([getattr(preference, name) for preference in sets], JUDGED.field(name).type) for name in _OF_SET]
     frame = pl.from_arrow(pa.table(arrays, _OF_SET))
     assert isinstance(frame, pl.DataFrame)
     return frame
@@ -202,6 +199,5 @@ def _hint_leaks(job: SamplingJob, rows: Sequence[_Row], texts: pl.Series, read: 
 
 
 def _parts(read: pa.Table, row: int) -> tuple[list[Principle], str | None]:
-    """Return the principles and the critique of one answer."""
-    principles = [Principle(**one) for one in read.column("principles")[row].as_py()]
+    principles = [Principle(**fields) for fields in read.column("principles")[row].as_py()]
     return principles, read.column("critique")[row].as_py()

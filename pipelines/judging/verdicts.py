@@ -132,9 +132,8 @@ class _Scale(NamedTuple):
         numbers = list(range(1, self.n_responses + 1))
         own = [item.label for item in found.items if item.label is not None]
         named = own or list(note.labels) or numbers
-        if len(found.items) != self.n_responses or sorted(named) != numbers:
-            return None
-        if own and note.labels and own != list(note.labels):
+        notes_differ = own and note.labels and own != list(note.labels)
+        if len(found.items) != self.n_responses or sorted(named) != numbers or notes_differ:
             return None
         by_label = dict(zip(named, found.items, strict=True))
         return [by_label[number] for number in numbers]
@@ -143,9 +142,8 @@ class _Scale(NamedTuple):
         """Return the value of an item; None unless it is an integer of sane length over the top of the range."""
         whole, _, fraction = item.number.lstrip("+").partition(".")
         digits = whole.lstrip("-0") or "0"
-        if len(digits) > _MAX_DIGITS or not digits.isdigit() or fraction.strip("0"):
-            return None
-        if item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(self.high):
+        is_whole = len(digits) <= _MAX_DIGITS and digits.isdigit() and not fraction.strip("0")
+        if not is_whole or (item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(self.high)):
             return None
         return -int(digits) if whole.startswith("-") else int(digits)
 
