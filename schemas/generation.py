@@ -153,8 +153,7 @@ class RequestIds:
         """Return the id of the request with this text, or with what is left of it."""
         hashed = self.begun.copy()
         hashed.update(b"%b%b%d]" % (_inside_json(text), self.after, sample_index))
-        digest: str = hashed.hexdigest()
-        return digest
+        return str(hashed.hexdigest())
 
 
 def request_ids(role: str, identity: dict[str, Any], body: Callable[[str], dict[str, Any]]) -> RequestIds:

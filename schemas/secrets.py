@@ -50,10 +50,9 @@ def address_secret(address: str) -> str | None:
         return "a part behind #"
     if _KEY.search(parts.path):
         return "a key in its path"
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if _PARAMETER.fullmatch(name) or _KEY.search(value) or _DENSE.search(value):
-            return "a key in its query"
-    return None
+    parameters = parse_qsl(parts.query, keep_blank_values=True)
+    holds_key = any(_PARAMETER.fullmatch(name) or _KEY.search(key) or _DENSE.search(key) for name, key in parameters)
+    return "a key in its query" if holds_key else None
 
 
 def looks_like_key(text: str) -> bool:

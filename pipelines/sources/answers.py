@@ -103,7 +103,7 @@ def response_values(values: Sequence[Any], turns: Sequence[Turns | None], length
     are conversations without a text of their own, so that judges see the calls.
     """
     answers = [read[length:] if read is not None and is_whole(read) else read for read in turns]
-    tools = any(turn.has_tools for answer in answers for turn in answer or ())
+    tools = any(turn.calls or turn.role == "tool" for answer in answers for turn in answer or ())
     return [_response_value(value, answer, tools) for value, answer in zip(values, answers, strict=True)]
 
 

@@ -41,10 +41,6 @@ class Turn(NamedTuple):
     """Id of the call that a tool's turn answers."""
 
     @property
-    def has_tools(self) -> bool:
-        return bool(self.calls) or self.role == "tool"
-
-    @property
     def message(self) -> Message:
         """The turn as a query holds it, a line for each call."""
         lines = "\n".join(f"calls {call_text(call)}" for call in self.calls)

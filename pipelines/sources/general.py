@@ -67,8 +67,8 @@ def _general_row(section: GeneralSection, row: Row, origin: Origin) -> GeneralRo
 
 def general_table(rows: list[GeneralRow]) -> pa.Table:
     """Return rows as the table `general`."""
-    undecided = [None] * len(rows)
-    return table_of(GENERAL, rows, {"source": ["general"] * len(rows), "split": undecided, "drop_reason": undecided})
+    undecided = dict.fromkeys(("split", "drop_reason"), [None] * len(rows))
+    return table_of(GENERAL, rows, {"source": ["general"] * len(rows), **undecided})
 
 
 SOURCE = Source(

@@ -62,9 +62,7 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     n_read = len(rows)
     if limit is not None and n_read > limit:
         rows = sorted(rows, key=_limit_order)[:limit]
-    rows = [_unless_forgotten(row, tombstones) for row in rows]
-    if licenses is not None:
-        rows = [_licensed(row, licenses) for row in rows]
+    rows = [_licensed(_unless_forgotten(row, tombstones), licenses) for row in rows]
     unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
     if source.gives != "general" and len(unreadable) == len(rows):
         first = f"; the first: {unreadable[0].source_id}: {unreadable[0].detail}" if unreadable else ""
@@ -86,10 +84,10 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     return finish_stage(root, key, {source.gives: _written(root, key, source.gives, rows)}, facts)
 
 
-def _licensed(row: Any, allowed: list[str]) -> Any:
+def _licensed(row: Any, allowed: list[str] | None) -> Any:
     """Return the row. A question of a refused licence is dropped before anybody is paid to answer it."""
-    refused = isinstance(row, Question) and license_key(row.license) not in allowed
-    return row.dropped(DropReason.LICENSE) if refused else row
+    is_refused = allowed is not None and isinstance(row, Question) and license_key(row.license) not in allowed
+    return row.dropped(DropReason.LICENSE) if is_refused else row
 
 
 def _unless_forgotten(row: Any, tombstones: Forgotten) -> Any:

@@ -176,11 +176,15 @@ def _published(key: str, pairs: Any) -> PublishedQuestion:
     if not isinstance(pairs, _Pairs):
         raise RowError("not_an_object", f"the row is {shown(pairs)}")
     if len(dict(pairs)) < len(pairs):
-        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        ((repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise RowError("repeated_key", f"the row has the key {shown(repeated)} twice")
     if _BAD_BYTE in key or any(isinstance(text, str) and _BAD_BYTE in text for pair in pairs for text in pair):
         raise RowError("invalid_utf8", "the row holds bytes that are not UTF-8")
-    row = {name: _mended_latex(text) if isinstance(text, str) else text for name, text in pairs}
+    # The backslashes come back that JSON took for the beginnings of escapes.
+    row = {
+        name: _BROKEN_ESCAPE.sub(lambda escape: _ESCAPES[escape[0]], text) if isinstance(text, str) else text
+        for name, text in pairs
+    }
     answer = row.get("answer")
     if not isinstance(answer, str) or is_blank(answer):
         raise RowError("no_answer", f"the answer is {shown(answer)}")
@@ -198,11 +202,6 @@ def _published(key: str, pairs: Any) -> PublishedQuestion:
         explanation=(optional_text(row.get("explanation"), "explanation") or "").strip(),
         category=optional_text(row.get("category"), "category") or "",
     )
-
-
-def _mended_latex(text: str) -> str:
-    """Return the text with the backslashes back that JSON took for escapes."""
-    return _BROKEN_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text)
 
 
 def _gold(answer: str, options: dict[int, str]) -> int | None:
