@@ -126,9 +126,7 @@ class Rubric:
     @property
     def kept(self) -> tuple[Criterion, ...]:
         """The criteria in use: none where the rubric itself is dropped."""
-        if self.drop_reason:
-            return ()
-        return tuple(criterion for criterion in self.criteria if criterion.drop_reason is None)
+        return () if self.drop_reason else tuple(item for item in self.criteria if item.drop_reason is None)
 
 
 def criterion(
@@ -194,9 +192,8 @@ def rubric(
         raise InvalidRubric("repeated_criterion", f"the rubric of {_head(case)} has {_head(twice.text)} twice")
     if not case.strip():
         raise InvalidRubric("no_case", f"the rubric of query {query_id} says nothing of the question")
-    content = [[item.text, item.points, item.kind] for item in criteria]
     return Rubric(
-        rubric_id=content_id("rubric", query_id, origin, content),
+        rubric_id=content_id("rubric", query_id, origin, [[item.text, item.points, item.kind] for item in criteria]),
         query_id=query_id,
         cluster=cluster or query_id,
         case=clean_text(case)[:MAX_CASE],

@@ -172,8 +172,7 @@ def _repetition_differs(gold: str, answer: str) -> bool:
     first, second = (_item_counts(text) for text in (gold, answer))
     if len(first) < 2 and len(second) < 2:
         return False
-    repeats = max([*first.values(), *second.values()]) > 1
-    return first.total() != second.total() or (repeats and first != second)
+    return first.total() != second.total() or (first != second and max([*first.values(), *second.values()]) > 1)
 
 
 def _item_counts(text: str) -> Counter[str]:

@@ -129,7 +129,6 @@ def _section(text: str, begin: int, end: int) -> str:
 
 
 def _principles(section: str) -> tuple[Principle, ...]:
-    """Return the criteria of a section."""
     plain = _PLAIN_ITEM.findall(section)
     if plain and len(plain) == section.strip().count("\n") + 1:
         return tuple(Principle(name, rest.rstrip(), int(weight) / 100) for name, weight, rest in plain)

@@ -77,7 +77,6 @@ def judge(root: Root, job: SamplingJob, curated: Stage, sampled: Answers | None 
 
 
 def _usage(table: pa.Table, completions: pl.DataFrame) -> dict[str, Any]:
-    """Return what trajectories took, by the completion of each."""
     return {
         "requests": table.num_rows,
         "failed": int((pl.Series(table.column("outcome")) == Outcome.FAILED.value).sum()),

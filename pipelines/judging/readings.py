@@ -135,7 +135,6 @@ def _verdicts() -> list[pl.Expr]:
 
 
 def _plain_readings(laid: pl.DataFrame) -> pa.Table:
-    """Return the readings of plain answers."""
     critique = pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict"))
     found = laid.select(
         *("outcome", "scores", "margin", critique.str.strip_chars(_WHITE).replace("", None).alias("critique")),

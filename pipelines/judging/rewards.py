@@ -81,9 +81,8 @@ def outcome_of(scores: tuple[int, ...], best_position: int | None, label: int | 
         return "correct" if scores[0] == label else "incorrect"
     if best_position is None or not 0 <= best_position < len(scores):
         raise ValueError(f"best position {best_position} is none of {len(scores)} responses")
-    best = scores[best_position]
     highest = max(scores)
-    if best < highest:
+    if scores[best_position] < highest:
         return "incorrect"
     return "tied" if scores.count(highest) > 1 else "correct"
 
@@ -161,8 +160,7 @@ def _selection_reward(answer: str, truth: "_Truth") -> float:
     further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_PICK_DRESS + "])\\.")
     if len(answer) > LONGEST_ANSWER or further or len(_PICK.findall(answer)) > 1:
         return 1.0
-    errors = named_errors(answer[:start], truth.answers or [], best)
-    return round(1.0 + ERROR_BONUS * min(errors, MOST_ERRORS), 1)
+    return round(1.0 + ERROR_BONUS * min(named_errors(answer[:start], truth.answers or [], best), MOST_ERRORS), 1)
 
 
 class _Truth(NamedTuple):

@@ -90,7 +90,6 @@ def trajectories(
 
 
 def _drawn(job: SamplingJob, waiting: Iterable[_Open]) -> Iterator[tuple[_Open, _Row]]:
-    """Yield the rows of the samples that these sets want next."""
     purpose = job.purpose.value
     for open_set in waiting:
         number, draws, all_ids, beginnings = open_set.set_number, open_set.draws, open_set.ids, open_set.beginnings

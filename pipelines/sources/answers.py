@@ -14,11 +14,6 @@ AnyTurn = TypeVar("AnyTurn", Turn, Message)
 _DIALOGUE = re.compile(r"\n\n(Human|Assistant): ?")
 
 
-def read_turns(value: Any, name: str) -> Turns:
-    """Return the turns of an answer. Raises RowError as `turns_in` does, and bad_response."""
-    return ending_in_answer(turns_in(value, name), name)
-
-
 def ending_in_answer(turns: tuple[AnyTurn, ...], name: str) -> tuple[AnyTurn, ...]:
     """Return turns of which the last is the assistant's. Raises RowError: bad_response."""
     if turns[-1].role != "assistant":
@@ -28,7 +23,7 @@ def ending_in_answer(turns: tuple[AnyTurn, ...], name: str) -> tuple[AnyTurn, ..
 
 def turns_or_none(value: Any, name: str) -> Turns | None:
     """Return the turns that an answer is written as; None for a text or an object with one."""
-    return read_turns(value, name) if is_turns(value) else None
+    return ending_in_answer(turns_in(value, name), name) if is_turns(value) else None
 
 
 def is_whole(turns: Turns | None) -> bool:
@@ -69,7 +64,7 @@ def _own_conversation(text: Any, query: Messages | None) -> list[Any] | None:
     if written is None:
         return None
     try:
-        turns = read_turns(written, "text")
+        turns = ending_in_answer(turns_in(written, "text"), "text")
     except RowError:
         return None
     users = [index + 1 for index, turn in enumerate(turns[:-1]) if turn.role == "user"]

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines.sources.conversations import conversation
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, short_text
+from pipelines.sources.text import Row, RowError, short_text
 from schemas.query import Messages, query_id
 from schemas.recipe import GeneralSection
 from schemas.record import is_blank

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipelines.sources.files import SourceFiles
-from pipelines.sources.rows import Row, rows_of
+from pipelines.sources.rows import rows_of
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, filled_text, number, shown, text_of
+from pipelines.sources.text import Row, RowError, filled_text, number, shown, text_of
 from schemas.preference import LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
 from schemas.query import Message, Messages
 from schemas.recipe import SourceSection

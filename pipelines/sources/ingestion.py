@@ -128,7 +128,6 @@ def _written(root: Root, key: str, table: str, rows: list[Any]) -> list[TableFil
 
 
 def _reasons(unreadable: list[UnreadableRow]) -> list[dict[str, Any]]:
-    """Return each reason with its number of rows and some examples."""
     ordered = sorted(unreadable, key=attrgetter("reason", "source_id"))
     return [
         {

@@ -156,14 +156,16 @@ def _named(question: str, number: int, options: Mapping[int, str], named: re.Mat
     text = options[number]
     tokens = _TOKEN.findall(named["items"])
     quantity = (named["quantity"] or "").lower()
-    if len(tokens) == 1 and not (quantity and named["noun"]):
-        return text  # "Option 3" or "Only 3" is a name or a number
     published = {other.strip(" .").casefold() for key, other in options.items() if key != number}
-    if not named["noun"] and (
-        # "a and b" are the question's own, the options are those numbers or letters, or the question speaks of them
-        any(token.isalpha() and not (quantity and token.isupper()) for token in tokens)
-        or all(token.casefold() in published for token in tokens)
-        or all(re.search(rf"(?<!\w){token}(?!\w)", question) for token in tokens)
+    is_name = len(tokens) == 1 and not (quantity and named["noun"])  # "Option 3" or "Only 3" is a name or a number
+    if is_name or (
+        not named["noun"]
+        and (
+            # "a and b" are the question's own, the options are those numbers or letters, or the question speaks of them
+            any(token.isalpha() and not (quantity and token.isupper()) for token in tokens)
+            or all(token.casefold() in published for token in tokens)
+            or all(re.search(rf"(?<!\w){token}(?!\w)", question) for token in tokens)
+        )
     ):
         return text
     referred = [int(token) if token.isdigit() else ord(token.upper()) - ord("A") + 1 for token in tokens]

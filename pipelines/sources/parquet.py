@@ -11,16 +11,13 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.sources.text import RowError, first_line, shown
+from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 
 MAX_COLUMN_CHUNK = 4 << 30
 """Uncompressed bytes that one column of a row group may declare."""
 
 _BATCH = 128
-_UUID_BYTES = 16
-
-Row = dict[str, Any]
 
 
 def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
@@ -78,7 +75,7 @@ def _is_json_like(kind: Any) -> bool:
 def _with_uuids(batch: Any) -> Any:
     """Return the batch with columns of 16 bytes a value, which older writers make of UUIDs, as UUIDs."""
     for index, kind in enumerate(batch.schema.types):
-        if pa.types.is_fixed_size_binary(kind) and kind.byte_width == _UUID_BYTES:
+        if pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
             column = pa.ExtensionArray.from_storage(pa.uuid(), batch.column(index))
             batch = batch.set_column(index, batch.schema.names[index], column)
     return batch

@@ -30,13 +30,21 @@ from pipelines.sources.content import joined_text, refuse_media
 from pipelines.sources.conversations import turns_in
 from pipelines.sources.pairs import is_pair, pair_of
 from pipelines.sources.questions import question_in
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, cleaned_json, list_of, number, optional_text, short_text, shown, text_of
+from pipelines.sources.text import (
+    Row,
+    RowError,
+    cleaned_json,
+    list_of,
+    number,
+    optional_text,
+    short_text,
+    shown,
+    text_of,
+)
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import Messages
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Label, Name, Number
+from schemas.recipe import Label, Name, Number, SourceSection
 
 LABELS = ("rewards", "best", "label")
 OTHER_KEYS = ("id", "reference", "license", "domain", "split", "label_source")

@@ -8,8 +8,7 @@
 from typing import NamedTuple
 
 from pipelines.sources.conversations import query_of
-from pipelines.sources.rows import Row
-from pipelines.sources.text import RowError, filled_text, list_of, optional_text, shown, text_of
+from pipelines.sources.text import Row, RowError, filled_text, list_of, optional_text, shown, text_of
 from schemas.query import Message, Messages
 from schemas.record import is_blank
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from pipelines.sources import parquet
 from pipelines.sources.files import SourceFiles
-from pipelines.sources.text import RowError, first_line, shown
+from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
 from schemas.strict_json import RepeatedKey, object_of, objects_in, strict_json
@@ -41,7 +41,6 @@ _LINE_FAULTS = {
 _BLOCK = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Row = dict[str, Any]
 Located = tuple[str, Row | UnreadableRow]
 Numbered = Iterator[tuple[int, Row | RowError]]
 

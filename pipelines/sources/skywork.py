@@ -18,13 +18,11 @@ does not begin with the query), `bad_response` (a conversation that does not end
 from pipelines.sources.answers import ending_in_answer
 from pipelines.sources.conversations import conversation
 from pipelines.sources.pairs import PAIR
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, cleaned_json, optional_text
+from pipelines.sources.text import Row, RowError, cleaned_json, optional_text
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import Messages, wire
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Flag
+from schemas.recipe import Flag, SourceSection
 
 MARKS = ("<im_start>", "<im_end>", "<|im_start|>", "<|im_end|>")
 """What a chat template leaves behind in answers that it cut wrongly."""

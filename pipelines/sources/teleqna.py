@@ -43,8 +43,7 @@ from pipelines.sources.text import RowError, optional_text, shown, text_of
 from schemas.errors import SourceError
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, UnreadableRow, preference_set
 from schemas.query import user
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Flag
+from schemas.recipe import Flag, SourceSection
 from schemas.record import is_blank
 
 _OPTION = re.compile(r"option (\d{1,2})")
@@ -95,11 +94,6 @@ class PublishedQuestion:
         """The question, for telling repeats."""
         return " ".join(self.question.casefold().split())
 
-    @property
-    def asks_nothing(self) -> bool:
-        stripped = self.key.strip(" .:?")
-        return is_blank(stripped) or stripped in _HEADINGS or stripped == self.category.casefold()
-
     def reference(self, right: str | None) -> str | None:
         """Return the right answer in these words, and the explanation."""
         return f"{right}\n\n{self.explanation}".rstrip() if right else None
@@ -124,7 +118,8 @@ def published_rows(
 
 
 def _drop_reason(row: PublishedQuestion, conflicts: bool) -> DropReason | None:
-    if row.asks_nothing:
+    asked = row.key.strip(" .:?")
+    if is_blank(asked) or asked in _HEADINGS or asked == row.category.casefold():
         return DropReason.NO_QUESTION
     if row.gold is None:
         return DropReason.ANSWER_NOT_AMONG_OPTIONS

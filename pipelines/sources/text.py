@@ -20,6 +20,9 @@ MAX_NAME = 1_000
 MAX_DEPTH = 64
 """How deep a conversation's JSON may nest."""
 
+Row = dict[str, Any]
+"""A row of a data set, as JSON would hold it."""
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -62,9 +65,7 @@ def cleaned(text: str) -> str:
     are removed: NUL breaks readers of the tables, an escape character a terminal, and neither says anything.
     """
     text = clean_text(text)
-    if not _CONTROL.search(text):
-        return text
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")) if _CONTROL.search(text) else text
 
 
 def text_of(value: Any, name: str) -> str:
@@ -149,6 +150,4 @@ def _cleaned_tree(value: Any, name: str, depth: int) -> Any:
         return cleaned(value)
     if isinstance(value, Mapping):
         return {cleaned(str(key)): _cleaned_tree(item, name, depth - 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cleaned_tree(item, name, depth - 1) for item in value]
-    return value
+    return [_cleaned_tree(item, name, depth - 1) for item in value] if isinstance(value, list) else value

@@ -26,13 +26,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import filled_text, list_of, mapping_of, number, optional_text, text_of
+from pipelines.sources.text import Row, filled_text, list_of, mapping_of, number, optional_text, text_of
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import user
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Number, Whole
+from schemas.recipe import Number, SourceSection, Whole
 
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 _LOWEST, _HIGHEST = 1, 5
