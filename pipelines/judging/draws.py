@@ -80,9 +80,8 @@ class Draws:
             yield Draw(index, order, best_position, before, responses_text(shown, order) + after)
 
     def _around_hint(self, order: tuple[int, ...]) -> tuple[str, str]:
-        with_rubric = self.job.settings.rubric_hint
         return self._around_responses(
-            hint_text(self.shown, order, with_reference=self._in_hint, with_rubric=with_rubric)
+            hint_text(self.shown, order, with_reference=self._in_hint, with_rubric=self.job.settings.rubric_hint)
         )
 
     def _around_responses(self, hint: str | None) -> tuple[str, str]:
@@ -132,8 +131,7 @@ def next_samples(outcomes: Sequence[Outcome], n: int, resample: int) -> range:
         if len(outcomes) < drawn + wanted:
             return range(len(outcomes), drawn + wanted)
         drawn += wanted
-        settled = sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:drawn])
-        wanted = n - settled
+        wanted = n - sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:drawn])
         if wanted <= 0:
             break
     return range(0)

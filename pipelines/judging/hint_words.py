@@ -45,8 +45,7 @@ class _Model(NamedTuple):
 
 def words_of(sentences: pl.Series) -> pl.Series:
     """Return the words of sentences in small letters, a list each; responses go by one name, and so do numbers."""
-    plain = sentences.str.replace_all("’", "'", literal=True).str.replace_all(_RESPONSE, " ~ ")
-    return plain.str.extract_all(_WORD)
+    return sentences.str.replace_all("’", "'", literal=True).str.replace_all(_RESPONSE, " ~ ").str.extract_all(_WORD)
 
 
 @lru_cache(maxsize=65_536)

@@ -22,7 +22,10 @@ def ending_in_answer(turns: tuple[AnyTurn, ...], name: str) -> tuple[AnyTurn, ..
 
 
 def turns_or_none(value: Any, name: str) -> Turns | None:
-    """Return the turns that an answer is written as; None for a text or an object with one."""
+    """Return the turns that an answer is written as; None for a text or an object with one.
+
+    Raises RowError as `turns_in` does, and bad_response.
+    """
     return ending_in_answer(turns_in(value, name), name) if is_turns(value) else None
 
 
