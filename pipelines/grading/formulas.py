@@ -49,7 +49,7 @@ def verdict(gold: str, answer: str) -> Verdict:
         raise
     except Exception:  # noqa: BLE001 - it fails on odd mathematics in any way; what it cannot compare is undecided
         return Verdict.UNDECIDED
-    if equal and any(_is_half(one, other) for one, other in both):
+    if equal and any(_is_half(value, other) for value, other in both):
         return Verdict.UNDECIDED
     distance = _distance(gold_value, answer_value)
     is_close = distance is not None and distance < _EXACT
@@ -60,7 +60,7 @@ def verdict(gold: str, answer: str) -> Verdict:
     if equal:
         return Verdict.WRONG if distance is not None and distance > _CLOSE else Verdict.RIGHT
     commas = _DECIMAL_COMMA.fullmatch(gold) or _DECIMAL_COMMA.fullmatch(answer)
-    if not commas and any(_is_no_number(one, other) for one, other in both):
+    if not commas and any(_is_no_number(value, other) for value, other in both):
         return Verdict.WRONG
     # Inside, it takes running out of memory for "not equal": a wrong formula must be seen to differ.
     kinds = _kind(gold_value), _kind(answer_value)

@@ -175,12 +175,12 @@ def unit_name(text: str) -> str | None:
 
 def same_unit(first: str, second: str) -> bool:
     """Return whether two texts name one unit: "cm" and "centimeters", "sq. units" and "units^2"."""
-    one, other = unit_name(first), unit_name(second)
-    if one is None or other is None:
+    name, other_name = unit_name(first), unit_name(second)
+    if name is None or other_name is None:
         return first == second
-    if _singular(one) == _singular(other):
+    if _singular(name) == _singular(other_name):
         return True
-    converted = None if _DECIBELS.fullmatch(one) or _DECIBELS.fullmatch(other) else convert(1.0, one, other)
+    converted = None if _DECIBELS.fullmatch(name) or _DECIBELS.fullmatch(other_name) else convert(1.0, name, other_name)
     return converted is not None and abs(converted - 1) < 1e-12
 
 

@@ -126,12 +126,12 @@ def next_samples(outcomes: Sequence[Outcome], n: int, resample: int) -> range:
     First n; then, for each that was unreadable, one more with the next index, at most `resample` times over. A failed
     request is not sampled again: its next sample would fail likewise, and the next run sends it anyway.
     """
-    drawn, wanted = 0, n
+    drawn, more = 0, n
     for _ in range(resample + 1):
-        if len(outcomes) < drawn + wanted:
-            return range(len(outcomes), drawn + wanted)
-        drawn += wanted
-        wanted = n - sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:drawn])
-        if wanted <= 0:
+        if len(outcomes) < drawn + more:
+            return range(len(outcomes), drawn + more)
+        drawn += more
+        more = n - sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:drawn])
+        if more <= 0:
             break
     return range(0)

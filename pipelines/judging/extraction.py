@@ -140,8 +140,8 @@ def _listed_principles(section: str) -> tuple[Principle, ...]:
     starts = next((starts for kind in _KINDS_OF_LIST if (starts := list(kind.finditer(section)))), [])
     items = [start for start in starts if _indent(start) <= _indent(starts[0])]
     ends = [*(item.start() for item in items[1:]), len(section)]
-    found = (_principle(section[item.end() : end]) for item, end in zip(items, ends, strict=False))
-    return tuple(filter(None, found))
+    principles = (_principle(section[item.end() : end]) for item, end in zip(items, ends, strict=False))
+    return tuple(filter(None, principles))
 
 
 def _indent(start: re.Match[str]) -> int:

@@ -136,12 +136,12 @@ def _verdicts() -> list[pl.Expr]:
 
 def _plain_readings(laid: pl.DataFrame) -> pa.Table:
     critique = pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict"))
-    found = laid.select(
+    readings = laid.select(
         *("outcome", "scores", "margin", critique.str.strip_chars(_WHITE).replace("", None).alias("critique")),
         verdict_form=pl.lit(CANONICAL),
         draft_verdict=pl.lit(False),
     )
-    table = found.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))
+    table = readings.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))
     return table.select(READINGS.names).cast(READINGS)
 
 

@@ -113,8 +113,8 @@ class Heading(NamedTuple):
 
 def headings_at(text: str, lines: list[int]) -> list[Heading]:
     """Return the headings of scores that open one of these lines, in order."""
-    found = [heading for line in lines if (heading := _HEADING.match(text, line)) is not None]
-    return [_heading(text, heading) for heading in found[-MOST_HEADINGS:]]
+    matches = [heading for line in lines if (heading := _HEADING.match(text, line)) is not None]
+    return [_heading(text, heading) for heading in matches[-MOST_HEADINGS:]]
 
 
 def lines_to_read(text: str) -> list[int]:

@@ -99,8 +99,8 @@ _WHOSE = re.compile(
 
 def read_list(text: str, start: int) -> ScoreList | None:
     """Return the list of scores that begins at `start`, dress aside; None where something else stands there."""
-    found = _list_in(text[start : start + LONGEST_LIST])
-    return None if found is None else found._replace(end=start + found.end)
+    listed = _list_in(text[start : start + LONGEST_LIST])
+    return None if listed is None else listed._replace(end=start + listed.end)
 
 
 def _list_in(text: str) -> ScoreList | None:
@@ -268,7 +268,7 @@ def _row_item(cells: list[str]) -> ScoreItem | None:
     return None if number is None or label is None else item_of(number)._replace(label=label)
 
 
-def with_rest_of_line(found: ScoreList, rest: str) -> ScoreList | None:
+def with_rest_of_line(listed: ScoreList, rest: str) -> ScoreList | None:
     """Return a list in a box or brackets with what the rest of its line adds; None where a sentence speaks of it.
 
     Further numbers, and an order that is turned round, leave it empty.
@@ -276,13 +276,17 @@ def with_rest_of_line(found: ScoreList, rest: str) -> ScoreList | None:
     if _MENTIONED.match(rest):
         return None
     if _MORE_NUMBERS.match(rest) or _REVERSED.match(rest):
-        return found._replace(items=())
+        return listed._replace(items=())
     if scale := _SCALE_BEHIND.match(rest):
         top = "%" if scale["percent"] else scale["top"] or scale["high"]
-        return found._replace(items=tuple(item._replace(top=item.top or top) for item in found.items))
+        return listed._replace(items=tuple(item._replace(top=item.top or top) for item in listed.items))
     whose = _WHOSE.match(rest)
     note = read_note(whose[1]) if whose else Note()
-    if note.is_understood and len(note.labels) == len(found.items) and all(item.label is None for item in found.items):
-        pairs = zip(found.items, note.labels, strict=True)
-        return found._replace(items=tuple(item._replace(label=label) for item, label in pairs))
-    return found
+    if (
+        note.is_understood
+        and len(note.labels) == len(listed.items)
+        and all(item.label is None for item in listed.items)
+    ):
+        pairs = zip(listed.items, note.labels, strict=True)
+        return listed._replace(items=tuple(item._replace(label=label) for item, label in pairs))
+    return listed
