@@ -165,13 +165,11 @@ def _unwrapped(content: str) -> str:
 
 def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
     """Return the scores of a content that holds nothing else; None where it holds something else."""
-    if _BARE_NUMBERS.fullmatch(content):
-        return _bare_items(content)
     if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
         return None
     content = _LATEX_BLANK.sub(" ", _TEXT_IN_BOX.sub(r"\1", content)).replace("\\\\", "\n")
     if _BARE_NUMBERS.fullmatch(content):
-        return _bare_items(content)
+        return tuple(map(ScoreItem, content.replace(",", " ").split()))
     items: list[ScoreItem] = []
     place = 0
     while item := ITEM.match(content, _past(_BLANKS, content, place)):
@@ -182,10 +180,6 @@ def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
         if not _SEPARATED.search(content[item.end() : place + 1]) and not has_label(content, place):
             break
     return None
-
-
-def _bare_items(content: str) -> tuple[ScoreItem, ...]:
-    return tuple(map(ScoreItem, content.replace(",", " ").split()))
 
 
 def _lines(text: str, start: int) -> ScoreList | None:

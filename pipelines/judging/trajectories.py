@@ -5,6 +5,7 @@ Only what differs from sample to sample, its order, prompt and ids, is made row 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -149,17 +150,15 @@ def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
 
 
 def _open(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_Open]:
-    ids: dict[int, RequestIds] = {}  # by the number of responses, which the form of an answer may depend on
+    ids_of = cache(partial(_ids, job))
     for number, preference in enumerate(sets):
-        n = preference.n_responses
-        if n not in ids:
-            ids[n] = _ids(job, n)
         beginnings: dict[str, RequestIds] = {}
         for draws in draws_of(job, preference):
-            yield _Open(number, draws, ids[n], beginnings)
+            yield _Open(number, draws, ids_of(preference.n_responses), beginnings)
 
 
 def _ids(job: SamplingJob, n_responses: int) -> RequestIds:
+    """Return the ids of requests that show so many responses, which the form of an answer may depend on."""
     return request_ids(job.role, job.identity, lambda text: job.body_of(user(text), n_responses))
 
 

@@ -254,10 +254,8 @@ def _is_contradicted(text: str, end: int, later: list[Heading], scores: tuple[in
     if _BROKEN_BOX.search(text, end) or _WITHDRAWN.search(text, end, end + _NEAR):
         return True
     under = [(read_list(text, heading.end), heading.note) for heading in later if heading.start >= end]
-    for line in islice(_LINE_START.finditer(text, end), MOST_LISTS):
-        listed = read_list(text, line.end())
-        if listed is not None and (line["corrects"] or listed.is_labelled):
-            under.append((listed, Note()))
+    lines = [(line, read_list(text, line.end())) for line in islice(_LINE_START.finditer(text, end), MOST_LISTS)]
+    under += [(listed, Note()) for line, listed in lines if listed and (line["corrects"] or listed.is_labelled)]
     if any(listed and scale.differs(listed, note, scores) for listed, note in under):
         return True
     for number, box in enumerate(_BOXED.finditer(text, end)):

@@ -73,9 +73,13 @@ def text_of(value: Any, name: str) -> str:
     if isinstance(value, bytes):  # of Parquet; those of a text are one already
         raise RowError("invalid_utf8", f"{name} holds bytes that are not UTF-8")
     text: str = _checked(value, name, str, "not_text", "text")
-    if len(text) > MAX_TEXT:
-        raise RowError("text_too_long", f"{name} has {len(text):,} characters, more than {MAX_TEXT:,}")
-    return cleaned(text)
+    return cleaned(_bounded(text, name, MAX_TEXT, "text_too_long"))
+
+
+def _bounded(text: str, name: str, most: int, reason: str) -> str:
+    if len(text) > most:
+        raise RowError(reason, f"{name} has {len(text):,} characters, more than {most:,}")
+    return text
 
 
 def _checked(value: Any, name: str, kind: type, reason: str, words: str) -> Any:
@@ -95,9 +99,7 @@ def optional_text(value: Any, name: str) -> str | None:
 def short_text(value: Any, name: str) -> str | None:
     """Return a name that may be missing. Raises RowError: not_text, name_too_long."""
     text = optional_text(value, name)
-    if text is not None and len(text) > MAX_NAME:
-        raise RowError("name_too_long", f"{name} has {len(text):,} characters, more than {MAX_NAME:,}")
-    return text
+    return None if text is None else _bounded(text, name, MAX_NAME, "name_too_long")
 
 
 def filled_text(value: Any, name: str) -> str:
@@ -138,9 +140,7 @@ def cleaned_json(value: Any, name: str) -> str:
         text = canonical_json(_cleaned_tree(value, name, MAX_DEPTH)).decode()
     except TypeError as error:  # orjson: an integer beyond 64 bits, or a type that JSON does not have
         raise RowError("not_json", f"{name}: {error}") from None
-    if len(text) > MAX_TEXT:
-        raise RowError("text_too_long", f"{name} has {len(text):,} characters, more than {MAX_TEXT:,}")
-    return text
+    return _bounded(text, name, MAX_TEXT, "text_too_long")
 
 
 def _cleaned_tree(value: Any, name: str, depth: int) -> Any:
