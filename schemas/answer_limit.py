@@ -1,7 +1,7 @@
-"""How long the answer to a request may get, by what its body says to the server: what a ceiling has to reserve.
+"""How long the answer to a request may get, by the keys of its body. A ceiling reserves so many tokens.
 
-Servers differ in which key they obey, so the largest of all that stand there counts, wherever it stands, as often as
-the body asks for answers. Tokens for thoughts of their own come on top: some servers count them apart.
+Servers differ in which key they obey. So the largest limit in the body counts, times the number of answers that the
+body asks for. Limits of thoughts are added to it, since some servers count thoughts apart.
 """
 
 import re
@@ -25,7 +25,7 @@ _TEXTS = {"messages", "response_format", "tools", "functions", "structured_outpu
 
 
 class NoLimit(ValueError):
-    """The body leaves the length of the answer open; `key` is what does, as the body has it: `max_tokens = -1`."""
+    """The body leaves the length of the answer open. `key` is the setting that does so: `max_tokens = -1`."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)

@@ -126,7 +126,7 @@ def _list_in(text: str) -> ScoreList | None:
 
 
 def _past(pattern: re.Pattern[str], text: str, place: int) -> int:
-    """Return where that ends what a pattern matches at a place; the place itself where it matches nothing."""
+    """Return where a pattern's match at a place ends; the place itself where there is no match."""
     match = pattern.match(text, place)
     return match.end() if match else place
 
