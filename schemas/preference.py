@@ -193,14 +193,19 @@ class PreferenceSet:
         return self if self.drop_reason else replace(self, drop_reason=reason)
 
 
-class RowFacts(TypedDict):
-    """What a source says of a row, whatever the row becomes."""
+class RowOrigin(TypedDict):
+    """Where a row comes from."""
 
     source: str
     source_id: str
     source_revision: str
     license: str
     domain: str
+
+
+class RowFacts(RowOrigin):
+    """What a source says of a row, whatever the row becomes."""
+
     reference: NotRequired[str | None]
     benchmark: NotRequired[bool]
     split: NotRequired[Split | None]

@@ -35,8 +35,8 @@ class SourceSection(Section):
 
     @property
     def source(self) -> str:
-        """What the source is called in tables and reports."""
-        return self.kind
+        """What the source is called in tables and reports: by its `name`, where its section has one."""
+        return str(getattr(self, "name", self.kind))
 
     @property
     def teacher_votes(self) -> int:

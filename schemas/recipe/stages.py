@@ -257,6 +257,6 @@ def fault_of_regex(pattern: str) -> str | None:
         re.compile(pattern)
     except re.error as error:
         return f"is no regex: {error}"
-    if found := _NEEDS_MORE_THAN_A_STATE.search(_ESCAPED_OR_CLASS.sub("", pattern)):
-        return f"holds {found[0]}, and no grammar back end takes look-arounds, anchors or back references"
+    if unknown := _NEEDS_MORE_THAN_A_STATE.search(_ESCAPED_OR_CLASS.sub("", pattern)):
+        return f"holds {unknown[0]}, and no grammar back end takes look-arounds, anchors or back references"
     return None
