@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.evaluation.accuracy import ACCURACY, AUC, GAINS, SUBSET
+from pipelines.evaluation.attacks import ATTACKED, FLIPPED
 from pipelines.evaluation.benchmarks.rules import TOTAL
 from pipelines.evaluation.curves import META_RM, PERMUTED, SELECTORS, VOTING
 from schemas.evaluation import FIGURES, Curve
@@ -87,9 +88,15 @@ class Figures:
         found: dict[str, list[str]] = {}
         for figure, _, _ in self._values.get(benchmark, {}):
             kind, _, name = figure.partition(": ")
-            if figure not in of_rule and name and figure not in found.get(kind, ()):
+            is_attack = kind in (ATTACKED, FLIPPED)
+            if name and not is_attack and figure not in of_rule and figure not in found.get(kind, ()):
                 found.setdefault(kind, []).append(figure)
         return found
+
+    def attacks(self, benchmark: str) -> list[str]:
+        """Return the attacks that the judge was put to, by name."""
+        parts = (figure.partition(": ") for figure, _, _ in self._values.get(benchmark, {}))
+        return list(dict.fromkeys(name for kind, _, name in parts if kind == ATTACKED))
 
     def selectors(self, benchmark: str) -> Iterator[str]:
         """Yield the selectors that let half of the samples vote, by their names in the table."""

@@ -20,6 +20,7 @@ from pipelines.evaluation.reliability import Reliability, reliability_of
 from pipelines.evaluation.report_tables import (
     CostTable,
     FigureTable,
+    attack_table,
     cost_table,
     figure_table,
     gain_table,
@@ -62,6 +63,7 @@ class Shown:
     sections: FigureTable | None
     subsets: FigureTable | None
     groups: list[tuple[str, FigureTable]]
+    attacks: FigureTable | None
     consistency: float | None
     reliability: Reliability | None
     costs: CostTable | None
@@ -166,6 +168,7 @@ def _shown(manifest: EvaluationManifest, figures: Figures, entry: BenchmarkEntry
         sections=figure_table(figures, name, figures.sections(name), columns),
         subsets=figure_table(figures, name, figures.subsets(name), columns),
         groups=groups,
+        attacks=attack_table(figures, name),
         consistency=checks.get("consistency"),
         reliability=reliability_of(checks.get("calibration"), entry.clusters),
         costs=cost_table(manifest, figures, entry, facts),

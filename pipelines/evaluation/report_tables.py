@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pipelines.evaluation.accuracy import ACCURACY, AUC, GREEDY
 from pipelines.evaluation.answer_facts import AnswerFacts
+from pipelines.evaluation.attacks import ATTACKED, FLIPPED
 from pipelines.evaluation.charts import scale_of
 from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import Figures, Value, difference_interval, interval_of, named, percent, points, shown
@@ -110,6 +111,20 @@ def gain_table(figures: Figures, benchmark: str, k: int) -> FigureTable | None:
     )
     zero = on_scale(-low, high - low)
     return FigureTable(columns, rows, (points(low), points(high)), zero=zero)
+
+
+def attack_table(figures: Figures, benchmark: str) -> FigureTable | None:
+    """Return the accuracy under each attack, and how many right verdicts it flips; None where there was no attack."""
+    columns = (
+        Column("accuracy under attack", "greedy", ATTACKED, 1),
+        Column("right verdicts that flip", "flipped", FLIPPED, 1),
+    )
+    rows = []
+    for attack in figures.attacks(benchmark):
+        values = [figures.value(benchmark, f"{column.selector}: {attack}", GREEDY, 1) for column in columns]
+        items = next((value.items for value in values if value is not None), 0)
+        rows.append(Row(attack, items, tuple(_cell(value, 0.0, 1.0, ACCURACY) if value else None for value in values)))
+    return FigureTable(columns, tuple(rows), (percent(0.0), percent(1.0))) if rows else None
 
 
 class Cost(NamedTuple):

@@ -1,5 +1,6 @@
 """What someone should know before believing an evaluation."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from pipelines.evaluation.attention import attention
 from pipelines.evaluation.figures import Figures
 from schemas.manifest import UnreadableReason
 from storage.evaluations import Evaluation
+from tests.pipelines.evaluation.evaluations import evaluated, page_of
+from tests.pipelines.reporting.test_report import Page
 
 UNREAD = UnreadableReason(reason="tie", rows=2, examples=[{"source_id": "own.jsonl:7", "detail": "two are best"}])
 
@@ -43,6 +46,17 @@ def test_each_trouble_is_a_sentence(small: Evaluation, changed: dict[str, Any], 
     usual = sentences(small)
     assert not any(words in sentence for sentence in usual if "%" not in words or "100 judgements" in sentence)
     assert any(words in sentence for sentence in sentences(small, **changed))
+
+
+def test_attacks_that_flip_verdicts_are_named(tmp_path: Path) -> None:
+    weak = evaluated(tmp_path, k_max=1, judge={"accuracy": 0.6}, attacks=["opener", "order"])
+    figures = Figures(weak.files("figures"))
+    assert figures.attacks("own") == ["opener", "order"] and not {"attacked by", "flipped by"} & {
+        *figures.groups("own")
+    }
+    assert any("the attack 'opener' flips" in sentence for sentence in sentences(weak))
+    text = Page(page_of(weak)).text
+    assert "right verdicts that flip" in text and "under attack" in text
 
 
 def test_a_judge_that_prefers_a_position_and_ties_is_found(small: Evaluation) -> None:
