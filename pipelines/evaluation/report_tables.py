@@ -34,7 +34,7 @@ class Cell(NamedTuple):
 
     text: str
     interval: str
-    at: str
+    place: str
     low: str
     high: str
 
@@ -170,12 +170,12 @@ def cost_table(
         Cost(
             column.title,
             f"{prompts * column.k:,.4g}",
-            f"{prompts * tokens_:,.0f}" if tokens_ else "–",
-            f"${prompts * usd_:,.4f}" if usd_ else "–",
+            f"{prompts * generated:,.0f}" if generated else "–",
+            f"${prompts * paid:,.4f}" if paid else "–",
             _cell(value, low, high, headline),
             column,
         )
-        for column, tokens_, usd_, value in found
+        for column, generated, paid, value in found
     )
     return CostTable(rows, (percent(low), percent(high)))
 
@@ -233,8 +233,8 @@ def _difference(value: Value | None, low: float, high: float) -> Cell | None:
 def _drawn(value: Value, text: str, ends: str, low: float, high: float) -> Cell:
     first = value.value if value.low is None else value.low
     last = value.value if value.high is None else value.high
-    at, start, end = (on_scale(place - low, high - low) for place in (value.value, first, last))
-    return Cell(text, ends, at, start, end)
+    place, start, end = (on_scale(part - low, high - low) for part in (value.value, first, last))
+    return Cell(text, ends, place, start, end)
 
 
 def _with_interval(value: Value | None) -> str:
