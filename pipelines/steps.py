@@ -92,8 +92,10 @@ def steps_to_sets(recipe: Recipe, judges: Iterable[ModelSection]) -> tuple[Step,
     """Return the steps up to the curated sets.
 
     `judges` are the models that go on from there. Where the key of one of them is missing, or that of a model which
-    makes sets, nothing is bought to make sets.
+    makes sets, nothing is bought to make sets. Raises RecipeError where the recipe has no sources.
     """
+    if not recipe.sources:
+        raise RecipeError("the recipe has no [[sources]] to make sets of; grmforge evaluate runs its [evaluate]")
     makers = [model for role, model in models_of(recipe).items() if role in ROLES]
     also_asked = (*makers, *judges)
     sections = list(enumerate(recipe.sources))

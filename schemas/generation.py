@@ -35,6 +35,8 @@ class Truth:
     """0-based, as shown; None for n = 1."""
     label: int | None
     hinted: bool
+    is_graded: bool = False
+    """Whether a single response gets a grade of 1 to 10."""
 
 
 @dataclass(frozen=True, slots=True)

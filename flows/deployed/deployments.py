@@ -1,4 +1,5 @@
-"""The Prefect flows: `build-rft-set`, `build-rl-set`, `build-meta-rm-set`, `build-rubric-index`, `refresh-datasets`.
+"""The Prefect flows: `build-rft-set`, `build-rl-set`, `build-meta-rm-set`, `build-rubric-index`, `evaluate` and
+`refresh-datasets`.
 
 The nightly deployment of the last one does what `grmforge refresh` does without Prefect. The flow's own process holds
 the lease, and shows it before anything is published and before LATEST moves. A run that finds another one at work ends
@@ -18,6 +19,8 @@ from flows.deployed.distribution import Distribution, TaskRunnerName, Workers
 from flows.deployed.shares import is_asked_in_shares, made_in_shares
 from flows.deployed.tasks import Place, cancellable, make_step, quiet_run, root_of, watched_task
 from pipelines.engines.budget import Spent
+from pipelines.evaluation.evaluate import evaluate, evaluating
+from pipelines.evaluation.summary import lines_of
 from pipelines.orders import Order
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published, make_latest
@@ -31,6 +34,7 @@ from storage.leases import Holder, Lease
 
 DEMO = "recipes/demo.toml"
 RUBRICS = "recipes/rubrics.toml"
+EVALUATION = "recipes/evaluate.toml"
 NOTHING = Spent()
 
 
@@ -72,6 +76,15 @@ def build_rubric_index(
     words, _ = make_rubrics(Order(recipe, None, root, limit, keep_going))
     create_markdown_artifact(f"```\n{words}\n```", key="rubrics")
     return words
+
+
+@flow(name="evaluate", log_prints=False, validate_parameters=True)
+@cancellable
+def evaluate_judge(
+    recipe: str = EVALUATION, root: str | None = None, limit: int | None = None, keep_going: bool = False
+) -> str:
+    """Evaluate the judge of a recipe on its benchmarks; returns the evaluation's directory."""
+    return publish_evaluation(Order(recipe, None, root, None, keep_going), limit)
 
 
 @flow(name="refresh-datasets", log_prints=False, validate_parameters=True)
@@ -143,6 +156,19 @@ def make_rubrics(order: Order) -> tuple[str, Spent]:
         words = build_rubrics(recipe, root, run).as_text()
     get_run_logger().info("%s", words)
     return words, run.budget.spent
+
+
+@task
+def publish_evaluation(order: Order, limit: int | None) -> str:
+    """Ask the judge, compute the figures and publish them; returns the evaluation's directory."""
+    recipe = evaluating(order.read(), limit=limit)
+    root = root_of(recipe)
+    with watched_task(order, recipe, root, "evaluation") as run:
+        evaluation = evaluate(recipe, root, run).evaluation
+    lines = "\n".join(lines_of(evaluation))
+    get_run_logger().info("%s\n%s", evaluation.location, lines)
+    create_markdown_artifact(f"```\n{lines}\n```", key=f"{evaluation.manifest.name.replace('_', '-')}-evaluation")
+    return evaluation.location
 
 
 @task(name="publish")

@@ -13,6 +13,11 @@ WINDOW_ANSWERS = 32
 SAMPLE_EVERY_S = 1.0
 SAMPLES = 600
 
+READABLE = "readable"
+"""What a readable answer is where nothing says which response is the best."""
+JUDGED_OUTCOMES = frozenset({"correct", "incorrect", "tied"})
+"""What a readable answer is where its set says which response is the best."""
+
 
 class StageTally:
     """Counts of one stage. Written by the thread that asks, read by the one that shows."""
@@ -124,7 +129,12 @@ class StageTally:
         return f"{self.name}: {', '.join(parts)}"
 
     def _correct(self) -> list[str]:
-        return [f"{self.correct_share:.0%} correct"] if self.outcomes else []
+        """Return the share of right answers, or of readable ones where nothing says what is right."""
+        if not self.outcomes:
+            return []
+        if JUDGED_OUTCOMES & self.outcomes.keys():
+            return [f"{self.correct_share:.0%} correct"]
+        return [f"{self.outcomes[READABLE] / self.outcomes.total():.0%} readable"]
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())
@@ -147,5 +157,4 @@ def duration(seconds: float) -> str:
 
 
 def _settles(outcome: str) -> bool:
-    known = Outcome(outcome)
-    return known.readable or known is Outcome.FAILED
+    return outcome == READABLE or Outcome(outcome).readable or outcome == Outcome.FAILED

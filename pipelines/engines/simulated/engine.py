@@ -146,12 +146,17 @@ class SimulatedEngine:
         settings, n = self._settings, truth.n_responses
         noise = self._noise(request_id, n)
         if settings.chance:
-            return [int(2 * noise[0])] if n == 1 else [WORST_SCORE + int(BEST_SCORE * draw) for draw in noise]
+            is_single = n == 1 and not truth.is_graded
+            return [int(2 * noise[0])] if is_single else [WORST_SCORE + int(BEST_SCORE * draw) for draw in noise]
         hinted_right = draws[5] < HINTED_ACCURACY if truth.hinted else None
         shift = settings.difficulty_spread * _normal(self._draws("s", truth.set_id)[0])
         if n == 1:
             advantage = _advantage(1, settings.difficulty_spread, settings.accuracy)
-            right = hinted_right if hinted_right is not None else advantage + shift + _normal(noise[0]) > 0
+            quality = advantage + shift + _normal(noise[0])
+            if truth.is_graded:
+                grade = round(5.5 + 1.8 * (quality if truth.label else -quality))
+                return [min(BEST_SCORE, max(WORST_SCORE, grade))]
+            right = hinted_right if hinted_right is not None else quality > 0
             return [truth.label or 0] if right else [1 - (truth.label or 0)]
         best = truth.best_position or 0
         untied = min(settings.accuracy / max(1 - settings.tied, 1e-9), 0.9999)

@@ -1,0 +1,157 @@
+"""`grmforge evaluate`: a judge on benchmarks, from reading them to the published evaluation.
+
+read the benchmarks -> ask the judge -> read its judgements -> figures, claims -> evaluations/<name>/<version>/
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.engines.answering import Run, check_key, has_key, wait_for_batches
+from pipelines.engines.asking import Answers, find_answered
+from pipelines.evaluation.asking import ask, missing_samples
+from pipelines.evaluation.judges import greedy, judge_of
+from pipelines.evaluation.own_sets import trained_queries
+from pipelines.evaluation.prompts import Prompt, prompts_of
+from pipelines.evaluation.publication import Evaluated, Writers, publish
+from pipelines.evaluation.reading import ReadBenchmark, read_benchmark
+from pipelines.evaluation.summing_up import Judged, sum_up
+from pipelines.judging.samples import SamplingJob
+from pipelines.judging.verdicts import READER_VERSION
+from schemas.errors import RecipeError, Waiting
+from schemas.evaluation import CREDITS, FIGURES, ITEMS, JUDGEMENTS
+from schemas.manifest import ModelUse
+from schemas.recipe import Recipe, recipe_of
+from storage.root import Root
+from storage.stages import Stage, stage_key
+
+STAGE_VERSION = 1
+_VERSION = STAGE_VERSION * 1000 + READER_VERSION  # another reader reads every stored answer anew
+SCHEMAS = {"items": ITEMS, "judgements": JUDGEMENTS, "figures": FIGURES, "credits": CREDITS}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One benchmark, and what the judge is asked about it."""
+
+    read: ReadBenchmark
+    judge: SamplingJob
+    greedy: SamplingJob | None
+    """The same judge at temperature 0, once; None where it is not asked."""
+    prompts: Sequence[Prompt]
+
+    @property
+    def judges(self) -> Iterator[SamplingJob]:
+        yield self.judge
+        if self.greedy is not None:
+            yield self.greedy
+
+
+def evaluating(
+    recipe: Recipe, *, role: str | None = None, k_max: int | None = None, limit: int | None = None
+) -> Recipe:
+    """Return the recipe with what a command's or a flow's parameters change in its evaluation. Raises RecipeError."""
+    tree = recipe.model_dump(exclude_unset=True)
+    settings = tree.setdefault("evaluate", {})
+    if role is not None:
+        settings["judge"] = role
+    if k_max is not None:
+        settings["k_max"] = k_max
+    if limit is not None:
+        for section in settings.get("benchmarks", ()):
+            section["limit"] = min(limit, section.get("limit") or limit)
+    return recipe_of(tree, Path(recipe.directory))
+
+
+def name_of(recipe: Recipe) -> str:
+    """Return what the evaluation is called."""
+    return recipe.evaluate.name or f"{recipe.build.name}-{recipe.evaluate.judge}"
+
+
+def asked_of(recipe: Recipe, root: Root) -> list[Asked]:
+    """Read the recipe's benchmarks; return what the judge is asked about each. Raises RecipeError and SourceError."""
+    settings = recipe.evaluate
+    if not settings.benchmarks:
+        raise RecipeError("the recipe has no [[evaluate.benchmarks]] to evaluate a judge on")
+    asked = []
+    for section in settings.benchmarks:
+        read = read_benchmark(recipe, root, section)
+        judge = judge_of(
+            recipe, settings.judge, settings.k_max, grades_single=read.grades_single, temperature=settings.temperature
+        )
+        # At temperature 0 the samples themselves are greedy.
+        beside = greedy(judge) if settings.greedy and judge.settings.temperature else None
+        asked.append(Asked(read, judge, beside, prompts_of(read.rows, read.protocol, read.title)))
+    return asked
+
+
+def evaluate(recipe: Recipe, root: Root, run: Run) -> Evaluated:
+    """Evaluate the recipe's judge and publish what comes of it. Raises ForgeError; what was bought by then is kept."""
+    run.watcher.stage("reading benchmarks", None)
+    asked = asked_of(recipe, root)
+    trained = trained_queries(recipe, root)
+    stage = None if run.retry_failed else find_answered(root, _key(recipe, asked, trained, Answers()), False)
+    bought = 0
+    if stage is None:
+        answers = _ask(root, run, asked)
+        bought = answers.bought
+        stage = _stage(recipe, root, run, asked, trained, answers)
+    judge = asked[0].judge
+    use = ModelUse(
+        role=judge.role,
+        engine=judge.model.engine,
+        model=judge.model.name,
+        cached=max(0, stage.facts["requests"] - bought),
+        **{key: stage.facts[key] for key in ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")},
+    )
+    return publish(recipe, name_of(recipe), stage, judge.model.name, use)
+
+
+def _ask(root: Root, run: Run, asked: Sequence[Asked]) -> Answers:
+    """See that every sample has its answer; return what was bought, and what was given up.
+
+    A benchmark whose answers lie in batches does not hold up the others. Raises Waiting once all are submitted, unless
+    the run waits for them.
+    """
+    pending = [(one, judge) for one in asked for judge in one.judges]
+    for one, judge in pending:  # before anything is bought
+        if not has_key(judge.model, run.keys) and missing_samples(root, one.prompts, judge, run.retry_failed):
+            check_key(judge.model, run.keys)
+    answers = Answers()
+    while pending:
+        waiting: list[tuple[Asked, SamplingJob]] = []
+        errors: list[Waiting] = []
+        for one, judge in pending:
+            try:
+                answers.add(ask(root, run, judge, one.prompts, one.read.title))
+            except Waiting as error:
+                waiting.append((one, judge))
+                errors.append(error)
+        if errors and not run.wait:
+            raise Waiting("; ".join(map(str, errors)))
+        if waiting:
+            wait_for_batches(root, run, [judge.model for _, judge in waiting])
+        pending = waiting
+    return answers
+
+
+def _key(recipe: Recipe, asked: Sequence[Asked], trained: frozenset[str], answers: Answers) -> str:
+    """Return the key of the stage: all that the figures depend on."""
+    of_benchmarks = [
+        [one.read.title, one.read.protocol, one.read.settings, [judge.key_settings() for judge in one.judges]]
+        for one in asked
+    ]
+    settings = [of_benchmarks, recipe.evaluate.replicates, recipe.evaluate.compare, recipe.build.seed, sorted(trained)]
+    return stage_key("evaluated", _VERSION, answers.in_key(settings), [one.read.sha256 for one in asked])
+
+
+def _stage(
+    recipe: Recipe, root: Root, run: Run, asked: Sequence[Asked], trained: frozenset[str], sent: Answers
+) -> Stage:
+    """Read every judgement, compute every figure, and write the tables."""
+    key = _key(recipe, asked, trained, sent)
+    judged, answers = [Judged(one.read, one.prompts, one.judge, one.greedy) for one in asked], Answers()
+    with Writers(root, key) as writers:
+        facts = sum_up(recipe, root, run, judged, trained, writers.write, answers)
+    answers.check(run, asked[0].judge.role)
+    return writers.finish(facts)

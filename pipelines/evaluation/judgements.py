@@ -1,0 +1,190 @@
+"""Stored answers of a judge as judgements: a table with a row a sample, and pools of scores to compute with."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.evaluation.asking import Sample, groups_of, samples_of
+from pipelines.evaluation.prompts import Prompt
+from pipelines.judging.extraction import read_answer
+from pipelines.judging.readings import begin_reading
+from pipelines.judging.samples import SamplingJob
+from schemas.evaluation import GREEDY_INDEX, JUDGEMENTS, READABLE, Protocol, Row
+from schemas.trajectory import Outcome, Reading
+from storage.generations import Generations
+from storage.root import Root
+
+_OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "error"]
+GRADES = (1, 10)
+COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
+
+
+@dataclass
+class Pool:
+    """The scores of rows of one shape: equally many prompts, each with equally many responses."""
+
+    rows: list[int]
+    """Numbers of the rows in their benchmark."""
+    scores: np.ndarray
+    """float32 [rows, prompts, K, shown]; NaN where a sample cannot be read. See `Prompt.shown` for the last axis."""
+    tokens: np.ndarray
+    """float32 [rows, prompts, K]: tokens of each answer; NaN where the endpoint did not count."""
+    orders: np.ndarray
+    """int16 [rows, prompts, K, shown]: which place on the last axis of scores the response at each position has."""
+    meta_rm: np.ndarray | None = None
+    """float64 [rows, prompts, K]: the Meta RM's score of each answer; None where no Meta RM is asked."""
+    logprobs: np.ndarray | None = None
+    """float64 [rows, prompts, K]: the mean log-probability of each answer's tokens, where it was asked for."""
+
+
+@dataclass
+class Judgements:
+    """What a judge said of a benchmark, and what it took."""
+
+    pools: list[Pool]
+    outcomes: dict[str, int] = field(default_factory=dict)
+    """Samples by `readable`, or by why they give no scores."""
+    facts: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    """What the answers took, as `Answers.recall` reads it."""
+
+
+def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
+    """Return empty pools for these rows, those of one shape together."""
+    shapes: dict[tuple[int, int], list[int]] = {}
+    for number, row in enumerate(rows):
+        prompts = row.prompts(protocol)
+        shapes.setdefault((len(prompts), len(prompts[0])), []).append(number)
+    return [
+        Pool(
+            numbers,
+            np.full((len(numbers), prompts, k, shown), np.nan, np.float32),
+            np.full((len(numbers), prompts, k), np.nan, np.float32),
+            np.zeros((len(numbers), prompts, k, shown), np.int16),
+        )
+        for (prompts, shown), numbers in sorted(shapes.items())
+    ]
+
+
+def read_judgements(
+    root: Root,
+    judge: SamplingJob,
+    rows: Sequence[Row],
+    prompts: Sequence[Prompt],
+    protocol: Protocol,
+    write: Callable[[pa.Table], None],
+) -> Judgements:
+    """Read every stored answer of the judge about these prompts, and write the judgements in the order of prompts.
+
+    `write` gets some prompts at a time, each with all its samples. A sample without a stored answer is one that failed.
+    """
+    read = Judgements(pools_of(rows, protocol, judge.n))
+    place_of = {row: (pool, place) for pool in read.pools for place, row in enumerate(pool.rows)}
+    generations = Generations(root)
+    for buckets, group in groups_of(prompts, judge):
+        samples = list(samples_of(group, judge))
+        answers = pl.DataFrame(generations.answers(buckets, _OF_ANSWER))
+        found = _answers_to(samples, answers)
+        table, readings = _read(judge, rows, samples, found)
+        write(table)
+        for sample, reading, tokens in zip(samples, readings, found["completion_tokens"], strict=True):
+            prompt, index = sample.prompt, sample.draw.sample_index
+            pool, place = place_of[prompt.row]
+            pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
+            order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
+            pool.orders[place, prompt.number, index] = order
+            if reading is not None:
+                pool.scores[place, prompt.number, index, order] = _graded(judge, reading)
+        for outcome, count in zip(*np.unique(table.column("outcome"), return_counts=True), strict=True):
+            read.outcomes[str(outcome)] = read.outcomes.get(str(outcome), 0) + int(count)
+        _count(read.facts, table, found)
+    return read
+
+
+def _graded(judge: SamplingJob, scores: Sequence[int]) -> Sequence[int]:
+    """Return scores on the scale of 1 to 10, which the rules know: a 1 of 0 and 1 is a 10."""
+    return scores if judge.scale(len(scores)) == GRADES else [GRADES[1] if score else GRADES[0] for score in scores]
+
+
+def _count(facts: dict[str, Any], table: pa.Table, answers: pl.DataFrame) -> None:
+    """Add what these answers took."""
+    facts["requests"] += table.num_rows
+    facts["failed"] += pc.sum(pc.equal(table.column("outcome"), Outcome.FAILED.value)).as_py()
+    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+        facts[name] += answers[name].sum() or 0
+    facts["error"] = facts.get("error") or next(iter(answers["error"].drop_nulls()), None)
+
+
+def _answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFrame:
+    """Return the answer to each sample; a row of nulls where there is none."""
+    place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
+    places = pl.Series([place_of.get(sample.request_id) for sample in samples], dtype=pl.UInt32)
+    return answers.select(pl.col(_OF_ANSWER).gather(places))
+
+
+def _read(
+    judge: SamplingJob, rows: Sequence[Row], samples: Sequence[Sample], answers: pl.DataFrame
+) -> tuple[pa.Table, list[Sequence[int] | None]]:
+    """Return the judgements of these samples, and the scores of each in the order shown."""
+    texts = answers["text"]
+    if judge.settings.structured_output == "json_schema":
+        both = zip(texts, samples, strict=True)
+        rendered = [None if text is None else judge.text_of(text, len(one.draw.order)) for text, one in both]
+        texts = pl.Series("text", rendered, pl.String)
+    readings = list(_readings(judge, samples, texts, answers["finish_reason"]))
+    columns: Mapping[str, Any] = {
+        "benchmark": pa.repeat(samples[0].prompt.preference.source, len(samples)),
+        "item_id": [rows[sample.prompt.row].row_id for sample in samples],
+        "set_id": [sample.prompt.preference.set_id for sample in samples],
+        "query_id": [sample.prompt.preference.query_id for sample in samples],
+        "prompt": [sample.prompt.number for sample in samples],
+        "sample_index": [
+            sample.draw.sample_index if judge.settings.temperature else GREEDY_INDEX for sample in samples
+        ],
+        "request_id": [sample.request_id for sample in samples],
+        "order": [[sample.prompt.indices[index] for index in sample.draw.order] for sample in samples],
+        "outcome": [outcome for outcome, _ in readings],
+        "scores": [scores for _, scores in readings],
+        "text": texts.to_arrow(),
+        **{name: answers[name].to_arrow() for name in _OF_ANSWER[1:-1]},
+    }
+    arrays = [
+        value.cast(field.type) if isinstance(value, pa.Array) else pa.array(value, field.type)
+        for field in JUDGEMENTS
+        for value in [columns[field.name]]
+    ]
+    return pa.table(arrays, schema=JUDGEMENTS), [scores for _, scores in readings]
+
+
+def _readings(
+    judge: SamplingJob, samples: Sequence[Sample], texts: pl.Series, finish_reasons: pl.Series
+) -> Iterator[tuple[str, Sequence[int] | None]]:
+    """Yield (`readable` or why not, the scores in the order shown) of each sample."""
+    n_responses = [len(sample.draw.order) for sample in samples]
+    labels = [sample.prompt.preference.label for sample in samples]
+    if judge.grades_single and 1 in n_responses:  # a scale of its own, which the way by columns does not know
+        low, high = judge.scale(1)
+        for text, reason, n, label in zip(texts, finish_reasons, n_responses, labels, strict=True):
+            best_position = None if n == 1 else 0
+            yield _outcome(read_answer(text, reason, n, best_position, label, low, high, with_parts=False))
+        return
+    questions = pl.DataFrame(
+        [
+            texts,
+            finish_reasons,
+            pl.Series("n_responses", n_responses, pl.Int32),
+            pl.Series("best_position", [None if n == 1 else 0 for n in n_responses], pl.Int32),
+            pl.Series("label", labels, pl.Int32),
+        ]
+    )
+    laid, others = begin_reading(questions)
+    for reading, scores in zip(others, laid["scores"].to_list(), strict=True):
+        yield (READABLE, scores) if reading is None else _outcome(reading)
+
+
+def _outcome(reading: Reading) -> tuple[str, Sequence[int] | None]:
+    return (READABLE, reading.scores) if reading.outcome.readable else (reading.outcome.value, None)
