@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers
-from pipelines.evaluation.accuracy import VOTING, evaluated
+from pipelines.evaluation.accuracy import evaluated
 from pipelines.evaluation.arrays import Floats
 from pipelines.evaluation.breakdowns import breakdowns, calibrated, consistency
 from pipelines.evaluation.claims import Claim, Compared, claims
-from pipelines.evaluation.curves import Rows, greedy_cells
+from pipelines.evaluation.curves import VOTING, Rows, greedy_cells
 from pipelines.evaluation.judgements import Judgements, Pool, read_judgements
 from pipelines.evaluation.own_sets import is_trained_on
 from pipelines.evaluation.prompts import Prompt
@@ -129,7 +129,8 @@ def _computed(
     clusters, in_training = read.clusters, is_trained_on(read.rows, trained)
     if read.section.kind == SNAPSHOT and "train" in read.section.splits:
         in_training = [False] * len(in_training)  # asked for by name
-    found = evaluated(rows, clusters, beside, settings.replicates, settings.compare)
+    limited = read.left_out > 0
+    found = evaluated(rows, clusters, beside, settings.replicates, settings.compare, limited=limited)
     by_k = {k: found.cells[VOTING, k] for k in (1, rows.samples)}
     figures = [*found.figures, *breakdowns(rows, clusters, by_k, in_training, settings.replicates)]
     write("figures", figures_table(read.title, read.protocol, figures))
