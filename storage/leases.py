@@ -33,12 +33,12 @@ from storage.root import Root
 
 FOLDER = "leases"
 TERM_S = 600.0
+# Renewals in the term of a lease.
 _RENEWALS = 10
-"""Renewals in the term of a lease."""
+# Times that a holder would have renewed its lease while a taker watches whether it does.
 _WATCHED = 3
-"""Times that a holder would have renewed its lease while a taker watches whether it does."""
+# States of a process that has ended, though its parent has not looked yet.
 _ENDED = ("Z", "X", "x")
-"""States of a process that has ended, though its parent has not looked yet."""
 
 
 @dataclass(frozen=True, slots=True)
