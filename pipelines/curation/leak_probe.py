@@ -190,8 +190,7 @@ def _ngrams(texts: Sequence[str], most: int) -> Sparse:
         counts.data = np.log1p(counts.data)
         sizes = np.diff(counts.indptr)
         squares = np.bincount(np.repeat(np.arange(len(chunk)), sizes), counts.data**2, len(chunk))
-        factors = NGRAM_LENGTH / np.maximum(np.sqrt(squares), 1e-9)
-        counts.data *= np.repeat(factors, sizes).astype(np.float32)
+        counts.data *= np.repeat(NGRAM_LENGTH / np.maximum(np.sqrt(squares), 1e-9), sizes).astype(np.float32)
         chunks.append(counts)
     return sparse.vstack(chunks, format="csr")
 
@@ -262,8 +261,7 @@ def measured(panel: Panel, names: Sequence[str] = FEATURE_NAMES) -> Measured:
     if not any(panel.features[name].nnz for name in names):
         return Measured(0.5, 0.0, np.zeros(sum(panel.features[name].shape[1] for name in names)))
     weights = weights_by_fold(panel, names)
-    compared = told_apart(scored(panel, weights, names))
-    return Measured(*_auc_of(compared), np.mean(weights, axis=0))
+    return Measured(*_auc_of(told_apart(scored(panel, weights, names))), np.mean(weights, axis=0))
 
 
 def told_apart(candidates: pl.DataFrame) -> pl.DataFrame:

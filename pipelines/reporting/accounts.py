@@ -88,8 +88,7 @@ def _synthesized(source: Input, synthesis: Sequence[Mapping[str, Any]]) -> Itera
     for step in synthesis:
         yield FunnelRow(source=source.source, stage="synthesis", **step)
     if _questions(synthesis) is not None:
-        rows = source.rows - source.unreadable
-        yield FunnelRow(source=source.source, stage="synthesis", outcome="sets", rows=rows)
+        yield FunnelRow(source=source.source, stage="synthesis", outcome="sets", rows=source.rows - source.unreadable)
 
 
 def _questions(synthesis: Sequence[Mapping[str, Any]]) -> int | None:
@@ -135,14 +134,17 @@ def _rubric_uses(recipe: Recipe, root: Root, curated: Stage, run_id: str) -> lis
     """
     if not curated.rows("rubrics"):
         return []
-    answers = pl.DataFrame(list(_answers(root, curated)), orient="row", schema=_ANSWERS)
-    uses = answers.group_by("model").agg(
-        requests=pl.len(),
-        cached=(pl.col("run_id") != run_id).sum(),
-        failed=pl.col("error").is_not_null().sum(),
-        prompt_tokens=pl.col("prompt_tokens").sum(),
-        completion_tokens=pl.col("completion_tokens").sum(),
-        cost_usd=pl.col("cost_usd").sum().round(6),
+    uses = (
+        pl.DataFrame(list(_answers(root, curated)), orient="row", schema=_ANSWERS)
+        .group_by("model")
+        .agg(
+            requests=pl.len(),
+            cached=(pl.col("run_id") != run_id).sum(),
+            failed=pl.col("error").is_not_null().sum(),
+            prompt_tokens=pl.col("prompt_tokens").sum(),
+            completion_tokens=pl.col("completion_tokens").sum(),
+            cost_usd=pl.col("cost_usd").sum().round(6),
+        )
     )
     model = recipe.models.rubric
     known = {model.model: (model.engine, model.name)} if model else {}

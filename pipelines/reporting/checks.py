@@ -100,8 +100,7 @@ def auc_words(finding: Findings) -> str:
 def by_words(finding: Findings) -> str:
     """Return the features above the threshold, three at most, or else the two highest, in words with their AUC."""
     ranked = sorted((finding.get("auc_by_feature") or {}).items(), key=lambda feature: (-feature[1], feature[0]))
-    over = [feature for feature in ranked if feature[1] > finding["threshold"]]
-    named = over[:_FEATURES_NAMED] or ranked[:2]
+    named = [feature for feature in ranked if feature[1] > finding["threshold"]][:_FEATURES_NAMED] or ranked[:2]
     return ", ".join(f"{_FEATURE_WORDS.get(name, name)} ({auc:.2f})" for name, auc in named)
 
 

@@ -256,9 +256,8 @@ def read_anew(snapshot: Snapshot) -> pl.DataFrame:
     paths = [path for table in _JUDGED_TABLES for path in snapshot.files(table)]
     read = [_read(pl.read_parquet(path, columns=_READ_COLUMNS), sets.unique("set_id")) for path in paths]
     recipe = snapshot.manifest.recipe
-    known = recipe.get("rejection", {}).items()
     rules = RejectionSection.model_validate(
-        {key: value for key, value in known if key in RejectionSection.model_fields}
+        {key: value for key, value in recipe.get("rejection", {}).items() if key in RejectionSection.model_fields}
     )
     rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
     return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))

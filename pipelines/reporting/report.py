@@ -168,10 +168,9 @@ def _outcomes(funnels: Sequence[SourceFunnel]) -> Iterator[tuple[str, str, dict[
 
 def _reasons(funnels: Sequence[SourceFunnel]) -> dict[str, Any]:
     """Return the table of every reject_reason by source; nothing where nothing was rejected."""
-    totals = together(funnel.rejected for funnel in funnels)
     rows = [
         [reason, *(f"{funnel.rejected.get(reason, 0):,}" for funnel in funnels), f"{total:,}"]
-        for reason, total in totals.items()
+        for reason, total in together(funnel.rejected for funnel in funnels).items()
     ]
     return {"head": ["reason", *(funnel.source for funnel in funnels), "all"], "rows": rows} if rows else {}
 

@@ -92,8 +92,7 @@ def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage
 
 def _shown_queries(curated: Stage) -> set[str]:
     """Return every question that is sampled with several responses."""
-    columns = ["query_id", "split", "n_responses", "drop_reason"]
-    frame = read_frame(curated.paths("sets"), SETS, columns)
+    frame = read_frame(curated.paths("sets"), SETS, ["query_id", "split", "n_responses", "drop_reason"])
     sampled = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1)
     return set(frame.filter(sampled)["query_id"])
 
@@ -170,8 +169,7 @@ def criteria_text(criteria: Sequence[Criterion]) -> str:
     """Return criteria as a judge reads them, those of most weight first, pitfalls last."""
     merits = [one for one in criteria if one.points > 0]
     total = sum(one.points for one in merits)
-    ordered = sorted(merits, key=lambda one: -one.points)
-    lines = [f"- ({one.points / total:.0%}) {one.text}" for one in ordered]
+    lines = [f"- ({one.points / total:.0%}) {one.text}" for one in sorted(merits, key=lambda one: -one.points)]
     return "\n".join([*lines, *(f"- (pitfall) {one.text}" for one in criteria if one.points < 0)])
 
 

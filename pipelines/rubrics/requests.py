@@ -76,10 +76,8 @@ def rubric_job(recipe: Recipe) -> Job:
 
 def generation_request(job: Job, case: Case, retrieved: str, attempt: int) -> Request:
     """Return the request for the rubric of a case; `retrieved` are criteria that served for similar ones."""
-    query = case.preference.query
-    prompt = generation_prompt(query, case.text_of(case.better), case.text_of(case.worse), retrieved)
-    body = _in_form("rubric", CRITERIA_SCHEMA, job.body(prompt))
-    return job.request(case.query_id, body, attempt, RubricTruth())
+    prompt = generation_prompt(case.preference.query, case.text_of(case.better), case.text_of(case.worse), retrieved)
+    return job.request(case.query_id, _in_form("rubric", CRITERIA_SCHEMA, job.body(prompt)), attempt, RubricTruth())
 
 
 def judgement_request(job: Job, rubric: Rubric, panelist: Panelist, attempt: int) -> Request:
@@ -121,14 +119,13 @@ def generation_prompt(query: Messages, better: str, worse: str, retrieved: str) 
 
 def judgement_prompt(query: Messages, answer: str, criteria: Sequence[Criterion]) -> Messages:
     """Return the request to say of every criterion whether an answer meets it."""
-    lines = [f"{number}. {shown_text(one.text)}" for number, one in enumerate(criteria, 1)]
     return user(
         filled(
             _TEXTS,
             "judgement",
             question=shown_text(conversation_text(query)),
             answer=shown_text(answer),
-            criteria="\n".join(lines),
+            criteria="\n".join(f"{number}. {shown_text(one.text)}" for number, one in enumerate(criteria, 1)),
             count=str(len(criteria)),
         )
     )
