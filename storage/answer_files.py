@@ -132,10 +132,9 @@ def _sealed_groups(data: memoryview, seal: _Seal) -> Iterator[tuple[pa.Table, in
     """Yield each row group's answers and how many cannot be read."""
     file = pq.ParquetFile(pa.BufferReader(b"".join([_MAGIC, seal.pages[4:], _end_of(seal.footer)])))
     for group, (start, end, sha) in enumerate(seal.groups):
-        if _sha(data[start:end]) == sha:
-            yield filled(file.read_row_group(group), GENERATIONS), 0
-        else:
-            yield _NONE, file.metadata.row_group(group).num_rows
+        is_sound = _sha(data[start:end]) == sha
+        lost = 0 if is_sound else file.metadata.row_group(group).num_rows
+        yield filled(file.read_row_group(group), GENERATIONS) if is_sound else _NONE, lost
 
 
 def _unsealed_groups(path: Path) -> Iterator[tuple[pa.Table, int | None]]:

@@ -214,8 +214,7 @@ def _holder(data: bytes | None) -> Holder | None:
         tree = {"process": ""} | orjson.loads(data or b"")  # leases of an older grmforge have no process
         holder = Holder(**{name: tree[name] for name in Holder.__slots__})
         is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= LONGEST_LEASE_S
-        is_marked = isinstance(holder.pid, int) and isinstance(holder.process, str)
-        return holder if is_whole and is_marked else None
+        return holder if is_whole and isinstance(holder.pid, int) and isinstance(holder.process, str) else None
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None
 

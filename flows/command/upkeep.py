@@ -99,10 +99,9 @@ def forget(
         say(_undo(place, what, yes))
         return
     request = forgetting.request_to_forget(place, what, reason)
-    if yes:
-        done = forgetting.forget(place, request, remove_versions=remove_versions)
-    else:
-        done = forgetting.look(place, request)
+    done = (
+        forgetting.forget(place, request, remove_versions=remove_versions) if yes else forgetting.look(place, request)
+    )
     show({"removed": yes, **done.as_json()}, _forget_lines(done, yes, remove_versions), json)
 
 

@@ -126,10 +126,11 @@ def make_step(
     what = f"{watched_name(step)} judged" if step.job and answers is not None else watched_name(step)
     with watched_task(order, recipe, root, what) if step.asking else quiet_run(recipe) as run:
         run.budget.carry(spent)
-        if step.asking and answers is not None:
-            product = step.asking.finish(root, run, stages[0], answers)
-        else:
-            product = step.make(root, run, stages)
+        product = (
+            step.asking.finish(root, run, stages[0], answers)
+            if step.asking and answers is not None
+            else step.make(root, run, stages)
+        )
     return Place.of(product), run.budget.spent
 
 

@@ -93,9 +93,7 @@ class StageTally:
     def seconds_left(self) -> float | None:
         """The time left by the recent rate, and by the share of answers sampled again; None while nothing is bought."""
         rate, left = self.rate, self.left
-        if left is None or rate <= 0:
-            return None
-        return left / rate / max(self.settled / max(self.answers, 1), 0.1)
+        return None if left is None or rate <= 0 else left / rate / max(self.settled / max(self.answers, 1), 0.1)
 
     def parts(self) -> list[str]:
         """Return the state in phrases, the most telling first."""

@@ -170,8 +170,7 @@ def hashed_ngrams(texts: Sequence[str], most: int) -> tuple[npt.NDArray[np.int64
     pieces = [np.frombuffer(_ends(text, most).lower().encode("utf-32-le"), np.uint32) for text in texts]
     codes = np.concatenate([np.empty(0, np.uint32), *pieces]).astype(np.uint64)
     rows = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
-    single = _mixed(codes)
-    pairs = _mixed(single[:-1] ^ codes[1:])
+    pairs = _mixed(_mixed(codes)[:-1] ^ codes[1:])
     triples = _mixed(pairs[:-1] ^ codes[2:])
     within_pair, within_triple = rows[:-1] == rows[1:], rows[:-2] == rows[2:]
     columns = np.concatenate([pairs[within_pair], triples[within_triple]]) % np.uint64(NGRAM_COLUMNS)

@@ -119,10 +119,7 @@ def _chi_square_tail(statistic: float, degrees: int) -> float:
     if statistic <= 0:
         return 1.0
     half = statistic / 2
-    if degrees % 2:
-        tail, start = math.erfc(math.sqrt(half)), 0.5
-    else:
-        tail, start = math.exp(-half), 1.0
+    tail, start = (math.erfc(math.sqrt(half)), 0.5) if degrees % 2 else (math.exp(-half), 1.0)
     for step in range((degrees - 1) // 2):
         power = start + step
         tail += math.exp(power * math.log(half) - half - math.lgamma(power + 1))
