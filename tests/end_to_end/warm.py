@@ -1,6 +1,7 @@
 """Commands that start in milliseconds: forked from a process that has imported what they import.
 
-A command spends two thirds of a short test's time on imports. So each test process keeps one such parent. What it forks
+A command spends two thirds of a short test's time on imports, on its pages' templates and on the weights of hint leaks.
+So each test process keeps one such parent, which has them. It starts no thread: a fork would not have it. What it forks
 is a process like any other: its own arguments, environment, directory, pipes and session. A command whose environment
 sets Python, the locale or the hub otherwise starts from its executable.
 """
@@ -176,7 +177,7 @@ def _become(wanted: Mapping[str, Any], fds: list[int], tell: int) -> None:
 
 
 def _imported() -> None:
-    """Import all that commands import, but for Prefect and what is heavy."""
+    """Import all that commands import, but for Prefect and what is heavy, and make what each build makes anew."""
     import gc
     import importlib
     import pkgutil
@@ -184,11 +185,16 @@ def _imported() -> None:
     import pipelines
     import schemas
     import storage
+    from pipelines.judging import hint_words
+    from pipelines.reporting import pages
 
     importlib.import_module("flows.command.running")
     for package in (schemas, storage, pipelines):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
+    hint_words.learned()
+    for template in ("report.html", "card.md"):
+        pages.compiled(template)
     gc.collect()
     gc.freeze()
 
