@@ -383,8 +383,8 @@ def test_any_text_is_read(text: str, n: int) -> None:
     "unit", ["\n- a", "\n1. ", "\n**", "*", " ", "Response 1", "A is ", "\n#", "。", "|", "a: 7, ", "\nA:"]
 )
 def test_hostile_texts_take_linear_time(unit: str) -> None:
-    text = unit * (200_000 // len(unit))
+    text = unit * (100_000 // len(unit))
     begin = time.process_time()
     for whole in (text, f"Criteria:\n{text}", f"Criteria:\n1. A: b {text}\nx:"):
         has_critique(whole, 2)
-    assert time.process_time() - begin < 8
+    assert time.process_time() - begin < 2
