@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ class Place:
     def prefect(self, *arguments: str) -> str:
         """Run a `prefect` command to its end, and return what it says."""
         with self.start(*arguments) as process:
-            out, _ = process.communicate(timeout=120)
+            out, _ = process.communicate(timeout=200)
         assert process.returncode == 0, out
         return str(out)
 
@@ -56,8 +57,15 @@ def answered(place: Place, path: str, body: object = None) -> Any:
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    until = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:  # 503: its database is busy, and nothing was done
+            if refused.code != 503 or time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def asked(place: Place, what: str, body: object) -> Any:
