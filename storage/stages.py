@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from schemas.errors import StorageError
+from schemas.manifest import TableFile
 from schemas.record import FORMAT, canonical_json, content_id
 from storage.files import check_version, sha256_of
 from storage.root import Root
-from storage.table_writer import TableFile
 
 _MARKED_AFTER_S = 12 * 3_600
 """A stage that is found says so at most twice a day."""
@@ -116,8 +116,8 @@ def finish_stage(
     """Write the manifest, last of all, and return the finished stage. `made_of` are those that it was read from."""
     files = {name: [asdict(file) for file in table] for name, table in tables.items() if table}
     content = content_hash(file["sha256"] for name in sorted(files) for file in files[name])
-    manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts}
-    manifest["made_of"] = sorted({stage.key for stage in made_of})
+    keys = sorted({stage.key for stage in made_of})
+    manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts, "made_of": keys}
     root.write(f"{key}/manifest.json", canonical_json(manifest))
     stage = find_stage(root, key)
     assert stage is not None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pyarrow.compute as pc
 
-from pipelines.engines.request_body import prompt_bytes
+from pipelines.engines.jobs import prompt_bytes
 from schemas.recipe import ModelSection
 from schemas.record import BUCKETS
 from storage.generations import Generations

@@ -10,7 +10,7 @@ import polars as pl
 from pipelines.ahead.estimates import Timing, time_words
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers
-from pipelines.engines.pricing import cost_usd
+from pipelines.engines.budget import cost_usd
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
 from pipelines.orders import models_of

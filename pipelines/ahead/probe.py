@@ -12,7 +12,7 @@ from pipelines.ahead.estimates import time_words
 from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets, sample_few
 from pipelines.ahead.inputs import plan_inputs
 from pipelines.engines.answering import Run
-from pipelines.engines.pricing import cost_usd
+from pipelines.engines.budget import cost_usd
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sampled_sets, wanted_answers

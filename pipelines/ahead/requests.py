@@ -92,7 +92,7 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return Wanted(requests, most=requests, cached=requests)
-    stored = Stored.of(root)
+    stored = Stored(root)
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
@@ -116,7 +116,7 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
 
 def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the answers to all questions that come without some."""
-    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.samples
     stride = max(1, samples * sum(source.plan.questions or 0 for source in inputs.open) // SAMPLED_PROMPTS)
     for checked in _checked(inputs, wanted, lambda _: samples):
         for question in chain.from_iterable(questions for _, questions in questions_to_ask(checked)):
@@ -130,7 +130,7 @@ def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs
 
 def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
     """Return the most that a teacher can be asked: all it does for a question, for each of them."""
-    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.teacher_samples
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.teacher_samples
     rewrites = settings.rewrites * (settings.n_responses - 1)
 
     def most_of(kind: str) -> int:

@@ -14,9 +14,8 @@ from pipelines.ahead.estimates import (
     usage_of,
 )
 from pipelines.ahead.requests import Wanted
-from pipelines.engines.jobs import Job
-from pipelines.engines.pricing import cost_usd
-from pipelines.engines.request_body import request_body
+from pipelines.engines.budget import cost_usd
+from pipelines.engines.jobs import Job, request_body
 from pipelines.judging.samples import SamplingJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES

@@ -121,7 +121,7 @@ def stored_samples(
 
 def asks_anything(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool = False) -> bool:
     """Say whether an answer is missing, or is to be sent for again, that sampling these sets wants."""
-    stored = Stored.of(root)
+    stored = Stored(root)
     return any(
         sample.completion is None or (retry_failed and sample.completion.fault is not None)
         for _, sets in sampled_sets(curated)

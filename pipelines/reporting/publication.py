@@ -1,7 +1,7 @@
 """The publication stage: assembled tables become an immutable version with its manifest, card, report and reward."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -15,7 +15,7 @@ from pipelines.reporting.report import report_of
 from pipelines.reporting.rubric_uses import rubric_uses
 from pipelines.synthesis.synthesis import SourceSets
 from schemas.errors import DamagedError
-from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
+from schemas.manifest import Manifest, ModelUse, TableEntry
 from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 from storage.files import sha256_of
@@ -55,8 +55,7 @@ def publish_snapshot(
     Raises DamagedError where a file is not what assembly wrote.
     """
     tables = {
-        name: TableEntry(rows=assembled.rows(name), files=[FileEntry(**asdict(file)) for file in files])
-        for name, files in assembled.tables.items()
+        name: TableEntry(rows=assembled.rows(name), files=list(files)) for name, files in assembled.tables.items()
     }
     missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
     name = recipe.build.name

@@ -13,8 +13,7 @@ from schemas.errors import RecipeError
 from schemas.recipe import RubricsSection
 from storage.root import Root
 from storage.rubric_pools import Pool, RubricPools, open_pools
-from storage.rubric_tables import add_rubrics
-from storage.rubric_vectors import Vectors
+from storage.rubric_tables import Vectors, add_rubrics
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pipelines.rubrics.cases import Case, Labelled, question_text
 from pipelines.rubrics.embedding import Embedder
 from schemas.preference import PreferenceSet
 from schemas.query import Messages
-from storage.rubric_vectors import Vectors
+from storage.rubric_tables import Vectors
 
 _AT_ONCE = 256
 _RUNS = 4

@@ -9,6 +9,7 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from schemas.licenses import license_key
+from schemas.manifest import TableFile
 from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, UnreadableRow, sets_table
 from schemas.query import query_id, user
 from schemas.question import QUESTIONS, Question, questions_table
@@ -17,7 +18,7 @@ from schemas.record import content_id
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.table_writer import TableFile, TableWriter
+from storage.table_writer import TableWriter
 from storage.tombstones import Forgotten, forgotten
 
 STAGE_VERSION = 3

@@ -20,6 +20,7 @@ from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
 from pipelines.training_sets.selection import selection_job, with_selection
 from schemas.candidate import GRADED_TABLE, GRADED_VERDICTS, TRACES_TABLE
+from schemas.manifest import TableFile
 from schemas.preference import SETS, PreferenceSet, Split
 from schemas.published import TABLES
 from schemas.recipe import ModelSection, Recipe
@@ -29,7 +30,7 @@ from schemas.training import GENERAL, META_RM, RFT
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
-from storage.table_writer import TableFile, TableWriter
+from storage.table_writer import TableWriter
 from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
 STAGE_VERSION = 2

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.errors import RecipeError
-from storage.table_files import Goes, Mask
+from storage.tables import Goes, Mask
 from storage.tombstones import Tombstone
 
 _SHOWN = 20

@@ -29,8 +29,7 @@ from storage.milvus import remove_index
 from storage.origins import origin_files, remember_origins
 from storage.root import Root
 from storage.stages import every_stage
-from storage.table_files import Goes, Mask, parquet_keys, rows_that_go, take_out
-from storage.tables import open_table
+from storage.tables import Goes, Mask, open_table, parquet_keys, rows_that_go, take_out
 
 
 class Place(StrEnum):

@@ -20,11 +20,10 @@ from storage.generations import Generations
 from storage.journal import segments
 from storage.leases import held as held_leases
 from storage.origins import origin_files, read_origins
-from storage.records import write_record
-from storage.root import Root
+from storage.root import Root, write_record
 from storage.snapshot_upkeep import remove_comparisons, remove_version, unpin
 from storage.snapshots import drop_latest, every_snapshot, set_latest
-from storage.table_files import take_out
+from storage.tables import take_out
 from storage.tombstones import Kind, Tombstone, find_tombstone, now
 
 

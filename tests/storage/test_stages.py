@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import StorageError
+from schemas.manifest import TableFile
 from storage.files import sha256_of
 from storage.root import Root
 from storage.stages import check_bytes, content_hash, find_stage, finish_stage, stage_key
-from storage.table_writer import TableFile
 
 FILE = TableFile("rows-00000.parquet", 3, 10, "ab")
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.live.dispatch import dispatch
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import Attempt, open_engine
 from schemas.generation import Completion, Request
 from schemas.recipe import ModelSection
 from tests.pipelines.engines.requests import Watcher, ask, row_of

@@ -11,7 +11,8 @@ import pytest
 from pipelines.engines.batch.desk import BatchDesk, open_desk
 from pipelines.engines.budget import Budget
 from schemas.errors import EngineError, StorageError, Waiting
-from storage.batch_jobs import BatchedRequest, intend, jobs_of, save
+from storage.batch_jobs import BatchedRequest, intend, jobs_of
+from storage.root import write_record
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.batch_builds import KEY, ROWS, Build, build_of
 from tests.pipelines.engines.requests import Watcher, ask
@@ -86,7 +87,7 @@ def lost(build: Build, server: BatchStandIn, *, created: bool) -> None:
     """Leave a job as a crash during the call that creates it does, an hour ago."""
     batched = [BatchedRequest(ask(row, build.model), 1, 0.0, 1) for row in range(ROWS)]
     job = intend(build.root, build.model.name, server.url, time.time() - 3600, batched)
-    job = save(build.root, job, file_id="file-lost", creating_at=time.time() - 3600)
+    job = write_record(build.root, job, file_id="file-lost", creating_at=time.time() - 3600)
     server.files["file-lost"] = b"".join(
         json.dumps({"custom_id": one.request.request_id, "body": one.request.body}).encode() + b"\n" for one in batched
     )

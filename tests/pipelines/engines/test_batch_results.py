@@ -15,7 +15,8 @@ from pipelines.engines.batch.endpoint import BatchEndpoint, Trouble
 from pipelines.engines.budget import Budget
 from schemas.errors import EngineError, Waiting
 from schemas.recipe import ModelSection
-from storage.batch_jobs import jobs_of, save
+from storage.batch_jobs import jobs_of
+from storage.root import write_record
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.batch_builds import KEY, ROWS, Build, build_of, stored
 from tests.pipelines.engines.requests import Watcher
@@ -128,7 +129,7 @@ def test_a_batch_that_never_ends_is_said_to_be_overdue(tmp_path: Path) -> None:
         build = build_of(tmp_path, server)
         build.waits()
         (job,) = jobs_of(build.root, build.model.name)
-        save(build.root, job, creating_at=time.time() - 60 * 3600)
+        write_record(build.root, job, creating_at=time.time() - 60 * 3600)
         assert "60 hours old; cancel it at the endpoint" in build.waits()
         run = Run("run", Budget(), {"TEST_KEY": KEY}, Watcher(), wait=True)
         with pytest.raises(Waiting, match="60 hours old"):

@@ -10,8 +10,7 @@ import pytest
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.live.dispatch import dispatch
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import Attempt, open_engine
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request
 from tests.pipelines.engines.played_engines import Played, bad, rows, run, section

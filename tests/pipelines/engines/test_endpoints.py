@@ -15,7 +15,7 @@ import pytest
 from pipelines.engines.budget import Budget
 from pipelines.engines.live.dispatch import dispatch
 from pipelines.engines.live.openai_compatible import MAX_LIMIT_REST_S
-from pipelines.engines.opening import open_engine
+from pipelines.engines.protocol import open_engine
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from tests.pipelines.engines import stand_in_server as stand_in

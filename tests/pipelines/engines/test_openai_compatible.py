@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.engines.live.exchange import MAX_ANSWER_BYTES
-from pipelines.engines.opening import open_engine
+from pipelines.engines.protocol import open_engine
 from schemas.errors import EngineError
 from schemas.generation import FaultKind, Truth
 from tests.pipelines.engines import stand_in_server as stand_in

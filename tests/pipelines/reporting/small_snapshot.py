@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.candidate import GRADED, TRACES
-from schemas.manifest import FileEntry, FunnelRow, Input, Manifest, ModelUse, TableEntry, UnreadableReason
+from schemas.manifest import FunnelRow, Input, Manifest, ModelUse, TableEntry, TableFile, UnreadableReason
 from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set, sets_table
 from schemas.query import user
 from schemas.rubric import RUBRICS
@@ -17,7 +17,7 @@ from schemas.trajectory import TRAJECTORIES
 from storage.root import Root
 from storage.snapshots import Snapshot, publish
 from storage.stages import Stage, finish_stage
-from storage.table_writer import TableFile, TableWriter
+from storage.table_writer import TableWriter
 
 SCHEMAS = {
     "sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
@@ -43,10 +43,7 @@ class Small:
         """Write and publish it under a directory."""
         root = Root.open(str(path))
         stage = _assembled(root, self)
-        tables = {
-            name: TableEntry(rows=stage.rows(name), files=[FileEntry(**vars_of(file)) for file in files])
-            for name, files in stage.tables.items()
-        }
+        tables = {name: TableEntry(rows=stage.rows(name), files=list(files)) for name, files in stage.tables.items()}
         manifest = Manifest(
             name=self.name,
             version="20260101T000000Z-00000000",
@@ -63,10 +60,6 @@ class Small:
         )
         data = {file.path: f"{stage.key}/{file.path}" for files in stage.tables.values() for file in files}
         return publish(root, manifest, data, {}), stage
-
-
-def vars_of(file: TableFile) -> dict[str, Any]:
-    return {"path": file.path, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
 
 
 def small(question: str = "What carries voice?", response: str = "IMS") -> Small:
