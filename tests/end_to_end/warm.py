@@ -8,6 +8,7 @@ sets Python, the locale or the hub otherwise starts from its executable.
 
 import array
 import atexit
+import gc
 import json
 import os
 import select
@@ -147,9 +148,17 @@ def _import_heavy(told: int) -> None:
         names = os.read(told, MOST_BYTES).decode().split()
     except BlockingIOError:
         return
-    for name in names:
-        if name not in sys.modules:
-            __import__(name)
+    new = {name for name in names if name not in sys.modules}
+    for name in new:
+        __import__(name)
+    if new:
+        _freeze()
+
+
+def _freeze() -> None:
+    """Keep the collector of forked processes off what stands here: it would copy each page that it looks at."""
+    gc.collect()
+    gc.freeze()
 
 
 def _become(wanted: Mapping[str, Any], fds: list[int], tell: int) -> None:
@@ -178,7 +187,6 @@ def _become(wanted: Mapping[str, Any], fds: list[int], tell: int) -> None:
 
 def _imported() -> None:
     """Import all that commands import, but for Prefect and what is heavy, and make what each build makes anew."""
-    import gc
     import importlib
     import pkgutil
 
@@ -195,8 +203,7 @@ def _imported() -> None:
     hint_words.learned()
     for template in ("report.html", "card.md"):
         pages.compiled(template)
-    gc.collect()
-    gc.freeze()
+    _freeze()
 
 
 if __name__ == "__main__":
