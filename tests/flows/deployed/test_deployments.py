@@ -34,6 +34,9 @@ from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn, judged
 
 
+pytestmark = pytest.mark.timeout(600)  # every run starts processes that import for seconds, on busy cores for a minute
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with serving_deployments(tmp_path_factory.mktemp("prefect")) as deployed:
