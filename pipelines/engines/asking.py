@@ -127,6 +127,17 @@ class Answers:
             run.watcher.warn(f"{lost:,} {of_all} failed ({last}); the next build asks again")
 
 
+@dataclass(frozen=True)
+class Product:
+    """What a step of a build makes."""
+
+    stage: Stage
+    bought: Mapping[str, int] = field(default_factory=dict)
+    """How many requests of each role were bought in this run to make it."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long that took, by role, where it is known."""
+
+
 class Asker:
     """One role that a run asks, and what came of it so far."""
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from schemas.candidate import GRADED, TRACES
 from schemas.manifest import FunnelRow, Input, Manifest, ModelUse, TableEntry, TableFile, UnreadableReason
-from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set, sets_table
+from schemas.preference import SETS_TABLE, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import user
 from schemas.rubric import RUBRICS
+from schemas.tables import table_of
 from schemas.training import META_RM, PAIRS, RFT, RL
 from schemas.trajectory import TRAJECTORIES
 from storage.root import Root
@@ -20,7 +21,7 @@ from storage.stages import Stage, finish_stage
 from storage.table_writer import TableWriter
 
 SCHEMAS = {
-    "sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
+    "sets": SETS_TABLE.schema, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
     "traces": TRACES, "rubrics": RUBRICS, "answers": GRADED,
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b]0;title\x07 \u202eevil\u2066 & \"quoted\" 'too'\r\x9b2J"
@@ -269,8 +270,8 @@ def _assembled(root: Root, made: Small) -> Stage:
     files: dict[str, list[TableFile]] = {}
     ordered = sorted(made.sets, key=lambda one: (one.query_id, one.set_id))
     sets = {
-        "sets/kept": sets_table([one for one in ordered if one.drop_reason is None]),
-        "sets/dropped": sets_table([one for one in ordered if one.drop_reason is not None]),
+        "sets/kept": table_of(SETS_TABLE.schema, [one for one in ordered if one.drop_reason is None]),
+        "sets/dropped": table_of(SETS_TABLE.schema, [one for one in ordered if one.drop_reason is not None]),
     }
     for path, table in {**sets, **{path: _table(path, rows) for path, rows in made.tables.items()}}.items():
         folder, name = path.split("/")
