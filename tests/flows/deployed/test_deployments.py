@@ -33,7 +33,6 @@ from tests.flows.deployed.deployed_place import (
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn, judged
 
-
 pytestmark = pytest.mark.timeout(600)  # every run starts processes that import for seconds, on busy cores for a minute
 
 
