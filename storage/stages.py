@@ -1,7 +1,7 @@
 """Stage tables: what a stage made of its inputs, kept under a fingerprint of all it depends on."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -121,7 +121,7 @@ def _read(root: Root, key: str) -> Stage | None:
 def finish_stage(
     root: Root,
     key: str,
-    tables: Mapping[str, list[TableFile]],
+    tables: Mapping[str, Sequence[TableFile]],
     facts: Mapping[str, Any],
     made_of: Iterable[Stage] = (),
     beside: Stage | None = None,
