@@ -64,7 +64,7 @@ def values_of(paths: Sequence[Path], column: str, filters: Mapping[str, frozense
 
 
 def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, PreferenceSet]:
-    """Return the sets of these ids ({set_id: query_id}) from a published table of sets, sorted by query_id as all are."""
+    """Return the sets of these ids ({set_id: query_id}) from a published table, sorted by query_id as all are."""
     found: dict[str, PreferenceSet] = {}
     set_ids = pa.array(sorted(ids), pa.string())
     queries = sorted(set(ids.values()))
