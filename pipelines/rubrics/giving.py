@@ -95,8 +95,7 @@ def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage
 
 def _shown_queries(curated: Stage) -> set[str]:
     """Return every question that is sampled with several responses."""
-    columns = ["query_id", "split", "n_responses", "drop_reason"]
-    frame = read_frame(curated.paths("sets"), SETS, columns)
+    frame = read_frame(curated.paths("sets"), SETS, ["query_id", "split", "n_responses", "drop_reason"])
     sampled = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1)
     return set(frame.filter(sampled)["query_id"])
 
