@@ -271,8 +271,7 @@ def _judging_step(job: SamplingJob) -> Step:
         ask=lambda root, run, curated, buckets: sample_sets(root, run, job, curated, buckets),
         finish=finish,
     )
-    models = {job.role: job.model}
-    return Step(JUDGE.format(job.purpose), (CRITERIA,), make, job.role, models, asking, job=job)
+    return Step(JUDGE.format(job.purpose), (CRITERIA,), make, job.role, {job.role: job.model}, asking, job=job)
 
 
 def _assembly_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:

@@ -102,8 +102,7 @@ def _decided(
     if rules.leaks.over == "downsample":
         leaving, leaks = leaky_rows(sets, frame, rules.grm.shown, rules.leaks.threshold)
         frame = _dropped(frame, pl.col("row").is_in(leaving), DropReason.LEAKY)
-    surplus = _surplus_rows(frame, rules.max_shares)
-    frame = _dropped(frame, pl.col("row").is_in(surplus), DropReason.MAX_SHARE)
+    frame = _dropped(frame, pl.col("row").is_in(_surplus_rows(frame, rules.max_shares)), DropReason.MAX_SHARE)
     frame = frame.sort("query_id", "set_id", "source", "source_id", "row")
     return _ordered(sets, frame, ["cluster", "split", "drop_reason"]), leaks
 

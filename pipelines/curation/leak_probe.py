@@ -87,13 +87,11 @@ def is_ranked(candidates: pl.DataFrame) -> bool:
 
 def lacking(candidates: pl.DataFrame) -> str | None:
     """Return why the probe has too little to go by; None where it can be run."""
-    groups = candidates["group"].n_unique()
-    if groups < MIN_SETS:
+    if (groups := candidates["group"].n_unique()) < MIN_SETS:
         return f"{groups} sets: fewer than {MIN_SETS} say nothing"
     if not is_ranked(candidates):
         right = int(candidates["right"].sum())
-        rarer = min(right, candidates.height - right)
-        if rarer == 0:
+        if (rarer := min(right, candidates.height - right)) == 0:
             return "all labels are the same"
         if rarer < MIN_SETS // 4:
             return f"{rarer} sets have the rarer label: fewer than {MIN_SETS // 4} say nothing"
@@ -262,8 +260,7 @@ def measured(panel: Panel, names: Sequence[str] = FEATURE_NAMES) -> Measured:
     if not any(panel.features[name].nnz for name in names):
         return Measured(0.5, 0.0, np.zeros(sum(panel.features[name].shape[1] for name in names)))
     weights = weights_by_fold(panel, names)
-    compared = told_apart(scored(panel, weights, names))
-    return Measured(*_auc_of(compared), np.mean(weights, axis=0))
+    return Measured(*_auc_of(told_apart(scored(panel, weights, names))), np.mean(weights, axis=0))
 
 
 def told_apart(candidates: pl.DataFrame) -> pl.DataFrame:

@@ -122,8 +122,7 @@ def make_rubrics(settings: RubricSettings, job: Job, root: Root, run: Run, curat
     run.watcher.stage("indexing rubrics", None)
     with open_retriever(root, rubrics, run.keys, settings.directory):
         pass  # opening completes the pools, also after a run that was killed here
-    kept_before = len(cases) - len(new) - len(again)
-    return Made(len(cases), kept_before, made, unwritten, malformed, job, asker.answers)
+    return Made(len(cases), len(cases) - len(new) - len(again), made, unwritten, malformed, job, asker.answers)
 
 
 def _trial(settings: RubricsSection, job: Job) -> str:

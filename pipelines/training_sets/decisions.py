@@ -110,8 +110,7 @@ def _rl(
         checks["rl"] = {"missing": fault}
         return None
     decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft)
-    kept = pl.col("reject_reason").is_null()
-    return decided.with_columns(index=(kept.cum_sum().over("split") - 1))
+    return decided.with_columns(index=(pl.col("reject_reason").is_null().cum_sum().over("split") - 1))
 
 
 def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -> dict[str, Any]:
@@ -142,8 +141,7 @@ def _general(curated: Stage, ratio: float, rft: pl.DataFrame) -> tuple[frozenset
     table = read_table(curated.paths("general"), GENERAL, ["query_id", "source", "source_id", "split", "drop_reason"])
     general = pl.DataFrame({name: pl.from_arrow(table.column(name)) for name in ("source", "split", "drop_reason")})
     general = general.with_columns(pl.Series("example_id", general_ids(table), pl.String))
-    judged_rows = dict(rft.filter("accepted").group_by("split").len().iter_rows())
-    chosen = chosen_general(general, judged_rows, ratio)
+    chosen = chosen_general(general, dict(rft.filter("accepted").group_by("split").len().iter_rows()), ratio)
     is_surplus = ~pl.col("example_id").is_in(list(chosen))
     kept = general.filter(pl.col("drop_reason").is_null())
     return chosen, kept.with_columns(reject_reason=pl.when(is_surplus).then(pl.lit("surplus")))
