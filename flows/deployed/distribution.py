@@ -100,8 +100,7 @@ def _connect(address: str | None, workers: int | None) -> None:
         "include_dashboard": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
-    server = get_current_settings().api.url
-    if not server:  # every worker would start one of its own
+    if not (server := get_current_settings().api.url):  # every worker would start one of its own
         raise RecipeError(
             'task_runner = "ray" needs a Prefect server that every worker reaches: export PREFECT_API_URL=..'
         )

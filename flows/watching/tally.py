@@ -134,9 +134,7 @@ class StageTally:
 
 def per_second(rate: float) -> str:
     """Return a rate as people say it: by the second, or by the minute where that is a fraction."""
-    if rate >= 10:
-        return f"{rate:,.0f}/s"
-    return f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
 
 
 def duration(seconds: float) -> str:

@@ -131,8 +131,7 @@ def leak_probe(
         }
         hinted = rft.with_columns(chosen="accepted", right=pl.col("mode") == Mode.HINTED.value)
         if hinted.filter("chosen")["right"].any():
-            finding = _of_trajectories({Purpose.RFT: hinted}, judged, clusters, ["set_id"])
-            check["hinted"] = marked(finding, threshold)
+            check["hinted"] = marked(_of_trajectories({Purpose.RFT: hinted}, judged, clusters, ["set_id"]), threshold)
     meta_rm = {
         purpose: rows.rename({"in_meta_rm": "chosen"})
         for purpose, rows in decided.items()
@@ -146,8 +145,7 @@ def leak_probe(
 def source_findings(curated: Stage, shown: Shown) -> list[Finding]:
     """Return a finding for every source, and for its sets of one response, by name; kept, as they cost seconds."""
     key = stage_key("leaks", STAGE_VERSION, shown, [curated.content])
-    stage = find_stage(curated.root, key)
-    if stage is None:
+    if (stage := find_stage(curated.root, key)) is None:
         findings = [
             {"source": source, "task": task} | finding_of(sample.frame())
             for (source, task), sample in sorted(_samples(curated, shown).items())

@@ -87,13 +87,11 @@ def is_ranked(candidates: pl.DataFrame) -> bool:
 
 def lacking(candidates: pl.DataFrame) -> str | None:
     """Return why the probe has too little to go by; None where it can be run."""
-    groups = candidates["group"].n_unique()
-    if groups < MIN_SETS:
+    if (groups := candidates["group"].n_unique()) < MIN_SETS:
         return f"{groups} sets: fewer than {MIN_SETS} say nothing"
     if not is_ranked(candidates):
         right = int(candidates["right"].sum())
-        rarer = min(right, candidates.height - right)
-        if rarer == 0:
+        if (rarer := min(right, candidates.height - right)) == 0:
             return "all labels are the same"
         if rarer < MIN_SETS // 4:
             return f"{rarer} sets have the rarer label: fewer than {MIN_SETS // 4} say nothing"

@@ -85,8 +85,7 @@ def _read(source: Input, synthesis: Sequence[Mapping[str, Any]]) -> Iterator[Fun
 
 def _synthesized(source: Input, synthesis: Sequence[Mapping[str, Any]]) -> Iterator[FunnelRow]:
     """Yield what became of a source's questions, at last the sets."""
-    for step in synthesis:
-        yield FunnelRow(source=source.source, stage="synthesis", **step)
+    yield from (FunnelRow(source=source.source, stage="synthesis", **step) for step in synthesis)
     if _questions(synthesis) is not None:
         yield FunnelRow(source=source.source, stage="synthesis", outcome="sets", rows=source.rows - source.unreadable)
 

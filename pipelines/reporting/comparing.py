@@ -131,8 +131,7 @@ def _table_changes(old: Snapshot, new: Snapshot) -> Iterable[TableChange]:
 
 def _frame(snapshot: Snapshot, tables: Sequence[str], columns: Sequence[pl.Expr]) -> pl.DataFrame:
     """Return columns of tables of a version, one after the other; no row where it has none of them."""
-    paths = [path for table in tables for path in snapshot.files(table)]
-    if not paths:
+    if not (paths := [path for table in tables for path in snapshot.files(table)]):
         return pl.DataFrame(schema={column.meta.output_name(): pl.String for column in columns})
     return pl.scan_parquet(paths, glob=False).select(columns).collect()
 

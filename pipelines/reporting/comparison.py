@@ -37,8 +37,7 @@ def lines_of(comparison: Comparison) -> list[str]:
 def markdown_of(comparison: Comparison) -> str:
     """Return it as Markdown, for a page."""
     head = f"{markdown_line(comparison.old)} → {markdown_line(comparison.new)}"
-    tables = [_markdown_table(*part) for part in parts(comparison)]
-    return "\n\n".join([head, *tables, *_remarks(comparison)]) + "\n"
+    return "\n\n".join([head, *[_markdown_table(*part) for part in parts(comparison)], *_remarks(comparison)]) + "\n"
 
 
 def _markdown_table(head: _Row, rows: tuple[_Row, ...]) -> str:

@@ -115,8 +115,7 @@ def _place(model: str, revision: str | None, directory: Path) -> tuple[str, str]
             return str(MODEL_DIR), version(PACKAGED)
         except (ImportError, PackageNotFoundError):
             raise RecipeError(EXTRA) from None
-    local = directory / model
-    if local.is_dir():
+    if (local := directory / model).is_dir():
         return str(local), content_id("model files", list(_files(local)))[:12]
     return model, revision or ""
 

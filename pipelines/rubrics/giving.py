@@ -81,7 +81,10 @@ def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage
     inputs = [curated.content, content_id("criteria", sorted(given.items()), sorted(own.items()))]
     key = stage_key("criteria", STAGE_VERSION, [], inputs)
     if found := find_stage(root, key):
-        return found
+        if found.beside == curated.key:
+            return found
+        # Other settings made the same sets: the stage that it stood beside may be removed, since no build finds it now.
+        return finish_stage(root, key, found.tables, curated.facts, [curated], beside=curated)
     with TableWriter(root, key, "criteria", CRITERIA) as writer:
         writer.write(_criteria_table(given, own))
     with TableWriter(root, key, "rubrics", RUBRICS) as rubric_writer:

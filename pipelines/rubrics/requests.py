@@ -68,8 +68,7 @@ def met_schema(count: int) -> dict[str, Any]:
 
 def rubric_job(recipe: Recipe) -> Job:
     """Return what rubrics are written and tried with. Raises RecipeError where the recipe has no model for it."""
-    job = job_of(recipe, "rubric", "rubrics")
-    if job is None:
+    if (job := job_of(recipe, "rubric", "rubrics")) is None:
         raise RecipeError("rubrics need a model that writes them: add [models.rubric] to the recipe")
     return job
 
@@ -140,8 +139,7 @@ def read_criteria(text: str, origin: str) -> list[Criterion]:
     for item in items:
         if not isinstance(item, dict) or not {"text", "points", "kind"} <= item.keys():
             raise MalformedAnswer("criterion_lacks_a_key")
-        tags = item.get("tags") or []
-        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        if not isinstance((tags := item.get("tags") or []), list) or not all(isinstance(tag, str) for tag in tags):
             raise MalformedAnswer("tags_are_no_list")
         one = criterion(item["text"], item["points"], item["kind"], tags=tags, origin=origin)
         criteria.setdefault(one.criterion_id, one)

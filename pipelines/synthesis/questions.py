@@ -149,8 +149,7 @@ def rephrased_questions(root: Root, run: Run, teacher: Asker | None, questions: 
             teacher.answers.recall(use)
         return found
     rows = _read(questions)
-    leaning = [question for question in rows if leans_on_options(question)]
-    if not leaning:
+    if not (leaning := [question for question in rows if leans_on_options(question)]):
         return questions
     results: list[str | Rephrasing] = [Rephrasing.NO_TEACHER] * len(leaning)
     if teacher is not None:
@@ -185,8 +184,7 @@ def _rephrased(teacher: Asker, leaning: Sequence[Question]) -> list[str | Rephra
 
 def asked_instead(question: Question, completion: Completion | None) -> str | Rephrasing:
     """Return the question that an answer of the teacher ends in, or why it may not be asked."""
-    text = read_rephrased(whole_text(completion) or "")
-    if text is None or len(text) > LONGEST:
+    if (text := read_rephrased(whole_text(completion) or "")) is None or len(text) > LONGEST:
         return Rephrasing.MALFORMED
     if needs_rewriting(text) or needs_options(text):
         return Rephrasing.LEANS

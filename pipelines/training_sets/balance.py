@@ -106,8 +106,7 @@ def rounded(value: object) -> float | None:
 
 def uniformity(counts: list[int]) -> tuple[float, float]:
     """Return (chi-square, p) of the hypothesis that all positions are equally likely; (0, 1) without rows."""
-    total = sum(counts)
-    if not total or len(counts) < 2:
+    if not (total := sum(counts)) or len(counts) < 2:
         return 0.0, 1.0
     expected = total / len(counts)
     statistic = sum((count - expected) ** 2 for count in counts) / expected

@@ -66,8 +66,7 @@ def set_alone_auc(candidates: pl.DataFrame) -> float | None:
     if not positives or not negatives:
         return None
     ranks = (candidates["set_correct"] / candidates["set_readable"]).rank("average")
-    rank_sum = float(ranks.filter(candidates["right"]).sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+    return (float(ranks.filter(candidates["right"]).sum()) - positives * (positives + 1) / 2) / (positives * negatives)
 
 
 def meta_rm_table(

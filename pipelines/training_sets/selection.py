@@ -86,8 +86,7 @@ def selection_of(job: SamplingJob, preference: PreferenceSet, share: float = 1.0
     if not by_verifier and preference.reference is None:
         return Selection.NOTHING_TO_CHECK_BY
     answers = quotable_answers(job, preference)
-    right = answers[preference.best]
-    if right is None or all(answer is None for answer in answers if answer != right):
+    if (right := answers[preference.best]) is None or all(answer is None for answer in answers if answer != right):
         return Selection.NO_FINAL_ANSWERS
     # It stands in the reference, and not as part of a longer word or number.
     in_reference = rf"(?<!\w){re.escape(right)}(?!\w)"

@@ -130,8 +130,7 @@ def undo(root: Root, name: str) -> Tombstone:
 
 def forgotten_before(root: Root, name: str) -> Tombstone:
     """Return what was forgotten by this name. Raises RecipeError where nothing was."""
-    tombstone = find_tombstone(root, name)
-    if tombstone is None:
+    if (tombstone := find_tombstone(root, name)) is None:
         raise RecipeError(f"{name!r} was not forgotten under {root.where()}")
     return tombstone
 
@@ -141,8 +140,7 @@ def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tup
     moved = []
     for held in versions:
         if held.is_latest:
-            removed = {other.version for other in versions if other.name == held.name}
-            moved.append(_moved_back(root, held, removed))
+            moved.append(_moved_back(root, held, {other.version for other in versions if other.name == held.name}))
         unpin(root, held.name, held.version)
         if not remove_version(root, held.name, held.version):
             raise StorageError(f"LATEST was moved to {held.name}@{held.version} meanwhile; run the same command again")
@@ -153,8 +151,7 @@ def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tup
 def _moved_back(root: Root, last: VersionRows, removed: set[str]) -> str:
     """Move LATEST to a version that holds every set and stays, the newest older one if there is any; else drop it."""
     manifests = [snapshot.manifest for snapshot in every_snapshot(root) if snapshot.manifest.name == last.name]
-    left = {manifest.version for manifest in manifests if not missing_sets(manifest)} - removed
-    if not left:
+    if not (left := {manifest.version for manifest in manifests if not missing_sets(manifest)} - removed):
         drop_latest(root, last.name)
         return f"{last.name}: LATEST is gone, since no version stays that holds every set; build again"
     chosen = max(left, key=lambda version: (version < last.version, version))

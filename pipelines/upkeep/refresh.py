@@ -206,8 +206,7 @@ def promote(root: Root, given: str) -> tuple[Snapshot, str | None]:
     Raises StorageError where there is no such version, and RecipeError where a set of its recipe has no row in it.
     """
     snapshot = named_version(root, given)
-    _, lost = heal(snapshot)
-    if lost:
+    if lost := heal(snapshot)[1]:
         raise StorageError(
             f"{snapshot.location}/{lost[0]}: gone or damaged; build its recipe again, which puts it back, restore the "
             "file, or remove the version's folder"
