@@ -99,8 +99,7 @@ def steps_to_sets(recipe: Recipe, judges: Iterable[ModelSection]) -> tuple[Step,
     `judges` are the models that go on from there. Where the key of one of them is missing, or that of a model which
     makes sets, nothing is bought to make sets.
     """
-    makers = [model for role, model in models_of(recipe).items() if role in ROLES]
-    also_asked = (*makers, *judges)
+    also_asked = (*(model for role, model in models_of(recipe).items() if role in ROLES), *judges)
     sections = list(enumerate(recipe.sources))
     return (
         *(_reading_step(recipe, index, section) for index, section in sections),
@@ -194,8 +193,7 @@ def _answering(recipe: Recipe, subject: str, section: SourceSection, buying: Cal
 
     def ask(root: Root, run: Run, checked: Stage, buckets: Collection[int]) -> Answers:
         if responder is not None:
-            asker = Asker(root, buying(run), responder)
-            ask_questions(asker, job.settings.samples, checked, buckets)
+            ask_questions(Asker(root, buying(run), responder), job.settings.samples, checked, buckets)
         return Answers()  # the sets are made in one stream, which asks again for what was given up
 
     def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:

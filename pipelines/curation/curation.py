@@ -122,8 +122,7 @@ def _ordered(table: pa.Table, frame: pl.DataFrame, columns: Sequence[str]) -> pa
     ordered = table.take(frame["row"].to_arrow())
     for name in columns:
         position = table.schema.get_field_index(name)
-        column = frame[name].to_arrow().cast(pa.string())
-        ordered = ordered.set_column(position, table.schema.field(position), column)
+        ordered = ordered.set_column(position, table.schema.field(position), frame[name].to_arrow().cast(pa.string()))
     return ordered
 
 

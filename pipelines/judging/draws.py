@@ -90,8 +90,7 @@ class Draws:
     def request(self, draw: Draw) -> Request:
         """Return the request that a sample is sent as."""
         preference, n_responses = self.preference, self.preference.n_responses
-        hinted = self.mode is Mode.HINTED
-        truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, hinted)
+        truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, self.mode is Mode.HINTED)
         body = self.job.body_of(user(draw.prompt), n_responses)
         return self.job.request(preference.query_id, body, draw.sample_index, truth, self._repeat(draw.sample_index))
 

@@ -18,10 +18,10 @@ _FEATURE_WORDS = {
     "ngrams": "its style, letter by letter",
 }
 _FEATURES_NAMED = 3
+# Standard errors of half a 95 % interval.
 _HALF_WIDTH = 1.96
-"""Standard errors of half a 95 % interval."""
+# Standard errors beyond which a difference is more than chance, as a rule.
 _CLEAR = 2.0
-"""Standard errors beyond which a difference is more than chance, as a rule."""
 
 _GAVE_UP = " Downsampling would have taken half of its sets, so it took none."
 
@@ -97,8 +97,7 @@ def auc_words(finding: Findings) -> str:
 def by_words(finding: Findings) -> str:
     """Return the features above the threshold, three at most, or else the two highest, in words with their AUC."""
     ranked = sorted((finding.get("auc_by_feature") or {}).items(), key=lambda feature: (-feature[1], feature[0]))
-    over = [feature for feature in ranked if feature[1] > finding["threshold"]]
-    named = over[:_FEATURES_NAMED] or ranked[:2]
+    named = [feature for feature in ranked if feature[1] > finding["threshold"]][:_FEATURES_NAMED] or ranked[:2]
     return ", ".join(f"{_FEATURE_WORDS.get(name, name)} ({auc:.2f})" for name, auc in named)
 
 

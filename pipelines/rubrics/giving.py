@@ -172,8 +172,7 @@ def criteria_text(criteria: Sequence[Criterion]) -> str:
     """Return criteria as a judge reads them, those of most weight first, pitfalls last."""
     merits = [one for one in criteria if one.points > 0]
     total = sum(one.points for one in merits)
-    ordered = sorted(merits, key=lambda one: -one.points)
-    lines = [f"- ({one.points / total:.0%}) {one.text}" for one in ordered]
+    lines = [f"- ({one.points / total:.0%}) {one.text}" for one in sorted(merits, key=lambda one: -one.points)]
     return "\n".join([*lines, *(f"- (pitfall) {one.text}" for one in criteria if one.points < 0)])
 
 

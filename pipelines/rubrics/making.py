@@ -70,9 +70,11 @@ class Made:
         lines = [
             f"{self.questions:,} questions: {self.kept_before:,} have their rubric, {len(self.rubrics):,} made or tried"
         ]
-        for what in ("rubrics", "criteria"):
-            if found[what]:
-                lines.append(f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}")
+        lines += [
+            f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}"
+            for what in ("rubrics", "criteria")
+            if found[what]
+        ]
         if self.unwritten:
             lines.append(f"questions without a rubric: {len(self.unwritten):,}, the first: {self.unwritten[0]}")
         lines += [f"{what}: {rows:,} answers" for what, rows in found["malformed"].items()]

@@ -118,14 +118,13 @@ def generation_prompt(query: Messages, better: str, worse: str, retrieved: str) 
 
 def judgement_prompt(query: Messages, answer: str, criteria: Sequence[Criterion]) -> Messages:
     """Return the request to say of every criterion whether an answer meets it."""
-    lines = [f"{number}. {shown_text(one.text)}" for number, one in enumerate(criteria, 1)]
     return user(
         filled(
             _TEXTS,
             "judgement",
             question=shown_text(conversation_text(query)),
             answer=shown_text(answer),
-            criteria="\n".join(lines),
+            criteria="\n".join(f"{number}. {shown_text(one.text)}" for number, one in enumerate(criteria, 1)),
             count=str(len(criteria)),
         )
     )

@@ -69,9 +69,8 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
             selected = rl.filter(pl.col("selection").is_not_null()).with_columns(reject_reason="selection")
             funnel += _counted(selected, "rl selection", "kept")
         if Purpose.DIFFICULTY in frames:
-            removed = rl.select("set_id", "reject_reason")
             frames[Purpose.DIFFICULTY] = frames[Purpose.DIFFICULTY].join(
-                removed, on="set_id", how="left", maintain_order="left"
+                rl.select("set_id", "reject_reason"), on="set_id", how="left", maintain_order="left"
             )
     if Purpose.PAIRED in frames:
         checks["principles"] = paired_accuracy(frames[Purpose.RFT], frames[Purpose.PAIRED], recipe.grm.principles)
@@ -164,10 +163,9 @@ def _positions(rft: pl.DataFrame) -> dict[str, Any]:
 def _lengths(curated: Stage) -> dict[str, Any]:
     """Return, per source, how often the best response of a kept set is the longest, beside the rate of chance."""
     sets = read_frame(curated.paths("sets"), SETS, ["source", "responses", "best", "n_responses", "drop_reason"])
-    lengths = pl.col("responses").list.eval(pl.element().struct.field("text").str.len_chars())
     found = (
         sets.filter(pl.col("drop_reason").is_null() & pl.col("best").is_not_null())
-        .with_columns(lengths=lengths)
+        .with_columns(lengths=pl.col("responses").list.eval(pl.element().struct.field("text").str.len_chars()))
         .group_by("source")
         .agg(
             best_is_longest=(pl.col("lengths").list.get(pl.col("best")) == pl.col("lengths").list.max()).mean(),

@@ -111,9 +111,8 @@ def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: Sampl
     }
     outcome = pl.Series("selection", [found.get(set_id) for set_id in rl["set_id"]], pl.String)
     selected = (pl.col("selection") == Selection.KEPT.value).fill_null(False)
-    group = ["source", "n_responses", "split"]
     # One place further on than `decide_rl` deals: where every set is selected, its two rows are not in one order.
-    rank = pl.col("set_id").rank("ordinal").over(*group, selected)
+    rank = pl.col("set_id").rank("ordinal").over("source", "n_responses", "split", selected)
     position = (rank % pl.col("n_responses")).cast(pl.Int32)
     rows = pl.col("reject_reason").is_null().cast(pl.Int64) + selected.cast(pl.Int64)
     return rl.with_columns(outcome).with_columns(

@@ -244,8 +244,7 @@ def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
         except StorageError:
             yield Finding(Place.STAGE, key, remove, None, "it cannot be looked into")
             continue
-        is_own = concerned.source is not None and key.split("/")[1].partition("-")[2] == concerned.source
-        if rows or is_own:
+        if rows or (concerned.source is not None and key.split("/")[1].partition("-")[2] == concerned.source):
             yield Finding(Place.STAGE, key, remove, rows)
 
 

@@ -85,8 +85,7 @@ def request_to_forget(root: Root, name: str, reason: str | None = None) -> Reque
 
 
 def _concerned(origins: pl.DataFrame, name: str) -> tuple[Concerned, Kind]:
-    is_id = len(name) == 32 and not set(name) - set("0123456789abcdef")
-    if is_id and not origins.filter(source=name).height:
+    if len(name) == 32 and not set(name) - set("0123456789abcdef") and not origins.filter(source=name).height:
         return concerned_by_id(origins, name), "set" if origins.filter(set_id=name).height else "query"
     return concerned_by_source(origins, name), "source"
 
