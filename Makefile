@@ -1,4 +1,4 @@
-# On a machine with Python 3.11, git and make, `make demo` and `make test` are all it takes.
+# A machine with Python 3.11, git and make is all it takes: each target installs what it needs.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -88,7 +88,7 @@ format: .venv/dev.stamp  ## format the code, and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/dev.stamp  ## write docs/tables.md and docs/recipes.md anew
+docs: .venv/dev.stamp  ## write docs/tables.md, docs/recipes.md and the sections of docs/sources.md anew
 	$(BIN)/python -m docs.generate
 
 # The lock comes from a new environment, so that nothing installed by hand gets into it. Its comment lines stay.
