@@ -3,7 +3,7 @@
 evaluations/<name>/<version>/     manifest.json, report.html, and the tables items, judgements, figures, credits
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from schemas.errors import StorageError
 from schemas.evaluation_manifest import EvaluationManifest
 from storage.files import check_version
 from storage.root import Root
+from storage.stages import damaged_files
+from storage.table_writer import TableFile
 
 FOLDER = "evaluations"
 
@@ -36,6 +38,10 @@ class Evaluation:
         """Return the files of a table; none where it has no rows."""
         entry = self.manifest.tables.get(table)
         return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
+
+    def data_files(self) -> list[TableFile]:
+        """Return every data file of every table."""
+        return [TableFile(**dict(file)) for file in self.manifest.files()]
 
 
 def versions(root: Root, name: str) -> list[str]:
@@ -83,6 +89,19 @@ def publish_evaluation(
         root.write(f"{folder}/{path}", text.encode())
     root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
     return Evaluation(root, folder, manifest)
+
+
+def heal_evaluation(evaluation: Evaluation, stage: str, pages: Mapping[str, Callable[[], str]]) -> list[str]:
+    """Put back what of a version is gone or damaged, from the stage with its content; return what was put back."""
+    root = evaluation.root
+    healed = damaged_files(root, evaluation.key, evaluation.data_files())
+    for path in healed:
+        root.link(f"{stage}/{path}", f"{evaluation.key}/{path}")
+    for path, page in pages.items():
+        if not root.size(f"{evaluation.key}/{path}"):
+            root.write(f"{evaluation.key}/{path}", page().encode())
+            healed.append(path)
+    return healed
 
 
 def evaluation_at(root: Root, key: str) -> Evaluation:

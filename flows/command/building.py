@@ -92,12 +92,13 @@ def plan(
     from flows.command.running import started
     from flows.watching.watcher import RunWatcher
     from pipelines.ahead.plan import plan_of
+    from pipelines.evaluation.evaluate import evaluating
     from pipelines.orders import Order, new_run
     from storage.root import root_to_look_at
 
     order = Order(str(recipe), sets, root, limit, keep_going)
     if probe is None:
-        settings = order.read()
+        settings = evaluating(order.read(), limit=limit)
         with root_to_look_at(settings.build.root) as place:
             planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
     else:

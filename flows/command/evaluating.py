@@ -119,6 +119,8 @@ def _tell(done: "Evaluated", spent: "Spent | None", json: bool) -> None:
     say(lines_of(evaluation))
     what = "published" if done.new else "nothing new to publish: the content is that of"
     say(f"\n{what} {shown_path(evaluation.location)}")
+    if done.healed:
+        say(f"put back, since they were gone or damaged: {', '.join(done.healed)}")
     say(f"in a browser: {shown_path(str(evaluation.root.at(f'{evaluation.key}/report.html')))}")
 
 
