@@ -21,7 +21,7 @@ from storage.snapshots import latest
 
 SNAPSHOT = "test"
 """The kind that reads sets of a snapshot."""
-_OWN = "preference_sets"
+OWN = "preference_sets"
 """The benchmark whose rule sets of a snapshot are scored by."""
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
@@ -130,7 +130,7 @@ def is_downloaded(section: BenchmarkSection) -> bool:
 
 def benchmark_of(section: BenchmarkSection) -> Benchmark:
     """Return the benchmark of a section. Raises RecipeError for a kind that does not exist."""
-    kind = _OWN if section.kind == SNAPSHOT else section.kind
+    kind = OWN if section.kind == SNAPSHOT else section.kind
     if kind not in BENCHMARKS:
         known = [*BENCHMARKS, SNAPSHOT]
         near = difflib.get_close_matches(kind, known, n=1)
