@@ -64,6 +64,8 @@ def evaluate(
     (docs/evaluation.md). Example: grmforge evaluate recipes/evaluate.toml --limit 100
     """
     if judgements is not None:
+        if role or k or limit:
+            raise RecipeError("--role, -k and --limit change what a judge is asked; --judgements asks nothing")
         _tell(_of_verdicts(recipe, judgements, benchmark, path, protocol, root), None, json)
         return
     if recipe is None or benchmark or path or protocol:
@@ -148,10 +150,11 @@ def judge(
     Example: grmforge judge recipes/demo.toml sets.jsonl -k 8 --out scores.parquet
     """
     from flows.command.running import started
-    from pipelines.evaluation.judge_file import judge_file, write_judgements
+    from pipelines.evaluation.judge_file import check_out, judge_file, write_judgements
     from pipelines.evaluation.judges import judge_of
     from pipelines.orders import Order
 
+    check_out(out)
     order = Order(str(recipe), root=root, keep_going=keep_going)
     with started("judge", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
         asked = judge_of(settings, role or settings.evaluate.judge, k, grades_single=True)
