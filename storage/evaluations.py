@@ -15,7 +15,6 @@ from schemas.evaluation_manifest import EvaluationManifest
 from storage.files import check_version
 from storage.root import Root
 from storage.stages import damaged_files
-from storage.table_writer import TableFile
 
 FOLDER = "evaluations"
 
@@ -38,10 +37,6 @@ class Evaluation:
         """Return the files of a table; none where it has no rows."""
         entry = self.manifest.tables.get(table)
         return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
-
-    def data_files(self) -> list[TableFile]:
-        """Return every data file of every table."""
-        return [TableFile(**dict(file)) for file in self.manifest.files()]
 
 
 def versions(root: Root, name: str) -> list[str]:
@@ -94,7 +89,7 @@ def publish_evaluation(
 def heal_evaluation(evaluation: Evaluation, stage: str, pages: Mapping[str, Callable[[], str]]) -> list[str]:
     """Put back what of a version is gone or damaged, from the stage with its content; return what was put back."""
     root = evaluation.root
-    healed = damaged_files(root, evaluation.key, evaluation.data_files())
+    healed = damaged_files(root, evaluation.key, evaluation.manifest.files())
     for path in healed:
         root.link(f"{stage}/{path}", f"{evaluation.key}/{path}")
     for path, page in pages.items():

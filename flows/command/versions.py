@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import MOST, JsonOption, SnapshotArgument, SnapshotsOption
-from flows.command.output import columns, print_json, say
+from flows.command.terminal import MOST, JsonOption, SnapshotArgument, SnapshotsOption, columns, print_json, say, show
 
 if TYPE_CHECKING:
     from storage.root import Root
@@ -35,13 +34,13 @@ def inspect(
     from pipelines.reporting.examples import as_json, count_examples, find_examples, render
     from storage.snapshots import find_snapshot
 
-    found = find_snapshot(_root_if_any(root), snapshot)
-    examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
+    chosen = find_snapshot(_root_if_any(root), snapshot)
+    examples = find_examples(chosen, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         print_json([as_json(example) for example in examples])
         return
     width = columns(110, without_terminal=100)
-    count = count_examples(found, table=table, status=status, reason=reason, source=source)
+    count = count_examples(chosen, table=table, status=status, reason=reason, source=source)
     say("\n\n".join(render(example, width) for example in examples))
     say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more" if count > len(examples) else ""))
 
@@ -70,13 +69,13 @@ def compare(
         from pipelines.reporting.comparison import lines_of
 
         between = compare_snapshots(before, after)
-        print_json(between.as_json()) if json else say(lines_of(between))
+        show(between.as_json(), lines_of(between), json)
     elif isinstance(before, Evaluation) and isinstance(after, Evaluation):
         from pipelines.evaluation.comparing import compare_evaluations
         from pipelines.evaluation.comparison import lines_of as lines_of_evaluations
 
         found = compare_evaluations(before, after)
-        print_json(found.as_json()) if json else say(lines_of_evaluations(found))
+        show(found.as_json(), lines_of_evaluations(found), json)
     else:
         kinds = ["a snapshot" if isinstance(one, Snapshot) else "an evaluation" for one in (before, after)]
         raise StorageError(f"{old} is {kinds[0]} and {new} is {kinds[1]}; compare two of one kind")
@@ -109,16 +108,12 @@ def promote(version: VersionArgument, root: SnapshotsOption = "data") -> None:
 
     snapshot, before = promote_version(Root.open(root), version)
     manifest = snapshot.manifest
-    if before == manifest.version:
-        say(f"LATEST of {manifest.name} is {manifest.version} already")
-        return
-    say(f"LATEST of {manifest.name} is {manifest.version} now" + (f", and was {before}" if before else ""))
+    was = "already" if before == manifest.version else f"now, and was {before}" if before else "now"
+    say(f"LATEST of {manifest.name} is {manifest.version} {was}")
 
 
 def _root_if_any(root: str) -> "Root | None":
     """Return the root, which need not be writable; None where there is none: versions are found by directory, too."""
     from storage.root import Root
 
-    if "://" in root:
-        return Root.open(root)
-    return Root(Path(root).absolute()) if Path(root).is_dir() else None
+    return Root.open(root) if "://" in root else Root(Path(root).absolute()) if Path(root).is_dir() else None

@@ -120,6 +120,7 @@ WAY_OUT = {
     Broken.TIMEOUT: "a larger timeout_s, or a smaller max_concurrency, may help",
     Broken.TOO_LARGE: "not asked again, since it would be paid for again",
 }
+_BASE_URL = "base_url (it usually ends in /v1)"
 _CHECK_KEY = "; check the key in the environment variable that api_key_env names"
 _ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
@@ -199,22 +200,20 @@ def _fault_of_error(endpoint: str, status: int, error: Any, text: str, retry_aft
 
 
 def _kind_of_status(status: int, names: Set[str]) -> tuple[FaultKind, str]:
-    """Return the kind of fault, and the way out to add to its message."""
-    if status == 402 or _any_is(NO_CREDIT, names):
-        return FaultKind.ENGINE, "; the account has no credit left"
-    if _any_is(WRONG_KEY, names):
-        return FaultKind.ENGINE, _CHECK_KEY
-    if status < 500 and status not in (401, 404) and _any_is(MODERATED, names):
-        return FaultKind.REQUEST, ""
-    if status in (401, 403, 407):
-        return FaultKind.ENGINE, _CHECK_KEY
-    if status == 404 or _any_is(NO_MODEL, names):
-        return FaultKind.ENGINE, "; check model and base_url (it usually ends in /v1)"
-    if 300 <= status < 400 or status in (405, 410, 501, 505):
-        return FaultKind.ENGINE, "; no chat completions here: check base_url (it usually ends in /v1)"
-    if status in (408, 409, 424, 425, 429, 499) or status >= 500:
-        return FaultKind.TRANSIENT, ""
-    return FaultKind.REQUEST, ""
+    """Return the kind of fault, and the way out to add to its message. The first rule that applies counts."""
+    is_moderated = status < 500 and status not in (401, 404) and _any_is(MODERATED, names)
+    is_no_chat = 300 <= status < 400 or status in (405, 410, 501, 505)
+    rules = (
+        (status == 402 or _any_is(NO_CREDIT, names), FaultKind.ENGINE, "; the account has no credit left"),
+        (_any_is(WRONG_KEY, names), FaultKind.ENGINE, _CHECK_KEY),
+        (is_moderated, FaultKind.REQUEST, ""),
+        (status in (401, 403, 407), FaultKind.ENGINE, _CHECK_KEY),
+        (status == 404 or _any_is(NO_MODEL, names), FaultKind.ENGINE, f"; check model and {_BASE_URL}"),
+        (is_no_chat, FaultKind.ENGINE, f"; no chat completions here: check {_BASE_URL}"),
+        (status in (408, 409, 424, 425, 429, 499) or status >= 500, FaultKind.TRANSIENT, ""),
+        (True, FaultKind.REQUEST, ""),
+    )
+    return next((kind, way_out) for applies, kind, way_out in rules if applies)
 
 
 def _unwrapped(tree: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from pipelines.engines.budget import cost_usd
 from pipelines.engines.faults import Broken, Fault, fault_of_break, fault_of_error
-from pipelines.engines.pricing import cost_usd
 from schemas.generation import Completion
 from schemas.recipe import ModelSection
 from schemas.record import clean_text
@@ -25,13 +25,8 @@ def read_reply(
 
     `has_answered` says whether the endpoint ever made sense before.
     """
-    with contextlib.suppress(RecursionError):  # of a tree with a thousand levels
-        try:
-            tree = parsed(content)
-        except ValueError:
-            pass
-        else:
-            return _read(tree, request_id, model, endpoint, has_answered)
+    with contextlib.suppress(ValueError, RecursionError):  # no JSON, or a thousand levels of it
+        return _read(parsed(content), request_id, model, endpoint, has_answered)
     start = content[:200].decode("utf-8", "replace")
     # An answer that begins as JSON was cut off or garbled on its way; anything else comes from another kind of server.
     broken = Broken.HALF if start.lstrip()[:1] in ("{", "[") else Broken.NOT_API
@@ -112,7 +107,6 @@ def _text_of(content: Any) -> str | None:
 
 
 def _tokens(tree: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Return the tokens of prompt and answer."""
     usage = tree.get("usage")
     return _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
 

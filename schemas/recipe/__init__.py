@@ -2,7 +2,7 @@
 
 from schemas.recipe.models import ModelSection, Price, SameAsGrm, Simulated
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
-from schemas.recipe.section import Section
+from schemas.recipe.section import Flag, Label, Name, Number, Section, Whole
 from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceKind, SourceSection
 from schemas.recipe.stages import (
     TRAINING_SETS,
@@ -25,11 +25,15 @@ __all__ = [
     "TRAINING_SETS",
     "BudgetSection",
     "BuildSection",
+    "Flag",
     "GeneralSection",
     "GrmSection",
+    "Label",
     "LeaksSection",
     "MetaRmSection",
     "ModelSection",
+    "Name",
+    "Number",
     "Price",
     "Recipe",
     "RefreshSection",
@@ -43,6 +47,7 @@ __all__ = [
     "SourceSection",
     "SplitsSection",
     "SynthesisSection",
+    "Whole",
     "read_recipe",
     "recipe_of",
     "section_type",
