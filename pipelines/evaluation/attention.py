@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from pipelines.evaluation.accuracy import GREEDY
 from pipelines.evaluation.answer_facts import AnswerFacts
+from pipelines.evaluation.attacks import FLIPPED
 from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import Figures, Value, interval_of, percent
 from pipelines.reporting.visible import one_line
@@ -27,6 +29,7 @@ def attention(manifest: EvaluationManifest, figures: Figures, facts: Mapping[str
             *_answers(entry, facts.get(entry.name, AnswerFacts())),
             *_part(entry),
             *_effects(figures, entry.name, manifest.k_max),
+            *_attacks(figures, entry.name),
             *_rows(entry),
         )
         sentences += [f"{name}: {words}" for words in of_one]
@@ -94,6 +97,13 @@ def _effects(figures: Figures, benchmark: str, k_max: int) -> Iterator[str]:
             f"the judge may prefer {likes} responses: it is right in {_words(longest)} where the longest response is "
             f"right, in {_words(shorter)} where it is wrong. Items of the two kinds may also differ in difficulty."
         )
+
+
+def _attacks(figures: Figures, benchmark: str) -> Iterator[str]:
+    for attack in figures.attacks(benchmark):
+        flipped = figures.value(benchmark, f"{FLIPPED}: {attack}", GREEDY, 1)
+        if flipped is not None and (flipped.low or 0.0) > _MANY:
+            yield f"the judge can be fooled: the attack {attack!r} flips {_words(flipped)} of its right verdicts."
 
 
 def _rows(entry: BenchmarkEntry) -> Iterator[str]:

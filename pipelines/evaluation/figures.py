@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.evaluation.accuracy import ACCURACY, AUC, GAINS, SUBSET
+from pipelines.evaluation.attacks import ATTACKED, FLIPPED
 from pipelines.evaluation.benchmarks.rules import TOTAL
 from pipelines.evaluation.curves import META_RM, PERMUTED, SELECTORS, VOTING
 from schemas.evaluation import FIGURES, Curve
 from storage.tables import read_batches
 
 HALF = "k/2"
+_ROUNDING = 1e-9
 BLIND = ("first_position", "longest")
 """Selectors that stand for a judge that does not read."""
 NAMES = {
@@ -61,11 +63,17 @@ class Figures:
         """Return which figure stands for the benchmark: its total, or accuracy where it has none."""
         return TOTAL if self.curve(benchmark, TOTAL) else ACCURACY
 
+    def headlines(self, benchmark: str) -> list[str]:
+        """Return the headline, and ROC-AUC beside it where the items have one response each."""
+        return [self.headline(benchmark), *([AUC] if self.curve(benchmark, AUC) else [])]
+
     def sections(self, benchmark: str) -> list[str]:
         """Return the published figures and accuracy, in the benchmark's order, the headline first, without subsets."""
         names = [name for name in self._of_rule(benchmark) if not name.startswith(SUBSET)]
-        if self.curve(benchmark, AUC):
-            names.append(AUC)
+        total, accuracy = self.curve(benchmark, TOTAL), self.curve(benchmark, ACCURACY)
+        if total and all(abs(total[k].value - accuracy[k].value) < _ROUNDING for k in total.keys() & accuracy.keys()):
+            names.remove(ACCURACY)  # the total is the mean over all items
+        names += self.headlines(benchmark)[1:]
         return sorted(names, key=lambda name: (name != self.headline(benchmark), name != ACCURACY, name == AUC))
 
     def subsets(self, benchmark: str) -> list[str]:
@@ -80,9 +88,15 @@ class Figures:
         found: dict[str, list[str]] = {}
         for figure, _, _ in self._values.get(benchmark, {}):
             kind, _, name = figure.partition(": ")
-            if figure not in of_rule and name and figure not in found.get(kind, ()):
+            is_attack = kind in (ATTACKED, FLIPPED)
+            if name and not is_attack and figure not in of_rule and figure not in found.get(kind, ()):
                 found.setdefault(kind, []).append(figure)
         return found
+
+    def attacks(self, benchmark: str) -> list[str]:
+        """Return the attacks that the judge was put to, by name."""
+        parts = (figure.partition(": ") for figure, _, _ in self._values.get(benchmark, {}))
+        return list(dict.fromkeys(name for kind, _, name in parts if kind == ATTACKED))
 
     def selectors(self, benchmark: str) -> Iterator[str]:
         """Yield the selectors that let half of the samples vote, by their names in the table."""
@@ -115,6 +129,11 @@ def selector_named(selector: str) -> str:
     return NAMES.get(name, name)
 
 
+def shown(figure: str, value: float | None) -> str:
+    """Return a figure in per cent, ROC-AUC as a number."""
+    return f"{value:.3f}" if figure == AUC and value is not None else percent(value)
+
+
 def percent(share: float | None) -> str:
     """Return a share in per cent, one digit after the point; a dash for None."""
     return "–" if share is None else f"{100 * share:.1f}%"
@@ -125,10 +144,12 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.2f}".replace("-", "−")
 
 
-def interval_of(value: Value | None) -> str:
-    """Return the interval of a share in words; nothing where there is none."""
+def interval_of(value: Value | None, figure: str = ACCURACY) -> str:
+    """Return the interval of a figure in words; nothing where there is none."""
     if value is None or value.low is None or value.high is None:
         return ""
+    if figure == AUC:
+        return f"{value.low:.3f} to {value.high:.3f}"
     return f"{100 * value.low:.1f} to {100 * value.high:.1f}"
 
 

@@ -19,9 +19,10 @@ from schemas.trajectory import Outcome, Reading
 from storage.generations import Generations
 from storage.root import Root
 
-_OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "error"]
+_USAGE = ("prompt_tokens", "completion_tokens", "cost_usd")
+_OF_ANSWER = ["text", "reasoning", "finish_reason", *_USAGE, "logprob", "error"]
 GRADES = (1, 10)
-COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
+COUNTED = ("requests", "failed", *_USAGE)
 
 
 @dataclass
@@ -101,10 +102,16 @@ def read_judgements(
         found = _answers_to(samples, answers)
         table, readings = _read(judge, rows, samples, found)
         write(table)
-        for sample, reading, tokens in zip(samples, readings, found["completion_tokens"], strict=True):
+        has_logprobs = found["logprob"].null_count() < found.height
+        counted = found["completion_tokens"], found["logprob"]
+        for sample, reading, tokens, logprob in zip(samples, readings, *counted, strict=True):
             prompt, index = sample.prompt, sample.draw.sample_index
             pool, place = place_of[prompt.row]
             pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
+            if has_logprobs and logprob is not None:
+                if pool.logprobs is None:
+                    pool.logprobs = np.full(pool.tokens.shape, np.nan)
+                pool.logprobs[place, prompt.number, index] = logprob
             order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
             pool.orders[place, prompt.number, index] = order
             if reading is not None:
@@ -124,7 +131,7 @@ def _count(facts: dict[str, Any], table: pa.Table, answers: pl.DataFrame) -> Non
     """Add what these answers took."""
     facts["requests"] += table.num_rows
     facts["failed"] += pc.sum(pc.equal(table.column("outcome"), Outcome.FAILED.value)).as_py()
-    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+    for name in _USAGE:
         facts[name] += answers[name].sum() or 0
     facts["error"] = facts.get("error") or next(iter(answers["error"].drop_nulls()), None)
 
@@ -160,7 +167,7 @@ def _read(
         "outcome": [outcome for outcome, _ in readings],
         "scores": [scores for _, scores in readings],
         "text": texts.to_arrow(),
-        **{name: answers[name].to_arrow() for name in _OF_ANSWER[1:-1]},
+        **{name: answers[name].to_arrow() for name in _OF_ANSWER[1:-2]},
     }
     arrays = [
         value.cast(field.type) if isinstance(value, pa.Array) else pa.array(value, field.type)

@@ -20,6 +20,7 @@ from pipelines.evaluation.reliability import Reliability, reliability_of
 from pipelines.evaluation.report_tables import (
     CostTable,
     FigureTable,
+    attack_table,
     cost_table,
     figure_table,
     gain_table,
@@ -62,6 +63,7 @@ class Shown:
     sections: FigureTable | None
     subsets: FigureTable | None
     groups: list[tuple[str, FigureTable]]
+    attacks: FigureTable | None
     consistency: float | None
     reliability: Reliability | None
     costs: CostTable | None
@@ -91,7 +93,9 @@ def report_of(manifest: EvaluationManifest, stage: Stage) -> str:
             "titles": _titles(manifest),
             "numbers": list(_numbers(manifest)),
             "headlines": headline_table(manifest, figures),
-            "headline_names": [named(figures.headline(entry.name)) for entry in manifest.benchmarks],
+            "headline_names": [
+                named(figure) for entry in manifest.benchmarks for figure in figures.headlines(entry.name)
+            ],
             "attention": attention(manifest, figures, facts),
             "benchmarks": [_shown(manifest, figures, entry, facts.get(entry.name, AnswerFacts())) for entry in shown],
             "claims": [_claim_row(manifest, place) for place in range(len(manifest.claims[:_MOST_CLAIMS]))],
@@ -164,6 +168,7 @@ def _shown(manifest: EvaluationManifest, figures: Figures, entry: BenchmarkEntry
         sections=figure_table(figures, name, figures.sections(name), columns),
         subsets=figure_table(figures, name, figures.subsets(name), columns),
         groups=groups,
+        attacks=attack_table(figures, name),
         consistency=checks.get("consistency"),
         reliability=reliability_of(checks.get("calibration"), entry.clusters),
         costs=cost_table(manifest, figures, entry, facts),

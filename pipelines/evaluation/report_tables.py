@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from pipelines.evaluation.accuracy import ACCURACY, AUC, GREEDY
 from pipelines.evaluation.answer_facts import AnswerFacts
+from pipelines.evaluation.attacks import ATTACKED, FLIPPED
 from pipelines.evaluation.charts import scale_of
 from pipelines.evaluation.curves import VOTING
-from pipelines.evaluation.figures import Figures, Value, difference_interval, interval_of, named, percent, points
+from pipelines.evaluation.figures import Figures, Value, difference_interval, interval_of, named, percent, points, shown
 from pipelines.evaluation.selectors import selector_sizes
 from pipelines.evaluation.wording import half_of
 from pipelines.reporting.pages import on_scale
@@ -33,7 +34,7 @@ class Cell(NamedTuple):
 
     text: str
     interval: str
-    at: str
+    place: str
     low: str
     high: str
 
@@ -74,9 +75,11 @@ def group_columns(manifest: EvaluationManifest) -> tuple[Column, ...]:
 
 
 def headline_table(manifest: EvaluationManifest, figures: Figures) -> FigureTable:
-    """Return the headline figure of each benchmark."""
-    names = [(entry.name, figures.headline(entry.name)) for entry in manifest.benchmarks]
-    return _table([(benchmark, benchmark, figure) for benchmark, figure in names], figures, section_columns(manifest))
+    """Return what stands for each benchmark."""
+    rows = [
+        (entry.name, entry.name, figure) for entry in manifest.benchmarks for figure in figures.headlines(entry.name)
+    ]
+    return _table(rows, figures, section_columns(manifest), most=len(rows))
 
 
 def figure_table(
@@ -108,6 +111,20 @@ def gain_table(figures: Figures, benchmark: str, k: int) -> FigureTable | None:
     )
     zero = on_scale(-low, high - low)
     return FigureTable(columns, rows, (points(low), points(high)), zero=zero)
+
+
+def attack_table(figures: Figures, benchmark: str) -> FigureTable | None:
+    """Return the accuracy under each attack, and how many right verdicts it flips; None where there was no attack."""
+    columns = (
+        Column("accuracy under attack", "greedy", ATTACKED, 1),
+        Column("right verdicts that flip", "flipped", FLIPPED, 1),
+    )
+    rows = []
+    for attack in figures.attacks(benchmark):
+        values = [figures.value(benchmark, f"{column.selector}: {attack}", GREEDY, 1) for column in columns]
+        items = next((value.items for value in values if value is not None), 0)
+        rows.append(Row(attack, items, tuple(_cell(value, 0.0, 1.0, ACCURACY) if value else None for value in values)))
+    return FigureTable(columns, tuple(rows), (percent(0.0), percent(1.0))) if rows else None
 
 
 class Cost(NamedTuple):
@@ -153,12 +170,12 @@ def cost_table(
         Cost(
             column.title,
             f"{prompts * column.k:,.4g}",
-            f"{prompts * tokens_:,.0f}" if tokens_ else "–",
-            f"${prompts * usd_:,.4f}" if usd_ else "–",
+            f"{prompts * generated:,.0f}" if generated else "–",
+            f"${prompts * paid:,.4f}" if paid else "–",
             _cell(value, low, high, headline),
             column,
         )
-        for column, tokens_, usd_, value in found
+        for column, generated, paid, value in found
     )
     return CostTable(rows, (percent(low), percent(high)))
 
@@ -176,21 +193,24 @@ def numbers_of(figures: Figures, benchmark: str, figure: str) -> tuple[list[str]
     return list(shown), [[str(k), *(_with_interval(curve.get(k)) for curve in shown.values())] for k in few]
 
 
-def _table(rows: Sequence[tuple[str, str, str]], figures: Figures, columns: Sequence[Column]) -> FigureTable:
+def _table(
+    rows: Sequence[tuple[str, str, str]], figures: Figures, columns: Sequence[Column], most: int = MOST_ROWS
+) -> FigureTable:
     """Return a table of (name, benchmark, figure); a column without any figure is left out."""
-    shown = rows[:MOST_ROWS]
+    shown_rows = rows[:most]
     values = [
-        [figures.value(benchmark, figure, one.selector, one.k) for one in columns] for _, benchmark, figure in shown
+        [figures.value(benchmark, figure, one.selector, one.k) for one in columns]
+        for _, benchmark, figure in shown_rows
     ]
     there = [place for place in range(len(columns)) if any(row[place] is not None for row in values)]
     ends = [end for row in values for value in row if value for end in value[:3] if end is not None]
     low, high = scale_of(ends, 0.2) if ends else (0.0, 1.0)
     made = []
-    for (name, _, figure), row in zip(shown, values, strict=True):
+    for (name, _, figure), row in zip(shown_rows, values, strict=True):
         items = next((value.items for value in row if value is not None), 0)
         cells = ((row[place], figure) for place in there)
         made.append(Row(name, items, tuple(_cell(value, low, high, of) if value else None for value, of in cells)))
-    left_out = len(rows) - len(shown)
+    left_out = len(rows) - len(shown_rows)
     return FigureTable(tuple(columns[place] for place in there), tuple(made), (percent(low), percent(high)), left_out)
 
 
@@ -200,8 +220,7 @@ def _group_name(figure: str) -> str:
 
 
 def _cell(value: Value, low: float, high: float, figure: str) -> Cell:
-    text = f"{value.value:.3f}" if figure == AUC else percent(value.value)
-    return _drawn(value, text, interval_of(value), low, high)
+    return _drawn(value, shown(figure, value.value), interval_of(value, figure), low, high)
 
 
 def _difference(value: Value | None, low: float, high: float) -> Cell | None:
@@ -214,8 +233,8 @@ def _difference(value: Value | None, low: float, high: float) -> Cell | None:
 def _drawn(value: Value, text: str, ends: str, low: float, high: float) -> Cell:
     first = value.value if value.low is None else value.low
     last = value.value if value.high is None else value.high
-    at, start, end = (on_scale(place - low, high - low) for place in (value.value, first, last))
-    return Cell(text, ends, at, start, end)
+    place, start, end = (on_scale(part - low, high - low) for part in (value.value, first, last))
+    return Cell(text, ends, place, start, end)
 
 
 def _with_interval(value: Value | None) -> str:

@@ -6,7 +6,7 @@ from pipelines.evaluation.accuracy import GREEDY
 from pipelines.evaluation.answer_facts import answer_facts
 from pipelines.evaluation.attention import attention
 from pipelines.evaluation.curves import VOTING
-from pipelines.evaluation.figures import Figures, Value, interval_of, named, percent
+from pipelines.evaluation.figures import Figures, Value, interval_of, named, percent, shown
 from pipelines.evaluation.wording import claim_sentence, claims_verdict, half_of, holds
 from pipelines.reporting.visible import aligned, one_line
 from schemas.evaluation import READABLE
@@ -39,17 +39,17 @@ def _table(manifest: EvaluationManifest, figures: Figures) -> Iterator[Sequence[
         del columns[1]
     yield ("benchmark", "figure", *(title for title, _, _ in columns), "readable", "items")
     for entry in manifest.benchmarks:
-        figure = figures.headline(entry.name)
-        values = (figures.value(entry.name, figure, selector, k) for _, selector, k in columns)
-        names = one_line(entry.name, _CELL), one_line(named(figure), _CELL)
-        yield (*names, *map(_words, values), percent(_readable(entry)), f"{entry.items:,}")
+        for figure in figures.headlines(entry.name):
+            words = [_words(figure, figures.value(entry.name, figure, selector, k)) for _, selector, k in columns]
+            names = one_line(entry.name, _CELL), one_line(named(figure), _CELL)
+            yield (*names, *words, percent(_readable(entry)), f"{entry.items:,}")
 
 
-def _words(value: Value | None) -> str:
+def _words(figure: str, value: Value | None) -> str:
     if value is None:
         return "–"
-    ends = interval_of(value)
-    return percent(value.value) + (f" ({ends})" if ends else "")
+    ends = interval_of(value, figure)
+    return shown(figure, value.value) + (f" ({ends})" if ends else "")
 
 
 def _readable(entry: BenchmarkEntry) -> float | None:

@@ -126,7 +126,7 @@ def _by_item(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Ma
 
 
 def _turned(item: Mapping[str, Any], judgements: Sequence[Mapping[str, Any]]) -> TurnedItem:
-    one, all_, right = item["right_at_1"], item["right_at_max"], set(item["right"])
+    single, vote, right = item["right_at_1"], item["right_at_max"], set(item["right"])
     shown = range(min(len(item["responses"]), _MOST_RESPONSES))
     samples = [row for row in judgements if row["sample_index"] != GREEDY_INDEX]
     facts = [f"{item['subset']}" if item["subset"] else "", f"domain {item['domain']}"]
@@ -137,9 +137,9 @@ def _turned(item: Mapping[str, Any], judgements: Sequence[Mapping[str, Any]]) ->
         benchmark=item["benchmark"],
         item_id=item["item_id"],
         subset=item["subset"],
-        is_turned_right=all_ > one,
+        is_turned_right=vote > single,
         facts=tuple(cut(fact, 120) for fact in facts if fact),
-        headline=f"{cut(item['item_id'], 100)}: {one:.0%} of single samples right, the vote of all {_right(all_)}",
+        headline=f"{cut(item['item_id'], 100)}: {single:.0%} of single samples right, the vote of all {_right(vote)}",
         query=tuple((turn["role"], cut(turn["content"], _LONGEST)) for turn in item["query"][-3:]),
         responses=tuple(_response(item, index, index in right, samples) for index in shown),
         left_out=len(item["responses"]) - len(shown),

@@ -21,7 +21,7 @@ def evaluated(
     k_max: int = 8,
     judge: dict[str, Any] | None = None,
     evaluate_name: str | None = None,
-    **section: Any,
+    **settings: Any,
 ) -> Evaluation:
     """Return the evaluation of a simulated judge on these rows; 40 rows of three responses unless given."""
     write_rows(directory / f"{name}.jsonl", jsonl_rows(40) if rows is None else rows)
@@ -34,7 +34,7 @@ def evaluated(
             "replicates": 200,
             "benchmarks": [{"kind": "preference_sets", "name": benchmark, "path": f"{name}.jsonl"}],
         }
-        | section,
+        | settings,
     }
     recipe = recipe_of(tree, directory)
     run, _ = a_run(recipe, keep_going=True)
