@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from benchmarks.loopback_prefect import PREFECT, background, end, environment, free_port, wait_for
+from storage.evaluations import find_evaluation
 from storage.leases import Lease, take
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
@@ -128,10 +129,10 @@ def built_by_the_command(directory: Path, sets: str, name: str) -> Snapshot:
 
 @pytest.mark.slow
 def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: Place, tmp_path: Path) -> None:
-    """RFT first, since Meta RM needs the same answers; then the other two at once, over the same root."""
+    """RFT first, since Meta RM needs the same answers; then the others at once, over the same root."""
     assert place.untouched
-    for together in (["rft"], ["rl", "meta-rm"]):
-        runs = [place.start("deployment", "run", f"build-{name}-set/local", "--watch") for name in together]
+    for together in (["build-rft-set"], ["build-rl-set", "build-meta-rm-set", "evaluate"]):
+        runs = [place.start("deployment", "run", f"{name}/local", "--watch") for name in together]
         said = [run.communicate(timeout=200)[0] for run in runs]
         assert [run.returncode for run in runs] == [0] * len(runs), "\n".join(said)
         assert all("finished successfully in 'Completed'" in words for words in said), "\n".join(said)
@@ -144,6 +145,12 @@ def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: 
     for sets in ("rft", "rl", "meta_rm"):
         snapshot = latest(place.checkout / "data", f"demo-{sets}")
         assert data_files(snapshot) == data_files(built_by_the_command(tmp_path, sets, f"demo-{sets}"))
+    done = grmforge("evaluate", REPOSITORY / "recipes/evaluate.toml", "--root", tmp_path)
+    assert done.code == 0, done.err
+    both = [find_evaluation(Root(root), "demo-grm").manifest for root in (place.checkout / "data", tmp_path)]
+    assert both[0].content_hash == both[1].content_hash
+    (page,) = [one["data"] for one in asked(place, "artifacts", {}) if one["key"] == "demo-grm-evaluation"]
+    assert "pairs" in page and "vote of 8" in page
 
 
 @pytest.mark.slow
