@@ -3,7 +3,7 @@
 evaluations/<name>/<version>/     manifest.json, report.html, and the tables items, judgements, figures, credits
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,14 @@ def remove_evaluation(root: Root, name: str, version: str) -> None:
     """Remove a version: its manifest first, so that half a removal leaves no version."""
     root.remove(f"{FOLDER}/{name}/{version}/manifest.json")
     root.remove_folder(f"{FOLDER}/{name}/{version}")
+
+
+def retain_evaluations(root: Root, name: str, keep: int, in_use: Collection[str]) -> None:
+    """Remove all but the newest `keep` versions of a name, and those in use."""
+    there = versions(root, name)
+    for version in there[: max(0, len(there) - keep)]:
+        if version not in in_use:
+            remove_evaluation(root, name, version)
 
 
 def every_evaluation(root: Root) -> Iterator[Evaluation]:
