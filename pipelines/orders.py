@@ -50,7 +50,7 @@ def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None,
     if root is not None:
         tree["build"]["root"] = root
     if limit is not None:
-        for source, section in zip(tree["sources"], recipe.sources, strict=True):
+        for source, section in zip(tree.get("sources", ()), recipe.sources, strict=True):
             source["limit"] = min(limit, section.limit or limit)
     return recipe_of(tree, Path(recipe.directory))
 

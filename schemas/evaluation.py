@@ -120,8 +120,16 @@ FIGURES_TABLE = Table(
     (
         Column("benchmark", str, "Name of the benchmark in the evaluation."),
         Column("protocol", str, "How its items were shown."),
-        Column("figure", str, "`total`, a published section, or `subset <name>`."),
-        Column("selector", str, "`voting`, `metarm@k/2`, `greedy`, `pass`, .. : which samples vote."),
+        Column(
+            "figure",
+            str,
+            "`total`, `accuracy`, a published section, `subset: <name>`, `auc`, or a group of items.",
+        ),
+        Column(
+            "selector",
+            str,
+            "Which samples vote: `voting`, `agreement k/2`, `pass`, ..; or a part of the gain.",
+        ),
         Column("curve", str, "`all`: from every paid sample. `readable`: from readable ones only."),
         Column("k", int, "Samples of each prompt that the figure rests on."),
         Column("value", float, "The figure, 0 to 1."),

@@ -3,7 +3,7 @@
 evaluations/<name>/<version>/     manifest.json, report.html, and the tables items, judgements, figures, credits
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from schemas.errors import StorageError
 from schemas.evaluation_manifest import EvaluationManifest
 from storage.files import check_version
 from storage.root import Root
+from storage.stages import damaged_files
 
 FOLDER = "evaluations"
 
@@ -56,6 +57,14 @@ def remove_evaluation(root: Root, name: str, version: str) -> None:
     root.remove_folder(f"{FOLDER}/{name}/{version}")
 
 
+def retain_evaluations(root: Root, name: str, keep: int, in_use: Collection[str]) -> None:
+    """Remove all but the newest `keep` versions of a name, and those in use."""
+    there = versions(root, name)
+    for version in there[: max(0, len(there) - keep)]:
+        if version not in in_use:
+            remove_evaluation(root, name, version)
+
+
 def every_evaluation(root: Root) -> Iterator[Evaluation]:
     """Yield every whole version of every name. Raises StorageError for one that cannot be read."""
     for name in root.folders(FOLDER):
@@ -83,6 +92,19 @@ def publish_evaluation(
         root.write(f"{folder}/{path}", text.encode())
     root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
     return Evaluation(root, folder, manifest)
+
+
+def heal_evaluation(evaluation: Evaluation, stage: str, pages: Mapping[str, Callable[[], str]]) -> list[str]:
+    """Put back what of a version is gone or damaged, from the stage with its content; return what was put back."""
+    root = evaluation.root
+    healed = damaged_files(root, evaluation.key, evaluation.manifest.files())
+    for path in healed:
+        root.link(f"{stage}/{path}", f"{evaluation.key}/{path}")
+    for path, page in pages.items():
+        if not root.size(f"{evaluation.key}/{path}"):
+            root.write(f"{evaluation.key}/{path}", page().encode())
+            healed.append(path)
+    return healed
 
 
 def evaluation_at(root: Root, key: str) -> Evaluation:

@@ -66,6 +66,8 @@ def evaluate(
     (docs/evaluation.md). Example: grmforge evaluate recipes/evaluate.toml --limit 100
     """
     if judgements is not None:
+        if role or k or limit:
+            raise RecipeError("--role, -k and --limit change what a judge is asked; --judgements asks nothing")
         _tell(_of_verdicts(recipe, judgements, benchmark, path, protocol, root), None, json)
         return
     if recipe is None or benchmark or path or protocol:
@@ -120,6 +122,8 @@ def _tell(done: "Evaluated", spent: "Spent | None", json: bool) -> None:
     say(lines_of(evaluation))
     what = "published" if done.new else "nothing new to publish: the content is that of"
     say(f"\n{what} {shown_path(evaluation.location)}")
+    if done.healed:
+        say(f"put back, since they were gone or damaged: {', '.join(done.healed)}")
     say(f"in a browser: {shown_path(str(evaluation.root.at(f'{evaluation.key}/report.html')))}")
 
 
@@ -147,9 +151,10 @@ def judge(
     Example: grmforge judge recipes/demo.toml sets.jsonl -k 8 --out scores.parquet
     """
     from flows.command.running import started
-    from pipelines.evaluation.judge_file import judge_file, write_judgements
+    from pipelines.evaluation.judge_file import check_out, judge_file, write_judgements
     from pipelines.evaluation.judges import judge_of
 
+    check_out(out)
     running = started("judge", recipe, root=root, keep_going=keep_going, retry_failed=retry_failed, wait=wait)
     with running as (settings, place, run):
         asked = judge_of(settings, role or settings.evaluate.judge, k, grades_single=True)

@@ -25,6 +25,7 @@ from pipelines.orders import Order
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published, make_latest
 from pipelines.steps import build_rubrics, publish, steps_of
+from pipelines.upkeep.judge_guard import judge_reasons
 from pipelines.upkeep.refresh import read_newest, settle, skipped, take_lease
 from pipelines.walk import Step, walk
 from schemas.errors import ForgeError
@@ -57,7 +58,7 @@ def _build_flow(sets: str, title: str) -> Flow[..., Any]:
     ) -> str:
         order = Order(recipe, sets, root, limit, keep_going)
         with Distribution(task_runner, workers) as over:
-            return publish_sets(order, made_ready(order, over))
+            return publish_sets(order, made_ready(order, over)[0])
 
     build_set.__doc__ = f"Build and publish the {title} set of a recipe; returns the snapshot's directory."
     return flow(name=f"build-{sets.replace('_', '-')}-set", log_prints=False, validate_parameters=True)(build_set)
@@ -112,11 +113,13 @@ def refresh_datasets(
         get_run_logger().info("%s", ", ".join(f"{source} at {revision}" for source, revision in revisions.items()))
         spent = make_rubrics(order)[1] if settings.models.rubric is not None else NOTHING
         lease.check()
-        return publish_and_compare(order, made_ready(order, over, spent), lease)
+        return publish_and_compare(order, *made_ready(order, over, spent), lease)
 
 
-def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> dict[str, Place]:
+def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> tuple[dict[str, Place], Spent]:
     """Make all that a snapshot is published from, a task a step; `spent` is what was spent before.
+
+    Returns what was made, and what is spent by then.
 
     The steps that need no other begin at once, side by side.
     """
@@ -136,7 +139,7 @@ def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> dict
         )
         return place
 
-    return walk(steps, make)
+    return walk(steps, make), spent
 
 
 @task
@@ -182,11 +185,19 @@ def publish_sets(order: Order, made: dict[str, Place]) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def publish_and_compare(order: Order, made: dict[str, Place], lease: Lease) -> str:
-    """Publish, compare, move LATEST or hold it back, and remove old versions; returns the version's directory."""
+def publish_and_compare(order: Order, made: dict[str, Place], spent: Spent, lease: Lease) -> str:
+    """Publish, evaluate where the recipe wants it, compare, and move LATEST or hold it back; old versions go.
+
+    Returns the version's directory. `spent` was spent before.
+    """
     recipe, root = opened(order)
     published = published_of(recipe, root, made, lease.check)
-    done = settle(recipe, root, published, lease.check)
+    of_judge: tuple[str, ...] = ()
+    if recipe.refresh.evaluate:
+        with watched_task(order, recipe, root, "evaluation") as run:
+            run.budget.carry(spent)
+            of_judge = judge_reasons(recipe, root, run, published)
+    done = settle(recipe, root, published, lease.check, of_judge)
     get_run_logger().info("%s", done.verdict())
     create_markdown_artifact(done.page(), key=f"{recipe.build.name.replace('_', '-')}-comparison")
     done.check()

@@ -9,6 +9,8 @@ from typing import Literal
 from pipelines.ahead.soundness import Finding, Look, soundness
 from pipelines.engines.protocol import OPENAI_URL
 from pipelines.engines.vllm.launch import check_package, check_port, launch_of, model_in_words
+from pipelines.evaluation.judges import judge_of
+from pipelines.evaluation.reading import benchmark_of, is_to_be_built, read_benchmark
 from pipelines.orders import models_of
 from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
@@ -19,6 +21,7 @@ from pipelines.sources.registry import SOURCES
 from pipelines.steps import jobs_of
 from schemas.errors import ForgeError
 from schemas.recipe import GeneralSection, ModelSection, Recipe, SourceSection
+from schemas.recipe.evaluate import BenchmarkSection
 from schemas.secrets import masked
 from storage.root import Root
 from storage.tombstones import Forgotten, forgotten, tombstones
@@ -44,12 +47,11 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
         _finding(what, partial(_source, recipe, section, forgotten_names))
         for what, section in (sections | general_rows).items()
     ]
-    findings.append(
-        _finding(
-            "templates",
-            lambda: ", ".join(sorted({job.template.identity for job in jobs_of(recipe)})) or "none needed",
-        )
-    )
+    findings += [
+        _finding(f"benchmark {section.title}", partial(_benchmark, recipe, section))
+        for section in recipe.evaluate.benchmarks
+    ]
+    findings.append(_finding("templates", partial(_templates, recipe)))
     if recipe.models.rubric is not None or shows_criteria(recipe.grm):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
     for role, model in models_of(recipe).items():
@@ -87,6 +89,20 @@ def _source(recipe: Recipe, section: SourceSection | GeneralSection, forgotten_n
     return f"{len(files.paths)} file(s), {'' if is_general else 'readable, '}revision {files.revision}"
 
 
+def _benchmark(recipe: Recipe, section: BenchmarkSection) -> str:
+    """Say how many rows a benchmark of local files or of a snapshot has, or where it is on the hub."""
+    root = Root.open(recipe.build.root)
+    if is_to_be_built(recipe, root, section):
+        return f"the sets of {recipe.build.name}, which is not built yet"
+    hubs = (section.hub,) if section.hub else benchmark_of(section).hubs
+    if section.path is None and hubs:
+        return ", ".join(_on_the_hub(hub, section.revision) for hub in hubs)
+    read = read_benchmark(recipe, root, section)
+    left_out = f", {len(read.unreadable):,} rows unreadable" if read.unreadable else ""
+    part = "" if read.is_whole else "; a part of the benchmark, which has no total"
+    return f"{len(read.rows):,} items{left_out}, protocol {read.protocol.value}{part}"
+
+
 def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"] = "dataset") -> str:
     """Say at which commit a data set or a model stands, without downloading it."""
     import httpx2
@@ -108,6 +124,13 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
             "HF_HUB_OFFLINE, or give a local path"
         ) from None
     return f"{hub} at {repository.sha}"
+
+
+def _templates(recipe: Recipe) -> str:
+    jobs = list(jobs_of(recipe)) if recipe.sources else []
+    if recipe.evaluate.benchmarks:
+        jobs.append(judge_of(recipe, recipe.evaluate.judge, 1, grades_single=True))
+    return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
 
 
 def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:

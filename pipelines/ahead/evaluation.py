@@ -11,9 +11,13 @@ from pipelines.evaluation.asking import missing_samples
 from pipelines.evaluation.claims import smallest_difference
 from pipelines.evaluation.curves import SELECTORS
 from pipelines.evaluation.evaluate import Asked, asked_of
+from pipelines.evaluation.reading import benchmark_of, is_downloaded, is_to_be_built
 from schemas.query import user
 from schemas.recipe import Recipe
+from schemas.recipe.evaluate import BenchmarkSection
 from storage.root import Root
+
+MOST_ROWS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -22,19 +26,23 @@ class BenchmarkPlan:
 
     name: str
     protocol: str
-    items: int
-    clusters: int
-    by_protocol: dict[str, int]
+    not_here: str = ""
+    """Why its rows cannot be counted yet; then all that follows is None."""
+    items: int | None = None
+    clusters: int | None = None
+    by_protocol: dict[str, int] | None = None
     """Samples that each of the benchmark's protocols would take."""
-    smallest_difference: float
+    smallest_difference: float | None = None
     """Between a selector and voting, where one item in ten changes: found with 80 % power among all comparisons."""
-    judge: RolePlan
+    judge: RolePlan | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def lines(self) -> list[str]:
         """Return it for a terminal."""
+        if self.by_protocol is None or self.judge is None:
+            return [f"  {self.name}: {self.not_here}, {self.protocol}"]
         protocols = ", ".join(f"{name} {requests:,}" for name, requests in self.by_protocol.items())
         return [
             f"  {self.name}: {self.items:,} items, {self.protocol}",
@@ -45,13 +53,42 @@ class BenchmarkPlan:
         ]
 
 
-def plan_evaluation(recipe: Recipe, root: Root, run: Run) -> tuple[BenchmarkPlan, ...]:
-    """Return what evaluating the recipe's judge would ask; nothing where it names no benchmark. Calls no model."""
-    if not recipe.evaluate.benchmarks:
-        return ()
-    asked = asked_of(recipe, root)
-    comparisons = len(asked) * len(recipe.evaluate.compare or SELECTORS)
-    return tuple(_plan(recipe, root, run, one, comparisons) for one in asked)
+def plan_evaluation(recipe: Recipe, root: Root, run: Run, *, download: bool = False) -> tuple[BenchmarkPlan, ...]:
+    """Return what evaluating the recipe's judge would ask; nothing where it names no benchmark. Calls no model.
+
+    A benchmark that is not on this machine is not read, unless a download is wanted.
+    """
+    sections = recipe.evaluate.benchmarks
+    absent = {section.title: why for section in sections if (why := _absence(recipe, root, section, download))}
+    here = tuple(section for section in sections if section.title not in absent)
+    settings = recipe.evaluate.model_copy(update={"benchmarks": here})
+    asked = asked_of(recipe.model_copy(update={"evaluate": settings}), root) if here else []
+    comparisons = len(sections) * len(recipe.evaluate.compare or SELECTORS)
+    planned = {one.read.title: _plan(recipe, root, run, one, comparisons) for one in asked}
+    planned |= {
+        section.title: BenchmarkPlan(section.title, _protocol(section), absent[section.title])
+        for section in sections
+        if section.title in absent
+    }
+    return tuple(planned[section.title] for section in sections)
+
+
+def _absence(recipe: Recipe, root: Root, section: BenchmarkSection, download: bool) -> str:
+    """Say why a benchmark cannot be read yet; nothing where it can be."""
+    if is_to_be_built(recipe, root, section):
+        return f"not there before {recipe.build.name} is built"
+    if download or is_downloaded(section):
+        return ""
+    published = list(benchmark_of(section).whole.values())
+    if section.hub or not published or None in published:
+        rows = "rows unknown"
+    else:
+        rows = f"at most {min(sum(filter(None, published)), section.limit or MOST_ROWS):,} rows"
+    return f"not downloaded (plan --download fetches it): {rows}"
+
+
+def _protocol(section: BenchmarkSection) -> str:
+    return (section.protocol or benchmark_of(section).protocols[0]).value
 
 
 def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) -> BenchmarkPlan:
@@ -70,7 +107,8 @@ def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) 
     clusters = len(set(read.clusters))
     planned = plan_role(root, role, _wanted(root, run, asked), Path(recipe.directory), None)
     smallest = smallest_difference(clusters, comparisons=comparisons)
-    return BenchmarkPlan(read.title, read.protocol.value, len(read.rows), clusters, by_protocol, smallest, planned)
+    items = len(read.rows)
+    return BenchmarkPlan(read.title, read.protocol.value, "", items, clusters, by_protocol, smallest, planned)
 
 
 def _wanted(root: Root, run: Run, asked: Asked) -> Wanted:

@@ -100,7 +100,7 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
     `probe` asks each model for the samples of so many sets, to measure its rate and its tokens; the build uses these
     answers. `download` fetches sources that are not on this machine yet.
     """
-    evaluation = plan_evaluation(recipe, root, run)
+    evaluation = plan_evaluation(recipe, root, run, download=download)
     if not recipe.sources:
         return Plan(recipe.build.name, True, True, (), (), evaluation=evaluation)
     inputs = plan_inputs(recipe, root, run, download=download)

@@ -91,6 +91,7 @@ def ask(root: Root, run: Run, judge: SamplingJob, prompts: Sequence[Prompt], tit
     """
     missing = missing_samples(root, prompts, judge, run.retry_failed)
     out: dict[tuple[str, str], tuple[Draws, Draw]] = {}
+    sent: set[tuple[str, str]] = set()
 
     def requests() -> Iterator[Request]:
         for place, indices in missing.items():
@@ -98,7 +99,8 @@ def ask(root: Root, run: Run, judge: SamplingJob, prompts: Sequence[Prompt], tit
             for draw in draws.drawn(indices):
                 request = draws.request(draw)
                 key = request.request_id, request.query_id
-                if key not in out:  # two rows may want the very same request
+                if key not in sent:  # two rows may want the very same request
+                    sent.add(key)
                     out[key] = draws, draw
                     yield request
 

@@ -110,15 +110,24 @@ def judge_file(root: Root, run: Run, judge: SamplingJob, file: Path) -> list[Fil
     return [judged[one.row_id] if isinstance(one, Row) else one for one in read]
 
 
+def check_out(out: Path | None) -> None:
+    """Raise RecipeError for a file that judgements cannot be written to, before anything is asked."""
+    if out is None:
+        return
+    if out.suffix not in (".jsonl", ".parquet"):
+        raise RecipeError(f"{out}: judgements are written as .jsonl or .parquet; give the file one of these endings")
+    if out.is_dir() or not out.parent.is_dir():
+        why = "is a directory" if out.is_dir() else f"there is no directory {out.parent}"
+        raise RecipeError(f"{out}: {why}; name a file in a directory that exists")
+
+
 def write_judgements(judged: Sequence[FileJudgement], out: Path | None, echo: Callable[[str], None]) -> None:
-    """Write judgements as JSONL or Parquet, by the file's ending, or as lines to `echo`. Raises RecipeError."""
+    """Write judgements as JSONL or Parquet, by the file's ending, or as lines to `echo`. Raises StorageError."""
     rows = [one.as_json() for one in judged]
     if out is None:
         for row in rows:
             echo(orjson.dumps(row).decode())
         return
-    if out.suffix not in (".jsonl", ".parquet"):
-        raise RecipeError(f"{out}: judgements are written as .jsonl or .parquet; give the file one of these endings")
     with storage_errors(str(out)):
         if out.suffix == ".jsonl":
             out.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))

@@ -11,7 +11,7 @@ from schemas.evaluation import CREDITS, FIGURES, ITEMS, JUDGEMENTS
 from schemas.evaluation_manifest import BenchmarkEntry, Claim, EvaluationManifest
 from schemas.manifest import ModelUse, TableEntry
 from schemas.recipe import Recipe
-from storage.evaluations import Evaluation, publish_evaluation, with_content
+from storage.evaluations import Evaluation, heal_evaluation, publish_evaluation, with_content
 from storage.root import Root
 from storage.snapshots import new_version
 from storage.stages import Stage, finish_stage
@@ -26,6 +26,8 @@ class Evaluated(NamedTuple):
     evaluation: Evaluation
     new: bool
     """False where a version with the same content stood there already."""
+    healed: tuple[str, ...] = ()
+    """Files of that version that were gone or damaged, and were put back."""
 
 
 class Writers:
@@ -58,7 +60,8 @@ def publish(recipe: Recipe, name: str, stage: Stage, judge_name: str, judge: Mod
     """
     root = stage.root
     if (known := with_content(root, name, stage.content)) is not None:
-        return Evaluated(known, False)
+        healed = heal_evaluation(known, stage.key, {"report.html": lambda: report_of(known.manifest, stage)})
+        return Evaluated(known, False, tuple(healed))
     version, created_at = new_version(stage.content)
     manifest = EvaluationManifest(
         name=name,

@@ -17,6 +17,7 @@ from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
 from schemas.record import content_id
 from storage.root import Root
+from storage.snapshots import latest
 
 SNAPSHOT = "test"
 """The kind that reads sets of a snapshot."""
@@ -83,7 +84,7 @@ class ReadBenchmark:
 
 def read_benchmark(recipe: Recipe, root: Root, section: BenchmarkSection) -> ReadBenchmark:
     """Return a benchmark's rows, those of its limit. Raises RecipeError, SourceError and StorageError."""
-    benchmark = _benchmark(section)
+    benchmark = benchmark_of(section)
     protocol = section.protocol or benchmark.protocols[0]
     if protocol not in benchmark.protocols:
         known = ", ".join(benchmark.protocols)
@@ -114,7 +115,21 @@ def read_benchmark(recipe: Recipe, root: Root, section: BenchmarkSection) -> Rea
     return ReadBenchmark(section, benchmark, protocol, kept, len(readable) - len(kept), unreadable, *place)
 
 
-def _benchmark(section: BenchmarkSection) -> Benchmark:
+def is_to_be_built(recipe: Recipe, root: Root, section: BenchmarkSection) -> bool:
+    """Say whether a section reads the sets of the recipe's own snapshot, which is not there yet."""
+    return section.kind == SNAPSHOT and section.snapshot is None and latest(root, recipe.build.name) is None
+
+
+def is_downloaded(section: BenchmarkSection) -> bool:
+    """Say whether a benchmark can be read without a download. A wrong place counts as here: reading it tells why."""
+    if section.kind == SNAPSHOT:
+        return True
+    benchmark = benchmark_of(section)
+    return benchmark.is_here(_own_section(section, benchmark))
+
+
+def benchmark_of(section: BenchmarkSection) -> Benchmark:
+    """Return the benchmark of a section. Raises RecipeError for a kind that does not exist."""
     kind = OWN if section.kind == SNAPSHOT else section.kind
     if kind not in BENCHMARKS:
         known = [*BENCHMARKS, SNAPSHOT]

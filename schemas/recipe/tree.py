@@ -54,6 +54,8 @@ class Recipe(Section):
     def _faults_of_sources(self) -> Iterator[str]:
         if not self.sources and not self.evaluate.benchmarks:
             yield "sources: missing; add [[sources]], or [[evaluate.benchmarks]] where only a judge is evaluated"
+        if self.refresh.evaluate and not self.evaluate.benchmarks:
+            yield "refresh.evaluate: there is nothing to evaluate on; add [[evaluate.benchmarks]]"
         names = [source.source for source in self.sources]
         if "general" in names:
             yield "sources: 'general' names the rows of [general]; give the source another name"

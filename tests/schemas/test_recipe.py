@@ -125,7 +125,7 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
         (lambda tree: tree["sources"][0].update(kind="telqna"), "did you mean 'teleqna'?"),
         (lambda tree: tree["sources"][0].pop("kind"), "sources[0]: needs a kind, one of teleqna"),
         (lambda tree: tree.update(sources=[{"kind": "preference_sets"}]), "sources[0]: a preference_sets source needs"),
-        (lambda tree: tree.update(sources=[]), "sources: must have at least 1 item"),
+        (lambda tree: tree.update(sources=[]), "sources: missing; add [[sources]], or [[evaluate.benchmarks]]"),
         (lambda tree: tree.update(sources={"kind": "teleqna"}), "sources: must be a list"),
         (lambda tree: tree.update(general={}), "general: general needs a path or a hub id"),
         (lambda tree: tree.pop("models"), "models: missing, and has no default"),

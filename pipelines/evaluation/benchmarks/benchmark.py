@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pipelines.evaluation.benchmarks.rules import Floats, one_cell
-from pipelines.sources.files import SourceFiles, open_files
+from pipelines.sources.files import SourceFiles, is_here, open_files
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import RowError, shown
 from schemas.errors import SourceError
@@ -99,8 +99,15 @@ class Benchmark:
         self, section: Any, directory: Path, *, endpoint: str | None = None, cache: Path | None = None
     ) -> tuple[SourceFiles, ...]:
         """Return the files of a section, downloaded unless it names a path. Raises SourceError."""
-        hubs = self.hubs if section.path is None and section.hub is None and self.hubs else ("",)
+        hubs = self._hubs_of(section)
         return tuple(open_files(section, hub, self.patterns, directory, endpoint=endpoint, cache=cache) for hub in hubs)
+
+    def is_here(self, section: Any, *, cache: Path | None = None) -> bool:
+        """Say whether the files of a section can be read without a download."""
+        return all(is_here(section, hub, self.patterns, cache=cache) for hub in self._hubs_of(section))
+
+    def _hubs_of(self, section: Any) -> tuple[str, ...]:
+        return self.hubs if section.path is None and section.hub is None and self.hubs else ("",)
 
     def read(self, section: Any, files: SourceFiles) -> Iterator[Row | UnreadableRow]:
         """Return the rows of the files, and an unreadable row for each item that none can be made of.

@@ -74,6 +74,17 @@ def test_a_judge_is_evaluated_once_and_paid_once(tmp_path: Path) -> None:
     )
 
 
+def test_rows_with_the_same_responses_share_their_answers(tmp_path: Path) -> None:
+    """The second one's requests come when those of the first are answered: nothing waits beside another request."""
+    twin = {"id": "twin", "query": "What is 3 plus 3?", "chosen": "6, of course", "rejected": "7, I think"}
+    pairs(tmp_path / "pairs.jsonl", 6, **twin)
+    recipe, root = the_recipe(tmp_path), Root.open(str(tmp_path / "root"))
+    one_at_a_time = recipe.models.grm.model_copy(update={"max_concurrency": 1})
+    recipe = recipe.model_copy(update={"models": recipe.models.model_copy(update={"grm": one_at_a_time})})
+    evaluation, requests = spent(recipe, root)
+    assert (evaluation.manifest.benchmarks[0].items, requests) == (7, 6 * (8 + 1))
+
+
 def test_figures_are_those_of_the_stored_judgements(tmp_path: Path) -> None:
     pairs(tmp_path / "pairs.jsonl")
     recipe, root = the_recipe(tmp_path), Root.open(str(tmp_path / "root"))
