@@ -14,6 +14,7 @@ from pipelines.engines.early_stop import BUILD, Look, Pilot, Purpose, looking_ah
 from pipelines.engines.live.dispatch import dispatch
 from pipelines.engines.opening import open_engine
 from pipelines.engines.protocol import Engine, Observer
+from pipelines.engines.scorer.engine import Scorers
 from pipelines.engines.vllm.server import Servers
 from schemas.errors import BudgetReached, EngineError, Interrupted, StorageError
 from schemas.generation import Completion, FaultKind, Request
@@ -74,6 +75,8 @@ class Run:
     """The first answers of each role."""
     servers: Servers = field(default_factory=Servers)
     """vLLM servers of our own. Whoever makes the run closes them."""
+    scorers: Scorers = field(default_factory=Scorers)
+    """Models that this process has loaded."""
 
     def pilot(self, purpose: Purpose | None) -> Pilot:
         """Return the first answers of a role; without a purpose, nobody looks at them."""
@@ -253,6 +256,8 @@ class _Stream:
         if model.engine == "vllm":
             scratch, budget = self._root.scratch(f"runs/{run.run_id}"), run.budget
             return run.servers.engine(model, scratch, run.watcher, lambda: budget.is_stopped)
+        if model.is_loaded_here:
+            return run.scorers.engine(model)
         return open_engine(model, check_key(model, run.keys))
 
     def _flush(self) -> None:

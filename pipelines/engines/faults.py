@@ -120,6 +120,8 @@ WAY_OUT = {
     Broken.TIMEOUT: "a larger timeout_s, or a smaller max_concurrency, may help",
     Broken.TOO_LARGE: "not asked again, since it would be paid for again",
 }
+NO_CLASSIFICATION = "check model and base_url, and that the server classifies: vllm serve .. --runner pooling"
+"""The way out where an endpoint does not know the call, or the model, of a scorer."""
 _CHECK_KEY = "; check the key in the environment variable that api_key_env names"
 _ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
@@ -146,13 +148,18 @@ def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answe
     )
 
 
-def fault_of_status(endpoint: str, status: int, body: bytes | str, retry_after: str | None = None) -> Fault:
-    """Return the fault of an HTTP status and its body. `retry_after` is that header, as sent."""
+def fault_of_status(
+    endpoint: str, status: int, body: bytes | str, retry_after: str | None = None, unknown: str | None = None
+) -> Fault:
+    """Return the fault of an HTTP status and its body. `retry_after` is that header, as sent.
+
+    `unknown` is the way out where the endpoint does not know the call or the model; that of chats unless given.
+    """
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     try:
-        return _fault_of_error(endpoint, status, _unwrapped(orjson.loads(text)), text, retry_after)
+        return _fault_of_error(endpoint, status, _unwrapped(orjson.loads(text)), text, retry_after, unknown)
     except (ValueError, RecursionError):  # no JSON, or a thousand levels of it
-        return _fault_of_error(endpoint, status, text, text, retry_after)
+        return _fault_of_error(endpoint, status, text, text, retry_after, unknown)
 
 
 def fault_of_error(endpoint: str, error: Any) -> Fault:
@@ -183,10 +190,12 @@ def reason_of(message: str) -> str:
     return next((broken.value for broken in Broken if f": {broken.value}" in message), "other")
 
 
-def _fault_of_error(endpoint: str, status: int, error: Any, text: str, retry_after: str | None) -> Fault:
+def _fault_of_error(
+    endpoint: str, status: int, error: Any, text: str, retry_after: str | None, unknown: str | None = None
+) -> Fault:
     """Return the fault of a status and its error object; `text` is the body that holds it."""
     words, names = _words(error, text), _names(error)
-    kind, way_out = _kind_of_status(status, names)
+    kind, way_out = _kind_of_status(status, names, unknown)
     passes = kind is FaultKind.TRANSIENT
     return Fault(
         kind,
@@ -198,7 +207,7 @@ def _fault_of_error(endpoint: str, status: int, error: Any, text: str, retry_aft
     )
 
 
-def _kind_of_status(status: int, names: Set[str]) -> tuple[FaultKind, str]:
+def _kind_of_status(status: int, names: Set[str], unknown: str | None = None) -> tuple[FaultKind, str]:
     """Return the kind of fault, and the way out to add to its message."""
     if status == 402 or _any_is(NO_CREDIT, names):
         return FaultKind.ENGINE, "; the account has no credit left"
@@ -209,9 +218,9 @@ def _kind_of_status(status: int, names: Set[str]) -> tuple[FaultKind, str]:
     if status in (401, 403, 407):
         return FaultKind.ENGINE, _CHECK_KEY
     if status == 404 or _any_is(NO_MODEL, names):
-        return FaultKind.ENGINE, "; check model and base_url (it usually ends in /v1)"
+        return FaultKind.ENGINE, f"; {unknown or 'check model and base_url (it usually ends in /v1)'}"
     if 300 <= status < 400 or status in (405, 410, 501, 505):
-        return FaultKind.ENGINE, "; no chat completions here: check base_url (it usually ends in /v1)"
+        return FaultKind.ENGINE, f"; {unknown or 'no chat completions here: check base_url (it usually ends in /v1)'}"
     if status in (408, 409, 424, 425, 429, 499) or status >= 500:
         return FaultKind.TRANSIENT, ""
     return FaultKind.REQUEST, ""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.engines.vllm.launch import flags_of_identity
-from schemas.recipe import ModelSection
+from schemas.recipe import ModelSection, Simulated
 from schemas.record import content_id
 
 WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".gguf", ".pt", ".pth", ".npz"})
@@ -23,6 +23,8 @@ def identity(model: ModelSection, directory: Path) -> dict[str, Any]:
     """
     if model.engine == "simulated":
         settings = model.simulated.model_dump(mode="json")
+        if settings["scorer_auc"] == Simulated.model_fields["scorer_auc"].default:
+            del settings["scorer_auc"]  # a setting younger than the stored answers of other simulated models
         return {"engine": "simulated", "model": model.model, "revision": model.revision, "settings": settings}
     flags = flags_of_identity(model, directory) if model.engine == "vllm" else []
     served = {"served_with": flags} if flags else {}

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.engines.identity import identity
-from pipelines.engines.request_body import request_body
-from schemas.generation import Request, RequestTruth, request
+from pipelines.engines.request_body import request_body, score_body
+from schemas.generation import Request, RequestTruth, ScoreTruth, request
 from schemas.query import Messages
 from schemas.recipe import GrmSection, ModelSection, Recipe, RubricsSection, SynthesisSection
 
@@ -40,6 +40,36 @@ class Job:
             truth=truth,
         )
         return replace(made, repeat=repeat) if repeat else made
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringJob(Job):
+    """A role that scores texts: the score of a conversation's last turn. It depends on no settings of the recipe."""
+
+    def body(self, messages: Messages, temperature: float | None = None) -> dict[str, Any]:
+        """Return the body of a request; nothing is drawn, so there is no temperature."""
+        return score_body(self.model, messages)
+
+    def scoring(self, query_id: str, messages: Messages, is_right: bool) -> Request:
+        """Return the request for a score. `is_right` is for the simulated scorer alone, and never sent."""
+        return request(
+            role=self.role,
+            identity=self.identity,
+            query_id=query_id,
+            body=self.body(messages),
+            sample_index=0,
+            truth=ScoreTruth(is_right),
+            is_seeded=False,
+        )
+
+
+def scoring_job(recipe: Recipe, role: str) -> ScoringJob | None:
+    """Return what a scorer is asked with; None where the recipe has no model for the role."""
+    model: ModelSection | None = getattr(recipe.models, role)
+    if model is None:
+        return None
+    whose = identity(model, Path(recipe.directory))
+    return ScoringJob(role=role, model=model, identity=whose, section="grm", settings=recipe.grm)
 
 
 def job_of(recipe: Recipe, role: str, section: Literal["synthesis", "rubrics"]) -> Job | None:

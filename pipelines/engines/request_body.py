@@ -29,6 +29,20 @@ def request_body(
     return body | model.extra_body
 
 
+def score_body(model: ModelSection, messages: Iterable[Message]) -> dict[str, Any]:
+    """Return the body of a request for the score of a conversation's last turn. It holds no sampling: nothing is drawn.
+
+    The raw score is asked for, not its sigmoid, in which good texts run together near 1.
+    """
+    turns = tuple(messages)
+    body = {
+        "model": model.model,
+        "messages": wire(turns if model.system_role else _without_system_role(turns)),
+        "use_activation": False,
+    }
+    return body | model.extra_body
+
+
 def _without_system_role(messages: Iterable[Message]) -> list[Message]:
     """Return the conversation with each system message at the head of the user's next turn, or as a turn of its own."""
     folded: list[Message] = []
