@@ -41,7 +41,7 @@ def with_grmforge(url: str, count: int, in_flight: int) -> int:
     """The real thing: `answer`, as every stage calls it."""
     from pipelines.engines.answering import Run, answer
     from pipelines.engines.budget import Budget
-    from pipelines.engines.request_body import request_body
+    from pipelines.engines.jobs import request_body
     from schemas.recipe import ModelSection
     from storage.generations import Generations
     from storage.journal import new_run_id

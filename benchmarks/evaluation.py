@@ -1,13 +1,13 @@
 """Whether the figures of an evaluation are right, and how quickly they are made.
 
-`python -m benchmarks.evaluation [--quick]` prints the figures below and at last one JSON object. --quick takes a tenth of
-the simulated evaluations.
+`python -m benchmarks.evaluation [--quick]` prints the figures below and at last one JSON object. --quick takes a tenth
+of the simulated evaluations.
 
-    max_z              Voting@k of simulated judges against the truth at every k up to 32, in standard errors: a judge of
-                       pairs whose truth has a closed form, and one of four responses with a truth of a million draws
+    max_z              Voting@k of simulated judges against the truth at every k up to 32, in standard errors: a judge
+                       of pairs whose truth has a closed form, and one of four responses against a million draws
     coverage           how often 95 % intervals hold the truth of the population: 1,000 evaluations a cell, each of new
-                       items and new samples, at 100 and 400 clusters, an accuracy of .5, .8 and .95, and Voting@1 and @8
-                       from 16 samples. Every second cluster has two rows.
+                       items and new samples, at 100 and 400 clusters, an accuracy of .5, .8 and .95, and Voting@1 and
+                       @8 from 16 samples; every second cluster has two rows
     size_metarm_null   how often a Meta RM that knows nothing differs from its permuted scores at the level .05, over
                        1,000 evaluations of 400 rows, with 8 of 16 of 32 samples
     power_metarm_70    how often one with an AUC of .70 within rows does
@@ -29,8 +29,8 @@ from benchmarks.evaluated_items import Items, evaluated, items
 from benchmarks.simulated_judges import (
     RIGHT,
     PairJudge,
-    beta_levels,
     best_is_right,
+    beta_levels,
     levels_with,
     meta_scores,
     scoring_pool,

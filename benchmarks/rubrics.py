@@ -36,7 +36,7 @@ from schemas.recipe import RubricsSection
 from schemas.rubric import Origin, Rubric, case_text, criterion, rubric
 from storage.root import Root
 from storage.rubric_pools import Pool, open_pools
-from storage.rubric_vectors import ModelIdentity, Vectors
+from storage.rubric_tables import ModelIdentity, Vectors
 
 ARCHIVE = Path("../shared/data/teleqna/TeleQnA.zip")
 CRITERIA_EACH = 20

@@ -25,9 +25,8 @@ from pipelines.judging.transcripts import transcript_text
 from pipelines.sources import tau2
 from pipelines.sources.files import open_files
 from pipelines.sources.rows import json_of
-from pipelines.sources.tau2_endings import TRANSFER_CALL, agents_part, without_tokens
 from pipelines.sources.tau2_files import SPLIT_FILE
-from pipelines.sources.tau2_simulations import turns_of
+from pipelines.sources.tau2_simulations import TRANSFER_CALL, agents_part, turns_of, without_tokens
 
 Turns = list[dict[str, Any]]
 Matrix = NDArray[np.bool_]

@@ -38,7 +38,7 @@ RECIPES_HEAD = """# Recipes
 
 A recipe is one TOML file. Paths in it are relative to the recipe, `root` is relative to where the command runs.
 Unknown keys are refused with the nearest right name. Secrets are never in a recipe: name the environment variable that
-holds one. A default of `-` means that the key has none: leaving it out means what its meaning says.
+holds one. A default of `-` means that the key has no default. Its meaning says what happens when you leave it out.
 
 The recipe to start from with a model and preference data of your own, `recipes/local_vllm.toml`:
 """

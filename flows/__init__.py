@@ -1,4 +1,4 @@
-"""The outermost shell: command/, deployed/ (the Prefect flows), and watching/, which both show their runs by."""
+"""The outermost shell: command/, deployed/ (the Prefect flows), and watching/, with which both show their runs."""
 
 import os
 

@@ -12,14 +12,13 @@ from functools import partial
 
 from pipelines.curation.curation import curate, license_warnings, rules_of
 from pipelines.engines.answering import Run, check_key, has_key
-from pipelines.engines.asking import Answers, Asker
-from pipelines.engines.shares import ALL_BUCKETS
+from pipelines.engines.asking import Answers, Asker, Product
 from pipelines.judging.judging import Judged, find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.orders import models_of
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
-from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
 from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest
@@ -27,9 +26,9 @@ from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.questions import questions_to_answer
 from pipelines.synthesis.responding import ask_questions
 from pipelines.synthesis.retagging import find_retagged, retag, retag_job, uncertain_sets
-from pipelines.synthesis.synthesis import ROLES, SourceSets, find_synthesized, synthesis_job, synthesize
+from pipelines.synthesis.synthesis import ROLES, find_synthesized, synthesis_job, synthesize
 from pipelines.training_sets.assembly import assemble
-from pipelines.walk import Asking, Product, Step, walked
+from pipelines.walk import Asking, Step, walked
 from schemas.errors import DamagedError, RecipeError
 from schemas.recipe import GeneralSection, ModelSection, Recipe, SameAsGrm, SourceSection
 from schemas.trajectory import Purpose
@@ -37,7 +36,7 @@ from storage.root import Root
 from storage.stages import Stage
 
 READ, GENERAL, MAKE, CURATE = "read source {}", "read_general", "make sets of source {}", "curate"
-CRITERIA, JUDGE, ASSEMBLE, RUBRICS = "give criteria", "sample and judge {}", "assemble", "make rubrics"
+CRITERIA, JUDGE, ASSEMBLE = "give criteria", "sample and judge {}", "assemble"
 
 
 def build(recipe: Recipe, root: Root, run: Run) -> Published:
@@ -49,10 +48,16 @@ def build(recipe: Recipe, root: Root, run: Run) -> Published:
 
 def build_rubrics(recipe: Recipe, root: Root, run: Run) -> Made:
     """Make the rubrics that the recipe wants and the root lacks, and index them. Raises ForgeError, as `build` does."""
-    model = rubric_job(recipe).model
-    made = walked([*steps_to_sets(recipe, [model]), _rubrics_step(recipe, model)], root, run)[RUBRICS].rubrics
-    assert made is not None
-    return made
+    job = rubric_job(recipe)
+    made: list[Made] = []
+
+    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
+        made.append(make_rubrics(rubric_settings(recipe), job, root, run, needed[0]))
+        return Product(needed[0])
+
+    step = Step("make rubrics", (CURATE,), make, job.role, {job.role: job.model})
+    walked([*steps_to_sets(recipe, [job.model]), step], root, run)
+    return made[0]
 
 
 def publish(
@@ -64,7 +69,7 @@ def publish(
     """
     run.watcher.stage("publishing", None)
     check()
-    sources = [SourceSets(made[name].stage, made[name].bought) for name in _set_names(recipe)]
+    sources = [made[name] for name in _set_names(recipe)]
     judged = {}
     for job in jobs_of(recipe):
         product = made[JUDGE.format(job.purpose)]
@@ -119,18 +124,15 @@ def jobs_of(recipe: Recipe) -> list[SamplingJob]:
 
 def purposes_of(recipe: Recipe) -> list[Purpose]:
     """Return what must be sampled for the recipe's sets, in order."""
-    sets = recipe.build.sets
-    purposes = []
-    grm_decides_difficulty = isinstance(recipe.models.difficulty, SameAsGrm)
-    if "rft" in sets or "meta_rm" in sets or ("rl" in sets and grm_decides_difficulty):
-        purposes.append(Purpose.RFT)
-    if "rl" in sets and not grm_decides_difficulty:
-        purposes.append(Purpose.DIFFICULTY)
-    if "meta_rm" in sets and recipe.models.policy is not None:
-        purposes.append(Purpose.ON_POLICY)
-    if recipe.grm.compare_principles and Purpose.RFT in purposes:
-        purposes.append(Purpose.PAIRED)
-    return purposes
+    sets, grm_decides_difficulty = recipe.build.sets, isinstance(recipe.models.difficulty, SameAsGrm)
+    wants_rft = "rft" in sets or "meta_rm" in sets or ("rl" in sets and grm_decides_difficulty)
+    is_wanted = {
+        Purpose.RFT: wants_rft,
+        Purpose.DIFFICULTY: "rl" in sets and not grm_decides_difficulty,
+        Purpose.ON_POLICY: "meta_rm" in sets and recipe.models.policy is not None,
+        Purpose.PAIRED: wants_rft and recipe.grm.compare_principles,
+    }
+    return [purpose for purpose, wanted in is_wanted.items() if wanted]
 
 
 def makes_sets(recipe: Recipe, section: SourceSection) -> bool:
@@ -186,9 +188,6 @@ def _answering(recipe: Recipe, subject: str, section: SourceSection, buying: Cal
     job = synthesis_job(recipe)
     responder, teacher = (job.roles.get(role) for role in ROLES)
 
-    def find(root: Root, read: Stage, retry_failed: bool) -> Stage | None:
-        return find_synthesized(job, root, read, retry_failed)
-
     def prepare(root: Root, run: Run, read: Stage) -> Product:
         run = buying(run)
         asker = Asker(root, run, teacher) if teacher else None
@@ -202,10 +201,9 @@ def _answering(recipe: Recipe, subject: str, section: SourceSection, buying: Cal
         return Answers()  # the sets are made in one stream, which asks again for what was given up
 
     def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:
-        made = synthesize(job, root, buying(run), read)
-        return Product(made.stage, made.bought, made.seconds)
+        return synthesize(job, root, buying(run), read)
 
-    return Asking(subject, find, ask, finish, prepare)
+    return Asking(subject, partial(find_synthesized, job), ask, finish, prepare)
 
 
 def _voting(recipe: Recipe, subject: str, section: SourceSection, buying: Callable[[Run], Run]) -> Asking:
@@ -213,21 +211,20 @@ def _voting(recipe: Recipe, subject: str, section: SourceSection, buying: Callab
     votes = retag_job(recipe, section)
     assert votes is not None
 
-    def find(root: Root, read: Stage, retry_failed: bool) -> Stage | None:
-        return find_retagged(votes, recipe.build, root, read, retry_failed)
-
     def ask(root: Root, run: Run, uncertain: Stage, buckets: Collection[int]) -> Answers:
         sample_sets(root, buying(run), votes, uncertain, buckets)
         return Answers()  # as with questions
 
     def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:
-        made = retag(votes, recipe.build, root, buying(run), read)
-        return Product(made.stage, made.bought)
+        return retag(votes, recipe.build, root, buying(run), read)
 
-    def prepare(root: Root, run: Run, read: Stage) -> Product:
-        return Product(uncertain_sets(recipe.build, root, read))
-
-    return Asking(subject, find, ask, finish, prepare)
+    return Asking(
+        subject,
+        partial(find_retagged, votes, recipe.build),
+        ask,
+        finish,
+        prepare=lambda root, run, read: Product(uncertain_sets(recipe.build, root, read)),
+    )
 
 
 def _curation_step(recipe: Recipe) -> Step:
@@ -247,7 +244,7 @@ def _criteria_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:
     """Return the step that adds the criteria which judges are to see. It ends where a judge's key is missing."""
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
-        given = with_criteria(recipe, root, run, needed[0])
+        given = with_criteria(rubric_settings(recipe), root, run, needed[0])
         check_keys(jobs, root, run, given)
         return Product(given)
 
@@ -257,12 +254,6 @@ def _criteria_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:
 def _judging_step(job: SamplingJob) -> Step:
     """Return the step that has a purpose's samples answered, and reads them."""
 
-    def find(root: Root, curated: Stage, retry_failed: bool) -> Stage | None:
-        return find_judged(root, job, curated, retry_failed)
-
-    def ask(root: Root, run: Run, curated: Stage, buckets: Collection[int]) -> Answers:
-        return sample_sets(root, run, job, curated, buckets)
-
     def finish(root: Root, run: Run, curated: Stage, answers: Answers) -> Product:
         run.watcher.stage(f"judging {job.purpose}", None)
         stage = judge(root, job, curated, answers)
@@ -271,12 +262,17 @@ def _judging_step(job: SamplingJob) -> Step:
         return Product(stage)
 
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
-        if found := find(root, needed[0], run.retry_failed):
+        if found := find_judged(root, job, needed[0], run.retry_failed):
             return Product(found)
-        answers = ask(root, run, needed[0], ALL_BUCKETS)
+        answers = sample_sets(root, run, job, needed[0])
         return replace(finish(root, run, needed[0], answers), bought={job.role: answers.bought})
 
-    asking = Asking(job.purpose.value, find, ask, finish)
+    asking = Asking(
+        job.purpose.value,
+        find=lambda root, curated, retry_failed: find_judged(root, job, curated, retry_failed),
+        ask=lambda root, run, curated, buckets: sample_sets(root, run, job, curated, buckets),
+        finish=finish,
+    )
     models = {job.role: job.model}
     return Step(JUDGE.format(job.purpose), (CRITERIA,), make, job.role, models, asking, job=job)
 
@@ -292,10 +288,3 @@ def _assembly_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:
         return Product(assemble(recipe, root, sources, curated, dict(zip(purposes, judged, strict=True))))
 
     return Step(ASSEMBLE, (*sets, CRITERIA, *(JUDGE.format(job.purpose) for job in jobs)), make)
-
-
-def _rubrics_step(recipe: Recipe, model: ModelSection) -> Step:
-    def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
-        return Product(needed[0], rubrics=make_rubrics(recipe, root, run, needed[0]))
-
-    return Step(RUBRICS, (CURATE,), make, "rubric", {"rubric": model})

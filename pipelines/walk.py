@@ -9,28 +9,14 @@ from functools import partial
 from typing import TypeVar
 
 from pipelines.engines.answering import Run, wait_for_batches
-from pipelines.engines.asking import Answers
+from pipelines.engines.asking import Answers, Product
 from pipelines.judging.samples import SamplingJob
-from pipelines.rubrics.making import Made
 from schemas.errors import Waiting
 from schemas.recipe import ModelSection, SourceSection
 from storage.root import Root
 from storage.stages import Stage
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Product:
-    """What a step makes."""
-
-    stage: Stage
-    bought: Mapping[str, int] = field(default_factory=dict)
-    """How many requests of each role were bought in this run to make it."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """How long that took, by role, where it is known."""
-    rubrics: Made | None = None
-    """What came of the rubrics, where the step makes them."""
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,31 @@
-"""How long the answer to a request may get, by what its body says to the server: what a ceiling has to reserve.
+"""How long the answer to a request may get, by the keys of its body. A ceiling reserves so many tokens.
 
-Servers differ in which key they obey, so the largest of all that stand there counts, wherever it stands, as often as
-the body asks for answers. Tokens for thoughts of their own come on top: some servers count them apart.
+Servers differ in which key they obey. So the largest limit in the body counts, times the number of answers that the
+body asks for. Limits of thoughts are added to it, since some servers count thoughts apart.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_LENGTHS = {
-    *("max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "max_gen_tokens", "max_length"),
-    *("max_tokens_to_sample", "num_predict", "n_predict"),
+_KINDS = {
+    "length": (
+        *("max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "max_gen_tokens"),
+        *("max_length", "max_tokens_to_sample", "num_predict", "n_predict"),
+    ),
+    "copies": ("n", "best_of", "num_return_sequences", "candidate_count", "beam_width", "num_beams"),
+    "thoughts": (
+        *("thinking_budget", "thinking_budget_tokens", "thinking_token_budget", "budget_tokens", "reasoning_budget"),
+        *("reasoning_budget_tokens", "reasoning_tokens", "max_thinking_tokens", "max_reasoning_tokens"),
+    ),
 }
-_COPIES = {"n", "best_of", "num_return_sequences", "candidate_count", "beam_width", "num_beams"}
-_THOUGHTS = {
-    *("thinking_budget", "thinking_budget_tokens", "thinking_token_budget", "budget_tokens", "reasoning_budget"),
-    *("reasoning_budget_tokens", "reasoning_tokens", "max_thinking_tokens", "max_reasoning_tokens"),
-}
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
+# Keys whose content is text or a schema: names in it set no limit.
 _TEXTS = {"messages", "response_format", "tools", "functions", "structured_outputs", "guided_json", "metadata"}
-"""Keys whose content is text or a schema: names in it set no limit."""
 
 
 class NoLimit(ValueError):
-    """The body leaves the length of the answer open; `key` is what does, as the body has it: `max_tokens = -1`."""
+    """The body leaves the length of the answer open. `key` is the setting that does so: `max_tokens = -1`."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -52,20 +56,11 @@ def _limits(body: Mapping[str, Any], place: str, is_thinking: bool) -> Iterator[
     for key, value in body.items():
         if key in _TEXTS:
             continue
-        name = key if key.islower() else _snake(key)
+        name = key if key.islower() else re.sub("[A-Z]", r"_\g<0>", key).lower()  # maxOutputTokens, max_output_tokens
         if isinstance(value, Mapping):
             yield from _limits(value, f"{place}{key}.", "think" in name or "reason" in name)
-        elif name in _THOUGHTS or (is_thinking and name in _LENGTHS):
-            yield f"{place}{key}", "thoughts", value
-        elif name in _LENGTHS:
-            yield f"{place}{key}", "length", value
-        elif name in _COPIES:
-            yield f"{place}{key}", "copies", value
-
-
-def _snake(key: str) -> str:
-    """Return a key as the others are written: maxOutputTokens is max_output_tokens."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+        elif kind := _KIND_OF.get(name):
+            yield f"{place}{key}", "thoughts" if is_thinking and kind == "length" else kind, value
 
 
 def _shown(value: Any) -> str:

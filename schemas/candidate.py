@@ -1,24 +1,22 @@
 """Candidates: graded answers to a question, of which synthesis composes sets; and the right ones as training traces."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
+from typing import Annotated
 
+from schemas.explained import Explained
 from schemas.query import Messages
 from schemas.question import Verdict
 from schemas.tables import Column, Int64, Table, members_of, records_of, splits, table_of
 
 
-class Origin(StrEnum):
+class Origin(Explained):
     """How a candidate came about."""
 
-    GIVEN = "given"
-    """It came with the source."""
-    RESPONDER = "responder"
-    TEACHER = "teacher"
-    """A teacher's own answer to a question that the responder never gets right."""
-    REWRITE = "rewrite"
-    """A wrong response in the teacher's words, so that the author does not tell right from wrong."""
+    GIVEN = "given", "it came with the source"
+    RESPONDER = "responder", "the responder's answer to the question"
+    TEACHER = "teacher", "a teacher's own answer to a question that the responder never gets right"
+    REWRITE = "rewrite", "a wrong response in the teacher's words, so that the author does not tell right from wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +25,13 @@ class Candidate:
 
     query_id: str
     origin: Origin
-    sample_index: int
-    """Number of the answer among those of its question and origin."""
+    sample_index: Annotated[int, "Number of the answer among those of its question and origin."]
     model: str | None
     verdict: Verdict
     text: str | None
     reasoning: str | None = None
-    answer: str | None = None
-    """The final answer as found in the text."""
-    request_id: str | None = None
-    """None for answers that came with the source."""
+    answer: Annotated[str | None, "The final answer as found in the text."] = None
+    request_id: Annotated[str | None, "None for answers that came with the source."] = None
     tokens: int | None = None
 
 

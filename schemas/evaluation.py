@@ -148,6 +148,8 @@ CREDITS_TABLE = Table(
 )
 ITEMS, JUDGEMENTS = ITEMS_TABLE.schema, JUDGEMENTS_TABLE.schema
 FIGURES, CREDITS = FIGURES_TABLE.schema, CREDITS_TABLE.schema
+ATTACKS = ("opener", "padding", "markdown", "verdict", "order")
+"""Ways to dress up a wrong response: see docs/evaluation.md."""
 READABLE = "readable"
 GREEDY_INDEX = -1
 """The sample index of a greedy answer in judgements."""

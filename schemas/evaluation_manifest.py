@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.manifest import FileEntry, ModelUse, TableEntry, UnreadableReason
+from schemas.manifest import ModelUse, TableEntry, TableFile, UnreadableReason
 from schemas.record import FORMAT
 
 
@@ -90,6 +90,6 @@ class EvaluationManifest(_Part):
     tables: dict[str, TableEntry]
     """By name: "items", "judgements", "figures", "credits"."""
 
-    def files(self) -> list[FileEntry]:
+    def files(self) -> list[TableFile]:
         """Return every data file."""
         return [file for table in self.tables.values() for file in table.files]

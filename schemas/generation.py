@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from schemas.explained import Explained
 from schemas.question import Gold
 from schemas.record import canonical_json, content_id
 from schemas.tables import Column, Int64, Table
@@ -14,15 +14,15 @@ from schemas.tables import Column, Int64, Table
 REQUEST_VERSION = 1
 
 
-class FaultKind(StrEnum):
+class FaultKind(Explained):
     """What a failed request says about the next one."""
 
-    TRANSIENT = "transient"
-    """Another try may succeed: 429, 5xx, a reset, a time-out. Never stored."""
-    REQUEST = "request"
-    """This request will always fail: 400, content filter, context too long. Stored, never retried by itself."""
-    ENGINE = "engine"
-    """Every request will fail: 401, no such model, not an OpenAI-compatible server. The run stops."""
+    TRANSIENT = "transient", "another try may succeed: 429, 5xx, a reset, a time-out; never stored"
+    REQUEST = (
+        "request",
+        "this request will always fail: 400, content filter, context too long; stored, never retried by itself",
+    )
+    ENGINE = "engine", "every request will fail: 401, no such model, no OpenAI-compatible server; the run stops"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,7 @@ class RequestIds:
         """Return the id of the request with this text, or with what is left of it."""
         hashed = self.begun.copy()
         hashed.update(b"%b%b%d]" % (_inside_json(text), self.after, sample_index))
-        digest: str = hashed.hexdigest()
-        return digest
+        return str(hashed.hexdigest())
 
 
 def request_ids(role: str, identity: dict[str, Any], body: Callable[[str], dict[str, Any]]) -> RequestIds:

@@ -1,5 +1,6 @@
 """The manifest of a snapshot: where its rows came from, what became of them, and the hash of every file."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -63,8 +64,9 @@ class FunnelRow(_Part):
     rows: int
 
 
-class FileEntry(_Part):
-    """One data file; `path` is relative to the snapshot."""
+@dataclass(frozen=True)
+class TableFile:
+    """One file of a table; `path` is relative to the table's stage or snapshot."""
 
     path: str
     rows: int
@@ -74,7 +76,7 @@ class FileEntry(_Part):
 
 class TableEntry(_Part):
     rows: int
-    files: list[FileEntry]
+    files: list[TableFile]
 
 
 class Manifest(_Part):

@@ -7,6 +7,8 @@ from functools import partial
 from math import isfinite
 from typing import Annotated, ClassVar, NotRequired, TypedDict, Unpack
 
+import pyarrow as pa
+
 from schemas.explained import Explained
 from schemas.query import Messages, query_id, wire
 from schemas.record import content_id, is_blank
@@ -191,14 +193,19 @@ class PreferenceSet:
         return self if self.drop_reason else replace(self, drop_reason=reason)
 
 
-class RowFacts(TypedDict):
-    """What a source says of a row, whatever the row becomes."""
+class RowOrigin(TypedDict):
+    """Where a row comes from."""
 
     source: str
     source_id: str
     source_revision: str
     license: str
     domain: str
+
+
+class RowFacts(RowOrigin):
+    """What a source says of a row, whatever the row becomes."""
+
     reference: NotRequired[str | None]
     benchmark: NotRequired[bool]
     split: NotRequired[Split | None]
@@ -295,9 +302,19 @@ SETS_TABLE = Table(
         "dropped": "preference sets that were not, each with its drop_reason",
     },
 )
-SETS = SETS_TABLE.schema
+_CRITERIA = ("query_id", "given_principles", "given_ids", "own_rubric")
+CRITERIA = Table("criteria", tuple(column for column in SETS_TABLE.columns if column.name in _CRITERIA)).schema
+"""What judges are shown beside a question's sets, a row a question, sorted by query_id."""
+SETS = Table("sets", tuple(column for column in SETS_TABLE.columns if column.name not in _CRITERIA[1:])).schema
+"""The sets as they pass between stages: the criteria join them where they are shown, and where they are published."""
 
 sets_table = partial(table_of, SETS)
 """Return the sets, in the order given, as a table of SETS."""
-sets_of = partial(records_of, PreferenceSet)
-"""Return the records of a table of SETS, in its order."""
+
+
+def sets_of(table: pa.Table) -> list[PreferenceSet]:
+    """Return the records of a table of SETS, in its order, with their criteria where these have joined it."""
+    for field in list(CRITERIA)[1:]:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return records_of(PreferenceSet, table)

@@ -50,6 +50,5 @@ def messages_array(conversations: Sequence[Messages]) -> pa.ListArray:
 def single_turns(role: str, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
     """Return conversations of one message each, by one role, as one Arrow column of MESSAGES."""
     text = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    fields = list(MESSAGES.value_type)
-    turns = pa.StructArray.from_arrays([pa.repeat(role, len(text)), text], fields=fields)
+    turns = pa.StructArray.from_arrays([pa.repeat(role, len(text)), text], fields=list(MESSAGES.value_type))
     return pa.ListArray.from_arrays(pa.array(range(len(text) + 1), pa.int32()), turns, type=MESSAGES)

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
-from typing import Unpack
+from typing import Annotated, Unpack
 
 import pyarrow as pa
 
@@ -14,17 +13,13 @@ from schemas.query import Messages, query_id
 from schemas.tables import Column, Table, members_of, records_of, table_of
 
 
-class AnswerForm(StrEnum):
+class AnswerForm(Explained):
     """How an answer is compared with the gold one."""
 
-    MATH = "math"
-    """Mathematical equivalence; the gold is LaTeX or a plain expression."""
-    OPTION = "option"
-    """Multiple choice; the gold is the number of the right option, from 1."""
-    NUMBER = "number"
-    """A number, with a unit where the gold has one, within a relative tolerance."""
-    TEXT = "text"
-    """A short free text: what no rule can compare, a teacher does."""
+    MATH = "math", "mathematical equivalence; the gold is LaTeX or a plain expression"
+    OPTION = "option", "multiple choice; the gold is the number of the right option, from 1"
+    NUMBER = "number", "a number, with a unit where the gold has one, within a relative tolerance"
+    TEXT = "text", "a short free text: what no rule can compare, a teacher does"
 
 
 class Verdict(Explained):
@@ -82,10 +77,8 @@ class Gold:
 
     form: AnswerForm
     answer: str
-    options: tuple[str, ...] = ()
-    """Texts of the options in the order asked, where there are some."""
-    tolerance: float | None = None
-    """Relative, for numbers; None for the verifier's own."""
+    options: Annotated[tuple[str, ...], "Texts of the options in the order asked, where there are some."] = ()
+    tolerance: Annotated[float | None, "Relative, for numbers; None for the verifier's own."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +95,25 @@ class Question:
     """A question with its gold answer. Make one with `question`, which identifies it."""
 
     query_id: str
-    query: Messages
-    """What responders are asked and judges are shown."""
+    query: Annotated[Messages, "What responders are asked and judges are shown."]
     gold: Gold
     source: str
     source_id: str
     source_revision: str
     license: str
     domain: str
-    stem: str | None = None
-    """What is asked, where the query asks it in another form: with its options, or reworded. Clusters and splits go by
-    it, so that no form of a question is trained on while another one tests."""
-    reference: str | None = None
-    """What a judge may be told: the gold answer, with an explanation where there is one."""
-    given: tuple[Response, ...] = ()
-    """Answers that come with the source; reward 1 or 0 where it labels them, None where it does not."""
+    stem: Annotated[
+        str | None,
+        "What is asked, where the query asks it in another form: with its options, or reworded. Clusters and splits go "
+        "by it, so that no form of a question is trained on while another one tests.",
+    ] = None
+    reference: Annotated[
+        str | None, "What a judge may be told: the gold answer, with an explanation where there is one."
+    ] = None
+    given: Annotated[
+        tuple[Response, ...],
+        "Answers that come with the source; reward 1 or 0 where it labels them, None where it does not.",
+    ] = ()
     benchmark: bool = False
     split: Split | None = None
     drop_reason: DropReason | None = None

@@ -14,11 +14,11 @@ FORMAT = 1
 BUCKETS = 256
 
 _UNSEEN = frozenset({"Cc", "Cf"})
+# Letters and signs without a shape: joiners, fillers, variation selectors and the empty Braille pattern.
 _SHAPELESS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     + "".join(map(chr, range(0xFE00, 0xFE10)))
 )
-"""Letters and signs without a shape: joiners, fillers, variation selectors and the empty Braille pattern."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

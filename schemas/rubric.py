@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
 
+from schemas.explained import Explained
 from schemas.query import Messages
 from schemas.record import clean_text, content_id
 from schemas.tables import Table, members_of, quoted, records_of, table_of
@@ -31,50 +31,40 @@ class InvalidRubric(ValueError):
         self.detail = detail
 
 
-class CriterionKind(StrEnum):
+class CriterionKind(Explained):
     """What a criterion says of an answer."""
 
-    RULE = "rule"
-    """A hard rule: an answer meets it or is wrong."""
-    PRINCIPLE = "principle"
-    """A quality that a better answer has more of."""
-    PITFALL = "pitfall"
-    """A mistake; an answer that makes it loses points."""
+    RULE = "rule", "a hard rule: an answer meets it or is wrong"
+    PRINCIPLE = "principle", "a quality that a better answer has more of"
+    PITFALL = "pitfall", "a mistake; an answer that makes it loses points"
 
 
-class Origin(StrEnum):
+class Origin(Explained):
     """Where a rubric comes from."""
 
-    SEED = "seed"
-    """The library that ships, or one of the user's own in the same form."""
-    GENERATED = "generated"
-    """Written by a model for one query."""
+    SEED = "seed", "the library that ships, or one of the user's own in the same form"
+    GENERATED = "generated", "written by a model for one query"
 
 
-class CriterionDrop(StrEnum):
+class CriterionDrop(Explained):
     """Why a criterion is not used, though its rubric is."""
 
-    MET_BY_ALL = "met_by_all"
-    """Nearly every answer meets it: it tells nothing apart."""
-    MET_BY_NONE = "met_by_none"
-    """Nearly no answer meets it."""
-    PREFERS_WORSE = "prefers_worse"
-    """Worse answers meet it more often than the best one."""
-    NEAR_DUPLICATE = "near_duplicate"
-    """It says what another criterion of the rubric says."""
-    PANEL_TOO_SMALL = "panel_too_small"
-    """Too few answers were judged for a hit rate."""
+    MET_BY_ALL = "met_by_all", "nearly every answer meets it: it tells nothing apart"
+    MET_BY_NONE = "met_by_none", "nearly no answer meets it"
+    PREFERS_WORSE = "prefers_worse", "worse answers meet it more often than the best one"
+    NEAR_DUPLICATE = "near_duplicate", "it says what another criterion of the rubric says"
+    PANEL_TOO_SMALL = "panel_too_small", "too few answers were judged for a hit rate"
 
 
-class RubricDrop(StrEnum):
+class RubricDrop(Explained):
     """Why a whole rubric is not used."""
 
-    NO_CRITERIA = "no_criteria"
-    """None of its criteria was kept."""
-    INCONSISTENT = "inconsistent"
-    """Its weighted sum does not rank the known best answer first on answers its generator did not see."""
-    PANEL_TOO_SMALL = "panel_too_small"
-    """Too few answers were judged to tell."""
+    NO_CRITERIA = "no_criteria", "none of its criteria was kept"
+    INCONSISTENT = (
+        "inconsistent",
+        "its weighted sum does not rank the known best answer first on answers its generator did not see",
+    )
+    PANEL_TOO_SMALL = "panel_too_small", "too few answers were judged to tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +126,7 @@ class Rubric:
     @property
     def kept(self) -> tuple[Criterion, ...]:
         """The criteria in use: none where the rubric itself is dropped."""
-        if self.drop_reason:
-            return ()
-        return tuple(criterion for criterion in self.criteria if criterion.drop_reason is None)
+        return () if self.drop_reason else tuple(item for item in self.criteria if item.drop_reason is None)
 
 
 def criterion(
@@ -204,9 +192,8 @@ def rubric(
         raise InvalidRubric("repeated_criterion", f"the rubric of {_head(case)} has {_head(twice.text)} twice")
     if not case.strip():
         raise InvalidRubric("no_case", f"the rubric of query {query_id} says nothing of the question")
-    content = [[item.text, item.points, item.kind] for item in criteria]
     return Rubric(
-        rubric_id=content_id("rubric", query_id, origin, content),
+        rubric_id=content_id("rubric", query_id, origin, [[item.text, item.points, item.kind] for item in criteria]),
         query_id=query_id,
         cluster=cluster or query_id,
         case=clean_text(case)[:MAX_CASE],

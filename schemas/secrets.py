@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+# Keys by their usual beginnings.
 _KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|pk|rk)-(?=[-_A-Za-z]*[0-9])[-_A-Za-z0-9]{12,}"
@@ -13,21 +14,20 @@ _KEY = re.compile(
     r"|(?:hf|gsk|nvapi|sk_live|sk_test|rk_live|pk_live)_(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{12,}"
     r"|AIza[-_A-Za-z0-9]{16,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|eyJ[-_A-Za-z0-9]{12,}(?:\.[-_A-Za-z0-9.]+)?)"
 )
-"""Keys by their usual beginnings."""
+# Letters and digits in one run as long as no word of a variable's name is.
 _DENSE = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}|[A-Za-z0-9]{25,}")
-"""Letters and digits in one run as long as no word of a variable's name is."""
+# Names of an address's parameters that hold a key.
 _PARAMETER = re.compile(
     r"(?:.*[_-])?(?:keys?|token|secret|passw(?:or)?d|pwd|pass|credentials?|auth|sig|signature|code|jwt)|"
     r"(?:api|access|subscription|auth|secret|private)key|authorization|bearer",
     re.IGNORECASE,
 )
-"""Names of an address's parameters that hold a key."""
+# Names of settings that do, and nothing else: `stop_token` is none.
 _SETTING = re.compile(
     r"(?:x[_-])?(?:(?:api|secret|access|private|subscription)[_-]?)keys?|(?:(?:access|auth|bearer|api)[_-])?token"
     r"|secret|passwd|password|credentials?|authorization|bearer",
     re.IGNORECASE,
 )
-"""Names of settings that do, and nothing else: `stop_token` is none."""
 _USERINFO = re.compile(r"(?<=:/)(/?)[^/\s'\"?#@]*(?:@[^/\s'\"?#@]*)*@")
 _BARE_USERINFO = re.compile(r"(?<![\w/.])[^\s/:@'\"]+:[^\s/@'\"]+@(?=[\w.-]+:\d)")
 _QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/[^\s'\"?#]*)[?#][^\s'\"]*")
@@ -50,10 +50,9 @@ def address_secret(address: str) -> str | None:
         return "a part behind #"
     if _KEY.search(parts.path):
         return "a key in its path"
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if _PARAMETER.fullmatch(name) or _KEY.search(value) or _DENSE.search(value):
-            return "a key in its query"
-    return None
+    parameters = parse_qsl(parts.query, keep_blank_values=True)
+    holds_key = any(_PARAMETER.fullmatch(name) or _KEY.search(key) or _DENSE.search(key) for name, key in parameters)
+    return "a key in its query" if holds_key else None
 
 
 def looks_like_key(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,12 +32,11 @@ def strict_json(data: bytes) -> Any:
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the object of these keys and values. Raises RepeatedKey."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise RepeatedKey(f"the key {twice[:60]!r} stands there twice; leave one of them out")
-    return found
+    return value
 
 
 def objects_in(value: Any) -> Iterator[dict[str, Any]]:

@@ -88,9 +88,9 @@ def split_thoughts(text: str) -> tuple[str, str | None]:
 
 def with_thoughts(reasoning: str | None, thoughts: str | None) -> str | None:
     """Return what an endpoint gave as reasoning, followed by the thoughts in its text, unless they are the same."""
-    given, found = (reasoning or "").strip(), (thoughts or "").strip()
-    if found in given or given in found:
-        return (thoughts if len(found) > len(given) else reasoning) or None
+    given, in_text = (reasoning or "").strip(), (thoughts or "").strip()
+    if in_text in given or given in in_text:
+        return (thoughts if len(in_text) > len(given) else reasoning) or None
     return f"{reasoning}\n{thoughts}"
 
 
@@ -200,8 +200,8 @@ class _Splitting(TaggedText):
     def _later_channel(self) -> int:
         """Return where the next channel begins that was not the first thing in the text; its end without one."""
         if self.next_channel < self.begin:
-            found = (match.start() for match in _LATER_CHANNEL.finditer(self.text, self.begin))
-            self.next_channel = next((start for start in found if self._is_channel(start)), len(self.text))
+            starts = (match.start() for match in _LATER_CHANNEL.finditer(self.text, self.begin))
+            self.next_channel = next((start for start in starts if self._is_channel(start)), len(self.text))
         return self.next_channel
 
     def _is_channel(self, start: int) -> bool:

@@ -10,18 +10,17 @@ from schemas.query import Messages
 from schemas.tables import Column, Table, quoted
 
 
-class Purpose(StrEnum):
+class Purpose(Explained):
     """What a trajectory was sampled for."""
 
-    RFT = "rft"
-    DIFFICULTY = "difficulty"
-    """By the difficulty model, to find the sets that are too easy for RL."""
-    ON_POLICY = "on_policy"
-    """By the trained GRM itself, for Meta RM."""
-    PAIRED = "paired"
-    """By the GRM, with given criteria where RFT's samples have none, or the other way round: to compare the two."""
-    RETAG = "retag"
-    """By the teacher, as votes on sets whose ratings are too near; these are published as votes alone."""
+    RFT = "rft", "by the GRM, to be trained on"
+    DIFFICULTY = "difficulty", "by the difficulty model, to find the sets that are too easy for RL"
+    ON_POLICY = "on_policy", "by the trained GRM itself, for Meta RM"
+    PAIRED = (
+        "paired",
+        "by the GRM, with given criteria where RFT's samples have none, or the other way round: to compare the two",
+    )
+    RETAG = "retag", "by the teacher, as votes on sets whose ratings are too near; published as votes alone"
 
 
 class Mode(StrEnum):
@@ -40,8 +39,8 @@ _ANOTHER_FORM = (
 class Outcome(Explained):
     """What one answer amounts to. The first three are readable, the others say nothing about the set."""
 
+    # Strictly the highest: a tie is not correct.
     CORRECT = "correct", "the judge gave the best response the highest score, or a single response the right label"
-    """Strictly the highest: a tie is not correct."""
     INCORRECT = (
         "incorrect",
         "the judge gave another response a higher score than the best one, or a single response the wrong label",
@@ -103,39 +102,34 @@ class RejectReason(Explained):
         "the judge writes drafts into its answer: let it think apart from it, or have the server keep it to the "
         "format: [grm] structured_output",
     )
-    NO_CRITIQUE = (
+    NO_CRITIQUE = (  # where no analysis was asked for, none can be missing
         "no_critique",
         "correct, but no sentence outside headings and verdict speaks of a response: scores alone teach nothing",
         "a judge that thinks elsewhere leaves a bare line of scores: turn its thinking off (extra_body), or have the "
         "server keep it to the format: [grm] structured_output",
     )
-    """Where no analysis was asked for, none can be missing."""
-    NO_PRINCIPLES = (
+    NO_PRINCIPLES = (  # only where the recipe neither gives nor forbids criteria
         "no_principles",
         "correct, but the answer names no criteria, which the prompt asks for",
         "have the server keep the judge to the format ([grm] structured_output), or, where none are wanted, say "
         '[grm] principles = "none"',
     )
-    """Only where the recipe neither gives nor forbids criteria."""
-    HINT_LEAK = (
+    HINT_LEAK = (  # of hinted answers only
         "hint_leak",
         "the answer speaks of the hint that it was given, or gives its verdict before it weighs anything",
         "hinted answers of this model betray the hint: another model, or hinted = false in the source",
     )
-    """Of hinted answers only."""
-    TOO_EASY = (
+    TOO_EASY = (  # of the samples, those without a hint count
         "too_easy",
         "every sample of the set is correct, so there is nothing to learn from it",
         "the sets are too easy for this judge: add harder sources, raise [grm] n_rft, or keep them with [rejection] "
         "drop_too_easy = false",
     )
-    """Of the samples, those without a hint count."""
-    UNDECIDED = (
+    UNDECIDED = (  # fewer readable samples than n_rft
         "undecided",
         "too many of the set's answers could not be read to say how difficult it is",
         "see which unreadable outcome is commonest and mend that first; [grm] resample_unreadable asks more often",
     )
-    """Fewer readable samples than n_rft."""
     LABEL_BALANCE = (
         "label_balance",
         "correct, but left out so that right and wrong single responses stay in balance",

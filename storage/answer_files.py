@@ -1,4 +1,4 @@
-"""Files of answers: Parquet that knows whether its bytes are those that were written, a row group at a time.
+"""Answers as tables, and their files: Parquet that knows whether its bytes are those that were written, by row group.
 
     PAR1 | row groups of 512 answers at most, each page with its checksum | seal | footer | its length | PAR1
 
@@ -9,22 +9,27 @@ neither seal nor checksums. They are held to what Arrow can tell, and to what id
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.columns import may_hold_thoughts
 from schemas.errors import DamagedError
 from schemas.generation import GENERATIONS
+from schemas.thoughts import split_thoughts, with_thoughts
 from storage.files import storage_errors
 from storage.segments import check_rows
 from storage.tables import damage_named, filled, open_parquet
 
 GROUP_ANSWERS = 512
+FOLD_ROWS = 8_192
+"""Rows of a journal that are sorted into buckets at a time."""
 _MAGIC = b"PAR1"
 _SEAL = b"GRMSEAL1"
 _SEALED = b"grmforge.sealed"
@@ -53,8 +58,9 @@ def write_answers(rows: pa.Table, path: Path) -> None:
     metadata = pq.read_metadata(pa.BufferReader(written))
     starts = [metadata.row_group(group).column(0).data_page_offset for group in range(metadata.num_row_groups)]
     ends = [*starts[1:], len(pages)]
-    groups = [(start, end, _sha(pages[start:end]).hex()) for start, end in zip(starts, ends, strict=False)]
-    described = orjson.dumps(groups)
+    described = orjson.dumps(
+        [(start, end, _sha(pages[start:end]).hex()) for start, end in zip(starts, ends, strict=False)]
+    )
     seal = b"".join([_SEAL, struct.pack("<II", len(described), length), described, footer])
     with path.open("wb") as file:
         file.writelines([pages, seal, _sha(seal), written[-8 - length :]])
@@ -105,17 +111,17 @@ class _Seal(NamedTuple):
 
 def _seal_of(data: memoryview) -> _Seal | None:
     """Return a file's seal; None where it has none, or none that can be believed."""
-    at = bytes(data).rfind(_SEAL)
-    if at < 0 or at + 16 > len(data):
+    place = bytes(data).rfind(_SEAL)
+    if place < 0 or place + 16 > len(data):
         return None
-    described, length = struct.unpack("<II", data[at + 8 : at + 16])
-    footer = at + 16 + described
+    described, length = struct.unpack("<II", data[place + 8 : place + 16])
+    footer = place + 16 + described
     end = footer + length
-    if _sha(data[at:end]) != data[end : end + _SHA]:
+    if _sha(data[place:end]) != data[end : end + _SHA]:
         return None
-    groups = [(start, stop, bytes.fromhex(sha)) for start, stop, sha in orjson.loads(data[at + 16 : footer])]
+    groups = [(start, stop, bytes.fromhex(sha)) for start, stop, sha in orjson.loads(data[place + 16 : footer])]
     is_end_sound = data[end + _SHA :] == _end_of(data[footer:end]) and data[:4] == _MAGIC
-    return _Seal(groups, data[footer:end], data[:at], is_end_sound)
+    return _Seal(groups, data[footer:end], data[:place], is_end_sound)
 
 
 def _end_of(footer: memoryview) -> bytes:
@@ -156,3 +162,65 @@ def _bytes(path: Path) -> memoryview:
 
 def _sha(data: memoryview | bytes) -> bytes:
     return hashlib.sha256(data).digest()
+
+
+def by_bucket(batches: Iterable[pa.Table]) -> Mapping[int, pa.Table]:
+    """Return the rows of each bucket; beside them, only some thousands of rows are held twice."""
+    parts: dict[int, list[pa.Table]] = {}
+    for rows in _joined(batches):
+        query_ids = pl.Series(rows.column("query_id"), dtype=pl.String)
+        buckets = query_ids.str.slice(0, 2).str.to_integer(base=16, dtype=pl.UInt8)
+        order = buckets.arg_sort()
+        ordered = rows.take(order.to_arrow())
+        start = 0
+        for bucket, length in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
+            parts.setdefault(bucket, []).append(ordered.slice(start, length))
+            start += length
+    return {bucket: pa.concat_tables(tables) for bucket, tables in parts.items()}
+
+
+def _joined(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the rows of many small batches as tables of some thousands."""
+    waiting: list[pa.Table] = []
+    waiting_rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        waiting_rows += batch.num_rows
+        if waiting_rows >= FOLD_ROWS:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting, waiting_rows = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def without_thoughts(answers: pa.Table) -> pa.Table:
+    """Return answers without the thoughts that stand in their text; those join the reasoning.
+
+    Earlier versions stored such texts. Only those that can hold thoughts are looked at one by one.
+    """
+    frame = pl.DataFrame(answers.select(["text", "reasoning"]))
+    places = may_hold_thoughts(frame["text"])
+    if places.is_empty():
+        return answers
+    texts, reasonings = [], []
+    for text, reasoning in frame[places].iter_rows():
+        answer, thoughts = split_thoughts(text)
+        texts.append(answer)
+        reasonings.append(with_thoughts(reasoning, thoughts))
+    for name, values in (("text", texts), ("reasoning", reasonings)):
+        column = frame[name].scatter(places, pl.Series(values, dtype=pl.String)).to_arrow().cast(pa.string())
+        answers = answers.set_column(answers.column_names.index(name), answers.schema.field(name), column)
+    return answers
+
+
+def earliest(table: pa.Table) -> pa.Table:
+    """Keep one row a request: answers before errors, then the earliest."""
+    keys = pl.DataFrame(
+        {
+            "request_id": pl.from_arrow(table.column("request_id")),
+            "failed": pl.from_arrow(table.column("error").is_valid()),
+            "created_at": pl.from_arrow(table.column("created_at")),
+        }
+    ).with_row_index()
+    kept = keys.sort("failed", "created_at", "index").unique("request_id", keep="first", maintain_order=True)
+    return table.take(kept["index"].sort().to_arrow())

@@ -23,10 +23,8 @@ from schemas.generation import Request
 from schemas.record import content_id, table_schema
 from storage.files import remove_here, storage_errors
 from storage.journal import new_run_id
-from storage.records import KeptRecord, read_record, write_record
-from storage.root import Root
-from storage.table_files import put_table
-from storage.tables import read_table
+from storage.root import KeptRecord, Root, read_record, write_record
+from storage.tables import put_table, read_table
 
 FOLDER = "batches"
 
@@ -114,17 +112,12 @@ def intend(root: Root, model: str, endpoint: str, now: float, batched: Sequence[
         for entry in batched
     ]
     put_table(root, f"{job.key}/requests.parquet", pa.Table.from_pylist(rows, REQUESTS))
-    return save(root, job)
-
-
-def save(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
-    """Put a job's new state on disk, and return it. Whatever follows may then rely on it."""
-    return write_record(root, job, **changes)
+    return write_record(root, job)
 
 
 def collected(root: Root, job: BatchJob, **changes: Any) -> BatchJob:
     """Mark a job whose answers are all in the generations; of its files, only this remains."""
-    changed = save(root, job, **changes)
+    changed = write_record(root, job, **changes)
     for name in root.names(job.key):
         if name != "job.json":
             root.remove(f"{job.key}/{name}")
@@ -157,8 +150,7 @@ def read_job(root: Root, key: str) -> BatchJob:
 
 def request_ids(root: Root, job: BatchJob) -> list[str]:
     """Return the ids of a job's requests."""
-    ids: list[str] = _table(root, job, ["request_id"]).column("request_id").to_pylist()
-    return ids
+    return list(_table(root, job, ["request_id"]).column("request_id").to_pylist())
 
 
 def requests_of(root: Root, job: BatchJob) -> Iterator[BatchedRequest]:
@@ -170,8 +162,7 @@ def requests_of(root: Root, job: BatchJob) -> Iterator[BatchedRequest]:
 
 def reserved_by(root: Root, job: BatchJob) -> Iterator[tuple[int, float, int]]:
     """Yield (tokens, US dollars, prompt tokens) that each request of a job may spend."""
-    table = _table(root, job, ["tokens", "cost_usd", "prompt_tokens"])
-    yield from zip(*table.to_pydict().values(), strict=True)
+    yield from zip(*_table(root, job, ["tokens", "cost_usd", "prompt_tokens"]).to_pydict().values(), strict=True)
 
 
 def _table(root: Root, job: BatchJob, columns: Sequence[str]) -> pa.Table:

@@ -1,8 +1,8 @@
-"""A bucket of object storage and a prefix in it: each call is atomic, and its errors are one line with the way out.
+"""A root in a bucket of object storage: each call is atomic, and its errors are one line with the way out.
 
-`storage.root.BucketRoot` keeps a root there. Files that never change once they are there - Parquet files and journal
-segments, by far the most - are read from copies on this machine; everything that may change is read from the bucket
-each time. A file is written here first, and becomes an object when it is whole.
+Files that never change once they are there - Parquet files and journal segments, by far the most - are read from copies
+on this machine; everything that may change is read from the bucket each time. A file is written here first, and becomes
+an object when it is whole.
 
     <cache>/<hash of the address>/objects/<key>     copies
                                  /machine/<key>     what is this machine's alone: logs, locks, indexes, unsent answers
@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,7 +26,8 @@ from obstore.store import S3Store
 from schemas.errors import RecipeError, StorageError
 from schemas.record import content_id
 from schemas.secrets import masked
-from storage.files import Held, shown_names
+from storage.files import Held, becoming, is_whole_copy, remove_here, shown_names, storage_errors
+from storage.root import Root
 
 RETRIES, RETRY_FOR = 100, timedelta(seconds=60)
 """Whichever comes first: a minute, with waits that grow to 15 s."""
@@ -37,22 +38,46 @@ _UNREACHABLE = re.compile(r"error sending request|onnect|timed out|dns", re.IGNO
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """A bucket and a prefix, addressed by `/`-separated keys as `storage.root.Root` is. Calls raise StorageError."""
+class BucketRoot(Root):
+    """A root in a bucket: objects are put by one atomic call each, and read from copies where they never change."""
 
     address: str
     """s3://bucket/prefix"""
     store: S3Store
+    is_local = False
 
     def where(self, key: str = "") -> str:
         return f"{self.address}/{key}" if key else self.address
 
+    def place(self, key: str) -> Path:
+        return self.path / "objects" / key
+
+    def at(self, key: str) -> Path:
+        copy = self.place(key)
+        if not is_whole_copy(copy):
+            what = f"{copy} (another place for copies: export GRMFORGE_CACHE=..)"
+            with storage_errors(what), becoming(copy, durable=False) as temporary, temporary.open("wb") as file:
+                file.writelines(self._chunks(key))
+        return copy
+
+    def drop_copy(self, key: str) -> None:
+        remove_here(self.place(key))
+
+    def stale_copies(self) -> Iterator[Path]:
+        copies = self.place("")
+        for top in sorted(copies.iterdir()) if copies.is_dir() else ():
+            current = {self.place(key) for key in self.every(top.name)}
+            there = (path for path in sorted(top.rglob("*")) if path.is_file() and not path.name.startswith("."))
+            yield from (path for path in there if path not in current)
+
+    def scratch(self, key: str) -> Path:
+        path = self.path / "machine" / key
+        with storage_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
     def exists(self, key: str) -> bool:
         return self.held(key) is not None
-
-    def size(self, key: str) -> int | None:
-        held = self.held(key)
-        return None if held is None else held.bytes
 
     def held(self, key: str) -> Held | None:
         with self._errors(key), self._missing_passed_over():
@@ -64,14 +89,9 @@ class Bucket:
         with self._errors(key):
             return bytes(obstore.get(self.store, key).bytes())
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield an object's bytes, some at a time."""
-        with self._errors(key):
-            yield from map(bytes, obstore.get(self.store, key))
-
     def sha256(self, key: str) -> str:
         digest = hashlib.sha256()
-        for chunk in self.chunks(key):
+        for chunk in self._chunks(key):
             digest.update(chunk)
         return digest.hexdigest()
 
@@ -92,6 +112,13 @@ class Bucket:
                 obstore.put(self.store, key, new, mode={"e_tag": current.meta["e_tag"]})
                 return True
         return False
+
+    @contextlib.contextmanager
+    def replacing(self, key: str) -> Iterator[Path]:
+        copy = self.place(key)
+        with storage_errors(str(copy)), becoming(copy, durable=False) as temporary:
+            yield temporary
+            self.write(key, temporary)
 
     def names(self, key: str, suffix: str = "") -> list[str]:
         with self._errors(key):
@@ -114,16 +141,24 @@ class Bucket:
     def remove(self, key: str) -> None:
         with self._errors(key):
             obstore.delete(self.store, key)
+        self.drop_copy(key)
 
     def remove_folder(self, folder: str) -> None:
         self.remove(f"{folder}/manifest.json")
         with self._errors(folder):
             for page in obstore.list(self.store, f"{folder}/"):
                 obstore.delete(self.store, [meta["path"] for meta in page])
+        self.drop_copy(folder)
 
     def link(self, key: str, to: str) -> None:
         with self._errors(to):
             obstore.copy(self.store, key, to)
+        self.drop_copy(to)
+
+    def _chunks(self, key: str) -> Iterator[bytes]:
+        """Yield an object's bytes, some at a time."""
+        with self._errors(key):
+            yield from map(bytes, obstore.get(self.store, key))
 
     @contextlib.contextmanager
     def _errors(self, key: str) -> Iterator[None]:
@@ -171,8 +206,8 @@ def _first_words(error: Exception) -> str:
     return " ".join(str(error).partition("Debug source")[0].split())[:300]
 
 
-def bucket_at(address: str) -> tuple[Path, str, S3Store]:
-    """Return where this machine keeps what is its own of the bucket at s3://bucket/prefix; its address; a client of it.
+def bucket_root(address: str) -> BucketRoot:
+    """Return the root at s3://bucket/prefix.
 
     Address, region and keys of the storage are read from the usual variables (AWS_ENDPOINT_URL, AWS_REGION, ..), from
     an instance's role, or, where boto3 is installed, from AWS_PROFILE. Raises RecipeError, and StorageError where
@@ -183,19 +218,17 @@ def bucket_at(address: str) -> tuple[Path, str, S3Store]:
     if not parts.netloc or is_strange or ".." in parts.path.split("/"):
         raise RecipeError(f"root {masked(address)!r}: write it as s3://bucket/prefix, every character as it is")
     plain = f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
+    # A process may have no home: it is looked for last.
+    cache = os.environ.get("GRMFORGE_CACHE") or Path(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "grmforge"
+    )
+    path = Path(cache).absolute() / content_id("root", plain)[:16]
+    impatient = BucketRoot(path, plain, _store(plain, RETRIES_AT_FIRST))
     probe = f".probe-{secrets.token_hex(4)}"
-    impatient = Bucket(plain, _store(plain, RETRIES_AT_FIRST))
     with impatient._errors(""):
         obstore.put(impatient.store, probe, b"")
         obstore.delete(impatient.store, probe)
-    return _cache() / content_id("root", plain)[:16], plain, _store(plain, RETRIES)
-
-
-def _cache() -> Path:
-    """Return the directory on this machine under which every bucket has one. A process may have no home."""
-    if chosen := os.environ.get("GRMFORGE_CACHE"):
-        return Path(chosen).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grmforge"
+    return replace(impatient, store=_store(plain, RETRIES))
 
 
 def _store(address: str, retries: int) -> S3Store:

@@ -18,13 +18,11 @@ import pyarrow.compute as pc
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, FaultKind
 from schemas.record import BUCKETS, content_id
-from storage.answer_files import is_whole, sound_answers, write_answers
-from storage.answer_tables import by_bucket, earliest, without_thoughts
+from storage.answer_files import by_bucket, earliest, is_whole, sound_answers, without_thoughts, write_answers
 from storage.journal import ANSWER, claimed, segments, send_unsent
 from storage.root import Root
 from storage.segments import is_readable, read_segment
-from storage.table_files import parquet_keys
-from storage.tables import read_table
+from storage.tables import parquet_keys, read_table
 
 FILES_A_BUCKET = 16
 """A bucket with more files than this is rewritten as one, so that look-ups stay quick after many nights."""
@@ -67,8 +65,7 @@ class Generations:
 
     def lookup(self, bucket: int) -> dict[str, Completion]:
         """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        table = self.answers([bucket])
-        rows = zip(*(table.column(name).to_pylist() for name in ("request_id", *ANSWER)), strict=True)
+        rows = zip(*(column.to_pylist() for column in self.answers([bucket]).columns), strict=True)
         return {
             request_id: Completion(
                 request_id, text, reasoning, finish_reason, error, None if error is None else FaultKind.REQUEST, *usage
@@ -80,22 +77,19 @@ class Generations:
         """Return the same of some buckets as a table: request_id, what a completion holds or some of it."""
         both = {"text", "reasoning"} if {"text", "reasoning"} & set(columns) else set()
         wanted = list(dict.fromkeys(["request_id", *columns, *sorted(both)]))
-        answers = pa.concat_tables([self._table(bucket, wanted) for bucket in buckets])
+        answers = pa.concat_tables([self.table(bucket, wanted) for bucket in buckets])
         return without_thoughts(answers).select(["request_id", *columns]) if both else answers
-
-    def table(self, bucket: int) -> pa.Table:
-        """Return a bucket's generations, one row a request."""
-        return self._table(bucket, GENERATIONS.names)
 
     def bought_by(self, run_id: str, buckets: Iterable[int]) -> tuple[int, int, float]:
         """Return (requests, tokens, dollars) of what a run has put down in these buckets."""
         columns = ["request_id", "error", "created_at", "run_id", "prompt_tokens", "completion_tokens", "cost_usd"]
-        rows = pa.concat_tables([self._table(bucket, columns) for bucket in buckets])
+        rows = pa.concat_tables([self.table(bucket, columns) for bucket in buckets])
         rows = rows.filter(pc.equal(rows.column("run_id"), run_id))
         prompt, answer, cost_usd = (pc.sum(rows.column(name)).as_py() or 0 for name in columns[-3:])
         return rows.num_rows, prompt + answer, float(cost_usd)
 
-    def _table(self, bucket: int, columns: Sequence[str]) -> pa.Table:
+    def table(self, bucket: int, columns: Sequence[str] = GENERATIONS.names) -> pa.Table:
+        """Return a bucket's generations, or some columns of them, one row a request."""
         rows = self._rows(bucket, columns)
         if len(pc.unique(rows.column("request_id"))) == rows.num_rows:
             return rows
@@ -104,7 +98,6 @@ class Generations:
         return earliest(rows).select(list(columns))
 
     def _rows(self, bucket: int, columns: Sequence[str]) -> pa.Table:
-        """Return every row of a bucket."""
         _, folded = self._folded(bucket, columns)
         return pa.concat_tables([folded, *(part.select(list(columns)) for part in self._unfolded.get(bucket, ()))])
 
@@ -159,13 +152,12 @@ class Generations:
 
     def _whole_files(self, bucket: int) -> list[str]:
         """Return the keys of a bucket's files, damaged ones mended."""
-        while True:
-            keys = parquet_keys(self._root, folder_of(bucket))
-            damaged = [key for key in keys if not self._is_whole(key)]
-            if not damaged:
-                return keys
+        keys = parquet_keys(self._root, folder_of(bucket))
+        while damaged := [key for key in keys if not self._is_whole(key)]:
             for key in damaged:
                 self._mend(key)
+            keys = parquet_keys(self._root, folder_of(bucket))
+        return keys
 
     def _is_whole(self, key: str) -> bool:
         """Say whether a file is whole, or missing since another process has compacted its bucket."""

@@ -15,7 +15,7 @@ from schemas.strict_json import RepeatedKey, strict_json
 from schemas.thoughts import split_thoughts, with_thoughts
 from storage.files import read_regular
 from storage.root import Root
-from storage.table_files import add_numbered, read_folder
+from storage.tables import add_numbered, read_folder
 
 FOLDER = "generations/imported"
 
@@ -32,6 +32,12 @@ IMPORTED = table_schema(
 )
 _TEXTS = ("reasoning", "finish_reason")
 _COUNTS = ("prompt_tokens", "completion_tokens")
+_NO_JSON = (
+    (UnicodeDecodeError, "not UTF-8"),
+    (RecursionError, "nests too deep to be read"),
+    (RepeatedKey, "a key stands there twice"),
+    (ValueError, "not JSON"),
+)
 MAX_COUNT = 2**31
 """Token counts above this are nonsense."""
 MAX_TEXT = 8 << 20
@@ -92,38 +98,26 @@ def import_answers(root: Root, file: Path) -> Imported:
             first = first or f"line {number}: {error}"
     if not rows:
         raise SourceError(f"{file}: no usable row" + (f"; {first}" if first else ", the file is empty"))
-    new = _new_rows(root, rows)
-    if new:  # numbered, so that the answers to a prompt keep their order when more of them come
-        add_numbered(root, FOLDER, pa.Table.from_pylist(new, IMPORTED), content_id("import", new))
-    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first, dict(sorted(left_out.items())))
-
-
-def _new_rows(root: Root, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows that no earlier import brought in; a text that stands twice in the file may be two samples."""
     columns = read_folder(root, FOLDER, IMPORTED).select(["prompt_id", "text"]).to_pydict()
     known = Counter(zip(*columns.values(), strict=True))
     new = []
-    for row in rows:
+    for row in rows:  # a text that stands twice in the file may be two samples
         answer = row["prompt_id"], row["text"]
         if known[answer]:
             known[answer] -= 1
         else:
             new.append(row)
-    return new
+    if new:  # numbered, so that the answers to a prompt keep their order when more of them come
+        add_numbered(root, FOLDER, pa.Table.from_pylist(new, IMPORTED), content_id("import", new))
+    return Imported(len(lines), len(new), len(rows) - len(new), dict(unreadable), first, dict(sorted(left_out.items())))
 
 
 def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
     """Return a line's answer; counts that are none are left out, and counted. Raises ValueError with the reason."""
     try:
         given = strict_json(line)
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None
-    except RecursionError:
-        raise ValueError("nests too deep to be read") from None
-    except RepeatedKey:
-        raise ValueError("a key stands there twice") from None
-    except ValueError:
-        raise ValueError("not JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(next(words for kind, words in _NO_JSON if isinstance(error, kind))) from None
     if not isinstance(given, dict):
         raise ValueError("not an object")
     for name in ("text", "model"):
@@ -149,7 +143,6 @@ def _row(line: bytes, left_out: Counter[str]) -> dict[str, Any]:
 
 
 def _count(value: Any) -> int | None:
-    """Return a number of tokens; None for what is none."""
     if isinstance(value, float) and value.is_integer() and value < MAX_COUNT:
         value = int(value)
     return value if type(value) is int and 0 <= value < MAX_COUNT else None

@@ -26,14 +26,13 @@ from datetime import UTC, datetime
 from itertools import count
 from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from schemas.errors import StorageError
 from schemas.generation import GENERATIONS, Completion, Request, body_json
-from storage.files import storage_errors
+from storage.files import becoming, storage_errors
 from storage.root import Root
 from storage.segments import END, HEAD, message_of, read_segment
 
@@ -72,6 +71,7 @@ class JournalWriter:
         self._sending = threading.Lock()
         self._stop = threading.Event()
         self._failure: StorageError | None = None
+        self._keep = self._write if root.is_local else self._spool
         acts = [self._put_down] if root.is_local else [self._put_down, self._send]
         self._threads = [threading.Thread(target=self._now_and_then, args=(act,), daemon=True) for act in acts]
 
@@ -80,9 +80,7 @@ class JournalWriter:
             thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._stop.set()
         self._threads[0].join()
         try:
@@ -102,9 +100,8 @@ class JournalWriter:
 
     def append(self, request: Request, completion: Completion) -> None:
         """Take an answer over. Raises StorageError once an earlier one was refused; this one is kept all the same."""
-        now = time.time_ns() // 1_000
-        body = body_json(request.body)
-        self._rows.append((*_of_request(request), body, *_of_completion(completion), now, self._run_id))
+        asked = *_of_request(request), body_json(request.body)
+        self._rows.append((*asked, *_of_completion(completion), time.time_ns() // 1_000, self._run_id))
         if self._failure is not None:
             raise self._failure
         if len(self._rows) >= FLUSH_ROWS:
@@ -124,10 +121,7 @@ class JournalWriter:
             try:
                 columns = zip(zip(*rows, strict=True), GENERATIONS, strict=True)
                 batch = pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=GENERATIONS)
-                if self._root.is_local:
-                    self._write(batch)
-                else:
-                    self._spool(batch)
+                self._keep(batch)
             except BaseException as error:
                 self._rows.extendleft(reversed(rows))
                 if isinstance(error, StorageError):
@@ -145,7 +139,9 @@ class JournalWriter:
             file = self._file or self._begin_segment()
         with storage_errors(file.name):
             try:
-                _write_durably(file, message_of(batch))
+                file.write(message_of(batch))
+                file.flush()
+                os.fsync(file.fileno())
             except OSError:
                 self._leave_segment()  # behind half a batch, further ones could not be read
                 raise
@@ -190,14 +186,10 @@ class JournalWriter:
         name = next(self._names)
         data = HEAD + message_of(batch) + END
         path = self._root.scratch(f"{UNSENT}/{name}")
-        hidden = path.with_name(f".{name}.tmp")
         try:
-            with storage_errors(str(path)), hidden.open("xb") as file:
-                _write_durably(file, data)
-                hidden.rename(path)
+            with storage_errors(str(path)), becoming(path) as hidden:
+                hidden.write_bytes(data)
         except StorageError as refused:
-            with contextlib.suppress(OSError):
-                hidden.unlink()
             try:
                 self._root.write(f"{FOLDER}/{name}", data)
             except StorageError as error:
@@ -229,12 +221,6 @@ class JournalWriter:
                 act()
             if self._failure is not None:
                 return
-
-
-def _write_durably(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def new_run_id() -> str:

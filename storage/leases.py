@@ -23,7 +23,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 
 import orjson
 
@@ -108,9 +107,7 @@ class Lease:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         # Where it cannot be written, on a full disk perhaps, it runs out by itself.
@@ -170,7 +167,8 @@ def take(
     key = key_of(name)
     token = secrets.token_hex(16)
     while True:
-        mine = _this_holder(token, run_id, term_s)
+        host, pid, now = socket.gethostname(), os.getpid(), _stamp()
+        mine = Holder(token, host, pid, run_id, now, now, term_s, process=_mark_of(pid)).renewed()
         current = _read(root, key)
         if current is None:
             if root.create(key, mine.as_json()):
@@ -206,12 +204,6 @@ def held(root: Root) -> list[Holder]:
     return [holder for holder in holders if not holder.released and holder.is_in_time and not holder.has_died]
 
 
-def _this_holder(token: str, run_id: str, term_s: float) -> Holder:
-    """Return what a lease says that this process takes now."""
-    pid, stamp = os.getpid(), _stamp()
-    return Holder(token, socket.gethostname(), pid, run_id, stamp, stamp, term_s, process=_mark_of(pid)).renewed()
-
-
 def _read(root: Root, key: str) -> bytes | None:
     return root.read(key) if root.exists(key) else None
 
@@ -219,8 +211,7 @@ def _read(root: Root, key: str) -> bytes | None:
 def _holder(data: bytes | None) -> Holder | None:
     """Return what a lease says; None where it is damaged, or something else."""
     try:
-        tree = orjson.loads(data or b"")
-        tree = {"process": ""} | tree  # leases of an older grmforge do not have it
+        tree = {"process": ""} | orjson.loads(data or b"")  # leases of an older grmforge have no process
         holder = Holder(**{name: tree[name] for name in Holder.__slots__})
         is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= LONGEST_LEASE_S
         is_marked = isinstance(holder.pid, int) and isinstance(holder.process, str)

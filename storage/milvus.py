@@ -42,8 +42,9 @@ def connected(where: str, token: str | None) -> "MilvusClient":
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     try:
         with milvus_errors(where):
-            options = _QUIET if is_local(where) else {}
-            return MilvusClient(where, token=token or "", timeout=_CONNECT_S, grpc_options=options)
+            return MilvusClient(
+                where, token=token or "", timeout=_CONNECT_S, grpc_options=_QUIET if is_local(where) else {}
+            )
     except StorageError:
         if is_local(where):
             check_unlocked(Path(where))  # another process may have just opened it: nothing is broken

@@ -7,7 +7,7 @@ any text, so that `grmforge forget` finds the answers of a source for as long as
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -18,8 +18,7 @@ from schemas.record import content_id, table_schema
 from storage.root import Root
 from storage.snapshots import every_snapshot
 from storage.stages import Stage, every_stage, read_stage
-from storage.table_files import parquet_keys, put_table, read_folder
-from storage.tables import filled, open_parquet
+from storage.tables import filled, open_parquet, parquet_keys, put_table, read_folder
 
 FOLDER = "origins"
 
@@ -54,23 +53,18 @@ def remember_origins(root: Root, key: str) -> None:
 
 def read_origins(root: Root) -> pl.DataFrame:
     """Return every (source, row_id, query_id, set_id) that a root knows of, once."""
-    frame = pl.from_arrow(pa.concat_tables([read_folder(root, FOLDER, ORIGINS), *_current(root)]))
-    assert isinstance(frame, pl.DataFrame)
-    return frame.unique()
+    tables = [read_folder(root, FOLDER, ORIGINS)]
+    for _, stage in every_stage(root, _MAKERS):
+        with contextlib.suppress(StorageError):
+            tables.append(_of_stage(stage))
+    for snapshot in every_snapshot(root):
+        tables.append(_origins([path for table in ("sets/kept", "sets/dropped") for path in snapshot.files(table)]))
+    return pl.DataFrame(pa.concat_tables(tables)).unique()
 
 
 def origin_files(root: Root) -> list[str]:
     """Return the keys of what was put down."""
     return parquet_keys(root, FOLDER)
-
-
-def _current(root: Root) -> Iterator[pa.Table]:
-    """Yield what stages and published versions say."""
-    for _, stage in every_stage(root, _MAKERS):
-        with contextlib.suppress(StorageError):
-            yield _of_stage(stage)
-    for snapshot in every_snapshot(root):
-        yield _origins([path for table in ("sets/kept", "sets/dropped") for path in snapshot.files(table)])
 
 
 def _of_stage(stage: Stage | None) -> pa.Table:

@@ -1,6 +1,7 @@
 """The one place that holds everything a build reads again: whole objects under keys, never half of one.
 
-A root is a directory, or a bucket of object storage with the same keys (`storage.bucket`).
+A root is a directory, or a bucket of object storage with the same keys (`storage.bucket`). Some of its objects are
+records: one JSON object each, which says its format.
 """
 
 import contextlib
@@ -13,20 +14,21 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import RecipeError, StorageError
-from schemas.record import clean_text
+from schemas.record import FORMAT, canonical_json, clean_text
 from schemas.secrets import masked
-from storage.bucket import Bucket, bucket_at
 from storage.files import (
     Held,
     becoming,
+    check_version,
     create_file,
     held_at,
-    is_whole_copy,
     make_writable,
-    remove_here,
     sha256_of,
     shown_names,
     storage_errors,
@@ -35,7 +37,7 @@ from storage.files import (
 
 @dataclass(frozen=True)
 class Root:
-    """A local directory addressed by `/`-separated keys. `BucketRoot` keeps the same in a bucket."""
+    """A local directory addressed by `/`-separated keys. `storage.bucket.BucketRoot` keeps the same in a bucket."""
 
     path: Path
     """Where everything lies on this machine. For a bucket: its copies, and what is this machine's alone."""
@@ -46,7 +48,9 @@ class Root:
     def open(cls, location: str) -> "Root":
         """Return the root at a path, made if absent, or at s3://bucket/prefix. Raises StorageError, RecipeError."""
         if location.startswith("s3://"):
-            return BucketRoot(*bucket_at(location))
+            from storage.bucket import bucket_root  # its client takes a while to load
+
+            return bucket_root(location)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", location):
             raise RecipeError(f"root {masked(location)!r}: a root is a directory or s3://bucket/prefix")
         if not location.strip() or "\0" in location:
@@ -85,10 +89,8 @@ class Root:
 
     def size(self, key: str) -> int | None:
         """Return the bytes of an object, None where there is none."""
-        try:
-            return self.place(key).stat().st_size
-        except FileNotFoundError:
-            return None
+        held = self.held(key)
+        return None if held is None else held.bytes
 
     def held(self, key: str) -> Held | None:
         """Return what an object takes up, and since when; None where there is none."""
@@ -179,59 +181,6 @@ class Root:
                 shutil.copyfile(self.place(key), temporary)
 
 
-@dataclass(frozen=True)
-class BucketRoot(Bucket, Root):
-    """A root in a bucket: objects are put by one atomic call each, and read from copies where they never change."""
-
-    is_local = False
-
-    def place(self, key: str) -> Path:
-        return self.path / "objects" / key
-
-    def at(self, key: str) -> Path:
-        copy = self.place(key)
-        if not is_whole_copy(copy):
-            what = f"{copy} (another place for copies: export GRMFORGE_CACHE=..)"
-            with storage_errors(what), becoming(copy, durable=False) as temporary, temporary.open("wb") as file:
-                file.writelines(self.chunks(key))
-        return copy
-
-    def drop_copy(self, key: str) -> None:
-        remove_here(self.place(key))
-
-    def stale_copies(self) -> Iterator[Path]:
-        copies = self.place("")
-        for top in sorted(copies.iterdir()) if copies.is_dir() else ():
-            current = {self.place(key) for key in self.every(top.name)}
-            there = (path for path in sorted(top.rglob("*")) if path.is_file() and not path.name.startswith("."))
-            yield from (path for path in there if path not in current)
-
-    def scratch(self, key: str) -> Path:
-        path = self.path / "machine" / key
-        with storage_errors(str(path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    @contextlib.contextmanager
-    def replacing(self, key: str) -> Iterator[Path]:
-        copy = self.place(key)
-        with storage_errors(str(copy)), becoming(copy, durable=False) as temporary:
-            yield temporary
-            self.write(key, temporary)
-
-    def remove(self, key: str) -> None:
-        super().remove(key)
-        self.drop_copy(key)
-
-    def remove_folder(self, folder: str) -> None:
-        super().remove_folder(folder)
-        remove_here(self.place(folder))
-
-    def link(self, key: str, to: str) -> None:
-        super().link(key, to)
-        self.drop_copy(to)
-
-
 _CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT}
 _DEPTHS = {"stages": 2, "origins": 1}
 """Folders that looking writes to, and how many of their levels get new entries."""
@@ -268,3 +217,36 @@ def _show(entry: Path, target: Path, levels: int) -> None:
         is_unfinished = levels == 1 and below.is_dir() and not (below / "manifest.json").is_file()
         if not is_unfinished:  # an unfinished stage is made anew
             _show(below, target / below.name, levels - 1)
+
+
+class KeptRecord(BaseModel):
+    """A record that lies in a file as exactly its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    format: int = FORMAT
+
+    @property
+    def file_key(self) -> str:
+        """Where it lies under the root."""
+        raise NotImplementedError
+
+
+Kept = TypeVar("Kept", bound=KeptRecord)
+
+
+def write_record(root: Root, record: Kept, **changes: Any) -> Kept:
+    """Write a record with these changes, and return it. Whatever follows may rely on it."""
+    changed = record.model_copy(update=changes)
+    root.write(changed.file_key, canonical_json(changed.model_dump(mode="json")))
+    return changed
+
+
+def read_record(root: Root, key: str, kind: type[Kept], way_out: str) -> Kept:
+    """Return the record at a key. Raises StorageError, with the way out, for one that cannot be read."""
+    try:
+        tree = orjson.loads(root.read(key))
+        check_version(tree["format"], root.where(key))
+        return kind.model_validate(tree)
+    except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError) as error:
+        raise StorageError(f"{root.where(key)} cannot be read ({type(error).__name__}); {way_out}") from None

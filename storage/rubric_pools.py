@@ -6,7 +6,7 @@ rubrics/*.parquet.
 
 A path that ends with .db is Milvus Lite, in this process; everything else is the address of a Milvus server. Both are
 reached by `milvus.connected` and spoken to in the same calls. Milvus Lite searches by brute force until rows are
-flushed and the collection is loaded afresh, and holds a lock on its directory until `close`.
+flushed and the collection is loaded afresh, and holds a lock on its directory until the block ends.
 
 No BM25 index is kept in Milvus: at 100,000 rows Milvus Lite needs 200 ms a query for it, and scoring the words of the
 dense candidates finds more than the fusion of both (docs/rubrics.md).
@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -25,8 +26,7 @@ from schemas.errors import StorageError
 from storage.files import storage_errors
 from storage.milvus import check_unlocked, connected, disconnected, is_local, milvus_errors
 from storage.root import Root
-from storage.rubric_tables import FOLDER
-from storage.rubric_vectors import ModelIdentity, Vectors
+from storage.rubric_tables import FOLDER, ModelIdentity, Vectors
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -69,7 +69,7 @@ class Completed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RubricPools:
+class RubricPools(AbstractContextManager["RubricPools"]):
     """The open pools of one root and one embedding model. Use as a context manager: a local index is locked."""
 
     client: "MilvusClient"
@@ -77,14 +77,7 @@ class RubricPools:
     """Path or address, as errors name it."""
     prefix: str
 
-    def __enter__(self) -> "RubricPools":
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the index; others may open it then."""
         disconnected(self.client, self.where)
 
     def complete(
@@ -104,18 +97,16 @@ class RubricPools:
                 self.client.release_collection(name, timeout=_CALL_S)
             for start in range(0, len(stale), _UPSERT_ROWS):
                 self.client.delete(name, ids=stale[start : start + _UPSERT_ROWS], timeout=_CALL_S)
-        for start in range(0, len(missing), _UPSERT_ROWS):
-            part = missing[start : start + _UPSERT_ROWS]
-            self._upsert(name, part, domains, vectors_of(part))
-        with milvus_errors(self.where):
+            for start in range(0, len(missing), _UPSERT_ROWS):
+                part = missing[start : start + _UPSERT_ROWS]
+                self._upsert(name, part, domains, vectors_of(part))
             if missing or stale:
                 self.client.flush(name, timeout=_LOAD_S)
             self.client.load_collection(name, timeout=_LOAD_S)
         return Completed(len(missing), len(stale))
 
     def _upsert(self, name: str, ids: Sequence[str], domains: Mapping[str, str], vectors: Vectors) -> None:
-        with milvus_errors(self.where):
-            fields = self.client.describe_collection(name, timeout=_CALL_S)["fields"]
+        fields = self.client.describe_collection(name, timeout=_CALL_S)["fields"]
         width = next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
         if vectors.shape != (len(ids), width):
             raise StorageError(
@@ -126,8 +117,7 @@ class RubricPools:
             {"id": entry_id, "domain": domains[entry_id][:_DOMAIN_LENGTH], "vector": vector}
             for entry_id, vector in zip(ids, vectors, strict=True)
         ]
-        with milvus_errors(self.where):
-            self.client.upsert(name, rows, timeout=_CALL_S)
+        self.client.upsert(name, rows, timeout=_CALL_S)
 
     def search(self, pool: Pool, vectors: Vectors, limit: int, domain: str | None = None) -> list[list[Hit]]:
         """Return the nearest entries of each vector (a row each), nearest first, ties by id.
@@ -184,13 +174,11 @@ def open_pools(
         check_unlocked(Path(where))
         if not Path(where).exists():
             _make_local(Path(where), model, prefix)
-    pools = RubricPools(connected(where, token), where, prefix)
-    try:
+    with ExitStack() as until_prepared:
+        pools = until_prepared.enter_context(RubricPools(connected(where, token), where, prefix))
         for pool in Pool:
             _prepare(pools, f"{prefix}_{pool.value}", model)
-    except BaseException:
-        pools.close()
-        raise
+        until_prepared.pop_all()
     return pools
 
 
@@ -201,14 +189,13 @@ def _prepare(pools: RubricPools, name: str, model: ModelIdentity) -> None:
             _create(pools.client, name, model)
             return
         described = pools.client.describe_collection(name, timeout=_CALL_S)
-    made_with = described.get("properties", {}).get(_MODEL) or described.get("description", "")
-    if made_with != model.described():
-        raise StorageError(
-            f"{pools.where}: the index {name} was made with {made_with or 'something else'}, not with "
-            f"{model.described()}; name that model in [rubrics], or an index of its own for this one: "
-            f"{'milvus = another path' if is_local(pools.where) else 'another prefix'}"
-        )
-    with milvus_errors(pools.where):
+        made_with = described.get("properties", {}).get(_MODEL) or described.get("description", "")
+        if made_with != model.described():
+            raise StorageError(
+                f"{pools.where}: the index {name} was made with {made_with or 'something else'}, not with "
+                f"{model.described()}; name that model in [rubrics], or an index of its own for this one: "
+                f"{'milvus = another path' if is_local(pools.where) else 'another prefix'}"
+            )
         if not pools.client.list_indexes(name, timeout=_CALL_S):  # killed between the two calls of _create
             pools.client.create_index(name, _index(pools.client), timeout=_LOAD_S)
 

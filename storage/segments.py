@@ -88,24 +88,24 @@ def read_segment(path: Path, damage: list[int | None] | None = None) -> Iterator
         except FileNotFoundError:
             return
         head = stream.head(str(path))
-        at = head.end
-        while at < stream.size:
-            if (batch := stream.batch(at, head)) is not None:
-                rows, at = batch
+        place = head.end
+        while place < stream.size:
+            if (batch := stream.batch(place, head)) is not None:
+                rows, place = batch
                 yield rows
                 continue
-            rest = stream.read(at, stream.size)
+            rest = stream.read(place, stream.size)
             if rest == END:
                 return
             behind = _whole_behind(rest, head)
-            if behind is None and stream.message(at) is None and not rest.endswith(END):
+            if behind is None and stream.message(place) is None and not rest.endswith(END):
                 return  # torn
             if damage is not None:  # the batches in it may still say how many answers they hold
                 stated = [int(rows, 16) for rows, _ in _CHECK.findall(rest[:behind])]
                 damage.append(sum(stated) if stated else None)
             if behind is None:
                 return
-            at += behind
+            place += behind
 
 
 def is_readable(path: Path) -> bool:
@@ -154,21 +154,21 @@ class _Stream:
             is_ours = False
         return head if is_ours else head._replace(schema=GENERATIONS)
 
-    def message(self, at: int) -> tuple[pa.ipc.Message, int] | None:
+    def message(self, place: int) -> tuple[pa.ipc.Message, int] | None:
         """Return the message that begins at a place and where it ends; None where none is whole there."""
-        prefix = self.read(at, at + 8)
+        prefix = self.read(place, place + 8)
         if len(prefix) < 8 or not prefix.startswith(_MARK):
             return None
-        if not 0 < int.from_bytes(prefix[4:], "little", signed=True) <= self.size - at - 8:
+        if not 0 < int.from_bytes(prefix[4:], "little", signed=True) <= self.size - place - 8:
             return None
-        self._file.seek(at)
+        self._file.seek(place)
         with _damage_passed_over():
             return pa.ipc.read_message(self._file), self._file.tell()
         return None
 
-    def batch(self, at: int, head: _Head) -> tuple[pa.Table, int] | None:
+    def batch(self, place: int, head: _Head) -> tuple[pa.Table, int] | None:
         """Return the rows of the batch at a place and where it ends; None where none is as it was written."""
-        message, end = self.message(at) or (None, at)
+        message, end = self.message(place) or (None, place)
         if message is None or message.type != "record batch":
             return None
         metadata = message.metadata.to_pybytes()

@@ -5,8 +5,7 @@ snapshots/<name>/comparisons/<old>..<new>.json     what a refresh found before i
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from storage.root import Root
@@ -25,16 +24,15 @@ def heal(snapshot: Snapshot, stages: Sequence[str] = ()) -> tuple[list[str], lis
     """
     root, named = snapshot.root, {file.path: file for file in snapshot.data_files()}
     sources = [*stages, *(key for key in snapshot.manifest.stages if key.startswith("stages/assembled/"))]
-    healed, lost = [], []
+    healed: list[str] = []
+    lost: list[str] = []
     for path in damaged_files(root, snapshot.key, named.values()):
         size, sha256 = named[path].bytes, named[path].sha256
         copies = (f"{key}/{path}" for key in sources)
         source = next((key for key in copies if root.size(key) == size and root.sha256(key) == sha256), None)
-        if source is None:
-            lost.append(path)
-            continue
-        root.link(source, f"{snapshot.key}/{path}")
-        healed.append(path)
+        if source is not None:
+            root.link(source, f"{snapshot.key}/{path}")
+        (lost if source is None else healed).append(path)
     return healed, lost
 
 
@@ -57,7 +55,7 @@ def write_comparison(root: Root, name: str, old: str, new: str, data: bytes) -> 
     root.write(f"{FOLDER}/{name}/comparisons/{old}{_BETWEEN}{new}.json", data)
 
 
-def retain(root: Root, name: str, keep: int, in_use: AbstractSet[str] = frozenset()) -> list[str]:
+def retain(root: Root, name: str, keep: int, in_use: Collection[str] = frozenset()) -> list[str]:
     """Remove what need not be kept of a name, and return the versions that were removed, oldest first.
 
     Kept are the newest `keep`, the pinned ones, LATEST, and those in use. What a killed publication or removal left
@@ -91,10 +89,9 @@ def remove_version(root: Root, name: str, version: str) -> bool:
     return True
 
 
-def remove_comparisons(root: Root, name: str, removed: Iterable[str]) -> None:
+def remove_comparisons(root: Root, name: str, removed: Collection[str]) -> None:
     """Remove the comparisons that were made of versions which are gone."""
-    versions_gone = set(removed)
     folder = f"{FOLDER}/{name}/comparisons"
     for file in root.names(folder, ".json"):
-        if file.removesuffix(".json").partition(_BETWEEN)[2] in versions_gone:
+        if file.removesuffix(".json").partition(_BETWEEN)[2] in removed:
             root.remove(f"{folder}/{file}")

@@ -4,7 +4,7 @@ import contextlib
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +13,9 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import StorageError
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, TableFile
 from storage.files import check_version
 from storage.root import Root
-from storage.table_writer import TableFile
 
 FOLDER = "snapshots"
 _DAMAGED = "restore the file, or remove the version's folder"
@@ -54,7 +53,7 @@ class Snapshot:
 
     def data_files(self) -> list[TableFile]:
         """Return every data file of every table."""
-        return [TableFile(**dict(file)) for table in self.manifest.tables.values() for file in table.files]
+        return [file for table in self.manifest.tables.values() for file in table.files]
 
     def rows(self, table: str) -> int:
         entry = self.manifest.tables.get(table)
@@ -168,8 +167,8 @@ def read_snapshot(path: Path) -> Snapshot:
 def unfinished(root: Root, name: str) -> list[str]:
     """Return the versions of a name that have no manifest, so that they are none."""
     folder = f"{FOLDER}/{name}"
-    there = [version for version in root.folders(folder) if _VERSION.fullmatch(version)]
-    return [version for version in there if not root.exists(f"{folder}/{version}/manifest.json")]
+    named = filter(_VERSION.fullmatch, root.folders(folder))
+    return [version for version in named if not root.exists(f"{folder}/{version}/manifest.json")]
 
 
 def every_snapshot(root: Root) -> Iterator[Snapshot]:
@@ -215,7 +214,9 @@ def find_snapshot(root: Root | None, given: str) -> Snapshot:
     chosen = version or latest(root, name)
     if chosen is None:
         chosen = known[-1]
-    matching = _matching(known, chosen)
+    # An empty LATEST names nothing, least of all any version.
+    parts = [version for version in known if chosen and (version.startswith(chosen) or version.endswith(chosen))]
+    matching = [chosen] if chosen in known else parts
     if not matching:
         raise StorageError(f"{name} has no version {chosen!r}; it has: {', '.join(known[-5:])}")
     if len(matching) > 1:
@@ -242,16 +243,7 @@ def _way_out(place: str) -> str:
     parts = place.rstrip("/").split("/")
     if FOLDER not in parts[:-1]:
         return "write a name or name@version, and where it lies with --root"
-    at = len(parts) - 2 - parts[-2::-1].index(FOLDER)
-    name = "@".join([parts[at + 1], *(part for part in parts[at + 2 : at + 3] if _VERSION.fullmatch(part))])
-    root = "/".join(parts[:at]) or ("/" if place.startswith("/") else ".")
+    above = len(parts) - 2 - parts[-2::-1].index(FOLDER)
+    name = "@".join([parts[above + 1], *filter(_VERSION.fullmatch, parts[above + 2 : above + 3])])
+    root = "/".join(parts[:above]) or ("/" if place.startswith("/") else ".")
     return f"write {shlex.quote(name)} --root {shlex.quote(root)}"
-
-
-def _matching(known: Sequence[str], chosen: str) -> list[str]:
-    """Return the version itself, or all that begin or end with what was given."""
-    if chosen in known:
-        return [chosen]
-    if not chosen:  # an empty LATEST names nothing, least of all any version
-        return []
-    return [version for version in known if version.startswith(chosen) or version.endswith(chosen)]

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from schemas.errors import StorageError
+from schemas.manifest import TableFile
 from schemas.record import FORMAT, canonical_json, content_id
 from storage.files import check_version, sha256_of
 from storage.root import Root
-from storage.table_writer import TableFile
 
 _MARKED_AFTER_S = 12 * 3_600
 """A stage that is found says so at most twice a day."""
@@ -33,17 +33,28 @@ class Stage:
     """Counts and checks, as JSON."""
     made_of: tuple[str, ...] = ()
     """Keys of the stages that it was made of; those of an older grmforge do not say."""
+    beside: str | None = None
+    """Key of the stage that has all its other tables, where it only adds some."""
 
     def paths(self, table: str) -> list[Path]:
-        """Return the files of a table, in order; none where it has no rows."""
-        return [self.root.at(f"{self.key}/{file.path}") for file in self.tables.get(table, ())]
+        """Return the files of a table, in order; none where it has no rows. Raises StorageError, as `rows` does."""
+        stage = self._with(table)
+        return [self.root.at(f"{stage.key}/{file.path}") for file in stage.tables.get(table, ())]
 
     def files(self) -> Iterator[TableFile]:
         """Yield every file of every table."""
         return chain.from_iterable(self.tables.values())
 
     def rows(self, table: str) -> int:
-        return sum(file.rows for file in self.tables.get(table, ()))
+        return sum(file.rows for file in self._with(table).tables.get(table, ()))
+
+    def _with(self, table: str) -> "Stage":
+        """Return the stage that has a table. Raises StorageError where it is not there any more."""
+        if self.beside is None or table in self.tables:
+            return self
+        if (stage := read_stage(self.root, self.beside)) is None:
+            raise StorageError(f"{self.root.where(self.beside)}: the stage has gone; build again")
+        return stage
 
 
 def stage_key(stage: str, version: int, settings: Any, inputs: list[str]) -> str:
@@ -101,7 +112,8 @@ def _read(root: Root, key: str) -> Stage | None:
         manifest = orjson.loads(root.read(f"{key}/manifest.json"))
         check_version(manifest["format"], root.where(key))
         tables = {name: tuple(TableFile(**file) for file in files) for name, files in manifest["tables"].items()}
-        return Stage(root, key, manifest["content"], tables, manifest["facts"], tuple(manifest.get("made_of", ())))
+        made_of, beside = tuple(manifest.get("made_of", ())), manifest.get("beside")
+        return Stage(root, key, manifest["content"], tables, manifest["facts"], made_of, beside)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None  # not what a manifest of ours looks like
 
@@ -112,12 +124,18 @@ def finish_stage(
     tables: Mapping[str, list[TableFile]],
     facts: Mapping[str, Any],
     made_of: Iterable[Stage] = (),
+    beside: Stage | None = None,
 ) -> Stage:
-    """Write the manifest, last of all, and return the finished stage. `made_of` are those that it was read from."""
+    """Write the manifest, last of all, and return the finished stage.
+
+    `made_of` are those that it was read from. It has all tables of `beside`, too, without a copy of them.
+    """
     files = {name: [asdict(file) for file in table] for name, table in tables.items() if table}
-    content = content_hash(file["sha256"] for name in sorted(files) for file in files[name])
-    manifest = {"format": FORMAT, "content": content, "tables": files, "facts": facts}
-    manifest["made_of"] = sorted({stage.key for stage in made_of})
+    hashes = [file["sha256"] for name in sorted(files) for file in files[name]]
+    keys = sorted({stage.key for stage in made_of})
+    manifest = {"format": FORMAT, "content": content_hash(hashes), "tables": files, "facts": facts, "made_of": keys}
+    if beside is not None:
+        manifest |= {"content": content_hash([beside.content, *hashes]), "beside": beside.key}
     root.write(f"{key}/manifest.json", canonical_json(manifest))
     stage = find_stage(root, key)
     assert stage is not None

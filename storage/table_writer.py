@@ -5,9 +5,7 @@ size, and takes half the time to write and to read.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
+from schemas.manifest import TableFile
 from storage.files import sha256_of, storage_errors
 from storage.root import Root
 
@@ -30,35 +29,7 @@ _OWN_IDS = {"trajectory_id", "request_id", "example_id"}
 Form = Literal["parquet", "arrow"]
 
 
-@dataclass(frozen=True)
-class TableFile:
-    """One file of a table; `path` is relative to the table's stage or snapshot."""
-
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-class ArrowWriter:
-    """Writes one Arrow file, as `pq.ParquetWriter` writes a Parquet file."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._sink = pa.OSFile(str(path), "wb")
-        self._batches = ipc.new_file(self._sink, schema, options=ipc.IpcWriteOptions(compression="lz4"))
-
-    def write_table(self, table: pa.Table, rows: int) -> None:
-        """Append rows, in record batches of so many at most."""
-        self._batches.write_table(table, rows)
-
-    def close(self) -> None:
-        try:
-            self._batches.close()
-        finally:
-            self._sink.close()
-
-
-class TableWriter:
+class TableWriter(AbstractContextManager["TableWriter"]):
     """Writes a table as `<name>-00000.parquet`, .. or `.arrow`, under a folder; use as a context manager.
 
     Rows are cut into row groups and files of fixed sizes whatever the batches they arrive in, so that equal rows give
@@ -75,11 +46,8 @@ class TableWriter:
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._file = ExitStack()
-        self._writer: pq.ParquetWriter | ArrowWriter | None = None
+        self._writer: pq.ParquetWriter | ipc.RecordBatchFileWriter | None = None
         self._file_rows = 0
-
-    def __enter__(self) -> "TableWriter":
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -87,13 +55,10 @@ class TableWriter:
         if error is not None:
             self._file.__exit__(kind, error, trace)
             return
-        try:
+        with self._file:  # where the rest cannot be written, nothing is left of the file
             if self._pending_rows:
                 self._write_rows(self._pending_rows)
             self._finish_file()
-        except BaseException as failure:
-            self._file.__exit__(type(failure), failure, failure.__traceback__)
-            raise
 
     def write(self, table: pa.Table) -> None:
         """Add rows. The table must have the schema's columns, in any chunks."""
@@ -125,10 +90,22 @@ class TableWriter:
         return f"{self._table}-{len(self.files):05}.{self._form}"
 
     @contextmanager
-    def _one_file(self) -> Iterator[pq.ParquetWriter | ArrowWriter]:
+    def _one_file(self) -> Iterator[pq.ParquetWriter | ipc.RecordBatchFileWriter]:
         """Give a writer of a file. The file appears when the block ends well; otherwise nothing is left of it."""
-        with self._root.replacing(self._key) as temporary:
-            writer = self._open_writer(temporary)
+        with self._root.replacing(self._key) as temporary, pa.OSFile(str(temporary), "wb") as sink:
+            writer: pq.ParquetWriter | ipc.RecordBatchFileWriter = (
+                ipc.new_file(sink, self._schema, options=ipc.IpcWriteOptions(compression="lz4"))
+                if self._form == "arrow"
+                else pq.ParquetWriter(
+                    sink,
+                    self._schema,
+                    compression="zstd",
+                    compression_level=1,  # 3 is half as quick and saves 6 %
+                    use_dictionary=_leaves(self._schema, without=_TEXTS | _OWN_IDS),
+                    write_statistics=_leaves(self._schema, without=_TEXTS),
+                    write_page_checksum=True,
+                )
+            )
             try:
                 yield writer
             except BaseException:
@@ -137,39 +114,25 @@ class TableWriter:
                 raise
             writer.close()
 
-    def _open_writer(self, path: Path) -> pq.ParquetWriter | ArrowWriter:
-        if self._form == "arrow":
-            return ArrowWriter(path, self._schema)
-        return pq.ParquetWriter(
-            path,
-            self._schema,
-            compression="zstd",
-            compression_level=1,  # 3 is half as quick and saves 6 %
-            use_dictionary=_leaves(self._schema, without=_TEXTS | _OWN_IDS),
-            write_statistics=_leaves(self._schema, without=_TEXTS),
-            write_page_checksum=True,
-        )
-
     def _finish_file(self) -> None:
         if self._writer is None:
             return
         with storage_errors(self._root.where(self._table)):
             self._file.close()
         path = self._root.at(self._key)
-        name = self._key.rpartition("/")[2]
-        self.files.append(TableFile(name, self._file_rows, path.stat().st_size, sha256_of(path)))
+        self.files.append(TableFile(path.name, self._file_rows, path.stat().st_size, sha256_of(path)))
         self._writer, self._file_rows = None, 0
 
 
 def _leaves(fields: "Iterable[pa.Field[Any]]", without: Collection[str], path: str = "") -> list[str]:
     """Return the paths, as Parquet writes them, of the flat columns that nested ones are made of."""
-    found: list[str] = []
+    paths: list[str] = []
     for field in fields:
         kind, where = field.type, path + field.name
         while pa.types.is_list(kind):
             kind, where = kind.value_type, f"{where}.list.element"
         if pa.types.is_struct(kind):
-            found += _leaves(kind, without, f"{where}.")
+            paths += _leaves(kind, without, f"{where}.")
         elif field.name not in without:
-            found.append(where)
-    return found
+            paths.append(where)
+    return paths

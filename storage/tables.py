@@ -1,9 +1,16 @@
-"""Tables read from their files, whole or a part at a time; `table_writer` and `table_files` write them."""
+"""Tables read from their files, whole or a part at a time; and small ones, one Parquet file each.
+
+`table_writer` writes large ones. Small ones are put whole, numbered where their order counts, and rid of rows. To take
+rows out of a file, a file without them is written first; then the old one goes. After a kill in between, both files lie
+there, and the same removal writes the very same new file once more. A full disk refuses the new file, and nothing is
+lost.
+"""
 
 import gc
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -12,11 +19,16 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 from schemas.errors import DamagedError, StorageError
-from schemas.record import BUCKETS
+from schemas.record import BUCKETS, content_id
 from storage.files import check_version, storage_errors
+from storage.root import Root
 
 GROUP_ROWS = 2_048
 """Rows of sets that are worked on at a time, with all their trajectories."""
+Mask: TypeAlias = pa.Array | pa.ChunkedArray
+"""A boolean for each row of a table."""
+Goes = Callable[[pa.Table], Mask]
+"""Which rows of a table go."""
 
 
 class ArrowFile:
@@ -59,9 +71,7 @@ def read_table(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] 
 
 def read_frame(paths: Sequence[Path], schema: pa.Schema, columns: Sequence[str]) -> pl.DataFrame:
     """Return columns of a table as a frame, in the table's order."""
-    frame = pl.from_arrow(read_table(paths, schema, columns))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return pl.DataFrame(read_table(paths, schema, columns))
 
 
 def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -161,8 +171,7 @@ def read_buckets(
     """Yield (bucket, rows) of every bucket of a table that holds any, in order."""
     reader = BucketReader(paths, schema, columns)
     for bucket in range(BUCKETS):
-        rows = reader.through(bucket)
-        if rows.num_rows:
+        if (rows := reader.through(bucket)).num_rows:
             yield bucket, rows
 
 
@@ -201,3 +210,68 @@ def many_records() -> Iterator[None]:
         pa.default_memory_pool().release_unused()
         if was_enabled:
             gc.enable()
+
+
+def parquet_keys(root: Root, folder: str) -> list[str]:
+    """Return the keys of the Parquet files directly in a folder, ascending."""
+    return [f"{folder}/{name}" for name in root.names(folder, ".parquet")]
+
+
+def read_folder(root: Root, folder: str, schema: pa.Schema) -> pa.Table:
+    """Return the rows of all files in a folder, in the order of their names."""
+    return read_table([root.at(key) for key in parquet_keys(root, folder)], schema)
+
+
+def put_table(root: Root, key: str, table: pa.Table, compression: Literal["zstd", "none"] = "zstd") -> None:
+    """Write a table as one whole file."""
+    with root.replacing(key) as temporary:
+        pq.write_table(table, temporary, compression=compression, write_page_checksum=True)
+
+
+def add_numbered(root: Root, folder: str, table: pa.Table, content: str) -> None:
+    """Write a table as the next file of a folder.
+
+    Names are numbered, so that files keep their order, and carry a hash of the content, so that two writers never meet.
+    """
+    prefixes = [name.partition("-")[0] for name in root.names(folder, ".parquet")]
+    number = max((int(prefix) for prefix in prefixes if prefix.isdecimal()), default=-1) + 1
+    put_table(root, f"{folder}/{number:05}-{content}.parquet", table)
+
+
+def rows_that_go(root: Root, key: str, goes: Goes) -> pa.Table:
+    """Return the rows of a file that are to go."""
+    table = open_parquet(root.at(key)).read()
+    return table.filter(goes(table))
+
+
+def take_out(
+    root: Root,
+    key: str,
+    goes: Goes,
+    *,
+    keep: Literal["name", "number", "nothing"] = "nothing",
+    write: Callable[[pa.Table, Path], None] | None = None,
+) -> None:
+    """Take rows out of a Parquet file.
+
+    `keep` says what of the file's name must stay: then the file stays, too, without any row left. A new name is a hash
+    of the old one and of the rows that are left.
+    """
+    table = open_parquet(root.at(key)).read()
+    mask = goes(table)
+    if not pc.any(mask, min_count=0).as_py():
+        return
+    left = table.filter(pc.invert(mask))
+    target = key
+    if keep != "name":
+        folder, _, name = key.rpartition("/")
+        number = f"{name.split('-')[0]}-" if keep == "number" else ""
+        target = f"{folder}/{number}{content_id('left of', name, left.column(0).to_pylist())}.parquet"
+    if left.num_rows or keep != "nothing":
+        if write is None:
+            put_table(root, target, left)
+        else:
+            with root.replacing(target) as temporary:
+                write(left, temporary)
+    if target != key:
+        root.remove(key)

@@ -4,14 +4,13 @@ forgotten/<id>.json   {"format": 1, "kind": "set", "name": "7c1f..", "at": "2026
 """
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 from schemas.errors import SourceError
 from schemas.record import content_id
-from storage.records import KeptRecord, read_record
-from storage.root import Root
+from storage.root import KeptRecord, Root, read_record
 
 FOLDER = "forgotten"
 
@@ -49,14 +48,10 @@ class Tombstone(KeptRecord):
 class Forgotten:
     """All that is forgotten under a root, as ingestion asks for it; `where` is how messages name the root."""
 
-    def __init__(self, tombstones: Iterable[Tombstone], where: str) -> None:
+    def __init__(self, tombstones: Sequence[Tombstone], where: str) -> None:
         self._where = where
-        self._sources: dict[str, Tombstone] = {}
-        self._ids: dict[str, Tombstone] = {}
-        for tombstone in tombstones:
-            if tombstone.kind == "source":
-                self._sources[tombstone.name] = tombstone
-            self._ids |= dict.fromkeys((*tombstone.sets, *tombstone.queries), tombstone)
+        self._sources = {tombstone.name: tombstone for tombstone in tombstones if tombstone.kind == "source"}
+        self._ids = {row_id: stone for stone in tombstones for row_id in (*stone.sets, *stone.queries)}
 
     @property
     def ids(self) -> list[str]:

@@ -3,12 +3,12 @@
 import os
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import (
+from flows.command.terminal import (
     MOST,
     JsonOption,
     KeepGoingOption,
@@ -18,8 +18,11 @@ from flows.command.options import (
     RootOption,
     SetsOption,
     WaitOption,
+    columns,
+    say,
+    show,
+    shown_path,
 )
-from flows.command.output import columns, print_json, say, show, shown_path
 from pipelines.reporting.visible import visible
 from schemas.errors import ForgeError
 
@@ -49,17 +52,13 @@ def build(
     Example: grmforge build recipes/telecom.toml --limit 500
     """
     from flows.command.running import started
-    from pipelines.orders import Order
     from pipelines.steps import build as build_sets
 
-    order = Order(str(recipe), sets, root, limit, keep_going)
-    with started("build", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
+    running = started("build", recipe, sets, root, limit, keep_going, retry_failed=retry_failed, wait=wait)
+    with running as (settings, place, run):
         published = build_sets(settings, place, run)
     snapshot, section = published.snapshot, settings.build
-    if json:
-        print_json(_as_json(published))
-    else:
-        _tell_published(published, section.root_flag)
+    show(_as_json(published), _published_lines(published, section.root_flag), json)
     if published.missing:
         raise ForgeError(
             f"{published.no_row}: LATEST was not moved to {snapshot.manifest.version}; "
@@ -89,21 +88,13 @@ def plan(
 
     Example: grmforge plan recipes/telecom.toml
     """
-    from flows.command.running import started
-    from flows.watching.watcher import RunWatcher
+    from flows.command.running import looking, started
     from pipelines.ahead.plan import plan_of
-    from pipelines.orders import Order, new_run
-    from storage.root import root_to_look_at
 
-    order = Order(str(recipe), sets, root, limit, keep_going)
-    if probe is None:
-        settings = order.read()
-        with root_to_look_at(settings.build.root) as place:
-            planned = plan_of(settings, place, new_run(settings, os.environ, RunWatcher()), download=download)
-    else:
-        with started("plan", order) as (settings, place, run):
-            planned = plan_of(settings, place, run, probe=probe, download=download)
-    show(planned, json)
+    changes = recipe, sets, root, limit
+    with started("plan", *changes, keep_going) if probe else looking(*changes) as (settings, place, run):
+        planned = plan_of(settings, place, run, probe=probe, download=download)
+    show(planned, planned.as_text(), json)
 
 
 def probe(
@@ -121,11 +112,10 @@ def probe(
     """
     from flows.command.running import started
     from pipelines.ahead.probe import probe_of
-    from pipelines.orders import Order
 
-    with started("probe", Order(str(recipe), root=root, keep_going=keep_going)) as (settings, place, run):
+    with started("probe", recipe, root=root, keep_going=keep_going) as (settings, place, run):
         probed = probe_of(settings, place, run, n)
-    show(probed, json)
+    show(probed, probed.as_text(), json)
 
 
 def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = False) -> None:
@@ -139,10 +129,7 @@ def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = F
     from pipelines.orders import Order
 
     findings = examine(Order(str(recipe), root=root).read(), os.environ, _looking())
-    if json:
-        print_json([finding.as_json() for finding in findings])
-    else:
-        say(finding.line() for finding in findings)
+    show(findings, (finding.line() for finding in findings), json)
     wrong = sum(not finding.ok for finding in findings)
     if wrong:
         raise ForgeError(f"{wrong} of {len(findings)} checks failed")
@@ -164,25 +151,19 @@ def refresh(
     code 1, and LATEST stays (docs/operations.md). Example: grmforge refresh recipes/demo.toml
     """
     from flows.command.running import started
-    from pipelines.orders import Order
-    from pipelines.upkeep.refresh import refresh as refresh_sets
-    from pipelines.upkeep.refresh import skipped, take_lease
+    from pipelines.upkeep import refresh as nightly
     from storage.leases import Holder
 
-    order = Order(str(recipe), None, root, limit, keep_going)
-    with started("refresh", order, wait=wait) as (settings, place, run):
-        lease = take_lease(settings, place, run.run_id, run.watcher.said)
+    with started("refresh", recipe, None, root, limit, keep_going, wait=wait) as (settings, place, run):
+        lease = nightly.take_lease(settings, place, run.run_id, run.watcher.said)
         if isinstance(lease, Holder):
-            words = skipped(settings, lease)
-            print_json({"skipped": words}) if json else say(words)
+            words = nightly.skipped(settings, lease)
+            show({"skipped": words}, words, json)
             return
         with lease:
-            done = refresh_sets(settings, place, run, lease)
+            done = nightly.refresh(settings, place, run, lease)
         spent = run.budget.spent
-    if json:
-        print_json(done.as_json() | {"spent": spent._asdict()})
-    else:
-        _tell_refreshed(done, spent)
+    show(done.as_json() | {"spent": spent._asdict()}, _refreshed_lines(done, spent), json)
     done.check()
 
 
@@ -198,32 +179,32 @@ def _as_json(published: "Published") -> dict[str, object]:
     }
 
 
-def _tell_published(published: "Published", root_flag: str) -> None:
+def _published_lines(published: "Published", root_flag: str) -> Iterator[str]:
     from pipelines.reporting.acceptance import closing_lines
 
     snapshot = published.snapshot
-    say("\n".join(closing_lines(snapshot.manifest, snapshot, root_flag=root_flag, width=columns())))
+    yield from closing_lines(snapshot.manifest, snapshot, root_flag=root_flag, width=columns())
     what = "published" if published.new else "nothing new to publish: the content is that of"
-    say(f"\n{what} {shown_path(snapshot.location)}")
+    yield f"\n{what} {shown_path(snapshot.location)}"
     if published.healed:
-        say(f"gone or damaged, and put back: {', '.join(published.healed)}")
+        yield f"gone or damaged, and put back: {', '.join(published.healed)}"
 
 
-def _tell_refreshed(done: "Refreshed", spent: "Spent") -> None:
-    """Print what came of a refresh: what is different, what it took, what was removed, where LATEST is."""
+def _refreshed_lines(done: "Refreshed", spent: "Spent") -> Iterator[str]:
+    """Yield what came of a refresh: what is different, what it took, what was removed, where LATEST is."""
     from pipelines.reporting.acceptance import attention_lines
     from pipelines.reporting.comparison import lines_of
 
     snapshot = done.published.snapshot
     if done.comparison is not None:
-        say("\n".join([*lines_of(done.comparison), ""]))
-    say(f"this run asked {spent.requests:,} requests, {spent.tokens:,} tokens, ${spent.cost_usd:,.4f}")
+        yield from (*lines_of(done.comparison), "")
+    yield f"this run asked {spent.requests:,} requests, {spent.tokens:,} tokens, ${spent.cost_usd:,.4f}"
     if done.removed:
-        say(f"removed, as older than the versions that are kept: {', '.join(done.removed)}")
-    say("\n".join([*attention_lines(snapshot.manifest, snapshot, width=columns()), "", done.verdict()]))
+        yield f"removed, as older than the versions that are kept: {', '.join(done.removed)}"
+    yield from (*attention_lines(snapshot.manifest, snapshot, width=columns()), "", done.verdict())
     if done.comparison is not None:
         old, new = shlex.quote(done.comparison.old), shlex.quote(done.comparison.new)
-        say(f"once more: grmforge compare {old} {new}{done.root_flag}")
+        yield f"once more: grmforge compare {old} {new}{done.root_flag}"
 
 
 def _lost(snapshot: "Snapshot") -> str:

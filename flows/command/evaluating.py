@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import (
+from flows.command.terminal import (
     MOST,
     JsonOption,
     KeepGoingOption,
@@ -13,8 +13,10 @@ from flows.command.options import (
     RetryFailedOption,
     RootOption,
     WaitOption,
+    print_json,
+    say,
+    shown_path,
 )
-from flows.command.output import print_json, say, shown_path
 from schemas.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -73,10 +75,9 @@ def evaluate(
     from flows.command.running import started
     from pipelines.evaluation.evaluate import evaluate as evaluate_judge
     from pipelines.evaluation.evaluate import evaluating
-    from pipelines.orders import Order
 
-    order = Order(str(recipe), root=root, keep_going=keep_going)
-    with started("evaluate", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
+    running = started("evaluate", recipe, root=root, keep_going=keep_going, retry_failed=retry_failed, wait=wait)
+    with running as (settings, place, run):
         done = evaluate_judge(evaluating(settings, role=role, k_max=k, limit=limit), place, run)
     _tell(done, run.budget.spent, json)
 
@@ -148,10 +149,9 @@ def judge(
     from flows.command.running import started
     from pipelines.evaluation.judge_file import judge_file, write_judgements
     from pipelines.evaluation.judges import judge_of
-    from pipelines.orders import Order
 
-    order = Order(str(recipe), root=root, keep_going=keep_going)
-    with started("judge", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
+    running = started("judge", recipe, root=root, keep_going=keep_going, retry_failed=retry_failed, wait=wait)
+    with running as (settings, place, run):
         asked = judge_of(settings, role or settings.evaluate.judge, k, grades_single=True)
         judged = judge_file(place, run, asked, file)
     scored = sum(one.fault is None for one in judged)

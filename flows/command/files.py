@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import JsonOption, SnapshotsOption
-from flows.command.output import print_json, say
+from flows.command.terminal import JsonOption, SnapshotsOption, show
 
 
 def read(
@@ -41,8 +40,10 @@ def read(
         typer.echo(orjson.dumps(reading.as_json()).decode() if json else reading.outcome)
     if not json:
         counts = ", ".join(f"{rows:,} {outcome}" for outcome, rows in outcomes.most_common())
-        canonical, forgiven = forms["canonical"], forms["forgiven"]
-        typer.echo(f"{outcomes.total():,} read: {counts or 'nothing'}; {canonical:,} canonical, {forgiven:,} forgiven")
+        typer.echo(
+            f"{outcomes.total():,} read: {counts or 'nothing'}; {forms['canonical']:,} canonical, "
+            f"{forms['forgiven']:,} forgiven"
+        )
 
 
 def grade(
@@ -88,7 +89,4 @@ def import_(
     from storage.root import Root
 
     imported = import_answers(Root.open(root), file)
-    if json:
-        print_json(imported.as_json())
-    else:
-        say(imported.lines())
+    show(imported.as_json(), imported.lines(), json)

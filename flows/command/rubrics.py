@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import JsonOption, KeepGoingOption, LimitOption, RetryFailedOption, WaitOption
-from flows.command.output import columns, print_json, show
+from flows.command.terminal import (
+    JsonOption,
+    KeepGoingOption,
+    LimitOption,
+    RetryFailedOption,
+    WaitOption,
+    columns,
+    print_json,
+    say,
+    show,
+)
 from pipelines.reporting.visible import one_line, visible
 from schemas.errors import RecipeError
 
@@ -42,13 +51,12 @@ def build(
     Run it again to go on after a stop: nothing is paid twice. Example: grmforge rubrics build recipes/rubrics.toml
     """
     from flows.command.running import started
-    from pipelines.orders import Order
     from pipelines.steps import build_rubrics
 
-    order = Order(str(recipe), None, root, limit, keep_going)
-    with started("rubrics", order, retry_failed=retry_failed, wait=wait) as (settings, place, run):
+    running = started("rubrics", recipe, None, root, limit, keep_going, retry_failed=retry_failed, wait=wait)
+    with running as (settings, place, run):
         made = build_rubrics(settings, place, run)
-    show(made, json)
+    show(made.as_json(), made.as_text(), json)
 
 
 @app.command()
@@ -72,21 +80,24 @@ def search(
         raise RecipeError("the question is empty")
     settings, place, directory = _settings(recipe, root)
     with open_retriever(place, settings, os.environ, directory) as retriever:
-        found = retriever.search([Question(clean_text(question), domain)], k)[0]
+        nearest = retriever.search([Question(clean_text(question), domain)], k)[0]
     if json:
-        print_json(found.as_json())
+        print_json(nearest.as_json())
         return
     width = columns(without_terminal=100)
     lines = ["cases"]
-    for case in found.cases:
+    for case in nearest.cases:
         rubric = case.rubric
         lines.append(_line(f"  {case.score:5.2f}  {rubric.domain} · {rubric.source} · ", rubric.case, width))
         lines += [_criterion_line(" " * 9, criterion, width) for criterion in rubric.kept[:_SHOWN]]
         if len(rubric.kept) > _SHOWN:
             lines.append(f"         .. and {len(rubric.kept) - _SHOWN} more: --json shows all")
     lines += ["", "criteria"]
-    lines += [_criterion_line(f"  {near.score:5.2f}  ", near.criterion, width) for near in found.criteria]
-    typer.echo("\n".join(lines if found.cases or found.criteria else ["nothing found" + _hint(domain)]))
+    lines += [_criterion_line(f"  {near.score:5.2f}  ", near.criterion, width) for near in nearest.criteria]
+    if not nearest.cases and not nearest.criteria:
+        way_out = f" in the domain {domain}: leave --domain out, or see grmforge rubrics stats" if domain else ""
+        lines = [f"nothing found{way_out}"]
+    say(lines)
 
 
 @app.command()
@@ -99,7 +110,8 @@ def stats(recipe: RecipeOption = None, root: RootOption = None, json: JsonOption
     from pipelines.rubrics.library import rubrics_in_use
 
     settings, place, directory = _settings(recipe, root)
-    show(counts_of(rubrics_in_use(place, settings, directory)), json)
+    counts = counts_of(rubrics_in_use(place, settings, directory))
+    show(counts.as_json(), counts.as_text(), json)
 
 
 def _settings(recipe: Path | None, root: str | None) -> "tuple[RubricsSection, Root, Path]":
@@ -121,7 +133,3 @@ def _criterion_line(head: str, criterion: "Criterion", width: int) -> str:
 def _line(head: str, text: str, width: int) -> str:
     """Return one line: a head, and a text of data cut to what is left of the width."""
     return f"{visible(head)}{one_line(text, max(20, width - len(head)))}"
-
-
-def _hint(domain: str | None) -> str:
-    return f" in the domain {visible(domain)}: leave --domain out, or see grmforge rubrics stats" if domain else ""

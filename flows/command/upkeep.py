@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import JsonOption
-from flows.command.output import print_json, say
+from flows.command.terminal import JsonOption, say, show
 from pipelines.reporting.visible import one_line
 from schemas.errors import RecipeError
 
@@ -38,22 +37,18 @@ def gc(
     from pipelines.upkeep.leftovers import leftovers, remove
 
     place = _root(root)
-    found = leftovers(place, days)
-    removed = list(remove(place, found.found)) if yes else []
-    shown = [*removed, *(leftover for leftover in found.found if leftover.is_kept)] if yes else list(found.found)
-    if json:
-        print_json(
-            {
-                "removed": yes,
-                "bytes": sum(leftover.bytes for leftover in shown if not leftover.is_kept),
-                "freed": sum(leftover.freed for leftover in shown),
-                "leftovers": [leftover.as_json() for leftover in shown],
-                "notes": found.notes,
-            }
-        )
-    else:
-        say(_gc_lines(shown, yes))
-        say(f"note: {note}" for note in found.notes)
+    left = leftovers(place, days)
+    shown = list(left.found)
+    if yes:
+        shown = [*remove(place, left.found), *(leftover for leftover in left.found if leftover.is_kept)]
+    value = {
+        "removed": yes,
+        "bytes": sum(leftover.bytes for leftover in shown if not leftover.is_kept),
+        "freed": sum(leftover.freed for leftover in shown),
+        "leftovers": [leftover.as_json() for leftover in shown],
+        "notes": left.notes,
+    }
+    show(value, [*_gc_lines(shown, yes), *(f"note: {note}" for note in left.notes)], json)
 
 
 def _gc_lines(shown: "list[Leftover]", removed: bool) -> Iterator[str]:
@@ -108,10 +103,7 @@ def forget(
         done = forgetting.forget(place, request, remove_versions=remove_versions)
     else:
         done = forgetting.look(place, request)
-    if json:
-        print_json({"removed": yes, **done.as_json()})
-    else:
-        say(_forget_lines(done, yes, remove_versions))
+    show({"removed": yes, **done.as_json()}, _forget_lines(done, yes, remove_versions), json)
 
 
 def _root(root: str) -> "Root":
@@ -124,15 +116,12 @@ def _root(root: str) -> "Root":
 
 
 def _undo(place: "Root", what: str, yes: bool) -> str:
-    from pipelines.upkeep.forgetting import undo
-    from storage.tombstones import find_tombstone
+    from pipelines.upkeep.forgetting import forgotten_before, undo
 
     if yes:
         undo(place, what)
         return f"{what} may come back: the next build that reads it does so, and pays for its answers"
-    tombstone = find_tombstone(place, what)
-    if tombstone is None:
-        raise RecipeError(f"{what!r} was not forgotten under {place.where()}")
+    tombstone = forgotten_before(place, what)
     return f"{tombstone.kind} {what} was {tombstone.words}; add --yes to let it come back"
 
 
@@ -193,8 +182,5 @@ def _counted(count: int, one: str, many: str) -> str:
 def _size(count: int) -> str:
     if count < 1_000:
         return f"{count} B"
-    value, units = float(count), iter(("kB", "MB", "GB", "TB"))
-    unit = ""
-    while value >= 1_000 and (larger := next(units, None)):
-        value, unit = value / 1_000, larger
-    return f"{value:.1f} {unit}"
+    power = min((len(str(count)) - 1) // 3, 4)
+    return f"{count / 1_000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.options import MOST, JsonOption, SnapshotArgument, SnapshotsOption
-from flows.command.output import columns, print_json, say
+from flows.command.terminal import MOST, JsonOption, SnapshotArgument, SnapshotsOption, columns, print_json, say, show
 
 if TYPE_CHECKING:
     from storage.root import Root
@@ -35,13 +34,13 @@ def inspect(
     from pipelines.reporting.examples import as_json, count_examples, find_examples, render
     from storage.snapshots import find_snapshot
 
-    found = find_snapshot(_root_if_any(root), snapshot)
-    examples = find_examples(found, table=table, status=status, reason=reason, source=source, n=n)
+    chosen = find_snapshot(_root_if_any(root), snapshot)
+    examples = find_examples(chosen, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         print_json([as_json(example) for example in examples])
         return
     width = columns(110, without_terminal=100)
-    count = count_examples(found, table=table, status=status, reason=reason, source=source)
+    count = count_examples(chosen, table=table, status=status, reason=reason, source=source)
     say("\n\n".join(render(example, width) for example in examples))
     say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more" if count > len(examples) else ""))
 
@@ -62,10 +61,7 @@ def compare(
 
     place = _root_if_any(root)
     comparison = compare_versions(find_snapshot(place, old), find_snapshot(place, new))
-    if json:
-        print_json(comparison.as_json())
-    else:
-        say("\n".join(lines_of(comparison)))
+    show(comparison.as_json(), lines_of(comparison), json)
 
 
 def pin(
@@ -95,16 +91,12 @@ def promote(version: VersionArgument, root: SnapshotsOption = "data") -> None:
 
     snapshot, before = promote_version(Root.open(root), version)
     manifest = snapshot.manifest
-    if before == manifest.version:
-        say(f"LATEST of {manifest.name} is {manifest.version} already")
-        return
-    say(f"LATEST of {manifest.name} is {manifest.version} now" + (f", and was {before}" if before else ""))
+    was = "already" if before == manifest.version else f"now, and was {before}" if before else "now"
+    say(f"LATEST of {manifest.name} is {manifest.version} {was}")
 
 
 def _root_if_any(root: str) -> "Root | None":
     """Return the root, which need not be writable; None where there is none: versions are found by directory, too."""
     from storage.root import Root
 
-    if "://" in root:
-        return Root.open(root)
-    return Root(Path(root).absolute()) if Path(root).is_dir() else None
+    return Root.open(root) if "://" in root else Root(Path(root).absolute()) if Path(root).is_dir() else None

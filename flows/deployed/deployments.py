@@ -17,7 +17,7 @@ from prefect.states import Completed
 
 from flows.deployed.distribution import Distribution, TaskRunnerName, Workers
 from flows.deployed.shares import is_asked_in_shares, made_in_shares
-from flows.deployed.tasks import Place, cancellable, make_step, quiet_run, root_of, watched_task
+from flows.deployed.tasks import Place, cancellable, make_step, opened, quiet_run, watched_task
 from pipelines.engines.budget import Spent
 from pipelines.evaluation.evaluate import evaluate, evaluating
 from pipelines.evaluation.summary import lines_of
@@ -31,6 +31,7 @@ from schemas.errors import ForgeError
 from schemas.recipe import Recipe
 from storage.journal import new_run_id
 from storage.leases import Holder, Lease
+from storage.root import Root
 
 DEMO = "recipes/demo.toml"
 RUBRICS = "recipes/rubrics.toml"
@@ -102,14 +103,14 @@ def refresh_datasets(
     Returns the version's directory. Fails where a guard holds LATEST back, with the reasons as its message.
     """
     order = Order(recipe, None, root, limit, keep_going)
-    settings = order.read()
-    lease = take_lease(settings, root_of(settings), new_run_id(), get_run_logger().info)
+    settings, place = opened(order)
+    lease = take_lease(settings, place, new_run_id(), get_run_logger().info)
     if isinstance(lease, Holder):
         return Completed(name="Skipped", message=skipped(settings, lease))
     with lease, Distribution(task_runner, workers) as over:
         revisions = look_for_revisions(order)
         get_run_logger().info("%s", ", ".join(f"{source} at {revision}" for source, revision in revisions.items()))
-        spent = make_rubrics(order)[1] if settings.models.rubric is not None else Spent()
+        spent = make_rubrics(order)[1] if settings.models.rubric is not None else NOTHING
         lease.check()
         return publish_and_compare(order, made_ready(order, over, spent), lease)
 
@@ -140,8 +141,7 @@ def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> dict
 @task
 def look_for_revisions(order: Order) -> dict[str, str]:
     """Read every source as it is now; returns the revisions."""
-    recipe = order.read()
-    return read_newest(recipe, root_of(recipe))
+    return read_newest(*opened(order))
 
 
 @task
@@ -150,8 +150,7 @@ def make_rubrics(order: Order) -> tuple[str, Spent]:
 
     They are made in one stream of requests. The answers are kept, so that a retry pays for none twice.
     """
-    recipe = order.read()
-    root = root_of(recipe)
+    recipe, root = opened(order)
     with watched_task(order, recipe, root, "rubrics") as run:
         words = build_rubrics(recipe, root, run).as_text()
     get_run_logger().info("%s", words)
@@ -161,8 +160,8 @@ def make_rubrics(order: Order) -> tuple[str, Spent]:
 @task
 def publish_evaluation(order: Order, limit: int | None) -> str:
     """Ask the judge, compute the figures and publish them; returns the evaluation's directory."""
-    recipe = evaluating(order.read(), limit=limit)
-    root = root_of(recipe)
+    recipe, root = opened(order)
+    recipe = evaluating(recipe, limit=limit)
     with watched_task(order, recipe, root, "evaluation") as run:
         evaluation = evaluate(recipe, root, run).evaluation
     lines = "\n".join(lines_of(evaluation))
@@ -174,7 +173,7 @@ def publish_evaluation(order: Order, limit: int | None) -> str:
 @task(name="publish")
 def publish_sets(order: Order, made: dict[str, Place]) -> str:
     """Publish; returns the snapshot's directory."""
-    published = published_of(order.read(), made)
+    published = published_of(*opened(order), made)
     make_latest(published.snapshot.root, published)
     if published.missing:
         raise ForgeError(f"{published.no_row}: LATEST was not moved to {published.snapshot.manifest.version}")
@@ -184,21 +183,22 @@ def publish_sets(order: Order, made: dict[str, Place]) -> str:
 @task(cache_policy=NO_CACHE)
 def publish_and_compare(order: Order, made: dict[str, Place], lease: Lease) -> str:
     """Publish, compare, move LATEST or hold it back, and remove old versions; returns the version's directory."""
-    recipe = order.read()
-    published = published_of(recipe, made, lease.check)
-    done = settle(recipe, root_of(recipe), published, lease.check)
+    recipe, root = opened(order)
+    published = published_of(recipe, root, made, lease.check)
+    done = settle(recipe, root, published, lease.check)
     get_run_logger().info("%s", done.verdict())
     create_markdown_artifact(done.page(), key=f"{recipe.build.name.replace('_', '-')}-comparison")
     done.check()
     return published.snapshot.location
 
 
-def published_of(recipe: Recipe, made: dict[str, Place], check: Callable[[], None] = lambda: None) -> Published:
+def published_of(
+    recipe: Recipe, root: Root, made: dict[str, Place], check: Callable[[], None] = lambda: None
+) -> Published:
     """Publish, and show the funnel as an artifact, from inside a task; LATEST stays where it is.
 
     `check` is called before anything is published, and raises what should stop it.
     """
-    root = root_of(recipe)
     with quiet_run(recipe) as run:
         published = publish(recipe, root, run, {name: place.product(root) for name, place in made.items()}, check)
     lines = "\n".join(closing_lines(published.snapshot.manifest, published.snapshot))

@@ -54,7 +54,12 @@ class Distribution(contextlib.ExitStack):
         if self._begun is None and self._kind == "threads":
             self._begun = self._workers or 1, ThreadPoolTaskRunner(max_workers=self._workers or 1)
         elif self._begun is None:
-            self._begun = self._ray()
+            try:
+                from prefect_ray import RayTaskRunner
+            except ImportError:
+                raise RecipeError('task_runner = "ray" needs prefect-ray: pip install "grmforge[ray]"') from None
+            machines = self.enter_context(connected_ray(self._workers))
+            self._begun = self._workers or machines, RayTaskRunner()
         return self._begun
 
     def spread(self) -> contextlib.AbstractContextManager[Any]:
@@ -66,14 +71,6 @@ class Distribution(contextlib.ExitStack):
         options: contextlib.AbstractContextManager[Any] = remote_options(scheduling_strategy="SPREAD")
         return options
 
-    def _ray(self) -> tuple[int, TaskRunner[Any]]:
-        try:
-            from prefect_ray import RayTaskRunner
-        except ImportError:
-            raise RecipeError('task_runner = "ray" needs prefect-ray: pip install "grmforge[ray]"') from None
-        nodes = self.enter_context(connected_ray(self._workers))
-        return self._workers or nodes, RayTaskRunner()
-
 
 @contextlib.contextmanager
 def connected_ray(workers: int | None) -> Iterator[int]:
@@ -84,14 +81,12 @@ def connected_ray(workers: int | None) -> Iterator[int]:
     """
     import ray
 
-    if ray.is_initialized():
-        yield _machines()
-        return
-    _connect(os.environ.get("RAY_ADDRESS"), workers)
-    try:
-        yield _machines()
-    finally:
-        ray.shutdown()
+    with contextlib.ExitStack() as ending:
+        if not ray.is_initialized():
+            _connect(os.environ.get("RAY_ADDRESS"), workers)
+            ending.callback(ray.shutdown)
+        # Ray says nothing of its types.
+        yield sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]
 
 
 def _connect(address: str | None, workers: int | None) -> None:
@@ -105,11 +100,17 @@ def _connect(address: str | None, workers: int | None) -> None:
         "include_dashboard": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
-    variables = {"PREFECT_API_URL": _server()}
+    server = get_current_settings().api.url
+    if not server:  # every worker would start one of its own
+        raise RecipeError(
+            'task_runner = "ray" needs a Prefect server that every worker reaches: export PREFECT_API_URL=..'
+        )
     place = f"RAY_ADDRESS={address}" if address else "a local Ray"
     try:
         # Prefect has the workers' logs already.
-        ray.init(runtime_env={"env_vars": variables}, log_to_driver=False, **({} if address else local))
+        ray.init(
+            runtime_env={"env_vars": {"PREFECT_API_URL": server}}, log_to_driver=False, **({} if address else local)
+        )
     except Ended:
         raise
     except SystemExit:  # so Ray ends where nobody answers for half a minute
@@ -163,19 +164,3 @@ def _speaks_grpc(connection: socket.socket) -> bool:
     except OSError:  # a silent one, or one that hangs up
         return False
     return len(answer) == _FRAME_HEAD and answer[3] == _SETTINGS
-
-
-def _machines() -> int:
-    import ray
-
-    return sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]  # Ray says nothing of its types
-
-
-def _server() -> str:
-    """Return the address of the Prefect server. Without one, every worker would start a server of its own."""
-    url = get_current_settings().api.url
-    if not url:
-        raise RecipeError(
-            'task_runner = "ray" needs a Prefect server that every worker reaches: export PREFECT_API_URL=..'
-        )
-    return url

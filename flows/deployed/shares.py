@@ -8,8 +8,10 @@ import contextlib
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import sub
 from pathlib import Path
 
 from prefect import flow, task
@@ -17,13 +19,13 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 
 from flows.deployed.distribution import Distribution
-from flows.deployed.tasks import Place, make_step, root_of, stage_at, step_named, watched_name, watched_task
+from flows.deployed.tasks import Place, make_step, opened, stage_at, step_named, watched_name, watched_task
 from flows.watching.interruption import SIGNALS
-from pipelines.engines.asking import Answers
+from pipelines.engines.asking import Answers, Product
 from pipelines.engines.budget import Spent
 from pipelines.engines.shares import Share, can_be_shared, cut, rest_of, share_count
 from pipelines.orders import Order
-from pipelines.walk import Product, Step
+from pipelines.walk import Step
 from schemas.errors import BudgetReached, RecipeError, StorageError
 from schemas.recipe import Recipe
 from storage.generations import Generations
@@ -55,7 +57,7 @@ def made_in_shares(
     order: Order, recipe: Recipe, step: Step, needed: str, spent: Spent, over: Distribution
 ) -> tuple[Place, Spent]:
     """Ask for a step in shares, then make its product in one place; return that, and what is spent by then."""
-    root = root_of(recipe)
+    root = Root.open(recipe.build.root)
     assert step.asking is not None and step.role is not None
     if found := step.asking.find(root, stage_at(root, needed), False):
         return Place.of(Product(found)), spent
@@ -66,14 +68,13 @@ def made_in_shares(
     bought[step.role] = bought.get(step.role, 0) + after.answers - spent.answers
     name = step.name if step.job is None else f"judge {step.asking.subject}"
     place, spent = make_step.with_options(task_run_name=name)(order, step.name, [needed], after, answers)
-    return place.and_bought(bought), spent
+    return Place(place.stage, dict(Counter(place.bought) + Counter(bought))), spent
 
 
 @task(task_run_name="find what to ask of {subject}")
 def find_rows(order: Order, name: str, subject: str, needed: str, spent: Spent) -> tuple[Place, Spent]:
     """Make the stage that shares ask about; return its place, and what is spent by then."""
-    recipe = order.read()
-    root = root_of(recipe)
+    recipe, root = opened(order)
     step = step_named(recipe, name)
     assert step.asking is not None and step.asking.prepare is not None
     with watched_task(order, recipe, root, watched_name(step)) as run:
@@ -128,8 +129,7 @@ def ask_in_shares(
 @task(task_run_name="ask for {subject}, {share.name}")
 def ask_share(order: Order, name: str, subject: str, rows: str, spent: Spent, run_id: str, share: Share) -> ShareEnd:
     """Ask for one share of a step. `spent` was spent before all of them; what an earlier try bought counts too."""
-    recipe = _readable_here(order)
-    root = root_of(recipe)
+    recipe, root = _opened_here(order)
     stage = _there(root, rows)
     own = share.recipe(recipe, spent)
     asking = step_named(own, name).asking
@@ -147,14 +147,7 @@ def ask_share(order: Order, name: str, subject: str, rows: str, spent: Spent, ru
         stopped = str(error)
     finally:
         root.remove(f"{BEGUN}/{run_id}")
-    before, after = Spent(*spent), run.budget.spent
-    own_part = Spent(
-        after.requests - before.requests,
-        after.tokens - before.tokens,
-        after.cost_usd - before.cost_usd,
-        after.answers - before.answers,
-    )
-    return ShareEnd(own_part, answers, stopped)
+    return ShareEnd(Spent(*map(sub, run.budget.spent, Spent(*spent))), answers, stopped)
 
 
 def _wait_for(future: PrefectFuture[ShareEnd]) -> None:
@@ -169,19 +162,20 @@ def _wait_for(future: PrefectFuture[ShareEnd]) -> None:
 def _for_workers(order: Order, recipe: Recipe) -> Order:
     """Return the order with places that mean the same wherever a worker stands."""
     root = recipe.build.root
-    place = root if "://" in root else str(Path(root).absolute())
-    return replace(order, recipe=str(Path(order.recipe).absolute()), root=place)
+    absolute = root if "://" in root else str(Path(root).absolute())
+    return replace(order, recipe=str(Path(order.recipe).absolute()), root=absolute)
 
 
-def _readable_here(order: Order) -> Recipe:
-    """Return the recipe of an order. Raises RecipeError, naming this machine, where it cannot be read here."""
+def _opened_here(order: Order) -> tuple[Recipe, Root]:
+    """Return an order's recipe and root. Raises RecipeError, naming this machine, where the recipe is not read here."""
     try:
-        return order.read()
+        recipe = order.read()
     except RecipeError as error:
         raise RecipeError(
             f"{error}, on {socket.gethostname()}: every worker reads the recipe, and the templates that it names, "
             "at the path that the flow read it from: put them on a shared file system, or a checkout on every machine"
         ) from None
+    return recipe, Root.open(recipe.build.root)
 
 
 def _there(root: Root, key: str) -> Stage:

@@ -6,29 +6,31 @@ stores results. Keys are read from the environment inside the task.
 
 import contextlib
 import os
+import re
 import signal
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import NamedTuple, ParamSpec, TypeVar
+from uuid import UUID
 
 from prefect import State, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
-from flows.deployed.progress_artifact import ProgressArtifact
 from flows.watching.interruption import SIGNALS, Ended
 from flows.watching.progress import Display, Lines
+from flows.watching.tally import StageTally
 from flows.watching.watcher import RunWatcher, watched_run
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import Answers
+from pipelines.engines.asking import Answers, Product
 from pipelines.engines.budget import Spent
 from pipelines.engines.early_stop import BUILD
 from pipelines.engines.shares import WHOLE, Share
 from pipelines.orders import Order, new_run
 from pipelines.reporting.visible import visible
 from pipelines.steps import steps_of
-from pipelines.walk import Product, Step
+from pipelines.walk import Step
 from schemas.errors import Interrupted, StoppedEarly, StorageError
 from schemas.recipe import Recipe
 from storage.root import Root
@@ -49,12 +51,46 @@ class Place(NamedTuple):
     def of(cls, product: Product) -> "Place":
         return cls(product.stage.key, dict(product.bought))
 
-    def and_bought(self, bought: Mapping[str, int]) -> "Place":
-        """Return the place of a product for which other tasks bought something, too."""
-        return Place(self.stage, dict(Counter(self.bought) + Counter(bought)))
-
     def product(self, root: Root) -> Product:
         return Product(stage_at(root, self.stage), self.bought)
+
+
+class ProgressArtifact(Display):
+    """A display that keeps one artifact for each stage that asks for answers; the log has the rest.
+
+    It lives inside a Prefect task.
+    """
+
+    every_s = 5.0
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._artifact: UUID | None = None
+        self._logger = get_run_logger()
+
+    def began(self, stage: StageTally) -> None:
+        self._artifact = None
+        if stage.total:
+            key = re.sub("[^a-z0-9]+", "-", f"{self._name}-{stage.name}".lower()).strip("-")
+            try:
+                made = create_progress_artifact(0.0, key=key, description=stage.line())
+                self._artifact = made if isinstance(made, UUID) else None
+            except Exception as error:  # noqa: BLE001 - a server that is away must not end what answers are paid for
+                self._logger.warning("no progress artifact: %s", error)
+
+    def show(self, stage: StageTally) -> None:
+        self._update(stage, stage.line())
+
+    def ended(self, stage: StageTally) -> None:
+        self._update(stage, stage.line(over=True))
+
+    def _update(self, stage: StageTally, description: str) -> None:
+        if self._artifact is None or not stage.total:
+            return
+        try:
+            update_progress_artifact(self._artifact, 100 * stage.settled / stage.total, description)
+        except Exception as error:  # noqa: BLE001 - as above; the next look tries again
+            self._logger.warning("the progress artifact was not updated: %s", error)
 
 
 def cancellable(flow: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result | State[str]]:
@@ -84,8 +120,7 @@ def make_step(
     `spent` is what earlier tasks took: the recipe's budget holds for all of them together. `answers` are there where
     everything was asked before, in shares.
     """
-    recipe = order.read()
-    root = root_of(recipe)
+    recipe, root = opened(order)
     step = step_named(recipe, name)
     stages = [stage_at(root, key) for key in needed]
     what = f"{watched_name(step)} judged" if step.job and answers is not None else watched_name(step)
@@ -109,8 +144,10 @@ def watched_name(step: Step) -> str:
     return step.asking.subject if step.asking else step.name
 
 
-def root_of(recipe: Recipe) -> Root:
-    return Root.open(recipe.build.root)
+def opened(order: Order) -> tuple[Recipe, Root]:
+    """Return the recipe of an order, and its root."""
+    recipe = order.read()
+    return recipe, Root.open(recipe.build.root)
 
 
 @contextlib.contextmanager
@@ -141,7 +178,7 @@ def quiet_run(recipe: Recipe) -> Iterator[Run]:
 
 def stage_at(root: Root, key: str) -> Stage:
     """Return a finished stage. Raises StorageError where it is not there any more."""
-    found = find_stage(root, key)
-    if found is None:
+    stage = find_stage(root, key)
+    if stage is None:
         raise StorageError(f"{root.where(key)}: the stage has gone; run the flow again")
-    return found
+    return stage

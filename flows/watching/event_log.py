@@ -56,7 +56,14 @@ class EventLog(Display):
             )
 
     def ended(self, stage: StageTally) -> None:
-        counts = {"stage": stage.name} if stage.total is None else _counts(stage) | _usage(stage)
+        counts: dict[str, Any] = {"stage": stage.name}
+        if stage.total is not None:
+            counts = _counts(stage) | {
+                "outcomes": {str(outcome): rows for outcome, rows in stage.outcomes.items()},
+                "prompt_tokens": stage.prompt_tokens,
+                "answer_tokens": stage.answer_tokens,
+                "rate": round(stage.mean_rate, 2),
+            }
         self._events.write("stage_ended", **counts, seconds=round(stage.seconds, 3))
 
     def say(self, text: str) -> None:
@@ -106,13 +113,4 @@ def _counts(stage: StageTally) -> dict[str, Any]:
         "correct_share": round(stage.correct_share, 4),
         "cost_usd": stage.cost_usd,
         "retries": dict(stage.retries),
-    }
-
-
-def _usage(stage: StageTally) -> dict[str, Any]:
-    return {
-        "outcomes": {str(outcome): rows for outcome, rows in stage.outcomes.items()},
-        "prompt_tokens": stage.prompt_tokens,
-        "answer_tokens": stage.answer_tokens,
-        "rate": round(stage.mean_rate, 2),
     }

@@ -5,6 +5,7 @@ Names of stages hold the recipe's names, so nothing is shown but what `flat` lea
 
 import sys
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -134,13 +135,8 @@ def display_for(console: Console) -> Display:
 
 def fitting(parts: Sequence[str], width: int) -> str:
     """Return as many of the phrases, from the first, as fit into a line of so many columns."""
-    line = ""
-    for part in parts:
-        longer = f"{line}{' ' * GAP}{part}" if line else part
-        if len(longer) > width:
-            break
-        line = longer
-    return line
+    lines = accumulate(parts, lambda line, part: f"{line}{' ' * GAP}{part}")
+    return max((line for line in lines if len(line) <= width), key=len, default="")
 
 
 def stopping_words(in_flight: int) -> str:

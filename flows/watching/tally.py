@@ -12,9 +12,9 @@ WINDOW_S = 15.0
 WINDOW_ANSWERS = 32
 SAMPLE_EVERY_S = 1.0
 SAMPLES = 600
-
 READABLE = "readable"
 """What a readable answer is where nothing says which response is the best."""
+_SETTLED = frozenset({READABLE, *(outcome for outcome in Outcome if outcome.readable or outcome is Outcome.FAILED)})
 JUDGED_OUTCOMES = frozenset({"correct", "incorrect", "tied"})
 """What a readable answer is where its set says which response is the best."""
 
@@ -39,12 +39,10 @@ class StageTally:
     def count(self, completion: Completion) -> None:
         """Count an answer that was bought. A microsecond at most: this runs once an answer."""
         self.bought += 1
-        if completion.error is not None:
-            self.failed += 1
+        self.failed += completion.error is not None
         self.prompt_tokens += completion.prompt_tokens or 0
         self.answer_tokens += completion.completion_tokens or 0
-        if completion.cost_usd:
-            self.cost_usd += completion.cost_usd
+        self.cost_usd += completion.cost_usd or 0.0
 
     def count_retry(self, reason: str) -> None:
         self.retries[reason_of(reason)] += 1
@@ -83,7 +81,7 @@ class StageTally:
         Every answer, in stages that judge none.
         """
         outcomes = dict(self.outcomes)  # a copy: the other thread goes on counting
-        return sum(rows for outcome, rows in outcomes.items() if _settles(outcome)) if outcomes else self.answers
+        return sum(rows for outcome, rows in outcomes.items() if outcome in _SETTLED) if outcomes else self.answers
 
     @property
     def correct_share(self) -> float:
@@ -138,8 +136,11 @@ class StageTally:
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())
-        words = [f"{retries:,} {'retry' if retries == 1 else 'retries'}"] if retries else []
-        return [*words, *([f"{self.failed:,} failed"] if self.failed else [])]
+        words = {
+            f"{retries:,} {'retry' if retries == 1 else 'retries'}": retries,
+            f"{self.failed:,} failed": self.failed,
+        }
+        return [phrase for phrase, count in words.items() if count]
 
 
 def per_second(rate: float) -> str:
@@ -154,7 +155,3 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _settles(outcome: str) -> bool:
-    return outcome == READABLE or Outcome(outcome).readable or outcome == Outcome.FAILED

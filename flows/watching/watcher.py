@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from types import TracebackType
 
@@ -65,9 +65,8 @@ class RunWatcher:
     def stage(self, name: str, total: int | None) -> None:
         with self._turn:
             self._end_stage()
-            self.stage_tally = self._counts = StageTally(name, total)
-            for display in self._displays:
-                display.began(self.stage_tally)
+            tally = self.stage_tally = self._counts = StageTally(name, total)
+            self._each(lambda display: display.began(tally))
 
     def answered(self, completion: Completion) -> None:
         self._counts.count(completion)
@@ -85,27 +84,28 @@ class RunWatcher:
         self._counts.flying, self._counts.room = requests, room
 
     def warn(self, text: str) -> None:
-        with self._turn:
-            for display in self._displays:
-                display.warn(text)
+        self._each(lambda display: display.warn(text))
 
     def said(self, text: str) -> None:
         """Show a line that is neither progress nor a warning."""
-        with self._turn:
-            for display in self._displays:
-                display.say(text)
+        self._each(lambda display: display.say(text))
 
     def stop(self, in_flight: int) -> None:
         """Say, at the next look, that what is in flight is waited for. Safe in a signal handler: it takes no lock."""
         self._waited_for = in_flight
 
+    def _each(self, act: Callable[[Display], None]) -> None:
+        """Do something with every display, in turn with the thread that shows progress."""
+        with self._turn:
+            for display in self._displays:
+                act(display)
+
     def _end_stage(self) -> None:
         with self._turn:
-            if self.stage_tally is None:
+            if (tally := self.stage_tally) is None:
                 return
-            self.stage_tally.flying = 0
-            for display in self._displays:
-                display.ended(self.stage_tally)
+            tally.flying = 0
+            self._each(lambda display: display.ended(tally))
             self.stage_tally = None
 
     def _show_now_and_then(self) -> None:

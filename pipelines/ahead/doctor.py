@@ -9,8 +9,7 @@ from typing import Literal
 
 from pipelines.ahead.soundness import Finding, Look, soundness
 from pipelines.engines.jobs import ScoringJob
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import OPENAI_URL
+from pipelines.engines.protocol import OPENAI_URL, open_engine
 from pipelines.engines.scorer.checks import check_packages, local_scorer_in_words
 from pipelines.engines.vllm.launch import check_package, check_port, launch_of, model_in_words
 from pipelines.orders import models_of
@@ -34,9 +33,9 @@ TIMEOUT_S = 15.0
 
 
 def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
-    """Return what was found, wrong things included; raises nothing that a finding can say.
+    """Return what was found, wrong things included. What a finding can report is not raised.
 
-    All that lies under the root is hashed, which may take a while: `look` hears of each part of it.
+    Everything under the root is hashed, which may take a while: `look` is called with each part.
     """
     findings = [_finding("root", partial(_root, recipe))]
     forgotten_names = Forgotten((), "")
@@ -44,14 +43,19 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
         root = Root.open(recipe.build.root)
         forgotten_names = forgotten(root)
         findings += soundness(root, look)
+    sections = {f"source {section.source}": section for section in recipe.sources}
+    general_rows = {"general": recipe.general} if recipe.general else {}
     findings += [
-        _finding(f"source {source.source}", partial(_source, recipe, source, forgotten_names))
-        for source in recipe.sources
+        _finding(what, partial(_source, recipe, section, forgotten_names))
+        for what, section in (sections | general_rows).items()
     ]
-    if recipe.general:
-        findings.append(_finding("general", partial(_general, recipe, recipe.general, forgotten_names)))
-    findings.append(_finding("templates", partial(_templates, recipe)))
-    if recipe.models.rubric is not None or shows_criteria(recipe):
+    findings.append(
+        _finding(
+            "templates",
+            lambda: ", ".join(sorted({job.template.identity for job in jobs_of(recipe)})) or "none needed",
+        )
+    )
+    if recipe.models.rubric is not None or shows_criteria(recipe.grm):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
     for role, model in models_of(recipe).items():
         findings += _model(role, model, environment, recipe.at("."))
@@ -76,23 +80,17 @@ def _root(recipe: Recipe) -> str:
     return f"{root.path} is writable, {free / 2**30:,.0f} GiB free"
 
 
-def _source(recipe: Recipe, source: SourceSection, forgotten_names: Forgotten) -> str:
-    forgotten_names.check_sources([source.source])
-    facts = SOURCES[source.kind]
-    if source.path is None:
-        return _on_the_hub(source.hub or facts.hub, source.revision)
-    files = open_files(source, facts.hub, facts.patterns, recipe.at("."))
-    if next(iter(facts.read(source, files)), None) is None:
-        raise ForgeError(f"{source.path} holds no rows")
-    return f"{len(files.paths)} file(s), readable, revision {files.revision}"
-
-
-def _general(recipe: Recipe, section: GeneralSection, forgotten_names: Forgotten) -> str:
-    forgotten_names.check_sources(["general"])
+def _source(recipe: Recipe, section: SourceSection | GeneralSection, forgotten_names: Forgotten) -> str:
+    """Say what is here of a source; of general rows, nothing is read."""
+    forgotten_names.check_sources([section.source])
+    is_general = isinstance(section, GeneralSection)
+    facts = general.SOURCE if is_general else SOURCES[section.kind]
     if section.path is None:
-        return _on_the_hub(section.hub or "", section.revision)
-    files = open_files(section, general.SOURCE.hub, general.SOURCE.patterns, recipe.at("."))
-    return f"{len(files.paths)} file(s), revision {files.revision}"
+        return _on_the_hub(section.hub or facts.hub, section.revision)
+    files = open_files(section, facts.hub, facts.patterns, recipe.at("."))
+    if not is_general and next(iter(facts.read(section, files)), None) is None:
+        raise ForgeError(f"{section.path} holds no rows")
+    return f"{len(files.paths)} file(s), {'' if is_general else 'readable, '}revision {files.revision}"
 
 
 def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"] = "dataset") -> str:
@@ -102,7 +100,7 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     try:
-        found = HfApi().repo_info(hub, revision=revision, timeout=TIMEOUT_S, repo_type=kind)
+        repository = HfApi().repo_info(hub, revision=revision, timeout=TIMEOUT_S, repo_type=kind)
     except HFValidationError:
         raise ForgeError(f"{hub}: not a hub id; write it as 'owner/name', or give a local path") from None
     except HfHubHTTPError as error:
@@ -115,11 +113,7 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
             f"{hub}: the hub cannot be reached ({type(error).__name__}); check the network, HF_ENDPOINT and "
             "HF_HUB_OFFLINE, or give a local path"
         ) from None
-    return f"{hub} at {found.sha}"
-
-
-def _templates(recipe: Recipe) -> str:
-    return ", ".join(sorted({job.template.identity for job in jobs_of(recipe)})) or "none needed"
+    return f"{hub} at {repository.sha}"
 
 
 def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pyarrow.compute as pc
 
-from pipelines.engines.request_body import prompt_bytes
+from pipelines.engines.jobs import prompt_bytes
 from schemas.recipe import ModelSection
 from schemas.record import BUCKETS
 from storage.generations import Generations
@@ -55,23 +55,15 @@ class Usage:
     answer_tokens: int
 
 
-@dataclass(frozen=True)
-class Timing:
-    """How quickly requests were answered."""
+def hours_for(requests: float, bought: int, seconds: float) -> float | None:
+    """Return how long so many requests take at the rate of those bought; None where nothing was bought."""
+    return requests * seconds / bought / 3600 if bought else None
 
-    bought: int
-    seconds: float
 
-    def hours(self, requests: float) -> float | None:
-        """Return how long so many requests take at this rate; None where nothing was bought."""
-        return requests * self.seconds / self.bought / 3600 if self.bought else None
-
-    def rate(self) -> Rate | None:
-        """Return the answers a second; None where every answer was there already."""
-        if not self.bought:
-            return None
-        basis = f"at the rate of a probe of {self.bought:,} requests; with more in flight it is quicker"
-        return Rate(self.bought / max(self.seconds, 1e-3), basis)
+def rate_of_probe(bought: int, seconds: float) -> Rate | None:
+    """Return the answers a second; None where every answer was there already."""
+    basis = f"at the rate of a probe of {bought:,} requests; with more in flight it is quicker"
+    return Rate(bought / max(seconds, 1e-3), basis) if bought else None
 
 
 def tokens_a_byte(model: ModelSection, directory: Path, prompts: Sequence[str], usage: Usage) -> Rate:
@@ -154,13 +146,14 @@ def usage_of(generations: Generations, role: str, model: str) -> Usage:
 def earlier_rate(root: Root, stages: Collection[str]) -> Rate | None:
     """Return the answers a second of the latest run that asked for enough in a stage of such a name."""
     for run_id in run_ids(root)[:RUNS_READ]:
-        rate = 0.0
-        for event in read_events(root, run_id):
-            counts = event.get("event") in ("progress", "stage_ended") and event.get("stage") in stages
-            if counts and event.get("bought", 0) >= ANSWERS_AT_LEAST:
-                rate = float(event.get("rate") or 0.0)
-        if rate > 0:
-            return Rate(rate, f"at the rate of run {run_id}")
+        events = [event for event in read_events(root, run_id) if event.get("event") in ("progress", "stage_ended")]
+        rates = [
+            float(event.get("rate") or 0.0)
+            for event in events
+            if event.get("stage") in stages and event.get("bought", 0) >= ANSWERS_AT_LEAST
+        ]
+        if rates and rates[-1] > 0:
+            return Rate(rates[-1], f"at the rate of run {run_id}")
     return None
 
 

@@ -76,13 +76,13 @@ def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) 
 def _wanted(root: Root, run: Run, asked: Asked) -> Wanted:
     """Return the samples and the greedy answers that are wanted, and which of them are missing."""
     wanted = Wanted()
-    for judge in asked.judges:
-        wanted.requests += len(asked.prompts) * judge.n
-        missing = missing_samples(root, asked.prompts, judge, run.retry_failed)
-        wanted.cached += len(asked.prompts) * judge.n - sum(map(len, missing.values()))
-        stride = max(1, len(asked.prompts) * judge.n // SAMPLED_PROMPTS)
+    for judge, prompts in asked.orders:
+        wanted.requests += len(prompts) * judge.n
+        missing = missing_samples(root, prompts, judge, run.retry_failed)
+        wanted.cached += len(prompts) * judge.n - sum(map(len, missing.values()))
+        stride = max(1, len(prompts) * judge.n // SAMPLED_PROMPTS)
         for place, indices in missing.items():
-            draw = asked.prompts[place].draws(judge).draw(indices[0])
+            draw = prompts[place].draws(judge).draw(indices[0])
             wanted.see(user(draw.prompt), stride=stride, times=len(indices))
     wanted.most = wanted.requests
     return wanted

@@ -7,23 +7,23 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.ahead.estimates import Timing, time_words
+from pipelines.ahead.estimates import hours_for, time_words
+from pipelines.ahead.inputs import kept_questions
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import Answers
-from pipelines.engines.pricing import cost_usd
-from pipelines.judging.samples import SamplingJob
-from pipelines.judging.sampling import SAMPLED_SPLITS, sample_sets
+from pipelines.engines.asking import Product
+from pipelines.engines.budget import cost_usd
+from pipelines.judging.sampling import SAMPLED_SPLITS
 from pipelines.orders import models_of
 from pipelines.reporting.visible import visible
-from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import CURATE, steps_to_sets
 from pipelines.synthesis.answers import answer_job, answer_prompt, answer_request, candidate_of
 from pipelines.synthesis.grading import graded
-from pipelines.synthesis.questions import checked_questions, question_buckets, questions_to_ask
+from pipelines.synthesis.questions import checked_questions, questions_to_ask
 from pipelines.synthesis.synthesis import ROLES
-from pipelines.walk import Product, Step, walked
+from pipelines.walk import Step, walked
 from schemas.candidate import Candidate, Origin
 from schemas.errors import ForgeError
 from schemas.preference import SETS
@@ -50,11 +50,11 @@ class FewSets:
     """Whether these are all sets of the recipe."""
 
     @property
-    def timings(self) -> dict[str, Timing]:
-        """How quickly the roles that made them answered."""
+    def timings(self) -> dict[str, tuple[int, float]]:
+        """How many answers were bought from each role that made them, and in how many seconds."""
         products = [product for _, product in self.made]
         return {
-            role: Timing(
+            role: (
                 sum(product.bought.get(role, 0) for product in products),
                 sum(product.seconds.get(role, 0.0) for product in products),
             )
@@ -75,7 +75,7 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     """Return sets for a probe of `n`; the `judges` are asked about them later.
 
     Where questions are still to be answered, `n` rows of all sources together are read, and only their questions
-    answered: as many sets as that make do for a probe, and their answers are those that the build would ask for.
+    answered. The sets that these give are enough for a probe, and the build would ask for the same answers.
     """
     steps = steps_to_sets(recipe, judges)
     unmade = [step.section.source for step in steps if step.section and _is_unmade(steps, step, root, run)]
@@ -85,24 +85,18 @@ def few_sets(recipe: Recipe, root: Root, run: Run, judges: Sequence[ModelSection
     sections = [section.model_copy(update={"limit": min(few, section.limit or few)}) for section in recipe.sources]
     steps = steps_to_sets(recipe.model_copy(update={"sources": tuple(sections), "general": None}), judges)
     products = walked(steps, root, run)
-    made = [
-        (step.section, products[step.name])
-        for step in steps
-        if step.asking and step.section and step.section.source in unmade
-    ]
-    of_questions = tuple((section, product) for section, product in made if SOURCES[section.kind].gives == "questions")
+    made = [(step.section, products[step.name]) for step in steps if step.asking and step.section]
+    of_questions = tuple(
+        (section, product)
+        for section, product in made
+        if section.source in unmade and SOURCES[section.kind].gives == "questions"
+    )
     return FewSets(products[CURATE].stage, of_questions, is_whole=False)
-
-
-def sample_few(root: Root, run: Run, job: SamplingJob, few: Stage) -> tuple[Answers, Timing]:
-    """Sample a few sets as the build would; return what came of it, and how quickly it went."""
-    answers = sample_sets(root, run, job, few)
-    return answers, Timing(answers.bought, answers.seconds)
 
 
 def few_of(recipe: Recipe, root: Root, run: Run, curated: Stage, n: int) -> Stage:
     """Return the stage of those `n` sets that a probe samples, with the criteria that judges are to see."""
-    return with_criteria(recipe, root, run, _smallest(root, curated, n))
+    return with_criteria(rubric_settings(recipe), root, run, _smallest(root, curated, n))
 
 
 def _is_unmade(steps: Sequence[Step], step: Step, root: Root, run: Run) -> bool:
@@ -119,8 +113,7 @@ def _smallest(root: Root, curated: Stage, n: int) -> Stage:
     if found := find_stage(root, key):
         return found
     sets = read_table(curated.paths("sets"), SETS)
-    frame = pl.from_arrow(sets.select(["set_id", "split", "drop_reason"]))
-    assert isinstance(frame, pl.DataFrame)
+    frame = pl.DataFrame(pl.from_arrow(sets.select(["set_id", "split", "drop_reason"])))
     sampled = frame.with_row_index("row").filter(
         pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS)
     )
@@ -214,7 +207,8 @@ def _answered(
 ) -> AnsweredSource:
     facts = made.facts["synthesis"]
     checked = checked_questions(root, ingest(recipe, root, limited))
-    questions, of_build = _kept(checked), _kept(checked_questions(root, ingest(recipe, root, whole)))
+    questions = sum(1 for _ in kept_questions(checked))
+    of_build = sum(1 for _ in kept_questions(checked_questions(root, ingest(recipe, root, whole))))
     composition = facts["composition"]
     return AnsweredSource(
         whole.source,
@@ -228,17 +222,13 @@ def _answered(
     )
 
 
-def _kept(checked: Stage) -> int:
-    return sum(question.drop_reason is None for _, bucket in question_buckets(checked) for question in bucket)
-
-
 def _use(recipe: Recipe, use: Mapping[str, Any], times: float, few: FewSets) -> RoleUse:
     """Return what a role was asked, and what `times` as many questions would take."""
     model: ModelSection = getattr(recipe.models, use["role"])
     asked = use["requests"], use["prompt_tokens"], use["completion_tokens"]
     requests, prompt_tokens, answer_tokens = (round(count * times) for count in asked)
-    cost, timing = cost_usd(model, prompt_tokens, answer_tokens), few.timings.get(use["role"])
-    hours = timing.hours(use["requests"] * times) if timing else None
+    cost = cost_usd(model, prompt_tokens, answer_tokens)
+    hours = hours_for(use["requests"] * times, *few.timings.get(use["role"], (0, 0.0)))
     return RoleUse(use["role"], use["model"], *asked, requests, prompt_tokens, answer_tokens, cost, hours)
 
 
@@ -252,15 +242,16 @@ def _example(recipe: Recipe, root: Root, checked: Stage) -> dict[str, str]:
         answers = generations.lookup(bucket) if questions else {}
         for question in questions:
             for index in range(recipe.synthesis.samples):
-                request = answer_request(job, question, index)
-                candidate = candidate_of(request, Origin.RESPONDER, job.model.name, answers)
+                candidate = candidate_of(
+                    answer_request(job, question, index), Origin.RESPONDER, job.model.name, answers
+                )
                 if candidate.text is not None:
                     return _shown(question, candidate)
     return {}
 
 
 def _shown(question: Question, candidate: Candidate) -> dict[str, str]:
-    ((_, [one]),) = graded([(question, [candidate])])
-    reasoning = f"<think>\n{one.reasoning}\n</think>\n\n" if one.reasoning else ""
+    ((_, [answer]),) = graded([(question, [candidate])])
+    reasoning = f"<think>\n{answer.reasoning}\n</think>\n\n" if answer.reasoning else ""
     prompt = "\n".join(message.content for message in answer_prompt(question))
-    return {"prompt": prompt, "answer": f"{reasoning}{one.text}", "verdict": one.verdict.value}
+    return {"prompt": prompt, "answer": f"{reasoning}{answer.text}", "verdict": answer.verdict.value}

@@ -3,13 +3,14 @@
 Sources of questions whose answers were not bought yet have no sets: their questions are counted, and bound the sets.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from pipelines.curation.curation import curate, rules_of
 from pipelines.engines.answering import Run
-from pipelines.reporting.funnel import inputs_of
+from pipelines.reporting.accounts import inputs_of
 from pipelines.sources import general
 from pipelines.sources.files import is_here
 from pipelines.sources.ingestion import ingest
@@ -19,10 +20,11 @@ from pipelines.synthesis.composition import gives_single
 from pipelines.synthesis.questions import checked_questions, question_buckets
 from pipelines.walk import Step
 from schemas.preference import SETS, Split
+from schemas.question import Question
 from schemas.recipe import Recipe, SourceSection
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import read_table
+from storage.tables import read_frame
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,6 @@ class OpenSource:
     rows: Stage | None = None
     """Its questions, their gold answers checked, or its sets that are to be judged again; None where it is not here."""
 
-    @property
-    def asks(self) -> bool:
-        """Whether its rows are questions."""
-        return SOURCES[self.section.kind].gives == "questions"
-
 
 @dataclass(frozen=True)
 class Inputs:
@@ -122,9 +119,14 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         all_test = _test_sources(curated)
         for counted in inputs_of(list(sets.values()), curated):
             uncertain = plans[counted.source].uncertain if counted.source in plans else None
-            counts = (counted.rows, counted.kept, counted.dropped, counted.unreadable)
             plans[counted.source] = InputPlan(
-                counted.source, *counts, uncertain=uncertain, all_test=counted.source in all_test
+                counted.source,
+                counted.rows,
+                counted.kept,
+                counted.dropped,
+                counted.unreadable,
+                uncertain=uncertain,
+                all_test=counted.source in all_test,
             )
     in_order = [plans[section.source] for section in recipe.sources]
     return Inputs(
@@ -160,9 +162,9 @@ def _look_at(
 
 def _test_sources(curated: Stage) -> frozenset[str]:
     """Return the sources that have kept sets, all of them test sets."""
-    sets = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]))
-    assert isinstance(sets, pl.DataFrame)
-    kept = sets.filter(pl.col("drop_reason").is_null())
+    kept = read_frame(curated.paths("sets"), SETS, ["source", "split", "drop_reason"]).filter(
+        pl.col("drop_reason").is_null()
+    )
     splits = kept.group_by("source").agg(all_test=(pl.col("split") == Split.TEST.value).all())
     return frozenset(splits.filter("all_test")["source"])
 
@@ -173,11 +175,15 @@ def published_rows(section: SourceSection) -> int | None:
     return min((bound for bound in (rows, section.limit) if bound is not None), default=None)
 
 
+def kept_questions(checked: Stage) -> Iterator[Question]:
+    """Yield the questions of a source that are not dropped."""
+    for _, questions in question_buckets(checked):
+        yield from (question for question in questions if question.drop_reason is None)
+
+
 def _unanswered(recipe: Recipe, section: SourceSection, checked: Stage) -> OpenSource:
     """Return the questions of a source: each gives one set to compare at most, and some a single response as well."""
-    questions = [
-        question for _, bucket in question_buckets(checked) for question in bucket if question.drop_reason is None
-    ]
+    questions = list(kept_questions(checked))
     sets = len(questions) + sum(gives_single(question, recipe.synthesis, recipe.build.seed) for question in questions)
     plan = InputPlan(
         section.source,

@@ -4,19 +4,19 @@ No model is called and nothing large is downloaded unless the caller asks for it
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pipelines.ahead.estimates import Rate
+from pipelines.ahead.estimates import Rate, rate_of_probe
 from pipelines.ahead.evaluation import BenchmarkPlan, plan_evaluation
-from pipelines.ahead.few import FewSets, at_once, few_of, few_sets, sample_few
+from pipelines.ahead.few import FewSets, at_once, few_of, few_sets
 from pipelines.ahead.inputs import InputPlan, Inputs, plan_inputs
 from pipelines.ahead.requests import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
 from pipelines.ahead.roles import AskedRole, RolePlan, answering_role, plan_role, sampling_role
 from pipelines.engines.answering import Run
+from pipelines.judging.sampling import sample_sets
 from pipelines.rubrics.cases import chosen_cases, labelled_sets
-from pipelines.rubrics.giving import with_criteria
+from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.trials import ATTEMPTS
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import check_keys, jobs_of
@@ -68,9 +68,6 @@ class Plan:
     rubrics: RubricsPlan | None = None
     evaluation: tuple[BenchmarkPlan, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
     def as_text(self) -> str:
         """Return the plan as a table for a terminal."""
         return "\n".join([*(self._of_build() if self.inputs else []), *self._of_evaluation()])
@@ -113,8 +110,15 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
         plan_role(root, asked, wanted, directory, rates.get(asked.purpose))
         for asked, wanted in [*_answering(recipe, root, inputs), *_sampling(recipe, root, run, inputs)]
     ]
-    rubrics = _plan_rubrics(recipe, root, inputs)
-    return Plan(recipe.build.name, inputs.is_exact, inputs.is_here, inputs.plans, tuple(roles), rubrics, evaluation)
+    return Plan(
+        recipe.build.name,
+        inputs.is_exact,
+        inputs.is_here,
+        inputs.plans,
+        tuple(roles),
+        _plan_rubrics(recipe, root, inputs),
+        evaluation,
+    )
 
 
 def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
@@ -131,7 +135,8 @@ def _sampling(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Iterator[
         if (job := retag_job(recipe, section)) is not None:
             yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
     if inputs.curated is not None:
-        inputs = replace(inputs, curated=with_criteria(recipe, root, run, inputs.curated, search=False))
+        curated = with_criteria(rubric_settings(recipe), root, run, inputs.curated, search=False)
+        inputs = replace(inputs, curated=curated)
     for job in jobs_of(recipe):
         yield sampling_role(job), wanted_samples(root, job, inputs)
 
@@ -151,8 +156,9 @@ def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Map
         few = FewSets(inputs.curated)
     sampled = few_of(recipe, root, run, few.curated, n)
     check_keys(jobs, root, run, sampled)
-    timings = few.timings | {job.purpose: sample_few(root, run, job, sampled)[1] for job in jobs}
-    return {name: rate for name, timing in timings.items() if (rate := timing.rate())}
+    asked = {job.purpose: sample_sets(root, run, job, sampled) for job in jobs}
+    timings = few.timings | {purpose: (answers.bought, answers.seconds) for purpose, answers in asked.items()}
+    return {name: rate for name, timing in timings.items() if (rate := rate_of_probe(*timing))}
 
 
 def _plan_rubrics(recipe: Recipe, root: Root, inputs: Inputs) -> RubricsPlan | None:

@@ -2,20 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import polars as pl
 import pyarrow.compute as pc
 
-from pipelines.ahead.estimates import time_words
-from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets, sample_few
+from pipelines.ahead.estimates import hours_for, time_words
+from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets
 from pipelines.ahead.inputs import plan_inputs
 from pipelines.engines.answering import Run
-from pipelines.engines.pricing import cost_usd
+from pipelines.engines.budget import cost_usd
 from pipelines.judging.judging import judge
 from pipelines.judging.samples import SamplingJob, sampling_job
-from pipelines.judging.sampling import sampled_sets, wanted_answers
+from pipelines.judging.sampling import sample_sets, sampled_sets, wanted_answers
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.visible import visible
 from pipelines.training_sets.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
@@ -59,18 +58,13 @@ class Probe:
     answering: tuple[AnsweredSource, ...] = ()
     """Sources of questions, with how the few were answered that the probe asked."""
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
     def as_text(self) -> str:
         """Return the probe for a terminal, the example first."""
         outcomes, rejected = (
             ", ".join(f"{rows} {name}" for name, rows in counts.items()) for counts in (self.outcomes, self.rejected)
         )
         cost = "unknown without price_per_mtok" if self.build_cost_usd is None else f"${self.build_cost_usd:,.2f}"
-        hours = "unknown, nothing was bought"
-        if self.build_hours is not None:
-            hours = f"{time_words(self.build_hours)} at this rate"
+        time = None if self.build_hours is None else f"{time_words(self.build_hours)} at this rate"
         lines = [
             *(line for source in self.answering[:1] for line in [*source.example_lines(), ""]),
             *("one whole example, prompt first:", "", visible(self.prompt), ""),
@@ -89,7 +83,7 @@ class Probe:
             f"requests  {self.build_requests:,}, {self.build_again:,} of them where an answer cannot be read",
             f"tokens    {_count(self.build_prompt_tokens)} in prompts, {_count(self.build_answer_tokens)} in answers",
             f"cost      {cost}",
-            f"time      {hours}",
+            f"time      {time or 'unknown, nothing was bought'}",
         ]
         return "\n".join(lines)
 
@@ -113,10 +107,9 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
     sampled = few_of(recipe, root, run, few.curated, n)
-    answers, timing = sample_few(root, run, replace(job, model=now.models.grm), sampled)
+    answers = sample_sets(root, run, replace(job, model=now.models.grm), sampled)
     table = read_table(judge(root, job, sampled, answers).paths("judged"), JUDGED)
-    frame = pl.from_arrow(table.select(DECISION_COLUMNS))
-    assert isinstance(frame, pl.DataFrame)
+    frame = pl.DataFrame(pl.from_arrow(table.select(DECISION_COLUMNS)))
     without_caps = recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
     decided = decide(frame, without_caps, job.n)
     answered = table.filter(pc.is_valid(table.column("text")))
@@ -132,8 +125,8 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     return Probe(
         sets=sampled.rows("sets"),
         answers=answered.num_rows,
-        bought=timing.bought,
-        seconds=round(timing.seconds, 2),
+        bought=answers.bought,
+        seconds=round(answers.seconds, 2),
         readable_share=decided.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height / decided.height,
         accepted_share=decided.filter("accepted").height / decided.height,
         outcomes=dict(Counter(decided["outcome"]).most_common()),
@@ -145,7 +138,7 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
         build_prompt_tokens=totals[0],
         build_answer_tokens=totals[1],
         build_cost_usd=cost_usd(job.model, *totals),
-        build_hours=timing.hours(requests),
+        build_hours=hours_for(requests, answers.bought, answers.seconds),
         prompt="\n".join(message["content"] for message in example["prompt"]),
         answer=example["text"],
         answering=tuple(answering),

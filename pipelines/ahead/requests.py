@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from pipelines.ahead.inputs import Inputs
+from pipelines.ahead.inputs import Inputs, kept_questions
 from pipelines.engines.answering import Stored
 from pipelines.engines.jobs import Job
 from pipelines.judging.judging import find_judged
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets, stored_samples, wanted_answers
+from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_prompt, answer_request, comparison_prompt, rewrite_prompt
-from pipelines.synthesis.questions import question_buckets, questions_to_ask
+from pipelines.synthesis.questions import questions_to_ask
 from schemas.query import Messages, user
-from schemas.question import AnswerForm, Question
+from schemas.question import AnswerForm
 from schemas.recipe import SynthesisSection
 from schemas.trajectory import Mode
 from storage.root import Root
@@ -37,7 +38,7 @@ class Wanted:
     cached: int = 0
     """Of the requests, answered already."""
     again: int = 0
-    """Of the requests that are missing, those in the place of a stored answer that cannot be read."""
+    """Of the missing requests, those that replace a stored answer that cannot be read."""
     made_up_of: str = ""
     """Of how many samples of how many sets, in words."""
     seen: int = 0
@@ -92,7 +93,7 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
     if found := find_judged(root, job, curated):
         requests = found.facts["requests"]
         return Wanted(requests, most=requests, cached=requests)
-    stored = Stored.of(root)
+    stored = Stored(root)
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
@@ -115,8 +116,8 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
 
 
 def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
-    """Return the answers to all questions that come without some."""
-    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.samples
+    """Return the requests for answers to all questions that come without answers."""
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.samples
     stride = max(1, samples * sum(source.plan.questions or 0 for source in inputs.open) // SAMPLED_PROMPTS)
     for checked in _checked(inputs, wanted, lambda _: samples):
         for question in chain.from_iterable(questions for _, questions in questions_to_ask(checked)):
@@ -129,8 +130,8 @@ def wanted_of_responder(root: Root, job: Job, settings: SynthesisSection, inputs
 
 
 def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: Inputs) -> Wanted:
-    """Return the most that a teacher can be asked: all it does for a question, for each of them."""
-    wanted, stored, samples = _asked_before(job.role, inputs), Stored.of(root), settings.teacher_samples
+    """Return the most that a teacher can be asked: everything that it does for a question, for every question."""
+    wanted, stored, samples = _asked_before(job.role, inputs), Stored(root), settings.teacher_samples
     rewrites = settings.rewrites * (settings.n_responses - 1)
 
     def most_of(kind: str) -> int:
@@ -138,11 +139,10 @@ def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: 
 
     for checked in _checked(inputs, wanted, most_of):
         wanted.requests_are = "at most"
-        for question in chain.from_iterable(questions for _, questions in question_buckets(checked)):
-            if question.drop_reason is not None:
-                continue
+        for question in kept_questions(checked):
             there = sum(stored.has(answer_request(job, question, index)) for index in range(samples))
-            comparisons = _comparisons(question, settings)
+            is_compared = question.gold.form is AnswerForm.TEXT
+            comparisons = (len(question.given) or settings.samples) + samples if is_compared else 0
             wanted.requests += samples + rewrites + comparisons
             wanted.cached += there
             wanted.see(answer_prompt(question), times=samples - there)
@@ -152,19 +152,11 @@ def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: 
     return wanted
 
 
-def _comparisons(question: Question, settings: SynthesisSection) -> int:
-    """Return how many short answers to a question a teacher can have to compare."""
-    if question.gold.form is not AnswerForm.TEXT:
-        return 0
-    return (len(question.given) or settings.samples) + settings.teacher_samples
-
-
 def _asked_before(role: str, inputs: Inputs, source: str | None = None) -> Wanted:
     """Return what a role was asked for sets that are made already: those of questions, or of one source."""
-    made = (stage.facts for stage in inputs.synthesized)
+    made = [stage.facts for stage in inputs.synthesized]
     chosen = [facts for facts in made if (facts["source"] == source if source else "composition" in facts["synthesis"])]
-    uses = chain.from_iterable(facts["synthesis"]["uses"] for facts in chosen)
-    requests = sum(use["requests"] for use in uses if use["role"] == role)
+    requests = sum(use["requests"] for facts in chosen for use in facts["synthesis"]["uses"] if use["role"] == role)
     return Wanted(requests, most=requests, cached=requests)
 
 
@@ -173,12 +165,11 @@ def _checked(inputs: Inputs, wanted: Wanted, most_of: Callable[[str], int]) -> I
 
     Of a source that is not here the bound is counted: `most_of` says how many requests a question of its kind takes.
     """
-    for source in (opened for opened in inputs.open if opened.asks):
+    for source in (opened for opened in inputs.open if SOURCES[opened.section.kind].gives == "questions"):
         if source.rows is not None:
             yield source.rows
         elif source.plan.rows is None:
             wanted.requests_are = "unknown"
         else:
             wanted.requests += source.plan.rows * most_of(source.section.kind)
-            if wanted.requests_are == "exact":
-                wanted.requests_are = "at most"
+            wanted.requests_are = "unknown" if wanted.requests_are == "unknown" else "at most"

@@ -14,9 +14,8 @@ from pipelines.ahead.estimates import (
     usage_of,
 )
 from pipelines.ahead.requests import Wanted
-from pipelines.engines.jobs import Job
-from pipelines.engines.pricing import cost_usd
-from pipelines.engines.request_body import request_body
+from pipelines.engines.budget import cost_usd
+from pipelines.engines.jobs import Job, request_body
 from pipelines.judging.samples import SamplingJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES
@@ -43,9 +42,9 @@ class RolePlan:
     requests_of: str
     """What makes up an exact number of samples, in words; empty where that is not known."""
     cached: int
-    """Of these, answered already."""
+    """Of these, those that are answered already."""
     again: int
-    """Of those that are missing, samples in the place of stored answers that cannot be read."""
+    """Of the missing ones, samples that replace stored answers that cannot be read."""
     most_requests: int
     """The upper bound: every unreadable sample drawn again as often as the recipe lets it."""
     prompt_tokens: int
@@ -63,10 +62,6 @@ class RolePlan:
     hours: float | None
     """None where nothing says how quickly the endpoint answers."""
     hours_are: str
-
-    @property
-    def missing(self) -> int:
-        return self.requests - self.cached
 
     def lines(self) -> list[str]:
         """Return it for a terminal."""

@@ -2,8 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from schemas.errors import StorageError
 from storage.answer_files import is_whole, sound_answers
@@ -34,9 +33,6 @@ class Finding:
     def line(self) -> str:
         return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def soundness(root: Root, look: Look) -> Iterator[Finding]:
     """Yield a finding for each version. Of stages and answers, yield what is damaged, or that nothing is."""
@@ -45,8 +41,9 @@ def soundness(root: Root, look: Look) -> Iterator[Finding]:
     yield from _summed("stages", _stages(root, look))
     yield from _summed("answers", _answers(root, look))
     if aside := set_aside(root):
-        words = f"{len(aside)} damaged files, the first {root.where(aside[0])}; remove them at will"
-        yield Finding("set aside", True, words)
+        yield Finding(
+            "set aside", True, f"{len(aside)} damaged files, the first {root.where(aside[0])}; remove them at will"
+        )
 
 
 def _versions(root: Root, name: str, look: Look) -> Iterator[Finding]:
@@ -94,12 +91,12 @@ def _stages(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
             if not root.exists(f"{key}/manifest.json"):
                 continue
             try:
-                found = read_stage(root, key)
+                finished = read_stage(root, key)
             except StorageError as error:
                 yield key, str(error)
                 continue
-            damaged = [] if found is None else damaged_files(root, key, found.files(), hash_all=True)
-            is_sound = found is not None and not damaged
+            damaged = [] if finished is None else damaged_files(root, key, finished.files(), hash_all=True)
+            is_sound = finished is not None and not damaged
             fault = f"{_listed(root, key, damaged)} damaged" if damaged else "a file is gone or cut, or its manifest is"
             yield key, None if is_sound else f"{root.where(key)}: {fault}; remove it, and build again, at no cost"
 
@@ -117,10 +114,8 @@ def _answers(root: Root, look: Look) -> Iterator[tuple[str, str | None]]:
             damage: list[int | None] = []
             if finished:
                 deque(read_segment(path, damage), maxlen=0)
-            if damage:
-                yield key, _to_be_paid(root, key, None if None in damage else sum(answers or 0 for answers in damage))
-            else:
-                yield key, None
+            lost = None if None in damage else sum(answers or 0 for answers in damage)
+            yield key, _to_be_paid(root, key, lost) if damage else None
 
 
 def _fault(root: Root, key: str, is_generation: bool) -> str | None:

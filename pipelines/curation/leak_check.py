@@ -62,21 +62,20 @@ class Sample:
         return pl.DataFrame(self._rows, CANDIDATES, orient="row")
 
 
-def responses_of(preference: PreferenceSet, shown: Shown) -> Iterator[tuple[object, ...]]:
-    """Yield a set's responses, each with its index in the set, as a judge is shown them."""
-    yield from responses_as_shown(preference, shown, preference.set_id, range(preference.n_responses))
-
-
-def responses_as_shown(
-    preference: PreferenceSet, shown: Shown, group: str, order: Sequence[int]
+def responses_of(
+    preference: PreferenceSet, shown: Shown, group: str | None = None, order: Sequence[int] | None = None
 ) -> Iterator[tuple[object, ...]]:
-    """Yield a set's responses, each with its position in one order."""
+    """Yield a set's responses as a judge is shown them, each with its position in the order, or its index in the set.
+
+    `group` is what they are told apart in: the set, unless given.
+    """
     query = "\n".join(message.content for message in preference.query)
-    for position, index in enumerate(order):
+    for position, index in enumerate(range(preference.n_responses) if order is None else order):
         response = preference.responses[index]
         right = preference.label == 1 if preference.best is None else index == preference.best
         text = response_text(response, shown)
-        yield group, preference.cluster, right, text, query, response.model, position, preference.n_responses
+        of_set = group or preference.set_id, preference.cluster
+        yield *of_set, right, text, query, response.model, position, preference.n_responses
 
 
 def finding_of(candidates: pl.DataFrame) -> Finding:
@@ -195,7 +194,7 @@ def _as_shown(curated: Stage, judged: Stage, rft: pl.DataFrame, shown: Shown) ->
         sample = Sample()
         for preference in _trained_on(curated, list(shown_in)):
             for trajectory_id, order in shown_in[preference.set_id]:
-                sample.add(responses_as_shown(preference, shown, trajectory_id, order))
+                sample.add(responses_of(preference, shown, trajectory_id, order))
         yield task, finding_of(sample.frame())
 
 

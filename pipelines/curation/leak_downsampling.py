@@ -9,6 +9,7 @@ Then a new probe learns from what stays.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from math import log
 from typing import Any
 
@@ -88,9 +89,8 @@ def _chunks(table: pa.Table) -> Iterator[list[PreferenceSet]]:
 def _sample(table: pa.Table, shown: Shown) -> pl.DataFrame:
     """Return the candidates by which the manifest's check will measure this source."""
     sample = Sample()
-    for sets in _chunks(table):
-        for preference in sets:
-            sample.add(responses_of(preference, shown))
+    for preference in chain.from_iterable(_chunks(table)):
+        sample.add(responses_of(preference, shown))
         if sample.full:
             break
     return sample.frame()

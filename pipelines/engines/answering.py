@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look, Pilot, Purpose, looking_ahead
 from pipelines.engines.live.dispatch import dispatch
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Engine, Observer
+from pipelines.engines.protocol import Observer, open_engine
 from pipelines.engines.scorer.engine import Scorers
 from pipelines.engines.vllm.server import Servers
 from schemas.errors import BudgetReached, EngineError, Interrupted, StorageError
@@ -41,15 +40,12 @@ class Watcher(Observer, Protocol):
 
     def stage(self, name: str, total: int | None) -> None:
         """A stage begins; `total` is how many answers it needs at least, None where it needs none."""
-        ...
 
     def found(self, completion: Completion) -> None:
         """An answer was stored already."""
-        ...
 
     def judged(self, outcome: str) -> None:
         """An answer, stored or new, was read."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -88,13 +84,10 @@ class Run:
 class Stored:
     """The answers that a root holds, bought or imported."""
 
-    def __init__(self, generations: Generations, imported: ImportedAnswers) -> None:
-        self._of_bucket = lru_cache(maxsize=4)(generations.lookup)  # follow-ups lag a bucket or two behind
-        self._imported = imported
-
-    @classmethod
-    def of(cls, root: Root) -> "Stored":
-        return cls(Generations(root), ImportedAnswers(root))
+    def __init__(self, root: Root, generations: Generations | None = None) -> None:
+        lookup = (generations or Generations(root)).lookup
+        self._of_bucket = lru_cache(maxsize=4)(lookup)  # follow-ups lag a bucket or two behind
+        self._imported = ImportedAnswers(root)
 
     def bought(self, request: Request) -> Completion | None:
         return self._of_bucket(bucket_of(request.query_id)).get(request.request_id)
@@ -134,8 +127,9 @@ def answer(
         return
     from pipelines.engines.batch.desk import open_desk  # the openai package takes a while to load
 
-    key = check_key(model, run.keys)
-    with open_desk(root, run.run_id, model, key, run.budget, run.watcher, run.counted_batches) as desk:
+    with open_desk(
+        root, run.run_id, model, check_key(model, run.keys), run.budget, run.watcher, run.counted_batches
+    ) as desk:
         desk.collect()
         _Stream(root, run, model, follow_up, purpose, desk).run_through(requests)
         desk.close()
@@ -158,7 +152,7 @@ class _Stream:
         self._generations = Generations(root, run.watcher.warn)
         if root.is_local:  # in a bucket each file is checked when it is fetched
             self._generations.check()
-        self._stored = Stored(self._generations, ImportedAnswers(root))
+        self._stored = Stored(root, self._generations)
         self._journal = JournalWriter(root, run.run_id)
         self._deadline = math.inf
         """In monotonic seconds: when to stop looking for stored answers."""
@@ -167,8 +161,7 @@ class _Stream:
     def run_through(self, requests: Iterator[Request]) -> None:
         """See that these and all that follows from them are answered."""
         with self._journal:
-            found_missing = chain.from_iterable(map(self._unanswered, self._in_time(requests)))
-            missing = looking_ahead(found_missing, self._pilot)
+            missing = looking_ahead(chain.from_iterable(map(self._unanswered, self._in_time(requests))), self._pilot)
             try:
                 if (first := next(missing, None)) is not None:
                     self._send(chain([first], missing))
@@ -230,35 +223,29 @@ class _Stream:
         """Store a new answer; return what follows from it and has no answer yet."""
         if completion.fault is not FaultKind.TRANSIENT:
             self._journal.append(request, completion)
-        following = self._followed(request, completion)
-        return [further for next_one in following for further in self._unanswered(next_one)]
+        return [missing for following in self._followed(request, completion) for missing in self._unanswered(following)]
 
     def _send(self, missing: Iterator[Request]) -> None:
-        """Have requests answered: at once, or by batch."""
-        run = self._run
+        run, model = self._run, self._model
         for other in run.also_asked:
             check_key(other, run.keys)
         if self._desk is not None:
             self._desk.submit(missing, self._completed, self._pilot.room)
             return
-        engine = self._engine()
+        if model.engine == "vllm":  # a server of ours, which answers by then
+            scratch = self._root.scratch(f"runs/{run.run_id}")
+            engine = run.servers.engine(model, scratch, run.watcher, lambda: run.budget.is_stopped)
+        elif model.is_loaded_here:
+            engine = run.scorers.engine(model)
+        else:
+            engine = open_engine(model, check_key(model, run.keys))
         run.budget.is_in_use = True
         try:
-            dispatch(missing, engine, self._model, run.budget, self._completed, run.watcher, self._flush)
+            dispatch(missing, engine, model, run.budget, self._completed, run.watcher, self._flush)
         finally:
             run.budget.is_in_use = False
         if run.budget.stopped is not None:  # since the last answer came in
             raise run.budget.stopped
-
-    def _engine(self) -> Engine:
-        """Return the model's engine; where the model has a server of ours, that answers by then."""
-        run, model = self._run, self._model
-        if model.engine == "vllm":
-            scratch, budget = self._root.scratch(f"runs/{run.run_id}"), run.budget
-            return run.servers.engine(model, scratch, run.watcher, lambda: budget.is_stopped)
-        if model.is_loaded_here:
-            return run.scorers.engine(model)
-        return open_engine(model, check_key(model, run.keys))
 
     def _flush(self) -> None:
         """Flush the journal; where that fails, the next answer, or its end, says so."""
@@ -287,7 +274,7 @@ def has_key(model: ModelSection, keys: Mapping[str, str]) -> bool:
 def wait_for_batches(root: Root, run: Run, models: Sequence[ModelSection]) -> None:
     """Return when a batch of one of these models has ended. Raises Waiting where none will, and EngineError."""
     from pipelines.engines.batch.endpoint import BatchEndpoint
-    from pipelines.engines.batch.progress import wait_for_a_batch
+    from pipelines.engines.batch.steps import wait_for_a_batch
 
     with ExitStack() as stack:
         endpoints = [

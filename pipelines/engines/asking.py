@@ -7,7 +7,6 @@ stage_key(name, version, asker.answers.in_key(settings), ..)   another key where
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,6 +127,17 @@ class Answers:
             run.watcher.warn(f"{lost:,} {of_all} failed ({last}); the next build asks again")
 
 
+@dataclass(frozen=True)
+class Product:
+    """What a step of a build makes."""
+
+    stage: Stage
+    bought: Mapping[str, int] = field(default_factory=dict)
+    """How many requests of each role were bought in this run to make it."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long that took, by role, where it is known."""
+
+
 class Asker:
     """One role that a run asks, and what came of it so far."""
 
@@ -160,27 +170,23 @@ class Asker:
 
         before, started = self.run.budget.answers, time.monotonic()
         self.run.watcher.stage(f"{what} with {self.job.model.name}", total)
-        purpose = Purpose(kind or what, self.job, use_of)
-        answer(self.root, self.run, self.job.model, requests, followed, purpose)
+        answer(self.root, self.run, self.job.model, requests, followed, Purpose(kind or what, self.job, use_of))
         self.answers.bought += self.run.budget.answers - before
         self.answers.seconds += time.monotonic() - started
 
     def fetch(self, what: str, requests: Iterable[Request], readable: Readable) -> dict[str, Completion]:
         """Return the answers to these by request_id, stored ones and those that are sent for now, and count them."""
-        unique = {request.request_id: request for request in requests}.values()
-        in_order = sorted(unique, key=lambda request: (request.query_id, request.request_id))
+        unique = {request.request_id: request for request in requests}
+        in_order = sorted(unique.values(), key=lambda request: (request.query_id, request.request_id))
         if not in_order:
             return {}
         self.send(what, len(in_order), iter(in_order), use_by(readable))
-        wanted: defaultdict[int, set[str]] = defaultdict(set)
-        for request in in_order:
-            wanted[bucket_of(request.query_id)].add(request.request_id)
         generations = Generations(self.root)
         completions = {
             request_id: completion
-            for bucket in sorted(wanted)
+            for bucket in sorted({bucket_of(request.query_id) for request in in_order})
             for request_id, completion in generations.lookup(bucket).items()
-            if request_id in wanted[bucket]
+            if request_id in unique
         }
         self.answers.count(len(in_order), completions.values())
         return completions
@@ -216,8 +222,8 @@ def before_grading(completion: Completion | None) -> Verdict:
 
 def find_answered(root: Root, key: str, retry_failed: bool) -> Stage | None:
     """Return a finished stage, unless it rests on failed requests that are to be sent again."""
-    found = find_stage(root, key)
-    return None if found is not None and retry_failed and _has_failed(found.facts) else found
+    stage = find_stage(root, key)
+    return None if stage is not None and retry_failed and _has_failed(stage.facts) else stage
 
 
 def _has_failed(facts: Mapping[str, Any]) -> bool:

@@ -1,15 +1,83 @@
 """The build's hard ceilings: what a request may cost at most is reserved before it is sent, and settled after."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from pipelines.engines.pricing import Reservation, dollars, spent_tokens
+from pipelines.engines.jobs import prompt_bytes
+from schemas.answer_limit import NoLimit, answer_limit
 from schemas.errors import BudgetReached, ForgeError
 from schemas.generation import Completion
-from schemas.recipe import BudgetSection
+from schemas.recipe import BudgetSection, ModelSection, Price
+from schemas.record import canonical_json
 
+BYTES_PER_TOKEN = 4
+UNLIMITED_ANSWER = 32_768
+"""Tokens to reserve for an answer whose request sets no limit; a recipe with a ceiling on tokens has none such."""
+FREE = Price()
 WARN_AT = 0.8
 _CEILINGS = ("max_cost_usd", "max_tokens", "max_requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The most that one request in flight may spend."""
+
+    tokens: int
+    cost_usd: float
+    price: Price
+    prompt_tokens: int
+    """Estimated, for an answer that comes without usage."""
+
+
+def reservation_of(body: dict[str, Any], price: Price | None, *, is_scored: bool = False) -> Reservation:
+    """Return the most that a request may cost, by its body as it is sent: its prompt, and its longest answer.
+
+    The prompt is estimated generously. Tools and forms count with it, since some endpoints put them into it. The text
+    of `is_scored` is only read: the answer is a number, and has no tokens.
+    """
+    price = price or FREE
+    size = prompt_bytes(body)
+    beside = sum(
+        len(canonical_json(part)) for key, part in body.items() if key != "messages" and isinstance(part, dict | list)
+    )
+    # Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one.
+    prompt = size + beside + 16
+    try:
+        answer = 0 if is_scored else answer_limit(body)
+    except NoLimit:
+        answer = UNLIMITED_ANSWER
+    return Reservation(
+        tokens=prompt + answer,
+        cost_usd=dollars(price, prompt, answer),
+        price=price,
+        prompt_tokens=size // BYTES_PER_TOKEN + 1,
+    )
+
+
+def spent_tokens(reservation: Reservation, completion: Completion) -> tuple[int, int]:
+    """Return (prompt, answer) tokens of a completion: by its usage, by the length of its answer, or none."""
+    prompt, answer = completion.prompt_tokens, completion.completion_tokens
+    if completion.text is None:
+        return prompt or 0, answer or 0
+    written = len(completion.text) + len(completion.reasoning or "")
+    return (
+        reservation.prompt_tokens if prompt is None else prompt,
+        written // BYTES_PER_TOKEN + 1 if answer is None else answer,
+    )
+
+
+def cost_usd(model: ModelSection, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+    """Return what an answer cost, in a batch half of it; None without a price or without counts."""
+    price = model.price
+    if price is None or prompt_tokens is None or completion_tokens is None:
+        return None
+    return dollars(price, prompt_tokens, completion_tokens)
+
+
+def dollars(price: Price, prompt_tokens: int, answer_tokens: int) -> float:
+    """Return what so many tokens cost."""
+    return (prompt_tokens * price.input + answer_tokens * price.output) / 1e6
 
 
 class Spent(NamedTuple):
@@ -103,11 +171,11 @@ class Budget:
         if broke_off and completion.prompt_tokens is None and completion.completion_tokens is None:
             self.tokens += reservation.tokens
             self.cost_usd += reservation.cost_usd
-            return self._warning()
-        prompt, answer = spent_tokens(reservation, completion)
-        self.tokens += prompt + answer
-        cost_usd = completion.cost_usd
-        self.cost_usd += dollars(reservation.price, prompt, answer) if cost_usd is None else cost_usd
+        else:
+            prompt, answer = spent_tokens(reservation, completion)
+            self.tokens += prompt + answer
+            cost_usd = completion.cost_usd
+            self.cost_usd += dollars(reservation.price, prompt, answer) if cost_usd is None else cost_usd
         return self._warning()
 
     def stop(self, reason: ForgeError, wait_s: float | None = None, late: ForgeError | None = None) -> None:
@@ -127,8 +195,8 @@ class Budget:
         if self.stopped is not None:
             return self.stopped
         ceiling = self._ceiling(need) or "max_requests"
-        wanted = {"max_cost_usd": need.cost_usd, "max_tokens": need.tokens}.get(ceiling)
-        next_one = "" if wanted is None else f", and the next request may take up to {_words(ceiling, wanted)}"
+        next_needs = {"max_cost_usd": need.cost_usd, "max_tokens": need.tokens}.get(ceiling)
+        next_one = "" if next_needs is None else f", and the next request may take up to {_words(ceiling, next_needs)}"
         cost = f"${self.cost_usd:.4f}, " if self.cost_usd else ""
         return BudgetReached(
             f"budget: {self._spent(ceiling)} spent{next_one}; in all {cost}{self.tokens:,} tokens, "

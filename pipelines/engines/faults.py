@@ -120,6 +120,7 @@ WAY_OUT = {
     Broken.TIMEOUT: "a larger timeout_s, or a smaller max_concurrency, may help",
     Broken.TOO_LARGE: "not asked again, since it would be paid for again",
 }
+_BASE_URL = "base_url (it usually ends in /v1)"
 NO_CLASSIFICATION = "check model and base_url, and that the server classifies: vllm serve .. --runner pooling"
 """The way out where an endpoint does not know the call, or the model, of a scorer."""
 _CHECK_KEY = "; check the key in the environment variable that api_key_env names"
@@ -208,22 +209,24 @@ def _fault_of_error(
 
 
 def _kind_of_status(status: int, names: Set[str], unknown: str | None = None) -> tuple[FaultKind, str]:
-    """Return the kind of fault, and the way out to add to its message."""
-    if status == 402 or _any_is(NO_CREDIT, names):
-        return FaultKind.ENGINE, "; the account has no credit left"
-    if _any_is(WRONG_KEY, names):
-        return FaultKind.ENGINE, _CHECK_KEY
-    if status < 500 and status not in (401, 404) and _any_is(MODERATED, names):
-        return FaultKind.REQUEST, ""
-    if status in (401, 403, 407):
-        return FaultKind.ENGINE, _CHECK_KEY
-    if status == 404 or _any_is(NO_MODEL, names):
-        return FaultKind.ENGINE, f"; {unknown or 'check model and base_url (it usually ends in /v1)'}"
-    if 300 <= status < 400 or status in (405, 410, 501, 505):
-        return FaultKind.ENGINE, f"; {unknown or 'no chat completions here: check base_url (it usually ends in /v1)'}"
-    if status in (408, 409, 424, 425, 429, 499) or status >= 500:
-        return FaultKind.TRANSIENT, ""
-    return FaultKind.REQUEST, ""
+    """Return the kind of fault, and the way out to add to its message. The first rule that applies counts."""
+    is_moderated = status < 500 and status not in (401, 404) and _any_is(MODERATED, names)
+    is_no_chat = 300 <= status < 400 or status in (405, 410, 501, 505)
+    no_model, no_call = (
+        unknown or f"check model and {_BASE_URL}",
+        unknown or f"no chat completions here: check {_BASE_URL}",
+    )
+    rules = (
+        (status == 402 or _any_is(NO_CREDIT, names), FaultKind.ENGINE, "; the account has no credit left"),
+        (_any_is(WRONG_KEY, names), FaultKind.ENGINE, _CHECK_KEY),
+        (is_moderated, FaultKind.REQUEST, ""),
+        (status in (401, 403, 407), FaultKind.ENGINE, _CHECK_KEY),
+        (status == 404 or _any_is(NO_MODEL, names), FaultKind.ENGINE, f"; {no_model}"),
+        (is_no_chat, FaultKind.ENGINE, f"; {no_call}"),
+        (status in (408, 409, 424, 425, 429, 499) or status >= 500, FaultKind.TRANSIENT, ""),
+        (True, FaultKind.REQUEST, ""),
+    )
+    return next((kind, way_out) for applies, kind, way_out in rules if applies)
 
 
 def _unwrapped(tree: Any) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.generation import Completion, Request
+from schemas.recipe import ModelSection
 
 OPENAI_URL = "https://api.openai.com/v1"
 """Where requests go unless the recipe gives a base_url."""
@@ -40,11 +41,9 @@ class Engine(Protocol):
         Never raises for a failed request: its completion has an error and a fault. Raises EngineError only when the
         engine is gone, so that every further request would fail.
         """
-        ...
 
     async def close(self) -> None:
         """Close all connections. The engine answers nothing afterwards."""
-        ...
 
 
 class Observer(Protocol):
@@ -52,20 +51,33 @@ class Observer(Protocol):
 
     def answered(self, completion: Completion) -> None:
         """A request came to its end: an answer, or an error that is not tried again."""
-        ...
 
     def retried(self, reason: str) -> None:
         """A request failed for a passing reason, one line, and will be tried again."""
-        ...
 
     def in_flight(self, requests: int, room: int) -> None:
         """So many requests are in flight, and so many may be. Ten times a second, and when all that is left waits."""
-        ...
 
     def warn(self, text: str) -> None:
         """Something that the user should read now."""
-        ...
 
     def said(self, text: str) -> None:
         """Something that a person who waits likes to know, in one line."""
-        ...
+
+
+def open_engine(model: ModelSection, key: str | None) -> Engine:
+    """Return the engine that a recipe's section asks for; `key` is what `model.key_variable` holds.
+
+    It serves one `dispatch`, which closes it. Nothing is connected before the first request. What outlives a dispatch
+    comes from elsewhere: a server of our own from `vllm.server.Servers`, a model loaded here from
+    `scorer.engine.Scorers`.
+    """
+    if model.engine == "simulated":
+        from pipelines.engines.simulated.engine import SimulatedEngine
+
+        return SimulatedEngine(model)
+    # Half a second and 60 MB that a simulated build need not pay.
+    from pipelines.engines.live.calls import CHAT, CLASSIFY
+    from pipelines.engines.live.openai_compatible import OpenAICompatibleEngine
+
+    return OpenAICompatibleEngine(model, key, CLASSIFY if model.engine == "score" else CHAT)

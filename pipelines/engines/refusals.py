@@ -5,6 +5,8 @@ of the recipe are told in the same 400 as a prompt that is too long. It is final
 answered. Until then it is held, and a run that is refused throughout ends with nothing of it stored.
 """
 
+from dataclasses import dataclass, field
+
 from schemas.generation import Completion, FaultKind, Request
 
 REFUSALS = 64
@@ -12,18 +14,16 @@ REFUSALS = 64
 recipe that is wrong, or the endpoint, not the rows."""
 
 
+@dataclass(slots=True)
 class Refusals:
     """What was refused in one dispatch."""
 
-    __slots__ = ("_answered", "_last", "_stored", "held")
-
-    def __init__(self) -> None:
-        self.held: list[tuple[int, Request, Completion]] = []
-        """Doubtful ones, by the number of their try, which no later request's answer has confirmed."""
-        self._answered = False
-        self._stored = 0
-        """Refused for the fault of their rows, before the first answer."""
-        self._last: str | None = None
+    held: list[tuple[int, Request, Completion]] = field(default_factory=list)
+    """Doubtful ones, by the number of their try, which no later request's answer has confirmed."""
+    _answered: bool = False
+    _stored: int = 0
+    """Refused for the fault of their rows, before the first answer."""
+    _last: str | None = None
 
     def hold(self, number: int, request: Request, completion: Completion) -> None:
         self.held.append((number, request, completion))

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from pipelines.engines.budget import cost_usd
 from pipelines.engines.faults import Broken, Fault, fault_of_break, fault_of_error
-from pipelines.engines.pricing import cost_usd
 from schemas.generation import Completion
 from schemas.recipe import ModelSection
 from schemas.record import clean_text
@@ -38,13 +38,8 @@ def read_tree(
     content: bytes, endpoint: str, read: Callable[[Any], Completion | Fault], *, has_answered: bool
 ) -> Completion | Fault:
     """Return what `read` makes of a body's JSON, or the fault of a body that is none."""
-    with contextlib.suppress(RecursionError):  # of a tree with a thousand levels
-        try:
-            tree = parsed(content)
-        except ValueError:
-            pass
-        else:
-            return read(tree)
+    with contextlib.suppress(ValueError, RecursionError):  # no JSON, or a thousand levels of it
+        return read(parsed(content))
     start = content[:200].decode("utf-8", "replace")
     # An answer that begins as JSON was cut off or garbled on its way; anything else comes from another kind of server.
     broken = Broken.HALF if start.lstrip()[:1] in ("{", "[") else Broken.NOT_API

@@ -31,25 +31,22 @@ class Share:
 
         Requests, their ids and all that is made of the answers are those of the whole recipe.
         """
-        sections = {role: getattr(recipe.models, role) for role in type(recipe.models).model_fields}
-        models = {role: self._model(section) for role, section in sections.items() if isinstance(section, ModelSection)}
+        models = {role: self._model(section) for role, section in recipe.models if isinstance(section, ModelSection)}
         update = {"models": recipe.models.model_copy(update=models), "budget": self._budget(recipe.budget, spent)}
         return recipe.model_copy(update=update)
 
     def _model(self, model: ModelSection) -> ModelSection:
-        limits = {name: most for name in _LIMITS if (most := getattr(model, name)) is not None}
-        return model.model_copy(update={name: max(1, self._part(most)) for name, most in limits.items()})
+        limits = {name: getattr(model, name) for name in ("max_concurrency", "rpm", "tpm")}
+        parts = {name: max(1, self._part(most)) for name, most in limits.items() if most is not None}
+        return model.model_copy(update=parts)
 
     def _budget(self, budget: BudgetSection, spent: Spent) -> BudgetSection:
         """Return ceilings for a budget that carries `spent`: with this share's part of what is left on top of it."""
-        requests, tokens, cost_usd, _ = Spent(*spent)
         update: dict[str, float] = {}
-        if budget.max_requests is not None:
-            update["max_requests"] = requests + self._part(max(0, budget.max_requests - requests))
-        if budget.max_tokens is not None:
-            update["max_tokens"] = tokens + self._part(max(0, budget.max_tokens - tokens))
-        if budget.max_cost_usd is not None:
-            update["max_cost_usd"] = cost_usd + max(0.0, budget.max_cost_usd - cost_usd) / self.of
+        for name, amount in Spent(*spent)._asdict().items():
+            if (most := getattr(budget, f"max_{name}", None)) is not None:  # answers have no ceiling
+                left = max(0, most - amount)
+                update[f"max_{name}"] = amount + (left / self.of if name == "cost_usd" else self._part(left))
         return budget.model_copy(update=update)
 
     def _part(self, whole: int) -> int:
@@ -58,7 +55,6 @@ class Share:
 
 
 WHOLE = Share()
-_LIMITS = ("max_concurrency", "rpm", "tpm")
 
 
 def can_be_shared(model: ModelSection) -> bool:

@@ -12,6 +12,7 @@ from pipelines.evaluation.claims import Compared, compared
 from pipelines.evaluation.curves import (
     KEEPS,
     PERMUTED,
+    VOTING,
     Rows,
     available,
     blind_judges,
@@ -31,7 +32,7 @@ from schemas.evaluation import Curve
 ACCURACY, AUC = "accuracy", "auc"
 SUBSET = "subset: "
 """What the figure of a subset is called, with its name behind it."""
-VOTING, GREEDY, PASS = "voting", "greedy", "pass"
+GREEDY, PASS = "greedy", "pass"
 GAINS = ("gain by readability", "gain by ties", "gain by judgement")
 
 
@@ -68,8 +69,8 @@ def selector_name(name: str, keep: Keep) -> str:
 class Summary:
     """Turns cells of rows into figures with intervals."""
 
-    def __init__(self, rows: Rows, clusters: Sequence[str], replicates: int) -> None:
-        self.rows, self.replicates = rows, replicates
+    def __init__(self, rows: Rows, clusters: Sequence[str], replicates: int, *, limited: bool) -> None:
+        self.rows, self.replicates, self._limited = rows, replicates, limited
         self.clusters = Clusters(clusters, [row.subset for row in rows.rows])
         counts = Counter(row.subset for row in rows.rows)
         self._counts = {subset: counts[subset] for subset in self.clusters.subsets}
@@ -79,7 +80,7 @@ class Summary:
         """Return every figure of means [.., subsets, cells]."""
         with np.errstate(invalid="ignore"):
             accuracy = (means[..., 0] * self._shares).sum(axis=-1)
-        published = self.rows.benchmark.figures(self._counts, means)
+        published = self.rows.benchmark.figures(self._counts, means, limited=self._limited)
         subsets = {
             f"{SUBSET}{name}": means[..., place, 0]
             for place, name in enumerate(self.clusters.subsets)
@@ -107,12 +108,15 @@ def evaluated(
     greedy: Floats | None,
     replicates: int,
     family: Sequence[str] | None,
+    *,
+    limited: bool,
 ) -> Found:
     """Return the figures of a benchmark under one judge. `greedy` are cells [rows, cells].
 
+    `limited` says that rows of the benchmark were left out.
     `family` are the selectors that are compared with voting, at half of the samples; all but the nulls unless given.
     """
-    summary = Summary(rows, clusters, replicates)
+    summary = Summary(rows, clusters, replicates, limited=limited)
     every_k, some_k = sizes_of(rows)
     figures: list[Figure] = []
     curve = vote_curve(rows, every_k)

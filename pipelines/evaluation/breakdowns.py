@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from pipelines.evaluation.accuracy import VOTING, Figure
+from pipelines.evaluation.accuracy import Figure
 from pipelines.evaluation.arrays import Floats, readable_samples, top_shares
 from pipelines.evaluation.calibration import calibration, vote_shares
-from pipelines.evaluation.curves import Rows
+from pipelines.evaluation.curves import VOTING, Rows
 from pipelines.evaluation.intervals import Estimate, each_subset, estimates
 from pipelines.evaluation.judgements import Pool
 from pipelines.evaluation.resampling import Clusters

@@ -5,6 +5,8 @@ The vote share is the share of the readable samples that put the vote's winner o
 """
 
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,7 @@ class Calibration:
 
     ece: float
     low: float
-    """Chance alone makes an ECE larger. The interval lies lower by as much as replicates exceed the ECE."""
+    """Chance alone makes an ECE larger, so the interval reaches further down than up."""
     high: float
     weight: Floats
     """[bins] the share of votes in the bin."""
@@ -70,17 +72,39 @@ def calibration(clusters: Clusters, share: Floats, accuracy: Floats, *, seed: in
     values = held.sum(axis=1) / np.maximum(readable.sum(axis=1), 1)[:, None, None]
     values[~readable.any(axis=1)] = np.nan
     flat = values.reshape(len(values), 1, -1)
-    ece = float(_ece(clusters.means(flat)))
-    drawn = np.concatenate([_ece(means) for means in clusters.replicates(flat, REPLICATES, seed)])
-    bias, reach = float(drawn.mean()) - ece, student_quantile(0.5 + CONFIDENCE / 2, clusters.count - 1) * drawn.std()
-    low, high = max(0.0, ece - bias - reach), min(1.0, max(ece, ece - bias + reach))
+    distance = _distances(clusters.means(flat))
+    drawn = np.concatenate([_distances(means) for means in clusters.replicates(flat, REPLICATES, seed)])
+    ece, low, high = _bounds(distance, drawn, clusters.count)
     weight, mean_share, right = clusters.means(flat)[0, 0].reshape(3, BINS)
     with np.errstate(invalid="ignore"):
         return Calibration(ece, low, high, weight, mean_share / weight, right / weight)
 
 
-def _ece(means: Floats) -> Floats:
-    """Return the ECE from means [.., 1, 1, 3 x bins]."""
+def _bounds(distance: Floats, drawn: Floats, n_clusters: int) -> tuple[float, float, float]:
+    """Return the ECE and its interval, from the signed distances of the bins and of their replicates.
+
+    The interval's middle is the ECE of distances without the variance that chance adds to their squares. Where their
+    sum of squares is one that chance alone makes in 95 % of cases, the interval starts at 0.
+    """
+    ece = float(np.abs(distance).sum())
+    variance = drawn.var(axis=0)
+    middle = float(np.sqrt(np.maximum(distance**2 - variance, 0)).sum())
+    error = float(np.abs(drawn).sum(axis=-1).std())
+    reach = student_quantile(0.5 + CONFIDENCE / 2, max(n_clusters - 1, 1)) * error
+    filled = variance > 0
+    squares = float((distance[filled] ** 2 / variance[filled]).sum())
+    low = 0.0 if squares <= _chi_square_quantile(int(filled.sum())) else max(0.0, middle - reach)
+    return ece, low, min(1.0, max(ece, middle + reach))
+
+
+def _chi_square_quantile(freedom: int) -> float:
+    """Return the 95 % quantile, by Wilson and Hilferty."""
+    spread = 2 / (9 * max(freedom, 1))
+    return float(max(freedom, 1) * (1 - spread + NormalDist().inv_cdf(CONFIDENCE) * sqrt(spread)) ** 3)
+
+
+def _distances(means: Floats) -> Floats:
+    """Return how far vote share and accuracy are apart in each bin, times the bin's weight, of means [.., 1, 1, ..]."""
     bins = means.reshape(*means.shape[:-3], 3, BINS)
-    error: Floats = np.abs(bins[..., 1, :] - bins[..., 2, :]).sum(axis=-1)
-    return error
+    distances: Floats = bins[..., 1, :] - bins[..., 2, :]
+    return distances

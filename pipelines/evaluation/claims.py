@@ -134,7 +134,7 @@ def expected_spread(size: int, kept: int) -> float:
 
     A single sample of 16 differs from the vote of all by .25, as simulated judges have it.
     """
-    return float(SPREAD * (size / (2 * kept)) ** 0.25)
+    return SPREAD * sqrt(sqrt(size / (2 * kept)))
 
 
 def smallest_difference(clusters: int, spread: float = SPREAD, comparisons: int = 1) -> float:
@@ -147,4 +147,4 @@ def smallest_difference(clusters: int, spread: float = SPREAD, comparisons: int 
 
 def _quantiles(comparisons: int) -> float:
     normal = NormalDist()
-    return float(normal.inv_cdf(1 - LEVEL / (2 * max(comparisons, 1))) + normal.inv_cdf(POWER))
+    return normal.inv_cdf(1 - LEVEL / (2 * max(comparisons, 1))) + normal.inv_cdf(POWER)

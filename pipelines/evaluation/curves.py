@@ -4,8 +4,8 @@ Rows of one shape are computed together; the results stand in the order of the b
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,17 +13,24 @@ from pipelines.evaluation import nulls, signals
 from pipelines.evaluation.arrays import Floats
 from pipelines.evaluation.benchmarks.benchmark import Benchmark
 from pipelines.evaluation.judgements import Pool
-from pipelines.evaluation.selectors import Keep, permuted, selected, selector_sizes
-from pipelines.evaluation.subsets import sample_orders, window_votes
-from pipelines.evaluation.voting import SHUFFLES, Curve, best_of, cells_of, vote_states, voting_curve
+from pipelines.evaluation.selectors import Keep, permuted, selected, selected_draws, selector_sizes
+from pipelines.evaluation.voting import Curve, best_of, curve_of, voting_curve, voting_draws
 from schemas.evaluation import Protocol, Row
 
-META_RM = "meta_rm"
+VOTING, META_RM = "voting", "meta_rm"
 SELECTORS = ("agreement", "margin", "spread", "length", "logprob", META_RM)
 """Signals that choose samples; those beside the Meta RM's need no labels."""
 PERMUTED = "meta_rm_permuted"
 """The Meta RM's scores, dealt anew among the samples of each prompt: a selector that knows nothing."""
 KEEPS = (Keep.HALF, Keep.QUARTER, Keep.ONE)
+
+
+class Options(TypedDict):
+    """How subsets are drawn."""
+
+    readable_only: bool
+    seed: int
+
 
 Signal = Callable[[Pool], Floats | None]
 
@@ -49,6 +56,12 @@ class Rows:
         """Return the cells of votes, by the benchmark's rule."""
         return np.asarray(self.benchmark.score(rows, votes, self.protocol, None), np.float64)
 
+    def linked(self, by_pool: Sequence[Floats]) -> list[Floats]:
+        """Return the cells [rows, draws, cells] of each pool, once rows that a rule takes together have met."""
+        numbers = [number for pool in self.pools for number in pool.rows]
+        whole = self.benchmark.linked([self.rows[number] for number in numbers], np.concatenate(by_pool))
+        return np.split(whole, np.cumsum([len(pool.rows) for pool in self.pools])[:-1])
+
     def gathered(self, by_pool: Sequence[Floats]) -> Floats:
         """Return what each pool's rows have, in the order of the rows."""
         whole = np.full((len(self.rows), *by_pool[0].shape[1:]), np.nan)
@@ -59,60 +72,64 @@ class Rows:
 
 def vote_curve(rows: Rows, sizes: Sequence[int], *, readable_only: bool = False) -> Curve:
     """Return what votes of each size give each row."""
-    make = _linked_curve if _is_linked(rows) else _plain_curve
-    curves = make(rows, tuple(sizes), readable_only)
-    shares = rows.gathered([curve.shares for curve in curves])
-    return Curve(tuple(sizes), shares, rows.gathered([curve.credits for curve in curves]))
-
-
-def _is_linked(rows: Rows) -> bool:
-    return rows.benchmark.link is not None and any(row.pair is not None for row in rows.rows)
-
-
-def _plain_curve(rows: Rows, sizes: tuple[int, ...], readable_only: bool) -> list[Curve]:
-    return [
-        voting_curve(rows.score, rows.of(pool), pool.scores, sizes, readable_only=readable_only, seed=rows.seed)
-        for pool in rows.pools
-    ]
-
-
-def _linked_curve(rows: Rows, sizes: tuple[int, ...], readable_only: bool) -> list[Curve]:
-    """Return the same where a rule takes rows together: it meets the same draws of both before anything is averaged."""
-    by_pool, states, weights = [], [], []
+    sizes, paired = tuple(sizes), _paired(rows)
+    options = Options(readable_only=readable_only, seed=rows.seed)
+    shares, credits = [], []
     for pool in rows.pools:
-        n_rows, prompts, samples, shown = pool.scores.shape
-        orders = sample_orders(n_rows, prompts, samples, SHUFFLES, rows.seed)
-        votes, weight = window_votes(pool.scores, orders, sizes, readable_only=readable_only)
-        by_pool.append(rows.score(rows.of(pool), votes.reshape(n_rows, -1, prompts, shown)))
-        states.append(vote_states(votes))
-        weights.append(weight / weight.sum(axis=1, keepdims=True))
-    numbers = [number for pool in rows.pools for number in pool.rows]
-    linked = rows.benchmark.linked([rows.rows[number] for number in numbers], np.concatenate(by_pool))
-    curves, start = [], 0
-    for state, weight in zip(states, weights, strict=True):
-        cells = linked[start : start + len(state)].reshape(*state.shape, -1)
-        weighted = weight[:, None, :, None] * (state[..., None] == np.arange(3))
-        curves.append(Curve(sizes, weighted.sum(axis=2), np.matmul(weighted.swapaxes(2, 3), cells)))
-        start += len(state)
-    return curves
+        curve = voting_curve(rows.score, rows.of(pool), pool.scores, sizes, **options)
+        shares.append(curve.shares)
+        credits.append(curve.credits)
+    whole = Curve(sizes, rows.gathered(shares), rows.gathered(credits))
+    if paired:  # the rule meets the same draws of both rows of a pair before anything is averaged
+        drawn = [voting_draws(paired.score, paired.of(pool), pool.scores, sizes, **options) for pool in paired.pools]
+        cells = paired.linked([draws.cells.reshape(len(draws.cells), -1, draws.cells.shape[-1]) for draws in drawn])
+        for pool, draws, linked in zip(paired.pools, drawn, cells, strict=True):
+            curve = curve_of(replace(draws, cells=linked.reshape(draws.cells.shape)))
+            whole.shares[pool.rows], whole.credits[pool.rows] = curve.shares, curve.credits
+    return whole
+
+
+def _paired(rows: Rows) -> Rows | None:
+    """Return the rows that a rule takes together with another one; None where it takes each row alone."""
+    if rows.benchmark.link is None:
+        return None
+    pools = []
+    for pool in rows.pools:
+        kept = [place for place, row in enumerate(rows.of(pool)) if row.pair is not None]
+        if kept:
+            pools.append(pool.part(kept))
+    return replace(rows, pools=pools) if pools else None
 
 
 def selected_cells(rows: Rows, names: Sequence[str], sizes: Sequence[int]) -> dict[str, Floats]:
-    """Return the cells of each selector, [rows, sizes, keeps, cells], by name; `voting` is on the same subsets.
-
-    The cells of rows that a rule takes together hold their own accuracy alone.
-    """
+    """Return the cells of each selector, [rows, sizes, keeps, cells], by name; `voting` is on the same subsets."""
+    paired = _paired(rows)
     found = {}
     for name in names:
-        signal = _SIGNALS[name]
-        parts = []
-        for pool in rows.pools:
-            given = signal(pool)
-            keeps = KEEPS if name != "voting" else (Keep.ALL,)
-            chosen = np.zeros(pool.scores.shape[:3]) if name == "voting" else given
-            parts.append(selected(rows.score, rows.of(pool), pool.scores, chosen, sizes, keeps, seed=rows.seed))
-        found[name] = rows.gathered(parts)
+        keeps = KEEPS if name != VOTING else (Keep.ALL,)
+        whole = rows.gathered(
+            [
+                selected(rows.score, rows.of(pool), pool.scores, _signal(name, pool), sizes, keeps, seed=rows.seed)
+                for pool in rows.pools
+            ]
+        )
+        if paired:
+            drawn = [
+                selected_draws(
+                    paired.score, paired.of(pool), pool.scores, _signal(name, pool), sizes, keeps, seed=rows.seed
+                )
+                for pool in paired.pools
+            ]
+            shapes = [cells.shape for cells in drawn]
+            linked = paired.linked([cells.reshape(len(cells), -1, cells.shape[-1]) for cells in drawn])
+            for pool, cells, shape in zip(paired.pools, linked, shapes, strict=True):
+                whole[pool.rows] = cells.reshape(shape).mean(axis=2).reshape(len(cells), len(sizes), len(keeps), -1)
+        found[name] = whole
     return found
+
+
+def _signal(name: str, pool: Pool) -> Floats | None:
+    return np.zeros(pool.scores.shape[:3]) if name == VOTING else _SIGNALS[name](pool)
 
 
 def available(rows: Rows) -> list[str]:
@@ -148,21 +165,27 @@ def bound(rows: Rows, sizes: Sequence[int]) -> Floats:
 
 def blind_judges(rows: Rows) -> dict[str, Floats]:
     """Return the cells [rows, cells] of judges that do not read: the first response shown, and the longest."""
-    first = [
-        cells_of(rows.score, rows.of(pool), nulls.first_shown(rows.of(pool), rows.protocol)) for pool in rows.pools
-    ]
+    first = [nulls.first_shown(rows.of(pool), rows.protocol) for pool in rows.pools]
     longest = []
     for pool in rows.pools:
         of_pool = rows.of(pool)
         lengths = np.array([[len(response.text) for response in row.responses] for row in of_pool])
-        longest.append(cells_of(rows.score, of_pool, nulls.longest(of_pool, rows.protocol, lengths)))
-    return {"first_position": rows.gathered(first), "longest": rows.gathered(longest)}
+        longest.append(nulls.longest(of_pool, rows.protocol, lengths))
+    return {"first_position": _scored(rows, first), "longest": _scored(rows, longest)}
 
 
 def greedy_cells(rows: Rows, greedy: Sequence[Pool]) -> Floats:
     """Return the cells [rows, cells] of the greedy answers."""
-    score = partial(cells_of, rows.score)
-    return rows.gathered([score(rows.of(pool), pool.scores.swapaxes(1, 2)) for pool in greedy])
+    return _scored(rows, [pool.scores.swapaxes(1, 2) for pool in greedy])
+
+
+def _scored(rows: Rows, votes: Sequence[np.ndarray]) -> Floats:
+    """Return the mean cells [rows, cells] of votes [rows, draws, prompts, shown], by pool."""
+    by_pool = [
+        rows.score(rows.of(pool), of_pool.astype(np.float64)) for pool, of_pool in zip(rows.pools, votes, strict=True)
+    ]
+    linked = rows.linked(by_pool) if len({cells.shape[1] for cells in by_pool}) == 1 else by_pool
+    return rows.gathered([cells.mean(axis=1) for cells in linked])
 
 
 def sizes_of(rows: Rows) -> tuple[tuple[int, ...], tuple[int, ...]]:

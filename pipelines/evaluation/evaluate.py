@@ -3,7 +3,7 @@
 read the benchmarks -> ask the judge -> read its judgements -> figures, claims -> evaluations/<name>/<version>/
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipelines.evaluation.own_sets import trained_queries
 from pipelines.evaluation.prompts import Prompt, prompts_of
 from pipelines.evaluation.publication import Evaluated, Writers, publish
 from pipelines.evaluation.reading import ReadBenchmark, read_benchmark
-from pipelines.evaluation.summing_up import Judged, sum_up
+from pipelines.evaluation.summing_up import Attack, Judged, attack_on, sum_up
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import READER_VERSION
 from schemas.errors import RecipeError, Waiting
@@ -39,12 +39,16 @@ class Asked:
     greedy: SamplingJob | None
     """The same judge at temperature 0, once; None where it is not asked."""
     prompts: Sequence[Prompt]
+    attacks: Mapping[str, Attack]
 
     @property
-    def judges(self) -> Iterator[SamplingJob]:
-        yield self.judge
+    def orders(self) -> Iterator[tuple[SamplingJob, Sequence[Prompt]]]:
+        """Yield all that is asked: a judge, and the prompts that it is shown."""
+        yield self.judge, self.prompts
         if self.greedy is not None:
-            yield self.greedy
+            yield self.greedy, self.prompts
+            for attack in self.attacks.values():
+                yield self.greedy, attack.prompts
 
 
 def evaluating(
@@ -81,7 +85,8 @@ def asked_of(recipe: Recipe, root: Root) -> list[Asked]:
         )
         # At temperature 0 the samples themselves are greedy.
         beside = greedy(judge) if settings.greedy and judge.settings.temperature else None
-        asked.append(Asked(read, judge, beside, prompts_of(read.rows, read.protocol, read.title)))
+        attacks: dict[str, Attack] = {attack: attack_on(read, attack) for attack in settings.attacks}
+        asked.append(Asked(read, judge, beside, prompts_of(read.rows, read.protocol, read.title), attacks))
     return asked
 
 
@@ -113,24 +118,24 @@ def _ask(root: Root, run: Run, asked: Sequence[Asked]) -> Answers:
     A benchmark whose answers lie in batches does not hold up the others. Raises Waiting once all are submitted, unless
     the run waits for them.
     """
-    pending = [(one, judge) for one in asked for judge in one.judges]
-    for one, judge in pending:  # before anything is bought
-        if not has_key(judge.model, run.keys) and missing_samples(root, one.prompts, judge, run.retry_failed):
+    pending = [(one.read.title, judge, prompts) for one in asked for judge, prompts in one.orders]
+    for _, judge, prompts in pending:  # before anything is bought
+        if not has_key(judge.model, run.keys) and missing_samples(root, prompts, judge, run.retry_failed):
             check_key(judge.model, run.keys)
     answers = Answers()
     while pending:
-        waiting: list[tuple[Asked, SamplingJob]] = []
+        waiting: list[tuple[str, SamplingJob, Sequence[Prompt]]] = []
         errors: list[Waiting] = []
-        for one, judge in pending:
+        for title, judge, prompts in pending:
             try:
-                answers.add(ask(root, run, judge, one.prompts, one.read.title))
+                answers.add(ask(root, run, judge, prompts, title))
             except Waiting as error:
-                waiting.append((one, judge))
+                waiting.append((title, judge, prompts))
                 errors.append(error)
         if errors and not run.wait:
             raise Waiting("; ".join(map(str, errors)))
         if waiting:
-            wait_for_batches(root, run, [judge.model for _, judge in waiting])
+            wait_for_batches(root, run, [judge.model for _, judge, _ in waiting])
         pending = waiting
     return answers
 
@@ -138,10 +143,17 @@ def _ask(root: Root, run: Run, asked: Sequence[Asked]) -> Answers:
 def _key(recipe: Recipe, asked: Sequence[Asked], trained: frozenset[str], answers: Answers) -> str:
     """Return the key of the stage: all that the figures depend on."""
     of_benchmarks = [
-        [one.read.title, one.read.protocol, one.read.settings, [judge.key_settings() for judge in one.judges]]
+        [one.read.title, one.read.protocol, one.read.settings, [judge.key_settings() for judge, _ in one.orders]]
         for one in asked
     ]
-    settings = [of_benchmarks, recipe.evaluate.replicates, recipe.evaluate.compare, recipe.build.seed, sorted(trained)]
+    settings = [
+        of_benchmarks,
+        recipe.evaluate.replicates,
+        recipe.evaluate.compare,
+        recipe.evaluate.attacks,
+        recipe.build.seed,
+        sorted(trained),
+    ]
     return stage_key("evaluated", _VERSION, answers.in_key(settings), [one.read.sha256 for one in asked])
 
 
@@ -150,7 +162,7 @@ def _stage(
 ) -> Stage:
     """Read every judgement, compute every figure, and write the tables."""
     key = _key(recipe, asked, trained, sent)
-    judged, answers = [Judged(one.read, one.prompts, one.judge, one.greedy) for one in asked], Answers()
+    judged, answers = [Judged(one.read, one.prompts, one.judge, one.greedy, one.attacks) for one in asked], Answers()
     with Writers(root, key) as writers:
         facts = sum_up(recipe, root, run, judged, trained, writers.write, answers)
     answers.check(run, asked[0].judge.role)

@@ -54,4 +54,4 @@ def _scored(benchmarks: list[ReadBenchmark], file: Path) -> Iterator[Scored]:
     for read in benchmarks:
         verdicts = read_verdicts(file, read.rows, read.protocol, read.title if len(benchmarks) > 1 else None)
         judged = replace(read, rows=verdicts.rows, left_out=read.left_out + verdicts.left_out)
-        yield Scored(judged, verdicts.pools, None, verdicts.outcomes, 0, 0.0)
+        yield Scored(judged, verdicts.pools, None, verdicts.outcomes, 0, 0.0, {})

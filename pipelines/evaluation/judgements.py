@@ -41,6 +41,16 @@ class Pool:
     logprobs: np.ndarray | None = None
     """float64 [rows, prompts, K]: the mean log-probability of each answer's tokens, where it was asked for."""
 
+    def part(self, places: Sequence[int]) -> "Pool":
+        """Return the pool of some of its rows."""
+
+        def of(array: np.ndarray | None) -> np.ndarray | None:
+            return None if array is None else array[places]
+
+        kept = [self.rows[place] for place in places]
+        main = (self.scores[places], self.tokens[places], self.orders[places])
+        return Pool(kept, *main, of(self.meta_rm), of(self.logprobs))
+
 
 @dataclass
 class Judgements:

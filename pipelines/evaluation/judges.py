@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.engines.identity import identity
+from pipelines.engines.jobs import identity
 from pipelines.judging.samples import ROLE, SamplingJob, sampling_job
 from schemas.errors import RecipeError
 from schemas.recipe import ModelSection, Recipe

@@ -1,6 +1,5 @@
 """Publishing an evaluation: its tables become an immutable version with manifest and page."""
 
-from dataclasses import asdict
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from pipelines.evaluation.report import report_of
 from pipelines.judging.verdicts import READER_VERSION
 from schemas.evaluation import CREDITS, FIGURES, ITEMS, JUDGEMENTS
 from schemas.evaluation_manifest import BenchmarkEntry, Claim, EvaluationManifest
-from schemas.manifest import FileEntry, ModelUse, TableEntry
+from schemas.manifest import ModelUse, TableEntry
 from schemas.recipe import Recipe
 from storage.evaluations import Evaluation, publish_evaluation, with_content
 from storage.root import Root
@@ -76,10 +75,7 @@ def publish(recipe: Recipe, name: str, stage: Stage, judge_name: str, judge: Mod
         claims=[Claim(**one) for one in stage.facts["claims"]],
         checks=stage.facts["checks"],
         stages=[stage.key],
-        tables={
-            table: TableEntry(rows=stage.rows(table), files=[FileEntry(**asdict(file)) for file in files])
-            for table, files in stage.tables.items()
-        },
+        tables={table: TableEntry(rows=stage.rows(table), files=list(files)) for table, files in stage.tables.items()},
     )
     data = {file.path: f"{stage.key}/{file.path}" for file in stage.files()}
     return Evaluated(publish_evaluation(root, manifest, data, {"report.html": report_of(manifest, stage)}), True)

@@ -59,7 +59,7 @@ class ReadBenchmark:
     def is_whole(self) -> bool:
         """Whether every subset has all its published rows."""
         counts = Counter(row.subset for row in self.rows)
-        return self.benchmark.is_whole(counts, limited=bool(self.left_out))
+        return self.benchmark.is_whole(counts, limited=self.left_out > 0)
 
     @property
     def clusters(self) -> list[str]:

@@ -67,29 +67,34 @@ def selected(
     Without a signal a sample is chosen for its agreement with the vote of the subset itself: whether it puts the same
     response on top.
     """
-    n_rows, prompts, samples, shown = pool.shape
+    n_rows, prompts, samples, _ = pool.shape
     orders = sample_orders(n_rows, prompts, samples, shuffles, seed)
     breaks = sample_orders(n_rows, prompts, samples, 1, seed + 1)[:, :, 0]
-    draws = shuffles * samples
-    by_chunk = []
-    for part in chunks(n_rows, prompts * draws * samples):
-        flat = pool[part].reshape(-1, samples, shown)
-        n = len(flat) // prompts
-        places = np.argsort(orders[part].reshape(len(flat), shuffles, samples), axis=-1).astype(np.int16)
-        ties = breaks[part].reshape(len(flat), samples)
-        if signal is None:
-            sums = _sums_by_agreement(flat, places, ties, sizes, keeps)
-        else:
-            given = np.asarray(signal[part], np.float64).reshape(len(flat), samples)
-            sums = _sums_by_signal(flat, given, places, ties, sizes, keeps)
-        votes = empty_votes(n, len(sizes) * len(keeps), draws, prompts, shown)
-        for place, summed in enumerate(sums):
-            with np.errstate(invalid="ignore"):
-                means = summed[:, :-1] / summed[:, -1:]
-            votes[:, place] = means.reshape(n, prompts, shown, draws).transpose(0, 3, 1, 2)
-        cells = scored(score, rows[part], votes).mean(axis=2)
-        by_chunk.append(cells.reshape(n, len(sizes), len(keeps), -1))
-    return np.concatenate(by_chunk)
+    parts = []
+    for part in chunks(n_rows, prompts * shuffles * samples * samples):
+        own = None if signal is None else signal[part]
+        votes = _votes(pool[part], own, orders[part], breaks[part], sizes, keeps)
+        parts.append(scored(score, rows[part], votes).mean(axis=2))
+    means: Floats = np.concatenate(parts).reshape(n_rows, len(sizes), len(keeps), -1)
+    return means
+
+
+def selected_draws(
+    score: Score,
+    rows: Sequence[Row],
+    pool: Pool,
+    signal: npt.NDArray[np.floating] | None,
+    sizes: Sequence[int],
+    keeps: Sequence[Keep] = EVERY_KEEP,
+    *,
+    shuffles: int = SHUFFLES,
+    seed: int = 0,
+) -> Floats:
+    """Return what `selected` averages, [rows, sizes x keeps, draws, cells], for rules that take two rows together."""
+    n_rows, prompts, samples, _ = pool.shape
+    orders = sample_orders(n_rows, prompts, samples, shuffles, seed)
+    breaks = sample_orders(n_rows, prompts, samples, 1, seed + 1)[:, :, 0]
+    return scored(score, rows, _votes(pool, signal, orders, breaks, sizes, keeps))
 
 
 def permuted(signal: npt.NDArray[np.floating], seed: int) -> Floats:
@@ -102,6 +107,34 @@ def permuted(signal: npt.NDArray[np.floating], seed: int) -> Floats:
     dealt = np.empty_like(values)
     np.put_along_axis(dealt, places, np.take_along_axis(values, taken, axis=-1), axis=-1)
     return dealt
+
+
+def _votes(
+    pool: Pool,
+    signal: npt.NDArray[np.floating] | None,
+    orders: Integers,
+    breaks: Integers,
+    sizes: Sequence[int],
+    keeps: Sequence[Keep],
+) -> Floats:
+    """Return the votes of the chosen samples, [rows, sizes x keeps, draws, prompts, shown]."""
+    rows, prompts, samples, shown = pool.shape
+    shuffles = orders.shape[2]
+    by_prompt = pool.reshape(rows * prompts, samples, shown)
+    places = np.argsort(orders.reshape(rows * prompts, shuffles, samples), axis=-1).astype(np.int16)
+    ties = breaks.reshape(rows * prompts, samples)
+    if signal is None:
+        sums = _sums_by_agreement(by_prompt, places, ties, sizes, keeps)
+    else:
+        own = np.asarray(signal, np.float64).reshape(rows * prompts, samples)
+        sums = _sums_by_signal(by_prompt, own, places, ties, sizes, keeps)
+    draws = shuffles * samples
+    votes = empty_votes(rows, len(sizes) * len(keeps), draws, prompts, shown)
+    for place, summed in enumerate(sums):
+        with np.errstate(invalid="ignore"):
+            means = summed[:, :-1] / summed[:, -1:]
+        votes[:, place] = means.reshape(rows, prompts, shown, draws).transpose(0, 3, 1, 2)
+    return votes
 
 
 def _sums_by_signal(

@@ -1,6 +1,7 @@
 """From stored answers to the tables and facts of an evaluation, a benchmark at a time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,21 +9,39 @@ import pyarrow as pa
 
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers
-from pipelines.evaluation.accuracy import VOTING, evaluated
+from pipelines.evaluation.accuracy import evaluated
 from pipelines.evaluation.arrays import Floats
+from pipelines.evaluation.attacks import attack_figures, attacked_rows, can_be_attacked
 from pipelines.evaluation.breakdowns import breakdowns, calibrated, consistency
 from pipelines.evaluation.claims import Claim, Compared, claims
-from pipelines.evaluation.curves import Rows, greedy_cells
+from pipelines.evaluation.curves import VOTING, Rows, greedy_cells
 from pipelines.evaluation.judgements import Judgements, Pool, read_judgements
 from pipelines.evaluation.own_sets import is_trained_on
-from pipelines.evaluation.prompts import Prompt
+from pipelines.evaluation.prompts import Prompt, prompts_of
 from pipelines.evaluation.reading import SNAPSHOT, ReadBenchmark
 from pipelines.evaluation.tables import credits_table, figures_table, items_table
 from pipelines.judging.samples import SamplingJob
+from schemas.evaluation import Row
 from schemas.recipe import Recipe
 from storage.root import Root
 
 Write = Callable[[str, pa.Table], None]
+
+
+class Attack(NamedTuple):
+    """The rows of a benchmark with their wrong responses dressed up."""
+
+    places: list[int]
+    """Numbers of the rows that can be attacked."""
+    rows: list[Row]
+    prompts: Sequence[Prompt]
+
+
+def attack_on(read: ReadBenchmark, attack: str) -> Attack:
+    """Return a benchmark's rows under an attack, and their prompts."""
+    places = [place for place, row in enumerate(read.rows) if can_be_attacked(row, read.protocol)]
+    rows = attacked_rows([read.rows[place] for place in places], attack)
+    return Attack(places, rows, prompts_of(rows, read.protocol, read.title))
 
 
 class Judged(NamedTuple):
@@ -32,6 +51,7 @@ class Judged(NamedTuple):
     prompts: Sequence[Prompt]
     judge: SamplingJob
     greedy: SamplingJob | None
+    attacks: Mapping[str, Attack]
 
 
 class Scored(NamedTuple):
@@ -44,6 +64,8 @@ class Scored(NamedTuple):
     """Samples by `readable`, or by why they give no scores."""
     tokens: int
     cost_usd: float
+    attacks: Mapping[str, tuple[Attack, Sequence[Pool]]]
+    """Each attack, and the greedy answers about its rows."""
 
 
 def sum_up(
@@ -69,17 +91,18 @@ def _scored(root: Root, run: Run, one: Judged, write: Write, answers: Answers) -
     read = one.read
     run.watcher.stage(f"computing {read.title}", None)
 
-    def of(judge: SamplingJob) -> Judgements:
-        made = read_judgements(
-            root, judge, read.rows, one.prompts, read.protocol, lambda table: write("judgements", table)
-        )
+    def of(judge: SamplingJob, rows: Sequence[Row], prompts: Sequence[Prompt]) -> Judgements:
+        made = read_judgements(root, judge, rows, prompts, read.protocol, lambda table: write("judgements", table))
         answers.recall(made.facts)
         return made
 
-    judgements = of(one.judge)
-    greedy = None if one.greedy is None else of(one.greedy).pools
+    judgements = of(one.judge, read.rows, one.prompts)
+    greedy, attacks = None, {}
+    if one.greedy is not None:
+        greedy = of(one.greedy, read.rows, one.prompts).pools
+        attacks = {name: (each, of(one.greedy, each.rows, each.prompts).pools) for name, each in one.attacks.items()}
     tokens, cost_usd = judgements.facts["completion_tokens"], judgements.facts["cost_usd"]
-    return Scored(read, judgements.pools, greedy, judgements.outcomes, tokens, cost_usd)
+    return Scored(read, judgements.pools, greedy, judgements.outcomes, tokens, cost_usd, attacks)
 
 
 def computed(
@@ -129,9 +152,15 @@ def _computed(
     clusters, in_training = read.clusters, is_trained_on(read.rows, trained)
     if read.section.kind == SNAPSHOT and "train" in read.section.splits:
         in_training = [False] * len(in_training)  # asked for by name
-    found = evaluated(rows, clusters, beside, settings.replicates, settings.compare)
+    limited = read.left_out > 0
+    found = evaluated(rows, clusters, beside, settings.replicates, settings.compare, limited=limited)
     by_k = {k: found.cells[VOTING, k] for k in (1, rows.samples)}
     figures = [*found.figures, *breakdowns(rows, clusters, by_k, in_training, settings.replicates)]
+    if beside is not None:
+        for name, (attack, pools) in one.attacks.items():
+            after = greedy_cells(replace(rows, rows=attack.rows, pools=pools), pools)[:, 0]
+            whose = [clusters[place] for place in attack.places]
+            figures += attack_figures(name, beside[attack.places, 0], after, whose, settings.replicates, rows.seed)
     write("figures", figures_table(read.title, read.protocol, figures))
     write("credits", credits_table(read, found.cells, clusters))
     readable = rows.gathered([_readable(pool.scores) for pool in one.pools])

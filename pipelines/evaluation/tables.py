@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipelines.evaluation.accuracy import VOTING, Figure
+from pipelines.evaluation.accuracy import Figure
 from pipelines.evaluation.arrays import Floats
-from pipelines.evaluation.curves import Rows
+from pipelines.evaluation.curves import VOTING, Rows
 from pipelines.evaluation.reading import ReadBenchmark
 from schemas.evaluation import CREDITS, FIGURES, ITEMS, Protocol
 from schemas.preference import set_id

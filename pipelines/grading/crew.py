@@ -29,8 +29,8 @@ BATCH_BYTES = 8_000_000
 AHEAD = 4
 """Batches a worker that may wait for an earlier one to be done: a pair that hangs holds up the order, not the work."""
 MOST_RESTING = 4  # workers that rest between two crews at most, with a hundred MB each
+# The exit codes of a worker whose pair took too long, or too much memory.
 _OF_A_PAIR = (OUT_OF_MEMORY, -signal.SIGPROF, -signal.SIGALRM)
-"""The exit codes of a worker whose pair took too long, or too much memory."""
 _START = "import sys; sys.path[:] = sys.argv[3:]; from pipelines.grading import worker; " + (
     "worker.work(float(sys.argv[1]), int(sys.argv[2]))"
 )
@@ -59,7 +59,6 @@ def grade_all(
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -19,13 +19,13 @@ _BETWEEN_BOXES = re.compile(
     r"[\s$]*(?:\\[)\]])?[\s$]*(?:,?\s*\\?(?:text\{)?\s*(?:and|or)\b\s*\}?|,|;)[\s$]*(?:\\[(\[])?[\s$]*"
     r"(?:[a-zA-Z](?:_\{?\w\}?)?\s*=[\s$]*)?"
 )
+# A line `A: 5` before a line `B: 6` is a choice of several.
 _LINE = re.compile(
     r"(?:^|\n)[ \t>*_#-]*(?:####(?=[ \t]*[-+−$]*[\d.,/]+\\?%?[ \t]*(?:\n|$))"
     r"|(?:A|(?:the |my )?(?:final |correct |right |best )?(?:answer|option|choice)|antwort|réponse|respuesta"
     r"|(?:最终)?答案)[ \t*_]*[:：])[ \t*_]*\n?(?P<stated>[^\n]*+)(?!\s*\n[ \t>*_#-]*B[ \t*_]*[:：)])",
     re.IGNORECASE,
 )
-"""A line `A: 5` before a line `B: 6` is a choice of several."""
 _SENTENCE = re.compile(
     r"(?:\b(?:answer|solution|option|choice)(?: to (?:the|this) (?:question|problem))?"
     r" (?:is|would be|must be)(?: that)?\b|\b(?:i|we) (?:choose|select|pick)\b"
@@ -83,9 +83,8 @@ def taken_back(text: str) -> bool:
     mark = _mark(answer)
     if mark is None:
         return False
-    if _DENIED.search(answer[max(0, mark.start - 60) : mark.start]):
-        return True
-    return _TAKEN_BACK.search(answer, mark.end if mark.boxes else mark.start) is not None
+    is_denied = _DENIED.search(answer[max(0, mark.start - 60) : mark.start]) is not None
+    return is_denied or _TAKEN_BACK.search(answer, mark.end if mark.boxes else mark.start) is not None
 
 
 class _Mark(NamedTuple):
@@ -109,7 +108,6 @@ def _mark(answer: str) -> _Mark | None:
 
 
 def _last(pattern: re.Pattern[str], text: str, start: int, end: int) -> re.Match[str] | None:
-    """Return the pattern's last match."""
     return next(iter(deque(pattern.finditer(text, start, end), maxlen=1)), None)
 
 

@@ -24,10 +24,10 @@ _EXACT = 1e-13  # formulas without rounded numbers that differ by less than this
 _LATER = 1e-40  # exact values that differ by less than this share are equal
 _MOST_DIGITS = 120
 _LONGEST_INTEGER = 1_000  # digits of the longest integer that is written out
+# What sympy raises, by the kind of expression, where it has no number for it.
 _NO_NUMBER = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError)
-"""What sympy raises, by the kind of expression, where it has no number for it."""
+# Where math-verify is blind, its "not equal" says nothing; it reads a word as the product of its letters.
 _UNSURE = re.compile(r"\\(?:overline|triangle|angle|vec)\b|(?<![\\{a-zA-Z])[a-zA-Z]{3,}")
-"""Where math-verify is blind, its "not equal" says nothing; it reads a word as the product of its letters."""
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _TARGET = math_verify.LatexExtractionConfig(
     normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="last")
@@ -49,7 +49,7 @@ def verdict(gold: str, answer: str) -> Verdict:
         raise
     except Exception:  # noqa: BLE001 - it fails on odd mathematics in any way; what it cannot compare is undecided
         return Verdict.UNDECIDED
-    if equal and any(_is_half(one, other) for one, other in both):
+    if equal and any(_is_half(value, other) for value, other in both):
         return Verdict.UNDECIDED
     distance = _distance(gold_value, answer_value)
     is_close = distance is not None and distance < _EXACT
@@ -60,7 +60,7 @@ def verdict(gold: str, answer: str) -> Verdict:
     if equal:
         return Verdict.WRONG if distance is not None and distance > _CLOSE else Verdict.RIGHT
     commas = _DECIMAL_COMMA.fullmatch(gold) or _DECIMAL_COMMA.fullmatch(answer)
-    if not commas and any(_is_no_number(one, other) for one, other in both):
+    if not commas and any(_is_no_number(value, other) for value, other in both):
         return Verdict.WRONG
     # Inside, it takes running out of memory for "not equal": a wrong formula must be seen to differ.
     kinds = _kind(gold_value), _kind(answer_value)
@@ -137,9 +137,8 @@ def _are_equal_reals(first: Any, second: Any) -> bool:
 
 
 def _is_odd_root(part: Any) -> bool:
-    if not part.is_Pow or not part.exp.is_Rational:
-        return False
-    return bool(part.exp.q > 1 and part.exp.q % 2 and part.base.is_number and part.base.is_negative)
+    is_root = part.is_Pow and part.exp.is_Rational and part.exp.q > 1
+    return bool(is_root and part.exp.q % 2 and part.base.is_number and part.base.is_negative)
 
 
 def _differ_in_later_digits(first: Any, second: Any) -> bool:
@@ -160,9 +159,8 @@ def _differ_in_later_digits(first: Any, second: Any) -> bool:
 
 
 def _is_short_integer(value: Any) -> bool:
-    if value.free_symbols or value.atoms(sympy.Float) or not value.is_integer:
-        return False
-    return bool(abs(sympy.N(value, 5)) <= 10**_LONGEST_INTEGER)
+    is_exact = not value.free_symbols and not value.atoms(sympy.Float) and value.is_integer
+    return bool(is_exact and abs(sympy.N(value, 5)) <= 10**_LONGEST_INTEGER)
 
 
 def _is_half(equation: Any, other: Any) -> bool:

@@ -60,8 +60,8 @@ def verdict(gold: str, answer: str, compare: Callable[[str, str], Verdict]) -> V
         if len(first.items) != len(second.items):
             return Verdict.WRONG
         compared = {compare(*both) for both in zip(first.items, second.items, strict=True)}
-        return next((one for one in (Verdict.WRONG, Verdict.UNDECIDED) if one in compared), Verdict.RIGHT)
-    table = [[compare(one, other) for other in second.items] for one in first.items]
+        return next((worst for worst in (Verdict.WRONG, Verdict.UNDECIDED) if worst in compared), Verdict.RIGHT)
+    table = [[compare(item, other) for other in second.items] for item in first.items]
     unordered = _unordered(table)
     repeats = len(set(first.items)) < len(first.items)
     if unordered is Verdict.RIGHT and repeats and any(line[place] is Verdict.WRONG for place, line in enumerate(table)):
@@ -72,7 +72,7 @@ def verdict(gold: str, answer: str, compare: Callable[[str, str], Verdict]) -> V
 def _unordered(table: Sequence[Sequence[Verdict]]) -> Verdict:
     """Return right where each item has its own equal, wrong where one has none."""
     columns = list(zip(*table, strict=True))
-    if any(all(one is Verdict.WRONG for one in line) for line in (*table, *columns)):
+    if any(set(line) == {Verdict.WRONG} for line in (*table, *columns)):
         return Verdict.WRONG
     if len(table) != len(columns):
         return Verdict.UNDECIDED
@@ -140,9 +140,11 @@ def contradict(gold: str, answer: str) -> bool:
 
 def are_odd(gold: str, answer: str) -> bool:
     """Return whether a sign stands in two answers that nothing here reads, or dots in one of them."""
-    continental = any(_CONTINENTAL.fullmatch(text) for text in (gold, answer))
-    dots_differ = bool(_DOTS.search(gold)) != bool(_DOTS.search(answer))
-    return continental or dots_differ or bool(_FOREIGN.search(notation.without_text(gold + answer)))
+    return (
+        any(_CONTINENTAL.fullmatch(text) for text in (gold, answer))
+        or bool(_DOTS.search(gold)) != bool(_DOTS.search(answer))
+        or bool(_FOREIGN.search(notation.without_text(gold + answer)))
+    )
 
 
 def _connectives_differ(gold: str, answer: str) -> bool:
@@ -170,8 +172,7 @@ def _repetition_differs(gold: str, answer: str) -> bool:
     first, second = (_item_counts(text) for text in (gold, answer))
     if len(first) < 2 and len(second) < 2:
         return False
-    repeats = max([*first.values(), *second.values()]) > 1
-    return first.total() != second.total() or (repeats and first != second)
+    return first.total() != second.total() or (first != second and max([*first.values(), *second.values()]) > 1)
 
 
 def _item_counts(text: str) -> Counter[str]:

@@ -28,8 +28,8 @@ _BASED = re.compile(r"(\d[\dA-Za-z.]*|[A-F\d]+(?=_\{?16))_\{?(?:\\text\{)?\s*(\w
 _RATIO = re.compile(r"[0-9]+(?:\.[0-9]+)?(?::[0-9]+(?:\.[0-9]+)?){2,}")
 _TIME = re.compile(r"(\d{1,2})\s?\\?:\s?(\d{2})")
 _DOTTED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
+# Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal.
 _UNREAD = re.compile(r"\\text(?!\s*\{\s*(?:and|or)\s*\})|\d\s+\d|\d\s*(?:\\text\s*\{\s*)?and\s*\}?\s*(?:\\frac|\d+/\d)")
-"""Text in a formula, and two numbers side by side: what is equal to such a thing may look unequal."""
 _INEQUALITY = re.compile(r"[<>]|\\(?:[lg]eq?(?:slant)?|[lg]t)(?![a-zA-Z])")
 _FRACTION_OF_UNITS = re.compile(r"(?<=[\d ])\\frac\{([a-zA-Z]{1,3})\}\{([a-zA-Z]{1,3})(?:\^\{?\d\}?)?\}\Z")
 _UNBRACKETED_LIST = re.compile(r"[^()\[\]=<>]+,[^()\[\]=<>]+")
@@ -169,7 +169,7 @@ def _exactly(gold: str, answer: str) -> Verdict | None:
 def _may_be_thousands(gold: str, answer: str) -> bool:
     """Return whether one number is the other with a full stop between its thousands."""
     both = (gold, answer), (answer, gold)
-    return any(_DOTTED.fullmatch(one) and one.replace(".", "") == other.replace(",", "") for one, other in both)
+    return any(_DOTTED.fullmatch(dotted) and dotted.replace(".", "") == bare.replace(",", "") for dotted, bare in both)
 
 
 def _words(gold: str, answer: str) -> Verdict | None:
@@ -242,9 +242,8 @@ def _decimal_commas(gold: str, answer: str) -> Verdict | None:
     """Compare 3.14 with 3,14, as half the world writes it; 1,875 may be 1.875 or 1875, and so may 1.875."""
     if _may_be_thousands(gold, answer):
         return Verdict.UNDECIDED
-    if not _DECIMAL.fullmatch(gold) or not lists.DECIMAL_COMMA.fullmatch(answer):
-        return None
-    if float(gold) != float(answer.replace(",", ".")):
+    are_decimals = _DECIMAL.fullmatch(gold) and lists.DECIMAL_COMMA.fullmatch(answer)
+    if not are_decimals or float(gold) != float(answer.replace(",", ".")):
         return None
     return Verdict.RIGHT if notation.exact_number(answer) is None else Verdict.UNDECIDED
 

@@ -50,7 +50,7 @@ _ROOTS: Rules = (
     (re.compile(r"\{\s*\\(?:rm|bf|it|sf|tt|boldmath)(?![a-zA-Z])\s*([^{}]*)\}"), r"{\\text{\1}}"),
 )
 _BASES = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905 - shorter so
 )
 _TYPED: Rules = (
     (
@@ -123,6 +123,7 @@ _INTEGER = re.compile(r"([-+]?)(\d{1,40}|\d{1,3}(?:,\d{3}){1,12})(?:\.0{1,20})?"
 _FRACTION_OF_INTEGERS = re.compile(r"([-+]?)(?:(\d{1,20})\s?/\s?(\d{1,20})|\\frac\{(\d{1,20})\}\{(\d{1,20})\})")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+# Words that may stand for a number, or for there being none.
 _VALUES = frozenset(
     _WORDS.findall(
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -134,7 +135,6 @@ _VALUES = frozenset(
         "over divided times squared cubed root degrees"
     )
 )
-"""Words that may stand for a number, or for there being none."""
 
 
 def rewritten(text: str, rules: Rules) -> str:

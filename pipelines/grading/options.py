@@ -25,25 +25,25 @@ _ANOTHER = re.compile(
     r"\s*(?:,|&|/|\band\b|\bor\b)?\s*(?:options?\s*)?[(\[]?(\d{1,2}|[A-Za-z])[)\].]?(?=\s*(?:$|,|&|/|and\b|or\b))"
 )
 _SPOKEN_OF = re.compile(r"\s*(?:is|isn't|are|was|can|cannot|could|does|would|may|seems|says)\b", re.IGNORECASE)
+# Said of an option in a sentence of its own: "many believe option 2 is correct" picks none.
 _CALLED_RIGHT = re.compile(
     r"(?:^|(?<=[.!:,;\n]))[ \t*_]*(?:(?:so|thus|hence|therefore|clearly)\b,? *)?(?:the )?"
     r"(?P<option>(?:option|answer|choice)\s*[(\[]?(?:\d{1,2}|[A-Za-z])[)\]]?) is (?:the )?(?:correct|right|best)"
     r"(?: (?:one|answer|option|choice))?(?=[ \t*_]*(?:[.!]|\n|$|,? (?:because|since|as)\b))",
     re.IGNORECASE,
 )
-"""Said of an option in a sentence of its own: "many believe option 2 is correct" picks none."""
+# What stands beside an option and may deny it.
 _DOUBT = re.compile(
     r"\b(?:not|no|never|neither|nor|cannot|except|unless|if|only|than|but|however|although|instead|rather|wrong|false"
     r"|incorrect|untrue|mistaken?|many|some|believe|might|may|could|seems?|would|actually|wait)\b|n't\b|n’t\b|\?",
     re.IGNORECASE,
 )
-"""What stands beside an option and may deny it."""
 
 
+# A number, a word or a sign: what a sign may mean is much, and -5 is not 5.
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|\S")
-"""A number, a word or a sign: what a sign may mean is much, and -5 is not 5."""
+# Punctuation where it ends something, and quotation marks: nothing else says nothing.
 _SET_OFF = re.compile(r"[.,;:?]+(?=\s|$)|(?<!\d)!+(?=\s|$)|[\"“”„]")
-"""Punctuation where it ends something, and quotation marks: nothing else says nothing."""
 _DECORATED = re.compile(r"(?<!\w)(?P<mark>\*{1,3}|_{1,2}|`|\$)(?=\S)(?P<inner>[^*_`$\n]{0,300})(?<=\S)(?P=mark)(?!\w)")
 _UNIT = 3  # characters of a word behind a number whose case counts: 5 mW is not 5 MW
 _DASHES = str.maketrans({"−": "-", "–": "-", "‐": "-", "‑": "-", "’": "'"})
@@ -57,10 +57,9 @@ def picked_answer(options: tuple[str, ...], text: str) -> str | None:
     if called := list(_CALLED_RIGHT.finditer(after)):
         return called[-1]["option"] + (after[called[-1].end() :] if _DOUBT.search(after, called[-1].end()) else "")
     lines = [bare(line) for line in after.splitlines()[-8:] if line.strip() or not line]
-    if not lines or len(lines[-1]) > LONGEST:
+    repeats_options = len(lines) > 1 and len(lines[-2]) <= LONGEST and _opens(options, lines[-2])
+    if not lines or len(lines[-1]) > LONGEST or repeats_options:
         return None
-    if len(lines) > 1 and len(lines[-2]) <= LONGEST and _opens(options, lines[-2]):
-        return None  # the options over again
     return lines[-1] if picks(options, lines[-1]) and _opens(options, lines[-1]) else None
 
 

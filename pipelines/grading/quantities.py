@@ -40,8 +40,8 @@ _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2}|\d{4,})(?![\d,.])")
 
 _UNIT = re.compile(r"[A-Za-z%][A-Za-z0-9 /*^().%-]{0,40}")
 _LETTERS = notation.UNIT_LETTERS | {"%"}
+# A letter alone that is no unit may be an unknown: 12x; and `e3` an exponent.
 _ODD = re.compile(r"e\d.*|[a-zA-Z]\d+", re.IGNORECASE)
-"""A letter alone that is no unit may be an unknown: 12x; and `e3` an exponent."""
 _DECIBELS = re.compile(r"dB\w{0,3}(?:[ /].*)?|decibels?")
 _LEVELS_OF_POWER = {"dBm": 0.0, "dBW": 30.0}
 _SYMBOLS: notation.Rules = (
@@ -53,11 +53,11 @@ _SYMBOLS: notation.Rules = (
     (re.compile(r"\\%"), "%"),
     (re.compile(r"USD"), "dollar"),
 )
+# The micro sign is two characters that look alike.
 _CHARACTERS = str.maketrans(
     {"\u00b5": "u", "\u03bc": "u", "Ω": "ohm", "°": "degree", "·": "*", "²": "^2", "³": "^3"}
     | {"$": "dollar", "{": "", "}": ""}
 )
-"""The micro sign is two characters that look alike."""
 _WORDED: notation.Rules = (
     (re.compile(r"\b(?:square|sq)\.? +(\w+)"), r"\1^2"),
     (re.compile(r"\b(?:cubic|cu)\.? +(\w+)"), r"\1^3"),
@@ -77,8 +77,8 @@ def verdict(gold: str, answer: str, tolerance: float | None = None) -> Verdict:
     share = TOLERANCE if tolerance is None else tolerance
     full_gold, full_answer = (readings.scaled(_THOUSANDS.sub(r"\1 thousand", text)) for text in (gold, answer))
     # A question may ask for so many thousands, and "5" and "5 thousand" be one answer.
-    one_scaled = (full_gold == gold) != (full_answer == answer)
-    outcome = Verdict.UNDECIDED if one_scaled else Verdict.WRONG
+    is_one_scaled = (full_gold == gold) != (full_answer == answer)
+    outcome = Verdict.UNDECIDED if is_one_scaled else Verdict.WRONG
     for read in readings.mixed_readings(notation.plain(full_gold), notation.plain(full_answer)):
         gold_quantity, quantity = (_quantity(readings.in_digits(text)) for text in (read.gold, read.answer))
         compared = _compare(gold_quantity, quantity, share)
@@ -175,12 +175,12 @@ def unit_name(text: str) -> str | None:
 
 def same_unit(first: str, second: str) -> bool:
     """Return whether two texts name one unit: "cm" and "centimeters", "sq. units" and "units^2"."""
-    one, other = unit_name(first), unit_name(second)
-    if one is None or other is None:
+    name, other_name = unit_name(first), unit_name(second)
+    if name is None or other_name is None:
         return first == second
-    if _singular(one) == _singular(other):
+    if _singular(name) == _singular(other_name):
         return True
-    converted = None if _DECIBELS.fullmatch(one) or _DECIBELS.fullmatch(other) else convert(1.0, one, other)
+    converted = None if _DECIBELS.fullmatch(name) or _DECIBELS.fullmatch(other_name) else convert(1.0, name, other_name)
     return converted is not None and abs(converted - 1) < 1e-12
 
 

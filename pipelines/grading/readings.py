@@ -95,8 +95,8 @@ _SIGNS: Rules = (
         ),
     ),
 )
+# A number with its thousands set apart, before a sign; in brackets they would be two numbers.
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*(?:\\%|\^\\circ)")
-"""A number with its thousands set apart, before a sign; in brackets they would be two numbers."""
 _REPEATED = re.compile(
     r"(?<![\d.,])(?P<whole>\d{0,20})\.(?P<fixed>\d{0,20}?)"
     r"(?:\\(?:overline|bar)\s*\{?(?P<block>\d{1,20})\}?|\\dot\s*\{?(?P<dotted>\d)\}?(?![\d\\])"
@@ -172,8 +172,7 @@ class Reading(NamedTuple):
     """Whether a sign is turned into a number, which the other answer may give in few digits."""
 
 
-_UNREADABLE = Reading("", "", usual=False)
-"""Two answers of which nobody can say what they mean: they may be equal."""
+_UNREADABLE = Reading("", "", usual=False)  # two answers of which nobody can say what they mean: they may be equal
 
 
 def readings(gold: str, answer: str) -> list[Reading]:
@@ -229,11 +228,7 @@ def _percent(read: Reading) -> Iterator[Reading]:
         yield read._replace(gold=bare[0], answer=bare[1])
         return
     for factor in (Fraction(1, 100), Fraction(100)):
-        shares = _in_both(_PERCENT, partial(_times, factor=factor), gold, answer)
-        if any(r"\%" in text for text in shares):
-            yield _UNREADABLE
-        else:
-            yield Reading(*shares, usual=read.usual and factor < 1, rounds=True)
+        yield _converted(read, _PERCENT, r"\%", usual=read.usual and factor < 1, factor=factor)
     is_large = all((_exact(value) or 0) > 1 for text in (gold, answer) for value in _PERCENT.finditer(text))
     yield Reading(*bare, usual=read.usual and is_large)
 
@@ -246,16 +241,20 @@ def _degrees(read: Reading, radians: bool) -> Iterator[Reading]:
     if counts[0] == counts[1] and not trigonometry:
         yield bare
         return
-    angles = _in_both(_DEGREES, partial(_times, factor=Fraction(1, 180), pi=r" \pi"), gold, answer)
-    if any(r"^\circ" in text for text in angles):
-        yield _UNREADABLE
-    else:
-        yield Reading(*angles, usual=read.usual, rounds=True)
+    yield _converted(read, _DEGREES, r"^\circ", usual=read.usual, factor=Fraction(1, 180), pi=r" \pi")
     if not trigonometry and not radians:
         yield bare
 
 
-def _times(match: re.Match[str], factor: Fraction, pi: str = "") -> str:
+def _converted(
+    read: Reading, pattern: re.Pattern[str], sign: str, *, usual: bool, factor: Fraction, pi: str = ""
+) -> Reading:
+    """Return two answers with a sign turned into a number; behind anything but a number it cannot be read."""
+    both = _in_both(pattern, partial(_times, factor=factor, pi=pi), read.gold, read.answer)
+    return _UNREADABLE if any(sign in text for text in both) else Reading(*both, usual=usual, rounds=True)
+
+
+def _times(match: re.Match[str], factor: Fraction, pi: str) -> str:
     """Return the number before a sign, times a factor; of an angle, times π."""
     if (value := _exact(match)) is not None:
         return rf"\frac{{{(value * factor).numerator}{pi}}}{{{(value * factor).denominator}}}"

@@ -18,9 +18,9 @@ _INTERVAL = re.compile(r"(?P<open>[(\[])(?P<low>[^,;]+)[,;](?P<high>[^,;]+)(?P<c
 _OPERATOR = re.compile(r"(\\(?:[lg]eq?(?:slant)?|[lg]t|neq?)(?![a-zA-Z])|[<>]=?|≠)")
 _NAME = re.compile(r"[a-zA-Z]|\\(?:theta|alpha|beta|lambda|mu|phi|omega)")
 _UNEQUAL = (r"\ne", r"\neq", "≠")
+# Whether the end itself is left out.
 _BELOW = {"<": True, r"\lt": True, "<=": False, r"\le": False, r"\leq": False, r"\leqslant": False}
 _ABOVE = {">": True, r"\gt": True, ">=": False, r"\ge": False, r"\geq": False, r"\geqslant": False}
-"""Whether the end itself is left out."""
 _INFINITIES = {r"\infty": math.inf, r"+\infty": math.inf, r"-\infty": -math.inf}
 
 
@@ -39,13 +39,9 @@ _ALL = Span((-math.inf, 1), (math.inf, -1))
 
 
 class _Part(NamedTuple):
-    """A part of the line."""
-
     spans: list[Span]
-    name: str = ""
-    """The variable, where one is named."""
-    is_plain: bool = False
-    """Whether it is one pair in brackets, which may be a point."""
+    name: str = ""  # the variable, where one is named
+    is_plain: bool = False  # whether it is one pair in brackets, which may be a point
 
 
 def verdict(gold: str, answer: str) -> Verdict | None:
@@ -58,12 +54,12 @@ def verdict(gold: str, answer: str) -> Verdict | None:
     if len(first.spans) != len(second.spans):
         return Verdict.WRONG
     ends = [both for pair in zip(first.spans, second.spans, strict=True) for both in zip(*pair, strict=True)]
-    if any(one[1] != other[1] for one, other in ends):
+    if any(end[1] != other[1] for end, other in ends):
         return Verdict.WRONG
-    if all(math.isclose(one[0], other[0], rel_tol=1e-12, abs_tol=1e-12) for one, other in ends):
+    if all(math.isclose(end[0], other[0], rel_tol=1e-12, abs_tol=1e-12) for end, other in ends):
         return Verdict.RIGHT
-    near = all(math.isclose(one[0], other[0], rel_tol=_NEAR, abs_tol=_NEAR) for one, other in ends)
-    return Verdict.UNDECIDED if near else Verdict.WRONG
+    are_near = all(math.isclose(end[0], other[0], rel_tol=_NEAR, abs_tol=_NEAR) for end, other in ends)
+    return Verdict.UNDECIDED if are_near else Verdict.WRONG
 
 
 def _line(text: str) -> _Part | None:
@@ -133,7 +129,7 @@ def _common(parts: Iterable[list[Span]]) -> list[Span]:
     """Return what all parts of the line share."""
     shared = [_ALL]
     for part in parts:
-        pairs = [Span(max(one.low, other.low), min(one.high, other.high)) for one in shared for other in part]
+        pairs = [Span(max(span.low, other.low), min(span.high, other.high)) for span in shared for other in part]
         shared = [span for span in pairs if span.low[0] < span.high[0]]
     return sorted(shared)
 

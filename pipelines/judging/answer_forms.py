@@ -155,7 +155,6 @@ def _judgement(judgement: Any, headings: frozenset[str], n_responses: int) -> st
 
 
 def _of(kind: type[Any], value: Any) -> Any:
-    """Return a value of this type."""
     if not isinstance(value, kind):
         raise ValueError(f"not a {kind.__name__}")
     return value

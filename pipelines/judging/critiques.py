@@ -102,7 +102,7 @@ DOING = frozenset(
     apply applied applying check checked read reading look looked facts steps yourself come overall view end final
     summary conclusion conclude total average mean result results verdict verdicts specific criterion criteria
     principle principles standard standards
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905 - words read better so
 )
 """What a judge does: it says something only where a response is what the sentence opens with."""
 EMPTY_EASTERN = re.compile(
@@ -117,7 +117,7 @@ EMPTY_EASTERN = re.compile(
 SCALE = frozenset(
     """
     best winner preferred excellent good fair poor bad great average outstanding perfect weak strong acceptable
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905 - words read better so
 )
 _OPENS_WITH_ONE = re.compile(
     rf"[\W_]*(?:{NAMED.pattern}|(?:(?:the|each|every|this|all|both) ){{0,2}}(?:{NOUNS})) (?!and |, )", re.IGNORECASE
@@ -139,12 +139,12 @@ _SENTENCE = re.compile(r"(?<=[.!?])[\s\"'”’*_)]+|[。！？；]")
 _LINE_MARKS = re.compile(r"^[\s>#*_\-•+|=~`【\[]*(?:\(?\d{1,2}[.)、．](?!\d))?[\s*_`|\[]*")
 _EMPHASIS = re.compile(r"[*_`|]+|\\[a-zA-Z]+")
 _TITLE = re.compile(r"[ \t]*#|[ \t]*(?:\*\*|__)(?:(?!\*\*|__)[^.!?。！？])*(?:\*\*|__)[ \t]*$|[ \t]*【[^】]*】[ \t]*$")
+# A name with its number, as in "Depth: 7", which is a score.
 _VALUE = re.compile(
     r"(?:(?<=^)|(?<=[,;(|]))\s*(?:[^\W\d_][\w'-]*[ \t]*){1,3}[:：=]\s?\(?\d+(?:\.\d+)?(?=\s*(?:[,;|)/]|$))|[^\W\d_]+ "
     r"\d+ ?/ ?\d+",
     re.MULTILINE,
 )
-"""A name with its number, as in "Depth: 7", which is a score."""
 _NAMED_VALUE = re.compile(r"[^\n:：]{0,60}[:：=–—-]")
 _DIGIT = re.compile(r"\d")
 _LISTED = re.compile(r"[ \t]*(?:[*_]{0,2}\(?\d{1,2}[.)、．]|[-*•+][ \t])[ \t]*[*_]{0,2}")
@@ -247,5 +247,5 @@ def _says_of_a_response(text: str, is_named: bool) -> bool:
 
 def _applies(line: str) -> bool:
     """Say whether a criterion is applied right where it is named: to a response that is there."""
-    sentences = _SENTENCE.split(_LINE_MARKS.sub("", line))
-    return any(_named_in(part) and not _NORM.search(part) and says_something(part) for part in sentences)
+    parts = _SENTENCE.split(_LINE_MARKS.sub("", line))
+    return any(_named_in(part) and not _NORM.search(part) and says_something(part) for part in parts)

@@ -83,9 +83,8 @@ class Draws:
             yield Draw(index, order, best_position, before, responses_text(shown, order) + after)
 
     def _around_hint(self, order: tuple[int, ...]) -> tuple[str, str]:
-        with_rubric = self.job.settings.rubric_hint
         return self._around_responses(
-            hint_text(self.shown, order, with_reference=self._in_hint, with_rubric=with_rubric)
+            hint_text(self.shown, order, with_reference=self._in_hint, with_rubric=self.job.settings.rubric_hint)
         )
 
     def _around_responses(self, hint: str | None) -> tuple[str, str]:
@@ -132,13 +131,12 @@ def next_samples(outcomes: Sequence[Outcome], n: int, resample: int) -> range:
     First n; then, for each that was unreadable, one more with the next index, at most `resample` times over. A failed
     request is not sampled again: its next sample would fail likewise, and the next run sends it anyway.
     """
-    drawn, wanted = 0, n
+    drawn, more = 0, n
     for _ in range(resample + 1):
-        if len(outcomes) < drawn + wanted:
-            return range(len(outcomes), drawn + wanted)
-        drawn += wanted
-        settled = sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:drawn])
-        wanted = n - settled
-        if wanted <= 0:
+        if len(outcomes) < drawn + more:
+            return range(len(outcomes), drawn + more)
+        drawn += more
+        more = n - sum(outcome.readable or outcome is Outcome.FAILED for outcome in outcomes[:drawn])
+        if more <= 0:
             break
     return range(0)

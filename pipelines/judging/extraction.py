@@ -129,7 +129,6 @@ def _section(text: str, begin: int, end: int) -> str:
 
 
 def _principles(section: str) -> tuple[Principle, ...]:
-    """Return the criteria of a section."""
     plain = _PLAIN_ITEM.findall(section)
     if plain and len(plain) == section.strip().count("\n") + 1:
         return tuple(Principle(name, rest.rstrip(), int(weight) / 100) for name, weight, rest in plain)
@@ -140,9 +139,9 @@ def _listed_principles(section: str) -> tuple[Principle, ...]:
     """Return the criteria of a section in any layout: its items are those of the first kind of list that it holds."""
     starts = next((starts for kind in _KINDS_OF_LIST if (starts := list(kind.finditer(section)))), [])
     items = [start for start in starts if _indent(start) <= _indent(starts[0])]
-    ends = [item.start() for item in items[1:]] + [len(section)]
-    found = (_principle(section[item.end() : end]) for item, end in zip(items, ends, strict=False))
-    return tuple(principle for principle in found if principle)
+    ends = [*(item.start() for item in items[1:]), len(section)]
+    principles = (_principle(section[item.end() : end]) for item, end in zip(items, ends, strict=False))
+    return tuple(filter(None, principles))
 
 
 def _indent(start: re.Match[str]) -> int:
@@ -153,8 +152,7 @@ def _indent(start: re.Match[str]) -> int:
 def _principle(item: str) -> Principle | None:
     """Return the criterion of one list item: "Accuracy (weight: 40%): what it asks for"."""
     head = item[:_HEAD_LENGTH]
-    opening = _NAME.match(head)
-    if opening is None:
+    if (opening := _NAME.match(head)) is None:
         return None
     name, end = opening[1], opening.end()
     if (" - " in name or "%" in name or "％" in name or "eight" in name) and (stop := _NAME_ENDS.search(name)):

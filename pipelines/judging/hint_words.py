@@ -37,18 +37,15 @@ _ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|'s)$")
 
 
 class _Model(NamedTuple):
-    start: float
-    """What every sentence weighs before its phrases are added."""
-    number_of: Mapping[str, int]
-    """The number of each word that a phrase has, from 1."""
+    start: float  # what every sentence weighs before its phrases are added
+    number_of: Mapping[str, int]  # the number of each word that a phrase has, from 1
+    # For each length, the phrases as numbers in ascending order (see `_packed`), and the weight of each.
     phrases: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]
-    """For each length, the phrases as numbers in ascending order (see `_packed`), and the weight of each."""
 
 
 def words_of(sentences: pl.Series) -> pl.Series:
     """Return the words of sentences in small letters, a list each; responses go by one name, and so do numbers."""
-    plain = sentences.str.replace_all("’", "'", literal=True).str.replace_all(_RESPONSE, " ~ ")
-    return plain.str.extract_all(_WORD)
+    return sentences.str.replace_all("’", "'", literal=True).str.replace_all(_RESPONSE, " ~ ").str.extract_all(_WORD)
 
 
 @lru_cache(maxsize=65_536)

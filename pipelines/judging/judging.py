@@ -77,11 +77,9 @@ def judge(root: Root, job: SamplingJob, curated: Stage, sampled: Answers | None 
 
 
 def _usage(table: pa.Table, completions: pl.DataFrame) -> dict[str, Any]:
-    """Return what trajectories took, by the completion of each."""
-    outcomes = pl.Series(table.column("outcome"))
     return {
         "requests": table.num_rows,
-        "failed": int((outcomes == Outcome.FAILED.value).sum()),
+        "failed": int((pl.Series(table.column("outcome")) == Outcome.FAILED.value).sum()),
         "prompt_tokens": int(completions["prompt_tokens"].sum()),
         "completion_tokens": int(completions["completion_tokens"].sum()),
         "cost_usd": float(completions["cost_usd"].sum()),

@@ -54,11 +54,11 @@ def parts_wanted(template: Template, form: str, text: str | None) -> PartsWanted
     if text is not None:
         return _named_in(_REGEX_BREAKS.sub("\n", text).replace("\\", ""))
     headings = headings_of(template)
-    found = PartsWanted(CRITERIA in headings, ANALYSIS in headings)
+    above = PartsWanted(CRITERIA in headings, ANALYSIS in headings)
     if form != "none":
-        return found
+        return above
     own = _named_in(template.ending)
-    return PartsWanted(found.criteria or own.criteria, found.analysis or own.analysis)
+    return PartsWanted(above.criteria or own.criteria, above.analysis or own.analysis)
 
 
 @cache

@@ -4,10 +4,11 @@ What is shortened is said in the prompt, and only there: tables hold every respo
 """
 
 from dataclasses import replace
+from typing import Any
 
 from pipelines.judging.shown_text import response_text
 from pipelines.judging.transcripts import is_conversation
-from schemas.preference import DropReason, PreferenceSet, preference_set
+from schemas.preference import DropReason, PreferenceSet, RowFacts, preference_set
 from schemas.recipe import GrmSection
 
 TEMPLATE_TOKENS = 640
@@ -28,9 +29,8 @@ def result_limit(preference: PreferenceSet, settings: GrmSection) -> int | None:
 
     A set that fits with no limit of RESULT_LIMITS is shown with the strictest one, where it is shown at all.
     """
-    if settings.max_prompt_tokens is None:
-        return None
-    if not any(is_conversation(response, settings.shown) for response in preference.responses):
+    conversations = (is_conversation(response, settings.shown) for response in preference.responses)
+    if settings.max_prompt_tokens is None or not any(conversations):
         return None
     room = _room(preference, settings, settings.max_prompt_tokens)
     limits = (None, *RESULT_LIMITS)
@@ -57,19 +57,9 @@ def fitted(preference: PreferenceSet, settings: GrmSection) -> PreferenceSet:
         return preference.dropped(DropReason.TOO_LONG)
     if len(kept) == preference.n_responses:
         return preference
-    shorter = preference_set(
-        query=preference.query,
-        responses=[preference.responses[index] for index in sorted(kept)],
-        source=preference.source,
-        source_id=preference.source_id,
-        source_revision=preference.source_revision,
-        license=preference.license,
-        domain=preference.domain,
-        label_source=preference.label_source,
-        reference=preference.reference,
-        benchmark=preference.benchmark,
-        split=preference.split,
-    )
+    facts: Any = {name: getattr(preference, name) for name in RowFacts.__annotations__}
+    responses = [preference.responses[index] for index in sorted(kept)]
+    shorter = preference_set(query=preference.query, responses=responses, label_source=preference.label_source, **facts)
     votes = None if preference.votes is None else tuple(preference.votes[index] for index in sorted(kept))
     retagged_best = None if preference.retagged_best is None else shorter.best  # a kept set has its old label confirmed
     return replace(shorter, cluster=preference.cluster, retagged_best=retagged_best, votes=votes)

@@ -67,10 +67,10 @@ def _reading(row: dict[str, Any], where: str) -> FileReading:
         return FileReading(Outcome.FAILED, Reading(Outcome.FAILED), reasoning, None)
     answer, thoughts = split_thoughts(clean_text(text))
     best, label = (None, known or 0) if n_responses == 1 else (known or 0, None)
-    found = read_answer(answer, text_in(row, "finish_reason", where), n_responses, best, label, low, high)
-    outcome = found.outcome.value if known is not None or not found.outcome.readable else READABLE
+    reading = read_answer(answer, text_in(row, "finish_reason", where), n_responses, best, label, low, high)
+    outcome = reading.outcome.value if known is not None or not reading.outcome.readable else READABLE
     leak = leaks_hint(answer) if row.get("hinted") is True else None
-    return FileReading(outcome, found, with_thoughts(reasoning, thoughts), leak)
+    return FileReading(outcome, reading, with_thoughts(reasoning, thoughts), leak)
 
 
 def _integer(row: dict[str, Any], key: str, where: str, allowed: range) -> int | None:

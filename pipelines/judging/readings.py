@@ -33,16 +33,15 @@ _CRITERIA = (
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _VERDICT = rf"[^\s:：*_`#]\n+({CANONICAL_SCORES})\z"
 _MAY_GIVE_EXAMPLE = r"(?i)(?:be|read|reads|output|answer|response|line|says|said|wrote|writes)\z"
-_LONGEST_EXAMPLE = 8
-"""How a line may end that shows somebody else's words below it."""
+_LONGEST_EXAMPLE = 8  # how a line may end that shows somebody else's words below it
 # A heading has a number, a macro and four words at most before its word for scores. Behind it, its line goes on to a
 # sign that opens a list, or ends.
 _GOES_ON = r"(?:[^a-z\n][^\n]*)?(?:[:=(\-\\\[>]|boxed|[^\x00-\x7f])"
 _ENDS = r"(?:[^\w\n]|_|list|line|are|is|as|follows|finales|finais|finali|" + HEADING_WORD + r")*(?:\n|\z)"
 _MAY_OPEN_WITH_SCORES = rf"(?im)^[^\w\n]*(?:\w+[^\w\n]+){{0,6}}\w*{HEADING_WORD}(?:{_GOES_ON}|{_ENDS})"
 _SCORE_WORD = f"{HEADING_WORD}(?:[^a-z]|\\z)"
+# A text with one of these may hold a fence, words in tags, or a response said again.
 _DOUBTS = ["```", "~~~", '"""', "'''", "<", "\n[The Begin of Response"]
-"""A text with one of these may hold a fence, words in tags, or a response said again."""
 
 
 def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | None]]:
@@ -136,14 +135,13 @@ def _verdicts() -> list[pl.Expr]:
 
 
 def _plain_readings(laid: pl.DataFrame) -> pa.Table:
-    """Return the readings of plain answers."""
     critique = pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict"))
-    found = laid.select(
+    readings = laid.select(
         *("outcome", "scores", "margin", critique.str.strip_chars(_WHITE).replace("", None).alias("critique")),
         verdict_form=pl.lit(CANONICAL),
         draft_verdict=pl.lit(False),
     )
-    table = found.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))
+    table = readings.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))
     return table.select(READINGS.names).cast(READINGS)
 
 

@@ -81,9 +81,8 @@ def outcome_of(scores: tuple[int, ...], best_position: int | None, label: int | 
         return "correct" if scores[0] == label else "incorrect"
     if best_position is None or not 0 <= best_position < len(scores):
         raise ValueError(f"best position {best_position} is none of {len(scores)} responses")
-    best = scores[best_position]
     highest = max(scores)
-    if best < highest:
+    if scores[best_position] < highest:
         return "incorrect"
     return "tied" if scores.count(highest) > 1 else "correct"
 
@@ -109,8 +108,7 @@ def named_errors(text: str, answers: list[str | None], best: int) -> int:
     that stands there twice counts for neither response.
     """
     headings = list(_ERRORS.finditer(text))
-    section = text[headings[-1].end() :] if headings else ""
-    before, *parts = _PARAGRAPH.split(section)
+    before, *parts = _PARAGRAPH.split(text[headings[-1].end() :] if headings else "")
     positions = [int(number) - 1 for number in parts[::2]]
     wrong = set(range(len(answers))) - {best}
     if before.strip() or len(set(positions)) < len(positions) or not wrong.issuperset(positions):
@@ -162,8 +160,7 @@ def _selection_reward(answer: str, truth: "_Truth") -> float:
     further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_PICK_DRESS + "])\\.")
     if len(answer) > LONGEST_ANSWER or further or len(_PICK.findall(answer)) > 1:
         return 1.0
-    errors = named_errors(answer[:start], truth.answers or [], best)
-    return round(1.0 + ERROR_BONUS * min(errors, MOST_ERRORS), 1)
+    return round(1.0 + ERROR_BONUS * min(named_errors(answer[:start], truth.answers or [], best), MOST_ERRORS), 1)
 
 
 class _Truth(NamedTuple):
@@ -188,9 +185,8 @@ def _ground_truth(ground_truth: str) -> _Truth:
             return _Truth(1, None, label, None)
         if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fit(answers, n_responses):
             return _Truth(n_responses, best, None, answers)
-    shown = repr(ground_truth)[:200]
     raise ValueError(
-        f'ground truth {shown} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
+        f'ground truth {repr(ground_truth)[:200]} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
         'nor {"n": 1, "label": 0}'
     )
 
@@ -198,8 +194,7 @@ def _ground_truth(ground_truth: str) -> _Truth:
 def _fit(answers: Any, n_responses: int) -> bool:
     if not isinstance(answers, list):
         return answers is None
-    are_texts = all(answer is None or (isinstance(answer, str) and answer) for answer in answers)
-    return len(answers) == n_responses and are_texts
+    return len(answers) == n_responses and all(text is None or (isinstance(text, str) and text) for text in answers)
 
 
 def compute_score(

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.engines.identity import identity
-from pipelines.engines.jobs import Job
+from pipelines.engines.jobs import Job, identity
 from pipelines.judging.answer_forms import form_in_body, headings_of, judgement_text
 from pipelines.judging.parts_wanted import PartsWanted, parts_wanted
 from pipelines.judging.prompt_length import result_limit

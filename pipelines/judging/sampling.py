@@ -18,12 +18,12 @@ from pipelines.judging.extraction import read_parts, without_verdict
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import answer_of
 from schemas.generation import Completion, Request
-from schemas.preference import SETS, PreferenceSet, Split, sets_of
+from schemas.preference import CRITERIA, SETS, PreferenceSet, Split, sets_of
 from schemas.record import bucket_of
 from schemas.trajectory import Purpose, RejectReason
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import BucketReader, bucket_ranges, in_buckets, read_table
+from storage.tables import BucketReader, bucket_ranges, in_buckets, read_frame, read_table
 
 SAMPLED_SPLITS = (Split.TRAIN, Split.VALIDATION)
 """Test sets are sampled for nothing."""
@@ -121,7 +121,7 @@ def stored_samples(
 
 def asks_anything(root: Root, job: SamplingJob, curated: Stage, retry_failed: bool = False) -> bool:
     """Say whether an answer is missing, or is to be sent for again, that sampling these sets wants."""
-    stored = Stored.of(root)
+    stored = Stored(root)
     return any(
         sample.completion is None or (retry_failed and sample.completion.fault is not None)
         for _, sets in sampled_sets(curated)
@@ -132,25 +132,45 @@ def asks_anything(root: Root, job: SamplingJob, curated: Stage, retry_failed: bo
 
 def sampled_sets(curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> Iterator[tuple[int, list[PreferenceSet]]]:
     """Yield (bucket, sets) of the kept train and validation sets of these buckets, in the table's order."""
-    reader = BucketReader(curated.paths("sets"), SETS)
+    read_through = sets_reader(curated)
     for group in bucket_ranges(curated.rows("sets")):
-        rows = in_buckets(reader.through(group[-1]), buckets)
+        rows = in_buckets(read_through(group[-1]), buckets)
         for bucket, sets in groupby(kept_sets(rows), lambda one: bucket_of(one.query_id)):
             yield bucket, list(sets)
 
 
+def sets_reader(curated: Stage) -> Callable[[int], pa.Table]:
+    """Return what reads the sets, on and on, through this bucket: each set with the criteria of its question."""
+    sets, criteria = BucketReader(curated.paths("sets"), SETS), BucketReader(curated.paths("criteria"), CRITERIA)
+    return lambda bucket: _with_criteria(sets.through(bucket), criteria.through(bucket))
+
+
+def _with_criteria(sets: pa.Table, criteria: pa.Table) -> pa.Table:
+    """Return the sets with their criteria, as they are published; only sampled sets of several responses have some."""
+    row = pc.index_in(sets.column("query_id"), criteria.column("query_id").combine_chunks())
+    row = pc.if_else(pc.and_(_is_sampled(sets), pc.greater(sets.column("n_responses"), 1)), row, None)
+    for field in list(CRITERIA)[1:]:
+        sets = sets.append_column(field, criteria.column(field.name).take(row))
+    return sets
+
+
 def kept_sets(table: pa.Table) -> list[PreferenceSet]:
     """Return the sets of a table that are sampled: kept ones, in train and validation."""
+    return sets_of(table.filter(_is_sampled(table)))
+
+
+def _is_sampled(table: pa.Table) -> pa.ChunkedArray:
     is_sampled = pc.is_in(table.column("split"), pa.array(SAMPLED_SPLITS, pa.string()))
-    return sets_of(table.filter(pc.and_(is_sampled, pc.is_null(table.column("drop_reason")))))
+    return pc.and_(is_sampled, pc.is_null(table.column("drop_reason")))
 
 
 def wanted_answers(job: SamplingJob, curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> int:
     """Return how many answers the job needs of these buckets, when every one is readable."""
-    columns = ["query_id", "source", "split", "given_principles", "drop_reason"]
+    columns = ["query_id", "source", "split", "n_responses", "drop_reason"]
     frame = pl.from_arrow(in_buckets(read_table(curated.paths("sets"), SETS, columns), buckets))
     assert isinstance(frame, pl.DataFrame)
     sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
     if job.purpose is Purpose.PAIRED:
-        sampled = sampled.filter(pl.col("given_principles").is_not_null())
+        given = read_frame(curated.paths("criteria"), CRITERIA, ["query_id", "given_principles"]).drop_nulls()
+        sampled = sampled.filter(pl.col("n_responses") > 1).join(given, on="query_id", how="semi")
     return sampled.height * job.n + sampled.filter(pl.col("source").is_in(list(job.hinted_sources))).height

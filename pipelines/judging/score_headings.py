@@ -88,10 +88,10 @@ _ATTRIBUTION = re.compile(
 )
 
 
+# A judge may wrap what it says in <answer>; <answer_2> is another's.
 _QUOTING_TAG = re.compile(
     r"<(/?)(quote|blockquote|example|(?:response|answer|reply|candidate)[_ -]?\d+)>", re.IGNORECASE
 )
-"""A judge may wrap what it says in <answer>; <answer_2> is another's."""
 _EXAMPLE = re.compile(
     r"\b(?:would (?:be|read)|(?:example|sample) (?:output|answer|response|line)|says|said|reads|wrote|writes)\Z",
     re.IGNORECASE,
@@ -113,8 +113,8 @@ class Heading(NamedTuple):
 
 def headings_at(text: str, lines: list[int]) -> list[Heading]:
     """Return the headings of scores that open one of these lines, in order."""
-    found = [heading for line in lines if (heading := _HEADING.match(text, line)) is not None]
-    return [_heading(text, heading) for heading in found[-MOST_HEADINGS:]]
+    matches = [heading for line in lines if (heading := _HEADING.match(text, line)) is not None]
+    return [_heading(text, heading) for heading in matches[-MOST_HEADINGS:]]
 
 
 def lines_to_read(text: str) -> list[int]:
@@ -158,13 +158,12 @@ def _is_fenced(text: str, start: int) -> bool:
 
 def _is_in_tags(before: str) -> bool:
     """Return whether a comment, a quotation in tags or in triple quotation marks is open at the end of a text."""
-    if before.rfind("<!--") > before.rfind("-->"):
+    triples = (mark for mark in ('"""', "'''") if mark in before)
+    if before.rfind("<!--") > before.rfind("-->") or any(
+        len(re.findall(rf"(?m)^[ \t]*{mark}", before)) % 2 for mark in triples
+    ):
         return True
-    if any(mark in before and len(re.findall(rf"(?m)^[ \t]*{mark}", before)) % 2 for mark in ('"""', "'''")):
-        return True
-    if "<" not in before:
-        return False
-    opened = [tag for tag in _QUOTING_TAG.finditer(before) if not tag[1]]
+    opened = [tag for tag in _QUOTING_TAG.finditer(before) if not tag[1]] if "<" in before else []
     return bool(opened) and f"</{opened[-1][2].lower()}" not in before[opened[-1].end() :].lower()
 
 

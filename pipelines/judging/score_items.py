@@ -17,6 +17,7 @@ _ORDINALS = (
     "first|1st|second|2nd|third|3rd|fourth|4th|fifth|5th|sixth|6th|seventh|7th|eighth|8th"  # two for each number
 )
 _COUNT_WORD = "|".join(_COUNT_WORDS)
+# The name of a response. Format it with a prefix for the names of its groups a, b, c and d.
 _NAMED = (
     rf"(?:(?<![a-zA-Z])(?:the\s+)?(?:{RESPONSE_WORDS}|r|resp)[\s_]*(?:[#№]|no\.?\s|nr\.?\s|number\s)?\s*"
     r"(?P<{0}a>[0-9]{{1,3}}|[一二三四五六七八九十](?=[\s:：是为得]))"
@@ -24,7 +25,6 @@ _NAMED = (
     rf"|第\s*(?P<{{0}}c>[0-9]{{{{1,3}}}}|[一二三四五六七八九十])\s*(?:个|個)?\s*(?:回答|回复|响应|答案|回應|回答案)"
     r"|[#№]\s*(?P<{0}d>[0-9]{{1,3}}))(?![0-9]|\.[0-9])"
 )
-"""The name of a response. Format it with a prefix for the names of its groups a, b, c and d."""
 _NOTE_WORDS = re.compile(
     rf"(?:\s|[-,;:&|/#.()\[\]*_`]|\b(?:for|of|the|each|both|all|every|in|order|as|shown|presented|given|listed|respectively"
     r"|out|on|a|scale|from|to|and|is|are|range|integers?|only|top|max(?:imum)?|between|points?|per|same|above|this"
@@ -124,8 +124,7 @@ def item_of(match: re.Match[str]) -> ScoreItem:
     number, top = match["over"], match["under"]
     if number is None:
         number, top = match["number"], "%" if match["percent"] else match["top"]
-    row = int(match["row"]) if match["row"] else None
-    label = _label_in(match, "l") or _label_in(match, "t") or row
+    label = _label_in(match, "l") or _label_in(match, "t") or (int(match["row"]) if match["row"] else None)
     return ScoreItem(str(_COUNT_WORDS.get(number.lower(), number)), top, label)
 
 

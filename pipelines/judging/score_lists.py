@@ -47,8 +47,7 @@ class ScoreList(NamedTuple):
 
 _OPENING = re.compile(rf"(?:{BOX}|{TEXT_MACRO}|\\left\s*)?\\?[\[({{]|<(?=\s*[0-9])")
 _CLOSERS = {"[": "]", "(": ")", "{": "}", "<": ">"}
-_MARK = r"\[\^\w{1,3}\]|[\u2600-\u27bf\u2b50\ufe0f\U0001f300-\U0001faff]"
-"""A mark of a footnote, or a picture."""
+_MARK = r"\[\^\w{1,3}\]|[\u2600-\u27bf\u2b50\ufe0f\U0001f300-\U0001faff]"  # a mark of a footnote, or a picture
 _GAP = re.compile(
     rf"(?:{LINE_DRESS}|[,;|&]|\\&|\b(?:and|und|et|y|e|en|och|og|ve|и|і)\b|{_MARK}|和|与|及|、)*", re.IGNORECASE
 )
@@ -75,17 +74,17 @@ _TABLE_RULE = re.compile(r"[ \t|:+=-]+")
 _BARE_NUMBERS = re.compile(r"\s*[0-9]{1,3}(?:(?:\s*,\s*[0-9]{1,3})*|(?:\s+[0-9]{1,3})*)\s*")
 _BROKEN_OPENING = re.compile(r"\\{1,4}(?:b(?:o(?:x(?:ed?)?)?)?)?\s*\Z|boxed\s*\Z", re.IGNORECASE)
 _A_WORD = re.compile(r"[\W_]*[^\W\d_][\s\S]*")
+# What a column of a table says that holds other numbers than scores.
 _NO_SCORES = re.compile(
     r"\b(?:ranks?|ranking|places?|positions?|weights?|errors?|mistakes|counts?)\b|排名|名次|权重|错误", re.I
 )
-"""What a column of a table says that holds other numbers than scores."""
 _NO_SCORE = re.compile(r"n\s*/\s*a|none|null|nan|unknown|undefined|tbd", re.IGNORECASE)
+# A sentence that goes on behind its list speaks of scores.
 _MENTIONED = re.compile(
     r"[\s`*_\"”“'’]*(?:is|was|are|were|would|could|might|should|may|cannot|can|must|isn['’]t|does|has|had|will|says?|said"
     r"|stands?|steht|appears?)\b",
     re.IGNORECASE,
 )
-"""A sentence that goes on behind its list speaks of scores."""
 _MORE_NUMBERS = re.compile(r"\s*(?:[,;:|&]|->|=>|→)\s*(?:\\+boxed\s*)?[\[({]*\s*[+-]?[0-9]|\s*[0-9]+\s*\Z")
 _REVERSED = re.compile(r"[^\w\n]*(?:in\s+)?revers", re.IGNORECASE)
 _SCALE_BEHIND = re.compile(
@@ -100,8 +99,8 @@ _WHOSE = re.compile(
 
 def read_list(text: str, start: int) -> ScoreList | None:
     """Return the list of scores that begins at `start`, dress aside; None where something else stands there."""
-    found = _list_in(text[start : start + LONGEST_LIST])
-    return None if found is None else found._replace(end=start + found.end)
+    listed = _list_in(text[start : start + LONGEST_LIST])
+    return None if listed is None else listed._replace(end=start + listed.end)
 
 
 def _list_in(text: str) -> ScoreList | None:
@@ -119,15 +118,15 @@ def _list_in(text: str) -> ScoreList | None:
     content = _unwrapped(text[opening.end() : end])
     items = _items_within(content)
     if items is not None and len(items) > 1:
-        rest = text[end + 1 :]
-        return ScoreList(items, len(text) - len(rest.lstrip("]})>$*_` ")))  # what closes around it belongs to it
+        # What closes around it belongs to it.
+        return ScoreList(items, len(text) - len(text[end + 1 :].lstrip("]})>$*_` ")))
     if items is not None or label_of(content) is not None:
         return _lines(text, start)
     return None if _is_placeholder(content) else ScoreList((), end + 1)
 
 
 def _past(pattern: re.Pattern[str], text: str, place: int) -> int:
-    """Return where that ends what a pattern matches at a place; the place itself where it matches nothing."""
+    """Return where a pattern's match at a place ends; the place itself where there is no match."""
     match = pattern.match(text, place)
     return match.end() if match else place
 
@@ -166,13 +165,11 @@ def _unwrapped(content: str) -> str:
 
 def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
     """Return the scores of a content that holds nothing else; None where it holds something else."""
-    if _BARE_NUMBERS.fullmatch(content):
-        return _bare_items(content)
     if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
         return None
     content = _LATEX_BLANK.sub(" ", _TEXT_IN_BOX.sub(r"\1", content)).replace("\\\\", "\n")
     if _BARE_NUMBERS.fullmatch(content):
-        return _bare_items(content)
+        return tuple(map(ScoreItem, content.replace(",", " ").split()))
     items: list[ScoreItem] = []
     place = 0
     while item := ITEM.match(content, _past(_BLANKS, content, place)):
@@ -183,10 +180,6 @@ def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
         if not _SEPARATED.search(content[item.end() : place + 1]) and not has_label(content, place):
             break
     return None
-
-
-def _bare_items(content: str) -> tuple[ScoreItem, ...]:
-    return tuple(map(ScoreItem, content.replace(",", " ").split()))
 
 
 def _lines(text: str, start: int) -> ScoreList | None:
@@ -269,7 +262,7 @@ def _row_item(cells: list[str]) -> ScoreItem | None:
     return None if number is None or label is None else item_of(number)._replace(label=label)
 
 
-def with_rest_of_line(found: ScoreList, rest: str) -> ScoreList | None:
+def with_rest_of_line(listed: ScoreList, rest: str) -> ScoreList | None:
     """Return a list in a box or brackets with what the rest of its line adds; None where a sentence speaks of it.
 
     Further numbers, and an order that is turned round, leave it empty.
@@ -277,13 +270,17 @@ def with_rest_of_line(found: ScoreList, rest: str) -> ScoreList | None:
     if _MENTIONED.match(rest):
         return None
     if _MORE_NUMBERS.match(rest) or _REVERSED.match(rest):
-        return found._replace(items=())
+        return listed._replace(items=())
     if scale := _SCALE_BEHIND.match(rest):
         top = "%" if scale["percent"] else scale["top"] or scale["high"]
-        return found._replace(items=tuple(item._replace(top=item.top or top) for item in found.items))
+        return listed._replace(items=tuple(item._replace(top=item.top or top) for item in listed.items))
     whose = _WHOSE.match(rest)
     note = read_note(whose[1]) if whose else Note()
-    if note.is_understood and len(note.labels) == len(found.items) and all(item.label is None for item in found.items):
-        pairs = zip(found.items, note.labels, strict=True)
-        return found._replace(items=tuple(item._replace(label=label) for item, label in pairs))
-    return found
+    if (
+        note.is_understood
+        and len(note.labels) == len(listed.items)
+        and all(item.label is None for item in listed.items)
+    ):
+        pairs = zip(listed.items, note.labels, strict=True)
+        return listed._replace(items=tuple(item._replace(label=label) for item, label in pairs))
+    return listed

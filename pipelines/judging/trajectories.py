@@ -5,6 +5,7 @@ Only what differs from sample to sample, its order, prompt and ids, is made row 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +30,6 @@ _OUTCOME = {outcome.value: outcome for outcome in Outcome}
 
 
 class _Row(NamedTuple):
-    """What one trajectory has for itself."""
-
     set_number: int
     trajectory_id: str
     request_id: str
@@ -50,8 +49,8 @@ class _Open:
     set_number: int
     draws: Draws
     ids: RequestIds
+    # Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text.
     beginnings: dict[str, RequestIds]
-    """Of the set's prompts that begin alike, whatever their mode, the ids of those that begin with this text."""
 
 
 def trajectories(
@@ -92,7 +91,6 @@ def trajectories(
 
 
 def _drawn(job: SamplingJob, waiting: Iterable[_Open]) -> Iterator[tuple[_Open, _Row]]:
-    """Yield the rows of the samples that these sets want next."""
     purpose = job.purpose.value
     for open_set in waiting:
         number, draws, all_ids, beginnings = open_set.set_number, open_set.draws, open_set.ids, open_set.beginnings
@@ -138,7 +136,6 @@ def _questions(
 
 
 def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.Series:
-    """Return the answers as the text that the template asks for."""
     if job.settings.structured_output != "json_schema":
         return answers
     both = zip(answers, n_responses, strict=True)
@@ -146,24 +143,22 @@ def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.S
 
 
 def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
-    arrays = [pa.array([getattr(one, name) for one in sets], JUDGED.field(name).type) for name in _OF_SET]
+    arrays = [pa.array([getattr(preference, name) for preference in sets], JUDGED.field(name).type) for name in _OF_SET]
     frame = pl.from_arrow(pa.table(arrays, _OF_SET))
     assert isinstance(frame, pl.DataFrame)
     return frame
 
 
 def _open(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_Open]:
-    ids: dict[int, RequestIds] = {}  # by the number of responses, which the form of an answer may depend on
+    ids_of = cache(partial(_ids, job))
     for number, preference in enumerate(sets):
-        n = preference.n_responses
-        if n not in ids:
-            ids[n] = _ids(job, n)
         beginnings: dict[str, RequestIds] = {}
         for draws in draws_of(job, preference):
-            yield _Open(number, draws, ids[n], beginnings)
+            yield _Open(number, draws, ids_of(preference.n_responses), beginnings)
 
 
 def _ids(job: SamplingJob, n_responses: int) -> RequestIds:
+    """Return the ids of requests that show so many responses, which the form of an answer may depend on."""
     return request_ids(job.role, job.identity, lambda text: job.body_of(user(text), n_responses))
 
 
@@ -202,6 +197,5 @@ def _hint_leaks(job: SamplingJob, rows: Sequence[_Row], texts: pl.Series, read: 
 
 
 def _parts(read: pa.Table, row: int) -> tuple[list[Principle], str | None]:
-    """Return the principles and the critique of one answer."""
-    principles = [Principle(**one) for one in read.column("principles")[row].as_py()]
+    principles = [Principle(**fields) for fields in read.column("principles")[row].as_py()]
     return principles, read.column("critique")[row].as_py()

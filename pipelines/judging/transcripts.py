@@ -52,7 +52,6 @@ def _names_of_calls(messages: list[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _turns(message: Mapping[str, Any], names: Mapping[str, str], longest_result: int | None) -> Iterator[str]:
-    """Yield what a message says, and what it calls."""
     role = str(message.get("role", ""))
     title = ROLES.get(role) or one_line(role)
     content, calls = message.get("content"), _list(message.get("tool_calls"))

@@ -61,6 +61,7 @@ _TAKEN_BACK = re.compile(
     r"|等等|更正|修正|纠正|重新|不对|搞错|弄错|写错|应为|应该是|抱歉|修改|调整|訂正|やはり|잠깐|정정|подожди|исправ",
     re.IGNORECASE,
 )
+# Words behind a verdict that take it back, and put no other one in its place.
 _WITHDRAWN = re.compile(
     r"\b(?:disregard|ignore|discard|retract|withdraw|scrap)\s+(?:that|this|the|those|these|my|all|above)\b[^.\n]{0,30}"
     r"\b(?:line|lines|scores?|verdict|above|ratings?|answer|judge?ment)\b"
@@ -70,7 +71,6 @@ _WITHDRAWN = re.compile(
     r"|(?:请忽略|作废|以上评分有误|上面的评分有误)",
     re.IGNORECASE,
 )
-"""Words behind a verdict that take it back, and put no other one in its place."""
 _NEAR = 500
 _BROKEN_BOX = re.compile(r"\\boxed\s*\{[^{}\n]*\Z")
 _LINE_START = re.compile(
@@ -108,11 +108,11 @@ class _Scale(NamedTuple):
     low: int
     high: int
 
-    def read(self, found: ScoreList, note: Note) -> tuple[int, ...] | str:
+    def read(self, listed: ScoreList, note: Note) -> tuple[int, ...] | str:
         """Return the scores of a list in the order shown, or what is wrong with them."""
-        if not found.items:
+        if not listed.items:
             return UNPARSED
-        items = self._in_order(found, note)
+        items = self._in_order(listed, note)
         if items is None:
             return WRONG_COUNT
         if note.top is not None and note.top != self.high:
@@ -122,30 +122,28 @@ class _Scale(NamedTuple):
         ]
         return tuple(scores) if len(scores) == len(items) else OUT_OF_RANGE
 
-    def differs(self, found: ScoreList, note: Note, scores: tuple[int, ...]) -> bool:
+    def differs(self, listed: ScoreList, note: Note, scores: tuple[int, ...]) -> bool:
         """Return whether a list can be read, to other scores than these."""
-        other = self.read(found, note)
+        other = self.read(listed, note)
         return other != scores and not isinstance(other, str)
 
-    def _in_order(self, found: ScoreList, note: Note) -> list[ScoreItem] | None:
+    def _in_order(self, listed: ScoreList, note: Note) -> list[ScoreItem] | None:
         """Return one item a response, in the order shown; None unless the labels, if there are any, name each once."""
         numbers = list(range(1, self.n_responses + 1))
-        own = [item.label for item in found.items if item.label is not None]
+        own = [item.label for item in listed.items if item.label is not None]
         named = own or list(note.labels) or numbers
-        if len(found.items) != self.n_responses or sorted(named) != numbers:
+        notes_differ = own and note.labels and own != list(note.labels)
+        if len(listed.items) != self.n_responses or sorted(named) != numbers or notes_differ:
             return None
-        if own and note.labels and own != list(note.labels):
-            return None
-        by_label = dict(zip(named, found.items, strict=True))
+        by_label = dict(zip(named, listed.items, strict=True))
         return [by_label[number] for number in numbers]
 
     def _score(self, item: ScoreItem) -> int | None:
         """Return the value of an item; None unless it is an integer of sane length over the top of the range."""
         whole, _, fraction = item.number.lstrip("+").partition(".")
         digits = whole.lstrip("-0") or "0"
-        if len(digits) > _MAX_DIGITS or not digits.isdigit() or fraction.strip("0"):
-            return None
-        if item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(self.high):
+        is_whole = len(digits) <= _MAX_DIGITS and digits.isdigit() and not fraction.strip("0")
+        if not is_whole or (item.top is not None and item.top.lstrip("0").removesuffix(".0") != str(self.high)):
             return None
         return -int(digits) if whole.startswith("-") else int(digits)
 
@@ -190,24 +188,24 @@ def read_verdict(answer: str, n_responses: int, low: int, high: int) -> Verdict:
     later: list[Heading] = []
     while headings:
         heading = headings.pop()
-        found = _list_of(text, heading)
+        listed = _list_of(text, heading)
         # Beside a note that nobody understands only labels say whose the scores are.
-        if found and (heading.note.is_understood or (found.is_labelled and not heading.note.labels)):
+        if listed and (heading.note.is_understood or (listed.is_labelled and not heading.note.labels)):
             break
         later.append(heading)
     else:
         return Verdict(None, UNPARSED, len(answer), len(answer))
     scale = _Scale(n_responses, low, high)
-    scores = scale.read(found, heading.note)
+    scores = scale.read(listed, heading.note)
     if isinstance(scores, str):
-        return Verdict(None, scores, heading.start, found.end)
+        return Verdict(None, scores, heading.start, listed.end)
     draft = _draft(text, headings, scores, scale)
-    if _is_contradicted(text, found.end, later, scores, scale) or (
+    if _is_contradicted(text, listed.end, later, scores, scale) or (
         draft is not None and not _is_taken_back(text, *draft, heading)
     ):
-        return Verdict(None, CONTRADICTORY, heading.start, found.end)
+        return Verdict(None, CONTRADICTORY, heading.start, listed.end)
     form = CANONICAL if _CANONICAL_LINE.match(answer, heading.start) else FORGIVEN
-    return Verdict(scores, None, heading.start, found.end, form, draft is not None)
+    return Verdict(scores, None, heading.start, listed.end, form, draft is not None)
 
 
 def verdict_span(answer: str) -> tuple[int, int]:
@@ -237,18 +235,18 @@ def canonical_text(answer: str, verdict: Verdict) -> str:
 
 def _list_of(text: str, heading: Heading) -> ScoreList | None:
     """Return the list below a heading; None where prose follows, or what nobody can take for a list of scores."""
-    found = None if heading.is_quoted else read_list(text, heading.end)
-    if found is None:
+    listed = None if heading.is_quoted else read_list(text, heading.end)
+    if listed is None:
         return None
-    is_clear = found.is_marked or (len(found.items) > 1 and all(item.top is not None for item in found.items))
-    if not heading.is_strong and not (found.items and is_clear):
+    is_clear = listed.is_marked or (len(listed.items) > 1 and all(item.top is not None for item in listed.items))
+    if not heading.is_strong and not (listed.items and is_clear):
         return None
-    if not found.items or heading.is_json:
-        return found
-    if _QUOTATION_ENDS.match(text, found.end, found.end + 8):
+    if not listed.items or heading.is_json:
+        return listed
+    if _QUOTATION_ENDS.match(text, listed.end, listed.end + 8):
         return None
-    rest = text[found.end : found.end + 200].partition("\n")[0]
-    return with_rest_of_line(found, rest) if found.is_marked and rest.strip() else found
+    rest = text[listed.end : listed.end + 200].partition("\n")[0]
+    return with_rest_of_line(listed, rest) if listed.is_marked and rest.strip() else listed
 
 
 def _is_contradicted(text: str, end: int, later: list[Heading], scores: tuple[int, ...], scale: _Scale) -> bool:
@@ -256,19 +254,17 @@ def _is_contradicted(text: str, end: int, later: list[Heading], scores: tuple[in
     if _BROKEN_BOX.search(text, end) or _WITHDRAWN.search(text, end, end + _NEAR):
         return True
     under = [(read_list(text, heading.end), heading.note) for heading in later if heading.start >= end]
-    for line in islice(_LINE_START.finditer(text, end), MOST_LISTS):
-        found = read_list(text, line.end())
-        if found is not None and (line["corrects"] or found.is_labelled):
-            under.append((found, Note()))
-    if any(found and scale.differs(found, note, scores) for found, note in under):
+    lines = [(line, read_list(text, line.end())) for line in islice(_LINE_START.finditer(text, end), MOST_LISTS)]
+    under += [(listed, Note()) for line, listed in lines if listed and (line["corrects"] or listed.is_labelled)]
+    if any(listed and scale.differs(listed, note, scores) for listed, note in under):
         return True
     for number, box in enumerate(_BOXED.finditer(text, end)):
         if number == MOST_LISTS:
             return True
         is_box = box[0][0] != "["
-        found = read_list(text, box.start()) if is_box or scale.n_responses > 1 else None  # [1] is a footnote
-        if found is not None and len(found.items) == scale.n_responses:
-            other = scale.read(found, Note())
+        listed = read_list(text, box.start()) if is_box or scale.n_responses > 1 else None  # [1] is a footnote
+        if listed is not None and len(listed.items) == scale.n_responses:
+            other = scale.read(listed, Note())
             if other != scores and (is_box or not isinstance(other, str)):
                 return True
     return False
@@ -277,9 +273,9 @@ def _is_contradicted(text: str, end: int, later: list[Heading], scores: tuple[in
 def _draft(text: str, earlier: list[Heading], scores: tuple[int, ...], scale: _Scale) -> tuple[Heading, int] | None:
     """Return the last earlier verdict that differs, its heading and the end of its list; None without one."""
     for heading in reversed(earlier):
-        found = _list_of(text, heading) if heading.note.is_understood else None
-        if found and scale.differs(found, heading.note, scores):
-            return heading, found.end
+        listed = _list_of(text, heading) if heading.note.is_understood else None
+        if listed and scale.differs(listed, heading.note, scores):
+            return heading, listed.end
     return None
 
 

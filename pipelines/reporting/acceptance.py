@@ -1,14 +1,13 @@
-"""The lines that a build ends with: what came out, and where little did, why and what to do about it."""
+"""The last lines of a build: what came out. Where little came out, they say why, and what to do about it."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipelines.reporting.answered import answers_in_words
 from pipelines.reporting.attention import incomplete_sets, simulated_models, unreadable_sources, warnings
 from pipelines.reporting.example_parts import Example
 from pipelines.reporting.examples import find_examples
-from pipelines.reporting.meanings import meaning
-from pipelines.reporting.source_funnels import SourceFunnel, source_funnels
+from pipelines.reporting.meanings import answers_in_words, meaning
+from pipelines.reporting.source_funnels import SourceFunnel, source_funnels, without
 from pipelines.reporting.visible import GAP, aligned, columns, one_line, visible, wrapped
 from schemas.errors import RecipeError
 from schemas.manifest import Manifest
@@ -37,26 +36,24 @@ def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = ""
     for funnel in funnels:
         if funnel.is_low and (explained := list(_explanation(funnel, snapshot, root_flag, width))):
             lines += ["", *explained]
-    return [*lines, *_attention(manifest, funnels, width)]
+    return [*lines, *attention_lines(manifest, snapshot, width=width, funnels=funnels)]
 
 
-def attention_lines(manifest: Manifest, snapshot: Snapshot, *, width: int = _LINE) -> list[str]:
+def attention_lines(
+    manifest: Manifest, snapshot: Snapshot, *, width: int = _LINE, funnels: Sequence[SourceFunnel] | None = None
+) -> list[str]:
     """Return what to look at before training, after an empty line; nothing where there is nothing."""
-    return _attention(manifest, source_funnels(manifest, snapshot.files), max(_NARROWEST, width))
-
-
-def attention_sentences(manifest: Manifest, snapshot: Snapshot) -> list[str]:
-    """Return the same, a sentence each, for what is no terminal."""
-    return _sentences(manifest, source_funnels(manifest, snapshot.files))
-
-
-def _sentences(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> list[str]:
-    return [*simulated_models(manifest), *incomplete_sets(manifest), *warnings(manifest, funnels)]
-
-
-def _attention(manifest: Manifest, funnels: Sequence[SourceFunnel], width: int) -> list[str]:
-    lines = [line for sentence in _sentences(manifest, funnels) for line in _hanging("- ", sentence, width)]
+    sentences = attention_sentences(manifest, snapshot, funnels)
+    lines = [line for sentence in sentences for line in _hanging("- ", sentence, max(_NARROWEST, width))]
     return ["", BEFORE_TRAINING, *lines] if lines else []
+
+
+def attention_sentences(
+    manifest: Manifest, snapshot: Snapshot, funnels: Sequence[SourceFunnel] | None = None
+) -> list[str]:
+    """Return the same, a sentence each, for what is no terminal; `funnels` are the snapshot's, where they are known."""
+    funnels = source_funnels(manifest, snapshot.files) if funnels is None else funnels
+    return [*simulated_models(manifest), *incomplete_sets(manifest), *warnings(manifest, funnels)]
 
 
 def _table(funnels: Sequence[SourceFunnel], width: int) -> list[str]:
@@ -93,33 +90,16 @@ def _narrowed(rows: list[list[str]], width: int) -> list[list[str]]:
 
 def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width: int) -> Iterator[str]:
     """Yield why little is left of a source, the way out, and one example; nothing where no row could be read."""
-    source = one_line(funnel.source, _NAME)
-    reasons: Mapping[str, int] = {}
-    table, status = "trajectories", "rejected"
-    if not funnel.kept and not funnel.dropped:
-        if funnel.unreadable:
-            return  # the lines above say it
-        sentence = f"{source}: it has no row"
-    elif not funnel.kept:
-        sentence = f"{source}: no set of {funnel.read:,} rows was kept."
-        reasons, table, status = funnel.dropped, "sets", "dropped"
-    elif funnel.judged:
-        sentence = f"{source}: {_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
-        reasons = funnel.rejected
-    elif funnel.kept == funnel.held_out:
-        held_out = f"its {funnel.kept:,} kept sets are all test sets, which are never sampled"
-        sentence = f"{source}: {held_out}; it needs more rows"
-    else:
-        sentence = f"{source}: none of its {funnel.kept:,} kept sets gave a row."
-        reasons = {reason: rows for reason, rows in funnel.rl.items() if reason != "kept"}
-        status = "difficulty"
-    yield from _hanging("", sentence, width)
+    if funnel.unreadable and not funnel.kept and not funnel.dropped:
+        return  # the lines above report it
+    sentence, reasons, table, status = _loss(funnel)
+    yield from _hanging("", f"{one_line(funnel.source, _NAME)}: {sentence}", width)
     if not reasons:
         return
     reason, rows = next(iter(reasons.items()))
     words, way_out = meaning(reason)
-    lost = f"{rows / sum(reasons.values()):.0%} of what is lost is {one_line(reason, _NAME)}: {words}"
-    yield from _hanging("  ", lost, width)
+    share = f"{rows / sum(reasons.values()):.0%}"
+    yield from _hanging("  ", f"{share} of what is lost is {one_line(reason, _NAME)}: {words}", width)
     if way_out:
         yield from _hanging("  what helps:  ", way_out, width)
     if example := _example(snapshot, table, status, reason, funnel.source):
@@ -128,6 +108,22 @@ def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width
     parts = [f"{option} {shlex.quote(one_line(value, width - 30))}" for option, value in options.items()]
     command = [f"grmforge inspect {shlex.quote(snapshot.manifest.name)}", *parts, root_flag.strip()]
     yield from _command("  see more:    ", [part for part in command if part], width)
+
+
+def _loss(funnel: SourceFunnel) -> tuple[str, Mapping[str, int], str, str]:
+    """Return why little is left of a source, the counts by reason, and the table and status of these rows."""
+    if not funnel.kept and not funnel.dropped:
+        return "it has no row", {}, "", ""
+    if not funnel.kept:
+        return f"no set of {funnel.read:,} rows was kept.", funnel.dropped, "sets", "dropped"
+    if funnel.judged:
+        sentence = f"{_share(funnel.accepted_share)} of {funnel.judged:,} answers were accepted."
+        return sentence, funnel.rejected, "trajectories", "rejected"
+    if funnel.kept == funnel.held_out:
+        held_out = f"its {funnel.kept:,} kept sets are all test sets, which are never sampled"
+        return f"{held_out}; it needs more rows", {}, "", ""
+    sentence = f"none of its {funnel.kept:,} kept sets gave a row."
+    return sentence, without(funnel.rl, "kept"), "trajectories", "difficulty"
 
 
 def _hanging(lead: str, text: str, width: int) -> list[str]:
@@ -161,14 +157,11 @@ def _gist(example: Example) -> str:
     """Return an example in a phrase: what was asked and how it was scored, or how an unreadable answer ends."""
     row, best = example.row, example.best_position
     query = row["query"] if "query" in row else wire(example.preference.query) if example.preference else []
-    question = one_line(query[-1]["content"], 60) if query else ""
+    question = f'"{one_line(query[-1]["content"], 60) if query else ""}"'
     if row.get("scores"):
-        scores = ", ".join(f"{score:g}" for score in row["scores"])
         known = f" with response {best + 1} the best" if best is not None else ""
-        return f'"{question}" scored {scores}{known}'
-    if row.get("text"):
-        return f'"{question}" answered, at its end: {one_line(row["text"][-60:], 60)}'
-    return f'"{question}"'
+        return f"{question} scored {', '.join(f'{score:g}' for score in row['scores'])}{known}"
+    return f"{question} answered, at its end: {one_line(row['text'][-60:], 60)}" if row.get("text") else question
 
 
 def _share(share: float | None) -> str:

@@ -3,18 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.reporting.answered import synthesis_warnings
-from pipelines.reporting.leaks import leak_sentences, trace_sentences
-from pipelines.reporting.principles import principles_warning
+from pipelines.reporting.checks import leak_sentences, principles_warning, trace_sentences
+from pipelines.reporting.meanings import synthesis_warnings
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
 from schemas.preference import FORGOTTEN
 
 _EVEN = 0.01
-"""p under which positions are uneven."""
+"""Positions are uneven where p is below this."""
 _LEAKING_AUC = 0.7
-"""A fifth of the rows from sets of one label, as the recipe allows, makes .68 of itself."""
+"""The recipe allows a fifth of the rows from sets of one label, and these alone make .68."""
 _LONGER_THAN_CHANCE = 0.15
 _MANY_UNREADABLE = 0.05
 _DETAIL = 120
@@ -50,15 +49,17 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[st
             yield _unreadable_rows(source)
     for funnel in funnels:
         yield from synthesis_warnings(funnel)
-    made = [name for name in _wanted_sets(manifest) if f"{name}/train" in manifest.tables]
+    made = [name for name in wanted_sets(manifest) if f"{name}/train" in manifest.tables]
     without = [name for name in made if f"{name}/validation" not in manifest.tables]
     if without and manifest.recipe.get("splits", {}).get("validation") != 0:
         where = "" if without == made else f" in {', '.join(without)}"
         yield f"no validation rows{where}: raise [splits] validation"
     for use in manifest.models:
         if use.failed:
-            counts = f"{use.failed:,} of {use.requests:,} requests failed for good"
-            yield f"{use.role}: {counts}; build --retry-failed asks again."
+            yield (
+                f"{use.role}: {use.failed:,} of {use.requests:,} requests failed for good; build --retry-failed asks "
+                "again."
+            )
     yield from _failed_checks(manifest.checks)
     yield from principles_warning(manifest.checks, manifest.recipe)
     restricted = ", ".join(source.source for source in manifest.inputs if source.redistribution == "restricted")
@@ -111,7 +112,7 @@ def incomplete_sets(manifest: Manifest) -> Iterator[str]:
 
 def missing_sets(manifest: Manifest) -> list[str]:
     """Return the sets of the recipe that have no training row."""
-    return [name for name in _wanted_sets(manifest) if f"{name}/train" not in manifest.tables]
+    return [name for name in wanted_sets(manifest) if f"{name}/train" not in manifest.tables]
 
 
 def no_row_for(missing: Sequence[str], checks: Mapping[str, Any]) -> str:
@@ -140,20 +141,20 @@ def _failed_checks(checks: Mapping[str, Any]) -> Iterator[str]:
     yield from leak_sentences(checks)
     if (checks.get("hint_traces") or {}).get("found"):
         yield trace_sentences(checks)[0]
-    for group, found in sorted((checks.get("positions") or {}).items()):
-        if found["p_after"] < _EVEN:
+    for group, counts in sorted((checks.get("positions") or {}).items()):
+        if (p := counts["p_after"]) < _EVEN:
             source, _, n_responses = group.rpartition("/")
-            p = f"p = {found['p_after']:.2g}"
-            yield f"{source}, {n_responses} responses: the best stands unevenly even after balancing ({p})."
+            yield f"{source}, {n_responses} responses: the best stands unevenly even after balancing (p = {p:.2g})."
     auc = (checks.get("meta_rm") or {}).get("set_alone_auc")
     if auc is not None and auc > _LEAKING_AUC:
         yield f"meta_rm: the set alone tells right from wrong at AUC {auc:.2f}; more samples a set help."
-    for source, found in sorted((checks.get("lengths") or {}).items()):
-        if found["best_is_longest"] - found["chance"] > _LONGER_THAN_CHANCE:
-            shares = f"in {found['best_is_longest']:.0%} of the sets, by chance in {found['chance']:.0%}"
-            yield f"{source}: the best response is the longest {shares}; a judge may learn to prefer length."
+    for source, shares in sorted((checks.get("lengths") or {}).items()):
+        if shares["best_is_longest"] - shares["chance"] > _LONGER_THAN_CHANCE:
+            words = f"in {shares['best_is_longest']:.0%} of the sets, by chance in {shares['chance']:.0%}"
+            yield f"{source}: the best response is the longest {words}; a judge may learn to prefer length."
 
 
-def _wanted_sets(manifest: Manifest) -> Sequence[str]:
+def wanted_sets(manifest: Manifest) -> Sequence[str]:
+    """Return the sets that the recipe asks for."""
     wanted: Sequence[str] = manifest.recipe.get("build", {}).get("sets", [])
     return wanted

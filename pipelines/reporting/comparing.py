@@ -1,11 +1,15 @@
-"""Comparing two versions of a snapshot: counted over whole columns, of ids and verdicts alone."""
+"""Comparing two versions of a snapshot: counted over whole columns, of ids and verdicts alone.
+
+Where the reader of judgements has changed, the older version's answers are read and decided anew first.
+"""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import polars as pl
 
-from pipelines.reporting.rereading import as_read_now
+from pipelines.judging.extraction import read_answer
+from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from schemas.comparison import (
     AcceptanceChange,
     Comparison,
@@ -22,8 +26,10 @@ from schemas.comparison import (
     UseChange,
 )
 from schemas.errors import StorageError
-from schemas.manifest import Manifest, ModelUse
+from schemas.manifest import Manifest
 from schemas.preference import Split
+from schemas.recipe import RejectionSection
+from schemas.trajectory import RejectReason
 from storage.snapshots import Snapshot
 
 Change = TypeVar("Change")
@@ -31,6 +37,12 @@ Name = TypeVar("Name", bound=Hashable)
 Side = Mapping[tuple[str, ...], tuple[Any, ...]]
 """What one version says of each key: the fields of a change."""
 
+_JUDGED_TABLES = ("trajectories/accepted", "trajectories/rejected")
+_READ_COLUMNS = [
+    *("trajectory_id", "set_id", "query_id", "source", "split", "mode", "sample_index", "order", "text"),
+    *("finish_reason", "reject_reason"),
+]
+_MARKS = [name for name in DECISION_COLUMNS if name in set(RejectReason)]
 _IDS = {
     "sets": pl.col("set_id"),
     "trajectories": pl.col("trajectory_id"),
@@ -42,9 +54,7 @@ _IDS = {
     "answers": pl.col("answer_id"),
     "rubrics": pl.col("rubric_id"),
 }
-"""What a row of a table is known by; where several rows of a table share it, as the pairs of a set do, they count."""
-
-_JUDGED = ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")
+"""The id of a table's row. Where several rows share one, as the pairs of a set do, they are counted."""
 
 
 def compare(old: Snapshot, new: Snapshot) -> Comparison:
@@ -54,19 +64,24 @@ def compare(old: Snapshot, new: Snapshot) -> Comparison:
     try:
         readers = old.manifest.reader_version, new.manifest.reader_version
         before, after = map(_judged, both)
-        as_read = before if readers[0] == readers[1] or before.is_empty() else as_read_now(old, new, after)
+        as_read = before if readers[0] == readers[1] or before.is_empty() else _as_read_now(old, new, after)
         sources = _names(*([source.source for source in manifest.inputs] for manifest in reversed(manifests)))
         given = [_given(snapshot) for snapshot in both]
+        acceptance = [
+            _acceptance_of(source, as_read.filter(source=source), after.filter(source=source)) for source in sources
+        ]
         return Comparison(
             old=f"{old.manifest.name}@{old.manifest.version}",
             new=f"{new.manifest.name}@{new.manifest.version}",
             tables=tuple(_table_changes(old, new)),
             relabelled=_relabelled(old, new),
             inputs=_changes(InputChange, [_inputs(manifest) for manifest in manifests], (None,)),
-            acceptance=tuple(_acceptance(as_read, after, sources)),
+            acceptance=tuple(change for change in acceptance if change.before.answers or change.after.answers),
             overall=_acceptance_of("all", as_read, after),
             outcomes=_changes(OutcomeChange, _outcomes(before, after), (0, 0), sources),
-            given=_changes(GivenChange, given, (0, 0), sources) if any(map(_any_given, given)) else (),
+            given=_changes(GivenChange, given, (0, 0), sources)
+            if any(sets for side in given for sets, _ in side.values())
+            else (),
             rubrics=_changes(RubricsChange, [_rubrics(snapshot) for snapshot in both], (RubricCounts(),), sources),
             leaks=_changes(LeakChange, [_leaks(manifest) for manifest in manifests], (None, None)),
             models=_changes(UseChange, [_uses(manifest) for manifest in manifests], (None,)),
@@ -101,10 +116,8 @@ def _names(new: Iterable[Name], old: Iterable[Name]) -> list[Name]:
 
 
 def _table_changes(old: Snapshot, new: Snapshot) -> Iterable[TableChange]:
-    for table in _names(new.manifest.tables, old.manifest.tables):
-        key = _IDS.get(table.split("/")[0])
-        if key is None:
-            continue
+    tables = _names(new.manifest.tables, old.manifest.tables)
+    for table, key in ((table, _IDS[kind]) for table in tables if (kind := table.split("/")[0]) in _IDS):
         before, after = (
             _frame(snapshot, [table], [key.alias("id")]).group_by("id").len("rows") for snapshot in (old, new)
         )
@@ -136,26 +149,17 @@ def _relabelled(old: Snapshot, new: Snapshot) -> int:
 
 def _judged(snapshot: Snapshot) -> pl.DataFrame:
     """Return a row an answer that was judged for RFT."""
-    tables = ["trajectories/accepted", "trajectories/rejected"]
-    frame = _frame(snapshot, tables, [pl.col(name) for name in _JUDGED])
-    return frame.with_columns(pl.col("accepted").cast(pl.Boolean))
-
-
-def _acceptance(before: pl.DataFrame, after: pl.DataFrame, sources: Sequence[str]) -> Iterable[AcceptanceChange]:
-    for source in sources:
-        mine = pl.col("source") == source
-        change = _acceptance_of(source, before.filter(mine), after.filter(mine))
-        if change.before.answers or change.after.answers:
-            yield change
+    columns = [pl.col(name) for name in ("trajectory_id", "set_id", "source", "mode", "outcome", "accepted")]
+    return _frame(snapshot, _JUDGED_TABLES, columns).with_columns(pl.col("accepted").cast(pl.Boolean))
 
 
 def _acceptance_of(source: str, before: pl.DataFrame, after: pl.DataFrame) -> AcceptanceChange:
     new = after.join(before.select("trajectory_id"), on="trajectory_id", how="anti")
-    return AcceptanceChange(source, *(_count(frame) for frame in (before, after, new)))
-
-
-def _count(judged: pl.DataFrame) -> Judged:
-    return Judged(judged.height, int(judged["accepted"].sum() or 0), judged["set_id"].n_unique())
+    counts = (
+        Judged(frame.height, int(frame["accepted"].sum() or 0), frame["set_id"].n_unique())
+        for frame in (before, after, new)
+    )
+    return AcceptanceChange(source, *counts)
 
 
 def _inputs(manifest: Manifest) -> Side:
@@ -189,10 +193,6 @@ def _given(snapshot: Snapshot) -> Side:
     return {(source,): (given, sets) for source, given, sets in grouped.iter_rows()}
 
 
-def _any_given(side: Side) -> bool:
-    return any(given for given, _ in side.values())
-
-
 def _rubrics(snapshot: Snapshot) -> Side:
     if not snapshot.rows("rubrics/made"):
         return {}
@@ -213,9 +213,10 @@ def _leaks(manifest: Manifest) -> Side:
 
 def _uses(manifest: Manifest) -> Side:
     """Return what each role's answers took, over all sources and purposes."""
-    by_role: dict[tuple[str, ...], list[ModelUse]] = {}
-    for use in manifest.models:
-        by_role.setdefault((use.role, use.model), []).append(use)
+    by_role = {
+        (role, model): [use for use in manifest.models if (use.role, use.model) == (role, model)]
+        for role, model in dict.fromkeys((use.role, use.model) for use in manifest.models)
+    }
     return {
         key: (
             Use(
@@ -229,3 +230,53 @@ def _uses(manifest: Manifest) -> Side:
         )
         for key, uses in by_role.items()
     }
+
+
+def _as_read_now(old: Snapshot, new: Snapshot, judged: pl.DataFrame) -> pl.DataFrame:
+    """Return the old version's answers as today's reader reads them.
+
+    `judged` holds those of the new version, with `trajectory_id` and `accepted`: an answer that both have is accepted
+    as it is there, where the rules of rejection are the same; the others are read and decided anew.
+    """
+    read = read_anew(old)
+    if old.manifest.recipe.get("rejection") != new.manifest.recipe.get("rejection"):
+        return read
+    there = judged.select("trajectory_id", accepted_there="accepted").unique("trajectory_id")
+    return read.join(there, on="trajectory_id", how="left").with_columns(
+        accepted=pl.coalesce("accepted_there", "accepted")
+    )
+
+
+def read_anew(snapshot: Snapshot) -> pl.DataFrame:
+    """Return the answers that were judged for RFT, read and decided anew, by the version's own rules of rejection.
+
+    A row has DECISION_COLUMNS, accepted and reject_reason. Texts are loaded a file at a time.
+    """
+    sets = pl.scan_parquet(snapshot.files("sets/kept"), glob=False).select("set_id", "best", "label").collect()
+    paths = [path for table in _JUDGED_TABLES for path in snapshot.files(table)]
+    read = [_read(pl.read_parquet(path, columns=_READ_COLUMNS), sets.unique("set_id")) for path in paths]
+    recipe = snapshot.manifest.recipe
+    known = recipe.get("rejection", {}).items()
+    rules = RejectionSection.model_validate(
+        {key: value for key, value in known if key in RejectionSection.model_fields}
+    )
+    rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
+    return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))
+
+
+def _read(rows: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
+    """Return what a decision rests on of the trajectories of one file.
+
+    What is no matter of the verdict, such as a hint that leaks, stays as it was found.
+    """
+    rows = rows.join(sets, on="set_id", how="left", maintain_order="left").with_columns(
+        *((pl.col("reject_reason") == mark).fill_null(False).alias(mark) for mark in _MARKS),
+        n_responses=pl.col("order").list.len().cast(pl.Int32),
+    )
+    positions = [
+        None if best is None else list(order).index(best) for order, best in rows.select("order", "best").iter_rows()
+    ]
+    rows = rows.with_columns(pl.Series("best_position", positions, pl.Int32))
+    columns = ("text", "finish_reason", "n_responses", "best_position", "label")
+    outcomes = [read_answer(*answer, with_parts=False).outcome.value for answer in rows.select(columns).iter_rows()]
+    return rows.with_columns(pl.Series("outcome", outcomes, pl.String)).select(DECISION_COLUMNS)

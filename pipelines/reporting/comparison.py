@@ -1,16 +1,13 @@
 """A comparison of two versions as people read it: in a terminal, and as Markdown."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pipelines.reporting.visible import aligned, markdown_line, one_line
 from schemas.comparison import (
     Comparison,
     InputChange,
-    Judged,
     OutcomeChange,
     RubricCounts,
-    TableChange,
     Use,
     UseChange,
 )
@@ -20,24 +17,19 @@ _CELL = 44
 _REVISION = 15
 """Characters of a revision that are shown: of a hash, `sha256:` and 8 digits."""
 _SMALLEST_SHARE = 0.0005
-"""Changes of an outcome's share that people are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A table of a comparison, as people are shown it; its cells are texts of data."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+"""Smaller changes of an outcome's share are not shown."""
+_Row = tuple[str, ...]
+_Part = tuple[_Row, tuple[_Row, ...]]
+"""A table of a comparison, as people see it: its head, and rows whose cells are texts of data."""
 
 
 def lines_of(comparison: Comparison) -> list[str]:
     """Return it for a terminal."""
     lines = [f"{one_line(comparison.old, 2 * _CELL)} -> {one_line(comparison.new, 2 * _CELL)}"]
-    for part in parts(comparison):
-        rows = [part.head, *(tuple(one_line(cell, _CELL) for cell in row) for row in part.rows)]
+    for head, cells in parts(comparison):
+        rows = [head, *(tuple(one_line(cell, _CELL) for cell in row) for row in cells)]
         # What stands before the first count are names.
-        names = next((n for n, name in enumerate(part.head) if name in ("before", "requests", "rows")), len(part.head))
+        names = next((n for n, name in enumerate(head) if name in ("before", "requests", "rows")), len(head))
         lines += ["", *aligned(rows, names)]
     return [*lines, *(line for words in _remarks(comparison) for line in ("", words))]
 
@@ -45,26 +37,33 @@ def lines_of(comparison: Comparison) -> list[str]:
 def markdown_of(comparison: Comparison) -> str:
     """Return it as Markdown, for a page."""
     head = f"{markdown_line(comparison.old)} → {markdown_line(comparison.new)}"
-    tables = [_markdown_table(part) for part in parts(comparison)]
+    tables = [_markdown_table(*part) for part in parts(comparison)]
     return "\n\n".join([head, *tables, *_remarks(comparison)]) + "\n"
 
 
-def _markdown_table(part: Part) -> str:
-    lines = ["| " + " | ".join(part.head) + " |", "|" + " --- |" * len(part.head)]
-    return "\n".join([*lines, *("| " + " | ".join(map(markdown_line, row)) + " |" for row in part.rows)])
+def _markdown_table(head: _Row, rows: tuple[_Row, ...]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(map(markdown_line, row)) + " |" for row in rows)])
 
 
-def parts(comparison: Comparison) -> Iterator[Part]:
+def parts(comparison: Comparison) -> Iterator[_Part]:
     """Yield its tables; those without a row are left out."""
     overall = [comparison.overall] if len(comparison.acceptance) > 1 else []
     for head, rows in (
-        (("table", "before", "after", "added", "gone"), map(_table_row, comparison.tables)),
+        (
+            ("table", "before", "after", "added", "gone"),
+            (
+                (change.table, f"{change.before:,}", f"{change.after:,}", f"+{change.added:,}", f"-{change.gone:,}")
+                for change in comparison.tables
+            ),
+        ),
         (("source", "revision", "rows", "kept", "dropped", "unreadable"), map(_input_row, comparison.inputs)),
         (
             ("accepted", "before", "after", "new answers"),
             (
-                (change.source, *map(_accepted, (change.before, change.after, change.new)))
+                (change.source, *(f"{percent(judged.share)} of {judged.answers:,}" for judged in counts))
                 for change in (*comparison.acceptance, *overall)
+                for counts in [(change.before, change.after, change.new)]
             ),
         ),
         (("outcome", "source", "mode", "before", "after"), filter(None, map(_outcome_row, comparison.outcomes))),
@@ -89,16 +88,16 @@ def parts(comparison: Comparison) -> Iterator[Part]:
         ),
         (("role", "model", "requests", "asked now", "failed", "cost in all"), map(_use_row, comparison.models)),
     ):
-        if found := tuple(rows):
-            yield Part(head, found)
+        if cells := tuple(rows):
+            yield head, cells
 
 
 def _remarks(comparison: Comparison) -> Iterator[str]:
     """Yield what the tables do not show."""
-    before, after = (
-        f"version {reader}" if reader else "one that does not say its version" for reader in comparison.readers
-    )
     if comparison.readers[0] != comparison.readers[1]:
+        before, after = (
+            f"version {reader}" if reader else "one that does not say its version" for reader in comparison.readers
+        )
         yield (
             f"the reader of judgements has changed, from {before} to {after}: what was accepted before is counted of "
             "the old answers as the reader of today reads them"
@@ -107,15 +106,9 @@ def _remarks(comparison: Comparison) -> Iterator[str]:
         yield f"{comparison.relabelled:,} kept sets have another best response, or another label, than before"
 
 
-def _table_row(change: TableChange) -> tuple[str, ...]:
-    return change.table, f"{change.before:,}", f"{change.after:,}", f"+{change.added:,}", f"-{change.gone:,}"
-
-
 def _input_row(change: InputChange) -> tuple[str, ...]:
-    before, after = change.before, change.after
-    there = after or before
-    assert there is not None
-    before, after = before or there, after or there
+    before, after = change.before or change.after, change.after or change.before
+    assert before is not None and after is not None
     revision = _changed(before.revision[:_REVISION], after.revision[:_REVISION])
     words = "new: " if change.before is None else "gone: " if change.after is None else ""
     counts = (
@@ -124,20 +117,16 @@ def _input_row(change: InputChange) -> tuple[str, ...]:
     return change.source, f"{words}{revision}", *counts
 
 
-def _accepted(judged: Judged) -> str:
-    return f"{share(judged)} of {judged.answers:,}"
-
-
 def _outcome_row(change: OutcomeChange) -> tuple[str, ...]:
     """Return nothing for a share that hardly moved."""
     before, after = _ratio(change.before, change.of_before), _ratio(change.after, change.of_after)
     if abs((after or 0.0) - (before or 0.0)) < _SMALLEST_SHARE:
         return ()
-    return change.outcome, change.source, change.mode, _percent(before), _percent(after)
+    return change.outcome, change.source, change.mode, percent(before), percent(after)
 
 
 def _of_sets(given: int, sets: int) -> str:
-    return f"{_percent(_ratio(given, sets))} of {sets:,} sets"
+    return f"{percent(_ratio(given, sets))} of {sets:,} sets"
 
 
 def _made(counts: RubricCounts) -> str:
@@ -158,11 +147,6 @@ def _use_row(change: UseChange) -> tuple[str, ...]:
     )
 
 
-def share(judged: Judged) -> str:
-    """Return the accepted share in words."""
-    return _percent(judged.share)
-
-
 def _changed(before: str, after: str) -> str:
     return after if before == after else f"{before} -> {after}"
 
@@ -175,8 +159,9 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _percent(value: float | None) -> str:
-    return "none" if value is None else f"{value:.1%}"
+def percent(share: float | None) -> str:
+    """Return a share in words."""
+    return "none" if share is None else f"{share:.1%}"
 
 
 def _auc(value: float | None) -> str:

@@ -1,6 +1,6 @@
 """One example: a row of a snapshot in headed parts, as a terminal and a page show it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +32,7 @@ class Example:
     """Published path, such as "trajectories/rejected"."""
     row: Mapping[str, Any]
     preference: PreferenceSet | None = None
-    """The set that a trajectory judges; None in other tables, whose rows say all themselves."""
+    """The set that a trajectory judges; None in other tables, whose rows hold everything."""
 
     @property
     def reason(self) -> str | None:
@@ -79,7 +79,7 @@ def facts(example: Example) -> list[str]:
     if mode == Mode.HINTED and "order" in row:
         mode = "hinted: the prompt said which response is best"
     author, verifier, tokens = row.get("model") or row.get("policy"), row.get("verifier"), row.get("completion_tokens")
-    found = [
+    known = [
         row.get("source") or extra.get("source") or row.get("data_source"),
         *(row.get(name) for name in ("domain", "split", "license")),
         f"{n_responses} response{'s' if n_responses > 1 else ''}" if n_responses else None,
@@ -89,7 +89,7 @@ def facts(example: Example) -> list[str]:
         _author(row.get("origin")),
         None if tokens is None else f"{tokens:,} answer tokens",
     ]
-    return [one_line(str(fact), 200) for fact in found if fact]
+    return [one_line(str(fact), 200) for fact in known if fact]
 
 
 def _author(origin: str | None) -> str:
@@ -126,10 +126,17 @@ def _thoughts(row: Mapping[str, Any]) -> str | None:
 
 def _trajectory_parts(example: Example) -> list[Part]:
     row, best = example.row, example.best_position
-    parts = [_question_part(example)]
-    responses = [said_by(example.preference.responses[index]) for index in row["order"]] if example.preference else []
+    responses, question = list[str](), Part("prompt", _message_items(row["prompt"]))
+    if judged := example.preference:
+        responses = [said_by(judged.responses[index]) for index in row["order"]]
+        question = Part("question", (Item(conversation_text(judged.query)),))
+    parts = [question]
     if responses:
-        parts.append(Part("responses, as shown", tuple(_response_items(responses, best))))
+        items = (
+            Item(text, f"response {position + 1}{', the best' if position == best else ''}", position == best)
+            for position, text in enumerate(responses)
+        )
+        parts.append(Part("responses, as shown", tuple(items)))
     if not row["scores"] or not row["critique"]:
         parts.append(Part("the whole answer", (Item(row["text"] or "(no text)"),)))
     else:
@@ -137,31 +144,18 @@ def _trajectory_parts(example: Example) -> list[Part]:
             parts.append(Part("the judge's principles", tuple(map(_principle, row["principles"]))))
         parts.append(Part("critique", (Item(row["critique"]),)))
     if row["scores"]:
-        parts.append(Part("scores", tuple(_score_items(row["scores"], responses, best))))
+        beginnings = {position: f"  {one_line(text, _FIRST_WORDS)}" for position, text in enumerate(responses)}
+        items = (
+            Item(f"{score:4g}{beginnings.get(position, '')}", f"response {position + 1}", position == best)
+            for position, score in enumerate(row["scores"])
+        )
+        parts.append(Part("scores", tuple(items)))
     return [*parts, _verdict_part(example)]
-
-
-def _question_part(example: Example) -> Part:
-    if example.preference is None:
-        return Part("prompt", tuple(_message_items(example.row["prompt"])))
-    return Part("question", (Item(conversation_text(example.preference.query)),))
-
-
-def _response_items(texts: Sequence[str], best: int | None) -> Iterable[Item]:
-    for position, text in enumerate(texts):
-        label = f"response {position + 1}" + (", the best" if position == best else "")
-        yield Item(text, label, position == best)
 
 
 def _principle(principle: Mapping[str, Any]) -> Item:
     weight = "" if principle["weight"] is None else f" (weight {principle['weight']:.0%})"
     return Item(principle["description"] or "", f"{principle['name'] or 'unnamed'}{weight}")
-
-
-def _score_items(scores: Sequence[float], responses: Sequence[str], best: int | None) -> Iterable[Item]:
-    for position, score in enumerate(scores):
-        words = f"  {one_line(responses[position], _FIRST_WORDS)}" if position < len(responses) else ""
-        yield Item(f"{score:4g}{words}", f"response {position + 1}", position == best)
 
 
 def _verdict_part(example: Example) -> Part:
@@ -209,8 +203,8 @@ def _answer_parts(example: Example) -> list[Part]:
         ("reference", row["reference"] or None if row["form"] == AnswerForm.OPTION else None),
         ("reasoning", _thoughts(row)),
     )
-    prompt = Part("prompt", tuple(_message_items(row["prompt"])))
-    return [prompt, Part("the answer", (Item(row["text"] or "(no text)"),)), Part("its grade", grade)]
+    answer = Part("the answer", (Item(row["text"] or "(no text)"),))
+    return [Part("prompt", _message_items(row["prompt"])), answer, Part("its grade", grade)]
 
 
 def _training_parts(example: Example) -> list[Part]:
@@ -226,10 +220,9 @@ def _training_parts(example: Example) -> list[Part]:
         (outcome or "", meaning(outcome, row.get("n_responses")).words if outcome else None),
         ("margin", None if margin is None else f"{margin:g}"),
     )
-    parts = [Part(name, tuple(_message_items(row[name]))) for name in texts if name == "prompt" or row.get(name)]
+    parts = [Part(name, _message_items(row[name])) for name in texts if name == "prompt" or row.get(name)]
     return [*parts, Part("what is known of it", known)] if known else parts
 
 
-def _message_items(messages: Iterable[Mapping[str, str]]) -> Iterable[Item]:
-    for message in messages:
-        yield Item(message["content"], message["role"])
+def _message_items(messages: Iterable[Mapping[str, str]]) -> tuple[Item, ...]:
+    return tuple(Item(message["content"], message["role"]) for message in messages)

@@ -20,6 +20,8 @@ from storage.snapshots import Snapshot
 STATUSES = {table.name: tuple(table.parts) for table in TABLES if table.parts and table is not RUBRICS_TABLE}
 """Every table whose rows can be shown, and its parts, as published: `<table>/<status>`."""
 _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}
+_APART: dict[str, str | None] = {"rl": None, "traces": "query_id", "answers": "query_id"}
+"""The column in which examples should differ; `set_id` for all other tables."""
 
 
 def find_examples(
@@ -35,12 +37,10 @@ def find_examples(
     if not present:
         there = ", ".join(sorted(snapshot.manifest.tables)) or "nothing"
         raise RecipeError(f"the snapshot has no row of {table} {' or '.join(statuses)}; it has: {there}")
+    apart = _APART.get(table, "set_id")
     found = [
-        examples_of(
-            f"{table}/{part}", find_rows(snapshot.files(f"{table}/{part}"), filters, n, _apart(table)), snapshot.files
-        )
-        for part in present
-        for filters in [_filters(table, part, reason, source)]
+        examples_of(path, find_rows(snapshot.files(path), filters, n, apart), snapshot.files)
+        for path, filters in _searches(table, present, reason, source)
     ]
     examples = [example for example in chain.from_iterable(zip_longest(*found)) if example is not None][:n]
     if not examples:
@@ -53,11 +53,10 @@ def count_examples(
 ) -> int:
     """Return how many rows `find_examples` chooses from; without a filter, the manifest knows."""
     table, statuses = _wanted_parts(table, status, reason)
-    count = 0
-    for part in statuses:
-        path, filters = f"{table}/{part}", _filters(table, part, reason, source)
-        count += count_rows(snapshot.files(path), filters) if filters else snapshot.rows(path)
-    return count
+    return sum(
+        count_rows(snapshot.files(path), filters) if filters else snapshot.rows(path)
+        for path, filters in _searches(table, statuses, reason, source)
+    )
 
 
 def examples_of(table: str, rows: Sequence[Mapping[str, Any]], files: TableFiles) -> list[Example]:
@@ -70,12 +69,12 @@ def examples_of(table: str, rows: Sequence[Mapping[str, Any]], files: TableFiles
 
 def as_json(example: Example) -> dict[str, Any]:
     """Return the whole row, its table, and for a trajectory its set and the best response's position."""
-    found = {"table": example.table, **example.row}
+    row = {"table": example.table, **example.row}
     if example.table.startswith("trajectories/"):
-        preference = example.preference
-        found["best_position"] = example.best_position
-        found["set"] = asdict(preference) | {"query": wire(preference.query)} if preference else None
-    return found
+        judged = example.preference
+        row["best_position"] = example.best_position
+        row["set"] = asdict(judged) | {"query": wire(judged.query)} if judged else None
+    return row
 
 
 def render(example: Example, width: int) -> str:
@@ -91,10 +90,9 @@ def render(example: Example, width: int) -> str:
 
 
 def _rendered(item: Item, width: int) -> str:
-    mark = " *" if item.marked else "  "
     if not item.label:
         return wrapped(item.text, width, "  ")
-    label = f"{mark} {one_line(item.label, width)}"
+    label = f"{' *' if item.marked else '  '} {one_line(item.label, width)}"
     text = visible(item.text).expandtabs(4)
     if "\n" not in text and columns(label) + 2 + columns(text[:width]) <= width and len(text) <= width:
         return f"{label}: {text}"
@@ -142,9 +140,11 @@ def _filters(table: str, part: str, reason: str | None, source: str | None) -> d
     return filters
 
 
-def _apart(table: str) -> str | None:
-    """Return the column in which examples should differ."""
-    return {"rl": None, "traces": "query_id", "answers": "query_id"}.get(table, "set_id")
+def _searches(
+    table: str, parts: Sequence[str], reason: str | None, source: str | None
+) -> list[tuple[str, dict[str, frozenset[str]]]]:
+    """Return the path of each part, and what its rows are chosen by."""
+    return [(f"{table}/{part}", _filters(table, part, reason, source)) for part in parts]
 
 
 def _nothing_found(
@@ -158,13 +158,11 @@ def _nothing_found(
         sources = {name.removeprefix(prefix): rows for name, rows in values_of(paths, column, {}).items()}
         if source not in sources:
             return f"no row of {what} is from source {source!r}; there are: {_listed(sources)}"
-        here = f" from {source}"
-    else:
-        here = ""
+        what = f"{what} from {source}"
     column_of_reason = _reason_column(table, present[-1], reason)
     filters = _filters(table, present[-1], None, source)
     reasons = values_of(paths, column_of_reason, filters) if column_of_reason else {}
-    return f"no row of {what}{here} has the reason {reason!r}; there are: {_listed(reasons)}"
+    return f"no row of {what} has the reason {reason!r}; there are: {_listed(reasons)}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -20,9 +20,7 @@ def page(template: str, values: Mapping[str, Any]) -> str:
 
 def figure(value: float | None) -> str:
     """Return a number in three digits after the point, a tiny one as a power; a dash for None."""
-    if value is None:
-        return "–"
-    return f"{value:.1e}" if 0 < abs(value) < 0.001 else f"{value:.3f}"
+    return "–" if value is None else f"{value:.1e}" if 0 < abs(value) < 0.001 else f"{value:.3f}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -1,21 +1,18 @@
 """The publication stage: assembled tables become an immutable version with its manifest, card, report and reward."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
 
+from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
 from pipelines.judging.rewards_file import rewards_source
 from pipelines.judging.verdicts import READER_VERSION
+from pipelines.reporting.accounts import composition_of, funnel_of, inputs_of, uses_of
 from pipelines.reporting.attention import no_row_for
-from pipelines.reporting.card import card_of
-from pipelines.reporting.funnel import funnel_of, inputs_of
-from pipelines.reporting.report import report_of
-from pipelines.reporting.rubric_uses import rubric_uses
-from pipelines.synthesis.synthesis import SourceSets
+from pipelines.reporting.report import card_of, report_of
 from schemas.errors import DamagedError
-from schemas.manifest import FileEntry, Manifest, ModelUse, TableEntry
+from schemas.manifest import Manifest, TableEntry
 from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 from storage.files import sha256_of
@@ -27,7 +24,7 @@ from storage.stages import Stage, lineage
 
 @dataclass(frozen=True)
 class Published:
-    """What a build ends with."""
+    """The result of a build."""
 
     snapshot: Snapshot
     new: bool
@@ -35,7 +32,7 @@ class Published:
     missing: tuple[str, ...]
     """Sets of the recipe that got no row; LATEST is not moved to such a version."""
     no_row: str
-    """Which these are, and why where that is known, in words; empty where none is missing."""
+    """The missing sets in words, with the reason where it is known; empty where none is missing."""
     healed: tuple[str, ...] = ()
     """Files of a version with the same content that were gone or damaged, and were put back."""
 
@@ -43,7 +40,7 @@ class Published:
 def publish_snapshot(
     recipe: Recipe,
     root: Root,
-    sources: Sequence[SourceSets],
+    sources: Sequence[Product],
     curated: Stage,
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
@@ -55,14 +52,13 @@ def publish_snapshot(
     Raises DamagedError where a file is not what assembly wrote.
     """
     tables = {
-        name: TableEntry(rows=assembled.rows(name), files=[FileEntry(**asdict(file)) for file in files])
-        for name, files in assembled.tables.items()
+        name: TableEntry(rows=assembled.rows(name), files=list(files)) for name, files in assembled.tables.items()
     }
     missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
     name = recipe.build.name
     snapshot = with_content(root, name, assembled.content)
     new = snapshot is None
-    healed: list[str] = []
+    healed = [] if snapshot is None else _heal(snapshot, assembled)
     if snapshot is None:
         _check_files(assembled)
         stages = [source.stage for source in sources]
@@ -78,21 +74,15 @@ def publish_snapshot(
             seed=recipe.build.seed,
             recipe=recipe.resolved(),
             inputs=inputs,
-            models=[
-                *(use for source in sources for use in _synthesis_uses(source)),
-                *rubric_uses(recipe, root, curated, run_id),
-                *map(_use, judged.values()),
-            ],
+            models=uses_of(recipe, root, sources, curated, list(judged.values()), run_id),
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
-            checks={**assembled.facts["checks"], **_composition(stages)},
-            stages=lineage([assembled, curated, *stages, *(one.stage for one in judged.values())]),
+            checks={**assembled.facts["checks"], **composition_of(stages)},
+            stages=lineage([assembled, curated, *stages, *(samples.stage for samples in judged.values())]),
             tables=tables,
         )
         pages = {path: page(manifest, assembled) for path, page in _PAGES.items()}
         data = {file.path: f"{assembled.key}/{file.path}" for table in tables.values() for file in table.files}
         snapshot = publish(root, manifest, data, pages)
-    else:
-        healed = _heal(snapshot, assembled)
     no_row = no_row_for(missing, assembled.facts["checks"]) if missing else ""
     return Published(snapshot, new, missing, no_row, tuple(healed))
 
@@ -117,7 +107,7 @@ def _heal(snapshot: Snapshot, assembled: Stage) -> list[str]:
 
 
 def make_latest(root: Root, published: Published) -> None:
-    """Make what was published the version that its name means, unless a set of the recipe is missing in it."""
+    """Let LATEST name the published version, unless a set of the recipe is missing in it."""
     manifest = published.snapshot.manifest
     if not published.missing and latest(root, manifest.name) != manifest.version:
         set_latest(root, manifest.name, manifest.version)
@@ -129,26 +119,3 @@ def _check_files(assembled: Stage) -> None:
         path = assembled.root.at(f"{assembled.key}/{file.path}")
         if sha256_of(path) != file.sha256:
             raise DamagedError(f"{path}: damaged, its hash is not what was written; remove it, and build again")
-
-
-def _composition(sources: Sequence[Stage]) -> dict[str, Any]:
-    """Return the check on how synthesised sets are made up, by source; nothing where none was synthesised."""
-    made = {stage.facts["source"]: stage.facts.get("synthesis", {}) for stage in sources}
-    found = {source: facts["composition"] for source, facts in made.items() if "composition" in facts}
-    return {"composition": found} if found else {}
-
-
-def _synthesis_uses(source: SourceSets) -> Iterator[ModelUse]:
-    for use in source.stage.facts.get("synthesis", {}).get("uses", ()):
-        yield ModelUse(**use, cached=max(0, use["requests"] - source.bought.get(use["role"], 0)))
-
-
-def _use(judged: Judged) -> ModelUse:
-    facts = judged.stage.facts
-    return ModelUse(
-        role=judged.job.role,
-        engine=judged.job.model.engine,
-        model=judged.job.model.name,
-        cached=judged.cached,
-        **{name: facts[name] for name in ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")},
-    )

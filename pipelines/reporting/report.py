@@ -1,22 +1,24 @@
-"""The report of a snapshot: one self-contained page on what became of every row, and what to look at."""
+"""The report of a snapshot, and its card.
+
+The report is one self-contained page on what became of every row, and what to look at. The card, README.md, says what
+the snapshot holds, in words, and in the YAML that `datasets.load_dataset` reads.
+"""
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
 
-from pipelines.reporting.answered import answer_groups, sets_made
-from pipelines.reporting.attention import attention
+from pipelines.reporting.attention import attention, incomplete_sets, simulated_models, wanted_sets
+from pipelines.reporting.checks import leak_rows, principles_sentence, trace_ngrams, trace_sentences
 from pipelines.reporting.example_parts import Example, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
-from pipelines.reporting.leaks import leak_rows, trace_ngrams, trace_sentences
-from pipelines.reporting.meanings import MEANINGS, meaning, verdict_meaning
+from pipelines.reporting.meanings import MEANINGS, answer_groups, meaning, sets_made, verdict_meaning
 from pipelines.reporting.pages import page
-from pipelines.reporting.principles import principles_sentence
 from pipelines.reporting.row_search import one_of_each
 from pipelines.reporting.source_funnels import (
     SETS,
@@ -25,15 +27,20 @@ from pipelines.reporting.source_funnels import (
     judged_outcomes,
     source_funnels,
     together,
+    without,
 )
 from pipelines.reporting.visible import cut
 from schemas.manifest import Manifest
+from schemas.preference import SETS_TABLE
+from schemas.published import TABLES
 from schemas.trajectory import Mode
 from storage.stages import Stage
 
 _LONGEST_TEXT = 1_500
 """Characters of each text of an example; longer ones are cut, in the page alone."""
 _COMMONEST_REASONS = 4
+_Part = tuple[str, str, str]
+"""A part of a table in the card: split, published path, meaning."""
 _SHOWN_CHECKS = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles"})
 
 
@@ -46,23 +53,20 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
     others = {name: value for name, value in checks.items() if name not in _SHOWN_CHECKS}
     style = (resources.files("pipelines.reporting") / "report.css").read_text("utf-8")
     values = {
+        **_in_both(manifest),
         "style": Markup(style),
         "style_digest": Markup(base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()),
-        "manifest": manifest,
         "titles": _titles(manifest),
         "numbers": list(_numbers(manifest, funnels)),
         "attention": attention(manifest, funnels),
         "funnels": funnels,
-        "units": {one.source: one.unit for one in manifest.inputs},
+        "units": {source.source: source.unit for source in manifest.inputs},
         "glossary": _glossary(funnels),
         "outcomes": list(_outcomes(funnels)),
         "reasons": _reasons(funnels),
-        "leaks": leak_rows(checks),
-        "traces": trace_sentences(checks),
         "ngrams": trace_ngrams(checks),
         "positions": checks.get("positions") or {},
         "meta_rm": checks.get("meta_rm") or {},
-        "principles": principles_sentence(checks),
         "lengths": checks.get("lengths") or {},
         "other_checks": json.dumps(others, indent=1) if others else "",
         "models": list(_models(manifest)),
@@ -74,6 +78,37 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
     return page("report.html", values | {function.__name__: function for function in functions})
 
 
+def card_of(manifest: Manifest) -> str:
+    """Return the card of a snapshot, README.md."""
+    values = {
+        "configs": list(_configs(manifest)),
+        "warnings": [*simulated_models(manifest), *incomplete_sets(manifest)],
+        "restricted": [source.source for source in manifest.inputs if source.redistribution == "restricted"],
+    }
+    return page("card.md", _in_both(manifest) | values)
+
+
+def _in_both(manifest: Manifest) -> dict[str, Any]:
+    """Return the values that the report and the card both show."""
+    return {
+        "manifest": manifest,
+        "leaks": leak_rows(manifest.checks),
+        "traces": trace_sentences(manifest.checks),
+        "principles": principles_sentence(manifest.checks),
+    }
+
+
+def _configs(manifest: Manifest) -> Iterator[tuple[str, list[_Part]]]:
+    """Yield (config, parts) of every table that has rows: those that are split first, the sets last."""
+    for table in sorted(TABLES, key=lambda table: ("train" not in table.parts, table is SETS_TABLE)):
+        paths = {part: f"{table.name}/{part}" for part in table.parts}
+        present = [(part, paths[part], words) for part, words in table.parts.items() if paths[part] in manifest.tables]
+        if "train" not in table.parts:
+            yield from ((path.replace("/", "_"), [("train", path, words)]) for _, path, words in present)
+        elif present:
+            yield table.name, present
+
+
 def _titles(manifest: Manifest) -> dict[str, str]:
     """Return the page's sections, by anchor."""
     titles = {
@@ -82,7 +117,7 @@ def _titles(manifest: Manifest) -> dict[str, str]:
         "leaks": "What gives the right one away",
         "traces": "What gives a hinted answer away",
         "positions": "Where the best response stands",
-        "meta-rm": "Meta RM" if _wants(manifest, "meta_rm") else "",
+        "meta-rm": "Meta RM" if "meta_rm" in wanted_sets(manifest) else "",
         "principles": "Given criteria" if "principles" in manifest.checks else "",
         "lengths": "Lengths",
         "models": "Models",
@@ -99,7 +134,7 @@ def _numbers(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[tu
     rows = {path: entry.rows for path, entry in manifest.tables.items()}
     for name in (*SETS, TRACES):
         train, validation = (rows.get(f"{name}/{split}", 0) for split in ("train", "validation"))
-        if train or validation or _wants(manifest, name):
+        if train or validation or name in wanted_sets(manifest):
             yield f"{train:,}", f"{name} rows, and {validation:,} for validation"
     judged, accepted = sum(funnel.judged for funnel in funnels), sum(funnel.accepted for funnel in funnels)
     if judged:
@@ -115,11 +150,11 @@ def _glossary(funnels: Sequence[SourceFunnel]) -> dict[str, str]:
     """Return the words for every reason that occurs."""
     dropped = together(funnel.dropped for funnel in funnels)
     rejected = together(counts for funnel in funnels for counts in (funnel.rejected, without(funnel.rl, "kept")))
-    glossary = {}
-    for reason in (reason for reason in {**dropped, **rejected} if reason in MEANINGS):
-        words, way_out = meaning(reason)
-        glossary[reason] = f"{words}. {way_out[:1].upper()}{way_out[1:]}." if way_out else f"{words}."
-    return glossary
+    known = {reason: meaning(reason) for reason in {**dropped, **rejected} if reason in MEANINGS}
+    return {
+        reason: f"{words}. {way_out[:1].upper()}{way_out[1:]}." if way_out else f"{words}."
+        for reason, (words, way_out) in known.items()
+    }
 
 
 def _outcomes(funnels: Sequence[SourceFunnel]) -> Iterator[tuple[str, str, dict[str, int], str]]:
@@ -150,23 +185,10 @@ def _models(manifest: Manifest) -> Iterator[list[str]]:
 def _examples(funnels: Sequence[SourceFunnel], assembled: Stage) -> list[Example]:
     """Return accepted examples of each mode, and rejected ones of the commonest reasons, from first row groups."""
     commonest = list(together(funnel.rejected for funnel in funnels))[:_COMMONEST_REASONS]
-    wanted = (("accepted", "mode", [mode.value for mode in Mode]), ("rejected", "reject_reason", commonest))
-    found: list[Example] = []
-    for status, column, values in wanted:
-        path = f"trajectories/{status}"
-        chosen = one_of_each(assembled.paths(path), column, values, "set_id")
-        found += examples_of(path, chosen, assembled.paths)
-    return found
-
-
-def without(counts: Mapping[str, int], outcome: str) -> dict[str, int]:
-    """Return the counts of all other outcomes."""
-    return {name: rows for name, rows in counts.items() if name != outcome}
-
-
-def _wants(manifest: Manifest, name: str) -> bool:
-    """Return whether the recipe asks for a set."""
-    return name in manifest.recipe.get("build", {}).get("sets", [])
+    accepted, rejected = "trajectories/accepted", "trajectories/rejected"
+    of_modes = one_of_each(assembled.paths(accepted), "mode", [mode.value for mode in Mode], "set_id")
+    of_reasons = one_of_each(assembled.paths(rejected), "reject_reason", commonest, "set_id")
+    return [*examples_of(accepted, of_modes, assembled.paths), *examples_of(rejected, of_reasons, assembled.paths)]
 
 
 def _cost(usd: float) -> str:

@@ -1,6 +1,8 @@
-"""Rows of large tables, found by their small columns: texts are read of the few that are shown."""
+"""Rows of large tables, found by their small columns. Texts are read for the few rows that are shown."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +60,7 @@ def one_of_each(paths: Sequence[Path], column: str, wanted: Sequence[str], apart
 
 def values_of(paths: Sequence[Path], column: str, filters: Mapping[str, frozenset[str]]) -> dict[str, int]:
     """Return how often each value of a column occurs among the rows that pass the filters; nulls are left out."""
-    counts: dict[str, int] = {}
-    for _, (value,) in _matches(paths, filters, [column]):
-        if value is not None:
-            counts[value] = counts.get(value, 0) + 1
-    return counts
+    return Counter(value for _, (value,) in _matches(paths, filters, [column]) if value is not None)
 
 
 def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, PreferenceSet]:
@@ -116,13 +114,10 @@ def _passing(
 
 
 def _rows_at(places: Sequence[Place]) -> list[dict[str, Any]]:
-    """Return whole rows, in the order of their places."""
-    groups: dict[tuple[Path, int], list[int]] = {}
-    for path, group, row in places:
-        groups.setdefault((path, group), []).append(row)
+    """Return whole rows, in the order of their places, which are sorted."""
     found: list[dict[str, Any]] = []
-    for (path, group), rows in groups.items():
+    for (path, group), rows in groupby(places, key=lambda place: place[:2]):
         with damage_named(path):
             table = open_parquet(path).read_row_group(group)
-        found += table.take(rows).to_pylist()
+        found += table.take([row for _, _, row in rows]).to_pylist()
     return found

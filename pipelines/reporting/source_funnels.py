@@ -1,6 +1,6 @@
 """A source's way through a build, from rows read to rows published, as the manifest and the tables tell it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +59,8 @@ class SourceFunnel:
 
     def share_of_answers(self, *verdicts: str) -> float:
         """Return the share of the responder's and the given answers that got one of these verdicts."""
-        counts = [self.graded.get(origin, {}) for origin in (Origin.RESPONDER, Origin.GIVEN)]
-        total = sum(sum(answers.values()) for answers in counts)
-        return sum(answers.get(verdict, 0) for answers in counts for verdict in verdicts) / total if total else 0.0
+        counts = together(self.graded.get(origin, {}) for origin in (Origin.RESPONDER, Origin.GIVEN))
+        return sum(counts.get(verdict, 0) for verdict in verdicts) / (sum(counts.values()) or 1)
 
     @property
     def held_out(self) -> int:
@@ -95,9 +94,7 @@ class SourceFunnel:
     @property
     def rejected(self) -> dict[str, int]:
         """Answers by reject_reason, over both modes, the commonest first."""
-        reasons = together(self.answers.values())
-        reasons.pop(ACCEPTED, None)
-        return reasons
+        return without(together(self.answers.values()), ACCEPTED)
 
 
 def source_funnels(manifest: Manifest, files: TableFiles) -> list[SourceFunnel]:
@@ -137,11 +134,11 @@ def _funnel_of(manifest: Manifest, source: Input, published: Mapping[str, int]) 
 
 def _graded(synthesis: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """Return the verdicts by origin, of outcomes such as "responder: right"."""
-    graded: dict[str, dict[str, int]] = {}
+    graded: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for outcome, rows in synthesis.items():
-        origin, found, verdict = outcome.partition(": ")
-        if found:
-            graded.setdefault(origin, {})[verdict] = rows
+        if ": " in outcome:
+            origin, verdict = outcome.split(": ", 1)
+            graded[origin][verdict] = rows
     return {origin: commonest_first(counts) for origin, counts in graded.items()}
 
 
@@ -169,15 +166,15 @@ def together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return commonest_first(sums)
 
 
+def without(counts: Mapping[str, int], outcome: str) -> dict[str, int]:
+    """Return the counts of all other outcomes."""
+    return {name: rows for name, rows in counts.items() if name != outcome}
+
+
 def judged_outcomes(counts: Mapping[str, int]) -> dict[str, int]:
     """Return one mode's answers by what they amount to: accepted, left out (correct, but rejected), incorrect, tied,
     unreadable."""
     grouped = dict.fromkeys(("accepted", "left out", "incorrect", "tied", "unreadable"), 0)
     for reason, rows in counts.items():
-        if reason in grouped:
-            grouped[reason] += rows
-        elif reason in set(Outcome):
-            grouped["unreadable"] += rows
-        else:
-            grouped["left out"] += rows
+        grouped[reason if reason in grouped else "unreadable" if reason in set(Outcome) else "left out"] += rows
     return grouped

@@ -57,17 +57,12 @@ def markdown_line(text: str) -> str:
     return _MARKS.sub(r"\\\g<0>", " ".join(visible(text).split()))
 
 
-def padded(text: str, width: int) -> str:
-    """Return the text with blanks up to `width` columns of a terminal; wide characters take two."""
-    return text + " " * (width - columns(text))
-
-
 def aligned(rows: Sequence[Sequence[str]], names: int = 1) -> list[str]:
     """Return a table's rows as lines: the first `names` columns flush left, those of counts flush right."""
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     return [
         GAP.join(
-            padded(cell, width) if number < names else cell.rjust(width)
+            cell + " " * (width - columns(cell)) if number < names else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -106,6 +101,4 @@ def _fitting(line: str, start: int, width: int) -> int:
 
 def _escape(found: re.Match[str]) -> str:
     code = ord(found.group())
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -17,7 +17,7 @@ from schemas.query import Messages
 from schemas.record import unit_interval
 from schemas.rubric import case_text
 from storage.stages import Stage
-from storage.tables import read_batches, read_table
+from storage.tables import read_batches, read_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ def labelled_sets(curated: Stage) -> Labelled:
     usable = (pl.col("split") == Split.TRAIN.value) & pl.col("drop_reason").is_null() & is_labelled
     found = Labelled()
     for batch in read_batches(curated.paths("sets"), SETS):
-        frame = pl.from_arrow(batch.select(["split", "drop_reason", "best", "label"]))
-        assert isinstance(frame, pl.DataFrame)
+        frame = pl.DataFrame(batch.select(["split", "drop_reason", "best", "label"]))
         for one in sets_of(batch.take(frame.with_row_index().filter(usable)["index"].to_arrow())):
             if one.best is not None:
                 found.ranked.setdefault(one.query_id, []).append(one)
@@ -117,8 +116,7 @@ def own_queries(curated: Stage) -> Mapping[str, AbstractSet[str]]:
 
     Dropped sets and test sets count too: a rubric may have been made of one under another recipe.
     """
-    frame = pl.from_arrow(read_table(curated.paths("sets"), SETS, ["query_id", "cluster"]))
-    assert isinstance(frame, pl.DataFrame)
+    frame = read_frame(curated.paths("sets"), SETS, ["query_id", "cluster"])
     near: defaultdict[str, set[str]] = defaultdict(set)
     clusters: defaultdict[str, list[str]] = defaultdict(list)
     for query_id, cluster in frame.with_columns(pl.col("cluster").fill_null(pl.col("query_id"))).unique().iter_rows():

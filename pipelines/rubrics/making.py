@@ -7,10 +7,9 @@ the root's rubrics at the end: a killed run asks for the same once more, finds t
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pipelines.engines.answering import Run
@@ -18,13 +17,13 @@ from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.jobs import Job
 from pipelines.rubrics.cases import Case, chosen_cases, labelled_sets, question_text
 from pipelines.rubrics.embedding import Embedder
-from pipelines.rubrics.giving import Lookup
+from pipelines.rubrics.giving import RubricSettings, looked_up
 from pipelines.rubrics.opening import cached_embedder, open_retriever
 from pipelines.rubrics.panels import Panelist, panels_of
-from pipelines.rubrics.requests import generation_request, read_criteria, rubric_job, template
+from pipelines.rubrics.requests import generation_request, read_criteria, template
 from pipelines.rubrics.retrieval import Found
 from pipelines.rubrics.trials import read_all, tried
-from schemas.recipe import Recipe, RubricsSection
+from schemas.recipe import RubricsSection
 from schemas.record import content_id
 from schemas.rubric import CriterionDrop, Origin, Rubric, rubric
 from storage.root import Root
@@ -83,31 +82,35 @@ class Made:
         return "\n".join(lines)
 
 
-def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
+def make_rubrics(settings: RubricSettings, job: Job, root: Root, run: Run, curated: Stage) -> Made:
     """Make the rubrics that the recipe wants and the root lacks, and put them into the pools.
 
-    Raises RecipeError where no model is named for it, and what asking and indexing raise; answers are kept.
+    Raises what asking and indexing raise; answers are kept.
     """
-    settings, directory = recipe.rubrics, Path(recipe.directory)
-    asker, malformed = Asker(root, run, rubric_job(recipe)), Counter[str]()
+    rubrics = settings.rubrics
+    asker, malformed = Asker(root, run, job), Counter[str]()
     sets = labelled_sets(curated)
-    cases = chosen_cases(sets, settings.queries)
+    cases = chosen_cases(sets, rubrics.queries)
     known = {one.query_id: one for one in read_rubrics(root) if one.origin == Origin.GENERATED}
-    trial = _trial(settings, asker.job)
+    trial = _trial(rubrics, job)
     new = [case for case in cases if case.query_id not in known]
     again = [case for case in cases if case.query_id in known and known[case.query_id].trial != trial]
     unwritten: tuple[str, ...] = ()
     made: tuple[Rubric, ...] = ()
     if new or again:
-        drafts = _drafts(asker, malformed, new, _contexts(recipe, root, run, curated, new))
+        drafts = _drafts(asker, malformed, new, _contexts(settings, root, run, curated, new))
         written = {case.query_id for case, _ in drafts}
-        unwritten = tuple(_named(case) for case in new if case.query_id not in written)
+        unwritten = tuple(
+            f"{case.query_id} {' '.join(question_text(case.preference).split())[:60]!r}"
+            for case in new
+            if case.query_id not in written
+        )
         to_try = [*drafts, *((case, known[case.query_id]) for case in again)]
         run.watcher.stage(f"choosing panels for {len(to_try):,} rubrics", None)
-        embedder = cached_embedder(root, settings, directory)
-        panels = panels_of([case for case, _ in to_try], sets, embedder, settings.panel)
-        fresh = [_without_near_duplicates(one, embedder, settings.max_similarity) for _, one in to_try]
-        found = tried(asker, malformed, fresh, panels, settings)
+        embedder = cached_embedder(root, rubrics, settings.directory)
+        panels = panels_of([case for case, _ in to_try], sets, embedder, rubrics.panel)
+        fresh = [_without_near_duplicates(one, embedder, rubrics.max_similarity) for _, one in to_try]
+        found = tried(asker, malformed, fresh, panels, rubrics)
         asker.check("rubrics")
         # Where an answer is still to come, the next run tries again, from what is stored.
         trial_id = None if asker.answers.given_up else trial
@@ -117,15 +120,10 @@ def make_rubrics(recipe: Recipe, root: Root, run: Run, curated: Stage) -> Made:
         )
     add_rubrics(root, made)
     run.watcher.stage("indexing rubrics", None)
-    with open_retriever(root, settings, run.keys, directory):
+    with open_retriever(root, rubrics, run.keys, settings.directory):
         pass  # opening completes the pools, also after a run that was killed here
     kept_before = len(cases) - len(new) - len(again)
-    return Made(len(cases), kept_before, made, unwritten, malformed, asker.job, asker.answers)
-
-
-def _named(case: Case) -> str:
-    """Return a question as it is named to people."""
-    return f"{case.query_id} {' '.join(question_text(case.preference).split())[:60]!r}"
+    return Made(len(cases), kept_before, made, unwritten, malformed, job, asker.answers)
 
 
 def _trial(settings: RubricsSection, job: Job) -> str:
@@ -136,11 +134,11 @@ def _trial(settings: RubricsSection, job: Job) -> str:
     return content_id("trial", thresholds, embedding, job.identity, body, template("judgement"))
 
 
-def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Sequence[Case]) -> list[str]:
+def _contexts(settings: RubricSettings, root: Root, run: Run, curated: Stage, cases: Sequence[Case]) -> list[str]:
     """Return what the pools hold for each case, a criterion a line."""
     sets = {case.query_id: case.preference for case in cases}
 
-    def questions(missing: Sequence[str]) -> dict[str, tuple[str, str]]:
+    def questions(missing: Collection[str]) -> dict[str, tuple[str, str]]:
         return {query_id: (question_text(sets[query_id]), sets[query_id].domain) for query_id in missing}
 
     def as_given(found: Found, _: object) -> Given:
@@ -150,7 +148,7 @@ def _contexts(recipe: Recipe, root: Root, run: Run, curated: Stage, cases: Seque
         unique = {one.criterion_id: one.text for one in criteria}
         return Given(tuple(unique), "\n".join(f"- {text}" for text in unique.values()), ())
 
-    contexts = Lookup("context", questions, as_given).results(recipe, root, run, curated, list(sets))
+    contexts = looked_up("context", settings, root, run, curated, sets, questions, as_given)
     return [contexts[query_id].text for query_id in sets]
 
 
@@ -191,12 +189,12 @@ def _rests_on(rubric: Rubric, case: Case, panel: Sequence[Panelist]) -> tuple[st
 def _without_near_duplicates(rubric: Rubric, embedder: Embedder, most: float) -> Rubric:
     """Return the rubric as before any trial, each criterion marked that is too near to a weightier or earlier one."""
     vectors = embedder.vectors([one.text for one in rubric.criteria])
-    by_weight = sorted(range(len(rubric.criteria)), key=lambda at: (-abs(rubric.criteria[at].points), at))
+    by_weight = sorted(range(len(rubric.criteria)), key=lambda place: (-abs(rubric.criteria[place].points), place))
     kept: list[int] = []
     criteria = list(rubric.criteria)
-    for at in by_weight:
-        is_repeat = any(float(vectors[at] @ vectors[other]) > most for other in kept)
-        criteria[at] = replace(criteria[at], drop_reason=CriterionDrop.NEAR_DUPLICATE if is_repeat else None)
+    for place in by_weight:
+        is_repeat = any(float(vectors[place] @ vectors[other]) > most for other in kept)
+        criteria[place] = replace(criteria[place], drop_reason=CriterionDrop.NEAR_DUPLICATE if is_repeat else None)
         if not is_repeat:
-            kept.append(at)
+            kept.append(place)
     return replace(rubric, criteria=tuple(criteria), drop_reason=None)

@@ -12,9 +12,8 @@ from pipelines.rubrics.scores import open_reranker
 from schemas.errors import RecipeError
 from schemas.recipe import RubricsSection
 from storage.root import Root
-from storage.rubric_pools import Pool, RubricPools, open_pools
-from storage.rubric_tables import add_rubrics
-from storage.rubric_vectors import Vectors
+from storage.rubric_pools import RubricPools, open_pools
+from storage.rubric_tables import Vectors, add_rubrics
 
 
 @contextlib.contextmanager
@@ -47,8 +46,9 @@ def cached_embedder(root: Root, settings: RubricsSection, directory: Path) -> Ca
 
 def complete(pools: RubricPools, library: Library, embedder: Embedder) -> None:
     """Make both pools hold what the library has; only what is missing is embedded and written."""
-    for pool in Pool:
-        pools.complete(pool, library.domains(pool), partial(_vectors_of, library.entries[pool], embedder))
+    for pool, entries in library.entries.items():
+        domains = {entry_id: entry.domain for entry_id, entry in entries.items()}
+        pools.complete(pool, domains, partial(_vectors_of, entries, embedder))
 
 
 def _vectors_of(entries: Mapping[str, Entry], embedder: Embedder, ids: Sequence[str]) -> Vectors:

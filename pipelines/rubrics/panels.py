@@ -16,7 +16,7 @@ from pipelines.rubrics.cases import Case, Labelled, question_text
 from pipelines.rubrics.embedding import Embedder
 from schemas.preference import PreferenceSet
 from schemas.query import Messages
-from storage.rubric_vectors import Vectors
+from storage.rubric_tables import Vectors
 
 _AT_ONCE = 256
 _RUNS = 4
@@ -33,6 +33,8 @@ class Panelist:
     ranking: str | None
     """The answers that are ranked against each other; None for one that only counts towards hit rates."""
     is_best: bool
+    met: tuple[bool, ...] = ()
+    """Once it is judged: by criterion, in the rubric's order; for a pitfall, whether the answer makes the mistake."""
 
 
 def panels_of(cases: Sequence[Case], sets: Labelled, embedder: Embedder, size: int) -> list[list[Panelist]]:

@@ -19,7 +19,7 @@ from pipelines.rubrics.library import Library
 from pipelines.rubrics.scores import Ranked, Reranker, shared_words, words
 from schemas.rubric import Criterion, Rubric
 from storage.rubric_pools import Hit, Pool, RubricPools
-from storage.rubric_vectors import Vectors
+from storage.rubric_tables import Vectors
 
 _AT_ONCE = 1_024
 """Questions whose candidates are in memory together."""

@@ -50,7 +50,10 @@ def shared_words(query: Set[str], candidates: Sequence[Words]) -> list[float]:
     """
     lengths = [sum(candidate.values()) for candidate in candidates]
     mean = sum(lengths) / max(1, len(lengths)) or 1.0
-    weights = _weights(query, candidates)
+    # How telling each word of the query is: the fewer candidates have it, the more. Sorted, since a sum of floats
+    # depends on its order, and a set's order on the process.
+    having = {word: sum(word in candidate for candidate in candidates) for word in sorted(query)}
+    weights = {word: math.log((len(candidates) - n + 0.5) / (n + 0.5) + 1) for word, n in having.items()}
     scores = []
     for candidate, length in zip(candidates, lengths, strict=True):
         damping = _K1 * (1 - _B + _B * length / mean)
@@ -58,13 +61,6 @@ def shared_words(query: Set[str], candidates: Sequence[Words]) -> list[float]:
         scores.append(sum(weight * often * (_K1 + 1) / (often + damping) for weight, often in found))
     whole = max(*scores, sum(weights.values()) / 2) if scores and weights else 1.0
     return [score / whole for score in scores]
-
-
-def _weights(query: Set[str], candidates: Sequence[Words]) -> dict[str, float]:
-    """Return how telling each word of the query is: the fewer candidates have it, the more."""
-    having = {word: sum(word in candidate for candidate in candidates) for word in sorted(query)}
-    # Sorted, since a sum of floats depends on its order, and a set's order on the process.
-    return {word: math.log((len(candidates) - n + 0.5) / (n + 0.5) + 1) for word, n in having.items()}
 
 
 class Reranker:

@@ -7,7 +7,7 @@ best answers first (OpenRubrics' label consistency), on answers that its generat
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -21,17 +21,6 @@ from schemas.rubric import Criterion, CriterionDrop, CriterionKind, InvalidRubri
 ATTEMPTS = 2
 """What is malformed is asked for once more, and then counted."""
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One answer of a panel, with what was found of each criterion."""
-
-    ranking: str | None
-    """The answers that are ranked against each other; None for one that only counts towards hit rates."""
-    is_best: bool
-    met: tuple[bool, ...]
-    """By criterion, in the rubric's order; for a pitfall, whether the answer makes the mistake."""
 
 
 def read_all(
@@ -91,19 +80,19 @@ def tried(
         [partial(judgement_request, asker.job, rubrics[number], panelist) for number, panelist in places],
         lambda place, text: read_judgement(text, len(rubrics[places[place][0]].criteria)),
     )
-    judged: list[list[Judged]] = [[] for _ in rubrics]
+    judged: list[list[Panelist]] = [[] for _ in rubrics]
     for (number, panelist), met in zip(places, judgements, strict=True):
         if met is not None:
-            judged[number].append(Judged(panelist.ranking, panelist.is_best, met))
+            judged[number].append(replace(panelist, met=met))
     return [filtered(rubric, panel, settings) for rubric, panel in zip(rubrics, judged, strict=True)]
 
 
-def filtered(rubric: Rubric, panel: Sequence[Judged], settings: RubricsSection) -> Rubric:
+def filtered(rubric: Rubric, panel: Sequence[Panelist], settings: RubricsSection) -> Rubric:
     """Return the rubric with what the panel found: hit rates, label consistencies, and reasons for being dropped.
 
     A criterion that was dropped before keeps its reason, and counts in no sum.
     """
-    rankings: defaultdict[str, tuple[list[Judged], list[Judged]]] = defaultdict(lambda: ([], []))
+    rankings: defaultdict[str, tuple[list[Panelist], list[Panelist]]] = defaultdict(lambda: ([], []))
     for answer in panel:
         if answer.ranking is not None:
             rankings[answer.ranking][not answer.is_best].append(answer)
@@ -120,7 +109,7 @@ def filtered(rubric: Rubric, panel: Sequence[Judged], settings: RubricsSection) 
         return replace(found, drop_reason=RubricDrop.NO_CRITERIA)
     in_use = [(number, one.points) for number, one in enumerate(criteria) if one.drop_reason is None]
 
-    def highest(answers: Sequence[Judged]) -> int:
+    def highest(answers: Sequence[Panelist]) -> int:
         return max(sum(points for number, points in in_use if answer.met[number]) for answer in answers)
 
     consistency = sum(highest(best) > highest(others) for best, others in both) / len(both)
@@ -131,8 +120,8 @@ def filtered(rubric: Rubric, panel: Sequence[Judged], settings: RubricsSection) 
 def _with_findings(
     criterion: Criterion,
     number: int,
-    panel: Sequence[Judged],
-    comparisons: Sequence[tuple[Judged, Judged]],
+    panel: Sequence[Panelist],
+    comparisons: Sequence[tuple[Panelist, Panelist]],
     settings: RubricsSection,
 ) -> Criterion:
     """Return the criterion with its hit rate, its consistency, and the first reason for dropping it."""
@@ -140,15 +129,13 @@ def _with_findings(
     # 1 where the criterion speaks for the best answer, -1 for the worse one, 0 for neither.
     sign = -1 if criterion.kind is CriterionKind.PITFALL else 1
     votes = Counter(sign * (best.met[number] - worse.met[number]) for best, worse in comparisons)
-    reason = criterion.drop_reason
-    if reason is None:
-        if hit_rate is None or len(panel) < settings.min_panel:
-            reason = CriterionDrop.PANEL_TOO_SMALL
-        elif hit_rate > settings.max_hit_rate:
-            reason = CriterionDrop.MET_BY_ALL
-        elif hit_rate < settings.min_hit_rate:
-            reason = CriterionDrop.MET_BY_NONE
-        elif votes[-1] > votes[1]:
-            reason = CriterionDrop.PREFERS_WORSE
+    rate = hit_rate or 0.0
+    reasons = (
+        (hit_rate is None or len(panel) < settings.min_panel, CriterionDrop.PANEL_TOO_SMALL),
+        (rate > settings.max_hit_rate, CriterionDrop.MET_BY_ALL),
+        (rate < settings.min_hit_rate, CriterionDrop.MET_BY_NONE),
+        (votes[-1] > votes[1], CriterionDrop.PREFERS_WORSE),
+    )
+    reason = criterion.drop_reason or next((reason for is_so, reason in reasons if is_so), None)
     consistency = 1 - votes[-1] / len(comparisons) if comparisons else None
     return replace(criterion, hit_rate=hit_rate, label_consistency=consistency, drop_reason=reason)

@@ -2,28 +2,31 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.sources.conversations import Turn, is_turns, parsed_turns, turn_list, turns_in
 from pipelines.sources.text import RowError
 from schemas.query import Message, Messages
 
 Turns = tuple[Turn, ...]
+AnyTurn = TypeVar("AnyTurn", Turn, Message)
 
 _DIALOGUE = re.compile(r"\n\n(Human|Assistant): ?")
 
 
-def read_turns(value: Any, name: str) -> Turns:
-    """Return the turns of an answer. Raises RowError as `turns_in` does, and bad_response."""
-    turns = turns_in(value, name)
+def ending_in_answer(turns: tuple[AnyTurn, ...], name: str) -> tuple[AnyTurn, ...]:
+    """Return turns of which the last is the assistant's. Raises RowError: bad_response."""
     if turns[-1].role != "assistant":
         raise RowError("bad_response", f"{name} ends with a turn of {turns[-1].role!r}, not of 'assistant'")
     return turns
 
 
 def turns_or_none(value: Any, name: str) -> Turns | None:
-    """Return the turns that an answer is written as; None for a text or an object with one."""
-    return read_turns(value, name) if is_turns(value) else None
+    """Return the turns that an answer is written as; None for a text or an object with one.
+
+    Raises RowError as `turns_in` does, and bad_response.
+    """
+    return ending_in_answer(turns_in(value, name), name) if is_turns(value) else None
 
 
 def is_whole(turns: Turns | None) -> bool:
@@ -64,7 +67,7 @@ def _own_conversation(text: Any, query: Messages | None) -> list[Any] | None:
     if written is None:
         return None
     try:
-        turns = read_turns(written, "text")
+        turns = ending_in_answer(turns_in(written, "text"), "text")
     except RowError:
         return None
     users = [index + 1 for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
@@ -98,7 +101,7 @@ def response_values(values: Sequence[Any], turns: Sequence[Turns | None], length
     are conversations without a text of their own, so that judges see the calls.
     """
     answers = [read[length:] if read is not None and is_whole(read) else read for read in turns]
-    tools = any(turn.has_tools for answer in answers for turn in answer or ())
+    tools = any(turn.calls or turn.role == "tool" for answer in answers for turn in answer or ())
     return [_response_value(value, answer, tools) for value, answer in zip(values, answers, strict=True)]
 
 

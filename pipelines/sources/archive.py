@@ -54,7 +54,7 @@ def _only_member(name: str, archive: Any, endings: tuple[str, ...]) -> Any:
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise SourceError(f"{name}: has {len(members):,} members; the published archive has one")
-    found = [
+    named = [
         info
         for info in members
         if not info.is_dir()
@@ -62,9 +62,9 @@ def _only_member(name: str, archive: Any, endings: tuple[str, ...]) -> Any:
         and not info.filename.rsplit("/", 1)[-1].startswith("._")
         and not info.filename.startswith("__MACOSX/")
     ]
-    if len(found) != 1:
-        raise SourceError(f"{name}: has {len(found)} members that end in {' or '.join(endings)}, where one is expected")
-    return found[0]
+    if len(named) != 1:
+        raise SourceError(f"{name}: has {len(named)} members that end in {' or '.join(endings)}, where one is expected")
+    return named[0]
 
 
 def _content(name: str, archive: Any, info: Any, password: str | None) -> bytes:

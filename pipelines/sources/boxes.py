@@ -17,8 +17,7 @@ _JOINED = re.compile(
     re.IGNORECASE,
 )
 
-_JOINT = 60
-"""Characters of the longest text between two boxes that is looked at: the pattern backtracks."""
+_JOINT = 60  # characters of the longest text between two boxes that is looked at: the pattern backtracks
 
 
 class Box(NamedTuple):
@@ -37,32 +36,32 @@ class Box(NamedTuple):
 
 def boxes(text: str) -> list[Box]:
     """Return the boxes of a text in the order in which they start. Takes time in proportion to the text."""
-    found: list[Box] = []
+    boxes_so_far: list[Box] = []
     braces: list[tuple[int, int]] = []  # of each open brace: which box it opens, or -1, and where its content starts
     position = 0
     while token := _TOKEN.search(text, position):
         position = token.end()
         if token["opens"]:
-            braces.append((len(found), position))
-            found.append(Box(token.start(), len(text)))
+            braces.append((len(boxes_so_far), position))
+            boxes_so_far.append(Box(token.start(), len(text)))
         elif token["box"]:
             start = position
             if bare := _BARE.match(text, start):
                 position += len(_END.sub("", bare[0]))
-            found.append(Box(token.start(), position, slice(start, position)))
+            boxes_so_far.append(Box(token.start(), position, slice(start, position)))
         elif token[0] == "{":
             braces.append((-1, position))
         elif token[0] == "}" and braces:
             box, start = braces.pop()
             if box >= 0:
-                found[box] = Box(found[box].start, position, slice(start, token.start()))
-    return found
+                boxes_so_far[box] = Box(boxes_so_far[box].start, position, slice(start, token.start()))
+    return boxes_so_far
 
 
 def last_boxed(text: str) -> str | None:
     """Return the answer of the last box; None where there is none, or where the last one is empty or never closes."""
-    found = boxes(text)
-    return (found[-1].answer(text) or None) if found else None
+    all_boxes = boxes(text)
+    return (all_boxes[-1].answer(text) or None) if all_boxes else None
 
 
 def boxes_several(text: str) -> bool:
@@ -70,8 +69,8 @@ def boxes_several(text: str) -> bool:
 
     Then the last box alone is no gold answer. Two forms of one number (0.5 or 1/2) look the same to this.
     """
-    found = boxes(text)[-2:]
-    if len(found) < 2 or found[1].start - found[0].end > _JOINT:
+    last_two = boxes(text)[-2:]
+    if len(last_two) < 2 or last_two[1].start - last_two[0].end > _JOINT:
         return False
-    joined = _JOINED.fullmatch(text, found[0].end, found[1].start) is not None
-    return joined and found[0].answer(text) != found[1].answer(text)
+    joined = _JOINED.fullmatch(text, last_two[0].end, last_two[1].start) is not None
+    return joined and last_two[0].answer(text) != last_two[1].answer(text)

@@ -18,8 +18,7 @@ CALL = "tool_use"
 RESULT = "tool_result"
 LONGEST_NAME = 80
 
-_DEPTH = 4
-"""How deep the texts of parts may nest."""
+_DEPTH = 4  # how deep the texts of parts may nest
 _MEDIA = {"image": "image", "audio": "audio", "video": "video", "file": "file", "document": "file"}
 _MEDIA_COLUMNS = {f"{medium}{ending}": medium for medium in ("image", "audio", "video") for ending in ("", "s")}
 _TEXT_KEYS = ("text", "content", "refusal", "value")

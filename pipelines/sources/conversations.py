@@ -41,10 +41,6 @@ class Turn(NamedTuple):
     """Id of the call that a tool's turn answers."""
 
     @property
-    def has_tools(self) -> bool:
-        return bool(self.calls) or self.role == "tool"
-
-    @property
     def message(self) -> Message:
         """The turn as a query holds it, a line for each call."""
         lines = "\n".join(f"calls {call_text(call)}" for call in self.calls)
@@ -72,9 +68,8 @@ def turns_in(value: Any, name: str) -> tuple[Turn, ...]:
 
 def turn_list(value: Any) -> Any:
     """Return the list that a conversation is, where it is one turn or an object with the list; else the value."""
-    if not isinstance(value, Mapping):
-        return value
-    return next((value[key] for key in _LISTS if isinstance(value.get(key), list)), [value])
+    lists = (value[key] for key in _LISTS if isinstance(value.get(key), list))
+    return next(lists, [value]) if isinstance(value, Mapping) else value
 
 
 def is_turns(value: Any) -> bool:
@@ -185,7 +180,10 @@ def _turn_of_parts(role: str, content: Any, calls: tuple[Mapping[str, Any], ...]
         texts = [joined_text(part.get("content"), f"{name}[{index}]") for index, part in enumerate(parts)]
         answers = parts[0].get("tool_use_id") if len(parts) == 1 else None
         return Turn("tool", "\n".join(texts), answers=_text_or_none(answers))
-    uses = [part for part in parts if part_type(part) == CALL]
-    made = [{"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")} for part in uses]
+    made = [
+        {"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")}
+        for part in parts
+        if part_type(part) == CALL
+    ]
     text = joined_text([part for part in parts if part_type(part) != CALL], name)
     return Turn(role, text, calls + calls_in(made, name))

@@ -13,10 +13,7 @@ from schemas.errors import SourceError
 from schemas.recipe import GeneralSection, SourceSection
 from schemas.record import clean_text
 
-_BLOCK = 1 << 20
 _COMMIT = re.compile("[0-9a-f]{40}")
-_BRANCH = "main"
-
 
 Place = SourceSection | GeneralSection
 """A section of the recipe that says where its rows are."""
@@ -91,10 +88,8 @@ def _snapshot(place: Place, hub: str, patterns: tuple[str, ...], **options: Any)
     """Return the directory of the data set's files at one commit, downloaded where they are not in the cache."""
     from huggingface_hub import snapshot_download
 
-    found = snapshot_download(
-        hub, repo_type="dataset", revision=place.revision, allow_patterns=list(patterns), **options
-    )
-    return Path(found)
+    allowed = list(patterns)
+    return Path(snapshot_download(hub, repo_type="dataset", revision=place.revision, allow_patterns=allowed, **options))
 
 
 def _local_files(
@@ -158,14 +153,13 @@ def _sha256(kind: str, root: Path, paths: tuple[Path, ...]) -> str:
         try:
             digest.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
             with path.open("rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
+                hashlib.file_digest(file, lambda: digest)
         except OSError as error:
             raise SourceError(f"{kind}: {name} cannot be read: {error.strerror}") from None
     return digest.hexdigest()
 
 
-def newest_commit(place: Place, default_hub: str, *, endpoint: str | None = None) -> str | None:
+def newest_commit(place: Place, default_hub: str) -> str | None:
     """Return the newest commit of a source, from the hub itself and not the cache; None for a local path.
 
     A revision that is a commit stays what it is. Raises SourceError, as `open_files` does.
@@ -178,7 +172,7 @@ def newest_commit(place: Place, default_hub: str, *, endpoint: str | None = None
     with _hub_errors(place, hub):
         from huggingface_hub import HfApi
 
-        commit = HfApi(endpoint=endpoint).dataset_info(hub, revision=revision or _BRANCH).sha
+        commit = HfApi().dataset_info(hub, revision=revision or "main").sha
     return str(commit) if commit else None
 
 

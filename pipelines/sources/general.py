@@ -19,9 +19,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines.sources.conversations import conversation
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, short_text
+from pipelines.sources.text import Row, RowError, short_text
 from schemas.query import Messages, query_id
 from schemas.recipe import GeneralSection
 from schemas.record import is_blank
@@ -67,8 +66,8 @@ def _general_row(section: GeneralSection, row: Row, origin: Origin) -> GeneralRo
 
 def general_table(rows: list[GeneralRow]) -> pa.Table:
     """Return rows as the table `general`."""
-    undecided = [None] * len(rows)
-    return table_of(GENERAL, rows, {"source": ["general"] * len(rows), "split": undecided, "drop_reason": undecided})
+    undecided = dict.fromkeys(("split", "drop_reason"), [None] * len(rows))
+    return table_of(GENERAL, rows, {"source": ["general"] * len(rows), **undecided})
 
 
 SOURCE = Source(

@@ -25,14 +25,12 @@ solution is a response that the question already has. The traps:
 import re
 from typing import Any
 
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, filled_text, list_of, optional_text, shown, text_of
+from pipelines.sources.text import Row, RowError, filled_text, list_of, optional_text, shown, text_of
 from schemas.preference import Response
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Label, Name
+from schemas.recipe import Label, Name, SourceSection
 from schemas.record import is_blank
 
 GIVEN = "given"
@@ -50,10 +48,6 @@ class Gsm8kSolutions(SourceSection):
     """What the source is called in tables and reports."""
     license: Label = "MIT"
     """Licence of the rows."""
-
-    @property
-    def source(self) -> str:
-        return self.name
 
 
 def _question_of(section: Gsm8kSolutions, row: Row, origin: Origin) -> Question:

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipelines.sources.files import SourceFiles
-from pipelines.sources.rows import Row, rows_of
+from pipelines.sources.rows import rows_of
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, filled_text, number, shown, text_of
+from pipelines.sources.text import Row, RowError, filled_text, number, shown, text_of
 from schemas.preference import LabelSource, PreferenceSet, Response, Split, UnreadableRow, preference_set
 from schemas.query import Message, Messages
 from schemas.recipe import SourceSection
@@ -53,15 +53,14 @@ def _pairs(section: SourceSection, files: SourceFiles) -> Iterator[tuple[str, tu
                 yield waiting.location, (waiting, rated)
                 waiting = None
             else:
-                if waiting is not None:
-                    yield _unpaired(waiting)
+                yield from _unpaired(waiting)
                 waiting = rated
-        if waiting is not None:
-            yield _unpaired(waiting)
+        yield from _unpaired(waiting)
 
 
-def _unpaired(row: _Rated) -> tuple[str, UnreadableRow]:
-    return row.location, UnreadableRow(row.location, "unpaired", "no row next to it has the same prompt")
+def _unpaired(row: _Rated | None) -> Iterator[tuple[str, UnreadableRow]]:
+    if row is not None:
+        yield row.location, UnreadableRow(row.location, "unpaired", "no row next to it has the same prompt")
 
 
 def _rated(location: str, split: Split | None, row: Row) -> _Rated | UnreadableRow:

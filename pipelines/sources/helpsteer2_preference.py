@@ -16,9 +16,8 @@ The traps:
 """
 
 from pipelines.sources.helpsteer2 import turns_of
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, filled_text, number, shown, text_of
+from pipelines.sources.text import Row, RowError, filled_text, number, shown, text_of
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.recipe import SourceSection
 

@@ -20,9 +20,8 @@ way there needs the steps, and the answer stands first so that a right answer by
 import re
 
 from pipelines.sources.boxes import boxes_several, last_boxed
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, filled_text, optional_text
+from pipelines.sources.text import Row, RowError, filled_text, optional_text
 from schemas.preference import DropReason, Split
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question

@@ -9,6 +9,7 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
 from schemas.licenses import license_key
+from schemas.manifest import TableFile
 from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, UnreadableRow, sets_table
 from schemas.query import query_id, user
 from schemas.question import QUESTIONS, Question, questions_table
@@ -17,22 +18,22 @@ from schemas.record import content_id
 from schemas.training import GENERAL
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.table_writer import TableFile, TableWriter
+from storage.table_writer import TableWriter
 from storage.tombstones import Forgotten, forgotten
 
 STAGE_VERSION = 3
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
 _BATCH = 2_048
+# Keys of a section that say where its rows are or what happens to them later, not what they are.
 _PLACE_KEYS = {"path", "hub", "hinted", "max_share", "limit"}
-"""Keys of a section that say where its rows are or what happens to them later, not what they are."""
 
+# Schema, conversion and order of each table that a source may give.
 _TABLES: dict[str, tuple[Any, Any, Any]] = {
     "sets": (SETS, sets_table, attrgetter("query_id", "set_id", "source_id")),
     "questions": (QUESTIONS, questions_table, attrgetter("query_id", "source_id")),
     "general": (GENERAL, general.general_table, attrgetter("query_id", "source_id")),
 }
-"""Schema, conversion and order of each table that a source may give."""
 
 
 def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) -> Stage:
@@ -62,9 +63,7 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     n_read = len(rows)
     if limit is not None and n_read > limit:
         rows = sorted(rows, key=_limit_order)[:limit]
-    rows = [_unless_forgotten(row, tombstones) for row in rows]
-    if licenses is not None:
-        rows = [_licensed(row, licenses) for row in rows]
+    rows = [_licensed(_unless_forgotten(row, tombstones), licenses) for row in rows]
     unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
     if source.gives != "general" and len(unreadable) == len(rows):
         first = f"; the first: {unreadable[0].source_id}: {unreadable[0].detail}" if unreadable else ""
@@ -86,10 +85,10 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     return finish_stage(root, key, {source.gives: _written(root, key, source.gives, rows)}, facts)
 
 
-def _licensed(row: Any, allowed: list[str]) -> Any:
+def _licensed(row: Any, allowed: list[str] | None) -> Any:
     """Return the row. A question of a refused licence is dropped before anybody is paid to answer it."""
-    refused = isinstance(row, Question) and license_key(row.license) not in allowed
-    return row.dropped(DropReason.LICENSE) if refused else row
+    is_refused = allowed is not None and isinstance(row, Question) and license_key(row.license) not in allowed
+    return row.dropped(DropReason.LICENSE) if is_refused else row
 
 
 def _unless_forgotten(row: Any, tombstones: Forgotten) -> Any:
@@ -130,7 +129,6 @@ def _written(root: Root, key: str, table: str, rows: list[Any]) -> list[TableFil
 
 
 def _reasons(unreadable: list[UnreadableRow]) -> list[dict[str, Any]]:
-    """Return each reason with its number of rows and some examples."""
     ordered = sorted(unreadable, key=attrgetter("reason", "source_id"))
     return [
         {

@@ -11,9 +11,8 @@ unreadable (`bad_label`). The traps:
 * all of it is in Skywork-Reward-Preference too: see `skywork`.
 """
 
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, filled_text, number, shown, text_of
+from pipelines.sources.text import Row, RowError, filled_text, number, shown, text_of
 from schemas.preference import LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import user
 from schemas.recipe import SourceSection

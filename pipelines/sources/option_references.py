@@ -45,13 +45,13 @@ _LEADING = re.compile(rf"^\W*{_NOUN}\s*\(?(\d)\)?(?=,?\s+(?:and|but|or|plus|with
 _ELSEWHERE = re.compile(rf"\b{_NOUN}\s*\(?(\d)\)?(?![\w.])", re.IGNORECASE)
 _REST_OF_ABOVE = re.compile(r"\b(?:of|and|from)\s+the\s+above\W*$", re.IGNORECASE)
 
+# How a quantity heads two texts, and more of them; every other is "both" or "all". A list of texts as published is
+# always grammatical, which "both X and Y" is not: options are phrases here and sentences there.
 _PAIRS = {"either": "Either of these", "any of": "Either of these", "neither": "Neither of these", "only": "Only these"}
 _LISTS = {"either": "Any of these", "any of": "Any of these", "neither": "None of these", "only": "Only these"}
-"""How a quantity heads two texts, and more of them; every other is "both" or "all". A list of texts as published is
-always grammatical, which "both X and Y" is not: options are phrases here and sentences there."""
 
+# Characters of the longest option that is looked at. TeleQnA's longest reference has 113.
 _LONGEST = 500
-"""Characters of the longest option that is looked at. TeleQnA's longest reference has 113."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +156,16 @@ def _named(question: str, number: int, options: Mapping[int, str], named: re.Mat
     text = options[number]
     tokens = _TOKEN.findall(named["items"])
     quantity = (named["quantity"] or "").lower()
-    if len(tokens) == 1 and not (quantity and named["noun"]):
-        return text  # "Option 3" or "Only 3" is a name or a number
     published = {other.strip(" .").casefold() for key, other in options.items() if key != number}
-    if not named["noun"] and (
-        # "a and b" are the question's own, the options are those numbers or letters, or the question speaks of them
-        any(token.isalpha() and not (quantity and token.isupper()) for token in tokens)
-        or all(token.casefold() in published for token in tokens)
-        or all(re.search(rf"(?<!\w){token}(?!\w)", question) for token in tokens)
+    is_name = len(tokens) == 1 and not (quantity and named["noun"])  # "Option 3" or "Only 3" is a name or a number
+    if is_name or (
+        not named["noun"]
+        and (
+            # "a and b" are the question's own, the options are those numbers or letters, or the question speaks of them
+            any(token.isalpha() and not (quantity and token.isupper()) for token in tokens)
+            or all(token.casefold() in published for token in tokens)
+            or all(re.search(rf"(?<!\w){token}(?!\w)", question) for token in tokens)
+        )
     ):
         return text
     referred = [int(token) if token.isdigit() else ord(token.upper()) - ord("A") + 1 for token in tokens]

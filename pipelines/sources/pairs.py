@@ -28,8 +28,7 @@ from pipelines.sources.answers import (
 )
 from pipelines.sources.conversations import not_blank
 from pipelines.sources.questions import QUERY_NAMES, question_in
-from pipelines.sources.rows import Row
-from pipelines.sources.text import RowError, missing_field, number, shown, text_of
+from pipelines.sources.text import Row, RowError, missing_field, number, shown, text_of
 from schemas.query import Messages
 
 PAIR = ("chosen", "rejected")

@@ -1,7 +1,7 @@
 """Rows of Parquet files as JSON would hold them, with what SQL engines write: decimals, bytes, UUIDs and times."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -11,16 +11,13 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.sources.text import RowError, first_line, shown
+from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 
 MAX_COLUMN_CHUNK = 4 << 30
 """Uncompressed bytes that one column of a row group may declare."""
 
 _BATCH = 128
-_UUID_BYTES = 16
-
-Row = dict[str, Any]
 
 
 def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
@@ -28,8 +25,8 @@ def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]
     try:
         with pq.ParquetFile(path) as file:
             _check(file, name)
-            batches = map(_with_uuids, file.iter_batches(_BATCH))
-            yield from enumerate(chain.from_iterable(map(_rows_of_batch, batches)), 1)
+            batches = map(_rows_of_batch, map(_with_uuids, file.iter_batches(_BATCH)))
+            yield from enumerate(chain.from_iterable(batches), 1)
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{name}: not a Parquet file, or a damaged one: {first_line(error)}") from None
 
@@ -45,16 +42,14 @@ def _check(file: Any, name: str) -> None:
         raise SourceError(f"{name}: two columns are called {shown(repeated[0])}; rename one of them")
 
 
-def _rows_of_batch(batch: Any) -> Iterator[Row | RowError]:
+def _rows_of_batch(batch: Any) -> Iterable[Row | RowError]:
     """Return a batch's rows. A value that Python cannot hold, such as the year 99999, makes its row a RowError."""
     try:
         rows = batch.to_pylist()
     except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
         rows = [_row_at(batch, index) for index in range(batch.num_rows)]
-    if all(map(_is_json_like, batch.schema.types)):
-        yield from rows
-    else:
-        yield from map(_plain_value, rows)  # a RowError stays as it is
+    is_json_like = all(map(_is_json_like, batch.schema.types))
+    return rows if is_json_like else map(_plain_value, rows)  # a RowError stays as it is
 
 
 def _row_at(batch: Any, index: int) -> Row | RowError:
@@ -80,7 +75,7 @@ def _is_json_like(kind: Any) -> bool:
 def _with_uuids(batch: Any) -> Any:
     """Return the batch with columns of 16 bytes a value, which older writers make of UUIDs, as UUIDs."""
     for index, kind in enumerate(batch.schema.types):
-        if pa.types.is_fixed_size_binary(kind) and kind.byte_width == _UUID_BYTES:
+        if pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
             column = pa.ExtensionArray.from_storage(pa.uuid(), batch.column(index))
             batch = batch.set_column(index, batch.schema.names[index], column)
     return batch

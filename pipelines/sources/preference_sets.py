@@ -30,20 +30,27 @@ from pipelines.sources.content import joined_text, refuse_media
 from pipelines.sources.conversations import turns_in
 from pipelines.sources.pairs import is_pair, pair_of
 from pipelines.sources.questions import question_in
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, cleaned_json, list_of, number, optional_text, short_text, shown, text_of
+from pipelines.sources.text import (
+    Row,
+    RowError,
+    cleaned_json,
+    list_of,
+    number,
+    optional_text,
+    short_text,
+    shown,
+    text_of,
+)
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import Messages
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Label, Name, Number
+from schemas.recipe import Label, Name, Number, SourceSection
 
 LABELS = ("rewards", "best", "label")
 OTHER_KEYS = ("id", "reference", "license", "domain", "split", "label_source")
 RESPONSE_KEYS = ("text", "reasoning", "turns", "model", "origin")
 
-_ANSWER_NAMES = ("completion", "response", "output", "answer")
-"""What other data sets call a single answer."""
+_ANSWER_NAMES = ("completion", "response", "output", "answer")  # what other data sets call a single answer
 
 MAX_RESPONSES = 1000
 
@@ -59,10 +66,6 @@ class PreferenceSets(SourceSection):
     """Domain of rows that name none."""
     min_margin: Annotated[Number, Field(ge=0)] = 0.0
     """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
-
-    @property
-    def source(self) -> str:
-        return self.name
 
 
 def _set_of(section: PreferenceSets, row: Row, origin: Origin) -> PreferenceSet:

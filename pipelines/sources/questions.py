@@ -8,8 +8,7 @@
 from typing import NamedTuple
 
 from pipelines.sources.conversations import query_of
-from pipelines.sources.rows import Row
-from pipelines.sources.text import RowError, filled_text, list_of, optional_text, shown, text_of
+from pipelines.sources.text import Row, RowError, filled_text, list_of, optional_text, shown, text_of
 from schemas.query import Message, Messages
 from schemas.record import is_blank
 
@@ -38,8 +37,9 @@ def question_in(row: Row) -> RowQuestion | None:
     names = [name for name in _OTHER_NAMES if name in row]
     extras = [key for key in _EXTRAS if row.get(key)]
     if len(names) > 1 or len(extras) > 1 or (extras and names not in (["instruction"], [])):
-        both = " and ".join([*names, *extras])
-        raise RowError("several_queries", f"the row has {both}; write what is asked into 'query'")
+        raise RowError(
+            "several_queries", f"the row has {' and '.join([*names, *extras])}; write what is asked into 'query'"
+        )
     if not names and "input" not in row:
         return None
     name = names[0] if names else "input"

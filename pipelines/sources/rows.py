@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from pipelines.sources import parquet
 from pipelines.sources.files import SourceFiles
-from pipelines.sources.text import RowError, first_line, shown
+from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
 from schemas.strict_json import RepeatedKey, object_of, objects_in, strict_json
@@ -31,17 +31,16 @@ BOMB_RATIO = 200
 
 STDIN = Path("-")
 
+# Message about a line, by the reason why it is not a row. Any other reason means that the line is not JSON.
 _LINE_FAULTS = {
     "line_too_long": "{}; give one object a line",
     "nested_too_deep": "nests too deep to be read",
     "not_an_object": "is no object; give one object a line",
 }
-"""Message about a line, by the reason why it is not a row. Any other reason means that the line is not JSON."""
 
 _BLOCK = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Row = dict[str, Any]
 Located = tuple[str, Row | UnreadableRow]
 Numbered = Iterator[tuple[int, Row | RowError]]
 
@@ -62,15 +61,14 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     reader = next((reader for endings, reader in _READERS.items() if lower.endswith(endings)), None)
     if reader is None:
         raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json or .parquet file")
-    empty = True
+    location = ""
     try:
         for number, row in reader(path, name):
-            empty = False
             location = f"{name}:{number}"
             yield location, row.row(location) if isinstance(row, RowError) else row
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
-    if empty:
+    if not location:
         raise SourceError(f"{name}: holds no rows")
 
 
@@ -156,15 +154,19 @@ def json_of(path: Path, name: str, to_object: Callable[[list[tuple[str, Any]]], 
     try:
         if path.stat().st_size > MAX_JSON:
             raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
-        content = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
-    except OSError as error:
-        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
-    if not content.strip():
-        raise SourceError(f"{name}: holds no rows")
-    try:
-        return json.loads(content.decode("utf-8"), object_pairs_hook=to_object)
+        return json_value(path.read_bytes().removeprefix(_BYTE_ORDER_MARK).decode("utf-8"), name, to_object)
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
+
+
+def json_value(text: str, name: str, to_object: Callable[[list[tuple[str, Any]]], Any], *, strict: bool = True) -> Any:
+    """Return the value of a file's text that is one JSON value. Raises SourceError: empty, truncated or not JSON."""
+    if not text.strip():
+        raise SourceError(f"{name}: holds no rows")
+    try:
+        return json.loads(text, object_pairs_hook=to_object, strict=strict)
     except RecursionError:
         raise SourceError(f"{name}: nests too deep to be read") from None
     except RepeatedKey as error:

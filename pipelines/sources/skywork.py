@@ -15,16 +15,14 @@ does not begin with the query), `bad_response` (a conversation that does not end
 * v0.1 overlaps with RewardBench; v0.2 is without those 4,957 pairs. Give no path of v0.1.
 """
 
-from typing import Any
-
+from pipelines.sources.answers import ending_in_answer
 from pipelines.sources.conversations import conversation
-from pipelines.sources.rows import Row
+from pipelines.sources.pairs import PAIR
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, cleaned_json, optional_text
+from pipelines.sources.text import Row, RowError, cleaned_json, optional_text
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import Messages, wire
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Flag
+from schemas.recipe import Flag, SourceSection
 
 MARKS = ("<im_start>", "<im_end>", "<|im_start|>", "<|im_end|>")
 """What a chat template leaves behind in answers that it cut wrongly."""
@@ -39,7 +37,7 @@ class Skywork(SourceSection):
 
 
 def _set_of(section: Skywork, row: Row, origin: Origin) -> PreferenceSet:
-    chosen, rejected = _conversation(row.get("chosen"), "chosen"), _conversation(row.get("rejected"), "rejected")
+    chosen, rejected = (ending_in_answer(conversation(row.get(key), key), key) for key in PAIR)
     query = chosen[:-1]
     if not query or query[-1].role != "user":
         raise RowError("no_prompt", "the chosen answer follows no turn of the user")
@@ -54,13 +52,6 @@ def _set_of(section: Skywork, row: Row, origin: Origin) -> PreferenceSet:
         drop_reason=_drop_reason(*answers, part or "", section.keep_overlap),
         **origin,
     )
-
-
-def _conversation(value: Any, name: str) -> Messages:
-    messages = conversation(value, name)
-    if messages[-1].role != "assistant":
-        raise RowError("bad_response", f"{name} ends with a turn of {messages[-1].role!r}, not of 'assistant'")
-    return messages
 
 
 def _response(turns: Messages, reward: float, part: str | None) -> Response:

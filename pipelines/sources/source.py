@@ -2,23 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.rows import rows_in
 from pipelines.sources.text import RowError
-from schemas.preference import UnreadableRow
+from schemas.preference import RowOrigin, UnreadableRow
 from schemas.recipe import SourceSection
 
 
-class Origin(TypedDict):
+class Origin(RowOrigin):
     """Where a record comes from: arguments that `preference_set` and `question` share."""
 
-    source: str
-    source_id: str
-    source_revision: str
-    license: str
-    domain: str
     benchmark: bool
 
 

@@ -76,8 +76,7 @@ def _one_right(trials: list[Simulation]) -> tuple[list[Simulation], list[Unreada
     for trial in trials:
         first = distinct.setdefault((trial.turns, trial.passed), trial)
         if first is not trial:
-            detail = f"the same conversation as {first.location}"
-            unused.append(UnreadableRow(trial.location, "repeated_trial", detail))
+            unused.append(UnreadableRow(trial.location, "repeated_trial", f"the same conversation as {first.location}"))
     right = sorted((t for t in distinct.values() if t.passed), key=lambda t: content_id("tau2-right", t.turns))
     wrong = [trial for trial in distinct.values() if not trial.passed]
     if not wrong:

@@ -75,7 +75,6 @@ def runs_in(files: SourceFiles) -> Iterator[Run | UnreadableRow]:
             continue
         name = files.name(path)
         results = json_of(path, name)
-        runs: Iterable[tuple[str, Any]]
         if path.name == INDEX_FILE and _is_index(results):
             runs = _indexed_runs(results, path, files)
         elif isinstance(results, dict) and isinstance(results.get(FOLDER), list):
@@ -85,8 +84,7 @@ def runs_in(files: SourceFiles) -> Iterator[Run | UnreadableRow]:
         tasks = results.get("tasks")
         by_id = {str(t.get("id")): t for t in (tasks if isinstance(tasks, list) else []) if isinstance(t, dict)}
         for location, value in runs:
-            is_bad = isinstance(value, UnreadableRow)
-            yield value if is_bad else Run(location, value, results.get("info"), by_id)
+            yield value if isinstance(value, UnreadableRow) else Run(location, value, results.get("info"), by_id)
 
 
 def _listed_files(index: Path, files: SourceFiles) -> Iterable[Path]:
@@ -102,8 +100,7 @@ def _is_index(results: Any) -> bool:
 
 def _run_files(index: Path, paths: Sequence[Path]) -> dict[str, Path]:
     """Return the files that may hold runs of an index, by the id that their name gives."""
-    folder = index.parent / FOLDER
-    return {path.stem: path for path in paths if path.parent == folder and path != index}
+    return {path.stem: path for path in paths if path.parent == index.parent / FOLDER and path != index}
 
 
 def _indexed_runs(results: Mapping[str, Any], index: Path, files: SourceFiles) -> Iterator[tuple[str, Any]]:
@@ -112,8 +109,7 @@ def _indexed_runs(results: Mapping[str, Any], index: Path, files: SourceFiles) -
     for entry_number, entry in enumerate(results["simulation_index"], 1):
         location = f"{name}:{entry_number}"
         try:
-            run_id = _run_id(entry, seen)
-            yield location, _run(entry, run_id, run_files, files)
+            yield location, _run(entry, seen, run_files, files)
         except RowError as error:
             yield location, error.row(location)
     for run_id, path in run_files.items():
@@ -121,19 +117,18 @@ def _indexed_runs(results: Mapping[str, Any], index: Path, files: SourceFiles) -
             yield files.name(path), UnreadableRow(files.name(path), "not_in_index", f"{name} does not list it")
 
 
-def _run_id(entry: Any, seen: set[str]) -> str:
-    """Return the id of an entry. Raises RowError: not_an_object, bad_simulation_id, repeated_simulation."""
+def _run(entry: Any, seen: set[str], run_files: Mapping[str, Path], files: SourceFiles) -> Mapping[str, Any]:
+    """Return the run of an entry, whose id is then among those seen.
+
+    Raises RowError: not_an_object, bad_simulation_id, repeated_simulation, missing_simulation, bad_json,
+    index_disagrees.
+    """
     run_id = mapping_of(entry, "the entry").get("id")
     if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
         raise RowError("bad_simulation_id", f"the id is {shown(run_id)}, no name of a file in {FOLDER}/")
     if run_id in seen:
         raise RowError("repeated_simulation", f"the index lists {shown(run_id)} twice")
     seen.add(run_id)
-    return run_id
-
-
-def _run(entry: Mapping[str, Any], run_id: str, run_files: Mapping[str, Path], files: SourceFiles) -> Mapping[str, Any]:
-    """Return the run of an entry. Raises RowError: missing_simulation, bad_json, not_an_object, index_disagrees."""
     if run_id not in run_files:
         raise RowError("missing_simulation", f"there is no {FOLDER}/{run_id}.json")
     try:

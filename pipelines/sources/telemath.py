@@ -15,13 +15,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import RowError, filled_text, number, shown
+from pipelines.sources.text import Row, RowError, filled_text, number, shown
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Number
+from schemas.recipe import Number, SourceSection
 
 
 class TeleMath(SourceSection):

@@ -27,7 +27,6 @@ None of the published rows is unreadable. Others may be: `no_answer`, `no_option
 that stands twice is two rows.
 """
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -38,13 +37,13 @@ from typing import Any
 from pipelines.sources.archive import MAX_MEMBER, archive_member
 from pipelines.sources.files import SourceFiles
 from pipelines.sources.option_references import standing_options
+from pipelines.sources.rows import json_value
 from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import RowError, optional_text, shown, text_of
 from schemas.errors import SourceError
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, UnreadableRow, preference_set
 from schemas.query import user
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Flag
+from schemas.recipe import Flag, SourceSection
 from schemas.record import is_blank
 
 _OPTION = re.compile(r"option (\d{1,2})")
@@ -95,11 +94,6 @@ class PublishedQuestion:
         """The question, for telling repeats."""
         return " ".join(self.question.casefold().split())
 
-    @property
-    def asks_nothing(self) -> bool:
-        stripped = self.key.strip(" .:?")
-        return is_blank(stripped) or stripped in _HEADINGS or stripped == self.category.casefold()
-
     def reference(self, right: str | None) -> str | None:
         """Return the right answer in these words, and the explanation."""
         return f"{right}\n\n{self.explanation}".rstrip() if right else None
@@ -124,7 +118,8 @@ def published_rows(
 
 
 def _drop_reason(row: PublishedQuestion, conflicts: bool) -> DropReason | None:
-    if row.asks_nothing:
+    asked = row.key.strip(" .:?")
+    if is_blank(asked) or asked in _HEADINGS or asked == row.category.casefold():
         return DropReason.NO_QUESTION
     if row.gold is None:
         return DropReason.ANSWER_NOT_AMONG_OPTIONS
@@ -163,15 +158,7 @@ class _Pairs(list[tuple[str, Any]]):
 def _entries(name: str, content: bytes) -> _Pairs:
     """Return the (key, row) pairs of the one JSON object."""
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    text = re.sub("[\udc80-\udcff]", _BAD_BYTE, text)
-    if not text.strip():
-        raise SourceError(f"{name}: holds no rows")
-    try:
-        pairs = json.loads(text, object_pairs_hook=_Pairs, strict=False)
-    except RecursionError:
-        raise SourceError(f"{name}: nests too deep to be read") from None
-    except ValueError as error:
-        raise SourceError(f"{name}: truncated or not valid JSON: {error}") from None
+    pairs = json_value(re.sub("[\udc80-\udcff]", _BAD_BYTE, text), name, _Pairs, strict=False)
     if not isinstance(pairs, _Pairs):
         raise SourceError(f'{name}: not TeleQnA: one object with a key "question N" a row is expected')
     if not pairs:
@@ -184,11 +171,15 @@ def _published(key: str, pairs: Any) -> PublishedQuestion:
     if not isinstance(pairs, _Pairs):
         raise RowError("not_an_object", f"the row is {shown(pairs)}")
     if len(dict(pairs)) < len(pairs):
-        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        ((repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise RowError("repeated_key", f"the row has the key {shown(repeated)} twice")
     if _BAD_BYTE in key or any(isinstance(text, str) and _BAD_BYTE in text for pair in pairs for text in pair):
         raise RowError("invalid_utf8", "the row holds bytes that are not UTF-8")
-    row = {name: _mended_latex(text) if isinstance(text, str) else text for name, text in pairs}
+    # The backslashes come back that JSON took for the beginnings of escapes.
+    row = {
+        name: _BROKEN_ESCAPE.sub(lambda escape: _ESCAPES[escape[0]], text) if isinstance(text, str) else text
+        for name, text in pairs
+    }
     answer = row.get("answer")
     if not isinstance(answer, str) or is_blank(answer):
         raise RowError("no_answer", f"the answer is {shown(answer)}")
@@ -206,11 +197,6 @@ def _published(key: str, pairs: Any) -> PublishedQuestion:
         explanation=(optional_text(row.get("explanation"), "explanation") or "").strip(),
         category=optional_text(row.get("category"), "category") or "",
     )
-
-
-def _mended_latex(text: str) -> str:
-    """Return the text with the backslashes back that JSON took for escapes."""
-    return _BROKEN_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text)
 
 
 def _gold(answer: str, options: dict[int, str]) -> int | None:

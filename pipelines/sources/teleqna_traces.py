@@ -25,7 +25,7 @@ from pipelines.sources.source import Origin
 from schemas.preference import DropReason
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, question
-from schemas.recipe.section import Flag
+from schemas.recipe import Flag
 
 
 class TeleQnATraces(teleqna.TeleQnAArchive):

@@ -3,8 +3,8 @@
 Nothing here guesses. A value that cannot be used raises `RowError`. `Source.read` turns that into an `UnreadableRow`.
 """
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -19,6 +19,9 @@ MAX_NAME = 1_000
 
 MAX_DEPTH = 64
 """How deep a conversation's JSON may nest."""
+
+Row = dict[str, Any]
+"""A row of a data set, as JSON would hold it."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -62,9 +65,7 @@ def cleaned(text: str) -> str:
     are removed: NUL breaks readers of the tables, an escape character a terminal, and neither says anything.
     """
     text = clean_text(text)
-    if not _CONTROL.search(text):
-        return text
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")) if _CONTROL.search(text) else text
 
 
 def text_of(value: Any, name: str) -> str:
@@ -72,9 +73,13 @@ def text_of(value: Any, name: str) -> str:
     if isinstance(value, bytes):  # of Parquet; those of a text are one already
         raise RowError("invalid_utf8", f"{name} holds bytes that are not UTF-8")
     text: str = _checked(value, name, str, "not_text", "text")
-    if len(text) > MAX_TEXT:
-        raise RowError("text_too_long", f"{name} has {len(text):,} characters, more than {MAX_TEXT:,}")
-    return cleaned(text)
+    return cleaned(_bounded(text, name, MAX_TEXT, "text_too_long"))
+
+
+def _bounded(text: str, name: str, most: int, reason: str) -> str:
+    if len(text) > most:
+        raise RowError(reason, f"{name} has {len(text):,} characters, more than {most:,}")
+    return text
 
 
 def _checked(value: Any, name: str, kind: type, reason: str, words: str) -> Any:
@@ -94,9 +99,7 @@ def optional_text(value: Any, name: str) -> str | None:
 def short_text(value: Any, name: str) -> str | None:
     """Return a name that may be missing. Raises RowError: not_text, name_too_long."""
     text = optional_text(value, name)
-    if text is not None and len(text) > MAX_NAME:
-        raise RowError("name_too_long", f"{name} has {len(text):,} characters, more than {MAX_NAME:,}")
-    return text
+    return None if text is None else _bounded(text, name, MAX_NAME, "name_too_long")
 
 
 def filled_text(value: Any, name: str) -> str:
@@ -124,13 +127,8 @@ def number(value: Any) -> float | None:
         if len(text) > 40 or not _NUMBER.fullmatch(text):
             return None
         value = float(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        read = float(value)
-    except OverflowError:
-        return None
-    return read if math.isfinite(read) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) <= sys.float_info.max else None
 
 
 def cleaned_json(value: Any, name: str) -> str:
@@ -142,9 +140,7 @@ def cleaned_json(value: Any, name: str) -> str:
         text = canonical_json(_cleaned_tree(value, name, MAX_DEPTH)).decode()
     except TypeError as error:  # orjson: an integer beyond 64 bits, or a type that JSON does not have
         raise RowError("not_json", f"{name}: {error}") from None
-    if len(text) > MAX_TEXT:
-        raise RowError("text_too_long", f"{name} has {len(text):,} characters, more than {MAX_TEXT:,}")
-    return text
+    return _bounded(text, name, MAX_TEXT, "text_too_long")
 
 
 def _cleaned_tree(value: Any, name: str, depth: int) -> Any:
@@ -154,6 +150,4 @@ def _cleaned_tree(value: Any, name: str, depth: int) -> Any:
         return cleaned(value)
     if isinstance(value, Mapping):
         return {cleaned(str(key)): _cleaned_tree(item, name, depth - 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cleaned_tree(item, name, depth - 1) for item in value]
-    return value
+    return [_cleaned_tree(item, name, depth - 1) for item in value] if isinstance(value, list) else value

@@ -26,13 +26,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipelines.sources.rows import Row
 from pipelines.sources.source import Origin, Source
-from pipelines.sources.text import filled_text, list_of, mapping_of, number, optional_text, text_of
+from pipelines.sources.text import Row, filled_text, list_of, mapping_of, number, optional_text, text_of
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, preference_set
 from schemas.query import user
-from schemas.recipe import SourceSection
-from schemas.recipe.section import Number, Whole
+from schemas.recipe import Number, SourceSection, Whole
 
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 _LOWEST, _HIGHEST = 1, 5
@@ -53,11 +51,11 @@ class UltraFeedback(SourceSection):
 
 
 def _set_of(section: UltraFeedback, row: Row, origin: Origin) -> PreferenceSet:
-    completions = list_of(row.get("completions"), "completions")
-    responses = [_response(value, f"completions[{index}]") for index, value in enumerate(completions)]
+    values = enumerate(list_of(row.get("completions"), "completions"))
+    responses = [response for index, value in values if (response := _response(value, f"completions[{index}]"))]
     return preference_set(
         query=user(filled_text(row.get("instruction"), "instruction")),
-        responses=[response for response in responses if response is not None],
+        responses=responses,
         label_source=LabelSource.MODEL,
         min_margin=section.min_margin,
         drop_reason=DropReason.CONTAMINATED if row.get("source") in _BENCHMARKS else None,
@@ -81,10 +79,8 @@ def _response(value: Any, name: str) -> Response | None:
 
 def _mean_rating(annotations: Any) -> float | None:
     """Return the mean of the four ratings, each 1 to 5; None unless all four are."""
-    if not isinstance(annotations, Mapping):
-        return None
-    aspects = [annotations.get(name) for name in ASPECTS]
-    ratings = [number(aspect.get("Rating")) if isinstance(aspect, Mapping) else None for aspect in aspects]
+    aspects = [annotations.get(name) for name in ASPECTS] if isinstance(annotations, Mapping) else []
+    ratings = [number(aspect.get("Rating")) for aspect in aspects if isinstance(aspect, Mapping)]
     known = [rating for rating in ratings if rating is not None and _LOWEST <= rating <= _HIGHEST]
     return sum(known) / len(ASPECTS) if len(known) == len(ASPECTS) else None
 

@@ -53,15 +53,19 @@ def rewrite_request(job: Job, question: Question, wrong: Candidate, attempt: int
 
 def comparison_request(job: Job, question: Question, given: Candidate) -> Request:
     """Return the request to compare a short answer with the reference."""
-    verdict = verdict_text(Verdict.WRONG)  # the simulated engine's answers are right in the words of the gold, or wrong
+    # The simulated engine's answers are right in the words of the gold, or wrong.
+    verdict = f"Verdict: \\boxed{{{Verdict.WRONG}}}"
     truth = AnswerTruth(question.query_id, Gold(AnswerForm.TEXT, verdict), kept=verdict)
     return _request(job, question, comparison_prompt(question, given.text or ""), 0, truth)
 
 
 def rephrase_request(job: Job, question: Question, attempt: int) -> Request:
     """Return the request to ask a question that leans on its options in other words."""
+    others = [f"- {shown_text(text)}" for text in question.gold.options if text != question.gold.answer]
+    answer = shown_text(question.gold.answer)
+    text = _filled("rephrase", question=_plain(question), answer=answer, others="\n".join(others) or "(none)")
     truth = RephrasingTruth(question.query[-1].content, question.gold.answer)
-    return _request(job, question, rephrase_prompt(question), attempt, truth)
+    return _request(job, question, user(text), attempt, truth)
 
 
 def _request(
@@ -90,23 +94,11 @@ def comparison_prompt(question: Question, text: str) -> Messages:
     )
 
 
-def rephrase_prompt(question: Question) -> Messages:
-    """Return the request to ask for the right option in words that need no options."""
-    others = [f"- {shown_text(text)}" for text in question.gold.options if text != question.gold.answer]
-    answer = shown_text(question.gold.answer)
-    return user(_filled("rephrase", question=_plain(question), answer=answer, others="\n".join(others) or "(none)"))
-
-
 def read_rephrased(text: str) -> str | None:
     """Return the question that a text's last line holds; None where that is another line."""
     lines = text.rstrip().splitlines()
     found = _QUESTION.fullmatch(lines[-1]) if lines else None
     return found["asked"] if found else None
-
-
-def verdict_text(verdict: Verdict) -> str:
-    """Return the line that a comparison ends in."""
-    return f"Verdict: \\boxed{{{verdict}}}"
 
 
 def read_comparison(text: str) -> Verdict:

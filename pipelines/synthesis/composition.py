@@ -63,18 +63,13 @@ def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
     kept = [one for one in composed if one.preference.drop_reason is None]
     authors = _surplus_authors([one.preference for one in kept if one.preference.best is not None])
     kept = [one for one in kept if one.preference.set_id not in authors]
-    surplus = {
-        DropReason.AUTHOR_BALANCE: authors,
-        DropReason.LENGTH_BALANCE: _surplus_lengths(kept),
-        DropReason.SINGLE_BALANCE: _surplus_labels([one.preference for one in kept]),
+    reasons = {
+        **dict.fromkeys(_surplus_labels([one.preference for one in kept]), DropReason.SINGLE_BALANCE),
+        **dict.fromkeys(_surplus_lengths(kept), DropReason.LENGTH_BALANCE),
+        **dict.fromkeys(authors, DropReason.AUTHOR_BALANCE),
     }
-    sets = []
-    for preference in (one.preference for one in composed):
-        for reason, set_ids in surplus.items():
-            if preference.set_id in set_ids:
-                preference = preference.dropped(reason)
-        sets.append(preference)
-    return sets
+    sets = [one.preference for one in composed]
+    return [one.dropped(reasons[one.set_id]) if one.set_id in reasons else one for one in sets]
 
 
 def _distinct(candidates: Sequence[Candidate], verdict: Verdict) -> list[Candidate]:

@@ -49,17 +49,13 @@ def with_label(question: Question, candidate: Candidate, verdict: Verdict) -> Ve
 
 def grading_themselves(questions: Iterable[Question]) -> Iterator[bool]:
     """Yield, for each question, whether its verifier finds the gold answer itself right."""
-    for grade in grade_all((one.gold, gold_text(one)) for one in list(questions)):
+    golds = [question.gold for question in questions]
+    for grade in grade_all((gold, answer_text(gold.form, gold.answer)) for gold in golds):
         yield grade.verdict is Verdict.RIGHT
 
 
-def gold_text(question: Question) -> str:
-    """Return a text that ends in the gold answer, in the form that responders are asked for."""
-    return answer_text(question.gold.form, question.gold.answer)
-
-
 def answer_text(form: AnswerForm, answer: str) -> str:
-    """Return a text that ends in an answer."""
+    """Return a text that ends in an answer, in the form that responders are asked for."""
     match form:
         case AnswerForm.OPTION:
             return f"The answer is option {answer}"

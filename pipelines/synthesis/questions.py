@@ -29,7 +29,7 @@ from schemas.question import QUESTIONS, AnswerForm, Question, questions_of, ques
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_batches, read_buckets
+from storage.tables import read_buckets, read_table
 
 STAGE_VERSION = 3
 """Of checked questions. Counts the verifiers' changes, too."""
@@ -208,8 +208,7 @@ def _words(text: str) -> set[str]:
 
 
 def _read(stage: Stage) -> list[Question]:
-    batches = read_batches(stage.paths("questions"), QUESTIONS)
-    return [question for batch in batches for question in questions_of(batch)]
+    return questions_of(read_table(stage.paths("questions"), QUESTIONS))
 
 
 def _finished(root: Root, key: str, rows: Iterable[Question], facts: Any, made_of: Stage) -> Stage:

@@ -15,7 +15,7 @@ from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_buckets
+from storage.tables import BucketReader
 
 STAGE_VERSION = 3
 """Counts the verifiers' changes, too: a changed verifier grades stored answers anew."""
@@ -32,11 +32,10 @@ def responded(root: Root, run: Run, responder: Asker | None, samples: int, check
         return found
     if responder is not None:
         ask_questions(responder, samples, checked)
+        settings = responder.answers.in_key(settings)
     elif questions := sum(len(questions) for _, questions in questions_to_ask(checked)):
         raise RecipeError(f"source {source}: {questions:,} questions have no answers; add [models.responder]")
     run.watcher.stage(f"grading {source}", None)
-    if responder is not None:
-        settings = responder.answers.in_key(settings)
     key = stage_key(name, STAGE_VERSION, settings, [checked.content])
     with TableWriter(root, key, "candidates", CANDIDATES) as writer:
         for _, candidates in graded(_collected(Generations(root), responder, samples, checked)):
@@ -72,14 +71,10 @@ def answering_stage(source: str) -> str:
 
 def answered_questions(checked: Stage, candidates: Stage) -> Iterator[Answered]:
     """Yield every question with its graded candidates, in the order of the questions' table."""
-    tables = read_buckets(candidates.paths("candidates"), CANDIDATES)
-    ahead = next(tables, None)
+    reader = BucketReader(candidates.paths("candidates"), CANDIDATES)
     for bucket, questions in question_buckets(checked):
-        while ahead is not None and ahead[0] < bucket:
-            ahead = next(tables, None)
-        table = ahead[1] if ahead is not None and ahead[0] == bucket else CANDIDATES.empty_table()
         of_query: dict[str, list[Candidate]] = {}
-        for candidate in candidates_of(table):
+        for candidate in candidates_of(reader.through(bucket)):
             of_query.setdefault(candidate.query_id, []).append(candidate)
         for question in questions:
             yield question, [] if question.drop_reason else of_query.get(question.query_id, [])

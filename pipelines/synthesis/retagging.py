@@ -19,12 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import find_answered
+from pipelines.engines.asking import Product, find_answered
 from pipelines.judging.judging import find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sample_sets
 from pipelines.judging.verdicts import READER_VERSION
-from pipelines.synthesis.synthesis import SourceSets
 from schemas.licenses import allowed_among
 from schemas.preference import SETS, DropReason, PreferenceSet, Split, sets_of, sets_table
 from schemas.recipe import BuildSection, Recipe, SourceSection
@@ -32,7 +31,7 @@ from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_batches, read_table
+from storage.tables import read_batches, read_frame
 
 STAGE_VERSION = 1
 
@@ -68,14 +67,14 @@ def retag_job(recipe: Recipe, section: SourceSection) -> SamplingJob | None:
     return replace(job, n=section.teacher_votes) if job else None
 
 
-def retag(job: SamplingJob, build: BuildSection, root: Root, run: Run, stage: Stage) -> SourceSets:
+def retag(job: SamplingJob, build: BuildSection, root: Root, run: Run, stage: Stage) -> Product:
     """Return the stage of a source's sets with its uncertain ones judged again.
 
     Its facts are those of the source, with what was asked and what came of it under `synthesis`. Raises what asking
     raises, Waiting among it; what was answered by then is kept.
     """
     if found := find_retagged(job, build, root, stage, run.retry_failed):
-        return SourceSets(found)
+        return Product(found)
     uncertain = uncertain_sets(build, root, stage)
     answers = sample_sets(root, run, job, uncertain)
     judged = None if answers.given_up else find_judged(root, job, uncertain, run.retry_failed)
@@ -91,7 +90,7 @@ def retag(job: SamplingJob, build: BuildSection, root: Root, run: Run, stage: St
     funnel = [{"outcome": f"judged again: {verdict}", "rows": verdicts[verdict]} for verdict in Retag]
     facts = {**stage.facts, "synthesis": {"uses": [answers.facts(job)], "funnel": funnel}}
     made = finish_stage(root, key, {"sets": writer.files}, facts, [stage, judged])
-    return SourceSets(made, {job.role: answers.bought})
+    return Product(made, {job.role: answers.bought})
 
 
 def find_retagged(
@@ -142,16 +141,12 @@ def votes_of(judged: Stage) -> dict[str, Votes]:
     """Return the votes on each set, by set id."""
     readable: Counter[str] = Counter()
     counts: dict[str, list[int]] = {}
-    columns = ["trajectory_id", "set_id", "order", "scores"]
-    table = read_table(judged.paths("judged"), JUDGED, columns).select(columns)
-    seen: set[str] = set()  # a set that stands twice in its source has each of its votes twice
-    for trajectory_id, set_id, order, scores in zip(*(column.to_pylist() for column in table.columns), strict=True):
+    frame = read_frame(judged.paths("judged"), JUDGED, ["trajectory_id", "set_id", "order", "scores"])
+    # A set that stands twice in its source has each of its votes twice.
+    for set_id, order, scores in frame.unique("trajectory_id").select("set_id", "order", "scores").iter_rows():
         votes = counts.setdefault(set_id, [0] * len(order))
-        if scores is None or trajectory_id in seen:
-            continue
-        seen.add(trajectory_id)
-        readable[set_id] += 1
-        if scores.count(max(scores)) == 1:
+        readable[set_id] += scores is not None
+        if scores is not None and scores.count(max(scores)) == 1:
             votes[order[scores.index(max(scores))]] += 1
     return {set_id: Votes(readable[set_id], tuple(votes)) for set_id, votes in counts.items()}
 

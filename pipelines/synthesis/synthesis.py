@@ -10,12 +10,12 @@ unpublished.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import Asker, find_answered
+from pipelines.engines.asking import Asker, Product, find_answered
 from pipelines.engines.jobs import Job
 from pipelines.synthesis.answers import answer_job, settings_of
 from pipelines.synthesis.composition import Composed, balanced, compose
@@ -45,17 +45,6 @@ _QUESTIONS_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
-class SourceSets:
-    """The sets of one source."""
-
-    stage: Stage
-    bought: Mapping[str, int] = field(default_factory=dict)
-    """How many requests of each role were bought in this run to make them."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """How long that took, by role."""
-
-
-@dataclass(frozen=True)
 class SynthesisJob:
     """All that decides which sets the questions of a source become."""
 
@@ -82,14 +71,14 @@ def find_synthesized(job: SynthesisJob, root: Root, questions: Stage, retry_fail
     return find_answered(root, job.key(questions), retry_failed)
 
 
-def synthesize(job: SynthesisJob, root: Root, run: Run, questions: Stage) -> SourceSets:
+def synthesize(job: SynthesisJob, root: Root, run: Run, questions: Stage) -> Product:
     """Return the stage with the tables `sets`, `traces`, `answers` and `stems` of one source, sorted by query_id.
 
     Its facts are those of an input, with what was asked and how the sets came about under `synthesis`. Raises what
     asking raises; what was answered by then is kept.
     """
     if found := find_synthesized(job, root, questions, run.retry_failed):
-        return SourceSets(found)
+        return Product(found)
     askers = {role: Asker(root, run, of_role) for role, of_role in job.roles.items()}
     teacher = askers.get("teacher")
     rephraser = Asker(root, run, teacher.job) if teacher else None
@@ -102,7 +91,7 @@ def synthesize(job: SynthesisJob, root: Root, run: Run, questions: Stage) -> Sou
     key = job.key(questions, sorted(request_id for asker in askers.values() for request_id in asker.answers.given_up))
     stage = _composed(job, root, key, checked, candidates, taught, teacher)
     bought = {role: asker.answers.bought for role, asker in askers.items()}
-    return SourceSets(stage, bought, {role: asker.answers.seconds for role, asker in askers.items()})
+    return Product(stage, bought, {role: asker.answers.seconds for role, asker in askers.items()})
 
 
 def _taught(settings: SynthesisSection, teacher: Asker | None, checked: Stage, candidates: Stage) -> Iterator[Answered]:

@@ -1,6 +1,6 @@
 """Graded answers and traces on their way into a snapshot: those of train and validation questions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -15,27 +15,26 @@ WITHHELD = (DropReason.LICENSE.value, DropReason.CONTAMINATED.value)
 """Sets that are dropped for these reasons take their questions' answers with them."""
 
 
-class AnswerRows:
-    """A table of answers of all sources, read on and on, as its rows may be published."""
+def answers_reader(
+    table: Table, sources: Sequence[Stage], splits: pl.DataFrame
+) -> Callable[[int], tuple[pa.Table, pa.Array]]:
+    """Return what reads a table of answers of all sources, on and on, as its rows may be published.
 
-    def __init__(self, table: Table, sources: Sequence[Stage], splits: pl.DataFrame) -> None:
-        self._schema = table.schema
-        self._id = table.columns[0].name
-        self._readers = [BucketReader(stage.paths(table.name), table.schema) for stage in sources]
-        self._splits = splits
+    It returns the rows of all buckets up to this one that were not returned before, by their ids, and their splits. An
+    answer goes where its question's sets are; those to test questions go nowhere.
+    """
+    schema, own_id = table.schema, table.columns[0].name
+    readers = [BucketReader(stage.paths(table.name), schema) for stage in sources]
 
-    def through(self, bucket: int) -> tuple[pa.Table, pa.Array]:
-        """Return the rows of all buckets up to this one that were not returned before, by their ids, and their splits.
+    def through(bucket: int) -> tuple[pa.Table, pa.Array]:
+        answers = pa.concat_tables([schema.empty_table(), *(reader.through(bucket) for reader in readers)])
+        keys = pl.DataFrame({name: pl.from_arrow(answers.column(name)) for name in ("query_id", "source", own_id)})
+        kept = keys.with_row_index("row").join(splits, on=["query_id", "source"]).sort("query_id", own_id)
+        split = kept["split"].to_arrow().cast(pa.string())
+        columns: dict[str, Any] = {"split": split} if "split" in schema.names else {}
+        return table_of(schema, answers.take(kept["row"].to_arrow()), columns), split
 
-        An answer goes where its question's sets are; those to test questions go nowhere.
-        """
-        table = pa.concat_tables([self._schema.empty_table(), *(reader.through(bucket) for reader in self._readers)])
-        keys = pl.DataFrame({name: pl.from_arrow(table.column(name)) for name in ("query_id", "source", self._id)})
-        kept = keys.with_row_index("row").join(self._splits, on=["query_id", "source"]).sort("query_id", self._id)
-        splits = kept["split"].to_arrow().cast(pa.string())
-        rows = table.take(kept["row"].to_arrow())
-        given: dict[str, Any] = {"split": splits} if "split" in self._schema.names else {}
-        return table_of(self._schema, rows, given), splits
+    return through
 
 
 def splits_of_questions(curated: Stage) -> pl.DataFrame:

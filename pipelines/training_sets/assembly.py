@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from pipelines.judging.prompts import load_template
 from pipelines.judging.samples import SamplingJob, sampling_job
-from pipelines.judging.sampling import kept_sets
-from pipelines.training_sets.answers import AnswerRows, splits_of_questions
+from pipelines.judging.sampling import kept_sets, sets_reader
+from pipelines.training_sets.answers import answers_reader, splits_of_questions
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
@@ -20,7 +20,8 @@ from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
 from pipelines.training_sets.selection import selection_job, with_selection
 from schemas.candidate import GRADED_TABLE, GRADED_VERDICTS, TRACES_TABLE
-from schemas.preference import SETS, PreferenceSet, Split
+from schemas.manifest import TableFile
+from schemas.preference import PreferenceSet, Split
 from schemas.published import TABLES
 from schemas.recipe import ModelSection, Recipe
 from schemas.rubric import RUBRICS
@@ -29,7 +30,7 @@ from schemas.training import GENERAL, META_RM, RFT
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
-from storage.table_writer import TableFile, TableWriter
+from storage.table_writer import TableWriter
 from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
 STAGE_VERSION = 2
@@ -64,7 +65,7 @@ def assemble(
         return found
     for stage in judged.values():
         check_bytes(stage, "judged")
-    decisions = decisions_of(recipe, curated, judged)
+    decisions = decisions_of(recipe, job, curated, judged)
     with many_records(), ExitStack() as stack:
         tables = _Tables(root, key, stack)
         for batch in read_batches(curated.paths("rubrics"), RUBRICS):
@@ -111,11 +112,11 @@ def _write_answers(sources: Sequence[Stage], curated: Stage, tables: _Tables) ->
     """Write traces, and the graded answers by their verdict, a range of buckets at a time."""
     splits = splits_of_questions(curated)
     ranges = list(bucket_ranges(sum(stage.rows("answers") for stage in sources)))
-    traces, answers = (AnswerRows(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
+    traces_through, answers_through = (answers_reader(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
     for buckets in ranges:
-        tables.write_splits("traces", *traces.through(buckets[-1]))
+        tables.write_splits("traces", *traces_through(buckets[-1]))
     for buckets in ranges:
-        rows, _ = answers.through(buckets[-1])
+        rows, _ = answers_through(buckets[-1])
         for verdict in GRADED_VERDICTS:
             tables.write(f"answers/{verdict}", rows.filter(pc.equal(rows.column("verdict"), verdict.value)))
 
@@ -151,12 +152,14 @@ class _Rows:
         """Write every table, a range of buckets at a time."""
         wanted, curated, decisions = self.recipe.build.sets, self.curated, self.decisions
         rl = decisions.rl
-        every_set = BucketReader(curated.paths("sets"), SETS)
+        sets_through = sets_reader(curated)
         general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
         decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in self.judged.items()}
         for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
-            rows = every_set.through(buckets[-1])
-            self._write_sets(rows)
+            rows = sets_through(buckets[-1])
+            kept = pc.is_null(rows.column("drop_reason"))
+            self.tables.write("sets/kept", rows.filter(kept))  # test sets are published here and nowhere else
+            self.tables.write("sets/dropped", rows.filter(pc.invert(kept)))
             trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
             accepted = self._write_trajectories(trajectories)
             if set(wanted) == {"rft"}:  # which needs the sets of its rows and no other
@@ -174,12 +177,6 @@ class _Rows:
                 pairs = pairs_table(sets)
                 of_rows = [by_id[set_id] for set_id in pairs.column("set_id").to_pylist()]
                 self.tables.write_splits("pairs", pairs, _splits(of_rows))
-
-    def _write_sets(self, sets: pa.Table) -> None:
-        """Write sets/kept and sets/dropped; test sets are published here and nowhere else."""
-        kept = pc.is_null(sets.column("drop_reason"))
-        self.tables.write("sets/kept", sets.filter(kept))
-        self.tables.write("sets/dropped", sets.filter(pc.invert(kept)))
 
     def _write_trajectories(self, trajectories: Mapping[Purpose, pa.Table]) -> pa.Table:
         """Write trajectories; only RFT's are accepted or rejected. Returns the accepted ones."""
@@ -199,11 +196,8 @@ class _Rows:
         examples = rft_table(accepted, sets, self.job).append_column("split", accepted.column("split"))
         chat, splits = general_table(general, self.decisions.general)
         rows = pa.concat_tables([examples, chat.append_column("split", splits)])
-        order = pc.sort_indices(rows, [(name, "ascending") for name in ("query_id", "set_id", "example_id")])
-        splits = rows.column("split").take(order)
-        for split in (Split.TRAIN, Split.VALIDATION):
-            chosen = order.filter(pc.equal(splits, split.value))
-            self.tables.write(f"rft/{split}", rows.select(RFT.names).take(chosen))
+        rows = rows.sort_by([(name, "ascending") for name in ("query_id", "set_id", "example_id")])
+        self.tables.write_splits("rft", rows.select(RFT.names), rows.column("split"))
 
     def _write_rl(self, sets: Sequence[PreferenceSet], decided: pl.DataFrame) -> None:
         """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""

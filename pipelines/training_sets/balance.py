@@ -28,22 +28,18 @@ def balanced(
     """
     taking_part = pl.col("reject_reason").is_null() & pl.col(column).is_not_null()
     counts = decided.filter(taking_part).group_by(*group, column).len("class_rows")
+    # So many rows are `deviations` standard deviations more than the rarest class has.
+    is_bounded = not math.isinf(deviations)
+    by_chance = pl.col("rarest") + deviations * pl.col("rarest").sqrt() if is_bounded else pl.lit(math.inf)
     caps = (
         counts.group_by(group)
         .agg(rarest=pl.col("class_rows").min(), classes=pl.len())
         .with_columns(expected=pl.max_horizontal("n_responses", 2))
         .with_columns(rarest=pl.when(pl.col("classes") < pl.col("expected")).then(0).otherwise("rarest"))
-        .with_columns(most=pl.min_horizontal(pl.col("rarest") * ratio, _above(deviations)))
+        .with_columns(most=pl.min_horizontal(pl.col("rarest") * ratio, by_chance))
         .select(*group, cap=pl.max_horizontal((pl.col("most") + 1e-9).floor(), 1))
     )
     return _keep_ranks(decided, taking_part, caps, [*group, column], group, reason)
-
-
-def _above(deviations: float) -> pl.Expr:
-    """Return how many rows are `deviations` standard deviations more than the rarest class has."""
-    if math.isinf(deviations):
-        return pl.lit(math.inf)
-    return pl.col("rarest") + deviations * pl.col("rarest").sqrt()
 
 
 def within_share(decided: pl.DataFrame, group: list[str], share: float) -> pl.DataFrame:
@@ -101,6 +97,11 @@ def position_counts(decided: pl.DataFrame, rows: pl.Expr) -> dict[str, list[int]
     for source, n_responses, position, number in counts.iter_rows():
         found.setdefault(f"{source}/{n_responses}", [0] * n_responses)[position] = number
     return found
+
+
+def rounded(value: object) -> float | None:
+    """Return a figure as checks hold it; None where there is none."""
+    return round(value, 4) if isinstance(value, float) else None
 
 
 def uniformity(counts: list[int]) -> tuple[float, float]:

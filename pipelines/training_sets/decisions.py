@@ -8,9 +8,9 @@ import polars as pl
 
 from pipelines.curation.hint_traces import hint_traces
 from pipelines.curation.leak_check import leak_probe
-from pipelines.judging.samples import sampling_job
+from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets
-from pipelines.training_sets.balance import position_counts, uniformity
+from pipelines.training_sets.balance import position_counts, rounded, uniformity
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from pipelines.training_sets.paired_accuracy import paired_accuracy
 from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
@@ -50,8 +50,8 @@ class Decisions:
     """(source, stage, outcome, rows) of what was decided here."""
 
 
-def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]) -> Decisions:
-    """Return all decisions of a build. Raises ForgeError where a set cannot be made well."""
+def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mapping[Purpose, Stage]) -> Decisions:
+    """Return all decisions of a build; `job` is RFT's. Raises ForgeError where a set cannot be made well."""
     columns = [*DECISION_COLUMNS, "model"]
     frames = {purpose: read_frame(stage.paths("judged"), JUDGED, columns) for purpose, stage in judged.items()}
     checks: dict[str, Any] = {"lengths": _lengths(curated)}
@@ -64,7 +64,8 @@ def decisions_of(recipe: Recipe, curated: Stage, judged: Mapping[Purpose, Stage]
     if rl is not None:
         funnel += _counted(rl, "rl", "kept")
         if recipe.rl.selection:
-            rl = _selection(recipe, curated, rl)
+            sampled = (preference for _, bucket in sampled_sets(curated) for preference in bucket)
+            rl = decide_selection(rl, sampled, job, recipe.rl.selection_share)
             selected = rl.filter(pl.col("selection").is_not_null()).with_columns(reject_reason="selection")
             funnel += _counted(selected, "rl selection", "kept")
         if Purpose.DIFFICULTY in frames:
@@ -113,14 +114,6 @@ def _rl(
     return decided.with_columns(index=(kept.cum_sum().over("split") - 1))
 
 
-def _selection(recipe: Recipe, curated: Stage, rl: pl.DataFrame) -> pl.DataFrame:
-    """Return RL's decisions with those on the selection variant."""
-    job = sampling_job(recipe, Purpose.RFT)
-    assert job is not None
-    sets = (preference for _, bucket in sampled_sets(curated) for preference in bucket)
-    return decide_selection(rl, sets, job, recipe.rl.selection_share)
-
-
 def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -> dict[str, Any]:
     """Add in_meta_rm, right, set_correct and set_readable to the frames; return the check."""
     columns = ["trajectory_id", "set_id", "split", "model", "mode", "outcome", "draft_verdict"]
@@ -138,14 +131,10 @@ def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -
         "candidates": candidates.height,
         "rows": chosen.height,
         "on_policy": int(frames[Purpose.ON_POLICY]["in_meta_rm"].sum()) if Purpose.ON_POLICY in frames else 0,
-        "negatives": _rounded(chosen.filter(~pl.col("right")).height / chosen.height) if chosen.height else None,
-        "set_alone_auc_before": _rounded(set_alone_auc(candidates)),
-        "set_alone_auc": _rounded(set_alone_auc(chosen)),
+        "negatives": rounded(chosen.filter(~pl.col("right")).height / chosen.height) if chosen.height else None,
+        "set_alone_auc_before": rounded(set_alone_auc(candidates)),
+        "set_alone_auc": rounded(set_alone_auc(chosen)),
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def _general(curated: Stage, ratio: float, rft: pl.DataFrame) -> tuple[frozenset[str], pl.DataFrame]:

@@ -49,15 +49,12 @@ def choose_meta_rm(candidates: pl.DataFrame, one_label_share: float) -> pl.DataF
     for split in sorted(single["split"].unique()):
         here = single.filter(pl.col("split") == split).sort("set_id", "model")
         right, wrong = here.filter(pl.col("right")), here.filter(~pl.col("right"))
-        room = _room(mixed.filter(pl.col("split") == split).height, one_label_share, here.height)
+        mixed_rows = mixed.filter(pl.col("split") == split).height
+        # Sets of one label make at most their share of all rows.
+        room = here.height if one_label_share >= 1 else int(one_label_share / (1 - one_label_share) * mixed_rows + 1e-9)
         each = min(right.height, wrong.height, room // 2)
         kept += [right.head(each), wrong.head(each)]
     return pl.concat(kept).drop("rank", "pairs")
-
-
-def _room(mixed_rows: int, share: float, available: int) -> int:
-    """Return how many rows of one-label sets make at most `share` of all."""
-    return available if share >= 1 else int(share / (1 - share) * mixed_rows + 1e-9)
 
 
 def set_alone_auc(candidates: pl.DataFrame) -> float | None:

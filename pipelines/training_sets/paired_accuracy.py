@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.training_sets.balance import rounded
 from pipelines.training_sets.rejection import READABLE_OUTCOMES
 from schemas.trajectory import Mode, Outcome
 
@@ -24,10 +25,10 @@ def paired_accuracy(rft: pl.DataFrame, paired: pl.DataFrame, principles: str) ->
     deviation = differences.std() if both.height > 1 else None
     return {
         "sets": both.height,
-        "self": _rounded(both["self"].mean()),
-        "rubric": _rounded(both["rubric"].mean()),
-        "difference": _rounded(differences.mean()),
-        "standard_error": _rounded(deviation / both.height**0.5 if isinstance(deviation, float) else None),
+        "self": rounded(both["self"].mean()),
+        "rubric": rounded(both["rubric"].mean()),
+        "difference": rounded(differences.mean()),
+        "standard_error": rounded(deviation / both.height**0.5 if isinstance(deviation, float) else None),
     }
 
 
@@ -40,7 +41,3 @@ def _accuracy(samples: pl.DataFrame, name: str) -> pl.DataFrame:
     )
     correct = (pl.col("outcome") == Outcome.CORRECT.value).mean()
     return samples.filter(readable).group_by("set_id", maintain_order=True).agg(correct.alias(name)).sort("set_id")
-
-
-def _rounded(value: object) -> float | None:
-    return round(value, 4) if isinstance(value, float) else None

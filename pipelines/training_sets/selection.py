@@ -89,15 +89,12 @@ def selection_of(job: SamplingJob, preference: PreferenceSet, share: float = 1.0
     right = answers[preference.best]
     if right is None or all(answer is None for answer in answers if answer != right):
         return Selection.NO_FINAL_ANSWERS
-    if not by_verifier and not _holds(preference.reference or "", right):
+    # It stands in the reference, and not as part of a longer word or number.
+    in_reference = rf"(?<!\w){re.escape(right)}(?!\w)"
+    if not by_verifier and not re.search(in_reference, " ".join((preference.reference or "").split())):
         return Selection.NOTHING_TO_CHECK_BY
     chosen = share >= 1 or unit_interval("selection", job.seed, preference.set_id) < share
     return Selection.KEPT if chosen else Selection.NOT_CHOSEN
-
-
-def _holds(reference: str, answer: str) -> bool:
-    """Say whether an answer stands in a reference, and not as part of a longer word or number."""
-    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", " ".join(reference.split())) is not None
 
 
 def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: SamplingJob, share: float) -> pl.DataFrame:

@@ -2,27 +2,44 @@
 
 Ids decide. A query that only forgotten rows have takes all with it. One that others have too keeps what is known to be
 theirs: their sets, and the answers that judged tables and tables of candidates give to them; an answer that nothing
-claims goes. What has no id of its own is found by its words (`phrases`).
+claims goes.
+
+What has no id of its own is found by its words. Two things travel under other ids: criteria of a rubric, into the
+prompts of other questions; and the lone run of an agent, into the prompt that writes a rubric for another task. A
+phrase is the longest piece of such a text that JSON writes as it is, and that nothing else here says.
 """
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.errors import RecipeError
-from storage.table_files import Goes, Mask
+from schemas.errors import RecipeError, StorageError
+from schemas.preference import SETS, PreferenceSet, sets_of
+from schemas.rubric import Rubric
+from storage.root import Root
+from storage.stages import every_stage
+from storage.tables import Goes, Mask, read_batches
 from storage.tombstones import Tombstone
 
+SHORTEST = 16
+"""Characters that a phrase must have: fewer occur by chance. Shorter texts are found by ids alone."""
+LONGEST = 200
+_BREAK = re.compile(r'[\x00-\x1f"\\\[(]+')
+"""Characters that JSON escapes, or that a marker in a prompt begins with."""
 _SHOWN = 20
 _IDS = ("source", "set_id", "query_id", "rubric_id")
 
 
 @dataclass(frozen=True)
 class Concerned:
-    """All that goes, by its ids."""
+    """The ids of everything that goes."""
 
     source: str | None
     sets: frozenset[str]
@@ -36,7 +53,7 @@ class Concerned:
     rubrics: frozenset[str] = frozenset()
     criteria: frozenset[str] = frozenset()
     phrases: tuple[str, ...] = field(default=(), repr=False)
-    """Words that only what is forgotten has, for rows that no id gives away."""
+    """Words that occur only in what is forgotten. They find the rows that no id finds."""
 
     @property
     def shared(self) -> frozenset[str]:
@@ -50,8 +67,7 @@ class Concerned:
         masks = [among(column, wanted[name]) for name, column in columns.items()]
         if "given_ids" in table.column_names and self.criteria:
             masks.append(lists_with(table.column("given_ids"), self.criteria))
-        if self.phrases:
-            masks += [self.says(column) for column in texts_of(table)]
+        masks += [self.says(column) for column in (texts_of(table) if self.phrases else ())]
         return any_of(masks, table.num_rows)
 
     def origins(self, table: pa.Table) -> Mask:
@@ -64,8 +80,11 @@ class Concerned:
         def goes(table: pa.Table) -> Mask:
             queries, requests = table.column("query_id"), table.column("request_id")
             shared = pc.and_(among(queries, self.shared), pc.invert(among(requests, kept)))
-            texts = [name for name in ("request", "body", "text", "reasoning", "error") if name in table.column_names]
-            words = [self.says(table.column(name)) for name in texts]
+            words = [
+                self.says(table.column(name))
+                for name in ("request", "body", "text", "reasoning", "error")
+                if name in table.column_names
+            ]
             return any_of([among(queries, self.own), shared, *words], table.num_rows)
 
         return goes
@@ -129,10 +148,7 @@ def concerned_again(tombstone: Tombstone) -> Concerned:
 
 def any_of(masks: Sequence[Mask], rows: int) -> Mask:
     """Return which rows any mask has."""
-    merged = pa.repeat(False, rows)
-    for mask in masks:
-        merged = pc.or_(merged, mask)
-    return merged
+    return reduce(pc.or_, masks, pa.repeat(False, rows))
 
 
 def lists_with(column: Mask, ids: Iterable[str]) -> Mask:
@@ -160,7 +176,7 @@ def texts_of(table: pa.Table) -> list[Mask]:
 
 
 def _has_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or any(_has_text(kind.field(at).type) for at in range(kind.num_fields))
+    return pa.types.is_string(kind) or any(_has_text(kind.field(number).type) for number in range(kind.num_fields))
 
 
 def _column(table: pa.Table, name: str) -> Mask | None:
@@ -192,3 +208,70 @@ def _known(origins: pl.DataFrame) -> str:
         return "the root holds no sets"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"there are: {', '.join(names[:_SHOWN])}{more} (grmforge inspect NAME --table sets --json shows set_ids)"
+
+
+def phrases_of_rubrics(resting: Sequence[Rubric], drafts: Iterable[str], left: Sequence[Rubric]) -> list[str]:
+    """Return the phrases of criteria that only these rubrics have; `drafts` are answers that rubrics were read from."""
+    others = {criterion.text for rubric in left for criterion in rubric.criteria}
+    elsewhere = "\n".join(others)
+    drafted = {text for draft in drafts for text in _criteria_in(draft)}
+    texts = ({criterion.text for rubric in resting for criterion in rubric.criteria} | drafted) - others
+    return sorted(words for text in texts if (words := phrase(text)) and words not in elsewhere)
+
+
+def _criteria_in(draft: str) -> Iterator[str]:
+    """Yield what a draft's criteria say, read as leniently as can be: a run that was killed may have tried them."""
+    try:
+        listed = json.loads(draft[draft.find("{") : draft.rfind("}") + 1])["criteria"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    for criterion in listed if isinstance(listed, list) else ():
+        if isinstance(criterion, dict) and isinstance(criterion.get("text"), str):
+            yield " ".join(criterion["text"].split())
+
+
+def phrases_of_runs(root: Root, concerned: Concerned) -> list[str]:
+    """Return the phrases of lone responses under instructions, which prompts for other tasks' rubrics may show."""
+    texts: set[str] = set()
+    for table in _tables_of_sets(root):
+        for lone in sets_of(table.filter(pc.equal(table.column("n_responses"), 1))):
+            if lone.set_id in concerned.sets and any(message.role == "system" for message in lone.query):
+                texts.update(_texts_of_run(lone))
+    phrases = {words for text in texts if (words := phrase(text))}
+    for table in _tables_of_sets(root) if phrases else ():
+        phrases -= _phrases_in(table.filter(pc.invert(concerned.rows(table))), phrases)
+    return sorted(phrases)
+
+
+def phrase(text: str) -> str | None:
+    """Return the piece of a text that it is found by; None where no piece is long enough."""
+    longest = max(_BREAK.split(text), key=len).strip()[:LONGEST].strip()
+    return longest if len(longest) >= SHORTEST else None
+
+
+def _texts_of_run(run: PreferenceSet) -> Iterator[str]:
+    """Yield what a run says, turn by turn, and what its user asked."""
+    yield from (message.content for message in run.query if message.role != "system")
+    for response in run.responses:
+        yield response.text
+        with contextlib.suppress(ValueError):
+            turns = [turn for turn in json.loads(response.turns or "[]") if isinstance(turn, dict)]
+            yield from (turn["content"] for turn in turns if isinstance(turn.get("content"), str))
+
+
+def _phrases_in(rows: pa.Table, phrases: set[str]) -> set[str]:
+    """Return those of the phrases that a text of these rows holds."""
+    seen: set[str] = set()
+    for column in texts_of(rows):
+        if left := sorted(phrases - seen):  # polars refuses to look for nothing
+            texts = pl.Series(column.to_pylist(), dtype=pl.String)
+            seen.update(texts.str.extract_many(left, overlapping=True).explode().drop_nulls().unique())
+    return seen
+
+
+def _tables_of_sets(root: Root) -> Iterator[pa.Table]:
+    """Yield the tables of sets of every source's stages, some thousands of rows at a time."""
+    for _, stage in every_stage(root, ("source-", "synthesized-")):
+        with contextlib.suppress(StorageError):  # a damaged stage goes as a whole
+            if stage is not None:
+                yield from read_batches(stage.paths("sets"), SETS)

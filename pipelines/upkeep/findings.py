@@ -16,8 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.upkeep.concerned import Concerned, among
-from pipelines.upkeep.phrases import phrases_of_rubrics, phrases_of_runs
+from pipelines.upkeep.concerned import Concerned, among, phrases_of_rubrics, phrases_of_runs
 from schemas.errors import StorageError
 from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
@@ -29,12 +28,11 @@ from storage.milvus import remove_index
 from storage.origins import origin_files, remember_origins
 from storage.root import Root
 from storage.stages import every_stage
-from storage.table_files import Goes, Mask, parquet_keys, rows_that_go, take_out
-from storage.tables import open_table
+from storage.tables import Goes, Mask, open_table, parquet_keys, rows_that_go, take_out
 
 
 class Place(StrEnum):
-    """Where something lies, in the order in which it is removed: what tells the ids of a source goes last."""
+    """Where something lies, in the order of removal. What names the ids of a source goes last."""
 
     ANSWERS = "answers"
     IMPORTED = "imported answers"
@@ -45,7 +43,7 @@ class Place(StrEnum):
     VECTORS = "vectors"
     INDEX = "index"
     UNFINISHED = "unfinished files"
-    """Left by killed runs: what is in it is not looked at."""
+    """Left by killed runs. Nobody looks into them."""
     DAMAGED = "damaged answers"
     """Set aside: what can be read of it is kept elsewhere."""
     STAGE = "stage"
@@ -61,7 +59,7 @@ class Finding:
     remove: Callable[[], None] = field(repr=False, compare=False)
     """Removes the rows, or all of it."""
     rows: int | None = None
-    """Rows that go; None where it goes as a whole, whatever it holds."""
+    """Rows that go; None where the whole object goes."""
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -169,9 +167,8 @@ def _kept_requests(root: Root, concerned: Concerned) -> frozenset[str]:
     lost: set[str] = set()
     for table in _claims(root, concerned) if concerned.shared else ():
         rows = table.filter(among(table.column("query_id"), concerned.shared))
-        is_lost = pa.repeat(False, rows.num_rows)
-        if "set_id" in rows.column_names:
-            is_lost = among(rows.column("set_id"), concerned.sets)
+        has_sets = "set_id" in rows.column_names
+        is_lost = among(rows.column("set_id"), concerned.sets) if has_sets else pa.repeat(False, rows.num_rows)
         lost.update(rows.filter(is_lost).column("request_id").to_pylist())
         claimed.update(rows.filter(pc.invert(is_lost)).column("request_id").drop_null().to_pylist())
     return frozenset(claimed - lost)
@@ -187,13 +184,12 @@ def _claims(root: Root, concerned: Concerned) -> Iterator[pa.Table]:
             for path in (path for table in ("judged", "candidates") for path in stage.paths(table)):
                 yield open_table(path).read(columns=columns)  # those that it has
     for snapshot in snapshots.every_snapshot(root):
-        for table in snapshot.manifest.tables:
-            if table.startswith("trajectories/"):
-                yield from (open_table(path).read(columns=columns) for path in snapshot.files(table))
-            elif table.startswith("answers/"):
-                for path in snapshot.files(table):
-                    answers = open_table(path).read(columns=["request_id", "query_id", "source"])
-                    yield answers.filter(pc.not_equal(answers.column("source"), concerned.source or ""))
+        tables = [table for table in snapshot.manifest.tables if table.startswith(("trajectories/", "answers/"))]
+        for name, path in ((table, path) for table in tables for path in snapshot.files(table)):
+            rows = open_table(path).read(columns=[*columns, "source"])
+            if name.startswith("answers/"):
+                rows = rows.filter(pc.not_equal(rows.column("source"), concerned.source or ""))
+            yield rows
 
 
 def _batches(root: Root, goes: Goes) -> Iterator[Finding]:
@@ -212,11 +208,10 @@ def _batches(root: Root, goes: Goes) -> Iterator[Finding]:
 
 def _rubrics(root: Root, concerned: Concerned) -> Iterator[Finding]:
     """Yield what is left of it among rubrics; vectors and indexes are made again, so they go whole."""
-
-    def rests_on_it(table: pa.Table) -> Mask:
-        return among(table.column("rubric_id"), concerned.rubrics)
-
-    yield from _rows(root, Place.RUBRICS, parquet_keys(root, rubric_tables.FOLDER), rests_on_it, "number")
+    rubrics = parquet_keys(root, rubric_tables.FOLDER)
+    yield from _rows(
+        root, Place.RUBRICS, rubrics, lambda table: among(table.column("rubric_id"), concerned.rubrics), "number"
+    )
     for settings in root.folders(rubric_tables.GIVEN_FOLDER):
         given = parquet_keys(root, f"{rubric_tables.GIVEN_FOLDER}/{settings}")
         yield from _rows(root, Place.GIVEN, given, concerned.given, "number")

@@ -12,20 +12,19 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.reporting.attention import missing_sets
 from pipelines.upkeep.concerned import Concerned, concerned_again, concerned_by_id, concerned_by_source
 from pipelines.upkeep.findings import Findings, Place, VersionRows, search
 from schemas.errors import RecipeError, StorageError
-from schemas.manifest import Manifest
 from storage.evaluations import remove_evaluation
 from storage.generations import Generations
 from storage.journal import segments
 from storage.leases import held as held_leases
 from storage.origins import origin_files, read_origins
-from storage.records import write_record
-from storage.root import Root
+from storage.root import Root, write_record
 from storage.snapshot_upkeep import remove_comparisons, remove_version, unpin
 from storage.snapshots import drop_latest, every_snapshot, set_latest
-from storage.table_files import take_out
+from storage.tables import take_out
 from storage.tombstones import Kind, Tombstone, find_tombstone, now
 
 
@@ -87,9 +86,8 @@ def request_to_forget(root: Root, name: str, reason: str | None = None) -> Reque
 
 
 def _concerned(origins: pl.DataFrame, name: str) -> tuple[Concerned, Kind]:
-    if origins.filter(source=name).height:
-        return concerned_by_source(origins, name), "source"
-    if len(name) == 32 and not set(name) - set("0123456789abcdef"):
+    is_id = len(name) == 32 and not set(name) - set("0123456789abcdef")
+    if is_id and not origins.filter(source=name).height:
         return concerned_by_id(origins, name), "set" if origins.filter(set_id=name).height else "query"
     return concerned_by_source(origins, name), "source"
 
@@ -114,13 +112,11 @@ def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Fo
         )
     tombstone = write_record(root, request.tombstone, finished_at=None)
     findings = search(root, request.concerned)
-    for part in findings.parts:
-        if part.place not in (Place.STAGE, Place.ORIGINS):
-            part.remove()
+    for part in (part for part in findings.parts if part.place not in (Place.STAGE, Place.ORIGINS)):
+        part.remove()
     removed, moved = _remove_versions(root, findings.versions) if remove_versions else ((), ())
-    for part in findings.parts:
-        if part.place is Place.STAGE:
-            part.remove()
+    for part in (part for part in findings.parts if part.place is Place.STAGE):
+        part.remove()
     for key in origin_files(root):  # those of the stages that have just gone, too
         take_out(root, key, findings.concerned.origins, keep="name")
     finished = write_record(root, tombstone, finished_at=now())
@@ -129,10 +125,16 @@ def forget(root: Root, request: Request, *, remove_versions: bool = False) -> Fo
 
 def undo(root: Root, name: str) -> Tombstone:
     """Let it come back with the next build. Raises RecipeError where nothing of that name was forgotten."""
+    tombstone = forgotten_before(root, name)
+    root.remove(tombstone.file_key)
+    return tombstone
+
+
+def forgotten_before(root: Root, name: str) -> Tombstone:
+    """Return what was forgotten by this name. Raises RecipeError where nothing was."""
     tombstone = find_tombstone(root, name)
     if tombstone is None:
         raise RecipeError(f"{name!r} was not forgotten under {root.where()}")
-    root.remove(tombstone.file_key)
     return tombstone
 
 
@@ -156,14 +158,10 @@ def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tup
 def _moved_back(root: Root, last: VersionRows, removed: set[str]) -> str:
     """Move LATEST to a version that holds every set and stays, the newest older one if there is any; else drop it."""
     manifests = [snapshot.manifest for snapshot in every_snapshot(root) if snapshot.manifest.name == last.name]
-    left = [manifest.version for manifest in manifests if manifest.version not in removed and _has_every_set(manifest)]
+    left = {manifest.version for manifest in manifests if not missing_sets(manifest)} - removed
     if not left:
         drop_latest(root, last.name)
         return f"{last.name}: LATEST is gone, since no version stays that holds every set; build again"
     chosen = max(left, key=lambda version: (version < last.version, version))
     set_latest(root, last.name, chosen)
     return f"{last.name}: LATEST is now {chosen}"
-
-
-def _has_every_set(manifest: Manifest) -> bool:
-    return all(f"{name}/train" in manifest.tables for name in manifest.recipe.get("build", {}).get("sets", ()))

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from schemas.errors import StorageError
@@ -24,7 +23,7 @@ from storage.stages import last_used, read_stage, stage_keys
 DAY_S = 86_400
 USUAL_DAYS = 7.0
 EVENT_DAYS = 90.0
-"""Event logs stay at least so long: they are small, and the only record of when a run did what."""
+"""Event logs stay at least this long. They are small, and the only record of when a run did what."""
 
 
 class Kind(StrEnum):
@@ -39,7 +38,7 @@ class Kind(StrEnum):
     BATCH = "batch files"
     """Requests and results of a batch whose answers are all in the generations."""
     COPY = "stale copy"
-    """This machine's copy of an object that is in the bucket no more."""
+    """This machine's copy of an object that is no longer in the bucket."""
     EVENTS = "event log"
     JOURNAL = "unreadable journal"
     DAMAGED = "damaged answers"
@@ -99,10 +98,8 @@ def leftovers(root: Root, days: float = USUAL_DAYS, now: float | None = None) ->
 def remove(root: Root, found: Iterable[Leftover], now: float | None = None) -> Iterator[Leftover]:
     """Remove leftovers, and yield each that was removed. One that a build has found since then stays."""
     now = time.time() if now is None else now
-    for leftover in found:
+    for leftover in (leftover for leftover in found if not leftover.is_kept):
         key = leftover.key
-        if leftover.is_kept:
-            continue
         if leftover.kind in (Kind.TEMPORARY, Kind.COPY):
             remove_here(root.path / key)
         elif leftover.kind is Kind.STAGE:
@@ -127,14 +124,14 @@ class _Look:
     root: Root
     now: float
     idle_for: dict[Kind, float]
-    """Days of rest after which a thing of each kind is a leftover."""
+    """After how many idle days a thing of each kind is a leftover."""
     notes: list[str]
 
     def is_idle(self, kind: Kind, since: float) -> bool:
         return (self.now - since) / DAY_S > self.idle_for[kind]
 
     def held(self, keys: Iterable[str]) -> list[Held]:
-        return [held for held in map(self.root.held, keys) if held is not None]
+        return list(filter(None, map(self.root.held, keys)))
 
     def idle(
         self, kind: Kind, key: str, why: str, files: Sequence[Held], since: float | None = None
@@ -154,10 +151,14 @@ class _Look:
 def _stages(look: _Look) -> Iterator[Leftover]:
     root = look.root
     try:
-        needed, contents = _published(root)
+        manifests = [snapshot.manifest for snapshot in snapshots.every_snapshot(root)]
+        evaluated = {key for evaluation in evaluations.every_evaluation(root) for key in evaluation.manifest.stages}
     except StorageError as error:
         look.notes.append(f"stages are left alone: what a version was made of cannot be told ({error})")
         return
+    needed = {key for manifest in manifests for key in manifest.stages} | evaluated
+    # An older version names no stages. Its assembled stage is known by its content; the others count by their age.
+    contents = {manifest.content_hash for manifest in manifests if not manifest.stages}
     if (since := journal.writing_since(root)) is not None and look.is_idle(Kind.STAGE, since - DAY_S):
         look.idle_for[Kind.STAGE] = (look.now - since) / DAY_S + 1
         look.notes.append("a run is at work: what it may have found when it began is left alone")
@@ -171,20 +172,8 @@ def _stages(look: _Look) -> Iterator[Leftover]:
             yield from look.idle(Kind.STAGE, key, why, look.held(root.every(key)), used)
 
 
-def _published(root: Root) -> tuple[set[str], set[str]]:
-    """Return the stages that published versions were made of, and the contents of versions that do not say so.
-
-    Of such an older version only the assembled stage can be told; the others count by their age, as any stage does.
-    Raises StorageError where a version cannot be read.
-    """
-    manifests = [snapshot.manifest for snapshot in snapshots.every_snapshot(root)]
-    needed = {key for manifest in manifests for key in manifest.stages}
-    needed |= {key for evaluation in evaluations.every_evaluation(root) for key in evaluation.manifest.stages}
-    return needed, {manifest.content_hash for manifest in manifests if not manifest.stages}
-
-
 def _is_of_a_version(root: Root, key: str, contents: set[str]) -> bool:
-    """Say whether a stage must stay: one of a newer grmforge is none of our business either."""
+    """Say whether a stage must stay. One that a newer grmforge made stays, too."""
     try:
         stage = read_stage(root, key)
     except StorageError:
@@ -203,7 +192,7 @@ def _of_killed_processes(look: _Look) -> Iterator[Leftover]:
             yield from look.unfinished(Kind.UNFINISHED_EVALUATION, key, "it was never published")
     for path in temporary_files(look.root.path):
         key = str(path.relative_to(look.root.path))
-        files = _held_here(path.rglob("*") if path.is_dir() else [path])
+        files = list(filter(None, map(held_at, path.rglob("*") if path.is_dir() else [path])))
         yield from look.idle(Kind.TEMPORARY, key, "a process that was killed left it", files)
 
 
@@ -230,22 +219,20 @@ def _old_files(look: _Look) -> Iterator[Leftover]:
     """Yield copies of what is gone, logs of runs and of the model servers that they started, and what was set aside."""
     root = look.root
     for path in root.stale_copies():
-        yield from look.idle(Kind.COPY, str(path.relative_to(root.path)), "its object is gone", _held_here([path]))
+        files = list(filter(None, [held_at(path)]))
+        yield from look.idle(Kind.COPY, str(path.relative_to(root.path)), "its object is gone", files)
     why = f"older than {look.idle_for[Kind.EVENTS]:.0f} days"
     for key in (f"{run_events.FOLDER}/{name}" for name in root.names(run_events.FOLDER, ".jsonl")):
         yield from look.idle(Kind.EVENTS, key, why, look.held([key]))
     for key in (f"{run_events.FOLDER}/{name}" for name in root.folders(run_events.FOLDER)):
         yield from look.idle(Kind.EVENTS, key, why, look.held(root.every(key)))
-    for name in root.names(journal.FOLDER, ".unreadable"):
-        why = "not what a journal looks like: look into it, and remove it yourself"
-        yield from look.idle(Kind.JOURNAL, f"{journal.FOLDER}/{name}", why, look.held([f"{journal.FOLDER}/{name}"]))
-    for key in set_aside(root):
-        why = "what can be read of it is kept elsewhere: look into it, and remove it yourself"
-        yield from look.idle(Kind.DAMAGED, key, why, look.held([key]))
-
-
-def _held_here(paths: Iterable[Path]) -> list[Held]:
-    return [held for held in map(held_at, paths) if held is not None]
+    journals = [f"{journal.FOLDER}/{name}" for name in root.names(journal.FOLDER, ".unreadable")]
+    for kind, keys, what in (
+        (Kind.JOURNAL, journals, "not what a journal looks like"),
+        (Kind.DAMAGED, set_aside(root), "what can be read of it is kept elsewhere"),
+    ):
+        for key in keys:
+            yield from look.idle(kind, key, f"{what}: look into it, and remove it yourself", look.held([key]))
 
 
 def _with_freed(found: Sequence[Leftover]) -> Iterator[Leftover]:
@@ -253,9 +240,7 @@ def _with_freed(found: Sequence[Leftover]) -> Iterator[Leftover]:
     going = Counter(file.identity for leftover in found if not leftover.is_kept for file in leftover.files)
     counted: set[str] = set()
     for leftover in found:
-        freed = 0
-        for file in () if leftover.is_kept else leftover.files:
-            if going[file.identity] >= file.links and file.identity not in counted:
-                counted.add(file.identity)
-                freed += file.bytes
-        yield replace(leftover, freed=freed)
+        files = () if leftover.is_kept else leftover.files
+        whole = {file.identity: file.bytes for file in files if going[file.identity] >= file.links}
+        yield replace(leftover, freed=sum(size for identity, size in whole.items() if identity not in counted))
+        counted.update(whole)

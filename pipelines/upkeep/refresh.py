@@ -6,7 +6,7 @@ Whoever refreshes holds the lease of the name, and shows it before publishing an
 lease: versions are immutable, and if a build moves LATEST meanwhile, the refresh compares anew before it moves it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from pipelines.upkeep.guards import tripped
 from pipelines.walk import walked
 from schemas.comparison import Comparison
 from schemas.errors import ForgeError, RecipeError, SourceError, StorageError
-from schemas.recipe import Recipe
+from schemas.recipe import GeneralSection, Recipe, SourceSection
 from schemas.record import canonical_json
 from storage.leases import Holder, Lease, key_of, take
 from storage.root import Root
@@ -36,17 +36,17 @@ from storage.snapshots import FOLDER, Snapshot, find_snapshot, latest, move_late
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh ends with."""
+    """The result of a refresh."""
 
     published: Published
     before: str | None
     """The version that LATEST named; None on the first night."""
     comparison: Comparison | None
-    """None where there was nothing to compare with, or LATEST holds this very content."""
+    """None where there was nothing to compare with, or LATEST already has this content."""
     tripped: tuple[str, ...]
-    """What the guards say that hold LATEST back."""
+    """Why guards hold LATEST back, a sentence each."""
     removed: tuple[str, ...]
-    """Versions that retention took."""
+    """Versions that retention removed."""
     root_flag: str = ""
     """What printed commands end with where the root is not the usual one, such as " --root slow"."""
 
@@ -149,25 +149,18 @@ def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
     A build whose hub cannot be reached takes what its cache has; a refresh must not take yesterday's rows for today's.
     Raises SourceError where a file is not there, or where the hub cannot be asked or has no such data set or revision.
     """
-    newest = dict(_commits(recipe))  # all are asked for before any is downloaded
-    read = {section.source: ingest(recipe, root, section).facts for section in recipe.sources}
-    if recipe.general is not None:
-        read["general"] = ingest(recipe, root, recipe.general).facts
-    for source, facts in read.items():
-        if newest[source] not in (None, facts["revision"]):
+    sections: list[SourceSection | GeneralSection] = [*recipe.sources, *([recipe.general] if recipe.general else [])]
+    facts = SOURCES | {general.SOURCE.kind: general.SOURCE}
+    # All commits are asked for before anything is downloaded. A local path has none.
+    newest = {section.source: newest_commit(section, facts[section.kind].hub) for section in sections}
+    read = {section.source: str(ingest(recipe, root, section).facts["revision"]) for section in sections}
+    for source, revision in read.items():
+        if newest[source] not in (None, revision):
             raise SourceError(
-                f"{source}: the hub has {newest[source]}, and {facts['revision']} was read: it changed meanwhile, or "
-                "was away for a moment; run the same command again"
+                f"{source}: the hub has {newest[source]}, and {revision} was read: it changed meanwhile, or was away "
+                "for a moment; run the same command again"
             )
-    return {source: str(facts["revision"]) for source, facts in read.items()}
-
-
-def _commits(recipe: Recipe) -> Iterator[tuple[str, str | None]]:
-    """Yield each source and the hub's commit for it now; None for a local path."""
-    for section in recipe.sources:
-        yield section.source, newest_commit(section, SOURCES[section.kind].hub)
-    if recipe.general is not None:
-        yield "general", newest_commit(recipe.general, general.SOURCE.hub)
+    return read
 
 
 def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[], None]) -> Refreshed:

@@ -2,7 +2,7 @@
 
 from schemas.recipe.models import SCORERS, ModelSection, Price, SameAsGrm
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
-from schemas.recipe.section import Section
+from schemas.recipe.section import Flag, Label, Name, Number, Section, Whole
 from schemas.recipe.simulated import Simulated
 from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceKind, SourceSection
 from schemas.recipe.stages import (
@@ -27,11 +27,15 @@ __all__ = [
     "TRAINING_SETS",
     "BudgetSection",
     "BuildSection",
+    "Flag",
     "GeneralSection",
     "GrmSection",
+    "Label",
     "LeaksSection",
     "MetaRmSection",
     "ModelSection",
+    "Name",
+    "Number",
     "Price",
     "Recipe",
     "RefreshSection",
@@ -45,6 +49,7 @@ __all__ = [
     "SourceSection",
     "SplitsSection",
     "SynthesisSection",
+    "Whole",
     "read_recipe",
     "recipe_of",
     "section_type",

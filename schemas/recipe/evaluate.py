@@ -55,6 +55,8 @@ class EvaluateSection(Section):
     """Sampling temperature; that of `[grm]` unless given. Another one than a build's asks everything anew."""
     greedy: Flag = True
     """Also ask once at temperature 0, to stand beside a single sample."""
+    attacks: tuple[Literal["opener", "padding", "markdown", "verdict", "order"], ...] = ()
+    """Ways to dress up every wrong response, to see which verdicts flip: one greedy request an item and attack."""
     compare: tuple[str, ...] | None = None
     """Selectors that are compared with voting: fixed before any answer is read. Every selector that the recipe allows
     unless given."""
@@ -65,6 +67,8 @@ class EvaluateSection(Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "EvaluateSection":
+        if self.attacks and not self.greedy:
+            raise ValueError("evaluate.attacks are compared with greedy answers: leave greedy = false out")
         titles = [benchmark.title for benchmark in self.benchmarks]
         if twice := sorted({title for title in titles if titles.count(title) > 1}):
             raise ValueError(f"evaluate.benchmarks: {twice[0]!r} stands there twice; give each a name of its own")

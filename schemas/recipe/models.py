@@ -225,7 +225,7 @@ class ModelsSection(Section):
         ]
         | None
     ) = None
-    """A weaker model of the policy's size, whose 3 of 3 make a set too easy for RL."""
+    """A weaker model of the policy's size. A set that it gets right 3 times of 3 is too easy for RL."""
     policy: ModelSection | None = None
     """The trained GRM itself; its samples close Meta RM's gap between policies."""
     responder: ModelSection | None = None

@@ -3,6 +3,7 @@
 import difflib
 import errno
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,7 @@ from schemas.recipe.sources import source_kinds
 from schemas.recipe.tree import Recipe
 from schemas.secrets import masked
 
+# What is said in place of pydantic's messages, by the type of its error.
 _WORDS = {
     "int_type": "must be a whole number",
     "float_type": "must be a number",
@@ -28,10 +30,9 @@ _WORDS = {
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must be lower case letters, digits, - and _, and begin with a letter or digit",
 }
-"""What is said in place of pydantic's messages, by the type of its error."""
 
+# Keys whose values may be, or hold, what nobody may see.
 _HIDDEN = {"base_url", "api_key_env", "token_env", "milvus", "extra_body"}
-"""Keys whose values may be, or hold, what nobody may see."""
 _SHOWN_BITS = 128
 _SHOWN_LENGTH = 100
 _MAX_BYTES = 16 << 20
@@ -73,29 +74,27 @@ def recipe_of(tree: dict[str, Any], directory: Path, name: str = "recipe") -> Re
         errors = error.errors(include_url=False)
         first = errors[0]
         others = sum(other["type"] != "too_short" for other in errors[1:])  # pydantic adds it when every item failed
-        more = f" (and {others} more)" if others else ""
-        message = f"{name}: {_explain(tree, first)}{more}"
+        message = f"{name}: {_explain(tree, first)}" + (f" (and {others} more)" if others else "")
         raise RecipeError(message.replace("\n", "\\n")) from None  # a quoted TOML key may hold a line break
 
 
 def _explain(tree: dict[str, Any], error: Any) -> str:
     """Return one line on a validation error: the key, what is wrong with it, and the way out."""
     loc = error["loc"]
-    keys = [key for depth, key in enumerate(loc) if not _is_tag(loc[:depth])]
+    # Behind these two stands pydantic's name of a union's member, no key.
+    keys = [key for depth, key in enumerate(loc) if loc[:depth] != ("models", "difficulty")]
     where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
     match error["type"]:
         case "extra_forbidden":
             known = _known_keys(tree, keys[:-1])
-            near = difflib.get_close_matches(str(keys[-1]), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
+            hint = _near(str(keys[-1]), known) or f"known here: {', '.join(sorted(known))}"
             return f"{where}: unknown key; {hint}"
         case "source_kind":
-            given = error["ctx"]["kind"]
+            given, kinds = error["ctx"]["kind"], ", ".join(source_kinds())
             if given is None:
-                return f"{where}: needs a kind, one of {', '.join(source_kinds())}"
-            near = difflib.get_close_matches(given, source_kinds(), n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            return f"{where}.kind: {given!r} is none of {', '.join(source_kinds())}{hint}"
+                return f"{where}: needs a kind, one of {kinds}"
+            hint = _near(given, source_kinds())
+            return f"{where}.kind: {given!r} is none of {kinds}" + (f"; {hint}" if hint else "")
         case "missing":
             return f"{where}: missing, and has no default"
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -104,6 +103,12 @@ def _explain(tree: dict[str, Any], error: Any) -> str:
             return f"{where}: must be a list"
     message = _in_our_words(error)
     return (f"{where}: {message}" if where else message) + ("" if _HIDDEN & set(keys) else _got(error["input"]))
+
+
+def _near(given: str, known: Iterable[str]) -> str:
+    """Return a question that names the nearest right one; nothing where none is near."""
+    near = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def _in_our_words(error: Any) -> str:
@@ -126,17 +131,10 @@ def _got(given: Any) -> str:
     """Return a value as the end of a message, unless it is no single one, or too long for a line."""
     if isinstance(given, bool):
         return f" (got {str(given).lower()})"
-    if isinstance(given, int) and given.bit_length() > _SHOWN_BITS:
-        return ""
-    if not isinstance(given, str | int | float):
+    if not isinstance(given, str | int | float) or (isinstance(given, int) and given.bit_length() > _SHOWN_BITS):
         return ""
     text = masked(repr(given))
     return f" (got {text})" if len(text) <= _SHOWN_LENGTH else f" (got {text[:_SHOWN_LENGTH]}..)"
-
-
-def _is_tag(before: tuple[Any, ...]) -> bool:
-    """Tell whether what follows in an error's location is pydantic's name of a union's member, no key."""
-    return before == ("models", "difficulty")
 
 
 def _known_keys(tree: Any, keys: list[Any]) -> list[str]:

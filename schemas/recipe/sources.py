@@ -20,11 +20,11 @@ class SourceSection(Section):
     kind: str
     """Which data set it is."""
     path: LocalPath | None = None
-    """Local file or directory of the layout that the hub has; relative to the recipe. The hub is read unless given."""
+    """Local file or directory, laid out as on the hub; relative to the recipe. Without it, the hub is read."""
     hub: HubId | None = None
     """Hub id of the data set, where it is not the usual one."""
     revision: Shown | None = None
-    """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
+    """Commit, tag or branch on the hub; for a local path, the revision to record for it."""
     limit: Count | None = None
     """At most this many rows, chosen by their hash: a larger limit keeps every row of a smaller one, and all forms of a
     data set (`teleqna`, `teleqna_short`, `teleqna_traces`) keep the same questions."""
@@ -35,8 +35,8 @@ class SourceSection(Section):
 
     @property
     def source(self) -> str:
-        """What the source is called in tables and reports."""
-        return self.kind
+        """What the source is called in tables and reports: by its `name`, where its section has one."""
+        return str(getattr(self, "name", self.kind))
 
     @property
     def teacher_votes(self) -> int:
@@ -93,7 +93,7 @@ class GeneralSection(Section):
     hub: HubId | None = None
     """Hub id of a chat data set with a `messages` column."""
     revision: Shown | None = None
-    """Commit, tag or branch on the hub; for a local path, the revision to put down for it."""
+    """Commit, tag or branch on the hub; for a local path, the revision to record for it."""
     ratio: Annotated[Number, Field(gt=0)] = 1.0
     """General rows for each judged one. The paper mixes about 5.75."""
     license: Label = "unknown"

@@ -86,8 +86,8 @@ class GrmSection(Section):
     rubric_hint: Flag = False
     """Hinted samples are also told the rubric of the set's own question, where it has one."""
     shown: Literal["answer", "reasoning", "turns"] = "answer"
-    """What of a response is shown: the answer, its reasoning and the answer, or the whole conversation, as responses
-    without a text of their own always are."""
+    """What is shown of a response: the answer, the reasoning and the answer, or the whole conversation. A response
+    without a text of its own is always shown as its conversation."""
     template: LocalPath | None = None
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
@@ -136,7 +136,7 @@ class RlSection(Section):
     selection: Flag = False
     """Also ask for the best response and what is wrong in each other one; see docs/selection.md."""
     selection_share: Share = 1.0
-    """Share of the sets that can have such a row which get one, chosen by their hash."""
+    """Of the sets that can have such a row, the share that gets one, chosen by their hash."""
 
 
 class MetaRmSection(Section):
@@ -167,7 +167,7 @@ class LeaksSection(Section):
 
 
 class BudgetSection(Section):
-    """`[budget]`: hard ceilings of one run, with what is in flight reserved."""
+    """`[budget]`: hard ceilings of one run. Requests in flight count with the most that they may take."""
 
     max_cost_usd: Annotated[Number, Field(gt=0)] | None = None
     """US dollars at most, by `price_per_mtok`, which every model behind an endpoint then needs."""
@@ -195,7 +195,7 @@ class RubricsSection(Section):
     k: Count = 5
     """How many cases and how many criteria are found for a query."""
     candidates: Annotated[Count, Field(le=1_000)] = 50
-    """Nearest entries by their vectors, of which the best by vector and words are found."""
+    """How many of the nearest vectors are looked at; the best of them by vector and words are found."""
     lexical_weight: Annotated[Number, Field(ge=0, le=10)] = 0.3
     """Weight of shared words beside the cosine similarity; 0 searches by vectors alone."""
     reranker: str | None = None
@@ -207,9 +207,9 @@ class RubricsSection(Section):
     max_tokens: Count = 4096
     """Length of an answer of models.rubric at most."""
     panel: Annotated[Count, Field(ge=8, le=64)] = 12
-    """Answers on which a rubric is tried at least, where there are so many."""
+    """A rubric is tried on at least this many answers, where there are so many."""
     min_panel: Annotated[Count, Field(ge=2, le=64)] = 8
-    """Below so many judged answers a hit rate says nothing, and the rubric is dropped as panel_too_small."""
+    """With fewer judged answers a hit rate says nothing, and the rubric is dropped as panel_too_small."""
     max_hit_rate: Share = 0.9
     """Criteria that more of the panel's answers meet are dropped as met_by_all."""
     min_hit_rate: Share = 0.1
@@ -235,17 +235,17 @@ class RefreshSection(Section):
     """`[refresh]`: what `grmforge refresh` keeps, and what holds LATEST back; see docs/operations.md."""
 
     keep: Count = 7
-    """Versions kept, the newest ones; LATEST and pinned versions are kept besides, and the one that LATEST named before
-    a refresh, until the next one."""
+    """How many of the newest versions are kept. LATEST and pinned versions are kept besides. The version that LATEST
+    named before a refresh is kept until the next refresh."""
     max_acceptance_change: Annotated[Number, Field(ge=0, le=100)] = 5.0
-    """Percentage points by which the accepted share of the answers may move, of each source and of all together, beyond
-    what chance allows for so many sets; 100 switches this guard off."""
+    """How far the accepted share of the answers may move, of each source and of all together: in percentage points,
+    beyond what chance allows for so many sets. 100 switches this guard off."""
     max_source_shrink: Share = 0.1
-    """Share of its kept sets that a source may lose; 1 switches this guard off, but for a source that is left without
-    any."""
+    """Share of its kept sets that a source may lose. 1 switches this guard off; a source that loses all of them still
+    trips it."""
     max_leak_rise: Annotated[Number, Field(ge=0, le=1)] = 0.05
-    """How much the AUC of a source's leak probe may rise, beyond what chance allows. Where the version before has none,
-    it may not be above leaks.threshold by more than chance allows. 1 switches this guard off."""
+    """How much the AUC of a source's leak probe may rise, beyond what chance allows. Where the version before has no
+    AUC, the new one may not be above leaks.threshold by more than chance allows. 1 switches this guard off."""
     lease_s: Annotated[Whole, Field(ge=1, le=LONGEST_LEASE_S)] = 600
     """Seconds after which another run may take over from one that died. A living one renews its lease ten times as
     often."""
@@ -257,6 +257,6 @@ def fault_of_regex(pattern: str) -> str | None:
         re.compile(pattern)
     except re.error as error:
         return f"is no regex: {error}"
-    if found := _NEEDS_MORE_THAN_A_STATE.search(_ESCAPED_OR_CLASS.sub("", pattern)):
-        return f"holds {found[0]}, and no grammar back end takes look-arounds, anchors or back references"
+    if unknown := _NEEDS_MORE_THAN_A_STATE.search(_ESCAPED_OR_CLASS.sub("", pattern)):
+        return f"holds {unknown[0]}, and no grammar back end takes look-arounds, anchors or back references"
     return None

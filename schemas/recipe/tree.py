@@ -19,8 +19,8 @@ FORM_KEYS = frozenset(
     {"response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"}
 )
 """Keys of a request's body that say which form its answer has."""
+# What an address carries beside Azure's api-version: nothing that a snapshot needs, and it may be a key after all.
 _OTHER_PARAMETERS = re.compile(r"([?&](?!api-version=)[^=&]+=)[^&]*")
-"""What an address carries beside Azure's api-version: nothing that a snapshot needs, and it may be a key after all."""
 
 
 class Recipe(Section):
@@ -62,7 +62,7 @@ class Recipe(Section):
             yield f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each"
 
     def _faults_of_judging(self) -> Iterator[str]:
-        if "rl" in self.build.sets and self.models.difficulty is None:
+        if self.sources and "rl" in self.build.sets and self.models.difficulty is None:
             yield (
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"
@@ -94,8 +94,7 @@ class Recipe(Section):
                         f"budget.max_cost_usd cannot hold without a price: give models.{role} its price_per_mtok "
                         "(input = 0, output = 0 for a server of your own)"
                     )
-        ceilings = ("max_cost_usd", "max_tokens")
-        ceiling = next((name for name in ceilings if getattr(self.budget, name) is not None), None)
+        ceiling = next((key for key in ("max_cost_usd", "max_tokens") if getattr(self.budget, key) is not None), None)
         for role, model in models.items() if ceiling else ():
             try:
                 answer_limit({"max_tokens": 1} | model.extra_body)

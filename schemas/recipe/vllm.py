@@ -84,9 +84,9 @@ class Vllm(Section):
             raise ValueError(f"command says nowhere which model to serve: write {MODEL} in its place")
         if any("\0" in word for word in words):
             raise ValueError("a command line cannot hold a null character")
-        for flag, _ in flags_of(words):
+        for flag, values in flags_of(words):
             # `python -m vllm.entrypoints.openai.api_server` takes the model as a flag.
-            if flag in TAKEN_FLAGS and not (flag == "--model" and _names_model(words)):
+            if flag in TAKEN_FLAGS and (flag, values) != ("--model", (MODEL,)):
                 raise ValueError(f"{flag} is not yours to give: {TAKEN_FLAGS[flag]}")
         return self
 
@@ -105,8 +105,3 @@ def flags_of(words: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
             values.append(word)
     if flag is not None:
         yield flag, tuple(values)
-
-
-def _names_model(words: Iterable[str]) -> bool:
-    """Tell whether every `--model` of a command line is our `{model}`."""
-    return all(values == (MODEL,) for flag, values in flags_of(words) if flag == "--model")

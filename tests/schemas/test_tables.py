@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.generation import GENERATIONS
-from schemas.preference import SETS, Response
+from schemas.preference import SETS_TABLE, Response
 from schemas.training import META_RM, PAIRS, RFT, RL
 from schemas.trajectory import REJECT_PRECEDENCE, TRAJECTORIES, Outcome, RejectReason
 
@@ -80,7 +80,7 @@ def fields(words: str) -> list[tuple[str, pa.DataType]]:
     return named
 
 
-@pytest.mark.parametrize("schema", [SETS, TRAJECTORIES, RFT, RL, META_RM, PAIRS, GENERATIONS])
+@pytest.mark.parametrize("schema", [SETS_TABLE.schema, TRAJECTORIES, RFT, RL, META_RM, PAIRS, GENERATIONS])
 def test_a_table_is_what_the_contract_says(schema: pa.Schema) -> None:
     table = (schema.metadata or {})[b"grmforge.table"].decode()
     assert [(field.name, field.type) for field in schema] == fields(CONTRACT[table])

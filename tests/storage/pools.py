@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from schemas.record import content_id
-from storage.rubric_vectors import ModelIdentity, Vectors
+from storage.rubric_tables import ModelIdentity, Vectors
 
 WIDTH = 8
 MODEL = ModelIdentity("hashes", "1", WIDTH)

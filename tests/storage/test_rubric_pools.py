@@ -18,7 +18,7 @@ import pytest
 from schemas.errors import StorageError
 from storage.root import Root
 from storage.rubric_pools import Completed, Pool, RubricPools, open_pools
-from storage.rubric_vectors import ModelIdentity
+from storage.rubric_tables import ModelIdentity
 from tests.storage.pools import MODEL, WIDTH, entries, vectors_of
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import StorageError
 from storage.root import Root
-from storage.rubric_vectors import ModelIdentity, VectorCache
+from storage.rubric_tables import ModelIdentity, VectorCache
 from tests.storage.pools import MODEL, WIDTH, vectors_of
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import StorageError
+from schemas.manifest import TableFile
 from storage.files import sha256_of
 from storage.root import Root
 from storage.stages import check_bytes, content_hash, find_stage, finish_stage, stage_key
-from storage.table_writer import TableFile
 
 FILE = TableFile("rows-00000.parquet", 3, 10, "ab")
 
@@ -36,6 +36,23 @@ def test_a_stage_is_what_its_manifest_says(tmp_path: Path) -> None:
     assert (stage.rows("rows"), stage.rows("none"), stage.paths("none")) == (3, 0, [])
     assert list(stage.tables) == ["rows"]
     assert stage.content == content_hash(["ab"])
+
+
+def test_a_stage_beside_another_has_its_tables_and_copies_none(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    for key in ("stages/a/1", "stages/b/1", "stages/b/2"):
+        root.write(f"{key}/rows-00000.parquet", b"x" * FILE.bytes)
+    below = finish_stage(root, "stages/a/1", {"rows": [FILE]}, {})
+    stage = finish_stage(root, "stages/b/1", {"more": [FILE]}, {}, [below], beside=below)
+    assert find_stage(root, "stages/b/1") == stage
+    assert (stage.paths("rows"), stage.rows("rows")) == (below.paths("rows"), 3)
+    assert stage.paths("more") == [tmp_path / "stages/b/1/rows-00000.parquet"]
+    assert (stage.paths("none"), list(stage.tables)) == ([], ["more"])
+    alone = finish_stage(root, "stages/b/2", {"more": [FILE]}, {})
+    assert stage.content not in (below.content, alone.content), "what is made of it is made of both"
+    root.remove_folder("stages/a/1")
+    with pytest.raises(StorageError, match="stages/a/1: the stage has gone; build again"):
+        stage.paths("rows")
 
 
 def test_a_newer_manifest_is_refused_by_name(tmp_path: Path) -> None:

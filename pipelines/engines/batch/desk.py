@@ -1,20 +1,19 @@
 """Answers by batch: what is missing goes to the endpoint's batches, and what has come back becomes generations.
 
 A build collects, submits and ends; the next one goes on from there. A crash at any moment pays for nothing twice:
-each step is on disk before the next one begins (storage/batch_jobs.py, pipelines/engines/batch/creation.py).
+each step is on disk before the next one begins (storage/batch_jobs.py, pipelines/engines/batch/steps.py).
 """
 
 import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from pipelines.engines.batch.collection import Collector
-from pipelines.engines.batch.creation import SETTLE_S, batch_line, create_batch, find_batch, trouble_line
 from pipelines.engines.batch.endpoint import BatchEndpoint, BatchState, Trouble
-from pipelines.engines.batch.progress import progress
-from pipelines.engines.budget import Budget
-from pipelines.engines.pricing import FREE, Reservation, reservation_of
+from pipelines.engines.batch.steps import SETTLE_S, batch_line, create_batch, find_batch, progress, trouble_line
+from pipelines.engines.budget import FREE, Budget, Reservation, reservation_of
 from pipelines.engines.protocol import Observer, OnCompletion
 from schemas.errors import EngineError, ForgeError, Waiting
 from schemas.generation import Completion, FaultKind, Request
@@ -27,9 +26,8 @@ from storage.batch_jobs import (
     one_at_a_time,
     request_ids,
     reserved_by,
-    save,
 )
-from storage.root import Root
+from storage.root import Root, write_record
 
 MOST_BYTES = 200_000_000
 """Of one batch's file; the API's own limit."""
@@ -119,13 +117,14 @@ class BatchDesk:
         """Forget what only mattered while answers were missing. The jobs themselves stay, as a record."""
         for job in jobs_of(self.root, self.model.name):
             if job.collected_at is not None:
-                save(self.root, job, closed=True, failed={}, refused=())
+                write_record(self.root, job, closed=True, failed={}, refused=())
 
     # -- collecting --
 
     def _remember(self, job: BatchJob) -> None:
-        for request_id, tries in job.failed.items():
-            self.tries[request_id] = max(tries, self.tries.get(request_id, 0))
+        self.tries |= {
+            request_id: max(tries, self.tries.get(request_id, 0)) for request_id, tries in job.failed.items()
+        }
         self.refused.update(job.refused)
         if job.queue_full:
             self.queue_room = min(self.queue_room or job.requests, max(1, job.requests // 2))
@@ -138,8 +137,7 @@ class BatchDesk:
             self.observer.warn(f"{job.name} lies at {job.endpoint}, and its answers can only come from there")
             return None
         try:
-            placed = self._placed(job)
-            if placed is None:
+            if (placed := self._placed(job)) is None:
                 return None
             job = placed
             self._count(job)
@@ -162,22 +160,20 @@ class BatchDesk:
             self.observer.said(f"{job.name} was never created: what it held is asked anew")
             return None
         self.observer.said(f"{state.batch_id} was created before the last run ended: found again")
-        return save(self.root, job, batch_id=state.batch_id)
+        return write_record(self.root, job, batch_id=state.batch_id)
 
     def _count(self, job: BatchJob) -> None:
         """Reserve in this run's budget what an earlier run submitted: a ceiling holds over all that is open."""
         if job.submission in self.counted:
             return
-        reserved: list[Reservation] = []
-        for amounts in reserved_by(self.root, job):
-            need = self._need(*amounts)
-            if not self.budget.reserve(need):
-                for reservation in reserved:
-                    self.budget.release(reservation)
-                self.budget_stop = True  # it is paid for and will be collected; nothing more is bought beside it
-                return
-            reserved.append(need)
-        self.counted.add(job.submission)
+        needs = [self._need(*amounts) for amounts in reserved_by(self.root, job)]
+        reserved = list(takewhile(self.budget.reserve, needs))
+        if len(reserved) == len(needs):
+            self.counted.add(job.submission)
+            return
+        self.budget_stop = True  # it is paid for and will be collected; nothing more is bought beside it
+        for reservation in reserved:
+            self.budget.release(reservation)
 
     def _collect(self, job: BatchJob, state: BatchState) -> str | None:
         """Collect a finished batch, and report what came of it; return what is wrong with it."""
@@ -189,18 +185,15 @@ class BatchDesk:
                 if warning := self.budget.settle(need, completion, broke_off):
                     self.observer.warn(warning)
 
-        collector = Collector(self.root, self.run_id, self.model, self.endpoint)
-        done = collector.collect(job, state, self.tries, settle)
-        self._remember(done.job)
-        self.observer.said(done.line)
-        for warning in done.warnings:
-            self.observer.warn(warning)
-        if done.job.queue_full and not done.problem:
+        collector = Collector(self.root, self.run_id, self.model, self.endpoint, self.observer)
+        done, problem = collector.collect(job, state, self.tries, settle)
+        self._remember(done)
+        if done.queue_full and not problem:
             self.observer.warn(
                 f"{job.name}: the endpoint's queue has no room for {job.requests:,} requests ({state.errors}); going "
                 f"on with one batch of at most {self.queue_room:,} at a time (batch_requests sets the size)"
             )
-        return done.problem
+        return problem
 
     def _need(self, tokens: int, cost_usd: float, prompt_tokens: int) -> Reservation:
         return Reservation(tokens, cost_usd, self.model.price or FREE, prompt_tokens)
@@ -221,12 +214,11 @@ class BatchDesk:
                 given_up = Completion(request.request_id, error=error, fault=FaultKind.TRANSIENT)
                 follow_ups.extend(on_completion(request, given_up))
                 self.observer.answered(given_up)
-                continue
-            taken.add(request.request_id)
-            yield request
+            else:
+                taken.add(request.request_id)
+                yield request
 
     def _create(self, batched: Sequence[BatchedRequest]) -> None:
-        """Create one batch. The budget has counted it already."""
         job, state = create_batch(self.root, self.endpoint, self.model.name, batched, self.settle_s)
         self.counted.add(job.submission)
         self.open.append((job, state))
@@ -234,7 +226,6 @@ class BatchDesk:
         self.observer.said(f"{job.name}: {job.requests:,} requests submitted")
 
     def _waiting(self, stop: ForgeError | None, left_over: str | None) -> str:
-        """Return the line that says what is waited for."""
         lines = [progress(job, state) for job, state in self.open]
         shown = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
         parts = [f"waiting for {self.model.name}: {shown}"]

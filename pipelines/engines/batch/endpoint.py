@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,7 +97,7 @@ def open_client(url: str, key: str | None, timeout_s: float, **hooks: list[Calla
     return client
 
 
-class BatchEndpoint:
+class BatchEndpoint(AbstractContextManager["BatchEndpoint"]):
     """One base_url's /files and /batches. Use as a context manager."""
 
     def __init__(self, url: str, key: str | None, timeout_s: float) -> None:
@@ -111,9 +112,6 @@ class BatchEndpoint:
     def of(cls, model: ModelSection, key: str | None) -> "BatchEndpoint":
         """Return the endpoint where a model's batches are."""
         return cls((model.base_url[0] if model.base_url else OPENAI_URL).rstrip("/"), key, model.timeout_s)
-
-    def __enter__(self) -> "BatchEndpoint":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
@@ -133,17 +131,18 @@ class BatchEndpoint:
 
     def create(self, file_id: str, submission: str) -> BatchState:
         """Create the batch: this call costs money, and is never made twice blindly. Raises Trouble."""
-        tree = self._object(
-            lambda: self._batches.create(
-                input_file_id=file_id,
-                endpoint="/v1/chat/completions",
-                completion_window="24h",
-                metadata={SUBMISSION_KEY: submission},
-                # Endpoints that know the header create no second batch, whatever else goes wrong.
-                extra_headers={"Idempotency-Key": submission},
+        return self._state(
+            self._object(
+                lambda: self._batches.create(
+                    input_file_id=file_id,
+                    endpoint="/v1/chat/completions",
+                    completion_window="24h",
+                    metadata={SUBMISSION_KEY: submission},
+                    # Endpoints that know the header create no second batch, whatever else goes wrong.
+                    extra_headers={"Idempotency-Key": submission},
+                )
             )
         )
-        return self._state(tree)
 
     def find(self, submission: str, file_id: str, since: float) -> BatchState | None:
         """Return the batch of a submission, by its metadata or its input file; None where there is none.
@@ -152,7 +151,7 @@ class BatchEndpoint:
         """
         after: str | openai.Omit = openai.omit
         for _ in range(PAGES):
-            page = self._page(after)
+            page = self._persistently(partial(self._object, partial(self._batches.list, limit=100, after=after)))
             entries = page.get("data")
             if not isinstance(entries, list):
                 raise self._unreadable(str(page))
@@ -171,12 +170,9 @@ class BatchEndpoint:
         message = f"{self.url}: lists more than {100 * PAGES:,} batches, ours not among them"
         raise Trouble(Fault(FaultKind.ENGINE, message), True)
 
-    def _page(self, after: str | openai.Omit) -> Mapping[str, Any]:
-        return self._persistently(lambda: self._object(lambda: self._batches.list(limit=100, after=after)))
-
     def retrieve(self, batch_id: str) -> BatchState:
         """Return what the endpoint says of a batch. Raises Trouble."""
-        return self._state(self._persistently(lambda: self._object(lambda: self._batches.retrieve(batch_id))))
+        return self._state(self._persistently(partial(self._object, lambda: self._batches.retrieve(batch_id))))
 
     def download(self, file_id: str, path: Path, most_bytes: int) -> bool:
         """Write a results file to a path; False where it goes on past `most_bytes` and was cut. Raises Trouble."""
@@ -237,8 +233,9 @@ class BatchEndpoint:
         except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError, OSError, UnicodeError) as error:
             broken = _broken_by(error)
             detail = "" if broken is Broken.TIMEOUT else self.without_key(str(error.__cause__ or error))
-            fault = fault_of_break(self.url, broken, detail, has_answered=True)
-            raise Trouble(fault, broken not in _NEVER_SENT) from None
+            raise Trouble(
+                fault_of_break(self.url, broken, detail, has_answered=True), broken not in _NEVER_SENT
+            ) from None
 
     def _refuse(self, response: httpx2.Response) -> None:
         """Raise Trouble for a status that is not good. The package calls this before it would read the whole reply."""
@@ -298,7 +295,5 @@ _BREAKS: tuple[tuple[type[BaseException], Broken], ...] = (
 
 def _broken_by(error: BaseException) -> Broken:
     chain = tuple(causes(error))
-    for kind, broken in _BREAKS:
-        if any(isinstance(cause, kind) for cause in chain):
-            return broken
-    return Broken.RESET
+    breaks = (broken for kind, broken in _BREAKS if any(isinstance(cause, kind) for cause in chain))
+    return next(breaks, Broken.RESET)

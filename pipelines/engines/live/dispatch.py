@@ -13,10 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from pipelines.engines.budget import Budget
+from pipelines.engines.budget import Budget, Reservation, reservation_of, spent_tokens
 from pipelines.engines.live.limits import Concurrency, RateLimits
 from pipelines.engines.live.line import MAX_RETRY_AFTER_S, Line
-from pipelines.engines.pricing import Reservation, reservation_of, spent_tokens
 from pipelines.engines.protocol import Attempt, Engine, Observer, OnCompletion
 from pipelines.engines.refusals import Refusals
 from schemas.errors import EngineError

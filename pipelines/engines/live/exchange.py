@@ -7,7 +7,6 @@ What that package adds (typed answers, retries, a client for Azure) this room ha
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -34,16 +33,6 @@ class AnswerTooLarge(Exception):
     """A body went on past `MAX_ANSWER_BYTES`, and its rest was left unread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A response, whatever its status."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Their names may be read in any case."""
-    content: bytes
-
-
 class Connections:
     """The open connections to one base_url, kept alive between requests. Nothing is opened before the first one."""
 
@@ -68,15 +57,15 @@ class Connections:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_TIMEOUT_S, timeout_s))
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, body: bytes) -> Answered:
-        """Send a body and read the response. A redirect is a response too: no key follows it to another host.
+    async def post(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a body; return the response's status, its headers (by names in any case) and its content.
 
-        An error page is cut at `MAX_ANSWER_BYTES`: its status says what it means.
+        A redirect is a response too: no key follows it to another host. An error page is cut at `MAX_ANSWER_BYTES`: its
+        status says what it means.
 
         Raises AnswerTooLarge, TimeoutError, aiohttp.ClientError and OSError, which `broken_by` tells apart.
         """
-        session = self._session or self._open()
-        async with session.post(
+        async with (self._session or self._open()).post(
             self._url, data=body, headers=self._key, proxy=self._proxy, allow_redirects=False
         ) as response:
             parts, size = [], 0
@@ -87,7 +76,7 @@ class Connections:
                         raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES:,} bytes")
                     break
                 parts.append(part)
-            return Answered(response.status, response.headers, b"".join(parts))
+            return response.status, response.headers, b"".join(parts)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipelines.engines.pricing import Reservation
+from pipelines.engines.budget import Reservation
 
 SHRINK_SHARE = 0.2
 """More than this share of throttled answers in a second makes the concurrency shrink."""

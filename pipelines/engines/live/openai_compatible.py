@@ -73,7 +73,7 @@ class Endpoint:
 
     def rest(self, now: float, seconds: float) -> None:
         if seconds > MAX_LIMIT_REST_S:
-            self._notify(
+            self.notify(
                 f"{self.url} says that its limits are used up for more than {MAX_LIMIT_REST_S:.0f} s; "
                 f"it is asked again after that: Ctrl-C ends the run, and the same command goes on later"
             )
@@ -82,17 +82,13 @@ class Endpoint:
     def check_name(self, sent: str, served: str | None) -> None:
         """Warn once where an answer comes under a name that has nothing to do with the one that was sent."""
         if served and not is_same_model(sent, served):
-            self._notify(
+            self.notify(
                 f"{self.url} answers under another name than {sent}; it says {snippet(served)!r}: check model and "
                 "base_url, since its answers count as those of the recipe's model"
             )
 
-    def put_aside(self, fault: Fault) -> None:
-        """Send it nothing more: it would refuse everything."""
-        self.set_aside = self.set_aside or fault
-        self._notify(f"{self.url} is not asked any more in this stage; {fault.message}")
-
-    def _notify(self, notice: str) -> None:
+    def notify(self, notice: str) -> None:
+        """Have the user read a notice, once for each of its kind."""
         kind = notice.split(";")[0]
         if kind not in self._noticed:
             self._noticed.add(kind)
@@ -133,7 +129,8 @@ class OpenAICompatibleEngine:
                 break
             if all(other.set_aside is not None for other in self._endpoints if other is not endpoint):
                 break
-            endpoint.put_aside(outcome)
+            endpoint.set_aside = endpoint.set_aside or outcome
+            endpoint.notify(f"{endpoint.url} is not asked any more in this stage; {outcome.message}")
             notice, endpoint.notice = endpoint.notice or notice, None
         now = time.monotonic()
         if isinstance(outcome, Completion):
@@ -172,20 +169,19 @@ class OpenAICompatibleEngine:
         """Send one request and read its answer; every way to fail comes back as a fault without our key in it."""
         key = self._key
         try:
-            answered = await endpoint.connections.post(orjson.dumps(request.body))
+            status, headers, content = await endpoint.connections.post(orjson.dumps(request.body))
         except (AnswerTooLarge, aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             broken = broken_by(error)
             detail = "" if broken is Broken.TIMEOUT else without_key(root_of(error), key)
             return fault_of_break(endpoint.url, broken, detail, has_answered=endpoint.has_answered)
-        headers = answered.headers
         if "x-ratelimit-remaining-requests" in headers or "x-ratelimit-remaining-tokens" in headers:
             endpoint.rest(time.monotonic(), exhausted_for_s(headers) or 0.0)
-        if not 200 <= answered.status < 300:
-            text = answered.content.decode("utf-8", "replace") or headers.get("location", "")
+        if not 200 <= status < 300:
+            text = content.decode("utf-8", "replace") or headers.get("location", "")
             words, wait = without_key(text, key), headers.get("retry-after")
-            return fault_of_status(endpoint.url, answered.status, words, wait, self._call.unknown)
+            return fault_of_status(endpoint.url, status, words, wait, self._call.unknown)
         outcome = self._call.read(
-            answered.content, request.request_id, self._model, endpoint.url, has_answered=endpoint.has_answered
+            content, request.request_id, self._model, endpoint.url, has_answered=endpoint.has_answered
         )
         return replace(outcome, message=without_key(outcome.message, key)) if isinstance(outcome, Fault) else outcome
 

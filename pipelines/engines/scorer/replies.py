@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.engines.budget import cost_usd
 from pipelines.engines.faults import NO_CLASSIFICATION, Fault, fault_of_error, snippet
-from pipelines.engines.pricing import cost_usd
 from pipelines.engines.replies import is_same_model, read_tree, tokens_of
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection

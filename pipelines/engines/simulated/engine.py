@@ -23,9 +23,9 @@ from itertools import accumulate
 from statistics import NormalDist
 from struct import Struct
 
-from pipelines.engines.pricing import BYTES_PER_TOKEN, cost_usd
+from pipelines.engines.budget import BYTES_PER_TOKEN, cost_usd
+from pipelines.engines.jobs import prompt_bytes
 from pipelines.engines.protocol import Attempt
-from pipelines.engines.request_body import prompt_bytes
 from pipelines.engines.scorer.replies import scored
 from pipelines.engines.simulated import texts
 from schemas.generation import (
@@ -60,8 +60,7 @@ class SimulatedEngine:
         self._model = model
         self._settings = settings = model.simulated
         self._seeded = blake2b(b"grmforge simulated %d" % settings.seed, digest_size=64)
-        reach = accumulate(getattr(settings, name) for name in FAULTS)
-        self._faults = list(zip(reach, FAULTS, strict=True))
+        self._faults = list(zip(accumulate(getattr(settings, name) for name in FAULTS), FAULTS, strict=True))
 
     async def complete(self, request: Request) -> Attempt:
         """Answer at once, or after `latency_s`."""
@@ -90,8 +89,7 @@ class SimulatedEngine:
         elif isinstance(truth, AnswerTruth):
             content = texts.solution(self._answer(truth, draws), truth.gold.form, draws)
         elif isinstance(truth, RephrasingTruth):
-            gives_away = truth.answer if draws[5] >= KEPT_ACCURACY else None
-            content = texts.rephrased(truth.question, gives_away, draws)
+            content = texts.rephrased(truth.question, truth.answer if draws[5] >= KEPT_ACCURACY else None, draws)
         elif isinstance(truth, RubricTruth):
             content = self._by_rubric(request, truth, fault, draws)
         else:
@@ -144,12 +142,11 @@ class SimulatedEngine:
 
     def _judgement(self, request: Request, truth: Truth, fault: str | None, draws: Sequence[float]) -> str:
         scores = self._scores(request.request_id, truth, draws)
-        leaks = truth.hinted and draws[4] < self._settings.hint_leak
         reasons = texts.reasons(
             scores,
             draws,
             request.body["messages"],
-            leaks_hint=leaks,
+            leaks_hint=truth.hinted and draws[4] < self._settings.hint_leak,
             may_quote=not truth.hinted,  # a quotation of the hint would be one more leak
         )
         if (in_form := texts.judgement_in_form(request.body, reasons, scores)) is not None:
@@ -162,7 +159,6 @@ class SimulatedEngine:
         return texts.judgement(reasons, shown, draws, boxed=fault != "unparsed")
 
     def _scores(self, request_id: str, truth: Truth, draws: Sequence[float]) -> list[int]:
-        """Return one score a position."""
         settings, n = self._settings, truth.n_responses
         noise = self._noise(request_id, n)
         if settings.chance:

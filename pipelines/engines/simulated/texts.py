@@ -54,12 +54,9 @@ def reasons(
     may_quote: bool,
 ) -> Reasons:
     """Return criteria and an analysis for these scores."""
-    named = PHRASES["criteria"]
-    first = int(draws[8] * len(named))
-    criteria = []
-    for number, weight in enumerate(_pick(WEIGHTS, draws[7])):
-        criterion = named[(first + number) % len(named)]
-        criteria.append((criterion["name"], criterion["description"], weight))
+    weights = _pick(WEIGHTS, draws[7])
+    named = zip(_in_turn("criteria", draws[8], len(weights)), weights, strict=True)
+    criteria = [(criterion["name"], criterion["description"], weight) for criterion, weight in named]
     lines = []
     top = max(scores)
     if leaks_hint:
@@ -70,19 +67,19 @@ def reasons(
         lines.append(PHRASES[rank][(variant + position) % 3].format(i=position + 1))
     if may_quote and draws[12] < 0.3:
         lines.append(f'The prompt says "{_quote(messages, draws[13])}", which matters for the first criterion.')
-    lines.append(_phrase("closings", draws[14]))
-    return Reasons(criteria, lines)
+    return Reasons(criteria, [*lines, _phrase("closings", draws[14])])
 
 
 def judgement(reasons: Reasons, shown: Sequence[str], draws: Sequence[float], *, boxed: bool) -> str:
     """Return criteria, analysis and verdict, about 1 kB; `shown` is what stands in the verdict."""
     lines = [_phrase("heads", draws[9])]
-    for number, (name, description, weight) in enumerate(reasons.criteria, 1):
-        lines.append(f"{number}. {name} (Weight: {weight}%): {description}")
+    lines += [
+        f"{number}. {name} (Weight: {weight}%): {description}"
+        for number, (name, description, weight) in enumerate(reasons.criteria, 1)
+    ]
     lines += ["\nAnalysis:", *reasons.analysis]
     verdict = _phrase("verdicts" if boxed else "unboxed_verdicts", draws[15])
-    lines.append("\n" + (verdict % ", ".join(shown) if "%s" in verdict else verdict))
-    return "\n".join(lines)
+    return "\n".join([*lines, "\n" + (verdict % ", ".join(shown) if "%s" in verdict else verdict)])
 
 
 def judgement_in_form(body: Mapping[str, Any], reasons: Reasons, scores: Sequence[int]) -> str | None:
@@ -101,12 +98,8 @@ def rubric(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> str:
     """Return a rubric of six to nine criteria that speak of words of the question."""
     question = _QUESTION.search(str(messages[-1].get("content", "")))
     words = list(dict.fromkeys(_TOPIC.findall(question[1] if question else ""))) or ["the question"]
-    count = 6 + int(draws[7] * 4)
-    phrases = PHRASES["rubric"]
-    first = int(draws[8] * len(phrases))
     criteria = []
-    for number in range(count):
-        criterion = phrases[(first + number) % len(phrases)]
+    for number, criterion in enumerate(_in_turn("rubric", draws[8], 6 + int(draws[7] * 4))):
         topic = words[int(draws[9] * len(words) + number) % len(words)]
         criteria.append(criterion | {"text": criterion["text"].format(topic=topic), "tags": ["simulated"]})
     return orjson.dumps({"criteria": criteria}).decode()
@@ -141,10 +134,7 @@ def short_answer(messages: Sequence[dict[str, Any]], draws: Sequence[float]) -> 
 
 def solution(answer: str, form: str, draws: Sequence[float]) -> str:
     """Return a text that reasons for two to eight steps and ends in this answer, in the form of its question."""
-    phrases = PHRASES["steps"]
-    first = int(draws[8] * len(phrases))
-    count = 2 + int(draws[9] * (len(phrases) - 1))
-    steps = [phrases[(first + number) % len(phrases)] for number in range(count)]
+    steps = _in_turn("steps", draws[8], 2 + int(draws[9] * (len(PHRASES["steps"]) - 1)))
     return thoughts(draws) + "\n\n".join([*steps, PHRASES["final_answers"][form] % answer])
 
 
@@ -165,12 +155,10 @@ def final_answer(gold: Gold, right: bool, draws: Sequence[float]) -> str:
     if right:
         return gold.answer
     if gold.form == AnswerForm.TEXT:
-        wrong_options: list[str] = [text for text in gold.options if text != gold.answer] or PHRASES["answers"]
-        return _pick(wrong_options, draws[10])
+        return str(_pick([text for text in gold.options if text != gold.answer] or PHRASES["answers"], draws[10]))
     digits = list(_DIGIT.finditer(gold.answer))
     if not digits:
-        wrong_expressions: list[str] = [text for text in PHRASES["wrong_expressions"] if text != gold.answer]
-        return _pick(wrong_expressions, draws[10])
+        return str(_pick([text for text in PHRASES["wrong_expressions"] if text != gold.answer], draws[10]))
     digit = _pick(digits, draws[12]).start()
     # Another digit in the place of one: the form of an answer says nothing of its worth.
     wrong = (int(gold.answer[digit]) + 1 + int(9 * draws[10])) % 10
@@ -178,8 +166,14 @@ def final_answer(gold: Gold, right: bool, draws: Sequence[float]) -> str:
 
 
 def _phrase(kind: str, draw: float) -> str:
-    phrase: str = _pick(PHRASES[kind], draw)
-    return phrase
+    return str(_pick(PHRASES[kind], draw))
+
+
+def _in_turn(kind: str, draw: float, count: int) -> list[Any]:
+    """Return so many phrases of a kind that follow one another, the first after the last."""
+    phrases = PHRASES[kind]
+    first = int(draw * len(phrases))
+    return [phrases[(first + number) % len(phrases)] for number in range(count)]
 
 
 def _pick(choices: Sequence[T], draw: float) -> T:
@@ -218,8 +212,10 @@ def _as_text(regex: str, reasons: Reasons, scores: Sequence[int]) -> str:
     lines = []
     if "Specific Criteria:" in regex:
         lines.append("Specific Criteria:")
-        for number, (name, description, weight) in enumerate(reasons.criteria, 1):
-            lines.append(f"{number}. {name} (weight: {weight}%): {description}")
+        lines += [
+            f"{number}. {name} (weight: {weight}%): {description}"
+            for number, (name, description, weight) in enumerate(reasons.criteria, 1)
+        ]
         lines.append("")
     lines += ["Analysis:", *reasons.analysis, "", f"Scores: \\boxed{{{', '.join(map(str, scores))}}}"]
     return "\n".join(lines)

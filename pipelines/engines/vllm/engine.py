@@ -66,7 +66,10 @@ class VllmEngine:
         Raises EngineError when it does not come back, when it refuses every request, and when it is another model's.
         """
         try:
-            await self._up()
+            if self._coming is None and self._server.has_ended():
+                self._coming = asyncio.get_running_loop().create_task(self._start_again())
+            if self._coming is not None:
+                await asyncio.shield(self._coming)
         except Abandoned:
             return _sent_again(Completion(request.request_id, error=f"{self._server.url}: {Broken.REFUSED}"))
         front = self._fronts[-1]
@@ -97,21 +100,13 @@ class VllmEngine:
         address = self._model.model_copy(update={"base_url": (self._server.url,)})
         self._fronts.append(_Front(OpenAICompatibleEngine(address, self._server.key), self._server.log))
 
-    async def _up(self) -> None:
-        """Return when the server is there; start it again where it has ended. Raises EngineError and Abandoned."""
-        if self._coming is None and self._server.has_ended():
-            self._coming = asyncio.get_running_loop().create_task(self._start_again())
-        if self._coming is not None:
-            await asyncio.shield(self._coming)
-
     async def _start_again(self) -> None:
         server = self._server
         try:
             failure = await self._why(self._fronts[-1])
             while True:
                 self._count_death(failure)
-                pause_s = min(MAX_PAUSE_S, 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0.0
-                until = time.monotonic() + pause_s
+                until = time.monotonic() + (min(MAX_PAUSE_S, 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0.0)
                 while time.monotonic() < until and not self._is_unwanted():
                     await asyncio.sleep(CHECK_EVERY_S)
                 try:

@@ -99,7 +99,6 @@ def _reap(codes: dict[int, int]) -> bool:
 
 
 def _children() -> list[int]:
-    """Return our children; none where the system does not say."""
     try:
         return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
     except OSError:

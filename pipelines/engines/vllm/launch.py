@@ -71,12 +71,9 @@ def launch_of(model: ModelSection, directory: Path) -> Launch:
     words = [_program(first, directory, settings.env.get("PATH")), *others, "--served-model-name", model.model]
     # Requests of one set begin with the same words; answers then show how many of these were found in the cache.
     words += [flag for flag in OUR_FLAGS if flag.replace("--", "--no-", 1) not in others]
-    if model.revision is not None:
-        words += ["--revision", model.revision]
-    if settings.tensor_parallel > 1:
-        words += ["--tensor-parallel-size", str(settings.tensor_parallel)]
-    if settings.data_parallel > 1:
-        words += ["--data-parallel-size", str(settings.data_parallel)]
+    words += [] if model.revision is None else ["--revision", model.revision]
+    for kind, count in (("tensor", settings.tensor_parallel), ("data", settings.data_parallel)):
+        words += [f"--{kind}-parallel-size", str(count)] if count > 1 else []
     return Launch(
         name=model.model,
         words=tuple(words),
@@ -211,4 +208,4 @@ def _program(name: str, directory: Path, path: str | None) -> str:
 
 def _absolute(path: Path) -> str:
     """Return an absolute path. A link stays a link: venv/bin/python is one, and the hub's cache is made of them."""
-    return os.path.abspath(path)  # noqa: PTH100
+    return os.path.abspath(path)  # noqa: PTH100  Path.resolve follows links, and Path.absolute leaves ".." in

@@ -1,1 +1,1 @@
-"""The seed library: one TOML file a rubric. See `pipelines.rubrics.seed_library`."""
+"""The seed library: one TOML file a rubric. See `pipelines.rubrics.library`."""

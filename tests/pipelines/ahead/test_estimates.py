@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.ahead.estimates import (
-    Timing,
     Usage,
     earlier_rate,
+    rate_of_probe,
     time_words,
     tokenizer_of,
     tokens_a_byte,
@@ -120,8 +120,8 @@ def test_the_latest_run_that_asked_for_enough_knows(tmp_path: Path) -> None:
 
 
 def test_a_probe_that_bought_nothing_knows_nothing() -> None:
-    assert Timing(bought=0, seconds=0.1).rate() is None
-    rate = Timing(bought=60, seconds=3.0).rate()
+    assert rate_of_probe(bought=0, seconds=0.1) is None
+    rate = rate_of_probe(bought=60, seconds=3.0)
     assert rate is not None
     assert rate.value == pytest.approx(20)
     assert "60 requests" in rate.basis

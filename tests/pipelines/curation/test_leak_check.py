@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.reporting.acceptance import closing_lines
-from pipelines.reporting.card import card_of
+from pipelines.reporting.report import card_of
 from pipelines.steps import build
 from schemas.errors import RecipeError
 from schemas.manifest import Manifest

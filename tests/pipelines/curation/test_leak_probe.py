@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.curation.leak_check import finding_of, marked, responses_as_shown, responses_of
+from pipelines.curation.leak_check import finding_of, marked, responses_of
 from pipelines.curation.leak_features import CANDIDATES, FEATURE_NAMES
 from pipelines.judging.shown_text import Shown
 from schemas.preference import PreferenceSet, Response
@@ -69,7 +69,7 @@ def test_a_position_is_found_as_it_is_shown() -> None:
         assert one.best is not None
         others = [index for index in range(one.n_responses) if index != one.best]
         order = [one.best, *others] if number % 10 < 7 else [*others, one.best]
-        rows += responses_as_shown(one, "answer", f"trajectory {number}", order)
+        rows += responses_of(one, "answer", f"trajectory {number}", order)
     found = marked(finding_of(pl.DataFrame(rows, CANDIDATES, orient="row")), 0.6)
     assert found["leaky"] and found["auc_by_feature"]["position"] > 0.6
     assert max(auc for name, auc in found["auc_by_feature"].items() if name != "position") < 0.6

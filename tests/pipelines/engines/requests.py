@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.engines.request_body import request_body
+from pipelines.engines.jobs import request_body
 from schemas.generation import Completion, FaultKind, Request, Truth, request
 from schemas.query import user
 from schemas.recipe import ModelSection

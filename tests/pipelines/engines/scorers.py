@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pipelines.engines.request_body import score_body
+from pipelines.engines.jobs import score_body
 from schemas.generation import Request, ScoreTruth, request
 from schemas.query import Message, user
 from schemas.recipe import ModelSection

@@ -18,9 +18,9 @@ from pipelines.engines.budget import Budget
 from schemas.errors import BudgetReached, EngineError, StorageError, Waiting
 from schemas.generation import Completion, FaultKind, Request
 from schemas.recipe import ModelSection, Price
-from storage.batch_jobs import BatchedRequest, intend, jobs_of, save
+from storage.batch_jobs import BatchedRequest, intend, jobs_of
 from storage.generations import Generations
-from storage.root import Root
+from storage.root import Root, write_record
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.requests import Watcher, ask, row_of
 from tests.pipelines.engines.stand_in_batches import BatchStandIn
@@ -364,7 +364,7 @@ def lost(build: Build, server: BatchStandIn, *, created: bool) -> None:
     """Leave a job as a crash during the call that creates it does, an hour ago."""
     batched = [BatchedRequest(ask(row, build.model), 1, 0.0, 1) for row in range(ROWS)]
     job = intend(build.root, build.model.name, server.url, time.time() - 3600, batched)
-    job = save(build.root, job, file_id="file-lost", creating_at=time.time() - 3600)
+    job = write_record(build.root, job, file_id="file-lost", creating_at=time.time() - 3600)
     server.files["file-lost"] = b"".join(
         json.dumps({"custom_id": one.request.request_id, "body": one.request.body}).encode() + b"\n" for one in batched
     )
@@ -535,7 +535,7 @@ def test_a_batch_that_never_ends_is_said_to_be_overdue(tmp_path: Path) -> None:
         build = build_of(tmp_path, server)
         build.waits()
         (job,) = jobs_of(build.root, build.model.name)
-        save(build.root, job, creating_at=time.time() - 60 * 3600)
+        write_record(build.root, job, creating_at=time.time() - 60 * 3600)
         assert "60 hours old; cancel it at the endpoint" in build.waits()
         run = Run("run", Budget(), {"TEST_KEY": KEY}, Watcher(), wait=True)
         with pytest.raises(Waiting, match="60 hours old"):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from pipelines.engines.budget import Budget
-from pipelines.engines.pricing import Reservation, reservation_of
+from pipelines.engines.budget import Budget, Reservation, reservation_of
 from schemas.errors import BudgetReached, Interrupted
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import BudgetSection, Price

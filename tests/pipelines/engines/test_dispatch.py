@@ -14,8 +14,7 @@ import pytest
 from pipelines.engines.budget import Budget
 from pipelines.engines.live.dispatch import dispatch
 from pipelines.engines.live.line import MAX_RETRY_AFTER_S
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Attempt, OnCompletion
+from pipelines.engines.protocol import Attempt, OnCompletion, open_engine
 from pipelines.engines.refusals import REFUSALS
 from schemas.errors import BudgetReached, EngineError
 from schemas.generation import Completion, FaultKind, Request

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipelines.engines.identity import identity
+from pipelines.engines.jobs import identity
 from schemas.recipe import ModelSection, Simulated
 
 

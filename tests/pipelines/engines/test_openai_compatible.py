@@ -21,8 +21,7 @@ from pipelines.engines.budget import Budget
 from pipelines.engines.live.dispatch import dispatch
 from pipelines.engines.live.exchange import MAX_ANSWER_BYTES
 from pipelines.engines.live.openai_compatible import MAX_LIMIT_REST_S
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import Attempt, open_engine
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request, Truth
 from schemas.recipe import ModelSection

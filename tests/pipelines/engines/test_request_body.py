@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.engines.request_body import prompt_bytes, request_body
+from pipelines.engines.jobs import prompt_bytes, request_body
 from schemas.query import Message
 from schemas.recipe import ModelSection
 

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from pipelines.engines.budget import Budget
 from pipelines.engines.live.dispatch import dispatch
-from pipelines.engines.opening import open_engine
-from pipelines.engines.protocol import Attempt
+from pipelines.engines.protocol import Attempt, open_engine
 from pipelines.engines.simulated.engine import SimulatedEngine
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request

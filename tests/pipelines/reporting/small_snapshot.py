@@ -8,19 +8,20 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.candidate import GRADED, TRACES
-from schemas.manifest import FileEntry, FunnelRow, Input, Manifest, ModelUse, TableEntry, UnreadableReason
-from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set, sets_table
+from schemas.manifest import FunnelRow, Input, Manifest, ModelUse, TableEntry, TableFile, UnreadableReason
+from schemas.preference import SETS_TABLE, DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import user
 from schemas.rubric import RUBRICS
+from schemas.tables import table_of
 from schemas.training import META_RM, PAIRS, RFT, RL
 from schemas.trajectory import TRAJECTORIES
 from storage.root import Root
 from storage.snapshots import Snapshot, publish
 from storage.stages import Stage, finish_stage
-from storage.table_writer import TableFile, TableWriter
+from storage.table_writer import TableWriter
 
 SCHEMAS = {
-    "sets": SETS, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
+    "sets": SETS_TABLE.schema, "trajectories": TRAJECTORIES, "rft": RFT, "rl": RL, "meta_rm": META_RM, "pairs": PAIRS,
     "traces": TRACES, "rubrics": RUBRICS, "answers": GRADED,
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b]0;title\x07 \u202eevil\u2066 & \"quoted\" 'too'\r\x9b2J"
@@ -43,10 +44,7 @@ class Small:
         """Write and publish it under a directory."""
         root = Root.open(str(path))
         stage = _assembled(root, self)
-        tables = {
-            name: TableEntry(rows=stage.rows(name), files=[FileEntry(**vars_of(file)) for file in files])
-            for name, files in stage.tables.items()
-        }
+        tables = {name: TableEntry(rows=stage.rows(name), files=list(files)) for name, files in stage.tables.items()}
         manifest = Manifest(
             name=self.name,
             version="20260101T000000Z-00000000",
@@ -63,10 +61,6 @@ class Small:
         )
         data = {file.path: f"{stage.key}/{file.path}" for files in stage.tables.values() for file in files}
         return publish(root, manifest, data, {}), stage
-
-
-def vars_of(file: TableFile) -> dict[str, Any]:
-    return {"path": file.path, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
 
 
 def small(question: str = "What carries voice?", response: str = "IMS") -> Small:
@@ -276,8 +270,8 @@ def _assembled(root: Root, made: Small) -> Stage:
     files: dict[str, list[TableFile]] = {}
     ordered = sorted(made.sets, key=lambda one: (one.query_id, one.set_id))
     sets = {
-        "sets/kept": sets_table([one for one in ordered if one.drop_reason is None]),
-        "sets/dropped": sets_table([one for one in ordered if one.drop_reason is not None]),
+        "sets/kept": table_of(SETS_TABLE.schema, [one for one in ordered if one.drop_reason is None]),
+        "sets/dropped": table_of(SETS_TABLE.schema, [one for one in ordered if one.drop_reason is not None]),
     }
     for path, table in {**sets, **{path: _table(path, rows) for path, rows in made.tables.items()}}.items():
         folder, name = path.split("/")

@@ -6,8 +6,7 @@ import pytest
 
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.attention import attention
-from pipelines.reporting.card import card_of
-from pipelines.reporting.report import report_of
+from pipelines.reporting.report import card_of, report_of
 from pipelines.reporting.source_funnels import source_funnels
 from pipelines.reporting.visible import columns
 from tests.pipelines.reporting.small_snapshot import HOSTILE, Small, a_set, an_input, small, trajectory

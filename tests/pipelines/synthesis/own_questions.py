@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from pipelines.engines.answering import Run
-from pipelines.engines.asking import Asker
+from pipelines.engines.asking import Asker, Product
 from pipelines.synthesis.answers import answer_job
-from pipelines.synthesis.synthesis import SourceSets, synthesis_job, synthesize
+from pipelines.synthesis.synthesis import synthesis_job, synthesize
 from schemas.preference import Response
 from schemas.query import user
 from schemas.question import QUESTIONS, AnswerForm, Gold, Question, questions_table
@@ -95,7 +95,7 @@ def asker(root: Root, recipe: Recipe, name: str) -> Asker:
 class Made:
     """What synthesis made."""
 
-    source: SourceSets
+    source: Product
     run: Run
 
     @property

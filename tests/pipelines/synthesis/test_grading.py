@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from pipelines.synthesis.answers import given_candidates
-from pipelines.synthesis.grading import gold_text, graded, grading_themselves, with_label
+from pipelines.synthesis.grading import answer_text, graded, grading_themselves, with_label
 from schemas.candidate import Candidate, Origin
 from schemas.question import AnswerForm, Question, Verdict
 from tests.pipelines.synthesis.own_questions import a_question, given
@@ -73,5 +73,5 @@ def test_labels_belong_to_the_answer_at_their_place_and_to_no_other_origin() -> 
 @pytest.mark.parametrize("form", AnswerForm)
 def test_the_gold_answer_in_the_form_that_is_asked_for_is_right(form: AnswerForm) -> None:
     question = a_question(3, form)
-    assert verdicts(question, [candidate(gold_text(question))]) == [Verdict.RIGHT]
+    assert verdicts(question, [candidate(answer_text(question.gold.form, question.gold.answer))]) == [Verdict.RIGHT]
     assert list(grading_themselves([question])) == [True]

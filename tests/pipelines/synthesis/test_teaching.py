@@ -10,7 +10,7 @@ import pytest
 from pipelines.grading.options import picks
 from pipelines.grading.verification import grade
 from pipelines.synthesis.answers import given_candidates, read_comparison
-from pipelines.synthesis.grading import gold_text, graded
+from pipelines.synthesis.grading import answer_text, graded
 from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
 from schemas.candidate import Candidate, Origin
 from schemas.preference import DropReason
@@ -70,7 +70,11 @@ def behaving(question: Question, rewrite: Callable[[str], str], comparison: str 
         prompt = str(body["messages"][-1]["content"])
         if COMPARISON in prompt:
             return chat(comparison)
-        return chat(rewrite(prompt) if REWRITE in prompt else f"As it happens.\n{gold_text(question)}")
+        return chat(
+            rewrite(prompt)
+            if REWRITE in prompt
+            else f"As it happens.\n{answer_text(question.gold.form, question.gold.answer)}"
+        )
 
     return reply
 

@@ -14,11 +14,11 @@ from schemas.errors import RecipeError, SourceError, StorageError
 from schemas.generation import Completion, Request, request
 from schemas.preference import SETS, sets_of
 from schemas.query import query_id, user
-from storage.batch_jobs import BatchedRequest, intend, request_ids, save
+from storage.batch_jobs import BatchedRequest, intend, request_ids
 from storage.imports import import_answers
 from storage.journal import JournalWriter
 from storage.leases import Lease, take
-from storage.root import Root
+from storage.root import Root, write_record
 from storage.rubric_tables import read_rubrics
 from storage.snapshot_upkeep import pin, pins
 from storage.snapshots import every_snapshot, latest
@@ -323,7 +323,7 @@ def test_requests_that_wait_in_a_batch_go_and_the_batch_is_named(house: tuple[Pa
         for request_id, row in sorted(answers(root.path).items())
     ]
     job = intend(root, "judge", "https://endpoint", 0.0, [BatchedRequest(one, 1, 0.0, 1) for one in asked])
-    job = save(root, job, batch_id="batch_1")
+    job = write_record(root, job, batch_id="batch_1")
     root.scratch(f"{job.key}/upload.jsonl").write_text(MARK)
     done = forgotten(root, "gone")
     (part,) = [part for part in done.findings.parts if part.place == "batch requests"]

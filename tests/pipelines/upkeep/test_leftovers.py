@@ -13,9 +13,9 @@ from pipelines.upkeep.forgetting import forget, request_to_forget
 from pipelines.upkeep.leftovers import DAY_S, Kind, leftovers, remove
 from schemas.errors import StorageError
 from schemas.generation import Completion, request
-from storage.batch_jobs import BatchedRequest, intend, save
+from storage.batch_jobs import BatchedRequest, intend
 from storage.journal import JournalWriter
-from storage.root import Root
+from storage.root import Root, write_record
 from storage.snapshots import every_snapshot
 from storage.stages import find_stage, last_used
 from tests.examples import a_run
@@ -153,7 +153,7 @@ def test_batches_keep_what_keeps_them_from_being_paid_again(house: tuple[Path, R
     asked = request(role="grm", identity={}, query_id="ab" * 16, body={"model": "m", "messages": []}, sample_index=0)
     batched = [BatchedRequest(asked, 1, 0.0, 1)]
     waiting = intend(root, "m", "http://localhost", 0.0, batched)
-    done = save(root, intend(root, "m", "http://localhost", 0.0, batched), collected_at=1.0)
+    done = write_record(root, intend(root, "m", "http://localhost", 0.0, batched), collected_at=1.0)
     (root.scratch(f"{done.key}/results-0.jsonl")).write_bytes(b"{}")
     never = intend(root, "m", "http://localhost", 0.0, batched)
     (root.path / never.key / "job.json").unlink()

@@ -6,8 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipelines.upkeep.concerned import Concerned, texts_of
-from pipelines.upkeep.phrases import phrases_of_runs
+from pipelines.upkeep.concerned import Concerned, phrases_of_runs, texts_of
 from schemas.preference import SETS, PreferenceSet, Response, sets_table
 from schemas.query import Message, user
 from schemas.record import table_schema

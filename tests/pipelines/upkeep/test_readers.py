@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from pipelines.judging.verdicts import READER_VERSION
+from pipelines.reporting.comparing import read_anew
 from pipelines.reporting.comparison import lines_of, markdown_of
-from pipelines.reporting.rereading import read_anew
 from storage.files import sha256_of
 from storage.root import Root
 from storage.snapshots import Snapshot, find_snapshot

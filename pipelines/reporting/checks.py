@@ -1,6 +1,6 @@
-"""What the leak probe found, in words and as a table, for the report, the card and a build's last lines."""
+"""What the checks of a build found, in words and as tables, for the report, the card and a build's last lines."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.reporting.visible import cut
@@ -20,22 +20,26 @@ _FEATURE_WORDS = {
 _FEATURES_NAMED = 3
 _HALF_WIDTH = 1.96
 """Standard errors of half a 95 % interval."""
+_CLEAR = 2.0
+"""Standard errors beyond which a difference is more than chance, as a rule."""
+
+_GAVE_UP = " Downsampling would have taken half of its sets, so it took none."
 
 Findings = Mapping[str, Any]
 
 
 def leak_findings(checks: Mapping[str, Any]) -> Iterator[tuple[str, str, Findings]]:
     """Yield (where, what the probe finds, finding) of all that was probed."""
-    found = checks.get("leak_probe") or {}
+    probed = checks.get("leak_probe") or {}
     tasks = {"best": "the best response", "label": "the label of single responses"}
-    for finding in found.get("sources") or ():
+    for finding in probed.get("sources") or ():
         yield finding["source"], tasks[finding["task"]], finding
-    for task, finding in sorted((found.get("rft") or {}).items()):
+    for task, finding in sorted((probed.get("rft") or {}).items()):
         yield "rft, as shown", tasks[task], finding
-    if found.get("meta_rm"):
-        yield "meta_rm", "right trajectories", found["meta_rm"]
-    if found.get("hinted"):
-        yield "rft", "hinted answers", found["hinted"]
+    if probed.get("meta_rm"):
+        yield "meta_rm", "right trajectories", probed["meta_rm"]
+    if probed.get("hinted"):
+        yield "rft", "hinted answers", probed["hinted"]
 
 
 def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
@@ -43,24 +47,25 @@ def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
     leaks = [(where, what, finding) for where, what, finding in leak_findings(checks) if finding["leaky"]]
     return [
         f"{where}: leaky. A probe that reads nothing tells {what} at AUC {auc_words(finding)} (chance 0.5, limit "
-        f"{finding['threshold']:g}), by {by_words(finding)}.{_downsampling_words(finding)}"
+        f"{finding['threshold']:g}), by {by_words(finding)}."
+        + (_GAVE_UP if (finding.get("downsampled") or {}).get("gave_up") else "")
         for where, what, finding in sorted(leaks, key=lambda leak: -leak[2]["auc"])
     ]
 
 
 def trace_sentences(checks: Mapping[str, Any]) -> list[str]:
     """Return what the check `hint_traces` found, a sentence each; nothing where it was not run."""
-    found = checks.get("hint_traces")
-    if not found:
+    traces = checks.get("hint_traces")
+    if not traces:
         return []
-    if found["auc"] is None:
-        return [f"Whether hinted critiques still give themselves away was not measured: {found['reason']}."]
-    verdict = "hinted critiques still give themselves away" if found["found"] else "no trace of the hint was found"
-    null, alarms = found["null"], found["false_alarms"]
+    if traces["auc"] is None:
+        return [f"Whether hinted critiques still give themselves away was not measured: {traces['reason']}."]
+    verdict = "hinted critiques still give themselves away" if traces["found"] else "no trace of the hint was found"
+    null, alarms = traces["null"], traces["false_alarms"]
     chance = f"{null['auc']:.2f} in {interval_words(null)}" if null["auc"] is not None else f"none: {null['reason']}"
     sentences = [
         f"Hint traces: {verdict}. A bag of words tells accepted hinted critiques from others of the "
-        f"same {found['sets']:,} sets at AUC {found['auc']:.2f} in {interval_words(found)} "
+        f"same {traces['sets']:,} sets at AUC {traces['auc']:.2f} in {interval_words(traces)} "
         f"(random split of the others: {chance})."
     ]
     if alarms["critiques"]:
@@ -93,21 +98,11 @@ def auc_words(finding: Findings) -> str:
 
 
 def by_words(finding: Findings) -> str:
-    """Return the features that find most on their own, in plain words with their AUC."""
-    return ", ".join(f"{_FEATURE_WORDS.get(name, name)} ({auc:.2f})" for name, auc in giveaways(finding))
-
-
-def giveaways(finding: Findings) -> Sequence[tuple[str, float]]:
-    """Return (feature, AUC) of those above the threshold, three at most, or else of the two highest."""
+    """Return the features above the threshold, three at most, or else the two highest, in words with their AUC."""
     ranked = sorted((finding.get("auc_by_feature") or {}).items(), key=lambda feature: (-feature[1], feature[0]))
     over = [feature for feature in ranked if feature[1] > finding["threshold"]]
-    return over[:_FEATURES_NAMED] or ranked[:2]
-
-
-def _downsampling_words(finding: Findings) -> str:
-    if (finding.get("downsampled") or {}).get("gave_up"):
-        return " Downsampling would have taken half of its sets, so it took none."
-    return ""
+    named = over[:_FEATURES_NAMED] or ranked[:2]
+    return ", ".join(f"{_FEATURE_WORDS.get(name, name)} ({auc:.2f})" for name, auc in named)
 
 
 def leak_rows(checks: Mapping[str, Any]) -> list[list[str]]:
@@ -119,3 +114,34 @@ def leak_rows(checks: Mapping[str, Any]) -> list[list[str]]:
             verdict += f"; {changed['left_out']:,} of {changed['of']:,} sets left out, AUC {changed['before']} before"
         rows.append([where, what, f"{finding['sets']:,}", auc_words(finding), verdict, by_words(finding)])
     return rows
+
+
+def principles_sentence(checks: Mapping[str, Any]) -> str | None:
+    """Return what the comparison found; None where nothing was compared."""
+    compared = checks.get("principles")
+    if not compared:
+        return None
+    if not compared["sets"]:
+        return "Given criteria: no set has readable samples both with them and without, so nothing can be said."
+    accuracies = (
+        f"Given criteria: {compared['rubric']:.1%} right, its own: {compared['self']:.1%}, over "
+        f"{compared['sets']:,} sets, each sampled both ways"
+    )
+    difference, error = compared["difference"], compared["standard_error"]
+    if error is None:
+        return f"{accuracies}: too few to tell."
+    verdict = "worth it here" if difference > 0 else "not worth it here"
+    if abs(difference) <= _CLEAR * error:
+        verdict = "no clear difference, so not worth it here"
+    return f"{accuracies}; difference {100 * difference:+.1f} ± {100 * error:.1f} points: {verdict}."
+
+
+def principles_warning(checks: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    """Return that the training rows were sampled with given criteria although these lower the judge's accuracy."""
+    compared = checks.get("principles") or {}
+    difference, error = compared.get("difference"), compared.get("standard_error")
+    is_given = (recipe.get("grm") or {}).get("principles") == "rubric"
+    if not is_given or difference is None or error is None or difference >= -_CLEAR * error:
+        return []
+    loss = f"{-100 * difference:.1f} ± {100 * error:.1f} points"
+    return [f'[grm] principles = "rubric" lowers the judge\'s accuracy by {loss}: take "self".']

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipelines.reporting.leaks import leak_rows, leak_sentences, trace_sentences
+from pipelines.reporting.checks import leak_rows, leak_sentences, trace_sentences
 from pipelines.reporting.report import report_of
 from tests.pipelines.reporting.small_snapshot import small
 

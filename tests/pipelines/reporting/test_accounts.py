@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from pipelines.reporting.funnel import funnel_of, inputs_of
+from pipelines.reporting.accounts import funnel_of, inputs_of
 from schemas.preference import Response
 from storage.root import Root
 from tests.examples import a_recipe, a_set, curate, general_stage, source_stage

@@ -1,24 +1,31 @@
-"""One batch brought to the endpoint: intention, file, call and id, each on disk before the next step is taken.
+"""The steps of one batch: created, found again, waited for; and how it stands, in words.
 
-The call that creates a batch costs money, and its reply may be lost. It is never made again before the endpoint was
-searched for the batch, by the name that we gave it.
+To create it takes an intention, a file, a call and an id, each on disk before the next step is taken. The call costs
+money, and its reply may be lost. It is never made again before the endpoint was searched for the batch, by the name
+that we gave it.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 
 from pipelines.engines.batch.endpoint import MAX_WAIT_S, BatchEndpoint, BatchState, Trouble
-from schemas.errors import EngineError
+from schemas.errors import EngineError, Waiting
 from schemas.generation import FaultKind, Request
-from storage.batch_jobs import BatchedRequest, BatchJob, drop, intend, save
+from schemas.recipe import ModelSection
+from storage.batch_jobs import BatchedRequest, BatchJob, drop, intend, jobs_of
 from storage.files import storage_errors
-from storage.root import Root
+from storage.root import Root, write_record
 
 SETTLE_S = 15.0
 """A batch that the endpoint does not list so long after the call that was to create it does not exist."""
 CREATE_TRIES = 4
+OVERDUE_S = 48 * 3600.0
+"""Twice the window that a batch was given."""
+FIRST_POLL_S = 1.0
+MAX_POLL_S = 60.0
+REPORT_EVERY_S = 60.0
 
 
 def create_batch(
@@ -43,8 +50,10 @@ def create_batch(
 
 def batch_line(request: Request) -> bytes:
     """Return a request as a line of the endpoint's file; the body is what a request of its own would send."""
-    line = {"custom_id": request.request_id, "method": "POST", "url": "/v1/chat/completions", "body": request.body}
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(
+        {"custom_id": request.request_id, "method": "POST", "url": "/v1/chat/completions", "body": request.body},
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
 
 
 def find_batch(endpoint: BatchEndpoint, job: BatchJob, settle_s: float) -> BatchState | None:
@@ -79,7 +88,7 @@ def _created(
     tried = 0
     while True:
         tried += 1
-        job = save(root, job, file_id=file_id, creating_at=time.time())
+        job = write_record(root, job, file_id=file_id, creating_at=time.time())
         state: BatchState | None = None
         try:
             state = endpoint.create(file_id, job.submission)
@@ -92,8 +101,64 @@ def _created(
                 cause = further if further.fault.kind is not FaultKind.TRANSIENT else error
                 raise EngineError(trouble_line(root, job, cause)) from None
         if state is not None:
-            return save(root, job, batch_id=state.batch_id), state
+            return write_record(root, job, batch_id=state.batch_id), state
         if error.fault.kind is not FaultKind.TRANSIENT or tried == CREATE_TRIES:
             drop(root, job)
             raise EngineError(f"the endpoint does not take a batch: {error}")
         time.sleep(min(MAX_WAIT_S, error.fault.retry_after_s or 0.25 * 2**tried))
+
+
+def progress(job: BatchJob, state: BatchState | None) -> str:
+    """Return how a batch stands, in a few words; no state is known of one at another endpoint."""
+    if state is None:
+        return f"{job.name} at {job.endpoint}, {job.requests:,} requests"
+    line = f"{job.name}: {state.done:,} of {job.requests:,} done ({state.status})"
+    if is_overdue(job):
+        hours = (time.time() - (job.creating_at or 0.0)) / 3600
+        line += f", {hours:,.0f} hours old; cancel it at the endpoint, and what it has done is picked up"
+    return line
+
+
+def is_overdue(job: BatchJob) -> bool:
+    return job.creating_at is not None and time.time() - job.creating_at > OVERDUE_S
+
+
+def wait_for_a_batch(
+    root: Root, endpoints: Sequence[tuple[ModelSection, BatchEndpoint]], say: Callable[[str], None]
+) -> None:
+    """Return when a batch of one of these models has ended, or has something wrong with it.
+
+    Raises Waiting when every one of them is overdue, or none is left.
+    """
+    poll_s, reported_at = FIRST_POLL_S, time.monotonic()
+    while True:
+        time.sleep(poll_s)
+        poll_s = min(MAX_POLL_S, poll_s * 1.5)
+        open_jobs = [
+            (endpoint, job)
+            for model, endpoint in endpoints
+            for job in jobs_of(root, model.name)
+            if job.collected_at is None and job.endpoint == endpoint.url
+        ]
+        lines = []
+        for endpoint, job in open_jobs:
+            if (line := _still_open(endpoint, job)) is None:
+                return  # what this one holds is not to wait until the other endpoints have answered
+            lines.append(line)
+        if all(is_overdue(job) for _, job in open_jobs):
+            raise Waiting("; ".join(lines) or "what is missing lies in batches at other endpoints than the recipe's")
+        if time.monotonic() - reported_at >= REPORT_EVERY_S:
+            reported_at = time.monotonic()
+            for line in lines:
+                say(line)
+
+
+def _still_open(endpoint: BatchEndpoint, job: BatchJob) -> str | None:
+    """Return how a batch stands; None where it is time to look after it."""
+    if job.batch_id is None:
+        return None
+    try:
+        state = endpoint.retrieve(job.batch_id)
+    except Trouble as trouble:
+        return str(trouble) if trouble.fault.kind is FaultKind.TRANSIENT else None
+    return None if state.finished else progress(job, state)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipelines.engines.opening import open_engine
+from pipelines.engines.protocol import open_engine
 from tests.pipelines.engines.test_request_body import section
 
 
@@ -16,7 +16,7 @@ def test_engines_open_without_a_loop_and_without_a_connection(engine: str) -> No
 
 def test_a_simulated_build_never_imports_the_openai_package() -> None:
     program = (
-        "import sys; from pipelines.engines.opening import open_engine; from schemas.recipe import ModelSection; "
+        "import sys; from pipelines.engines.protocol import open_engine; from schemas.recipe import ModelSection; "
         "import pipelines.engines.live.dispatch; open_engine(ModelSection(engine='simulated'), None); "
         "print([name for name in ('openai', 'aiohttp', 'httpx2') if name in sys.modules])"
     )
