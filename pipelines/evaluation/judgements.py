@@ -9,8 +9,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.evaluation.asking import Sample, groups_of, samples_of
+from pipelines.engines.scorer.replies import stored_score
+from pipelines.evaluation.meta_rm import MetaRm
 from pipelines.evaluation.prompts import Prompt
+from pipelines.evaluation.reward_model import RewardModel
+from pipelines.evaluation.samples import Judge, Sample, groups_of, samples_of
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.readings import begin_reading
 from pipelines.judging.samples import SamplingJob
@@ -19,8 +22,10 @@ from schemas.trajectory import Outcome, Reading
 from storage.generations import Generations
 from storage.root import Root
 
-_OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "error"]
+OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "error"]
 GRADES = (1, 10)
+Read = tuple[str, Sequence[float] | None]
+"""`readable` or why not, and the scores in the order shown."""
 COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
 
 
@@ -61,6 +66,8 @@ class Judgements:
     """Samples by `readable`, or by why they give no scores."""
     facts: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     """What the answers took, as `Answers.recall` reads it."""
+    meta_rm_facts: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    """The same of the Meta RM's scores of these judgements."""
 
 
 def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
@@ -82,26 +89,37 @@ def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
 
 def read_judgements(
     root: Root,
-    judge: SamplingJob,
+    judge: Judge,
     rows: Sequence[Row],
     prompts: Sequence[Prompt],
     protocol: Protocol,
     write: Callable[[pa.Table], None],
+    meta_rm: MetaRm | None = None,
 ) -> Judgements:
     """Read every stored answer of the judge about these prompts, and write the judgements in the order of prompts.
 
     `write` gets some prompts at a time, each with all its samples. A sample without a stored answer is one that failed.
+    With a Meta RM its stored scores are read too.
     """
     read = Judgements(pools_of(rows, protocol, judge.n))
+    for pool in read.pools if meta_rm is not None else ():
+        pool.meta_rm = np.full(pool.tokens.shape, np.nan)
     place_of = {row: (pool, place) for pool in read.pools for place, row in enumerate(pool.rows)}
     generations = Generations(root)
     for buckets, group in groups_of(prompts, judge):
         samples = list(samples_of(group, judge))
-        answers = pl.DataFrame(generations.answers(buckets, _OF_ANSWER))
-        found = _answers_to(samples, answers)
-        table, readings = _read(judge, rows, samples, found)
+        answers = pl.DataFrame(generations.answers(buckets, OF_ANSWER))
+        found = answers_to(samples, answers)
+        texts, outcomes = read_answers(judge, samples, found)
+        readings = [scores for _, scores in outcomes]
+        marks: list[float | None] = [None] * len(samples)
+        if meta_rm is not None and not isinstance(judge, RewardModel):
+            asked = meta_rm.requests(judge, rows, samples, texts, readings)
+            asked_ids = [None if one is None else one.request_id for one in asked]
+            marks = _marks(asked_ids, answers, read.meta_rm_facts)
+        table = _table(judge, rows, samples, found.with_columns(texts), outcomes, marks)
         write(table)
-        for sample, reading, tokens in zip(samples, readings, found["completion_tokens"], strict=True):
+        for sample, reading, mark, tokens in zip(samples, readings, marks, found["completion_tokens"], strict=True):
             prompt, index = sample.prompt, sample.draw.sample_index
             pool, place = place_of[prompt.row]
             pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
@@ -109,14 +127,21 @@ def read_judgements(
             pool.orders[place, prompt.number, index] = order
             if reading is not None:
                 pool.scores[place, prompt.number, index, order] = _graded(judge, reading)
+            if pool.meta_rm is not None and mark is not None:
+                pool.meta_rm[place, prompt.number, index] = mark
         for outcome, count in zip(*np.unique(table.column("outcome"), return_counts=True), strict=True):
             read.outcomes[str(outcome)] = read.outcomes.get(str(outcome), 0) + int(count)
         _count(read.facts, table, found)
     return read
 
 
-def _graded(judge: SamplingJob, scores: Sequence[int]) -> Sequence[int]:
-    """Return scores on the scale of 1 to 10, which the rules know: a 1 of 0 and 1 is a 10."""
+def _graded(judge: Judge, scores: Sequence[float]) -> Sequence[float]:
+    """Return scores on the scale of 1 to 10, which the rules know: a 1 of 0 and 1 is a 10.
+
+    Those of a reward model stay on its own scale.
+    """
+    if isinstance(judge, RewardModel):
+        return scores
     return scores if judge.scale(len(scores)) == GRADES else [GRADES[1] if score else GRADES[0] for score in scores]
 
 
@@ -129,23 +154,47 @@ def _count(facts: dict[str, Any], table: pa.Table, answers: pl.DataFrame) -> Non
     facts["error"] = facts.get("error") or next(iter(answers["error"].drop_nulls()), None)
 
 
-def _answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFrame:
+def _marks(request_ids: Sequence[str | None], answers: pl.DataFrame, facts: dict[str, Any]) -> list[float | None]:
+    """Return the stored score of each judgement; count in `facts` what the scores took."""
+    wanted = {request_id for request_id in request_ids if request_id is not None}
+    stored = answers.filter(pl.col("request_id").is_in(list(wanted)))
+    scores = {request_id: stored_score(text) for request_id, text in stored.select("request_id", "text").iter_rows()}
+    facts["requests"] += len(wanted)
+    facts["failed"] += sum(scores.get(request_id) is None for request_id in wanted)
+    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+        facts[name] += stored[name].sum() or 0
+    facts["error"] = facts.get("error") or next(iter(stored["error"].drop_nulls()), None)
+    return [None if request_id is None else scores.get(request_id) for request_id in request_ids]
+
+
+def answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFrame:
     """Return the answer to each sample; a row of nulls where there is none."""
     place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
     places = pl.Series([place_of.get(sample.request_id) for sample in samples], dtype=pl.UInt32)
-    return answers.select(pl.col(_OF_ANSWER).gather(places))
+    return answers.select(pl.col(OF_ANSWER).gather(places))
 
 
-def _read(
-    judge: SamplingJob, rows: Sequence[Row], samples: Sequence[Sample], answers: pl.DataFrame
-) -> tuple[pa.Table, list[Sequence[int] | None]]:
-    """Return the judgements of these samples, and the scores of each in the order shown."""
+def read_answers(judge: Judge, samples: Sequence[Sample], answers: pl.DataFrame) -> tuple[pl.Series, list[Read]]:
+    """Return the answers as the text that the template asks for, and what is read of each."""
     texts = answers["text"]
+    if isinstance(judge, RewardModel):
+        return texts, [_score_in(text) for text in texts]
     if judge.settings.structured_output == "json_schema":
         both = zip(texts, samples, strict=True)
         rendered = [None if text is None else judge.text_of(text, len(one.draw.order)) for text, one in both]
         texts = pl.Series("text", rendered, pl.String)
-    readings = list(_readings(judge, samples, texts, answers["finish_reason"]))
+    return texts, list(_readings(judge, samples, texts, answers["finish_reason"]))
+
+
+def _table(
+    judge: Judge,
+    rows: Sequence[Row],
+    samples: Sequence[Sample],
+    answers: pl.DataFrame,
+    readings: Sequence[Read],
+    marks: Sequence[float | None],
+) -> pa.Table:
+    """Return the judgements of these samples."""
     columns: Mapping[str, Any] = {
         "benchmark": pa.repeat(samples[0].prompt.preference.source, len(samples)),
         "item_id": [rows[sample.prompt.row].row_id for sample in samples],
@@ -159,20 +208,21 @@ def _read(
         "order": [[sample.prompt.indices[index] for index in sample.draw.order] for sample in samples],
         "outcome": [outcome for outcome, _ in readings],
         "scores": [scores for _, scores in readings],
-        "text": texts.to_arrow(),
-        **{name: answers[name].to_arrow() for name in _OF_ANSWER[1:-1]},
+        "meta_rm": marks,
+        "text": answers["text"].to_arrow(),
+        **{name: answers[name].to_arrow() for name in OF_ANSWER[1:-1]},
     }
     arrays = [
         value.cast(field.type) if isinstance(value, pa.Array) else pa.array(value, field.type)
         for field in JUDGEMENTS
         for value in [columns[field.name]]
     ]
-    return pa.table(arrays, schema=JUDGEMENTS), [scores for _, scores in readings]
+    return pa.table(arrays, schema=JUDGEMENTS)
 
 
 def _readings(
     judge: SamplingJob, samples: Sequence[Sample], texts: pl.Series, finish_reasons: pl.Series
-) -> Iterator[tuple[str, Sequence[int] | None]]:
+) -> Iterator[Read]:
     """Yield (`readable` or why not, the scores in the order shown) of each sample."""
     n_responses = [len(sample.draw.order) for sample in samples]
     labels = [sample.prompt.preference.label for sample in samples]
@@ -196,5 +246,12 @@ def _readings(
         yield (READABLE, scores) if reading is None else _outcome(reading)
 
 
-def _outcome(reading: Reading) -> tuple[str, Sequence[int] | None]:
+def _score_in(text: str | None) -> Read:
+    if text is None:
+        return Outcome.FAILED.value, None
+    score = stored_score(text)
+    return (Outcome.UNPARSED.value, None) if score is None else (READABLE, (score,))
+
+
+def _outcome(reading: Reading) -> Read:
     return (READABLE, reading.scores) if reading.outcome.readable else (reading.outcome.value, None)

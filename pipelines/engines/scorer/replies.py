@@ -62,6 +62,15 @@ def scored(
     )
 
 
+def stored_score(text: str | None) -> float | None:
+    """Return the score in the text of a stored completion; None where it failed, or is not a scorer's."""
+    try:
+        score = math.nan if text is None else float(text)
+    except ValueError:
+        return None
+    return score if math.isfinite(score) else None
+
+
 def _read(tree: Any, request_id: str, model: ModelSection, endpoint: str, has_answered: bool) -> Completion | Fault:
     if isinstance(tree, dict) and tree.get("error"):
         return fault_of_error(endpoint, tree["error"])
