@@ -1,110 +1,126 @@
-"""Everything that an evaluation computes from the pool of a benchmark, in the order in which it is done."""
+"""An evaluation whose answers are all stored: ten thousand rows of four responses, 32 samples of each.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+    python -m benchmarks.evaluated_items FOLDER
+
+evaluates what `store` left in a folder, in a process of its own, and prints a JSON object: seconds, and the most memory
+that the process took. It runs on two cores. The answers have about 0.8 kB, and their words compress as prose does.
+"""
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.simulated_judges import RIGHT, best_is_right, meta_scores, scoring_pool
-from pipelines.evaluation.arrays import Floats, Pool
-from pipelines.evaluation.calibration import calibration, vote_shares
-from pipelines.evaluation.claims import claims, compared
-from pipelines.evaluation.gains import gain_figures, gain_values
-from pipelines.evaluation.intervals import Scale, estimates, subset_estimates
-from pipelines.evaluation.nulls import first_shown, longest
-from pipelines.evaluation.resampling import Clusters
-from pipelines.evaluation.selectors import Keep, permuted, selected, selector_sizes
-from pipelines.evaluation.signals import agreement, own_margin, own_spread, vote_margin
-from pipelines.evaluation.subsets import subset_votes
-from pipelines.evaluation.voting import best_of, cells_of, voting_curve
-from schemas.evaluation import Protocol, Row
-from schemas.preference import Response
+import flows  # noqa: F401 - it sets how polars keeps its memory, as the commands do, before polars is imported
+from benchmarks.clients import Silent
+from benchmarks.judging import some_words
+from pipelines.evaluation.evaluate import Asked, asked_of, evaluate
+from pipelines.orders import new_run
+from schemas.generation import Completion, Request
+from schemas.recipe import Recipe, recipe_of
+from schemas.record import content_id
+from storage.generations import Generations
+from storage.journal import JournalWriter, new_run_id
+from storage.root import Root
 
-SHOWN = 4
-SUBSETS = 20
-
-
-@dataclass(frozen=True)
-class Items:
-    """A benchmark's rows with their pool and what is known of each sample."""
-
-    rows: Sequence[Row]
-    clusters: Clusters
-    pool: Pool
-    greedy: Pool
-    lengths: Floats
-    """[rows, responses]"""
-    signals: dict[str, Floats | None]
+RESPONSES = 4
+RESPONSE_WORDS = 12
+REMARK_WORDS = 80
+REMARKS = 1_000
+"""Remarks that answers are made of."""
+UNREADABLE = 0.03
+CRITERIA = (
+    "Specific Criteria:\n"
+    "1. Accuracy (Weight: 60%): Each claim must be correct, and must not contradict the question.\n"
+    "2. Relevance (Weight: 40%): The response must address what was asked, and not another question."
+)
 
 
-def items(count: int, samples: int) -> Items:
-    """Return rows in twenty subsets; every tenth row shares its query with the row before."""
-    drawn = np.random.default_rng(0)
-    responses = tuple(Response(f"Response {index}.", None) for index in range(SHOWN))
-    names = tuple("ABCD")
-    rows = [Row(str(n), f"subset {n % SUBSETS}", [], responses, names, (RIGHT,)) for n in range(count)]
-    query = [str(n - SUBSETS if n % 10 == 9 and n >= SUBSETS else n) for n in range(count)]
-    pool = scoring_pool(count, samples, SHOWN, drawn)
-    signals: dict[str, Floats | None] = {
-        "meta_rm": meta_scores(pool, 0.6, drawn),
-        "agreement": None,
-        "margin": own_margin(pool),
-        "spread": own_spread(pool),
-        "length": drawn.integers(100, 900, pool.shape[:3]).astype(np.float64),
-        "log_probability": -drawn.random(pool.shape[:3]),
-    }
-    signals["permuted"] = permuted(signals["meta_rm"], 0) if signals["meta_rm"] is not None else None
-    return Items(
-        rows,
-        Clusters(query, [row.subset for row in rows]),
-        pool,
-        scoring_pool(count, 1, SHOWN, drawn),
-        drawn.integers(20, 400, (count, SHOWN)).astype(np.float64),
-        signals,
+def recipe_for(place: Path, samples: int) -> Recipe:
+    whole = (resources.files("pipelines.judging.templates") / "grm.txt").read_text("utf-8")
+    (place / "short.txt").write_text(re.sub("#### General Criteria ####.*?(?=#### Scale)", "", whole, flags=re.DOTALL))
+    return recipe_of(
+        {
+            "build": {"name": "evaluated", "sets": ["rft"], "root": str(place / "root")},
+            "models": {"grm": {"engine": "simulated"}},
+            "grm": {"template": "short.txt"},
+            "evaluate": {
+                "k_max": samples,
+                "benchmarks": [{"kind": "preference_sets", "path": str(place / "rows.jsonl")}],
+            },
+        },
+        place,
     )
 
 
-def totals(subsets: Sequence[str], means: Floats) -> dict[str, Floats]:
-    """Return every subset, and a total of equal weights, as benchmarks publish them."""
-    by_name = {name: means[..., place, 0] for place, name in enumerate(subsets)}
-    return by_name | {"total": means[..., 0].mean(axis=-1)}
+def store(place: Path, rows: int, samples: int) -> None:
+    """Write the rows, and an answer to each request of their evaluation."""
+    with (place / "rows.jsonl").open("w") as file:
+        for number in range(rows):
+            texts = [f"{some_words(f'{number}.{n}', RESPONSE_WORDS)} ({number}.{n})" for n in range(RESPONSES)]
+            query = f"Question {content_id('question', number)}: which of these is right?"
+            file.write(json.dumps({"query": query, "responses": texts, "best": number % RESPONSES}) + "\n")
+    recipe = recipe_for(place, samples)
+    root = Root.open(recipe.build.root)
+    [asked] = asked_of(recipe, root)
+    with JournalWriter(root, new_run_id()) as journal:
+        for request, completion in _answers(asked):
+            journal.append(request, completion)
+    Generations(root)  # folds the journal, as asking does at its end
 
 
-def evaluated(items: Items) -> dict[str, Any]:
-    """Return every figure with its interval, and the claims."""
-    rows, pool, clusters = items.rows, items.pool, items.clusters
-    samples = pool.shape[2]
-    sizes = selector_sizes(samples)
-    curve = voting_curve(best_is_right, rows, pool)
-    of_readable = voting_curve(best_is_right, rows, pool, readable_only=True)
-    greedy = voting_curve(best_is_right, rows, items.greedy)
-    chosen = {name: selected(best_is_right, rows, pool, signal, sizes) for name, signal in items.signals.items()}
-    nulls = {
-        "first": cells_of(best_is_right, rows, first_shown(rows, Protocol.JOINT)),
-        "longest": cells_of(best_is_right, rows, longest(rows, Protocol.JOINT, items.lengths)),
-    }
-    columns = [
-        curve.cells,
-        of_readable.cells,
-        greedy.cells,
-        best_of(best_is_right, rows, pool, sizes),
-        *(cells.reshape(len(rows), -1, 1) for cells in chosen.values()),
-        *(cells[:, None] for cells in nulls.values()),
-    ]
-    half = sizes.index(samples // 2)
-    names = [f"{name} of {keep}" for name in chosen for keep in Keep if keep is not Keep.ALL]
-    differences = np.concatenate([cells[:, half, :3] - cells[:, half, 3:] for cells in chosen.values()], axis=1)
-    family = compared(names, totals, "total", clusters, differences)
-    votes = subset_votes(pool, samples // 2)
-    everywhere = Clusters([row.row_id for row in rows], ["all"] * len(rows))
-    return {
-        "figures": subset_estimates(totals, clusters, np.concatenate(columns, axis=1)),
-        "gains": estimates(
-            lambda means: gain_figures(totals, clusters.subsets, means), clusters, gain_values(curve), Scale.DIFFERENCE
-        ),
-        "claims": claims([family] if family else []),
-        "calibration": calibration(everywhere, vote_shares(pool, samples // 2), best_is_right(rows, votes)[..., 0]),
-        "agreement": agreement(pool),
-        "vote_margin": vote_margin(pool),
-    }
+def _answers(asked: Asked) -> Iterator[tuple[Request, Completion]]:
+    drawn = np.random.default_rng(0)
+    remarks = [some_words(f"remark {number}", REMARK_WORDS) for number in range(REMARKS)]
+    for prompt in asked.prompts:
+        quality = 6 + drawn.normal(0, 1, RESPONSES)
+        quality[prompt.preference.best] += 1
+        for judge in asked.judges:
+            draws = prompt.draws(judge)
+            for draw in draws.drawn(range(judge.n)):
+                scores = np.clip(np.rint(quality + drawn.normal(0, 1.5, RESPONSES)), 1, 10).astype(int)
+                shown = ", ".join(str(scores[index]) for index in draw.order)
+                verdict = "I cannot say." if drawn.random() < UNREADABLE else f"Scores: \\boxed{{{shown}}}"
+                text = f"{CRITERIA}\n\nAnalysis:\n{remarks[drawn.integers(REMARKS)]}.\n\n"
+                request = draws.request(draw)
+                yield (
+                    request,
+                    Completion(request.request_id, f"{text}{verdict}", finish_reason="stop", completion_tokens=250),
+                )
+
+
+def measured(rows: int, samples: int) -> tuple[float, float]:
+    """Return how many rows a second are evaluated from stored answers, and the most memory in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        store(Path(folder), rows, samples)
+        command = [sys.executable, "-m", "benchmarks.evaluated_items", folder, str(samples)]
+        finished = subprocess.run(command, check=True, capture_output=True, text=True)
+        found = json.loads(finished.stdout.splitlines()[-1])
+        return rows / found["seconds"], found["peak_mb"]
+
+
+def main() -> None:
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+    recipe = recipe_for(Path(sys.argv[1]), int(sys.argv[2]))
+    run = new_run(recipe, {}, Silent())
+    started = time.perf_counter()
+    evaluated = evaluate(recipe, Root.open(recipe.build.root), run)
+    seconds = time.perf_counter() - started
+    manifest = evaluated.evaluation.manifest
+    if manifest.judge is None or manifest.judge.cached != manifest.judge.requests:
+        raise SystemExit("answers were missing: this measures asking, too")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "cpu": time.process_time(), "peak_mb": peak}))
+
+
+if __name__ == "__main__":
+    main()

@@ -38,6 +38,8 @@ class Row:
     reference: str | None = None
     pair: str | None = None
     """What two rows have in common that a rule scores together (RewardBench 2's Ties)."""
+    given_principles: str | None = None
+    """Criteria that a build gave the judges of this set, so that an evaluation asks the same."""
     cluster: str | None = None
     """What rows with nearly the same question have in common, where that is known."""
 

@@ -111,6 +111,8 @@ class Completion:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: float | None = None
+    logprob: float | None = None
+    """Mean log-probability of the answer's tokens, where it was asked for."""
 
 
 def request(
@@ -201,6 +203,7 @@ GENERATIONS_TABLE = Table(
         Column("cached_tokens", Int64, "Prompt tokens that the endpoint read from its cache."),
         Column("reasoning_tokens", Int64, "Tokens of the reasoning part."),
         Column("cost_usd", float, "Cost by the recipe's prices, in US dollars."),
+        Column("logprob", float, "Mean log-probability of the answer's tokens; null unless it was asked for."),
         Column("created_at", datetime, "When the answer arrived."),
         Column("run_id", str, "Run that bought it."),
     ),

@@ -121,8 +121,6 @@ WAY_OUT = {
     Broken.TOO_LARGE: "not asked again, since it would be paid for again",
 }
 _BASE_URL = "base_url (it usually ends in /v1)"
-NO_CLASSIFICATION = "check model and base_url, and that the server classifies: vllm serve .. --runner pooling"
-"""The way out where an endpoint does not know the call, or the model, of a scorer."""
 _CHECK_KEY = "; check the key in the environment variable that api_key_env names"
 _ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
@@ -212,10 +210,8 @@ def _kind_of_status(status: int, names: Set[str], unknown: str | None = None) ->
     """Return the kind of fault, and the way out to add to its message. The first rule that applies counts."""
     is_moderated = status < 500 and status not in (401, 404) and _any_is(MODERATED, names)
     is_no_chat = 300 <= status < 400 or status in (405, 410, 501, 505)
-    no_model, no_call = (
-        unknown or f"check model and {_BASE_URL}",
-        unknown or f"no chat completions here: check {_BASE_URL}",
-    )
+    no_model = unknown or f"check model and {_BASE_URL}"
+    no_call = unknown or f"no chat completions here: check {_BASE_URL}"
     rules = (
         (status == 402 or _any_is(NO_CREDIT, names), FaultKind.ENGINE, "; the account has no credit left"),
         (_any_is(WRONG_KEY, names), FaultKind.ENGINE, _CHECK_KEY),

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -112,7 +113,20 @@ def _completion(
         cached_tokens=_count(_part(usage, "prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=_count(_part(usage, "completion_tokens_details"), "reasoning_tokens"),
         cost_usd=cost_usd(model, prompt_tokens, completion_tokens),
+        logprob=_mean_logprob(choice),
     )
+
+
+def _mean_logprob(choice: dict[str, Any]) -> float | None:
+    """Return the mean log-probability of the tokens of an answer; None where the endpoint gives none, or nonsense."""
+    tokens = _part(choice.get("logprobs"), "content")
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    values = [_part(token, "logprob") for token in tokens]
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) and value <= 0 for value in values):
+        return None
+    mean = sum(values) / len(values)
+    return mean if math.isfinite(mean) else None
 
 
 def _text_of(content: Any) -> str | None:

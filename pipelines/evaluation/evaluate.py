@@ -103,7 +103,12 @@ def asked_of(recipe: Recipe, root: Root) -> list[Asked]:
     for section in settings.benchmarks:
         read = read_benchmark(recipe, root, section)
         judge = judge_of(
-            recipe, settings.judge, settings.k_max, grades_single=read.grades_single, temperature=settings.temperature
+            recipe,
+            settings.judge,
+            settings.k_max,
+            grades_single=read.grades_single,
+            temperature=settings.temperature,
+            logprobs=settings.logprobs,
         )
         # At temperature 0 the samples themselves are greedy.
         beside = greedy(judge) if settings.greedy and judge.settings.temperature else None

@@ -4,11 +4,11 @@ The bootstrap over clusters gives the variance of a figure, whatever sections an
 replicates recomputes it whole. What interval the variance makes depends on the figure.
 
 A share uses Wilson's score interval, with as many independent answers as would have the bootstrap's variance,
-n = p (1 - p) / variance, and Student's quantile. The percentiles of the replicates themselves cover 88 to 94 % at an
-accuracy of .95 and 100 clusters, since replicates stay where the few errors were seen, and so does value +- 2 standard
-errors. Wilson's interval looks for the accuracies under which the value seen would be no surprise, whose variance is
-larger further from 1. A few errors say little about their own spread. So the ratio of the variance to that of
-independent right-or-wrong clusters is mixed with 1, which counts as one error.
+n = p (1 - p) / variance, and Student's quantile. At an accuracy of .95 and 100 clusters the percentiles of the
+replicates themselves cover 88.7 % (one sample a row) to 93.3 % (the mean of 16), and value +- t standard errors 87 to
+94 %: both stay where the few errors were seen. Wilson's interval looks for the accuracies under which the value seen
+would be no surprise, whose variance is larger further from 1. A few errors say little about their own spread. So the
+ratio of the variance to that of independent right-or-wrong clusters is mixed with 1, which counts as one error.
 
 Under 30 clusters a bootstrap does not know its own variance, and where all is right or all wrong it has none. There the
 number of clusters stands for n: too wide rather than too narrow.

@@ -1,6 +1,6 @@
 """Stored answers of a judge as judgements: a table with a row a sample, and pools of scores to compute with."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,19 +14,14 @@ from pipelines.evaluation.meta_rm import MetaRm
 from pipelines.evaluation.prompts import Prompt
 from pipelines.evaluation.reward_model import RewardModel
 from pipelines.evaluation.samples import Judge, Sample, groups_of, samples_of
-from pipelines.judging.extraction import read_answer
-from pipelines.judging.readings import begin_reading
-from pipelines.judging.samples import SamplingJob
-from schemas.evaluation import GREEDY_INDEX, JUDGEMENTS, READABLE, Protocol, Row
-from schemas.trajectory import Outcome, Reading
+from pipelines.evaluation.stored_answers import OF_ANSWER, USAGE, Read, answers_to, read_answers
+from schemas.evaluation import GREEDY_INDEX, JUDGEMENTS, Protocol, Row
+from schemas.trajectory import Outcome
 from storage.generations import Generations
 from storage.root import Root
 
-OF_ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "error"]
 GRADES = (1, 10)
-Read = tuple[str, Sequence[float] | None]
-"""`readable` or why not, and the scores in the order shown."""
-COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
+COUNTED = ("requests", "failed", *USAGE)
 
 
 @dataclass
@@ -119,20 +114,39 @@ def read_judgements(
             marks = _marks(asked_ids, answers, read.meta_rm_facts)
         table = _table(judge, rows, samples, found.with_columns(texts), outcomes, marks)
         write(table)
-        for sample, reading, mark, tokens in zip(samples, readings, marks, found["completion_tokens"], strict=True):
-            prompt, index = sample.prompt, sample.draw.sample_index
-            pool, place = place_of[prompt.row]
-            pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
-            order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
-            pool.orders[place, prompt.number, index] = order
-            if reading is not None:
-                pool.scores[place, prompt.number, index, order] = _graded(judge, reading)
-            if pool.meta_rm is not None and mark is not None:
-                pool.meta_rm[place, prompt.number, index] = mark
+        counted = found["completion_tokens"], found["logprob"]
+        for sample, reading, mark, tokens, logprob in zip(samples, readings, marks, *counted, strict=True):
+            pool, place = place_of[sample.prompt.row]
+            _fill(pool, place, judge, sample, reading, mark, tokens, logprob)
         for outcome, count in zip(*np.unique(table.column("outcome"), return_counts=True), strict=True):
             read.outcomes[str(outcome)] = read.outcomes.get(str(outcome), 0) + int(count)
         _count(read.facts, table, found)
     return read
+
+
+def _fill(
+    pool: Pool,
+    place: int,
+    judge: Judge,
+    sample: Sample,
+    scores: Sequence[float] | None,
+    mark: float | None,
+    tokens: int | None,
+    logprob: float | None,
+) -> None:
+    """Put one sample into its pool; `place` is that of its row there."""
+    prompt, index = sample.prompt, sample.draw.sample_index
+    pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
+    order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
+    pool.orders[place, prompt.number, index] = order
+    if scores is not None:
+        pool.scores[place, prompt.number, index, order] = _graded(judge, scores)
+    if pool.meta_rm is not None and mark is not None:
+        pool.meta_rm[place, prompt.number, index] = mark
+    if logprob is not None:
+        if pool.logprobs is None:
+            pool.logprobs = np.full(pool.tokens.shape, np.nan)
+        pool.logprobs[place, prompt.number, index] = logprob
 
 
 def _graded(judge: Judge, scores: Sequence[float]) -> Sequence[float]:
@@ -149,7 +163,7 @@ def _count(facts: dict[str, Any], table: pa.Table, answers: pl.DataFrame) -> Non
     """Add what these answers took."""
     facts["requests"] += table.num_rows
     facts["failed"] += pc.sum(pc.equal(table.column("outcome"), Outcome.FAILED.value)).as_py()
-    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+    for name in USAGE:
         facts[name] += answers[name].sum() or 0
     facts["error"] = facts.get("error") or next(iter(answers["error"].drop_nulls()), None)
 
@@ -161,29 +175,10 @@ def _marks(request_ids: Sequence[str | None], answers: pl.DataFrame, facts: dict
     scores = {request_id: stored_score(text) for request_id, text in stored.select("request_id", "text").iter_rows()}
     facts["requests"] += len(wanted)
     facts["failed"] += sum(scores.get(request_id) is None for request_id in wanted)
-    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+    for name in USAGE:
         facts[name] += stored[name].sum() or 0
     facts["error"] = facts.get("error") or next(iter(stored["error"].drop_nulls()), None)
     return [None if request_id is None else scores.get(request_id) for request_id in request_ids]
-
-
-def answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the answer to each sample; a row of nulls where there is none."""
-    place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
-    places = pl.Series([place_of.get(sample.request_id) for sample in samples], dtype=pl.UInt32)
-    return answers.select(pl.col(OF_ANSWER).gather(places))
-
-
-def read_answers(judge: Judge, samples: Sequence[Sample], answers: pl.DataFrame) -> tuple[pl.Series, list[Read]]:
-    """Return the answers as the text that the template asks for, and what is read of each."""
-    texts = answers["text"]
-    if isinstance(judge, RewardModel):
-        return texts, [_score_in(text) for text in texts]
-    if judge.settings.structured_output == "json_schema":
-        both = zip(texts, samples, strict=True)
-        rendered = [None if text is None else judge.text_of(text, len(one.draw.order)) for text, one in both]
-        texts = pl.Series("text", rendered, pl.String)
-    return texts, list(_readings(judge, samples, texts, answers["finish_reason"]))
 
 
 def _table(
@@ -210,7 +205,7 @@ def _table(
         "scores": [scores for _, scores in readings],
         "meta_rm": marks,
         "text": answers["text"].to_arrow(),
-        **{name: answers[name].to_arrow() for name in OF_ANSWER[1:-1]},
+        **{name: answers[name].to_arrow() for name in OF_ANSWER[1:-2]},
     }
     arrays = [
         value.cast(field.type) if isinstance(value, pa.Array) else pa.array(value, field.type)
@@ -218,40 +213,3 @@ def _table(
         for value in [columns[field.name]]
     ]
     return pa.table(arrays, schema=JUDGEMENTS)
-
-
-def _readings(
-    judge: SamplingJob, samples: Sequence[Sample], texts: pl.Series, finish_reasons: pl.Series
-) -> Iterator[Read]:
-    """Yield (`readable` or why not, the scores in the order shown) of each sample."""
-    n_responses = [len(sample.draw.order) for sample in samples]
-    labels = [sample.prompt.preference.label for sample in samples]
-    if judge.grades_single and 1 in n_responses:  # a scale of its own, which the way by columns does not know
-        low, high = judge.scale(1)
-        for text, reason, n, label in zip(texts, finish_reasons, n_responses, labels, strict=True):
-            best_position = None if n == 1 else 0
-            yield _outcome(read_answer(text, reason, n, best_position, label, low, high, with_parts=False))
-        return
-    questions = pl.DataFrame(
-        [
-            texts,
-            finish_reasons,
-            pl.Series("n_responses", n_responses, pl.Int32),
-            pl.Series("best_position", [None if n == 1 else 0 for n in n_responses], pl.Int32),
-            pl.Series("label", labels, pl.Int32),
-        ]
-    )
-    laid, others = begin_reading(questions)
-    for reading, scores in zip(others, laid["scores"].to_list(), strict=True):
-        yield (READABLE, scores) if reading is None else _outcome(reading)
-
-
-def _score_in(text: str | None) -> Read:
-    if text is None:
-        return Outcome.FAILED.value, None
-    score = stored_score(text)
-    return (Outcome.UNPARSED.value, None) if score is None else (READABLE, (score,))
-
-
-def _outcome(reading: Reading) -> Read:
-    return (READABLE, reading.scores) if reading.outcome.readable else (reading.outcome.value, None)

@@ -14,12 +14,18 @@ _PURPOSES = {role: purpose for purpose, role in ROLE.items() if purpose is not P
 
 
 def judge_of(
-    recipe: Recipe, role: str, k: int, *, grades_single: bool, temperature: float | None = None
+    recipe: Recipe,
+    role: str,
+    k: int,
+    *,
+    grades_single: bool,
+    temperature: float | None = None,
+    logprobs: bool = False,
 ) -> SamplingJob:
     """Return what a role of the recipe is asked as a judge, with k samples a prompt.
 
-    `grades_single`: single responses get a grade of 1 to 10. Raises RecipeError where the recipe has no model for the
-    role.
+    `grades_single`: single responses get a grade of 1 to 10. `logprobs`: answers come with the log-probabilities of
+    their tokens. Raises RecipeError where the recipe has no model for the role.
     """
     if role in SCORERS:
         raise RecipeError(f"{role} gives scores and writes no judgements: [evaluate] has a place for it, this has none")
@@ -31,6 +37,9 @@ def judge_of(
         job = sampling_job(recipe, Purpose.RFT)
         assert job is not None
         job = replace(job, role=role, model=model, identity=identity(model, Path(recipe.directory)))
+    if logprobs:  # part of the body, and so of every request's id
+        asked = model.model_copy(update={"extra_body": model.extra_body | {"logprobs": True}})
+        job = replace(job, model=asked)
     settings = job.settings if temperature is None else job.settings.model_copy(update={"temperature": temperature})
     return replace(
         job, settings=settings, n=k, hinted_sources=frozenset(), is_for_rft=False, grades_single=grades_single

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pipelines.evaluation.benchmarks.preference_sets import row_of_set
 from schemas.errors import RecipeError
 from schemas.evaluation import Row
-from schemas.preference import SETS, sets_of
+from schemas.preference import SETS, SETS_TABLE, sets_of
 from schemas.query import Messages
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
@@ -27,7 +27,7 @@ def snapshot_of(recipe: Recipe, root: Root, section: BenchmarkSection) -> Snapsh
 def rows_of_snapshot(snapshot: Snapshot, section: BenchmarkSection) -> Iterator[Row]:
     """Yield the kept sets of the section's splits as rows. Raises RecipeError where there is none."""
     any_row = False
-    for batch in read_batches(snapshot.files(TABLE), SETS):
+    for batch in read_batches(snapshot.files(TABLE), SETS_TABLE.schema):
         chosen = batch.filter(pc.is_in(batch.column("split"), pa.array(section.splits, pa.string())))
         for preference in sets_of(chosen):
             any_row = True

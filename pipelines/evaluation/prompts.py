@@ -67,4 +67,4 @@ def _set_of(row: Row, indices: Sequence[int], source: str) -> PreferenceSet:
         reference=row.reference,
     )
     best = None if is_single else indices.index(right[0]) if right else 0
-    return replace(preference, best=best, drop_reason=None)
+    return replace(preference, best=best, drop_reason=None, given_principles=row.given_principles)

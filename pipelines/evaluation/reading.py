@@ -20,7 +20,7 @@ from storage.root import Root
 
 SNAPSHOT = "test"
 """The kind that reads sets of a snapshot."""
-_OWN = "preference_sets"
+OWN = "preference_sets"
 """The benchmark whose rule sets of a snapshot are scored by."""
 EXAMPLES = 5
 """Unreadable rows shown for each reason."""
@@ -141,7 +141,7 @@ def without_single_rows(read: ReadBenchmark) -> ReadBenchmark:
 
 
 def _benchmark(section: BenchmarkSection) -> Benchmark:
-    kind = _OWN if section.kind == SNAPSHOT else section.kind
+    kind = OWN if section.kind == SNAPSHOT else section.kind
     if kind not in BENCHMARKS:
         known = [*BENCHMARKS, SNAPSHOT]
         near = difflib.get_close_matches(kind, known, n=1)

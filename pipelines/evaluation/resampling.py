@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.evaluation.arrays import Floats, Integers
 
 _AT_ONCE = 1 << 20
 """Weights in memory together: clusters times replicates."""
+_REPLICATES_AT_ONCE = 100
 
 
 class Clusters:
@@ -30,6 +32,8 @@ class Clusters:
         self._cluster_of_entry: Integers = entries % self.count
         self._first_entry: Integers = np.searchsorted(entries, np.arange(len(names) + 1) * self.count)
         self._n_entries = len(entries)
+        self._drawn_with: tuple[int, int] | None = None
+        self._often = np.empty((0, self.count), np.uint8)
 
     def count_in(self, subsets: Sequence[int]) -> int:
         """Return how many clusters have a row in any of these subsets."""
@@ -54,16 +58,34 @@ class Clusters:
 
     def weights(self, count: int, seed: int) -> Iterator[Floats]:
         """Yield how often each cluster stands in each of `count` replicates, in chunks [replicates, clusters]."""
-        drawn = np.random.default_rng(seed)
+        if self._drawn_with != (count, seed):
+            self._drawn_with, self._often = (count, seed), self._draw(count, seed)
+        start = 0
         for size in chunk_sizes(count, self.count):
-            weights = np.ones((size, self.count))
-            for members in self._strata:
-                n = len(members)
-                if n > 1:
-                    picked = drawn.integers(0, n, size=(size, n - 1)) + np.arange(size)[:, None] * n
-                    often = np.bincount(picked.ravel(), minlength=size * n).reshape(size, n)
-                    weights[:, members] = often * (n / (n - 1))
-            yield weights
+            yield self._often[start : start + size] * self._weight_of_one
+            start += size
+
+    def _draw(self, count: int, seed: int) -> npt.NDArray[np.uint8]:
+        """Return how often each cluster is drawn, [replicates, clusters]. It is kept for all figures of the rows."""
+        drawn = np.random.default_rng(seed)
+        often = np.ones((count, self.count), np.uint8)
+        for members in self._strata:
+            n = len(members)
+            for start in range(0, count, _REPLICATES_AT_ONCE) if n > 1 else ():
+                size = min(_REPLICATES_AT_ONCE, count - start)
+                picked = drawn.integers(0, n, size=(size, n - 1), dtype=np.int32)
+                picked += np.arange(size, dtype=np.int32)[:, None] * n
+                counts = np.bincount(picked.ravel(), minlength=size * n).reshape(size, n)
+                often[start : start + size, members] = counts
+        return often
+
+    @cached_property
+    def _weight_of_one(self) -> Floats:
+        """The weight of one draw of each cluster: n - 1 draws stand for n clusters."""
+        weight = np.ones(self.count)
+        for members in self._strata:
+            weight[members] = len(members) / max(len(members) - 1, 1)
+        return weight
 
     def row_weights(self, weights: Floats) -> Floats:
         """Return the weights of rows, [replicates, rows], of those of clusters."""

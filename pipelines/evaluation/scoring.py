@@ -7,10 +7,10 @@ import polars as pl
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.early_stop import Use
-from pipelines.evaluation.judgements import OF_ANSWER, answers_to, read_answers
 from pipelines.evaluation.meta_rm import MetaRm
 from pipelines.evaluation.prompts import Prompt
 from pipelines.evaluation.samples import groups_of, samples_of
+from pipelines.evaluation.stored_answers import OF_ANSWER, answers_to, read_answers
 from pipelines.judging.samples import SamplingJob
 from schemas.evaluation import READABLE, Row
 from schemas.generation import Request

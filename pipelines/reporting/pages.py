@@ -12,10 +12,15 @@ from pipelines.reporting.visible import cut, markdown_line, visible
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_OWN = "pipelines.reporting"
 
-def page(template: str, values: Mapping[str, Any]) -> str:
-    """Return a page made of a template of this folder, `.html` or `.md`; a value that is `Markup` stands as it is."""
-    return _environment(template.endswith(".html")).get_template(template).render(values)
+
+def page(template: str, values: Mapping[str, Any], package: str = _OWN) -> str:
+    """Return a page made of a template of a package, `.html` or `.md`; a value that is `Markup` stands as it is.
+
+    A template may import macros.html of this folder.
+    """
+    return _environment(template.endswith(".html"), package).get_template(template).render(values)
 
 
 def figure(value: float | None) -> str:
@@ -42,11 +47,16 @@ def _markdown(value: object) -> str:
 
 
 @cache
-def _environment(is_html: bool) -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # takes 30 ms, and most commands make no page
+def _environment(is_html: bool, package: str) -> "Environment":
+    from jinja2 import (
+        ChoiceLoader,
+        Environment,
+        PackageLoader,
+        StrictUndefined,
+    )  # takes 30 ms, and most commands make no page
 
     environment = Environment(
-        loader=PackageLoader("pipelines.reporting", ""),
+        loader=ChoiceLoader([PackageLoader(name, "") for name in (package, _OWN)]),
         autoescape=is_html,
         finalize=_html if is_html else _markdown,
         undefined=StrictUndefined,

@@ -56,6 +56,8 @@ class EvaluateSection(Section):
     """Sampling temperature; that of `[grm]` unless given. Another one than a build's asks everything anew."""
     greedy: Flag = True
     """Also ask once at temperature 0, to stand beside a single sample."""
+    logprobs: Flag = False
+    """Ask for log-probabilities, and choose samples by their mean too. These are other requests: all are asked anew."""
     attacks: tuple[Literal["opener", "padding", "markdown", "verdict", "order"], ...] = ()
     """Ways to dress up every wrong response, to see which verdicts flip: one greedy request an item and attack."""
     compare: tuple[str, ...] | None = None

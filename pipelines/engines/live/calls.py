@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipelines.engines.faults import NO_CLASSIFICATION, Fault
+from pipelines.engines.faults import Fault
 from pipelines.engines.replies import read_reply
-from pipelines.engines.scorer.replies import read_score
+from pipelines.engines.scorer.replies import NO_CLASSIFICATION, read_score
 from schemas.generation import Completion
 from schemas.recipe import ModelSection
 

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.engines.budget import cost_usd
-from pipelines.engines.faults import NO_CLASSIFICATION, Fault, fault_of_error, snippet
+from pipelines.engines.faults import Fault, fault_of_error, snippet
 from pipelines.engines.replies import is_same_model, read_tree, tokens_of
 from schemas.generation import Completion, FaultKind
 from schemas.recipe import ModelSection
 from schemas.record import clean_text
 
 CLASSES = (1, 2)
+NO_CLASSIFICATION = "check model and base_url, and that the server classifies: vllm serve .. --runner pooling"
+"""The way out where an endpoint does not know the call, or the model, of a scorer."""
 
 
 def read_score(

@@ -112,6 +112,7 @@ class SimulatedEngine:
             completion_tokens=completion_tokens,
             reasoning_tokens=len(reasoning) // BYTES_PER_TOKEN if reasoning else None,
             cost_usd=cost_usd(self._model, prompt_tokens, completion_tokens),
+            logprob=-0.05 - draws[8] if request.body.get("logprobs") else None,
         )
 
     def _scored(self, request: Request, truth: ScoreTruth, draws: Sequence[float]) -> Completion:

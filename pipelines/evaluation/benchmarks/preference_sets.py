@@ -59,6 +59,7 @@ def row_of_set(
         right=right,
         domain=found.domain,
         reference=found.reference,
+        given_principles=found.given_principles,
         cluster=found.cluster,
     )
 

@@ -246,3 +246,45 @@ def test_verdicts_of_a_file_are_scored_without_any_model(tmp_path: Path) -> None
         "pair 2": 0.25,
         "pair 3": 0.5,
     }
+
+
+def test_log_probabilities_choose_samples_where_they_are_asked_for(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 20)
+    recipe, root = the_recipe(tmp_path, logprobs=True, k_max=4), Root.open(str(tmp_path / "root"))
+    evaluation, requests = spent(recipe, root)
+    assert requests == 20 * 4 + 20
+    assert "logprob k/2" in set(figures(evaluation)["selector"])
+    plain, requests = spent(the_recipe(tmp_path, k_max=4), root)
+    assert requests == 20 * 4 + 20  # another body, and so other requests
+    assert "logprob k/2" not in set(figures(plain)["selector"])
+
+
+def test_attacks_ask_the_greedy_judge_about_dressed_up_wrong_responses(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 40)
+    recipe, root = the_recipe(tmp_path, attacks=["padding", "verdict"], k_max=2), Root.open(str(tmp_path / "root"))
+    evaluation, requests = spent(recipe, root)
+    assert requests == 40 * 2 + 40 + 2 * 40
+    found = figures(evaluation).filter(selector="greedy")
+    values = dict(zip(found["figure"], zip(found["value"], found["items"], strict=True), strict=True))
+    judgements = pl.read_parquet(evaluation.files("judgements"))
+    attacked = judgements.filter(pl.col("item_id").str.ends_with("[padding]"))
+    assert attacked.height == 40
+    greedy = judgements.filter(sample_index=-1)
+
+    def credits(ids: str) -> dict[str, float]:
+        rows = greedy.filter(pl.col("item_id").str.contains(ids)).iter_rows(named=True)
+        return {row["item_id"].partition(" [")[0]: credit(row) for row in rows}
+
+    before, after = credits(r"^pair \d+$"), credits(r"\[padding\]")
+    right = [name for name, value in before.items() if value == 1.0]
+    assert values["attacked by: padding"] == (pytest.approx(sum(after.values()) / 40), 40)
+    flipped = sum(1 - after[name] for name in right) / len(right)
+    assert values["flipped by: padding"] == (pytest.approx(flipped), len(right))
+
+
+def credit(row: dict[str, Any]) -> float:
+    """Return what one judgement of a pair is worth: its first response is the right one."""
+    if row["scores"] is None:
+        return 0.0
+    chosen, rejected = (score for _, score in sorted(zip(row["order"], row["scores"], strict=True)))
+    return (chosen > rejected) + 0.5 * (chosen == rejected)
