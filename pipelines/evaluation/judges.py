@@ -28,7 +28,9 @@ def judge_of(
     their tokens. Raises RecipeError where the recipe has no model for the role.
     """
     if role in SCORERS:
-        raise RecipeError(f"{role} gives scores and writes no judgements: [evaluate] has a place for it, this has none")
+        raise RecipeError(
+            f"{role} gives scores and writes no judgements: take another role; docs/evaluation.md says what it is for"
+        )
     model = getattr(recipe.models, role)
     if not isinstance(model, ModelSection):
         raise RecipeError(f"the recipe has no [models.{role}] of its own to evaluate")

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.ahead.evaluation import plan_evaluation
 from pipelines.evaluation.evaluate import evaluate
+from pipelines.evaluation.judges import judge_of
 from pipelines.evaluation.meta_rm import is_right
 from pipelines.judging.meta_rm_text import canonical_answer
 from pipelines.steps import build
@@ -22,6 +23,7 @@ from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.scorers import classified
 from tests.pipelines.engines.stand_in_server import Reply, StandIn
 from tests.pipelines.evaluation.test_evaluate import MODELS, figures, pairs, spent
+from tests.vllm import tiny_model
 
 
 def scorer(auc: float = 0.7, **settings: Any) -> dict[str, Any]:
@@ -310,3 +312,25 @@ def test_an_endpoint_that_is_down_for_a_while_costs_nothing(tmp_path: Path) -> N
         evaluation, _ = spent(recipe, Root.open(str(tmp_path / "root")))
     assert len(server.requests) == 23
     assert judgements(evaluation).filter(outcome="readable").height == 20
+
+
+@pytest.mark.slow
+def test_a_classifier_beside_the_recipe_is_loaded_once_and_asked_once(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 20)
+    tiny_model.main(tmp_path / "rm", 2)
+    model = {"engine": "score", "model": "rm"}
+    recipe = the_recipe(tmp_path, {"reward_model": model, "meta_rm": model}, judge="reward_model")
+    root = Root.open(str(tmp_path / "root"))
+    evaluation, requests = spent(recipe, root)
+    assert requests == 40 and judgements(evaluation)["outcome"].unique().to_list() == ["readable"]
+    assert judgements(evaluation)["scores"].list.first().n_unique() > 20
+    assert spent(recipe, root)[1] == 0
+    as_selector, scores = spent(the_recipe(tmp_path, {"meta_rm": model}, k_max=2), root)
+    assert scores == 40 + judgements(as_selector).filter(outcome="readable")["request_id"].n_unique()
+    assert "meta_rm k/2" in set(figures(as_selector)["selector"])
+
+
+@pytest.mark.parametrize("role", ["meta_rm", "reward_model"])
+def test_a_scorer_writes_no_judgements_of_a_file(tmp_path: Path, role: str) -> None:
+    with pytest.raises(RecipeError, match=f"{role} gives scores and writes no judgements"):
+        judge_of(the_recipe(tmp_path, {role: scorer()}), role, 1, grades_single=True)
