@@ -105,19 +105,18 @@ def read_judgements(
         samples = list(samples_of(group, judge))
         answers = pl.DataFrame(generations.answers(buckets, OF_ANSWER))
         found = answers_to(samples, answers)
-        texts, outcomes = read_answers(judge, samples, found)
-        readings = [scores for _, scores in outcomes]
+        texts, readings = read_answers(judge, samples, found)
         marks: list[float | None] = [None] * len(samples)
         if meta_rm is not None and not isinstance(judge, RewardModel):
             asked = meta_rm.requests(judge, rows, samples, texts, readings)
             asked_ids = [None if one is None else one.request_id for one in asked]
             marks = _marks(asked_ids, answers, read.meta_rm_facts)
-        table = _table(judge, rows, samples, found.with_columns(texts), outcomes, marks)
+        table = _table(judge, rows, samples, found.with_columns(texts), readings, marks)
         write(table)
         counted = found["completion_tokens"], found["logprob"]
         for sample, reading, mark, tokens, logprob in zip(samples, readings, marks, *counted, strict=True):
             pool, place = place_of[sample.prompt.row]
-            _fill(pool, place, judge, sample, reading, mark, tokens, logprob)
+            _fill(pool, place, judge, sample, reading.scores, mark, tokens, logprob)
         for outcome, count in zip(*np.unique(table.column("outcome"), return_counts=True), strict=True):
             read.outcomes[str(outcome)] = read.outcomes.get(str(outcome), 0) + int(count)
         _count(read.facts, table, found)
@@ -201,8 +200,8 @@ def _table(
         ],
         "request_id": [sample.request_id for sample in samples],
         "order": [[sample.prompt.indices[index] for index in sample.draw.order] for sample in samples],
-        "outcome": [outcome for outcome, _ in readings],
-        "scores": [scores for _, scores in readings],
+        "outcome": [reading.outcome for reading in readings],
+        "scores": [reading.scores for reading in readings],
         "meta_rm": marks,
         "text": answers["text"].to_arrow(),
         **{name: answers[name].to_arrow() for name in OF_ANSWER[1:-2]},

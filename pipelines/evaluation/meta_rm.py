@@ -11,17 +11,17 @@ import polars as pl
 
 from pipelines.engines.jobs import ScoringJob, scoring_job
 from pipelines.evaluation.samples import Sample
-from pipelines.judging.meta_rm_text import judgement_turns, meta_rm_template
+from pipelines.evaluation.stored_answers import Read
+from pipelines.judging.meta_rm_text import canonical_answer, meta_rm_prompt, meta_rm_template
 from pipelines.judging.prompts import Template
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.shown_text import ShownSet
 from schemas.evaluation import Row
 from schemas.generation import Request
+from schemas.query import Message
 from schemas.recipe import Recipe
 
 ROLE = "meta_rm"
-Scores = Sequence[float] | None
-"""The scores of an answer in the order shown; None where it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +37,39 @@ class MetaRm:
         rows: Sequence[Row],
         samples: Sequence[Sample],
         texts: Sequence[str | None] | pl.Series,
-        scores: Sequence[Scores],
+        readings: Sequence[Read],
     ) -> Iterator[Request | None]:
         """Yield the request for the score of each sample; None where there is no judgement to score."""
         prompt, shown = None, None
-        for sample, text, given in zip(samples, texts, scores, strict=True):
-            if given is None or text is None:
+        for sample, text, reading in zip(samples, texts, readings, strict=True):
+            if reading.scores is None or text is None:
                 yield None
                 continue
             if shown is None or sample.prompt is not prompt:  # the samples of a prompt stand together
                 prompt, shown = sample.prompt, judge.shown_set(sample.prompt.preference)
-            yield self._request(judge, rows[sample.prompt.row], sample, shown, text, given)
+            scale = judge.scale(len(sample.draw.order))
+            answer = canonical_answer(text, len(sample.draw.order), scale) if reading.is_forgiven else text
+            right = is_right(_right_shown(sample, rows[sample.prompt.row]), reading.scores, scale)
+            yield self._request(sample, shown, answer, right)
 
     def key_settings(self) -> dict[str, Any]:
         """Return everything that the scores depend on."""
         return {"identity": self.job.identity, "body": self.job.body(()), "template": self.template.identity}
 
-    def _request(
-        self, judge: SamplingJob, row: Row, sample: Sample, shown: ShownSet, text: str, scores: Sequence[float]
-    ) -> Request:
-        order, scale = sample.draw.order, judge.scale(len(sample.draw.order))
-        turns = judgement_turns(self.template, shown, order, text, scale)
-        right = [sample.prompt.indices[index] in row.right for index in order]
-        return self.job.scoring(sample.prompt.preference.query_id, turns, is_right(right, scores, scale))
+    def _request(self, sample: Sample, shown: ShownSet, answer: str, right: bool) -> Request:
+        turns = (*meta_rm_prompt(self.template, shown, sample.draw.order), Message("assistant", answer))
+        return self.job.scoring(sample.prompt.preference.query_id, turns, right)
 
 
 def meta_rm_of(recipe: Recipe) -> MetaRm | None:
     """Return the recipe's Meta RM; None where it has none."""
     job = scoring_job(recipe, ROLE)
     return None if job is None else MetaRm(job, meta_rm_template())
+
+
+def _right_shown(sample: Sample, row: Row) -> list[bool]:
+    """Return which responses are right, in the order shown."""
+    return [sample.prompt.indices[index] in row.right for index in sample.draw.order]
 
 
 def is_right(right: Sequence[bool], scores: Sequence[float], scale: tuple[int, int]) -> bool:

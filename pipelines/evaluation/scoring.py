@@ -29,10 +29,10 @@ def wanted_scores(
     for buckets, group in groups_of(prompts, judge):
         samples = list(samples_of(group, judge))
         answers = pl.DataFrame(generations.answers(buckets, OF_ANSWER))
-        texts, outcomes = read_answers(judge, samples, answers_to(samples, answers))
+        texts, readings = read_answers(judge, samples, answers_to(samples, answers))
         of_use = answers.filter(pl.col("error").is_null()) if retry_failed else answers
         stored, seen = set(of_use["request_id"]), set[str]()
-        for request in meta_rm.requests(judge, rows, samples, texts, [scores for _, scores in outcomes]):
+        for request in meta_rm.requests(judge, rows, samples, texts, readings):
             if request is not None and request.request_id not in seen:
                 seen.add(request.request_id)
                 yield request, request.request_id in stored

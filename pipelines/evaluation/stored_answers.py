@@ -1,6 +1,7 @@
 """Stored answers of a judge, and what is read of each: its scores, or why there are none."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
@@ -10,13 +11,23 @@ from pipelines.evaluation.samples import Judge, Sample
 from pipelines.judging.extraction import read_answer
 from pipelines.judging.readings import begin_reading
 from pipelines.judging.samples import SamplingJob
+from pipelines.judging.verdicts import FORGIVEN
 from schemas.evaluation import READABLE
 from schemas.trajectory import Outcome, Reading
 
 USAGE = ("prompt_tokens", "completion_tokens", "cost_usd")
 OF_ANSWER = ["text", "reasoning", "finish_reason", *USAGE, "logprob", "error"]
-Read = tuple[str, Sequence[float] | None]
-"""`readable` or why not, and the scores in the order shown."""
+
+
+class Read(NamedTuple):
+    """What is read of an answer."""
+
+    outcome: str
+    """`readable`, or why there are no scores."""
+    scores: Sequence[float] | None
+    """In the order shown."""
+    is_forgiven: bool = False
+    """Whether the verdict has another form than the canonical one."""
 
 
 def answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFrame:
@@ -61,15 +72,17 @@ def _readings(
     )
     laid, others = begin_reading(questions)
     for reading, scores in zip(others, laid["scores"].to_list(), strict=True):
-        yield (READABLE, scores) if reading is None else _outcome(reading)
+        yield Read(READABLE, scores) if reading is None else _outcome(reading)
 
 
 def _score_in(text: str | None) -> Read:
     if text is None:
-        return Outcome.FAILED.value, None
+        return Read(Outcome.FAILED.value, None)
     score = stored_score(text)
-    return (Outcome.UNPARSED.value, None) if score is None else (READABLE, (score,))
+    return Read(Outcome.UNPARSED.value, None) if score is None else Read(READABLE, (score,))
 
 
 def _outcome(reading: Reading) -> Read:
-    return (READABLE, reading.scores) if reading.outcome.readable else (reading.outcome.value, None)
+    if not reading.outcome.readable:
+        return Read(reading.outcome.value, None)
+    return Read(READABLE, reading.scores, reading.verdict_form == FORGIVEN)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pipelines.judging.prompts import Template, load_template, render
 from pipelines.judging.shown_text import ShownSet
 from pipelines.judging.verdicts import CANONICAL, answer_of, canonical_text, read_verdict
-from schemas.query import Message, Messages
+from schemas.query import Messages
 
 
 def meta_rm_template() -> Template:
@@ -31,11 +31,3 @@ def canonical_answer(text: str, n_responses: int, scale: tuple[int, int]) -> str
     answer = answer_of(text)
     verdict = read_verdict(answer, n_responses, *scale)
     return text if verdict.form == CANONICAL else canonical_text(answer, verdict)
-
-
-def judgement_turns(
-    template: Template, shown: ShownSet, order: Sequence[int], text: str, scale: tuple[int, int]
-) -> Messages:
-    """Return a whole judgement as a Meta RM is shown it."""
-    answer = canonical_answer(text, len(order), scale)
-    return (*meta_rm_prompt(template, shown, order), Message("assistant", answer))

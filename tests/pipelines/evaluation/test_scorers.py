@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.ahead.evaluation import plan_evaluation
+from pipelines.evaluation.comparing import compare_evaluations
 from pipelines.evaluation.evaluate import evaluate
 from pipelines.evaluation.judges import judge_of
 from pipelines.evaluation.meta_rm import is_right
@@ -248,6 +249,8 @@ def test_single_responses_have_an_auc_and_no_accuracy(tmp_path: Path) -> None:
     items = pl.read_parquet(evaluation.files("items"))
     assert items["right_at_1"].null_count() == items.height == 60
     assert not evaluation.files("credits")
+    compared = compare_evaluations(evaluation, evaluation)
+    assert not compared.benchmarks and "right or wrong by a reward model's score" in compared.not_compared[0]
 
 
 def test_single_responses_among_others_are_left_out_and_counted(tmp_path: Path) -> None:
