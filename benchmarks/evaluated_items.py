@@ -81,21 +81,19 @@ def store(place: Path, rows: int, samples: int) -> None:
 def _answers(asked: Asked) -> Iterator[tuple[Request, Completion]]:
     drawn = np.random.default_rng(0)
     remarks = [some_words(f"remark {number}", REMARK_WORDS) for number in range(REMARKS)]
-    for prompt in asked.prompts:
-        quality = 6 + drawn.normal(0, 1, RESPONSES)
-        quality[prompt.preference.best] += 1
-        for judge in asked.judges:
-            draws = prompt.draws(judge)
+    quality = 6 + drawn.normal(0, 1, (len(asked.read.rows), RESPONSES))
+    for place, row in enumerate(asked.read.rows):
+        quality[place, list(row.right)] += 1
+    for judge, prompts in asked.orders:
+        for prompt in prompts:
+            draws, of_set = prompt.draws(judge), quality[prompt.row, list(prompt.indices)]
             for draw in draws.drawn(range(judge.n)):
-                scores = np.clip(np.rint(quality + drawn.normal(0, 1.5, RESPONSES)), 1, 10).astype(int)
+                scores = np.clip(np.rint(of_set + drawn.normal(0, 1.5, len(of_set))), 1, 10).astype(int)
                 shown = ", ".join(str(scores[index]) for index in draw.order)
                 verdict = "I cannot say." if drawn.random() < UNREADABLE else f"Scores: \\boxed{{{shown}}}"
-                text = f"{CRITERIA}\n\nAnalysis:\n{remarks[drawn.integers(REMARKS)]}.\n\n"
+                text = f"{CRITERIA}\n\nAnalysis:\n{remarks[drawn.integers(REMARKS)]}.\n\n{verdict}"
                 request = draws.request(draw)
-                yield (
-                    request,
-                    Completion(request.request_id, f"{text}{verdict}", finish_reason="stop", completion_tokens=250),
-                )
+                yield request, Completion(request.request_id, text, finish_reason="stop", completion_tokens=250)
 
 
 def measured(rows: int, samples: int) -> tuple[float, float]:
@@ -119,7 +117,7 @@ def main() -> None:
     if manifest.judge is None or manifest.judge.cached != manifest.judge.requests:
         raise SystemExit("answers were missing: this measures asking, too")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "cpu": time.process_time(), "peak_mb": peak}))
+    print(json.dumps({"seconds": seconds, "peak_mb": peak}))
 
 
 if __name__ == "__main__":

@@ -124,14 +124,14 @@ def main() -> None:
     quick = "--quick" in sys.argv[1:]
     evaluations = 100 if quick else 1_000
     rate, peak = measured(1_000 if quick else 10_000, SAMPLES)
-    print(f"{rate:,.0f} items/s, {peak:,.0f} MB")
+    print(f"{rate:,.0f} items/s, {peak:,.0f} MB", flush=True)
     furthest = max(furthest_of_pairs(), furthest_of_scores(100_000 if quick else 1_000_000))
-    print(f"Voting@k is at most {furthest:.2f} standard errors from the truth")
+    print(f"Voting@k is at most {furthest:.2f} standard errors from the truth", flush=True)
     print(f"{'clusters':>8} {'accuracy':>8} {'k':>3} {'coverage':>8}")
     cells = {}
     for cell in product((100, 400), (0.5, 0.8, 0.95), (1, 8)):
         cells[cell] = coverage(*cell, evaluations)
-        print(f"{cell[0]:>8} {cell[1]:>8} {cell[2]:>3} {cells[cell]:>8.3f}")
+        print(f"{cell[0]:>8} {cell[1]:>8} {cell[2]:>3} {cells[cell]:>8.3f}", flush=True)
     size, power = rejected(0.5, evaluations), rejected(0.7, evaluations)
     figures = {
         "coverage_min": min(cells.values()),

@@ -42,8 +42,7 @@ def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None,
     tree = recipe.model_dump(exclude_unset=True)
     if sets is not None:
         named = {name.strip() for name in sets.split(",") if name.strip()}
-        unknown = sorted(named - set(recipe.build.sets))
-        if unknown or not named:
+        if (unknown := sorted(named - set(recipe.build.sets))) or not named:
             wrong = ", ".join(unknown) or repr(sets)
             raise RecipeError(f"--sets {wrong}: the recipe's sets are {', '.join(recipe.build.sets)}")
         chosen = [name for name in TRAINING_SETS if name in named]  # the same name in whatever order they are given

@@ -101,8 +101,7 @@ def steps_to_sets(recipe: Recipe, judges: Iterable[ModelSection]) -> tuple[Step,
     """
     if not recipe.sources:
         raise RecipeError("the recipe has no [[sources]] to make sets of; grmforge evaluate runs its [evaluate]")
-    makers = [model for role, model in models_of(recipe).items() if role in ROLES]
-    also_asked = (*makers, *judges)
+    also_asked = (*(model for role, model in models_of(recipe).items() if role in ROLES), *judges)
     sections = list(enumerate(recipe.sources))
     return (
         *(_reading_step(recipe, index, section) for index, section in sections),
@@ -196,8 +195,7 @@ def _answering(recipe: Recipe, subject: str, section: SourceSection, buying: Cal
 
     def ask(root: Root, run: Run, checked: Stage, buckets: Collection[int]) -> Answers:
         if responder is not None:
-            asker = Asker(root, buying(run), responder)
-            ask_questions(asker, job.settings.samples, checked, buckets)
+            ask_questions(Asker(root, buying(run), responder), job.settings.samples, checked, buckets)
         return Answers()  # the sets are made in one stream, which asks again for what was given up
 
     def finish(root: Root, run: Run, read: Stage, answers: Answers) -> Product:
@@ -273,8 +271,7 @@ def _judging_step(job: SamplingJob) -> Step:
         ask=lambda root, run, curated, buckets: sample_sets(root, run, job, curated, buckets),
         finish=finish,
     )
-    models = {job.role: job.model}
-    return Step(JUDGE.format(job.purpose), (CRITERIA,), make, job.role, models, asking, job=job)
+    return Step(JUDGE.format(job.purpose), (CRITERIA,), make, job.role, {job.role: job.model}, asking, job=job)
 
 
 def _assembly_step(recipe: Recipe, jobs: Sequence[SamplingJob]) -> Step:

@@ -259,10 +259,8 @@ def _best_response(
     """Return (best, margin, reason for having none), METHOD section 2: one maximum or no label."""
     if any(is_blank(response.text) and not response.turns for response in responses):
         return None, None, DropReason.EMPTY_RESPONSE
-    if len(responses) == 1 and label in (0, 1):
-        return None, None, None
     if len(responses) < 2:
-        return None, None, DropReason.TOO_FEW_RESPONSES
+        return None, None, None if responses and label in (0, 1) else DropReason.TOO_FEW_RESPONSES
     if len({tuple(response.content) for response in responses}) < len(responses):
         return None, None, DropReason.DUPLICATE_RESPONSES
     rewards = [response.reward for response in responses]
@@ -270,29 +268,21 @@ def _best_response(
     if len(ranked) < len(responses):
         return None, None, DropReason.TOO_FEW_RESPONSES
     margin = ranked[0] - ranked[1]
-    if margin == 0:
-        return None, margin, DropReason.TIE
-    if margin < min_margin:
-        return None, margin, DropReason.UNCERTAIN
+    if margin == 0 or margin < min_margin:
+        return None, margin, DropReason.UNCERTAIN if margin else DropReason.TIE
     return rewards.index(ranked[0]), margin, None
-
-
-FORGOTTEN = "forgotten"
-"""The reason of rows that could be read, and that `grmforge forget` keeps out."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
     """A row of a source that no set can be made of. Counted by reason, with examples, in the manifest."""
 
-    source_id: str
-    """Where it stands, as a reader of the source would look for it: "question 12", "train.jsonl:17"."""
-    reason: str
-    """One of a source's few reasons, snake_case: it is counted by."""
-    detail: str
-    """One line on this row."""
+    source_id: str  # where it stands, as a reader of the source would look for it: "question 12", "train.jsonl:17"
+    reason: str  # one of a source's few reasons, snake_case: it is counted by
+    detail: str  # one line on this row
 
 
+FORGOTTEN = "forgotten"  # the reason of rows that could be read, and that `grmforge forget` keeps out
 SETS_TABLE = Table(
     "sets",
     members_of(PreferenceSet),

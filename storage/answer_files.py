@@ -32,8 +32,8 @@ FOLD_ROWS = 8_192
 """Rows of a journal that are sorted into buckets at a time."""
 _MAGIC = b"PAR1"
 _SEAL = b"GRMSEAL1"
+# What a file's own metadata says, so that one whose seal is damaged is not taken for an older one.
 _SEALED = b"grmforge.sealed"
-"""What a file's own metadata says, so that one whose seal is damaged is not taken for an older one."""
 _SHA = hashlib.sha256().digest_size
 _NONE = GENERATIONS.empty_table()
 
@@ -105,8 +105,8 @@ class _Seal(NamedTuple):
     groups: list[tuple[int, int, bytes]]
     footer: memoryview
     pages: memoryview
+    # Whether the footer behind it is the one that was written.
     is_end_sound: bool
-    """Whether the footer behind it is the one that was written."""
 
 
 def _seal_of(data: memoryview) -> _Seal | None:
@@ -132,10 +132,9 @@ def _sealed_groups(data: memoryview, seal: _Seal) -> Iterator[tuple[pa.Table, in
     """Yield each row group's answers and how many cannot be read."""
     file = pq.ParquetFile(pa.BufferReader(b"".join([_MAGIC, seal.pages[4:], _end_of(seal.footer)])))
     for group, (start, end, sha) in enumerate(seal.groups):
-        if _sha(data[start:end]) == sha:
-            yield filled(file.read_row_group(group), GENERATIONS), 0
-        else:
-            yield _NONE, file.metadata.row_group(group).num_rows
+        is_sound = _sha(data[start:end]) == sha
+        lost = 0 if is_sound else file.metadata.row_group(group).num_rows
+        yield filled(file.read_row_group(group), GENERATIONS) if is_sound else _NONE, lost
 
 
 def _unsealed_groups(path: Path) -> Iterator[tuple[pa.Table, int | None]]:

@@ -33,12 +33,12 @@ from storage.root import Root
 
 FOLDER = "leases"
 TERM_S = 600.0
+# Renewals in the term of a lease.
 _RENEWALS = 10
-"""Renewals in the term of a lease."""
+# Times that a holder would have renewed its lease while a taker watches whether it does.
 _WATCHED = 3
-"""Times that a holder would have renewed its lease while a taker watches whether it does."""
+# States of a process that has ended, though its parent has not looked yet.
 _ENDED = ("Z", "X", "x")
-"""States of a process that has ended, though its parent has not looked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +214,7 @@ def _holder(data: bytes | None) -> Holder | None:
         tree = {"process": ""} | orjson.loads(data or b"")  # leases of an older grmforge have no process
         holder = Holder(**{name: tree[name] for name in Holder.__slots__})
         is_whole = datetime.fromisoformat(holder.expires_at).tzinfo is not None and 0 < holder.term_s <= LONGEST_LEASE_S
-        is_marked = isinstance(holder.pid, int) and isinstance(holder.process, str)
-        return holder if is_whole and is_marked else None
+        return holder if is_whole and isinstance(holder.pid, int) and isinstance(holder.process, str) else None
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None
 

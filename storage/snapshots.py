@@ -23,8 +23,8 @@ STAMP = "%Y%m%dT%H%M%SZ"
 """How a version's name begins: when it was published."""
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
+# Versions that an error lists, the newest ones.
 _LISTED = 10
-"""Versions that an error lists, the newest ones."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def versions(root: Root, name: str) -> list[str]:
 
     def order(version: str) -> tuple[str, datetime, str]:
         second = version.partition("-")[0]
-        is_alone = seconds[second] == 1  # then no manifest need be read
-        return second, _EARLIEST if is_alone else _created(root, f"{folder}/{version}"), version
+        # Of one that is alone no manifest need be read.
+        return second, _EARLIEST if seconds[second] == 1 else _created(root, f"{folder}/{version}"), version
 
     return sorted(there, key=order)
 

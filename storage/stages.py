@@ -1,8 +1,9 @@
 """Stage tables: what a stage made of its inputs, kept under a fingerprint of all it depends on."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from schemas.record import FORMAT, canonical_json, content_id
 from storage.files import check_version, sha256_of
 from storage.root import Root
 
+# A stage that is found says so at most twice a day.
 _MARKED_AFTER_S = 12 * 3_600
-"""A stage that is found says so at most twice a day."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,12 @@ class Stage:
 
     def _with(self, table: str) -> "Stage":
         """Return the stage that has a table. Raises StorageError where it is not there any more."""
-        if self.beside is None or table in self.tables:
-            return self
+        return self if self.beside is None or table in self.tables else self._below
+
+    @cached_property
+    def _below(self) -> "Stage":
+        """The stage beside which it stands, looked up once: in a bucket each of its files costs a request."""
+        assert self.beside is not None
         if (stage := read_stage(self.root, self.beside)) is None:
             raise StorageError(f"{self.root.where(self.beside)}: the stage has gone; build again")
         return stage
@@ -121,7 +126,7 @@ def _read(root: Root, key: str) -> Stage | None:
 def finish_stage(
     root: Root,
     key: str,
-    tables: Mapping[str, list[TableFile]],
+    tables: Mapping[str, Sequence[TableFile]],
     facts: Mapping[str, Any],
     made_of: Iterable[Stage] = (),
     beside: Stage | None = None,

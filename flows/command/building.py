@@ -130,8 +130,7 @@ def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = F
 
     findings = examine(Order(str(recipe), root=root).read(), os.environ, _looking())
     show(findings, (finding.line() for finding in findings), json)
-    wrong = sum(not finding.ok for finding in findings)
-    if wrong:
+    if wrong := sum(not finding.ok for finding in findings):
         raise ForgeError(f"{wrong} of {len(findings)} checks failed")
 
 

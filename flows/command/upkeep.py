@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 RootOption = Annotated[str, typer.Option("--root", help="Where everything is kept.", show_default=True)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")]
 
+# How many lines of one kind a terminal shows.
 _LISTED = 40
-"""How many lines of one kind a terminal shows."""
 
 
 def gc(
@@ -61,8 +61,7 @@ def _gc_lines(shown: "list[Leftover]", removed: bool) -> Iterator[str]:
         )
         if len(of_kind) > _LISTED:
             yield f"  .. and {len(of_kind) - _LISTED:,} more: --json lists all"
-    going = [leftover for leftover in shown if not leftover.is_kept]
-    if not going:
+    if not (going := [leftover for leftover in shown if not leftover.is_kept]):
         yield "nothing to remove"
         return
     held, freed = sum(leftover.bytes for leftover in going), sum(leftover.freed for leftover in going)
@@ -99,10 +98,9 @@ def forget(
         say(_undo(place, what, yes))
         return
     request = forgetting.request_to_forget(place, what, reason)
-    if yes:
-        done = forgetting.forget(place, request, remove_versions=remove_versions)
-    else:
-        done = forgetting.look(place, request)
+    done = (
+        forgetting.forget(place, request, remove_versions=remove_versions) if yes else forgetting.look(place, request)
+    )
     show({"removed": yes, **done.as_json()}, _forget_lines(done, yes, remove_versions), json)
 
 
@@ -168,8 +166,7 @@ def _version_lines(done: "Forgotten", removed: bool, versions_go: bool) -> Itera
     for version in versions:
         tables = ", ".join(f"{table} {rows:,}" for table, rows in sorted(version.tables.items()))
         fate = "" if not versions_go else "  removed" if removed else "  would be removed"
-        mark = " (LATEST)" if version.is_latest else ""
-        yield f"  version {version.name}@{version.version}{mark}: {tables}{fate}"
+        yield f"  version {version.name}@{version.version}{' (LATEST)' if version.is_latest else ''}: {tables}{fate}"
     if versions and not versions_go:
         yield "  published versions stay as they are: add --remove-versions to remove those named here"
     yield from (f"  {one_line(note, 118)}" for note in done.latest)

@@ -93,8 +93,7 @@ def pin(
 
     place = Root.open(root)
     manifest = named_version(place, version).manifest
-    act = snapshot_upkeep.unpin if remove else snapshot_upkeep.pin
-    act(place, manifest.name, manifest.version)
+    (snapshot_upkeep.unpin if remove else snapshot_upkeep.pin)(place, manifest.name, manifest.version)
     say(f"{manifest.name}@{manifest.version} is {'no longer pinned' if remove else 'pinned'}")
 
 

@@ -129,10 +129,11 @@ def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> dict
         if not step.needs:
             return begun[step.name].result()[0]
         keys = [place.stage for place in needed]
-        if is_asked_in_shares(step, over):
-            place, spent = made_in_shares(order, recipe, step, keys[0], spent, over)
-        else:
-            place, spent = make_step(order, step.name, keys, spent)
+        place, spent = (
+            made_in_shares(order, recipe, step, keys[0], spent, over)
+            if is_asked_in_shares(step, over)
+            else make_step(order, step.name, keys, spent)
+        )
         return place
 
     return walk(steps, make)

@@ -96,8 +96,7 @@ def _asked_in_shares(
     with over.spread():
         ends = ask_in_shares.with_options(task_runner=runner)(order, *asked, spent, run_id, count)
     after = _sum(spent, ends)
-    unfinished = [share for share, end in zip(cut(count), ends, strict=True) if end.stopped]
-    if unfinished:
+    if unfinished := [share for share, end in zip(cut(count), ends, strict=True) if end.stopped]:
         ends.append(ask_share(order, *asked, after, f"{run_id}-rest", rest_of(unfinished)))
         after = _sum(spent, ends)
         if ends[-1].stopped:

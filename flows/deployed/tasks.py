@@ -126,10 +126,11 @@ def make_step(
     what = f"{watched_name(step)} judged" if step.job and answers is not None else watched_name(step)
     with watched_task(order, recipe, root, what) if step.asking else quiet_run(recipe) as run:
         run.budget.carry(spent)
-        if step.asking and answers is not None:
-            product = step.asking.finish(root, run, stages[0], answers)
-        else:
-            product = step.make(root, run, stages)
+        product = (
+            step.make(root, run, stages)
+            if step.asking is None or answers is None
+            else step.asking.finish(root, run, stages[0], answers)
+        )
     return Place.of(product), run.budget.spent
 
 
@@ -139,9 +140,7 @@ def step_named(recipe: Recipe, name: str) -> Step:
 
 def watched_name(step: Step) -> str:
     """Return what is made, as progress and event log name it: a source by its name, samples by their purpose."""
-    if step.section is not None:
-        return step.section.source
-    return step.asking.subject if step.asking else step.name
+    return step.section.source if step.section else step.asking.subject if step.asking else step.name
 
 
 def opened(order: Order) -> tuple[Recipe, Root]:
@@ -178,7 +177,6 @@ def quiet_run(recipe: Recipe) -> Iterator[Run]:
 
 def stage_at(root: Root, key: str) -> Stage:
     """Return a finished stage. Raises StorageError where it is not there any more."""
-    stage = find_stage(root, key)
-    if stage is None:
+    if (stage := find_stage(root, key)) is None:
         raise StorageError(f"{root.where(key)}: the stage has gone; run the flow again")
     return stage

@@ -116,8 +116,7 @@ class Bar(Display):
         if not stage.total:
             return _row(self._spinner, Text(_cut(stage.name, width - 12)), Text(duration(stage.seconds), "dim"))
         left = stage.seconds_left
-        share = stage.settled / stage.total
-        facts = f"{share:4.0%}  {'-:--' if left is None else duration(left)} left"
+        facts = f"{stage.settled / stage.total:4.0%}  {'-:--' if left is None else duration(left)} left"
         name = _cut(stage.name, width - len(facts) - NARROWEST_BAR - 2 * GAP)
         room = width - Text(name).cell_len - len(facts) - 2 * GAP
         bar = ProgressBar(stage.total, stage.settled, width=max(NARROWEST_BAR, min(WIDEST_BAR, room)))

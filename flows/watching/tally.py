@@ -97,9 +97,7 @@ class StageTally:
     def seconds_left(self) -> float | None:
         """The time left by the recent rate, and by the share of answers sampled again; None while nothing is bought."""
         rate, left = self.rate, self.left
-        if left is None or rate <= 0:
-            return None
-        return left / rate / max(self.settled / max(self.answers, 1), 0.1)
+        return None if left is None or rate <= 0 else left / rate / max(self.settled / max(self.answers, 1), 0.1)
 
     def parts(self) -> list[str]:
         """Return the state in phrases, the most telling first."""
@@ -145,9 +143,7 @@ class StageTally:
 
 def per_second(rate: float) -> str:
     """Return a rate as people say it: by the second, or by the minute where that is a fraction."""
-    if rate >= 10:
-        return f"{rate:,.0f}/s"
-    return f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
 
 
 def duration(seconds: float) -> str:

@@ -114,8 +114,7 @@ class RunWatcher:
         while not self._over.wait(min(SAMPLE_EVERY_S, *(display.every_s for display in self._displays))):
             now = time.monotonic()
             with self._turn:
-                stage = self.stage_tally
-                if stage is None:
+                if (stage := self.stage_tally) is None:
                     continue
                 stage.sample(now)
                 if self._waited_for is not None and not is_told:
@@ -158,7 +157,6 @@ def watched_run(
         except Ended as ended:
             raise ended.error from None
         except (BudgetReached, Interrupted) as stop:
-            stage = watcher.stage_tally
-            if stage is None or not stage.left:
+            if (stage := watcher.stage_tally) is None or not stage.left:
                 raise
             raise type(stop)(f"{stop}; left: {stage.left:,} of {stage.total:,} answers of {stage.name}") from None

@@ -74,8 +74,7 @@ def _root(recipe: Recipe) -> str:
     tombstones(root)  # one that cannot be read ends every build
     if not root.is_local:
         return f"{root.where()} is writable"
-    free = shutil.disk_usage(root.path).free
-    if free < LITTLE_SPACE:
+    if (free := shutil.disk_usage(root.path).free) < LITTLE_SPACE:
         raise ForgeError(f"{root.path} has only {free / 2**30:.1f} GiB of free space; choose another with --root")
     return f"{root.path} is writable, {free / 2**30:,.0f} GiB free"
 

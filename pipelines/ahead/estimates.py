@@ -90,8 +90,7 @@ def tokenizer_of(model: ModelSection, directory: Path) -> "Tokenizer | None":
 
     Nothing is downloaded. It needs the package `tokenizers`, which transformers, TRL and vLLM bring along.
     """
-    path = _tokenizer_path(model, directory)
-    if path is None:
+    if (path := _tokenizer_path(model, directory)) is None:
         return None
     try:
         from tokenizers import Tokenizer

@@ -119,9 +119,8 @@ def _smallest(root: Root, curated: Stage, n: int) -> Stage:
     )
     if not sampled.height:
         raise ForgeError("probe: the recipe keeps no train or validation set; grmforge plan shows what was dropped")
-    rows = sampled.sort("set_id").head(n)["row"].sort()
     with TableWriter(root, key, "sets", SETS) as writer:
-        writer.write(sets.take(rows.to_arrow()))
+        writer.write(sets.take(sampled.sort("set_id").head(n)["row"].sort().to_arrow()))
     return finish_stage(root, key, {"sets": writer.files}, {}, [curated])
 
 
@@ -234,8 +233,7 @@ def _use(recipe: Recipe, use: Mapping[str, Any], times: float, few: FewSets) -> 
 
 def _example(recipe: Recipe, root: Root, checked: Stage) -> dict[str, str]:
     """Return one question as it was asked, an answer to it, and the answer's verdict; nothing where there is none."""
-    job = answer_job(recipe, "responder")
-    if job is None:
+    if (job := answer_job(recipe, "responder")) is None:
         return {}
     generations = Generations(root)
     for bucket, questions in questions_to_ask(checked):

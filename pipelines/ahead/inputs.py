@@ -114,8 +114,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
     if sets:
         chat = ingest(recipe, root, recipe.general) if recipe.general and has_general else None
         readable = tuple(section for section in recipe.sources if section.source in sets)
-        rules = rules_of(recipe.model_copy(update={"sources": readable}))
-        curated = curate(rules, root, list(sets.values()), chat)
+        curated = curate(rules_of(recipe.model_copy(update={"sources": readable})), root, list(sets.values()), chat)
         all_test = _test_sources(curated)
         for counted in inputs_of(list(sets.values()), curated):
             uncertain = plans[counted.source].uncertain if counted.source in plans else None

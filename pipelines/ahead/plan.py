@@ -149,11 +149,11 @@ def _probed(recipe: Recipe, root: Root, run: Run, inputs: Inputs, n: int) -> Map
     present = {plan.source for plan in inputs.plans if plan.kept is not None or plan.questions is not None}
     here = tuple(section for section in recipe.sources if section.source in present)
     jobs = jobs_of(recipe)
-    if inputs.curated is None or is_open:
-        readable = recipe.model_copy(update={"sources": here})
-        few = few_sets(readable, root, run, [job.model for job in jobs], n)
-    else:
-        few = FewSets(inputs.curated)
+    few = (
+        few_sets(recipe.model_copy(update={"sources": here}), root, run, [job.model for job in jobs], n)
+        if inputs.curated is None or is_open
+        else FewSets(inputs.curated)
+    )
     sampled = few_of(recipe, root, run, few.curated, n)
     check_keys(jobs, root, run, sampled)
     asked = {job.purpose: sample_sets(root, run, job, sampled) for job in jobs}
@@ -168,5 +168,4 @@ def _plan_rubrics(recipe: Recipe, root: Root, inputs: Inputs) -> RubricsPlan | N
         return None
     wanted = {case.query_id for case in chosen_cases(labelled_sets(inputs.curated), settings.queries)}
     made = wanted & {rubric.query_id for rubric in read_rubrics(root) if rubric.origin == Origin.GENERATED}
-    requests = len(wanted - made) * (1 + settings.panel)
-    return RubricsPlan(model.name, len(wanted), len(made), settings.panel, requests)
+    return RubricsPlan(model.name, len(wanted), len(made), settings.panel, len(wanted - made) * (1 + settings.panel))

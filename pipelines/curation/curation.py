@@ -102,8 +102,7 @@ def _decided(
     if rules.leaks.over == "downsample":
         leaving, leaks = leaky_rows(sets, frame, rules.grm.shown, rules.leaks.threshold)
         frame = _dropped(frame, pl.col("row").is_in(leaving), DropReason.LEAKY)
-    surplus = _surplus_rows(frame, rules.max_shares)
-    frame = _dropped(frame, pl.col("row").is_in(surplus), DropReason.MAX_SHARE)
+    frame = _dropped(frame, pl.col("row").is_in(_surplus_rows(frame, rules.max_shares)), DropReason.MAX_SHARE)
     frame = frame.sort("query_id", "set_id", "source", "source_id", "row")
     return _ordered(sets, frame, ["cluster", "split", "drop_reason"]), leaks
 
@@ -123,8 +122,7 @@ def _ordered(table: pa.Table, frame: pl.DataFrame, columns: Sequence[str]) -> pa
     ordered = table.take(frame["row"].to_arrow())
     for name in columns:
         position = table.schema.get_field_index(name)
-        column = frame[name].to_arrow().cast(pa.string())
-        ordered = ordered.set_column(position, table.schema.field(position), column)
+        ordered = ordered.set_column(position, table.schema.field(position), frame[name].to_arrow().cast(pa.string()))
     return ordered
 
 

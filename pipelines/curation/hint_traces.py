@@ -134,8 +134,7 @@ def traces(judged: Iterable[tuple[PreferenceSet, Sequence[Critique]]]) -> Check:
 
 def _looked_at(rft: pl.DataFrame) -> pl.DataFrame:
     """Return the accepted rows of the sets that are looked at: of each kind, the first by id, which is a hash."""
-    hinted = pl.col("mode") == Mode.HINTED.value
-    accepted = rft.filter("accepted").select("trajectory_id", "set_id", hinted=hinted)
+    accepted = rft.filter("accepted").select("trajectory_id", "set_id", hinted=pl.col("mode") == Mode.HINTED.value)
     counts = accepted.group_by("set_id").agg(hinted=pl.col("hinted").sum(), others=(~pl.col("hinted")).sum())
     kinds = (counts.filter((pl.col("hinted") > 0) & (pl.col("others") > 0)), counts.filter(pl.col("others") > 1))
     sets = pl.concat(kind.sort("set_id").head(MOST_SETS).select("set_id") for kind in kinds).unique()

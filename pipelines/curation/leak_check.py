@@ -27,13 +27,13 @@ TASK = pl.when(pl.col("best").is_null()).then(pl.lit(LABEL)).otherwise(pl.lit(BE
 TRAINED_ON = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value)
 MOST_SETS = 2_000
 MOST_CHARACTERS = 32_000_000  # of a sample: a character takes some 50 ns
+# Standard errors above chance that a leak has to be: in sources of 40 to 100 sets without one, AUCs scatter a third
+# more than their standard errors say.
 _FROM_CHANCE = 3
-"""Standard errors above chance that a leak has to be: in sources of 40 to 100 sets without one, AUCs scatter a third
-more than their standard errors say."""
 _FROM_THRESHOLD = 2  # standard errors that one feature out of ten has to be above the threshold
 _CHANCE = 0.5
+# The last scores and all that follows: how sure a verdict is of itself is no surface, but judgement.
 _VERDICT = r"(?is)\A(.*)\bscores?[\s*_]*:.*\z"
-"""The last scores and all that follows: how sure a verdict is of itself is no surface, but judgement."""
 
 Finding = dict[str, Any]
 
@@ -131,8 +131,7 @@ def leak_probe(
         }
         hinted = rft.with_columns(chosen="accepted", right=pl.col("mode") == Mode.HINTED.value)
         if hinted.filter("chosen")["right"].any():
-            finding = _of_trajectories({Purpose.RFT: hinted}, judged, clusters, ["set_id"])
-            check["hinted"] = marked(finding, threshold)
+            check["hinted"] = marked(_of_trajectories({Purpose.RFT: hinted}, judged, clusters, ["set_id"]), threshold)
     meta_rm = {
         purpose: rows.rename({"in_meta_rm": "chosen"})
         for purpose, rows in decided.items()
@@ -146,8 +145,7 @@ def leak_probe(
 def source_findings(curated: Stage, shown: Shown) -> list[Finding]:
     """Return a finding for every source, and for its sets of one response, by name; kept, as they cost seconds."""
     key = stage_key("leaks", STAGE_VERSION, shown, [curated.content])
-    stage = find_stage(curated.root, key)
-    if stage is None:
+    if (stage := find_stage(curated.root, key)) is None:
         findings = [
             {"source": source, "task": task} | finding_of(sample.frame())
             for (source, task), sample in sorted(_samples(curated, shown).items())

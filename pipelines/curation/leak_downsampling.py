@@ -82,8 +82,7 @@ def _strongest(finding: Finding) -> Sequence[str]:
 
 def _chunks(table: pa.Table) -> Iterator[list[PreferenceSet]]:
     """Yield the sets of a table, a few texts at a time."""
-    for start in range(0, table.num_rows, _CHUNK):
-        yield sets_of(table.slice(start, _CHUNK))
+    yield from (sets_of(table.slice(start, _CHUNK)) for start in range(0, table.num_rows, _CHUNK))
 
 
 def _sample(table: pa.Table, shown: Shown) -> pl.DataFrame:

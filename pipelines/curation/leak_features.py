@@ -46,11 +46,11 @@ def _word_share(words: str) -> pl.Expr:
     return _count(rf"(?i)\b(?:{words})\b") / (_count(r"\w+") + 1)
 
 
+# Tokens of chat templates, simulators and graders, and the names of functions that are called.
 _TOKENS = (
     r"<[|｜]?/?[A-Za-z][A-Za-z_]{0,30}[|｜]?>|#{2,}\s?[A-Z][A-Z_]{1,30}\s?#{2,}|\[/?[A-Z][A-Z_]{2,30}\]"
     r"|\b[a-z]{1,30}(?:_[a-z]{1,30})+\("
 )
-"""Tokens of chat templates, simulators and graders, and the names of functions that are called."""
 
 FEATURES: dict[str, tuple[pl.Expr, ...]] = {
     "position": (pl.col("position"), pl.col("places") - 1 - pl.col("position")),
@@ -170,8 +170,7 @@ def hashed_ngrams(texts: Sequence[str], most: int) -> tuple[npt.NDArray[np.int64
     pieces = [np.frombuffer(_ends(text, most).lower().encode("utf-32-le"), np.uint32) for text in texts]
     codes = np.concatenate([np.empty(0, np.uint32), *pieces]).astype(np.uint64)
     rows = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
-    single = _mixed(codes)
-    pairs = _mixed(single[:-1] ^ codes[1:])
+    pairs = _mixed(_mixed(codes)[:-1] ^ codes[1:])
     triples = _mixed(pairs[:-1] ^ codes[2:])
     within_pair, within_triple = rows[:-1] == rows[1:], rows[:-2] == rows[2:]
     columns = np.concatenate([pairs[within_pair], triples[within_triple]]) % np.uint64(NGRAM_COLUMNS)

@@ -186,7 +186,7 @@ class Asker:
             request_id: completion
             for bucket in sorted({bucket_of(request.query_id) for request in in_order})
             for request_id, completion in generations.lookup(bucket).items()
-            if request_id in unique
+            if request_id in unique and bucket_of(unique[request_id].query_id) == bucket
         }
         self.answers.count(len(in_order), completions.values())
         return completions

@@ -152,8 +152,7 @@ def _differ_in_later_digits(first: Any, second: Any) -> bool:
     try:
         if not all(value.is_number and not value.atoms(sympy.Float) for value in both):
             return False
-        apart = abs(sympy.N(first - second, 5, maxn=_MOST_DIGITS))
-        return bool(apart > _LATER * max(abs(sympy.N(first, 5)), 1))
+        return bool(abs(sympy.N(first - second, 5, maxn=_MOST_DIGITS)) > _LATER * max(abs(sympy.N(first, 5)), 1))
     except _NO_NUMBER:
         return False
 

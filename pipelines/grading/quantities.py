@@ -77,8 +77,7 @@ def verdict(gold: str, answer: str, tolerance: float | None = None) -> Verdict:
     share = TOLERANCE if tolerance is None else tolerance
     full_gold, full_answer = (readings.scaled(_THOUSANDS.sub(r"\1 thousand", text)) for text in (gold, answer))
     # A question may ask for so many thousands, and "5" and "5 thousand" be one answer.
-    is_one_scaled = (full_gold == gold) != (full_answer == answer)
-    outcome = Verdict.UNDECIDED if is_one_scaled else Verdict.WRONG
+    outcome = Verdict.UNDECIDED if (full_gold == gold) != (full_answer == answer) else Verdict.WRONG
     for read in readings.mixed_readings(notation.plain(full_gold), notation.plain(full_answer)):
         gold_quantity, quantity = (_quantity(readings.in_digits(text)) for text in (read.gold, read.answer))
         compared = _compare(gold_quantity, quantity, share)

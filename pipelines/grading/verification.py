@@ -23,8 +23,7 @@ def grade(gold: Gold, text: str) -> Grade:
     answer = answer_in(gold, text)
     if answer is None:
         return Grade(Verdict.NO_ANSWER)
-    verdict = Verdict.UNDECIDED if taken_back(text) else _verdict(gold, answer)
-    return Grade(verdict, answer[:LONGEST_SHOWN])
+    return Grade(Verdict.UNDECIDED if taken_back(text) else _verdict(gold, answer), answer[:LONGEST_SHOWN])
 
 
 def answer_in(gold: Gold, text: str) -> str | None:

@@ -102,6 +102,4 @@ def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[Pre
 
 
 def _answers(generations: Generations, buckets: list[int]) -> pl.DataFrame:
-    frame = pl.from_arrow(generations.answers(buckets, OF_ANSWER))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return pl.DataFrame(generations.answers(buckets, OF_ANSWER))

@@ -88,8 +88,7 @@ def plain_rows(laid: pl.DataFrame) -> pl.Series:
     Thinking may hold another verdict, "eight" may begin a weight, and what was cut off or refused has no verdict.
     """
     is_plain = laid.select(_is_plain().fill_null(False)).to_series()
-    others = pl.concat([may_hold_thoughts(laid["text"]), _may_open_with_scores(laid)])
-    return is_plain.scatter(others, False)
+    return is_plain.scatter(pl.concat([may_hold_thoughts(laid["text"]), _may_open_with_scores(laid)]), False)
 
 
 def _may_open_with_scores(laid: pl.DataFrame) -> pl.Series:

@@ -167,8 +167,7 @@ def _is_sampled(table: pa.Table) -> pa.ChunkedArray:
 def wanted_answers(job: SamplingJob, curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> int:
     """Return how many answers the job needs of these buckets, when every one is readable."""
     columns = ["query_id", "source", "split", "n_responses", "drop_reason"]
-    frame = pl.from_arrow(in_buckets(read_table(curated.paths("sets"), SETS, columns), buckets))
-    assert isinstance(frame, pl.DataFrame)
+    frame = pl.DataFrame(in_buckets(read_table(curated.paths("sets"), SETS, columns), buckets))
     sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
     if job.purpose is Purpose.PAIRED:
         given = read_frame(curated.paths("criteria"), CRITERIA, ["query_id", "given_principles"]).drop_nulls()

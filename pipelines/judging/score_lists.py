@@ -165,9 +165,10 @@ def _unwrapped(content: str) -> str:
 
 def _items_within(content: str) -> tuple[ScoreItem, ...] | None:
     """Return the scores of a content that holds nothing else; None where it holds something else."""
-    if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
-        return None
-    content = _LATEX_BLANK.sub(" ", _TEXT_IN_BOX.sub(r"\1", content)).replace("\\\\", "\n")
+    if not _BARE_NUMBERS.fullmatch(content):
+        if any(content.count(opener) != content.count(closer) for opener, closer in _CLOSERS.items() if opener != "<"):
+            return None
+        content = _LATEX_BLANK.sub(" ", _TEXT_IN_BOX.sub(r"\1", content)).replace("\\\\", "\n")
     if _BARE_NUMBERS.fullmatch(content):
         return tuple(map(ScoreItem, content.replace(",", " ").split()))
     items: list[ScoreItem] = []

@@ -144,9 +144,7 @@ def _texts(job: SamplingJob, answers: pl.Series, n_responses: pl.Series) -> pl.S
 
 def _set_columns(sets: Sequence[PreferenceSet]) -> pl.DataFrame:
     arrays = [pa.array([getattr(preference, name) for preference in sets], JUDGED.field(name).type) for name in _OF_SET]
-    frame = pl.from_arrow(pa.table(arrays, _OF_SET))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return pl.DataFrame(pa.table(arrays, _OF_SET))
 
 
 def _open(job: SamplingJob, sets: Sequence[PreferenceSet]) -> Iterator[_Open]:

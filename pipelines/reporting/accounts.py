@@ -21,6 +21,7 @@ from storage.stages import Stage
 from storage.tables import read_frame, read_table
 
 _COLUMNS = ("source", "split", "drop_reason")
+# The columns of answers about rubrics that are counted.
 _ANSWERS = {
     "model": pl.String,
     "error": pl.String,
@@ -29,7 +30,6 @@ _ANSWERS = {
     "completion_tokens": pl.Int64,
     "cost_usd": pl.Float64,
 }
-"""The columns of answers about rubrics that are counted."""
 
 
 def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:
@@ -85,11 +85,9 @@ def _read(source: Input, synthesis: Sequence[Mapping[str, Any]]) -> Iterator[Fun
 
 def _synthesized(source: Input, synthesis: Sequence[Mapping[str, Any]]) -> Iterator[FunnelRow]:
     """Yield what became of a source's questions, at last the sets."""
-    for step in synthesis:
-        yield FunnelRow(source=source.source, stage="synthesis", **step)
+    yield from (FunnelRow(source=source.source, stage="synthesis", **step) for step in synthesis)
     if _questions(synthesis) is not None:
-        rows = source.rows - source.unreadable
-        yield FunnelRow(source=source.source, stage="synthesis", outcome="sets", rows=rows)
+        yield FunnelRow(source=source.source, stage="synthesis", outcome="sets", rows=source.rows - source.unreadable)
 
 
 def _questions(synthesis: Sequence[Mapping[str, Any]]) -> int | None:
@@ -135,14 +133,17 @@ def _rubric_uses(recipe: Recipe, root: Root, curated: Stage, run_id: str) -> lis
     """
     if not curated.rows("rubrics"):
         return []
-    answers = pl.DataFrame(list(_answers(root, curated)), orient="row", schema=_ANSWERS)
-    uses = answers.group_by("model").agg(
-        requests=pl.len(),
-        cached=(pl.col("run_id") != run_id).sum(),
-        failed=pl.col("error").is_not_null().sum(),
-        prompt_tokens=pl.col("prompt_tokens").sum(),
-        completion_tokens=pl.col("completion_tokens").sum(),
-        cost_usd=pl.col("cost_usd").sum().round(6),
+    uses = (
+        pl.DataFrame(list(_answers(root, curated)), orient="row", schema=_ANSWERS)
+        .group_by("model")
+        .agg(
+            requests=pl.len(),
+            cached=(pl.col("run_id") != run_id).sum(),
+            failed=pl.col("error").is_not_null().sum(),
+            prompt_tokens=pl.col("prompt_tokens").sum(),
+            completion_tokens=pl.col("completion_tokens").sum(),
+            cost_usd=pl.col("cost_usd").sum().round(6),
+        )
     )
     model = recipe.models.rubric
     known = {model.model: (model.engine, model.name)} if model else {}

@@ -10,10 +10,10 @@ from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
 from schemas.preference import FORGOTTEN
 
+# Positions are uneven where p is below this.
 _EVEN = 0.01
-"""Positions are uneven where p is below this."""
+# The recipe allows a fifth of the rows from sets of one label, and these alone make .68.
 _LEAKING_AUC = 0.7
-"""The recipe allows a fifth of the rows from sets of one label, and these alone make .68."""
 _LONGER_THAN_CHANCE = 0.15
 _MANY_UNREADABLE = 0.05
 _DETAIL = 120
@@ -44,9 +44,8 @@ def unreadable_sources(manifest: Manifest) -> list[str]:
 def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[str]:
     """Yield a sentence for all that a funnel does not show: single bad rows, sets made of questions, splits, requests,
     checks, licences."""
-    for source in manifest.inputs:
-        if _unread(source) and not _has_many_unreadable(source):
-            yield _unreadable_rows(source)
+    few_unreadable = (source for source in manifest.inputs if _unread(source) and not _has_many_unreadable(source))
+    yield from map(_unreadable_rows, few_unreadable)
     for funnel in funnels:
         yield from synthesis_warnings(funnel)
     made = [name for name in wanted_sets(manifest) if f"{name}/train" in manifest.tables]
@@ -54,12 +53,11 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[st
     if without and manifest.recipe.get("splits", {}).get("validation") != 0:
         where = "" if without == made else f" in {', '.join(without)}"
         yield f"no validation rows{where}: raise [splits] validation"
-    for use in manifest.models:
-        if use.failed:
-            yield (
-                f"{use.role}: {use.failed:,} of {use.requests:,} requests failed for good; build --retry-failed asks "
-                "again."
-            )
+    yield from (
+        f"{use.role}: {use.failed:,} of {use.requests:,} requests failed for good; build --retry-failed asks again."
+        for use in manifest.models
+        if use.failed
+    )
     yield from _failed_checks(manifest.checks)
     yield from principles_warning(manifest.checks, manifest.recipe)
     restricted = ", ".join(source.source for source in manifest.inputs if source.redistribution == "restricted")
@@ -100,9 +98,11 @@ def incomplete_sets(manifest: Manifest) -> Iterator[str]:
         why = _why_missing(manifest.checks, name)
         yield f"{name} has no training rows{f': {why}' if why else ''}; LATEST was not moved"
     if "meta_rm/train" in manifest.tables and (manifest.checks.get("meta_rm") or {}).get("on_policy") == 0:
-        why = "the recipe has no [models.policy]"
-        if any(use.role == "policy" for use in manifest.models):
-            why = "[models.policy] gave no answer that could be read and balanced"
+        why = (
+            "[models.policy] gave no answer that could be read and balanced"
+            if any(use.role == "policy" for use in manifest.models)
+            else "the recipe has no [models.policy]"
+        )
         yield (
             f"meta_rm WITHOUT ON-POLICY SAMPLES: {why}, so a Meta RM learns from judgements of other models than the "
             "one that it is to score. Train the GRM on rft, name it as [models.policy], and build again: what is "
@@ -129,8 +129,7 @@ def _why_missing(checks: Mapping[str, Any], name: str) -> str | None:
 
 def _low_sources(funnels: Sequence[SourceFunnel]) -> Iterator[str]:
     for funnel in funnels:
-        share = funnel.accepted_share
-        if share is not None and share < LOW_SHARE:
+        if (share := funnel.accepted_share) is not None and share < LOW_SHARE:
             commonest = next(iter(funnel.rejected), "unknown")
             yield f"{funnel.source}: {share:.0%} of the answers were accepted; {commonest} takes most."
         elif not any(funnel.published.values()):
@@ -145,8 +144,7 @@ def _failed_checks(checks: Mapping[str, Any]) -> Iterator[str]:
         if (p := counts["p_after"]) < _EVEN:
             source, _, n_responses = group.rpartition("/")
             yield f"{source}, {n_responses} responses: the best stands unevenly even after balancing (p = {p:.2g})."
-    auc = (checks.get("meta_rm") or {}).get("set_alone_auc")
-    if auc is not None and auc > _LEAKING_AUC:
+    if (auc := (checks.get("meta_rm") or {}).get("set_alone_auc")) is not None and auc > _LEAKING_AUC:
         yield f"meta_rm: the set alone tells right from wrong at AUC {auc:.2f}; more samples a set help."
     for source, shares in sorted((checks.get("lengths") or {}).items()):
         if shares["best_is_longest"] - shares["chance"] > _LONGER_THAN_CHANCE:

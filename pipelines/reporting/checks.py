@@ -18,10 +18,10 @@ _FEATURE_WORDS = {
     "ngrams": "its style, letter by letter",
 }
 _FEATURES_NAMED = 3
+# Standard errors of half a 95 % interval.
 _HALF_WIDTH = 1.96
-"""Standard errors of half a 95 % interval."""
+# Standard errors beyond which a difference is more than chance, as a rule.
 _CLEAR = 2.0
-"""Standard errors beyond which a difference is more than chance, as a rule."""
 
 _GAVE_UP = " Downsampling would have taken half of its sets, so it took none."
 
@@ -32,10 +32,8 @@ def leak_findings(checks: Mapping[str, Any]) -> Iterator[tuple[str, str, Finding
     """Yield (where, what the probe finds, finding) of all that was probed."""
     probed = checks.get("leak_probe") or {}
     tasks = {"best": "the best response", "label": "the label of single responses"}
-    for finding in probed.get("sources") or ():
-        yield finding["source"], tasks[finding["task"]], finding
-    for task, finding in sorted((probed.get("rft") or {}).items()):
-        yield "rft, as shown", tasks[task], finding
+    yield from ((finding["source"], tasks[finding["task"]], finding) for finding in probed.get("sources") or ())
+    yield from (("rft, as shown", tasks[task], finding) for task, finding in sorted((probed.get("rft") or {}).items()))
     if probed.get("meta_rm"):
         yield "meta_rm", "right trajectories", probed["meta_rm"]
     if probed.get("hinted"):
@@ -55,8 +53,7 @@ def leak_sentences(checks: Mapping[str, Any]) -> list[str]:
 
 def trace_sentences(checks: Mapping[str, Any]) -> list[str]:
     """Return what the check `hint_traces` found, a sentence each; nothing where it was not run."""
-    traces = checks.get("hint_traces")
-    if not traces:
+    if not (traces := checks.get("hint_traces")):
         return []
     if traces["auc"] is None:
         return [f"Whether hinted critiques still give themselves away was not measured: {traces['reason']}."]
@@ -100,8 +97,7 @@ def auc_words(finding: Findings) -> str:
 def by_words(finding: Findings) -> str:
     """Return the features above the threshold, three at most, or else the two highest, in words with their AUC."""
     ranked = sorted((finding.get("auc_by_feature") or {}).items(), key=lambda feature: (-feature[1], feature[0]))
-    over = [feature for feature in ranked if feature[1] > finding["threshold"]]
-    named = over[:_FEATURES_NAMED] or ranked[:2]
+    named = [feature for feature in ranked if feature[1] > finding["threshold"]][:_FEATURES_NAMED] or ranked[:2]
     return ", ".join(f"{_FEATURE_WORDS.get(name, name)} ({auc:.2f})" for name, auc in named)
 
 
@@ -118,8 +114,7 @@ def leak_rows(checks: Mapping[str, Any]) -> list[list[str]]:
 
 def principles_sentence(checks: Mapping[str, Any]) -> str | None:
     """Return what the comparison found; None where nothing was compared."""
-    compared = checks.get("principles")
-    if not compared:
+    if not (compared := checks.get("principles")):
         return None
     if not compared["sets"]:
         return "Given criteria: no set has readable samples both with them and without, so nothing can be said."

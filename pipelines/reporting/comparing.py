@@ -43,6 +43,7 @@ _READ_COLUMNS = [
     *("finish_reason", "reject_reason"),
 ]
 _MARKS = [name for name in DECISION_COLUMNS if name in set(RejectReason)]
+# The id of a table's row. Where several rows share one, as the pairs of a set do, they are counted.
 _IDS = {
     "sets": pl.col("set_id"),
     "trajectories": pl.col("trajectory_id"),
@@ -54,7 +55,6 @@ _IDS = {
     "answers": pl.col("answer_id"),
     "rubrics": pl.col("rubric_id"),
 }
-"""The id of a table's row. Where several rows share one, as the pairs of a set do, they are counted."""
 
 
 def compare(old: Snapshot, new: Snapshot) -> Comparison:
@@ -131,8 +131,7 @@ def _table_changes(old: Snapshot, new: Snapshot) -> Iterable[TableChange]:
 
 def _frame(snapshot: Snapshot, tables: Sequence[str], columns: Sequence[pl.Expr]) -> pl.DataFrame:
     """Return columns of tables of a version, one after the other; no row where it has none of them."""
-    paths = [path for table in tables for path in snapshot.files(table)]
-    if not paths:
+    if not (paths := [path for table in tables for path in snapshot.files(table)]):
         return pl.DataFrame(schema={column.meta.output_name(): pl.String for column in columns})
     return pl.scan_parquet(paths, glob=False).select(columns).collect()
 
@@ -256,9 +255,8 @@ def read_anew(snapshot: Snapshot) -> pl.DataFrame:
     paths = [path for table in _JUDGED_TABLES for path in snapshot.files(table)]
     read = [_read(pl.read_parquet(path, columns=_READ_COLUMNS), sets.unique("set_id")) for path in paths]
     recipe = snapshot.manifest.recipe
-    known = recipe.get("rejection", {}).items()
     rules = RejectionSection.model_validate(
-        {key: value for key, value in known if key in RejectionSection.model_fields}
+        {key: value for key, value in recipe.get("rejection", {}).items() if key in RejectionSection.model_fields}
     )
     rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
     return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))

@@ -12,15 +12,15 @@ from schemas.comparison import (
     UseChange,
 )
 
+# Columns that a name or a revision may take in a terminal.
 _CELL = 44
-"""Columns that a name or a revision may take in a terminal."""
+# Characters of a revision that are shown: of a hash, `sha256:` and 8 digits.
 _REVISION = 15
-"""Characters of a revision that are shown: of a hash, `sha256:` and 8 digits."""
+# Smaller changes of an outcome's share are not shown.
 _SMALLEST_SHARE = 0.0005
-"""Smaller changes of an outcome's share are not shown."""
 _Row = tuple[str, ...]
+# A table of a comparison, as people see it: its head, and rows whose cells are texts of data.
 _Part = tuple[_Row, tuple[_Row, ...]]
-"""A table of a comparison, as people see it: its head, and rows whose cells are texts of data."""
 
 
 def lines_of(comparison: Comparison) -> list[str]:
@@ -37,8 +37,7 @@ def lines_of(comparison: Comparison) -> list[str]:
 def markdown_of(comparison: Comparison) -> str:
     """Return it as Markdown, for a page."""
     head = f"{markdown_line(comparison.old)} → {markdown_line(comparison.new)}"
-    tables = [_markdown_table(*part) for part in parts(comparison)]
-    return "\n\n".join([head, *tables, *_remarks(comparison)]) + "\n"
+    return "\n\n".join([head, *[_markdown_table(*part) for part in parts(comparison)], *_remarks(comparison)]) + "\n"
 
 
 def _markdown_table(head: _Row, rows: tuple[_Row, ...]) -> str:

@@ -173,11 +173,10 @@ def _verdict_part(example: Example) -> Part:
 
 def _set_parts(example: Example) -> list[Part]:
     row = example.row
-    responses = tuple(_known_response(row, index) for index in range(len(row["responses"])))
     parts = [
         Part("question", (Item(conversation_text(messages_of(row["query"]))),)),
         Part("reference", _items(("", row["reference"] or None))),
-        Part("responses", responses),
+        Part("responses", tuple(_known_response(row, index) for index in range(len(row["responses"])))),
         Part("label", _items(("", None if row["label"] is None else str(row["label"])))),
     ]
     if example.reason:

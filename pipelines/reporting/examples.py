@@ -20,8 +20,8 @@ from storage.snapshots import Snapshot
 STATUSES = {table.name: tuple(table.parts) for table in TABLES if table.parts and table is not RUBRICS_TABLE}
 """Every table whose rows can be shown, and its parts, as published: `<table>/<status>`."""
 _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}
+# The column in which examples should differ; `set_id` for all other tables.
 _APART: dict[str, str | None] = {"rl": None, "traces": "query_id", "answers": "query_id"}
-"""The column in which examples should differ; `set_id` for all other tables."""
 
 
 def find_examples(
@@ -33,8 +33,7 @@ def find_examples(
     table the other options say which. Raises RecipeError that lists what there is.
     """
     table, statuses = _wanted_parts(table, status, reason)
-    present = [part for part in statuses if snapshot.rows(f"{table}/{part}")]
-    if not present:
+    if not (present := [part for part in statuses if snapshot.rows(f"{table}/{part}")]):
         there = ", ".join(sorted(snapshot.manifest.tables)) or "nothing"
         raise RecipeError(f"the snapshot has no row of {table} {' or '.join(statuses)}; it has: {there}")
     apart = _APART.get(table, "set_id")
@@ -133,8 +132,7 @@ def _filters(table: str, part: str, reason: str | None, source: str | None) -> d
         column, prefix = _SOURCE_COLUMN.get(table, ("source", ""))
         filters[column] = frozenset({prefix + source})
     if reason is not None:
-        reason_column = _reason_column(table, part, reason)
-        if reason_column is None:
+        if (reason_column := _reason_column(table, part, reason)) is None:
             raise RecipeError(f"rows of {table} have no reason; those of trajectories, sets and meta_rm do")
         filters[reason_column] = frozenset({reason})
     return filters

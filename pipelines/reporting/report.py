@@ -36,11 +36,11 @@ from schemas.published import TABLES
 from schemas.trajectory import Mode
 from storage.stages import Stage
 
+# Characters of each text of an example; longer ones are cut, in the page alone.
 _LONGEST_TEXT = 1_500
-"""Characters of each text of an example; longer ones are cut, in the page alone."""
 _COMMONEST_REASONS = 4
+# A part of a table in the card: split, published path, meaning.
 _Part = tuple[str, str, str]
-"""A part of a table in the card: split, published path, meaning."""
 _SHOWN_CHECKS = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles"})
 
 
@@ -168,10 +168,9 @@ def _outcomes(funnels: Sequence[SourceFunnel]) -> Iterator[tuple[str, str, dict[
 
 def _reasons(funnels: Sequence[SourceFunnel]) -> dict[str, Any]:
     """Return the table of every reject_reason by source; nothing where nothing was rejected."""
-    totals = together(funnel.rejected for funnel in funnels)
     rows = [
         [reason, *(f"{funnel.rejected.get(reason, 0):,}" for funnel in funnels), f"{total:,}"]
-        for reason, total in totals.items()
+        for reason, total in together(funnel.rejected for funnel in funnels).items()
     ]
     return {"head": ["reason", *(funnel.source for funnel in funnels), "all"], "rows": rows} if rows else {}
 

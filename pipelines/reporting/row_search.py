@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.preference import SETS, PreferenceSet, sets_of
+from schemas.preference import SETS_TABLE, PreferenceSet, sets_of
 from storage.tables import damage_named, filled, open_parquet
 
 Place = tuple[Path, int, int]
@@ -64,7 +64,7 @@ def values_of(paths: Sequence[Path], column: str, filters: Mapping[str, frozense
 
 
 def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, PreferenceSet]:
-    """Return the sets of these ids ({set_id: query_id}) from a table of SETS, sorted by query_id as all are."""
+    """Return the sets of these ids ({set_id: query_id}) from a published table, sorted by query_id as all are."""
     found: dict[str, PreferenceSet] = {}
     set_ids = pa.array(sorted(ids), pa.string())
     queries = sorted(set(ids.values()))
@@ -77,7 +77,7 @@ def find_sets(paths: Sequence[Path], ids: Mapping[str, str]) -> dict[str, Prefer
                     continue
                 rows = file.read_row_group(group)
             chosen = rows.filter(pc.is_in(rows.column("set_id"), set_ids))
-            found |= {preference.set_id: preference for preference in sets_of(filled(chosen, SETS))}
+            found |= {preference.set_id: preference for preference in sets_of(filled(chosen, SETS_TABLE.schema))}
         if len(found) == len(ids):
             break
     return found

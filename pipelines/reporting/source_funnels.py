@@ -144,8 +144,7 @@ def _graded(synthesis: Mapping[str, int]) -> dict[str, dict[str, int]]:
 
 def rows_by_source(table: str, files: TableFiles) -> dict[str, int]:
     """Return how many rows of a training table, both splits together, come from each source."""
-    paths = [path for split in (Split.TRAIN, Split.VALIDATION) for path in files(f"{table}/{split}")]
-    if not paths:
+    if not (paths := [path for split in (Split.TRAIN, Split.VALIDATION) for path in files(f"{table}/{split}")]):
         return {}
     # verl's columns name the source only within extra_info
     source = pl.col("extra_info").struct.field("source") if table == "rl" else pl.col("source")

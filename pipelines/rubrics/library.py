@@ -43,8 +43,7 @@ _CRITERION_KEYS = {"text", "points", "kind", "tags"}
 
 def seed_rubrics(directory: Path = SHIPPED_SEEDS) -> list[Rubric]:
     """Return the rubrics of a directory of TOML files, by name. Raises RecipeError, which names the file."""
-    paths = sorted(directory.glob("*.toml"))
-    if not paths:
+    if not (paths := sorted(directory.glob("*.toml"))):
         raise RecipeError(f"rubrics.seeds {directory}: holds no .toml file")
     return [_seed(path) for path in paths]
 
@@ -56,8 +55,7 @@ def seeds_of(settings: RubricsSection, directory: Path) -> list[Rubric]:
 
 def rubrics_in_use(root: Root, settings: RubricsSection, directory: Path = Path()) -> list[Rubric]:
     """Return the seed library and the generated rubrics of a root; its seeds of an older library are left out."""
-    generated = (rubric for rubric in read_rubrics(root) if rubric.origin != Origin.SEED)
-    return [*seeds_of(settings, directory), *generated]
+    return [*seeds_of(settings, directory), *(rubric for rubric in read_rubrics(root) if rubric.origin != Origin.SEED)]
 
 
 def _seed(path: Path) -> Rubric:

@@ -70,9 +70,11 @@ class Made:
         lines = [
             f"{self.questions:,} questions: {self.kept_before:,} have their rubric, {len(self.rubrics):,} made or tried"
         ]
-        for what in ("rubrics", "criteria"):
-            if found[what]:
-                lines.append(f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}")
+        lines += [
+            f"{what}: {', '.join(f'{rows:,} {reason}' for reason, rows in found[what].items())}"
+            for what in ("rubrics", "criteria")
+            if found[what]
+        ]
         if self.unwritten:
             lines.append(f"questions without a rubric: {len(self.unwritten):,}, the first: {self.unwritten[0]}")
         lines += [f"{what}: {rows:,} answers" for what, rows in found["malformed"].items()]
@@ -122,8 +124,7 @@ def make_rubrics(settings: RubricSettings, job: Job, root: Root, run: Run, curat
     run.watcher.stage("indexing rubrics", None)
     with open_retriever(root, rubrics, run.keys, settings.directory):
         pass  # opening completes the pools, also after a run that was killed here
-    kept_before = len(cases) - len(new) - len(again)
-    return Made(len(cases), kept_before, made, unwritten, malformed, job, asker.answers)
+    return Made(len(cases), len(cases) - len(new) - len(again), made, unwritten, malformed, job, asker.answers)
 
 
 def _trial(settings: RubricsSection, job: Job) -> str:

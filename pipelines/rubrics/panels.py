@@ -19,8 +19,8 @@ from schemas.query import Messages
 from storage.rubric_tables import Vectors
 
 _AT_ONCE = 256
+# Nearest runs looked at, by places of a panel: right and wrong ones are seldom equally many.
 _RUNS = 4
-"""Nearest runs looked at, by places of a panel: right and wrong ones are seldom equally many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,7 @@ def nearest(
         members = np.flatnonzero(group_of == group)
         for start in range(0, len(wanted), _AT_ONCE):
             batch = wanted[start : start + _AT_ONCE]
-            similarities = vectors[batch] @ vectors[members].T
-            order = np.argsort(-similarities, axis=1, kind="stable")
+            order = np.argsort(-(vectors[batch] @ vectors[members].T), axis=1, kind="stable")
             for row, ranked in zip(batch, members[order], strict=True):
                 found[row] = ranked[cluster_of[ranked] != cluster_of[row]][:count].tolist()
     return [found[row] for row in cases]

@@ -68,18 +68,15 @@ def met_schema(count: int) -> dict[str, Any]:
 
 def rubric_job(recipe: Recipe) -> Job:
     """Return what rubrics are written and tried with. Raises RecipeError where the recipe has no model for it."""
-    job = job_of(recipe, "rubric", "rubrics")
-    if job is None:
+    if (job := job_of(recipe, "rubric", "rubrics")) is None:
         raise RecipeError("rubrics need a model that writes them: add [models.rubric] to the recipe")
     return job
 
 
 def generation_request(job: Job, case: Case, retrieved: str, attempt: int) -> Request:
     """Return the request for the rubric of a case; `retrieved` are criteria that served for similar ones."""
-    query = case.preference.query
-    prompt = generation_prompt(query, case.text_of(case.better), case.text_of(case.worse), retrieved)
-    body = _in_form("rubric", CRITERIA_SCHEMA, job.body(prompt))
-    return job.request(case.query_id, body, attempt, RubricTruth())
+    prompt = generation_prompt(case.preference.query, case.text_of(case.better), case.text_of(case.worse), retrieved)
+    return job.request(case.query_id, _in_form("rubric", CRITERIA_SCHEMA, job.body(prompt)), attempt, RubricTruth())
 
 
 def judgement_request(job: Job, rubric: Rubric, panelist: Panelist, attempt: int) -> Request:
@@ -121,14 +118,13 @@ def generation_prompt(query: Messages, better: str, worse: str, retrieved: str) 
 
 def judgement_prompt(query: Messages, answer: str, criteria: Sequence[Criterion]) -> Messages:
     """Return the request to say of every criterion whether an answer meets it."""
-    lines = [f"{number}. {shown_text(one.text)}" for number, one in enumerate(criteria, 1)]
     return user(
         filled(
             _TEXTS,
             "judgement",
             question=shown_text(conversation_text(query)),
             answer=shown_text(answer),
-            criteria="\n".join(lines),
+            criteria="\n".join(f"{number}. {shown_text(one.text)}" for number, one in enumerate(criteria, 1)),
             count=str(len(criteria)),
         )
     )
@@ -143,8 +139,7 @@ def read_criteria(text: str, origin: str) -> list[Criterion]:
     for item in items:
         if not isinstance(item, dict) or not {"text", "points", "kind"} <= item.keys():
             raise MalformedAnswer("criterion_lacks_a_key")
-        tags = item.get("tags") or []
-        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        if not isinstance((tags := item.get("tags") or []), list) or not all(isinstance(tag, str) for tag in tags):
             raise MalformedAnswer("tags_are_no_list")
         one = criterion(item["text"], item["points"], item["kind"], tags=tags, origin=origin)
         criteria.setdefault(one.criterion_id, one)

@@ -52,8 +52,7 @@ def read_all(
         answers = asker.fetch(what, sent.values(), readable)
         missing = []
         for place, request in sent.items():
-            completion = answers.get(request.request_id)
-            if completion is None or completion.text is None:
+            if (completion := answers.get(request.request_id)) is None or completion.text is None:
                 malformed[f"{what}: failed"] += 1
                 continue
             try:

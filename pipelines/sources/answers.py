@@ -74,8 +74,7 @@ def _own_conversation(text: Any, query: Messages | None) -> list[Any] | None:
     if not is_whole(turns) or not users:
         return None
     # Spaces do not count here. A conversation that differs in them is still one, and may be refused as one.
-    same = query is None or begins_with(_spaced(messages_in(turns)), _spaced(query), users[-1])
-    return written if same else None
+    return written if query is None or begins_with(_spaced(messages_in(turns)), _spaced(query), users[-1]) else None
 
 
 def _spaced(messages: Messages) -> Messages:

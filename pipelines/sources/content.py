@@ -42,8 +42,7 @@ def part_type(part: Any) -> str:
     """Return the type of a part. Without a `type`, it is the first key that has a value."""
     if not isinstance(part, Mapping):
         return "text" if isinstance(part, str) else ""
-    given = part.get("type") or next((key for key, held in part.items() if held is not None), "")
-    return str(given).casefold()
+    return str(part.get("type") or next((key for key, held in part.items() if held is not None), "")).casefold()
 
 
 def joined_text(value: Any, name: str, depth: int = _DEPTH) -> str:

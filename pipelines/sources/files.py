@@ -76,8 +76,7 @@ def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache:
     from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
-        root = _snapshot(place, hub, patterns, cache_dir=cache, local_files_only=True)
-        return bool(_matching(hub, root, patterns))
+        return bool(_matching(hub, _snapshot(place, hub, patterns, cache_dir=cache, local_files_only=True), patterns))
     except (HFValidationError, SourceError):
         return True
     except (IncompleteSnapshotError, LocalEntryNotFoundError):

@@ -17,8 +17,8 @@ from schemas.errors import SourceError
 from schemas.question import AnswerForm, Gold, Verdict
 from schemas.record import clean_text
 
+# Options whose texts nobody gives go by number and letter.
 _UNNAMED_OPTIONS = ("",) * 26
-"""Options whose texts nobody gives go by number and letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,7 @@ def _pair(row: dict[str, Any], where: str) -> tuple[Gold, str]:
 
 def _gold(row: dict[str, Any], where: str) -> Gold:
     """Return the known answer of a row, and how others are compared with it."""
-    answer = _text(row, "gold", where)
-    if not answer.strip():
+    if not (answer := _text(row, "gold", where)).strip():
         raise SourceError(f"{where}: gold is empty; give the known answer")
     form = row.get("form") or AnswerForm.MATH
     if not isinstance(form, str) or form not in set(AnswerForm):
@@ -80,7 +79,6 @@ def _gold(row: dict[str, Any], where: str) -> Gold:
 
 
 def _text(row: dict[str, Any], key: str, where: str) -> str:
-    value = text_in(row, key, where)
-    if value is None:
+    if (value := text_in(row, key, where)) is None:
         raise SourceError(f"{where}: has no {key}")
     return value

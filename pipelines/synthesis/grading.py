@@ -50,8 +50,8 @@ def with_label(question: Question, candidate: Candidate, verdict: Verdict) -> Ve
 def grading_themselves(questions: Iterable[Question]) -> Iterator[bool]:
     """Yield, for each question, whether its verifier finds the gold answer itself right."""
     golds = [question.gold for question in questions]
-    for grade in grade_all((gold, answer_text(gold.form, gold.answer)) for gold in golds):
-        yield grade.verdict is Verdict.RIGHT
+    grades = grade_all((gold, answer_text(gold.form, gold.answer)) for gold in golds)
+    yield from (grade.verdict is Verdict.RIGHT for grade in grades)
 
 
 def answer_text(form: AnswerForm, answer: str) -> str:

@@ -41,6 +41,7 @@ LONGEST = 1_000
 """Characters of a question at most. TeleQnA's longest has 421."""
 
 _WORD = re.compile(r"[^\W_]+")
+# Words that give nothing away: hardly a question does without them.
 _IDLE = frozenset(
     _WORD.findall(
         "a about after all also an and any are as at be because been before being between both but by can could do "
@@ -49,7 +50,6 @@ _IDLE = frozenset(
         "used using was we were what when where which while who whose why will with within without would you"
     )
 )
-"""Words that give nothing away: hardly a question does without them."""
 
 
 class Rephrasing(StrEnum):
@@ -149,8 +149,7 @@ def rephrased_questions(root: Root, run: Run, teacher: Asker | None, questions: 
             teacher.answers.recall(use)
         return found
     rows = _read(questions)
-    leaning = [question for question in rows if leans_on_options(question)]
-    if not leaning:
+    if not (leaning := [question for question in rows if leans_on_options(question)]):
         return questions
     results: list[str | Rephrasing] = [Rephrasing.NO_TEACHER] * len(leaning)
     if teacher is not None:
@@ -185,8 +184,7 @@ def _rephrased(teacher: Asker, leaning: Sequence[Question]) -> list[str | Rephra
 
 def asked_instead(question: Question, completion: Completion | None) -> str | Rephrasing:
     """Return the question that an answer of the teacher ends in, or why it may not be asked."""
-    text = read_rephrased(whole_text(completion) or "")
-    if text is None or len(text) > LONGEST:
+    if (text := read_rephrased(whole_text(completion) or "")) is None or len(text) > LONGEST:
         return Rephrasing.MALFORMED
     if needs_rewriting(text) or needs_options(text):
         return Rephrasing.LEANS

@@ -90,6 +90,5 @@ def _collected(generations: Generations, responder: Asker | None, samples: int, 
                 job = responder.job
                 wanted = [answer_request(job, question, index) for index in range(samples)]
                 candidates = [candidate_of(request, Origin.RESPONDER, job.model.name, answers) for request in wanted]
-                stored = (answers.get(request.request_id) for request in wanted)
-                responder.answers.count(samples, filter(None, stored))
+                responder.answers.count(samples, filter(None, (answers.get(request.request_id) for request in wanted)))
             yield question, candidates

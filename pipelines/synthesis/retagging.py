@@ -56,9 +56,7 @@ class Votes:
     def label(self, wanted: int) -> int | None:
         """Return the response with most of the votes; None without one, or where most of `wanted` are unreadable."""
         most = max(self.by_response)
-        if 2 * self.readable <= wanted or 2 * most <= self.readable:
-            return None
-        return self.by_response.index(most)
+        return None if 2 * self.readable <= wanted or 2 * most <= self.readable else self.by_response.index(most)
 
 
 def retag_job(recipe: Recipe, section: SourceSection) -> SamplingJob | None:

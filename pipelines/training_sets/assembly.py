@@ -220,8 +220,11 @@ class _Rows:
     def _write_meta_rm(self, trajectories: Mapping[Purpose, pa.Table], sets: Mapping[str, PreferenceSet]) -> None:
         """Write the trajectories that were chosen for Meta RM, in the order of their ids."""
         own = [name for name in META_RM.names if name in JUDGED.names]
-        read = ["text", "n_responses", "verdict_form", "model", "purpose", "order", "split"]
-        columns = [*own, *read, "right", "set_correct", "set_readable"]
+        columns = [
+            *own,
+            *("text", "n_responses", "verdict_form", "model", "purpose", "order", "split"),
+            *("right", "set_correct", "set_readable"),
+        ]
         rows = pa.concat_tables(
             table.filter(table.column("in_meta_rm")).select(columns)
             for table in trajectories.values()

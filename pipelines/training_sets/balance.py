@@ -106,8 +106,7 @@ def rounded(value: object) -> float | None:
 
 def uniformity(counts: list[int]) -> tuple[float, float]:
     """Return (chi-square, p) of the hypothesis that all positions are equally likely; (0, 1) without rows."""
-    total = sum(counts)
-    if not total or len(counts) < 2:
+    if not (total := sum(counts)) or len(counts) < 2:
         return 0.0, 1.0
     expected = total / len(counts)
     statistic = sum((count - expected) ** 2 for count in counts) / expected
@@ -119,10 +118,7 @@ def _chi_square_tail(statistic: float, degrees: int) -> float:
     if statistic <= 0:
         return 1.0
     half = statistic / 2
-    if degrees % 2:
-        tail, start = math.erfc(math.sqrt(half)), 0.5
-    else:
-        tail, start = math.exp(-half), 1.0
+    tail, start = (math.erfc(math.sqrt(half)), 0.5) if degrees % 2 else (math.exp(-half), 1.0)
     for step in range((degrees - 1) // 2):
         power = start + step
         tail += math.exp(power * math.log(half) - half - math.lgamma(power + 1))

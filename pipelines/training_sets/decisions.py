@@ -69,9 +69,8 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
             selected = rl.filter(pl.col("selection").is_not_null()).with_columns(reject_reason="selection")
             funnel += _counted(selected, "rl selection", "kept")
         if Purpose.DIFFICULTY in frames:
-            removed = rl.select("set_id", "reject_reason")
             frames[Purpose.DIFFICULTY] = frames[Purpose.DIFFICULTY].join(
-                removed, on="set_id", how="left", maintain_order="left"
+                rl.select("set_id", "reject_reason"), on="set_id", how="left", maintain_order="left"
             )
     if Purpose.PAIRED in frames:
         checks["principles"] = paired_accuracy(frames[Purpose.RFT], frames[Purpose.PAIRED], recipe.grm.principles)
@@ -110,8 +109,7 @@ def _rl(
         checks["rl"] = {"missing": fault}
         return None
     decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft)
-    kept = pl.col("reject_reason").is_null()
-    return decided.with_columns(index=(kept.cum_sum().over("split") - 1))
+    return decided.with_columns(index=(pl.col("reject_reason").is_null().cum_sum().over("split") - 1))
 
 
 def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -> dict[str, Any]:
@@ -142,8 +140,7 @@ def _general(curated: Stage, ratio: float, rft: pl.DataFrame) -> tuple[frozenset
     table = read_table(curated.paths("general"), GENERAL, ["query_id", "source", "source_id", "split", "drop_reason"])
     general = pl.DataFrame({name: pl.from_arrow(table.column(name)) for name in ("source", "split", "drop_reason")})
     general = general.with_columns(pl.Series("example_id", general_ids(table), pl.String))
-    judged_rows = dict(rft.filter("accepted").group_by("split").len().iter_rows())
-    chosen = chosen_general(general, judged_rows, ratio)
+    chosen = chosen_general(general, dict(rft.filter("accepted").group_by("split").len().iter_rows()), ratio)
     is_surplus = ~pl.col("example_id").is_in(list(chosen))
     kept = general.filter(pl.col("drop_reason").is_null())
     return chosen, kept.with_columns(reject_reason=pl.when(is_surplus).then(pl.lit("surplus")))
@@ -166,10 +163,9 @@ def _positions(rft: pl.DataFrame) -> dict[str, Any]:
 def _lengths(curated: Stage) -> dict[str, Any]:
     """Return, per source, how often the best response of a kept set is the longest, beside the rate of chance."""
     sets = read_frame(curated.paths("sets"), SETS, ["source", "responses", "best", "n_responses", "drop_reason"])
-    lengths = pl.col("responses").list.eval(pl.element().struct.field("text").str.len_chars())
     found = (
         sets.filter(pl.col("drop_reason").is_null() & pl.col("best").is_not_null())
-        .with_columns(lengths=lengths)
+        .with_columns(lengths=pl.col("responses").list.eval(pl.element().struct.field("text").str.len_chars()))
         .group_by("source")
         .agg(
             best_is_longest=(pl.col("lengths").list.get(pl.col("best")) == pl.col("lengths").list.max()).mean(),

@@ -40,8 +40,7 @@ def choose_meta_rm(candidates: pl.DataFrame, one_label_share: float) -> pl.DataF
     Sets whose samples are all right or all wrong give one row each, as many right as wrong, up to `one_label_share` of
     the rows of a split. So half of the rows are negatives, whatever the judge (METHOD section 5 needs a quarter).
     """
-    wrong_count = pl.col("set_readable") - pl.col("set_correct")
-    pairs = pl.min_horizontal(pl.col("set_correct"), wrong_count)
+    pairs = pl.min_horizontal(pl.col("set_correct"), pl.col("set_readable") - pl.col("set_correct"))
     rank = pl.col("trajectory_id").rank("ordinal").over("set_id", "model", "right")
     ranked = candidates.with_columns(rank=rank, pairs=pairs)
     mixed = ranked.filter((pl.col("pairs") > 0) & (pl.col("rank") <= pl.col("pairs")))
@@ -68,8 +67,7 @@ def set_alone_auc(candidates: pl.DataFrame) -> float | None:
     if not positives or not negatives:
         return None
     ranks = (candidates["set_correct"] / candidates["set_readable"]).rank("average")
-    rank_sum = float(ranks.filter(candidates["right"]).sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+    return (float(ranks.filter(candidates["right"]).sum()) - positives * (positives + 1) / 2) / (positives * negatives)
 
 
 def meta_rm_table(

@@ -86,8 +86,7 @@ def selection_of(job: SamplingJob, preference: PreferenceSet, share: float = 1.0
     if not by_verifier and preference.reference is None:
         return Selection.NOTHING_TO_CHECK_BY
     answers = quotable_answers(job, preference)
-    right = answers[preference.best]
-    if right is None or all(answer is None for answer in answers if answer != right):
+    if (right := answers[preference.best]) is None or all(answer is None for answer in answers if answer != right):
         return Selection.NO_FINAL_ANSWERS
     # It stands in the reference, and not as part of a longer word or number.
     in_reference = rf"(?<!\w){re.escape(right)}(?!\w)"
@@ -112,9 +111,8 @@ def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: Sampl
     }
     outcome = pl.Series("selection", [found.get(set_id) for set_id in rl["set_id"]], pl.String)
     selected = (pl.col("selection") == Selection.KEPT.value).fill_null(False)
-    group = ["source", "n_responses", "split"]
     # One place further on than `decide_rl` deals: where every set is selected, its two rows are not in one order.
-    rank = pl.col("set_id").rank("ordinal").over(*group, selected)
+    rank = pl.col("set_id").rank("ordinal").over("source", "n_responses", "split", selected)
     position = (rank % pl.col("n_responses")).cast(pl.Int32)
     rows = pl.col("reject_reason").is_null().cast(pl.Int64) + selected.cast(pl.Int64)
     return rl.with_columns(outcome).with_columns(

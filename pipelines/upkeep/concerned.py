@@ -31,8 +31,8 @@ from storage.tombstones import Tombstone
 SHORTEST = 16
 """Characters that a phrase must have: fewer occur by chance. Shorter texts are found by ids alone."""
 LONGEST = 200
+# Characters that JSON escapes, or that a marker in a prompt begins with.
 _BREAK = re.compile(r'[\x00-\x1f"\\\[(]+')
-"""Characters that JSON escapes, or that a marker in a prompt begins with."""
 _SHOWN = 20
 _IDS = ("source", "set_id", "query_id", "rubric_id")
 
@@ -123,13 +123,11 @@ def concerned_by_id(origins: pl.DataFrame, name: str) -> Concerned:
     A set that was made of a question goes with its question, and with all that was made of that. Raises RecipeError
     for an id that nothing here has.
     """
-    named = origins.filter((pl.col("set_id") == name) | (pl.col("query_id") == name))
-    if not named.height:
+    if not (named := origins.filter((pl.col("set_id") == name) | (pl.col("query_id") == name))).height:
         raise RecipeError(f"nothing here is, or has, the set or the query {name}; {_known(origins)}")
     is_query = name not in _ids(named, "set_id")
     rows = _of_same_rows(origins, named)
-    blocked = _questions(rows) | ({name} if is_query else set())
-    if blocked:
+    if blocked := _questions(rows) | ({name} if is_query else set()):
         rows = _of_same_rows(origins, pl.concat([rows, origins.filter(pl.col("query_id").is_in(list(blocked)))]))
         blocked |= _questions(rows)
     else:
@@ -203,8 +201,7 @@ def _ids(frame: pl.DataFrame, column: str) -> frozenset[str]:
 
 def _known(origins: pl.DataFrame) -> str:
     """Return what sources there are, as an error says it."""
-    names = sorted(set(origins["source"]))
-    if not names:
+    if not (names := sorted(set(origins["source"]))):
         return "the root holds no sets"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"there are: {', '.join(names[:_SHOWN])}{more} (grmforge inspect NAME --table sets --json shows set_ids)"

@@ -226,8 +226,10 @@ def _unfinished(root: Root) -> Iterator[Finding]:
     """Yield temporary files and versions without a manifest, whatever is in them."""
     for path in temporary_files(root.path):
         yield Finding(Place.UNFINISHED, str(path.relative_to(root.path)), partial(remove_here, path))
-    for key in set_aside(root):
-        yield Finding(Place.DAMAGED, key, partial(root.remove, key), note="nobody can look into it")
+    yield from (
+        Finding(Place.DAMAGED, key, partial(root.remove, key), note="nobody can look into it")
+        for key in set_aside(root)
+    )
     for name in root.folders(snapshots.FOLDER):
         for key in (f"{snapshots.FOLDER}/{name}/{version}" for version in snapshots.unfinished(root, name)):
             yield Finding(Place.UNFINISHED, key, partial(root.remove_folder, key))
@@ -248,8 +250,7 @@ def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
         except StorageError:
             yield Finding(Place.STAGE, key, remove, None, "it cannot be looked into")
             continue
-        is_own = concerned.source is not None and key.split("/")[1].partition("-")[2] == concerned.source
-        if rows or is_own:
+        if rows or (concerned.source is not None and key.split("/")[1].partition("-")[2] == concerned.source):
             yield Finding(Place.STAGE, key, remove, rows)
 
 

@@ -86,8 +86,7 @@ def request_to_forget(root: Root, name: str, reason: str | None = None) -> Reque
 
 
 def _concerned(origins: pl.DataFrame, name: str) -> tuple[Concerned, Kind]:
-    is_id = len(name) == 32 and not set(name) - set("0123456789abcdef")
-    if is_id and not origins.filter(source=name).height:
+    if len(name) == 32 and not set(name) - set("0123456789abcdef") and not origins.filter(source=name).height:
         return concerned_by_id(origins, name), "set" if origins.filter(set_id=name).height else "query"
     return concerned_by_source(origins, name), "source"
 
@@ -132,8 +131,7 @@ def undo(root: Root, name: str) -> Tombstone:
 
 def forgotten_before(root: Root, name: str) -> Tombstone:
     """Return what was forgotten by this name. Raises RecipeError where nothing was."""
-    tombstone = find_tombstone(root, name)
-    if tombstone is None:
+    if (tombstone := find_tombstone(root, name)) is None:
         raise RecipeError(f"{name!r} was not forgotten under {root.where()}")
     return tombstone
 
@@ -158,8 +156,7 @@ def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tup
 def _moved_back(root: Root, last: VersionRows, removed: set[str]) -> str:
     """Move LATEST to a version that holds every set and stays, the newest older one if there is any; else drop it."""
     manifests = [snapshot.manifest for snapshot in every_snapshot(root) if snapshot.manifest.name == last.name]
-    left = {manifest.version for manifest in manifests if not missing_sets(manifest)} - removed
-    if not left:
+    if not (left := {manifest.version for manifest in manifests if not missing_sets(manifest)} - removed):
         drop_latest(root, last.name)
         return f"{last.name}: LATEST is gone, since no version stays that holds every set; build again"
     chosen = max(left, key=lambda version: (version < last.version, version))

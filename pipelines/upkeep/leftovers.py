@@ -123,8 +123,8 @@ class _Look:
 
     root: Root
     now: float
+    # After how many idle days a thing of each kind is a leftover.
     idle_for: dict[Kind, float]
-    """After how many idle days a thing of each kind is a leftover."""
     notes: list[str]
 
     def is_idle(self, kind: Kind, since: float) -> bool:
@@ -162,9 +162,7 @@ def _stages(look: _Look) -> Iterator[Leftover]:
     if (since := journal.writing_since(root)) is not None and look.is_idle(Kind.STAGE, since - DAY_S):
         look.idle_for[Kind.STAGE] = (look.now - since) / DAY_S + 1
         look.notes.append("a run is at work: what it may have found when it began is left alone")
-    for key in stage_keys(root):
-        if key in needed:
-            continue
+    for key in (key for key in stage_keys(root) if key not in needed):
         if not root.exists(f"{key}/manifest.json"):
             yield from look.unfinished(Kind.UNFINISHED_STAGE, key, "a run that was stopped left it")
         elif look.is_idle(Kind.STAGE, used := last_used(root, key)) and not _is_of_a_version(root, key, contents):

@@ -181,8 +181,8 @@ def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[],
         held_back = bool(published.missing or reasons)
         if held_back or before == manifest.version or move_latest(root, manifest.name, before, manifest.version):
             break  # else a build moved LATEST meanwhile
-    in_use = {manifest.version, *filter(None, (before,))}  # what LATEST named, for a way back until the next night
-    removed = retain(root, manifest.name, recipe.refresh.keep, in_use)
+    # Kept besides is what LATEST named, for a way back until the next night.
+    removed = retain(root, manifest.name, recipe.refresh.keep, {manifest.version, *filter(None, (before,))})
     return Refreshed(published, before, comparison, reasons, tuple(removed), recipe.build.root_flag)
 
 
@@ -206,8 +206,7 @@ def promote(root: Root, given: str) -> tuple[Snapshot, str | None]:
     Raises StorageError where there is no such version, and RecipeError where a set of its recipe has no row in it.
     """
     snapshot = named_version(root, given)
-    _, lost = heal(snapshot)
-    if lost:
+    if lost := heal(snapshot)[1]:
         raise StorageError(
             f"{snapshot.location}/{lost[0]}: gone or damaged; build its recipe again, which puts it back, restore the "
             "file, or remove the version's folder"

@@ -47,8 +47,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
-        faults = chain(self._faults_of_sources(), self._faults_of_judging(), self._faults_of_models())
-        if fault := next(faults, None):
+        if fault := next(chain(self._faults_of_sources(), self._faults_of_judging(), self._faults_of_models()), None):
             raise ValueError(fault)
         return self
 

@@ -18,17 +18,12 @@ MOMENTS = [
     ("reading", 0.05),
     ("sampling rft", 0.9),
     ("sampling rft", 0.9),
-    ("sampling rft", 0.9),
     ("judging rft", 0.05),
-    ("judging rft", 0.05),
-    ("sampling difficulty", 0.9),
     ("sampling difficulty", 0.9),
     ("judging difficulty", 0.05),
     ("assembling", 0.1),
-    ("assembling", 0.1),
     ("assembling", 0.3),
     ("publishing", 0.01),
-    ("publishing", 0.02),
     ("publishing", 0.03),
 ]
 """A stage, and at most how many seconds after it began the build is killed; the seconds are drawn."""
@@ -53,7 +48,7 @@ def kill_at(recipe: Path, root: Path | str, stage: str, seconds: float) -> bool:
 
 
 @pytest.mark.slow
-def test_the_data_of_a_build_killed_fifteen_times_is_that_of_one_never_killed(tmp_path: Path) -> None:
+def test_the_data_of_a_build_killed_ten_times_is_that_of_one_never_killed(tmp_path: Path) -> None:
     def recipe(name: str, concurrency: int) -> Path:
         judge = {"engine": "simulated", "max_concurrency": concurrency}
         return write_recipe(
@@ -66,14 +61,14 @@ def test_the_data_of_a_build_killed_fifteen_times_is_that_of_one_never_killed(tm
             },
         )
 
-    write_teleqna(tmp_path / "teleqna.txt", 400)
+    write_teleqna(tmp_path / "teleqna.txt", 250)
     slow, quick = recipe("slow.toml", 12), recipe("quick.toml", 200)  # the same build, with another patience
     draw = random.Random(20)
     killed = [
         (stage, kill_at(slow if "sampling" in stage else quick, tmp_path / "killed", stage, draw.uniform(0, most)))
         for stage, most in MOMENTS
     ]
-    assert sum(was_alive for _, was_alive in killed) >= 13, killed
+    assert sum(was_alive for _, was_alive in killed) >= 8, killed
 
     assert grmforge("build", quick, "--root", tmp_path / "killed").code == 0
     assert grmforge("build", quick, "--root", tmp_path / "whole").code == 0
@@ -99,9 +94,12 @@ def test_a_kill_costs_at_most_what_came_in_its_last_second(tmp_path: Path) -> No
             sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
             models={"grm": {**judge, "max_concurrency": in_flight}},
         )
-        draw = random.Random(3)
         for _ in range(kills):
-            assert kill_at(recipe, tmp_path / "data", "sampling rft", draw.uniform(0.7, 1.2))
+            with start("build", recipe, "--root", tmp_path / "data") as process:
+                server.wait_for(len(server.requests) + 60, 60.0)
+                assert process.poll() is None
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate(timeout=30)
         assert grmforge("build", recipe, "--root", tmp_path / "data").code == 0
         asked = [received.raw for received in server.requests]
     assert len(set(asked)) == len(paid(tmp_path / "data"))

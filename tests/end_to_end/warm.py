@@ -1,12 +1,14 @@
 """Commands that start in milliseconds: forked from a process that has imported what they import.
 
-A command spends two thirds of a short test's time on imports. So each test process keeps one such parent. What it forks
+A command spends two thirds of a short test's time on imports, on its pages' templates and on the weights of hint leaks.
+So each test process keeps one such parent, which has them. It starts no thread: a fork would not have it. What it forks
 is a process like any other: its own arguments, environment, directory, pipes and session. A command whose environment
 sets Python, the locale or the hub otherwise starts from its executable.
 """
 
 import array
 import atexit
+import gc
 import json
 import os
 import select
@@ -146,9 +148,17 @@ def _import_heavy(told: int) -> None:
         names = os.read(told, MOST_BYTES).decode().split()
     except BlockingIOError:
         return
-    for name in names:
-        if name not in sys.modules:
-            __import__(name)
+    new = {name for name in names if name not in sys.modules}
+    for name in new:
+        __import__(name)
+    if new:
+        _freeze()
+
+
+def _freeze() -> None:
+    """Keep the collector of forked processes off what stands here: it would copy each page that it looks at."""
+    gc.collect()
+    gc.freeze()
 
 
 def _become(wanted: Mapping[str, Any], fds: list[int], tell: int) -> None:
@@ -176,21 +186,24 @@ def _become(wanted: Mapping[str, Any], fds: list[int], tell: int) -> None:
 
 
 def _imported() -> None:
-    """Import all that commands import, but for Prefect and what is heavy."""
-    import gc
+    """Import all that commands import, but for Prefect and what is heavy, and make what each build makes anew."""
     import importlib
     import pkgutil
 
     import pipelines
     import schemas
     import storage
+    from pipelines.judging import hint_words
+    from pipelines.reporting import pages
 
     importlib.import_module("flows.command.running")
     for package in (schemas, storage, pipelines):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    gc.collect()
-    gc.freeze()
+    hint_words.learned()
+    for template in ("report.html", "card.md"):
+        pages.compiled(template)
+    _freeze()
 
 
 if __name__ == "__main__":

@@ -51,8 +51,10 @@ def test_a_stage_beside_another_has_its_tables_and_copies_none(tmp_path: Path) -
     alone = finish_stage(root, "stages/b/2", {"more": [FILE]}, {})
     assert stage.content not in (below.content, alone.content), "what is made of it is made of both"
     root.remove_folder("stages/a/1")
+    alone = find_stage(root, "stages/b/1")
+    assert alone is not None
     with pytest.raises(StorageError, match="stages/a/1: the stage has gone; build again"):
-        stage.paths("rows")
+        alone.paths("rows")
 
 
 def test_a_newer_manifest_is_refused_by_name(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from tests.end_to_end.commands import write_recipe
 from tests.end_to_end.questions import SYLLABLES, write_teleqna
 
 IN_FLIGHT = 32
-SETS = 120
+SETS = 60
 """Of two responses, and as many of four."""
-QUESTIONS = 40
+QUESTIONS = 16
 """Without responses: a responder's answers become sets."""
 
 JUDGEMENT = (

@@ -94,7 +94,7 @@ def test_ctrl_c_once_waits_for_what_is_in_flight_and_stops_the_server(recipe: Pa
         timed("Ctrl-C in mid-build: a start, some judgements"),
         start("build", recipe, "--root", root) as process,
     ):
-        log = until_it_answers(process, root, 300)
+        log = until_it_answers(process, root, 100)
         _, processes = processes_of(process.pid)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
@@ -111,7 +111,7 @@ def test_kill_9_of_the_build_leaves_no_vllm_behind(recipe: Path, home: Path) -> 
         timed("kill -9 of grmforge in mid-build: a start, some judgements"),
         start("build", recipe, "--root", root) as process,
     ):
-        until_it_answers(process, root, 200)
+        until_it_answers(process, root, 80)
         _, processes = processes_of(process.pid)
         process.kill()
         began = time.monotonic()
@@ -130,7 +130,7 @@ def test_a_vllm_that_is_killed_in_mid_build_is_started_again_and_the_build_ends(
         timed("the whole build, vLLM killed in its middle: two starts"),
         start("build", recipe, "--root", root) as process,
     ):
-        until_it_answers(process, root, 200)
+        until_it_answers(process, root, 80)
         group, processes = processes_of(process.pid)
         os.killpg(group, signal.SIGKILL)
         assert all(gone(pid, 15) for pid in processes)

@@ -129,8 +129,7 @@ class SimulatedEngine:
             return truth.kept
         shift = settings.difficulty_spread * _normal(self._draws("q", truth.question_id)[0])
         advantage = _advantage(1, settings.difficulty_spread, settings.accuracy)
-        right = truth.kept is None and advantage + shift + _normal(draws[3]) > 0
-        return texts.final_answer(truth.gold, right, draws)
+        return texts.final_answer(truth.gold, truth.kept is None and advantage + shift + _normal(draws[3]) > 0, draws)
 
     def _by_rubric(self, request: Request, truth: RubricTruth, fault: str | None, draws: Sequence[float]) -> str:
         """Return a rubric, or a judgement by one; with the fault `unparsed`, cut in half."""

@@ -2,21 +2,17 @@
 
 import importlib
 import json
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.loopback_prefect import PREFECT, background, end, environment, free_port, wait_for
 from storage.leases import Lease, take
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
@@ -24,100 +20,26 @@ from storage.snapshots import Snapshot
 from tests.end_to_end.commands import REPOSITORY, data_files, grmforge, latest, paid, write_recipe
 from tests.end_to_end.problems import PROBLEMS, write_math
 from tests.end_to_end.questions import write_teleqna
+from tests.flows.deployed.deployed_place import (
+    KEY,
+    Place,
+    asked,
+    begun,
+    ended,
+    progress_artifacts,
+    serving_deployments,
+    wait_until,
+)
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import StandIn, judged
 
-DEPLOYED = ("flows", "pipelines", "storage", "schemas", "recipes")
-KEY = "sk-a-key-for-tests-0123456789"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A checkout whose flows are deployed to a server of its own, with a worker."""
-
-    checkout: Path
-    home: Path
-    environment: Mapping[str, str]
-    untouched: bool
-    """Whether deploying left every file of the checkout as it was."""
-
-    def prefect(self, *arguments: str) -> str:
-        """Run a `prefect` command to its end, and return what it says."""
-        with self.start(*arguments) as process:
-            out, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, out
-        return str(out)
-
-    def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [PREFECT, *arguments],
-            cwd=cwd or self.checkout,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-
-def asked(place: Place, what: str, body: object) -> Any:
-    """Return what the server answers to a filter."""
-    request = urllib.request.Request(
-        f"{place.environment['PREFECT_API_URL']}/{what}/filter",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
-def progress_artifacts(place: Place) -> dict[str, tuple[float, str]]:
-    """Return percentage and description of every progress artifact on the server, by its key."""
-    found = asked(place, "artifacts", {"artifacts": {"type": {"any_": ["progress"]}}})
-    return {one["key"]: (one["data"], one["description"]) for one in found}
-
-
-def contents(directory: Path) -> dict[Path, bytes]:
-    return {
-        path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
-    }
+pytestmark = pytest.mark.timeout(600)  # every run starts processes that import for seconds, on busy cores for a minute
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Start a server and a worker, and deploy every flow from a copy of the tree."""
-    directory = tmp_path_factory.mktemp("prefect")
-    checkout, home = directory / "checkout", directory / "home"
-    elsewhere = directory / "elsewhere"
-    elsewhere.mkdir()
-    for name in DEPLOYED:
-        shutil.copytree(REPOSITORY / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "prefect.yaml", checkout)
-    port = free_port()
-    mine = environment(home) | {
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_CLI_PROMPT": "true",  # as on a terminal; whoever asks something finds nobody to answer
-    }
-    server = background(["server", "start", "--port", str(port), "--no-ui"], mine, elsewhere, directory / "server.log")
-    mine["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    started = [server]
-    try:
-        wait_for(f"http://127.0.0.1:{port}/api/health")
-        before = contents(checkout)
-        deployed = Place(checkout, home, mine, untouched=False)
-        deployed.prefect("work-pool", "create", "local", "--type", "process")
-        deployed.prefect("deploy", "--all")
-        # The worker alone has the key.
-        started.append(
-            background(
-                ["worker", "start", "--pool", "local"], mine | {"TEST_KEY": KEY}, elsewhere, directory / "worker.log"
-            )
-        )
-        yield Place(checkout, home, mine, untouched=contents(checkout) == before)
-    finally:
-        for process in reversed(started):
-            end(process)
+    with serving_deployments(tmp_path_factory.mktemp("prefect")) as deployed:
+        yield deployed
 
 
 def built_by_the_command(directory: Path, sets: str, name: str) -> Snapshot:
@@ -130,11 +52,10 @@ def built_by_the_command(directory: Path, sets: str, name: str) -> Snapshot:
 def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: Place, tmp_path: Path) -> None:
     """RFT first, since Meta RM needs the same answers; then the other two at once, over the same root."""
     assert place.untouched
-    for together in (["rft"], ["rl", "meta-rm"]):
-        runs = [place.start("deployment", "run", f"build-{name}-set/local", "--watch") for name in together]
-        said = [run.communicate(timeout=200)[0] for run in runs]
-        assert [run.returncode for run in runs] == [0] * len(runs), "\n".join(said)
-        assert all("finished successfully in 'Completed'" in words for words in said), "\n".join(said)
+    said = place.prefect("deployment", "run", "build-rft-set/local", "--watch")
+    assert "finished successfully in 'Completed'" in said
+    runs = [begun(place, f"build-{name}-set/local") for name in ("rl", "meta-rm")]
+    assert [ended(place, run)["name"] for run in runs] == ["Completed"] * 2
     assert set(paid(place.checkout / "data").values()) == {1}
     shown = progress_artifacts(place)
     for key in ("demo-rft-sampling-rft-with-simulated-grm", "demo-rl-sampling-difficulty-with-simulated-8b"):
@@ -148,10 +69,9 @@ def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: 
 
 @pytest.mark.slow
 def test_the_rubric_index_is_made_as_by_the_command(place: Place, tmp_path: Path) -> None:
-    flags = ("--param", "limit=25", "--param", f"root={tmp_path / 'flow'}")
-    said = place.prefect("deployment", "run", "build-rubric-index/local", *flags, "--watch")
-    assert "finished successfully in 'Completed'" in said
-    command = ("rubrics", "build", REPOSITORY / "recipes/rubrics.toml", "--limit", "25", "--root", tmp_path / "command")
+    run = begun(place, "build-rubric-index/local", limit=12, root=str(tmp_path / "flow"))
+    assert ended(place, run)["name"] == "Completed"
+    command = ("rubrics", "build", REPOSITORY / "recipes/rubrics.toml", "--limit", "12", "--root", tmp_path / "command")
     assert grmforge(*command).code == 0
     made = read_rubrics(Root(tmp_path / "flow"))
     assert any(one.origin == "generated" and one.kept for one in made)
@@ -203,17 +123,13 @@ def test_a_flow_makes_sets_of_questions_within_one_budget(place: Place, tmp_path
             **({"budget": budget} if budget else {}),
         )
 
-    def run(path: Path) -> tuple[int, str]:
-        with place.start("deployment", "run", "build-rft-set/local", "--param", f"recipe={path}", "--watch") as process:
-            said, _ = process.communicate(timeout=200)
-        return process.returncode, said
+    def state_after(path: Path) -> str:
+        return str(ended(place, begun(place, "build-rft-set/local", recipe=str(path)))["type"])
 
-    code, said = run(recipe({"max_requests": answers + judgements}))
-    assert code == 1, said
+    assert state_after(recipe({"max_requests": answers + judgements})) == "FAILED"
     assert len(paid(tmp_path / "data")) == answers + judgements
     assert not (tmp_path / "data/snapshots").exists()
-    code, said = run(recipe({}))
-    assert code == 0, said
+    assert state_after(recipe({})) == "COMPLETED"
     assert set(paid(tmp_path / "data").values()) == {1}
     snapshot = latest(tmp_path / "data", "solved")
     assert snapshot.rows("traces/train") > 0
@@ -242,19 +158,15 @@ def test_nights_move_latest_are_held_back_and_skipped(place: Place, tmp_path: Pa
         refresh={"max_acceptance_change": 100},
     )
 
-    def night() -> tuple[int, str]:
-        flags = ("--param", f"recipe={recipe}", "--watch")
-        with place.start("deployment", "run", "refresh-datasets/nightly", *flags) as process:
-            said, _ = process.communicate(timeout=200)
-        return process.returncode, said
+    def night() -> dict[str, Any]:
+        return ended(place, begun(place, "refresh-datasets/nightly", recipe=str(recipe)))
 
     write_teleqna(tmp_path / "teleqna.txt", 40)
     assert grmforge("refresh", recipe).code == 0
     first = latest(root, "nights").manifest.version
 
     write_teleqna(tmp_path / "teleqna.txt", 50)
-    code, said = night()
-    assert (code, "finished successfully in 'Completed'" in said) == (0, True), said
+    assert night()["name"] == "Completed"
     second = latest(root, "nights").manifest.version
     assert second != first
     assert set(paid(root).values()) == {1}
@@ -263,21 +175,16 @@ def test_nights_move_latest_are_held_back_and_skipped(place: Place, tmp_path: Pa
     assert data_files(latest(root, "nights")) == data_files(built_by_the_command_of(recipe, tmp_path / "other"))
 
     write_teleqna(tmp_path / "teleqna.txt", 30)
-    code, said = night()
-    assert code == 1, said
-    failed_ones = {
-        "flow_runs": {"state": {"type": {"any_": ["FAILED"]}}},
-        "deployments": {"name": {"any_": ["nightly"]}},
-    }
-    (failed,) = asked(place, "flow_runs", failed_ones)
-    assert f"LATEST is held back at {second}: teleqna shrank from " in failed["state"]["message"]
+    failed = night()
+    assert failed["type"] == "FAILED"
+    assert f"LATEST is held back at {second}: teleqna shrank from " in failed["message"]
     assert latest(root, "nights").manifest.version == second
 
     lease = take(Root(root), "nights", "another run", watching=lambda seconds, holder: None)
     assert isinstance(lease, Lease)
     with lease:
-        code, said = night()
-    assert (code, "'Skipped'" in said) == (0, True), said
+        skipped = night()
+    assert (skipped["type"], skipped["name"]) == ("COMPLETED", "Skipped")
 
 
 def built_by_the_command_of(recipe: Path, root: Path) -> Snapshot:
@@ -286,49 +193,27 @@ def built_by_the_command_of(recipe: Path, root: Path) -> Snapshot:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shares", [1, 2])
-def test_a_run_that_its_worker_cancels_ends_as_cancelled_and_keeps_its_answers(
-    place: Place, tmp_path: Path, shares: int
-) -> None:
-    gate, name = threading.Event(), f"cancelled-{shares}"
+def test_a_run_that_its_worker_cancels_ends_as_cancelled_and_keeps_its_answers(place: Place, tmp_path: Path) -> None:
+    """In two shares; the flow that is told to end, below, asks in none."""
+    gate, shares = threading.Event(), 2
     write_teleqna(tmp_path / "teleqna.txt", 40)
     with StandIn(*[judged] * 20, then=lambda body: replace(judged(body), after=gate)) as server:
         recipe = write_recipe(
             tmp_path / "recipe.toml",
-            build={"name": name, "sets": ["rft"], "root": str(tmp_path / "data")},
+            build={"name": "cancelled", "sets": ["rft"], "root": str(tmp_path / "data")},
             sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
             models={"grm": {"engine": "openai", "model": "m", "base_url": server.url, "max_concurrency": 8}},
         )
-        flags = ("--param", f"recipe={recipe}", "--param", f"workers={shares}", "--watch")
-        with place.start("deployment", "run", "build-rft-set/local", *flags) as process:
-            server.wait_for(28, 200.0)
-            running = {
-                "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
-                "deployments": {"name": {"any_": ["local"]}},
-            }
-            (run,) = asked(place, "flow_runs", running)
-            place.prefect("flow-run", "cancel", run["id"])
-            events = tmp_path / "data" / "runs"
-            wait_until(lambda: sum("stopping" in path.read_text() for path in events.glob("*.jsonl")) == shares)
-            gate.set()
-            said, _ = process.communicate(timeout=120)
-        assert process.returncode == 1, said
+        run = begun(place, "build-rft-set/local", recipe=str(recipe), workers=shares)
+        server.wait_for(28, 200.0)
+        place.prefect("flow-run", "cancel", run)
+        events = tmp_path / "data" / "runs"
+        wait_until(lambda: sum("stopping" in path.read_text() for path in events.glob("*.jsonl")) == shares)
+        gate.set()
+        assert ended(place, run)["type"] == "CANCELLED"
         assert len(server.requests) == 28
-        wait_until(lambda: state_of(place, run["id"])["type"] == "CANCELLED")
     assert len(paid(tmp_path / "data")) == 28
     assert {json.loads(path.read_text().splitlines()[-1])["how"] for path in events.glob("*.jsonl")} == {"interrupted"}
-
-
-def state_of(place: Place, run_id: str) -> Any:
-    (run,) = asked(place, "flow_runs", {"flow_runs": {"id": {"any_": [run_id]}}})
-    return run["state"]
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

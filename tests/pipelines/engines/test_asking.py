@@ -1,6 +1,7 @@
 """Asking: what is wanted twice is bought once, and what came of it is counted the same however often it is asked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,17 @@ def test_what_fails_for_a_passing_reason_is_given_up_and_sent_again_by_the_next_
         again = asker(tmp_path, openai(server.url))
         assert fetch(again, [request])[request.request_id].text == "\\boxed{1}"
         assert not again.answers.given_up and not again.answers.failed
+
+
+def test_of_an_equal_request_of_another_question_the_own_answer_counts(tmp_path: Path) -> None:
+    with StandIn(chat("\\boxed{1}"), chat("\\boxed{2}"), then=chat("\\boxed{3}")) as server:
+        one = asker(tmp_path, openai(server.url))
+        request, neighbour = wanted(one, 1, 2)
+        own, of_another = replace(request, query_id="00" * 16), replace(request, query_id="ff" * 16)
+        fetch(one, [own])
+        assert fetch(one, [of_another])[request.request_id].text == "\\boxed{2}"
+        answers = fetch(one, [own, replace(neighbour, query_id="ff" * 16)])
+        assert answers[request.request_id].text == "\\boxed{1}"
 
 
 def test_nothing_to_ask_opens_no_model(tmp_path: Path) -> None:

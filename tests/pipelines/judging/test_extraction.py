@@ -213,11 +213,11 @@ def test_a_prefix_has_no_scores(end: int) -> None:
     ],
 )
 def test_hostile_texts_take_linear_time(unit: str) -> None:
-    run = unit * (400_000 // len(unit))
-    begin = time.perf_counter()
+    run = unit * (200_000 // len(unit))
+    begin = time.process_time()
     for text in (run, f"Criteria:\n{run}", f"Criteria:\n1. A{run}", f"Analysis:{run}", f"Criteria:\n1. A: b {run}\nx:"):
         read(text)
-    assert time.perf_counter() - begin < 8
+    assert time.process_time() - begin < 2
 
 
 NAMES = st.text(alphabet="abcXYZ 3G/&'.,weight", min_size=1, max_size=20)

@@ -26,6 +26,8 @@ MODELS = {
     "policy": simulated(model="trained", seed=2),
 }
 
+Built = tuple[str, Path, Published, Root]
+
 
 def built(folder: Path, kind: str, **grm: Any) -> tuple[Published, Root]:
     singles = [
@@ -39,6 +41,13 @@ def built(folder: Path, kind: str, **grm: Any) -> tuple[Published, Root]:
     return build(recipe, root, run), root
 
 
+@pytest.fixture(scope="module", params=["regex", "json_schema"])
+def build_of_a_form(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return a form, and what was built by it, in which folder."""
+    folder = tmp_path_factory.mktemp(request.param)
+    return request.param, folder, *built(folder, request.param)
+
+
 def frame(published: Published, table: str) -> pl.DataFrame:
     return pl.read_parquet(published.snapshot.files(table))
 
@@ -49,9 +58,8 @@ def answers(root: Root) -> pl.DataFrame:
     return found
 
 
-@pytest.mark.parametrize("kind", ["regex", "json_schema"])
-def test_what_is_trained_on_is_the_text_of_the_template(kind: str, tmp_path: Path) -> None:
-    published, root = built(tmp_path, kind)
+def test_what_is_trained_on_is_the_text_of_the_template(build_of_a_form: Built) -> None:
+    kind, _, published, root = build_of_a_form
     forms = {
         n: re.compile(form_in_body("regex", None, load_template(name), n)["structured_outputs"]["regex"])
         for n, name in ((1, "grm_single"), (3, "grm"))
@@ -78,11 +86,10 @@ def test_what_is_trained_on_is_the_text_of_the_template(kind: str, tmp_path: Pat
         assert all(json.loads(text)["scores"] for text in finished), "what came is kept as it came"
 
 
-@pytest.mark.parametrize("kind", ["regex", "json_schema"])
-def test_what_sampling_and_judging_read_is_the_same(kind: str, tmp_path: Path) -> None:
+def test_what_sampling_and_judging_read_is_the_same(build_of_a_form: Built) -> None:
     """Another reading in one of them would sample too few, or judge what was never asked."""
-    published, root = built(tmp_path, kind)
-    recipe = a_recipe(tmp_path, models=MODELS, grm={"structured_output": kind})
+    kind, folder, published, root = build_of_a_form
+    recipe = a_recipe(folder, models=MODELS, grm={"structured_output": kind})
     run, watcher = a_run(recipe)
     again = build(recipe, root, run)
     assert watcher.bought == 0

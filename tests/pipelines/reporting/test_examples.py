@@ -112,6 +112,15 @@ def test_every_table_renders_and_is_json(tmp_path: Path, table: str, width: int)
         assert parsed["best_position"] == 1 and parsed["set"]["source"] == "telecom"
 
 
+def test_a_trajectory_is_json_with_the_criteria_of_its_set(tmp_path: Path) -> None:
+    made = small()
+    made.sets = [replace(one, given_principles="- a", given_ids=("a",), own_rubric="- b") for one in made.sets]
+    snapshot, _ = made.published(tmp_path)
+    for example in find_examples(snapshot, table="trajectories", status=None, reason=None, source=None, n=9):
+        judged = as_json(example)["set"]
+        assert (judged["given_principles"], judged["given_ids"], judged["own_rubric"]) == ("- a", ("a",), "- b")
+
+
 def test_traces_and_responses_say_who_wrote_them(tmp_path: Path) -> None:
     made = synthesized()
     written = [Response("mine", 1.0, model="small", origin="teacher"), Response("no", 0.0, origin="rewrite")]

@@ -1,5 +1,6 @@
 """What sets are given: never anything of their own cluster, the same every night, and nothing for test questions."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,16 @@ def test_only_the_criteria_stage_holds_criteria_and_it_copies_no_set(tmp_path: P
         "rubrics-00000.parquet",
     }
     assert sets(published)["given_ids"].null_count() == 0
+
+
+def test_criteria_stand_beside_equal_sets_of_other_settings(tmp_path: Path) -> None:
+    write_questions(tmp_path / "own.jsonl", 6, domain="general")
+    root = Root(tmp_path / "data")
+    before = build_of(tmp_path, root)
+    shutil.rmtree(root.path / "stages" / "curated")
+    after = build_of(tmp_path, root, splits={"validation": 1e-9})
+    assert [path.name for path in (root.path / "stages" / "criteria").glob("*/*.json")] == ["manifest.json"]
+    assert sets(after).equals(sets(before))
 
 
 def _requests(root: Root) -> list[str]:

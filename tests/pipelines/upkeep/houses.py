@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from pipelines.reporting.publication import Published
 from pipelines.steps import build
+from pipelines.upkeep.forgetting import forget, request_to_forget
 from schemas.recipe import Recipe
 from schemas.record import content_id
 from storage.root import Root
@@ -17,6 +18,7 @@ from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows
 
 MARK = "xylophone-of-the-forgotten"
 """Stands in every text of the rows that tests forget, and nowhere else."""
+PUBLISHED = "snapshots/house/"
 
 
 def marked_rows(count: int, first: int = 0, n: int = 3) -> list[dict[str, Any]]:
@@ -108,3 +110,7 @@ def answers(root: Path) -> dict[str, dict[str, Any]]:
     for path in (root / "generations/journal").glob("*.arrows"):
         rows += pa.concat_tables(read_segment(path)).to_pylist()
     return {row["request_id"]: row for row in rows}
+
+
+def forgotten(root: Root, name: str, **options: Any) -> Any:
+    return forget(root, request_to_forget(root, name, "because"), **options)

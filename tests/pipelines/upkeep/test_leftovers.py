@@ -19,21 +19,7 @@ from storage.root import Root, write_record
 from storage.snapshots import every_snapshot
 from storage.stages import find_stage, last_used
 from tests.examples import a_run
-from tests.pipelines.upkeep.houses import MARK, answers, built, files_with, the_recipe, write_house
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with two sources built, to be copied by each test."""
-    folder = tmp_path_factory.mktemp("house")
-    built(write_house(folder), Root.open(str(folder / "data")))
-    return folder
-
-
-@pytest.fixture
-def house(model: Path, tmp_path: Path) -> tuple[Path, Root]:
-    os.system(f"cp -a {model} {tmp_path / 'house'}")  # with its hard links
-    return tmp_path / "house", Root.open(str(tmp_path / "house" / "data"))
+from tests.pipelines.upkeep.houses import MARK, answers, built, files_with, the_recipe
 
 
 def aged(root: Root, days: float) -> None:
