@@ -80,6 +80,8 @@ class EvaluationManifest(_Part):
     """Resolved, every default included; it holds no secret."""
     judge: ModelUse | None
     """None for finished verdicts of a file."""
+    meta_rm: ModelUse | None = None
+    """The Meta RM that scored the judge's answers; None without one."""
     judge_name: str
     k_max: int
     benchmarks: list[BenchmarkEntry]

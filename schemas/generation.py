@@ -68,7 +68,14 @@ class RubricTruth:
     """(text, whether it is a pitfall) of each criterion to judge by."""
 
 
-RequestTruth = Truth | AnswerTruth | RephrasingTruth | RubricTruth
+@dataclass(frozen=True, slots=True)
+class ScoreTruth:
+    """The same of a request for the score of one text: a judgement, or a response."""
+
+    is_right: bool
+
+
+RequestTruth = ScoreTruth | Truth | AnswerTruth | RephrasingTruth | RubricTruth
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +123,9 @@ def request(
     body: dict[str, Any],
     sample_index: int,
     truth: RequestTruth | None = None,
+    is_seeded: bool = True,
 ) -> Request:
-    """Return the request with its id and its sampling seed.
+    """Return the request with its id and its sampling seed; a scorer, which draws nothing, is sent no seed.
 
     The id covers a version, the role, the model's identity as the recipe gives it, the whole body and the sample index.
     The seed that is sent in the body is the id's first 31 bits, so the id covers it too, and equal requests are equal
@@ -128,7 +136,7 @@ def request(
         request_id=request_id,
         query_id=query_id,
         role=role,
-        body={**body, "seed": int(request_id[:8], 16) & 0x7FFFFFFF},
+        body={**body, "seed": int(request_id[:8], 16) & 0x7FFFFFFF} if is_seeded else body,
         sample_index=sample_index,
         truth=truth,
     )

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.ahead.estimates import BYTES_A_TOKEN, tokens_an_answer, usage_of
 from pipelines.ahead.requests import SAMPLED_PROMPTS, Wanted
 from pipelines.ahead.roles import AskedRole, RolePlan, plan_role
 from pipelines.engines.answering import Run
@@ -11,10 +12,15 @@ from pipelines.evaluation.asking import missing_samples
 from pipelines.evaluation.claims import smallest_difference
 from pipelines.evaluation.curves import SELECTORS
 from pipelines.evaluation.evaluate import Asked, asked_of
+from pipelines.evaluation.prompts import Prompt
 from pipelines.evaluation.reading import benchmark_of, is_downloaded, is_to_be_built
-from schemas.query import user
+from pipelines.evaluation.reward_model import RewardModel
+from pipelines.evaluation.samples import Judge
+from pipelines.evaluation.scoring import wanted_scores
+from schemas.query import Messages, messages_of, user
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
+from storage.generations import Generations
 from storage.root import Root
 
 MOST_ROWS = 2**31 - 1
@@ -35,6 +41,8 @@ class BenchmarkPlan:
     smallest_difference: float | None = None
     """Between a selector and voting, where one item in ten changes: found with 80 % power among all comparisons."""
     judge: RolePlan | None = None
+    meta_rm: RolePlan | None = None
+    """The scores of the judge's answers; None without a Meta RM."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -50,6 +58,7 @@ class BenchmarkPlan:
             f"    smallest difference {self.smallest_difference:>10.1%}   between a selector and voting, over "
             f"{self.clusters:,} clusters, where an item in ten changes",
             *self.judge.lines()[1:],
+            *([] if self.meta_rm is None else ["    scores of these judgements:", *self.meta_rm.lines()[1:]]),
         ]
 
 
@@ -93,10 +102,8 @@ def _protocol(section: BenchmarkSection) -> str:
 
 def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) -> BenchmarkPlan:
     read, k = asked.read, asked.judge.n
-    by_protocol = {
-        protocol.value: k * sum(len(row.prompts(protocol)) for row in read.rows)
-        for protocol in read.benchmark.protocols
-    }
+    known = [read.protocol] if isinstance(asked.judge, RewardModel) else read.benchmark.protocols
+    by_protocol = {protocol.value: k * sum(len(row.prompts(protocol)) for row in read.rows) for protocol in known}
     role = AskedRole(
         read.title,
         asked.judge.role,
@@ -107,8 +114,31 @@ def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) 
     clusters = len(set(read.clusters))
     planned = plan_role(root, role, _wanted(root, run, asked), Path(recipe.directory), None)
     smallest = smallest_difference(clusters, comparisons=comparisons)
-    items = len(read.rows)
-    return BenchmarkPlan(read.title, read.protocol.value, "", items, clusters, by_protocol, smallest, planned)
+    counts = "", len(read.rows), clusters, by_protocol, smallest
+    return BenchmarkPlan(read.title, read.protocol.value, *counts, planned, _plan_of_scores(recipe, root, run, asked))
+
+
+def _plan_of_scores(recipe: Recipe, root: Root, run: Run, asked: Asked) -> RolePlan | None:
+    """Return what the Meta RM would be asked: a score of each judgement, as far as they can be read."""
+    meta_rm, judge, read = asked.meta_rm, asked.judge, asked.read
+    if meta_rm is None or isinstance(judge, RewardModel):
+        return None
+    wanted = Wanted(requests_are="at most")
+    for request, is_stored in wanted_scores(root, meta_rm, judge, read.rows, asked.prompts, run.retry_failed):
+        wanted.requests += 1
+        wanted.cached += is_stored
+        if not is_stored:
+            wanted.see(messages_of(request.body["messages"]))
+    answer = round(tokens_an_answer(usage_of(Generations(root), judge.role, judge.model.model)).value * BYTES_A_TOKEN)
+    for place, indices in missing_samples(root, asked.prompts, judge, run.retry_failed).items():
+        draw = asked.prompts[place].draws(judge).draw(indices[0])
+        wanted.requests += len(indices)
+        wanted.see(user(draw.prompt), times=len(indices))
+        wanted.missing_bytes += answer * len(indices)
+    wanted.most = wanted.requests
+    stage = f"scoring judgements of {read.title} with {meta_rm.job.model.name}"
+    role = AskedRole(read.title, meta_rm.job.role, meta_rm.job.model, 0, (stage,))
+    return plan_role(root, role, wanted, Path(recipe.directory), None)
 
 
 def _wanted(root: Root, run: Run, asked: Asked) -> Wanted:
@@ -120,7 +150,13 @@ def _wanted(root: Root, run: Run, asked: Asked) -> Wanted:
         wanted.cached += len(prompts) * judge.n - sum(map(len, missing.values()))
         stride = max(1, len(prompts) * judge.n // SAMPLED_PROMPTS)
         for place, indices in missing.items():
-            draw = prompts[place].draws(judge).draw(indices[0])
-            wanted.see(user(draw.prompt), stride=stride, times=len(indices))
+            wanted.see(_turns(judge, prompts[place], indices[0]), stride=stride, times=len(indices))
     wanted.most = wanted.requests
     return wanted
+
+
+def _turns(judge: Judge, prompt: Prompt, index: int) -> Messages:
+    """Return what a judge is shown in a sample."""
+    if isinstance(judge, RewardModel):
+        return judge.turns_of(prompt)
+    return user(prompt.draws(judge).draw(index).prompt)

@@ -56,7 +56,7 @@ class Found:
 
     figures: list[Figure]
     cells: Mapping[tuple[str, int], Floats]
-    """[rows, cells] by (selector, k): what each row contributes."""
+    """[rows, cells] by (selector, k): what each row contributes; empty where no score is right or wrong."""
     compared: Compared | None
     """The comparisons that were fixed beforehand; None where nothing can be compared."""
 
@@ -118,6 +118,8 @@ def evaluated(
     """
     summary = Summary(rows, clusters, replicates, limited=limited)
     every_k, some_k = sizes_of(rows)
+    if not rows.has_right_and_wrong:
+        return Found(list(_aucs(summary, some_k)), {}, None)
     figures: list[Figure] = []
     curve = vote_curve(rows, every_k)
     figures += summary.figures(VOTING, every_k, curve.cells)

@@ -1,69 +1,27 @@
 """Asking a judge about a benchmark: what is not stored yet is sent, in one stream over all prompts."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import polars as pl
 
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Answers, Asker
 from pipelines.engines.early_stop import Use
+from pipelines.engines.scorer.replies import stored_score
 from pipelines.evaluation.prompts import Prompt
-from pipelines.judging.draws import Draw, Draws
-from pipelines.judging.samples import SamplingJob
+from pipelines.evaluation.reward_model import RewardModel
+from pipelines.evaluation.samples import Judge, groups_of, samples_of
 from schemas.evaluation import READABLE
-from schemas.generation import Completion, Request, RequestIds, request_ids
-from schemas.query import user
+from schemas.generation import Completion, Request
+from schemas.trajectory import Outcome
 from storage.generations import Generations
 from storage.root import Root
 
-GROUP_SAMPLES = 65_536
-"""Samples that are looked up and read at a time; a bucket is never divided."""
+OutcomeOf = Callable[[Completion], Outcome]
 
 
-class Sample(NamedTuple):
-    """One sample of a prompt, and the id of its request."""
-
-    prompt: Prompt
-    draw: Draw
-    request_id: str
-
-
-def groups_of(prompts: Sequence[Prompt], judge: SamplingJob) -> Iterator[tuple[list[int], list[Prompt]]]:
-    """Yield (buckets, prompts) of some buckets at a time."""
-    buckets: list[int] = []
-    group: list[Prompt] = []
-    for bucket, of_bucket in groupby(prompts, lambda prompt: prompt.bucket):
-        buckets.append(bucket)
-        group += of_bucket
-        if len(group) * judge.n >= GROUP_SAMPLES:
-            yield buckets, group
-            buckets, group = [], []
-    if group:
-        yield buckets, group
-
-
-def samples_of(prompts: Iterable[Prompt], judge: SamplingJob) -> Iterator[Sample]:
-    """Yield every sample of these prompts, those of a prompt together."""
-    ids: dict[int, RequestIds] = {}  # by the number of responses, which the form of an answer may depend on
-    for prompt in prompts:
-        n = prompt.preference.n_responses
-        if n not in ids:
-            ids[n] = _ids(judge, n)
-        of_prompt: RequestIds | None = None
-        for draw in prompt.draws(judge).drawn(range(judge.n)):
-            of_prompt = of_prompt or ids[n].following(draw.before)
-            yield Sample(prompt, draw, of_prompt.of(draw.rest, draw.sample_index))
-
-
-def _ids(judge: SamplingJob, n_responses: int) -> RequestIds:
-    return request_ids(judge.role, judge.identity, lambda text: judge.body_of(user(text), n_responses))
-
-
-def missing_samples(
-    root: Root, prompts: Sequence[Prompt], judge: SamplingJob, retry_failed: bool
-) -> dict[int, list[int]]:
+def missing_samples(root: Root, prompts: Sequence[Prompt], judge: Judge, retry_failed: bool) -> dict[int, list[int]]:
     """Return the samples without a stored answer, by the place of their prompt in `prompts`.
 
     With `retry_failed`, requests that were refused for good count as missing. Imported answers count as stored when
@@ -84,37 +42,50 @@ def missing_samples(
     return missing
 
 
-def ask(root: Root, run: Run, judge: SamplingJob, prompts: Sequence[Prompt], title: str) -> Answers:
+def ask(root: Root, run: Run, judge: Judge, prompts: Sequence[Prompt], title: str) -> Answers:
     """See that every sample of every prompt has its answer in the generations. Raises ForgeError.
 
     A failed request is given up for now, or stored as refused; its sample counts as one that cannot be read.
     """
     missing = missing_samples(root, prompts, judge, run.retry_failed)
-    out: dict[tuple[str, str], tuple[Draws, Draw]] = {}
+    out: dict[tuple[str, str], OutcomeOf] = {}
     sent: set[tuple[str, str]] = set()
 
     def requests() -> Iterator[Request]:
         for place, indices in missing.items():
-            draws = prompts[place].draws(judge)
-            for draw in draws.drawn(indices):
-                request = draws.request(draw)
+            for request, outcome_of in _requests(prompts[place], judge, indices):
                 key = request.request_id, request.query_id
                 if key not in sent:  # two rows may want the very same request
                     sent.add(key)
-                    out[key] = draws, draw
+                    out[key] = outcome_of
                     yield request
 
     def use_of(request: Request, completion: Completion) -> Use:
-        draws, draw = out[request.request_id, request.query_id]
-        outcome = draws.outcome_of(draw, completion)
+        outcome = out[request.request_id, request.query_id](completion)
         return Use(READABLE if outcome.readable else outcome.value, outcome.readable)
 
     def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
-        draws, draw = out.pop((request.request_id, request.query_id))
-        outcome = draws.outcome_of(draw, completion)
+        outcome = out.pop((request.request_id, request.query_id))(completion)
         run.watcher.judged(READABLE if outcome.readable else outcome)
         return ()
 
     asker = Asker(root, run, judge)
     asker.send(f"evaluating {title}", sum(map(len, missing.values())), requests(), use_of, follow_up=follow_up)
     return asker.answers
+
+
+def _requests(prompt: Prompt, judge: Judge, indices: Iterable[int]) -> Iterator[tuple[Request, OutcomeOf]]:
+    """Yield the requests of some samples of a prompt, each with what says how its answer is read."""
+    if isinstance(judge, RewardModel):
+        yield judge.request_of(prompt), _outcome_of_score
+        return
+    draws = prompt.draws(judge)
+    for draw in draws.drawn(indices):
+        yield draws.request(draw), partial(draws.outcome_of, draw)
+
+
+def _outcome_of_score(completion: Completion) -> Outcome:
+    """Return the outcome of a score, of which nobody asks whether it is right: it can be read, or it failed."""
+    if completion.text is None:
+        return Outcome.FAILED
+    return Outcome.UNPARSED if stored_score(completion.text) is None else Outcome.CORRECT

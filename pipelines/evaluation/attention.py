@@ -42,6 +42,11 @@ def _of_the_judge(manifest: EvaluationManifest) -> Iterator[str]:
         return
     if judge.engine == "simulated":
         yield "The judge is simulated: these figures try out grmforge, and say nothing about a model."
+    elif manifest.meta_rm is not None and manifest.meta_rm.engine == "simulated":
+        yield "The Meta RM is simulated: what it chooses says nothing about a model."
+    if manifest.meta_rm is not None and manifest.meta_rm.failed:
+        counts = f"{manifest.meta_rm.failed:,} of {manifest.meta_rm.requests:,} judgements got no score of the Meta RM"
+        yield f"{counts}, and are chosen last; evaluate --retry-failed asks again."
     if judge.failed:
         counts = f"{judge.failed:,} of {judge.requests:,} requests failed for good, and count as unreadable"
         yield f"{counts}; evaluate --retry-failed asks again."

@@ -109,6 +109,9 @@ def compare_evaluations(old: Evaluation, new: Evaluation) -> EvaluationCompariso
     most = min(old.manifest.k_max, new.manifest.k_max)
     made: list[tuple[BenchmarkComparison, Sequence[tuple[str, int]], tuple[Floats, Floats], Compared]] = []
     for name in comparable:
+        if any(frame.filter(pl.col("benchmark") == name).is_empty() for frame in credits):
+            left_out.append(f"{name}: not compared: no single response is right or wrong by a reward model's score")
+            continue
         limited = any(entry.left_out for entry in (before[name], after[name]))
         pair = _pair(after[name], items, credits, max(1, most // 2), limited)
         if pair is None:

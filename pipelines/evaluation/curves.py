@@ -44,10 +44,17 @@ class Rows:
     rows: Sequence[Row]
     pools: Sequence[Pool]
     seed: int
+    is_graded: bool = True
+    """Whether scores are on the scale of 1 to 10; False for real numbers, which have no middle."""
 
     @property
     def samples(self) -> int:
         return int(self.pools[0].scores.shape[2])
+
+    @property
+    def has_right_and_wrong(self) -> bool:
+        """Whether a score can be right or wrong: one of a single response only on a scale that has a middle."""
+        return self.is_graded or any(len(row.responses) > 1 for row in self.rows)
 
     def of(self, pool: Pool) -> list[Row]:
         return [self.rows[number] for number in pool.rows]

@@ -1,6 +1,6 @@
 """Stored answers of a judge as judgements: a table with a row a sample, and pools of scores to compute with."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,20 +9,19 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.evaluation.asking import Sample, groups_of, samples_of
+from pipelines.engines.scorer.replies import stored_score
+from pipelines.evaluation.meta_rm import MetaRm
 from pipelines.evaluation.prompts import Prompt
-from pipelines.judging.extraction import read_answer
-from pipelines.judging.readings import begin_reading
-from pipelines.judging.samples import SamplingJob
-from schemas.evaluation import GREEDY_INDEX, JUDGEMENTS, READABLE, Protocol, Row
-from schemas.trajectory import Outcome, Reading
+from pipelines.evaluation.reward_model import RewardModel
+from pipelines.evaluation.samples import Judge, Sample, groups_of, samples_of
+from pipelines.evaluation.stored_answers import OF_ANSWER, USAGE, Read, answers_to, read_answers
+from schemas.evaluation import GREEDY_INDEX, JUDGEMENTS, Protocol, Row
+from schemas.trajectory import Outcome
 from storage.generations import Generations
 from storage.root import Root
 
-_USAGE = ("prompt_tokens", "completion_tokens", "cost_usd")
-_OF_ANSWER = ["text", "reasoning", "finish_reason", *_USAGE, "logprob", "error"]
 GRADES = (1, 10)
-COUNTED = ("requests", "failed", *_USAGE)
+COUNTED = ("requests", "failed", *USAGE)
 
 
 @dataclass
@@ -62,6 +61,8 @@ class Judgements:
     """Samples by `readable`, or by why they give no scores."""
     facts: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     """What the answers took, as `Answers.recall` reads it."""
+    meta_rm_facts: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    """The same of the Meta RM's scores of these judgements."""
 
 
 def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
@@ -83,47 +84,77 @@ def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
 
 def read_judgements(
     root: Root,
-    judge: SamplingJob,
+    judge: Judge,
     rows: Sequence[Row],
     prompts: Sequence[Prompt],
     protocol: Protocol,
     write: Callable[[pa.Table], None],
+    meta_rm: MetaRm | None = None,
 ) -> Judgements:
     """Read every stored answer of the judge about these prompts, and write the judgements in the order of prompts.
 
     `write` gets some prompts at a time, each with all its samples. A sample without a stored answer is one that failed.
+    With a Meta RM its stored scores are read too.
     """
     read = Judgements(pools_of(rows, protocol, judge.n))
+    for pool in read.pools if meta_rm is not None else ():
+        pool.meta_rm = np.full(pool.tokens.shape, np.nan)
     place_of = {row: (pool, place) for pool in read.pools for place, row in enumerate(pool.rows)}
     generations = Generations(root)
     for buckets, group in groups_of(prompts, judge):
         samples = list(samples_of(group, judge))
-        answers = pl.DataFrame(generations.answers(buckets, _OF_ANSWER))
-        found = _answers_to(samples, answers)
-        table, readings = _read(judge, rows, samples, found)
+        answers = pl.DataFrame(generations.answers(buckets, OF_ANSWER))
+        found = answers_to(samples, answers)
+        texts, readings = read_answers(judge, samples, found)
+        marks: list[float | None] = [None] * len(samples)
+        if meta_rm is not None and not isinstance(judge, RewardModel):
+            asked = meta_rm.requests(judge, rows, samples, texts, readings)
+            asked_ids = [None if one is None else one.request_id for one in asked]
+            marks = _marks(asked_ids, answers, read.meta_rm_facts)
+        table = _table(judge, rows, samples, found.with_columns(texts), readings, marks)
         write(table)
-        has_logprobs = found["logprob"].null_count() < found.height
         counted = found["completion_tokens"], found["logprob"]
-        for sample, reading, tokens, logprob in zip(samples, readings, *counted, strict=True):
-            prompt, index = sample.prompt, sample.draw.sample_index
-            pool, place = place_of[prompt.row]
-            pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
-            if has_logprobs and logprob is not None:
-                if pool.logprobs is None:
-                    pool.logprobs = np.full(pool.tokens.shape, np.nan)
-                pool.logprobs[place, prompt.number, index] = logprob
-            order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
-            pool.orders[place, prompt.number, index] = order
-            if reading is not None:
-                pool.scores[place, prompt.number, index, order] = _graded(judge, reading)
+        for sample, reading, mark, tokens, logprob in zip(samples, readings, marks, *counted, strict=True):
+            pool, place = place_of[sample.prompt.row]
+            _fill(pool, place, judge, sample, reading.scores, mark, tokens, logprob)
         for outcome, count in zip(*np.unique(table.column("outcome"), return_counts=True), strict=True):
             read.outcomes[str(outcome)] = read.outcomes.get(str(outcome), 0) + int(count)
         _count(read.facts, table, found)
     return read
 
 
-def _graded(judge: SamplingJob, scores: Sequence[int]) -> Sequence[int]:
-    """Return scores on the scale of 1 to 10, which the rules know: a 1 of 0 and 1 is a 10."""
+def _fill(
+    pool: Pool,
+    place: int,
+    judge: Judge,
+    sample: Sample,
+    scores: Sequence[float] | None,
+    mark: float | None,
+    tokens: int | None,
+    logprob: float | None,
+) -> None:
+    """Put one sample into its pool; `place` is that of its row there."""
+    prompt, index = sample.prompt, sample.draw.sample_index
+    pool.tokens[place, prompt.number, index] = np.nan if tokens is None else tokens
+    order = [prompt.shown.index(prompt.indices[response]) for response in sample.draw.order]
+    pool.orders[place, prompt.number, index] = order
+    if scores is not None:
+        pool.scores[place, prompt.number, index, order] = _graded(judge, scores)
+    if pool.meta_rm is not None and mark is not None:
+        pool.meta_rm[place, prompt.number, index] = mark
+    if logprob is not None:
+        if pool.logprobs is None:
+            pool.logprobs = np.full(pool.tokens.shape, np.nan)
+        pool.logprobs[place, prompt.number, index] = logprob
+
+
+def _graded(judge: Judge, scores: Sequence[float]) -> Sequence[float]:
+    """Return scores on the scale of 1 to 10, which the rules know: a 1 of 0 and 1 is a 10.
+
+    Those of a reward model stay on its own scale.
+    """
+    if isinstance(judge, RewardModel):
+        return scores
     return scores if judge.scale(len(scores)) == GRADES else [GRADES[1] if score else GRADES[0] for score in scores]
 
 
@@ -131,28 +162,33 @@ def _count(facts: dict[str, Any], table: pa.Table, answers: pl.DataFrame) -> Non
     """Add what these answers took."""
     facts["requests"] += table.num_rows
     facts["failed"] += pc.sum(pc.equal(table.column("outcome"), Outcome.FAILED.value)).as_py()
-    for name in _USAGE:
+    for name in USAGE:
         facts[name] += answers[name].sum() or 0
     facts["error"] = facts.get("error") or next(iter(answers["error"].drop_nulls()), None)
 
 
-def _answers_to(samples: Sequence[Sample], answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the answer to each sample; a row of nulls where there is none."""
-    place_of = {request_id: place for place, request_id in enumerate(answers["request_id"])}
-    places = pl.Series([place_of.get(sample.request_id) for sample in samples], dtype=pl.UInt32)
-    return answers.select(pl.col(_OF_ANSWER).gather(places))
+def _marks(request_ids: Sequence[str | None], answers: pl.DataFrame, facts: dict[str, Any]) -> list[float | None]:
+    """Return the stored score of each judgement; count in `facts` what the scores took."""
+    wanted = {request_id for request_id in request_ids if request_id is not None}
+    stored = answers.filter(pl.col("request_id").is_in(list(wanted)))
+    scores = {request_id: stored_score(text) for request_id, text in stored.select("request_id", "text").iter_rows()}
+    facts["requests"] += len(wanted)
+    facts["failed"] += sum(scores.get(request_id) is None for request_id in wanted)
+    for name in USAGE:
+        facts[name] += stored[name].sum() or 0
+    facts["error"] = facts.get("error") or next(iter(stored["error"].drop_nulls()), None)
+    return [None if request_id is None else scores.get(request_id) for request_id in request_ids]
 
 
-def _read(
-    judge: SamplingJob, rows: Sequence[Row], samples: Sequence[Sample], answers: pl.DataFrame
-) -> tuple[pa.Table, list[Sequence[int] | None]]:
-    """Return the judgements of these samples, and the scores of each in the order shown."""
-    texts = answers["text"]
-    if judge.settings.structured_output == "json_schema":
-        both = zip(texts, samples, strict=True)
-        rendered = [None if text is None else judge.text_of(text, len(one.draw.order)) for text, one in both]
-        texts = pl.Series("text", rendered, pl.String)
-    readings = list(_readings(judge, samples, texts, answers["finish_reason"]))
+def _table(
+    judge: Judge,
+    rows: Sequence[Row],
+    samples: Sequence[Sample],
+    answers: pl.DataFrame,
+    readings: Sequence[Read],
+    marks: Sequence[float | None],
+) -> pa.Table:
+    """Return the judgements of these samples."""
     columns: Mapping[str, Any] = {
         "benchmark": pa.repeat(samples[0].prompt.preference.source, len(samples)),
         "item_id": [rows[sample.prompt.row].row_id for sample in samples],
@@ -164,44 +200,15 @@ def _read(
         ],
         "request_id": [sample.request_id for sample in samples],
         "order": [[sample.prompt.indices[index] for index in sample.draw.order] for sample in samples],
-        "outcome": [outcome for outcome, _ in readings],
-        "scores": [scores for _, scores in readings],
-        "text": texts.to_arrow(),
-        **{name: answers[name].to_arrow() for name in _OF_ANSWER[1:-2]},
+        "outcome": [reading.outcome for reading in readings],
+        "scores": [reading.scores for reading in readings],
+        "meta_rm": marks,
+        "text": answers["text"].to_arrow(),
+        **{name: answers[name].to_arrow() for name in OF_ANSWER[1:-2]},
     }
     arrays = [
         value.cast(field.type) if isinstance(value, pa.Array) else pa.array(value, field.type)
         for field in JUDGEMENTS
         for value in [columns[field.name]]
     ]
-    return pa.table(arrays, schema=JUDGEMENTS), [scores for _, scores in readings]
-
-
-def _readings(
-    judge: SamplingJob, samples: Sequence[Sample], texts: pl.Series, finish_reasons: pl.Series
-) -> Iterator[tuple[str, Sequence[int] | None]]:
-    """Yield (`readable` or why not, the scores in the order shown) of each sample."""
-    n_responses = [len(sample.draw.order) for sample in samples]
-    labels = [sample.prompt.preference.label for sample in samples]
-    if judge.grades_single and 1 in n_responses:  # a scale of its own, which the way by columns does not know
-        low, high = judge.scale(1)
-        for text, reason, n, label in zip(texts, finish_reasons, n_responses, labels, strict=True):
-            best_position = None if n == 1 else 0
-            yield _outcome(read_answer(text, reason, n, best_position, label, low, high, with_parts=False))
-        return
-    questions = pl.DataFrame(
-        [
-            texts,
-            finish_reasons,
-            pl.Series("n_responses", n_responses, pl.Int32),
-            pl.Series("best_position", [None if n == 1 else 0 for n in n_responses], pl.Int32),
-            pl.Series("label", labels, pl.Int32),
-        ]
-    )
-    laid, others = begin_reading(questions)
-    for reading, scores in zip(others, laid["scores"].to_list(), strict=True):
-        yield (READABLE, scores) if reading is None else _outcome(reading)
-
-
-def _outcome(reading: Reading) -> tuple[str, Sequence[int] | None]:
-    return (READABLE, reading.scores) if reading.outcome.readable else (reading.outcome.value, None)
+    return pa.table(arrays, schema=JUDGEMENTS)

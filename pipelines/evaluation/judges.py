@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.engines.jobs import identity
 from pipelines.judging.samples import ROLE, SamplingJob, sampling_job
 from schemas.errors import RecipeError
-from schemas.recipe import ModelSection, Recipe
+from schemas.recipe import SCORERS, ModelSection, Recipe
 from schemas.trajectory import Purpose
 
 _PURPOSES = {role: purpose for purpose, role in ROLE.items() if purpose is not Purpose.PAIRED}
@@ -27,6 +27,10 @@ def judge_of(
     `grades_single`: single responses get a grade of 1 to 10. `logprobs`: answers come with the log-probabilities of
     their tokens. Raises RecipeError where the recipe has no model for the role.
     """
+    if role in SCORERS:
+        raise RecipeError(
+            f"{role} gives scores and writes no judgements: take another role; docs/evaluation.md says what it is for"
+        )
     model = getattr(recipe.models, role)
     if not isinstance(model, ModelSection):
         raise RecipeError(f"the recipe has no [models.{role}] of its own to evaluate")

@@ -53,7 +53,14 @@ class Writers:
             writer.__exit__(*error)
 
 
-def publish(recipe: Recipe, name: str, stage: Stage, judge_name: str, judge: ModelUse | None) -> Evaluated:
+def publish(
+    recipe: Recipe,
+    name: str,
+    stage: Stage,
+    judge_name: str,
+    judge: ModelUse | None,
+    meta_rm: ModelUse | None = None,
+) -> Evaluated:
     """Publish the tables of a stage, unless a version of the name holds the same content.
 
     `judge` is None for finished verdicts, of which nothing was asked.
@@ -72,6 +79,7 @@ def publish(recipe: Recipe, name: str, stage: Stage, judge_name: str, judge: Mod
         reader_version=READER_VERSION,
         recipe=recipe.resolved(),
         judge=judge,
+        meta_rm=meta_rm,
         judge_name=judge_name,
         k_max=stage.facts["k_max"],
         benchmarks=[BenchmarkEntry(**one) for one in stage.facts["benchmarks"]],

@@ -3,7 +3,7 @@
 import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark
@@ -82,10 +82,21 @@ class ReadBenchmark:
         ]
 
 
-def read_benchmark(recipe: Recipe, root: Root, section: BenchmarkSection) -> ReadBenchmark:
-    """Return a benchmark's rows, those of its limit. Raises RecipeError, SourceError and StorageError."""
+def read_benchmark(
+    recipe: Recipe, root: Root, section: BenchmarkSection, only: Protocol | None = None
+) -> ReadBenchmark:
+    """Return a benchmark's rows, those of its limit; `only` is the one protocol that the judge knows.
+
+    Raises RecipeError, SourceError and StorageError.
+    """
     benchmark = benchmark_of(section)
-    protocol = section.protocol or benchmark.protocols[0]
+    protocol = section.protocol or only or benchmark.protocols[0]
+    if only is not None and (protocol is not only or only not in benchmark.protocols):
+        known = ", ".join(benchmark.protocols)
+        raise RecipeError(
+            f"evaluate.benchmarks: {section.title} would be shown as {protocol.value!r}, and a reward model scores one "
+            f"response alone, protocol {only.value!r}; the benchmark has {known}"
+        )
     if protocol not in benchmark.protocols:
         known = ", ".join(benchmark.protocols)
         raise RecipeError(f"evaluate.benchmarks: {section.title} has no protocol {protocol.value!r}; it has {known}")
@@ -126,6 +137,21 @@ def is_downloaded(section: BenchmarkSection) -> bool:
         return True
     benchmark = benchmark_of(section)
     return benchmark.is_here(_own_section(section, benchmark))
+
+
+def without_single_rows(read: ReadBenchmark) -> ReadBenchmark:
+    """Return a benchmark without its rows of one response, unless it has no others.
+
+    A reward model's scores have no middle, so one score alone is neither right nor wrong; only over all of them does
+    ROC-AUC say something.
+    """
+    single = [row for row in read.rows if len(row.responses) == 1]
+    if len(single) in (0, len(read.rows)):
+        return read
+    detail = "one response, whose score by a reward model is neither right nor wrong"
+    left_out = [UnreadableRow(row.row_id, "single_response", detail) for row in single]
+    rows = [row for row in read.rows if len(row.responses) > 1]
+    return replace(read, rows=rows, unreadable=[*read.unreadable, *left_out])
 
 
 def benchmark_of(section: BenchmarkSection) -> Benchmark:

@@ -16,9 +16,12 @@ from pipelines.evaluation.breakdowns import breakdowns, calibrated, consistency
 from pipelines.evaluation.claims import Claim, Compared, claims
 from pipelines.evaluation.curves import VOTING, Rows, greedy_cells
 from pipelines.evaluation.judgements import Judgements, Pool, read_judgements
+from pipelines.evaluation.meta_rm import MetaRm
 from pipelines.evaluation.own_sets import is_trained_on
 from pipelines.evaluation.prompts import Prompt, prompts_of
 from pipelines.evaluation.reading import SNAPSHOT, ReadBenchmark
+from pipelines.evaluation.reward_model import RewardModel
+from pipelines.evaluation.samples import Judge
 from pipelines.evaluation.tables import credits_table, figures_table, items_table
 from pipelines.judging.samples import SamplingJob
 from schemas.evaluation import Row
@@ -49,9 +52,10 @@ class Judged(NamedTuple):
 
     read: ReadBenchmark
     prompts: Sequence[Prompt]
-    judge: SamplingJob
+    judge: Judge
     greedy: SamplingJob | None
     attacks: Mapping[str, Attack]
+    meta_rm: MetaRm | None
 
 
 class Scored(NamedTuple):
@@ -66,6 +70,8 @@ class Scored(NamedTuple):
     cost_usd: float
     attacks: Mapping[str, tuple[Attack, Sequence[Pool]]]
     """Each attack, and the greedy answers about its rows."""
+    is_graded: bool = True
+    """Whether the scores are on the scale of 1 to 10."""
 
 
 def sum_up(
@@ -76,33 +82,39 @@ def sum_up(
     trained: frozenset[str],
     write: Write,
     answers: Answers,
+    scores: Answers,
 ) -> dict[str, Any]:
-    """Write every table; return the facts: entries of the benchmarks, claims and checks. `answers` counts what it took.
+    """Write every table; return the facts: entries of the benchmarks, claims and checks.
 
+    `answers` counts what the judge took, `scores` what the Meta RM did.
     `trained` are the questions that the judge was trained on, in plain form.
     """
-    scored = (_scored(root, run, one, write, answers) for one in judged)
+    scored = (_scored(root, run, one, write, answers, scores) for one in judged)
     facts = computed(recipe, scored, trained, run.watcher.warn, write)
     return answers.facts() | facts
 
 
-def _scored(root: Root, run: Run, one: Judged, write: Write, answers: Answers) -> Scored:
+def _scored(root: Root, run: Run, one: Judged, write: Write, answers: Answers, scores: Answers) -> Scored:
     """Read the judgements of a benchmark."""
     read = one.read
     run.watcher.stage(f"computing {read.title}", None)
 
-    def of(judge: SamplingJob, rows: Sequence[Row], prompts: Sequence[Prompt]) -> Judgements:
-        made = read_judgements(root, judge, rows, prompts, read.protocol, lambda table: write("judgements", table))
+    def of(judge: Judge, rows: Sequence[Row], prompts: Sequence[Prompt], meta_rm: MetaRm | None = None) -> Judgements:
+        made = read_judgements(
+            root, judge, rows, prompts, read.protocol, lambda table: write("judgements", table), meta_rm
+        )
         answers.recall(made.facts)
+        scores.recall(made.meta_rm_facts)
         return made
 
-    judgements = of(one.judge, read.rows, one.prompts)
+    judgements = of(one.judge, read.rows, one.prompts, one.meta_rm)
     greedy, attacks = None, {}
     if one.greedy is not None:
         greedy = of(one.greedy, read.rows, one.prompts).pools
         attacks = {name: (each, of(one.greedy, each.rows, each.prompts).pools) for name, each in one.attacks.items()}
     tokens, cost_usd = judgements.facts["completion_tokens"], judgements.facts["cost_usd"]
-    return Scored(read, judgements.pools, greedy, judgements.outcomes, tokens, cost_usd, attacks)
+    is_graded = not isinstance(one.judge, RewardModel)
+    return Scored(read, judgements.pools, greedy, judgements.outcomes, tokens, cost_usd, attacks, is_graded)
 
 
 def computed(
@@ -116,8 +128,9 @@ def computed(
     entries, checks, k_max = [], {}, 1
     compared: list[tuple[str, int, Compared]] = []
     for one in scored:
-        rows = Rows(one.read.benchmark, one.read.protocol, one.read.rows, one.pools, recipe.build.seed)
-        title, k_max = one.read.title, max(k_max, rows.samples)
+        read = one.read
+        rows = Rows(read.benchmark, read.protocol, read.rows, one.pools, recipe.build.seed, one.is_graded)
+        title, k_max = read.title, max(k_max, rows.samples)
         entry, checks[title], comparison = _computed(recipe, rows, one, trained, warn, write)
         entries.append(entry)
         if comparison is not None:
@@ -154,8 +167,10 @@ def _computed(
         in_training = [False] * len(in_training)  # asked for by name
     limited = read.left_out > 0
     found = evaluated(rows, clusters, beside, settings.replicates, settings.compare, limited=limited)
-    by_k = {k: found.cells[VOTING, k] for k in (1, rows.samples)}
-    figures = [*found.figures, *breakdowns(rows, clusters, by_k, in_training, settings.replicates)]
+    by_k = {k: found.cells[VOTING, k] for k in (1, rows.samples) if (VOTING, k) in found.cells}
+    figures = [*found.figures]
+    if by_k:
+        figures += breakdowns(rows, clusters, by_k, in_training, settings.replicates)
     if beside is not None:
         for name, (attack, pools) in one.attacks.items():
             after = greedy_cells(replace(rows, rows=attack.rows, pools=pools), pools)[:, 0]

@@ -36,7 +36,7 @@ def credits_table(read: ReadBenchmark, cells: Mapping[tuple[str, int], Floats], 
             "cells": pa.ListArray.from_arrays(offsets, pa.array(values.ravel())),
         }
         parts.append(pa.table(columns).cast(CREDITS))
-    return pa.concat_tables(parts)
+    return pa.concat_tables([CREDITS.empty_table(), *parts])
 
 
 def items_table(
@@ -58,11 +58,19 @@ def items_table(
         "samples": readable[:, 1].astype(int).tolist(),
         "readable": readable[:, 0].astype(int).tolist(),
         "votes": _votes(rows),
-        "right_at_1": cells[VOTING, 1][:, 0].tolist(),
-        "right_at_max": cells[VOTING, rows.samples][:, 0].tolist(),
-        "right_greedy": [None] * len(rows.rows) if greedy is None else greedy[:, 0].tolist(),
+        "right_at_1": _credits(rows, cells.get((VOTING, 1))),
+        "right_at_max": _credits(rows, cells.get((VOTING, rows.samples))),
+        "right_greedy": _credits(rows, greedy),
     }
     return table_of(ITEMS, rows.rows, own)
+
+
+def _credits(rows: Rows, cells: Floats | None) -> list[float | None]:
+    """Return how right each row is; None where that is not known."""
+    if cells is None:
+        return [None] * len(rows.rows)
+    credits: list[float | None] = cells[:, 0].tolist()
+    return credits
 
 
 def _votes(rows: Rows) -> list[list[float] | None]:

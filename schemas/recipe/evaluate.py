@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from schemas.evaluation import Protocol
 from schemas.recipe.section import Count, Flag, HubId, LocalPath, Name, Number, Section, Shown, Whole
 
-Judge = Literal["grm", "policy", "difficulty", "responder", "teacher", "rubric"]
+Judge = Literal["grm", "policy", "difficulty", "responder", "teacher", "rubric", "reward_model"]
 
 
 class BenchmarkSection(Section):
@@ -48,7 +48,8 @@ class EvaluateSection(Section):
     name: Name | None = None
     """Name of the evaluation; `<build.name>-<judge>` unless given."""
     judge: Judge = "grm"
-    """Role of the model that is evaluated. Samples that a build bought of it count as the first ones."""
+    """Role of the model that is evaluated. Samples that a build bought of it count as the first ones. A
+    `reward_model` scores each response once: protocol `single`, whatever `k_max` says."""
     k_max: Annotated[Whole, Field(ge=1, le=1_024)] = 32
     """Samples of each prompt."""
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
