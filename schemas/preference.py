@@ -1,6 +1,6 @@
 """Preference sets: a query, its responses, and which of them is known to be best."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -227,11 +227,11 @@ def preference_set(
     reason that the source already has comes first. `min_margin` is the distance under which the two highest
     rewards are `uncertain`.
     """
-    ordered = in_order(responses)
+    ordered = tuple(sorted(responses, key=lambda response: [part or "" for part in response.content]))
     best, margin, reason = _best_response(ordered, label, min_margin)
     facts["drop_reason"] = facts.get("drop_reason") or reason
     return PreferenceSet(
-        set_id=set_id(query, ordered),
+        set_id=content_id("set", wire(query), [response.content for response in ordered]),
         query_id=query_id(query),
         query=query,
         responses=ordered,
@@ -241,16 +241,6 @@ def preference_set(
         margin=margin,
         **facts,
     )
-
-
-def in_order(responses: Iterable[Response]) -> tuple[Response, ...]:
-    """Return responses as sets hold them: in the order of their content, which says nothing about labels."""
-    return tuple(sorted(responses, key=lambda response: [part or "" for part in response.content]))
-
-
-def set_id(query: Messages, responses: Iterable[Response]) -> str:
-    """Return the id of a set: a hash of the query and the responses, in whatever order they are given."""
-    return content_id("set", wire(query), [response.content for response in in_order(responses)])
 
 
 def _best_response(

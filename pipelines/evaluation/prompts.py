@@ -47,10 +47,10 @@ def _prompts(number: int, row: Row, protocol: Protocol, source: str) -> Iterator
         indices = sorted(shown, key=lambda index: [part or "" for part in row.responses[index].content])
         fixed = tuple(map(indices.index, shown)) if protocol is Protocol.BOTH_ORDERS else None
         axis = tuple(sorted(shown)) if protocol is Protocol.BOTH_ORDERS else shown
-        yield Prompt(number, place, _set_of(row, indices, source), tuple(indices), axis, fixed)
+        yield Prompt(number, place, set_of(row, indices, source), tuple(indices), axis, fixed)
 
 
-def _set_of(row: Row, indices: Sequence[int], source: str) -> PreferenceSet:
+def set_of(row: Row, indices: Sequence[int], source: str) -> PreferenceSet:
     """Return these responses as a set; the first right one stands for the best, or the first where none is known."""
     right = [index for index in indices if index in row.right]
     is_single = len(indices) == 1

@@ -8,9 +8,9 @@ import pyarrow as pa
 from pipelines.evaluation.accuracy import Figure
 from pipelines.evaluation.arrays import Floats
 from pipelines.evaluation.curves import VOTING, Rows
+from pipelines.evaluation.prompts import set_of
 from pipelines.evaluation.reading import ReadBenchmark
 from schemas.evaluation import CREDITS, FIGURES, ITEMS, Protocol
-from schemas.preference import set_id
 from schemas.query import query_id
 from schemas.tables import table_of
 
@@ -51,7 +51,7 @@ def items_table(
     own = {
         "benchmark": [benchmark] * len(rows.rows),
         "item_id": [row.row_id for row in rows.rows],
-        "set_id": [set_id(row.query, row.responses) for row in rows.rows],
+        "set_id": [set_of(row, range(len(row.responses)), benchmark).set_id for row in rows.rows],
         "query_id": [query_id(row.query) for row in rows.rows],
         "cluster": clusters,
         "responses": [[response.text for response in row.responses] for row in rows.rows],
