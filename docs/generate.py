@@ -1,5 +1,5 @@
 """Write docs/tables.md from the columns of the tables, docs/recipes.md from the recipe's pydantic tree, and what the
-modules of the sources say of themselves into docs/sources.md.
+modules of the sources and benchmarks say of themselves into docs/sources.md and docs/evaluation.md.
 
 `python -m docs.generate` writes them; `--check` changes nothing, and ends with 1 when one of them is stale.
 """
@@ -8,19 +8,22 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel
 
+from pipelines.evaluation.benchmarks.benchmark import Benchmark
+from pipelines.evaluation.benchmarks.registry import BENCHMARKS
 from pipelines.sources import general
 from pipelines.sources.registry import SOURCES
 from pipelines.sources.source import Source
 from schemas import recipe
-from schemas.published import TABLES
+from schemas.published import EVALUATION_TABLES, TABLES
 from schemas.query import MESSAGES
+from schemas.recipe.evaluate import BenchmarkSection
 from schemas.tables import Column
 
 DOCS = Path(__file__).parent
@@ -56,7 +59,7 @@ def column_paths(columns: Iterable[Column], path: str = "") -> Iterator[tuple[st
 def tables_page() -> str:
     """Return docs/tables.md. Raises ValueError for a column without a meaning."""
     parts = [NOTICE.format(source="the columns in schemas/"), TABLES_HEAD]
-    for table in TABLES:
+    for table in (*TABLES, *EVALUATION_TABLES):
         rows = []
         for path, column in column_paths(table.columns):
             if not column.meaning:
@@ -93,7 +96,7 @@ def recipes_page() -> str:
     ]
     common = set(recipe.SourceSection.model_fields)
     for kind, source in SOURCES.items():
-        words, _, _ = _docstring(source).partition("\n")
+        words, _, _ = _docstring(source.make).partition("\n")
         parts.append(_section(f'kind = "{kind}"', source.section, words, leave_out=common, level=3))
     parts += [
         _section("[models]", models, "One section a role; each has the keys of `[models.<role>]`."),
@@ -107,6 +110,8 @@ def recipes_page() -> str:
     for key, field in keys.items():
         if key not in own:
             parts.append(_section(f"[{key}]", recipe.section_type(field.annotation)))
+    words = "One entry a benchmark. Every entry has a `kind`, see evaluation.md, and:"
+    parts.append(_section("[[evaluate.benchmarks]]", BenchmarkSection, words, level=3))
     return "".join(parts)
 
 
@@ -198,7 +203,7 @@ def _sources_table(sources: Sequence[Source]) -> str:
 
 def _source_section(source: Source) -> str:
     """Return a source's section: what its module's docstring says, and the facts beside it."""
-    title, _, body = _docstring(source).partition("\n")
+    title, _, body = _docstring(source.make).partition("\n")
     facts = [f"Hub id `{source.hub}`, licence {source.license}."] if source.hub else []
     facts += [f"Files: {', '.join(f'`{pattern}`' for pattern in source.patterns)}."]
     if source.redistribution == "restricted":
@@ -206,15 +211,56 @@ def _source_section(source: Source) -> str:
     return f"## {source.kind}\n\n{title}\n\n{' '.join(facts)}\n{body}\n"
 
 
-def _docstring(source: Source) -> str:
-    """Return what the module of a source says of it."""
-    module = inspect.getmodule(source.make)
+def evaluation_page() -> str:
+    """Return docs/evaluation.md with its generated parts written anew. The rest of the page is written by hand."""
+    page = (DOCS / "evaluation.md").read_text("utf-8")
+    page = _with_part(page, "benchmarks table", _benchmarks_table(BENCHMARKS.values()))
+    return _with_part(page, "benchmarks", "\n".join(map(_benchmark_section, BENCHMARKS.values())))
+
+
+def _benchmarks_table(benchmarks: Iterable[Benchmark]) -> str:
+    rows = [
+        (
+            f"[`{one.kind}`](#{one.kind})",
+            f"`{one.hubs[0]}`" + f" and {len(one.hubs) - 1} more" * (len(one.hubs) > 1)
+            if one.hubs
+            else "none: give a path",
+            "yours" if not one.whole else "-" if None in one.whole.values() else f"{sum(_known(one)):,}",
+            ", ".join(f"**{way}**" if way is one.published else way for way in one.protocols),
+            one.license or "yours",
+        )
+        for one in benchmarks
+    ]
+    return _table(("kind", "hub id", "rows", "protocols", "licence"), rows)
+
+
+def _known(benchmark: Benchmark) -> list[int]:
+    return [rows for rows in benchmark.whole.values() if rows is not None]
+
+
+def _benchmark_section(benchmark: Benchmark) -> str:
+    """Return a benchmark's section: what its module's docstring says, and the facts beside it."""
+    title, _, body = _docstring(benchmark.make).partition("\n")
+    facts = f"Files: {', '.join(f'`{pattern}`' for pattern in benchmark.patterns)}."
+    if benchmark.redistribution == "restricted":
+        facts += " Its authors ask that rows are not republished in plain text."
+    return f"### {benchmark.kind}\n\n{title}\n\n{facts}\n{body}\n"
+
+
+def _docstring(function: Callable[..., Any]) -> str:
+    """Return what the module of a function says of itself."""
+    module = inspect.getmodule(function)
     return inspect.cleandoc(module.__doc__ or "") if module else ""
 
 
 def pages() -> dict[Path, str]:
     """Return what every generated page should hold."""
-    found = {"tables.md": tables_page(), "recipes.md": recipes_page(), "sources.md": sources_page()}
+    found = {
+        "tables.md": tables_page(),
+        "recipes.md": recipes_page(),
+        "sources.md": sources_page(),
+        "evaluation.md": evaluation_page(),
+    }
     return {DOCS / name: text for name, text in found.items()}
 
 

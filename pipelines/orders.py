@@ -7,6 +7,7 @@ from pathlib import Path
 from pipelines.engines.answering import Run, Watcher
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look
+from pipelines.engines.scorer.engine import Scorers
 from pipelines.engines.vllm.server import Servers
 from schemas.errors import RecipeError
 from schemas.recipe import TRAINING_SETS, ModelSection, Recipe, read_recipe, recipe_of
@@ -50,7 +51,7 @@ def changed(recipe: Recipe, *, sets: str | None = None, root: str | None = None,
     if root is not None:
         tree["build"]["root"] = root
     if limit is not None:
-        for source, section in zip(tree["sources"], recipe.sources, strict=True):
+        for source, section in zip(tree.get("sources", ()), recipe.sources, strict=True):
             source["limit"] = min(limit, section.limit or limit)
     return recipe_of(tree, Path(recipe.directory))
 
@@ -71,9 +72,10 @@ def new_run(
     """
     variables = [recipe.rubrics.token_env, *(model.key_variable for model in models_of(recipe).values())]
     keys = {name: environment[name] for name in variables if name is not None and name in environment}
-    servers = Servers(Path(recipe.directory))
-    budget = Budget.of(recipe.budget)
-    return Run(run_id or new_run_id(), budget, keys, watcher, retry_failed, wait, looks=looks, servers=servers)
+    directory, budget = Path(recipe.directory), Budget.of(recipe.budget)
+    servers, scorers = Servers(directory), Scorers(directory)
+    name = run_id or new_run_id()
+    return Run(name, budget, keys, watcher, retry_failed, wait, looks=looks, servers=servers, scorers=scorers)
 
 
 def models_of(recipe: Recipe) -> dict[str, ModelSection]:

@@ -87,7 +87,8 @@ def publish(
 
 
 def steps_of(recipe: Recipe) -> tuple[Step, ...]:
-    """Return the steps of a build, in order. Raises RecipeError where the recipe lacks a model."""
+    """Return the steps of a build, in order. Raises RecipeError where the recipe lacks sources or a model."""
+    _check_sources(recipe)
     jobs = jobs_of(recipe)
     sets = steps_to_sets(recipe, [job.model for job in jobs])
     return (*sets, _criteria_step(recipe, jobs), *map(_judging_step, jobs), _assembly_step(recipe, jobs))
@@ -97,8 +98,9 @@ def steps_to_sets(recipe: Recipe, judges: Iterable[ModelSection]) -> tuple[Step,
     """Return the steps up to the curated sets.
 
     `judges` are the models that go on from there. Where the key of one of them is missing, or that of a model which
-    makes sets, nothing is bought to make sets.
+    makes sets, nothing is bought to make sets. Raises RecipeError where the recipe has no sources.
     """
+    _check_sources(recipe)
     also_asked = (*(model for role, model in models_of(recipe).items() if role in ROLES), *judges)
     sections = list(enumerate(recipe.sources))
     return (
@@ -107,6 +109,11 @@ def steps_to_sets(recipe: Recipe, judges: Iterable[ModelSection]) -> tuple[Step,
         *(_making_step(recipe, index, one, also_asked) for index, one in sections if makes_sets(recipe, one)),
         _curation_step(recipe),
     )
+
+
+def _check_sources(recipe: Recipe) -> None:
+    if not recipe.sources:
+        raise RecipeError("the recipe has no [[sources]] to make sets of; grmforge evaluate runs its [evaluate]")
 
 
 def jobs_of(recipe: Recipe) -> list[SamplingJob]:

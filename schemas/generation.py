@@ -35,6 +35,8 @@ class Truth:
     """0-based, as shown; None for n = 1."""
     label: int | None
     hinted: bool
+    is_graded: bool = False
+    """Whether a single response gets a grade of 1 to 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,14 @@ class RubricTruth:
     """(text, whether it is a pitfall) of each criterion to judge by."""
 
 
-RequestTruth = Truth | AnswerTruth | RephrasingTruth | RubricTruth
+@dataclass(frozen=True, slots=True)
+class ScoreTruth:
+    """The same of a request for the score of one text: a judgement, or a response."""
+
+    is_right: bool
+
+
+RequestTruth = ScoreTruth | Truth | AnswerTruth | RephrasingTruth | RubricTruth
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,8 @@ class Completion:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: float | None = None
+    logprob: float | None = None
+    """Mean log-probability of the answer's tokens, where it was asked for."""
 
 
 def request(
@@ -112,8 +123,9 @@ def request(
     body: dict[str, Any],
     sample_index: int,
     truth: RequestTruth | None = None,
+    is_seeded: bool = True,
 ) -> Request:
-    """Return the request with its id and its sampling seed.
+    """Return the request with its id and its sampling seed; a scorer, which draws nothing, is sent no seed.
 
     The id covers a version, the role, the model's identity as the recipe gives it, the whole body and the sample index.
     The seed that is sent in the body is the id's first 31 bits, so the id covers it too, and equal requests are equal
@@ -124,7 +136,7 @@ def request(
         request_id=request_id,
         query_id=query_id,
         role=role,
-        body={**body, "seed": int(request_id[:8], 16) & 0x7FFFFFFF},
+        body={**body, "seed": int(request_id[:8], 16) & 0x7FFFFFFF} if is_seeded else body,
         sample_index=sample_index,
         truth=truth,
     )
@@ -191,6 +203,7 @@ GENERATIONS_TABLE = Table(
         Column("cached_tokens", Int64, "Prompt tokens that the endpoint read from its cache."),
         Column("reasoning_tokens", Int64, "Tokens of the reasoning part."),
         Column("cost_usd", float, "Cost by the recipe's prices, in US dollars."),
+        Column("logprob", float, "Mean log-probability of the answer's tokens; null unless it was asked for."),
         Column("created_at", datetime, "When the answer arrived."),
         Column("run_id", str, "Run that bought it."),
     ),

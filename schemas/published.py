@@ -1,6 +1,7 @@
-"""The tables that readers meet, in the order of docs/tables.md."""
+"""The tables that readers meet, in the order of docs/tables.md: those of snapshots, then those of evaluations."""
 
 from schemas.candidate import GRADED_TABLE, TRACES_TABLE
+from schemas.evaluation import CREDITS_TABLE, FIGURES_TABLE, ITEMS_TABLE, JUDGEMENTS_TABLE
 from schemas.generation import GENERATIONS_TABLE
 from schemas.preference import SETS_TABLE
 from schemas.rubric import RUBRICS_TABLE
@@ -19,3 +20,4 @@ TABLES = (
     RUBRICS_TABLE,
     GENERATIONS_TABLE,
 )
+EVALUATION_TABLES = (ITEMS_TABLE, JUDGEMENTS_TABLE, FIGURES_TABLE, CREDITS_TABLE)

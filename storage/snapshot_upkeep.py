@@ -2,6 +2,7 @@
 
 snapshots/<name>/pins/<version>                    empty: the version is not removed by retention
 snapshots/<name>/comparisons/<old>..<new>.json     what a refresh found before it moved LATEST, or did not
+snapshots/<name>/evaluated/<version>               which evaluation a refresh made of its judge: name/version
 """
 
 import contextlib
@@ -55,6 +56,17 @@ def write_comparison(root: Root, name: str, old: str, new: str, data: bytes) -> 
     root.write(f"{FOLDER}/{name}/comparisons/{old}{_BETWEEN}{new}.json", data)
 
 
+def note_evaluation(root: Root, name: str, version: str, evaluation: str) -> None:
+    """Put down which evaluation, name/version, belongs to a version."""
+    root.write(f"{FOLDER}/{name}/evaluated/{version}", evaluation.encode())
+
+
+def evaluation_of(root: Root, name: str, version: str) -> str | None:
+    """Return the evaluation, name/version, that belongs to a version; None where it has none."""
+    key = f"{FOLDER}/{name}/evaluated/{version}"
+    return root.read(key).decode() if root.exists(key) else None
+
+
 def retain(root: Root, name: str, keep: int, in_use: Collection[str] = frozenset()) -> list[str]:
     """Remove what need not be kept of a name, and return the versions that were removed, oldest first.
 
@@ -85,6 +97,7 @@ def remove_version(root: Root, name: str, version: str) -> bool:
     if latest(root, name) == version:  # moved to it just now, by one who saw the manifest: see `move_latest`
         root.write(key, manifest)
         return False
+    root.remove(f"{FOLDER}/{name}/evaluated/{version}")
     root.remove_folder(folder)
     return True
 

@@ -90,10 +90,11 @@ def plan(
     """
     from flows.command.running import looking, started
     from pipelines.ahead.plan import plan_of
+    from pipelines.evaluation.evaluate import evaluating
 
     changes = recipe, sets, root, limit
     with started("plan", *changes, keep_going) if probe else looking(*changes) as (settings, place, run):
-        planned = plan_of(settings, place, run, probe=probe, download=download)
+        planned = plan_of(evaluating(settings, limit=limit), place, run, probe=probe, download=download)
     show(planned, planned.as_text(), json)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from flows.command import rubrics
 from flows.command.building import build, doctor, plan, probe, refresh
+from flows.command.evaluating import evaluate, judge
 from flows.command.files import grade, import_, read
 from flows.command.upkeep import forget, gc
 from flows.command.versions import compare, inspect, pin, promote
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(build, plan, probe, inspect, doctor, import_),
-    *(refresh, compare, pin, promote, read, grade, gc, forget),
+    *(evaluate, judge, refresh, compare, pin, promote, read, grade, gc, forget),
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -51,17 +51,34 @@ def compare(
     root: SnapshotsOption = "data",
     json: JsonOption = False,
 ) -> None:
-    """Show what is different between two versions: rows, inputs, acceptance, outcomes, leaks, requests and cost.
+    """Show what is different between two versions of a snapshot: rows, inputs, acceptance, outcomes, leaks and cost.
 
+    Of two evaluations it shows how much better or worse the new judge is on the items that both have, with intervals.
     Example: grmforge compare telecom@20261119 telecom
+    Example: grmforge compare telecom-grm telecom-policy
     """
-    from pipelines.reporting.comparing import compare as compare_versions
-    from pipelines.reporting.comparison import lines_of
-    from storage.snapshots import find_snapshot
+    from schemas.errors import StorageError
+    from storage.evaluations import Evaluation
+    from storage.snapshots import Snapshot
+    from storage.versions import find_version
 
     place = _root_if_any(root)
-    comparison = compare_versions(find_snapshot(place, old), find_snapshot(place, new))
-    show(comparison.as_json(), lines_of(comparison), json)
+    before, after = find_version(place, old), find_version(place, new)
+    if isinstance(before, Snapshot) and isinstance(after, Snapshot):
+        from pipelines.reporting.comparing import compare as compare_snapshots
+        from pipelines.reporting.comparison import lines_of
+
+        between = compare_snapshots(before, after)
+        show(between.as_json(), lines_of(between), json)
+    elif isinstance(before, Evaluation) and isinstance(after, Evaluation):
+        from pipelines.evaluation.comparing import compare_evaluations
+        from pipelines.evaluation.comparison import lines_of as lines_of_evaluations
+
+        found = compare_evaluations(before, after)
+        show(found.as_json(), lines_of_evaluations(found), json)
+    else:
+        kinds = ["a snapshot" if isinstance(one, Snapshot) else "an evaluation" for one in (before, after)]
+        raise StorageError(f"{old} is {kinds[0]} and {new} is {kinds[1]}; compare two of one kind")
 
 
 def pin(

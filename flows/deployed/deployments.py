@@ -1,4 +1,5 @@
-"""The Prefect flows: `build-rft-set`, `build-rl-set`, `build-meta-rm-set`, `build-rubric-index`, `refresh-datasets`.
+"""The Prefect flows: `build-rft-set`, `build-rl-set`, `build-meta-rm-set`, `build-rubric-index`, `evaluate` and
+`refresh-datasets`.
 
 The nightly deployment of the last one does what `grmforge refresh` does without Prefect. The flow's own process holds
 the lease, and shows it before anything is published and before LATEST moves. A run that finds another one at work ends
@@ -18,10 +19,13 @@ from flows.deployed.distribution import Distribution, TaskRunnerName, Workers
 from flows.deployed.shares import is_asked_in_shares, made_in_shares
 from flows.deployed.tasks import Place, cancellable, make_step, opened, quiet_run, watched_task
 from pipelines.engines.budget import Spent
+from pipelines.evaluation.evaluate import evaluate, evaluating
+from pipelines.evaluation.summary import lines_of
 from pipelines.orders import Order
 from pipelines.reporting.acceptance import closing_lines
 from pipelines.reporting.publication import Published, make_latest
 from pipelines.steps import build_rubrics, publish, steps_of
+from pipelines.upkeep.judge_guard import judge_reasons
 from pipelines.upkeep.refresh import read_newest, settle, skipped, take_lease
 from pipelines.walk import Step, walk
 from schemas.errors import ForgeError
@@ -32,6 +36,7 @@ from storage.root import Root
 
 DEMO = "recipes/demo.toml"
 RUBRICS = "recipes/rubrics.toml"
+EVALUATION = "recipes/evaluate.toml"
 NOTHING = Spent()
 
 
@@ -53,7 +58,7 @@ def _build_flow(sets: str, title: str) -> Flow[..., Any]:
     ) -> str:
         order = Order(recipe, sets, root, limit, keep_going)
         with Distribution(task_runner, workers) as over:
-            return publish_sets(order, made_ready(order, over))
+            return publish_sets(order, made_ready(order, over)[0])
 
     build_set.__doc__ = f"Build and publish the {title} set of a recipe; returns the snapshot's directory."
     return flow(name=f"build-{sets.replace('_', '-')}-set", log_prints=False, validate_parameters=True)(build_set)
@@ -73,6 +78,15 @@ def build_rubric_index(
     words, _ = make_rubrics(Order(recipe, None, root, limit, keep_going))
     create_markdown_artifact(f"```\n{words}\n```", key="rubrics")
     return words
+
+
+@flow(name="evaluate", log_prints=False, validate_parameters=True)
+@cancellable
+def evaluate_judge(
+    recipe: str = EVALUATION, root: str | None = None, limit: int | None = None, keep_going: bool = False
+) -> str:
+    """Evaluate the judge of a recipe on its benchmarks; returns the evaluation's directory."""
+    return publish_evaluation(Order(recipe, None, root, None, keep_going), limit)
 
 
 @flow(name="refresh-datasets", log_prints=False, validate_parameters=True)
@@ -99,11 +113,13 @@ def refresh_datasets(
         get_run_logger().info("%s", ", ".join(f"{source} at {revision}" for source, revision in revisions.items()))
         spent = make_rubrics(order)[1] if settings.models.rubric is not None else NOTHING
         lease.check()
-        return publish_and_compare(order, made_ready(order, over, spent), lease)
+        return publish_and_compare(order, *made_ready(order, over, spent), lease)
 
 
-def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> dict[str, Place]:
+def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> tuple[dict[str, Place], Spent]:
     """Make all that a snapshot is published from, a task a step; `spent` is what was spent before.
+
+    Returns what was made, and what is spent by then.
 
     The steps that need no other begin at once, side by side.
     """
@@ -123,7 +139,7 @@ def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> dict
         )
         return place
 
-    return walk(steps, make)
+    return walk(steps, make), spent
 
 
 @task
@@ -145,6 +161,19 @@ def make_rubrics(order: Order) -> tuple[str, Spent]:
     return words, run.budget.spent
 
 
+@task
+def publish_evaluation(order: Order, limit: int | None) -> str:
+    """Ask the judge, compute the figures and publish them; returns the evaluation's directory."""
+    recipe, root = opened(order)
+    recipe = evaluating(recipe, limit=limit)
+    with watched_task(order, recipe, root, "evaluation") as run:
+        evaluation = evaluate(recipe, root, run).evaluation
+    lines = "\n".join(lines_of(evaluation))
+    get_run_logger().info("%s\n%s", evaluation.location, lines)
+    create_markdown_artifact(f"```\n{lines}\n```", key=f"{evaluation.manifest.name.replace('_', '-')}-evaluation")
+    return evaluation.location
+
+
 @task(name="publish")
 def publish_sets(order: Order, made: dict[str, Place]) -> str:
     """Publish; returns the snapshot's directory."""
@@ -156,11 +185,19 @@ def publish_sets(order: Order, made: dict[str, Place]) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def publish_and_compare(order: Order, made: dict[str, Place], lease: Lease) -> str:
-    """Publish, compare, move LATEST or hold it back, and remove old versions; returns the version's directory."""
+def publish_and_compare(order: Order, made: dict[str, Place], spent: Spent, lease: Lease) -> str:
+    """Publish, evaluate where the recipe wants it, compare, and move LATEST or hold it back; old versions go.
+
+    Returns the version's directory. `spent` was spent before.
+    """
     recipe, root = opened(order)
     published = published_of(recipe, root, made, lease.check)
-    done = settle(recipe, root, published, lease.check)
+    of_judge: tuple[str, ...] = ()
+    if recipe.refresh.evaluate:
+        with watched_task(order, recipe, root, "evaluation") as run:
+            run.budget.carry(spent)
+            of_judge = judge_reasons(recipe, root, run, published)
+    done = settle(recipe, root, published, lease.check, of_judge)
     get_run_logger().info("%s", done.verdict())
     create_markdown_artifact(done.page(), key=f"{recipe.build.name.replace('_', '-')}-comparison")
     done.check()

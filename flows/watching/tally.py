@@ -12,7 +12,11 @@ WINDOW_S = 15.0
 WINDOW_ANSWERS = 32
 SAMPLE_EVERY_S = 1.0
 SAMPLES = 600
-_SETTLED = frozenset(outcome for outcome in Outcome if outcome.readable or outcome is Outcome.FAILED)
+READABLE = "readable"
+"""What a readable answer is where nothing says which response is the best."""
+_SETTLED = frozenset({READABLE, *(outcome for outcome in Outcome if outcome.readable or outcome is Outcome.FAILED)})
+JUDGED_OUTCOMES = frozenset({"correct", "incorrect", "tied"})
+"""What a readable answer is where its set says which response is the best."""
 
 
 class StageTally:
@@ -121,7 +125,12 @@ class StageTally:
         return f"{self.name}: {', '.join(parts)}"
 
     def _correct(self) -> list[str]:
-        return [f"{self.correct_share:.0%} correct"] if self.outcomes else []
+        """Return the share of right answers, or of readable ones where nothing says what is right."""
+        if not self.outcomes:
+            return []
+        if JUDGED_OUTCOMES & self.outcomes.keys():
+            return [f"{self.correct_share:.0%} correct"]
+        return [f"{self.outcomes[READABLE] / self.outcomes.total():.0%} readable"]
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())

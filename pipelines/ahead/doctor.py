@@ -1,5 +1,6 @@
 """The doctor: every endpoint, key, data file and directory that a build needs, looked at before it starts."""
 
+import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -7,8 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.ahead.soundness import Finding, Look, soundness
-from pipelines.engines.protocol import OPENAI_URL
+from pipelines.engines.jobs import ScoringJob
+from pipelines.engines.protocol import OPENAI_URL, open_engine
+from pipelines.engines.scorer.checks import check_packages, local_scorer_in_words
 from pipelines.engines.vllm.launch import check_package, check_port, launch_of, model_in_words
+from pipelines.evaluation.judges import judge_of
+from pipelines.evaluation.reading import benchmark_of, is_to_be_built, read_benchmark
 from pipelines.orders import models_of
 from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
@@ -18,7 +23,10 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import jobs_of
 from schemas.errors import ForgeError
-from schemas.recipe import GeneralSection, ModelSection, Recipe, SourceSection
+from schemas.generation import Completion
+from schemas.query import Message, user
+from schemas.recipe import GeneralSection, GrmSection, ModelSection, Recipe, SourceSection
+from schemas.recipe.evaluate import BenchmarkSection
 from schemas.secrets import masked
 from storage.root import Root
 from storage.tombstones import Forgotten, forgotten, tombstones
@@ -44,12 +52,11 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
         _finding(what, partial(_source, recipe, section, forgotten_names))
         for what, section in (sections | general_rows).items()
     ]
-    findings.append(
-        _finding(
-            "templates",
-            lambda: ", ".join(sorted({job.template.identity for job in jobs_of(recipe)})) or "none needed",
-        )
-    )
+    findings += [
+        _finding(f"benchmark {section.title}", partial(_benchmark, recipe, section))
+        for section in recipe.evaluate.benchmarks
+    ]
+    findings.append(_finding("templates", partial(_templates, recipe)))
     if recipe.models.rubric is not None or shows_criteria(recipe.grm):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
     for role, model in models_of(recipe).items():
@@ -87,6 +94,20 @@ def _source(recipe: Recipe, section: SourceSection | GeneralSection, forgotten_n
     return f"{len(files.paths)} file(s), {'' if is_general else 'readable, '}revision {files.revision}"
 
 
+def _benchmark(recipe: Recipe, section: BenchmarkSection) -> str:
+    """Say how many rows a benchmark of local files or of a snapshot has, or where it is on the hub."""
+    root = Root.open(recipe.build.root)
+    if is_to_be_built(recipe, root, section):
+        return f"the sets of {recipe.build.name}, which is not built yet"
+    hubs = (section.hub,) if section.hub else benchmark_of(section).hubs
+    if section.path is None and hubs:
+        return ", ".join(_on_the_hub(hub, section.revision) for hub in hubs)
+    read = read_benchmark(recipe, root, section)
+    left_out = f", {len(read.unreadable):,} rows unreadable" if read.unreadable else ""
+    part = "" if read.is_whole else "; a part of the benchmark, which has no total"
+    return f"{len(read.rows):,} items{left_out}, protocol {read.protocol.value}{part}"
+
+
 def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"] = "dataset") -> str:
     """Say at which commit a data set or a model stands, without downloading it."""
     import httpx2
@@ -108,6 +129,13 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
             "HF_HUB_OFFLINE, or give a local path"
         ) from None
     return f"{hub} at {repository.sha}"
+
+
+def _templates(recipe: Recipe) -> str:
+    jobs = list(jobs_of(recipe)) if recipe.sources else []
+    if recipe.evaluate.benchmarks:
+        jobs.append(judge_of(recipe, recipe.evaluate.judge, 1, grades_single=True))
+    return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
 
 
 def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:
@@ -132,12 +160,43 @@ def _model(role: str, model: ModelSection, environment: Mapping[str, str], direc
     if model.engine == "vllm":
         yield _finding(f"model {role}", partial(_server, model, directory))
         return
+    if model.is_loaded_here:
+        yield _finding(f"model {role}", partial(_loaded_here, model, directory))
+        return
     variable = model.key_variable
     key = environment.get(variable) if variable else None
     if variable is not None:
         yield Finding(f"key of {role}", bool(key), f"{variable} is set" if key else f"export {variable}=..")
+    look = _classifier if model.engine == "score" else _endpoint
     for url in model.base_url or (OPENAI_URL,):
-        yield _finding(f"model {role}", partial(_endpoint, url, model, key))
+        yield _finding(f"model {role}", partial(look, url, model, key))
+
+
+def _loaded_here(model: ModelSection, directory: Path) -> str:
+    """Say whether a scorer could be loaded here, as far as its configuration tells. It is not loaded."""
+    check_packages()
+    if (directory / Path(model.model).expanduser()).is_dir():
+        return local_scorer_in_words(model, directory)
+    return _on_the_hub(model.model, model.revision, "model")
+
+
+def _classifier(url: str, model: ModelSection, key: str | None) -> str:
+    """Say whether an endpoint scores: it is sent one short text, for which nothing but its tokens is paid."""
+    alone = model.model_copy(update={"base_url": (url,), "timeout_s": min(TIMEOUT_S, model.timeout_s)})
+    job = ScoringJob(role="meta_rm", model=alone, identity={}, section="grm", settings=GrmSection())
+    text = (*user("What is one and one?"), Message("assistant", "Two."))
+
+    async def score() -> Completion:
+        engine = open_engine(alone, key)
+        try:
+            return (await engine.complete(job.scoring("0" * 32, text, True))).completion
+        finally:
+            await engine.close()
+
+    completion = asyncio.run(score())
+    if completion.text is None:
+        raise ForgeError(completion.error or f"{url} gives no score")
+    return f"{url} scores texts with {completion.served_model or model.model}"
 
 
 def _server(model: ModelSection, directory: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.ahead.estimates import Rate, rate_of_probe
+from pipelines.ahead.evaluation import BenchmarkPlan, plan_evaluation
 from pipelines.ahead.few import FewSets, at_once, few_of, few_sets
 from pipelines.ahead.inputs import InputPlan, Inputs, plan_inputs
 from pipelines.ahead.requests import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
@@ -65,9 +66,19 @@ class Plan:
     inputs: tuple[InputPlan, ...]
     roles: tuple[RolePlan, ...]
     rubrics: RubricsPlan | None = None
+    evaluation: tuple[BenchmarkPlan, ...] = ()
 
     def as_text(self) -> str:
         """Return the plan as a table for a terminal."""
+        return "\n".join([*(self._of_build() if self.inputs else []), *self._of_evaluation()])
+
+    def _of_evaluation(self) -> list[str]:
+        lines = [f"evaluation of {self.name}: what grmforge evaluate asks"] if self.evaluation else []
+        for benchmark in self.evaluation:
+            lines += ["", *benchmark.lines()]
+        return ["", *lines] if lines and self.inputs else lines
+
+    def _of_build(self) -> list[str]:
         certainty = "not all rows are here: requests are upper bounds"
         if self.is_exact:
             certainty = "rows and requests are exact, save that unreadable answers are asked for again"
@@ -80,7 +91,7 @@ class Plan:
             lines += ["", *role.lines()]
         if self.rubrics:
             lines += ["", *self.rubrics.lines()]
-        return "\n".join(lines)
+        return lines
 
 
 def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, download: bool = False) -> Plan:
@@ -89,6 +100,9 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
     `probe` asks each model for the samples of so many sets, to measure its rate and its tokens; the build uses these
     answers. `download` fetches sources that are not on this machine yet.
     """
+    evaluation = plan_evaluation(recipe, root, run, download=download)
+    if not recipe.sources:
+        return Plan(recipe.build.name, True, True, (), (), evaluation=evaluation)
     inputs = plan_inputs(recipe, root, run, download=download)
     rates = _probed(at_once(recipe), root, run, inputs, probe) if probe else {}
     directory = Path(recipe.directory)
@@ -103,6 +117,7 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
         inputs.plans,
         tuple(roles),
         _plan_rubrics(recipe, root, inputs),
+        evaluation,
     )
 
 

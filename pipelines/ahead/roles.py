@@ -20,7 +20,7 @@ from pipelines.judging.samples import SamplingJob
 from pipelines.synthesis.responding import answering_stage
 from pipelines.synthesis.teaching import TEACHER_STAGES
 from schemas.answer_limit import NoLimit, answer_limit
-from schemas.recipe import ModelSection
+from schemas.recipe import SCORERS, ModelSection
 from storage.generations import Generations
 from storage.root import Root
 
@@ -101,6 +101,8 @@ class AskedRole:
 
     @property
     def longest_answer(self) -> int:
+        if self.role in SCORERS:  # they only read
+            return 0
         try:
             return answer_limit(request_body(self.model, (), temperature=0.0, max_tokens=self.max_tokens))
         except NoLimit:
@@ -124,7 +126,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
     model, longest = asked.model, asked.longest_answer
     usage = usage_of(Generations(root), asked.role, model.model)
     a_byte = tokens_a_byte(model, directory, wanted.prompts, usage)
-    an_answer = tokens_an_answer(usage)
+    an_answer = Rate(0.0, "a scorer only reads") if asked.role in SCORERS else tokens_an_answer(usage)
     in_prompts = wanted.missing_bytes * a_byte.value + wanted.answers_held * an_answer.value
     a_prompt = in_prompts / wanted.seen if wanted.seen else TYPICAL_PROMPT_TOKENS
     is_guess = wanted.missing and not wanted.seen

@@ -1,10 +1,15 @@
-"""What lies under a root, held byte by byte against what was written: versions, stages, answers. Nothing is changed."""
+"""What lies under a root, held byte by byte against what was written: versions, evaluations, stages, answers.
+
+Nothing is changed.
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas.errors import StorageError
+from schemas.manifest import TableFile
+from storage import evaluations
 from storage.answer_files import is_whole, sound_answers
 from storage.generations import set_aside
 from storage.imports import FOLDER as IMPORTED
@@ -35,9 +40,13 @@ class Finding:
 
 
 def soundness(root: Root, look: Look) -> Iterator[Finding]:
-    """Yield a finding for each version. Of stages and answers, yield what is damaged, or that nothing is."""
+    """Yield a finding for each version and each evaluation. Of stages and answers, yield what is damaged, or that
+    nothing is.
+    """
     for name in root.folders(SNAPSHOTS):
         yield from _versions(root, name, look)
+    for name in root.folders(evaluations.FOLDER):
+        yield from _evaluations(root, name, look)
     yield from _summed("stages", _stages(root, look))
     yield from _summed("answers", _answers(root, look))
     if aside := set_aside(root):
@@ -57,29 +66,52 @@ def _versions(root: Root, name: str, look: Look) -> Iterator[Finding]:
         except StorageError as error:
             yield Finding(what, False, str(error))
             continue
-        files = snapshot.data_files()
-        damaged = damaged_files(root, key, files, hash_all=True)
-        damaged += [page for page in ("README.md", "report.html", "rewards.py") if not root.size(f"{key}/{page}")]
-        if foreign := _foreign(root, key, [file.path for file in files]):
-            them = _them(foreign)
-            way_out = f"whoever reads the folder reads {them} too; move {them} elsewhere"
-            yield Finding(what, False, f"{_listed(root, key, foreign)} not a part of it, and {way_out}")
-        elif damaged:
-            way_out = f"build its recipe again, which puts {_them(damaged)} back; or remove the version"
-            yield Finding(what, False, f"{_listed(root, key, damaged)} gone or damaged; {way_out}")
-        else:
-            size = sum(file.bytes for file in files)
-            yield Finding(what, True, f"{len(files)} files, {size:,} bytes, as they were published")
+        pages, again = ("README.md", "report.html", "rewards.py"), "build its recipe again"
+        yield _held_against(root, what, key, snapshot.data_files(), pages, again)
     if (named := latest(root, name)) is not None and named not in there:
         cause = "has lost its manifest" if named in unfinished(root, name) else "is not there"
         way_out = "build its recipe again, or name another: grmforge promote name@version"
         yield Finding(f"LATEST of {name}", False, f"it names {named or 'nothing'}, which {cause}; {way_out}")
 
 
+def _evaluations(root: Root, name: str, look: Look) -> Iterator[Finding]:
+    for version in evaluations.versions(root, name):
+        key = f"{evaluations.FOLDER}/{name}/{version}"
+        look(f"evaluation {name}@{version}")
+        what = f"evaluation {name}@{version}"
+        try:
+            files = evaluations.evaluation_at(root, key).manifest.files()
+        except StorageError as error:
+            yield Finding(what, False, str(error))
+            continue
+        yield _held_against(root, what, key, files, ("report.html",), "evaluate again, at no cost")
+
+
+def _held_against(
+    root: Root, what: str, key: str, files: Sequence[TableFile], pages: Iterable[str], again: str
+) -> Finding:
+    """Return what is wrong with a published version, or that nothing is. `again` puts files back."""
+    damaged = damaged_files(root, key, files, hash_all=True)
+    damaged += [page for page in pages if not root.size(f"{key}/{page}")]
+    if foreign := _foreign(root, key, [file.path for file in files]):
+        them = _them(foreign)
+        way_out = f"whoever reads the folder reads {them} too; move {them} elsewhere"
+        return Finding(what, False, f"{_listed(root, key, foreign)} not a part of it, and {way_out}")
+    if damaged:
+        way_out = f"{again}, which puts {_them(damaged)} back; or remove the version"
+        return Finding(what, False, f"{_listed(root, key, damaged)} gone or damaged; {way_out}")
+    size = sum(file.bytes for file in files)
+    return Finding(what, True, f"{len(files)} files, {size:,} bytes, as they were published")
+
+
 def _foreign(root: Root, key: str, published: list[str]) -> list[str]:
     """Return the shards in a version's folders that its manifest does not name."""
     folders = sorted({path.rpartition("/")[0] for path in published})
-    there = [f"{folder}/{name}" for folder in folders for name in root.names(f"{key}/{folder}", ".parquet")]
+    there = [
+        f"{folder}/{name}".removeprefix("/")
+        for folder in folders
+        for name in root.names(f"{key}/{folder}".removesuffix("/"), ".parquet")
+    ]
     return sorted(set(there) - set(published))
 
 

@@ -13,6 +13,7 @@ from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look, Pilot, Purpose, looking_ahead
 from pipelines.engines.live.dispatch import dispatch
 from pipelines.engines.protocol import Observer, open_engine
+from pipelines.engines.scorer.engine import Scorers
 from pipelines.engines.vllm.server import Servers
 from schemas.errors import BudgetReached, EngineError, Interrupted, StorageError
 from schemas.generation import Completion, FaultKind, Request
@@ -70,6 +71,8 @@ class Run:
     """The first answers of each role."""
     servers: Servers = field(default_factory=Servers)
     """vLLM servers of our own. Whoever makes the run closes them."""
+    scorers: Scorers = field(default_factory=Scorers)
+    """Models that this process has loaded."""
 
     def pilot(self, purpose: Purpose | None) -> Pilot:
         """Return the first answers of a role; without a purpose, nobody looks at them."""
@@ -232,6 +235,8 @@ class _Stream:
         if model.engine == "vllm":  # a server of ours, which answers by then
             scratch = self._root.scratch(f"runs/{run.run_id}")
             engine = run.servers.engine(model, scratch, run.watcher, lambda: run.budget.is_stopped)
+        elif model.is_loaded_here:
+            engine = run.scorers.engine(model)
         else:
             engine = open_engine(model, check_key(model, run.keys))
         run.budget.is_in_use = True

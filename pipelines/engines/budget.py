@@ -30,10 +30,11 @@ class Reservation:
     """Estimated, for an answer that comes without usage."""
 
 
-def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
+def reservation_of(body: dict[str, Any], price: Price | None, *, is_scored: bool = False) -> Reservation:
     """Return the most that a request may cost, by its body as it is sent: its prompt, and its longest answer.
 
-    The prompt is estimated generously. Tools and forms count with it, since some endpoints put them into it.
+    The prompt is estimated generously. Tools and forms count with it, since some endpoints put them into it. The text
+    of `is_scored` is only read: the answer is a number, and has no tokens.
     """
     price = price or FREE
     size = prompt_bytes(body)
@@ -43,7 +44,7 @@ def reservation_of(body: dict[str, Any], price: Price | None) -> Reservation:
     # Text has about four bytes a token, but digits, code and rare scripts come near one: a ceiling must stay one.
     prompt = size + beside + 16
     try:
-        answer = answer_limit(body)
+        answer = 0 if is_scored else answer_limit(body)
     except NoLimit:
         answer = UNLIMITED_ANSWER
     return Reservation(

@@ -147,13 +147,18 @@ def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answe
     )
 
 
-def fault_of_status(endpoint: str, status: int, body: bytes | str, retry_after: str | None = None) -> Fault:
-    """Return the fault of an HTTP status and its body. `retry_after` is that header, as sent."""
+def fault_of_status(
+    endpoint: str, status: int, body: bytes | str, retry_after: str | None = None, unknown: str | None = None
+) -> Fault:
+    """Return the fault of an HTTP status and its body. `retry_after` is that header, as sent.
+
+    `unknown` is the way out where the endpoint does not know the call or the model; that of chats unless given.
+    """
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     try:
-        return _fault_of_error(endpoint, status, _unwrapped(orjson.loads(text)), text, retry_after)
+        return _fault_of_error(endpoint, status, _unwrapped(orjson.loads(text)), text, retry_after, unknown)
     except (ValueError, RecursionError):  # no JSON, or a thousand levels of it
-        return _fault_of_error(endpoint, status, text, text, retry_after)
+        return _fault_of_error(endpoint, status, text, text, retry_after, unknown)
 
 
 def fault_of_error(endpoint: str, error: Any) -> Fault:
@@ -184,10 +189,12 @@ def reason_of(message: str) -> str:
     return next((broken.value for broken in Broken if f": {broken.value}" in message), "other")
 
 
-def _fault_of_error(endpoint: str, status: int, error: Any, text: str, retry_after: str | None) -> Fault:
+def _fault_of_error(
+    endpoint: str, status: int, error: Any, text: str, retry_after: str | None, unknown: str | None = None
+) -> Fault:
     """Return the fault of a status and its error object; `text` is the body that holds it."""
     words, names = _words(error, text), _names(error)
-    kind, way_out = _kind_of_status(status, names)
+    kind, way_out = _kind_of_status(status, names, unknown)
     passes = kind is FaultKind.TRANSIENT
     return Fault(
         kind,
@@ -199,17 +206,19 @@ def _fault_of_error(endpoint: str, status: int, error: Any, text: str, retry_aft
     )
 
 
-def _kind_of_status(status: int, names: Set[str]) -> tuple[FaultKind, str]:
+def _kind_of_status(status: int, names: Set[str], unknown: str | None = None) -> tuple[FaultKind, str]:
     """Return the kind of fault, and the way out to add to its message. The first rule that applies counts."""
     is_moderated = status < 500 and status not in (401, 404) and _any_is(MODERATED, names)
     is_no_chat = 300 <= status < 400 or status in (405, 410, 501, 505)
+    no_model = unknown or f"check model and {_BASE_URL}"
+    no_call = unknown or f"no chat completions here: check {_BASE_URL}"
     rules = (
         (status == 402 or _any_is(NO_CREDIT, names), FaultKind.ENGINE, "; the account has no credit left"),
         (_any_is(WRONG_KEY, names), FaultKind.ENGINE, _CHECK_KEY),
         (is_moderated, FaultKind.REQUEST, ""),
         (status in (401, 403, 407), FaultKind.ENGINE, _CHECK_KEY),
-        (status == 404 or _any_is(NO_MODEL, names), FaultKind.ENGINE, f"; check model and {_BASE_URL}"),
-        (is_no_chat, FaultKind.ENGINE, f"; no chat completions here: check {_BASE_URL}"),
+        (status == 404 or _any_is(NO_MODEL, names), FaultKind.ENGINE, f"; {no_model}"),
+        (is_no_chat, FaultKind.ENGINE, f"; {no_call}"),
         (status in (408, 409, 424, 425, 429, 499) or status >= 500, FaultKind.TRANSIENT, ""),
         (True, FaultKind.REQUEST, ""),
     )

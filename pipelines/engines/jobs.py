@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.engines.vllm.launch import flags_of_identity
-from schemas.generation import Request, RequestTruth, request
+from schemas.generation import Request, RequestTruth, ScoreTruth, request
 from schemas.query import Message, Messages, wire
-from schemas.recipe import GrmSection, ModelSection, Recipe, RubricsSection, SynthesisSection
+from schemas.recipe import GrmSection, ModelSection, Recipe, RubricsSection, Simulated, SynthesisSection
 from schemas.record import canonical_json, content_id
 
 WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".gguf", ".pt", ".pth", ".npz"})
@@ -52,6 +52,41 @@ class Job:
         return replace(made, repeat=repeat) if repeat else made
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScoringJob(Job):
+    """A role that scores texts: the score of a conversation's last turn. It depends on no settings of the recipe."""
+
+    def body(self, messages: Messages, temperature: float | None = None) -> dict[str, Any]:
+        """Return the body of a request; nothing is drawn, so there is no temperature."""
+        return score_body(self.model, messages)
+
+    def scoring(self, query_id: str, messages: Messages, is_right: bool) -> Request:
+        """Return the request for a score. `is_right` is for the simulated scorer alone, and never sent."""
+        return request(
+            role=self.role,
+            identity=self.identity,
+            query_id=query_id,
+            body=self.body(messages),
+            sample_index=0,
+            truth=ScoreTruth(is_right),
+            is_seeded=False,
+        )
+
+
+def scoring_job(recipe: Recipe, role: str) -> ScoringJob | None:
+    """Return what a scorer is asked with; None where the recipe has no model for the role."""
+    model: ModelSection | None = getattr(recipe.models, role)
+    if model is None:
+        return None
+    return ScoringJob(
+        role=role,
+        model=model,
+        identity=identity(model, Path(recipe.directory)),
+        section="grm",
+        settings=recipe.grm,
+    )
+
+
 def job_of(recipe: Recipe, role: str, section: Literal["synthesis", "rubrics"]) -> Job | None:
     """Return what a role is asked with, by a section of the recipe; None where the recipe has no model for it."""
     model: ModelSection | None = getattr(recipe.models, role)
@@ -84,6 +119,20 @@ def request_body(
         body["max_tokens"] = max_tokens
     if model.top_p is not None:
         body["top_p"] = model.top_p
+    return body | model.extra_body
+
+
+def score_body(model: ModelSection, messages: Iterable[Message]) -> dict[str, Any]:
+    """Return the body of a request for the score of a conversation's last turn. It holds no sampling: nothing is drawn.
+
+    The raw score is asked for, not its sigmoid, in which good texts run together near 1.
+    """
+    turns = tuple(messages)
+    body = {
+        "model": model.model,
+        "messages": wire(turns if model.system_role else _without_system_role(turns)),
+        "use_activation": False,
+    }
     return body | model.extra_body
 
 
@@ -125,12 +174,10 @@ def identity(model: ModelSection, directory: Path) -> dict[str, Any]:
     count too; without such flags the model is the same, whoever started its server.
     """
     if model.engine == "simulated":
-        return {
-            "engine": "simulated",
-            "model": model.model,
-            "revision": model.revision,
-            "settings": model.simulated.model_dump(mode="json"),
-        }
+        settings = model.simulated.model_dump(mode="json")
+        if settings["scorer_auc"] == Simulated.model_fields["scorer_auc"].default:
+            del settings["scorer_auc"]  # a setting younger than the stored answers of other simulated models
+        return {"engine": "simulated", "model": model.model, "revision": model.revision, "settings": settings}
     flags = flags_of_identity(model, directory) if model.engine == "vllm" else []
     served = {"served_with": flags} if flags else {}
     place = directory / Path(model.model).expanduser()

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +27,20 @@ def read_reply(
 
     `has_answered` says whether the endpoint ever made sense before.
     """
+    return read_tree(
+        content,
+        endpoint,
+        lambda tree: _read(tree, request_id, model, endpoint, has_answered),
+        has_answered=has_answered,
+    )
+
+
+def read_tree(
+    content: bytes, endpoint: str, read: Callable[[Any], Completion | Fault], *, has_answered: bool
+) -> Completion | Fault:
+    """Return what `read` makes of a body's JSON, or the fault of a body that is none."""
     with contextlib.suppress(ValueError, RecursionError):  # no JSON, or a thousand levels of it
-        return _read(parsed(content), request_id, model, endpoint, has_answered)
+        return read(parsed(content))
     start = content[:200].decode("utf-8", "replace")
     # An answer that begins as JSON was cut off or garbled on its way; anything else comes from another kind of server.
     broken = Broken.HALF if start.lstrip()[:1] in ("{", "[") else Broken.NOT_API
@@ -50,7 +64,7 @@ def _read(tree: Any, request_id: str, model: ModelSection, endpoint: str, has_an
         fault = fault_of_error(endpoint, error)
     else:
         fault = fault_of_break(endpoint, Broken.NO_CHOICE, has_answered=has_answered)
-    prompt_tokens, completion_tokens = _tokens(tree)
+    prompt_tokens, completion_tokens = tokens_of(tree)
     return replace(
         fault,
         broke_off=fault.broke_off or broke_off,
@@ -68,6 +82,12 @@ def parsed(content: bytes) -> Any:
         return json.loads(content.decode("utf-8", "replace"))
 
 
+def is_same_model(sent: str, served: str) -> bool:
+    """Say whether a model may be meant by both names: gpt-4o-2024-08-06 by gpt-4o, qwen3-8b by Qwen/Qwen3-8B."""
+    short, served_short = (name.casefold().rsplit("/", 1)[-1] for name in (sent, served))
+    return short in served_short or served_short in short
+
+
 def _completion(
     tree: dict[str, Any], choice: dict[str, Any], message: dict[str, Any], request_id: str, model: ModelSection
 ) -> Completion:
@@ -80,7 +100,7 @@ def _completion(
     if refusal:
         text, finish_reason = text or refusal, "refusal"
     usage = tree.get("usage")
-    prompt_tokens, completion_tokens = _tokens(tree)
+    prompt_tokens, completion_tokens = tokens_of(tree)
     served_model = tree.get("model")
     return Completion(
         request_id=request_id,
@@ -93,7 +113,20 @@ def _completion(
         cached_tokens=_count(_part(usage, "prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=_count(_part(usage, "completion_tokens_details"), "reasoning_tokens"),
         cost_usd=cost_usd(model, prompt_tokens, completion_tokens),
+        logprob=_mean_logprob(choice),
     )
+
+
+def _mean_logprob(choice: dict[str, Any]) -> float | None:
+    """Return the mean log-probability of the tokens of an answer; None where the endpoint gives none, or nonsense."""
+    tokens = _part(choice.get("logprobs"), "content")
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    values = [_part(token, "logprob") for token in tokens]
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) and value <= 0 for value in values):
+        return None
+    mean = sum(values) / len(values)
+    return mean if math.isfinite(mean) else None
 
 
 def _text_of(content: Any) -> str | None:
@@ -106,7 +139,8 @@ def _text_of(content: Any) -> str | None:
     return None
 
 
-def _tokens(tree: dict[str, Any]) -> tuple[int | None, int | None]:
+def tokens_of(tree: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return the tokens of prompt and answer."""
     usage = tree.get("usage")
     return _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
 

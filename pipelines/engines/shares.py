@@ -60,10 +60,10 @@ WHOLE = Share()
 def can_be_shared(model: ModelSection) -> bool:
     """Say whether several processes may ask a model at once.
 
-    One process at a time stands at the desk of a model that answers by batch, and a server that grmforge starts itself
-    is one process's own.
+    One process at a time stands at the desk of a model that answers by batch. A server that grmforge starts itself, and
+    a model that is loaded here, is one process's own.
     """
-    return not model.batch and model.engine != "vllm"
+    return not model.batch and model.engine != "vllm" and not model.is_loaded_here
 
 
 def share_count(model: ModelSection, budget: BudgetSection, spent: Spent, wanted: int) -> int:

@@ -46,26 +46,33 @@ def headings_of(template: Template) -> frozenset[str]:
     return frozenset({CRITERIA, ANALYSIS} & {line.strip() for line in text.split("\n")})
 
 
-def form_in_body(kind: str, text: str | None, template: Template, n_responses: int) -> dict[str, Any]:
+def form_in_body(
+    kind: str, text: str | None, template: Template, n_responses: int, scale: tuple[int, int] | None = None
+) -> dict[str, Any]:
     """Return what a request's body says of the form of its answer; nothing for "none".
 
-    `text` is a regex of what stands before the verdict, in place of the one that follows from the template.
+    `text` is a regex of what stands before the verdict, in place of the one that follows from the template. The scale
+    of the scores is that of `score_range` unless it is given.
     """
-    return {} if kind == "none" else _form(kind, text, headings_of(template), n_responses)
+    if kind == "none":
+        return {}
+    return _form(kind, text, headings_of(template), n_responses, scale or score_range(n_responses))
 
 
 @cache
-def _form(kind: str, text: str | None, headings: frozenset[str], n_responses: int) -> dict[str, Any]:
+def _form(
+    kind: str, text: str | None, headings: frozenset[str], n_responses: int, scale: tuple[int, int]
+) -> dict[str, Any]:
     if kind == "regex":
-        return {"structured_outputs": {"regex": judgement_regex(text, headings, n_responses)}}
-    schema = judgement_schema(headings, n_responses)
+        return {"structured_outputs": {"regex": judgement_regex(text, headings, n_responses, scale)}}
+    schema = judgement_schema(headings, n_responses, scale)
     return {"response_format": {"type": "json_schema", "json_schema": {"name": "judgement", **schema}}}
 
 
-def judgement_regex(text: str | None, headings: frozenset[str], n_responses: int) -> str:
+def judgement_regex(text: str | None, headings: frozenset[str], n_responses: int, scale: tuple[int, int]) -> str:
     """Return the regex of a whole judgement: `text`, or what the headings ask for, and the verdict."""
     before = _text(headings, n_responses) if text is None else f"({text})"
-    score = "[01]" if n_responses == 1 else "(10|[1-9])"
+    score = "[01]" if scale == (0, 1) else "(10|[1-9])"
     further = f"(, {score}){{{n_responses - 1}}}" if n_responses > 1 else ""
     return rf"{before}Scores: \\boxed\{{{score}{further}\}}"
 
@@ -86,9 +93,9 @@ def _line(*words: str) -> str:
     return "|".join(rf"{opening}[^\n]*\n\n?" for opening in openings)
 
 
-def judgement_schema(headings: frozenset[str], n_responses: int) -> dict[str, Any]:
+def judgement_schema(headings: frozenset[str], n_responses: int, scale: tuple[int, int]) -> dict[str, Any]:
     """Return `strict` and the schema of a whole judgement, in the order in which it is to be written."""
-    low, high = score_range(n_responses)
+    low, high = scale
     score = {"type": "integer", "enum": list(range(low, high + 1))}
     properties: dict[str, Any] = {
         "critique": {"type": "string", "description": "The analysis: what is to be written before the scores"},

@@ -33,9 +33,11 @@ class Draw(NamedTuple):
 
 
 class Draws:
-    """The samples of one set in one mode."""
+    """The samples of one set in one mode. Each sample shuffles the responses anew, unless their order is fixed."""
 
-    def __init__(self, job: SamplingJob, shown: ShownSet, mode: Mode) -> None:
+    def __init__(
+        self, job: SamplingJob, shown: ShownSet, mode: Mode, fixed_order: tuple[int, ...] | None = None
+    ) -> None:
         self.job, self.preference, self.shown, self.mode = job, shown.preference, shown, mode
         preference = shown.preference
         self.template = job.template_of(preference.n_responses)
@@ -46,6 +48,7 @@ class Draws:
         self._repeats: list[int] = []
         self._same_order: dict[tuple[int, ...], int] = {}
         self._drawn_by = job.seed, preference.set_id, job.purpose.value, mode.value
+        self._fixed_order = fixed_order
         has_reference = preference.reference is not None
         self._in_prompt = has_reference and job.settings.reference == "prompt"
         self._in_hint = has_reference and job.settings.reference == "hint" and mode is Mode.HINTED
@@ -63,18 +66,18 @@ class Draws:
             return iter(())
         indices = next_samples(known, self.wanted, self.job.settings.resample_unreadable)
         self.outcomes += [None] * len(indices)
-        return self._drawn(indices)
+        return self.drawn(indices)
 
     def draw(self, index: int) -> Draw:
         """Return one sample: in which order it shows the responses, and its prompt."""
-        return next(self._drawn((index,)))
+        return next(self.drawn((index,)))
 
-    def _drawn(self, indices: Iterable[int]) -> Iterator[Draw]:
-        """Yield samples. Judging draws millions: what they share is looked up once."""
-        shown, around, drawn_by = self.shown, self._around, self._drawn_by
+    def drawn(self, indices: Iterable[int]) -> Iterator[Draw]:
+        """Yield these samples. Judging draws millions: what they share is looked up once."""
+        shown, around, drawn_by, fixed = self.shown, self._around, self._drawn_by, self._fixed_order
         n_responses, best = len(shown.responses), shown.preference.best
         for index in indices:
-            order = shown_order(*drawn_by, index, n_responses)
+            order = fixed or shown_order(*drawn_by, index, n_responses)
             before, after = around or self._around_hint(order)
             best_position = None if best is None else order.index(best)
             yield Draw(index, order, best_position, before, responses_text(shown, order) + after)
@@ -90,7 +93,9 @@ class Draws:
     def request(self, draw: Draw) -> Request:
         """Return the request that a sample is sent as."""
         preference, n_responses = self.preference, self.preference.n_responses
-        truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, self.mode is Mode.HINTED)
+        is_hinted = self.mode is Mode.HINTED
+        is_graded = self.job.grades_single
+        truth = Truth(preference.set_id, n_responses, draw.best_position, preference.label, is_hinted, is_graded)
         body = self.job.body_of(user(draw.prompt), n_responses)
         return self.job.request(preference.query_id, body, draw.sample_index, truth, self._repeat(draw.sample_index))
 
@@ -98,7 +103,7 @@ class Draws:
         """Return how many earlier samples show the same order, and so have the same prompt."""
         n_responses = len(self.shown.responses)
         for earlier in range(len(self._repeats), index + 1):
-            order = shown_order(*self._drawn_by, earlier, n_responses)
+            order = self._fixed_order or shown_order(*self._drawn_by, earlier, n_responses)
             self._repeats.append(self._same_order.get(order, 0))
             self._same_order[order] = self._repeats[-1] + 1
         return self._repeats[index]
@@ -109,8 +114,9 @@ class Draws:
             return Outcome.FAILED
         n_responses = self.preference.n_responses
         truth = draw.best_position, self.preference.label
+        low, high = self.job.scale(n_responses)
         text = self.job.text_of(completion.text, n_responses)
-        return read_answer(text, completion.finish_reason, n_responses, *truth, with_parts=False).outcome
+        return read_answer(text, completion.finish_reason, n_responses, *truth, low, high, with_parts=False).outcome
 
 
 def draws_of(job: SamplingJob, preference: PreferenceSet) -> list[Draws]:

@@ -8,7 +8,7 @@ from pipelines.engines.jobs import Job, identity
 from pipelines.judging.answer_forms import form_in_body, headings_of, judgement_text
 from pipelines.judging.parts_wanted import PartsWanted, parts_wanted
 from pipelines.judging.prompt_length import result_limit
-from pipelines.judging.prompts import Template, load_template
+from pipelines.judging.prompts import Template, load_template, score_range
 from pipelines.judging.shown_text import ShownSet, show
 from schemas.preference import PreferenceSet
 from schemas.query import Messages
@@ -43,6 +43,8 @@ class SamplingJob(Job):
     seed: int
     is_for_rft: bool = False
     """Whether correct answers become examples, which need more than a verdict."""
+    grades_single: bool = False
+    """Whether a single response gets a grade of 1 to 10, as at evaluation, in place of 0 or 1, as in training."""
 
     @property
     def stage_name(self) -> str:
@@ -65,12 +67,16 @@ class SamplingJob(Job):
 
     def template_of(self, n_responses: int) -> Template:
         """Return the template: single-response items are scored 0 or 1 by one of their own."""
-        return self.single_template if n_responses == 1 else self.template
+        return self.single_template if n_responses == 1 and not self.grades_single else self.template
+
+    def scale(self, n_responses: int) -> tuple[int, int]:
+        """Return the lowest and the highest score of an answer about so many responses."""
+        return score_range(2 if self.grades_single else n_responses)
 
     def form_of(self, n_responses: int) -> dict[str, Any]:
         """Return the part of a body that has the server keep to a form."""
         form, text = self.settings.structured_output, self.settings.structured_text
-        return form_in_body(form, text, self.template_of(n_responses), n_responses)
+        return form_in_body(form, text, self.template_of(n_responses), n_responses, self.scale(n_responses))
 
     def body_of(self, messages: Messages, n_responses: int) -> dict[str, Any]:
         """Return the body of the request with this prompt, which shows so many responses."""

@@ -80,13 +80,21 @@ def response_text(response: Response, shown: Shown, longest_result: int | None =
 def shown_text(text: str) -> str:
     """Return a text of a data set as a prompt may hold it; clean text, as it is."""
     if "[" in text:
-        text = _INSTRUCTION.sub(r"(\1)", _MARKER.sub("(", text))
+        text = _MARKER.sub("(", text)
     if "####" in text:
         text = _OWN_HEADING.sub(r"\1**", _CLOSED_HEADING.sub(r"(\1)", text))
-    if "<" in text:
-        text = _SYSTEM.sub(r"((\1))", _SPECIAL.sub(r"(\1)", text))
+    text = without_special_tokens(text)
     if "\\boxed" in text or text.rstrip(_MAY_PRECEDE_BOX).endswith(":"):
         text = _SCORE_LINE.sub(r"\1 -", text)
+    return text
+
+
+def without_special_tokens(text: str) -> str:
+    """Return a text without what chat templates and tokenizers read as more than text."""
+    if "[" in text:
+        text = _INSTRUCTION.sub(r"(\1)", text)
+    if "<" in text:
+        text = _SYSTEM.sub(r"((\1))", _SPECIAL.sub(r"(\1)", text))
     return text
 
 

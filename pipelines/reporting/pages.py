@@ -12,15 +12,20 @@ from pipelines.reporting.visible import cut, markdown_line, visible
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
-
-def page(template: str, values: Mapping[str, Any]) -> str:
-    """Return a page made of a template of this folder, `.html` or `.md`; a value that is `Markup` stands as it is."""
-    return compiled(template).render(values)
+_OWN = "pipelines.reporting"
 
 
-def compiled(template: str) -> "Template":
-    """Return a template of this folder, which is compiled once a process: half a second."""
-    return _environment(template.endswith(".html")).get_template(template)
+def page(template: str, values: Mapping[str, Any], package: str = _OWN) -> str:
+    """Return a page made of a template of a package, `.html` or `.md`; a value that is `Markup` stands as it is.
+
+    A template may import macros.html of this folder.
+    """
+    return compiled(template, package).render(values)
+
+
+def compiled(template: str, package: str = _OWN) -> "Template":
+    """Return a template of a package, which is compiled once a process: half a second."""
+    return _environment(template.endswith(".html"), package).get_template(template)
 
 
 def figure(value: float | None) -> str:
@@ -47,11 +52,16 @@ def _markdown(value: object) -> str:
 
 
 @cache
-def _environment(is_html: bool) -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # takes 30 ms, and most commands make no page
+def _environment(is_html: bool, package: str) -> "Environment":
+    from jinja2 import (
+        ChoiceLoader,
+        Environment,
+        PackageLoader,
+        StrictUndefined,
+    )  # takes 30 ms, and most commands make no page
 
     environment = Environment(
-        loader=PackageLoader("pipelines.reporting", ""),
+        loader=ChoiceLoader([PackageLoader(name, "") for name in (package, _OWN)]),
         autoescape=is_html,
         finalize=_html if is_html else _markdown,
         undefined=StrictUndefined,

@@ -69,6 +69,11 @@ class PreferenceSets(SourceSection):
 
 
 def _set_of(section: PreferenceSets, row: Row, origin: Origin) -> PreferenceSet:
+    return set_and_responses(section, row, origin)[0]
+
+
+def set_and_responses(section: PreferenceSets, row: Row, origin: Origin) -> tuple[PreferenceSet, list[Response]]:
+    """Return the set of a row, and its responses in the row's own order. Raises RowError."""
     row = {key: value for key, value in row.items() if value is not None}
     refuse_media(row)
     rewards: list[float | None]
@@ -103,7 +108,19 @@ def _set_of(section: PreferenceSets, row: Row, origin: Origin) -> PreferenceSet:
         drop_reason=DropReason.SCORES_CONTRADICT if contradicted else None,
         **origin,
     )
-    return replace(made, best=None) if contradicted else made
+    return replace(made, best=None) if contradicted else made, responses
+
+
+def unlabelled(row: Row) -> tuple[Messages, list[Response]]:
+    """Return (query, responses) of a row whatever is known of them. Raises RowError."""
+    row = {key: value for key, value in row.items() if value is not None}
+    refuse_media(row)
+    if is_pair(row):
+        pair = pair_of(row)
+        query, values = pair.query, pair.responses
+    else:
+        query, values = _query_and_responses(row)
+    return query, [_response(value, f"responses[{index}]", None) for index, value in enumerate(values)]
 
 
 def _with_responses(row: Row) -> Row:

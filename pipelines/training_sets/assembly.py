@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.judging.prompts import load_template
+from pipelines.judging.meta_rm_text import meta_rm_template
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import kept_sets, sets_reader
 from pipelines.training_sets.answers import answers_reader, splits_of_questions
@@ -53,7 +53,7 @@ def assemble(
         "one_label_share": recipe.meta_rm.one_label_share,
         "general": recipe.general.ratio if recipe.general else None,
         "job": job.key_settings(),
-        "meta_rm_template": load_template("meta_rm").identity,
+        "meta_rm_template": meta_rm_template().identity,
         "purposes": sorted(judged),
     }
     if recipe.rl.selection:
@@ -230,7 +230,7 @@ class _Rows:
             for table in trajectories.values()
             if "in_meta_rm" in table.column_names
         ).sort_by([(name, "ascending") for name in ("query_id", "set_id", "trajectory_id")])
-        table = meta_rm_table(rows, sets, self.job, load_template("meta_rm"))
+        table = meta_rm_table(rows, sets, self.job, meta_rm_template())
         self.tables.write_splits("meta_rm", table, rows.column("split"))
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 import pyarrow as pa
 
-from pipelines.judging.prompts import Template, render
+from pipelines.judging.meta_rm_text import meta_rm_prompt
+from pipelines.judging.prompts import Template
 from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.rejection import READABLE_OUTCOMES
 from pipelines.training_sets.rft import completions
@@ -81,7 +82,7 @@ def meta_rm_table(
     orders = chosen.column("order").to_pylist()
     columns = {
         "prompt": [
-            render(template, job.shown_set(preference), order)
+            meta_rm_prompt(template, job.shown_set(preference), order)
             for preference, order in zip(of_rows, orders, strict=True)
         ],
         "completion": completions(chosen),

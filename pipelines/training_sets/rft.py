@@ -6,9 +6,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.judging.meta_rm_text import canonical_answer
 from pipelines.judging.prompts import render, score_range
 from pipelines.judging.samples import SamplingJob
-from pipelines.judging.verdicts import FORGIVEN, answer_of, canonical_text, read_verdict
+from pipelines.judging.verdicts import FORGIVEN
 from schemas.columns import replaced
 from schemas.preference import PreferenceSet
 from schemas.query import Messages, messages_array, single_turns
@@ -60,18 +61,9 @@ def completions(trajectories: pa.Table) -> pa.Array | pa.ChunkedArray:
     """
     is_forgiven = pc.fill_null(pc.equal(trajectories.column("verdict_form"), FORGIVEN), False)
     forgiven = trajectories.filter(is_forgiven).select(["text", "n_responses"]).to_pylist()
-    rewritten = pa.array([rewritten_answer(row["text"], row["n_responses"]) for row in forgiven], pa.string())
+    answers = [canonical_answer(row["text"], n, score_range(n)) for row in forgiven for n in [row["n_responses"]]]
+    rewritten = pa.array(answers, pa.string())
     return single_turns("assistant", replaced(trajectories.column("text"), is_forgiven, rewritten))
-
-
-def rewritten_answer(text: str, n_responses: int) -> str:
-    """Return an answer whose verdict is its last line.
-
-    Where an earlier verdict was taken back in the line of the last one ("Final scores"), the answer stays as it is:
-    without these words nobody could tell which of the two holds. Such answers are in no RFT set.
-    """
-    answer = answer_of(text)
-    return canonical_text(answer, read_verdict(answer, n_responses, *score_range(n_responses)))
 
 
 def general_table(general: pa.Table, chosen: frozenset[str]) -> tuple[pa.Table, pa.ChunkedArray]:

@@ -20,7 +20,7 @@ from pipelines.upkeep.concerned import Concerned, among, phrases_of_rubrics, phr
 from schemas.errors import StorageError
 from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
-from storage import batch_jobs, imports, rubric_tables, snapshots
+from storage import batch_jobs, evaluations, imports, rubric_tables, snapshots
 from storage.answer_files import write_answers
 from storage.files import remove_here, temporary_files
 from storage.generations import folder_of, set_aside
@@ -75,9 +75,12 @@ class VersionRows:
     tables: dict[str, int]
     """Rows by published path."""
     is_latest: bool
+    is_evaluation: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "version": self.version, "latest": self.is_latest, "tables": self.tables}
+        return {"name": self.name, "version": self.version, "latest": self.is_latest, "tables": self.tables} | (
+            {"evaluation": True} if self.is_evaluation else {}
+        )
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,9 @@ def _unfinished(root: Root) -> Iterator[Finding]:
     for name in root.folders(snapshots.FOLDER):
         for key in (f"{snapshots.FOLDER}/{name}/{version}" for version in snapshots.unfinished(root, name)):
             yield Finding(Place.UNFINISHED, key, partial(root.remove_folder, key))
+    for name in root.folders(evaluations.FOLDER):
+        for key in (f"{evaluations.FOLDER}/{name}/{version}" for version in evaluations.unfinished(root, name)):
+            yield Finding(Place.UNFINISHED, key, partial(root.remove_folder, key))
 
 
 def _stages(root: Root, concerned: Concerned) -> Iterator[Finding]:
@@ -270,3 +276,8 @@ def _versions(root: Root, concerned: Concerned) -> Iterator[VersionRows]:
         counts = {table: sum(_rows_in(path, concerned) for path in snapshot.files(table)) for table in tables}
         if held := {table: rows for table, rows in counts.items() if rows}:
             yield VersionRows(name, version, held, version == snapshots.latest(root, name))
+    for evaluation in evaluations.every_evaluation(root):
+        tables = evaluation.manifest.tables
+        counts = {table: sum(_rows_in(path, concerned) for path in evaluation.files(table)) for table in tables}
+        if held := {table: rows for table, rows in counts.items() if rows}:
+            yield VersionRows(evaluation.manifest.name, evaluation.manifest.version, held, False, is_evaluation=True)

@@ -16,6 +16,7 @@ from pipelines.reporting.attention import missing_sets
 from pipelines.upkeep.concerned import Concerned, concerned_again, concerned_by_id, concerned_by_source
 from pipelines.upkeep.findings import Findings, Place, VersionRows, search
 from schemas.errors import RecipeError, StorageError
+from storage.evaluations import remove_evaluation
 from storage.generations import Generations
 from storage.journal import segments
 from storage.leases import held as held_leases
@@ -139,8 +140,12 @@ def _remove_versions(root: Root, versions: tuple[VersionRows, ...]) -> tuple[tup
     """Remove published versions, pinned ones too, LATEST moved first; return their names, and what became of LATEST."""
     moved = []
     for held in versions:
+        if held.is_evaluation:
+            remove_evaluation(root, held.name, held.version)
+            continue
         if held.is_latest:
-            moved.append(_moved_back(root, held, {other.version for other in versions if other.name == held.name}))
+            removed = {other.version for other in versions if other.name == held.name and not other.is_evaluation}
+            moved.append(_moved_back(root, held, removed))
         unpin(root, held.name, held.version)
         if not remove_version(root, held.name, held.version):
             raise StorageError(f"LATEST was moved to {held.name}@{held.version} meanwhile; run the same command again")

@@ -13,7 +13,7 @@ from math import inf
 from typing import Any
 
 from schemas.errors import StorageError
-from storage import batch_jobs, journal, run_events, snapshots
+from storage import batch_jobs, evaluations, journal, run_events, snapshots
 from storage.files import Held, held_at, remove_here, temporary_files
 from storage.generations import set_aside
 from storage.origins import remember_origins
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     """A finished stage that no published version was made of."""
     UNFINISHED_STAGE = "unfinished stage"
     UNFINISHED_SNAPSHOT = "unfinished snapshot"
+    UNFINISHED_EVALUATION = "unfinished evaluation"
     TEMPORARY = "temporary file"
     BATCH = "batch files"
     """Requests and results of a batch whose answers are all in the generations."""
@@ -151,10 +152,11 @@ def _stages(look: _Look) -> Iterator[Leftover]:
     root = look.root
     try:
         manifests = [snapshot.manifest for snapshot in snapshots.every_snapshot(root)]
+        evaluated = {key for evaluation in evaluations.every_evaluation(root) for key in evaluation.manifest.stages}
     except StorageError as error:
         look.notes.append(f"stages are left alone: what a version was made of cannot be told ({error})")
         return
-    needed = {key for manifest in manifests for key in manifest.stages}
+    needed = {key for manifest in manifests for key in manifest.stages} | evaluated
     # An older version names no stages. Its assembled stage is known by its content; the others count by their age.
     contents = {manifest.content_hash for manifest in manifests if not manifest.stages}
     if (since := journal.writing_since(root)) is not None and look.is_idle(Kind.STAGE, since - DAY_S):
@@ -182,6 +184,10 @@ def _of_killed_processes(look: _Look) -> Iterator[Leftover]:
         for version in snapshots.unfinished(look.root, name):
             key = f"{snapshots.FOLDER}/{name}/{version}"
             yield from look.unfinished(Kind.UNFINISHED_SNAPSHOT, key, "it was never published")
+    for name in look.root.folders(evaluations.FOLDER):
+        for version in evaluations.unfinished(look.root, name):
+            key = f"{evaluations.FOLDER}/{name}/{version}"
+            yield from look.unfinished(Kind.UNFINISHED_EVALUATION, key, "it was never published")
     for path in temporary_files(look.root.path):
         key = str(path.relative_to(look.root.path))
         files = list(filter(None, map(held_at, path.rglob("*") if path.is_dir() else [path])))

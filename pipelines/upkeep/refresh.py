@@ -1,12 +1,13 @@
 """A refresh: what a nightly run does, as plain functions. The command and the flow both walk it.
 
-    newest revisions -> rubrics -> build -> publish -> compare with LATEST -> guards -> LATEST moves -> retention
+    newest revisions -> rubrics -> build -> publish -> evaluate the judge, if wanted -> compare with LATEST -> guards
+    -> LATEST moves -> retention
 
 Whoever refreshes holds the lease of the name, and shows it before publishing and before moving LATEST. Builds need no
 lease: versions are immutable, and if a build moves LATEST meanwhile, the refresh compares anew before it moves it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import build_rubrics, publish, steps_of
 from pipelines.upkeep.guards import tripped
+from pipelines.upkeep.judge_guard import judge_reasons
 from pipelines.walk import walked
 from schemas.comparison import Comparison
 from schemas.errors import ForgeError, RecipeError, SourceError, StorageError
@@ -140,7 +142,8 @@ def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
     if recipe.models.rubric is not None:
         build_rubrics(recipe, root, run)
     published = publish(recipe, root, run, walked(steps_of(recipe), root, run), lease.check)
-    return settle(recipe, root, published, lease.check)
+    of_judge = judge_reasons(recipe, root, run, published)
+    return settle(recipe, root, published, lease.check, of_judge)
 
 
 def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
@@ -163,10 +166,12 @@ def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
     return read
 
 
-def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[], None]) -> Refreshed:
+def settle(
+    recipe: Recipe, root: Root, published: Published, check: Callable[[], None], of_judge: Sequence[str] = ()
+) -> Refreshed:
     """Compare what was published with LATEST, move LATEST where no guard trips, and remove old versions.
 
-    `check` raises where the lease was lost; then LATEST stays.
+    `check` raises where the lease was lost; then LATEST stays. `of_judge` is what the guard of the judge says.
     """
     manifest = published.snapshot.manifest
     while True:
@@ -174,7 +179,7 @@ def settle(recipe: Recipe, root: Root, published: Published, check: Callable[[],
         comparison, reasons = None, tuple[str, ...]()
         if before is not None and before != manifest.version:
             comparison = _compared(root, published.snapshot, before, recipe.build.root_flag)
-            reasons = tripped(comparison, recipe.refresh, recipe.leaks)
+            reasons = (*tripped(comparison, recipe.refresh, recipe.leaks), *of_judge)
             data = canonical_json(comparison.as_json() | {"tripped": reasons})
             write_comparison(root, manifest.name, before, manifest.version, data)
         check()

@@ -1,8 +1,9 @@
 """The recipe: one closed tree of settings. Unknown keys are refused with the nearest right name."""
 
-from schemas.recipe.models import ModelSection, Price, SameAsGrm, Simulated
+from schemas.recipe.models import SCORERS, ModelSection, Price, SameAsGrm
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
 from schemas.recipe.section import Flag, Label, Name, Number, Section, Whole
+from schemas.recipe.simulated import Simulated
 from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceKind, SourceSection
 from schemas.recipe.stages import (
     TRAINING_SETS,
@@ -21,6 +22,7 @@ from schemas.recipe.stages import (
 from schemas.recipe.tree import Recipe
 
 __all__ = [
+    "SCORERS",
     "SOURCE_KINDS",
     "TRAINING_SETS",
     "BudgetSection",

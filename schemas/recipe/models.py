@@ -13,12 +13,11 @@ from schemas.recipe.section import (
     Flag,
     Number,
     Section,
-    Seed,
-    Share,
     Shown,
     Variable,
     Whole,
 )
+from schemas.recipe.simulated import Simulated
 from schemas.recipe.vllm import Vllm
 from schemas.secrets import address_secret, secret_in
 
@@ -26,8 +25,14 @@ RESERVED_BODY_KEYS = frozenset({"model", "messages", "seed", "n", "stream"})
 BATCH_PRICE_SHARE = 0.5
 """What a request in a batch costs, of the price of one that is answered at once: every batch endpoint asks for half."""
 MOST_BATCH_REQUESTS = 50_000
-FAULTS = ("tied", "truncated", "wrong_count", "out_of_range", "unparsed", "refused", "failed")
-"""The shares of `Simulated` of which one answer can have one only."""
+SCORERS = ("meta_rm", "reward_model")
+"""Roles that give a text one number. All others write texts."""
+TEMPLATE_KEYS = frozenset(
+    {"chat_template", "chat_template_kwargs", "add_generation_prompt", "continue_final_message", "add_special_tokens"}
+)
+"""Keys of `extra_body` that a scorer which is loaded here obeys: how a conversation becomes one text."""
+CUTTING_KEYS = frozenset({"truncate_prompt_tokens", "truncation", "truncation_side", "max_length"})
+"""Keys with which a server would score a part of a text as if it were the whole."""
 
 
 class Price(Section):
@@ -39,64 +44,21 @@ class Price(Section):
     """Of the answer, reasoning included."""
 
 
-class Simulated(Section):
-    """How the simulated engine judges. The defaults make a decent judge with the usual small faults."""
-
-    accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.75
-    """Share of samples in which the best response scores highest, over all positions."""
-    chance: Flag = False
-    """Independent uniform scores in place of a judgement: right in .45 of pairs, .20 of fours."""
-    position_bias: Number = 0.0
-    """Added to the quality of the first response shown, in standard deviations of the judge's noise."""
-    difficulty_spread: Annotated[Number, Field(ge=0)] = 1.0
-    """How much sets differ in difficulty, in standard deviations of the judge's noise."""
-    tied: Share = 0.02
-    """Share of answers in which another response gets the best score too."""
-    truncated: Share = 0.01
-    """Share of answers that end at `max_tokens`."""
-    wrong_count: Share = 0.01
-    """Share of answers with a score too many or too few."""
-    out_of_range: Share = 0.005
-    """Share of answers with a score outside the range."""
-    unparsed: Share = 0.005
-    """Share of answers without a verdict."""
-    refused: Share = 0.005
-    """Share of answers that refuse to judge."""
-    thinks_aloud: Share = 0.1
-    """Share of answers that begin with a `<think>` part."""
-    hint_leak: Share = 0.1
-    """Share of hinted answers that speak of the hint."""
-    failed: Share = 0.0
-    """Share of requests that the engine refuses for good, as an endpoint does with a 400."""
-    latency_s: Annotated[Number, Field(ge=0)] = 0.0
-    """Seconds that each answer takes."""
-    seed: Seed = 0
-    """Seed of the judge; another one is another judge."""
-
-    @model_validator(mode="after")
-    def _faults_leave_no_less_than_nothing(self) -> "Simulated":
-        # Only shares that are not the defaults: `unparsed = 1` alone is a plain wish, and the small faults give way.
-        fields = type(self).model_fields
-        given = {name: getattr(self, name) for name in FAULTS if getattr(self, name) != fields[name].default}
-        if sum(given.values()) > 1 + 1e-9:
-            raise ValueError(
-                f"{' + '.join(given)} add up to {sum(given.values()):g}; shares of answers add up to 1 at most"
-            )
-        return self
-
-
 class ModelSection(Section):
     """`[models.<role>]`: a model and how to reach it."""
 
-    engine: Literal["openai", "vllm", "simulated"]
+    engine: Literal["openai", "vllm", "score", "simulated"]
     """`openai`: any OpenAI-compatible endpoint. `vllm`: a vLLM server that grmforge starts, watches and stops.
-    `simulated`: offline, deterministic, for trying a recipe out."""
+    `score`: a sequence classifier that gives a text one number, at vLLM's classification endpoint, or loaded here where
+    no base_url is given; for `meta_rm` and `reward_model` alone. `simulated`: offline, deterministic, for trying a
+    recipe out."""
     model: Annotated[str, Field(min_length=1, max_length=1_000), NO_KEY] = "simulated"
-    """Name of the model, as the endpoint knows it; for `vllm` a hub id, or a directory relative to the recipe."""
+    """Name of the model, as the endpoint knows it; for `vllm`, and for `score` without a base_url, a hub id, or a
+    directory relative to the recipe."""
     revision: Shown | None = None
     """Revision of the model; part of its identity, so that another revision is asked anew."""
     base_url: tuple[str, ...] = ()
-    """One endpoint or several, `http://host:port/v1`; OpenAI's own unless given."""
+    """One endpoint or several, `http://host:port/v1`; OpenAI's own unless given. For `score` with or without `/v1`."""
     api_key_env: Variable | None = None
     """Environment variable with the key; OPENAI_API_KEY where no base_url is given, no key where one is."""
     max_concurrency: Count = 256
@@ -174,7 +136,25 @@ class ModelSection(Section):
             raise ValueError('batch = true needs engine = "openai"')
         if self.batch and len(self.base_url) > 1:
             raise ValueError("batch = true takes one base_url: a batch lies at the endpoint that it was given to")
+        if self.engine == "score" and (fault := self._fault_of_scorer()):
+            raise ValueError(fault)
         return self
+
+    def _fault_of_scorer(self) -> str | None:
+        """Return what in the section no scorer can do."""
+        if cutting := min(CUTTING_KEYS & self.extra_body.keys(), default=None):
+            return (
+                f"extra_body.{cutting} cuts texts that are too long, and the score of a part is none of the whole: "
+                "leave it out, and they are refused"
+            )
+        if self.base_url:
+            return None
+        if self.api_key_env:
+            return 'engine = "score" without a base_url loads the model here, and takes no api_key_env'
+        if other := min(self.extra_body.keys() - TEMPLATE_KEYS, default=None):
+            known = ", ".join(sorted(TEMPLATE_KEYS))
+            return f"extra_body.{other} means nothing to a model that is loaded here, which takes {known}"
+        return None
 
     @property
     def price(self) -> Price | None:
@@ -188,6 +168,11 @@ class ModelSection(Section):
     def key_variable(self) -> str | None:
         """The environment variable that must hold a key, if any."""
         return self.api_key_env or (None if self.base_url or self.engine != "openai" else "OPENAI_API_KEY")
+
+    @property
+    def is_loaded_here(self) -> bool:
+        """Whether the model is loaded into this process, in place of being asked at an endpoint."""
+        return self.engine == "score" and not self.base_url
 
     @property
     def name(self) -> str:
@@ -249,3 +234,25 @@ class ModelsSection(Section):
     """A stronger model: answers what the responder never gets right, and judges what is uncertain."""
     rubric: ModelSection | None = None
     """Writes rubrics, and says which answers meet their criteria."""
+    meta_rm: ModelSection | None = None
+    """The trained Meta RM: a scorer of judgements, by which an evaluation chooses those that vote."""
+    reward_model: ModelSection | None = None
+    """A scalar reward model: a scorer of responses, to be evaluated as a judge."""
+
+    @model_validator(mode="after")
+    def _scorers_score_and_others_write(self) -> "ModelsSection":
+        for role in type(self).model_fields:
+            model = getattr(self, role)
+            if not isinstance(model, ModelSection):
+                continue
+            if role in SCORERS and model.engine not in ("score", "simulated"):
+                raise ValueError(
+                    f'models.{role} gives scores, and engine = "{model.engine}" writes texts: take engine = "score", '
+                    'or "simulated" to try it out'
+                )
+            if role not in SCORERS and model.engine == "score":
+                raise ValueError(
+                    f'models.{role} writes texts, and engine = "score" gives one number: it is for models.meta_rm and '
+                    "models.reward_model"
+                )
+        return self

@@ -246,6 +246,12 @@ class RefreshSection(Section):
     max_leak_rise: Annotated[Number, Field(ge=0, le=1)] = 0.05
     """How much the AUC of a source's leak probe may rise, beyond what chance allows. Where the version before has no
     AUC, the new one may not be above leaks.threshold by more than chance allows. 1 switches this guard off."""
+    evaluate: Flag = False
+    """Also evaluate the judge of [evaluate] on its benchmarks each time, and compare it with the evaluation of the
+    version that LATEST names."""
+    max_accuracy_drop: Share = 0.05
+    """By how much the judge's accuracy on a benchmark, by the vote of half of its samples, may fall beyond the interval
+    of the difference; 1 switches this guard off. Used with evaluate = true."""
     lease_s: Annotated[Whole, Field(ge=1, le=LONGEST_LEASE_S)] = 600
     """Seconds after which another run may take over from one that died. A living one renews its lease ten times as
     often."""

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from schemas.answer_limit import NoLimit, answer_limit
 from schemas.recipe import stages
+from schemas.recipe.evaluate import EvaluateSection
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Section
 from schemas.recipe.sources import GeneralSection, Source, source_kinds
@@ -26,7 +27,8 @@ class Recipe(Section):
     """Everything that a build depends on, apart from keys."""
 
     build: stages.BuildSection
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: tuple[Source, ...] = ()
+    """Needed by all but `[evaluate]`."""
     models: ModelsSection
     synthesis: stages.SynthesisSection = stages.SynthesisSection()
     grm: stages.GrmSection = stages.GrmSection()
@@ -39,6 +41,7 @@ class Recipe(Section):
     general: GeneralSection | None = None
     budget: stages.BudgetSection = stages.BudgetSection()
     refresh: stages.RefreshSection = stages.RefreshSection()
+    evaluate: EvaluateSection = EvaluateSection()
     directory: str = Field(default=".", exclude=True)
     """Where the recipe stands; its relative paths start here. Set by `read_recipe`."""
 
@@ -49,6 +52,10 @@ class Recipe(Section):
         return self
 
     def _faults_of_sources(self) -> Iterator[str]:
+        if not self.sources and not self.evaluate.benchmarks:
+            yield "sources: missing; add [[sources]], or [[evaluate.benchmarks]] where only a judge is evaluated"
+        if self.refresh.evaluate and not self.evaluate.benchmarks:
+            yield "refresh.evaluate: there is nothing to evaluate on; add [[evaluate.benchmarks]]"
         names = [source.source for source in self.sources]
         if "general" in names:
             yield "sources: 'general' names the rows of [general]; give the source another name"
@@ -56,7 +63,7 @@ class Recipe(Section):
             yield f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each"
 
     def _faults_of_judging(self) -> Iterator[str]:
-        if "rl" in self.build.sets and self.models.difficulty is None:
+        if self.sources and "rl" in self.build.sets and self.models.difficulty is None:
             yield (
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "
                 "same_as_grm = true in it uses the GRM's own samples, which filter nothing that RFT does not"

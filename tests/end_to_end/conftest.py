@@ -10,10 +10,11 @@ from tests.end_to_end.commands import REPOSITORY, grmforge, latest
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory whose `data/` is a root with the demo snapshot in it."""
+    """Return a directory whose `data/` is a root with the demo snapshot and an evaluation in it."""
     home = tmp_path_factory.mktemp("demo")
-    done = grmforge("build", REPOSITORY / "recipes/demo.toml", cwd=home)
-    assert done.code == 0, done.err
+    for command, recipe in (("build", "demo"), ("evaluate", "evaluate")):
+        done = grmforge(command, REPOSITORY / f"recipes/{recipe}.toml", cwd=home)
+        assert done.code == 0, done.err
     return home
 
 

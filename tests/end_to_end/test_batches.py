@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.commands import data_files, grmforge, latest, start, write_recipe
+from tests.examples import write_rows
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_batches import BatchStandIn
 from tests.pipelines.engines.stand_in_server import StandIn
@@ -137,6 +138,35 @@ def test_the_command_ends_with_4_and_says_what_it_waits_for(tmp_path: Path) -> N
         built(server, *command)
         assert len(server.batches) == 2
         assert set(server.paid.values()) == {1}
+
+
+@pytest.mark.slow
+def test_an_evaluation_waits_once_the_batches_of_every_benchmark_are_submitted(tmp_path: Path) -> None:
+    """Greedy answers are a batch of their own. The next run goes on, and pays for nothing twice."""
+    benchmarks = []
+    for name in ("one", "two"):
+        pair = {"chosen": "because it does", "rejected": "nobody knows"}
+        rows = [{"id": f"{name} {number}", "query": f"Why {name} {number}?"} | pair for number in range(SETS)]
+        write_rows(tmp_path / f"{name}.jsonl", rows)
+        benchmarks.append({"kind": "preference_sets", "name": name, "path": f"{name}.jsonl"})
+    with BatchStandIn(holds=True) as server:
+        model = {"engine": "openai", "model": "stand-in", "base_url": server.url, "batch": True, "timeout_s": 10}
+        recipe = write_recipe(
+            tmp_path / "recipe.toml",
+            build={"name": "batches"},
+            models={"grm": model},
+            evaluate={"k_max": 2, "replicates": 200, "benchmarks": benchmarks},
+        )
+        command = ("evaluate", recipe, "--root", tmp_path / "data")
+        done = grmforge(*command)
+        assert (done.code, len(server.batches)) == (4, 4)
+        (line,) = done.errors
+        assert line.startswith("stopped: waiting for stand-in: batch_0")
+        assert not (tmp_path / "data/evaluations").exists()
+        built(server, *command)
+        assert set(server.paid.values()) == {1}
+        assert len(server.paid) == 2 * SETS * (2 + 1)
+    assert len(list((tmp_path / "data/evaluations").glob("*/*/manifest.json"))) == 1
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 
 from tests.end_to_end.commands import data_files, grmforge, latest, paid, start, write_recipe
 from tests.end_to_end.questions import write_teleqna
+from tests.examples import write_rows
 from tests.pipelines.engines.stand_in_server import StandIn
 
 MOMENTS = [
@@ -29,9 +30,9 @@ MOMENTS = [
 """A stage, and at most how many seconds after it began the build is killed; the seconds are drawn."""
 
 
-def kill_at(recipe: Path, root: Path | str, stage: str, seconds: float) -> bool:
+def kill_at(recipe: Path, root: Path | str, stage: str, seconds: float, command: str = "build") -> bool:
     """Start a build and kill it so many seconds after a stage began; whether it was still alive then."""
-    with start("build", recipe, "--root", root) as process:
+    with start(command, recipe, "--root", root) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith(stage):
@@ -79,6 +80,41 @@ def test_the_data_of_a_build_killed_ten_times_is_that_of_one_never_killed(tmp_pa
     asked, needed = paid(tmp_path / "killed"), paid(tmp_path / "whole")
     assert set(asked) == set(needed)
     assert max(asked.values()) == 1, "an answer on disk was bought again"
+
+
+@pytest.mark.slow
+def test_an_evaluation_killed_again_and_again_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"pair {number}", "query": f"{number} + {number}?", "chosen": f"{2 * number}", "rejected": f"{number}!"}
+        for number in range(60)
+    ]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "killed", "seed": 3},
+        models={"grm": {"engine": "simulated", "max_concurrency": 24, "simulated": {"latency_s": 0.1}}},
+        evaluate={
+            "k_max": 8,
+            "replicates": 200,
+            "benchmarks": [{"kind": "preference_sets", "name": "pairs", "path": "pairs.jsonl"}],
+        },
+    )
+    draw = random.Random(5)
+    moments = [("evaluating pairs", 0.9)] * 4 + [("computing pairs", 0.1), ("computing pairs", 1.0)]
+    killed = [kill_at(recipe, tmp_path / "killed", stage, draw.uniform(0, most), "evaluate") for stage, most in moments]
+    assert sum(killed) >= 4
+    for root in ("killed", "whole"):
+        done = grmforge("evaluate", recipe, "--root", tmp_path / root)
+        assert done.code == 0, done.err
+    files = [evaluation_files(tmp_path / root) for root in ("killed", "whole")]
+    assert files[0] == files[1] and len(files[0]) == 4
+    assert paid(tmp_path / "killed") == paid(tmp_path / "whole"), "an answer on disk was bought again"
+
+
+def evaluation_files(root: Path) -> dict[str, bytes]:
+    """Return the data files of the only evaluation under a root."""
+    (manifest,) = (root / "evaluations").glob("*/*/manifest.json")
+    return {path.name: path.read_bytes() for path in manifest.parent.glob("*.parquet")}
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from storage.snapshots import Snapshot
 from tests.end_to_end.commands import data_files, grmforge, latest, start, write_recipe
 from tests.end_to_end.questions import write_teleqna
 from tests.end_to_end.test_kills import kill_at
+from tests.examples import write_rows
 
 MOMENTS = [
     ("sampling rft", 0.9),
@@ -75,6 +76,32 @@ def test_a_build_in_a_bucket_has_the_bytes_of_a_local_one_from_whatever_machine(
     shown = grmforge("inspect", "remote", "--status", "rejected", "-n", "1", "--root", "s3://forge/bytes", env=there)
     assert (shown.code, "1 of " in shown.out) == (0, True)
     assert not [key for key in s3.objects() if key.startswith("bytes/") and re.search(r"tmp|probe|\.arrows", key)]
+
+
+@pytest.mark.slow
+def test_an_evaluation_in_a_bucket_has_the_bytes_of_a_local_one(s3: LoopbackS3, tmp_path: Path) -> None:
+    """Another machine finds it, and compares; the doctor reads it byte by byte."""
+    rows = [{"id": f"{number}", "query": f"{number}?", "chosen": f"{number}", "rejected": "?"} for number in range(20)]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        build={"name": "remote"},
+        models={"grm": {"engine": "simulated"}},
+        evaluate={"k_max": 2, "replicates": 200, "benchmarks": [{"kind": "preference_sets", "path": "pairs.jsonl"}]},
+    )
+    told = {}
+    for root in (str(tmp_path / "local"), "s3://forge/evaluated"):
+        done = grmforge("evaluate", recipe, "--root", root, "--json", env=s3.environment("one"))
+        assert done.code == 0, done.err
+        told[root] = json.loads(done.out)
+    assert len({one["version"].rpartition("-")[2] for one in told.values()}) == 1, "the content hash"
+    there = {"env": s3.environment("another")}
+    again = grmforge("evaluate", recipe, "--root", "s3://forge/evaluated", "--json", **there)
+    assert (json.loads(again.out)["new"], json.loads(again.out)["spent"]["requests"]) == (False, 0)
+    compared = grmforge("compare", "remote-grm", "remote-grm", "--root", "s3://forge/evaluated", "--json", **there)
+    assert compared.code == 0, compared.err
+    doctor = grmforge("doctor", recipe, "--root", "s3://forge/evaluated", **there)
+    assert (doctor.code, "ok     evaluation remote-grm@" in doctor.out) == (0, True), doctor.out
 
 
 @pytest.mark.slow

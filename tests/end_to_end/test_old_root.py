@@ -5,6 +5,7 @@ rewrites and votes, judges, difficulty and policy; a JSON schema and a regex; an
 of whose answers were imported; rubrics, given and compared. `root.tar.xz` holds its answers and rubrics, and no stage.
 """
 
+import json
 import shutil
 import tarfile
 from pathlib import Path
@@ -48,6 +49,21 @@ def test_a_root_of_before_is_built_again_without_a_request(place: Path, name: st
     assert stored(place / "data") == before
     manifest = latest(place / "data", name).manifest
     assert {use.role: use.requests - use.cached for use in manifest.models if use.requests != use.cached} == {}
+
+
+@pytest.mark.slow
+def test_a_judge_is_evaluated_on_sets_of_before_without_a_request(place: Path) -> None:
+    """The samples that were bought for training are the first of the pool, for each role that a build samples with."""
+    assert grmforge("build", place / "roles.toml", "--root", place / "data").code == 0
+    before = stored(place / "data")
+    evaluation = '[evaluate]\nk_max = 3\ngreedy = false\n[[evaluate.benchmarks]]\nkind = "test"\n'
+    evaluation += 'splits = ["train", "validation"]\n'
+    (place / "evaluated.toml").write_text((place / "roles.toml").read_text("utf-8") + evaluation, "utf-8")
+    for role in ("grm", "difficulty"):
+        done = grmforge("evaluate", place / "evaluated.toml", "--role", role, "--root", place / "data", "--json")
+        assert done.code == 0, done.err
+        assert json.loads(done.out)["benchmarks"][0]["items"] > 10
+    assert stored(place / "data") == before
 
 
 @pytest.mark.slow

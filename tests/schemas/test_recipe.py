@@ -125,14 +125,14 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
         (lambda tree: tree["sources"][0].update(kind="telqna"), "did you mean 'teleqna'?"),
         (lambda tree: tree["sources"][0].pop("kind"), "sources[0]: needs a kind, one of teleqna"),
         (lambda tree: tree.update(sources=[{"kind": "preference_sets"}]), "sources[0]: a preference_sets source needs"),
-        (lambda tree: tree.update(sources=[]), "sources: must have at least 1 item"),
+        (lambda tree: tree.update(sources=[]), "sources: missing; add [[sources]], or [[evaluate.benchmarks]]"),
         (lambda tree: tree.update(sources={"kind": "teleqna"}), "sources: must be a list"),
         (lambda tree: tree.update(general={}), "general: general needs a path or a hub id"),
         (lambda tree: tree.pop("models"), "models: missing, and has no default"),
         (lambda tree: tree.update(models=1), "models: must be a table of keys"),
         (
             lambda tree: tree["models"]["grm"].update(engine="opnai"),
-            "models.grm.engine: must be one of 'openai', 'vllm' or",
+            "models.grm.engine: must be one of 'openai', 'vllm', 'score' or",
         ),
         (lambda tree: tree["models"]["grm"].update(engine="openai"), "needs a model name"),
         (lambda tree: tree["models"]["grm"].update(engine="vllm"), 'engine = "vllm" needs a model name'),
@@ -349,3 +349,18 @@ def test_a_price_is_asked_of_a_server_of_our_own_too() -> None:
     assert "give models.grm its price_per_mtok" in refusal(
         lambda tree: tree.update(models={**tree["models"], "grm": served()}, budget={"max_cost_usd": 1.0})
     )
+
+
+@pytest.mark.parametrize("role", ["meta_rm", "reward_model"])
+def test_scorers_score(role: str) -> None:
+    for engine in ("score", "simulated"):
+        assert small(models=SMALL["models"] | {role: {"engine": engine, "model": "m"}}) is not None
+    for engine in ("openai", "vllm"):
+        said = refusal(lambda tree, e=engine: tree["models"].update({role: {"engine": e, "model": "m"}}))  # type: ignore[misc]
+        assert f"models.{role} gives scores" in said and f'engine = "{engine}" writes texts' in said
+
+
+@pytest.mark.parametrize("role", ["grm", "difficulty", "policy", "responder", "teacher", "rubric"])
+def test_other_roles_write_texts(role: str) -> None:
+    said = refusal(lambda tree: tree["models"].update({role: {"engine": "score", "model": "m"}}))
+    assert f"models.{role} writes texts" in said and "models.meta_rm and models.reward_model" in said

@@ -40,7 +40,7 @@ CONTRACT = {
     """,
     "generations": """
         request_id query_id role request text reasoning finish_reason error served_model prompt_tokens:int64
-        completion_tokens:int64 cached_tokens:int64 reasoning_tokens:int64 cost_usd:double
+        completion_tokens:int64 cached_tokens:int64 reasoning_tokens:int64 cost_usd:double logprob:double
         created_at:timestamp run_id
     """,
 }

@@ -1,6 +1,8 @@
 """Make a model that a real vLLM serves on any CPU: a Qwen3 of two layers with random weights, which writes noise.
 
-    .venv-vllm/bin/python tests/vllm/tiny_model.py DIRECTORY
+    .venv-vllm/bin/python tests/vllm/tiny_model.py DIRECTORY [CLASSES]
+
+With CLASSES it is a sequence classifier of so many classes, which scores texts.
 
 Nothing is downloaded: the tokenizer is trained here, on a few lines that look like a judge's prompt. With the same
 versions of its packages it is the same model each time.
@@ -29,10 +31,10 @@ LINES = (
 )
 
 
-def main(directory: Path) -> None:
+def main(directory: Path, classes: int = 0) -> None:
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, Qwen3ForSequenceClassification
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -65,9 +67,15 @@ def main(directory: Path) -> None:
         tie_word_embeddings=True,
     )
     directory.mkdir(parents=True, exist_ok=True)
-    Qwen3ForCausalLM(config).save_pretrained(directory)
+    if classes:
+        config.num_labels = classes
+        model = Qwen3ForSequenceClassification(config)
+        model.score.weight.data *= 10  # or every score would be near 0
+        model.save_pretrained(directory)
+    else:
+        Qwen3ForCausalLM(config).save_pretrained(directory)
     whole.save_pretrained(directory)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -20,7 +20,7 @@ from pipelines.engines.protocol import Attempt, Engine, Observer, OnCompletion
 from pipelines.engines.refusals import Refusals
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
-from schemas.recipe import ModelSection
+from schemas.recipe import SCORERS, ModelSection
 
 SENDS_BETWEEN_POLLS = 8
 """An engine that answers at once never yields to the loop, so the workers do."""
@@ -201,7 +201,8 @@ class _Stream:
         if self.held is None:
             if (request := self._choose()) is None:
                 return None
-            self.held = request, reservation_of(request.body, self.model.price_per_mtok)
+            need = reservation_of(request.body, self.model.price_per_mtok, is_scored=request.role in SCORERS)
+            self.held = request, need
         request, reservation = self.held
         expected_tokens = self._admit(reservation)
         if expected_tokens is None:

@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from pipelines.engines.faults import Broken, causes
+from pipelines.engines.live.calls import Call
 from schemas.errors import EngineError
 
 MAX_ANSWER_BYTES = 8 * 2**20
@@ -35,12 +36,12 @@ class AnswerTooLarge(Exception):
 class Connections:
     """The open connections to one base_url, kept alive between requests. Nothing is opened before the first one."""
 
-    def __init__(self, base_url: str, key: str | None, timeout_s: float) -> None:
-        """Raises EngineError where address, key or proxy make no sense."""
+    def __init__(self, base_url: str, key: str | None, timeout_s: float, call: Call) -> None:
+        """`call` is what is asked there. Raises EngineError where address, key or proxy make no sense."""
         try:
             base = URL(base_url)
             # A query stays: classic Azure deployments carry their api-version in it.
-            self._url = base.with_path(base.path.rstrip("/") + "/chat/completions").with_query(base.query)
+            self._url = base.with_path(call.path(base.path.rstrip("/"))).with_query(base.query)
             host = self._url.host or ""
         except ValueError as error:
             raise EngineError(f"base_url {base_url!r} is no address: {error}") from None

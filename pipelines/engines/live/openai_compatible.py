@@ -1,7 +1,8 @@
 """Any OpenAI-compatible endpoint, or several: which request goes to which, and when an endpoint rests.
 
-`exchange` does the talking, `faults` says what a failure means, `replies` reads the answers; retries and limits are the
-dispatcher's. Bodies are serialised by orjson here and again for the id and the journal: 0.3 us each, not worth keeping.
+`exchange` does the talking, `calls` says what is asked, `faults` what a failure means, `replies` reads answers; retries
+and limits are the dispatcher's. Bodies are serialised by orjson here and again for the id and the
+journal: 0.3 us each, not worth keeping.
 """
 
 import asyncio
@@ -13,10 +14,11 @@ import aiohttp
 import orjson
 
 from pipelines.engines.faults import Broken, Fault, fault_of_break, fault_of_status, snippet, without_key
+from pipelines.engines.live.calls import CHAT, Call
 from pipelines.engines.live.exchange import AnswerTooLarge, Connections, broken_by, root_of
 from pipelines.engines.live.limits import LastSecond
 from pipelines.engines.protocol import OPENAI_URL, Attempt
-from pipelines.engines.replies import read_reply
+from pipelines.engines.replies import is_same_model
 from pipelines.engines.waits import exhausted_for_s
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
@@ -36,9 +38,9 @@ MAX_LIMIT_REST_S = 60.0
 class Endpoint:
     """One base_url: its connections, how busy it is, and whether it rests."""
 
-    def __init__(self, url: str, model: ModelSection, key: str | None) -> None:
+    def __init__(self, url: str, model: ModelSection, key: str | None, call: Call) -> None:
         self.url = url
-        self.connections = Connections(url, key, model.timeout_s)
+        self.connections = Connections(url, key, model.timeout_s, call)
         self.in_flight = 0
         self.has_answered = False
         self.resting_until = 0.0
@@ -79,11 +81,7 @@ class Endpoint:
 
     def check_name(self, sent: str, served: str | None) -> None:
         """Warn once where an answer comes under a name that has nothing to do with the one that was sent."""
-        if not served or served == sent:
-            return
-        # The same model: gpt-4o-2024-08-06 for gpt-4o, and qwen3-8b for Qwen/Qwen3-8B.
-        short, served_short = (name.casefold().rsplit("/", 1)[-1] for name in (sent, served))
-        if short not in served_short and served_short not in short:
+        if served and not is_same_model(sent, served):
             self.notify(
                 f"{self.url} answers under another name than {sent}; it says {snippet(served)!r}: check model and "
                 "base_url, since its answers count as those of the recipe's model"
@@ -108,10 +106,11 @@ class Endpoint:
 class OpenAICompatibleEngine:
     """One model behind one or several endpoints: each question at one of them while that is not busier than others."""
 
-    def __init__(self, model: ModelSection, key: str | None) -> None:
+    def __init__(self, model: ModelSection, key: str | None, call: Call = CHAT) -> None:
         self._model = model
         self._key = key
-        self._endpoints = [Endpoint(url, model, key) for url in model.base_url or (OPENAI_URL,)]
+        self._call = call
+        self._endpoints = [Endpoint(url, model, key, call) for url in model.base_url or (OPENAI_URL,)]
 
     async def complete(self, request: Request) -> Attempt:
         """Try a request once, at an endpoint that is not set aside. Only `request.body` is sent.
@@ -179,8 +178,11 @@ class OpenAICompatibleEngine:
             endpoint.rest(time.monotonic(), exhausted_for_s(headers) or 0.0)
         if not 200 <= status < 300:
             text = content.decode("utf-8", "replace") or headers.get("location", "")
-            return fault_of_status(endpoint.url, status, without_key(text, key), headers.get("retry-after"))
-        outcome = read_reply(content, request.request_id, self._model, endpoint.url, has_answered=endpoint.has_answered)
+            words, wait = without_key(text, key), headers.get("retry-after")
+            return fault_of_status(endpoint.url, status, words, wait, self._call.unknown)
+        outcome = self._call.read(
+            content, request.request_id, self._model, endpoint.url, has_answered=endpoint.has_answered
+        )
         return replace(outcome, message=without_key(outcome.message, key)) if isinstance(outcome, Fault) else outcome
 
     def _failed(self, request: Request, fault: Fault, now: float) -> Attempt:

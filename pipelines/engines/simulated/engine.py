@@ -8,9 +8,10 @@ where s belongs to the set, so that its samples go right or wrong together, and 
 response scores highest in `accuracy` of the readable answers (deliberate ties included) when there is no bias. Scores
 are integers 1 to 10 in that order, without accidental ties. One response alone is scored 0 or 1, and right in
 `accuracy` of the cases; so is an answer to a question, in whatever form. With `chance` every score is
-independent and uniform over 1 to 10, ties as they fall; METHOD
-section 2 has its rates. Faults keep their shares there too: the rates hold among the readable answers. Where a request
-says in which form its answer is to be, it is: scores too many, out of range or without a box do not happen then.
+independent and uniform over 1 to 10, ties as they fall; METHOD section 2 has its rates. Faults keep their shares there
+too: the rates hold among the readable answers. Where a request says in which form its answer is to be, it is: scores
+too many, out of range or without a box do not happen then. A scorer's scores are normal, and those of right texts
+shifted until `scorer_auc` holds.
 """
 
 import asyncio
@@ -25,8 +26,18 @@ from struct import Struct
 from pipelines.engines.budget import BYTES_PER_TOKEN, cost_usd
 from pipelines.engines.jobs import prompt_bytes
 from pipelines.engines.protocol import Attempt
+from pipelines.engines.scorer.replies import scored
 from pipelines.engines.simulated import texts
-from schemas.generation import AnswerTruth, Completion, FaultKind, RephrasingTruth, Request, RubricTruth, Truth
+from schemas.generation import (
+    AnswerTruth,
+    Completion,
+    FaultKind,
+    RephrasingTruth,
+    Request,
+    RubricTruth,
+    ScoreTruth,
+    Truth,
+)
 from schemas.recipe import ModelSection
 from schemas.thoughts import split_thoughts
 
@@ -68,6 +79,8 @@ class SimulatedEngine:
         if fault == "failed":
             error = "simulated: HTTP 400: the request was refused (simulated fault)"
             return Completion(request.request_id, error=error, fault=FaultKind.REQUEST)
+        if isinstance(truth, ScoreTruth):
+            return self._scored(request, truth, draws)
         finish_reason = "stop"
         if fault == "refused":
             content, finish_reason = texts.refusal(draws), "refusal"
@@ -99,7 +112,15 @@ class SimulatedEngine:
             completion_tokens=completion_tokens,
             reasoning_tokens=len(reasoning) // BYTES_PER_TOKEN if reasoning else None,
             cost_usd=cost_usd(self._model, prompt_tokens, completion_tokens),
+            logprob=-0.05 - draws[8] if request.body.get("logprobs") else None,
         )
+
+    def _scored(self, request: Request, truth: ScoreTruth, draws: Sequence[float]) -> Completion:
+        """Return a score: standard normal, and for a right text higher by as much as makes the AUC."""
+        shift = math.sqrt(2) * _inverse_normal(self._settings.scorer_auc) if truth.is_right else 0.0
+        prompt_tokens = prompt_bytes(request.body) // BYTES_PER_TOKEN + 1
+        score = round(_normal(draws[3]) + shift, 6)
+        return scored(request.request_id, score, self._model, self._model.name, prompt_tokens)
 
     def _answer(self, truth: AnswerTruth, draws: Sequence[float]) -> str:
         """Return the final answer of a solution: right in `accuracy` of the cases, those of one question together."""
@@ -141,12 +162,17 @@ class SimulatedEngine:
         settings, n = self._settings, truth.n_responses
         noise = self._noise(request_id, n)
         if settings.chance:
-            return [int(2 * noise[0])] if n == 1 else [WORST_SCORE + int(BEST_SCORE * draw) for draw in noise]
+            is_single = n == 1 and not truth.is_graded
+            return [int(2 * noise[0])] if is_single else [WORST_SCORE + int(BEST_SCORE * draw) for draw in noise]
         hinted_right = draws[5] < HINTED_ACCURACY if truth.hinted else None
         shift = settings.difficulty_spread * _normal(self._draws("s", truth.set_id)[0])
         if n == 1:
             advantage = _advantage(1, settings.difficulty_spread, settings.accuracy)
-            right = hinted_right if hinted_right is not None else advantage + shift + _normal(noise[0]) > 0
+            quality = advantage + shift + _normal(noise[0])
+            if truth.is_graded:
+                grade = round(5.5 + 1.8 * (quality if truth.label else -quality))
+                return [min(BEST_SCORE, max(WORST_SCORE, grade))]
+            right = hinted_right if hinted_right is not None else quality > 0
             return [truth.label or 0] if right else [1 - (truth.label or 0)]
         best = truth.best_position or 0
         untied = min(settings.accuracy / max(1 - settings.tied, 1e-9), 0.9999)

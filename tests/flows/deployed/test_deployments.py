@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from storage.evaluations import find_evaluation
 from storage.leases import Lease, take
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
@@ -50,12 +51,12 @@ def built_by_the_command(directory: Path, sets: str, name: str) -> Snapshot:
 
 @pytest.mark.slow
 def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: Place, tmp_path: Path) -> None:
-    """RFT first, since Meta RM needs the same answers; then the other two at once, over the same root."""
+    """RFT first, since Meta RM needs the same answers; then the others at once, over the same root."""
     assert place.untouched
     said = place.prefect("deployment", "run", "build-rft-set/local", "--watch")
     assert "finished successfully in 'Completed'" in said
-    runs = [begun(place, f"build-{name}-set/local") for name in ("rl", "meta-rm")]
-    assert [ended(place, run)["name"] for run in runs] == ["Completed"] * 2
+    runs = [begun(place, f"{name}/local") for name in ("build-rl-set", "build-meta-rm-set", "evaluate")]
+    assert [ended(place, run)["name"] for run in runs] == ["Completed"] * 3
     assert set(paid(place.checkout / "data").values()) == {1}
     shown = progress_artifacts(place)
     for key in ("demo-rft-sampling-rft-with-simulated-grm", "demo-rl-sampling-difficulty-with-simulated-8b"):
@@ -65,6 +66,12 @@ def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: 
     for sets in ("rft", "rl", "meta_rm"):
         snapshot = latest(place.checkout / "data", f"demo-{sets}")
         assert data_files(snapshot) == data_files(built_by_the_command(tmp_path, sets, f"demo-{sets}"))
+    done = grmforge("evaluate", REPOSITORY / "recipes/evaluate.toml", "--root", tmp_path)
+    assert done.code == 0, done.err
+    both = [find_evaluation(Root(root), "demo-grm").manifest for root in (place.checkout / "data", tmp_path)]
+    assert both[0].content_hash == both[1].content_hash
+    (page,) = [one["data"] for one in asked(place, "artifacts", {}) if one["key"] == "demo-grm-evaluation"]
+    assert "pairs" in page and "vote of 8" in page
 
 
 @pytest.mark.slow

@@ -134,3 +134,25 @@ def test_a_hub_source_alone_is_bounded_by_what_was_published(tmp_path: Path) -> 
     done = grmforge("plan", recipe, "--root", tmp_path / "data", "--probe", "3", env=env)
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "--download" in done.err
+
+
+def test_a_plan_downloads_no_benchmark_and_needs_no_build_unless_asked(tmp_path: Path) -> None:
+    """A benchmark that is not here is named with its published rows; what a build has yet to make is named too."""
+    row = {"prompt": "Name a prime.", "chosen": "7", "rejected": "9", "subset": "alpacaeval-easy", "id": 0}
+    row |= {"chosen_model": "a", "rejected_model": "b"}
+    root = tmp_path / "data"
+    with StandInHub({"allenai/reward-bench": {"filtered.jsonl": json.dumps(row).encode() + b"\n"}}) as hub:
+        env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        benchmarks = [{"kind": "rewardbench", "limit": 900}, {"kind": "rewardbench2"}, {"kind": "test"}]
+        recipe = write(tmp_path, evaluate={"k_max": 4, "benchmarks": benchmarks})
+        planned = plan(recipe, root, env=env)["evaluation"]
+        assert [one["not_here"] for one in planned] == [
+            "not downloaded (plan --download fetches it): at most 900 rows",
+            "not downloaded (plan --download fetches it): at most 1,865 rows",
+            "not there before small is built",
+        ]
+        assert "rewardbench2: not downloaded" in grmforge("plan", recipe, "--root", root, env=env).out
+        assert hub.paths == []
+        recipe = write(tmp_path, evaluate={"k_max": 4, "benchmarks": benchmarks[:1]})
+        (fetched,) = plan(recipe, root, "--download", env=env)["evaluation"]
+        assert (fetched["items"], fetched["judge"]["requests"]) == (1, 5)

@@ -74,3 +74,10 @@ def test_identity_of_a_served_model_is_that_of_the_model_and_the_flags_that_chan
     first = identity(served(args="--chat-template chat.jinja"), tmp_path)
     (tmp_path / "chat.jinja").write_text("another")
     assert identity(served(args="--chat-template chat.jinja"), tmp_path) != first
+
+
+def test_a_scorers_setting_changes_no_other_simulated_models_identity(tmp_path: Path) -> None:
+    plain = identity(ModelSection(engine="simulated"), tmp_path)
+    assert "scorer_auc" not in plain["settings"]
+    assert identity(ModelSection(engine="simulated", simulated=Simulated(scorer_auc=0.7)), tmp_path) == plain
+    assert identity(ModelSection(engine="simulated", simulated=Simulated(scorer_auc=0.9)), tmp_path) != plain

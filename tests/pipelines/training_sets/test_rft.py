@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.judging.judging import judge
+from pipelines.judging.meta_rm_text import canonical_answer
+from pipelines.judging.prompts import score_range
 from pipelines.judging.samples import sampling_job
 from pipelines.judging.sampling import sample_sets, sampled_sets
 from pipelines.training_sets.rft import (
     chosen_general,
     general_ids,
     general_table,
-    rewritten_answer,
     rft_table,
     training_prompt,
 )
@@ -51,7 +52,7 @@ def test_an_example_is_the_training_prompt_and_the_answer_and_never_the_hint(tmp
         assert ("forty-two hertz" in prompt["content"]) is (reference == "prompt") is row["has_reference"]
         expected_text = sent["text"]
         if sent["verdict_form"] == "forgiven":
-            expected_text = rewritten_answer(expected_text, sent["n_responses"])
+            expected_text = canonical_answer(expected_text, sent["n_responses"], score_range(sent["n_responses"]))
             scores = ", ".join(f"{score:g}" for score in sent["scores"])
             assert expected_text.rpartition("\n")[2] == f"Scores: \\boxed{{{scores}}}"
         assert row["completion"] == [{"role": "assistant", "content": expected_text}]

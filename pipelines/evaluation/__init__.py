@@ -1,0 +1,1 @@
+"""Evaluation of judges: benchmarks, votes over samples, selectors, intervals and claims."""

@@ -1,0 +1,1 @@
+"""Benchmarks of reward models, one module a benchmark."""
