@@ -70,7 +70,7 @@ def _readings(
             pl.Series("label", labels, pl.Int32),
         ]
     )
-    laid, others = begin_reading(questions)
+    laid, others = begin_reading(questions, with_parts=False)
     for reading, scores in zip(others, laid["scores"].to_list(), strict=True):
         yield Read(READABLE, scores) if reading is None else _outcome(reading)
 

@@ -44,18 +44,19 @@ _SCORE_WORD = f"{HEADING_WORD}(?:[^a-z]|\\z)"
 _DOUBTS = ["```", "~~~", '"""', "'''", "<", "\n[The Begin of Response"]
 
 
-def begin_reading(answers: pl.DataFrame) -> tuple[pl.DataFrame, list[Reading | None]]:
+def begin_reading(answers: pl.DataFrame, *, with_parts: bool = True) -> tuple[pl.DataFrame, list[Reading | None]]:
     """Return the plain answers laid out, with outcome and margin, and the readings of the others; None for a plain one.
 
     `answers` has text, finish_reason, n_responses, best_position and label, in this order. The rows of both are its
-    rows. They may be put in another order before `readings_of` goes on.
+    rows. They may be put in another order before `readings_of` goes on. `with_parts=False` leaves principles and
+    critiques out.
     """
     laid = laid_out(answers)
     plain = plain_rows(laid)
     others: list[Reading | None] = [None] * len(plain)
     places = (~plain).arg_true()
     for place, answer in zip(places, answers[places].iter_rows(), strict=True):
-        others[place] = read_answer(*answer)
+        others[place] = read_answer(*answer, with_parts=with_parts)
     return laid.select("criteria", "rest", "analysis", "verdict", "scores", *_verdicts()), others
 
 
