@@ -32,8 +32,8 @@ FOLD_ROWS = 8_192
 """Rows of a journal that are sorted into buckets at a time."""
 _MAGIC = b"PAR1"
 _SEAL = b"GRMSEAL1"
-# What a file's own metadata says, so that one whose seal is damaged is not taken for an older one.
 _SEALED = b"grmforge.sealed"
+"""What a file's own metadata says, so that one whose seal is damaged is not taken for an older one."""
 _SHA = hashlib.sha256().digest_size
 _NONE = GENERATIONS.empty_table()
 
@@ -105,8 +105,8 @@ class _Seal(NamedTuple):
     groups: list[tuple[int, int, bytes]]
     footer: memoryview
     pages: memoryview
-    # Whether the footer behind it is the one that was written.
     is_end_sound: bool
+    """Whether the footer behind it is the one that was written."""
 
 
 def _seal_of(data: memoryview) -> _Seal | None:

@@ -16,10 +16,10 @@ from schemas.errors import StorageError
 from schemas.record import FORMAT
 
 MAX_BYTES = 4 << 30
-# As `temporary_name`, `make_writable` and the journal name them.
 _TEMPORARY_FILE = re.compile(r"\..+\.[0-9a-f]{8}\.tmp|\.probe-[0-9a-f]{8}|\..+\.arrows\.tmp")
-# An index of Milvus Lite on its way to its name.
+"""As `temporary_name`, `make_writable` and the journal name them."""
 _TEMPORARY_FOLDER = re.compile(r"\.milvus-[0-9a-f]+-\d+\.db")
+"""An index of Milvus Lite on its way to its name."""
 
 
 @contextlib.contextmanager
@@ -171,8 +171,8 @@ def shown_names(names: Iterable[str], suffix: str) -> list[str]:
     return sorted(name for name in names if name.endswith(suffix) and not name.startswith("."))
 
 
-# What a table's file begins and ends with.
 _MARKS = {".parquet": b"PAR1", ".arrow": b"ARROW1"}
+"""What a table's file begins and ends with."""
 
 
 def is_whole_copy(copy: Path) -> bool:

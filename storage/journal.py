@@ -66,8 +66,8 @@ class JournalWriter:
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._file_rows = 0
-        # Segments on this machine that are to go into the bucket, and their answers.
         self._unsent: deque[tuple[Path, int]] = deque()
+        """Segments on this machine that are to go into the bucket, and their answers."""
         self._sending = threading.Lock()
         self._stop = threading.Event()
         self._failure: StorageError | None = None

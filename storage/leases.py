@@ -33,12 +33,12 @@ from storage.root import Root
 
 FOLDER = "leases"
 TERM_S = 600.0
-# Renewals in the term of a lease.
 _RENEWALS = 10
-# Times that a holder would have renewed its lease while a taker watches whether it does.
+"""Renewals in the term of a lease."""
 _WATCHED = 3
-# States of a process that has ended, though its parent has not looked yet.
+"""Times that a holder would have renewed its lease while a taker watches whether it does."""
 _ENDED = ("Z", "X", "x")
+"""States of a process that has ended, though its parent has not looked yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ EXTRA = 'rubrics need the extra: pip install -c constraints.txt -e ".[rubrics]"'
 _REMOVE = "remove it and run again: it is made anew from rubrics/*.parquet"
 _SERVER = "is the server up, the address right, and the token's variable set?"
 _CONNECT_S = 30
-# Milvus Lite hangs up on a client that pings every 10 s, as pymilvus does while this process is busy elsewhere.
 _QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
+"""Milvus Lite hangs up on a client that pings every 10 s, as pymilvus does while this process is busy elsewhere."""
 
 
 def is_local(uri: str) -> bool:

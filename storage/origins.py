@@ -33,8 +33,8 @@ ORIGINS = table_schema(
 )
 """`row_id` is a hash of the row's own id in its source; `set_id` is null for questions and general rows."""
 
-# Stages that give rows their ids; all others pass them on.
 _MAKERS = ("source-", "general", "synthesized-", "rephrased-")
+"""Stages that give rows their ids; all others pass them on."""
 _TABLES = ("sets", "questions", "general")
 
 

@@ -182,8 +182,8 @@ class Root:
 
 
 _CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT}
-# Folders that looking writes to, and how many of their levels get new entries.
 _DEPTHS = {"stages": 2, "origins": 1}
+"""Folders that looking writes to, and how many of their levels get new entries."""
 
 
 @contextlib.contextmanager

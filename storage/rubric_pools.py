@@ -36,12 +36,12 @@ _DOMAIN_LENGTH = 256
 _UPSERT_ROWS = 4_096
 _SEARCH_QUERIES = 256
 _LISTED_ROWS = 8_192
-# Milvus's own ceiling for the hits of one query.
 _MOST_HITS = 16_384
+"""Milvus's own ceiling for the hits of one query."""
 _HNSW = {"M": 16, "efConstruction": 100}
 _EF = 200
-# The property of a collection that says what its vectors were made with. Milvus Lite keeps no descriptions.
 _MODEL = "grmforge.model"
+"""The property of a collection that says what its vectors were made with. Milvus Lite keeps no descriptions."""
 _CALL_S = 120
 _LOAD_S = 1_800
 

@@ -29,12 +29,12 @@ END = _MARK + bytes(4)
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 _SCHEMA = GENERATIONS.with_metadata({**(GENERATIONS.metadata or {}), b"grmforge.checks": b"1"})
 _BLANK = "0" * 32
-# The number of answers stands twice, so that a number with a damaged digit is not believed.
 _CHECK = re.compile(rb"grmforge\.batch:([0-9a-f]{8}):\1:([0-9a-f]{32})")
-# How a message begins: the mark, and the length of its metadata, below a megabyte.
+"""The number of answers stands twice, so that a number with a damaged digit is not believed."""
 _BEGINS = re.compile(rb"(?=\xff\xff\xff\xff..[\x00-\x0f]\x00)", re.DOTALL)
-# At most so many places behind damage are tried, which bounds the time.
+"""How a message begins: the mark, and the length of its metadata, below a megabyte."""
 _TRIES = 10_000
+"""At most so many places behind damage are tried, which bounds the time."""
 
 
 _sink = pa.BufferOutputStream()
@@ -71,8 +71,8 @@ class _Head(NamedTuple):
     schema: pa.Schema
     bytes: bytes
     end: int
-    # Whether a batch without a hash is damaged.
     is_checked: bool
+    """Whether a batch without a hash is damaged."""
 
 
 def read_segment(path: Path, damage: list[int | None] | None = None) -> Iterator[pa.Table]:

@@ -23,8 +23,8 @@ STAMP = "%Y%m%dT%H%M%SZ"
 """How a version's name begins: when it was published."""
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
-# Versions that an error lists, the newest ones.
 _LISTED = 10
+"""Versions that an error lists, the newest ones."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from schemas.record import FORMAT, canonical_json, content_id
 from storage.files import check_version, sha256_of
 from storage.root import Root
 
-# A stage that is found says so at most twice a day.
 _MARKED_AFTER_S = 12 * 3_600
+"""A stage that is found says so at most twice a day."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from storage.root import Root
 ROW_GROUP_ROWS = 4_096
 FILE_ROWS = 65_536
 
-# Columns that hold prose. Nobody looks up a whole text, and hardly one stands there twice: neither a dictionary nor
-# the least and the greatest are worth their time.
 _TEXTS = {"content", "text", "reasoning", "critique", "description", "turns", "reference"}
-# Columns with another value in every row, which are looked up all the same.
+"""Columns that hold prose. Nobody looks up a whole text, and hardly one stands there twice: neither a dictionary nor
+the least and the greatest are worth their time."""
 _OWN_IDS = {"trajectory_id", "request_id", "example_id"}
+"""Columns with another value in every row, which are looked up all the same."""
 
 Form = Literal["parquet", "arrow"]
 

@@ -32,8 +32,8 @@ RecipeOption = Annotated[
 ]
 RootOption = Annotated[str | None, typer.Option("--root", help="Where the rubrics are: the recipe's root, else data.")]
 
-# How many criteria of a case a terminal shows.
 _SHOWN = 6
+"""How many criteria of a case a terminal shows."""
 
 
 @app.command()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 RootOption = Annotated[str, typer.Option("--root", help="Where everything is kept.", show_default=True)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")]
 
-# How many lines of one kind a terminal shows.
 _LISTED = 40
+"""How many lines of one kind a terminal shows."""
 
 
 def gc(

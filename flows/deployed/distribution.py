@@ -28,8 +28,8 @@ RAY_CLIENT_PORT = 10001
 """The port of `ray://host` where the address names none."""
 _FRAME_HEAD, _SETTINGS = 9, 4
 """Bytes in the head of an HTTP/2 frame (RFC 9113, section 4.1), of which the fourth is its type, and that type."""
-# What a client begins with: the preface, and settings that set nothing.
 _HTTP2_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
+"""What a client begins with: the preface, and settings that set nothing."""
 
 
 class Distribution(contextlib.ExitStack):

@@ -46,8 +46,8 @@ class Signals:
 
     def __init__(self) -> None:
         self._runs: list[tuple[Run, RunWatcher, float]] = []
-        # Why all of them end, once they do.
         self._ending: Interrupted | None = None
+        """Why all of them end, once they do."""
 
     @contextlib.contextmanager
     def handled(self, *numbers: signal.Signals) -> Iterator[None]:

@@ -24,8 +24,8 @@ from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.tables import read_table
 
-# Where a smaller share of the answers can be read, a build is not worth its price: the probe says what helps.
 _MOST = 0.5
+"""Where a smaller share of the answers can be read, a build is not worth its price: the probe says what helps."""
 
 
 @dataclass(frozen=True)

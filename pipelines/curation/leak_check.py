@@ -27,13 +27,13 @@ TASK = pl.when(pl.col("best").is_null()).then(pl.lit(LABEL)).otherwise(pl.lit(BE
 TRAINED_ON = pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value)
 MOST_SETS = 2_000
 MOST_CHARACTERS = 32_000_000  # of a sample: a character takes some 50 ns
-# Standard errors above chance that a leak has to be: in sources of 40 to 100 sets without one, AUCs scatter a third
-# more than their standard errors say.
 _FROM_CHANCE = 3
+"""Standard errors above chance that a leak has to be: in sources of 40 to 100 sets without one, AUCs scatter a third
+more than their standard errors say."""
 _FROM_THRESHOLD = 2  # standard errors that one feature out of ten has to be above the threshold
 _CHANCE = 0.5
-# The last scores and all that follows: how sure a verdict is of itself is no surface, but judgement.
 _VERDICT = r"(?is)\A(.*)\bscores?[\s*_]*:.*\z"
+"""The last scores and all that follows: how sure a verdict is of itself is no surface, but judgement."""
 
 Finding = dict[str, Any]
 

@@ -46,11 +46,11 @@ def _word_share(words: str) -> pl.Expr:
     return _count(rf"(?i)\b(?:{words})\b") / (_count(r"\w+") + 1)
 
 
-# Tokens of chat templates, simulators and graders, and the names of functions that are called.
 _TOKENS = (
     r"<[|｜]?/?[A-Za-z][A-Za-z_]{0,30}[|｜]?>|#{2,}\s?[A-Z][A-Z_]{1,30}\s?#{2,}|\[/?[A-Z][A-Z_]{2,30}\]"
     r"|\b[a-z]{1,30}(?:_[a-z]{1,30})+\("
 )
+"""Tokens of chat templates, simulators and graders, and the names of functions that are called."""
 
 FEATURES: dict[str, tuple[pl.Expr, ...]] = {
     "position": (pl.col("position"), pl.col("places") - 1 - pl.col("position")),

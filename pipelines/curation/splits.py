@@ -24,9 +24,9 @@ THRESHOLD = 0.7
 cluster. Too much joined costs little: a cluster only has to stand in one split."""
 _PERMUTATIONS = 128
 _BANDS = 32  # 32 bands of 4 rows find a pair at the threshold with a probability above .999
-# Members of a band's group that further ones are compared with, each of another cluster. Queries made from one
-# template fall into one group: comparing all of them with each other would take time in proportion to their square.
 _REPRESENTATIVES = 8
+"""Members of a band's group that further ones are compared with, each of another cluster. Queries made from one
+template fall into one group: comparing all of them with each other would take time in proportion to their square."""
 _SHINGLE = 5
 _BLANKS = re.compile(r"\s+")
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64)

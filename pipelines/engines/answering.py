@@ -154,8 +154,8 @@ class _Stream:
             self._generations.check()
         self._stored = Stored(root, self._generations)
         self._journal = JournalWriter(root, run.run_id)
-        # In monotonic seconds: when to stop looking for stored answers.
         self._deadline = math.inf
+        """In monotonic seconds: when to stop looking for stored answers."""
         self._is_cut = False
 
     def run_through(self, requests: Iterator[Request]) -> None:

@@ -13,8 +13,8 @@ from schemas.recipe.tree import FORM_KEYS
 
 LONGEST_EXAMPLE = 20_000
 """Characters of an answer that are shown; few have more, and nobody reads them in a terminal."""
-# Share of the answers from which on a fault is worth a word.
 _OFTEN = 0.2
+"""Share of the answers from which on a fault is worth a word."""
 _THINKING_KEYS = frozenset({"chat_template_kwargs", "enable_thinking", "thinking", "reasoning", "reasoning_effort"})
 _LENGTH_KEYS = ("max_tokens", "max_completion_tokens")
 

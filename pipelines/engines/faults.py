@@ -125,8 +125,8 @@ _CHECK_KEY = "; check the key in the environment variable that api_key_env names
 _ALWAYS_ENGINE = frozenset({Broken.CERTIFICATE, Broken.PROXY, Broken.NOT_TLS})
 _ENGINE_AT_FIRST = frozenset({Broken.NOT_HTTP, Broken.NOT_API})
 _BROKE_OFF = frozenset({Broken.RESET, Broken.TIMEOUT, Broken.HALF, Broken.TOO_LARGE})
-# A gateway waited for an answer that the server behind it may have gone on to write.
 _GATEWAY_GAVE_UP = frozenset({504, 524})
+"""A gateway waited for an answer that the server behind it may have gone on to write."""
 
 
 def fault_of_break(endpoint: str, broken: Broken, detail: str = "", *, has_answered: bool) -> Fault:

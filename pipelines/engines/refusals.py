@@ -21,8 +21,8 @@ class Refusals:
     held: list[tuple[int, Request, Completion]] = field(default_factory=list)
     """Doubtful ones, by the number of their try, which no later request's answer has confirmed."""
     _answered: bool = False
-    # Refused for the fault of their rows, before the first answer.
     _stored: int = 0
+    """Refused for the fault of their rows, before the first answer."""
     _last: str | None = None
 
     def hold(self, number: int, request: Request, completion: Completion) -> None:

@@ -29,8 +29,8 @@ OPTIONAL_SLOTS = ("reference", "principles", "hint")
 
 _SLOT = re.compile(r"\{\{([^{}\n]{0,40})\}\}")
 _MAX_TEMPLATE = 1 << 20
-# Up to so many responses, every order is kept: drawing one is half the work.
 _MOST_TABLED = 6
+"""Up to so many responses, every order is kept: drawing one is half the work."""
 _STRENGTHS = ((3.0, "much better than"), (2.0, "better than"), (0.0, "slightly better than"))
 
 

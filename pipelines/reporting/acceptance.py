@@ -19,8 +19,8 @@ _LINE = 118
 _NARROWEST = 40
 _NAME = 24
 _SHORTEST_NAME = 10
-# Columns that a narrow table does without, in this order; the shares and the training tables stay longer.
 _FIRST_TO_GO = ("kept", "judged", "read", "accepted")
+"""Columns that a narrow table does without, in this order; the shares and the training tables stay longer."""
 
 
 def closing_lines(manifest: Manifest, snapshot: Snapshot, *, root_flag: str = "", width: int = _LINE) -> list[str]:

@@ -21,7 +21,6 @@ from storage.stages import Stage
 from storage.tables import read_frame, read_table
 
 _COLUMNS = ("source", "split", "drop_reason")
-# The columns of answers about rubrics that are counted.
 _ANSWERS = {
     "model": pl.String,
     "error": pl.String,
@@ -30,6 +29,7 @@ _ANSWERS = {
     "completion_tokens": pl.Int64,
     "cost_usd": pl.Float64,
 }
+"""The columns of answers about rubrics that are counted."""
 
 
 def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:

@@ -10,10 +10,10 @@ from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
 from schemas.preference import FORGOTTEN
 
-# Positions are uneven where p is below this.
 _EVEN = 0.01
-# The recipe allows a fifth of the rows from sets of one label, and these alone make .68.
+"""Positions are uneven where p is below this."""
 _LEAKING_AUC = 0.7
+"""The recipe allows a fifth of the rows from sets of one label, and these alone make .68."""
 _LONGER_THAN_CHANCE = 0.15
 _MANY_UNREADABLE = 0.05
 _DETAIL = 120

@@ -18,10 +18,10 @@ _FEATURE_WORDS = {
     "ngrams": "its style, letter by letter",
 }
 _FEATURES_NAMED = 3
-# Standard errors of half a 95 % interval.
 _HALF_WIDTH = 1.96
-# Standard errors beyond which a difference is more than chance, as a rule.
+"""Standard errors of half a 95 % interval."""
 _CLEAR = 2.0
+"""Standard errors beyond which a difference is more than chance, as a rule."""
 
 _GAVE_UP = " Downsampling would have taken half of its sets, so it took none."
 

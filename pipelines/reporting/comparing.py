@@ -43,7 +43,6 @@ _READ_COLUMNS = [
     *("finish_reason", "reject_reason"),
 ]
 _MARKS = [name for name in DECISION_COLUMNS if name in set(RejectReason)]
-# The id of a table's row. Where several rows share one, as the pairs of a set do, they are counted.
 _IDS = {
     "sets": pl.col("set_id"),
     "trajectories": pl.col("trajectory_id"),
@@ -55,6 +54,7 @@ _IDS = {
     "answers": pl.col("answer_id"),
     "rubrics": pl.col("rubric_id"),
 }
+"""The id of a table's row. Where several rows share one, as the pairs of a set do, they are counted."""
 
 
 def compare(old: Snapshot, new: Snapshot) -> Comparison:

@@ -12,15 +12,15 @@ from schemas.comparison import (
     UseChange,
 )
 
-# Columns that a name or a revision may take in a terminal.
 _CELL = 44
-# Characters of a revision that are shown: of a hash, `sha256:` and 8 digits.
+"""Columns that a name or a revision may take in a terminal."""
 _REVISION = 15
-# Smaller changes of an outcome's share are not shown.
+"""Characters of a revision that are shown: of a hash, `sha256:` and 8 digits."""
 _SMALLEST_SHARE = 0.0005
+"""Smaller changes of an outcome's share are not shown."""
 _Row = tuple[str, ...]
-# A table of a comparison, as people see it: its head, and rows whose cells are texts of data.
 _Part = tuple[_Row, tuple[_Row, ...]]
+"""A table of a comparison, as people see it: its head, and rows whose cells are texts of data."""
 
 
 def lines_of(comparison: Comparison) -> list[str]:

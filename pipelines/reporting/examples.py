@@ -20,8 +20,8 @@ from storage.snapshots import Snapshot
 STATUSES = {table.name: tuple(table.parts) for table in TABLES if table.parts and table is not RUBRICS_TABLE}
 """Every table whose rows can be shown, and its parts, as published: `<table>/<status>`."""
 _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}
-# The column in which examples should differ; `set_id` for all other tables.
 _APART: dict[str, str | None] = {"rl": None, "traces": "query_id", "answers": "query_id"}
+"""The column in which examples should differ; `set_id` for all other tables."""
 
 
 def find_examples(

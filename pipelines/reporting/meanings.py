@@ -13,8 +13,8 @@ from schemas.preference import DropReason
 from schemas.question import Verdict
 from schemas.trajectory import Outcome, RejectReason
 
-# At least this share of the sets should have right and wrong responses of one model (METHOD section 8).
 _ONE_MODEL = 0.5
+"""At least this share of the sets should have right and wrong responses of one model (METHOD section 8)."""
 _FEW_SETS = 0.5
 _MANY_UNGRADED = 1 / 3
 _SHOWN_VERDICTS = 3

@@ -36,11 +36,11 @@ from schemas.published import TABLES
 from schemas.trajectory import Mode
 from storage.stages import Stage
 
-# Characters of each text of an example; longer ones are cut, in the page alone.
 _LONGEST_TEXT = 1_500
+"""Characters of each text of an example; longer ones are cut, in the page alone."""
 _COMMONEST_REASONS = 4
-# A part of a table in the card: split, published path, meaning.
 _Part = tuple[str, str, str]
+"""A part of a table in the card: split, published path, meaning."""
 _SHOWN_CHECKS = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles"})
 
 

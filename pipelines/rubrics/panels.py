@@ -19,8 +19,8 @@ from schemas.query import Messages
 from storage.rubric_tables import Vectors
 
 _AT_ONCE = 256
-# Nearest runs looked at, by places of a panel: right and wrong ones are seldom equally many.
 _RUNS = 4
+"""Nearest runs looked at, by places of a panel: right and wrong ones are seldom equally many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from schemas.rubric import Criterion, Rubric
 from storage.rubric_pools import Hit, Pool, RubricPools
 from storage.rubric_tables import Vectors
 
-# Questions whose candidates are in memory together.
 _AT_ONCE = 1_024
+"""Questions whose candidates are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from schemas.errors import RecipeError
 from storage.milvus import EXTRA
 
 _WORD = re.compile(r"\w+")
-# Words that join others and tell nothing, of the language that the seeds are written in.
 _SILENT = frozenset(
     _WORD.findall(
         "a an and are as at be been by can did do does for from had has have how if in into is it its no not of on or "
@@ -26,10 +25,11 @@ _SILENT = frozenset(
         "why will with would you your"
     )
 )
+"""Words that join others and tell nothing, of the language that the seeds are written in."""
 _K1 = 1.5
 _B = 0.75
-# Best candidates that a cross-encoder reads; the others keep their places behind them.
 _RERANKED = 20
+"""Best candidates that a cross-encoder reads; the others keep their places behind them."""
 _BATCH = 32
 
 Words = Mapping[str, int]

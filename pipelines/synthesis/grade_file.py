@@ -17,8 +17,8 @@ from schemas.errors import SourceError
 from schemas.question import AnswerForm, Gold, Verdict
 from schemas.record import clean_text
 
-# Options whose texts nobody gives go by number and letter.
 _UNNAMED_OPTIONS = ("",) * 26
+"""Options whose texts nobody gives go by number and letter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ LONGEST = 1_000
 """Characters of a question at most. TeleQnA's longest has 421."""
 
 _WORD = re.compile(r"[^\W_]+")
-# Words that give nothing away: hardly a question does without them.
 _IDLE = frozenset(
     _WORD.findall(
         "a about after all also an and any are as at be because been before being between both but by can could do "
@@ -50,6 +49,7 @@ _IDLE = frozenset(
         "used using was we were what when where which while who whose why will with within without would you"
     )
 )
+"""Words that give nothing away: hardly a question does without them."""
 
 
 class Rephrasing(StrEnum):

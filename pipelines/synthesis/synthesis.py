@@ -40,8 +40,8 @@ QUESTIONS = "questions"
 REPEATED = "repeated right answers"
 """The funnel's outcome of right answers in the words of another one to the same question: these are no traces."""
 _BATCH = 2_048
-# Questions whose traces and graded answers are written at a time.
 _QUESTIONS_AT_ONCE = 128
+"""Questions whose traces and graded answers are written at a time."""
 
 
 @dataclass(frozen=True)

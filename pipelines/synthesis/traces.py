@@ -16,8 +16,8 @@ from schemas.tables import table_of
 from schemas.thoughts import split_thoughts, with_thoughts
 
 _OF_CANDIDATE = ("request_id", "origin", "model", "sample_index", "text", "reasoning", "answer", "verdict")
-# Whose answers tell how hard a question is: a teacher is only asked where these are wrong.
 _UNAIDED = (Origin.RESPONDER, Origin.GIVEN)
+"""Whose answers tell how hard a question is: a teacher is only asked where these are wrong."""
 
 
 class Trace(NamedTuple):

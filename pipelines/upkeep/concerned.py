@@ -31,8 +31,8 @@ from storage.tombstones import Tombstone
 SHORTEST = 16
 """Characters that a phrase must have: fewer occur by chance. Shorter texts are found by ids alone."""
 LONGEST = 200
-# Characters that JSON escapes, or that a marker in a prompt begins with.
 _BREAK = re.compile(r'[\x00-\x1f"\\\[(]+')
+"""Characters that JSON escapes, or that a marker in a prompt begins with."""
 _SHOWN = 20
 _IDS = ("source", "set_id", "query_id", "rubric_id")
 

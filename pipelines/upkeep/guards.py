@@ -13,10 +13,10 @@ from pipelines.reporting.comparison import percent
 from schemas.comparison import AcceptanceChange, Comparison, InputChange, Judged, LeakChange
 from schemas.recipe import LeaksSection, RefreshSection
 
-# How many standard errors are put down to chance.
 _BY_CHANCE = 2
-# Shares are floats: a move of exactly the limit must not trip a guard.
+"""How many standard errors are put down to chance."""
 _EPSILON = 1e-9
+"""Shares are floats: a move of exactly the limit must not trip a guard."""
 
 
 def tripped(comparison: Comparison, limits: RefreshSection, leaks: LeaksSection) -> tuple[str, ...]:

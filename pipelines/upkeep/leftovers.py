@@ -123,8 +123,8 @@ class _Look:
 
     root: Root
     now: float
-    # After how many idle days a thing of each kind is a leftover.
     idle_for: dict[Kind, float]
+    """After how many idle days a thing of each kind is a leftover."""
     notes: list[str]
 
     def is_idle(self, kind: Kind, since: float) -> bool:

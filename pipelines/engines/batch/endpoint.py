@@ -279,7 +279,6 @@ class BatchEndpoint(AbstractContextManager["BatchEndpoint"]):
 
 
 _NEVER_SENT = frozenset({Broken.REFUSED, Broken.UNKNOWN_HOST, Broken.CERTIFICATE, Broken.NOT_TLS})
-# How an exchange broke off, by what is among the causes of its error. The first that is there counts.
 _BREAKS: tuple[tuple[type[BaseException], Broken], ...] = (
     (ssl.SSLCertVerificationError, Broken.CERTIFICATE),
     (ssl.SSLError, Broken.NOT_TLS),
@@ -291,6 +290,7 @@ _BREAKS: tuple[tuple[type[BaseException], Broken], ...] = (
     (httpx2.UnsupportedProtocol, Broken.NOT_HTTP),
     (httpx2.LocalProtocolError, Broken.NOT_HTTP),
 )
+"""How an exchange broke off, by what is among the causes of its error. The first that is there counts."""
 
 
 def _broken_by(error: BaseException) -> Broken:

@@ -74,9 +74,10 @@ class _Stream:
     limits: RateLimits
     concurrency: Concurrency
     refusals: Refusals = field(default_factory=Refusals)
-    # The next request, which neither budget nor rate limits let through yet.
     held: tuple[Request, Reservation] | None = None
-    sent: int = 0  # tries, retries included
+    """The next request, which neither budget nor rate limits let through yet."""
+    sent: int = 0
+    """Tries, retries included."""
     in_flight: int = 0
     workers: set[asyncio.Task[None]] = field(default_factory=set)
     parked: deque[asyncio.Future[None]] = field(default_factory=deque)

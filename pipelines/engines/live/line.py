@@ -26,8 +26,8 @@ class Line:
         self._retries: list[tuple[float, int, Request]] = []
         self._most_waiting = max(WAITING_AT_LEAST, max_concurrency)
         self._max_retries = max_retries
-        # Failed tries of each request that waits or is being tried again.
         self._failed: dict[str, int] = {}
+        """Failed tries of each request that waits or is being tried again."""
         self._count = 0
         self.capped_waits = 0
         """How often an endpoint wanted a longer wait than `MAX_RETRY_AFTER_S`."""

@@ -34,8 +34,10 @@ class _Front:
     """The openai engine in front of one start of the server."""
 
     engine: OpenAICompatibleEngine
-    log: Path  # of that start
-    ended: asyncio.Task[Failure] | None = None  # reads why it ended, once it has
+    log: Path
+    """Of that start."""
+    ended: asyncio.Task[Failure] | None = None
+    """Reads why it ended, once it has."""
 
 
 class VllmEngine:
@@ -50,12 +52,13 @@ class VllmEngine:
         self._observer = observer
         self._is_stopped = is_stopped
         self._is_closed = False
-        self._deaths = 0  # since the last answer
-        # One for each start, the last one in use; earlier ones may still hold requests that were in flight.
+        self._deaths = 0
+        """Since the last answer."""
         self._fronts: list[_Front] = []
+        """One for each start, the last one in use; earlier ones may still hold requests that were in flight."""
         self._open_front()
-        # The server's return, while it is being started again.
         self._coming: asyncio.Task[None] | None = None
+        """The server's return, while it is being started again."""
 
     async def complete(self, request: Request) -> Attempt:
         """Try a request once, when the server is there.

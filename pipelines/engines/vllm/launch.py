@@ -30,8 +30,8 @@ OUR_FLAGS = ("--enable-prefix-caching", "--enable-prompt-tokens-details")
 """Given unless the recipe has their contrary, `--no-..`."""
 
 _MISSING = 3
-# Finds the package, and imports nothing of it.
 _FIND_VLLM = f"import importlib.util, sys; sys.exit(0 if importlib.util.find_spec('vllm') else {_MISSING})"
+"""Finds the package, and imports nothing of it."""
 _FIND_TIMEOUT_S = 30.0
 _MEND = "mend command in [models.<role>.vllm]"
 
