@@ -77,7 +77,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def is_alive(pid: int) -> bool:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, ProcessLookupError):  # the second where it ends while its file is read
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     return False
 
