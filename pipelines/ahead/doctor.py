@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pipelines.ahead.endpoint import TIMEOUT_S, KeyRefused, NoModelList, served_models
 from pipelines.ahead.soundness import Finding, Look, soundness
 from pipelines.engines.jobs import ScoringJob
 from pipelines.engines.protocol import OPENAI_URL, open_engine
@@ -32,7 +33,6 @@ from storage.root import Root
 from storage.tombstones import Forgotten, forgotten, tombstones
 
 LITTLE_SPACE = 2 * 2**30
-TIMEOUT_S = 15.0
 
 
 def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
@@ -211,23 +211,12 @@ def _server(model: ModelSection, directory: Path) -> str:
 
 def _endpoint(url: str, model: ModelSection, key: str | None) -> str:
     """Say whether an endpoint answers and lists the model."""
-    import openai
-
-    from pipelines.engines.batch.endpoint import open_client
-
     try:
-        with open_client(url, key, TIMEOUT_S) as client:
-            listed = [entry.id for entry in client.models.list().data or []]
-    except openai.AuthenticationError:
-        raise ForgeError(f"{url} refuses the key; set {model.key_variable or 'api_key_env in the recipe'}") from None
-    except openai.NotFoundError:
-        return f"{url} answers, and does not list its models"
-    except openai.APIConnectionError as error:
-        raise ForgeError(
-            f"{url} cannot be reached ({error.__cause__ or error}); start the server, or mend base_url"
-        ) from None
-    except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
-        raise ForgeError(f"{url} does not answer like an OpenAI-compatible server: {error}") from None
+        listed = [served.name for served in served_models(url, key)]
+    except NoModelList as error:
+        return str(error)
+    except KeyRefused as error:
+        raise ForgeError(f"{error}; set {model.key_variable or 'api_key_env in the recipe'}") from None
     if model.model not in listed:
         raise ForgeError(f"{url} serves {', '.join(listed[:5]) or 'no model'}, not {model.model!r}")
     return f"{url} serves {model.model}"
