@@ -36,7 +36,7 @@ class Ability:
 
     is_taken: bool
     says: str
-    """In a few words: taken, ignored, refused and why, or that no answer came in time."""
+    """In a few words: yes, ignored, refused and why, or that no answer came in time."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Abilities:
     seed: Ability
     logprobs: Ability
     seconds: float
-    """All tiny requests together, which are sent at once."""
+    """Of the first request."""
     answered: bool
     """Whether a plain request got an answer in time."""
     other_name: str | None
@@ -58,21 +58,27 @@ class Abilities:
 def abilities_of(model: ModelSection, key: str | None, seconds: float) -> Abilities:
     """Return what the endpoint takes, by requests that may take so long.
 
-    Raises EngineError where it answers no chat at all: the key or the model is refused, or there is no such call.
+    A plain one goes alone and first, since some servers make themselves ready with it. Raises EngineError where the
+    endpoint answers no chat at all: the key or the model is refused, or there is no such call.
     """
     schema = {"type": "json_schema", "json_schema": {"name": "colour", "strict": True, "schema": _SCHEMA}}
     extras: list[Mapping[str, Any]] = [
-        {},
         {},
         {"structured_outputs": {"regex": _REGEX}},
         {"response_format": schema},
         {"logprobs": True},
     ]
     began = time.monotonic()
-    first, again, regex, json_schema, logprobs = tiny_answers(model, key, extras, seconds)
+    (first,) = tiny_answers(model, key, [{}], seconds)
     taken = time.monotonic() - began
-    if first.fault is FaultKind.ENGINE or (first.fault is FaultKind.REQUEST and again.fault is not None):
+    if first.fault in (FaultKind.ENGINE, FaultKind.REQUEST):
         raise EngineError(first.error or "the endpoint refuses a plain request")
+    if first.fault is not None:
+        if "in time" not in (first.error or ""):
+            raise EngineError(f"{first.error}: the endpoint answers no plain request; see its log, then try again")
+        unknown = Ability(False, "unknown: no answer in time")
+        return Abilities(unknown, unknown, unknown, unknown, taken, False, None)
+    again, regex, json_schema, logprobs = tiny_answers(model, key, extras, seconds)
     served = first.served_model
     return Abilities(
         regex=_ability(regex, lambda text: re.fullmatch(_REGEX, text.strip()) is not None),
@@ -80,7 +86,7 @@ def abilities_of(model: ModelSection, key: str | None, seconds: float) -> Abilit
         seed=_ability(again, lambda text: text == first.text, "ignored: the same seed gave other words"),
         logprobs=_ability(logprobs, lambda _: logprobs.logprob is not None),
         seconds=taken,
-        answered=first.fault is None,
+        answered=True,
         other_name=served if served and not is_same_model(model.model, served) else None,
     )
 
@@ -116,10 +122,12 @@ def tiny_answers(
 
 def _ability(completion: Completion, keeps_to: Any, ignored: str = "ignored") -> Ability:
     if completion.fault is FaultKind.TRANSIENT:
-        return Ability(False, "no answer in time" if "in time" in (completion.error or "") else "no answer")
+        return Ability(
+            False, f"unknown: {'no answer in time' if 'in time' in (completion.error or '') else 'no answer'}"
+        )
     if completion.text is None:
-        return Ability(False, f"refused ({completion.error})")
-    return Ability(True, "taken") if keeps_to(completion.text) else Ability(False, ignored)
+        return Ability(False, f"no: refused ({completion.error})")
+    return Ability(True, "yes") if keeps_to(completion.text) else Ability(False, f"no: {ignored}")
 
 
 def _is_the_colour(text: str) -> bool:

@@ -26,6 +26,7 @@ from storage.root import Root
 SHORT_PROMPT = Path(__file__).with_name("short_prompt.txt").absolute()
 SETS = 7
 SECONDS = 300.0
+MORE_TOKENS = 4_096
 LEAST_SECONDS = 2.0
 """No form is tried in less."""
 Watched = Callable[[Recipe, Root], AbstractContextManager[Run]]
@@ -58,13 +59,14 @@ def begin(wish: Wish, environment: Mapping[str, str], watched: Watched) -> Begun
     work = _Work(wish, place, data, judge, sets, began + wish.seconds)
     limits = work.limits()
     trials = work.trials(limits, watched)
-    answered = [trial for trial in trials if trial.answered]
-    best = best_of(answered) if answered else None
+    best = best_of(trials) if any(trial.answered for trial in trials) else None
     if best is None and trials and trials[0].error and "in time" not in trials[0].error:
         raise EngineError(f"{judge.where} answers none of the judge's prompts: {trials[0].error}")
-    form = best.form if best else work.likely()
-    choices = choices_of(data, judge, place, form, limits[form.is_short], best)
-    begun = Begun(place, data, judge, tuple(trials), best, limits[form.is_short], tuple(work.notes))
+    form = best.form if best and best.usable else work.likely(trials)
+    own = best if best and best.form == form else None
+    final = work.final_limits(limits[form.is_short], own)
+    choices = choices_of(data, judge, place, form, final, own)
+    begun = Begun(place, data, judge, tuple(trials), best, form, final, tuple(work.notes))
     text = text_of(choices, [*begun.head(), *(f"WARNING: {words}" for words in begun.warnings())])
     recipe_by(choices, place.output.parent)  # what cannot be read is not written
     with storage_errors(f"{place.output} cannot be written"):
@@ -121,6 +123,8 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.notes: list[str] = []
+        self.tokens = PromptTokens(0.0, 1.0, "")
+        self.fits = True
         short = template_of("short_prompt", short_prompt(), "short_prompt.txt")
         self.templates = {False: load_template("grm"), True: short}
 
@@ -133,12 +137,13 @@ class _Work:
 
         Raises EngineError where no set fits beside either.
         """
-        tokens = self._tokens()
+        tokens = self.tokens = self._tokens()
         words = template_tokens(self.templates[True]) / template_tokens(self.templates[False])
         found: dict[bool, Limits] = {}
         with suppress(EngineError):
             found[False] = limits_of(self.judge.context, tokens, self.sets, self.judge.where)
         shorter = PromptTokens(tokens.fixed * words, tokens.by_estimate, tokens.basis)
+        self.fits = False in found
         found[True] = limits_of(self.judge.context, shorter, self.sets, self.judge.where)
         return found
 
@@ -170,7 +175,7 @@ class _Work:
 
     def trials(self, limits: Mapping[bool, Limits], watched: Watched) -> list[Trial]:
         """Return what came of each form that was tried, in the order of the forms."""
-        first, further = forms_to_try(self.judge, False in limits)
+        first, further = forms_to_try(self.judge, self.fits)
         count = self.wish.sets
         if not self.judge.abilities.answered:  # so slow that one answer in one form is all that can be waited for
             first, further, count = first[:1], [], 1
@@ -192,10 +197,21 @@ class _Work:
                     break
         return trials
 
-    def likely(self) -> Form:
-        """Return the form to begin with where none could be tried."""
-        first, further = forms_to_try(self.judge, True)
-        return next((form for form in [*first, *further] if form.settings), FREE)
+    def likely(self, trials: Sequence[Trial]) -> Form:
+        """Return the form to begin with where none gave an answer of use: the strictest, untried ones before others."""
+        first, further = forms_to_try(self.judge, self.fits)
+        forms = [*first, *further]
+        untried = [form for form in forms if form not in [trial.form for trial in trials]]
+        return (untried or forms)[-1]
+
+    def final_limits(self, limits: Limits, trial: Trial | None) -> Limits:
+        """Return the limits of a form, with more room for answers where some ended and many were cut off."""
+        if trial is None or not trial.cut_off * 4 >= trial.asked > trial.cut_off - trial.thinks or trial.form.is_short:
+            return limits
+        more = min(MORE_TOKENS, limits.room or MORE_TOKENS)
+        if more <= limits.max_tokens:
+            return limits
+        return limits_of(self.judge.context, self.tokens, self.sets, self.judge.where, more)
 
 
 def _is_good(trials: Sequence[Trial]) -> bool:

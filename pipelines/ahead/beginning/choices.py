@@ -18,7 +18,6 @@ LONGEST_WAIT_S = 120.0
 """No more requests are in flight than are answered in this time."""
 SMALL_CONTEXT = 3_072
 """A context up to which the built-in prompt and its whole form leave too little room for responses."""
-MORE_TOKENS = 4_096
 GOOD = 0.8
 """Where so many of the answers are of use, no shorter prompt is tried."""
 
@@ -124,29 +123,26 @@ def _grm(judge: Judge, place: Place, form: Form, limits: Limits, trial: Trial | 
     if form.is_short:
         why = "A short prompt: it leaves more of the context to the responses, and small models hold it better."
         yield Choice("grm", "template", place.prompt.name, why)
-    most, why = answer_tokens(limits, trial)
-    yield Choice("grm", "max_tokens", most, why)
+    yield Choice("grm", "max_tokens", limits.max_tokens, _length(limits, trial))
     if limits.max_prompt_tokens is not None and judge.context is not None:
         why = (
-            f"Longer sets lose wrong responses, then are dropped as too_long: prompt and answer share {judge.context:,} "
-            f"tokens ({judge.context_from}). Of the sets looked at, {limits.kept:,} fit whole."
+            f"Longer sets lose wrong responses, then are dropped as too_long: prompt and answer share "
+            f"{judge.context:,} tokens ({judge.context_from}). Of the sets looked at, {limits.kept:,} fit whole."
         )
-        yield Choice("grm", "max_prompt_tokens", limits.max_prompt_tokens - max(0, most - limits.max_tokens), why)
+        yield Choice("grm", "max_prompt_tokens", limits.max_prompt_tokens, why)
 
 
 def _read(trial: Trial | None) -> str:
     return f" In a trial {trial.readable} of {trial.asked} answers were readable so." if trial else ""
 
 
-def answer_tokens(limits: Limits, trial: Trial | None) -> tuple[int, str]:
-    """Return the length of an answer at most, and why."""
+def _length(limits: Limits, trial: Trial | None) -> str:
+    """Return why an answer may have so many tokens."""
     if trial is None or trial.longest is None:
-        return limits.max_tokens, "What the context leaves to an answer beside most prompts."
-    more = min(MORE_TOKENS, limits.room or MORE_TOKENS)
-    if trial.cut_off * 4 >= trial.asked and more > limits.max_tokens and not trial.form.is_short:
-        words = (
-            f"{trial.cut_off} of {trial.asked} answers were cut off at {limits.max_tokens:,}: so many more are tried."
-        )
-        return more, words
-    words = f"The longest of {trial.answered} answers took {trial.longest:,}"
-    return limits.max_tokens, f"{words}. With this number the answers of the trial count for a build."
+        return "What the context leaves to an answer beside most prompts."
+    if trial.max_tokens < limits.max_tokens:
+        return f"{trial.cut_off} of {trial.asked} answers were cut off at {trial.max_tokens:,}: more are allowed."
+    return (
+        f"The longest of {trial.answered} answers took {trial.longest:,}. With this number the answers of the trial "
+        "count for a build."
+    )

@@ -12,7 +12,7 @@ from pipelines.ahead.endpoint import KeyRefused, NoModelList, ServedModel, serve
 from schemas.errors import EngineError, RecipeError
 from schemas.recipe import ModelSection, recipe_of
 
-TINY_SECONDS = 30.0
+TINY_SECONDS = 60.0
 _SHOWN = 8
 
 
@@ -36,13 +36,11 @@ class Judge:
 
     def lines(self) -> Iterator[str]:
         """Yield what a person wants to know of the endpoint."""
-        context = (
-            "context unknown" if self.context is None else f"context {self.context:,} tokens ({self.context_from})"
-        )
-        yield f"judge     {self.where}: {context}"
+        known = f"context {self.context:,} tokens ({self.context_from})"
+        yield f"judge     {self.where}: {'context unknown' if self.context is None else known}"
         for name in ("regex", "json_schema", "seed", "logprobs"):
             ability = getattr(self.abilities, name)
-            yield f"          {name:<12} {'yes' if ability.is_taken else f'no: {ability.says}'}"
+            yield f"          {name:<12} {ability.says}"
 
     def warnings(self) -> Iterator[str]:
         if name := self.abilities.other_name:
@@ -52,8 +50,8 @@ class Judge:
             )
         if not self.abilities.answered:
             yield (
-                f"no answer to a request for a few words came within {self.abilities.seconds:,.0f} s: what the endpoint "
-                "takes is not known, and a build will take long; see its load, or take a smaller model"
+                f"a request for a few words got no answer within {self.abilities.seconds:,.0f} s: what it takes "
+                "is not known, and a build will take long; see its load, or take a smaller model"
             )
 
 
@@ -92,10 +90,8 @@ def _listed(url: str, key: str | None, api_key_env: str | None, model: str | Non
         try:
             return address, served_models(address, key, "mend --judge")
         except KeyRefused as error:
-            words = (
-                f"; set {api_key_env} to another" if api_key_env else "; name the variable that holds it: --api-key-env"
-            )
-            raise EngineError(f"{error}{words}") from None
+            words = f"set {api_key_env} to another" if api_key_env else "name its variable: --api-key-env NAME"
+            raise EngineError(f"{error}; {words}") from None
         except (EngineError, NoModelList) as error:
             faults.append(error)
     if isinstance(faults[0], NoModelList):

@@ -42,7 +42,7 @@ class Limits:
     kept: int
     """Sets whose prompt fits whole."""
     room: int | None
-    """Tokens that an answer could have beside most prompts; None where the context is not known."""
+    """Tokens that an answer could have beside the longest of these; None where the context is not known."""
 
 
 def set_tokens(preference: PreferenceSet) -> int:
@@ -68,23 +68,34 @@ def counted(template: Template, pairs: Sequence[tuple[int, int]]) -> PromptToken
     return PromptTokens(max(0.0, low_real - ratio * low) + HINT_TOKENS, ratio, "as the endpoint counts them")
 
 
-def limits_of(context: int | None, tokens: PromptTokens, sets: Sequence[PreferenceSet], where: str) -> Limits:
-    """Return the limits by which as many sets fit as may. Raises EngineError where not one does."""
+def limits_of(
+    context: int | None,
+    tokens: PromptTokens,
+    sets: Sequence[PreferenceSet],
+    where: str,
+    max_tokens: int | None = None,
+) -> Limits:
+    """Return the limits by which as many sets fit as may. Raises EngineError where not one does.
+
+    An answer gets a quarter of the context at most, so that small models which never end take no time for nothing;
+    `max_tokens` says otherwise.
+    """
     if context is None:
-        return Limits(ANSWER_TOKENS[0], None, len(sets), None)
+        return Limits(max_tokens or ANSWER_TOKENS[0], None, len(sets), None)
     sizes = sorted(map(set_tokens, sets))
     usual = sizes[min(int(len(sizes) * _OFTEN), len(sizes) - 1)]
-    fitting = [most for most in ANSWER_TOKENS if tokens.of(usual) + most + SLACK_TOKENS <= context]
-    least = min(512, max(ANSWER_TOKENS[-1], context // 4))
-    answer = fitting[0] if fitting and fitting[0] >= least else max(most for most in ANSWER_TOKENS if most <= least)
+    lengths = [most for most in ANSWER_TOKENS if most <= context // 4] or [ANSWER_TOKENS[-1]]
+    fitting = [most for most in lengths if tokens.of(usual) + most + SLACK_TOKENS <= context]
+    answer = max_tokens or next(iter(fitting), lengths[len(lengths) // 2])
     longest = int((context - answer - SLACK_TOKENS - tokens.fixed) / tokens.by_estimate)
     kept = sum(size <= longest for size in sizes)
     if longest <= 0 or not kept:
         need = round(tokens.of(sizes[0])) + answer + SLACK_TOKENS
         raise EngineError(
             f"{where}: its context of {context:,} tokens is shorter than the prompts: the shortest of the sets needs "
-            f"about {need:,}, {round(tokens.fixed):,} of them for the words of the prompt and {answer:,} for the answer; "
-            "serve the model with a longer context (vLLM: --max-model-len, llama.cpp: -c), or take shorter responses"
+            f"about {need:,}, {round(tokens.fixed):,} of them for the words of the prompt and {answer:,} for the "
+            "answer; serve the model with a longer context (vLLM: --max-model-len, llama.cpp: -c), or take shorter "
+            "responses"
         )
-    room = int(context - SLACK_TOKENS - tokens.of(usual))
-    return Limits(answer, TEMPLATE_TOKENS + longest, kept, max(room, answer))
+    room = int(context - SLACK_TOKENS - tokens.of(sizes[kept - 1]))
+    return Limits(answer, TEMPLATE_TOKENS + longest, kept, room)

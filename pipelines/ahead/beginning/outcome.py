@@ -8,7 +8,7 @@ from pipelines.ahead.beginning.choices import GOOD, Place
 from pipelines.ahead.beginning.data import Data
 from pipelines.ahead.beginning.judge import Judge
 from pipelines.ahead.beginning.limits import Limits
-from pipelines.ahead.beginning.trials import Trial
+from pipelines.ahead.beginning.trials import Form, Trial
 from pipelines.ahead.estimates import time_words
 
 ANSWERS_A_SET = 4
@@ -25,7 +25,9 @@ class Begun:
     judge: Judge
     trials: tuple[Trial, ...]
     best: Trial | None
-    """The trial whose form was chosen; None where no answer came in time."""
+    """The trial whose form reads best; None where no answer came in time."""
+    form: Form
+    """The form that was chosen; another one where no answer was of use."""
     limits: Limits
     notes: tuple[str, ...]
 
@@ -43,15 +45,17 @@ class Begun:
                 f"          {trial.form.name:<20} {f'{trial.readable} of {trial.asked}':>9} {trial.usable:>7} "
                 f"{trial.cut_off:>8} {tokens:>7} {seconds:>8}" + (f"   {fault}" if (fault := trial.fault()) else "")
             )
-        if self.best:
-            yield f"chosen    {self.best.form.name}" + (f"; {time}" if (time := self._time()) else "")
+        if self.best is None or self.best.form != self.form:
+            yield f"chosen    {self.form.name}, untried or without an answer of use so far"
+        else:
+            yield f"chosen    {self.form.name}" + (f"; {time}" if (time := self._time()) else "")
         yield from (f"warning   {words}" for words in self.warnings())
         yield f"wrote     {self.place.output}" + (f" and {self.place.prompt}" if self._has_prompt else "")
         yield f"next      grmforge probe {self.place.output} -n 20"
 
     @property
     def _has_prompt(self) -> bool:
-        return self.best is not None and self.best.form.is_short
+        return self.form.is_short
 
     def _time(self) -> str:
         """Return how long a build of the rows that were read takes; empty where that is not known."""
@@ -84,8 +88,9 @@ class Begun:
             yield "no form could be tried: grmforge doctor and grmforge probe say whether the answers are readable"
         elif self.best.usable < GOOD * self.best.asked:
             yield (
-                f"only {self.best.usable} of {self.best.asked} answers are of use in the best form ({self.best.fault()}): "
-                "most of what a build pays for would be lost; a larger model, or a [grm] template of your own, may help"
+                f"only {self.best.usable} of {self.best.asked} answers are of use in the best form "
+                f"({self.best.fault()}): most of what a build pays for would be lost; a larger model, "
+                "or a [grm] template of your own, may help"
             )
         if self.best is not None and self.best.thinks * 2 >= self.best.asked:
             yield (
@@ -140,6 +145,6 @@ class Begun:
                 }
                 for trial in self.trials
             ],
-            "chosen": self.best.form.name if self.best else None,
+            "chosen": self.form.name,
             "warnings": list(self.warnings()),
         }

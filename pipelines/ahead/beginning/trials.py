@@ -63,6 +63,7 @@ class Trial:
     form: Form
     asked: int
     outcomes: Counter[str]
+    max_tokens: int
     usable: int = 0
     """Readable, with the criteria and the critique that RFT needs."""
     thinks: int = 0
@@ -127,7 +128,8 @@ def tried(recipe: Recipe, root: Root, run: Run, form: Form, stage: Stage, second
     try:
         answers = sample_sets(root, run, job, stage)
     except EngineError as error:  # nothing is answered any more, for whatever reason: another form may be taken
-        return Trial(form, asked, Counter({Outcome.FAILED.value: asked}), error=str(error))
+        failed = Counter({Outcome.FAILED.value: asked})
+        return Trial(form, asked, failed, recipe.grm.max_tokens, error=str(error))
     judged = judge(root, job, stage, answers)
     frame = read_frame(judged.paths("judged"), JUDGED, _COLUMNS)
     answered = frame.filter(pl.col("text").is_not_null())
@@ -140,6 +142,7 @@ def tried(recipe: Recipe, root: Root, run: Run, form: Form, stage: Stage, second
         form,
         asked,
         Counter(frame["outcome"].to_list()),
+        recipe.grm.max_tokens,
         usable=usable.height,
         thinks=answered.filter(pl.col("reasoning").fill_null("") != "").height,
         prompt_tokens=mean(prompts) if prompts else None,

@@ -51,8 +51,8 @@ def unread(
     columns = ", ".join(shown(name).strip("'") for name in list(row)[:16])
     if isinstance(row.get("messages", row.get("conversations")), list):
         return (
-            f"{place}: the rows are conversations with one answer (columns: {columns}), and nothing to compare: they can "
-            f"be [general] path = .. of a recipe; what is judged needs {NEEDED}"
+            f"{place}: the rows are conversations with one answer (columns: {columns}), and nothing to compare: they "
+            f"can be [general] path = .. of a recipe; what is judged needs {NEEDED}"
         )
     reason = next(iter(dict((reasons or Counter()).most_common(1))), "")
     words = f"{place}: no kind of source reads its rows (columns: {columns}); {reason}: {example}; needed is {NEEDED}"
