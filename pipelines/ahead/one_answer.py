@@ -48,12 +48,12 @@ def _found(asking: Asking, recipe: Recipe, environment: Mapping[str, str]) -> Fi
     if use.is_usable:
         known = f" ({use.outcome})" if use.outcome != "readable" else ""
         return Finding(what, True, f"1 answer, readable{known}{tokens}, {_form_in_words(asking.request)}")
-    words = _words(use.outcome)
-    tries = "; or ".join(_what_to_try(asking, use.outcome, recipe)) or "another model"
+    words = f": {words}" if (words := _words(use.outcome)) != use.outcome else ""
+    tries = "; or ".join(_what_to_try(asking, use.outcome, recipe, bool(completion.reasoning))) or "another model"
     return Finding(
         what,
         False,
-        f"1 answer, {use.outcome}{tokens}, {_form_in_words(asking.request)}: {words}. Try {tries}. "
+        f"1 answer, {use.outcome}{tokens}, {_form_in_words(asking.request)}{words}. Try {tries}. "
         "It is one answer: grmforge probe says how many are so",
     )
 
@@ -86,13 +86,13 @@ def _words(outcome: str) -> str:
     return verdict_meaning(outcome).words if outcome in set(Verdict) else outcome.replace("_", " ")
 
 
-def _what_to_try(asking: Asking, outcome: str, recipe: Recipe) -> Iterator[str]:
+def _what_to_try(asking: Asking, outcome: str, recipe: Recipe, thinks: bool) -> Iterator[str]:
     """Yield what may help, and nothing that the recipe has already."""
     job, settings = asking.job, asking.job.settings
     if outcome == Outcome.TRUNCATED:
         if not {"max_tokens", "max_completion_tokens"} & job.model.extra_body.keys():
             yield f"a higher [{job.section}] max_tokens than {settings.max_tokens:,}, as far as its context goes"
-        if "chat_template_kwargs" not in job.model.extra_body:
+        if thinks and "chat_template_kwargs" not in job.model.extra_body:
             yield "less thinking (extra_body = { chat_template_kwargs = { enable_thinking = false } })"
     if isinstance(settings, GrmSection) and outcome != Outcome.REFUSED:
         if settings.structured_output == "none" and FORM_KEYS.isdisjoint(job.model.extra_body):

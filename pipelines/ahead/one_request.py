@@ -101,7 +101,7 @@ def _answer(job: Job, asked: Question) -> Asking:
         if verdict is not Verdict.UNDECIDED:
             return Use(verdict.value, False)
         is_readable = holds_answer(request, completion.text or "")
-        return Use("readable" if is_readable else "without a final answer", is_readable)
+        return Use("readable" if is_readable else "no final answer in the form that the prompt asks for", is_readable)
 
     return Asking(job.role, job, request, use_of)
 

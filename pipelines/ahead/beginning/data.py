@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pipelines.ahead.beginning.unread import unread
+from pipelines.ahead.beginning.unread import NEEDED, as_read, unread
 from pipelines.evaluation.breakdowns import script_of
 from pipelines.judging.prompt_length import estimated_tokens
 from pipelines.sources.files import SourceFiles, open_files
@@ -127,11 +127,13 @@ def look_at(place: str) -> Data:
         if data.records and not data.unreadable:
             break
     if not found:
-        raise SourceError(faults[0])
+        raise SourceError(f"{faults[0]}; needed is {NEEDED}" if is_here else faults[0])
     most, best = max(found, key=lambda one: one[0])
-    if not most:
-        first = found[0][1]
-        raise SourceError(unread(place, first.unreadable, first.example, _first_row(first, path if is_here else None)))
+    plain, row = found[0][1], _first_row(path if is_here else None)
+    # The number of the right option would pass for a question whose answer is a number.
+    has_options = best.source.kind == "telemath" and "responses" in (as_read(row or {}) or {})
+    if not most or has_options:
+        raise SourceError(unread(place, plain.unreadable, plain.example, row))
     return best
 
 
@@ -207,7 +209,7 @@ def _columns(files: SourceFiles) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _first_row(data: Data, path: Path | None) -> dict[str, Any] | None:
+def _first_row(path: Path | None) -> dict[str, Any] | None:
     """Return the first row that is an object, as its file has it."""
     if path is None or not path.is_file():
         return None

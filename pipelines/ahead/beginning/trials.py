@@ -103,6 +103,8 @@ class Trial:
             return "" if self.usable == self.asked else "lacks criteria or a critique"
         name, rows = wrong.most_common(1)[0]
         words = self.error if name == Outcome.FAILED and self.error else meaning(name).words
+        if "did not answer in time" in words:
+            words = f"no answer within {self.seconds:,.0f} s"
         return f"{rows} {name}: {words}"
 
 

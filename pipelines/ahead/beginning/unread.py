@@ -27,7 +27,7 @@ _SIDES = (
 )
 _READ = {
     ".csv": "read_csv({0})",
-    ".tsv": "read_csv({0}, separator='\\t')",
+    ".tsv": 'read_csv({0}, separator="\\t")',
     ".arrow": "read_ipc({0})",
     ".feather": "read_ipc({0})",
     ".xlsx": "read_excel({0})",
@@ -113,7 +113,9 @@ def _other_file(place: str, path: Path) -> str:
     known = "a .jsonl, .jsonl.gz, .json or .parquet file"
     if reader is None:
         return f"{place}: is not {known}; needed is {NEEDED}"
-    code = f"import polars; polars.{reader.format(repr(path.name))}.write_ndjson({path.stem + '.jsonl'!r})"
+    code = (
+        f"import polars; polars.{reader.format(json.dumps(path.name))}.write_ndjson({json.dumps(path.stem + '.jsonl')})"
+    )
     return (
         f"{place}: is not {known}; python -c {shlex.quote(code)} makes one of it, and grmforge init then says whether "
         "its columns are read"
