@@ -33,9 +33,7 @@ _CRITERIA = (
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
 _BOX = CANONICAL_SCORES.removeprefix("Scores: ")
 # The line that is asked for, and the forms of it that models write most often, which are read as it is.
-_VERDICT = (
-    rf"[^\s:：*_`#]\n+(Scores?: {_BOX}|Scores?: \${_BOX}\$|\*\*Scores?: {_BOX}\*\*|\*\*Scores?:\*\* {_BOX})\z"
-)
+_VERDICT = rf"[^\s:：*_`#]\n+(Scores?: {_BOX}|Scores?: \${_BOX}\$|\*\*Scores?: {_BOX}\*\*|\*\*Scores?:\*\* {_BOX})\z"
 _MAY_GIVE_EXAMPLE = r"(?i)(?:be|read|reads|output|answer|response|line|says|said|wrote|writes)\z"
 _LONGEST_EXAMPLE = 8  # how a line may end that shows somebody else's words below it
 # A heading has a number, a macro and four words at most before its word for scores. Behind it, its line goes on to a
