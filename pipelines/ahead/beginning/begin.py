@@ -193,8 +193,7 @@ class _Work:
                 recipe = self._recipe(form, limits[form.is_short])
                 trials.append(tried(recipe, root, run, form, stage, max(LEAST_SECONDS, seconds)))
                 if not trials[-1].answered and "in time" in (trials[-1].error or ""):
-                    self.notes.append(f"no answer came within {seconds:,.0f} s; no other form was tried")
-                    break
+                    self.notes.append(f"in the form {form.name!r} no answer came within {seconds:,.0f} s")
         return trials
 
     def likely(self, trials: Sequence[Trial]) -> Form:
