@@ -31,9 +31,11 @@ from storage.tables import read_frame
 STAGE_VERSION = 1
 SHORT_TEXT = (
     r"Specific Criteria:\n([1-3]\. [A-Z][^\n(:]{2,30} \(weight: (100|[1-9][0-9])%\): [^\n]{5,100}\n){1,3}\n"
-    r"Analysis:\n(Response [1-9] [^\n]{10,160}\n){1,4}\n"
+    r"Analysis:\n(Response [1-9] (is|has|gives|names|says|does|lacks|answers) [a-z][^\n]{8,140}\.\n){1,4}\n"
 )
-"""Regex of three criteria at most, and a line on each response: judges that never end a line come to their verdict."""
+"""Regex of three criteria at most, and a sentence on each response: judges that never end a line come to their verdict.
+
+The verb is given, or small models write numbers in place of a sentence."""
 _COLUMNS = ["outcome", "text", "reasoning", "prompt_tokens", "completion_tokens", "no_critique", "no_principles"]
 
 
