@@ -84,7 +84,11 @@ ITEMS_TABLE = Table(
         Column("right", tuple[int, ...], "Indices of the right responses."),
         Column("samples", int, "Samples that were paid for, over all prompts of the item."),
         Column("readable", int, "How many of them can be read."),
-        Column("votes", tuple[float, ...], "Summed scores of all samples, a response each; null in PAIRS."),
+        Column(
+            "votes",
+            tuple[float, ...],
+            "Mean score of each response over the samples that can be read; null without any, and in PAIRS.",
+        ),
         Column(
             "right_at_1",
             float,

@@ -61,7 +61,7 @@ class Rows:
 
     def score(self, rows: Sequence[Row], votes: Floats) -> Floats:
         """Return the cells of votes, by the benchmark's rule."""
-        return np.asarray(self.benchmark.score(rows, votes, self.protocol, None), np.float64)
+        return np.asarray(self.benchmark.score(rows, votes, self.protocol), np.float64)
 
     def linked(self, by_pool: Sequence[Floats]) -> list[Floats]:
         """Return the cells [rows, draws, cells] of each pool, once rows that a rule takes together have met."""

@@ -33,7 +33,7 @@ from schemas.recipe import Recipe, recipe_of
 from storage.root import Root
 from storage.stages import Stage, stage_key
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 _VERSION = STAGE_VERSION * 1000 + READER_VERSION  # another reader reads every stored answer anew
 SCHEMAS = {"items": ITEMS, "judgements": JUDGEMENTS, "figures": FIGURES, "credits": CREDITS}
 

@@ -15,7 +15,7 @@ from storage.files import sha256_of
 from storage.root import Root
 from storage.stages import find_stage, stage_key
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 def recipe_for(benchmark: str, path: str | None, protocol: str | None, root: str) -> Recipe:
@@ -23,7 +23,6 @@ def recipe_for(benchmark: str, path: str | None, protocol: str | None, root: str
     section = {"kind": benchmark, "path": path, "protocol": protocol}
     tree = {
         "build": {"name": "verdicts", "root": root, "sets": ["rft"]},
-        "models": {"grm": {"engine": "simulated"}},
         "evaluate": {"benchmarks": [{key: value for key, value in section.items() if value is not None}]},
     }
     return recipe_of(tree, Path())

@@ -61,7 +61,7 @@ class FileJudgement:
     fault: str | None = None
     """Why there are no scores: what is wrong with the row, or that no sample can be read."""
     best: int | None = None
-    """Index of the response with the highest sum of scores; None where several share it, and for a single one."""
+    """Index of the response with the highest mean score; None where several share it, and for a single one."""
     scores: tuple[float, ...] | None = None
     """Mean score of each response over the readable samples."""
     agreement: float | None = None

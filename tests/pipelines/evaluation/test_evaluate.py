@@ -90,21 +90,20 @@ def test_figures_are_those_of_the_stored_judgements(tmp_path: Path) -> None:
     recipe, root = the_recipe(tmp_path), Root.open(str(tmp_path / "root"))
     evaluation = evaluate(recipe, root, a_run(recipe)[0]).evaluation
     judgements = pl.read_parquet(evaluation.files("judgements")).filter(pl.col("sample_index") >= 0)
-    credit, totals = 0.0, dict[str, list[float]]()
+    credit, scored = 0.0, dict[str, list[tuple[float, float]]]()
     for row in judgements.iter_rows(named=True):
         if row["scores"] is None:
             continue
         chosen, rejected = (score for _, score in sorted(zip(row["order"], row["scores"], strict=True)))
         credit += (chosen > rejected) + 0.5 * (chosen == rejected)
-        total = totals.setdefault(row["item_id"], [0.0, 0.0])
-        total[0] += chosen
-        total[1] += rejected
+        scored.setdefault(row["item_id"], []).append((chosen, rejected))
     assert voting(evaluation, 1) == pytest.approx(credit / 320)
-    votes = sum((chosen > rejected) + 0.5 * (chosen == rejected) for chosen, rejected in totals.values())
+    means = {item: [sum(of_one) / len(both) for of_one in zip(*both, strict=True)] for item, both in scored.items()}
+    votes = sum((chosen > rejected) + 0.5 * (chosen == rejected) for chosen, rejected in means.values())
     assert voting(evaluation, 8) == pytest.approx(votes / 40)
     items = pl.read_parquet(evaluation.files("items"))
     assert items["right_at_max"].mean() == pytest.approx(votes / 40)
-    assert dict(zip(items["item_id"], items["votes"].to_list(), strict=True)) == totals
+    assert dict(zip(items["item_id"], items["votes"].to_list(), strict=True)) == means
 
 
 def test_samples_of_a_build_are_the_first_of_the_pool(tmp_path: Path) -> None:

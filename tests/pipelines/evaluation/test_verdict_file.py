@@ -158,7 +158,7 @@ def shares(directory: Path, rows: list[Row], verdicts: Iterator[dict[str, Any]],
     """Return each cell's mean over the rows, in percent."""
     found = read_verdicts(written(directory, *verdicts), rows, protocol)
     (pool,) = found.pools
-    cells = BENCHMARK.score(found.rows, pool.scores.swapaxes(1, 2)[:, :1], protocol, None)
+    cells = BENCHMARK.score(found.rows, pool.scores.swapaxes(1, 2)[:, :1], protocol)
     return [round(100 * float(share), 1) for share in cells.mean(axis=(0, 1))]
 
 
