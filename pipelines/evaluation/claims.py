@@ -111,17 +111,23 @@ def claims(family: Sequence[Compared]) -> list[Claim]:
             float(one.p[place]),
             next(corrected),
             one.clusters,
-            smallest_difference(one.clusters, _spread(one, place), comparisons),
+            _smallest(one, place, comparisons),
         )
         for one in family
         for place, name in enumerate(one.names)
     ]
 
 
-def _spread(one: Compared, place: int) -> float:
-    """Return the standard deviation of a comparison over clusters; where no cluster differs, the expected one."""
+def _smallest(one: Compared, place: int, comparisons: int) -> float:
+    """Return the smallest difference that is found by the spread seen.
+
+    Where no cluster differs, by the expected spread, and none within the interval.
+    """
     spread = float(one.standard_error[place]) * sqrt(one.clusters)
-    return spread if spread > _ROUNDING else SPREAD
+    if spread > _ROUNDING:
+        return smallest_difference(one.clusters, spread, comparisons)
+    reach = float(one.high[place] - one.difference[place])
+    return max(reach, smallest_difference(one.clusters, comparisons=comparisons))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -34,7 +34,12 @@ def evaluate_verdicts(recipe: Recipe, root: Root, file: Path, warn: Callable[[st
     if not sections:
         raise RecipeError("no benchmark to score verdicts on: name one with --benchmark, or in [[evaluate.benchmarks]]")
     if not file.is_file():
-        raise RecipeError(f"{file}: no such file of verdicts")
+        why = (
+            "not a file of verdicts, but a directory, a pipe or a device"
+            if file.exists()
+            else "no such file of verdicts"
+        )
+        raise RecipeError(f"{file}: {why}")
     benchmarks = [read_benchmark(recipe, root, section) for section in sections]
     settings = [[one.title, one.protocol, one.settings] for one in benchmarks]
     inputs = [sha256_of(file), *(one.sha256 for one in benchmarks)]
@@ -43,14 +48,18 @@ def evaluate_verdicts(recipe: Recipe, root: Root, file: Path, warn: Callable[[st
     stage = find_stage(root, key)
     if stage is None:
         with Writers(root, key) as writers:
-            facts = computed(recipe, _scored(benchmarks, file), frozenset(), warn, writers.write)
+            facts = computed(recipe, _scored(benchmarks, file, warn), frozenset(), warn, writers.write)
         stage = writers.finish(facts)
     plain = re.sub("[^a-z0-9_-]+", "-", file.stem.lower()).strip("-_") or "verdicts"
     return publish(recipe, recipe.evaluate.name or plain[:64], stage, file.name, None)
 
 
-def _scored(benchmarks: list[ReadBenchmark], file: Path) -> Iterator[Scored]:
+def _scored(benchmarks: list[ReadBenchmark], file: Path, warn: Callable[[str], None]) -> Iterator[Scored]:
+    titles = [read.title for read in benchmarks]
     for read in benchmarks:
-        verdicts = read_verdicts(file, read.rows, read.protocol, read.title if len(benchmarks) > 1 else None)
+        verdicts = read_verdicts(file, read.rows, read.protocol, read.title, titles)
+        if verdicts.elsewhere and read is benchmarks[0]:  # every pass over the file meets the same ones
+            named = ", ".join(list(verdicts.elsewhere)[:3])
+            warn(f"{sum(verdicts.elsewhere.values()):,} verdicts name {named}, which is no benchmark here: left out")
         judged = replace(read, rows=verdicts.rows, left_out=read.left_out + verdicts.left_out)
         yield Scored(judged, verdicts.pools, None, verdicts.outcomes, 0, 0.0, {})

@@ -31,7 +31,9 @@ class Pool:
     rows: list[int]
     """Numbers of the rows in their benchmark."""
     scores: np.ndarray
-    """float32 [rows, prompts, K, shown]; NaN where a sample cannot be read. See `Prompt.shown` for the last axis."""
+    """float32 [rows, prompts, K, shown], float64 of finished verdicts; NaN where a sample cannot be read.
+
+    See `Prompt.shown` for the last axis."""
     tokens: np.ndarray
     """float32 [rows, prompts, K]: tokens of each answer; NaN where the endpoint did not count."""
     orders: np.ndarray
@@ -65,8 +67,8 @@ class Judgements:
     """The same of the Meta RM's scores of these judgements."""
 
 
-def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
-    """Return empty pools for these rows, those of one shape together."""
+def pools_of(rows: Sequence[Row], protocol: Protocol, k: int, precision: type = np.float32) -> list[Pool]:
+    """Return empty pools for these rows, those of one shape together; scores have this precision."""
     shapes: dict[tuple[int, int], list[int]] = {}
     for number, row in enumerate(rows):
         prompts = row.prompts(protocol)
@@ -74,7 +76,7 @@ def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
     return [
         Pool(
             numbers,
-            np.full((len(numbers), prompts, k, shown), np.nan, np.float32),
+            np.full((len(numbers), prompts, k, shown), np.nan, precision),
             np.full((len(numbers), prompts, k), np.nan, np.float32),
             np.zeros((len(numbers), prompts, k, shown), np.int16),
         )

@@ -77,6 +77,15 @@ def test_an_evaluation_is_planned_and_its_benchmark_examined_first(tmp_path: Pat
     assert not paid(tmp_path / "data")
 
 
+@pytest.mark.parametrize("command", [("plan", "--probe", "20"), ("probe",)])
+def test_what_samples_sets_says_how_a_judge_alone_is_tried(tmp_path: Path, command: tuple[str, ...]) -> None:
+    name, *flags = command
+    done = grmforge(name, write_evaluation(tmp_path), "--root", tmp_path / "data", *flags)
+    assert done.code == 2 and "grmforge evaluate --limit 20" in done.err, done.err
+    planned = grmforge("plan", tmp_path / "recipe.toml", "--root", tmp_path / "data")
+    assert "grmforge evaluate --limit 20 measures the rate" in planned.out
+
+
 VERDICTS = [
     {"item": "pair 1", "order": "AB", "decision": "1"},
     {"item": "pair 1", "order": "BA", "decision": "2"},

@@ -1,13 +1,16 @@
 """Evaluations from the recipe to the published version, by the simulated engine."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from pipelines.evaluation.evaluate import evaluate, evaluating
+from flows.watching.watcher import RunWatcher
+from pipelines.evaluation.asking import ask
+from pipelines.evaluation.evaluate import asked_of, evaluate, evaluating
 from pipelines.evaluation.finished import evaluate_verdicts, recipe_for
 from pipelines.steps import build
 from schemas.errors import BudgetReached, ForgeError, RecipeError, SourceError, StoppedEarly
@@ -104,6 +107,30 @@ def test_figures_are_those_of_the_stored_judgements(tmp_path: Path) -> None:
     items = pl.read_parquet(evaluation.files("items"))
     assert items["right_at_max"].mean() == pytest.approx(votes / 40)
     assert dict(zip(items["item_id"], items["votes"].to_list(), strict=True)) == means
+
+
+def test_what_cannot_be_read_has_no_vote(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 1)
+    write_rows(tmp_path / "verdicts.jsonl", [{"item": 0, "decision": None}])
+    recipe, root = the_recipe(tmp_path), Root.open(str(tmp_path / "root"))
+    evaluation = evaluate_verdicts(recipe, root, tmp_path / "verdicts.jsonl", lambda _: None).evaluation
+    items = pl.read_parquet(evaluation.files("items"))
+    assert (items["votes"].to_list(), items["readable"].to_list()) == ([None], [0])
+
+
+def test_an_evaluation_counts_all_of_its_answers_as_done(tmp_path: Path) -> None:
+    """Unreadable answers of an evaluation are never sampled again."""
+    pairs(tmp_path / "pairs.jsonl", 20)
+    section = {"kind": "preference_sets", "name": "pairs", "path": "pairs.jsonl"}
+    models = MODELS | {"grm": simulated(accuracy=0.7, unparsed=0.2)}
+    recipe = a_recipe(tmp_path, models=models, evaluate={"k_max": 8, "benchmarks": [section]})
+    with RunWatcher() as watcher:
+        run = replace(a_run(recipe)[0], watcher=watcher)
+        asked = asked_of(recipe, Root.open(str(tmp_path / "root")))[0]
+        ask(Root.open(str(tmp_path / "root")), run, asked.judge, asked.prompts, "pairs")
+        tally = watcher.stage_tally
+        assert tally is not None and tally.outcomes["unparsed"] > 0
+        assert (tally.settled, tally.total, tally.left) == (160, 160, 0)
 
 
 def test_samples_of_a_build_are_the_first_of_the_pool(tmp_path: Path) -> None:
