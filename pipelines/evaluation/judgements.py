@@ -110,9 +110,7 @@ def read_judgements(
         texts, readings = read_answers(judge, samples, found)
         marks: list[float | None] = [None] * len(samples)
         if meta_rm is not None and not isinstance(judge, RewardModel):
-            asked = meta_rm.requests(judge, rows, samples, texts, readings)
-            asked_ids = [None if one is None else one.request_id for one in asked]
-            marks = _marks(asked_ids, answers, read.meta_rm_facts)
+            marks = _marks(meta_rm.request_ids(judge, rows, samples, texts, readings), answers, read.meta_rm_facts)
         table = _table(judge, rows, samples, found.with_columns(texts), readings, marks)
         write(table)
         counted = found["completion_tokens"], found["logprob"]
