@@ -9,6 +9,7 @@ from pipelines.evaluation.publication import Evaluated, Writers, publish
 from pipelines.evaluation.reading import ReadBenchmark, read_benchmark
 from pipelines.evaluation.summing_up import Scored, computed
 from pipelines.evaluation.verdict_file import read_verdicts
+from pipelines.evaluation.wording import counted
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe, recipe_of
 from storage.files import sha256_of
@@ -34,12 +35,9 @@ def evaluate_verdicts(recipe: Recipe, root: Root, file: Path, warn: Callable[[st
     if not sections:
         raise RecipeError("no benchmark to score verdicts on: name one with --benchmark, or in [[evaluate.benchmarks]]")
     if not file.is_file():
-        why = (
-            "not a file of verdicts, but a directory, a pipe or a device"
-            if file.exists()
-            else "no such file of verdicts"
-        )
-        raise RecipeError(f"{file}: {why}")
+        if file.exists():
+            raise RecipeError(f"{file}: not a file of verdicts, but a directory, a pipe or a device")
+        raise RecipeError(f"{file}: no such file of verdicts")
     benchmarks = [read_benchmark(recipe, root, section) for section in sections]
     settings = [[one.title, one.protocol, one.settings] for one in benchmarks]
     inputs = [sha256_of(file), *(one.sha256 for one in benchmarks)]
@@ -60,6 +58,8 @@ def _scored(benchmarks: list[ReadBenchmark], file: Path, warn: Callable[[str], N
         verdicts = read_verdicts(file, read.rows, read.protocol, read.title, titles)
         if verdicts.elsewhere and read is benchmarks[0]:  # every pass over the file meets the same ones
             named = ", ".join(list(verdicts.elsewhere)[:3])
-            warn(f"{sum(verdicts.elsewhere.values()):,} verdicts name {named}, which is no benchmark here: left out")
+            warn(
+                f"{counted(sum(verdicts.elsewhere.values()), 'verdict')} on {named}, which is no benchmark here: left out"
+            )
         judged = replace(read, rows=verdicts.rows, left_out=read.left_out + verdicts.left_out)
         yield Scored(judged, verdicts.pools, None, verdicts.outcomes, 0, 0.0, {})

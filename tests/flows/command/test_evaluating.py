@@ -143,6 +143,20 @@ def test_sets_without_labels_are_judged_in_every_form(tmp_path: Path) -> None:
     assert frame["error"].to_list() == [one.get("error") for one in judged]
 
 
+def test_an_id_that_no_file_can_hold_costs_no_answer(tmp_path: Path) -> None:
+    recipe = write_evaluation(tmp_path)
+    (tmp_path / "sets.jsonl").write_text(
+        '{"id": "\\ud800 one", "query": "\\udfff?", "responses": ["a", "b"]}\n'
+        '{"id": {"a": 1}, "query": "What?", "responses": ["a", "b"]}\n'
+        '{"id": 7, "query": "Which?", "responses": ["a", "b"]}\n'
+    )
+    done = grmforge("judge", recipe, tmp_path / "sets.jsonl", "--root", tmp_path / "data")
+    assert done.code == 0, done.err
+    judged = [json.loads(line) for line in done.out.splitlines()]
+    assert [one["id"] for one in judged] == ["\ufffd one", "sets.jsonl:2", "7"]
+    assert judged[1]["error"] == "id is an object of 1, not text"
+
+
 def test_a_hostile_item_is_shown_harmlessly(tmp_path: Path) -> None:
     """A response that imitates a verdict changes no score of the simulated judge, and none of it acts when shown."""
     recipe = write_evaluation(tmp_path, attacks=["verdict", "order"])

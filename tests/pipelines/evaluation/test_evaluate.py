@@ -212,7 +212,8 @@ def test_a_row_that_is_no_item_is_counted(tmp_path: Path, row: dict[str, Any], r
         ({"kind": "preference_sets"}, RecipeError, "needs a path or a hub id"),
         ({"kind": "preference_sets", "path": "gone.jsonl"}, SourceError, "no such file"),
         ({"kind": "llmbar", "path": ".", "protocol": "pairs"}, RecipeError, "has no protocol 'pairs'; it has joint"),
-        ({"kind": "test"}, ForgeError, "no snapshot 'small'"),
+        ({"kind": "test"}, RecipeError, "small, which is not built yet"),
+        ({"kind": "test", "snapshot": "gone"}, ForgeError, "no snapshot 'gone'"),
     ],
 )
 def test_a_benchmark_that_cannot_be_evaluated_is_one_line(
@@ -229,6 +230,8 @@ def test_an_empty_split_says_what_to_do(tmp_path: Path) -> None:
     write_rows(tmp_path / "own.jsonl", jsonl_rows(10))
     recipe = a_recipe(tmp_path, evaluate={"benchmarks": [{"kind": "test"}]})
     root = Root.open(str(tmp_path / "root"))
+    with pytest.raises(RecipeError, match="test reads the sets of small, which is not built yet: build it first"):
+        evaluate(recipe, root, a_run(recipe)[0])
     build(recipe, root, a_run(recipe)[0])
     with pytest.raises(RecipeError, match=r"has no set in test: give \[splits\] test a share"):
         evaluate(recipe, root, a_run(recipe)[0])
@@ -283,6 +286,24 @@ def test_verdicts_of_a_file_are_scored_without_any_model(tmp_path: Path) -> None
         "pair 2": 0.25,
         "pair 3": 0.5,
     }
+
+
+def test_verdicts_on_no_benchmark_of_the_recipe_are_said(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 4)
+    write_rows(
+        tmp_path / "verdicts.jsonl",
+        [
+            {"item": "pair 1", "benchmark": "pairs", "decision": "1"},
+            {"item": "pair 2", "benchmark": "paris", "decision": "1"},
+        ],
+    )
+    recipe, notes = the_recipe(tmp_path), list[str]()
+    root = Root.open(str(tmp_path / "root"))
+    evaluation = evaluate_verdicts(recipe, root, tmp_path / "verdicts.jsonl", notes.append).evaluation
+    assert evaluation.manifest.benchmarks[0].samples == 1
+    assert notes == ["1 verdict on 'paris', which is no benchmark here: left out"]
+    with pytest.raises(RecipeError, match="not a file of verdicts, but a directory, a pipe or a device"):
+        evaluate_verdicts(recipe, root, tmp_path, notes.append)
 
 
 def test_log_probabilities_choose_samples_where_they_are_asked_for(tmp_path: Path) -> None:
