@@ -184,6 +184,22 @@ class Reading(NamedTuple):
     """Whether an earlier verdict that differs was taken back."""
 
 
+SIGNALS = (
+    Column(
+        "agreement",
+        float,
+        "Share of the set's readable samples, of this purpose and mode, that find the same response best; of m best "
+        "ones each counts 1/m. Null unless readable, and for one response.",
+    ),
+    Column(
+        "vote_margin",
+        float,
+        "How far the best mean score of these samples stands above the second best; null as `agreement`.",
+    ),
+    Column("score_spread", float, "Standard deviation of the sample's own scores; null as `agreement`."),
+)
+"""What samples say about each other without a label."""
+
 TRAJECTORIES_TABLE = Table(
     "trajectories",
     (
@@ -222,6 +238,7 @@ TRAJECTORIES_TABLE = Table(
             str,
             "`canonical` if the answer ends in the line asked for, else `forgiven`; null unless readable.",
         ),
+        *SIGNALS,
     ),
     "One sample of a judge over one shown set: what was asked, what came back, what was read from it, what became of "
     "it.",
@@ -239,7 +256,11 @@ PRINCIPLES: pa.DataType = TRAJECTORIES.field("principles").type
 JUDGED = Table(
     "judged",
     (
-        *(column for column in TRAJECTORIES_TABLE.columns if column.name not in ("accepted", "reject_reason")),
+        *(
+            column
+            for column in TRAJECTORIES_TABLE.columns
+            if column.name not in ("accepted", "reject_reason") and column not in SIGNALS
+        ),
         Column("draft_verdict", bool),
         Column("no_critique", bool),
         Column("no_principles", bool),

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipelines.judging.extraction import REFUSED_BY, TRUNCATED_BY, read_answer
 from pipelines.judging.prompts import score_range
 from pipelines.judging.score_headings import HEADING_WORD
-from pipelines.judging.verdicts import CANONICAL, CANONICAL_SCORES
+from pipelines.judging.verdicts import CANONICAL, CANONICAL_SCORES, FORGIVEN
 from schemas.columns import may_hold_thoughts
 from schemas.trajectory import JUDGED, PRINCIPLES, Outcome, Reading
 
@@ -31,7 +31,9 @@ _CRITERIA = (
     rf"(?:\n{_ITEM.format(_NAME + ' ', '[0-9]{1,2}', _DESCRIPTION)})+\z"
 )
 _ANALYSIS = rf"\A{_MARKS}(?:[Aa]nalysis|[Cc]ritique)[*_ ]*:[*_]*"
-_VERDICT = rf"[^\s:：*_`#]\n+({CANONICAL_SCORES})\z"
+_BOX = CANONICAL_SCORES.removeprefix("Scores: ")
+# The line that is asked for, and the forms of it that models write most often, which are read as it is.
+_VERDICT = rf"[^\s:：*_`#]\n+(Scores?: {_BOX}|Scores?: \${_BOX}\$|\*\*Scores?: {_BOX}\*\*|\*\*Scores?:\*\* {_BOX})\z"
 _MAY_GIVE_EXAMPLE = r"(?i)(?:be|read|reads|output|answer|response|line|says|said|wrote|writes)\z"
 _LONGEST_EXAMPLE = 8  # how a line may end that shows somebody else's words below it
 # A heading has a number, a macro and four words at most before its word for scores. Behind it, its line goes on to a
@@ -138,7 +140,9 @@ def _plain_readings(laid: pl.DataFrame) -> pa.Table:
     critique = pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict"))
     readings = laid.select(
         *("outcome", "scores", "margin", critique.str.strip_chars(_WHITE).replace("", None).alias("critique")),
-        verdict_form=pl.lit(CANONICAL),
+        verdict_form=pl.when(pl.col("verdict").str.contains(rf"\A{CANONICAL_SCORES}\z"))
+        .then(pl.lit(CANONICAL))
+        .otherwise(pl.lit(FORGIVEN)),
         draft_verdict=pl.lit(False),
     )
     table = readings.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))

@@ -19,6 +19,7 @@ from pipelines.training_sets.pairs import pairs_table
 from pipelines.training_sets.rft import general_table, rft_table
 from pipelines.training_sets.rl import RlRow, rl_table
 from pipelines.training_sets.selection import selection_job, with_selection
+from pipelines.training_sets.signals import signals_of
 from schemas.candidate import GRADED_TABLE, GRADED_VERDICTS, TRACES_TABLE
 from schemas.manifest import TableFile
 from schemas.preference import PreferenceSet, Split
@@ -33,7 +34,7 @@ from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_k
 from storage.table_writer import TableWriter
 from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 _SCHEMAS = {table.name: table.schema for table in TABLES}
 
 
@@ -181,7 +182,10 @@ class _Rows:
     def _write_trajectories(self, trajectories: Mapping[Purpose, pa.Table]) -> pa.Table:
         """Write trajectories; only RFT's are accepted or rejected. Returns the accepted ones."""
         accepted = JUDGED.empty_table()
-        for purpose, table in trajectories.items():
+        for purpose, rows in trajectories.items():
+            table = rows
+            for name, values in signals_of(rows).items():  # over all samples of a set, whatever becomes of each
+                table = table.append_column(name, values)
             if purpose is Purpose.RFT:
                 accepted = table.filter(table.column("accepted"))
                 self.tables.write("trajectories/accepted", _published(accepted))

@@ -21,6 +21,7 @@ CONTRACT = {
         prompt_template temperature:double order:list<int32> prompt:messages text reasoning
         principles:principles critique scores:list<double> margin:double outcome accepted:bool reject_reason
         has_reference:bool finish_reason prompt_tokens:int64 completion_tokens:int64 verdict_form
+        agreement:double vote_margin:double score_spread:double
     """,
     "rft": """
         example_id prompt:messages completion:messages set_id trajectory_id query_id source license domain

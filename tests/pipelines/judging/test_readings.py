@@ -87,6 +87,13 @@ PLAIN = (
     "\nFine.\n",
     "\n\nScores: \\boxed{%s}",
 )
+SHORT_VERDICTS = [
+    f"\n\n{line}"
+    for line in [
+        "Scores: \\boxed{7, 3}", "Scores: \\boxed{7, 3}", "Score: \\boxed{7, 3}", "Scores: $\\boxed{7, 3}$",
+        "**Scores: \\boxed{7, 3}**", "**Scores:** \\boxed{7, 3}", "**Score:** \\boxed{7, 3}",
+    ]
+]  # fmt: skip
 PARTS = (HEADINGS, st.lists(ITEMS, min_size=1, max_size=3), ANALYSES, PHRASES, VERDICTS)
 SCORES = st.lists(st.integers(-1, 11) | st.sampled_from(["07", "7.5", "x", "100"]), max_size=4).map(
     lambda scores: ", ".join(map(str, scores))
@@ -118,13 +125,13 @@ MUTATIONS = [
 def test_a_hundred_thousand_mutated_texts_are_read_alike_either_way() -> None:
     """Cuts, swaps and insertions in judgements of many forms: the short way reads none otherwise than the long way."""
     rng = random.Random(7)
-    plain = "".join([PLAIN[0], f"\n{PLAIN[1][0]}", *PLAIN[2:]]).replace("%s", "7, 3")
+    plain = "".join([PLAIN[0], f"\n{PLAIN[1][0]}", *PLAIN[2:-1]])
     short = 0
     for _ in range(20):
         answers: list[Answer] = []
         for _ in range(5_000):
             one = judgement(rng.randrange(10**6)) if rng.random() < 0.3 else None
-            text, n = (one.text, one.n_responses) if one else (plain, 2)
+            text, n = (one.text, one.n_responses) if one else (plain + rng.choice(SHORT_VERDICTS), 2)
             for _ in range(rng.randrange(3)):
                 start = rng.randrange(len(text) + 1)
                 end = min(len(text), start + rng.choice([0, 0, 1, 2, 8]))
@@ -153,9 +160,8 @@ def test_simulated_answers_are_read_alike(
     said = simulated_texts.reasons(scores, draws, asked, leaks_hint=leaks, may_quote=True)
     text = simulated_texts.judgement(said, [str(score) for score in scores], draws, boxed=boxed)
     answer = (text, "stop", len(scores), best, None)
-    is_canonical = text.rpartition("\n")[2].startswith("Scores: \\boxed{") and text.endswith("}")
-    assert not takes_the_short_way(answer) or (boxed and is_canonical)
-    assert takes_the_short_way(answer) or not is_canonical or leaks
+    assert not takes_the_short_way(answer) or boxed
+    assert takes_the_short_way(answer) or not boxed or leaks
     assert by_the_column([answer]) == one_by_one([answer])
 
 
