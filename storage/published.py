@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -48,7 +48,7 @@ class Published(Generic[AnyManifest]):
         return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
 
 
-AnyVersion = TypeVar("AnyVersion", bound=Published)  # type: ignore[type-arg]  # of either manifest
+AnyVersion = TypeVar("AnyVersion", bound=Published[Any])
 
 
 def new_version(content_hash: str) -> tuple[str, str]:

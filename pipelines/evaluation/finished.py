@@ -58,8 +58,7 @@ def _scored(benchmarks: list[ReadBenchmark], file: Path, warn: Callable[[str], N
         verdicts = read_verdicts(file, read.rows, read.protocol, read.title, titles)
         if verdicts.elsewhere and read is benchmarks[0]:  # every pass over the file meets the same ones
             named = ", ".join(list(verdicts.elsewhere)[:3])
-            warn(
-                f"{counted(sum(verdicts.elsewhere.values()), 'verdict')} on {named}, which is no benchmark here: left out"
-            )
+            count = counted(sum(verdicts.elsewhere.values()), "verdict")
+            warn(f"{count} on {named}, which is no benchmark here: left out")
         judged = replace(read, rows=verdicts.rows, left_out=read.left_out + verdicts.left_out)
         yield Scored(judged, verdicts.pools, None, verdicts.outcomes, 0, 0.0, {})

@@ -226,6 +226,41 @@ def test_a_benchmark_that_cannot_be_evaluated_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("compare", "words"),
+    [
+        ("agrement", "no selector is called 'agrement'; did you mean 'agreement'"),
+        ("voting", "no selector is called 'voting'; there are agreement, margin"),
+        ("meta_rm", r"'meta_rm' needs a \[models.meta_rm\]"),
+        ("logprob", "'logprob' needs logprobs = true"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_refused_before_anything_is_asked(
+    tmp_path: Path, compare: str, words: str
+) -> None:
+    pairs(tmp_path / "pairs.jsonl")
+    recipe = the_recipe(tmp_path, compare=(compare,))
+    with pytest.raises(RecipeError, match=words):
+        evaluate(recipe, Root.open(str(tmp_path / "root")), a_run(recipe)[0])
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"kind": "test", "path": "own.jsonl"}, "path does nothing here: the kind 'test' reads a snapshot"),
+        (
+            {"kind": "llmbar", "snapshot": "demo"},
+            "snapshot does nothing here: the kind 'llmbar' reads files",
+        ),
+        ({"kind": "llmbar", "best_of_k": True}, "best_of_k is for 'ppe'"),
+        ({"kind": "test", "splits": []}, "splits"),
+    ],
+)
+def test_a_key_of_another_kind_of_benchmark_is_refused(tmp_path: Path, section: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        the_recipe(tmp_path, section)
+
+
 def test_an_empty_split_says_what_to_do(tmp_path: Path) -> None:
     write_rows(tmp_path / "own.jsonl", jsonl_rows(10))
     recipe = a_recipe(tmp_path, evaluate={"benchmarks": [{"kind": "test"}]})
