@@ -17,6 +17,7 @@ from pipelines.evaluation.reading import benchmark_of, is_downloaded, is_to_be_b
 from pipelines.evaluation.reward_model import RewardModel
 from pipelines.evaluation.samples import Judge
 from pipelines.evaluation.scoring import wanted_scores
+from pipelines.evaluation.wording import counted
 from schemas.query import Messages, messages_of, user
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
@@ -24,6 +25,7 @@ from storage.generations import Generations
 from storage.root import Root
 
 MOST_ROWS = 2**31 - 1
+_MEASURED_BY = "grmforge evaluate --limit 20"
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,20 @@ class BenchmarkPlan:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    def _smallest(self) -> str:
+        smallest = self.smallest_difference or 0.0
+        return "none shows" if smallest >= 1 else f"{smallest:.1%}"
+
     def lines(self) -> list[str]:
         """Return it for a terminal."""
         if self.by_protocol is None or self.judge is None:
             return [f"  {self.name}: {self.not_here}, {self.protocol}"]
         protocols = ", ".join(f"{name} {requests:,}" for name, requests in self.by_protocol.items())
         return [
-            f"  {self.name}: {self.items:,} items, {self.protocol}",
+            f"  {self.name}: {counted(self.items or 0, 'item')}, {self.protocol}",
             f"    by protocol                      {protocols}",
-            f"    smallest difference {self.smallest_difference:>10.1%}   between a selector and voting, over "
-            f"{self.clusters:,} clusters, where an item in ten changes",
+            f"    smallest difference {self._smallest():>10}   between a selector and voting, over "
+            f"{counted(self.clusters or 0, 'cluster')}, where an item in ten changes",
             *self.judge.lines()[1:],
             *([] if self.meta_rm is None else ["    scores of these judgements:", *self.meta_rm.lines()[1:]]),
         ]
@@ -110,6 +116,7 @@ def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) 
         asked.judge.model,
         asked.judge.settings.max_tokens,
         (f"evaluating {read.title} with {asked.judge.model.name}",),
+        _MEASURED_BY,
     )
     clusters = len(set(read.clusters))
     planned = plan_role(root, role, _wanted(root, run, asked), Path(recipe.directory), None)
@@ -137,7 +144,7 @@ def _plan_of_scores(recipe: Recipe, root: Root, run: Run, asked: Asked) -> RoleP
         wanted.missing_bytes += answer * len(indices)
     wanted.most = wanted.requests
     stage = f"scoring judgements of {read.title} with {meta_rm.job.model.name}"
-    role = AskedRole(read.title, meta_rm.job.role, meta_rm.job.model, 0, (stage,))
+    role = AskedRole(read.title, meta_rm.job.role, meta_rm.job.model, 0, (stage,), _MEASURED_BY)
     return plan_role(root, role, wanted, Path(recipe.directory), None)
 
 

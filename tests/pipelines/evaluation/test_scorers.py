@@ -238,6 +238,23 @@ def single(path: Path, count: int) -> None:
     write_rows(path, rows)
 
 
+def test_a_reward_model_needs_no_grm(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 10)
+    section = {"kind": "preference_sets", "name": "pairs", "path": "pairs.jsonl"}
+    tree = {
+        "build": {"name": "scored", "root": str(tmp_path / "root")},
+        "models": {"reward_model": scorer()},
+        "evaluate": {"judge": "reward_model", "replicates": 200, "benchmarks": [section]},
+    }
+    recipe = recipe_of(tree, tmp_path)
+    evaluation, requests = spent(recipe, Root.open(str(tmp_path / "root")))
+    assert requests == 20 and "grm" not in evaluation.manifest.recipe["models"]
+    with pytest.raises(RecipeError, match=r"no \[models.grm\] of its own to evaluate"):
+        judge_of(recipe, "grm", 1, grades_single=True)
+    with pytest.raises(RecipeError, match=r"models\.grm: missing; add"):
+        recipe_of(tree | {"sources": [{"kind": "preference_sets", "path": "pairs.jsonl"}]}, tmp_path)
+
+
 def test_single_responses_have_an_auc_and_no_accuracy(tmp_path: Path) -> None:
     single(tmp_path / "pairs.jsonl", 60)
     recipe = the_recipe(tmp_path, {"reward_model": scorer(0.9)}, judge="reward_model")
