@@ -41,7 +41,9 @@ class BenchmarkPlan:
     by_protocol: dict[str, int] | None = None
     """Samples that each of the benchmark's protocols would take."""
     smallest_difference: float | None = None
-    """Between a selector and voting, where one item in ten changes: found with 80 % power among all comparisons."""
+    """Between a selector and voting, where one item in ten changes: found with 80 % power among all comparisons.
+
+    None of one sample, of which there is nothing to choose."""
     judge: RolePlan | None = None
     meta_rm: RolePlan | None = None
     """The scores of the judge's answers; None without a Meta RM."""
@@ -49,9 +51,12 @@ class BenchmarkPlan:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def _smallest(self) -> str:
-        smallest = self.smallest_difference or 0.0
-        return "none shows" if smallest >= 1 else f"{smallest:.1%}"
+    def _smallest(self) -> list[str]:
+        if self.smallest_difference is None:
+            return []
+        smallest = "none shows" if self.smallest_difference >= 1 else f"{self.smallest_difference:.1%}"
+        over = f"over {counted(self.clusters or 0, 'cluster')}, where an item in ten changes"
+        return [f"    smallest difference {smallest:>10}   between a selector and voting, {over}"]
 
     def lines(self) -> list[str]:
         """Return it for a terminal."""
@@ -61,8 +66,7 @@ class BenchmarkPlan:
         return [
             f"  {self.name}: {counted(self.items or 0, 'item')}, {self.protocol}",
             f"    by protocol                      {protocols}",
-            f"    smallest difference {self._smallest():>10}   between a selector and voting, over "
-            f"{counted(self.clusters or 0, 'cluster')}, where an item in ten changes",
+            *self._smallest(),
             *self.judge.lines()[1:],
             *([] if self.meta_rm is None else ["    scores of these judgements:", *self.meta_rm.lines()[1:]]),
         ]
@@ -120,7 +124,7 @@ def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) 
     )
     clusters = len(set(read.clusters))
     planned = plan_role(root, role, _wanted(root, run, asked), Path(recipe.directory), None)
-    smallest = smallest_difference(clusters, comparisons=comparisons)
+    smallest = smallest_difference(clusters, comparisons=comparisons) if k > 1 else None
     counts = "", len(read.rows), clusters, by_protocol, smallest
     return BenchmarkPlan(read.title, read.protocol.value, *counts, planned, _plan_of_scores(recipe, root, run, asked))
 
