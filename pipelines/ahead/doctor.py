@@ -26,9 +26,10 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import jobs_of
 from schemas.errors import ForgeError
+from schemas.evaluation import Protocol
 from schemas.generation import Completion
 from schemas.query import Message, user
-from schemas.recipe import GeneralSection, GrmSection, ModelSection, Recipe, SourceSection
+from schemas.recipe import SCORERS, GeneralSection, GrmSection, ModelSection, Recipe, SourceSection
 from schemas.recipe.evaluate import BenchmarkSection
 from schemas.secrets import masked
 from storage.root import Root
@@ -118,7 +119,8 @@ def _benchmark(recipe: Recipe, section: BenchmarkSection) -> str:
     hubs = (section.hub,) if section.hub else benchmark_of(section).hubs
     if section.path is None and hubs:
         return ", ".join(_on_the_hub(hub, section.revision) for hub in hubs)
-    read = read_benchmark(recipe, root, section)
+    only = Protocol.SINGLE if recipe.evaluate.judge in SCORERS else None
+    read = read_benchmark(recipe, root, section, only)
     left_out = f", {len(read.unreadable):,} rows unreadable" if read.unreadable else ""
     part = "" if read.is_whole else "; a part of the benchmark, which has no total"
     return f"{len(read.rows):,} items{left_out}, protocol {read.protocol.value}{part}"
@@ -149,7 +151,7 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
 
 def _templates(recipe: Recipe) -> str:
     jobs = list(jobs_of(recipe)) if recipe.sources else []
-    if recipe.evaluate.benchmarks:
+    if recipe.evaluate.benchmarks and recipe.evaluate.judge not in SCORERS:
         jobs.append(judge_of(recipe, recipe.evaluate.judge, 1, grades_single=True))
     return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
 

@@ -75,9 +75,10 @@ def _section(url: str, model: str, api_key_env: str | None) -> ModelSection:
     grm: dict[str, Any] = {"engine": "openai", "model": model, "base_url": url}
     if api_key_env:
         grm["api_key_env"] = api_key_env
-    tree = {"build": {"name": "begun"}, "sources": [{"kind": "teleqna"}], "models": {"grm": grm}}
-    tree["build"]["sets"] = ["rft"]  # type: ignore[index]
-    return recipe_of(tree, Path(), name="--judge, --model, --api-key-env").models.grm
+    tree = {"build": {"name": "begun", "sets": ["rft"]}, "sources": [{"kind": "teleqna"}], "models": {"grm": grm}}
+    section = recipe_of(tree, Path(), name="--judge, --model, --api-key-env").models.grm
+    assert section is not None
+    return section
 
 
 def _listed(url: str, key: str | None, api_key_env: str | None, model: str | None) -> tuple[str, list[ServedModel]]:
