@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,7 +79,9 @@ def test_every_deployment_ends_in_completed_with_the_data_of_the_command(place: 
 
 
 @pytest.mark.slow
-def test_the_rubric_index_is_made_as_by_the_command(place: Place, tmp_path: Path) -> None:
+def test_the_rubric_index_is_made_as_by_the_command(place: Place, tmp_path: Path, opened_rubrics: Path) -> None:
+    for root in ("flow", "command"):
+        shutil.copytree(opened_rubrics, tmp_path / root)
     run = begun(place, "build-rubric-index/local", limit=12, root=str(tmp_path / "flow"))
     assert ended(place, run)["name"] == "Completed"
     command = ("rubrics", "build", REPOSITORY / "recipes/rubrics.toml", "--limit", "12", "--root", tmp_path / "command")
