@@ -85,7 +85,7 @@ test-room: .venv/dev.stamp  ## run the tests of one room: make test-room ROOM=ju
 	@touch $@
 
 test-vllm: .venv/dev.stamp .venv-vllm/stamp  ## build on a real vLLM, on the CPU, with a tiny model of random weights
-	GRMFORGE_VLLM_PYTHON=$(VLLM_BIN)/python $(BIN)/pytest tests/vllm
+	PYTHONDONTWRITEBYTECODE= GRMFORGE_VLLM_PYTHON=$(VLLM_BIN)/python $(BIN)/pytest tests/vllm
 
 bench: .venv/dev.stamp  ## measure: a minute a benchmark (FULL=--full for full sizes)
 	@for name in $(BENCHMARKS); do \

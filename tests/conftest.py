@@ -1,12 +1,18 @@
 """What every test stands on."""
 
 import os
+import shutil
 import signal
 from collections import Counter
 from itertools import chain, islice
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from pipelines.rubrics.opening import open_retriever
+from schemas.recipe import RubricsSection
+from storage.root import Root
 
 # The machine may be busy with a server or a build beside the test: time is no property of the code.
 settings.register_profile("grmforge", deadline=None)
@@ -35,3 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         share = len(items) * (number + 1) // workers - len(items) * number // workers
         part += islice(quick, max(0, share - len(part)))
     items[:] = [*chain.from_iterable(parts), *quick]
+
+
+@pytest.fixture(scope="session")
+def opened_rubrics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root whose rubrics were opened once: the seeds are embedded, and stand in both pools."""
+    root = Root(tmp_path_factory.mktemp("rubrics"))
+    with open_retriever(root, RubricsSection(), {}):
+        pass
+    return root.path
+
+
+@pytest.fixture
+def rubric_root(opened_rubrics: Path, tmp_path: Path) -> Root:
+    """Return tmp_path/data, a root of its own in which the seeds need not be embedded again: that takes seconds."""
+    return Root(Path(shutil.copytree(opened_rubrics, tmp_path / "data")))

@@ -65,6 +65,16 @@ def built(server: BatchStandIn, *command: str | Path) -> None:
     assert done.code == 0, done.err
 
 
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return the data files of a build that asks at once, by no batch."""
+    folder = tmp_path_factory.mktemp("at_once")
+    with StandIn() as server:
+        undisturbed = write_batch_recipe(folder, server.url, batch=False)
+        assert grmforge("build", undisturbed, "--root", folder / "data").code == 0
+    return data_files(latest(folder / "data", "batches"))
+
+
 MOMENTS = [
     ("POST /files", False),
     ("POST /files", True),
@@ -79,7 +89,9 @@ MOMENTS = [
 @pytest.mark.parametrize(
     ("call", "done"), MOMENTS, ids=[f"{'after' if done else 'before'} {call}" for call, done in MOMENTS]
 )
-def test_killed_at_any_moment_every_request_is_in_one_batch(tmp_path: Path, call: str, done: bool) -> None:
+def test_killed_at_any_moment_every_request_is_in_one_batch(
+    at_once: dict[str, bytes], tmp_path: Path, call: str, done: bool
+) -> None:
     with BatchStandIn(holds=True) as server:
         command = ("build", write_batch_recipe(tmp_path, server.url), "--root", tmp_path / "data")
         if call.startswith("GET"):
@@ -89,11 +101,7 @@ def test_killed_at_any_moment_every_request_is_in_one_batch(tmp_path: Path, call
         built(server, *command)
         assert set(server.paid.values()) == {1}
         assert len(server.paid) == 3 * SETS
-        by_batch = data_files(latest(tmp_path / "data", "batches"))
-    with StandIn() as at_once:
-        undisturbed = write_batch_recipe(tmp_path / "at_once", at_once.url, batch=False)
-        assert grmforge("build", undisturbed, "--root", tmp_path / "other").code == 0
-    assert by_batch == data_files(latest(tmp_path / "other", "batches"))
+    assert data_files(latest(tmp_path / "data", "batches")) == at_once
 
 
 @pytest.mark.slow

@@ -28,10 +28,18 @@ def write_house(folder: Path, *names: str, rows: int = 60, **model: Any) -> Path
     )
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a recipe and its root, to be copied by each test."""
+    folder = tmp_path_factory.mktemp("house")
+    assert grmforge("build", write_house(folder, "gone", "kept"), "--root", folder / "data").code == 0
+    return folder
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    assert grmforge("build", write_house(tmp_path, "gone", "kept"), "--root", tmp_path / "data").code == 0
-    return tmp_path / "data"
+def root(model: Path, tmp_path: Path) -> Path:
+    subprocess.run(["cp", "-a", model, tmp_path / "house"], check=True)  # with its hard links
+    return tmp_path / "house" / "data"
 
 
 @pytest.mark.slow
@@ -147,7 +155,7 @@ def test_gc_shows_then_removes_and_says_what_that_frees(root: Path) -> None:
 @pytest.mark.slow
 def test_gc_beside_a_running_build_takes_nothing_from_it(tmp_path: Path) -> None:
     slowly: dict[str, Any] = {"max_concurrency": 8, "simulated": {"latency_s": 0.15}}
-    recipe = write_house(tmp_path, "gone", "kept", **slowly)
+    recipe = write_house(tmp_path, "gone", "kept", rows=30, **slowly)
     root = tmp_path / "data"
     root.mkdir()
     with start("build", recipe, "--root", root, "--json") as process:

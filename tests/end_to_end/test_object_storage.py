@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.loopback_s3 import LoopbackS3, serving_s3
-from storage.snapshots import Snapshot
 from tests.end_to_end.commands import data_files, grmforge, latest, start, write_recipe
 from tests.end_to_end.questions import write_teleqna
 from tests.end_to_end.test_kills import kill_at
@@ -31,12 +30,13 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackS3]:
         yield server
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("recipe")
     judge = {"engine": "simulated", "max_concurrency": 60}
-    write_teleqna(tmp_path / "teleqna.txt", 250)
+    write_teleqna(directory / "teleqna.txt", 250)
     return write_recipe(
-        tmp_path / "recipe.toml",
+        directory / "recipe.toml",
         build={"name": "remote", "seed": 3},
         sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
         models={
@@ -55,19 +55,21 @@ def fetched(s3: LoopbackS3, bucket: str, prefix: str) -> dict[str, bytes]:
     return {key.removeprefix(folder): bytes(store.get(key).bytes()) for key in keys}
 
 
-def local(recipe: Path, tmp_path: Path) -> Snapshot:
-    assert grmforge("build", recipe, "--root", tmp_path / "local").code == 0
-    return latest(tmp_path / "local", "remote")
+@pytest.fixture(scope="module")
+def local(recipe: Path) -> dict[str, bytes]:
+    """Return the data files of a build on a disk."""
+    root = recipe.with_name("local")
+    assert grmforge("build", recipe, "--root", root).code == 0
+    return data_files(latest(root, "remote"))
 
 
 @pytest.mark.slow
 def test_a_build_in_a_bucket_has_the_bytes_of_a_local_one_from_whatever_machine(
-    s3: LoopbackS3, recipe: Path, tmp_path: Path
+    s3: LoopbackS3, recipe: Path, local: dict[str, bytes]
 ) -> None:
-    whole = data_files(local(recipe, tmp_path))
     first = grmforge("build", recipe, "--root", "s3://forge/bytes", env=s3.environment("one"))
     assert first.code == 0, first.err
-    assert fetched(s3, "forge", "bytes") == whole
+    assert fetched(s3, "forge", "bytes") == local
     answers = [key for key in s3.objects() if key.startswith("bytes/generations/")]
     there = s3.environment("another")
     again = grmforge("build", recipe, "--root", "s3://forge/bytes", env=there)
@@ -106,23 +108,21 @@ def test_an_evaluation_in_a_bucket_has_the_bytes_of_a_local_one(s3: LoopbackS3, 
 
 @pytest.mark.slow
 def test_a_build_in_a_bucket_that_is_killed_ends_in_the_same_bytes(
-    s3: LoopbackS3, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: LoopbackS3, recipe: Path, local: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = data_files(local(recipe, tmp_path))
     for name, value in s3.environment("killed").items():
         monkeypatch.setenv(name, value)
     killed = [kill_at(recipe, "s3://forge/killed", stage, seconds) for stage, seconds in MOMENTS]
     assert sum(killed) >= 4
     done = grmforge("build", recipe, "--root", "s3://forge/killed")
     assert done.code == 0, done.err
-    assert fetched(s3, "forge", "killed") == whole
+    assert fetched(s3, "forge", "killed") == local
 
 
 @pytest.mark.slow
 def test_a_bucket_that_goes_in_mid_run_ends_in_one_line_and_the_next_run_pays_for_nothing_twice(
-    s3: LoopbackS3, recipe: Path, tmp_path: Path
+    s3: LoopbackS3, recipe: Path, local: dict[str, bytes]
 ) -> None:
-    whole = data_files(local(recipe, tmp_path))
     bucket = s3.make_bucket("fleeting")
     with start("build", recipe, "--root", f"{bucket}/root", env=s3.environment("fleeting")) as process:
         assert process.stderr is not None
@@ -147,7 +147,7 @@ def test_a_bucket_that_goes_in_mid_run_ends_in_one_line_and_the_next_run_pays_fo
     s3.make_bucket("fleeting")
     healed = grmforge("build", recipe, "--root", f"{bucket}/root", env=s3.environment("fleeting"))
     assert healed.code == 0, healed.err
-    assert fetched(s3, "fleeting", "root") == whole
+    assert fetched(s3, "fleeting", "root") == local
 
 
 @pytest.mark.slow

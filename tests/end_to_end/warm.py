@@ -25,6 +25,8 @@ READ_AT_IMPORT = ("PYTHON", "HF_", "HUGGINGFACE", "TRANSFORMERS_", "LANG", "LC_"
 """Beginnings of the names of variables that libraries look at once, when they are imported."""
 HEAVY = ("sklearn.linear_model", "aiohttp", "obstore", "openai", "pymilvus", "sentence_transformers")
 """What some commands import late. The parent imports it once a command did."""
+SEARCHING = (["rubrics", "build"], ["rubrics", "search"])
+"""Beginnings of commands that import the heaviest of all: the parent does so before the first of them."""
 MOST_BYTES = 1 << 20
 
 
@@ -129,7 +131,7 @@ def serve(connection: socket.socket) -> None:
             pid, status = os.waitpid(wanted["wait"], os.WNOHANG)
             connection.send(json.dumps({"pid": pid, "status": status}).encode())
             continue
-        _import_heavy(told)
+        _import_heavy(told, ("pymilvus", "sentence_transformers") if wanted["args"][:2] in SEARCHING else ())
         fds = array.array("i")
         fds.frombytes(ancillary[0][2])
         if (pid := os.fork()) == 0:
@@ -142,13 +144,13 @@ def serve(connection: socket.socket) -> None:
         connection.send(json.dumps({"pid": pid}).encode())
 
 
-def _import_heavy(told: int) -> None:
-    """Import what earlier commands imported late."""
+def _import_heavy(told: int, needed: tuple[str, ...]) -> None:
+    """Import what earlier commands imported late, and what the next one needs."""
     try:
-        names = os.read(told, MOST_BYTES).decode().split()
+        earlier = os.read(told, MOST_BYTES).decode().split()
     except BlockingIOError:
-        return
-    new = {name for name in names if name not in sys.modules}
+        earlier = []
+    new = {name for name in (*earlier, *needed) if name not in sys.modules}
     for name in new:
         __import__(name)
     if new:

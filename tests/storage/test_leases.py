@@ -175,8 +175,9 @@ def take_and_stay(place: str, run_id: str, go: Connection, said: Connection) -> 
 
 def processes(
     place: Path, work: Callable[..., None], count: int
-) -> list[tuple[multiprocessing.context.SpawnProcess, Connection, Connection]]:
-    context = multiprocessing.get_context("spawn")
+) -> list[tuple[multiprocessing.context.ForkServerProcess, Connection, Connection]]:
+    context = multiprocessing.get_context("forkserver")  # it imports this module once for all of them
+    context.set_forkserver_preload([__name__])
     started = []
     for number in range(count):
         (go, going), (saying, said) = context.Pipe(), context.Pipe()

@@ -162,24 +162,27 @@ with open_pools(Root.open(sys.argv[1]), MODEL) as pools:
     def shown(ids):
         print(len(ids), flush=True)
         return vectors_of(ids)
-    pools.complete(Pool.CASES, entries(20_000), shown)
+    pools.complete(Pool.CASES, entries(int(sys.argv[2])), shown)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 3])
 def test_what_a_kill_left_is_completed_without_duplicates(tmp_path: Path, parts: int) -> None:
-    with subprocess.Popen([sys.executable, "-c", FILL, str(tmp_path)], stdout=subprocess.PIPE, text=True) as filling:
+    """The kill comes with a part in between: one is written, and there is more to come."""
+    rows = 4_096 * (parts + 1) + 99
+    command = [sys.executable, "-c", FILL, str(tmp_path), str(rows)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as filling:
         assert filling.stdout is not None
         for _ in range(parts):
             assert filling.stdout.readline()
         filling.send_signal(signal.SIGKILL)
     with open_pools(Root(tmp_path), MODEL) as pools:
-        added, removed = pools.complete(Pool.CASES, entries(20_000), vectors_of)
-        assert 20_000 - 4_096 * parts <= added <= 20_000
+        added, removed = pools.complete(Pool.CASES, entries(rows), vectors_of)
+        assert rows - 4_096 * parts <= added <= rows
         assert removed == 0
-        assert pools.rows(Pool.CASES) == 20_000
-        ids = sorted(entries(20_000))[::199]
+        assert pools.rows(Pool.CASES) == rows
+        ids = sorted(entries(rows))[::199]
         assert [hits[0].entry_id for hits in pools.search(Pool.CASES, vectors_of(ids), 3)] == ids
 
 

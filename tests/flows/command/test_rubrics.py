@@ -24,9 +24,19 @@ HOSTILE = a_rubric(
 
 
 @pytest.mark.slow
-def test_a_search_shows_cases_and_criteria_as_text_and_as_json(tmp_path: Path) -> None:
-    add_rubrics(Root(tmp_path), [HOSTILE])
-    asked = ("rubrics", "search", "Why did the beam fail?", "-k", "2", "--domain", "telecom", "--root", tmp_path)
+def test_a_search_shows_cases_and_criteria_as_text_and_as_json(rubric_root: Root) -> None:
+    add_rubrics(rubric_root, [HOSTILE])
+    asked = (
+        "rubrics",
+        "search",
+        "Why did the beam fail?",
+        "-k",
+        "2",
+        "--domain",
+        "telecom",
+        "--root",
+        rubric_root.path,
+    )
     shown = grmforge(*asked)
     assert shown.code == 0
     assert "\x1b" not in shown.out

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import termios
@@ -211,15 +212,24 @@ def test_requests_that_wait_for_their_next_try_are_not_waited_for(tmp_path: Path
     assert process.returncode == 130, err
 
 
-@contextmanager
-def build_at(stage: str, directory: Path, root: Path) -> Iterator["Popen[str]"]:
-    """Give a build that has just begun a stage, over answers that stand there already where it samples none."""
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a recipe that needs a while at every stage, and the answers to all that it asks for."""
+    directory = tmp_path_factory.mktemp("answered")
+    write_teleqna(directory / "teleqna.txt", 300)
     recipe = write_recipe(
         directory / "recipe.toml",
         build={"name": "small", "sets": ["rft"]},
         sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
         models={"grm": {"engine": "simulated", "max_concurrency": 200}},
     )
+    assert grmforge("build", recipe, "--root", directory / "data").code == 0
+    return recipe, directory / "data" / "generations"
+
+
+@contextmanager
+def build_at(stage: str, recipe: Path, root: Path) -> Iterator["Popen[str]"]:
+    """Give a build that has just begun a stage."""
     with start("build", recipe, "--root", root) as process:
         until(process, stage)
         yield process
@@ -230,10 +240,14 @@ def build_at(stage: str, directory: Path, root: Path) -> Iterator["Popen[str]"]:
     ("stage", "number", "code", "words"),
     [("reading", *TERM), ("curating", *HUP), ("judging rft", *TERM), ("assembling", *HUP), ("publishing", *TERM)],
 )
-def test_at_every_stage_it_ends_in_order(tmp_path: Path, stage: str, number: int, code: int, words: str) -> None:
-    write_teleqna(tmp_path / "teleqna.txt", 600)
+def test_at_every_stage_it_ends_in_order(
+    answered: tuple[Path, Path], tmp_path: Path, stage: str, number: int, code: int, words: str
+) -> None:
+    """Over answers that stand there already: sampling is stopped by the tests above."""
+    recipe, generations = answered
     root = tmp_path / "data"
-    with build_at(stage, tmp_path, root) as process:
+    shutil.copytree(generations, root / "generations")
+    with build_at(stage, recipe, root) as process:
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
@@ -243,7 +257,7 @@ def test_at_every_stage_it_ends_in_order(tmp_path: Path, stage: str, number: int
     assert err.splitlines()[-1] == f"stopped: {words}; {KEPT}"
     ended = last_event(root)
     assert (ended["event"], ended["how"]) == ("run_ended", "interrupted")
-    assert grmforge("build", tmp_path / "recipe.toml", "--root", root).code == 0
+    assert grmforge("build", recipe, "--root", root).code == 0
 
 
 def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:

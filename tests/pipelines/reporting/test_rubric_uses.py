@@ -32,14 +32,14 @@ def uses_of(snapshot: Snapshot) -> list[ModelUse]:
 
 
 @pytest.mark.slow
-def test_a_snapshot_says_what_the_rubrics_of_its_questions_took(tmp_path: Path) -> None:
+def test_a_snapshot_says_what_the_rubrics_of_its_questions_took(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 12)
-    root, recipe = Root(tmp_path / "data"), recipe_of(tmp_path, "ruled")
+    recipe = recipe_of(tmp_path, "ruled")
     run, _ = a_run(recipe)
-    made = build_rubrics(recipe, root, run)
+    made = build_rubrics(recipe, rubric_root, run)
     facts = made.answers.facts(made.job)
 
-    snapshot = built(recipe, root, run)
+    snapshot = built(recipe, rubric_root, run)
     (use,) = uses_of(snapshot)
     assert use.model_dump() == facts | {"cached": 0}, "it was bought in this run, as a refresh does"
     assert use.requests > 0
@@ -48,13 +48,13 @@ def test_a_snapshot_says_what_the_rubrics_of_its_questions_took(tmp_path: Path) 
     assert f"| rubric | simulated | {use.model} | {use.requests:,} |" in card
     assert f"${use.cost_usd:,.2f}" in (snapshot.path / "report.html").read_text("utf-8")
 
-    plain = built(recipe_of(tmp_path, "plain", grm={"principles": "self"}), root)
+    plain = built(recipe_of(tmp_path, "plain", grm={"principles": "self"}), rubric_root)
     assert uses_of(plain) == [], "its judges saw none of them"
     (change,) = (one for one in compare(plain, snapshot).models if one.role == "rubric")
     assert change.before is None
     assert change.after is not None
     assert change.after.cost_usd == use.cost_usd
 
-    (later,) = uses_of(built(recipe_of(tmp_path, "later", models={"grm": simulated()}), root))
+    (later,) = uses_of(built(recipe_of(tmp_path, "later", models={"grm": simulated()}), rubric_root))
     named = (later.engine, later.model, later.requests, later.cached)
     assert named == ("unknown", use.model, use.requests, use.requests), "its recipe names no [models.rubric]"

@@ -29,15 +29,14 @@ from tests.pipelines.rubrics.rubric_models import (
 
 
 @pytest.mark.slow
-def test_each_bad_criterion_is_dropped_for_its_own_reason(tmp_path: Path) -> None:
+def test_each_bad_criterion_is_dropped_for_its_own_reason(tmp_path: Path, rubric_root: Root) -> None:
     """The server writes one that tells, a paraphrase of it, one that every answer meets, one that none meets, and one
     that prefers the worse answer."""
     write_questions(tmp_path / "own.jsonl", 10)
-    root = Root(tmp_path / "data")
     with StandIn(then=by_these_criteria) as server:
-        found = made(the_recipe(tmp_path, served(server)), root)
+        found = made(the_recipe(tmp_path, served(server)), rubric_root)
     assert found.as_json()["rubrics"] == {"kept": 4}
-    for one in generated(root):
+    for one in generated(rubric_root):
         assert [(criterion.text, criterion.drop_reason) for criterion in one.criteria] == [
             ("Gives a reason for what it claims.", None),
             ("Gives a reason for what it is claiming.", CriterionDrop.NEAR_DUPLICATE),
@@ -49,16 +48,16 @@ def test_each_bad_criterion_is_dropped_for_its_own_reason(tmp_path: Path) -> Non
         assert one.label_consistency == 1.0
         assert one.panel == 10, "one answer of its own question that was not seen, and three whole sets"
         assert len(one.rests_on) == 3
-    with open_retriever(root, RubricsSection(), {}) as retriever:
+    with open_retriever(rubric_root, RubricsSection(), {}) as retriever:
         texts = {entry.text for entry in retriever.library.entries[Pool.CRITERIA].values()}
         assert retriever.pools.rows(Pool.CRITERIA) == len(texts)
     assert {text for text, *_ in CRITERIA} & texts == {CRITERIA[0][0], CRITERIA[5][0]}
 
 
-def test_the_generator_sees_two_answers_and_no_panel_holds_them(tmp_path: Path) -> None:
+def test_the_generator_sees_two_answers_and_no_panel_holds_them(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 8, responses=4)
     with StandIn(then=by_these_criteria) as server:
-        made(the_recipe(tmp_path, served(server)), Root(tmp_path / "data"))
+        made(the_recipe(tmp_path, served(server)), rubric_root)
         bodies = [one.body for one in server.requests]
     shown = [body["messages"][-1]["content"] for body in bodies if not is_judgement(body)]
     tried = [body["messages"][-1]["content"] for body in bodies if is_judgement(body)]
@@ -75,49 +74,49 @@ def test_the_generator_sees_two_answers_and_no_panel_holds_them(tmp_path: Path) 
     assert {body["temperature"] for body in bodies if is_judgement(body)} == {0.0}
 
 
-def test_rubrics_are_made_of_train_questions_alone(tmp_path: Path) -> None:
+def test_rubrics_are_made_of_train_questions_alone(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 20)
     rows = [json.loads(line) for line in (tmp_path / "own.jsonl").read_text().splitlines()]
     for number, row in enumerate(rows):
         row["split"] = ("train", "validation", "test")[number % 3] if number < 12 else "train"
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with StandIn(then=by_these_criteria) as server:
-        made(the_recipe(tmp_path, served(server), rubrics={"queries": 50, "panel": 9}), Root(tmp_path / "data"))
+        made(the_recipe(tmp_path, served(server), rubrics={"queries": 50, "panel": 9}), rubric_root)
         sent = "".join(one.raw.decode() for one in server.requests)
     for row in rows:
         assert (row["query"] in sent) == (row["split"] == "train")
 
 
 @pytest.mark.slow
-def test_the_next_night_asks_nothing_and_another_threshold_tries_what_is_stored(tmp_path: Path) -> None:
+def test_the_next_night_asks_nothing_and_another_threshold_tries_what_is_stored(
+    tmp_path: Path, rubric_root: Root
+) -> None:
     write_questions(tmp_path / "own.jsonl", 10)
-    root = Root(tmp_path / "data")
     with StandIn(then=by_these_criteria) as server:
-        first = made(the_recipe(tmp_path, served(server)), root)
-        before, asked = generated(root), len(server.requests)
+        first = made(the_recipe(tmp_path, served(server)), rubric_root)
+        before, asked = generated(rubric_root), len(server.requests)
         assert first.answers.bought == first.answers.requests == asked
-        again = made(the_recipe(tmp_path, served(server)), root)
+        again = made(the_recipe(tmp_path, served(server)), rubric_root)
         assert (again.kept_before, again.rubrics) == (4, ())
-        assert generated(root) == before
+        assert generated(rubric_root) == before
         strict = {"queries": 4, "panel": 9, "max_hit_rate": 1.0, "max_similarity": 1.0}
-        lenient = made(the_recipe(tmp_path, served(server), rubrics=strict), root)
+        lenient = made(the_recipe(tmp_path, served(server), rubrics=strict), rubric_root)
         assert len(server.requests) == asked
     assert lenient.answers.bought == 0
-    reasons = {criterion.text: criterion.drop_reason for criterion in generated(root)[0].criteria}
+    reasons = {criterion.text: criterion.drop_reason for criterion in generated(rubric_root)[0].criteria}
     assert reasons["Is written in plain English words."] is None, "nothing is above a rate of 1"
     assert reasons["Gives a reason for what it is claiming."] is None, "the paraphrase counts as another one now"
-    assert {one.rubric_id for one in before} == {one.rubric_id for one in generated(root)}
+    assert {one.rubric_id for one in before} == {one.rubric_id for one in generated(rubric_root)}
 
 
 @pytest.mark.slow
-def test_more_questions_get_rubrics_in_the_context_of_what_is_there(tmp_path: Path) -> None:
+def test_more_questions_get_rubrics_in_the_context_of_what_is_there(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 16)
-    root = Root(tmp_path / "data")
     with StandIn(then=by_these_criteria) as server:
-        made(the_recipe(tmp_path, served(server)), root)
+        made(the_recipe(tmp_path, served(server)), rubric_root)
         asked = len(server.requests)
         assert not any("- Gives a reason" in one.raw.decode() for one in server.requests)
-        more = made(the_recipe(tmp_path, served(server), rubrics={"queries": 12, "panel": 9}), root)
+        more = made(the_recipe(tmp_path, served(server), rubrics={"queries": 12, "panel": 9}), rubric_root)
         later = [one.raw.decode() for one in server.requests[asked:]]
     assert (more.kept_before, len(more.rubrics)) == (4, 8)
     assert any("- Gives a reason for what it claims." in raw for raw in later)
@@ -146,10 +145,10 @@ MALFORMED = {
 
 
 @pytest.mark.slow
-def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path) -> None:
+def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path, rubric_root: Root) -> None:
     """Every question is answered in another malformed way, always the same; of another model, only at first."""
     write_questions(tmp_path / "own.jsonl", len(MALFORMED) + 4)
-    root, recipe_of = Root(tmp_path / "data"), {"rubrics": {"queries": len(MALFORMED), "panel": 8}}
+    recipe_of = {"rubrics": {"queries": len(MALFORMED), "panel": 8}}
     answers = list(MALFORMED.values())
     given: dict[str, int] = {}
     asked: Counter[str] = Counter()
@@ -160,14 +159,14 @@ def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path) 
         return chat(answers[given.setdefault(question, len(given))])
 
     with StandIn(then=malformed) as server:
-        found = made(the_recipe(tmp_path, served(server), **recipe_of), root)
+        found = made(the_recipe(tmp_path, served(server), **recipe_of), rubric_root)
         assert set(asked.values()) == {2} and len(asked) == len(MALFORMED)
         reasons = Counter(f"writing rubrics: {reason.strip()}" for reason in MALFORMED)
         assert found.as_json()["malformed"] == {reason: 2 * count for reason, count in reasons.items()}
         assert len(found.unwritten) == len(MALFORMED)
         assert f"questions without a rubric: {len(MALFORMED)}, the first: {found.unwritten[0]}" in found.as_text()
-        assert generated(root) == []
-        again = made(the_recipe(tmp_path, served(server), **recipe_of), root)
+        assert generated(rubric_root) == []
+        again = made(the_recipe(tmp_path, served(server), **recipe_of), rubric_root)
         assert (len(server.requests), again.answers.bought) == (sum(asked.values()), 0), "it is not paid for again"
 
     def malformed_at_first(body: dict[str, Any]) -> Reply:
@@ -177,7 +176,7 @@ def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path) 
 
     asked.clear()
     with StandIn(then=malformed_at_first) as server:
-        better = made(the_recipe(tmp_path, served(server, model="other"), **recipe_of), root)
+        better = made(the_recipe(tmp_path, served(server, model="other"), **recipe_of), rubric_root)
     assert better.as_json()["malformed"] == dict(reasons)
     assert len(better.rubrics) == len(MALFORMED)
 
@@ -190,19 +189,18 @@ STRANGE = [
 
 
 @pytest.mark.slow
-def test_emoji_and_right_to_left_text_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_emoji_and_right_to_left_text_come_back_as_they_were_written(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 8)
-    root = Root(tmp_path / "data")
 
     def replied(body: dict[str, Any]) -> Reply:
         met = '{"met": {"1": true, "2": false, "3": true}}'
         return chat(met if is_judgement(body) else f"```json\n{written(STRANGE)}\n```")
 
     with StandIn(then=replied) as server:
-        found = made(the_recipe(tmp_path, served(server)), root)
+        found = made(the_recipe(tmp_path, served(server)), rubric_root)
         prompts = [one.body["messages"][-1]["content"] for one in server.requests if is_judgement(one.body)]
     assert not found.malformed
-    assert {one.text for one in generated(root)[0].criteria} >= {STRANGE[0][0]}
+    assert {one.text for one in generated(rubric_root)[0].criteria} >= {STRANGE[0][0]}
     assert all(prompt.count("#### Answer ####") == 1 and "<|im_end|>" not in prompt for prompt in prompts)
     assert all("{{criteria}}" in prompt for prompt in prompts), "a slot in a text is a text"
 
@@ -219,20 +217,19 @@ def test_emoji_and_right_to_left_text_come_back_as_they_were_written(tmp_path: P
     ],
 )
 def test_malformed_judgements_do_not_count_and_a_small_panel_drops_the_rubric(
-    tmp_path: Path, reason: str, answer: str
+    tmp_path: Path, rubric_root: Root, reason: str, answer: str
 ) -> None:
     write_questions(tmp_path / "own.jsonl", 8)
-    root = Root(tmp_path / "data")
 
     def replied(body: dict[str, Any]) -> Reply:
         return chat(answer) if is_judgement(body) else chat(written())
 
     with StandIn(then=replied) as server:
-        found = made(the_recipe(tmp_path, served(server), rubrics={"queries": 1, "panel": 9}), root)
+        found = made(the_recipe(tmp_path, served(server), rubrics={"queries": 1, "panel": 9}), rubric_root)
         temperatures = [one.body["temperature"] for one in server.requests if is_judgement(one.body)]
     assert found.as_json()["malformed"] == {f"judging criteria: {reason}": 20}
     assert sorted(temperatures) == [0.0] * 10 + [0.7] * 10, "at 0 the same answer would come again"
-    (one,) = generated(root)
+    (one,) = generated(rubric_root)
     assert (one.drop_reason, one.panel) == (RubricDrop.PANEL_TOO_SMALL, 0)
     assert {criterion.drop_reason for criterion in one.criteria} == {
         CriterionDrop.PANEL_TOO_SMALL,
@@ -241,9 +238,10 @@ def test_malformed_judgements_do_not_count_and_a_small_panel_drops_the_rubric(
 
 
 @pytest.mark.slow
-def test_a_judgement_that_is_refused_for_good_is_asked_for_once_and_does_not_count(tmp_path: Path) -> None:
+def test_a_judgement_that_is_refused_for_good_is_asked_for_once_and_does_not_count(
+    tmp_path: Path, rubric_root: Root
+) -> None:
     write_questions(tmp_path / "own.jsonl", 8)
-    root = Root(tmp_path / "data")
 
     def replied(body: dict[str, Any]) -> Reply:
         if not is_judgement(body):
@@ -251,36 +249,34 @@ def test_a_judgement_that_is_refused_for_good_is_asked_for_once_and_does_not_cou
         return refused_400() if "In step" in body["messages"][-1]["content"] else judged(body)
 
     with StandIn(then=replied) as server:
-        found = made(the_recipe(tmp_path, served(server), rubrics={"queries": 1, "panel": 12}), root)
+        found = made(the_recipe(tmp_path, served(server), rubrics={"queries": 1, "panel": 12}), rubric_root)
         bodies = [one.body for one in server.requests]
     assert found.malformed == {"judging criteria: failed": 4}
     assert len(bodies) == 1 + 13
-    assert generated(root)[0].panel == 9
-    assert generated(root)[0].drop_reason is RubricDrop.PANEL_TOO_SMALL, "nothing is left to rank"
+    assert generated(rubric_root)[0].panel == 9
+    assert generated(rubric_root)[0].drop_reason is RubricDrop.PANEL_TOO_SMALL, "nothing is left to rank"
 
 
-def test_no_answer_at_all_is_the_endpoints_trouble(tmp_path: Path) -> None:
+def test_no_answer_at_all_is_the_endpoints_trouble(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 8)
-    root = Root(tmp_path / "data")
     refused = "rubrics: all 4 requests were refused, .* --retry-failed"
     with StandIn(then=refused_400()) as server, pytest.raises(EngineError, match=refused):
-        made(the_recipe(tmp_path, served(server)), root)
-    assert generated(root) == []
+        made(the_recipe(tmp_path, served(server)), rubric_root)
+    assert generated(rubric_root) == []
 
 
 @pytest.mark.slow
-def test_a_budget_stops_and_the_next_run_goes_on(tmp_path: Path) -> None:
+def test_a_budget_stops_and_the_next_run_goes_on(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 10)
-    root = Root(tmp_path / "data")
     with StandIn(then=by_these_criteria) as server:
         stops = 0
         for _ in range(6):
             try:
-                found = made(the_recipe(tmp_path, served(server), budget={"max_requests": 15}), root)
+                found = made(the_recipe(tmp_path, served(server), budget={"max_requests": 15}), rubric_root)
                 break
             except BudgetReached:
                 stops += 1
-                assert generated(root) == []
+                assert generated(rubric_root) == []
         sent = [one.raw for one in server.requests]
     assert stops >= 1
     assert len(found.rubrics) == 4
@@ -294,9 +290,8 @@ def test_a_recipe_without_a_model_for_it_is_told_so(tmp_path: Path) -> None:
         made(recipe, Root(tmp_path / "data"))
 
 
-def test_too_few_questions_make_a_panel_that_is_too_small(tmp_path: Path) -> None:
+def test_too_few_questions_make_a_panel_that_is_too_small(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 3)
-    root = Root(tmp_path / "data")
     with StandIn(then=by_these_criteria) as server:
-        found = made(the_recipe(tmp_path, served(server)), root)
+        found = made(the_recipe(tmp_path, served(server)), rubric_root)
     assert found.as_json()["rubrics"] == {"panel_too_small": 3}

@@ -18,9 +18,8 @@ from tests.pipelines.rubrics.rubric_models import (
 
 
 @pytest.mark.slow
-def test_the_next_run_asks_for_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
+def test_the_next_run_asks_for_what_is_missing_and_nothing_else(tmp_path: Path, rubric_root: Root) -> None:
     write_questions(tmp_path / "own.jsonl", 10)
-    root = Root(tmp_path / "data")
     troubled: list[str] = []
 
     def replied(body: dict[str, object]) -> Reply:
@@ -31,15 +30,15 @@ def test_the_next_run_asks_for_what_is_missing_and_nothing_else(tmp_path: Path) 
 
     with StandIn(then=replied) as server:
         recipe = the_recipe(tmp_path, served(server, max_retries=0), rubrics={"queries": 1, "panel": 9})
-        first = made(recipe, root)
+        first = made(recipe, rubric_root)
     assert first.malformed == {"judging criteria: failed": 1}
-    (early,) = generated(root)
+    (early,) = generated(rubric_root)
     assert (early.trial, early.panel) == (None, 9)
     with StandIn(then=by_these_criteria) as server:
         recipe = the_recipe(tmp_path, served(server), rubrics={"queries": 1, "panel": 9})
-        second = made(recipe, root)
+        second = made(recipe, rubric_root)
         assert len(server.requests) == second.answers.bought == 1
-        assert made(recipe, root).kept_before == 1
-    (late,) = generated(root)
+        assert made(recipe, rubric_root).kept_before == 1
+    (late,) = generated(rubric_root)
     assert (late.rubric_id, late.panel) == (early.rubric_id, 10)
     assert late.trial is not None

@@ -96,9 +96,9 @@ def test_a_conversation_in_one_string_becomes_turns(tmp_path: Path) -> None:
 
 
 def test_a_hostile_prompt_costs_no_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert turns_of("\n" * 900_000 + "x")[0].role == "user"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_prompt_without_markers_is_one_turn_as_it_stands() -> None:

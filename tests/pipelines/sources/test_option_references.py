@@ -149,6 +149,6 @@ def test_no_text_makes_it_fail(texts: list[str], question: str, keep_all_of: boo
 def test_a_hostile_option_costs_no_time(piece: str) -> None:
     for length in (490, 900_000):
         options = {1: "a", 2: "b", 3: (piece * length)[:length] + "x"}
-        started = time.perf_counter()
+        started = time.process_time()
         standing_options(options[3], options, keep_all_of=True)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
