@@ -52,9 +52,10 @@ def _found(asking: Asking, recipe: Recipe, environment: Mapping[str, str]) -> Fi
     tries = "; or ".join(_what_to_try(asking, use.outcome, recipe, bool(completion.reasoning))) or "another model"
     return Finding(
         what,
-        False,
+        True,
         f"1 answer, {use.outcome}{tokens}, {_form_in_words(asking.request)}{words}. Try {tries}. "
         "It is one answer: grmforge probe says how many are so",
+        is_doubtful=True,
     )
 
 

@@ -34,9 +34,12 @@ class Finding:
     what: str
     ok: bool
     says: str
+    is_doubtful: bool = False
+    """Nothing is missing, yet a person should look at it: one unreadable answer may be chance."""
 
     def line(self) -> str:
-        return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}: {self.says}"
+        mark = "WRONG" if not self.ok else "LOOK " if self.is_doubtful else "ok   "
+        return f"{mark}  {self.what}: {self.says}"
 
 
 def soundness(root: Root, look: Look) -> Iterator[Finding]:
