@@ -18,7 +18,7 @@ from pipelines.judging.sampling import sample_sets, sampled_sets, wanted_answers
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.visible import visible
 from pipelines.training_sets.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
-from schemas.errors import ForgeError
+from schemas.errors import ForgeError, RecipeError
 from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
@@ -99,15 +99,19 @@ class Probe:
 def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
     now = at_once(recipe)  # the figures of a whole build are those of its own recipe: a batch costs half
-    few = few_sets(now, root, run, [now.models.grm], n)
-    answering = answered_sources(recipe, root, few)
     job = sampling_job(recipe, Purpose.RFT)
-    assert job is not None
+    if not recipe.sources or job is None:
+        raise RecipeError(
+            "the recipe has no [[sources]] to sample sets of; grmforge evaluate --limit 20 tries its judge"
+        )
+    judge_now = replace(job, model=job.model.model_copy(update={"batch": False}))
+    few = few_sets(now, root, run, [judge_now.model], n)
+    answering = answered_sources(recipe, root, few)
     if answering and not wanted_answers(job, few.curated):
         words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
     sampled = few_of(recipe, root, run, few.curated, n)
-    answers = sample_sets(root, run, replace(job, model=now.models.grm), sampled)
+    answers = sample_sets(root, run, judge_now, sampled)
     table = read_table(judge(root, job, sampled, answers).paths("judged"), JUDGED)
     frame = pl.DataFrame(pl.from_arrow(table.select(DECISION_COLUMNS)))
     without_caps = recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
