@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BYTES_A_TOKEN = 4
 TYPICAL_ANSWER_TOKENS = 300
 """What a GRM that does not reason aloud writes (METHOD section 1)."""
+TYPICAL_PROMPT_TOKENS = 1_500
+"""Where no prompt is here to be measured: a conversation with four responses, and the template."""
 TEMPLATE_TOKENS_A_PROMPT = 8
 """What a chat template adds to one user turn, as in ChatML."""
 EARLIER_ANSWERS = 500
@@ -78,11 +80,24 @@ def tokens_a_byte(model: ModelSection, directory: Path, prompts: Sequence[str], 
     return Rate(1 / BYTES_A_TOKEN, f"estimated at {BYTES_A_TOKEN} bytes a token")
 
 
-def tokens_an_answer(usage: Usage) -> Rate:
-    """Return the tokens of an answer."""
+def tokens_an_answer(usage: Usage, longest: int) -> Rate:
+    """Return the tokens of an answer, which can have `longest` at most."""
     if usage.answers:
-        return Rate(usage.answer_tokens / usage.answers, f"as {usage.answers:,} earlier answers of this model")
-    return Rate(TYPICAL_ANSWER_TOKENS, f"estimated at {TYPICAL_ANSWER_TOKENS} an answer")
+        mean = usage.answer_tokens / usage.answers
+        basis = f"as {usage.answers:,} earlier answers of this model, {mean:,.0f} each"
+    else:
+        mean, basis = TYPICAL_ANSWER_TOKENS, f"estimated at {TYPICAL_ANSWER_TOKENS} an answer"
+    if mean <= longest:
+        return Rate(mean, basis)
+    return Rate(longest, f"{basis}, but here {longest:,} at most")
+
+
+def tokens_a_prompt(usage: Usage) -> Rate:
+    """Return the tokens of a prompt of which nothing is here to be measured."""
+    if usage.prompts:
+        mean = usage.prompt_tokens / usage.prompts
+        return Rate(mean, f"as {usage.prompts:,} earlier prompts of this model, {mean:,.0f} each")
+    return Rate(TYPICAL_PROMPT_TOKENS, f"guessed at {TYPICAL_PROMPT_TOKENS:,} a prompt")
 
 
 def tokenizer_of(model: ModelSection, directory: Path) -> "Tokenizer | None":
