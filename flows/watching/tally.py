@@ -152,7 +152,7 @@ class StageTally:
 
         None until this run itself has bought enough to tell its rate: what was stored before it was quick to find.
         """
-        if self.left is None or self.bought < min(self.flying, WINDOW_ANSWERS) and self._asking_s < WINDOW_S:
+        if self.left is None or (self.bought < min(self.flying, WINDOW_ANSWERS) and self._asking_s < WINDOW_S):
             return None
         rate = self.rate
         return None if rate <= 0 else self.left / rate / max(self.settled / max(self.answers, 1), 0.1)
