@@ -34,6 +34,8 @@ EARLIER_ANSWERS = 500
 """Enough for a mean: the spread of lengths is about as large as the mean, so this is good to a few per cent."""
 BUCKETS_READ = 16
 RUNS_READ = 20
+FEW_ANSWERS = 8
+"""Fewer say nothing of a rate."""
 ANSWERS_AT_LEAST = 100
 """Fewer say little of the rate of a whole build."""
 
@@ -168,6 +170,16 @@ def earlier_rate(root: Root, stages: Collection[str]) -> Rate | None:
         ]
         if rates and rates[-1] > 0:
             return Rate(rates[-1], f"at the rate of run {run_id}")
+    return None
+
+
+def earlier_token_rate(root: Root, stage: str) -> Rate | None:
+    """Return the answer tokens a second of the latest run that bought some in a stage of this name."""
+    for run_id in run_ids(root)[:RUNS_READ]:
+        for event in read_events(root, run_id):
+            is_wanted = event.get("event") == "stage_ended" and event.get("stage") == stage
+            if is_wanted and event.get("bought", 0) >= FEW_ANSWERS and (rate := event.get("token_rate") or 0.0) > 0:
+                return Rate(float(rate), f"of run {run_id}")
     return None
 
 
