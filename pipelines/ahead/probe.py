@@ -86,7 +86,8 @@ def probe_of(
 
 def _stored(probed: _Probed) -> pa.Table:
     """Return the trajectories of all answers that are stored by now."""
-    tables = [table for _, table in stored_trajectories(probed.root, probed.job, probed.sampled)]
+    pairs = stored_trajectories(probed.root, probed.job, probed.sampled)
+    tables = [table.select(JUDGED.names) for _, table in pairs]
     return pa.concat_tables([JUDGED.empty_table(), *tables])
 
 
