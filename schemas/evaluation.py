@@ -68,15 +68,17 @@ class Curve(StrEnum):
     """Readable samples only."""
 
 
+_BENCHMARK = Column("benchmark", str, "Name of the benchmark in the evaluation.")
+_CLUSTER = Column("cluster", str, "Items of one cluster share a question; intervals and tests resample clusters.")
 ITEMS_TABLE = Table(
     "items",
     (
-        Column("benchmark", str, "Name of the benchmark in the evaluation."),
+        _BENCHMARK,
         Column("item_id", str, "The benchmark's own id; where it has none, the file and the number of the row."),
         Column("subset", str, "Part of the benchmark, as its authors name it."),
-        Column("set_id", str, "Hash of the query and all responses."),
+        Column("set_id"),
         Column("query_id"),
-        Column("cluster", str, "Items of one cluster share a question; intervals and tests resample clusters."),
+        _CLUSTER,
         Column("domain"),
         Column("query", Messages, "The conversation that the responses answer."),
         Column("responses", tuple[str, ...], "Their texts, in the order of the benchmark's author."),
@@ -84,7 +86,11 @@ ITEMS_TABLE = Table(
         Column("right", tuple[int, ...], "Indices of the right responses."),
         Column("samples", int, "Samples that were paid for, over all prompts of the item."),
         Column("readable", int, "How many of them can be read."),
-        Column("votes", tuple[float, ...], "Summed scores of all samples, a response each; null in PAIRS."),
+        Column(
+            "votes",
+            tuple[float, ...],
+            "Mean score of each response over the samples that can be read; null without any, and in PAIRS.",
+        ),
         Column(
             "right_at_1",
             float,
@@ -99,7 +105,7 @@ ITEMS_TABLE = Table(
 JUDGEMENTS_TABLE = Table(
     "judgements",
     (
-        Column("benchmark", str, "Name of the benchmark in the evaluation."),
+        _BENCHMARK,
         Column("item_id", str, "The item that is judged."),
         Column("set_id", str, "Hash of the query and the responses that the prompt shows."),
         Column("query_id"),
@@ -123,7 +129,7 @@ JUDGEMENTS_TABLE = Table(
 FIGURES_TABLE = Table(
     "figures",
     (
-        Column("benchmark", str, "Name of the benchmark in the evaluation."),
+        _BENCHMARK,
         Column("protocol", str, "How its items were shown."),
         Column(
             "figure",
@@ -149,9 +155,9 @@ FIGURES_TABLE = Table(
 CREDITS_TABLE = Table(
     "credits",
     (
-        Column("benchmark", str, "Name of the benchmark in the evaluation."),
+        _BENCHMARK,
         Column("item_id", str, "The item."),
-        Column("cluster", str, "Its cluster."),
+        _CLUSTER,
         Column("selector", str, "As in figures."),
         Column("k", int, "Samples of each prompt."),
         Column(

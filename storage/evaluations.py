@@ -4,45 +4,26 @@ evaluations/<name>/<version>/     manifest.json, report.html, and the tables ite
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-
-import orjson
-from pydantic import ValidationError
 
 from schemas.errors import StorageError
 from schemas.evaluation_manifest import EvaluationManifest
-from storage.files import check_version
+from storage.published import Published, manifest_at, publish_files, version_with_content, whole_versions
 from storage.root import Root
 from storage.stages import damaged_files
 
 FOLDER = "evaluations"
+_LISTED = 10
+"""Versions that an error lists, the newest ones."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """One published version."""
-
-    root: Root
-    key: str
-    """`evaluations/<name>/<version>`"""
-    manifest: EvaluationManifest
-
-    @property
-    def location(self) -> str:
-        """Where it is, as people find it: a path or an address."""
-        return self.root.where(self.key)
-
-    def files(self, table: str) -> list[Path]:
-        """Return the files of a table; none where it has no rows."""
-        entry = self.manifest.tables.get(table)
-        return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
+class Evaluation(Published[EvaluationManifest]):
+    """One published version; its key is `evaluations/<name>/<version>`."""
 
 
 def versions(root: Root, name: str) -> list[str]:
-    """Return the whole versions of a name, oldest first."""
-    folder = f"{FOLDER}/{name}"
-    return sorted(version for version in root.folders(folder) if root.exists(f"{folder}/{version}/manifest.json"))
+    """Return the whole versions of a name, oldest first; those of one second by what their manifests say."""
+    return whole_versions(root, f"{FOLDER}/{name}", evaluation_at)
 
 
 def unfinished(root: Root, name: str) -> list[str]:
@@ -73,24 +54,15 @@ def every_evaluation(root: Root) -> Iterator[Evaluation]:
 
 def with_content(root: Root, name: str, content_hash: str) -> Evaluation | None:
     """Return the version of a name that holds just this content, if one does."""
-    for version in reversed(versions(root, name)):
-        if version.endswith(f"-{content_hash[:8]}"):
-            found = evaluation_at(root, f"{FOLDER}/{name}/{version}")
-            if found.manifest.content_hash == content_hash:
-                return found
-    return None
+    return version_with_content(root, f"{FOLDER}/{name}", content_hash, evaluation_at)
 
 
 def publish_evaluation(
     root: Root, manifest: EvaluationManifest, data: Mapping[str, str], pages: Mapping[str, str]
 ) -> Evaluation:
-    """Publish a version: data files by the keys they have now, then pages, the manifest last."""
+    """Publish a version, as `publish_files` says. Raises StorageError where a file is gone by then."""
     folder = f"{FOLDER}/{manifest.name}/{manifest.version}"
-    for path, key in data.items():
-        root.link(key, f"{folder}/{path}")
-    for path, text in pages.items():
-        root.write(f"{folder}/{path}", text.encode())
-    root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
+    publish_files(root, folder, manifest, data, pages)
     return Evaluation(root, folder, manifest)
 
 
@@ -109,18 +81,7 @@ def heal_evaluation(evaluation: Evaluation, stage: str, pages: Mapping[str, Call
 
 def evaluation_at(root: Root, key: str) -> Evaluation:
     """Return the version at a key. Raises StorageError where there is none that can be read."""
-    file = root.where(f"{key}/manifest.json")
-    if not root.exists(f"{key}/manifest.json"):
-        raise StorageError(f"{root.where(key)}: not an evaluation, it has no manifest.json")
-    try:
-        tree = orjson.loads(root.read(f"{key}/manifest.json"))
-        if isinstance(tree, dict) and isinstance(tree.get("format"), int):
-            check_version(tree["format"], file)
-        return Evaluation(root, key, EvaluationManifest.model_validate(tree))
-    except orjson.JSONDecodeError as error:
-        raise StorageError(f"{file}: not a manifest: {error}; evaluate again, at no cost") from None
-    except ValidationError as error:
-        raise StorageError(f"{file}: no manifest of an evaluation: {error.errors()[0]['msg']}") from None
+    return Evaluation(root, key, manifest_at(root, key, EvaluationManifest, "an evaluation"))
 
 
 def find_evaluation(root: Root | None, given: str) -> Evaluation:
@@ -136,8 +97,11 @@ def find_evaluation(root: Root | None, given: str) -> Evaluation:
     name, _, version = given.partition("@")
     known = versions(root, name) if name else []
     matching = [one for one in known if one.startswith(version) or one.endswith(version)]
-    if not matching or (version and len(matching) > 1):
+    if version and len(matching) > 1:
+        listed = ", ".join(matching[-_LISTED:])
+        raise StorageError(f"{version!r} fits {len(matching)} versions of {name}; give more of one: {listed}")
+    if not matching:
         names = ", ".join(root.folders(FOLDER)) or "none yet"
-        there = f"{name} has: {', '.join(known[-10:])}" if known else f"there are: {names}"
+        there = f"{name} has: {', '.join(known[-_LISTED:])}" if known else f"there are: {names}"
         raise StorageError(f"no evaluation {given!r} under {root.where()}; {there}")
     return evaluation_at(root, f"{FOLDER}/{name}/{matching[-1]}")

@@ -9,8 +9,9 @@ import contextlib
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
+from storage.published import STAMP
 from storage.root import Root
-from storage.snapshots import FOLDER, STAMP, Snapshot, latest, unfinished, versions
+from storage.snapshots import FOLDER, Snapshot, latest, unfinished, versions
 from storage.stages import damaged_files
 
 LEFT_AFTER = timedelta(days=1)

@@ -1,55 +1,28 @@
 """Published snapshots: immutable versions under a name, and LATEST."""
 
-import contextlib
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-
-import orjson
-from pydantic import ValidationError
 
 from schemas.errors import StorageError
 from schemas.manifest import Manifest, TableFile
-from storage.files import check_version
+from storage.published import Published, manifest_at, publish_files, version_with_content, whole_versions
 from storage.root import Root
 
 FOLDER = "snapshots"
-_DAMAGED = "restore the file, or remove the version's folder"
-STAMP = "%Y%m%dT%H%M%SZ"
-"""How a version's name begins: when it was published."""
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LISTED = 10
 """Versions that an error lists, the newest ones."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One published version."""
-
-    root: Root
-    key: str
-    """`snapshots/<name>/<version>`"""
-    manifest: Manifest
-
-    @property
-    def location(self) -> str:
-        """Where it is, as people find it: a path or an address."""
-        return self.root.where(self.key)
+class Snapshot(Published[Manifest]):
+    """One published version; its key is `snapshots/<name>/<version>`."""
 
     @property
     def path(self) -> Path:
         """The directory that it has on this machine; of a bucket's, only what was read lies there."""
         return self.root.place(self.key)
-
-    def files(self, table: str) -> list[Path]:
-        """Return the files of a table, by its published path; none where it has no rows."""
-        entry = self.manifest.tables.get(table)
-        return [self.root.at(f"{self.key}/{file.path}") for file in entry.files] if entry else []
 
     def data_files(self) -> list[TableFile]:
         """Return every data file of every table."""
@@ -60,61 +33,20 @@ class Snapshot:
         return entry.rows if entry else 0
 
 
-def new_version(content_hash: str) -> tuple[str, str]:
-    """Return the version of a snapshot published now, and when that is, ISO 8601 to the millisecond."""
-    now = datetime.now(UTC)
-    return f"{now:{STAMP}}-{content_hash[:8]}", now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def versions(root: Root, name: str) -> list[str]:
     """Return the whole versions of a name, oldest first; those of one second by what their manifests say."""
-    folder = f"{FOLDER}/{name}"
-    there = [version for version in root.folders(folder) if root.exists(f"{folder}/{version}/manifest.json")]
-    seconds = Counter(version.partition("-")[0] for version in there)
-
-    def order(version: str) -> tuple[str, datetime, str]:
-        second = version.partition("-")[0]
-        # Of one that is alone no manifest need be read.
-        return second, _EARLIEST if seconds[second] == 1 else _created(root, f"{folder}/{version}"), version
-
-    return sorted(there, key=order)
-
-
-def _created(root: Root, key: str) -> datetime:
-    """Return when a version was published. Of a damaged one nobody knows, so it is never the newest of several."""
-    try:
-        created = datetime.fromisoformat(snapshot_at(root, key).manifest.created_at)
-    except (StorageError, ValueError):
-        return _EARLIEST
-    return created if created.tzinfo else created.replace(tzinfo=UTC)
+    return whole_versions(root, f"{FOLDER}/{name}", snapshot_at)
 
 
 def with_content(root: Root, name: str, content_hash: str) -> Snapshot | None:
     """Return the version of a name that holds just this content, if one does."""
-    for version in reversed(versions(root, name)):
-        if version.endswith(f"-{content_hash[:8]}"):
-            with contextlib.suppress(StorageError):  # a damaged version is no reason not to publish a whole one
-                snapshot = snapshot_at(root, f"{FOLDER}/{name}/{version}")
-                if snapshot.manifest.content_hash == content_hash:
-                    return snapshot
-    return None
+    return version_with_content(root, f"{FOLDER}/{name}", content_hash, snapshot_at)
 
 
 def publish(root: Root, manifest: Manifest, data: Mapping[str, str], pages: Mapping[str, str]) -> Snapshot:
-    """Publish a version: data files by the keys they have now, then pages, the manifest last.
-
-    `data` maps paths in the snapshot to keys under the root; `pages` maps paths to texts. Raises StorageError where a
-    file is gone by then: a machine whose clock is days ahead takes a version that is being published for one left over.
-    """
+    """Publish a version, as `publish_files` says. Raises StorageError where a file is gone by then."""
     folder = f"{FOLDER}/{manifest.name}/{manifest.version}"
-    for path, key in data.items():
-        root.link(key, f"{folder}/{path}")
-    for path, text in pages.items():
-        root.write(f"{folder}/{path}", text.encode())
-    root.write(f"{folder}/manifest.json", (manifest.model_dump_json(indent=1) + "\n").encode())
-    if missing := [path for path in data if not root.exists(f"{folder}/{path}")]:
-        root.remove(f"{folder}/manifest.json")
-        raise StorageError(f"{root.where(f'{folder}/{missing[0]}')}: was removed while it was published; run again")
+    publish_files(root, folder, manifest, data, pages)
     return Snapshot(root, folder, manifest)
 
 
@@ -179,19 +111,7 @@ def every_snapshot(root: Root) -> Iterator[Snapshot]:
 
 def snapshot_at(root: Root, key: str) -> Snapshot:
     """Return the version at a key. Raises StorageError where there is none that can be read."""
-    file = root.where(f"{key}/manifest.json")
-    if not root.exists(f"{key}/manifest.json"):
-        raise StorageError(f"{root.where(key)}: not a snapshot, it has no manifest.json")
-    try:
-        tree = orjson.loads(root.read(f"{key}/manifest.json"))
-        version = tree.get("format") if isinstance(tree, dict) else None
-        if isinstance(version, int):
-            check_version(version, file)
-        return Snapshot(root, key, Manifest.model_validate(tree))
-    except orjson.JSONDecodeError as error:
-        raise StorageError(f"{file}: not a manifest: {error}; {_DAMAGED}") from None
-    except ValidationError as error:
-        raise StorageError(f"{file}: not a manifest: {error.errors()[0]['msg']}; {_DAMAGED}") from None
+    return Snapshot(root, key, manifest_at(root, key, Manifest, "a snapshot"))
 
 
 def find_snapshot(root: Root | None, given: str) -> Snapshot:

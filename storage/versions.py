@@ -6,7 +6,7 @@ import orjson
 
 from schemas.errors import StorageError
 from storage import evaluations, snapshots
-from storage.evaluations import Evaluation, evaluation_at, find_evaluation
+from storage.evaluations import Evaluation, find_evaluation
 from storage.root import Root
 from storage.snapshots import Snapshot, find_snapshot
 
@@ -25,17 +25,17 @@ def find_version(root: Root | None, given: str) -> Snapshot | Evaluation:
     if root is None or "/" in given:
         return find_snapshot(root, given)
     name, _, version = given.partition("@")
+    of_name = [snapshots.versions(root, name), evaluations.versions(root, name)] if name else [[], []]
     in_snapshots, in_evaluations = (
-        [one for one in known if one.startswith(version) or one.endswith(version)] if name else []
-        for known in (snapshots.versions(root, name), evaluations.versions(root, name))
+        [one for one in known if one.startswith(version) or one.endswith(version)] for known in of_name
     )
     if in_snapshots and in_evaluations:
         raise StorageError(
             f"{given!r} is both a snapshot and an evaluation; give a version: {name}@{in_snapshots[-1]} is a snapshot, "
             f"{name}@{in_evaluations[-1]} an evaluation"
         )
-    if in_evaluations:
-        return evaluation_at(root, f"{evaluations.FOLDER}/{name}/{in_evaluations[-1]}")
+    if in_evaluations or (of_name[1] and not of_name[0]):
+        return find_evaluation(root, given)
     try:
         return find_snapshot(root, given)
     except StorageError as error:

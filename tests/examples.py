@@ -158,7 +158,7 @@ class Watcher:
     def found(self, completion: Completion) -> None:
         self.stored += 1
 
-    def judged(self, outcome: str) -> None:
+    def judged(self, outcome: str, is_kept: bool = False) -> None:
         self.outcomes.append(outcome)
 
     def answered(self, completion: Completion) -> None:

@@ -128,20 +128,33 @@ def probe(
     show(probed, probed.as_text(), json)
 
 
-def doctor(recipe: RecipeArgument, root: RootOption = None, json: JsonOption = False) -> None:
+def doctor(
+    recipe: RecipeArgument,
+    root: RootOption = None,
+    no_requests: Annotated[bool, typer.Option("--no-requests", help="Send no model a request.")] = False,
+    json: JsonOption = False,
+) -> None:
     """Check every endpoint, key, data file and directory that a build needs, before it starts.
 
-    What lies under the root is hashed: every published version, stage and answer that is damaged is named.
+    Each role is sent one request, in the form that a build sends, and its answer is read as a build reads it
+    (models.rubric is sent two: it writes criteria, and judges by them). What lies under the root is hashed: every
+    published version, stage and answer that is damaged is named.
 
     Example: grmforge doctor recipes/local_vllm.toml
     """
     from pipelines.ahead.doctor import examine
     from pipelines.orders import Order
 
-    findings = examine(Order(str(recipe), root=root).read(), os.environ, _looking())
+    settings = Order(str(recipe), root=root).read()
+    findings = examine(settings, os.environ, _looking(), asks=not no_requests, say=_announce)
     show(findings, (finding.line() for finding in findings), json)
     if wrong := sum(not finding.ok for finding in findings):
         raise ForgeError(f"{wrong} of {len(findings)} checks failed")
+
+
+def _announce(what: str) -> None:
+    """Say on stderr what is about to be paid for."""
+    typer.echo(visible(what), err=True)
 
 
 def refresh(

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from flows.command import rubrics
+from flows.command.beginning import init
 from flows.command.building import build, doctor, plan, probe, refresh
 from flows.command.evaluating import evaluate, judge
 from flows.command.files import grade, import_, read
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(build, plan, probe, inspect, doctor, import_),
+    *(init, build, plan, probe, inspect, doctor, import_),
     *(evaluate, judge, refresh, compare, pin, promote, read, grade, gc, forget),
 )
 for command in COMMANDS:

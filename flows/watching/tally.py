@@ -51,6 +51,8 @@ class StageTally:
         self.cost_usd = 0.0
         self.flying = self.room = 0
         self.outcomes: Counter[str] = Counter()
+        self.unreadable_kept = 0
+        """Unreadable answers that no further sample takes the place of."""
         self.retries: Counter[str] = Counter()
         """By reason, without the words of the endpoint."""
         self._sent: float | None = None
@@ -79,6 +81,11 @@ class StageTally:
         """Remember how far the stage is, so that rates can look back. Called now and then."""
         if now - self._samples[-1].time >= SAMPLE_EVERY_S:
             self._samples.append(_Sample(now, self.bought, self.answer_tokens))
+
+    def judged(self, outcome: str, is_kept: bool) -> None:
+        """Count an answer that was read."""
+        self.outcomes[outcome] += 1
+        self.unreadable_kept += is_kept and outcome not in _SETTLED
 
     @property
     def answers(self) -> int:
@@ -124,12 +131,14 @@ class StageTally:
 
     @property
     def settled(self) -> int:
-        """Answers that need no further sample: readable ones, and requests that failed for good.
+        """Answers that need no further sample: readable ones, requests that failed for good, and others that are kept.
 
         Every answer, in stages that judge none.
         """
         outcomes = dict(self.outcomes)  # a copy: the other thread goes on counting
-        return sum(rows for outcome, rows in outcomes.items() if outcome in _SETTLED) if outcomes else self.answers
+        if not outcomes:
+            return self.answers
+        return sum(rows for outcome, rows in outcomes.items() if outcome in _SETTLED) + self.unreadable_kept
 
     @property
     def correct_share(self) -> float:

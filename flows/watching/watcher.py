@@ -74,8 +74,8 @@ class RunWatcher:
     def found(self, completion: Completion) -> None:
         self._counts.found += 1
 
-    def judged(self, outcome: str) -> None:
-        self._counts.outcomes[outcome] += 1
+    def judged(self, outcome: str, is_kept: bool = False) -> None:
+        self._counts.judged(outcome, is_kept)
 
     def retried(self, reason: str) -> None:
         self._counts.count_retry(reason)

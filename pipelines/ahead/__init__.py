@@ -1,1 +1,1 @@
-"""Before a build: what it would ask (planning), a little of it asked (probing), and whether all is there (doctor)."""
+"""Before a build: a recipe (beginning), what it would ask (planning), a little of it asked (probing), the doctor."""

@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pipelines.ahead.endpoint import TIMEOUT_S, KeyRefused, NoModelList, served_models
+from pipelines.ahead.one_answer import answers
+from pipelines.ahead.one_request import is_asked
 from pipelines.ahead.soundness import Finding, Look, soundness
 from pipelines.engines.jobs import ScoringJob
 from pipelines.engines.protocol import OPENAI_URL, open_engine
@@ -23,22 +26,30 @@ from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import jobs_of
 from schemas.errors import ForgeError
+from schemas.evaluation import Protocol
 from schemas.generation import Completion
 from schemas.query import Message, user
-from schemas.recipe import GeneralSection, GrmSection, ModelSection, Recipe, SourceSection
+from schemas.recipe import SCORERS, GeneralSection, GrmSection, ModelSection, Recipe, SourceSection
 from schemas.recipe.evaluate import BenchmarkSection
 from schemas.secrets import masked
 from storage.root import Root
 from storage.tombstones import Forgotten, forgotten, tombstones
 
 LITTLE_SPACE = 2 * 2**30
-TIMEOUT_S = 15.0
 
 
-def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda _: None) -> list[Finding]:
+def examine(
+    recipe: Recipe,
+    environment: Mapping[str, str],
+    look: Look = lambda _: None,
+    *,
+    asks: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Finding]:
     """Return what was found, wrong things included. What a finding can report is not raised.
 
-    Everything under the root is hashed, which may take a while: `look` is called with each part.
+    Everything under the root is hashed, which may take a while: `look` is called with each part. Each role whose
+    endpoint is there is sent one request where it `asks`; `say` is called with the line that announces them.
     """
     findings = [_finding("root", partial(_root, recipe))]
     forgotten_names = Forgotten((), "")
@@ -59,8 +70,14 @@ def examine(recipe: Recipe, environment: Mapping[str, str], look: Look = lambda 
     findings.append(_finding("templates", partial(_templates, recipe)))
     if recipe.models.rubric is not None or shows_criteria(recipe.grm):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
+    there: list[str] = []
     for role, model in models_of(recipe).items():
-        findings += _model(role, model, environment, recipe.at("."))
+        found = list(_model(role, model, environment, recipe.at("."), asks))
+        findings += found
+        if all(finding.ok for finding in found) and is_asked(model, role):
+            there.append(role)
+    if asks and there:
+        findings += answers(recipe, there, environment, say)
     return findings
 
 
@@ -102,7 +119,8 @@ def _benchmark(recipe: Recipe, section: BenchmarkSection) -> str:
     hubs = (section.hub,) if section.hub else benchmark_of(section).hubs
     if section.path is None and hubs:
         return ", ".join(_on_the_hub(hub, section.revision) for hub in hubs)
-    read = read_benchmark(recipe, root, section)
+    only = Protocol.SINGLE if recipe.evaluate.judge in SCORERS else None
+    read = read_benchmark(recipe, root, section, only)
     left_out = f", {len(read.unreadable):,} rows unreadable" if read.unreadable else ""
     part = "" if read.is_whole else "; a part of the benchmark, which has no total"
     return f"{len(read.rows):,} items{left_out}, protocol {read.protocol.value}{part}"
@@ -133,7 +151,7 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
 
 def _templates(recipe: Recipe) -> str:
     jobs = list(jobs_of(recipe)) if recipe.sources else []
-    if recipe.evaluate.benchmarks:
+    if recipe.evaluate.benchmarks and recipe.evaluate.judge not in SCORERS:
         jobs.append(judge_of(recipe, recipe.evaluate.judge, 1, grades_single=True))
     return ", ".join(sorted({job.template.identity for job in jobs})) or "none needed"
 
@@ -152,7 +170,9 @@ def _rubrics(recipe: Recipe, environment: Mapping[str, str]) -> str:
         return f"embedding by {settings.embedding}, index at {pools.where}"
 
 
-def _model(role: str, model: ModelSection, environment: Mapping[str, str], directory: Path) -> Iterator[Finding]:
+def _model(
+    role: str, model: ModelSection, environment: Mapping[str, str], directory: Path, asks: bool
+) -> Iterator[Finding]:
     """Yield what is found of a model's key and of each of its endpoints."""
     if model.engine == "simulated":
         yield Finding(f"model {role}", True, f"{model.name} is simulated")
@@ -167,6 +187,9 @@ def _model(role: str, model: ModelSection, environment: Mapping[str, str], direc
     key = environment.get(variable) if variable else None
     if variable is not None:
         yield Finding(f"key of {role}", bool(key), f"{variable} is set" if key else f"export {variable}=..")
+    if model.engine == "score" and not asks:
+        yield Finding(f"model {role}", True, f"{model.name} was not asked for a score")
+        return
     look = _classifier if model.engine == "score" else _endpoint
     for url in model.base_url or (OPENAI_URL,):
         yield _finding(f"model {role}", partial(look, url, model, key))
@@ -211,23 +234,12 @@ def _server(model: ModelSection, directory: Path) -> str:
 
 def _endpoint(url: str, model: ModelSection, key: str | None) -> str:
     """Say whether an endpoint answers and lists the model."""
-    import openai
-
-    from pipelines.engines.batch.endpoint import open_client
-
     try:
-        with open_client(url, key, TIMEOUT_S) as client:
-            listed = [entry.id for entry in client.models.list().data or []]
-    except openai.AuthenticationError:
-        raise ForgeError(f"{url} refuses the key; set {model.key_variable or 'api_key_env in the recipe'}") from None
-    except openai.NotFoundError:
-        return f"{url} answers, and does not list its models"
-    except openai.APIConnectionError as error:
-        raise ForgeError(
-            f"{url} cannot be reached ({error.__cause__ or error}); start the server, or mend base_url"
-        ) from None
-    except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
-        raise ForgeError(f"{url} does not answer like an OpenAI-compatible server: {error}") from None
+        listed = [served.name for served in served_models(url, key)]
+    except NoModelList as error:
+        return str(error)
+    except KeyRefused as error:
+        raise ForgeError(f"{error}; set {model.key_variable or 'api_key_env in the recipe'}") from None
     if model.model not in listed:
         raise ForgeError(f"{url} serves {', '.join(listed[:5]) or 'no model'}, not {model.model!r}")
     return f"{url} serves {model.model}"

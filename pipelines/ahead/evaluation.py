@@ -17,6 +17,7 @@ from pipelines.evaluation.reading import benchmark_of, is_downloaded, is_to_be_b
 from pipelines.evaluation.reward_model import RewardModel
 from pipelines.evaluation.samples import Judge
 from pipelines.evaluation.scoring import wanted_scores
+from pipelines.evaluation.wording import counted
 from schemas.query import Messages, messages_of, user
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
@@ -24,6 +25,7 @@ from storage.generations import Generations
 from storage.root import Root
 
 MOST_ROWS = 2**31 - 1
+_MEASURED_BY = "grmforge evaluate --limit 20"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class BenchmarkPlan:
     by_protocol: dict[str, int] | None = None
     """Samples that each of the benchmark's protocols would take."""
     smallest_difference: float | None = None
-    """Between a selector and voting, where one item in ten changes: found with 80 % power among all comparisons."""
+    """Between a selector and voting, where one item in ten changes: found with 80 % power among all comparisons.
+
+    None of one sample, of which there is nothing to choose."""
     judge: RolePlan | None = None
     meta_rm: RolePlan | None = None
     """The scores of the judge's answers; None without a Meta RM."""
@@ -47,16 +51,22 @@ class BenchmarkPlan:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    def _smallest(self) -> list[str]:
+        if self.smallest_difference is None:
+            return []
+        smallest = "none shows" if self.smallest_difference >= 1 else f"{self.smallest_difference:.1%}"
+        over = f"over {counted(self.clusters or 0, 'cluster')}, where an item in ten changes"
+        return [f"    smallest difference {smallest:>10}   between a selector and voting, {over}"]
+
     def lines(self) -> list[str]:
         """Return it for a terminal."""
         if self.by_protocol is None or self.judge is None:
             return [f"  {self.name}: {self.not_here}, {self.protocol}"]
         protocols = ", ".join(f"{name} {requests:,}" for name, requests in self.by_protocol.items())
         return [
-            f"  {self.name}: {self.items:,} items, {self.protocol}",
+            f"  {self.name}: {counted(self.items or 0, 'item')}, {self.protocol}",
             f"    by protocol                      {protocols}",
-            f"    smallest difference {self.smallest_difference:>10.1%}   between a selector and voting, over "
-            f"{self.clusters:,} clusters, where an item in ten changes",
+            *self._smallest(),
             *self.judge.lines()[1:],
             *([] if self.meta_rm is None else ["    scores of these judgements:", *self.meta_rm.lines()[1:]]),
         ]
@@ -110,10 +120,11 @@ def _plan(recipe: Recipe, root: Root, run: Run, asked: Asked, comparisons: int) 
         asked.judge.model,
         asked.judge.settings.max_tokens,
         (f"evaluating {read.title} with {asked.judge.model.name}",),
+        _MEASURED_BY,
     )
     clusters = len(set(read.clusters))
     planned = plan_role(root, role, _wanted(root, run, asked), Path(recipe.directory), None)
-    smallest = smallest_difference(clusters, comparisons=comparisons)
+    smallest = smallest_difference(clusters, comparisons=comparisons) if k > 1 else None
     counts = "", len(read.rows), clusters, by_protocol, smallest
     return BenchmarkPlan(read.title, read.protocol.value, *counts, planned, _plan_of_scores(recipe, root, run, asked))
 
@@ -138,7 +149,7 @@ def _plan_of_scores(recipe: Recipe, root: Root, run: Run, asked: Asked) -> RoleP
         wanted.missing_bytes += answer * len(indices)
     wanted.most = wanted.requests
     stage = f"scoring judgements of {read.title} with {meta_rm.job.model.name}"
-    role = AskedRole(read.title, meta_rm.job.role, meta_rm.job.model, 0, (stage,))
+    role = AskedRole(read.title, meta_rm.job.role, meta_rm.job.model, 0, (stage,), _MEASURED_BY)
     return plan_role(root, role, wanted, Path(recipe.directory), None)
 
 

@@ -100,6 +100,11 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
     `probe` asks each model for the samples of so many sets, to measure its rate and its tokens; the build uses these
     answers. `download` fetches sources that are not on this machine yet.
     """
+    if probe and not recipe.sources:
+        raise RecipeError(
+            "--probe samples sets of [[sources]], and the recipe has none: grmforge evaluate --limit 20 asks the judge "
+            "about so many items, and the next plan knows its rate"
+        )
     evaluation = plan_evaluation(recipe, root, run, download=download)
     if not recipe.sources:
         return Plan(recipe.build.name, True, True, (), (), evaluation=evaluation)

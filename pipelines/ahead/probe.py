@@ -10,20 +10,21 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.ahead.endpoint import served_models
 from pipelines.ahead.estimates import FEW_ANSWERS, earlier_token_rate, hours_for
 from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets
 from pipelines.ahead.inputs import plan_inputs
 from pipelines.ahead.probed import OutcomeExample, Probe, in_order
 from pipelines.engines.advice import Seen, advice
-from pipelines.engines.answering import Run
+from pipelines.engines.answering import Run, check_key
 from pipelines.engines.budget import cost_usd
 from pipelines.judging.judging import judge, stored_trajectories
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sample_sets, sampled_sets, wanted_answers
 from pipelines.training_sets.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
-from schemas.errors import BudgetReached, ForgeError, Interrupted, StoppedEarly
+from schemas.errors import BudgetReached, ForgeError, Interrupted, RecipeError, StoppedEarly
 from schemas.generation import Completion
-from schemas.recipe import Recipe
+from schemas.recipe import ModelSection, Recipe
 from schemas.trajectory import JUDGED, Purpose, RejectReason
 from storage.generations import Generations
 from storage.root import Root
@@ -58,22 +59,26 @@ def probe_of(
     error is raised.
     """
     now = at_once(recipe)  # the figures of a whole build are those of its own recipe: a batch costs half
-    few = few_sets(now, root, run, [now.models.grm], n)
-    answering = answered_sources(recipe, root, few)
     job = sampling_job(recipe, Purpose.RFT)
-    assert job is not None
+    if not recipe.sources or job is None:
+        raise RecipeError(
+            "the recipe has no [[sources]] to sample sets of; grmforge evaluate --limit 20 tries its judge"
+        )
+    judge_now = replace(job, model=job.model.model_copy(update={"batch": False}))
+    few = few_sets(now, root, run, [judge_now.model], n)
+    answering = answered_sources(recipe, root, few)
     if answering and not wanted_answers(job, few.curated):
         words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
     probed = _Probed(recipe, root, run, job, few, answering, few_of(recipe, root, run, few.curated, n))
     started = time.monotonic()
     try:
-        answers = sample_sets(root, run, replace(job, model=now.models.grm), probed.sampled)
+        answers = sample_sets(root, run, judge_now, probed.sampled)
     except (StoppedEarly, BudgetReached, Interrupted, KeyboardInterrupt) as stop:
         seconds = time.monotonic() - started
         if not (table := _stored(probed)).num_rows:
             raise
-        on_stop(_found(probed, table, _bought(probed, seconds), stopped=str(stop) or "interrupted"))
+        on_stop(_found(probed, table, _bought(probed, seconds), stop))
         if isinstance(stop, StoppedEarly):
             raise StoppedEarly(str(stop)) from None  # without an example: the probe shows them
         raise
@@ -116,7 +121,18 @@ def _bought(probed: _Probed, seconds: float, error: str | None = None) -> _Bough
     return _Bought(own.height, int(own["completion_tokens"].sum()), seconds, error or stored_error)
 
 
-def _found(probed: _Probed, table: pa.Table, bought: _Bought, stopped: str | None = None) -> Probe:
+def _context(model: ModelSection, run: Run) -> int | None:
+    """Return the context that an endpoint says a model has; None where it says none."""
+    if model.engine != "openai" or not model.base_url:
+        return None
+    try:
+        served = served_models(model.base_url[0], check_key(model, run.keys))
+    except ForgeError:
+        return None
+    return next((listed.context for listed in served if listed.name == model.model), None)
+
+
+def _found(probed: _Probed, table: pa.Table, bought: _Bought, stop: BaseException | None = None) -> Probe:
     """Return what the trajectories of a probe say."""
     frame = pl.DataFrame(pl.from_arrow(table.select(DECISION_COLUMNS)))
     rules = probed.recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
@@ -143,16 +159,18 @@ def _found(probed: _Probed, table: pa.Table, bought: _Bought, stopped: str | Non
         prompt_tokens=prompt_tokens,
         answer_tokens=answer_tokens,
         tokens_a_second=bought.token_rate,
-        what_helps=tuple(_what_helps(probed.job, answered, decided)),
+        what_helps=tuple(_what_helps(probed, answered, decided, stop)),
         prompt="\n".join(message["content"] for message in first["prompt"]),
         answer=first["text"] or "",
         examples=tuple(_examples(table, outcomes, bought.error)),
         answering=tuple(probed.answering),
-        stopped=stopped,
+        stopped=None if stop is None else str(stop) or "interrupted",
     )
 
 
-def _what_helps(job: SamplingJob, answered: pa.Table, decided: pl.DataFrame) -> Iterator[str]:
+def _what_helps(
+    probed: _Probed, answered: pa.Table, decided: pl.DataFrame, stop: BaseException | None
+) -> Iterator[str]:
     """Yield what to try next, where too few answers can be read and published."""
     faults = decided.select(
         "trajectory_id",
@@ -167,7 +185,9 @@ def _what_helps(job: SamplingJob, answered: pa.Table, decided: pl.DataFrame) -> 
         fault = of_no_use.get(row["trajectory_id"], row["outcome"])
         usage = {name: row[name] for name in ("reasoning", "prompt_tokens", "completion_tokens")}
         seen.see(fault, Completion(row["trajectory_id"], row["text"], **usage))
-    yield from advice(job, seen) if answered.num_rows else ()
+    is_asked = seen.is_often("truncated") and (stop is None or isinstance(stop, StoppedEarly))  # others are in a hurry
+    context = _context(probed.job.model, probed.run) if is_asked else None
+    yield from advice(probed.job, seen, context) if answered.num_rows else ()
 
 
 def _examples(table: pa.Table, outcomes: Counter[str], error: str | None) -> Iterator[OutcomeExample]:

@@ -97,6 +97,8 @@ class AskedRole:
     """How long an answer may get by the recipe, unless its body says otherwise."""
     stages: tuple[str, ...]
     """Names of the stages in which it is asked, as event logs have them."""
+    measured_by: str = "--probe 20"
+    """What measures how quickly it answers."""
 
     @property
     def longest_answer(self) -> int:
@@ -134,7 +136,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
     times = wanted.most / max(wanted.requests, 1) * (2 if a_byte.value == 1 / BYTES_A_TOKEN else 1)
     most_prompt_tokens = round(prompt_tokens * times) + wanted.answers_held * longest
     known_rate = rate or earlier_rate(root, asked.stages)
-    hours, hours_are = _hours(model, wanted.missing, prompt_tokens + answer_tokens, known_rate)
+    hours, hours_are = _hours(asked, wanted.missing, prompt_tokens + answer_tokens, known_rate)
     return RolePlan(
         purpose=asked.purpose,
         model=model.name,
@@ -156,15 +158,15 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
     )
 
 
-def _hours(model: ModelSection, requests: int, tokens: int, rate: Rate | None) -> tuple[float | None, str]:
+def _hours(asked: AskedRole, requests: int, tokens: int, rate: Rate | None) -> tuple[float | None, str]:
     """Return the hours, and what they follow from: the slowest of rpm, tpm and the measured rate."""
     bounds = [
         (amount / per_minute / 60, f"at least, by {name} = {per_minute:,}")
-        for name, amount, per_minute in (("rpm", requests, model.rpm), ("tpm", tokens, model.tpm))
+        for name, amount, per_minute in (("rpm", requests, asked.model.rpm), ("tpm", tokens, asked.model.tpm))
         if per_minute
     ]
     if rate is not None:
         bounds.append((requests / rate.value / 3600, rate.basis))
     if not requests:
         return 0.0, "everything is there already"
-    return max(bounds) if bounds else (None, "--probe 20 measures the rate")
+    return max(bounds) if bounds else (None, f"{asked.measured_by} measures the rate")

@@ -44,8 +44,8 @@ class Watcher(Observer, Protocol):
     def found(self, completion: Completion) -> None:
         """An answer was stored already."""
 
-    def judged(self, outcome: str) -> None:
-        """An answer, stored or new, was read."""
+    def judged(self, outcome: str, is_kept: bool = False) -> None:
+        """An answer, stored or new, was read. One that `is_kept` is not sampled again, readable or not."""
 
 
 @dataclass(frozen=True)

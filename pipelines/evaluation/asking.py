@@ -66,7 +66,7 @@ def ask(root: Root, run: Run, judge: Judge, prompts: Sequence[Prompt], title: st
 
     def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
         outcome = out.pop((request.request_id, request.query_id))(completion)
-        run.watcher.judged(READABLE if outcome.readable else outcome)
+        run.watcher.judged(READABLE if outcome.readable else outcome, is_kept=True)
         return ()
 
     asker = Asker(root, run, judge)

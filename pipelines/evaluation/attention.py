@@ -8,6 +8,7 @@ from pipelines.evaluation.answer_facts import AnswerFacts
 from pipelines.evaluation.attacks import FLIPPED
 from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import Figures, Value, interval_of, percent
+from pipelines.evaluation.wording import counted
 from pipelines.reporting.visible import one_line
 from schemas.evaluation import READABLE
 from schemas.evaluation_manifest import BenchmarkEntry, EvaluationManifest
@@ -45,16 +46,21 @@ def _of_the_judge(manifest: EvaluationManifest) -> Iterator[str]:
     elif manifest.meta_rm is not None and manifest.meta_rm.engine == "simulated":
         yield "The Meta RM is simulated: what it chooses says nothing about a model."
     if manifest.meta_rm is not None and manifest.meta_rm.failed:
-        counts = f"{manifest.meta_rm.failed:,} of {manifest.meta_rm.requests:,} judgements got no score of the Meta RM"
-        yield f"{counts}, and are chosen last; evaluate --retry-failed asks again."
+        failed, of_all = manifest.meta_rm.failed, counted(manifest.meta_rm.requests, "judgement")
+        yield (
+            f"{failed:,} of {of_all} got no score of the Meta RM, and {'is' if failed == 1 else 'are'} chosen last; "
+            "evaluate --retry-failed asks again."
+        )
     if judge.failed:
-        counts = f"{judge.failed:,} of {judge.requests:,} requests failed for good, and count as unreadable"
+        verb = "counts" if judge.failed == 1 else "count"
+        counts = f"{judge.failed:,} of {counted(judge.requests, 'request')} failed for good, and {verb} as unreadable"
         yield f"{counts}; evaluate --retry-failed asks again."
 
 
 def _overlap(entry: BenchmarkEntry) -> Iterator[str]:
     if entry.in_training:
-        counts = f"{entry.in_training:,} of {entry.items:,} questions stand in the judge's training snapshot"
+        verb = "stands" if entry.in_training == 1 else "stand"
+        counts = f"{entry.in_training:,} of {counted(entry.items, 'question')} {verb} in the judge's training snapshot"
         yield f"{counts}. Read its accuracy without them, below."
 
 
@@ -64,17 +70,19 @@ def _answers(entry: BenchmarkEntry, facts: AnswerFacts) -> Iterator[str]:
     lost = sum(unreadable.values())
     if lost > _MANY * paid:
         most = max(unreadable, key=lambda name: unreadable[name])
-        counts = f"{percent(lost / paid)} of {paid:,} judgements cannot be read, most of them {most}"
+        counts = f"{percent(lost / paid)} of {counted(paid, 'judgement')} cannot be read, most of them {most}"
         yield f"{counts}. They count as paid, and cost accuracy at few samples."
     if entry.never_readable:
-        yield f"{entry.never_readable:,} items have no readable judgement at all, and count as wrong."
+        verbs = ("has", "counts") if entry.never_readable == 1 else ("have", "count")
+        items = counted(entry.never_readable, "item")
+        yield f"{items} {verbs[0]} no readable judgement at all, and {verbs[1]} as wrong."
     if facts.tied_share is not None and facts.tied_share > _MANY:
         yield f"{percent(facts.tied_share)} of the readable judgements put several responses on top; ties count 1/m."
 
 
 def _part(entry: BenchmarkEntry) -> Iterator[str]:
     if not entry.is_whole:
-        left = f", {entry.left_out:,} rows are beyond the limit" if entry.left_out else ""
+        left = f", {counted(entry.left_out, 'row')} beyond the limit" if entry.left_out else ""
         yield f"a part of the benchmark{left}: it has no total, and is not to be compared with published figures."
 
 
@@ -114,7 +122,7 @@ def _attacks(figures: Figures, benchmark: str) -> Iterator[str]:
 def _rows(entry: BenchmarkEntry) -> Iterator[str]:
     if not entry.unreadable:
         return
-    words = f"no item could be made of {entry.unreadable:,} of {entry.rows:,} rows"
+    words = f"no item could be made of {entry.unreadable:,} of {counted(entry.rows, 'row')}"
     examples = [reason.examples[0] for reason in entry.unreadable_reasons if reason.examples]
     if examples:
         place, detail = (one_line(str(examples[0].get(key, "")), _DETAIL) for key in ("source_id", "detail"))

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def breakdowns(
             continue
         of_group = Clusters([clusters[place] for place in chosen], [groups[place] for place in chosen])
         found = estimates(
-            lambda means, names=of_group.subsets: each_subset(names, means),  # type: ignore[misc]
+            partial(each_subset, of_group.subsets),
             of_group,
             values[chosen],
             replicates=replicates,

@@ -41,7 +41,8 @@ class Claim:
     """The same by Holm's correction over the family."""
     clusters: int
     smallest: float
-    """The smallest difference that these clusters show with 80 % power, by the spread of the differences seen."""
+    """The smallest difference that these clusters show with 80 % power, by the spread of the differences seen, or by
+    the expected one where there is none. 1 where so few clusters can show no difference at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,6 @@ def claims(family: Sequence[Compared]) -> list[Claim]:
     """Return every comparison of the family, corrected over all of them."""
     corrected = iter(holm([float(p) for one in family for p in one.p]))
     comparisons = sum(len(one.names) for one in family)
-    factor = _quantiles(comparisons)
     return [
         Claim(
             name,
@@ -111,11 +111,23 @@ def claims(family: Sequence[Compared]) -> list[Claim]:
             float(one.p[place]),
             next(corrected),
             one.clusters,
-            factor * float(one.standard_error[place]),
+            _smallest(one, place, comparisons),
         )
         for one in family
         for place, name in enumerate(one.names)
     ]
+
+
+def _smallest(one: Compared, place: int, comparisons: int) -> float:
+    """Return the smallest difference that is found by the spread seen.
+
+    Where no cluster differs, by the expected spread, and none within the interval.
+    """
+    spread = float(one.standard_error[place]) * sqrt(one.clusters)
+    if spread > _ROUNDING:
+        return smallest_difference(one.clusters, spread, comparisons)
+    reach = float(one.high[place] - one.difference[place])
+    return max(reach, smallest_difference(one.clusters, comparisons=comparisons))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -140,11 +152,12 @@ def expected_spread(size: int, kept: int) -> float:
 def smallest_difference(clusters: int, spread: float = SPREAD, comparisons: int = 1) -> float:
     """Return the smallest difference in accuracy that is found with 80 % power.
 
-    The level is the strictest that Holm's correction asks for among so many comparisons.
+    The level is the strictest that Holm's correction asks for among so many comparisons. The signs of few clusters
+    agree by chance more often than that, however much each differs: then it is 1, for no difference can be found.
     """
-    return min(1.0, _quantiles(comparisons) * spread / sqrt(max(clusters, 1)))
-
-
-def _quantiles(comparisons: int) -> float:
+    level = LEVEL / max(comparisons, 1)
+    if 2.0 ** (1 - clusters) > level:
+        return 1.0
     normal = NormalDist()
-    return normal.inv_cdf(1 - LEVEL / (2 * max(comparisons, 1))) + normal.inv_cdf(POWER)
+    quantiles = normal.inv_cdf(1 - level / 2) + normal.inv_cdf(POWER)
+    return min(1.0, quantiles * spread / sqrt(clusters))

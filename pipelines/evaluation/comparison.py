@@ -6,7 +6,7 @@ from pipelines.evaluation.accuracy import GREEDY
 from pipelines.evaluation.claims import LEVEL
 from pipelines.evaluation.comparing import BenchmarkComparison, Difference, EvaluationComparison
 from pipelines.evaluation.figures import difference_interval, named, percent, points
-from pipelines.evaluation.wording import p_words
+from pipelines.evaluation.wording import counted, p_words, power_words
 from pipelines.reporting.visible import aligned, one_line
 
 _CELL = 44
@@ -53,11 +53,8 @@ def _shown(found: BenchmarkComparison) -> Iterator[str]:
     for one in shown:
         yield f"{found.benchmark}, {_of(one)}: the new one is {'better' if one.difference > 0 else 'worse'}"
     if not shown and found.differences:
-        smallest = min(one.smallest for one in found.differences)
-        yield (
-            f"{found.benchmark}: no difference is shown; {found.clusters:,} questions could have shown "
-            f"{100 * smallest:.2f} points"
-        )
+        could = power_words(min(one.smallest for one in found.differences))
+        yield f"{found.benchmark}: no difference is shown over {counted(found.clusters, 'question')}. {could}"
 
 
 def _items(found: BenchmarkComparison) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Rows of one shape are computed together; the results stand in the order of the benchmark's rows.
 """
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
@@ -15,7 +16,9 @@ from pipelines.evaluation.benchmarks.benchmark import Benchmark
 from pipelines.evaluation.judgements import Pool
 from pipelines.evaluation.selectors import Keep, permuted, selected, selected_draws, selector_sizes
 from pipelines.evaluation.voting import Curve, best_of, curve_of, voting_curve, voting_draws
+from schemas.errors import RecipeError
 from schemas.evaluation import Protocol, Row
+from schemas.recipe import Recipe
 
 VOTING, META_RM = "voting", "meta_rm"
 SELECTORS = ("agreement", "margin", "spread", "length", "logprob", META_RM)
@@ -61,7 +64,7 @@ class Rows:
 
     def score(self, rows: Sequence[Row], votes: Floats) -> Floats:
         """Return the cells of votes, by the benchmark's rule."""
-        return np.asarray(self.benchmark.score(rows, votes, self.protocol, None), np.float64)
+        return np.asarray(self.benchmark.score(rows, votes, self.protocol), np.float64)
 
     def linked(self, by_pool: Sequence[Floats]) -> list[Floats]:
         """Return the cells [rows, draws, cells] of each pool, once rows that a rule takes together have met."""
@@ -163,6 +166,19 @@ _SIGNALS: Mapping[str, Signal] = {
     META_RM: lambda pool: pool.meta_rm,
     PERMUTED: lambda pool: None if pool.meta_rm is None else permuted(pool.meta_rm, 0),
 }
+
+
+def check_family(recipe: Recipe) -> None:
+    """Raise RecipeError for a name in `[evaluate] compare` that no selector of the recipe has."""
+    needs = {META_RM: ("a [models.meta_rm]", recipe.models.meta_rm is not None)}
+    needs |= {PERMUTED: needs[META_RM], "logprob": ("logprobs = true", recipe.evaluate.logprobs)}
+    for name in recipe.evaluate.compare or ():
+        if name not in (*SELECTORS, PERMUTED):
+            near = difflib.get_close_matches(name, SELECTORS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SELECTORS)}"
+            raise RecipeError(f"evaluate.compare: no selector is called {name!r}; {hint}")
+        if name in needs and not needs[name][1]:
+            raise RecipeError(f"evaluate.compare: {name!r} needs {needs[name][0]}; add it, or leave the selector out")
 
 
 def bound(rows: Rows, sizes: Sequence[int]) -> Floats:

@@ -12,6 +12,7 @@ from pipelines.engines.answering import Run, check_key, has_key, wait_for_batche
 from pipelines.engines.asking import Answers, find_answered
 from pipelines.engines.jobs import Job
 from pipelines.evaluation.asking import ask, missing_samples
+from pipelines.evaluation.curves import check_family
 from pipelines.evaluation.judges import greedy, judge_of
 from pipelines.evaluation.meta_rm import ROLE as META_RM
 from pipelines.evaluation.meta_rm import MetaRm, meta_rm_of
@@ -33,7 +34,7 @@ from schemas.recipe import Recipe, recipe_of
 from storage.root import Root
 from storage.stages import Stage, stage_key
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 _VERSION = STAGE_VERSION * 1000 + READER_VERSION  # another reader reads every stored answer anew
 SCHEMAS = {"items": ITEMS, "judgements": JUDGEMENTS, "figures": FIGURES, "credits": CREDITS}
 
@@ -96,6 +97,7 @@ def asked_of(recipe: Recipe, root: Root) -> list[Asked]:
     settings = recipe.evaluate
     if not settings.benchmarks:
         raise RecipeError("the recipe has no [[evaluate.benchmarks]] to evaluate a judge on")
+    check_family(recipe)
     if settings.judge == REWARD_MODEL:
         return list(_scored_alone(recipe, root))
     meta_rm = meta_rm_of(recipe) if settings.k_max > 1 else None

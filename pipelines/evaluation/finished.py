@@ -9,13 +9,14 @@ from pipelines.evaluation.publication import Evaluated, Writers, publish
 from pipelines.evaluation.reading import ReadBenchmark, read_benchmark
 from pipelines.evaluation.summing_up import Scored, computed
 from pipelines.evaluation.verdict_file import read_verdicts
+from pipelines.evaluation.wording import counted
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe, recipe_of
 from storage.files import sha256_of
 from storage.root import Root
 from storage.stages import find_stage, stage_key
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 def recipe_for(benchmark: str, path: str | None, protocol: str | None, root: str) -> Recipe:
@@ -23,7 +24,6 @@ def recipe_for(benchmark: str, path: str | None, protocol: str | None, root: str
     section = {"kind": benchmark, "path": path, "protocol": protocol}
     tree = {
         "build": {"name": "verdicts", "root": root, "sets": ["rft"]},
-        "models": {"grm": {"engine": "simulated"}},
         "evaluate": {"benchmarks": [{key: value for key, value in section.items() if value is not None}]},
     }
     return recipe_of(tree, Path())
@@ -35,6 +35,8 @@ def evaluate_verdicts(recipe: Recipe, root: Root, file: Path, warn: Callable[[st
     if not sections:
         raise RecipeError("no benchmark to score verdicts on: name one with --benchmark, or in [[evaluate.benchmarks]]")
     if not file.is_file():
+        if file.exists():
+            raise RecipeError(f"{file}: not a file of verdicts, but a directory, a pipe or a device")
         raise RecipeError(f"{file}: no such file of verdicts")
     benchmarks = [read_benchmark(recipe, root, section) for section in sections]
     settings = [[one.title, one.protocol, one.settings] for one in benchmarks]
@@ -44,14 +46,19 @@ def evaluate_verdicts(recipe: Recipe, root: Root, file: Path, warn: Callable[[st
     stage = find_stage(root, key)
     if stage is None:
         with Writers(root, key) as writers:
-            facts = computed(recipe, _scored(benchmarks, file), frozenset(), warn, writers.write)
+            facts = computed(recipe, _scored(benchmarks, file, warn), frozenset(), warn, writers.write)
         stage = writers.finish(facts)
     plain = re.sub("[^a-z0-9_-]+", "-", file.stem.lower()).strip("-_") or "verdicts"
     return publish(recipe, recipe.evaluate.name or plain[:64], stage, file.name, None)
 
 
-def _scored(benchmarks: list[ReadBenchmark], file: Path) -> Iterator[Scored]:
+def _scored(benchmarks: list[ReadBenchmark], file: Path, warn: Callable[[str], None]) -> Iterator[Scored]:
+    titles = [read.title for read in benchmarks]
     for read in benchmarks:
-        verdicts = read_verdicts(file, read.rows, read.protocol, read.title if len(benchmarks) > 1 else None)
+        verdicts = read_verdicts(file, read.rows, read.protocol, read.title, titles)
+        if verdicts.elsewhere and read is benchmarks[0]:  # every pass over the file meets the same ones
+            named = ", ".join(list(verdicts.elsewhere)[:3])
+            count = counted(sum(verdicts.elsewhere.values()), "verdict")
+            warn(f"{count} on {named}, which is no benchmark here: left out")
         judged = replace(read, rows=verdicts.rows, left_out=read.left_out + verdicts.left_out)
         yield Scored(judged, verdicts.pools, None, verdicts.outcomes, 0, 0.0, {})

@@ -22,7 +22,7 @@ from pipelines.evaluation.prompts import prompts_of
 from pipelines.judging.extraction import read_parts
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import answer_of
-from pipelines.sources.preference_sets import unlabelled
+from pipelines.sources.preference_sets import identifier, unlabelled
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import RowError
 from schemas.errors import RecipeError
@@ -61,7 +61,7 @@ class FileJudgement:
     fault: str | None = None
     """Why there are no scores: what is wrong with the row, or that no sample can be read."""
     best: int | None = None
-    """Index of the response with the highest sum of scores; None where several share it, and for a single one."""
+    """Index of the response with the highest mean score; None where several share it, and for a single one."""
     scores: tuple[float, ...] | None = None
     """Mean score of each response over the readable samples."""
     agreement: float | None = None
@@ -141,10 +141,13 @@ def _rows_in(file: Path) -> Iterator[Row | FileJudgement]:
         if isinstance(item, UnreadableRow):
             yield FileJudgement(location, item.detail)
             continue
-        name = str(item.get("id") or location)
-        name = name if name not in known else location  # an id that stands there twice names nothing
-        known.add(name)
+        name = location
         try:
+            if (
+                own_id := identifier(item.get("id"), location)
+            ) not in known:  # one that stands there twice names nothing
+                name = own_id
+                known.add(name)
             query, responses = unlabelled(item)
             _check(responses)
         except RowError as error:

@@ -31,7 +31,9 @@ class Pool:
     rows: list[int]
     """Numbers of the rows in their benchmark."""
     scores: np.ndarray
-    """float32 [rows, prompts, K, shown]; NaN where a sample cannot be read. See `Prompt.shown` for the last axis."""
+    """float32 [rows, prompts, K, shown], float64 of finished verdicts; NaN where a sample cannot be read.
+
+    See `Prompt.shown` for the last axis."""
     tokens: np.ndarray
     """float32 [rows, prompts, K]: tokens of each answer; NaN where the endpoint did not count."""
     orders: np.ndarray
@@ -65,8 +67,8 @@ class Judgements:
     """The same of the Meta RM's scores of these judgements."""
 
 
-def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
-    """Return empty pools for these rows, those of one shape together."""
+def pools_of(rows: Sequence[Row], protocol: Protocol, k: int, precision: type = np.float32) -> list[Pool]:
+    """Return empty pools for these rows, those of one shape together; scores have this precision."""
     shapes: dict[tuple[int, int], list[int]] = {}
     for number, row in enumerate(rows):
         prompts = row.prompts(protocol)
@@ -74,7 +76,7 @@ def pools_of(rows: Sequence[Row], protocol: Protocol, k: int) -> list[Pool]:
     return [
         Pool(
             numbers,
-            np.full((len(numbers), prompts, k, shown), np.nan, np.float32),
+            np.full((len(numbers), prompts, k, shown), np.nan, precision),
             np.full((len(numbers), prompts, k), np.nan, np.float32),
             np.zeros((len(numbers), prompts, k, shown), np.int16),
         )
@@ -108,9 +110,7 @@ def read_judgements(
         texts, readings = read_answers(judge, samples, found)
         marks: list[float | None] = [None] * len(samples)
         if meta_rm is not None and not isinstance(judge, RewardModel):
-            asked = meta_rm.requests(judge, rows, samples, texts, readings)
-            asked_ids = [None if one is None else one.request_id for one in asked]
-            marks = _marks(asked_ids, answers, read.meta_rm_facts)
+            marks = _marks(meta_rm.request_ids(judge, rows, samples, texts, readings), answers, read.meta_rm_facts)
         table = _table(judge, rows, samples, found.with_columns(texts), readings, marks)
         write(table)
         counted = found["completion_tokens"], found["logprob"]

@@ -1,9 +1,7 @@
 """The judge of an evaluation: a role of the recipe, and what each of its samples is asked with."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from pipelines.engines.jobs import identity
 from pipelines.judging.samples import ROLE, SamplingJob, sampling_job
 from schemas.errors import RecipeError
 from schemas.recipe import SCORERS, ModelSection, Recipe
@@ -34,11 +32,12 @@ def judge_of(
     model = getattr(recipe.models, role)
     if not isinstance(model, ModelSection):
         raise RecipeError(f"the recipe has no [models.{role}] of its own to evaluate")
-    job = sampling_job(recipe, _PURPOSES.get(role, Purpose.RFT))
-    if job is None or job.role != role:  # a role that no build samples with: it judges as the grm does
-        job = sampling_job(recipe, Purpose.RFT)
-        assert job is not None
-        job = replace(job, role=role, model=model, identity=identity(model, Path(recipe.directory)))
+    if role in _PURPOSES:
+        job = sampling_job(recipe, _PURPOSES[role])
+    else:  # a role that no build samples with: it judges as the grm does
+        job = sampling_job(_with_grm(recipe, model), Purpose.RFT)
+    assert job is not None  # the recipe has a model for the role
+    job = replace(job, role=role)
     if logprobs:  # part of the body, and so of every request's id
         asked = model.model_copy(update={"extra_body": model.extra_body | {"logprobs": True}})
         job = replace(job, model=asked)
@@ -46,6 +45,10 @@ def judge_of(
     return replace(
         job, settings=settings, n=k, hinted_sources=frozenset(), is_for_rft=False, grades_single=grades_single
     )
+
+
+def _with_grm(recipe: Recipe, model: ModelSection) -> Recipe:
+    return recipe.model_copy(update={"models": recipe.models.model_copy(update={"grm": model})})
 
 
 def greedy(judge: SamplingJob) -> SamplingJob:

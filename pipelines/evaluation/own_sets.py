@@ -13,14 +13,19 @@ from schemas.query import Messages
 from schemas.recipe import Recipe
 from schemas.recipe.evaluate import BenchmarkSection
 from storage.root import Root
-from storage.snapshots import Snapshot, find_snapshot, latest
+from storage.snapshots import Snapshot, find_snapshot, latest, versions
 from storage.tables import read_batches
 
 TABLE = "sets/kept"
 
 
 def snapshot_of(recipe: Recipe, root: Root, section: BenchmarkSection) -> Snapshot:
-    """Return the snapshot that a `test` section names. Raises StorageError where there is none."""
+    """Return the snapshot that a `test` section names. Raises RecipeError and StorageError where there is none."""
+    if section.snapshot is None and not versions(root, recipe.build.name):
+        raise RecipeError(
+            f"evaluate.benchmarks: {section.title} reads the sets of {recipe.build.name}, which is not built yet: "
+            'build it first, or name another snapshot, such as snapshot = "demo"'
+        )
     return find_snapshot(root, section.snapshot or recipe.build.name)
 
 

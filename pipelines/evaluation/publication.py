@@ -12,8 +12,8 @@ from schemas.evaluation_manifest import BenchmarkEntry, Claim, EvaluationManifes
 from schemas.manifest import ModelUse, TableEntry
 from schemas.recipe import Recipe
 from storage.evaluations import Evaluation, heal_evaluation, publish_evaluation, with_content
+from storage.published import new_version
 from storage.root import Root
-from storage.snapshots import new_version
 from storage.stages import Stage, finish_stage
 from storage.table_writer import TableWriter
 

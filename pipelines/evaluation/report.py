@@ -209,6 +209,6 @@ def _claim_row(manifest: EvaluationManifest, place: int) -> dict[str, Any]:
         "p": p_words(claim.p),
         "p_holm": p_words(claim.p_holm),
         "holds": holds(claim),
-        "smallest": f"{100 * claim.smallest:.2f}",
+        "smallest": f"{100 * claim.smallest:.2f}" if 0 < claim.smallest < 1 else "–",
         "sentence": claim_sentence(claim),
     }

@@ -1,5 +1,6 @@
 """Asking the Meta RM about a judge's answers: scores that are not stored yet are sent for, bucket by bucket."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -52,12 +53,15 @@ def ask_for_scores(
     A judgement whose score failed has none, and is chosen last.
     """
 
-    def requests() -> Iterator[Request]:
-        wanted = wanted_scores(root, meta_rm, judge, rows, prompts, run.retry_failed)
+    def missing_of(some: Sequence[Prompt]) -> Iterator[Request]:
+        wanted = wanted_scores(root, meta_rm, judge, rows, some, run.retry_failed)
         return (request for request, is_stored in wanted if not is_stored)
 
     asker = Asker(root, run, meta_rm.job)
     # They are made twice, to be counted and to be sent: all of them together are too large to be kept.
-    if total := sum(1 for _ in requests()):
-        asker.send(f"scoring judgements of {title}", total, requests(), lambda *_: Use(READABLE, True), "scoring")
+    missing = Counter(request.query_id for request in missing_of(prompts))
+    if missing:
+        left = [prompt for prompt in prompts if prompt.preference.query_id in missing]
+        use = Use(READABLE, True)
+        asker.send(f"scoring judgements of {title}", missing.total(), missing_of(left), lambda *_: use, "scoring")
     return asker.answers

@@ -73,14 +73,20 @@ def _credits(rows: Rows, cells: Floats | None) -> list[float | None]:
     return credits
 
 
-def _votes(rows: Rows) -> list[list[float] | None]:
-    """Return the summed scores of each row's responses; None where its prompts show parts of them."""
-    votes: list[list[float] | None] = [None] * len(rows.rows)
+def _votes(rows: Rows) -> list[list[float | None] | None]:
+    """Return the mean of the readable scores of each row's responses, None for a response without any.
+
+    None for a row where its prompts show parts of it, or nothing can be read.
+    """
+    votes: list[list[float | None] | None] = [None] * len(rows.rows)
     if rows.protocol is Protocol.PAIRS:
         return votes
+    axes = (2, 3) if rows.protocol is Protocol.SINGLE else (1, 2)
     for pool in rows.pools:
-        summed: Floats = np.nan_to_num(pool.scores).sum(axis=2, dtype=np.float64)
-        by_response = summed[:, :, 0] if rows.protocol is Protocol.SINGLE else summed.sum(axis=1)
-        for number, row_votes in zip(pool.rows, by_response.tolist(), strict=True):
-            votes[number] = row_votes
+        counts = (~np.isnan(pool.scores)).sum(axis=axes)
+        sums = np.nan_to_num(pool.scores).sum(axis=axes, dtype=np.float64)
+        for number, row_sums, row_counts in zip(pool.rows, sums.tolist(), counts.tolist(), strict=True):
+            if any(row_counts):
+                both = zip(row_sums, row_counts, strict=True)
+                votes[number] = [total / count if count else None for total, count in both]
     return votes

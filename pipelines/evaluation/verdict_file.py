@@ -25,6 +25,8 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
+import numpy as np
+
 from pipelines.evaluation.judgements import Pool, pools_of
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import number, shown
@@ -37,6 +39,8 @@ NO_ANSWER, WRONG_COUNT = "no_answer", "wrong_count"
 """Why a verdict gives no scores: it is null, or has another number of scores than responses were shown."""
 
 _COMPARED: dict[str, int | str] = {"A>B": 0, "B<A": 0, "B>A": 1, "A<B": 1, "A=B": TIE, "B=A": TIE}
+MOST_SCORE = 1e100
+"""Sums of scores beyond this would lose their differences."""
 _FORMS = '"1", "A", "A>B", "tie", an index or null'
 
 
@@ -52,6 +56,8 @@ class Verdicts:
     """Samples that other prompts have and these do not: they count as unreadable."""
     outcomes: dict[str, int] = field(default_factory=dict)
     """Verdicts by `readable`, `no_answer` and `wrong_count`."""
+    elsewhere: dict[str, int] = field(default_factory=dict)
+    """Verdicts that name a benchmark which none of `titles` is; they count nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,19 @@ class _Verdict:
     outcome: str
 
 
-def read_verdicts(path: Path, rows: Sequence[Row], protocol: Protocol, title: str | None = None) -> Verdicts:
+def read_verdicts(
+    path: Path, rows: Sequence[Row], protocol: Protocol, title: str, titles: Sequence[str] = ()
+) -> Verdicts:
     """Return the verdicts on these rows, shown by this protocol; those on another benchmark than `title` are skipped.
 
-    Raises SourceError that names the line: no JSON, an item that no row is, an order or a decision that is none.
+    `titles` are all benchmarks that the file may name, where there are several. Raises SourceError that names the line:
+    no JSON, an item that no row is, an order or a decision that is none, no benchmark where there are several.
     """
-    found = list(_verdicts(path, rows, protocol, title))
+    elsewhere: Counter[str] = Counter()
+    found = list(_verdicts(path, rows, protocol, title, titles or (title,), elsewhere))
     if not found:
-        raise SourceError(f"{path.name}: has no verdict on {title or 'this benchmark'}")
+        named = f"; its verdicts name {', '.join(list(elsewhere)[:3])}" if elsewhere else ""
+        raise SourceError(f"{path.name}: has no verdict on {title}{named}")
     judged = sorted({verdict.row for verdict in found})
     place_of = {number: place for place, number in enumerate(judged)}
     samples: defaultdict[tuple[int, int], list[_Verdict]] = defaultdict(list)
@@ -84,10 +95,11 @@ def read_verdicts(path: Path, rows: Sequence[Row], protocol: Protocol, title: st
     prompts = sum(len(row.prompts(protocol)) for row in kept)
     read = Verdicts(
         kept,
-        pools_of(kept, protocol, most),
+        pools_of(kept, protocol, most, np.float64),  # scores of a scale of their own, some of them nearly equal
         left_out=len(rows) - len(kept),
         missing=prompts * most - len(found),
         outcomes=dict(Counter(verdict.outcome for verdict in found)),
+        elsewhere=dict(elsewhere),
     )
     _fill(read, protocol, samples)
     return read
@@ -111,23 +123,47 @@ def _axis(row: Row, protocol: Protocol, prompt: int) -> tuple[int, ...]:
     return tuple(sorted(shown_responses)) if protocol is Protocol.BOTH_ORDERS else shown_responses
 
 
-def _verdicts(path: Path, rows: Sequence[Row], protocol: Protocol, title: str | None) -> Iterator[_Verdict]:
+def _verdicts(
+    path: Path,
+    rows: Sequence[Row],
+    protocol: Protocol,
+    title: str,
+    titles: Sequence[str],
+    elsewhere: Counter[str],
+) -> Iterator[_Verdict]:
     number_of = {row.row_id: number for number, row in enumerate(rows)}
     for location, line in rows_of(path):
         if isinstance(line, UnreadableRow):
             raise SourceError(f"{location}: {line.detail}")
-        if title is not None and line.get("benchmark") not in (None, title):
+        named = line.get("benchmark")
+        if named is None and len(titles) > 1:
+            raise SourceError(f"{location}: names no benchmark, and there are several: {', '.join(titles)}")
+        if named not in (None, title):
+            if named not in titles:
+                elsewhere[shown(named)] += 1
             continue
-        item = line.get("item")
-        row = number_of.get(item) if isinstance(item, str) else item if _is_index(item, len(rows)) else None
-        if row is None:
-            raise SourceError(
-                f"{location}: no row is item {shown(item)}; give its row_id, or its number from 0 to {len(rows) - 1}"
-            )
+        row = _row(line.get("item"), number_of, location)
         order = _order(line, rows[row], location)
         prompt = _prompt(rows[row], protocol, order, location)
         scores, outcome = _scores(line, order, location)
         yield _Verdict(row, prompt, order, scores, outcome)
+
+
+def _row(item: Any, number_of: Mapping[str, int], location: str) -> int:
+    """Return the number of the row that a verdict is about."""
+    of_id = number_of.get(item if isinstance(item, str) else str(item))
+    number = item if _is_index(item, len(number_of)) else None
+    if number is not None and of_id not in (None, number):
+        raise SourceError(
+            f"{location}: item {number} is the number of a row, and the id of another one; write ids, with quotation "
+            f'marks: "{number}"'
+        )
+    row = of_id if isinstance(item, str) else number
+    if row is None:
+        raise SourceError(
+            f"{location}: no row is item {shown(item)}; give its row_id, or its number from 0 to {len(number_of) - 1}"
+        )
+    return row
 
 
 def _order(line: Mapping[str, Any], row: Row, location: str) -> tuple[int, ...]:
@@ -174,9 +210,10 @@ def _scores(line: Mapping[str, Any], order: tuple[int, ...], location: str) -> t
     if len(value) != len(order):
         return None, WRONG_COUNT
     scores = tuple(math.nan if isinstance(one, str) else number(one) for one in value)
-    if not all(score is not None and math.isfinite(score) for score in scores):
+    if not all(score is not None and abs(score) <= MOST_SCORE for score in scores):  # no comparison holds of a NaN
         raise SourceError(
-            f"{location}: scores holds what is no number; write null in place of scores that cannot be read"
+            f"{location}: scores holds what is no number up to {MOST_SCORE:g}; write null in place of scores that "
+            "cannot be read"
         )
     return tuple(score for score in scores if score is not None), READABLE
 

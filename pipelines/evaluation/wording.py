@@ -62,10 +62,17 @@ def claim_sentence(claim: Claim) -> str:
     if holds(claim):
         return f"{words}{name} is {'better' if claim.difference > 0 else 'worse'} than {against}: {found}"
     alone = " It would hold as the only comparison, not as one of several." if claim.p <= LEVEL else ""
-    return (
-        f"{words}no difference between {name} and {against} is shown: {found}.{alone} "
-        f"These items could show {100 * claim.smallest:.2f} points."
-    )
+    could = power_words(claim.smallest)
+    return f"{words}no difference between {name} and {against} is shown: {found}.{alone}{f' {could}.' if could else ''}"
+
+
+def power_words(smallest: float) -> str:
+    """Say which difference the items could have shown; nothing of an older evaluation that did not know."""
+    if smallest <= 0:
+        return ""
+    if smallest >= 1:
+        return "So few questions can show no difference at all"
+    return f"These items could show {100 * smallest:.2f} points"
 
 
 def claims_verdict(claims: Sequence[Claim]) -> str:
@@ -87,6 +94,11 @@ def kind_words(kind: str) -> str:
 def holding(claims: Sequence[Claim]) -> list[str]:
     """Return a sentence for each claim that holds."""
     return [claim_sentence(claim) for claim in claims if holds(claim)]
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with what it counts: "1 item", "2 items"."""
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
 
 
 def p_words(p: float) -> str:

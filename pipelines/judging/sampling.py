@@ -68,7 +68,7 @@ def sample_sets(
         return following
 
     def use_of(request: Request, completion: Completion) -> Use:
-        return _use_of(*out[(request.request_id, request.query_id)][0], completion)
+        return use_of_judgement(*out[(request.request_id, request.query_id)][0], completion)
 
     asker = Asker(root, run, job)
     total = wanted_answers(job, curated, buckets)
@@ -76,7 +76,7 @@ def sample_sets(
     return asker.answers
 
 
-def _use_of(draws: Draws, draw: Draw, completion: Completion) -> Use:
+def use_of_judgement(draws: Draws, draw: Draw, completion: Completion) -> Use:
     """Return what an answer is good for: one that RFT would reject for what it lacks beside its verdict is no use."""
     job, n_responses = draws.job, draws.preference.n_responses
     outcome = draws.outcome_of(draw, completion)

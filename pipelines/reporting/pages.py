@@ -18,7 +18,7 @@ _OWN = "pipelines.reporting"
 def page(template: str, values: Mapping[str, Any], package: str = _OWN) -> str:
     """Return a page made of a template of a package, `.html` or `.md`; a value that is `Markup` stands as it is.
 
-    A template may import macros.html of this folder.
+    A template may extend page.html and import macros.html of this folder.
     """
     return compiled(template, package).render(values)
 

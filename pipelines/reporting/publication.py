@@ -16,9 +16,10 @@ from schemas.manifest import Manifest, TableEntry
 from schemas.recipe import Recipe
 from schemas.trajectory import Purpose
 from storage.files import sha256_of
+from storage.published import new_version
 from storage.root import Root
 from storage.snapshot_upkeep import heal
-from storage.snapshots import Snapshot, latest, new_version, publish, set_latest, with_content
+from storage.snapshots import Snapshot, latest, publish, set_latest, with_content
 from storage.stages import Stage, lineage
 
 

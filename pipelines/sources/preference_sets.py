@@ -94,7 +94,7 @@ def set_and_responses(section: PreferenceSets, row: Row, origin: Origin) -> tupl
         _response(value, f"responses[{index}]", reward)
         for index, (value, reward) in enumerate(zip(values, rewards, strict=True))
     ]
-    origin["source_id"] = _identifier(row.get("id"), origin["source_id"])
+    origin["source_id"] = identifier(row.get("id"), origin["source_id"])
     origin["license"] = short_text(row.get("license"), "license") or section.license
     origin["domain"] = short_text(row.get("domain"), "domain") or section.domain
     made = preference_set(
@@ -211,7 +211,8 @@ def _whole_number(value: Any) -> int | None:
     return int(read) if read is not None and read.is_integer() else None
 
 
-def _identifier(value: Any, location: str) -> str:
+def identifier(value: Any, location: str) -> str:
+    """Return the id of a row, or where it stands if it has none. Raises RowError."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)  # pandas makes floats of integers where a row lacks one
     if isinstance(value, int) and not isinstance(value, bool):

@@ -61,6 +61,8 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     reader = next((reader for endings, reader in _READERS.items() if lower.endswith(endings)), None)
     if reader is None:
         raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json or .parquet file")
+    if path.exists() and not path.is_file():  # a pipe may never end
+        raise SourceError(f"{name}: not a regular file; write its rows to one")
     location = ""
     try:
         for number, row in reader(path, name):

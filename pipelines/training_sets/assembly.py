@@ -219,7 +219,7 @@ class _Rows:
     def _difficulty_model(self) -> str:
         """The name of the model whose samples decided what is too easy."""
         difficulty = self.recipe.models.difficulty
-        return difficulty.name if isinstance(difficulty, ModelSection) else self.recipe.models.grm.name
+        return difficulty.name if isinstance(difficulty, ModelSection) else self.job.model.name
 
     def _write_meta_rm(self, trajectories: Mapping[Purpose, pa.Table], sets: Mapping[str, PreferenceSet]) -> None:
         """Write the trajectories that were chosen for Meta RM, in the order of their ids."""

@@ -29,12 +29,24 @@ class BenchmarkSection(Section):
     """How a row is shown; the benchmark's first protocol unless given, see docs/evaluation.md."""
     snapshot: Shown | None = None
     """For `test`: a directory, a name, or name@version; what the recipe itself builds unless given."""
-    splits: tuple[Literal["train", "validation", "test"], ...] = ("test",)
+    splits: Annotated[tuple[Literal["train", "validation", "test"], ...], Field(min_length=1)] = ("test",)
     """For `test`: which splits of the snapshot are evaluated."""
 
     best_of_k: Flag = False
     """For `ppe`: also all answers to each question as one row, for curves of the best of k. Ask with
     protocol = "single"."""
+
+    @model_validator(mode="after")
+    def _keys_are_of_its_kind(self) -> "BenchmarkSection":
+        reads_snapshot = self.kind == "test"
+        others = ("path", "hub", "revision") if reads_snapshot else ("snapshot", "splits")
+        fields = type(self).model_fields
+        if wrong := [key for key in others if getattr(self, key) != fields[key].default]:
+            what = "a snapshot, not files" if reads_snapshot else "files or the hub; only 'test' reads a snapshot"
+            raise ValueError(f"{wrong[0]} does nothing here: the kind {self.kind!r} reads {what}")
+        if self.best_of_k and self.kind != "ppe":
+            raise ValueError(f"best_of_k is for 'ppe'; the kind {self.kind!r} has no such rows")
+        return self
 
     @property
     def title(self) -> str:

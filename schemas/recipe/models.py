@@ -217,8 +217,8 @@ def _difficulty_kind(value: Any) -> str:
 class ModelsSection(Section):
     """`[models]`: one section a role."""
 
-    grm: ModelSection
-    """Samples the RFT trajectories."""
+    grm: ModelSection | None = None
+    """Samples the RFT trajectories. A recipe with `[[sources]]` needs it."""
     difficulty: (
         Annotated[
             Annotated[ModelSection, Tag("own")] | Annotated[SameAsGrm, Tag("same")], Discriminator(_difficulty_kind)

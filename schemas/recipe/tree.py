@@ -29,7 +29,7 @@ class Recipe(Section):
     build: stages.BuildSection
     sources: tuple[Source, ...] = ()
     """Needed by all but `[evaluate]`."""
-    models: ModelsSection
+    models: ModelsSection = ModelsSection()
     synthesis: stages.SynthesisSection = stages.SynthesisSection()
     grm: stages.GrmSection = stages.GrmSection()
     rejection: stages.RejectionSection = stages.RejectionSection()
@@ -63,6 +63,8 @@ class Recipe(Section):
             yield f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each"
 
     def _faults_of_judging(self) -> Iterator[str]:
+        if self.sources and self.models.grm is None:
+            yield "models.grm: missing; add [models.grm], the model that judges the sets of [[sources]]"
         if self.sources and "rl" in self.build.sets and self.models.difficulty is None:
             yield (
                 "an rl set needs [models.difficulty], a weaker model of the policy's size; "

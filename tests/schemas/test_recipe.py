@@ -128,7 +128,7 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
         (lambda tree: tree.update(sources=[]), "sources: missing; add [[sources]], or [[evaluate.benchmarks]]"),
         (lambda tree: tree.update(sources={"kind": "teleqna"}), "sources: must be a list"),
         (lambda tree: tree.update(general={}), "general: general needs a path or a hub id"),
-        (lambda tree: tree.pop("models"), "models: missing, and has no default"),
+        (lambda tree: tree.pop("models"), "models.grm: missing; add [models.grm]"),
         (lambda tree: tree.update(models=1), "models: must be a table of keys"),
         (
             lambda tree: tree["models"]["grm"].update(engine="opnai"),

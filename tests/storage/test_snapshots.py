@@ -8,11 +8,11 @@ import pytest
 
 from schemas.errors import StorageError
 from schemas.manifest import Manifest
+from storage.published import new_version
 from storage.root import Root
 from storage.snapshots import (
     find_snapshot,
     latest,
-    new_version,
     publish,
     read_snapshot,
     set_latest,
@@ -184,7 +184,7 @@ def test_a_manifest_of_a_newer_format_is_refused_whatever_else_it_says(tmp_path:
         '{"format": 2, "everything": "else"}': "written in format 2",
         "{": "not a manifest",
         "[]": "not a manifest",
-        '{"format": 1}': "not a manifest: Field required",
+        '{"format": 1}': "not a manifest of a snapshot: name: Field required; restore the file",
     }.items():
         (tmp_path / "manifest.json").write_text(text)
         with pytest.raises(StorageError, match=message):

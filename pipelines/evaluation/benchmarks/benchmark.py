@@ -1,9 +1,9 @@
 """What is known of a benchmark, and how votes become figures: the `BENCHMARK` of each benchmark's module.
 
-    rows     = benchmark.read(section, files)                     rows as the authors publish them
-    cells    = benchmark.score(rows, votes, protocol, readable)   the rule, row by row, for rows of one shape
-    cells    = benchmark.linked(all_rows, all_cells)              what a rule needs two rows for
-    figures  = benchmark.figures(counts, means)                   sections and total, from the means of the subsets
+    rows     = benchmark.read(section, files)             rows as the authors publish them
+    cells    = benchmark.score(rows, votes, protocol)     the rule, row by row, for rows of one shape
+    cells    = benchmark.linked(all_rows, all_cells)      what a rule needs two rows for
+    figures  = benchmark.figures(counts, means)           sections and total, from the means of the subsets
 
 Only rows are averaged between `linked` and `figures`. So a replicate of a bootstrap is a weighted mean of cells.
 """
@@ -22,7 +22,7 @@ from schemas.evaluation import Protocol, Row
 from schemas.preference import UnreadableRow
 from schemas.recipe import SourceSection
 
-Score = Callable[[Sequence[Row], Floats, Protocol, Floats | None], Floats]
+Score = Callable[[Sequence[Row], Floats, Protocol], Floats]
 Totals = Callable[[Sequence[str], Floats], dict[str, Floats]]
 
 
@@ -80,12 +80,10 @@ class Benchmark:
     items: Callable[[Path, str], Iterator[tuple[str, dict[str, Any] | UnreadableRow]]] = rows_of
     """Return (location, item for `make`) of (file, its name)."""
     score: Score = one_cell
-    """Return the cells `[rows, draws, cells]` of (rows of one shape, votes, protocol, readable).
+    """Return the cells `[rows, draws, cells]` of (rows of one shape, votes, protocol).
 
-    `votes` are sums of scores `[rows, draws, prompts, shown]`, NaN where a prompt has no readable sample. `readable` is
-    how many samples each sum has, `[rows, draws, prompts]`; None says that votes are means. It matters only where
-    prompts are compared (SINGLE), and for rows of one response. A row without a readable sample gets 0, unless a
-    published rule gives it something under the published protocol.
+    `votes` are means of readable scores `[rows, draws, prompts, shown]`, NaN where a prompt has no readable sample. A
+    row without a readable sample gets 0, unless a published rule gives it something under the published protocol.
     """
     link: Callable[[Sequence[Row], Floats], Floats] | None = None
     """Return the cells of (all rows, their cells) where the rule takes rows together that share a `pair`."""

@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
-from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, best_of, decisions, given, subset_means, weighted_mean
+from pipelines.evaluation.benchmarks.rules import (
+    TOTAL,
+    Floats,
+    decisions,
+    given,
+    one_cell_strict_alone,
+    subset_means,
+    weighted_mean,
+)
 from pipelines.evaluation.benchmarks.values import identifier, one_of, query, response
 from pipelines.sources.text import RowError, filled_text, shown
 from schemas.evaluation import Protocol, Row
@@ -49,9 +57,9 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     )
 
 
-def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
+def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     if protocol is not Protocol.BOTH_ORDERS:
-        return best_of(rows, votes, protocol, readable, strict=protocol is Protocol.SINGLE)[..., None]
+        return one_cell_strict_alone(rows, votes, protocol)
     both = decisions(rows, votes, protocol)
     return np.stack([np.nansum(both, axis=-1) > 0, both[..., 0] == both[..., 1]], axis=-1).astype(float)
 

@@ -69,7 +69,7 @@ def _subset(item: dict[str, Any], place: Place) -> str:
     return subset
 
 
-def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
+def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     if protocol is Protocol.BOTH_ORDERS:
         both = decisions(rows, votes, protocol)
         orders = (both == 1) + 0.5 * (both == 0)
@@ -77,12 +77,12 @@ def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Flo
             [orders.mean(axis=-1), both[..., 0] == both[..., 1], (both == 1).all(axis=-1)], axis=-1, dtype=float
         )
     if protocol is Protocol.SINGLE:
-        scores = response_scores(votes, protocol, readable)
+        scores = response_scores(votes, protocol)
         right = np.array([row.right for row in rows])[:, None, :]
         mine, other = (np.take_along_axis(scores, index, axis=-1)[..., 0] for index in (right, 1 - right))
         decided = (mine > other) | (mine < other)
         return np.stack([np.where(decided, win_credit(mine, other), 0.5), decided, mine > other], axis=-1, dtype=float)
-    return best_of(rows, votes, protocol, readable)[..., None]
+    return best_of(rows, votes, protocol)[..., None]
 
 
 def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:

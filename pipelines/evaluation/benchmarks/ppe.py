@@ -154,13 +154,13 @@ def _pair(item: dict[str, Any], place: Place, asked: Messages, part: str, count:
     )
 
 
-def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
+def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     """Return the credit, and for rows of all answers the accuracy of the best of each number of them."""
     cells = np.zeros((*votes.shape[:2], 1 + len(SIZES)))
-    cells[..., 0] = best_of(rows, votes, protocol, readable)
+    cells[..., 0] = best_of(rows, votes, protocol)
     curves = [place for place, row in enumerate(rows) if row.subset.endswith(BEST_OF)]
     if curves and protocol is not Protocol.PAIRS:
-        scores = response_scores(votes, protocol, readable)
+        scores = response_scores(votes, protocol)
         cells[curves, :, 1:] = best_of_sizes(scores[curves], right_ones(rows)[curves])
     return cells
 

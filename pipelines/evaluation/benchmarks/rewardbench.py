@@ -18,7 +18,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
-from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, best_of, given, plain_mean, subset_means, weighted_mean
+from pipelines.evaluation.benchmarks.rules import (
+    Floats,
+    given,
+    one_cell_strict_alone,
+    subset_means,
+    weighted_mean,
+    with_total,
+)
 from pipelines.evaluation.benchmarks.values import identifier, one_of, query, response
 from schemas.evaluation import Protocol, Row
 
@@ -74,14 +81,10 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     )
 
 
-def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
-    return best_of(rows, votes, protocol, readable, strict=protocol is Protocol.SINGLE)[..., None]
-
-
 def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
     subsets = subset_means(groups, means)
     sections = given({name: weighted_mean(subsets, weights) for name, weights in SECTIONS.items()})
-    return sections | given({TOTAL: plain_mean(sections, SECTIONS)})
+    return with_total(sections, SECTIONS)
 
 
 BENCHMARK = Benchmark(
@@ -95,6 +98,6 @@ BENCHMARK = Benchmark(
     protocols=(Protocol.JOINT, Protocol.SINGLE),
     published=Protocol.JOINT,
     make=_row_of,
-    score=_score,
+    score=one_cell_strict_alone,
     totals=_totals,
 )

@@ -30,14 +30,12 @@ import numpy as np
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
 from pipelines.evaluation.benchmarks.rules import (
-    TOTAL,
     Floats,
-    given,
-    plain_mean,
     response_scores,
     right_ones,
     subset_means,
     top_credit,
+    with_total,
 )
 from pipelines.evaluation.benchmarks.values import identifier, one_of, query, responses
 from pipelines.sources.text import RowError, number, shown
@@ -80,9 +78,9 @@ def _row_of(section: Any, item: dict[str, Any], place: Place) -> Iterable[Row]:
     )
 
 
-def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
+def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     """Return the cells; rows of Ties have (accurate, gap, spread) in front until `_link` has seen both of a pair."""
-    scores, right = response_scores(votes, protocol, readable), right_ones(rows)
+    scores, right = response_scores(votes, protocol), right_ones(rows)
     cells = np.zeros((len(CELLS), *scores.shape[:2])).transpose(
         1, 2, 0
     )  # long runs in memory, which numpy fills quickly
@@ -136,7 +134,7 @@ def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
     if TIES in sections:
         ties = [subset_means(groups, means, CELLS.index(name))[TIES] * weight for name, weight in WEIGHTS.items()]
         sections[TIES] = np.sum(ties, axis=0)
-    return sections | given({TOTAL: plain_mean(sections, WHOLE)})
+    return with_total(sections, WHOLE)
 
 
 BENCHMARK = Benchmark(

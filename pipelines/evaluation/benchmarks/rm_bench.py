@@ -80,11 +80,11 @@ def _subset(item: dict[str, Any], place: Place) -> str:
     return subset
 
 
-def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
+def _score(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     if protocol is Protocol.PAIRS:
         wins = votes[..., 0] > votes[..., 1]  # in the order of the matrix, row by row
     else:
-        scores = response_scores(votes, protocol, readable)
+        scores = response_scores(votes, protocol)
         matrix = scores[..., :_N, None] > scores[..., None, _N:]
         wins = matrix.reshape(*matrix.shape[:2], _N * _N)
     return np.concatenate([wins.mean(axis=-1, keepdims=True), wins], axis=-1)

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.evaluation.benchmarks.benchmark import Benchmark, Place
-from pipelines.evaluation.benchmarks.rules import TOTAL, Floats, given, one_strict_cell, plain_mean, subset_means
+from pipelines.evaluation.benchmarks.rules import Floats, one_strict_cell, subset_means, with_total
 from pipelines.evaluation.benchmarks.values import identifier, query, response
 from pipelines.sources.text import RowError, filled_text, list_of, mapping_of, missing_field, short_text, shown
 from schemas.evaluation import Protocol, Row
@@ -68,7 +68,7 @@ def _response(value: Any, name: str) -> Response:
 
 def _totals(groups: Sequence[str], means: Floats) -> dict[str, Floats]:
     sections = subset_means(groups, means)
-    return sections | given({TOTAL: plain_mean(sections, WHOLE)})
+    return with_total(sections, WHOLE)
 
 
 BENCHMARK = Benchmark(

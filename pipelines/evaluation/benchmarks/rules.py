@@ -30,24 +30,12 @@ def right_ones(rows: Sequence[Row]) -> Flags:
     return flags
 
 
-def response_scores(votes: Floats, protocol: Protocol, readable: Floats | None) -> Floats:
-    """Return the mean score of each response, `[rows, draws, responses]`, where each was scored in one prompt.
-
-    A prompt with more readable samples than another does not score higher for it.
-    """
+def response_scores(votes: Floats, protocol: Protocol) -> Floats:
+    """Return the vote of each response, `[rows, draws, responses]`, where each was scored in one prompt."""
     if protocol not in (Protocol.JOINT, Protocol.SINGLE):
         raise ValueError(f"{protocol}: a response has several scores there")
-    means = _means(votes, readable)
-    scores: Floats = means[:, :, 0, :] if protocol is Protocol.JOINT else means[..., 0]
+    scores: Floats = votes[:, :, 0, :] if protocol is Protocol.JOINT else votes[..., 0]
     return scores
-
-
-def _means(votes: Floats, readable: Floats | None) -> Floats:
-    """Return sums as means. Equal sums of equally many samples stay equal, so ties stay ties."""
-    if readable is None:
-        return votes
-    means: Floats = votes / np.where(readable > 0, readable, np.nan)[..., None]
-    return means
 
 
 def top_credit(scores: Floats, right: Flags) -> Floats:
@@ -106,9 +94,7 @@ def decisions(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     return signs
 
 
-def best_of(
-    rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None, *, strict: bool = False
-) -> Floats:
+def best_of(rows: Sequence[Row], votes: Floats, protocol: Protocol, *, strict: bool = False) -> Floats:
     """Return the credit `[rows, draws]` of taking the best response.
 
     JOINT and SINGLE: 1/m where m responses tie on top and a right one is among them. PAIRS: the right response beats
@@ -123,20 +109,24 @@ def best_of(
     right = right_ones(rows)
     rule = single_credit if right.shape[-1] == 1 else strict_credit if strict else top_credit
     if protocol is Protocol.BOTH_ORDERS:
-        orders = _means(votes, readable)
-        mean = np.mean([rule(orders[:, :, order], right) for order in (0, 1)], axis=0)
+        mean = np.mean([rule(votes[:, :, order], right) for order in (0, 1)], axis=0)
         return mean
-    return rule(response_scores(votes, protocol, readable), right)
+    return rule(response_scores(votes, protocol), right)
 
 
-def one_cell(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None) -> Floats:
+def one_cell(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     """Return `best_of` as the one cell of a rule."""
-    return best_of(rows, votes, protocol, readable)[..., None]
+    return best_of(rows, votes, protocol)[..., None]
 
 
-def one_strict_cell(rows: Sequence[Row], votes: Floats, protocol: Protocol, readable: Floats | None = None) -> Floats:
+def one_cell_strict_alone(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
+    """Return `best_of` as the one cell of a rule that calls a tie wrong where responses are scored one by one."""
+    return best_of(rows, votes, protocol, strict=protocol is Protocol.SINGLE)[..., None]
+
+
+def one_strict_cell(rows: Sequence[Row], votes: Floats, protocol: Protocol) -> Floats:
     """Return the strict `best_of` as the one cell of a rule."""
-    return best_of(rows, votes, protocol, readable, strict=True)[..., None]
+    return best_of(rows, votes, protocol, strict=True)[..., None]
 
 
 def subset_means(groups: Sequence[str], means: Floats, cell: int = 0) -> dict[str, Floats]:
@@ -157,6 +147,11 @@ def weighted_mean(parts: Mapping[str, Floats], weights: Mapping[str, float]) -> 
     sums = np.sum([parts[name] * weight for name, weight in weights.items()], axis=0)
     total: Floats = sums / sum(weights.values())
     return total
+
+
+def with_total(parts: Mapping[str, Floats], names: Iterable[str]) -> dict[str, Floats]:
+    """Return these parts and their plain mean as the total, where none of `names` is missing."""
+    return dict(parts) | given({TOTAL: plain_mean(parts, names)})
 
 
 def given(figures: Mapping[str, Floats | None]) -> dict[str, Floats]:

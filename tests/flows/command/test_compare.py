@@ -56,6 +56,15 @@ def test_snapshots_are_compared_as_before(both: tuple[Evaluation, Evaluation, Sn
     assert done.code == 0 and done.out.startswith(f"{name} -> {name}\n")
 
 
+def test_a_version_that_an_evaluation_lacks_lists_those_that_it_has(
+    both: tuple[Evaluation, Evaluation, Snapshot],
+) -> None:
+    _, second, _ = both
+    done = grmforge("compare", "other@1999", "other", "--root", second.root.where())
+    (line,) = done.errors
+    assert done.code == 1 and line.endswith(f"other has: {second.manifest.version}"), line
+
+
 def test_an_unknown_name_is_answered_with_both_kinds(
     both: tuple[Evaluation, Evaluation, Snapshot], tmp_path: Path
 ) -> None:

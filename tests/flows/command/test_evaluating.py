@@ -77,6 +77,15 @@ def test_an_evaluation_is_planned_and_its_benchmark_examined_first(tmp_path: Pat
     assert not paid(tmp_path / "data")
 
 
+@pytest.mark.parametrize("command", [("plan", "--probe", "20"), ("probe",)])
+def test_what_samples_sets_says_how_a_judge_alone_is_tried(tmp_path: Path, command: tuple[str, ...]) -> None:
+    name, *flags = command
+    done = grmforge(name, write_evaluation(tmp_path), "--root", tmp_path / "data", *flags)
+    assert done.code == 2 and "grmforge evaluate --limit 20" in done.err, done.err
+    planned = grmforge("plan", tmp_path / "recipe.toml", "--root", tmp_path / "data")
+    assert "grmforge evaluate --limit 20 measures the rate" in planned.out
+
+
 VERDICTS = [
     {"item": "pair 1", "order": "AB", "decision": "1"},
     {"item": "pair 1", "order": "BA", "decision": "2"},
@@ -132,6 +141,20 @@ def test_sets_without_labels_are_judged_in_every_form(tmp_path: Path) -> None:
     frame = pl.read_parquet(tmp_path / "out.parquet")
     assert frame["scores"].to_list() == [one.get("scores") for one in judged]
     assert frame["error"].to_list() == [one.get("error") for one in judged]
+
+
+def test_an_id_that_no_file_can_hold_costs_no_answer(tmp_path: Path) -> None:
+    recipe = write_evaluation(tmp_path)
+    (tmp_path / "sets.jsonl").write_text(
+        '{"id": "\\ud800 one", "query": "\\udfff?", "responses": ["a", "b"]}\n'
+        '{"id": {"a": 1}, "query": "What?", "responses": ["a", "b"]}\n'
+        '{"id": 7, "query": "Which?", "responses": ["a", "b"]}\n'
+    )
+    done = grmforge("judge", recipe, tmp_path / "sets.jsonl", "--root", tmp_path / "data")
+    assert done.code == 0, done.err
+    judged = [json.loads(line) for line in done.out.splitlines()]
+    assert [one["id"] for one in judged] == ["\ufffd one", "sets.jsonl:2", "7"]
+    assert judged[1]["error"] == "id is an object of 1, not text"
 
 
 def test_a_hostile_item_is_shown_harmlessly(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Watcher:
     def found(self, completion: Completion) -> None:
         pass
 
-    def judged(self, outcome: str) -> None:
+    def judged(self, outcome: str, is_kept: bool = False) -> None:
         pass
 
     def said(self, text: str) -> None:

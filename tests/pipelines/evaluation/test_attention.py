@@ -34,8 +34,9 @@ def sentences(evaluation: Evaluation, judge: dict[str, Any] | None = None, **ent
     ("changed", "words"),
     [
         ({"in_training": 3}, "3 of 40 questions stand in the judge's training snapshot"),
-        ({"never_readable": 2}, "2 items have no readable judgement at all"),
-        ({"is_whole": False, "left_out": 9}, "a part of the benchmark, 9 rows are beyond the limit"),
+        ({"never_readable": 2}, "2 items have no readable judgement at all, and count as wrong"),
+        ({"never_readable": 1}, "1 item has no readable judgement at all, and counts as wrong"),
+        ({"is_whole": False, "left_out": 9}, "a part of the benchmark, 9 rows beyond the limit"),
         ({"outcomes": LOST}, "10.0% of 100 judgements cannot be read, most of them truncated"),
         ({"unreadable": 2, "rows": 42, "unreadable_reasons": [UNREAD]}, "2 of 42 rows, for example own.jsonl:7: two"),
         ({"judge": {"engine": "simulated"}}, "The judge is simulated"),

@@ -69,6 +69,19 @@ def test_no_claim_without_the_total() -> None:
     assert compared(["a"], each_subset, "total", clusters, np.zeros((3, 1, 1))) is None
 
 
+@pytest.mark.parametrize(("clusters", "smallest"), [(400, 2.802 * 0.15 / 20), (29, 0.3804), (6, 1.0), (5, 1.0)])
+def test_where_nothing_differs_the_smallest_difference_is_the_expected_one(clusters: int, smallest: float) -> None:
+    """Nor is it within the interval, which is wide under 30 clusters. Five signs all agree by chance in 2 of 32 cases:
+    no difference of five questions is ever below .05.
+    """
+    of_all = Clusters([str(n) for n in range(clusters)], ["all"] * clusters)
+    one = compared(["a"], each_subset, "all", of_all, np.zeros((clusters, 1, 1)))
+    assert one
+    (claim,) = claims([one])
+    assert claim.smallest == pytest.approx(smallest, rel=0.001)
+    assert sign_flip(np.ones((clusters, 1)))[0] <= 0.05 or claim.smallest == 1
+
+
 def test_equal_selectors_differ_by_nothing() -> None:
     one = compared(["a"], each_subset, "all", Clusters([str(n) for n in range(50)], ["all"] * 50), np.zeros((50, 1, 1)))
     assert one

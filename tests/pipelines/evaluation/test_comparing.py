@@ -49,7 +49,14 @@ def test_an_evaluation_is_no_different_from_itself(small: Evaluation) -> None:
     (found,) = comparison.benchmarks
     assert found.shared == 40 and all(one.difference == 0 and one.p == 1 for one in found.differences)
     assert [one.k for one in found.differences] == [1, 4, 1]
-    assert any("no difference is shown" in line for line in lines_of(comparison))
+    (words,) = (line for line in lines_of(comparison) if "no difference is shown" in line)
+    assert words == "own: no difference is shown over 40 questions. These items could show 9.28 points"
+
+
+def test_few_questions_show_nothing(tmp_path: Path) -> None:
+    few = evaluated(tmp_path, rows=jsonl_rows(3), k_max=2)
+    lines = lines_of(compare_evaluations(few, few))
+    assert "own: no difference is shown over 3 questions. So few questions can show no difference at all" in lines
 
 
 def test_what_was_evaluated_otherwise_is_not_compared(small: Evaluation, tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """Evaluations from the recipe to the published version, by the simulated engine."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from pipelines.evaluation.evaluate import evaluate, evaluating
+from flows.watching.watcher import RunWatcher
+from pipelines.evaluation.asking import ask
+from pipelines.evaluation.evaluate import asked_of, evaluate, evaluating
 from pipelines.evaluation.finished import evaluate_verdicts, recipe_for
 from pipelines.steps import build
 from schemas.errors import BudgetReached, ForgeError, RecipeError, SourceError, StoppedEarly
@@ -90,21 +93,44 @@ def test_figures_are_those_of_the_stored_judgements(tmp_path: Path) -> None:
     recipe, root = the_recipe(tmp_path), Root.open(str(tmp_path / "root"))
     evaluation = evaluate(recipe, root, a_run(recipe)[0]).evaluation
     judgements = pl.read_parquet(evaluation.files("judgements")).filter(pl.col("sample_index") >= 0)
-    credit, totals = 0.0, dict[str, list[float]]()
+    credit, scored = 0.0, dict[str, list[tuple[float, float]]]()
     for row in judgements.iter_rows(named=True):
         if row["scores"] is None:
             continue
         chosen, rejected = (score for _, score in sorted(zip(row["order"], row["scores"], strict=True)))
         credit += (chosen > rejected) + 0.5 * (chosen == rejected)
-        total = totals.setdefault(row["item_id"], [0.0, 0.0])
-        total[0] += chosen
-        total[1] += rejected
+        scored.setdefault(row["item_id"], []).append((chosen, rejected))
     assert voting(evaluation, 1) == pytest.approx(credit / 320)
-    votes = sum((chosen > rejected) + 0.5 * (chosen == rejected) for chosen, rejected in totals.values())
+    means = {item: [sum(of_one) / len(both) for of_one in zip(*both, strict=True)] for item, both in scored.items()}
+    votes = sum((chosen > rejected) + 0.5 * (chosen == rejected) for chosen, rejected in means.values())
     assert voting(evaluation, 8) == pytest.approx(votes / 40)
     items = pl.read_parquet(evaluation.files("items"))
     assert items["right_at_max"].mean() == pytest.approx(votes / 40)
-    assert dict(zip(items["item_id"], items["votes"].to_list(), strict=True)) == totals
+    assert dict(zip(items["item_id"], items["votes"].to_list(), strict=True)) == means
+
+
+def test_what_cannot_be_read_has_no_vote(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 1)
+    write_rows(tmp_path / "verdicts.jsonl", [{"item": 0, "decision": None}])
+    recipe, root = the_recipe(tmp_path), Root.open(str(tmp_path / "root"))
+    evaluation = evaluate_verdicts(recipe, root, tmp_path / "verdicts.jsonl", lambda _: None).evaluation
+    items = pl.read_parquet(evaluation.files("items"))
+    assert (items["votes"].to_list(), items["readable"].to_list()) == ([None], [0])
+
+
+def test_an_evaluation_counts_all_of_its_answers_as_done(tmp_path: Path) -> None:
+    """Unreadable answers of an evaluation are never sampled again."""
+    pairs(tmp_path / "pairs.jsonl", 20)
+    section = {"kind": "preference_sets", "name": "pairs", "path": "pairs.jsonl"}
+    models = MODELS | {"grm": simulated(accuracy=0.7, unparsed=0.2)}
+    recipe = a_recipe(tmp_path, models=models, evaluate={"k_max": 8, "benchmarks": [section]})
+    with RunWatcher() as watcher:
+        run = replace(a_run(recipe)[0], watcher=watcher)
+        asked = asked_of(recipe, Root.open(str(tmp_path / "root")))[0]
+        ask(Root.open(str(tmp_path / "root")), run, asked.judge, asked.prompts, "pairs")
+        tally = watcher.stage_tally
+        assert tally is not None and tally.outcomes["unparsed"] > 0
+        assert (tally.settled, tally.total, tally.left) == (160, 160, 0)
 
 
 def test_samples_of_a_build_are_the_first_of_the_pool(tmp_path: Path) -> None:
@@ -186,7 +212,8 @@ def test_a_row_that_is_no_item_is_counted(tmp_path: Path, row: dict[str, Any], r
         ({"kind": "preference_sets"}, RecipeError, "needs a path or a hub id"),
         ({"kind": "preference_sets", "path": "gone.jsonl"}, SourceError, "no such file"),
         ({"kind": "llmbar", "path": ".", "protocol": "pairs"}, RecipeError, "has no protocol 'pairs'; it has joint"),
-        ({"kind": "test"}, ForgeError, "no snapshot 'small'"),
+        ({"kind": "test"}, RecipeError, "small, which is not built yet"),
+        ({"kind": "test", "snapshot": "gone"}, ForgeError, "no snapshot 'gone'"),
     ],
 )
 def test_a_benchmark_that_cannot_be_evaluated_is_one_line(
@@ -199,10 +226,47 @@ def test_a_benchmark_that_cannot_be_evaluated_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("compare", "words"),
+    [
+        ("agrement", "no selector is called 'agrement'; did you mean 'agreement'"),
+        ("voting", "no selector is called 'voting'; there are agreement, margin"),
+        ("meta_rm", r"'meta_rm' needs a \[models.meta_rm\]"),
+        ("logprob", "'logprob' needs logprobs = true"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_refused_before_anything_is_asked(
+    tmp_path: Path, compare: str, words: str
+) -> None:
+    pairs(tmp_path / "pairs.jsonl")
+    recipe = the_recipe(tmp_path, compare=(compare,))
+    with pytest.raises(RecipeError, match=words):
+        evaluate(recipe, Root.open(str(tmp_path / "root")), a_run(recipe)[0])
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"kind": "test", "path": "own.jsonl"}, "path does nothing here: the kind 'test' reads a snapshot"),
+        (
+            {"kind": "llmbar", "snapshot": "demo"},
+            "snapshot does nothing here: the kind 'llmbar' reads files",
+        ),
+        ({"kind": "llmbar", "best_of_k": True}, "best_of_k is for 'ppe'"),
+        ({"kind": "test", "splits": []}, "splits"),
+    ],
+)
+def test_a_key_of_another_kind_of_benchmark_is_refused(tmp_path: Path, section: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        the_recipe(tmp_path, section)
+
+
 def test_an_empty_split_says_what_to_do(tmp_path: Path) -> None:
     write_rows(tmp_path / "own.jsonl", jsonl_rows(10))
     recipe = a_recipe(tmp_path, evaluate={"benchmarks": [{"kind": "test"}]})
     root = Root.open(str(tmp_path / "root"))
+    with pytest.raises(RecipeError, match="test reads the sets of small, which is not built yet: build it first"):
+        evaluate(recipe, root, a_run(recipe)[0])
     build(recipe, root, a_run(recipe)[0])
     with pytest.raises(RecipeError, match=r"has no set in test: give \[splits\] test a share"):
         evaluate(recipe, root, a_run(recipe)[0])
@@ -257,6 +321,24 @@ def test_verdicts_of_a_file_are_scored_without_any_model(tmp_path: Path) -> None
         "pair 2": 0.25,
         "pair 3": 0.5,
     }
+
+
+def test_verdicts_on_no_benchmark_of_the_recipe_are_said(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 4)
+    write_rows(
+        tmp_path / "verdicts.jsonl",
+        [
+            {"item": "pair 1", "benchmark": "pairs", "decision": "1"},
+            {"item": "pair 2", "benchmark": "paris", "decision": "1"},
+        ],
+    )
+    recipe, notes = the_recipe(tmp_path), list[str]()
+    root = Root.open(str(tmp_path / "root"))
+    evaluation = evaluate_verdicts(recipe, root, tmp_path / "verdicts.jsonl", notes.append).evaluation
+    assert evaluation.manifest.benchmarks[0].samples == 1
+    assert notes == ["1 verdict on 'paris', which is no benchmark here: left out"]
+    with pytest.raises(RecipeError, match="not a file of verdicts, but a directory, a pipe or a device"):
+        evaluate_verdicts(recipe, root, tmp_path, notes.append)
 
 
 def test_log_probabilities_choose_samples_where_they_are_asked_for(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipelines.ahead.doctor import examine
 from pipelines.ahead.evaluation import plan_evaluation
 from pipelines.evaluation.comparing import compare_evaluations
 from pipelines.evaluation.evaluate import evaluate
@@ -236,6 +237,27 @@ def single(path: Path, count: int) -> None:
         for number in range(count)
     ]
     write_rows(path, rows)
+
+
+def test_a_reward_model_needs_no_grm(tmp_path: Path) -> None:
+    pairs(tmp_path / "pairs.jsonl", 10)
+    section = {"kind": "preference_sets", "name": "pairs", "path": "pairs.jsonl"}
+    tree = {
+        "build": {"name": "scored", "root": str(tmp_path / "root")},
+        "models": {"reward_model": scorer()},
+        "evaluate": {"judge": "reward_model", "replicates": 200, "benchmarks": [section]},
+    }
+    recipe = recipe_of(tree, tmp_path)
+    (planned,) = plan_evaluation(recipe, Root.open(str(tmp_path / "root")), a_run(recipe)[0])
+    assert planned.smallest_difference is None and not any("smallest" in line for line in planned.lines())
+    found = {finding.what: finding for finding in examine(recipe, {})}
+    assert found["benchmark pairs"].says == "10 items, protocol single" and found["templates"].ok
+    evaluation, requests = spent(recipe, Root.open(str(tmp_path / "root")))
+    assert requests == 20 and "grm" not in evaluation.manifest.recipe["models"]
+    with pytest.raises(RecipeError, match=r"no \[models.grm\] of its own to evaluate"):
+        judge_of(recipe, "grm", 1, grades_single=True)
+    with pytest.raises(RecipeError, match=r"models\.grm: missing; add"):
+        recipe_of(tree | {"sources": [{"kind": "preference_sets", "path": "pairs.jsonl"}]}, tmp_path)
 
 
 def test_single_responses_have_an_auc_and_no_accuracy(tmp_path: Path) -> None:

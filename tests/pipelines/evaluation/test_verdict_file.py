@@ -1,6 +1,7 @@
 """Finished verdicts of other judges: every notation, what is refused, and two published judges of LLMBar."""
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def written(directory: Path, *verdicts: Any) -> Path:
 
 def scores(directory: Path, verdict: dict[str, Any], n: int = 2, protocol: Protocol = Protocol.JOINT) -> list[Any]:
     """Return the scores of each prompt's one sample, mapped back; None for nan."""
-    found = read_verdicts(written(directory, {"item": "a"} | verdict), [row(responses=n)], protocol)
+    found = read_verdicts(written(directory, {"item": "a"} | verdict), [row(responses=n)], protocol, "llmbar")
     (pool,) = found.pools
     return [[None if np.isnan(score) else float(score) for score in prompt[0]] for prompt in pool.scores[0]]
 
@@ -92,7 +93,7 @@ def test_several_verdicts_on_an_item_are_samples(tmp_path: Path) -> None:
     )
     found = read_verdicts(path, [row(name) for name in "abc"], Protocol.JOINT, "llmbar")
     assert [one.row_id for one in found.rows] == ["b", "c"]
-    assert (found.left_out, found.missing) == (1, 2)
+    assert (found.left_out, found.missing, found.elsewhere) == (1, 2, {"'another'": 1})
     assert found.outcomes == {"readable": 2, "wrong_count": 1, "no_answer": 1}
     (pool,) = found.pools
     assert pool.rows == [0, 1]
@@ -116,6 +117,9 @@ def test_several_verdicts_on_an_item_are_samples(tmp_path: Path) -> None:
         ({"item": "a", "scores": 7}, "scores is 7, not a list"),
         ({"item": "a", "scores": [7, "x"]}, "scores holds what is no number"),
         ({"item": "a", "scores": [7, None]}, "scores holds what is no number"),
+        ({"item": "a", "scores": [7, math.nan]}, "scores holds what is no number"),
+        ({"item": "a", "scores": [7, math.inf]}, "scores holds what is no number"),
+        ({"item": "a", "scores": [7, 1e101]}, "no number up to 1e+100"),
         ({"item": "a", "decision": "1", "order": "AC"}, "order is 'AC'"),
         ({"item": "a", "decision": "1", "order": [0, 0]}, "order is a list of 2"),
         ({"item": "a", "decision": "1", "order": [0]}, "is no prompt of 'a' by protocol joint"),
@@ -124,18 +128,43 @@ def test_several_verdicts_on_an_item_are_samples(tmp_path: Path) -> None:
 )
 def test_a_verdict_that_says_nothing_names_its_line(tmp_path: Path, verdict: dict[str, Any], message: str) -> None:
     with pytest.raises(SourceError, match=r"^verdicts\.jsonl:1: ") as raised:
-        read_verdicts(written(tmp_path, verdict), [row()], Protocol.JOINT)
+        read_verdicts(written(tmp_path, verdict), [row()], Protocol.JOINT, "llmbar")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
+def test_among_several_benchmarks_each_verdict_names_its_own(tmp_path: Path) -> None:
+    path = written(tmp_path, {"item": 0, "benchmark": "other", "decision": "1"}, {"item": 0, "decision": "1"})
+    with pytest.raises(
+        SourceError, match=r"^verdicts\.jsonl:2: names no benchmark, and there are several: llmbar, other"
+    ):
+        read_verdicts(path, [row()], Protocol.JOINT, "llmbar", ["llmbar", "other"])
+
+
+def test_a_number_that_is_another_rows_id_is_refused(tmp_path: Path) -> None:
+    rows = [row("1"), row("0"), row("2")]
+    with pytest.raises(
+        SourceError, match=r"^verdicts\.jsonl:1: item 1 is the number of a row, and the id of another one"
+    ):
+        read_verdicts(written(tmp_path, {"item": 1, "decision": "1"}), rows, Protocol.JOINT, "own")
+    found = read_verdicts(
+        written(tmp_path, {"item": "1", "decision": "1"}, {"item": 2, "decision": "1"}), rows, Protocol.JOINT, "own"
+    )
+    assert [one.row_id for one in found.rows] == ["1", "2"]
+
+
+def test_scores_that_are_nearly_equal_are_no_tie(tmp_path: Path) -> None:
+    near = [1.00000001, 1.00000002]
+    assert scores(tmp_path, {"scores": near}) == [near]
+
+
 def test_a_file_without_verdicts_on_the_benchmark_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, {"item": "a", "benchmark": "another", "decision": "1"})
-    with pytest.raises(SourceError, match=r"^verdicts\.jsonl: has no verdict on llmbar"):
+    with pytest.raises(SourceError, match=r"^verdicts\.jsonl: has no verdict on llmbar; its verdicts name 'another'"):
         read_verdicts(path, [row()], Protocol.JOINT, "llmbar")
     path.write_text("{", "utf-8")
     with pytest.raises(SourceError, match=r"^verdicts\.jsonl:1: "):
-        read_verdicts(path, [row()], Protocol.JOINT)
+        read_verdicts(path, [row()], Protocol.JOINT, "llmbar")
 
 
 def chosen(results: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -156,9 +185,9 @@ def rated(results: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def shares(directory: Path, rows: list[Row], verdicts: Iterator[dict[str, Any]], protocol: Protocol) -> list[float]:
     """Return each cell's mean over the rows, in percent."""
-    found = read_verdicts(written(directory, *verdicts), rows, protocol)
+    found = read_verdicts(written(directory, *verdicts), rows, protocol, "llmbar")
     (pool,) = found.pools
-    cells = BENCHMARK.score(found.rows, pool.scores.swapaxes(1, 2)[:, :1], protocol, None)
+    cells = BENCHMARK.score(found.rows, pool.scores.swapaxes(1, 2)[:, :1], protocol)
     return [round(100 * float(share), 1) for share in cells.mean(axis=(0, 1))]
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -113,6 +114,12 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, conte
         list(rows_of(path))
     assert str(raised.value).startswith(f"{name}: ")
     assert "\n" not in str(raised.value)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")
+    with pytest.raises(SourceError, match=r"^rows\.jsonl: not a regular file; write its rows to one$"):
+        list(rows_of(tmp_path / "rows.jsonl"))
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:

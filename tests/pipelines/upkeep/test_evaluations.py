@@ -11,6 +11,7 @@ from pipelines.evaluation.evaluate import evaluate
 from pipelines.evaluation.publication import Evaluated
 from pipelines.upkeep.forgetting import forget, look, request_to_forget
 from pipelines.upkeep.leftovers import DAY_S, Kind, leftovers, remove
+from schemas.errors import StorageError
 from schemas.recipe import Recipe
 from storage.evaluations import every_evaluation, find_evaluation
 from storage.root import Root
@@ -53,6 +54,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def house(model: Path, tmp_path: Path) -> tuple[Path, Root]:
     shutil.copytree(model, tmp_path / "house")
     return tmp_path / "house", Root.open(str(tmp_path / "house" / "data"))
+
+
+def test_a_damaged_version_keeps_nobody_from_publishing_a_whole_one(house: tuple[Path, Root]) -> None:
+    folder, root = house
+    damaged = find_evaluation(root, "on-others")
+    (root.path / damaged.key / "manifest.json").write_text('{"format": 1, "name": "on-others"}')
+    done = evaluated(of_others(folder), root)
+    assert done.new and done.evaluation.manifest.content_hash == damaged.manifest.content_hash
+    with pytest.raises(StorageError, match="not a manifest of an evaluation: version: Field required; restore the"):
+        find_evaluation(root, f"on-others@{damaged.manifest.version}")
 
 
 def test_gc_keeps_the_stage_of_an_evaluation_and_takes_an_unfinished_one_after_a_day(house: tuple[Path, Root]) -> None:

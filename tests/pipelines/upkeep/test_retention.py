@@ -6,9 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from pipelines.upkeep.refresh import promote
+from storage.published import STAMP
 from storage.root import Root
 from storage.snapshot_upkeep import pin, remove_version, retain, unpin, write_comparison
-from storage.snapshots import STAMP, latest, versions
+from storage.snapshots import latest, versions
 from tests.pipelines.upkeep.nights import a_night
 from tests.storage.test_snapshots import published
 

@@ -54,12 +54,9 @@ def cells_of(
     rows: Sequence[Row],
     by_row: Sequence[Sequence[Sequence[float]]],
     protocol: Protocol,
-    *,
-    readable: Any = None,
 ) -> list[list[float]]:
     """Return the cells of each row for these votes, by the benchmark's own names of them."""
-    counts = None if readable is None else np.array(readable, dtype=float)[:, None]
-    cells = BENCHMARKS[kind].score(rows, votes_of(by_row), protocol, counts)
+    cells = BENCHMARKS[kind].score(rows, votes_of(by_row), protocol)
     return [[round(float(value), 6) for value in row] for row in cells[:, 0]]
 
 

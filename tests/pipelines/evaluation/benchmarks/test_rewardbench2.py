@@ -72,7 +72,7 @@ def linked(
     rows: list[Row], by_row: list[list[list[float]]], protocol: Protocol = Protocol.JOINT
 ) -> list[dict[str, float]]:
     """Return the cells of rows of Ties of any shape, once those of a pair have met."""
-    alone = [BENCHMARK.score([row], votes_of([votes]), protocol, None) for row, votes in zip(rows, by_row, strict=True)]
+    alone = [BENCHMARK.score([row], votes_of([votes]), protocol) for row, votes in zip(rows, by_row, strict=True)]
     cells = BENCHMARK.linked(rows, np.concatenate(alone))
     return [dict(zip(CELLS, map(float, row[0]), strict=True)) for row in cells]
 

@@ -48,12 +48,6 @@ def test_a_response_without_a_score_is_never_compared() -> None:
     assert credit(row(3), [[9], [1], [NAN]], Protocol.SINGLE, strict=True) == 0
 
 
-def test_one_by_one_means_are_compared_and_not_sums() -> None:
-    sums, readable = votes_of([[[27.0], [32.0]]]), np.array([[[3.0, 4.0]]])
-    assert rules.best_of([row(2)], sums, Protocol.SINGLE, readable)[0, 0] == 1
-    assert rules.best_of([row(2)], sums, Protocol.SINGLE, None)[0, 0] == 0
-
-
 def test_pairs_must_all_be_won_and_a_tie_is_half() -> None:
     assert credit(row(3), [[9, 1], [9, 2]], Protocol.PAIRS) == 1
     assert credit(row(3), [[9, 1], [2, 2]], Protocol.PAIRS) == 1 / 2
@@ -78,9 +72,6 @@ def test_one_response_is_judged_by_the_middle_of_the_scale(
     prompts = [[mean]] * (2 if protocol is Protocol.BOTH_ORDERS else 1)
     assert credit(row(1, (0,)), prompts, protocol) == if_right
     assert credit(row(1, ()), prompts, protocol) == if_wrong
-    sums = votes_of([prompts]) * 4
-    readable = np.full(sums.shape[:3], 4.0)
-    assert rules.best_of([row(1, (0,))], sums, protocol, readable)[0, 0] == if_right
 
 
 @given(st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=2, max_size=5), st.integers(0, 4))

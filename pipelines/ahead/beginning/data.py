@@ -1,0 +1,221 @@
+"""What a file or a data set of the hub holds: the kind of source that reads it, and what its first rows are like."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pipelines.ahead.beginning.unread import NEEDED, as_read, unread
+from pipelines.evaluation.breakdowns import script_of
+from pipelines.judging.prompt_length import estimated_tokens
+from pipelines.sources.files import SourceFiles, open_files
+from pipelines.sources.registry import SOURCES
+from pipelines.sources.rows import rows_in
+from pipelines.sources.source import Source
+from pipelines.sources.text import shown
+from schemas.errors import SourceError
+from schemas.preference import PreferenceSet, UnreadableRow
+from schemas.question import Question
+from schemas.recipe import SourceSection
+
+ROWS = 2_000
+"""Rows that are looked at."""
+_COUNTED_BYTES = 32 << 20
+"""Files of this size are read to their end, so that all of their rows are counted."""
+_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".json", ".parquet")
+_ARCHIVES = (".zip", ".txt")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NO_NAME = re.compile(r"[^a-z0-9_-]+")
+_COLUMNS = 12
+_SCRIPTS = 3
+
+Record = PreferenceSet | Question
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is known of the data before any model is asked."""
+
+    path: str | None
+    """As it was given; None for a data set of the hub."""
+    hub: str | None
+    name: str
+    """What the recipe and its source are called."""
+    source: Source
+    columns: tuple[str, ...]
+    records: tuple[Record, ...]
+    """Of the first rows."""
+    rows: int
+    """So many were read."""
+    is_whole: bool
+    """Whether these are all."""
+    unreadable: Counter[str]
+    example: str
+    """The first row that could not be read, and why; empty where there is none."""
+
+    @property
+    def sets(self) -> list[PreferenceSet]:
+        return [record for record in self.records if isinstance(record, PreferenceSet)]
+
+    @property
+    def questions(self) -> list[Question]:
+        return [record for record in self.records if isinstance(record, Question)]
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Rows that are set aside, by the reason; repeats among them."""
+        repeats = len(self.sets) - len({one.set_id for one in self.sets})
+        reasons = Counter(str(one.drop_reason) for one in self.records if one.drop_reason is not None)
+        return reasons + Counter(duplicate=repeats)
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a person wants to know of the data."""
+        more = "" if self.is_whole else ", the first of more"
+        kind = "questions with a known answer" if self.source.gives == "questions" else "sets of responses"
+        yield f"data      {self.path or self.hub}: {self.rows:,} rows{more}, read as {self.source.kind}: {kind}"
+        names = ", ".join(shown(name).strip("'") for name in self.columns[:_COLUMNS])
+        yield f"          columns: {names}{', ..' if len(self.columns) > _COLUMNS else ''}"
+        if sizes := Counter(one.n_responses for one in self.sets):
+            words = ", ".join(f"{rows:,} of {size}" for size, rows in sorted(sizes.items())[:6])
+            yield f"          responses: {words}"
+        scripts = Counter(script_of(one.query[-1].content) for one in self.records).most_common(_SCRIPTS)
+        yield f"          letters: {', '.join(f'{rows / len(self.records):.0%} {name}' for name, rows in scripts)}"
+        yield f"          questions: {lengths([one.query[-1].content for one in self.records])}"
+        if texts := [response.text or response.turns or "" for one in self.sets for response in one.responses]:
+            yield f"          responses: {lengths(texts)}"
+        if self.dropped:
+            reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in self.dropped.most_common())
+            yield f"          set aside: {reasons}"
+        if self.unreadable:
+            reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in self.unreadable.most_common())
+            yield f"          unreadable: {reasons}; the first: {self.example}"
+
+
+def lengths(texts: Sequence[str]) -> str:
+    """Return how long texts are: words of the middle one, and characters and tokens of the middle and the longest."""
+    sizes = [len(text) for text in texts]
+    tokens = [estimated_tokens(text) for text in texts]
+    return (
+        f"{median(len(text.split()) for text in texts):,.0f} words, {median(sizes):,.0f} characters, about "
+        f"{median(tokens):,.0f} tokens in the middle; the longest has {max(sizes):,} characters, about "
+        f"{max(tokens):,} tokens"
+    )
+
+
+def look_at(place: str) -> Data:
+    """Return what a file, a directory or a hub id holds. Raises SourceError, which says what is needed."""
+    path = Path(place).expanduser()
+    is_here = os.path.lexists(path)
+    if not is_here and not (_HUB_ID.fullmatch(place) and not place.lower().endswith(_ENDINGS)):
+        raise SourceError(f"{place}: no such file or directory, and no hub id, which is written owner/name")
+    if path.is_file() and not path.name.lower().endswith((*_ENDINGS, *_ARCHIVES)):
+        raise SourceError(unread(place, path=path))
+    faults: list[str] = []
+    found: list[tuple[int, Data]] = []
+    for source in _candidates(place, path, is_here):
+        try:
+            data = _read(source, place, path if is_here else None)
+        except SourceError as error:
+            faults.append(str(error))
+            continue
+        found.append((len(data.records), data))
+        if data.records and not data.unreadable:
+            break
+    if not found:
+        raise SourceError(f"{faults[0]}; needed is {NEEDED}" if is_here else faults[0])
+    most, best = max(found, key=lambda one: one[0])
+    plain, row = found[0][1], _first_row(path if is_here else None)
+    # The number of the right option would pass for a question whose answer is a number.
+    has_options = best.source.kind == "telemath" and "responses" in (as_read(row or {}) or {})
+    if not most or has_options:
+        raise SourceError(unread(place, plain.unreadable, plain.example, row))
+    return best
+
+
+def _candidates(place: str, path: Path, is_here: bool) -> list[Source]:
+    """Return the kinds that may read the data, the plain one first; of a hub id that is known, its own."""
+    ordered = sorted(SOURCES.values(), key=lambda source: (source.kind != "preference_sets", source.gives != "sets"))
+    if not is_here:
+        own = [source for source in ordered if source.hub.casefold() == place.casefold()]
+        return own[:1] or [
+            source for source in ordered if "*.jsonl" in source.patterns or "*.parquet" in source.patterns
+        ]
+    if not path.is_file():
+        return ordered
+    ending = path.suffix.lower()
+    if ending == ".gz":
+        ending = "".join(path.suffixes[-2:]).lower()
+    ending = {".ndjson": ".jsonl", ".json.gz": ".jsonl.gz"}.get(ending, ending)
+    return [source for source in ordered if any(pattern.endswith(ending) for pattern in source.patterns)]
+
+
+def section_of(source: Source, data_path: str | None, hub: str | None, name: str) -> SourceSection:
+    """Return the section of the recipe for this data."""
+    named = {"name": name} if "name" in source.section.model_fields else {}
+    section: SourceSection = source.section(kind=source.kind, path=data_path, hub=hub, **named)
+    return section
+
+
+def _read(source: Source, place: str, path: Path | None) -> Data:
+    name = _NO_NAME.sub("-", (path.resolve() if path else Path(place)).name.lower().split(".")[0]).strip("-_")[:48]
+    name = name if name and name != "general" else "mine"
+    section = section_of(source, str(path.absolute()) if path else None, None if path else place, name)
+    if path is not None and path.is_file():
+        files = SourceFiles(path.parent, (path,), "", "", path.name)
+    else:
+        files = open_files(section, source.hub, source.patterns, Path())
+    records: list[Record] = []
+    unreadable: Counter[str] = Counter()
+    example = ""
+    whole = sum(file.stat().st_size for file in files.paths) <= _COUNTED_BYTES
+    read, rows = source.read(section, files), 0
+    for record in islice(read, ROWS):
+        rows += 1
+        if isinstance(record, UnreadableRow):
+            unreadable[record.reason] += 1
+            example = example or f"{record.source_id}: {record.detail}"
+        else:
+            records.append(record)
+    rest = sum(1 for _ in read) if whole and records else 0
+    columns = _columns(files) if path is None or not path.name.endswith(_ARCHIVES) else ()
+    return Data(
+        path=place if path else None,
+        hub=None if path else place,
+        name=name,
+        source=source,
+        columns=columns,
+        records=tuple(records),
+        rows=rows + rest,
+        is_whole=whole or rows < ROWS,
+        unreadable=unreadable,
+        example=example,
+    )
+
+
+def _columns(files: SourceFiles) -> tuple[str, ...]:
+    """Return the keys of the first rows, in the order in which they come."""
+    keys: dict[str, None] = {}
+    try:
+        for _, row in islice(rows_in(files), 20):
+            if not isinstance(row, UnreadableRow):
+                keys |= dict.fromkeys(map(str, row))
+    except SourceError:
+        return ()
+    return tuple(keys)
+
+
+def _first_row(path: Path | None) -> dict[str, Any] | None:
+    """Return the first row that is an object, as its file has it."""
+    if path is None or not path.is_file():
+        return None
+    files = SourceFiles(path.parent, (path,), "", "", path.name)
+    try:
+        rows = (row for _, row in islice(rows_in(files), 20) if not isinstance(row, UnreadableRow))
+        return next(rows, None)
+    except SourceError:
+        return None
