@@ -19,6 +19,8 @@ _SETTLED = frozenset({READABLE, *(outcome for outcome in Outcome if outcome.read
 _READABLE = _SETTLED - {Outcome.FAILED}
 JUDGED_OUTCOMES = frozenset({"correct", "incorrect", "tied"})
 """What a readable answer is where its set says which response is the best."""
+USUAL_RESAMPLES = 2
+"""How often an unreadable answer is sampled again: what `[grm] resample_unreadable` is unless a recipe changes it."""
 FEWEST_IN_PERCENT = 0.01
 """A smaller share of readable answers is shown as two counts: "0 of 43 readable"."""
 
@@ -163,8 +165,9 @@ class StageTally:
         """
         if self.left is None or (self.bought < min(self.flying, WINDOW_ANSWERS) and self._asking_s < WINDOW_S):
             return None
-        rate = self.rate
-        return None if rate <= 0 else self.left / rate / max(self.settled / max(self.answers, 1), 0.1)
+        rate, unsettled = self.rate, 1 - self.settled / max(self.answers, 1)
+        samples = sum(unsettled**again for again in range(1 + USUAL_RESAMPLES))
+        return None if rate <= 0 else self.left / rate * samples
 
     def parts(self) -> list[str]:
         """Return the state in phrases, the most telling first."""

@@ -14,7 +14,7 @@ from pipelines.ahead.endpoint import served_models
 from pipelines.ahead.estimates import FEW_ANSWERS, earlier_token_rate, hours_for
 from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets
 from pipelines.ahead.inputs import plan_inputs
-from pipelines.ahead.probed import OutcomeExample, Probe, in_order
+from pipelines.ahead.probed import OutcomeExample, Probe, in_order, rate_words
 from pipelines.engines.advice import Seen, advice
 from pipelines.engines.answering import Run, check_key
 from pipelines.engines.budget import cost_usd
@@ -230,9 +230,9 @@ def _hours(probed: _Probed, found: Probe, requests: int, answer_tokens: int | No
     assumed = f"with at most {in_flight:,} in flight; more are seldom slower"
     if found.tokens_a_second and found.bought >= FEW_ANSWERS and answer_tokens is not None:
         by_tokens = answer_tokens / found.tokens_a_second / 3600
-        return by_tokens, f"at the {found.tokens_a_second:,.0f} answer tokens a second measured here {assumed}"
+        return by_tokens, f"at the {rate_words(found.tokens_a_second)} answer tokens a second measured here {assumed}"
     if answer_tokens and (rate := earlier_token_rate(probed.root, probed.job.stage_name)):
-        return answer_tokens / rate.value / 3600, f"at the {rate.value:,.0f} answer tokens a second {rate.basis}"
+        return answer_tokens / rate.value / 3600, f"at the {rate_words(rate.value)} answer tokens a second {rate.basis}"
     if hours := hours_for(requests, found.bought, found.seconds):
         return hours, f"at the requests a second measured here {assumed}"
     return None, "since nothing was bought"

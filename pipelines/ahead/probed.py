@@ -102,7 +102,7 @@ class Probe:
 
     def _figures(self) -> Iterator[str]:
         answers = sum(self.outcomes.values())
-        speed = f", {self.tokens_a_second:,.0f} answer tokens a second" if self.tokens_a_second else ""
+        speed = f", {rate_words(self.tokens_a_second)} answer tokens a second" if self.tokens_a_second else ""
         yield f"{self.sets} sets, {self.answers} answers, {self.bought} bought" + (
             f" in {self.seconds:.1f} s{speed}" if self.bought else ""
         )
@@ -151,6 +151,11 @@ def shortened(text: str, most: int) -> str:
         return text
     end = round(most * _END)
     return f"{text[: most - end]}\n[.. cut here: {len(text):,} characters in all ..]\n{text[-end:]}"
+
+
+def rate_words(rate: float) -> str:
+    """Return a rate with one decimal where it is small."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
 
 
 def _counted(counts: dict[str, int]) -> str:

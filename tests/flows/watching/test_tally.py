@@ -47,6 +47,12 @@ def test_the_time_left_counts_samples_that_will_be_drawn_again() -> None:
     assert stage.correct_share == 0.8
 
 
+def test_a_judge_that_nobody_can_read_costs_three_times_as_long_at_most() -> None:
+    stage = tally(100, began_s_ago=10)
+    buy(stage, 50, Outcome.UNPARSED)
+    assert stage.seconds_left == pytest.approx(100 / 5 * 3, rel=0.05)
+
+
 def test_nothing_is_said_of_time_before_anything_is_bought() -> None:
     stage = tally()
     assert stage.seconds_left is None
