@@ -27,6 +27,7 @@ from pipelines.reporting.visible import visible
 from schemas.errors import ForgeError
 
 if TYPE_CHECKING:
+    from pipelines.ahead.probed import Probe
     from pipelines.engines.budget import Spent
     from pipelines.reporting.publication import Published
     from pipelines.upkeep.refresh import Refreshed
@@ -105,7 +106,9 @@ def probe(
     keep_going: KeepGoingOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Spend the least that tells something: parse rate, acceptance, tokens, projected cost, one whole example.
+    """Spend the least that tells something: what can be read, acceptance, tokens, cost, time, an answer of each kind.
+
+    A judge of no use is stopped after ten or twenty answers. Ctrl-C shows what has come in, which stays stored.
 
     Where questions have no answers yet, as few of them as make that many sets are answered first, and shown.
 
@@ -114,8 +117,14 @@ def probe(
     from flows.command.running import started
     from pipelines.ahead.probe import probe_of
 
-    with started("probe", recipe, root=root, keep_going=keep_going) as (settings, place, run):
-        probed = probe_of(settings, place, run, n)
+    stopped: list[Probe] = []
+    try:
+        with started("probe", recipe, root=root, keep_going=keep_going) as (settings, place, run):
+            probed = probe_of(settings, place, run, n, stopped.append)
+    except (ForgeError, KeyboardInterrupt):
+        for probed in stopped:
+            show(probed, probed.as_text(), json)
+        raise
     show(probed, probed.as_text(), json)
 
 

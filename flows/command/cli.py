@@ -75,7 +75,7 @@ def _run() -> int:
     try:
         code: int = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except ForgeError as error:
-        if isinstance(error, StoppedEarly):
+        if isinstance(error, StoppedEarly) and error.example:
             print(visible(masked(error.example)), file=sys.stderr)
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):

@@ -14,7 +14,6 @@ MOST = 2**31 - 1
 """The largest number that the command line takes."""
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML recipe, such as recipes/demo.toml.")]
-SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version.")]
 SetsOption = Annotated[
     str | None, typer.Option("--sets", help="Only these sets, such as rft,rl; published under <name>-rft-rl.")
 ]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.terminal import MOST, JsonOption, SnapshotArgument, SnapshotsOption, columns, print_json, say, show
+from flows.command.terminal import MOST, JsonOption, SnapshotsOption, columns, print_json, say, show
+from schemas.errors import RecipeError
 
 if TYPE_CHECKING:
     from storage.root import Root
@@ -14,7 +15,10 @@ VersionArgument = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A 
 
 
 def inspect(
-    snapshot: SnapshotArgument,
+    snapshot: Annotated[
+        str,
+        typer.Argument(metavar="SNAPSHOT", help="A directory, a name, or name@version; with --stored, a recipe."),
+    ],
     table: Annotated[
         str | None, typer.Option("--table", help="trajectories, sets, answers, rft, rl, meta_rm, pairs or traces.")
     ] = None,
@@ -23,18 +27,38 @@ def inspect(
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Only this reject_reason or drop_reason.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+    stored: Annotated[
+        bool, typer.Option("--stored", help="Look at a recipe's stored answers, before or beside any snapshot.")
+    ] = False,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="With --stored: only this outcome, such as unparsed or correct.")
+    ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many examples.")] = 5,
-    root: SnapshotsOption = "data",
+    root: Annotated[
+        str | None, typer.Option("--root", help="Where the snapshots are: data; with --stored the recipe's root else.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show whole examples, readable in a terminal.
 
+    With --stored these are answers that a probe or an unfinished build has stored: how many were read as what, and why.
+    No model is asked.
+
     Example: grmforge inspect demo --status rejected --reason too_easy -n 1
+
+    Example: grmforge inspect recipes/demo.toml --stored --outcome unparsed -n 2
     """
+    given = {"--table": table, "--status": status, "--reason": reason} if stored else {"--outcome": outcome}
+    if wrong := [option for option, value in given.items() if value is not None]:
+        other = "rows of a snapshot; with --stored, --outcome chooses" if stored else "stored answers; add --stored"
+        raise RecipeError(f"{wrong[0]} is for {other}")
+    if stored:
+        _show_stored(Path(snapshot), root, outcome, source, n, json)
+        return
     from pipelines.reporting.examples import as_json, count_examples, find_examples, render
     from storage.snapshots import find_snapshot
 
-    chosen = find_snapshot(_root_if_any(root), snapshot)
+    chosen = find_snapshot(_root_if_any(root or "data"), snapshot)
     examples = find_examples(chosen, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         print_json([as_json(example) for example in examples])
@@ -43,6 +67,25 @@ def inspect(
     count = count_examples(chosen, table=table, status=status, reason=reason, source=source)
     say("\n\n".join(render(example, width) for example in examples))
     say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more" if count > len(examples) else ""))
+
+
+def _show_stored(recipe: Path, root: str | None, outcome: str | None, source: str | None, n: int, json: bool) -> None:
+    """Print the counts of a recipe's stored answers by outcome, then some of them whole."""
+    from flows.command.running import looking
+    from pipelines.ahead.stored import stored_answers
+    from pipelines.reporting.examples import render
+
+    with looking(recipe, None, root, None) as (settings, place, run):
+        found = stored_answers(settings, place, run, outcome=outcome, source=source, n=n)
+    if json:
+        print_json([stored.as_json() for stored in found])
+        return
+    width = columns(110, without_terminal=100)
+    say(line for stored in found for line in stored.lines())
+    examples = [example for stored in found for example in stored.examples]
+    say("\n" + "\n\n".join(render(example, width) for example in examples))
+    count = sum(stored.outcomes.get(outcome, 0) if outcome else stored.answers for stored in found)
+    say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more, --outcome chooses" if count > len(examples) else ""))
 
 
 def compare(

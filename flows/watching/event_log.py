@@ -50,6 +50,7 @@ class EventLog(Display):
                 "progress",
                 **_counts(stage),
                 rate=round(stage.rate, 2),
+                token_rate=round(stage.token_rate, 1),
                 in_flight=stage.flying,
                 room=stage.room,
                 seconds_left=None if stage.seconds_left is None else round(stage.seconds_left),
@@ -63,6 +64,7 @@ class EventLog(Display):
                 "prompt_tokens": stage.prompt_tokens,
                 "answer_tokens": stage.answer_tokens,
                 "rate": round(stage.mean_rate, 2),
+                "token_rate": round(stage.mean_token_rate, 1),
             }
         self._events.write("stage_ended", **counts, seconds=round(stage.seconds, 3))
 
@@ -110,6 +112,7 @@ def _counts(stage: StageTally) -> dict[str, Any]:
         "bought": stage.bought,
         "found": stage.found,
         "failed": stage.failed,
+        "readable": stage.readable,
         "correct_share": round(stage.correct_share, 4),
         "cost_usd": stage.cost_usd,
         "retries": dict(stage.retries),

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter, deque
+from typing import NamedTuple
 
 from pipelines.engines.faults import reason_of
 from schemas.generation import Completion
@@ -15,8 +16,28 @@ SAMPLES = 600
 READABLE = "readable"
 """What a readable answer is where nothing says which response is the best."""
 _SETTLED = frozenset({READABLE, *(outcome for outcome in Outcome if outcome.readable or outcome is Outcome.FAILED)})
+_READABLE = _SETTLED - {Outcome.FAILED}
 JUDGED_OUTCOMES = frozenset({"correct", "incorrect", "tied"})
 """What a readable answer is where its set says which response is the best."""
+USUAL_RESAMPLES = 2
+"""How often an unreadable answer is sampled again: what `[grm] resample_unreadable` is unless a recipe changes it."""
+FEWEST_IN_PERCENT = 0.01
+"""A smaller share of readable answers is shown as two counts: "0 of 43 readable"."""
+
+
+class _Sample(NamedTuple):
+    """How far a stage was."""
+
+    time: float
+    bought: int
+    answer_tokens: int
+
+
+class _Rates(NamedTuple):
+    """What comes in a second."""
+
+    answers: float
+    tokens: float
 
 
 class StageTally:
@@ -36,7 +57,9 @@ class StageTally:
         """Unreadable answers that no further sample takes the place of."""
         self.retries: Counter[str] = Counter()
         """By reason, without the words of the endpoint."""
-        self._samples: deque[tuple[float, int]] = deque([(self.started, 0)], SAMPLES)
+        self._sent: float | None = None
+        """When the first request left. What was looked up before that is stored, and no measure of speed."""
+        self._samples: deque[_Sample] = deque([_Sample(self.started, 0, 0)], SAMPLES)
 
     def count(self, completion: Completion) -> None:
         """Count an answer that was bought. A microsecond at most: this runs once an answer."""
@@ -49,10 +72,17 @@ class StageTally:
     def count_retry(self, reason: str) -> None:
         self.retries[reason_of(reason)] += 1
 
+    def fly(self, requests: int, room: int) -> None:
+        """Note how many requests are in flight. The clock of the rates starts with the first."""
+        self.flying, self.room = requests, room
+        if requests and self._sent is None:
+            self._sent = time.monotonic()
+            self._samples = deque([_Sample(self._sent, self.bought, self.answer_tokens)], SAMPLES)
+
     def sample(self, now: float) -> None:
-        """Remember how far the stage is, so that `rate` can look back. Called now and then."""
-        if now - self._samples[-1][0] >= SAMPLE_EVERY_S:
-            self._samples.append((now, self.bought))
+        """Remember how far the stage is, so that rates can look back. Called now and then."""
+        if now - self._samples[-1].time >= SAMPLE_EVERY_S:
+            self._samples.append(_Sample(now, self.bought, self.answer_tokens))
 
     def judged(self, outcome: str, is_kept: bool) -> None:
         """Count an answer that was read."""
@@ -70,16 +100,36 @@ class StageTally:
     @property
     def rate(self) -> float:
         """Answers bought a second, lately: what an endpoint did an hour ago says little of the next minute."""
-        now, bought = time.monotonic(), self.bought
-        for since, before in reversed(self._samples):
-            if now - since >= WINDOW_S and bought - before >= WINDOW_ANSWERS:
+        return self._lately().answers
+
+    @property
+    def token_rate(self) -> float:
+        """Answer tokens bought a second, lately."""
+        return self._lately().tokens
+
+    def _lately(self) -> "_Rates":
+        """Return the rates of this run's own answers, over the last seconds."""
+        now, bought, tokens = time.monotonic(), self.bought, self.answer_tokens
+        for since in reversed(self._samples):
+            if now - since.time >= WINDOW_S and bought - since.bought >= WINDOW_ANSWERS:
                 break
-        return (bought - before) / max(now - since, 1e-3)
+        seconds = max(now - since.time, 1e-3)
+        return _Rates((bought - since.bought) / seconds, (tokens - since.answer_tokens) / seconds)
+
+    @property
+    def _asking_s(self) -> float:
+        """Seconds since the first request left."""
+        return max(time.monotonic() - (self.started if self._sent is None else self._sent), 1e-3)
 
     @property
     def mean_rate(self) -> float:
-        """Answers bought a second since the stage began."""
-        return self.bought / max(self.seconds, 1e-3)
+        """Answers bought a second since the first request left."""
+        return self.bought / self._asking_s
+
+    @property
+    def mean_token_rate(self) -> float:
+        """Answer tokens bought a second since the first request left."""
+        return self.answer_tokens / self._asking_s
 
     @property
     def settled(self) -> int:
@@ -103,17 +153,31 @@ class StageTally:
         return None if self.total is None else max(0, self.total - self.settled)
 
     @property
+    def readable(self) -> int:
+        """Readable answers so far."""
+        return sum(rows for outcome, rows in dict(self.outcomes).items() if outcome in _READABLE)
+
+    @property
     def seconds_left(self) -> float | None:
-        """The time left by the recent rate, and by the share of answers sampled again; None while nothing is bought."""
-        rate, left = self.rate, self.left
-        return None if left is None or rate <= 0 else left / rate / max(self.settled / max(self.answers, 1), 0.1)
+        """The time left by the recent rate, and by the share of answers sampled again.
+
+        None until this run itself has bought enough to tell its rate: what was stored before it was quick to find.
+        """
+        if self.left is None or (self.bought < min(self.flying, WINDOW_ANSWERS) and self._asking_s < WINDOW_S):
+            return None
+        rate, unsettled = self.rate, 1 - self.settled / max(self.answers, 1)
+        samples = sum(unsettled**again for again in range(1 + USUAL_RESAMPLES))
+        return None if rate <= 0 else self.left / rate * samples
 
     def parts(self) -> list[str]:
         """Return the state in phrases, the most telling first."""
         of = f" of {self.total:,}" if self.total else ""
         parts = [f"{self.settled:,}{of}"]
+        parts += self._shares()
         if self.bought:
-            parts += [per_second(self.rate), *self._correct(), f"{self.flying:,} in flight"]
+            parts += [per_second(self.rate), *_tokens(self.token_rate)]
+        if self.flying or self.bought:
+            parts.append(f"{self.flying:,} in flight")
         if self.cost_usd:
             parts.append(f"${self.cost_usd:,.4f}")
         return [*parts, *self._troubles(), *([f"{self.found:,} were there already"] if self.found else [])]
@@ -122,24 +186,31 @@ class StageTally:
         """Return the state in one line; once the stage is over, with its mean rate."""
         of = f" of {self.total:,}" if self.total else ""
         parts = [f"{self.settled:,}{of} done", f"{self.answers:,} answers", f"{self.found:,} were there already"]
+        parts += self._shares()
         if self.bought:
-            parts += [per_second(self.mean_rate if over else self.rate), *self._correct()]
+            answers, tokens = (self.mean_rate, self.mean_token_rate) if over else self._lately()
+            parts += [per_second(answers), *_tokens(tokens)]
         parts += self._troubles()
         if self.cost_usd:
             parts.append(f"${self.cost_usd:,.4f}")
         if over:
             parts.append(duration(self.seconds))
-        elif self.seconds_left is not None:
-            parts += [f"{self.flying:,} in flight", f"{duration(self.seconds_left)} left"]
+        else:
+            parts += [f"{self.flying:,} in flight"] if self.flying or self.bought else []
+            left = self.seconds_left
+            parts += [] if left is None else [f"{duration(left)} left"]
         return f"{self.name}: {', '.join(parts)}"
 
-    def _correct(self) -> list[str]:
-        """Return the share of right answers, or of readable ones where nothing says what is right."""
-        if not self.outcomes:
+    def _shares(self) -> list[str]:
+        """Return the share of readable answers, and that of right ones, where some can be read and may be right."""
+        outcomes, readable = dict(self.outcomes), self.readable
+        answers = sum(outcomes.values())
+        if not answers:
             return []
-        if JUDGED_OUTCOMES & self.outcomes.keys():
-            return [f"{self.correct_share:.0%} correct"]
-        return [f"{self.outcomes[READABLE] / self.outcomes.total():.0%} readable"]
+        if readable < FEWEST_IN_PERCENT * answers:
+            return [f"{readable:,} of {answers:,} readable"]
+        shares = [f"{readable / answers:.0%} readable"]
+        return [*shares, f"{self.correct_share:.0%} correct"] if JUDGED_OUTCOMES & outcomes.keys() else shares
 
     def _troubles(self) -> list[str]:
         retries = sum(dict(self.retries).values())
@@ -148,6 +219,11 @@ class StageTally:
             f"{self.failed:,} failed": self.failed,
         }
         return [phrase for phrase, count in words.items() if count]
+
+
+def _tokens(rate: float) -> list[str]:
+    """Return a rate of tokens; nothing where the endpoint counts none, or a scorer writes none."""
+    return [f"{rate:,.0f} tokens/s"] if rate >= 1 else []
 
 
 def per_second(rate: float) -> str:

@@ -81,7 +81,7 @@ class RunWatcher:
         self._counts.count_retry(reason)
 
     def in_flight(self, requests: int, room: int) -> None:
-        self._counts.flying, self._counts.room = requests, room
+        self._counts.fly(requests, room)
 
     def warn(self, text: str) -> None:
         self._each(lambda display: display.warn(text))

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 BYTES_A_TOKEN = 4
 TYPICAL_ANSWER_TOKENS = 300
 """What a GRM that does not reason aloud writes (METHOD section 1)."""
+TYPICAL_PROMPT_TOKENS = 1_500
+"""Where no prompt is here to be measured: a conversation with four responses, and the template."""
 TEMPLATE_TOKENS_A_PROMPT = 8
 """What a chat template adds to one user turn, as in ChatML."""
 EARLIER_ANSWERS = 500
 """Enough for a mean: the spread of lengths is about as large as the mean, so this is good to a few per cent."""
 BUCKETS_READ = 16
 RUNS_READ = 20
+FEW_ANSWERS = 8
+"""Fewer say nothing of a rate."""
 ANSWERS_AT_LEAST = 100
 """Fewer say little of the rate of a whole build."""
 
@@ -78,11 +82,24 @@ def tokens_a_byte(model: ModelSection, directory: Path, prompts: Sequence[str], 
     return Rate(1 / BYTES_A_TOKEN, f"estimated at {BYTES_A_TOKEN} bytes a token")
 
 
-def tokens_an_answer(usage: Usage) -> Rate:
-    """Return the tokens of an answer."""
+def tokens_an_answer(usage: Usage, longest: int) -> Rate:
+    """Return the tokens of an answer, which can have `longest` at most."""
     if usage.answers:
-        return Rate(usage.answer_tokens / usage.answers, f"as {usage.answers:,} earlier answers of this model")
-    return Rate(TYPICAL_ANSWER_TOKENS, f"estimated at {TYPICAL_ANSWER_TOKENS} an answer")
+        mean = usage.answer_tokens / usage.answers
+        basis = f"as {usage.answers:,} earlier answers of this model, {mean:,.0f} each"
+    else:
+        mean, basis = TYPICAL_ANSWER_TOKENS, f"estimated at {TYPICAL_ANSWER_TOKENS} an answer"
+    if mean <= longest:
+        return Rate(mean, basis)
+    return Rate(longest, f"{basis}, but here {longest:,} at most")
+
+
+def tokens_a_prompt(usage: Usage) -> Rate:
+    """Return the tokens of a prompt of which nothing is here to be measured."""
+    if usage.prompts:
+        mean = usage.prompt_tokens / usage.prompts
+        return Rate(mean, f"as {usage.prompts:,} earlier prompts of this model, {mean:,.0f} each")
+    return Rate(TYPICAL_PROMPT_TOKENS, f"guessed at {TYPICAL_PROMPT_TOKENS:,} a prompt")
 
 
 def tokenizer_of(model: ModelSection, directory: Path) -> "Tokenizer | None":
@@ -153,6 +170,16 @@ def earlier_rate(root: Root, stages: Collection[str]) -> Rate | None:
         ]
         if rates and rates[-1] > 0:
             return Rate(rates[-1], f"at the rate of run {run_id}")
+    return None
+
+
+def earlier_token_rate(root: Root, stage: str) -> Rate | None:
+    """Return the answer tokens a second of the latest run that bought some in a stage of this name."""
+    for run_id in run_ids(root)[:RUNS_READ]:
+        for event in read_events(root, run_id):
+            is_wanted = event.get("event") == "stage_ended" and event.get("stage") == stage
+            if is_wanted and event.get("bought", 0) >= FEW_ANSWERS and (rate := event.get("token_rate") or 0.0) > 0:
+                return Rate(float(rate), f"of run {run_id}")
     return None
 
 

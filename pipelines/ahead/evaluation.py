@@ -140,7 +140,8 @@ def _plan_of_scores(recipe: Recipe, root: Root, run: Run, asked: Asked) -> RoleP
         wanted.cached += is_stored
         if not is_stored:
             wanted.see(messages_of(request.body["messages"]))
-    answer = round(tokens_an_answer(usage_of(Generations(root), judge.role, judge.model.model)).value * BYTES_A_TOKEN)
+    usage = usage_of(Generations(root), judge.role, judge.model.model)
+    answer = round(tokens_an_answer(usage, judge.settings.max_tokens).value * BYTES_A_TOKEN)
     for place, indices in missing_samples(root, asked.prompts, judge, run.retry_failed).items():
         draw = asked.prompts[place].draws(judge).draw(indices[0])
         wanted.requests += len(indices)

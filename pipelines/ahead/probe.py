@@ -1,103 +1,63 @@
 """The probe: the smallest real spend that tells how a whole build would go."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.ahead.estimates import hours_for, time_words
+from pipelines.ahead.endpoint import served_models
+from pipelines.ahead.estimates import FEW_ANSWERS, earlier_token_rate, hours_for
 from pipelines.ahead.few import AnsweredSource, FewSets, answered_sources, at_once, few_of, few_sets
 from pipelines.ahead.inputs import plan_inputs
-from pipelines.engines.answering import Run
+from pipelines.ahead.probed import OutcomeExample, Probe, in_order, rate_words
+from pipelines.engines.advice import Seen, advice
+from pipelines.engines.answering import Run, check_key
 from pipelines.engines.budget import cost_usd
-from pipelines.judging.judging import judge
+from pipelines.judging.judging import judge, stored_trajectories
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import sample_sets, sampled_sets, wanted_answers
-from pipelines.reporting.meanings import meaning
-from pipelines.reporting.visible import visible
 from pipelines.training_sets.rejection import DECISION_COLUMNS, READABLE_OUTCOMES, decide
-from schemas.errors import ForgeError, RecipeError
-from schemas.recipe import Recipe
-from schemas.trajectory import JUDGED, Purpose
+from schemas.errors import BudgetReached, ForgeError, Interrupted, RecipeError, StoppedEarly
+from schemas.generation import Completion
+from schemas.recipe import ModelSection, Recipe
+from schemas.trajectory import JUDGED, Purpose, RejectReason
+from storage.generations import Generations
 from storage.root import Root
+from storage.stages import Stage
 from storage.tables import read_table
 
 _MOST = 0.5
-"""Where a smaller share of the answers can be read, a build is not worth its price: the probe says what helps."""
+"""Where a smaller share of the answers is of use, a build is not worth its price: the probe says what to try next."""
+_OF_NO_USE = frozenset({RejectReason.NO_CRITIQUE, RejectReason.NO_PRINCIPLES, RejectReason.DRAFT_VERDICT})
+"""Faults of readable answers that `what_helps` is about, too."""
 
 
 @dataclass(frozen=True)
-class Probe:
-    """What a probe found, and what a whole build would take at that rate."""
+class _Probed:
+    """The sets of a probe, and what came of them so far."""
 
-    sets: int
-    answers: int
-    bought: int
-    seconds: float
-    readable_share: float
-    accepted_share: float
-    """Of all trajectories, before the caps that balance a whole set."""
-    outcomes: dict[str, int]
-    rejected: dict[str, int]
-    """By reason, as the build would reject them."""
-    prompt_tokens: float | None
-    """A request, on average; None where the endpoint gives no usage."""
-    answer_tokens: float | None
-    build_requests: int
-    build_again: int
-    """Of these, for answers that could not be read, at the probe's share."""
-    build_prompt_tokens: int | None
-    build_answer_tokens: int | None
-    build_cost_usd: float | None
-    build_hours: float | None
-    """At the probe's rate, which a larger build with more in flight exceeds; None where nothing was bought."""
-    prompt: str
-    answer: str
-    answering: tuple[AnsweredSource, ...] = ()
-    """Sources of questions, with how the few were answered that the probe asked."""
-
-    def as_text(self) -> str:
-        """Return the probe for a terminal, the example first."""
-        outcomes, rejected = (
-            ", ".join(f"{rows} {name}" for name, rows in counts.items()) for counts in (self.outcomes, self.rejected)
-        )
-        cost = "unknown without price_per_mtok" if self.build_cost_usd is None else f"${self.build_cost_usd:,.2f}"
-        time = None if self.build_hours is None else f"{time_words(self.build_hours)} at this rate"
-        lines = [
-            *(line for source in self.answering[:1] for line in [*source.example_lines(), ""]),
-            *("one whole example, prompt first:", "", visible(self.prompt), ""),
-            *("-" * 20 + " the answer " + "-" * 20, "", visible(self.answer), "", "-" * 52),
-            *(line for source in self.answering for line in source.lines()),
-            *([""] if self.answering else []),
-            f"{self.sets} sets, {self.answers} answers, {self.bought} bought"
-            + (f" in {self.seconds:.1f} s" if self.bought else ""),
-            f"readable  {self.readable_share:.0%}   ({outcomes})",
-            f"accepted  {self.accepted_share:.0%}" + (f"   (rejected: {rejected})" if rejected else ""),
-            *(f"          {name}: {meaning(name).words}" for name in self.rejected if name not in self.outcomes),
-            *self._what_helps(),
-            f"tokens    {_count(self.prompt_tokens)} a prompt, {_count(self.answer_tokens)} an answer",
-            "",
-            "a whole build's RFT samples, if they go as these did:",
-            f"requests  {self.build_requests:,}, {self.build_again:,} of them where an answer cannot be read",
-            f"tokens    {_count(self.build_prompt_tokens)} in prompts, {_count(self.build_answer_tokens)} in answers",
-            f"cost      {cost}",
-            f"time      {time or 'unknown, nothing was bought'}",
-        ]
-        return "\n".join(lines)
-
-    def _what_helps(self) -> list[str]:
-        """Return what to do about the commonest fault, where most answers could not be read."""
-        if self.readable_share >= _MOST:
-            return []
-        fault = next(outcome for outcome in self.outcomes if outcome not in READABLE_OUTCOMES)
-        words, way_out = meaning(fault)
-        return [f"{fault:<9} {words}", *([f"          what helps: {way_out}"] if way_out else [])]
+    recipe: Recipe
+    root: Root
+    run: Run
+    job: SamplingJob
+    few: FewSets
+    answering: Sequence[AnsweredSource]
+    sampled: Stage
 
 
-def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
-    """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers."""
+def probe_of(
+    recipe: Recipe, root: Root, run: Run, n: int, on_stop: Callable[[Probe], None] = lambda probe: None
+) -> Probe:
+    """Sample `n` of the recipe's sets as the build would, and say how it went. The build uses these answers.
+
+    Where the judge is of no use, a ceiling is reached or someone stops it, `on_stop` gets what has come in, and the
+    error is raised.
+    """
     now = at_once(recipe)  # the figures of a whole build are those of its own recipe: a batch costs half
     job = sampling_job(recipe, Purpose.RFT)
     if not recipe.sources or job is None:
@@ -110,62 +70,186 @@ def probe_of(recipe: Recipe, root: Root, run: Run, n: int) -> Probe:
     if answering and not wanted_answers(job, few.curated):
         words = "; ".join(" ".join(line.split()) for source in answering for line in source.lines())
         raise ForgeError(f"probe: no train or validation set came of the answers. {words}")
-    sampled = few_of(recipe, root, run, few.curated, n)
-    answers = sample_sets(root, run, judge_now, sampled)
-    table = read_table(judge(root, job, sampled, answers).paths("judged"), JUDGED)
-    frame = pl.DataFrame(pl.from_arrow(table.select(DECISION_COLUMNS)))
-    without_caps = recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
-    decided = decide(frame, without_caps, job.n)
-    answered = table.filter(pc.is_valid(table.column("text")))
-    if not answered.num_rows:
+    probed = _Probed(recipe, root, run, job, few, answering, few_of(recipe, root, run, few.curated, n))
+    started = time.monotonic()
+    try:
+        answers = sample_sets(root, run, judge_now, probed.sampled)
+    except (StoppedEarly, BudgetReached, Interrupted, KeyboardInterrupt) as stop:
+        seconds = time.monotonic() - started
+        if not (table := _stored(probed)).num_rows:
+            raise
+        on_stop(_found(probed, table, _bought(probed, seconds), stop))
+        if isinstance(stop, StoppedEarly):
+            raise StoppedEarly(str(stop)) from None  # without an example: the probe shows them
+        raise
+    table = read_table(judge(root, job, probed.sampled, answers).paths("judged"), JUDGED)
+    if not pc.sum(pc.is_valid(table.column("text"))).as_py():
         raise ForgeError(f"probe: none of {table.num_rows} requests was answered; grmforge doctor says why")
+    bought = _bought(probed, answers.seconds, next(iter(answers.given_up.values()), None))
+    return _with_projection(probed, _found(probed, table, bought))
+
+
+def _stored(probed: _Probed) -> pa.Table:
+    """Return the trajectories of all answers that are stored by now."""
+    pairs = stored_trajectories(probed.root, probed.job, probed.sampled)
+    tables = [table.select(JUDGED.names) for _, table in pairs]
+    return pa.concat_tables([JUDGED.empty_table(), *tables])
+
+
+class _Bought(NamedTuple):
+    """What this run has bought of the judge."""
+
+    requests: int
+    tokens: int
+    """Of the answers, as far as the endpoint counts them."""
+    seconds: float
+    error: str | None
+    """Of a request that failed."""
+
+    @property
+    def token_rate(self) -> float | None:
+        return self.tokens / self.seconds if self.tokens and self.seconds else None
+
+
+def _bought(probed: _Probed, seconds: float, error: str | None = None) -> _Bought:
+    generations = Generations(probed.root)
+    columns = ["request_id", "role", "run_id", "error", "completion_tokens"]
+    tables = [generations.table(bucket, columns) for bucket, _ in sampled_sets(probed.sampled)]
+    rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables))).filter(pl.col("role") == probed.job.role)
+    own = rows.filter(pl.col("run_id") == probed.run.run_id)
+    stored_error = next(iter(rows["error"].drop_nulls()), None)
+    return _Bought(own.height, int(own["completion_tokens"].sum()), seconds, error or stored_error)
+
+
+def _context(model: ModelSection, run: Run) -> int | None:
+    """Return the context that an endpoint says a model has; None where it says none."""
+    if model.engine != "openai" or not model.base_url:
+        return None
+    try:
+        served = served_models(model.base_url[0], check_key(model, run.keys))
+    except ForgeError:
+        return None
+    return next((listed.context for listed in served if listed.name == model.model), None)
+
+
+def _found(probed: _Probed, table: pa.Table, bought: _Bought, stop: BaseException | None = None) -> Probe:
+    """Return what the trajectories of a probe say."""
+    frame = pl.DataFrame(pl.from_arrow(table.select(DECISION_COLUMNS)))
+    rules = probed.recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
+    decided = decide(frame, rules, probed.job.n)
+    answered = table.filter(pc.is_valid(table.column("text")))
     prompt_tokens, answer_tokens = (
         pc.mean(answered.column(name)).as_py() for name in ("prompt_tokens", "completion_tokens")
     )
-    first_samples = _wanted_by_build(recipe, root, run, job, few, answering)
-    requests = round(first_samples * table.num_rows / max(wanted_answers(job, sampled), 1))
-    totals = [None if mean is None else round(mean * requests) for mean in (prompt_tokens, answer_tokens)]
-    example = answered.slice(0, 1).to_pylist()[0]
+    outcomes, accepted = Counter[str](decided["outcome"]), decided.filter("accepted").height
+    readable = sum(outcomes[outcome] for outcome in READABLE_OUTCOMES)
+    first = (answered if answered.num_rows else table).slice(0, 1).to_pylist()[0]
     return Probe(
-        sets=sampled.rows("sets"),
+        sets=probed.sampled.rows("sets"),
+        wanted=wanted_answers(probed.job, probed.sampled),
         answers=answered.num_rows,
-        bought=answers.bought,
-        seconds=round(answers.seconds, 2),
-        readable_share=decided.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height / decided.height,
-        accepted_share=decided.filter("accepted").height / decided.height,
-        outcomes=dict(Counter(decided["outcome"]).most_common()),
+        bought=bought.requests,
+        seconds=round(bought.seconds, 2),
+        readable=readable,
+        readable_share=readable / decided.height,
+        accepted=accepted,
+        accepted_share=accepted / decided.height,
+        outcomes=dict(outcomes.most_common()),
         rejected=dict(Counter(decided["reject_reason"].drop_nulls()).most_common()),
         prompt_tokens=prompt_tokens,
         answer_tokens=answer_tokens,
-        build_requests=requests,
-        build_again=requests - round(first_samples),
-        build_prompt_tokens=totals[0],
-        build_answer_tokens=totals[1],
-        build_cost_usd=cost_usd(job.model, *totals),
-        build_hours=hours_for(requests, answers.bought, answers.seconds),
-        prompt="\n".join(message["content"] for message in example["prompt"]),
-        answer=example["text"],
-        answering=tuple(answering),
+        tokens_a_second=bought.token_rate,
+        what_helps=tuple(_what_helps(probed, answered, decided, stop)),
+        prompt="\n".join(message["content"] for message in first["prompt"]),
+        answer=first["text"] or "",
+        examples=tuple(_examples(table, outcomes, bought.error)),
+        answering=tuple(probed.answering),
+        stopped=None if stop is None else str(stop) or "interrupted",
     )
 
 
-def _wanted_by_build(
-    recipe: Recipe, root: Root, run: Run, job: SamplingJob, few: FewSets, answering: Sequence[AnsweredSource]
-) -> float:
+def _what_helps(
+    probed: _Probed, answered: pa.Table, decided: pl.DataFrame, stop: BaseException | None
+) -> Iterator[str]:
+    """Yield what to try next, where too few answers can be read and published."""
+    faults = decided.select(
+        "trajectory_id",
+        fault=pl.when(pl.col("reject_reason").is_in(list(_OF_NO_USE))).then("reject_reason").otherwise("outcome"),
+    )
+    of_no_use = dict(faults.filter(~pl.col("fault").is_in(READABLE_OUTCOMES)).iter_rows())
+    if decided.height - len(of_no_use) >= _MOST * decided.height:
+        return
+    seen = Seen()
+    columns = ["trajectory_id", "outcome", "text", "reasoning", "prompt_tokens", "completion_tokens"]
+    for row in answered.select(columns).to_pylist():
+        fault = of_no_use.get(row["trajectory_id"], row["outcome"])
+        usage = {name: row[name] for name in ("reasoning", "prompt_tokens", "completion_tokens")}
+        seen.see(fault, Completion(row["trajectory_id"], row["text"], **usage))
+    is_asked = seen.is_often("truncated") and (stop is None or isinstance(stop, StoppedEarly))  # others are in a hurry
+    context = _context(probed.job.model, probed.run) if is_asked else None
+    yield from advice(probed.job, seen, context) if answered.num_rows else ()
+
+
+def _examples(table: pa.Table, outcomes: Counter[str], error: str | None) -> Iterator[OutcomeExample]:
+    """Yield one whole answer of each outcome."""
+    for outcome in in_order(outcomes):
+        row = table.slice(pc.index(table.column("outcome"), outcome).as_py(), 1).to_pylist()[0]
+        thoughts = f"<think>\n{row['reasoning']}\n</think>\n\n" if row["reasoning"] else ""
+        text = f"{thoughts}{row['text']}" if row["text"] is not None else error or "(no answer)"
+        yield OutcomeExample(outcome, outcomes[outcome], text, row["finish_reason"])
+
+
+def _with_projection(probed: _Probed, found: Probe) -> Probe:
+    """Return a finished probe with what a whole build would take, if it went the same way."""
+    job, answers = probed.job, sum(found.outcomes.values())
+    first_samples = _wanted_by_build(probed)
+    requests = round(first_samples * answers / max(found.wanted, 1))
+    prompt_tokens, answer_tokens = (
+        None if mean is None else round(mean * requests) for mean in (found.prompt_tokens, found.answer_tokens)
+    )
+    hours, hours_are = _hours(probed, found, requests, answer_tokens)
+    return replace(
+        found,
+        build_requests=requests,
+        build_again=requests - round(first_samples),
+        build_prompt_tokens=prompt_tokens,
+        build_answer_tokens=answer_tokens,
+        build_cost_usd=cost_usd(job.model, prompt_tokens, answer_tokens),
+        build_hours=hours,
+        build_hours_are=hours_are,
+    )
+
+
+def _hours(probed: _Probed, found: Probe, requests: int, answer_tokens: int | None) -> tuple[float | None, str]:
+    """Return how long a whole build takes, and what that assumes.
+
+    It is by the tokens a second of this run, or of an earlier one. Where the endpoint counts no tokens, it is by the
+    requests a second.
+    """
+    in_flight = min(found.bought, probed.job.model.max_concurrency)
+    assumed = f"with at most {in_flight:,} in flight; more are seldom slower"
+    if found.tokens_a_second and found.bought >= FEW_ANSWERS and answer_tokens is not None:
+        by_tokens = answer_tokens / found.tokens_a_second / 3600
+        return by_tokens, f"at the {rate_words(found.tokens_a_second)} answer tokens a second measured here {assumed}"
+    if answer_tokens and (rate := earlier_token_rate(probed.root, probed.job.stage_name)):
+        return answer_tokens / rate.value / 3600, f"at the {rate_words(rate.value)} answer tokens a second {rate.basis}"
+    if hours := hours_for(requests, found.bought, found.seconds):
+        return hours, f"at the requests a second measured here {assumed}"
+    return None, "since nothing was bought"
+
+
+def _wanted_by_build(probed: _Probed) -> float:
     """Return how many answers the job needs for the whole recipe.
 
     Of questions that are not answered yet, as many sets are expected as the probe's questions gave.
     """
+    job, few = probed.job, probed.few
     if few.is_whole:
         return wanted_answers(job, few.curated)
-    whole = plan_inputs(recipe, root, run, download=True)
+    whole = plan_inputs(probed.recipe, probed.root, probed.run, download=True)
     wanted: float = wanted_answers(job, whole.curated) if whole.curated else 0
     sources = Counter(preference.source for _, sets in sampled_sets(few.curated) for preference in sets)
-    for source in answering:
+    for source in probed.answering:
         samples = job.n + (source.source in job.hinted_sources)
         wanted += samples * sources[source.source] * source.build_questions / max(1, source.questions)
     return wanted
-
-
-def _count(tokens: float | None) -> str:
-    return "an unknown number of" if tokens is None else f"{tokens:,.0f}"

@@ -10,6 +10,7 @@ from pipelines.ahead.estimates import (
     earlier_rate,
     time_words,
     tokens_a_byte,
+    tokens_a_prompt,
     tokens_an_answer,
     usage_of,
 )
@@ -24,8 +25,6 @@ from schemas.recipe import SCORERS, ModelSection
 from storage.generations import Generations
 from storage.root import Root
 
-TYPICAL_PROMPT_TOKENS = 1_500
-"""Where no prompt is here to be measured: a conversation with four responses, and the template."""
 _BOUND_WORDS = {"exact": "", "at most": "an upper bound; ", "unknown": "of the sources whose size is known; "}
 
 
@@ -128,11 +127,10 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
     model, longest = asked.model, asked.longest_answer
     usage = usage_of(Generations(root), asked.role, model.model)
     a_byte = tokens_a_byte(model, directory, wanted.prompts, usage)
-    an_answer = Rate(0.0, "a scorer only reads") if asked.role in SCORERS else tokens_an_answer(usage)
+    an_answer = Rate(0.0, "a scorer only reads") if asked.role in SCORERS else tokens_an_answer(usage, longest)
     in_prompts = wanted.missing_bytes * a_byte.value + wanted.answers_held * an_answer.value
-    a_prompt = in_prompts / wanted.seen if wanted.seen else TYPICAL_PROMPT_TOKENS
-    is_guess = wanted.missing and not wanted.seen
-    prompt_tokens, answer_tokens = round(wanted.missing * a_prompt), round(wanted.missing * an_answer.value)
+    a_prompt = Rate(in_prompts / wanted.seen, a_byte.basis) if wanted.seen else tokens_a_prompt(usage)
+    prompt_tokens, answer_tokens = round(wanted.missing * a_prompt.value), round(wanted.missing * an_answer.value)
     most_answer_tokens = (wanted.most - wanted.cached) * longest
     # By a rule of thumb, the real tokens may be twice as many.
     times = wanted.most / max(wanted.requests, 1) * (2 if a_byte.value == 1 / BYTES_A_TOKEN else 1)
@@ -149,7 +147,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
         again=wanted.again,
         most_requests=wanted.most,
         prompt_tokens=prompt_tokens,
-        prompt_tokens_are=f"guessed at {TYPICAL_PROMPT_TOKENS:,} a prompt" if is_guess else a_byte.basis,
+        prompt_tokens_are=a_prompt.basis if wanted.missing else a_byte.basis,
         answer_tokens=answer_tokens,
         answer_tokens_are=an_answer.basis,
         most_answer_tokens=most_answer_tokens,

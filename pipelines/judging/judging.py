@@ -76,6 +76,21 @@ def judge(root: Root, job: SamplingJob, curated: Stage, sampled: Answers | None 
     return finish_stage(root, key, {"judged": writer.files}, facts, [curated])
 
 
+def stored_trajectories(root: Root, job: SamplingJob, curated: Stage) -> Iterator[tuple[list[PreferenceSet], pa.Table]]:
+    """Yield sampled sets, some at a time, with the trajectories of their stored answers, as JUDGED has them.
+
+    Stored failures are among them, with their `error` in a last column. What is not answered yet is left out. Nothing
+    is written.
+    """
+    generations = Generations(root)
+    for sets, stored in _groups(curated, generations):
+        if stored.height:
+            table, completions = trajectories(job, sets, stored)
+            is_stored = completions["text"].is_not_null() | completions["error"].is_not_null()
+            with_errors = table.append_column("error", completions["error"].to_arrow().cast(pa.string()))
+            yield sets, with_errors.filter(is_stored.to_arrow())
+
+
 def _usage(table: pa.Table, completions: pl.DataFrame) -> dict[str, Any]:
     return {
         "requests": table.num_rows,

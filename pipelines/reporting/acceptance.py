@@ -9,6 +9,7 @@ from pipelines.reporting.examples import find_examples
 from pipelines.reporting.meanings import answers_in_words, meaning
 from pipelines.reporting.source_funnels import SourceFunnel, source_funnels, without
 from pipelines.reporting.visible import GAP, aligned, columns, one_line, visible, wrapped
+from pipelines.reporting.ways_out import way_out
 from schemas.errors import RecipeError
 from schemas.manifest import Manifest
 from schemas.query import wire
@@ -97,11 +98,11 @@ def _explanation(funnel: SourceFunnel, snapshot: Snapshot, root_flag: str, width
     if not reasons:
         return
     reason, rows = next(iter(reasons.items()))
-    words, way_out = meaning(reason)
+    words, helps = meaning(reason).words, way_out(reason, snapshot.manifest.recipe)
     share = f"{rows / sum(reasons.values()):.0%}"
     yield from _hanging("  ", f"{share} of what is lost is {one_line(reason, _NAME)}: {words}", width)
-    if way_out:
-        yield from _hanging("  what helps:  ", way_out, width)
+    if helps:
+        yield from _hanging("  what helps:  ", helps, width)
     if example := _example(snapshot, table, status, reason, funnel.source):
         yield from _hanging("  for example: ", _gist(example), width)
     options = {"--status": status, "--reason": reason, "--source": funnel.source}

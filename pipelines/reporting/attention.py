@@ -47,7 +47,7 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[st
     few_unreadable = (source for source in manifest.inputs if _unread(source) and not _has_many_unreadable(source))
     yield from map(_unreadable_rows, few_unreadable)
     for funnel in funnels:
-        yield from synthesis_warnings(funnel)
+        yield from synthesis_warnings(funnel, manifest.recipe)
     made = [name for name in wanted_sets(manifest) if f"{name}/train" in manifest.tables]
     without = [name for name in made if f"{name}/validation" not in manifest.tables]
     if without and manifest.recipe.get("splits", {}).get("validation") != 0:

@@ -15,6 +15,8 @@ from schemas.trajectory import Mode
 
 _FIRST_WORDS = 48
 _NOUNS = {"trajectories": "trajectory", "sets": "set", "traces": "trace", "answers": "answer"}
+STORED = "trajectories/stored"
+"""The path of answers that no version has yet; it stands nowhere."""
 _VERIFIERS: dict[str, str] = {
     AnswerForm.MATH: "mathematical equivalence",
     AnswerForm.OPTION: "its option",
@@ -66,6 +68,8 @@ class Part:
 def headline(example: Example) -> str:
     """Return what the example is, in a line."""
     table, status = example.table.split("/")
+    if example.table == STORED:
+        return f"stored answer: {example.row['outcome']}"
     noun = _NOUNS.get(table, f"{table} row")
     return f"{status} {noun}" + (f": {visible(example.reason)}" if example.reason else "")
 
@@ -138,7 +142,7 @@ def _trajectory_parts(example: Example) -> list[Part]:
         )
         parts.append(Part("responses, as shown", tuple(items)))
     if not row["scores"] or not row["critique"]:
-        parts.append(Part("the whole answer", (Item(row["text"] or "(no text)"),)))
+        parts.append(Part("the whole answer", (Item(row["text"] or row.get("error") or "(no text)"),)))
     else:
         if row["principles"]:
             parts.append(Part("the judge's principles", tuple(map(_principle, row["principles"]))))

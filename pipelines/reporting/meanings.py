@@ -4,7 +4,7 @@ Questions and the sets made of them are here too: in a line for a terminal, as w
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipelines.reporting.source_funnels import SourceFunnel
 from schemas.candidate import Origin
@@ -125,13 +125,14 @@ def sets_made(funnel: SourceFunnel) -> list[str]:
     return [*phrases, f"{singles:,} single responses, {right:,} right"] if singles else phrases
 
 
-def synthesis_warnings(funnel: SourceFunnel) -> Iterator[str]:
+def synthesis_warnings(funnel: SourceFunnel, recipe: Mapping[str, Any]) -> Iterator[str]:
     """Yield what someone should look at before training on sets that were made of this source's questions."""
     sets = funnel.composition.get("sets", 0)
+    teacher = "" if "teacher" in (recipe.get("models") or {}) else ", or add a [models.teacher]"
     if sets and (share := funnel.composition["of_one_model"] / sets) < _ONE_MODEL:
         yield (
             f"{funnel.source}: only {share:.0%} of the sets have right and wrong responses of one model, so the author "
-            "may give the right one away; raise [synthesis] samples, or add a [models.teacher]."
+            f"may give the right one away; raise [synthesis] samples{teacher}."
         )
     if funnel.questions and sets < _FEW_SETS * funnel.questions and funnel.dropped:
         reason = next(iter(funnel.dropped))

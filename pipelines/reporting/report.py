@@ -7,7 +7,7 @@ the snapshot holds, in words, and in the YAML that `datasets.load_dataset` reads
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -30,6 +30,7 @@ from pipelines.reporting.source_funnels import (
     without,
 )
 from pipelines.reporting.visible import cut
+from pipelines.reporting.ways_out import way_out
 from schemas.manifest import Manifest
 from schemas.preference import SETS_TABLE
 from schemas.published import TABLES
@@ -61,7 +62,7 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
         "attention": attention(manifest, funnels),
         "funnels": funnels,
         "units": {source.source: source.unit for source in manifest.inputs},
-        "glossary": _glossary(funnels),
+        "glossary": _glossary(funnels, manifest.recipe),
         "outcomes": list(_outcomes(funnels)),
         "reasons": _reasons(funnels),
         "ngrams": trace_ngrams(checks),
@@ -146,14 +147,14 @@ def _numbers(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[tu
     yield _cost(cost), "paid for all answers, over all runs" if cost else "paid: the recipe names no prices"
 
 
-def _glossary(funnels: Sequence[SourceFunnel]) -> dict[str, str]:
-    """Return the words for every reason that occurs."""
+def _glossary(funnels: Sequence[SourceFunnel], recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Return the words for every reason that occurs, and what to do about it with such a recipe."""
     dropped = together(funnel.dropped for funnel in funnels)
     rejected = together(counts for funnel in funnels for counts in (funnel.rejected, without(funnel.rl, "kept")))
-    known = {reason: meaning(reason) for reason in {**dropped, **rejected} if reason in MEANINGS}
+    known = {reason: way_out(reason, recipe) for reason in {**dropped, **rejected} if reason in MEANINGS}
     return {
-        reason: f"{words}. {way_out[:1].upper()}{way_out[1:]}." if way_out else f"{words}."
-        for reason, (words, way_out) in known.items()
+        reason: f"{meaning(reason).words}." + (f" {helps[:1].upper()}{helps[1:]}." if helps else "")
+        for reason, helps in known.items()
     }
 
 

@@ -103,7 +103,7 @@ def _rl(
     ).filter(pl.col("drop_reason").is_null() & (pl.col("split") != Split.TEST.value))
     samples = frames.get(Purpose.DIFFICULTY, frames.get(Purpose.RFT))
     assert samples is not None
-    if fault := filter_fault(samples):
+    if fault := filter_fault(samples, recipe):
         if list(recipe.build.sets) == ["rl"]:
             raise ForgeError(f"rl: {fault}")
         checks["rl"] = {"missing": fault}

@@ -14,6 +14,7 @@ from pipelines.training_sets.balance import balanced
 from pipelines.training_sets.rejection import GROUP, READABLE_OUTCOMES, pass_counts
 from pipelines.training_sets.rft import training_prompt
 from schemas.preference import PreferenceSet
+from schemas.recipe import Recipe, SameAsGrm
 from schemas.record import canonical_json
 from schemas.tables import struct_of, table_of
 from schemas.training import RL
@@ -36,15 +37,18 @@ class RlRow:
     pass_samples: int
 
 
-def filter_fault(difficulty: pl.DataFrame) -> str | None:
-    """Return why the difficulty model's samples filter nothing; None where they do."""
-    readable = difficulty.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height
-    if readable >= MIN_READABLE * difficulty.height:
+def filter_fault(samples: pl.DataFrame, recipe: Recipe) -> str | None:
+    """Return why the samples that are to find the easy sets filter nothing; None where they do."""
+    readable = samples.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height
+    if readable >= MIN_READABLE * samples.height:
         return None
+    whose = "the GRM's" if isinstance(recipe.models.difficulty, SameAsGrm) else "the difficulty model's"
+    ways = [f"a larger [grm] max_tokens than {recipe.grm.max_tokens}"]
+    if recipe.grm.structured_output == "none":
+        ways.append("a form that the server keeps it to ([grm] structured_output)")
     return (
-        f"only {readable / difficulty.height:.0%} of the difficulty model's answers could be read, and under "
-        f"{MIN_READABLE:.0%} it filters nothing; give it a larger max_tokens, a form that the server keeps it to "
-        "([grm] structured_output), or another model"
+        f"only {readable / samples.height:.0%} of {whose} answers could be read, and under {MIN_READABLE:.0%} they "
+        f"filter nothing; give it {', '.join(ways)}, or take another model"
     )
 
 

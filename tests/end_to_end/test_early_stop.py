@@ -78,7 +78,8 @@ def test_what_the_recipe_has_is_not_advised(tmp_path: Path) -> None:
     (tmp_path / "own.txt").write_text("{{context}}\n{{responses}}\n{{hint}}\nEnd in your scores.", "utf-8")
     extra = {"response_format": {"type": "text"}, "chat_template_kwargs": {"enable_thinking": True}}
     grm = {"template": "own.txt", "max_tokens": 300, "temperature": 1.0}
-    with StandIn(then=lambda body: stand_in.chat(CHAT, finish_reason="length", body=body)) as server:
+    usage = {"prompt_tokens": 200, "completion_tokens": 300, "total_tokens": 500}
+    with StandIn(then=lambda body: stand_in.chat(CHAT, finish_reason="length", body=body, usage=usage)) as server:
         done = grmforge("build", write(tmp_path, server.url, grm=grm, extra_body=extra), "--root", tmp_path / "data")
     (line,) = done.errors
     advised = line.split("What may help: ")[1]

@@ -149,6 +149,8 @@ class _Stream:
                 continue
             request, reservation, expected_tokens = taken
             number, attempt = self.sent, None
+            if number == 1:
+                self._show_first()
             try:
                 attempt = await self.engine.complete(request)
             finally:
@@ -292,6 +294,11 @@ class _Stream:
     def _release_refusals(self, number: int | None = None) -> None:
         for request, completion in self.refusals.release(number):
             self._hand_over(request, completion)
+
+    def _show_first(self) -> None:
+        """Show that requests leave, and how many have left a moment later: the first answer may take a minute."""
+        self._show_in_flight(time.monotonic())
+        self.loop.call_later(WATCH_EVERY_S, lambda: self._show_in_flight(time.monotonic()))
 
     def _show_in_flight(self, now: float) -> None:
         self.watched_at = now

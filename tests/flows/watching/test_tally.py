@@ -47,6 +47,12 @@ def test_the_time_left_counts_samples_that_will_be_drawn_again() -> None:
     assert stage.correct_share == 0.8
 
 
+def test_a_judge_that_nobody_can_read_costs_three_times_as_long_at_most() -> None:
+    stage = tally(100, began_s_ago=10)
+    buy(stage, 50, Outcome.UNPARSED)
+    assert stage.seconds_left == pytest.approx(100 / 5 * 3, rel=0.05)
+
+
 def test_nothing_is_said_of_time_before_anything_is_bought() -> None:
     stage = tally()
     assert stage.seconds_left is None
@@ -69,7 +75,45 @@ def test_the_line_names_what_people_ask_for() -> None:
     assert "1:3" in line  # 899 answers at 10 a second, some of which will be drawn again
     assert stage.retries == {"HTTP 429": 1}
     assert "in flight" not in stage.line(over=True)
-    assert stage.parts()[:4] == ["101 of 1,000", "10/s", "99% correct", "256 in flight"]
+    assert stage.parts()[:5] == ["101 of 1,000", "99% readable", "99% correct", "10/s", "500 tokens/s"]
+    assert stage.parts()[5] == "256 in flight"
+
+
+def test_a_judge_that_nobody_can_read_is_not_called_wrong() -> None:
+    stage = tally(60)
+    buy(stage, 43, Outcome.UNPARSED)
+    for line in (stage.line(), stage.line(over=True), "  ".join(stage.parts())):
+        assert "0 of 43 readable" in line and "correct" not in line
+    buy(stage, 1, Outcome.INCORRECT)
+    assert "2% readable, 0% correct" in stage.line()
+    stage.outcomes.clear()
+    assert "readable" not in stage.line(), "nothing has been read"
+
+
+def test_what_was_stored_is_no_speed() -> None:
+    """A resumed stage looks up for a minute what is stored; then it asks, at four answers a second."""
+    resumed = tally(1000, began_s_ago=60)
+    resumed.found = 600
+    resumed.outcomes[Outcome.CORRECT] += 600
+    resumed.fly(32, 32)
+    assert resumed.seconds_left is None and "left" not in resumed.line(), "this run has bought nothing yet"
+    assert "32 in flight" in resumed.line() and "60% readable" not in resumed.line()
+    buy(resumed, 2)
+    assert resumed.seconds_left is None, "two of 32 in flight say little"
+    time.sleep(0.2)
+    buy(resumed, 38)
+    assert resumed.rate == pytest.approx(40 / 0.2, rel=0.3)
+    assert resumed.token_rate == pytest.approx(40 * 50 / 0.2, rel=0.3)
+    assert resumed.mean_rate == pytest.approx(resumed.rate, rel=0.1), "the minute of looking up counts in neither"
+    assert resumed.seconds_left == pytest.approx(360 / resumed.rate, rel=0.1)
+
+
+def test_a_slow_endpoint_has_a_time_left_after_a_while() -> None:
+    stage = tally(100, began_s_ago=2 * WINDOW_S)
+    stage.flying = 32
+    buy(stage, 3)
+    assert stage.seconds_left == pytest.approx(97 / (3 / (2 * WINDOW_S)), rel=0.05)
+    assert "1.7 tokens/s" not in stage.line() and "5 tokens/s" in stage.line()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pipelines.ahead.estimates import (
     time_words,
     tokenizer_of,
     tokens_a_byte,
+    tokens_a_prompt,
     tokens_an_answer,
     usage_of,
 )
@@ -87,12 +88,20 @@ def test_earlier_answers_of_the_same_model_and_role_are_the_measure(tmp_path: Pa
     assert usage == Usage(prompts=2, prompt_bytes=200, prompt_tokens=120, answers=2, answer_tokens=600)
     a_byte = tokens_a_byte(ModelSection(engine="openai", model="m"), tmp_path, ["x"], usage)
     assert (a_byte.value, a_byte.basis) == (0.6, "as 2 earlier prompts of this model")
-    an_answer = tokens_an_answer(usage)
-    assert (an_answer.value, an_answer.basis) == (300, "as 2 earlier answers of this model")
+    an_answer = tokens_an_answer(usage, 4096)
+    assert (an_answer.value, an_answer.basis) == (300, "as 2 earlier answers of this model, 300 each")
+    a_prompt = tokens_a_prompt(usage)
+    assert (a_prompt.value, a_prompt.basis) == (60, "as 2 earlier prompts of this model, 60 each")
+
+
+def test_no_answer_is_estimated_longer_than_it_can_be() -> None:
+    typical, stored = tokens_an_answer(NOTHING, 80), tokens_an_answer(Usage(1, 1, 1, 4, 800), 80)
+    assert (typical.value, typical.basis) == (80, "estimated at 300 an answer, but here 80 at most")
+    assert (stored.value, stored.basis) == (80, "as 4 earlier answers of this model, 200 each, but here 80 at most")
 
 
 def test_without_earlier_answers_an_answer_is_estimated() -> None:
-    assert tokens_an_answer(NOTHING).basis == "estimated at 300 an answer"
+    assert tokens_an_answer(NOTHING, 4096).basis == "estimated at 300 an answer"
 
 
 STAGE = "sampling rft with judge"

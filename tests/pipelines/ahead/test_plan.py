@@ -70,6 +70,19 @@ def test_a_probe_measures_rate_and_tokens_and_its_answers_are_kept(tmp_path: Pat
     assert role["cached"] == 20
 
 
+def test_an_estimate_stays_below_its_bound_and_learns_from_stored_answers(tmp_path: Path) -> None:
+    judge = {"engine": "simulated", "simulated": FAULTLESS}
+    recipe, root = write(tmp_path, models={"grm": judge}, grm={"max_tokens": 80}), tmp_path / "data"
+    (role,) = plan(recipe, root)["roles"]
+    assert role["answer_tokens"] == 80 * role["requests"] <= role["most_answer_tokens"]
+    assert role["answer_tokens_are"] == "estimated at 300 an answer, but here 80 at most"
+    assert grmforge("probe", recipe, "--root", root, "-n", "5").code == 0
+    (role,) = plan(recipe, root)["roles"]
+    assert role["answer_tokens"] <= role["most_answer_tokens"] == 80 * (role["most_requests"] - role["cached"])
+    assert role["answer_tokens_are"].startswith("as 20 earlier answers of this model, ")
+    assert "as 20 earlier prompts" in role["prompt_tokens_are"]
+
+
 def test_the_rate_limits_of_the_recipe_bound_the_hours(tmp_path: Path) -> None:
     judge = {"engine": "simulated", "rpm": 6}
     (role,) = plan(write(tmp_path, models={"grm": judge}), tmp_path / "data")["roles"]

@@ -77,10 +77,20 @@ def test_labels_of_single_responses_are_balanced() -> None:
 
 def test_a_difficulty_model_that_cannot_hold_the_format_filters_nothing() -> None:
     answers = {f"{number:05}": ["correct"] * 7 + ["unparsed"] * 3 for number in range(4)}
-    fault = filter_fault(difficulty(answers))
+    fault = filter_fault(difficulty(answers), a_recipe())
     assert fault is not None
-    assert re.match(r"only 70% of .* could be read.*\[grm\] structured_output", fault)
-    assert filter_fault(difficulty({"00000": ["incorrect"] * 8 + ["unparsed"] * 2})) is None
+    assert re.match(r"only 70% of the difficulty model's answers could be read.*\[grm\] structured_output", fault)
+    assert filter_fault(difficulty({"00000": ["incorrect"] * 8 + ["unparsed"] * 2}), a_recipe()) is None
+
+
+def test_what_helps_a_filter_is_nothing_that_the_recipe_has() -> None:
+    recipe = a_recipe(
+        grm={"structured_output": "json_schema", "max_tokens": 300},
+        models={"grm": {"engine": "simulated"}, "difficulty": {"same_as_grm": True}},
+    )
+    fault = filter_fault(difficulty({"00000": ["unparsed"] * 3}), recipe)
+    assert fault is not None and "of the GRM's answers" in fault and "max_tokens than 300" in fault
+    assert "structured_output" not in fault and "difficulty" not in fault
 
 
 @given(st.integers(0, 1_000), st.integers(2, 8), st.data())
