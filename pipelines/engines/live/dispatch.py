@@ -149,8 +149,9 @@ class _Stream:
                 continue
             request, reservation, expected_tokens = taken
             number, attempt = self.sent, None
-            if number == 1:
-                self._show_first()
+            if number == 1:  # its answer may take a minute
+                self._show_in_flight()
+                self.loop.call_later(WATCH_EVERY_S, self._show_in_flight)
             try:
                 attempt = await self.engine.complete(request)
             finally:
@@ -177,7 +178,7 @@ class _Stream:
     def _wake_at(self, when: float) -> None:
         """Wake a worker at a monotonic time, unless one is woken before."""
         if not self.in_flight:  # no answer comes in that could show that all of them wait
-            self._show_in_flight(time.monotonic())
+            self._show_in_flight()
         if self.alarm:
             if self.alarm_at <= when:
                 return
@@ -257,10 +258,9 @@ class _Stream:
             self.observer.warn(attempt.notice)
         if completion.fault is FaultKind.ENGINE:
             raise EngineError(completion.error or "the engine is gone")
-        now = time.monotonic()
-        self.concurrency.answered(now, attempt.throttled)
+        self.concurrency.answered(now := time.monotonic(), attempt.throttled)
         if now - self.watched_at >= WATCH_EVERY_S:
-            self._show_in_flight(now)
+            self._show_in_flight()
         if completion.fault is FaultKind.TRANSIENT and self._is_tried_again(request, attempt, now):
             return
         self.line.forget(request)
@@ -295,11 +295,6 @@ class _Stream:
         for request, completion in self.refusals.release(number):
             self._hand_over(request, completion)
 
-    def _show_first(self) -> None:
-        """Show that requests leave, and how many have left a moment later: the first answer may take a minute."""
-        self._show_in_flight(time.monotonic())
-        self.loop.call_later(WATCH_EVERY_S, lambda: self._show_in_flight(time.monotonic()))
-
-    def _show_in_flight(self, now: float) -> None:
-        self.watched_at = now
+    def _show_in_flight(self) -> None:
+        self.watched_at = time.monotonic()
         self.observer.in_flight(self.in_flight, self.concurrency.room)
