@@ -25,6 +25,7 @@ from schemas.recipe import SCORERS, ModelSection
 SENDS_BETWEEN_POLLS = 8
 """An engine that answers at once never yields to the loop, so the workers do."""
 WATCH_EVERY_S = 0.1
+SHOW_EVERY_S = 0.5
 
 
 def dispatch(
@@ -150,7 +151,7 @@ class _Stream:
             request, reservation, expected_tokens = taken
             number, attempt = self.sent, None
             if number == 1:
-                self._show_first()
+                self._show_on()
             try:
                 attempt = await self.engine.complete(request)
             finally:
@@ -295,10 +296,11 @@ class _Stream:
         for request, completion in self.refusals.release(number):
             self._hand_over(request, completion)
 
-    def _show_first(self) -> None:
-        """Show that requests leave, and how many have left a moment later: the first answer may take a minute."""
+    def _show_on(self) -> None:
+        """Show how many requests are in flight, and go on: the first answer may take a minute."""
         self._show_in_flight(time.monotonic())
-        self.loop.call_later(WATCH_EVERY_S, lambda: self._show_in_flight(time.monotonic()))
+        if not self.done.done():
+            self.loop.call_later(SHOW_EVERY_S, self._show_on)
 
     def _show_in_flight(self, now: float) -> None:
         self.watched_at = now
