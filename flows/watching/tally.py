@@ -175,7 +175,7 @@ class StageTally:
         parts = [f"{self.settled:,}{of}"]
         parts += self._shares()
         if self.bought:
-            parts += [per_second(self.rate), *_tokens(self.token_rate)]
+            parts += [*_tokens(self.token_rate), per_second(self.rate)]
         if self.flying or self.bought:
             parts.append(f"{self.flying:,} in flight")
         if self.cost_usd:
@@ -189,7 +189,7 @@ class StageTally:
         parts += self._shares()
         if self.bought:
             answers, tokens = (self.mean_rate, self.mean_token_rate) if over else self._lately()
-            parts += [per_second(answers), *_tokens(tokens)]
+            parts += [*_tokens(tokens), per_second(answers)]
         parts += self._troubles()
         if self.cost_usd:
             parts.append(f"${self.cost_usd:,.4f}")

@@ -124,8 +124,9 @@ class Probe:
 
     def _end(self) -> Iterator[str]:
         yield (
-            f"stopped with {self.answers:,} of {self.wanted:,} answers: they stay stored, the same command goes on from"
-            " there, and a build pays for none of them again; grmforge inspect RECIPE --stored shows them"
+            f"stopped with {self.answers:,} answers, {self.readable:,} readable, of {self.wanted:,} wanted: they stay "
+            "stored, the same command goes on from there, and a build pays for none of them again; grmforge inspect "
+            "RECIPE --stored shows them"
         )
 
     def _whole_build(self) -> Iterator[str]:

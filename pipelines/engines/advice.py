@@ -57,7 +57,8 @@ def advice(job: Job, seen: Seen, context: int | None = None) -> Iterator[str]:
     is_cut, thinks = seen.is_often("truncated"), seen.reasoning >= max(1, _OFTEN * seen.outcomes.total())
     if is_cut:
         yield _longer(job, seen, context or context_of(job.model))
-    if (is_cut or thinks) and not _THINKING_KEYS & extra.keys() and job.model.engine != "simulated":
+    is_held = isinstance(job.settings, GrmSection) and job.settings.structured_output != "none"
+    if (thinks or (is_cut and not is_held)) and not _THINKING_KEYS & extra.keys() and job.model.engine != "simulated":
         yield (
             f"in {model} extra_body = {{ chat_template_kwargs = {{ enable_thinking = false }} }}, where the chat "
             "template has such a switch"

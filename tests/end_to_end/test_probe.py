@@ -62,7 +62,10 @@ def test_a_judge_that_nobody_can_read_is_not_called_wrong(tmp_path: Path) -> Non
     assert done.out.startswith("0 of 10 readable   (10 unparsed)\n"), done.out[:100]
     assert "correct" not in done.out and "0% correct" not in done.err and "0%" not in done.out.split("readable")[0]
     assert "accepted  none: " in done.out and 'try next  [grm] structured_output = "regex"' in done.out
-    assert "stopped with 10 of 60 answers: they stay stored" in done.out and "a whole build" not in done.out
+    assert (
+        "stopped with 10 answers, 0 readable, of 60 wanted: they stay stored" in done.out
+        and "a whole build" not in done.out
+    )
     assert "I like the first one" in done.out and "one whole answer" not in done.err, "it is shown once"
     stopped = json.loads(again.out)
     assert stopped["readable"] == 0 and stopped["build_requests"] is None
@@ -86,5 +89,5 @@ def test_ctrl_c_keeps_and_shows_what_has_come_in(tmp_path: Path) -> None:
     kept = len(paid(root))
     assert process.returncode == 130 and 18 <= kept < 120
     assert re.match(rf"{kept} of {kept} readable   \(", out)
-    assert f"stopped with {kept} of 120 answers: they stay stored" in out
+    assert f"stopped with {kept} answers, {kept} readable, of 120 wanted: they stay stored" in out
     assert "every answer so far is kept: the same command goes on from here" in err.strip().split("\n")[-1]

@@ -75,7 +75,7 @@ def test_the_line_names_what_people_ask_for() -> None:
     assert "1:3" in line  # 899 answers at 10 a second, some of which will be drawn again
     assert stage.retries == {"HTTP 429": 1}
     assert "in flight" not in stage.line(over=True)
-    assert stage.parts()[:5] == ["101 of 1,000", "99% readable", "99% correct", "10/s", "500 tokens/s"]
+    assert stage.parts()[:5] == ["101 of 1,000", "99% readable", "99% correct", "500 tokens/s", "10/s"]
     assert stage.parts()[5] == "256 in flight"
 
 
