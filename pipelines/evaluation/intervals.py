@@ -13,7 +13,8 @@ ratio of the variance to that of independent right-or-wrong clusters is mixed wi
 Under 30 clusters a bootstrap does not know its own variance, and where all is right or all wrong it has none. There the
 number of clusters stands for n: too wide rather than too narrow.
 
-A difference uses value +- t standard errors.
+A difference uses value +- t standard errors, whose variance is taken as its most only under 10 clusters, and where no
+cluster differs: the sign-flip test, which needs no variance, and the interval must not contradict each other.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ from pipelines.evaluation.resampling import Clusters
 REPLICATES = 2_000
 FEWEST_CLUSTERS = 30
 """The fewest clusters that are drawn anew."""
+FEWEST_DIFFERENT = 10
+"""The fewest whose differences are trusted with a variance."""
 CONFIDENCE = 0.95
 _NO_VARIANCE = 1e-14
 """Rounding alone makes this much."""
@@ -106,6 +109,9 @@ def interval(value: Floats, variance: Floats, clusters: int, scale: Scale = Scal
         return wilson(share, answers, np.where(known, quantile, NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)))
     # Without variance no query of many differs: Wilson's bound of none. The variance of few is taken as its most, 1.
     without = quantile**2 / (clusters + quantile**2) if enough else quantile / sqrt(max(clusters, 1))
+    known = (variance > _NO_VARIANCE) & (clusters >= FEWEST_DIFFERENT)
+    if not enough:  # drawing few anew makes so much too little of it
+        variance = variance * clusters / max(clusters - 1, 1)
     reach = np.where(known, quantile * np.sqrt(variance), without)
     return np.clip(value - reach, -1.0, 1.0), np.clip(value + reach, -1.0, 1.0)
 

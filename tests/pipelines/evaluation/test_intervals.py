@@ -103,6 +103,9 @@ def test_differences_reach_below_zero_and_have_room_without_variance() -> None:
     assert (low[0], high[0]) == pytest.approx((0.01 - 1.984 * 0.02, 0.01 + 1.984 * 0.02), abs=1e-4)
     assert (low[1], high[1]) == pytest.approx((-0.0379, 0.0379), abs=1e-3)
     assert interval(np.array(0.0), np.array(0.0001), 4, Scale.DIFFERENCE)[1] > 0.5
+    # Of twenty the variance is trusted: what the sign-flip test finds beyond doubt is not said to be in doubt.
+    low, high = interval(np.array(0.16), np.array(0.0016), 20, Scale.DIFFERENCE)
+    assert 0.05 < low < 0.16 < high < 0.27
 
 
 def test_the_split_of_the_gain_has_intervals() -> None:
