@@ -60,7 +60,6 @@ def scores(directory: Path, verdict: dict[str, Any], n: int = 2, protocol: Proto
         ({"decision": 0, "swapped": True}, [1, 0]),
         ({"scores": [3, 8], "order": "BA"}, [8, 3]),
         ({"scores": [3.5, 8]}, [3.5, 8]),
-        ({"scores": [3]}, [None, None]),
         ({"scores": None}, [None, None]),
     ],
 )
