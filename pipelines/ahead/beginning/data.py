@@ -78,7 +78,8 @@ class Data:
         """Yield what a person wants to know of the data."""
         more = "" if self.is_whole else ", the first of more"
         kind = "questions with a known answer" if self.source.gives == "questions" else "sets of responses"
-        yield f"data      {self.path or self.hub}: {counted(self.rows, 'row')}{more}, read as {self.source.kind}: {kind}"
+        rows = counted(self.rows, "row")
+        yield f"data      {self.path or self.hub}: {rows}{more}, read as {self.source.kind}: {kind}"
         names = ", ".join(shown(name).strip("'") for name in self.columns[:_COLUMNS])
         yield f"          columns: {names}{', ..' if len(self.columns) > _COLUMNS else ''}"
         if sizes := Counter(one.n_responses for one in self.sets):
