@@ -148,7 +148,7 @@ def judge(
     """Score the responses of a file's rows: k samples, their vote, and the principles and critique that decided.
 
     A row whose samples cannot be read ends in an error of its own, never in a number. Labels are not needed.
-    Example: grmforge judge recipes/demo.toml sets.jsonl -k 8 --out scores.parquet
+    Example: grmforge judge recipes/demo.toml recipes/demo/pairs.jsonl -k 8 --out scores.parquet
     """
     from flows.command.running import started
     from pipelines.evaluation.judge_file import check_out, judge_file, write_judgements

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.terminal import MOST, JsonOption, SnapshotsOption, columns, print_json, say, show
+from flows.command.terminal import MOST, JsonOption, SnapshotsOption, columns, print_json, say, show, shown_path
 from schemas.errors import RecipeError
 
 if TYPE_CHECKING:
     from storage.root import Root
+    from storage.snapshots import Snapshot
 
 VersionArgument = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A version, or how it begins or ends.")]
 
@@ -56,9 +57,8 @@ def inspect(
         _show_stored(Path(snapshot), root, outcome, source, n, json)
         return
     from pipelines.reporting.examples import as_json, count_examples, find_examples, render
-    from storage.snapshots import find_snapshot
 
-    chosen = find_snapshot(_root_if_any(root or "data"), snapshot)
+    chosen = _snapshot(_root_if_any(root or "data"), snapshot)
     examples = find_examples(chosen, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         print_json([as_json(example) for example in examples])
@@ -67,6 +67,27 @@ def inspect(
     count = count_examples(chosen, table=table, status=status, reason=reason, source=source)
     say("\n\n".join(render(example, width) for example in examples))
     say(f"\n{len(examples):,} of {count:,}" + ("; -n shows more" if count > len(examples) else ""))
+
+
+def _snapshot(root: "Root | None", given: str) -> "Snapshot":
+    """Return the snapshot that is meant. Raises StorageError, which says where an evaluation of that name is shown."""
+    from contextlib import suppress
+
+    from schemas.errors import StorageError
+    from storage.evaluations import Evaluation
+    from storage.snapshots import find_snapshot
+    from storage.versions import find_version
+
+    try:
+        return find_snapshot(root, given)
+    except StorageError:
+        with suppress(StorageError):
+            found = find_version(root, given)
+            if isinstance(found, Evaluation):
+                page = shown_path(str(found.root.at(f"{found.key}/report.html")))
+                words = f"{given} is an evaluation, and inspect shows snapshots; in a browser: {page}; beside another "
+                raise RecipeError(f"{words}evaluation: grmforge compare {given} OTHER") from None
+        raise
 
 
 def _show_stored(recipe: Path, root: str | None, outcome: str | None, source: str | None, n: int, json: bool) -> None:
@@ -97,7 +118,9 @@ def compare(
     """Show what is different between two versions of a snapshot: rows, inputs, acceptance, outcomes, leaks and cost.
 
     Of two evaluations it shows how much better or worse the new judge is on the items that both have, with intervals.
+
     Example: grmforge compare telecom@20261119 telecom
+
     Example: grmforge compare telecom-grm telecom-policy
     """
     from schemas.errors import StorageError

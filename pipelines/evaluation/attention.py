@@ -8,7 +8,7 @@ from pipelines.evaluation.answer_facts import AnswerFacts
 from pipelines.evaluation.attacks import FLIPPED
 from pipelines.evaluation.curves import VOTING
 from pipelines.evaluation.figures import Figures, Value, interval_of, percent
-from pipelines.evaluation.wording import counted
+from pipelines.evaluation.wording import counted, without_verdict
 from pipelines.reporting.visible import one_line
 from schemas.evaluation import READABLE
 from schemas.evaluation_manifest import BenchmarkEntry, EvaluationManifest
@@ -20,15 +20,20 @@ _PLACES = "right response shown"
 _LONGEST = "longest response"
 
 
-def attention(manifest: EvaluationManifest, figures: Figures, facts: Mapping[str, AnswerFacts]) -> list[str]:
-    """Return what wants attention, a sentence each, what spoils every figure first."""
+def attention(
+    manifest: EvaluationManifest, figures: Figures, facts: Mapping[str, AnswerFacts], figures_are: str = "below"
+) -> list[str]:
+    """Return what wants attention, a sentence each, what spoils every figure first.
+
+    `figures_are` says where the figures by group are, seen from these sentences.
+    """
     sentences = [*_of_the_judge(manifest)]
     for entry in manifest.benchmarks:
         name = one_line(entry.name, _DETAIL)
         of_one = (
-            *_overlap(entry),
+            *_overlap(entry, figures_are),
             *_answers(entry, facts.get(entry.name, AnswerFacts())),
-            *_part(entry),
+            *_part(manifest, entry),
             *_effects(figures, entry.name, manifest.k_max),
             *_attacks(figures, entry.name),
             *_rows(entry),
@@ -57,11 +62,11 @@ def _of_the_judge(manifest: EvaluationManifest) -> Iterator[str]:
         yield f"{counts}; evaluate --retry-failed asks again."
 
 
-def _overlap(entry: BenchmarkEntry) -> Iterator[str]:
+def _overlap(entry: BenchmarkEntry, figures_are: str) -> Iterator[str]:
     if entry.in_training:
         verb = "stands" if entry.in_training == 1 else "stand"
         counts = f"{entry.in_training:,} of {counted(entry.items, 'question')} {verb} in the judge's training snapshot"
-        yield f"{counts}. Read its accuracy without them, below."
+        yield f"{counts}. Read its accuracy without them, {figures_are}."
 
 
 def _answers(entry: BenchmarkEntry, facts: AnswerFacts) -> Iterator[str]:
@@ -80,9 +85,13 @@ def _answers(entry: BenchmarkEntry, facts: AnswerFacts) -> Iterator[str]:
         yield f"{percent(facts.tied_share)} of the readable judgements put several responses on top; ties count 1/m."
 
 
-def _part(entry: BenchmarkEntry) -> Iterator[str]:
+def _part(manifest: EvaluationManifest, entry: BenchmarkEntry) -> Iterator[str]:
+    is_of_verdicts = manifest.judge is None
+    if is_of_verdicts and entry.left_out:
+        yield f"{without_verdict(manifest, entry)}."
     if not entry.is_whole:
-        left = f", {counted(entry.left_out, 'row')} beyond the limit" if entry.left_out else ""
+        is_limited = entry.left_out and not is_of_verdicts
+        left = f", {counted(entry.left_out, 'row')} beyond the limit" if is_limited else ""
         yield f"a part of the benchmark{left}: it has no total, and is not to be compared with published figures."
 
 

@@ -16,7 +16,7 @@ from storage.files import sha256_of
 from storage.root import Root
 from storage.stages import find_stage, stage_key
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 
 
 def recipe_for(benchmark: str, path: str | None, protocol: str | None, root: str) -> Recipe:
@@ -46,7 +46,7 @@ def evaluate_verdicts(recipe: Recipe, root: Root, file: Path, warn: Callable[[st
     stage = find_stage(root, key)
     if stage is None:
         with Writers(root, key) as writers:
-            facts = computed(recipe, _scored(benchmarks, file, warn), frozenset(), warn, writers.write)
+            facts = computed(recipe, _scored(benchmarks, file, warn), frozenset(), writers.write)
         stage = writers.finish(facts)
     plain = re.sub("[^a-z0-9_-]+", "-", file.stem.lower()).strip("-_") or "verdicts"
     return publish(recipe, recipe.evaluate.name or plain[:64], stage, file.name, None)

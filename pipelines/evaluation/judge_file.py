@@ -2,7 +2,7 @@
 
 {"id": "q1", "query": "Name a prime.", "responses": ["7", "9"]}
     -> {"id": "q1", "best": 0, "scores": [8.5, 2.0], "agreement": 1.0, "readable": 8, "samples": 8,
-        "principles": [..], "critique": "..", "text": ".."}
+        "principles": [..], "critique": "..", "text": "..", "order": [1, 0]}
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from pipelines.judging.verdicts import answer_of
 from pipelines.sources.preference_sets import identifier, unlabelled
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import RowError
-from schemas.errors import RecipeError
+from schemas.errors import RecipeError, SourceError
 from schemas.evaluation import Protocol, Row
 from schemas.preference import Response, UnreadableRow
 from schemas.query import Messages
@@ -47,6 +47,7 @@ JUDGED = Table(
         Column("principles", tuple[Principle, ...]),
         Column("critique", str),
         Column("text", str),
+        Column("order", tuple[int, ...]),
     ),
 ).schema
 SOURCE = "judged"
@@ -70,6 +71,8 @@ class FileJudgement:
     samples: int = 0
     text: str | None = None
     """The deciding sample: of those that agree with the vote, the one with the widest margin."""
+    order: tuple[int, ...] | None = None
+    """How that sample saw the responses: order[p] is the index of the one shown at position p."""
 
     def as_json(self) -> dict[str, Any]:
         if self.fault is not None:
@@ -85,16 +88,24 @@ class FileJudgement:
             "principles": [principle._asdict() for principle in principles],
             "critique": critique,
             "text": self.text,
+            "order": self.order,
         }
 
 
 def judge_file(root: Root, run: Run, judge: SamplingJob, file: Path) -> list[FileJudgement]:
     """Return a judgement for each row of a file, in its order.
 
-    A row that cannot be read, or has no readable sample, ends in a judgement with its fault. Raises ForgeError.
+    A row that cannot be read, or has no readable sample, ends in a judgement with its fault. Raises ForgeError, and so
+    it does before anything is asked where no row can be read.
     """
-    read = list(_rows_in(file))
+    located = list(_rows_in(file))
+    read = [one for _, one in located]
     rows = [row for row in read if isinstance(row, Row)]
+    if not rows:
+        location, fault = next((where, one.fault) for where, one in located if isinstance(one, FileJudgement))
+        raise SourceError(
+            f"{location}: {fault}; no row of the file can be judged: each needs a query (or prompt) and responses"
+        )
     prompts = prompts_of(rows, Protocol.JOINT, SOURCE)
     answers = ask(root, run, judge, prompts, file.name)
     judged: dict[str, FileJudgement] = {}
@@ -135,11 +146,12 @@ def write_judgements(judged: Sequence[FileJudgement], out: Path | None, echo: Ca
             pq.write_table(pa.Table.from_pylist([dict.fromkeys(JUDGED.names) | row for row in rows], JUDGED), out)
 
 
-def _rows_in(file: Path) -> Iterator[Row | FileJudgement]:
+def _rows_in(file: Path) -> Iterator[tuple[str, Row | FileJudgement]]:
+    """Yield where each row stands, and it; what cannot be judged as a judgement with its fault."""
     known: set[str] = set()
     for location, item in rows_of(file):
         if isinstance(item, UnreadableRow):
-            yield FileJudgement(location, item.detail)
+            yield location, FileJudgement(location, item.detail)
             continue
         name = location
         try:
@@ -151,9 +163,9 @@ def _rows_in(file: Path) -> Iterator[Row | FileJudgement]:
             query, responses = unlabelled(item)
             _check(responses)
         except RowError as error:
-            yield FileJudgement(name, error.row(location).detail)
+            yield location, FileJudgement(name, error.row(location).detail)
             continue
-        yield _row_of(name, query, responses)
+        yield location, _row_of(name, query, responses)
 
 
 def _check(responses: Sequence[Response]) -> None:
@@ -191,6 +203,7 @@ def _judgement(samples: Sequence[dict[str, Any]]) -> FileJudgement:
         readable=len(readable),
         samples=len(samples),
         text=readable[deciding]["text"],
+        order=tuple(readable[deciding]["order"]),
     )
 
 

@@ -39,6 +39,7 @@ from pipelines.evaluation.wording import (
     kind_words,
     p_words,
     protocol_words,
+    without_verdict,
 )
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.pages import page
@@ -106,6 +107,7 @@ def report_of(manifest: EvaluationManifest, stage: Stage) -> str:
             "kind_words": kind_words,
             "verdict": claims_verdict(manifest.claims),
             "readable_share": readable_share,
+            "without_verdict": without_verdict,
         },
         "pipelines.evaluation",
     )

@@ -26,7 +26,8 @@ def lines_of(evaluation: Evaluation) -> list[str]:
     if manifest.claims:
         lines += ["", claims_verdict(manifest.claims)]
         lines += [f"  {one_line(claim_sentence(claim), _LINE)}" for claim in manifest.claims if holds(claim)]
-    if sentences := attention(manifest, figures, answer_facts(evaluation.files("judgements"))):
+    facts = answer_facts(evaluation.files("judgements"))
+    if sentences := attention(manifest, figures, facts, figures_are="in the report"):
         lines += ["", "know this before you believe the figures:"]
         lines += [f"  {one_line(sentence, _LINE)}" for sentence in sentences]
     return lines

@@ -90,7 +90,7 @@ def sum_up(
     `trained` are the questions that the judge was trained on, in plain form.
     """
     scored = (_scored(root, run, one, write, answers, scores) for one in judged)
-    facts = computed(recipe, scored, trained, run.watcher.warn, write)
+    facts = computed(recipe, scored, trained, write)
     return answers.facts() | facts
 
 
@@ -117,13 +117,7 @@ def _scored(root: Root, run: Run, one: Judged, write: Write, answers: Answers, s
     return Scored(read, judgements.pools, greedy, judgements.outcomes, tokens, cost_usd, attacks, is_graded)
 
 
-def computed(
-    recipe: Recipe,
-    scored: Iterable[Scored],
-    trained: frozenset[str],
-    warn: Callable[[str], None],
-    write: Write,
-) -> dict[str, Any]:
+def computed(recipe: Recipe, scored: Iterable[Scored], trained: frozenset[str], write: Write) -> dict[str, Any]:
     """Compute and write every figure; return the facts: entries of the benchmarks, claims and checks."""
     entries, checks, k_max = [], {}, 1
     compared: list[tuple[str, int, Compared]] = []
@@ -131,7 +125,7 @@ def computed(
         read = one.read
         rows = Rows(read.benchmark, read.protocol, read.rows, one.pools, recipe.build.seed, one.is_graded)
         title, k_max = read.title, max(k_max, rows.samples)
-        entry, checks[title], comparison = _computed(recipe, rows, one, trained, warn, write)
+        entry, checks[title], comparison = _computed(recipe, rows, one, trained, write)
         entries.append(entry)
         if comparison is not None:
             compared.append((title, max(1, rows.samples // 2), comparison))
@@ -157,7 +151,7 @@ def _claim(title: str, k: int, claim: Claim) -> dict[str, Any]:
 
 
 def _computed(
-    recipe: Recipe, rows: Rows, one: Scored, trained: frozenset[str], warn: Callable[[str], None], write: Write
+    recipe: Recipe, rows: Rows, one: Scored, trained: frozenset[str], write: Write
 ) -> tuple[dict[str, Any], dict[str, Any], Compared | None]:
     """Write the tables of one benchmark; return its entry, its checks and its comparisons."""
     read, settings = one.read, recipe.evaluate
@@ -180,11 +174,6 @@ def _computed(
     write("credits", credits_table(read, found.cells, clusters))
     readable = rows.gathered([_readable(pool.scores) for pool in one.pools])
     write("items", items_table(rows, read.title, clusters, readable, found.cells, beside))
-    if sum(in_training):
-        warn(
-            f"{read.title}: {sum(in_training):,} of {len(read.rows):,} questions stand in the training rows of "
-            f"{recipe.build.name}: figures with and without them are in the report"
-        )
     checks = {"consistency": consistency(rows), "calibration": calibrated(rows, clusters, max(1, rows.samples // 2))}
     return _entry(one, readable, sum(in_training)), checks, found.compared
 

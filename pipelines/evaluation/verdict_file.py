@@ -13,11 +13,11 @@ responses stood as in the row. A verdict has one of:
 * `decision`: "1", "2", .. or "A", "B", .. for the position of the best response shown, "A>B", "B>A" or "A=B" for two of
   them, "tie", or a number without quotation marks for the index of the best response in the row.
 
-null says that the answer could not be read. So does a list of scores of another length. Several verdicts on one item
-are samples: they vote.
+null says that the answer could not be read. Several verdicts on one item are samples: they vote.
 """
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.evaluation.judgements import Pool, pools_of
+from pipelines.evaluation.wording import counted
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import number, shown
 from schemas.errors import SourceError
@@ -35,12 +36,14 @@ from schemas.evaluation import READABLE, Protocol, Row
 from schemas.preference import UnreadableRow
 
 TIE = "tie"
-NO_ANSWER, WRONG_COUNT = "no_answer", "wrong_count"
-"""Why a verdict gives no scores: it is null, or has another number of scores than responses were shown."""
+NO_ANSWER = "no_answer"
+"""Why a verdict gives no scores: it is null."""
 
 _COMPARED: dict[str, int | str] = {"A>B": 0, "B<A": 0, "B>A": 1, "A<B": 1, "A=B": TIE, "B=A": TIE}
 MOST_SCORE = 1e100
 """Sums of scores beyond this would lose their differences."""
+_PLACE_IN_LINE = re.compile(r": line \d+ column \d+ \(char (\d+)\)$")
+"""How the JSON reader says where it stopped. It takes each line of a file for a text of its own."""
 _FORMS = '"1", "A", "A>B", "tie", an index or null'
 
 
@@ -55,7 +58,7 @@ class Verdicts:
     missing: int = 0
     """Samples that other prompts have and these do not: they count as unreadable."""
     outcomes: dict[str, int] = field(default_factory=dict)
-    """Verdicts by `readable`, `no_answer` and `wrong_count`."""
+    """Verdicts by `readable` and `no_answer`."""
     elsewhere: dict[str, int] = field(default_factory=dict)
     """Verdicts that name a benchmark which none of `titles` is; they count nowhere."""
 
@@ -134,7 +137,8 @@ def _verdicts(
     number_of = {row.row_id: number for number, row in enumerate(rows)}
     for location, line in rows_of(path):
         if isinstance(line, UnreadableRow):
-            raise SourceError(f"{location}: {line.detail}")
+            detail = _PLACE_IN_LINE.sub(lambda at: f", at character {int(at[1]) + 1}", line.detail)
+            raise SourceError(f"{location}: {detail}")
         named = line.get("benchmark")
         if named is None and len(titles) > 1:
             raise SourceError(f"{location}: names no benchmark, and there are several: {', '.join(titles)}")
@@ -208,7 +212,11 @@ def _scores(line: Mapping[str, Any], order: tuple[int, ...], location: str) -> t
     if not isinstance(value, list):
         raise SourceError(f"{location}: scores is {shown(value)}, not a list")
     if len(value) != len(order):
-        return None, WRONG_COUNT
+        raise SourceError(
+            f"{location}: item {shown(line.get('item'))} has {counted(len(value), 'score')} for "
+            f"{counted(len(order), 'response')}; scores needs a number for each response shown, or null where the "
+            "answer cannot be read"
+        )
     scores = tuple(math.nan if isinstance(one, str) else number(one) for one in value)
     if not all(score is not None and abs(score) <= MOST_SCORE for score in scores):  # no comparison holds of a NaN
         raise SourceError(

@@ -101,6 +101,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else f'{noun}s'}"
 
 
+def without_verdict(manifest: EvaluationManifest, entry: BenchmarkEntry) -> str:
+    """Say how many rows a file of verdicts leaves out."""
+    benchmarks = manifest.recipe.get("evaluate", {}).get("benchmarks", ())
+    verbs = ("has", "is") if entry.left_out == 1 else ("have", "are")
+    limited = " or lie beyond the recipe's limit" if any(one.get("limit") for one in benchmarks) else ""
+    return f"{counted(entry.left_out, 'item')} {verbs[0]} no verdict in the file{limited}, and {verbs[1]} left out"
+
+
 def p_words(p: float) -> str:
     """Return a p value in a few digits."""
     return f"{p:.3f}" if p >= 0.001 else f"{p:.4f}"

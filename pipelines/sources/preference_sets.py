@@ -119,6 +119,8 @@ def unlabelled(row: Row) -> tuple[Messages, list[Response]]:
         pair = pair_of(row)
         query, values = pair.query, pair.responses
     else:
+        if "responses" not in row or question_in(row) is None:
+            _refuse_misspelt(row, ("query", "prompt", "responses"), "the row")
         query, values = _query_and_responses(row)
     return query, [_response(value, f"responses[{index}]", None) for index, value in enumerate(values)]
 

@@ -66,7 +66,7 @@ def begin(wish: Wish, environment: Mapping[str, str], watched: Watched) -> Begun
     own = best if best and best.form == form else None
     final = work.final_limits(limits[form.is_short], own)
     choices = choices_of(data, judge, place, form, final, own)
-    begun = Begun(place, data, judge, tuple(trials), best, form, final, tuple(work.notes))
+    begun = Begun(place, data, judge, tuple(trials), best, form, final, tuple(work.notes), wish.seconds / 60)
     text = text_of(choices, [*begun.head(), *(f"WARNING: {words}" for words in begun.warnings())])
     recipe_by(choices, place.output.parent)  # what cannot be read is not written
     with storage_errors(f"{place.output} cannot be written"):

@@ -91,7 +91,11 @@ def _source(data: Data, place: Place) -> Iterator[Choice]:
 def _models(data: Data, judge: Judge, trial: Trial | None) -> Iterator[Choice]:
     roles = ["grm", *(["responder"] if data.source.gives == "questions" else [])]
     rate = trial.rate if trial else None
-    in_flight, why_flight = 16, "Nothing is known of the endpoint's speed: few requests at once."
+    in_flight, why_flight = 16, "A guess: the answers of the trial were stored already, and tell no speed."
+    if trial is None:
+        why_flight = (
+            "A guess: no answer in this form was timed. Run init again when the server is free, to have it measured."
+        )
     if rate is not None and trial is not None:
         in_flight = max(LEAST_IN_FLIGHT, min(MOST_IN_FLIGHT, round(rate * LONGEST_WAIT_S)))
         why_flight = (

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.ahead.beginning.unread import NEEDED, as_read, unread
 from pipelines.evaluation.breakdowns import script_of
+from pipelines.evaluation.wording import counted
 from pipelines.judging.prompt_length import estimated_tokens
 from pipelines.sources.files import SourceFiles, open_files
 from pipelines.sources.registry import SOURCES
@@ -77,7 +78,8 @@ class Data:
         """Yield what a person wants to know of the data."""
         more = "" if self.is_whole else ", the first of more"
         kind = "questions with a known answer" if self.source.gives == "questions" else "sets of responses"
-        yield f"data      {self.path or self.hub}: {self.rows:,} rows{more}, read as {self.source.kind}: {kind}"
+        rows = counted(self.rows, "row")
+        yield f"data      {self.path or self.hub}: {rows}{more}, read as {self.source.kind}: {kind}"
         names = ", ".join(shown(name).strip("'") for name in self.columns[:_COLUMNS])
         yield f"          columns: {names}{', ..' if len(self.columns) > _COLUMNS else ''}"
         if sizes := Counter(one.n_responses for one in self.sets):

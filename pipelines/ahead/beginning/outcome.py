@@ -10,10 +10,12 @@ from pipelines.ahead.beginning.judge import Judge
 from pipelines.ahead.beginning.limits import Limits
 from pipelines.ahead.beginning.trials import Form, Trial
 from pipelines.ahead.estimates import time_words
+from pipelines.evaluation.wording import counted
 
 ANSWERS_A_SET = 4
 """Three samples and a hinted one."""
 SLOW_HOURS = 24.0
+LONGER_MINUTES = 15
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,15 @@ class Begun:
     """The form that was chosen; another one where no answer was of use."""
     limits: Limits
     notes: tuple[str, ...]
+    minutes: float
+    """How long the endpoint could take."""
 
     def lines(self) -> Iterator[str]:
         """Yield it for a terminal."""
         yield from self.data.lines()
         yield from self.judge.lines()
         if self.trials:
-            yield f"trials    {self.trials[0].asked} sets, one answer each"
+            yield f"trials    {counted(self.trials[0].asked, 'set')}, one answer each"
             yield f"          {'form':<20} {'readable':>9} {'of use':>7} {'cut off':>8} {'tokens':>7} {'seconds':>8}"
         for trial in self.trials:
             tokens = "-" if trial.answer_tokens is None else f"{trial.answer_tokens:,.0f}"
@@ -51,7 +55,14 @@ class Begun:
             yield f"chosen    {self.form.name}" + (f"; {time}" if (time := self._time()) else "")
         yield from (f"warning   {words}" for words in self.warnings())
         yield f"wrote     {self.place.output}" + (f" and {self.place.prompt}" if self._has_prompt else "")
-        yield f"next      grmforge probe {self.place.output} -n 20"
+        yield f"next      {self._next(str(self.place.output))}"
+
+    def _next(self, recipe: str) -> str:
+        """Return what to do now; a probe would wait for the same server in vain."""
+        if self.best is not None:
+            return f"grmforge probe {recipe} -n 20"
+        longer = f"--minutes {max(LONGER_MINUTES, 3 * self.minutes):g}"
+        return f"run init again when the server is free, or with {longer}; --force writes over {recipe}"
 
     @property
     def _has_prompt(self) -> bool:
@@ -85,7 +96,7 @@ class Begun:
                 "wrong responses or are dropped; serve the model with a longer context to keep them"
             )
         if self.best is None:
-            yield "no form could be tried: grmforge doctor and grmforge probe say whether the answers are readable"
+            yield "no form got an answer in time: whether the judge can be read is not known, and the form is a guess"
         elif self.best.usable < GOOD * self.best.asked:
             yield (
                 f"only {self.best.usable} of {self.best.asked} answers are of use in the best form "
@@ -103,7 +114,8 @@ class Begun:
     def head(self) -> Iterator[str]:
         """Yield the first lines of the recipe."""
         yield f"Written by grmforge init for {self.data.path or self.data.hub}, judged by {self.judge.where}."
-        yield f"Next: grmforge probe {self.place.output.name} -n 20, then grmforge build {self.place.output.name}"
+        then = f", then grmforge build {self.place.output.name}" if self.best is not None else ""
+        yield f"Next: {self._next(self.place.output.name)}{then}"
         yield "Every key: docs/recipes.md"
 
     def as_json(self) -> dict[str, Any]:

@@ -112,6 +112,20 @@ def test_finished_verdicts_are_scored(tmp_path: Path, with_recipe: bool) -> None
     assert not (tmp_path / "data/generations").exists()
 
 
+def test_the_scoring_of_verdicts_says_what_is_left_out_and_where_to_look(tmp_path: Path) -> None:
+    write_evaluation(tmp_path, greedy=False)
+    write_rows(tmp_path / "verdicts.jsonl", VERDICTS)
+    done = grmforge("evaluate", "recipe.toml", "--judgements", "verdicts.jsonl", cwd=tmp_path)
+    assert done.code == 0, done.err
+    words = "17 items have no verdict in the file, and are left out"
+    (page,) = (tmp_path / "data/evaluations").rglob("report.html")
+    assert words in done.out and words in page.read_text() and "limit" not in page.read_text().split(words)[1][:80]
+    shown = grmforge("inspect", "verdicts", cwd=tmp_path)
+    (line,) = shown.errors
+    assert shown.code == 2 and "verdicts is an evaluation" in line and "report.html" in line
+    assert "grmforge compare verdicts" in line
+
+
 def rows_to_judge(folder: Path) -> Path:
     rows: list[dict[str, Any]] = [
         {"id": "three", "query": "Name a prime.", "responses": ["7", "9", "15"]},
@@ -138,7 +152,9 @@ def test_sets_without_labels_are_judged_in_every_form(tmp_path: Path) -> None:
         assert (done.code, done.out) == (0, ""), done.err
         assert "this run asked 0 requests" in done.err
     assert [orjson.loads(line) for line in (tmp_path / "out.jsonl").read_bytes().splitlines()] == judged
+    assert [sorted(one["order"]) for one in judged[:2]] == [[0, 1, 2], [0, 1]]
     frame = pl.read_parquet(tmp_path / "out.parquet")
+    assert frame["order"].to_list() == [one.get("order") for one in judged]
     assert frame["scores"].to_list() == [one.get("scores") for one in judged]
     assert frame["error"].to_list() == [one.get("error") for one in judged]
 
@@ -202,6 +218,8 @@ def test_a_hostile_item_is_shown_harmlessly(tmp_path: Path) -> None:
         (["build", "recipe.toml"], "the recipe has no [[sources]]"),
         (["judge", "recipe.toml"], "FILE"),
         (["judge", "recipe.toml", "gone.jsonl"], "gone.jsonl"),
+        (["judge", "recipe.toml", "misspelt.jsonl"], "misspelt.jsonl:1: the row has no 'responses' but 'respones'"),
+        (["evaluate", "recipe.toml", "--judgements", "cut.jsonl"], "cut.jsonl:1: Expecting"),
         (["judge", "recipe.toml", "pairs.jsonl", "--role", "teacher"], "no [models.teacher]"),
         (["judge", "recipe.toml", "pairs.jsonl", "--out", "out.csv"], "out.csv: judgements are written as .jsonl"),
         (["judge", "recipe.toml", "pairs.jsonl", "--out", "gone/out.jsonl"], "there is no directory gone"),
@@ -211,10 +229,12 @@ def test_a_hostile_item_is_shown_harmlessly(tmp_path: Path) -> None:
 def test_what_is_wrong_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], says: str) -> None:
     write_evaluation(tmp_path)
     write_rows(tmp_path / "verdicts.jsonl", VERDICTS)
+    write_rows(tmp_path / "misspelt.jsonl", [{"query": "Name a prime.", "respones": ["7", "9"]}])
+    (tmp_path / "cut.jsonl").write_text('{"item": "pair 1"\n')
     done = grmforge(*arguments, cwd=tmp_path)
     assert done.code == 2, done.err
     (line,) = done.errors
-    assert says in line
+    assert says in line and "line 2" not in line
     assert not paid(tmp_path / "data")
 
 

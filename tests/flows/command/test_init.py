@@ -198,7 +198,10 @@ def test_an_endpoint_that_takes_a_minute_for_an_answer_is_not_waited_for(tmp_pat
         done = init(tmp_path, server.url, "--minutes", "0.1")
     assert done.code == 0 and time.monotonic() - began < 30, done.err
     assert "got no answer within" in done.out and "unknown: no answer in time" in done.out
-    assert "WARNING" in (tmp_path / "recipe.toml").read_text()
+    text = (tmp_path / "recipe.toml").read_text()
+    assert "WARNING" in text and "A guess: no answer in this form was timed" in text
+    assert "next      run init again when the server is free, or with --minutes 15" in done.out
+    assert "grmforge probe" not in done.out + text
     assert written(tmp_path).models.grm.max_concurrency == 16
 
 

@@ -12,6 +12,7 @@ from flows.watching.watcher import RunWatcher
 from pipelines.evaluation.asking import ask
 from pipelines.evaluation.evaluate import asked_of, evaluate, evaluating
 from pipelines.evaluation.finished import evaluate_verdicts, recipe_for
+from pipelines.evaluation.summary import lines_of
 from pipelines.steps import build
 from schemas.errors import BudgetReached, ForgeError, RecipeError, SourceError, StoppedEarly
 from schemas.recipe import Recipe
@@ -281,6 +282,8 @@ def test_questions_that_the_judge_was_trained_on_are_said_loudly(tmp_path: Path)
     build(recipe, root, a_run(recipe)[0])
     evaluation, _ = spent(recipe, root)
     assert evaluation.manifest.benchmarks[0].in_training == 10
+    (said,) = (line for line in lines_of(evaluation) if "training snapshot" in line)
+    assert said.endswith("Read its accuracy without them, in the report.")
 
 
 def test_single_responses_are_graded_and_ranked(tmp_path: Path) -> None:
