@@ -71,8 +71,8 @@ def _readings(
         ]
     )
     laid, others = begin_reading(questions, with_parts=False)
-    for reading, scores in zip(others, laid["scores"].to_list(), strict=True):
-        yield Read(READABLE, scores) if reading is None else _outcome(reading)
+    for reading, scores, form in zip(others, laid["scores"].to_list(), laid["verdict_form"], strict=True):
+        yield Read(READABLE, scores, form == FORGIVEN) if reading is None else _outcome(reading)
 
 
 def _score_in(text: str | None) -> Read:

@@ -47,8 +47,9 @@ _DOUBTS = ["```", "~~~", '"""', "'''", "<", "\n[The Begin of Response"]
 
 
 def begin_reading(answers: pl.DataFrame, *, with_parts: bool = True) -> tuple[pl.DataFrame, list[Reading | None]]:
-    """Return the plain answers laid out, with outcome and margin, and the readings of the others; None for a plain one.
+    """Return the plain answers laid out, with outcome, margin and form of the verdict, and the readings of the others.
 
+    A plain answer has None among the readings.
     `answers` has text, finish_reason, n_responses, best_position and label, in this order. The rows of both are its
     rows. They may be put in another order before `readings_of` goes on. `with_parts=False` leaves principles and
     critiques out.
@@ -125,7 +126,9 @@ def _is_plain() -> pl.Expr:
 
 
 def _verdicts() -> list[pl.Expr]:
-    """Return the outcome and the margin of plain answers."""
+    """Return the outcome, the margin and the form of the verdict of plain answers."""
+    is_canonical = pl.col("verdict").str.contains(rf"\A{CANONICAL_SCORES}\z")
+    form = pl.when(is_canonical).then(pl.lit(CANONICAL)).otherwise(pl.lit(FORGIVEN)).alias("verdict_form")
     scores = pl.col("scores")
     best, highest = scores.list.get(pl.col("best_position"), null_on_oob=True), scores.list.max()
     second = scores.list.sort(descending=True).list.get(1, null_on_oob=True)
@@ -133,16 +136,20 @@ def _verdicts() -> list[pl.Expr]:
     wrong = pl.when(is_wrong).then(pl.lit(Outcome.INCORRECT.value))
     tied = wrong.when(highest == second).then(pl.lit(Outcome.TIED.value))
     margin = best - pl.when(best < highest).then(highest).otherwise(second)
-    return [tied.otherwise(pl.lit(Outcome.CORRECT.value)).alias("outcome"), margin.alias("margin")]
+    return [tied.otherwise(pl.lit(Outcome.CORRECT.value)).alias("outcome"), margin.alias("margin"), form]
 
 
 def _plain_readings(laid: pl.DataFrame) -> pa.Table:
     critique = pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict"))
+    critique = critique.str.strip_chars(_WHITE).replace("", None).alias("critique")
     readings = laid.select(
-        *("outcome", "scores", "margin", critique.str.strip_chars(_WHITE).replace("", None).alias("critique")),
-        verdict_form=pl.when(pl.col("verdict").str.contains(rf"\A{CANONICAL_SCORES}\z"))
-        .then(pl.lit(CANONICAL))
-        .otherwise(pl.lit(FORGIVEN)),
+        *(
+            "outcome",
+            "scores",
+            "margin",
+            "verdict_form",
+            critique.str.strip_chars(_WHITE).replace("", None).alias("critique"),
+        ),
         draft_verdict=pl.lit(False),
     )
     table = readings.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))

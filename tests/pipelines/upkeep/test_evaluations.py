@@ -59,11 +59,13 @@ def house(model: Path, tmp_path: Path) -> tuple[Path, Root]:
 def test_a_damaged_version_keeps_nobody_from_publishing_a_whole_one(house: tuple[Path, Root]) -> None:
     folder, root = house
     damaged = find_evaluation(root, "on-others")
-    (root.path / damaged.key / "manifest.json").write_text('{"format": 1, "name": "on-others"}')
+    version = "20260101T000000Z" + damaged.manifest.version[16:]  # one of another second than the next
+    place = (root.path / damaged.key).rename((root.path / damaged.key).with_name(version))
+    (place / "manifest.json").write_text('{"format": 1, "name": "on-others"}')
     done = evaluated(of_others(folder), root)
     assert done.new and done.evaluation.manifest.content_hash == damaged.manifest.content_hash
     with pytest.raises(StorageError, match="not a manifest of an evaluation: version: Field required; restore the"):
-        find_evaluation(root, f"on-others@{damaged.manifest.version}")
+        find_evaluation(root, f"on-others@{version}")
 
 
 def test_gc_keeps_the_stage_of_an_evaluation_and_takes_an_unfinished_one_after_a_day(house: tuple[Path, Root]) -> None:
