@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.evaluation.publication import Evaluated, Writers, publish
 from pipelines.evaluation.reading import ReadBenchmark, read_benchmark
 from pipelines.evaluation.summing_up import Scored, computed
-from pipelines.evaluation.verdict_file import read_verdicts
+from pipelines.evaluation.verdict_file import WRONG_COUNT, read_verdicts
 from pipelines.evaluation.wording import counted
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe, recipe_of
@@ -60,5 +60,8 @@ def _scored(benchmarks: list[ReadBenchmark], file: Path, warn: Callable[[str], N
             named = ", ".join(list(verdicts.elsewhere)[:3])
             count = counted(sum(verdicts.elsewhere.values()), "verdict")
             warn(f"{count} on {named}, which is no benchmark here: left out")
+        if miscounted := verdicts.outcomes.get(WRONG_COUNT):
+            count = counted(miscounted, "verdict")
+            warn(f"{read.title}: {count} with another number of scores than responses shown, taken as unreadable")
         judged = replace(read, rows=verdicts.rows, left_out=read.left_out + verdicts.left_out)
         yield Scored(judged, verdicts.pools, None, verdicts.outcomes, 0, 0.0, {})

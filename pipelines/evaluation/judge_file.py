@@ -155,11 +155,9 @@ def _rows_in(file: Path) -> Iterator[tuple[str, Row | FileJudgement]]:
             continue
         name = location
         try:
-            if (
-                own_id := identifier(item.get("id"), location)
-            ) not in known:  # one that stands there twice names nothing
-                name = own_id
-                known.add(name)
+            own_id = identifier(item.get("id"), location)
+            name = location if own_id in known else own_id  # an id that stands there twice names nothing
+            known.add(name)
             query, responses = unlabelled(item)
             _check(responses)
         except RowError as error:

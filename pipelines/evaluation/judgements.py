@@ -110,7 +110,9 @@ def read_judgements(
         texts, readings = read_answers(judge, samples, found)
         marks: list[float | None] = [None] * len(samples)
         if meta_rm is not None and not isinstance(judge, RewardModel):
-            marks = _marks(meta_rm.request_ids(judge, rows, samples, texts, readings), answers, read.meta_rm_facts)
+            asked = meta_rm.requests(judge, rows, samples, texts, readings)
+            asked_ids = [None if request is None else request.request_id for request in asked]
+            marks = _marks(asked_ids, answers, read.meta_rm_facts)
         table = _table(judge, rows, samples, found.with_columns(texts), readings, marks)
         write(table)
         counted = found["completion_tokens"], found["logprob"]

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -30,25 +30,6 @@ class MetaRm:
 
     job: ScoringJob
     template: Template
-    _ids: dict[str, str] = field(default_factory=dict, compare=False)
-    """Ids of the requests made so far, by the id of the judgement's own: making one takes a millisecond."""
-
-    def request_ids(
-        self,
-        judge: SamplingJob,
-        rows: Sequence[Row],
-        samples: Sequence[Sample],
-        texts: Sequence[str | None] | pl.Series,
-        readings: Sequence[Read],
-    ) -> list[str | None]:
-        """Return the id of each request that `requests` yields; those that this process made are not made again."""
-        is_scored = [
-            reading.scores is not None and text is not None for text, reading in zip(texts, readings, strict=True)
-        ]
-        if any(one and sample.request_id not in self._ids for one, sample in zip(is_scored, samples, strict=True)):
-            made = self.requests(judge, rows, samples, texts, readings)
-            return [None if request is None else request.request_id for request in made]
-        return [self._ids[sample.request_id] if one else None for one, sample in zip(is_scored, samples, strict=True)]
 
     def requests(
         self,
@@ -69,9 +50,7 @@ class MetaRm:
             scale = judge.scale(len(sample.draw.order))
             answer = canonical_answer(text, len(sample.draw.order), scale) if reading.is_forgiven else text
             right = is_right(_right_shown(sample, rows[sample.prompt.row]), reading.scores, scale)
-            request = self._request(sample, shown, answer, right)
-            self._ids[sample.request_id] = request.request_id
-            yield request
+            yield self._request(sample, shown, answer, right)
 
     def key_settings(self) -> dict[str, Any]:
         """Return everything that the scores depend on."""

@@ -13,7 +13,8 @@ responses stood as in the row. A verdict has one of:
 * `decision`: "1", "2", .. or "A", "B", .. for the position of the best response shown, "A>B", "B>A" or "A=B" for two of
   them, "tie", or a number without quotation marks for the index of the best response in the row.
 
-null says that the answer could not be read. Several verdicts on one item are samples: they vote.
+null says that the answer could not be read. So does a list of scores of another length: the judge miscounted. Several
+verdicts on one item are samples: they vote.
 """
 
 import math
@@ -28,7 +29,6 @@ from typing import Any
 import numpy as np
 
 from pipelines.evaluation.judgements import Pool, pools_of
-from pipelines.evaluation.wording import counted
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import number, shown
 from schemas.errors import SourceError
@@ -36,8 +36,8 @@ from schemas.evaluation import READABLE, Protocol, Row
 from schemas.preference import UnreadableRow
 
 TIE = "tie"
-NO_ANSWER = "no_answer"
-"""Why a verdict gives no scores: it is null."""
+NO_ANSWER, WRONG_COUNT = "no_answer", "wrong_count"
+"""Why a verdict gives no scores: it is null, or has another number of scores than responses were shown."""
 
 _COMPARED: dict[str, int | str] = {"A>B": 0, "B<A": 0, "B>A": 1, "A<B": 1, "A=B": TIE, "B=A": TIE}
 MOST_SCORE = 1e100
@@ -58,7 +58,7 @@ class Verdicts:
     missing: int = 0
     """Samples that other prompts have and these do not: they count as unreadable."""
     outcomes: dict[str, int] = field(default_factory=dict)
-    """Verdicts by `readable` and `no_answer`."""
+    """Verdicts by `readable`, `no_answer` and `wrong_count`."""
     elsewhere: dict[str, int] = field(default_factory=dict)
     """Verdicts that name a benchmark which none of `titles` is; they count nowhere."""
 
@@ -212,11 +212,7 @@ def _scores(line: Mapping[str, Any], order: tuple[int, ...], location: str) -> t
     if not isinstance(value, list):
         raise SourceError(f"{location}: scores is {shown(value)}, not a list")
     if len(value) != len(order):
-        raise SourceError(
-            f"{location}: item {shown(line.get('item'))} has {counted(len(value), 'score')} for "
-            f"{counted(len(order), 'response')}; scores needs a number for each response shown, or null where the "
-            "answer cannot be read"
-        )
+        return None, WRONG_COUNT
     scores = tuple(math.nan if isinstance(one, str) else number(one) for one in value)
     if not all(score is not None and abs(score) <= MOST_SCORE for score in scores):  # no comparison holds of a NaN
         raise SourceError(

@@ -50,6 +50,7 @@ def begin_reading(answers: pl.DataFrame, *, with_parts: bool = True) -> tuple[pl
     """Return the plain answers laid out, with outcome, margin and form of the verdict, and the readings of the others.
 
     A plain answer has None among the readings.
+
     `answers` has text, finish_reason, n_responses, best_position and label, in this order. The rows of both are its
     rows. They may be put in another order before `readings_of` goes on. `with_parts=False` leaves principles and
     critiques out.
@@ -143,13 +144,7 @@ def _plain_readings(laid: pl.DataFrame) -> pa.Table:
     critique = pl.col("rest").str.strip_prefix(pl.col("analysis")).str.strip_suffix(pl.col("verdict"))
     critique = critique.str.strip_chars(_WHITE).replace("", None).alias("critique")
     readings = laid.select(
-        *(
-            "outcome",
-            "scores",
-            "margin",
-            "verdict_form",
-            critique.str.strip_chars(_WHITE).replace("", None).alias("critique"),
-        ),
+        *("outcome", "scores", "margin", "verdict_form", critique),
         draft_verdict=pl.lit(False),
     )
     table = readings.to_arrow().append_column("principles", _plain_principles(laid["criteria"]))

@@ -60,6 +60,7 @@ def scores(directory: Path, verdict: dict[str, Any], n: int = 2, protocol: Proto
         ({"decision": 0, "swapped": True}, [1, 0]),
         ({"scores": [3, 8], "order": "BA"}, [8, 3]),
         ({"scores": [3.5, 8]}, [3.5, 8]),
+        ({"scores": [3]}, [None, None]),
         ({"scores": None}, [None, None]),
     ],
 )
@@ -86,14 +87,14 @@ def test_several_verdicts_on_an_item_are_samples(tmp_path: Path) -> None:
         tmp_path,
         {"item": 1, "decision": "1"},
         {"item": "b", "decision": "2", "order": "BA"},
-        {"item": "b", "decision": None},
+        {"item": "b", "scores": [1, 2, 3]},
         {"item": "c", "decision": None},
         {"item": "z", "benchmark": "another", "decision": "1"},
     )
     found = read_verdicts(path, [row(name) for name in "abc"], Protocol.JOINT, "llmbar")
     assert [one.row_id for one in found.rows] == ["b", "c"]
     assert (found.left_out, found.missing, found.elsewhere) == (1, 2, {"'another'": 1})
-    assert found.outcomes == {"readable": 2, "no_answer": 2}
+    assert found.outcomes == {"readable": 2, "wrong_count": 1, "no_answer": 1}
     (pool,) = found.pools
     assert pool.rows == [0, 1]
     np.testing.assert_array_equal(pool.scores[0, 0], [[1, 0], [1, 0], [np.nan, np.nan]])
@@ -114,7 +115,6 @@ def test_several_verdicts_on_an_item_are_samples(tmp_path: Path) -> None:
         ({"item": "a"}, "this one has none"),
         ({"item": "a", "decision": "1", "scores": [1, 2]}, "this one has scores and decision"),
         ({"item": "a", "scores": 7}, "scores is 7, not a list"),
-        ({"item": "a", "scores": [1, 2, 3]}, "verdicts.jsonl:1: item 'a' has 3 scores for 2 responses; scores needs"),
         ({"item": "a", "scores": [7, "x"]}, "scores holds what is no number"),
         ({"item": "a", "scores": [7, None]}, "scores holds what is no number"),
         ({"item": "a", "scores": [7, math.nan]}, "scores holds what is no number"),
