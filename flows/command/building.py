@@ -136,9 +136,9 @@ def doctor(
 ) -> None:
     """Check every endpoint, key, data file and directory that a build needs, before it starts.
 
-    Each role is sent one request, in the form that a build sends, and its answer is read as a build reads it
-    (models.rubric is sent two: it writes criteria, and judges by them). What lies under the root is hashed: every
-    published version, stage and answer that is damaged is named.
+    Each role at an endpoint is sent one request, in the form that a build sends, and its answer is read as a build
+    reads it (models.rubric is sent two: it writes criteria, and judges by them). What lies under the root is hashed:
+    every published version, stage and answer that is damaged is named.
 
     Example: grmforge doctor recipes/local_vllm.toml
     """

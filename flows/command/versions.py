@@ -36,7 +36,8 @@ def inspect(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many examples.")] = 5,
     root: Annotated[
-        str | None, typer.Option("--root", help="Where the snapshots are: data; with --stored the recipe's root else.")
+        str | None,
+        typer.Option("--root", help="Where the snapshots are, else data; with --stored, else the recipe's root."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

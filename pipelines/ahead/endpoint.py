@@ -1,7 +1,6 @@
 """What an endpoint says of itself before it is asked anything: its models, and how long a conversation may be."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +31,8 @@ class ServedModel:
 def served_models(url: str, key: str | None, way_out: str = "mend base_url") -> list[ServedModel]:
     """Return the models that an endpoint lists, in its order. `way_out` is what to do about a wrong address.
 
-    Raises NoModelList where it has no such list, KeyRefused, and EngineError where nobody answers or
-    the server is of another kind.
+    Raises NoModelList where it has no such list, KeyRefused, and EngineError where nobody answers or the server is of
+    another kind.
     """
     import openai
 
@@ -57,13 +56,15 @@ def served_models(url: str, key: str | None, way_out: str = "mend base_url") -> 
 
 def _served(entry: Any, client: Any) -> ServedModel:
     """Return one model with its context: vLLM says it in the list, llama.cpp's server beside the API."""
+    import openai
+
     extra = entry.model_extra or {}
     if tokens := _tokens(extra.get("max_model_len")):
         return ServedModel(entry.id, tokens, "max_model_len")
     meta = extra.get("meta")
     if not isinstance(meta, dict):
         return ServedModel(entry.id)
-    with _silent():
+    with suppress(openai.OpenAIError, KeyError, TypeError, ValueError):  # a server need not say it
         root = str(client.base_url).rstrip("/").removesuffix("/v1")
         props = client.get(f"{root}/props", cast_to=object)
         if tokens := _tokens(props["default_generation_settings"]["n_ctx"]):
@@ -71,15 +72,6 @@ def _served(entry: Any, client: Any) -> ServedModel:
     if tokens := _tokens(meta.get("n_ctx")):
         return ServedModel(entry.id, tokens, "meta.n_ctx")
     return ServedModel(entry.id, _tokens(meta.get("n_ctx_train")), "n_ctx_train, which the server may not hold")
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Go on without what an endpoint does not say."""
-    import openai
-
-    with suppress(openai.OpenAIError, KeyError, TypeError, ValueError):
-        yield
 
 
 def _tokens(value: Any) -> int | None:

@@ -5,10 +5,13 @@ Nothing is stored.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
 
 from pipelines.ahead.one_request import Asking, askings, material_of
 from pipelines.ahead.soundness import Finding
+from pipelines.engines.advice import Seen, advice
 from pipelines.engines.protocol import open_engine
+from pipelines.evaluation.wording import counted
 from pipelines.reporting.meanings import MEANINGS, meaning, verdict_meaning
 from schemas.errors import ForgeError
 from schemas.generation import Completion, Request
@@ -16,24 +19,25 @@ from schemas.question import Verdict
 from schemas.recipe import GrmSection, Recipe
 from schemas.recipe.tree import FORM_KEYS
 from schemas.secrets import masked
-from schemas.trajectory import Outcome
 
 TIMEOUT_S = 120.0
+_WAYS = 2
+"""What is named for an answer of no use, the likeliest first: one answer says little, and a probe names the rest."""
 
 
 def answers(
     recipe: Recipe, roles: Collection[str], environment: Mapping[str, str], say: Callable[[str], None]
 ) -> Iterator[Finding]:
     """Yield a finding for each of these roles: one request each, and two of models.rubric. `say` announces them."""
-    wanted = [asking for asking in askings(recipe, material_of(recipe)) if asking.job.role in roles]
+    wanted = list(askings(recipe, roles, material_of(recipe)))
     if wanted:
         names = ", ".join(f"{asking.what} ({asking.job.model.name})" for asking in wanted)
-        say(f"sending {len(wanted)} request(s), one a role: {names}; --no-requests sends none")
+        say(f"sending {counted(len(wanted), 'request')}: {names}; --no-requests sends none")
     for asking in wanted:
-        yield _found(asking, recipe, environment)
+        yield _found(asking, environment)
 
 
-def _found(asking: Asking, recipe: Recipe, environment: Mapping[str, str]) -> Finding:
+def _found(asking: Asking, environment: Mapping[str, str]) -> Finding:
     what, model = f"answer of {asking.what}", asking.job.model
     key = environment.get(model.key_variable) if model.key_variable else None
     try:
@@ -43,17 +47,19 @@ def _found(asking: Asking, recipe: Recipe, environment: Mapping[str, str]) -> Fi
     if completion.text is None:
         why = masked(completion.error or "the endpoint does not say why")
         return Finding(what, False, f"no answer: {why}{_next_of_failure(asking, why)}")
-    use = asking.use_of(completion)
+    use = asking.use_of(asking.request, completion)
     tokens = "" if completion.completion_tokens is None else f", {completion.completion_tokens:,} tokens"
     if use.is_usable:
         known = f" ({use.outcome})" if use.outcome != "readable" else ""
         return Finding(what, True, f"1 answer, readable{known}{tokens}, {_form_in_words(asking.request)}")
     words = f": {words}" if (words := _words(use.outcome)) != use.outcome else ""
-    tries = "; or ".join(_what_to_try(asking, use.outcome, recipe, bool(completion.reasoning))) or "another model"
+    seen = Seen()
+    seen.see(use.outcome, completion, asking.request.body["messages"])
+    ways = "; or ".join(islice(advice(asking.job, seen), _WAYS))
     return Finding(
         what,
         True,
-        f"1 answer, {use.outcome}{tokens}, {_form_in_words(asking.request)}{words}. Try {tries}. "
+        f"1 answer, {use.outcome}{tokens}, {_form_in_words(asking.request)}{words}. Try {ways}. "
         "It is one answer: grmforge probe says how many are so",
         is_doubtful=True,
     )
@@ -85,23 +91,6 @@ def _words(outcome: str) -> str:
     if outcome in MEANINGS:
         return meaning(outcome).words
     return verdict_meaning(outcome).words if outcome in set(Verdict) else outcome.replace("_", " ")
-
-
-def _what_to_try(asking: Asking, outcome: str, recipe: Recipe, thinks: bool) -> Iterator[str]:
-    """Yield what may help, and nothing that the recipe has already."""
-    job, settings = asking.job, asking.job.settings
-    if outcome == Outcome.TRUNCATED:
-        if not {"max_tokens", "max_completion_tokens"} & job.model.extra_body.keys():
-            yield f"a higher [{job.section}] max_tokens than {settings.max_tokens:,}, as far as its context goes"
-        if thinks and "chat_template_kwargs" not in job.model.extra_body:
-            yield "less thinking (extra_body = { chat_template_kwargs = { enable_thinking = false } })"
-    if isinstance(settings, GrmSection) and outcome != Outcome.REFUSED:
-        if settings.structured_output == "none" and FORM_KEYS.isdisjoint(job.model.extra_body):
-            yield '[grm] structured_output = "regex" (vLLM) or "json_schema"; grmforge init finds out which reads best'
-        elif settings.structured_output == "regex" and settings.structured_text is None:
-            yield "[grm] structured_text, a shorter form"
-        elif settings.template is None and not recipe.grm.compare_principles and settings.principles != "rubric":
-            yield "[grm] template, a shorter prompt of your own"
 
 
 def _next_of_failure(asking: Asking, error: str) -> str:

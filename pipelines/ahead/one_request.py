@@ -3,17 +3,17 @@
 The material is the first row of the recipe's own data that is here, else an example.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from pipelines.engines.asking import before_grading
+from pipelines.ahead.stand_ins import sets_of_questions
+from pipelines.engines.asking import use_unless
 from pipelines.engines.early_stop import Use
 from pipelines.engines.jobs import Job
 from pipelines.judging.draws import draws_of
 from pipelines.judging.samples import ROLE, SamplingJob, sampling_job
 from pipelines.judging.sampling import use_of_judgement
-from pipelines.orders import models_of
 from pipelines.rubrics.cases import Case
 from pipelines.rubrics.panels import Panelist
 from pipelines.rubrics.requests import (
@@ -29,7 +29,7 @@ from pipelines.sources.registry import SOURCES
 from pipelines.synthesis.answers import answer_job, answer_request, holds_answer
 from schemas.errors import ForgeError
 from schemas.generation import Completion, Request
-from schemas.preference import LabelSource, PreferenceSet, Response, preference_set
+from schemas.preference import PreferenceSet
 from schemas.query import user
 from schemas.question import AnswerForm, Gold, Question, Verdict, question
 from schemas.recipe import SCORERS, ModelSection, Recipe
@@ -48,7 +48,7 @@ class Asking:
     """Such as `grm`, or `rubric, criteria judge`."""
     job: Job
     request: Request
-    use_of: Callable[[Completion], Use]
+    use_of: Callable[[Request, Completion], Use]
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ def is_asked(model: ModelSection, role: str) -> bool:
     return model.engine == "openai" and role not in SCORERS
 
 
-def askings(recipe: Recipe, material: Material) -> Iterator[Asking]:
-    models = models_of(recipe)
+def askings(recipe: Recipe, roles: Collection[str], material: Material) -> Iterator[Asking]:
+    """Yield a request for each of these roles, and two for `rubric`."""
     for purpose in (Purpose.RFT, Purpose.DIFFICULTY, Purpose.ON_POLICY):
-        if is_sent(models, ROLE[purpose]) and (job := sampling_job(recipe, purpose)):
+        if ROLE[purpose] in roles and (job := sampling_job(recipe, purpose)):
             yield _judgement(job, material.preference)
     for role in ("responder", "teacher"):
-        if not is_sent(models, role):
+        if role not in roles:
             continue
         if role == "teacher" and any(source.teacher_votes for source in recipe.sources):
             votes = sampling_job(recipe, Purpose.RETAG)
@@ -78,32 +78,21 @@ def askings(recipe: Recipe, material: Material) -> Iterator[Asking]:
             yield _judgement(votes, material.preference)
         elif job_of_role := answer_job(recipe, role):
             yield _answer(job_of_role, material.question)
-    if is_sent(models, "rubric"):
+    if "rubric" in roles:
         yield from _rubric(recipe, material.preference)
-
-
-def is_sent(models: Mapping[str, ModelSection], role: str) -> bool:
-    """Say whether the recipe has a model for a role that is sent a request."""
-    return role in models and is_asked(models[role], role)
 
 
 def _judgement(job: SamplingJob, preference: PreferenceSet) -> Asking:
     draws = draws_of(replace(job, hinted_sources=frozenset()), preference)[0]
     draw = draws.draw(0)
-    return Asking(job.role, job, draws.request(draw), lambda completion: use_of_judgement(draws, draw, completion))
+    return Asking(job.role, job, draws.request(draw), lambda _, completion: use_of_judgement(draws, draw, completion))
 
 
 def _answer(job: Job, asked: Question) -> Asking:
-    request = answer_request(job, asked, 0)
+    def fault_of(request: Request, text: str) -> str | None:
+        return None if holds_answer(request, text) else Verdict.NO_ANSWER.value
 
-    def use_of(completion: Completion) -> Use:
-        verdict = before_grading(completion)
-        if verdict is not Verdict.UNDECIDED:
-            return Use(verdict.value, False)
-        is_readable = holds_answer(request, completion.text or "")
-        return Use("readable" if is_readable else "no final answer in the form that the prompt asks for", is_readable)
-
-    return Asking(job.role, job, request, use_of)
+    return Asking(job.role, job, answer_request(job, asked, 0), use_unless(fault_of))
 
 
 def _rubric(recipe: Recipe, preference: PreferenceSet) -> Iterator[Asking]:
@@ -112,13 +101,10 @@ def _rubric(recipe: Recipe, preference: PreferenceSet) -> Iterator[Asking]:
     best = preference.best or 0
     better, worse = preference.responses[best], preference.responses[best - 1]
     case = Case(preference, better, worse)
-    texts = ("names what was asked for", "holds a wrong statement")
-    kinds = (CriterionKind.RULE, CriterionKind.PITFALL)
-    points = (3, -2)
-    criteria = tuple(
-        criterion(text, weight, kind, tags=[], origin="doctor")
-        for text, weight, kind in zip(texts, points, kinds, strict=True)
-    )
+    criteria = [
+        criterion("names what was asked for", 3, CriterionKind.RULE, tags=[], origin="doctor"),
+        criterion("holds a wrong statement", -2, CriterionKind.PITFALL, tags=[], origin="doctor"),
+    ]
     panelist = Panelist(preference.query_id, preference.query, better.text, None, True)
     tried = rubric(
         query_id=preference.query_id,
@@ -127,21 +113,18 @@ def _rubric(recipe: Recipe, preference: PreferenceSet) -> Iterator[Asking]:
         source=preference.source,
         license=preference.license,
         origin=Origin.GENERATED,
-        criteria=list(criteria),
+        criteria=criteria,
     )
 
-    def read_by(read: Callable[[str], object]) -> Callable[[Completion], Use]:
-        def use_of(completion: Completion) -> Use:
-            verdict = before_grading(completion)
-            if verdict is not Verdict.UNDECIDED:
-                return Use(verdict.value, False)
+    def read_by(read: Callable[[str], object]) -> Callable[[Request, Completion], Use]:
+        def fault_of(_: Request, text: str) -> str | None:
             try:
-                read(completion.text or "")
+                read(text)
             except (MalformedAnswer, InvalidRubric) as fault:
-                return Use(fault.reason, False)
-            return Use("readable", True)
+                return fault.reason
+            return None
 
-        return use_of
+        return use_unless(fault_of)
 
     yield Asking(
         "rubric, writer",
@@ -158,7 +141,10 @@ def _rubric(recipe: Recipe, preference: PreferenceSet) -> Iterator[Asking]:
 
 
 def material_of(recipe: Recipe) -> Material:
-    """Return the first set and the first question of the recipe's sources that are here, or an example of each."""
+    """Return the first set and the first question of the recipe's sources that are here.
+
+    An example stands in for a question, and for a set one that is made of the question.
+    """
     found: dict[str, PreferenceSet | Question] = {}
     for section in recipe.sources:
         facts = SOURCES[section.kind]
@@ -172,24 +158,12 @@ def material_of(recipe: Recipe) -> Material:
                     break
         except ForgeError:
             continue  # another finding says what is wrong with it
-    preference, asked = found.get("sets"), found.get("questions")
-    return Material(
-        preference if isinstance(preference, PreferenceSet) else _example_set(),
-        asked if isinstance(asked, Question) else _example_question(),
-    )
-
-
-def _example_set() -> PreferenceSet:
-    return preference_set(
-        query=user("What is 7 times 8?"),
-        responses=[Response("7 times 8 is 56.", 1.0), Response("7 times 8 is 54.", 0.0)],
-        label_source=LabelSource.HUMAN,
-        source="example",
-        source_id="example",
-        source_revision="example",
-        license="CC0-1.0",
-        domain="math",
-    )
+    preference, asked, example = found.get("sets"), found.get("questions"), _example_question()
+    if not isinstance(asked, Question):
+        asked = example
+    if not isinstance(preference, PreferenceSet):
+        preference = sets_of_questions([asked, example])[0]
+    return Material(preference, asked)
 
 
 def _example_question() -> Question:

@@ -171,7 +171,7 @@ def _found(probed: _Probed, table: pa.Table, bought: _Bought, stop: BaseExceptio
 def _what_helps(
     probed: _Probed, answered: pa.Table, decided: pl.DataFrame, stop: BaseException | None
 ) -> Iterator[str]:
-    """Yield what to try next, where too few answers can be read and published."""
+    """Yield what to try next, where most answers are of no use."""
     faults = decided.select(
         "trajectory_id",
         fault=pl.when(pl.col("reject_reason").is_in(list(_OF_NO_USE))).then("reject_reason").otherwise("outcome"),

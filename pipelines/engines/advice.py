@@ -1,9 +1,10 @@
 """What may help a role whose answers are of no use: only what its recipe lacks, the likeliest first."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from pipelines.engines.jobs import Job
 from schemas.generation import Completion
@@ -34,9 +35,10 @@ class Seen:
     longest_cut: int = 0
     """In tokens, of the answers that were cut off."""
 
-    def see(self, outcome: str, completion: Completion) -> None:
-        """Count an answer by its outcome, such as `unparsed`."""
+    def see(self, outcome: str, completion: Completion, messages: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Count an answer by its outcome, such as `unparsed`; `messages` are those of its request."""
         self.outcomes[outcome] += 1
+        self.has_system_turn |= any(turn.get("role") == "system" for turn in messages)
         self.reasoning += bool(completion.reasoning)
         if outcome == "truncated":
             self.longest_prompt = max(self.longest_prompt, completion.prompt_tokens or 0)
@@ -52,6 +54,9 @@ def advice(job: Job, seen: Seen, context: int | None = None) -> Iterator[str]:
 
     `context` is how many tokens prompt and answer may have together, where the endpoint says it.
     """
+    if seen.outcomes["refused"] * 2 > seen.outcomes.total():  # no form or length changes that
+        yield "a model that answers this material"
+        return
     model = f"[models.{job.role}]"
     extra, given = job.model.extra_body, job.settings.model_fields_set
     is_cut, thinks = seen.is_often("truncated"), seen.reasoning >= max(1, _OFTEN * seen.outcomes.total())

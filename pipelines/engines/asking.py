@@ -198,13 +198,18 @@ class Asker:
 
 def use_by(readable: Readable) -> Callable[[Request, Completion], Use]:
     """Return what says what an answer is good for, where `readable` looks at the text of whole ones."""
+    return use_unless(lambda request, text: None if readable(request, text) else "unreadable")
+
+
+def use_unless(fault_of: Callable[[Request, str], str | None]) -> Callable[[Request, Completion], Use]:
+    """Return what says what an answer is good for, where `fault_of` names the fault of a whole one's text, if any."""
 
     def use_of(request: Request, completion: Completion) -> Use:
         verdict = before_grading(completion)
         if verdict is not Verdict.UNDECIDED:
             return Use(verdict.value, False)
-        is_readable = readable(request, completion.text or "")
-        return Use("readable" if is_readable else "unreadable", is_readable)
+        fault = fault_of(request, completion.text or "")
+        return Use(fault or "readable", fault is None)
 
     return use_of
 

@@ -79,9 +79,8 @@ class Pilot:
         if completion.text is None:
             return
         use = purpose.use_of(request, completion)
-        self.answers.see(use.outcome, completion)
+        self.answers.see(use.outcome, completion, request.body.get("messages", ()))
         self.usable += use.is_usable
-        self.answers.has_system_turn |= any(turn.get("role") == "system" for turn in request.body.get("messages", ()))
         if not use.is_usable:
             self.examples.setdefault(use.outcome, completion)
         if self.outcomes.total() >= self.looks[0].after:

@@ -24,6 +24,11 @@ def estimated_tokens(text: str) -> int:
     return -(-len(text.encode()) // 4)
 
 
+def set_tokens(preference: PreferenceSet, settings: GrmSection) -> int:
+    """Return the estimated tokens of what a prompt shows of a set: with TEMPLATE_TOKENS it fits max_prompt_tokens."""
+    return _question_tokens(preference, settings) + sum(_sizes(preference, settings, None))
+
+
 def result_limit(preference: PreferenceSet, settings: GrmSection) -> int | None:
     """Return to how many characters tool results are shortened in a set's prompts, so that it fits; None: to none.
 
@@ -67,10 +72,15 @@ def fitted(preference: PreferenceSet, settings: GrmSection) -> PreferenceSet:
 
 def _room(preference: PreferenceSet, settings: GrmSection, max_prompt_tokens: int) -> int:
     """Return how many tokens are left to the responses."""
-    room = max_prompt_tokens - TEMPLATE_TOKENS - sum(estimated_tokens(turn.content) for turn in preference.query)
+    return max_prompt_tokens - TEMPLATE_TOKENS - _question_tokens(preference, settings)
+
+
+def _question_tokens(preference: PreferenceSet, settings: GrmSection) -> int:
+    """Return the tokens of the question, and of its reference answer where a prompt shows that."""
+    tokens = sum(estimated_tokens(turn.content) for turn in preference.query)
     if settings.reference != "none" and preference.reference is not None:
-        room -= estimated_tokens(preference.reference)
-    return room
+        tokens += estimated_tokens(preference.reference)
+    return tokens
 
 
 def _sizes(preference: PreferenceSet, settings: GrmSection, longest_result: int | None) -> list[int]:

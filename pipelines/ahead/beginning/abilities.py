@@ -7,10 +7,11 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.engines.faults import Broken
 from pipelines.engines.jobs import request_body
 from pipelines.engines.protocol import open_engine
 from pipelines.engines.replies import is_same_model
@@ -54,12 +55,16 @@ class Abilities:
     other_name: str | None
     """The name under which the model answers, where it has nothing to do with the one that was asked for."""
 
+    def by_name(self) -> dict[str, Ability]:
+        """Return each of them, in the order in which they are shown."""
+        return {"regex": self.regex, "json_schema": self.json_schema, "seed": self.seed, "logprobs": self.logprobs}
+
 
 def abilities_of(model: ModelSection, key: str | None, seconds: float) -> Abilities:
     """Return what the endpoint takes, by requests that may take so long.
 
-    A plain one goes alone and first, since some servers make themselves ready with it. Raises EngineError where the
-    endpoint answers no chat at all: the key or the model is refused, or there is no such call.
+    A plain request goes first and alone, since some servers only then get ready. Raises EngineError where the endpoint
+    answers no chat at all: the key or the model is refused, or there is no such call.
     """
     schema = {"type": "json_schema", "json_schema": {"name": "colour", "strict": True, "schema": _SCHEMA}}
     extras: list[Mapping[str, Any]] = [
@@ -74,7 +79,7 @@ def abilities_of(model: ModelSection, key: str | None, seconds: float) -> Abilit
     if first.fault in (FaultKind.ENGINE, FaultKind.REQUEST):
         raise EngineError(first.error or "the endpoint refuses a plain request")
     if first.fault is not None:
-        if "in time" not in (first.error or ""):
+        if not is_late(first.error):
             raise EngineError(f"{first.error}: the endpoint answers no plain request; see its log, then try again")
         unknown = Ability(False, "unknown: no answer in time")
         return Abilities(unknown, unknown, unknown, unknown, taken, False, None)
@@ -120,11 +125,14 @@ def tiny_answers(
     return asyncio.run(ask())
 
 
-def _ability(completion: Completion, keeps_to: Any, ignored: str = "ignored") -> Ability:
+def is_late(error: str | None) -> bool:
+    """Say whether an error is that no answer came in time."""
+    return error is not None and Broken.TIMEOUT in error
+
+
+def _ability(completion: Completion, keeps_to: Callable[[str], bool], ignored: str = "ignored") -> Ability:
     if completion.fault is FaultKind.TRANSIENT:
-        return Ability(
-            False, f"unknown: {'no answer in time' if 'in time' in (completion.error or '') else 'no answer'}"
-        )
+        return Ability(False, "unknown: no answer in time" if is_late(completion.error) else "unknown: no answer")
     if completion.text is None:
         return Ability(False, f"no: refused ({completion.error})")
     return Ability(True, "yes") if keeps_to(completion.text) else Ability(False, f"no: {ignored}")

@@ -1,20 +1,21 @@
-"""The way of `grmforge init`: data, endpoint, trials, recipe. Nothing is written before all of it is known."""
+"""What `grmforge init` does, in order: data, endpoint, trials, recipe. The recipe is written last."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from pipelines.ahead.beginning.abilities import tiny_answers
+from pipelines.ahead.beginning.abilities import is_late, tiny_answers
 from pipelines.ahead.beginning.choices import GOOD, Place, best_of, choices_of, forms_to_try
 from pipelines.ahead.beginning.data import Data, look_at
 from pipelines.ahead.beginning.judge import Judge, judge_at
-from pipelines.ahead.beginning.limits import Limits, PromptTokens, counted, limits_of, set_tokens, template_tokens
+from pipelines.ahead.beginning.limits import Limits, PromptTokens, limits_of, prompt_tokens, set_tokens, template_tokens
 from pipelines.ahead.beginning.outcome import Begun
 from pipelines.ahead.beginning.recipe_text import recipe_by, text_of
-from pipelines.ahead.beginning.stand_ins import sets_of_questions
 from pipelines.ahead.beginning.trials import FREE, Form, Trial, first_prompt, trial_sets, tried
+from pipelines.ahead.stand_ins import sets_of_questions
 from pipelines.engines.answering import Run
 from pipelines.judging.prompts import load_template, template_of
 from schemas.errors import EngineError, RecipeError, SourceError
@@ -45,7 +46,7 @@ class Wish:
     is_forced: bool = False
     sets: int = SETS
     seconds: float = SECONDS
-    """How long all of it may take, but for reading the data."""
+    """How long everything but reading the data may take."""
 
 
 def begin(wish: Wish, environment: Mapping[str, str], watched: Watched) -> Begun:
@@ -57,14 +58,13 @@ def begin(wish: Wish, environment: Mapping[str, str], watched: Watched) -> Begun
     began = time.monotonic()
     judge = judge_at(wish.judge, wish.model, wish.api_key_env, environment, wish.seconds)
     work = _Work(wish, place, data, judge, sets, began + wish.seconds)
-    limits = work.limits()
-    trials = work.trials(limits, watched)
+    trials = work.trials(watched)
     best = best_of(trials) if any(trial.answered for trial in trials) else None
-    if best is None and trials and trials[0].error and "in time" not in trials[0].error:
+    if best is None and trials and trials[0].error and not is_late(trials[0].error):
         raise EngineError(f"{judge.where} answers none of the judge's prompts: {trials[0].error}")
     form = best.form if best and best.usable else work.likely(trials)
     own = best if best and best.form == form else None
-    final = work.final_limits(limits[form.is_short], own)
+    final = work.final_limits(form, own)
     choices = choices_of(data, judge, place, form, final, own)
     begun = Begun(place, data, judge, tuple(trials), best, form, final, tuple(work.notes), wish.seconds / 60)
     text = text_of(choices, [*begun.head(), *(f"WARNING: {words}" for words in begun.warnings())])
@@ -120,37 +120,39 @@ class _Work:
     judge: Judge
     sets: Sequence[PreferenceSet]
     until: float
-
-    def __post_init__(self) -> None:
-        self.notes: list[str] = []
-        self.tokens = PromptTokens(0.0, 1.0, "")
-        self.fits = True
-        short = template_of("short_prompt", short_prompt(), "short_prompt.txt")
-        self.templates = {False: load_template("grm"), True: short}
+    """When the time is over."""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> float:
         return self.until - time.monotonic()
 
+    @property
+    def fits(self) -> bool:
+        """Whether sets fit beside the built-in prompt."""
+        return False in self.limits
+
+    @cached_property
     def limits(self) -> dict[bool, Limits]:
-        """Return the limits by whether the prompt is the short one; only the short one's where the other is too long.
+        """The limits by whether the prompt is the short one; only the short one's where the other is too long.
 
         Raises EngineError where no set fits beside either.
         """
-        tokens = self.tokens = self._tokens()
-        words = template_tokens(self.templates[True]) / template_tokens(self.templates[False])
+        tokens = self.tokens
+        short = template_of("short_prompt", short_prompt(), "short_prompt.txt")
+        words = template_tokens(short) / template_tokens(load_template("grm"))
         found: dict[bool, Limits] = {}
         with suppress(EngineError):
             found[False] = limits_of(self.judge.context, tokens, self.sets, self.judge.where)
-        shorter = PromptTokens(tokens.fixed * words, tokens.by_estimate, tokens.basis)
-        self.fits = False in found
+        shorter = PromptTokens(tokens.fixed * words, tokens.by_estimate)
         found[True] = limits_of(self.judge.context, shorter, self.sets, self.judge.where)
         return found
 
-    def _tokens(self) -> PromptTokens:
-        """Return the real tokens of prompts: those of the shortest and of a long one, as the endpoint counts them."""
-        template = self.templates[False]
-        guess = counted(template, [])
+    @cached_property
+    def tokens(self) -> PromptTokens:
+        """The real tokens of the built-in prompt, as the endpoint counts them in a short and in a long one."""
+        template = load_template("grm")
+        guess = prompt_tokens(template, [])
         room = self.judge.context or 8_192
         by_size = sorted(self.sets, key=set_tokens)
         fitting = [one for one in by_size if guess.of(set_tokens(one)) < 0.8 * room]
@@ -163,7 +165,7 @@ class _Work:
             (answer,) = tiny_answers(self.judge.section, self.judge.key, [{}], seconds, prompt=prompt, max_tokens=1)
             if answer.prompt_tokens:
                 pairs.append((set_tokens(one), answer.prompt_tokens))
-        return counted(template, pairs)
+        return prompt_tokens(template, pairs)
 
     def _recipe(self, form: Form, limits: Limits) -> Recipe:
         """Return the recipe with which a form is tried. The short prompt is where it ships until it is chosen."""
@@ -173,8 +175,9 @@ class _Work:
             return recipe
         return recipe.model_copy(update={"grm": recipe.grm.model_copy(update={"template": str(SHORT_PROMPT)})})
 
-    def trials(self, limits: Mapping[bool, Limits], watched: Watched) -> list[Trial]:
+    def trials(self, watched: Watched) -> list[Trial]:
         """Return what came of each form that was tried, in the order of the forms."""
+        limits = self.limits
         first, further = forms_to_try(self.judge, self.fits)
         count = self.wish.sets
         if not self.judge.abilities.answered:  # so slow that one answer in one form is all that can be waited for
@@ -192,7 +195,7 @@ class _Work:
                     continue
                 recipe = self._recipe(form, limits[form.is_short])
                 trials.append(tried(recipe, root, run, form, stage, max(LEAST_SECONDS, seconds)))
-                if not trials[-1].answered and "in time" in (trials[-1].error or ""):
+                if not trials[-1].answered and is_late(trials[-1].error):
                     self.notes.append(f"in the form {form.name!r} no answer came within {seconds:,.0f} s")
         return trials
 
@@ -203,9 +206,16 @@ class _Work:
         untried = [form for form in forms if form not in [trial.form for trial in trials]]
         return (untried or forms)[-1]
 
-    def final_limits(self, limits: Limits, trial: Trial | None) -> Limits:
-        """Return the limits of a form, with more room for answers where some ended and many were cut off."""
-        if trial is None or not trial.cut_off * 4 >= trial.asked > trial.cut_off - trial.thinks or trial.form.is_short:
+    def final_limits(self, form: Form, trial: Trial | None) -> Limits:
+        """Return the limits of a form, with more room for answers where many were cut off, and more room may help.
+
+        It may help where some answers ended, or the model thinks.
+        """
+        limits = self.limits[form.is_short]
+        if trial is None or form.is_short:
+            return limits
+        are_many_cut_off = trial.cut_off * 4 >= trial.asked
+        if not are_many_cut_off or (trial.cut_off == trial.asked and not trial.thinks):
             return limits
         more = min(MORE_TOKENS, limits.room or MORE_TOKENS)
         if more <= limits.max_tokens:

@@ -13,7 +13,7 @@ from pipelines.ahead.beginning.trials import FREE, JSON_SCHEMA, REGEX, SHORT_FRE
 from schemas.recipe import TRAINING_SETS
 
 FEW_SETS = 1_000
-MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 256, 4
+MOST_IN_FLIGHT, USUAL_IN_FLIGHT, LEAST_IN_FLIGHT = 256, 16, 4
 LONGEST_WAIT_S = 120.0
 """No more requests are in flight than are answered in this time."""
 SMALL_CONTEXT = 3_072
@@ -90,18 +90,7 @@ def _source(data: Data, place: Place) -> Iterator[Choice]:
 
 def _models(data: Data, judge: Judge, trial: Trial | None) -> Iterator[Choice]:
     roles = ["grm", *(["responder"] if data.source.gives == "questions" else [])]
-    rate = trial.rate if trial else None
-    in_flight, why_flight = 16, "A guess: the answers of the trial were stored already, and tell no speed."
-    if trial is None:
-        why_flight = (
-            "A guess: no answer in this form was timed. Run init again when the server is free, to have it measured."
-        )
-    if rate is not None and trial is not None:
-        in_flight = max(LEAST_IN_FLIGHT, min(MOST_IN_FLIGHT, round(rate * LONGEST_WAIT_S)))
-        why_flight = (
-            f"{trial.answered} answers came in {trial.seconds:.1f} s: so many requests are answered within "
-            f"{LONGEST_WAIT_S / 60:.0f} minutes. Raise it where the server has room for more."
-        )
+    in_flight, why_flight = _in_flight(trial)
     for role in roles:
         name = f"models.{role}"
         does = "The judge." if role == "grm" else "Answers the questions. A model that is often right and often wrong."
@@ -114,6 +103,20 @@ def _models(data: Data, judge: Judge, trial: Trial | None) -> Iterator[Choice]:
         yield Choice(name, "max_concurrency", in_flight, why_flight)
     why = "A weaker model finds what is too easy for RL; without one the judge's own samples stand in for it."
     yield Choice("models.difficulty", "same_as_grm", True, why)
+
+
+def _in_flight(trial: Trial | None) -> tuple[int, str]:
+    """Return how many requests may be in flight, and why."""
+    if trial is None:
+        why = "A guess: no answer in this form was timed. Run init again when the server is free, to have it measured."
+        return USUAL_IN_FLIGHT, why
+    if (rate := trial.rate) is None:
+        return USUAL_IN_FLIGHT, "A guess: the answers of the trial were stored already, and tell no speed."
+    why = (
+        f"{trial.answered} answers came in {trial.seconds:.1f} s: so many requests are answered within "
+        f"{LONGEST_WAIT_S / 60:.0f} minutes. Raise it where the server has room for more."
+    )
+    return max(LEAST_IN_FLIGHT, min(MOST_IN_FLIGHT, round(rate * LONGEST_WAIT_S))), why
 
 
 def _grm(judge: Judge, place: Place, form: Form, limits: Limits, trial: Trial | None) -> Iterator[Choice]:

@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,8 @@ _ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".json", ".parquet")
 _ARCHIVES = (".zip", ".txt")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NO_NAME = re.compile(r"[^a-z0-9_-]+")
+_FIRST_ROWS = 20
+"""Rows whose keys are shown."""
 _COLUMNS = 12
 _SCRIPTS = 3
 
@@ -168,7 +171,7 @@ def _read(source: Source, place: str, path: Path | None) -> Data:
     name = name if name and name != "general" else "mine"
     section = section_of(source, str(path.absolute()) if path else None, None if path else place, name)
     if path is not None and path.is_file():
-        files = SourceFiles(path.parent, (path,), "", "", path.name)
+        files = _the_file(path)
     else:
         files = open_files(section, source.hub, source.patterns, Path())
     records: list[Record] = []
@@ -201,23 +204,23 @@ def _read(source: Source, place: str, path: Path | None) -> Data:
 
 def _columns(files: SourceFiles) -> tuple[str, ...]:
     """Return the keys of the first rows, in the order in which they come."""
-    keys: dict[str, None] = {}
-    try:
-        for _, row in islice(rows_in(files), 20):
-            if not isinstance(row, UnreadableRow):
-                keys |= dict.fromkeys(map(str, row))
-    except SourceError:
-        return ()
-    return tuple(keys)
+    return tuple(dict.fromkeys(str(key) for row in _first_rows(files) for key in row))
 
 
 def _first_row(path: Path | None) -> dict[str, Any] | None:
     """Return the first row that is an object, as its file has it."""
     if path is None or not path.is_file():
         return None
-    files = SourceFiles(path.parent, (path,), "", "", path.name)
-    try:
-        rows = (row for _, row in islice(rows_in(files), 20) if not isinstance(row, UnreadableRow))
-        return next(rows, None)
-    except SourceError:
-        return None
+    return next(iter(_first_rows(_the_file(path))), None)
+
+
+def _first_rows(files: SourceFiles) -> list[dict[str, Any]]:
+    """Return those of the first rows that are objects, as their files have them, until one cannot be read."""
+    first: list[dict[str, Any]] = []
+    with suppress(SourceError):
+        first.extend(row for _, row in islice(rows_in(files), _FIRST_ROWS) if not isinstance(row, UnreadableRow))
+    return first
+
+
+def _the_file(path: Path) -> SourceFiles:
+    return SourceFiles(path.parent, (path,), "", "", path.name)

@@ -38,8 +38,7 @@ class Judge:
         """Yield what a person wants to know of the endpoint."""
         known = f"context {self.context:,} tokens ({self.context_from})"
         yield f"judge     {self.where}: {'context unknown' if self.context is None else known}"
-        for name in ("regex", "json_schema", "seed", "logprobs"):
-            ability = getattr(self.abilities, name)
+        for name, ability in self.abilities.by_name().items():
             yield f"          {name:<12} {ability.says}"
 
     def warnings(self) -> Iterator[str]:

@@ -3,20 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.judging.prompt_length import MARKER_TOKENS, TEMPLATE_TOKENS, estimated_tokens
+from pipelines.judging import prompt_length
+from pipelines.judging.prompt_length import TEMPLATE_TOKENS, estimated_tokens
 from pipelines.judging.prompts import Template
-from pipelines.judging.shown_text import response_text
 from schemas.errors import EngineError
 from schemas.preference import PreferenceSet
+from schemas.recipe import GrmSection
 
 ANSWER_TOKENS = (1024, 768, 512, 384, 256, 192, 128)
-"""Lengths of an answer at most, the first that fits; a judgement has two to four hundred tokens."""
+"""Longest answers, of which the first that fits is taken; a judgement has two to four hundred tokens."""
 SLACK_TOKENS = 16
 HINT_TOKENS = 90
 """What a hint adds to a prompt."""
 USUAL_RATIO = 1.25
 """Real tokens by estimated ones, where no endpoint has counted them."""
 _OFTEN = 0.9
+"""An answer has room beside the prompts of this share of the sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,6 @@ class PromptTokens:
     fixed: float
     by_estimate: float
     """Real tokens for each estimated one of a set."""
-    basis: str
 
     def of(self, estimate: float) -> float:
         return self.fixed + self.by_estimate * estimate
@@ -46,10 +47,8 @@ class Limits:
 
 
 def set_tokens(preference: PreferenceSet) -> int:
-    """Return the estimated tokens of what a prompt shows of a set."""
-    texts = (response_text(response, "answer") for response in preference.responses)
-    query = sum(estimated_tokens(turn.content) for turn in preference.query)
-    return query + sum(MARKER_TOKENS + estimated_tokens(text) for text in texts)
+    """Return the estimated tokens of what a prompt of a new recipe shows of a set."""
+    return prompt_length.set_tokens(preference, GrmSection())
 
 
 def template_tokens(template: Template) -> int:
@@ -57,15 +56,17 @@ def template_tokens(template: Template) -> int:
     return estimated_tokens("".join([*(part.before for part in template.parts), template.ending]))
 
 
-def counted(template: Template, pairs: Sequence[tuple[int, int]]) -> PromptTokens:
-    """Return the real tokens of prompts by (estimated tokens of the set, tokens that the endpoint counted)."""
-    assumed = PromptTokens(template_tokens(template) * USUAL_RATIO + HINT_TOKENS, USUAL_RATIO, "estimated")
+def prompt_tokens(template: Template, pairs: Sequence[tuple[int, int]]) -> PromptTokens:
+    """Return the real tokens of prompts by pairs: the estimated tokens of a set, and those that the endpoint counted.
+
+    Without pairs they are an estimate, too.
+    """
     if not pairs:
-        return assumed
+        return PromptTokens(template_tokens(template) * USUAL_RATIO + HINT_TOKENS, USUAL_RATIO)
     (low, low_real), (high, high_real) = min(pairs), max(pairs)
     ratio = (high_real - low_real) / (high - low) if high - low >= 50 else USUAL_RATIO
     ratio = min(max(ratio, 0.5), 6.0)
-    return PromptTokens(max(0.0, low_real - ratio * low) + HINT_TOKENS, ratio, "as the endpoint counts them")
+    return PromptTokens(max(0.0, low_real - ratio * low) + HINT_TOKENS, ratio)
 
 
 def limits_of(
@@ -75,10 +76,10 @@ def limits_of(
     where: str,
     max_tokens: int | None = None,
 ) -> Limits:
-    """Return the limits by which as many sets fit as may. Raises EngineError where not one does.
+    """Return the limits that leave room for as many sets as possible. Raises EngineError where no set fits.
 
-    An answer gets a quarter of the context at most, so that small models which never end take no time for nothing;
-    `max_tokens` says otherwise.
+    An answer gets a quarter of the context at most, unless `max_tokens` says otherwise: a small model that never ends
+    would waste the time.
     """
     if context is None:
         return Limits(max_tokens or ANSWER_TOKENS[0], None, len(sets), None)

@@ -33,7 +33,7 @@ class Begun:
     limits: Limits
     notes: tuple[str, ...]
     minutes: float
-    """How long the endpoint could take."""
+    """How long the endpoint was given."""
 
     def lines(self) -> Iterator[str]:
         """Yield it for a terminal."""
@@ -54,19 +54,15 @@ class Begun:
         else:
             yield f"chosen    {self.form.name}" + (f"; {time}" if (time := self._time()) else "")
         yield from (f"warning   {words}" for words in self.warnings())
-        yield f"wrote     {self.place.output}" + (f" and {self.place.prompt}" if self._has_prompt else "")
+        yield f"wrote     {self.place.output}" + (f" and {self.place.prompt}" if self.form.is_short else "")
         yield f"next      {self._next(str(self.place.output))}"
 
     def _next(self, recipe: str) -> str:
-        """Return what to do now; a probe would wait for the same server in vain."""
+        """Return what to do now. Where no answer came, a probe would wait in vain, too."""
         if self.best is not None:
             return f"grmforge probe {recipe} -n 20"
         longer = f"--minutes {max(LONGER_MINUTES, 3 * self.minutes):g}"
         return f"run init again when the server is free, or with {longer}; --force writes over {recipe}"
-
-    @property
-    def _has_prompt(self) -> bool:
-        return self.form.is_short
 
     def _time(self) -> str:
         """Return how long a build of the rows that were read takes; empty where that is not known."""
@@ -120,7 +116,7 @@ class Begun:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as data."""
-        abilities, data = self.judge.abilities, self.data
+        data = self.data
         return {
             "recipe": str(self.place.output),
             "data": {
@@ -137,8 +133,7 @@ class Begun:
                 "context": self.judge.context,
                 **{
                     name: {"taken": ability.is_taken, "says": ability.says}
-                    for name in ("regex", "json_schema", "seed", "logprobs")
-                    if (ability := getattr(abilities, name))
+                    for name, ability in self.judge.abilities.by_name().items()
                 },
             },
             "trials": [

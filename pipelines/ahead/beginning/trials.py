@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.ahead.beginning.abilities import is_late
 from pipelines.ahead.few import few_of
 from pipelines.curation.curation import curate, rules_of
 from pipelines.engines.answering import Run
@@ -95,7 +96,7 @@ class Trial:
 
     @property
     def rate(self) -> float | None:
-        """Answers a second, so many at once; None where none was bought."""
+        """Answers a second, with all of them asked at once; None where none was bought."""
         return self.answered / self.seconds if self.answered and self.bought and self.seconds else None
 
     def fault(self) -> str:
@@ -105,13 +106,13 @@ class Trial:
             return "" if self.usable == self.asked else "lacks criteria or a critique"
         name, rows = wrong.most_common(1)[0]
         words = self.error if name == Outcome.FAILED and self.error else meaning(name).words
-        if "did not answer in time" in words:
+        if is_late(words):
             words = f"no answer within {self.seconds:,.0f} s"
         return f"{rows} {name}: {words}"
 
 
 def trial_sets(recipe: Recipe, root: Root, run: Run, sets: Sequence[PreferenceSet], n: int) -> Stage:
-    """Return the stage of the `n` sets that are tried: those with which a probe begins, as far as they were read."""
+    """Return the stage of the `n` sets that are tried: of the sets that were read, those with which a probe begins."""
     ordered = sorted(sets, key=lambda one: (one.query_id, one.set_id, one.source_id))
     key = stage_key("begun", STAGE_VERSION, [], [f"{one.set_id} {one.best} {one.drop_reason}" for one in ordered])
     if (stage := find_stage(root, key)) is None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.ahead.beginning.data import look_at
-from pipelines.ahead.beginning.limits import PromptTokens, counted, limits_of, set_tokens
+from pipelines.ahead.beginning.limits import PromptTokens, limits_of, prompt_tokens, set_tokens
 from pipelines.ahead.beginning.recipe_text import Choice, text_of, tree_of
 from pipelines.ahead.beginning.trials import SHORT_TEXT
 from pipelines.ahead.beginning.unread import as_read
@@ -98,7 +98,7 @@ def a_set(letters: int) -> PreferenceSet:
 def test_limits_fit_the_context_as_the_endpoint_counts() -> None:
     sets = [a_set(letters) for letters in (40, 400, 4_000)]
     pairs = [(set_tokens(one), 700 + 2 * set_tokens(one)) for one in sets[::2]]
-    tokens = counted(load_template("grm"), pairs)
+    tokens = prompt_tokens(load_template("grm"), pairs)
     assert round(tokens.by_estimate, 2) == 2.0 and tokens.fixed >= 700
     limits = limits_of(2_048, tokens, sets, "m")
     assert limits.max_tokens <= 512 and limits.kept == 2
@@ -109,7 +109,7 @@ def test_limits_fit_the_context_as_the_endpoint_counts() -> None:
     wide = limits_of(32_768, tokens, sets, "m")
     assert (wide.max_tokens, wide.kept) == (1_024, 3)
     with pytest.raises(EngineError, match=r"m: its context of 512 tokens is shorter than the prompts"):
-        limits_of(512, PromptTokens(700, 2.0, ""), sets, "m")
+        limits_of(512, PromptTokens(700, 2.0), sets, "m")
 
 
 def test_the_text_of_a_recipe_holds_the_very_values() -> None:

@@ -14,6 +14,7 @@ from tests.pipelines.engines.scorers import classified
 from tests.pipelines.engines.stand_in_server import Reply, StandIn
 
 SETS = [{"query": "Name a prime.", "responses": ["9", "7"], "best": 1}]
+CUT_OFF = stand_in.chat("On and on", finish_reason="length", usage={"prompt_tokens": 600, "completion_tokens": 4096})
 
 
 def found(tmp_path: Path, url: str, *, asks: bool = True, said: list[str] | None = None, **sections: Any) -> Any:
@@ -67,7 +68,7 @@ def test_each_role_is_sent_one_request_and_the_cost_is_said_first(tmp_path: Path
     assert all(finding.ok and not finding.is_doubtful for finding in answers.values()), answers
     assert "1 answer, readable (" in answers["grm"].says and "in no form that the server keeps" in answers["grm"].says
     assert "kept to a JSON schema" in answers["rubric, writer"].says
-    assert said[0].startswith("sending 7 request(s), one a role: grm (stand-in)") and "--no-requests" in said[0]
+    assert said[0].startswith("sending 7 requests: grm (stand-in)") and "--no-requests" in said[0]
 
 
 def test_the_form_of_the_build_is_sent_and_the_set_is_the_recipes_own(tmp_path: Path) -> None:
@@ -82,10 +83,10 @@ def test_the_form_of_the_build_is_sent_and_the_set_is_the_recipes_own(tmp_path: 
     ("grm", "reply", "outcome", "tries", "never"),
     [
         ({}, stand_in.chat("Both are fine."), "unparsed", "[grm] structured_output", "structured_text"),
-        ({}, stand_in.chat("On and on", finish_reason="length"), "truncated", "max_tokens than 4,096", "template"),
-        ({"structured_output": "regex"}, stand_in.chat("?"), "unparsed", "structured_text", "structured_output ="),
+        ({}, CUT_OFF, "truncated", "a higher [grm] max_tokens than 4096", "[grm] template"),
+        ({"structured_output": "regex"}, stand_in.chat("?"), "unparsed", 'output = "json_schema"', "structured_text"),
         ({}, stand_in.chat("Scores: \\boxed{7, 3}"), "no_critique", "structured_output", "max_tokens"),
-        ({}, stand_in.chat(None, refusal="No."), "refused", "another model", "structured_output"),
+        ({}, stand_in.chat(None, refusal="No."), "refused", "a model that answers", "structured_output"),
     ],
 )
 def test_an_answer_that_cannot_be_used_says_why_and_what_to_try(
@@ -96,6 +97,16 @@ def test_an_answer_that_cannot_be_used_says_why_and_what_to_try(
     assert finding.ok and finding.is_doubtful and f"1 answer, {outcome}" in finding.says, finding
     _, _, advice = finding.says.partition(". Try ")
     assert tries in advice and never not in advice, finding
+
+
+def test_a_judge_of_questions_is_asked_about_one_of_them(tmp_path: Path) -> None:
+    (tmp_path / "math.jsonl").write_text(json.dumps({"problem": "What is 1 + 1?", "answer": "2"}) + "\n")
+    with StandIn() as server:
+        sources = [{"kind": "math", "path": "math.jsonl"}]
+        found(tmp_path, server.url, roles=["grm", "responder"], sources=sources)
+        to_judge, to_responder = (str(received.body["messages"]) for received in server.requests)
+    assert "What is 1 + 1?" in to_judge and "What is 1 + 1?" in to_responder
+    assert "The answer is 2." in to_judge, "beside a wrong one, since nobody has answered it yet"
 
 
 def test_a_form_that_the_server_refuses_is_told_apart_from_a_server_that_is_gone(tmp_path: Path) -> None:

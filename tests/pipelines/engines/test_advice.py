@@ -75,6 +75,11 @@ def test_when_all_is_set_another_model_is_left(tmp_path: Path) -> None:
     assert list(advice(judge, Seen(Counter(refused=9)))) == ["a model that answers this material"]
 
 
+def test_no_form_is_advised_where_most_answers_are_refusals() -> None:
+    assert words({}, Seen(Counter(refused=6, unparsed=4))) == "a model that answers this material"
+    assert "structured_output" in words({}, Seen(Counter(refused=4, unparsed=6)))
+
+
 @pytest.mark.parametrize(
     ("vllm", "context"),
     [
