@@ -85,8 +85,7 @@ def connected_ray(workers: int | None) -> Iterator[int]:
         if not ray.is_initialized():
             _connect(os.environ.get("RAY_ADDRESS"), workers)
             ending.callback(ray.shutdown)
-        # Ray says nothing of its types.
-        yield sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]
+        yield sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call] - Ray has no types
 
 
 def _connect(address: str | None, workers: int | None) -> None:
