@@ -85,7 +85,7 @@ def connected_ray(workers: int | None) -> Iterator[int]:
         if not ray.is_initialized():
             _connect(os.environ.get("RAY_ADDRESS"), workers)
             ending.callback(ray.shutdown)
-        yield sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call] - Ray has no types
+        yield sum(bool(node.get("Alive")) for node in ray.nodes())  # type: ignore[no-untyped-call]  # Ray has no types
 
 
 def _connect(address: str | None, workers: int | None) -> None:
