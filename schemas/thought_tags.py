@@ -91,6 +91,10 @@ class Span(NamedTuple):
     """Where the text goes on behind what marks their end."""
 
 
+_BLANK_LEAD = " \t\ufeff\u200b\u200c\u200d\u2060"
+"""What may stand before a tag on its line, seen or not."""
+
+
 class TaggedText:
     """A text and its tags. What stands before `begin` is known to be thoughts."""
 
@@ -217,7 +221,7 @@ class TaggedText:
     def _lead(self, tag: re.Match[str]) -> str | None:
         """Return the end of the lines before a tag that begins its line; None for one in the middle of a line."""
         lead = self.folded[max(self.begin, tag.start() - 2 * LINE) : tag.start()]
-        bare = lead.rstrip(" \t")
+        bare = lead.rstrip(_BLANK_LEAD)
         return lead if not bare or bare.endswith("\n") else None
 
     def _before(self, tag: re.Match[str]) -> str:

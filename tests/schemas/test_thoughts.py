@@ -4,7 +4,7 @@ import time
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.columns import may_hold_thoughts
@@ -201,6 +201,7 @@ TEXTS = st.lists(st.sampled_from(MARKS) | st.sampled_from(WORDS), max_size=24).m
 
 
 @given(TEXTS | st.text())
+@example("</think>\ufeff</think>\ufeff")
 def test_what_was_split_once_is_not_split_again(text: str) -> None:
     answer, thoughts = split_thoughts(text)
     assert thoughts is not None or answer == text or len(answer) < len(text)

@@ -124,19 +124,19 @@ class _Stream:
             self.done.set_exception(self.budget.late or EngineError("stopped before every answer had come in"))
 
     def _add_worker(self) -> None:
-        worker = self.loop.create_task(self._work())
-        self.workers.add(worker)
-        worker.add_done_callback(self._worker_ended)
-
-    def _worker_ended(self, worker: asyncio.Task[None]) -> None:
-        """Pass the first error on to `run`. No worker ends by itself before all is done."""
-        if self.done.done():
-            return
-        # One cancelled from inside the engine would otherwise leave its request, and the run, waiting for ever.
-        error = None if worker.cancelled() else worker.exception()
-        self.done.set_exception(error or EngineError("the engine cancelled a request; run again to go on"))
+        self.workers.add(self.loop.create_task(self._work()))
 
     async def _work(self) -> None:
+        """Send until all is done. The first error ends the run at once: another worker may find nothing left to do."""
+        try:
+            await self._send_on()
+        except BaseException as error:
+            cancelled = EngineError("the engine cancelled a request; run again to go on")
+            if not self.done.done():  # of one cancelled inside the engine, request and run would wait for ever
+                self.done.set_exception(cancelled if isinstance(error, asyncio.CancelledError) else error)
+            raise
+
+    async def _send_on(self) -> None:
         """Send one request after the other; park while there is none that may go."""
         sends = 0
         while True:
