@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import polars as pl
 
+from pipelines.curation.contamination.normalising import words_of
 from schemas.query import Message, Messages, user
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -40,10 +42,17 @@ def wrapped(query: str, words: Sequence[str], chance: np.random.Generator) -> Me
 
 
 def cut(query: str, words: Sequence[str], chance: np.random.Generator) -> Messages:
-    """Return the first or the second half of the query's words, the longer one where they are odd."""
+    """Return the first or the second half of the query, by words as the comparison counts them."""
     own = query.split()
-    half = (len(own) + 1) // 2
-    return user(" ".join(own[:half] if chance.random() < 0.5 else own[-half:]))
+    if chance.random() < 0.5:
+        return user(" ".join(own[: _half(own)]))
+    return user(" ".join(own[len(own) - _half(own[::-1]) :]))
+
+
+def _half(pieces: Sequence[str]) -> int:
+    """Return how many of the pieces, from the first one on, it takes to have half of the words."""
+    counts = words_of(pl.Series(pieces, dtype=pl.String)).counts.cumsum()
+    return int(np.searchsorted(counts, (counts[-1] + 1) // 2)) + 1
 
 
 def edited(query: str, words: Sequence[str], chance: np.random.Generator) -> Messages | None:

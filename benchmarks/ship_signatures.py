@@ -1,6 +1,7 @@
-"""Make the signatures that ship, of the files as their authors publish them: `python -m benchmarks.ship_signatures DATA`.
+"""Make the signatures that ship, of files as their authors publish them.
 
-DATA is a folder with the files below. Equal files give equal bytes. Only hashes are written.
+`python -m benchmarks.ship_signatures DATA`, where DATA is a folder with the files below, writes them into the package.
+Equal files give equal bytes. Only hashes are written.
 """
 
 import json
@@ -30,14 +31,14 @@ class Published(NamedTuple):
 
 
 PUBLISHED = (
-    Published("llmbar", "llmbar", "github.com/princeton-nlp/LLMBar", "900616b"),
-    Published("rm_bench", "rm_bench", "github.com/RM-R1-UIUC/RM-R1 (chat and code)", "d4c2542"),
-    Published("math", "math/hendrycks_math_test.jsonl", "github.com/dipperwang5/assignment5-alignment", "7e73b30"),
-    Published("gsm8k", "gsm8k/example_model_solutions.jsonl", "github.com/openai/grade-school-math", "3101c7d"),
-    Published("mt_bench", "prometheus_eval/mt_bench_eval.json", "github.com/prometheus-eval/prometheus-eval", "dcfb442"),
-    Published("alpaca_eval", "alpaca_eval/gpt4/model_outputs.json", "github.com/tatsu-lab/alpaca_eval", "cd543a1"),
-    Published("evalbiasbench", "evalbiasbench/biasbench.json", "github.com/ncsoft/offsetbias", "0bd16e4"),
-    Published("teleqna", "teleqna/TeleQnA.zip", "github.com/netop-team/TeleQnA", "d7ee5e3"),
+    Published("llmbar", "llmbar", "princeton-nlp/LLMBar", "900616b"),
+    Published("rm_bench", "rm_bench", "RM-R1-UIUC/RM-R1 (chat and code)", "d4c2542"),
+    Published("math", "math/hendrycks_math_test.jsonl", "dipperwang5/assignment5-alignment", "7e73b30"),
+    Published("gsm8k", "gsm8k/example_model_solutions.jsonl", "openai/grade-school-math", "3101c7d"),
+    Published("mt_bench", "prometheus_eval/mt_bench_eval.json", "prometheus-eval/prometheus-eval", "dcfb442"),
+    Published("alpaca_eval", "alpaca_eval/gpt4/model_outputs.json", "tatsu-lab/alpaca_eval", "cd543a1"),
+    Published("evalbiasbench", "evalbiasbench/biasbench.json", "ncsoft/offsetbias", "0bd16e4"),
+    Published("teleqna", "teleqna/TeleQnA.zip", "netop-team/TeleQnA", "d7ee5e3"),
 )
 _ASKED = re.compile(r"###The instruction to evaluate:\n(.*?)\n*###Response to evaluate:", re.DOTALL)
 _TURN = re.compile(r"^(User|Assistant):\s*", re.MULTILINE)

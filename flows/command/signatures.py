@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.terminal import JsonOption, show
-from flows.command.upkeep import size
+from flows.command.terminal import JsonOption, show, size_of
 from pipelines.reporting.visible import one_line
 from schemas.errors import RecipeError
 
@@ -36,7 +35,7 @@ _LISTED = 40
 @app.command()
 def add(
     given: Annotated[
-        str, typer.Argument(metavar="KIND|FILE|HUB-ID", help="A benchmark by name, a file or folder, or a hub data set.")
+        str, typer.Argument(metavar="KIND|FILE|HUB-ID", help="A benchmark's name, a file or folder, or a hub id.")
     ],
     name: Annotated[
         str | None, typer.Option("--name", help="What to call it; a known name says how its files are read.")
@@ -53,7 +52,8 @@ def add(
 
     Examples: grmforge signatures add judgebench; grmforge signatures add mine.jsonl --name mine --field question
     """
-    from pipelines.upkeep.signing.signing import add_signature, wanted_of
+    from pipelines.upkeep.signing.signing import add_signature
+    from pipelines.upkeep.signing.wanted import wanted_of
     from storage.root import Root
 
     wanted = wanted_of(given, name=name, fields=field or (), revision=revision, embeddings=embeddings)
@@ -62,13 +62,16 @@ def add(
 
 
 def _signed_lines(signed: "Signed") -> Iterator[str]:
+    signature, asked = signed.signature, signed.asked
     yield (
-        f"{signed.name}: {signed.queries:,} queries of {signed.rows:,} rows signed, by {' and '.join(signed.fields)} "
-        f"of {', '.join(signed.files)} ({signed.revision})"
+        f"{signature.name}: {signature.rows:,} queries of {asked.rows:,} rows signed, by the field "
+        f"{' and '.join(asked.fields)} of {signature.source} ({signature.revision})"
     )
-    for reason, example in signed.unreadable.items():
-        yield f"  {example.rows:,} rows left out, {reason}: {one_line(example.detail, 90)}"
-    yield f"  {signed.where}, {size(signed.bytes)}"
+    if files := [files.name(path) for files in asked.files for path in files.paths][1:]:
+        yield f"  {len(files) + 1} files, the last of them {files[-1]}"
+    for reason, rows in signed.asked.left_out.items():
+        yield f"  {rows.rows:,} rows left out, {reason}: {one_line(rows.detail, 90)}"
+    yield f"  {signed.where}, {size_of(signed.bytes)}"
     if signed.replaces:
         yield f"  it takes the place of {signed.replaces}"
 
@@ -90,8 +93,8 @@ def _list_lines(found: "list[Listed]") -> Iterator[str]:
     for signature in found:
         place = "ships" if signature.is_shipped else "root"
         yield (
-            f"{signature.name:{width}}  {signature.rows:>7,} rows  {size(signature.bytes):>9}  {place:5}  "
-            f"{signature.license:14}  {signature.revision}{'  with vectors' if signature.has_vectors else ''}"
+            f"{signature.name:{width}}  {signature.rows:>7,} queries  {size_of(signature.bytes):>9}  {place:5}  "
+            f"{signature.license:14}  {signature.revision}{'  with vectors' if signature.embedding else ''}"
             f"{'  replaced by that of the root' if signature.is_replaced else ''}"
         )
     total = sum(signature.rows for signature in found if not signature.is_replaced)
@@ -105,7 +108,7 @@ def check(
     root: RootOption = "data",
     json: JsonOption = False,
 ) -> None:
-    """Say which rows of a file a build would drop or mark as contaminated: row, tier, overlap, benchmark. Changes nothing.
+    """Say which rows of a file a build would drop or mark as contaminated: row, tier, overlap, benchmark.
 
     Example: grmforge signatures check mine.jsonl
     """
@@ -117,10 +120,7 @@ def check(
 
 def _check_lines(found: "Checked") -> Iterator[str]:
     for hit in found.hits[:_LISTED]:
-        yield (
-            f"{hit.location:>12}  {hit.tier:4}  {hit.overlap:4.2f}  {hit.benchmark} {hit.row}"
-            f"{'  in a response' if hit.in_response else ''}"
-        )
+        yield f"{hit.location}  {hit.tier}  {hit.overlap:4.2f}  {hit.benchmark} {hit.row}"
     if len(found.hits) > _LISTED:
         yield f".. and {len(found.hits) - _LISTED:,} more: --json lists all"
     for tier, words in (("drop", "would be dropped"), ("mark", "would be marked")):

@@ -110,11 +110,12 @@ def _rows_with_fields(wanted: Wanted, files: SourceFiles) -> Iterator[tuple[str,
     for location, row in known.rows(files) if known and known.rows else rows_in(files):
         file = location.rpartition(":")[0]
         if not isinstance(row, UnreadableRow) and (not fields or file != decided_by):
-            fields, decided_by = _fields_of(row, choices, f"{wanted.name}: {location}", wanted.fields), file
+            fields, decided_by = fields_of(row, choices, f"{wanted.name}: {location}", wanted.fields), file
         yield location, fields, row
 
 
-def _fields_of(row: Row, choices: list[Fields], where: str, named: Fields) -> Fields:
+def fields_of(row: Row, choices: list[Fields], where: str, named: Fields) -> Fields:
+    """Return the fields of a row that ask; `named` are those that the user named. Raises SourceError for none."""
     found = fields_in(row, choices)
     if found is not None:
         return found

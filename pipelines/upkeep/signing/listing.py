@@ -4,12 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.curation.contamination.signatures import (
-    FOLDER,
-    key_of,
-    read_signature,
-    shipped_signatures,
-)
+from pipelines.curation.contamination.signatures import FOLDER, own_signature, read_signature, shipped_signatures
 from storage.root import Root
 
 
@@ -34,11 +29,13 @@ class Listed:
 
 def listed(root: Root | None) -> list[Listed]:
     """Return the signatures by name; of two of one name, the root's is the one that counts. Raises StorageError."""
-    names = [name.removesuffix(".parquet") for name in root.names(FOLDER, ".parquet")] if root else []
-    found = [_listed(path, is_shipped=True, is_replaced=name in names) for name, path in shipped_signatures().items()]
-    for name in names if root is not None else ():
-        root.drop_copy(key_of(name))
-        found.append(_listed(root.at(key_of(name)), is_shipped=False, is_replaced=False))
+    own = (
+        {file.removesuffix(".parquet"): own_signature(root, file) for file in root.names(FOLDER, ".parquet")}
+        if root
+        else {}
+    )
+    found = [_listed(path, is_shipped=True, is_replaced=name in own) for name, path in shipped_signatures().items()]
+    found += [_listed(path, is_shipped=False, is_replaced=False) for path in own.values()]
     return sorted(found, key=lambda signature: (signature.name, signature.is_shipped))
 
 

@@ -1,4 +1,4 @@
-"""Rows of any file that a benchmark is published in: those that sources read, and CSV, and JSON whose rows have keys."""
+"""Rows of any file that a benchmark is published in: what sources read, CSV, and JSON whose rows have keys."""
 
 from collections.abc import Iterator
 from pathlib import Path

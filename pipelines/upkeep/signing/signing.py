@@ -11,6 +11,7 @@ from pipelines.curation.contamination.signatures import (
     FOLDER,
     Signature,
     key_of,
+    own_signature,
     put_signature,
     read_signature,
     shipped_signatures,
@@ -95,10 +96,8 @@ def renew_signatures(root: Root, say: Callable[[str], None]) -> None:
 
     What cannot be reached stays as it is, and that is said, too. Raises StorageError for a damaged signature.
     """
-    for name in (key.removesuffix(".parquet") for key in root.names(FOLDER, ".parquet")):
-        key = key_of(name)
-        root.drop_copy(key)
-        signature = read_signature(root.at(key))
+    for name in (file.removesuffix(".parquet") for file in root.names(FOLDER, ".parquet")):
+        signature = read_signature(own_signature(root, f"{name}.parquet"))
         try:
             wanted = Wanted.model_validate_json(signature.made_from)
         except ValidationError:
@@ -111,7 +110,8 @@ def renew_signatures(root: Root, say: Callable[[str], None]) -> None:
         except SourceError as error:
             say(f"signature {name} stays as it is, {signature.revision}: {error}")
             continue
-        say(f"signature {name} made anew: {signature.revision} -> {signed.signature.revision}, {signed.signature.rows:,} queries")
+        new = signed.signature
+        say(f"signature {name} made anew: {signature.revision} -> {new.revision}, {new.rows:,} queries")
 
 
 def _is_current(wanted: Wanted, signature: Signature) -> bool:

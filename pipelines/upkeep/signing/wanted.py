@@ -38,7 +38,7 @@ class Wanted(BaseModel):
 
     @property
     def known(self) -> KnownBenchmark | None:
-        return KNOWN[self.kind] if self.kind in KNOWN else None
+        return KNOWN.get(self.kind or "")
 
     @property
     def sections(self) -> list[SourceSection]:
