@@ -40,6 +40,7 @@ LENGTHS = {"26 words and more": (26, 10**9), "13 to 25": (13, 26), "under 13": (
 QUERIES, ROWS, FULL_ROWS = 50_000, 20_000, 100_000
 QUERY_WORDS, RESPONSE_WORDS = 60, 150
 SEED = 17
+SIMILARITY = 0.5
 READ = Path(__file__).with_name("read_rows.txt")
 """MATH's training problems that were dropped or marked, as a person read them beside the test problem that they hit."""
 
@@ -107,7 +108,9 @@ def options_tiers(index: Index, most: int) -> dict[str, Tiers]:
     found = {}
     for length, (least, end) in LENGTHS.items():
         chosen = chance.permutation(np.flatnonzero((counts >= least) & (counts < end)))[:most]
-        planted = [with_options(rows[number].question, list(rows[number].options.values()), chance) for number in chosen]
+        planted = [
+            with_options(rows[number].question, list(rows[number].options.values()), chance) for number in chosen
+        ]
         found[length] = tiers_of(index, planted)
     return found
 
@@ -170,7 +173,9 @@ def speed(rows: int) -> tuple[float, float]:
     """Return (rows a second, peak MB)."""
     command = [sys.executable, "-m", "benchmarks.decontamination", "--speed", str(rows)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    print(f"{rows:,} rows against {QUERIES:,} queries: {found['seconds']:.1f} s, {found['peak_mb']:,.0f} MB, {found['found']} hits")
+    print(
+        f"{rows:,} rows against {QUERIES:,} queries: {found['seconds']:.1f} s, {found['peak_mb']:,.0f} MB, {found['found']} hits"
+    )
     return rows / found["seconds"], found["peak_mb"]
 
 

@@ -41,7 +41,9 @@ def hits_of(index: Index, words: Words) -> pl.DataFrame:
     """
     found = pl.concat([exact_hits(index, words), *(part(index, words) for part in (_run_hits, _shingle_hits))])
     order = ["text", "query", "likeness"]
-    return found.sort(order, descending=[False, False, True]).unique(["text", "query"], keep="first", maintain_order=True)
+    return found.sort(order, descending=[False, False, True]).unique(
+        ["text", "query"], keep="first", maintain_order=True
+    )
 
 
 def exact_hits(index: Index, words: Words) -> pl.DataFrame:
