@@ -101,7 +101,7 @@ def teleqna_rows() -> Iterator[PublishedQuestion]:
 
 
 def options_tiers(index: Index, most: int) -> dict[str, Tiers]:
-    """Return the tiers of TeleQnA's questions with their options in another order and layout, by the question's length."""
+    """Return the tiers of TeleQnA's questions with their options laid out in another way, by the question's length."""
     rows = list(teleqna_rows())
     counts = words_of(pl.Series([row.question for row in rows], dtype=pl.String)).counts
     chance = np.random.default_rng(SEED)
@@ -118,11 +118,11 @@ def options_tiers(index: Index, most: int) -> dict[str, Tiers]:
 def as_read() -> dict[str, str]:
     """Return what a person found of each row that was read, by the hash of its words: copy, reworded or phrase."""
     lines = (line.split() for line in READ.read_text("utf-8").splitlines() if not line.startswith("#"))
-    return {row: verdict for row, verdict in (line[:2] for line in lines if line)}
+    return {line[0]: line[1] for line in lines if line}
 
 
 def clean_rows(index: Index, texts: Sequence[str]) -> dict[str, float]:
-    """Return what becomes of clean rows: shares dropped and marked, and of which a person says that they are no copy."""
+    """Return what becomes of clean rows: the shares dropped and marked, and what a person says of those."""
     hits = hits_of_rows(index, [user(text) for text in texts])
     hashes = whole_hashes(words_of(pl.Series(texts, dtype=pl.String)))
     verdicts = as_read()

@@ -59,7 +59,11 @@ def test_copies_are_dropped_and_a_hit_by_a_response_is_marked(root: Root, tmp_pa
 
 
 def test_any_file_is_read_by_the_field_that_asks(root: Root, tmp_path: Path) -> None:
-    rows = [{"problem": CLEAN, "note": "-"}, {"problem": QUESTIONS[1], "note": "-"}, {"problem": CLEAN, "note": QUESTIONS[1]}]
+    rows = [
+        {"problem": CLEAN, "note": "-"},
+        {"problem": QUESTIONS[1], "note": "-"},
+        {"problem": CLEAN, "note": QUESTIONS[1]},
+    ]
     assert tiers(root, write_rows(tmp_path / "mine.csv", rows)) == {"2": "drop harbour", "3": "mark harbour"}
     assert tiers(root, tmp_path / "mine.csv", ("note",)) == {"2": "mark harbour", "3": "drop harbour"}
     chat = [{"messages": [{"role": "user", "content": CLEAN}, {"role": "assistant", "content": QUESTIONS[1]}]}]

@@ -40,8 +40,9 @@ def test_a_json_file_of_groups_or_of_keys_is_read(tmp_path: Path) -> None:
 
 def test_equal_files_give_equal_bytes_and_repeats_count_once(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "harbour.jsonl", [*rows_of(), *rows_of()])
-    first, second = (add_signature(Root(tmp_path / name), wanted_of(str(file))) for name in ("a", "b"))
-    assert (first.asked.rows, first.signature.rows) == (8, 4)
+    for name in ("a", "b"):
+        signed = add_signature(Root(tmp_path / name), wanted_of(str(file)))
+        assert (signed.asked.rows, signed.signature.rows) == (8, 4)
     key = key_of("harbour")
     assert (tmp_path / "a" / key).read_bytes() == (tmp_path / "b" / key).read_bytes()
 
@@ -105,9 +106,17 @@ def test_what_cannot_be_signed_is_refused_with_the_way_out(given: str, options: 
     ("rows", "fields", "says"),
     [
         ([], (), "holds no rows"),
-        ([{"id": 1, "goal": "x"}], (), "set.jsonl:1: no field is known to ask something; the row has id, goal: .*--field"),
+        (
+            [{"id": 1, "goal": "x"}],
+            (),
+            "set.jsonl:1: no field is known to ask something; the row has id, goal: .*--field",
+        ),
         (rows_of(), ("goal",), "the row has no field 'goal'; the row has id, question, answer"),
-        ([{"question": ""}, {"question": None}], (), "set: no row asks anything; the first: set.jsonl:1: question is empty"),
+        (
+            [{"question": ""}, {"question": None}],
+            (),
+            "set: no row asks anything; the first: set.jsonl:1: question is empty",
+        ),
         ([{"question": "!?"}], (), "a benchmark without rows"),
     ],
 )
