@@ -16,10 +16,10 @@ from pipelines.curation.contamination.normalising import Hashes, Places, ShortHa
 from pipelines.curation.contamination.signatures import SHORTEST, Signature
 
 _FORM = 10
-"""A 13-gram of more queries of one benchmark is the benchmark's form (an instruction that each query repeats), and no
-sign of any of them: without this rule, all rows of the same form would be dropped."""
-_COMMON = 200
-"""Queries that share a shingle at most, if it is to find any of them."""
+"""A gram of more queries of one benchmark is the benchmark's form, and no sign of any of them: all rows that give the
+same instruction would be dropped for it."""
+_FORM_SHARE = 0.005
+"""Shingles may be those of so large a share of the queries: three words in a row say less than thirteen."""
 _SUPPORT = 3
 """Shingles that must find a query before it is counted."""
 _BITS = 24  # 16 MB for each table of what is there
@@ -70,9 +70,13 @@ class Index:
     own: ShortHashes
     """All queries' shingles."""
     own_ends: Places
+    is_telling: npt.NDArray[np.bool_]
+    """Of each shingle: whether it is a sign of its query, and not the form of many."""
+    due_telling: Places
+    """Of each query: how many telling shingles a text must hold."""
     rare: Postings
-    """The rarest shingles of each query."""
-    needed: npt.NDArray[np.int32]
+    """The rarest telling shingles of each query."""
+    needed: Places
     """Of each query: how many of `rare` a text must hold to be worth counting."""
     runs: Postings
     """The 13-grams."""
@@ -95,7 +99,9 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
     trigrams, trigram_ends = _lists(tables, "grams3")
     own, own_ends = _lists(tables, f"grams{shingles}")
     runs, run_ends = _lists(tables, f"grams{SHORTEST}")
-    rare, needed = _rarest(own, own_ends, similarity)
+    is_telling = _telling(own, own_ends, benchmarks, _FORM_SHARE)
+    due_telling = due_shingles(np.bincount(owners(own_ends)[is_telling], minlength=len(rows)), similarity)
+    rare, needed = _rarest(own, own_ends, is_telling, due_telling)
     return Index(
         names=tuple(signature.name for signature in signatures),
         shingles=shingles,
@@ -107,6 +113,8 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
         trigrams=keys_of(owners(trigram_ends), trigrams),
         own=own,
         own_ends=own_ends,
+        is_telling=is_telling,
+        due_telling=due_telling,
         rare=rare,
         needed=needed,
         runs=_runs(runs, run_ends, benchmarks),
@@ -140,28 +148,34 @@ def _runs(hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32]) 
     """Return who has which 13-gram, without those that are a benchmark's form."""
     queries = owners(ends)
     places = np.arange(len(hashes)) - ends[queries]
-    keys = keys_of(benchmarks[queries].astype(np.int64), hashes)
-    _, kinds, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    telling = counts[kinds] <= _FORM
-    return _postings(hashes[telling], queries[telling], places[telling])
+    is_telling = _telling(hashes, ends, benchmarks, 0.0)
+    return _postings(hashes[is_telling], queries[is_telling], places[is_telling])
 
 
-def _rarest(own: ShortHashes, ends: Places, similarity: float) -> tuple[Postings, npt.NDArray[np.int32]]:
-    """Return who has which of its rarest shingles, and how many of them a text must hold at least.
+def _telling(
+    hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32], share: float
+) -> npt.NDArray[np.bool_]:
+    """Return whether each gram is a sign of its query, and not the form of many queries of its benchmark."""
+    of_gram = benchmarks[owners(ends)]
+    _, kinds, counts = np.unique(keys_of(of_gram, hashes), return_inverse=True, return_counts=True)
+    most = np.maximum(_FORM, np.bincount(benchmarks) * share)
+    return counts[kinds] <= most[of_gram]
+
+
+def _rarest(
+    own: ShortHashes, ends: Places, is_telling: npt.NDArray[np.bool_], due: Places
+) -> tuple[Postings, npt.NDArray[np.int64]]:
+    """Return who has which of its rarest telling shingles, and how many of them a text must hold at least.
 
     A text that holds `due` of a query's shingles holds `needed` of any that are more than the others by as many.
     """
+    own, queries = own[is_telling], owners(ends)[is_telling]
+    lengths = np.bincount(queries, minlength=len(due))
     _, kinds, counts = np.unique(own, return_inverse=True, return_counts=True)
-    queries, commonness = owners(ends), counts[kinds]
-    order = np.lexsort((own, commonness, queries))
-    lengths = np.diff(ends)
-    due = due_shingles(lengths, similarity)
+    order = np.argsort(queries << 32 | counts[kinds], kind="stable")
     needed = np.minimum(_SUPPORT, due)
-    taken = np.arange(len(own)) - ends[queries] < (lengths - due + needed)[queries]
-    order = order[taken]
-    order = order[commonness[order] <= _COMMON]
-    listed = np.bincount(queries[order], minlength=len(lengths))
-    needed = np.maximum(1, np.minimum(needed, listed)).astype(np.int32)
+    ranks = np.arange(len(own)) - (np.cumsum(lengths) - lengths)[queries]
+    order = np.sort(order[ranks < (lengths - due + needed)[queries]])
     return _postings(own[order], queries[order], np.zeros(len(order), np.int64)), needed
 
 
@@ -171,7 +185,7 @@ def due_shingles(lengths: Places, similarity: float) -> Places:
 
 
 def _postings(hashes: ShortHashes, queries: Places, places: Places) -> Postings:
-    order = np.lexsort((places, queries, hashes))
+    order = np.argsort(hashes, kind="stable")  # the queries ascend, and the places of each
     distinct, firsts = np.unique(hashes[order], return_index=True)
     is_there = np.zeros(1 << _BITS, np.bool_)
     is_there[distinct >> np.uint32(32 - _BITS)] = True

@@ -1,13 +1,14 @@
 """Which texts hold which queries of benchmarks: exactly, by runs of 13 words, or by their shingles.
 
-Hashes of 32 bits meet by chance. Of 100,000 rows of 1,000 words, compared with the two and a half million 13-grams of
-50,000 queries, about 60,000 grams do (10^8 * 2.5*10^6 / 2^32). A 13-gram counts only where the query also has the first,
+Hashes of 32 bits meet by chance. Of 100,000 rows of 1,000 words, compared with the 2.5 million 13-grams of 50,000
+queries, about 60,000 grams do (10^8 * 2.5*10^6 / 2^32). A 13-gram counts only where the query also has the first,
 the middle and the last three of its words as 3-grams. Of everyday 3-grams a query has one in a hundred at most, so
 about 0.06 of these 60,000 would pass; and one passing run still has to be a third of its query. No row is dropped by
 chance. A shingle that meets by chance adds one to a count that must reach half of a query's.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipelines.curation.contamination.index import Index, due_shingles, keys_of, spread
-from pipelines.curation.contamination.normalising import Hashes, Places, Words, grams_of, whole_hashes
+from pipelines.curation.contamination.normalising import Grams, Hashes, Places, Words, grams_of, whole_hashes
 from pipelines.curation.contamination.signatures import SHORTEST
 
 COVERED = 1 / 3
@@ -23,6 +24,9 @@ COVERED = 1 / 3
 _WITNESSES = (0, 5, 10)  # 3-grams of a 13-gram that share no word
 _COUNTED = 1 << 20
 """Shingles that are counted at a time."""
+
+
+NO_HITS = pl.DataFrame(schema={"text": pl.Int64, "query": pl.Int64, "likeness": pl.Int8, "overlap": pl.Float64})
 
 
 class Likeness(IntEnum):
@@ -65,7 +69,7 @@ def _run_hits(index: Index, words: Words) -> pl.DataFrame:
     texts, queries, places = texts[is_true], queries[is_true], index.runs.places[postings][is_true]
     order = np.lexsort((places, queries, texts))
     texts, queries, places = texts[order], queries[order], places[order].astype(np.int64)
-    begins = np.flatnonzero(np.diff(texts, prepend=-1) | np.diff(queries, prepend=-1))
+    begins = _changes(texts, queries)
     covered = np.minimum(SHORTEST, np.diff(places, append=0))  # of each run, up to where the next one begins
     covered[np.append(begins[1:], len(texts))[: len(begins)] - 1] = SHORTEST
     texts, queries = texts[begins], queries[begins]
@@ -85,27 +89,88 @@ def _are_witnessed(index: Index, hashes: Hashes, firsts: Places, queries: Places
 
 
 def _shingle_hits(index: Index, words: Words) -> pl.DataFrame:
-    """Return the texts that hold enough of a query's shingles."""
+    """Return the texts that hold enough of a query's shingles, and of its telling ones, close to each other."""
     shingles = grams_of(words, index.shingles)
+    texts, queries = _worth_counting(index, shingles)
+    has_pair = np.zeros(len(words.counts), np.bool_)
+    has_pair[texts] = True
+    is_held = has_pair[shingles.texts]
+    keys = keys_of(shingles.texts[is_held], shingles.hashes[is_held])
+    order = np.argsort(keys, kind="stable")
+    held = _Held(keys[order], shingles.places[is_held][order])
+    hits = [NO_HITS]
+    for part in _parts(np.diff(index.own_ends)[queries]):
+        hits += _counted(index, held, texts[part], queries[part])
+    return pl.concat(hits)
+
+
+def _worth_counting(index: Index, shingles: Grams) -> tuple[Places, Places]:
+    """Return the pairs of a text and a query of which the text has enough of the rarest shingles."""
     grams, postings = index.rare.found(shingles.hashes)
-    n_queries = len(index.rows)
+    n_queries = max(1, len(index.rows))
     pairs, kinds = np.unique(shingles.texts[grams] * n_queries + index.rare.queries[postings], return_inverse=True)
     once = np.unique(keys_of(kinds, shingles.hashes[grams]))  # what a text says twice is one
     support = np.bincount((once >> np.uint64(32)).astype(np.int64), minlength=len(pairs))
-    pairs = pairs[support >= index.needed[pairs % max(1, n_queries)]]
-    texts, queries = np.divmod(pairs, max(1, n_queries))
-    held_by = np.zeros(len(words.counts), np.bool_)
-    held_by[texts] = True
-    wanted = held_by[shingles.texts]
-    held = np.unique(keys_of(shingles.texts[wanted], shingles.hashes[wanted]))
-    counts = np.zeros(len(pairs), np.int64)
+    texts, queries = np.divmod(pairs, n_queries)
+    is_enough = support >= index.needed[queries]
+    return texts[is_enough], queries[is_enough]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The shingles of texts: text and hash in one number, ascending, and the place of each in its text."""
+
+    keys: Hashes
+    places: Places
+
+
+def _counted(index: Index, held: _Held, texts: Places, queries: Places) -> Iterator[pl.DataFrame]:
+    """Yield the hits among these pairs of a text and a query: first those that hold enough anywhere in the text.
+
+    A long text has three words here and three there of any query, so what counts stands within a stretch of at most
+    twice the query's length.
+    """
     lengths = np.diff(index.own_ends)[queries]
-    for part in _parts(lengths):
-        numbers, places = spread(part, index.own_ends[queries[part]], index.own_ends[queries[part] + 1])
-        hit = _is_in(held, keys_of(texts[numbers], index.own[places]))
-        counts += np.bincount(numbers[hit], minlength=len(pairs))
-    holds = counts >= due_shingles(lengths, index.similarity)
-    return _frame(texts[holds], queries[holds], Likeness.SHINGLES, counts[holds] / lengths[holds])
+    due, due_telling = due_shingles(lengths, index.similarity), index.due_telling[queries]
+    pairs, own = spread(np.arange(len(texts)), index.own_ends[queries], index.own_ends[queries + 1])
+    wanted = keys_of(texts[pairs], index.own[own])
+    starts, ends = np.searchsorted(held.keys, wanted), np.searchsorted(held.keys, wanted, side="right")
+    holds = np.bincount(pairs[ends > starts], minlength=len(texts)) >= due
+    is_left = holds[pairs] & (ends > starts)
+    pairs, own, starts, ends = pairs[is_left], own[is_left], starts[is_left], ends[is_left]
+    occurrences = np.bincount(pairs, ends - starts, minlength=len(texts)).astype(np.int64)
+    for part in _parts(occurrences):
+        first, last = np.searchsorted(pairs, [part[0], part[-1] + 1])
+        which, places = spread(np.arange(first, last), starts[first:last], ends[first:last])
+        stretches = held.places[places] // index.words[queries[pairs[which]]]
+        counts = _most_in_stretch(pairs[which], stretches, own[which], len(texts))
+        which, stretches = (column[index.is_telling[own[which]]] for column in (which, stretches))
+        of_telling = _most_in_stretch(pairs[which], stretches, own[which], len(texts))
+        hits = np.flatnonzero((counts >= due) & (of_telling >= due_telling))
+        yield _frame(texts[hits], queries[hits], Likeness.SHINGLES, counts[hits] / lengths[hits])
+
+
+def _most_in_stretch(pairs: Places, stretches: Places, shingles: Places, n: int) -> Places:
+    """Return, for each of n pairs, the most shingles that any two neighbouring stretches of its text hold."""
+    pairs, stretches, shingles = (
+        np.concatenate([column, other])
+        for column, other in ((pairs, pairs), (stretches, stretches - 1), (shingles,) * 2)
+    )
+    order = np.lexsort((shingles, stretches, pairs))
+    pairs, stretches, shingles = pairs[order], stretches[order], shingles[order]
+    begins = _changes(pairs, stretches, shingles)
+    pairs, stretches = pairs[begins], stretches[begins]
+    begins = _changes(pairs, stretches)
+    most = np.zeros(n, np.int64)
+    np.maximum.at(most, pairs[begins], np.diff(begins, append=len(pairs)))
+    return most
+
+
+def _changes(*columns: Places) -> Places:
+    """Return the places where any of these columns has another value than before, the first place among them."""
+    is_new = np.ones(len(columns[0]), np.bool_)
+    is_new[1:] = np.any([np.diff(column) != 0 for column in columns], axis=0)
+    return np.flatnonzero(is_new)
 
 
 def _parts(lengths: Places) -> Iterator[Places]:
