@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -47,7 +48,7 @@ def _chunks(*columns: pa.ListArray) -> Iterator[tuple[int, int]]:
     sizes = sum((_bytes_of(column) for column in columns), np.zeros(len(columns[0]), np.int64))
     chunks = (np.cumsum(sizes) - sizes) // _CHUNK_BYTES
     starts = np.flatnonzero(np.diff(chunks, prepend=-1)).tolist()
-    yield from zip(starts, [*starts[1:], len(sizes)], strict=True)
+    yield from pairwise([*starts, len(sizes)])
 
 
 def _bytes_of(column: pa.ListArray) -> np.ndarray:

@@ -7,6 +7,7 @@ exactly. What everybody writes ("what is the") is looked up for no query that ha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
     signatures = sorted(signatures, key=lambda signature: signature.name)
     tables = [signature.table for signature in signatures]
     benchmarks = np.repeat(np.arange(len(tables), dtype=np.int32), [table.num_rows for table in tables])
-    rows, words = (_flat(tables, column) for column in ("row", "words"))
+    rows = _flat(tables, "row").astype(np.uint64)
     trigrams, trigram_ends = _lists(tables, "grams3")
     own, own_ends = _lists(tables, f"grams{shingles}")
     runs, run_ends = _lists(tables, f"grams{SHORTEST}")
@@ -108,7 +109,7 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
         similarity=similarity,
         benchmarks=benchmarks,
         rows=rows,
-        words=words,
+        words=_flat(tables, "words").astype(np.int32),
         by_row=np.argsort(rows, kind="stable"),
         trigrams=keys_of(owners(trigram_ends), trigrams),
         own=own,
@@ -131,7 +132,7 @@ def owners(ends: Places) -> Places:
     return np.repeat(np.arange(len(ends) - 1), np.diff(ends))
 
 
-def _flat(tables: Sequence[pa.Table], column: str) -> npt.NDArray[np.generic]:
+def _flat(tables: Sequence[pa.Table], column: str) -> npt.NDArray[Any]:
     return np.concatenate([table.column(column).to_numpy() for table in tables] or [np.empty(0, np.uint64)])
 
 
@@ -156,10 +157,11 @@ def _telling(
     hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32], share: float
 ) -> npt.NDArray[np.bool_]:
     """Return whether each gram is a sign of its query, and not the form of many queries of its benchmark."""
-    of_gram = benchmarks[owners(ends)]
+    of_gram = benchmarks[owners(ends)].astype(np.int64)
     _, kinds, counts = np.unique(keys_of(of_gram, hashes), return_inverse=True, return_counts=True)
     most = np.maximum(_FORM, np.bincount(benchmarks) * share)
-    return counts[kinds] <= most[of_gram]
+    is_telling: npt.NDArray[np.bool_] = counts[kinds] <= most[of_gram]
+    return is_telling
 
 
 def _rarest(
@@ -181,7 +183,8 @@ def _rarest(
 
 def due_shingles(lengths: Places, similarity: float) -> Places:
     """Return how many of its shingles a text must hold of a query that has so many; one at least."""
-    return np.maximum(1, np.ceil(lengths * similarity - 1e-9)).astype(np.int64)
+    due: Places = np.maximum(1, np.ceil(lengths * similarity - 1e-9)).astype(np.int64)
+    return due
 
 
 def _postings(hashes: ShortHashes, queries: Places, places: Places) -> Postings:

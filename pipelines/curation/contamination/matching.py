@@ -22,6 +22,11 @@ from pipelines.curation.contamination.signatures import SHORTEST
 COVERED = 1 / 3
 """Share of a query's words under 13-grams that a text has, too, from which the text holds the query."""
 _WITNESSES = (0, 5, 10)  # 3-grams of a 13-gram that share no word
+_PART = 0.9
+"""Share of a text's own shingles that are one query's, from which the text is a part of the query and little else."""
+_PART_OF_QUERY = 0.25
+_PART_SHINGLES = 8
+"""Of the query's shingles, the share that such a part has at least, and how many it has."""
 _COUNTED = 1 << 20
 """Shingles that are counted at a time."""
 
@@ -61,7 +66,7 @@ def exact_hits(index: Index, words: Words) -> pl.DataFrame:
 
 
 def _run_hits(index: Index, words: Words) -> pl.DataFrame:
-    """Return the texts that share runs of 13 words with a query, a third of its words or more."""
+    """Return the texts that share runs of 13 words with a query: a third of its words, or nearly all of their own."""
     runs = grams_of(words, SHORTEST)
     grams, postings = index.runs.found(runs.hashes)
     texts, queries = runs.texts[grams], index.runs.queries[postings].astype(np.int64)
@@ -73,9 +78,11 @@ def _run_hits(index: Index, words: Words) -> pl.DataFrame:
     covered = np.minimum(SHORTEST, np.diff(places, append=0))  # of each run, up to where the next one begins
     covered[np.append(begins[1:], len(texts))[: len(begins)] - 1] = SHORTEST
     texts, queries = texts[begins], queries[begins]
-    shares = (np.add.reduceat(covered, begins) if len(begins) else covered) / index.words[queries]
-    holds = shares >= COVERED
-    return _frame(texts[holds], queries[holds], Likeness.RUNS, shares[holds])
+    counts = np.add.reduceat(covered, begins) if len(begins) else covered
+    shares = counts / index.words[queries]
+    is_held, is_part = shares >= COVERED, counts >= _PART * words.counts[texts]
+    likeness = np.where(is_held, Likeness.RUNS, Likeness.SHINGLES)[is_held | is_part]
+    return _frame(texts[is_held | is_part], queries[is_held | is_part], likeness, shares[is_held | is_part])
 
 
 def _are_witnessed(index: Index, hashes: Hashes, firsts: Places, queries: Places) -> npt.NDArray[np.bool_]:
@@ -135,8 +142,9 @@ def _counted(index: Index, held: _Held, texts: Places, queries: Places) -> Itera
     pairs, own = spread(np.arange(len(texts)), index.own_ends[queries], index.own_ends[queries + 1])
     wanted = keys_of(texts[pairs], index.own[own])
     starts, ends = np.searchsorted(held.keys, wanted), np.searchsorted(held.keys, wanted, side="right")
-    holds = np.bincount(pairs[ends > starts], minlength=len(texts)) >= due
-    is_left = holds[pairs] & (ends > starts)
+    anywhere = np.bincount(pairs[ends > starts], minlength=len(texts))
+    yield _parts_of_queries(held, texts, queries, anywhere, lengths)
+    is_left = (anywhere >= due)[pairs] & (ends > starts)
     pairs, own, starts, ends = pairs[is_left], own[is_left], starts[is_left], ends[is_left]
     occurrences = np.bincount(pairs, ends - starts, minlength=len(texts)).astype(np.int64)
     for part in _parts(occurrences):
@@ -148,6 +156,19 @@ def _counted(index: Index, held: _Held, texts: Places, queries: Places) -> Itera
         of_telling = _most_in_stretch(pairs[which], stretches, own[which], len(texts))
         hits = np.flatnonzero((counts >= due) & (of_telling >= due_telling))
         yield _frame(texts[hits], queries[hits], Likeness.SHINGLES, counts[hits] / lengths[hits])
+
+
+def _parts_of_queries(held: _Held, texts: Places, queries: Places, counts: Places, lengths: Places) -> pl.DataFrame:
+    """Return the texts that are a part of a query, and little else: the first half of one, say.
+
+    `counts` are the shingles that a text and a query share, `lengths` those that the query has.
+    """
+    nothing = np.zeros(len(texts), np.uint32)
+    starts, ends = (np.searchsorted(held.keys, keys_of(numbers, nothing)) for numbers in (texts, texts + 1))
+    own = ends - starts
+    is_part = (counts >= _PART_SHINGLES) & (counts >= lengths * _PART_OF_QUERY)
+    is_part[is_part] &= counts[is_part] >= _PART * own[is_part]
+    return _frame(texts[is_part], queries[is_part], Likeness.SHINGLES, counts[is_part] / lengths[is_part])
 
 
 def _most_in_stretch(pairs: Places, stretches: Places, shingles: Places, n: int) -> Places:
@@ -185,15 +206,18 @@ def _is_in(known: Hashes, keys: Hashes) -> npt.NDArray[np.bool_]:
     """Return whether each key is among ascending ones."""
     if not len(known):
         return np.zeros(len(keys), np.bool_)
-    return known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys
+    is_known: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys
+    return is_known
 
 
-def _frame(texts: Places, queries: Places, likeness: Likeness, overlap: npt.NDArray[np.float64]) -> pl.DataFrame:
+def _frame(
+    texts: Places, queries: Places, likeness: Likeness | npt.NDArray[np.int64], overlap: npt.NDArray[np.float64]
+) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "text": texts.astype(np.int64),
             "query": queries.astype(np.int64),
-            "likeness": np.full(len(texts), likeness, np.int8),
+            "likeness": np.broadcast_to(np.asarray(likeness, np.int8), len(texts)).copy(),
             "overlap": overlap.astype(np.float64),
         }
     )
