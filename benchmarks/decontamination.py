@@ -173,9 +173,8 @@ def speed(rows: int) -> tuple[float, float]:
     """Return (rows a second, peak MB)."""
     command = [sys.executable, "-m", "benchmarks.decontamination", "--speed", str(rows)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    print(
-        f"{rows:,} rows against {QUERIES:,} queries: {found['seconds']:.1f} s, {found['peak_mb']:,.0f} MB, {found['found']} hits"
-    )
+    taken = f"{found['seconds']:.1f} s, {found['peak_mb']:,.0f} MB, {found['found']} hits"
+    print(f"{rows:,} rows against {QUERIES:,} queries: {taken}")
     return rows / found["seconds"], found["peak_mb"]
 
 
