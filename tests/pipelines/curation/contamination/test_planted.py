@@ -12,12 +12,9 @@ from pipelines.curation.contamination.index import Index, index_of
 from pipelines.curation.contamination.signatures import sign
 from schemas.query import user
 
-WORDS = (
-    "harbour lantern ferry tide pilot anchor mast rope signal fog island baker bread market winter summer river bridge "
-    "garden stone window letter paper teacher school music violin train station clock north south early late seven "
-    "twelve counts carries paints repairs finds sells brings measures grey yellow narrow heavy quiet broken the a of in "
-    "and to with from before after every"
-).split()
+BEGINS = ("lan", "har", "fer", "pi", "an", "ma", "ro", "sig", "fo", "ba")
+ENDS = ("tern", "bour", "ry", "lot", "chor", "st", "pe", "nal", "g", "ker")
+WORDS = [begin + end for begin in BEGINS for end in ENDS]
 
 
 def texts(count: int, sentences: int, seed: int) -> list[str]:
