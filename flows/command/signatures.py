@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.terminal import JsonOption, show, size_of
+from flows.command.terminal import JsonOption, counted, show, size_of
 from pipelines.reporting.visible import one_line
 from schemas.errors import RecipeError
 
@@ -64,7 +64,8 @@ def add(
 def _signed_lines(signed: "Signed") -> Iterator[str]:
     signature, asked = signed.signature, signed.asked
     yield (
-        f"{signature.name}: {signature.rows:,} queries of {asked.rows:,} rows signed, by the field "
+        f"{signature.name}: {counted(signature.rows, 'query', 'queries')} of {counted(asked.rows, 'row', 'rows')} signed, "
+        f"by the field "
         f"{' and '.join(asked.fields)} of {signature.source} ({signature.revision})"
     )
     if files := [files.name(path) for files in asked.files for path in files.paths][1:]:
