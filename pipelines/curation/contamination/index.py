@@ -68,6 +68,11 @@ class Index:
     """The queries' numbers by ascending row."""
     trigrams: Hashes
     """Query and 3-gram in one number, ascending: who has which."""
+    weights: npt.NDArray[np.float64]
+    """Of each of `trigrams`: how much it says of its query, 1 through the number of the benchmark's queries that have
+    it."""
+    weight: npt.NDArray[np.float64]
+    """Of each query: the sum of its weights."""
     own: ShortHashes
     """All queries' shingles."""
     own_ends: Places
@@ -98,6 +103,7 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
     benchmarks = np.repeat(np.arange(len(tables), dtype=np.int32), [table.num_rows for table in tables])
     rows = _flat(tables, "row").astype(np.uint64)
     trigrams, trigram_ends = _lists(tables, "grams3")
+    weights = 1 / _commonness(trigrams, trigram_ends, benchmarks)
     own, own_ends = _lists(tables, f"grams{shingles}")
     runs, run_ends = _lists(tables, f"grams{SHORTEST}")
     is_telling = _telling(own, own_ends, benchmarks, _FORM_SHARE)
@@ -112,6 +118,8 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
         words=_flat(tables, "words").astype(np.int32),
         by_row=np.argsort(rows, kind="stable"),
         trigrams=keys_of(owners(trigram_ends), trigrams),
+        weights=weights,
+        weight=np.bincount(owners(trigram_ends), weights, minlength=len(rows)),
         own=own,
         own_ends=own_ends,
         is_telling=is_telling,
@@ -157,11 +165,16 @@ def _telling(
     hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32], share: float
 ) -> npt.NDArray[np.bool_]:
     """Return whether each gram is a sign of its query, and not the form of many queries of its benchmark."""
-    of_gram = benchmarks[owners(ends)].astype(np.int64)
-    _, kinds, counts = np.unique(keys_of(of_gram, hashes), return_inverse=True, return_counts=True)
     most = np.maximum(_FORM, np.bincount(benchmarks) * share)
-    is_telling: npt.NDArray[np.bool_] = counts[kinds] <= most[of_gram]
+    is_telling: npt.NDArray[np.bool_] = _commonness(hashes, ends, benchmarks) <= most[benchmarks[owners(ends)]]
     return is_telling
+
+
+def _commonness(hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32]) -> Places:
+    """Return how often each gram stands in the queries of its benchmark."""
+    keys = keys_of(benchmarks[owners(ends)].astype(np.int64), hashes)
+    _, kinds, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    return counts[kinds]
 
 
 def _rarest(

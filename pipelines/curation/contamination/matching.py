@@ -16,7 +16,15 @@ import numpy.typing as npt
 import polars as pl
 
 from pipelines.curation.contamination.index import Index, due_shingles, keys_of, spread
-from pipelines.curation.contamination.normalising import Grams, Hashes, Places, Words, grams_of, whole_hashes
+from pipelines.curation.contamination.normalising import (
+    Grams,
+    Hashes,
+    Places,
+    ShortHashes,
+    Words,
+    grams_of,
+    whole_hashes,
+)
 from pipelines.curation.contamination.signatures import SHORTEST
 
 COVERED = 1 / 3
@@ -71,17 +79,20 @@ def _run_hits(index: Index, words: Words) -> pl.DataFrame:
     grams, postings = index.runs.found(runs.hashes)
     texts, queries = runs.texts[grams], index.runs.queries[postings].astype(np.int64)
     is_true = _are_witnessed(index, words.hashes, words.ends[texts] + runs.places[grams], queries)
+    firsts = (words.ends[texts] + runs.places[grams])[is_true]
     texts, queries, places = texts[is_true], queries[is_true], index.runs.places[postings][is_true]
     order = np.lexsort((places, queries, texts))
-    texts, queries, places = texts[order], queries[order], places[order].astype(np.int64)
+    texts, queries, places, firsts = texts[order], queries[order], places[order].astype(np.int64), firsts[order]
     begins = _changes(texts, queries)
     covered = np.minimum(SHORTEST, np.diff(places, append=0))  # of each run, up to where the next one begins
     covered[np.append(begins[1:], len(texts))[: len(begins)] - 1] = SHORTEST
+    weights = _covered_weights(index, words.hashes, firsts, covered, queries, begins)
     texts, queries = texts[begins], queries[begins]
     counts = np.add.reduceat(covered, begins) if len(begins) else covered
     shares = counts / index.words[queries]
     is_held, is_part = shares >= COVERED, counts >= _PART * words.counts[texts]
-    likeness = np.where(is_held, Likeness.RUNS, Likeness.SHINGLES)[is_held | is_part]
+    says_enough = weights >= COVERED * index.weight[queries]
+    likeness = np.where(is_held & says_enough, Likeness.RUNS, Likeness.SHINGLES)[is_held | is_part]
     return _frame(texts[is_held | is_part], queries[is_held | is_part], likeness, shares[is_held | is_part])
 
 
@@ -89,10 +100,32 @@ def _are_witnessed(index: Index, hashes: Hashes, firsts: Places, queries: Places
     """Return whether the query of each run has the run's 3-grams, too. `firsts` are places in the texts' hashes."""
     is_true = np.ones(len(firsts), np.bool_)
     for witness in _WITNESSES:
-        three = hashes[(firsts + witness)[:, None] + np.arange(3)]
-        trigrams = grams_of(Words(three.ravel(), np.arange(len(firsts) + 1) * 3), 3).hashes
-        is_true &= _is_in(index.trigrams, keys_of(queries, trigrams))
+        is_true &= _is_in(index.trigrams, keys_of(queries, _trigrams_at(hashes, firsts + witness)))
     return is_true
+
+
+def _covered_weights(
+    index: Index, hashes: Hashes, firsts: Places, covered: Places, queries: Places, begins: Places
+) -> npt.NDArray[np.float64]:
+    """Return how much the runs that each text shares with a query say of it, beside all that its 3-grams say.
+
+    What many queries of a benchmark share ("enter your answer in the form") says little, however long it is. A pair of
+    a text and a query begins at each of `begins`; `firsts` are places in the texts' hashes.
+    """
+    runs, places = spread(np.arange(len(firsts)), firsts, firsts + np.minimum(covered, SHORTEST - 2))
+    trigrams = _trigrams_at(hashes, places)
+    pairs = np.searchsorted(begins, runs, side="right") - 1
+    _, once = np.unique(keys_of(pairs, trigrams), return_index=True)
+    keys = keys_of(queries[runs[once]], trigrams[once])
+    known = np.minimum(np.searchsorted(index.trigrams, keys), max(0, len(index.trigrams) - 1))
+    weights = index.weights[known] * (index.trigrams[known] == keys)
+    return np.bincount(pairs[once], weights, minlength=len(begins))
+
+
+def _trigrams_at(hashes: Hashes, firsts: Places) -> ShortHashes:
+    """Return the 3-gram that begins at each of these places in the texts' hashes."""
+    three = hashes[firsts[:, None] + np.arange(3)]
+    return grams_of(Words(three.ravel(), np.arange(len(firsts) + 1) * 3), 3).hashes
 
 
 def _shingle_hits(index: Index, words: Words) -> pl.DataFrame:
