@@ -17,6 +17,7 @@ from pipelines.judging.judging import Judged, find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.orders import models_of
+from pipelines.reporting.contamination import announced
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
@@ -236,7 +237,7 @@ def _curation_step(recipe: Recipe) -> Step:
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
         run.watcher.stage("curating", None)
         curated = curate(rules_of(recipe), root, needed[: len(sets)], needed[-1] if recipe.general else None)
-        for line in license_warnings(recipe.build.licenses, curated):
+        for line in (*announced(curated.facts["contamination"]), *license_warnings(recipe.build.licenses, curated)):
             run.watcher.warn(line)
         return Product(curated)
 

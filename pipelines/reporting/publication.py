@@ -8,7 +8,7 @@ from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
 from pipelines.judging.rewards_file import rewards_source
 from pipelines.judging.verdicts import READER_VERSION
-from pipelines.reporting.accounts import composition_of, funnel_of, inputs_of, uses_of
+from pipelines.reporting.accounts import composition_of, contamination_of, funnel_of, inputs_of, uses_of
 from pipelines.reporting.attention import no_row_for
 from pipelines.reporting.report import card_of, report_of
 from schemas.errors import DamagedError
@@ -77,7 +77,7 @@ def publish_snapshot(
             inputs=inputs,
             models=uses_of(recipe, root, sources, curated, list(judged.values()), run_id),
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
-            checks={**assembled.facts["checks"], **composition_of(stages)},
+            checks={**assembled.facts["checks"], **composition_of(stages), **contamination_of(curated)},
             stages=lineage([assembled, curated, *stages, *(samples.stage for samples in judged.values())]),
             tables=tables,
         )

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from pipelines.reporting.attention import attention, incomplete_sets, simulated_models, wanted_sets
 from pipelines.reporting.checks import leak_rows, principles_sentence, trace_ngrams, trace_sentences
+from pipelines.reporting.contamination import contamination_rows, contamination_sentences
 from pipelines.reporting.example_parts import Example, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
 from pipelines.reporting.meanings import MEANINGS, answer_groups, meaning, sets_made, verdict_meaning
@@ -42,7 +43,18 @@ _LONGEST_TEXT = 1_500
 _COMMONEST_REASONS = 4
 _Part = tuple[str, str, str]
 """A part of a table in the card: split, published path, meaning."""
-_SHOWN_CHECKS = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles"})
+_SHOWN_CHECKS = frozenset(
+    {
+        "positions",
+        "lengths",
+        "meta_rm",
+        "leak_probe",
+        "hint_traces",
+        "composition",
+        "principles",
+        "contamination",
+    }
+)
 
 
 def report_of(manifest: Manifest, assembled: Stage) -> str:
@@ -96,6 +108,8 @@ def _in_both(manifest: Manifest) -> dict[str, Any]:
         "leaks": leak_rows(manifest.checks),
         "traces": trace_sentences(manifest.checks),
         "principles": principles_sentence(manifest.checks),
+        "contamination": contamination_rows(manifest.checks),
+        "compared": contamination_sentences(manifest.checks),
     }
 
 
@@ -115,6 +129,7 @@ def _titles(manifest: Manifest) -> dict[str, str]:
     titles = {
         "funnel": "From rows read to rows published",
         "outcomes": "What the answers amount to",
+        "contamination": "Benchmarks in the rows",
         "leaks": "What gives the right one away",
         "traces": "What gives a hinted answer away",
         "positions": "Where the best response stands",

@@ -15,6 +15,7 @@ CONTRACT = {
         query:messages reference responses:responses n_responses:int32 best:int32 label:int32 margin:double
         label_source drop_reason retagged_best:int32 votes:list<int32>
         given_principles given_ids:list<string> own_rubric
+        contaminated_by contaminated_row overlap:double
     """,
     "trajectories": """
         trajectory_id request_id set_id query_id source domain split purpose mode sample_index:int32 model

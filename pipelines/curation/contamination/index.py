@@ -119,7 +119,7 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
         by_row=np.argsort(rows, kind="stable"),
         trigrams=keys_of(owners(trigram_ends), trigrams),
         weights=weights,
-        weight=np.bincount(owners(trigram_ends), weights, minlength=len(rows)),
+        weight=np.bincount(owners(trigram_ends), weights, minlength=len(rows)).astype(np.float64),
         own=own,
         own_ends=own_ends,
         is_telling=is_telling,

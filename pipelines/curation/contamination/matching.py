@@ -86,12 +86,13 @@ def _run_hits(index: Index, words: Words) -> pl.DataFrame:
     begins = _changes(texts, queries)
     covered = np.minimum(SHORTEST, np.diff(places, append=0))  # of each run, up to where the next one begins
     covered[np.append(begins[1:], len(texts))[: len(begins)] - 1] = SHORTEST
-    weights = _covered_weights(index, words.hashes, firsts, covered, queries, begins)
+    trigrams, weights = _covered_weights(index, words.hashes, firsts, covered, queries, begins)
     texts, queries = texts[begins], queries[begins]
     counts = np.add.reduceat(covered, begins) if len(begins) else covered
     shares = counts / index.words[queries]
     is_held, is_part = shares >= COVERED, counts >= _PART * words.counts[texts]
-    says_enough = weights >= COVERED * index.weight[queries]
+    # Runs that say as much as the rest of their query are never too little, though their ends break a few 3-grams.
+    says_enough = weights >= np.minimum(COVERED, trigrams / (index.words[queries] - 2)) * index.weight[queries]
     likeness = np.where(is_held & says_enough, Likeness.RUNS, Likeness.SHINGLES)[is_held | is_part]
     return _frame(texts[is_held | is_part], queries[is_held | is_part], likeness, shares[is_held | is_part])
 
@@ -106,8 +107,8 @@ def _are_witnessed(index: Index, hashes: Hashes, firsts: Places, queries: Places
 
 def _covered_weights(
     index: Index, hashes: Hashes, firsts: Places, covered: Places, queries: Places, begins: Places
-) -> npt.NDArray[np.float64]:
-    """Return how much the runs that each text shares with a query say of it, beside all that its 3-grams say.
+) -> tuple[Places, npt.NDArray[np.float64]]:
+    """Return how many of a query's 3-grams the runs have that each text shares with it, and how much these say of it.
 
     What many queries of a benchmark share ("enter your answer in the form") says little, however long it is. A pair of
     a text and a query begins at each of `begins`; `firsts` are places in the texts' hashes.
@@ -119,7 +120,8 @@ def _covered_weights(
     keys = keys_of(queries[runs[once]], trigrams[once])
     known = np.minimum(np.searchsorted(index.trigrams, keys), max(0, len(index.trigrams) - 1))
     weights = index.weights[known] * (index.trigrams[known] == keys)
-    return np.bincount(pairs[once], weights, minlength=len(begins))
+    sums: npt.NDArray[np.float64] = np.bincount(pairs[once], weights, minlength=len(begins)).astype(np.float64)
+    return np.bincount(pairs[once], minlength=len(begins)).astype(np.int64), sums
 
 
 def _trigrams_at(hashes: Hashes, firsts: Places) -> ShortHashes:
