@@ -63,10 +63,10 @@ def add(
 
 def _signed_lines(signed: "Signed") -> Iterator[str]:
     signature, asked = signed.signature, signed.asked
+    queries, rows = counted(signature.rows, "query", "queries"), counted(asked.rows, "row", "rows")
     yield (
-        f"{signature.name}: {counted(signature.rows, 'query', 'queries')} of {counted(asked.rows, 'row', 'rows')} signed, "
-        f"by the field "
-        f"{' and '.join(asked.fields)} of {signature.source} ({signature.revision})"
+        f"{signature.name}: {queries} of {rows} signed, by the field {' and '.join(asked.fields)} of "
+        f"{signature.source} ({signature.revision})"
     )
     if files := [files.name(path) for files in asked.files for path in files.paths][1:]:
         yield f"  {len(files) + 1} files, the last of them {files[-1]}"

@@ -18,7 +18,7 @@ from pipelines.upkeep.signing.asked import fields_of
 from pipelines.upkeep.signing.asking import WELL_KNOWN, Fields, conversations_in
 from pipelines.upkeep.signing.rows import ANY_FILE, rows_in
 from schemas.preference import UnreadableRow
-from schemas.recipe import SourceSection
+from schemas.recipe import DecontaminateSection, SourceSection
 from storage.root import Root
 
 _AT_ONCE = 4_096
@@ -78,7 +78,8 @@ def checked(root: Root | None, file: Path, fields: Fields = ()) -> Checked:
     damaged signature.
     """
     paths = shipped_signatures() if root is None else known_signatures(root)
-    index = index_of([read_signature(path) for path in paths.values()], 3, 0.5)
+    rules = DecontaminateSection()
+    index = index_of([read_signature(path) for path in paths.values()], rules.shingles, rules.similarity)
     rows, hits, faults = 0, list[FoundHit](), list[str]()
     waiting: list[_Candidate] = []
     for found in _candidates(file, fields):
@@ -112,7 +113,8 @@ def _as_a_set(row: Row, location: str) -> _Candidate | None:
         query, responses = unlabelled(row)
     except RowError:
         return None
-    return _Candidate(location, [turn.content for turn in query], [response.text for response in responses])
+    parts = ((response.text, response.reasoning, response.turns) for response in responses)
+    return _Candidate(location, [turn.content for turn in query], ["\n".join(filter(None, part)) for part in parts])
 
 
 def _as_any_row(row: Row, location: str, named: Fields) -> _Candidate:
