@@ -179,23 +179,24 @@ def measure_speed(rows: int) -> None:
     signature = sign("made", list(shuffled(words, lengths, 1)), source="made", revision="1", license="none")
     index = index_of([signature], RULES.shingles, RULES.similarity)
     kind = pa.list_(pa.string())
-    seconds, found, part = 0.0, 0, 10_000
+    seconds, used, found, part = 0.0, 0.0, 0, 10_000
     for start in range(0, rows, part):
         queries = pa.array([[text] for text in shuffled(words, [QUERY_WORDS] * part, 2 + start)], kind)
         responses = list(shuffled(words, [RESPONSE_WORDS] * 2 * part, 3 + start))
         answers = pa.array(list(zip(responses[::2], responses[1::2], strict=True)), kind)
-        begun = time.perf_counter()
+        begun, used_before = time.perf_counter(), time.process_time()
         found += compared(index, queries, answers).height
-        seconds += time.perf_counter() - begun
+        seconds, used = seconds + time.perf_counter() - begun, used + time.process_time() - used_before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "found": found}))
+    print(json.dumps({"seconds": seconds, "cpu": used, "peak_mb": peak, "found": found}))
 
 
 def speed(rows: int) -> tuple[float, float]:
     """Return (rows a second, peak MB)."""
     command = [sys.executable, "-m", "benchmarks.decontamination", "--speed", str(rows)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    taken = f"{found['seconds']:.1f} s, {found['peak_mb']:,.0f} MB, {found['found']} hits"
+    taken = f"{found['seconds']:.1f} s, of processors {found['cpu']:.1f} s, {found['peak_mb']:,.0f} MB"
+    taken += f", {found['found']} hits"
     print(f"{rows:,} rows against {QUERIES:,} queries: {taken}")
     return rows / found["seconds"], found["peak_mb"]
 
