@@ -70,8 +70,8 @@ def _signed_lines(signed: "Signed") -> Iterator[str]:
     )
     if files := [files.name(path) for files in asked.files for path in files.paths][1:]:
         yield f"  {len(files) + 1} files, the last of them {files[-1]}"
-    for reason, rows in signed.asked.left_out.items():
-        yield f"  {rows.rows:,} rows left out, {reason}: {one_line(rows.detail, 90)}"
+    for reason, left_out in asked.left_out.items():
+        yield f"  {counted(left_out.rows, 'row', 'rows')} left out, {reason}: {one_line(left_out.detail, 90)}"
     yield f"  {signed.where}, {size_of(signed.bytes)}"
     if signed.replaces:
         yield f"  it takes the place of {signed.replaces}"

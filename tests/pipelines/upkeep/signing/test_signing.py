@@ -85,6 +85,18 @@ def test_every_benchmark_that_the_docs_promise_is_known() -> None:
     promised += "IF-RewardBench, MATH-500, HealthBench, MMLU-Pro, GPQA, LiveBench, LiveCodeBench, MBPP+, IFEval"
     assert set(promised.split(", ")) <= {known.title for known in KNOWN.values()}
     assert len(KNOWN["ppe"].hubs) == len(KNOWN["livebench"].hubs) == 6
+    page = (Path(__file__).parents[4] / "docs" / "decontamination.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in KNOWN)
+
+
+def test_what_ships_is_small_and_is_known_by_name() -> None:
+    shipped = shipped_signatures()
+    assert set(shipped) == {
+        *("alpaca_eval", "evalbiasbench", "gsm8k", "llmbar", "math", "mt_bench", "rm_bench", "teleqna"),
+    } | (set(shipped) - set(KNOWN))
+    assert sum(path.stat().st_size for path in shipped.values()) <= 8 << 20
+    rows = {name: read_signature(path).rows for name, path in shipped.items()}
+    assert (rows["math"], rows["gsm8k"], rows["mt_bench"]) == (4_996, 1_319, 160)
 
 
 @pytest.mark.parametrize(
