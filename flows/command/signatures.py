@@ -121,7 +121,7 @@ def check(
 
 def _check_lines(found: "Checked") -> Iterator[str]:
     for hit in found.hits[:_LISTED]:
-        yield f"{hit.location}  {hit.tier}  {hit.overlap:4.2f}  {hit.benchmark} {hit.row}"
+        yield f"{hit.location}  {hit.tier}  {hit.overlap:4.2f}  {hit.benchmark} {hit.benchmark_row}"
     if len(found.hits) > _LISTED:
         yield f".. and {len(found.hits) - _LISTED:,} more: --json lists all"
     for tier, words in (("drop", "would be dropped"), ("mark", "would be marked")):

@@ -30,10 +30,12 @@ class FoundHit:
     """A row that a build would not take as it is."""
 
     location: str
+    """The file's name, and the number of the row from 1."""
+    row: int
     tier: str
     """drop or mark."""
     benchmark: str
-    row: str
+    benchmark_row: str
     """Hash of the benchmark's row."""
     overlap: float
 
@@ -69,6 +71,10 @@ class _Candidate:
     """What it asks, a turn each."""
     responses: list[str]
     """All else that it says."""
+
+    @property
+    def number(self) -> int:
+        return int(self.location.rpartition(":")[2])
 
 
 def checked(root: Root | None, file: Path, fields: Fields = ()) -> Checked:
@@ -140,6 +146,6 @@ def _hits(index: Index, rows: Sequence[_Candidate]) -> list[FoundHit]:
     queries = pa.array([row.messages for row in rows], texts)
     found = compared(index, queries, pa.array([row.responses for row in rows], texts))
     return [
-        FoundHit(rows[row].location, tier, benchmark, benchmark_row, round(overlap, 4))
+        FoundHit(rows[row].location, rows[row].number, tier, benchmark, benchmark_row, round(overlap, 4))
         for row, tier, benchmark, benchmark_row, overlap in found.iter_rows()
     ]

