@@ -52,13 +52,15 @@ def announced(check: Mapping[str, Any]) -> Iterator[str]:
     """Yield which sources are benchmarks themselves."""
     for own in check.get("own", ()):
         source, benchmark = (one_line(own[key], _NAME) for key in ("source", "benchmark"))
-        yield f"{source} is a benchmark: never compared with itself ({benchmark}), and a part of it is kept out as test."
+        yield f"{source} is a benchmark: never compared with itself ({benchmark}), and part of it is kept out as test."
 
 
 def _nearest(check: Mapping[str, Any]) -> Iterator[str]:
     """Yield how near rows are to benchmarks by embedding, where that was asked for."""
     for near in check.get("nearest", ()):
+        first = near["nearest"][0]
         yield (
-            f"By embedding, {near['rows']:,} rows of {one_line(near['source'], _NAME)} are nearer than "
-            f"{near['similarity']:g} to a query of {one_line(near['benchmark'], _NAME)}; none was left out for it."
+            f"By embedding, {near['rows']:,} sets of {one_line(near['source'], _NAME)} are nearer than "
+            f"{near['similarity']:g} to a benchmark's query, the nearest {first['similarity']:.2f} to one of "
+            f"{one_line(first['benchmark'], _NAME)}. None was left out for it; manifest.json names the nearest."
         )
