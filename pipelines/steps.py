@@ -21,6 +21,7 @@ from pipelines.reporting.contamination import announced
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
+from pipelines.rubrics.nearest import nearest_queries
 from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
@@ -239,6 +240,7 @@ def _curation_step(recipe: Recipe) -> Step:
         curated = curate(rules_of(recipe), root, needed[: len(sets)], needed[-1] if recipe.general else None)
         for line in (*announced(curated.facts["contamination"]), *license_warnings(recipe.build.licenses, curated)):
             run.watcher.warn(line)
+        nearest_queries(recipe, root, curated)  # here, since what it may lack is to be missed before anything is bought
         return Product(curated)
 
     return Step(CURATE, (*sets, *([GENERAL] if recipe.general else [])), make)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipelines.curation.contamination.counting import contamination_funnel
 from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
+from pipelines.rubrics.nearest import nearest_queries
 from pipelines.synthesis.synthesis import QUESTIONS
 from schemas.manifest import FunnelRow, Input, ModelUse
 from schemas.preference import SETS
@@ -115,9 +116,12 @@ def composition_of(sources: Sequence[Stage]) -> dict[str, Any]:
     return {"composition": compositions} if compositions else {}
 
 
-def contamination_of(curated: Stage) -> dict[str, Any]:
+def contamination_of(recipe: Recipe, root: Root, curated: Stage) -> dict[str, Any]:
     """Return the check on benchmarks in the rows."""
-    return {"contamination": curated.facts["contamination"]} if "contamination" in curated.facts else {}
+    if not (check := curated.facts.get("contamination")):
+        return {}
+    nearest = nearest_queries(recipe, root, curated)
+    return {"contamination": check | ({"nearest": nearest} if nearest else {})}
 
 
 def _synthesis(stage: Stage) -> Mapping[str, Any]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.curation.contamination.comparing import Tier
-from pipelines.reporting.visible import cut, visible
+from pipelines.reporting.visible import cut, one_line
 
 _TIERS = {Tier.DROP: "left out", Tier.MARK: "marked"}
+_NAME = 100
 
 
 def contamination_rows(checks: Mapping[str, Any]) -> list[list[str]]:
@@ -22,7 +23,7 @@ def contamination_sentences(checks: Mapping[str, Any]) -> list[str]:
     """Return what was compared with what, a sentence each; nothing for a snapshot of before."""
     if not (check := checks.get("contamination")):
         return []
-    compared = [f"{visible(one['benchmark'])} ({one['rows']:,})" for one in check["benchmarks"]]
+    compared = [f"{one_line(one['benchmark'], _NAME)} ({one['rows']:,})" for one in check["benchmarks"]]
     sentences = [
         f"Every query and response was compared with the queries of {', '.join(compared)}."
         if compared
@@ -36,8 +37,8 @@ def contamination_warnings(checks: Mapping[str, Any]) -> Iterator[str]:
     check = checks.get("contamination") or {}
     found: dict[str, dict[Tier, Counter[str]]] = {}
     for hit in check.get("hits", ()):
-        tiers = found.setdefault(visible(hit["source"]), {tier: Counter() for tier in Tier})
-        tiers[Tier(hit["tier"])][visible(hit["benchmark"])] += hit["rows"]
+        tiers = found.setdefault(one_line(hit["source"], _NAME), {tier: Counter() for tier in Tier})
+        tiers[Tier(hit["tier"])][one_line(hit["benchmark"], _NAME)] += hit["rows"]
     for source, tiers in found.items():
         parts = [f"{rows.total():,} {_TIERS[tier]} ({_by_benchmark(rows)})" for tier, rows in tiers.items() if rows]
         yield f"{source} holds queries of benchmarks: {' and '.join(parts)}; the column contaminated_by names each."
@@ -50,16 +51,16 @@ def _by_benchmark(rows: Counter[str]) -> str:
 def announced(check: Mapping[str, Any]) -> Iterator[str]:
     """Yield which sources are benchmarks themselves."""
     for own in check.get("own", ()):
-        yield (
-            f"{visible(own['source'])} is a benchmark: never compared with itself ({visible(own['benchmark'])}), and a "
-            "part of it is kept out as test."
-        )
+        source, benchmark = (one_line(own[key], _NAME) for key in ("source", "benchmark"))
+        yield f"{source} is a benchmark: never compared with itself ({benchmark}), and part of it is kept out as test."
 
 
 def _nearest(check: Mapping[str, Any]) -> Iterator[str]:
     """Yield how near rows are to benchmarks by embedding, where that was asked for."""
     for near in check.get("nearest", ()):
+        first = near["nearest"][0]
         yield (
-            f"By embedding, {near['rows']:,} rows of {visible(near['source'])} are nearer than "
-            f"{near['similarity']:g} to a query of {visible(near['benchmark'])}; none was left out for it."
+            f"By embedding, {near['rows']:,} sets of {one_line(near['source'], _NAME)} are nearer than "
+            f"{near['similarity']:g} to a benchmark's query, the nearest {first['similarity']:.2f} to one of "
+            f"{one_line(first['benchmark'], _NAME)}. None was left out for it; manifest.json names the nearest."
         )

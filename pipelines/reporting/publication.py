@@ -77,7 +77,7 @@ def publish_snapshot(
             inputs=inputs,
             models=uses_of(recipe, root, sources, curated, list(judged.values()), run_id),
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
-            checks={**assembled.facts["checks"], **composition_of(stages), **contamination_of(curated)},
+            checks={**assembled.facts["checks"], **composition_of(stages), **contamination_of(recipe, root, curated)},
             stages=lineage([assembled, curated, *stages, *(samples.stage for samples in judged.values())]),
             tables=tables,
         )

@@ -23,5 +23,5 @@ class DecontaminateSection(Section):
     allow: tuple[Name, ...] = ()
     """Signatures that rows are not compared with, by name."""
     embeddings: Flag = False
-    """Also report each row's nearest query by embedding, of signatures made with `--embeddings`. Nothing is dropped for
-    it. Needs the extra `rubrics`, and takes its model from `[rubrics]`."""
+    """Also report the questions that are nearest to a benchmark's by embedding, of signatures made with `--embeddings`.
+    Nothing is left out for it. Needs the extra `rubrics`, whose packaged model it takes."""
