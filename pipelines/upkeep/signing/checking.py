@@ -17,6 +17,7 @@ from pipelines.sources.text import Row, RowError
 from pipelines.upkeep.signing.asked import fields_of
 from pipelines.upkeep.signing.asking import WELL_KNOWN, Fields, conversations_in
 from pipelines.upkeep.signing.rows import ANY_FILE, rows_in
+from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
 from schemas.recipe import DecontaminateSection, SourceSection
 from storage.root import Root
@@ -102,6 +103,8 @@ def checked(root: Root | None, file: Path, fields: Fields = ()) -> Checked:
 
 
 def _candidates(file: Path, fields: Fields) -> Iterator[_Candidate | UnreadableRow]:
+    if not file.exists():
+        raise SourceError(f"{file}: no such file or directory")
     files = open_files(SourceSection(kind="signatures check", path=str(file)), "", ANY_FILE, Path())
     for location, row in rows_in(files):
         if isinstance(row, UnreadableRow):
