@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.curation.contamination.signatures import key_of, read_signature, shipped_signatures
+from pipelines.evaluation.benchmarks.registry import BENCHMARKS
 from pipelines.upkeep.signing.asked import asked_by
 from pipelines.upkeep.signing.known import KNOWN
 from pipelines.upkeep.signing.listing import listed
@@ -85,6 +86,7 @@ def test_every_benchmark_that_the_docs_promise_is_known() -> None:
     promised += "IF-RewardBench, MATH-500, HealthBench, MMLU-Pro, GPQA, LiveBench, LiveCodeBench, MBPP+, IFEval"
     assert set(promised.split(", ")) <= {known.title for known in KNOWN.values()}
     assert len(KNOWN["ppe"].hubs) == len(KNOWN["livebench"].hubs) == 6
+    assert set(BENCHMARKS) - set(KNOWN) == {"preference_sets"}
     page = (Path(__file__).parents[4] / "docs" / "decontamination.md").read_text("utf-8")
     assert all(f"`{name}`" in page for name in KNOWN)
 
