@@ -30,15 +30,15 @@ HITS = pl.Schema(
 )
 
 
-def compared(index: Index, queries: pa.ListArray, responses: pa.ListArray) -> pl.DataFrame:
+def compared(index: Index, queries: pa.ListArray, responses: pa.ListArray, own: str = "") -> pl.DataFrame:
     """Return the columns of HITS: the strongest hit of each row that has any, the rows ascending.
 
     `queries[i]` are the messages of row i, `responses[i]` its responses; both are lists of texts. Of equally strong
-    hits the first by benchmark and row hash stands.
+    hits the first by benchmark and row hash stands. Those of the benchmark `own` count for nothing.
     """
     frames = [HITS.to_frame()]
     for start, end in _chunks(queries, responses):
-        part = _compared(index, queries[start:end], responses[start:end])
+        part = _compared(index, queries[start:end], responses[start:end], own)
         frames.append(part.with_columns(pl.col("row") + start))
     return pl.concat(frames)
 
@@ -62,7 +62,7 @@ def _flat(column: pa.ListArray) -> tuple[pl.Series, np.ndarray]:
     return pl.Series("texts", column.flatten(), dtype=pl.String), np.concatenate([[0], lengths]).cumsum()
 
 
-def _compared(index: Index, queries: pa.ListArray, responses: pa.ListArray) -> pl.DataFrame:
+def _compared(index: Index, queries: pa.ListArray, responses: pa.ListArray, own: str) -> pl.DataFrame:
     messages, ends = _flat(queries)
     words = words_of(messages)
     frames = [_of_rows(hits_of(index, words.joined(ends)), np.arange(len(queries)), is_query=True)]
@@ -75,6 +75,7 @@ def _compared(index: Index, queries: pa.ListArray, responses: pa.ListArray) -> p
     names = pl.Series(index.names, dtype=pl.String).gather(index.benchmarks[numbers])
     rows = pl.Series([f"{row:016x}" for row in index.rows[numbers].tolist()], dtype=pl.String)
     hits = hits.with_columns(benchmark=names, benchmark_row=rows).select(HITS.names())
+    hits = hits.filter(pl.col("benchmark") != own)
     order = ["row", "tier", "overlap", "benchmark", "benchmark_row"]  # drop stands before mark by its letters, too
     return hits.sort(order, descending=[False, False, True, False, False]).unique("row", keep="first").sort("row")
 

@@ -1,13 +1,12 @@
 """What a build says of contamination: the check `contamination`, and its rows of the funnel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from pipelines.curation.contamination.comparing import Tier
-from pipelines.curation.contamination.signatures import Signature
 from schemas.preference import DropReason
 from schemas.recipe import DecontaminateSection
 
@@ -17,15 +16,15 @@ STAGE = "contaminated"
 
 def contamination_check(
     section: DecontaminateSection,
-    signatures: Mapping[str, Signature],
+    benchmarks: Sequence[Mapping[str, Any]],
     own: Mapping[str, str],
     sets: pa.Table,
     general: pl.DataFrame,
 ) -> dict[str, Any]:
     """Return the check of a build. A row that left for another reason counts for none.
 
-    `own` is the signature of each source that is a benchmark itself, by the source's name. The rows of both tables have
-    source, contaminated_by and drop_reason.
+    `benchmarks` are those that rows were compared with. `own` is the signature of each source that is a benchmark
+    itself, by the source's name. The rows of both tables have source, contaminated_by and drop_reason.
     """
     columns = ["source", "contaminated_by", "drop_reason"]
     found = pl.concat([pl.DataFrame(sets.select(columns)), general.select(columns)]).drop_nulls("contaminated_by")
@@ -41,10 +40,7 @@ def contamination_check(
         "over": section.over,
         "shingles": section.shingles,
         "similarity": section.similarity,
-        "benchmarks": [
-            {"benchmark": one.name, "rows": one.rows, "source": one.source, "revision": one.revision}
-            for one in signatures.values()
-        ],
+        "benchmarks": benchmarks,
         "own": [{"source": source, "benchmark": name} for source, name in own.items()],
         "hits": counts.to_dicts(),
     }

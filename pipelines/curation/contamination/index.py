@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 
 from pipelines.curation.contamination.normalising import Hashes, Places, ShortHashes
@@ -103,12 +104,14 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
     benchmarks = np.repeat(np.arange(len(tables), dtype=np.int32), [table.num_rows for table in tables])
     rows = _flat(tables, "row").astype(np.uint64)
     trigrams, trigram_ends = _lists(tables, "grams3")
-    weights = 1 / _commonness(trigrams, trigram_ends, benchmarks)
-    own, own_ends = _lists(tables, f"grams{shingles}")
-    runs, run_ends = _lists(tables, f"grams{SHORTEST}")
-    is_telling = _telling(own, own_ends, benchmarks, _FORM_SHARE)
+    commonness = _commonness(trigrams, trigram_ends, benchmarks)
+    weights = 1 / commonness
+    own, own_ends = (trigrams, trigram_ends) if shingles == 3 else _lists(tables, f"grams{shingles}")
+    if shingles != 3:
+        commonness = _commonness(own, own_ends, benchmarks)
+    is_telling = _are_telling(commonness, own_ends, benchmarks, _FORM_SHARE)
     due_telling = due_shingles(np.bincount(owners(own_ends)[is_telling], minlength=len(rows)), similarity)
-    rare, needed = _rarest(own, own_ends, is_telling, due_telling)
+    rare, needed = _rarest(own, own_ends, np.where(is_telling, commonness, 0), due_telling)
     return Index(
         names=tuple(signature.name for signature in signatures),
         shingles=shingles,
@@ -126,7 +129,7 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
         due_telling=due_telling,
         rare=rare,
         needed=needed,
-        runs=_runs(runs, run_ends, benchmarks),
+        runs=_runs(*_lists(tables, f"grams{SHORTEST}"), benchmarks),
     )
 
 
@@ -157,37 +160,36 @@ def _runs(hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32]) 
     """Return who has which 13-gram, without those that are a benchmark's form."""
     queries = owners(ends)
     places = np.arange(len(hashes)) - ends[queries]
-    is_telling = _telling(hashes, ends, benchmarks, 0.0)
+    is_telling = _are_telling(_commonness(hashes, ends, benchmarks), ends, benchmarks, 0.0)
     return _postings(hashes[is_telling], queries[is_telling], places[is_telling])
 
 
-def _telling(
-    hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32], share: float
+def _are_telling(
+    commonness: Places, ends: Places, benchmarks: npt.NDArray[np.int32], share: float
 ) -> npt.NDArray[np.bool_]:
     """Return whether each gram is a sign of its query, and not the form of many queries of its benchmark."""
     most = np.maximum(_FORM, np.bincount(benchmarks) * share)
-    is_telling: npt.NDArray[np.bool_] = _commonness(hashes, ends, benchmarks) <= most[benchmarks[owners(ends)]]
+    is_telling: npt.NDArray[np.bool_] = commonness <= most[benchmarks[owners(ends)]]
     return is_telling
 
 
 def _commonness(hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32]) -> Places:
     """Return how often each gram stands in the queries of its benchmark."""
     keys = keys_of(benchmarks[owners(ends)].astype(np.int64), hashes)
-    _, kinds, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    return counts[kinds]
+    counts = pl.DataFrame({"key": keys}).select(pl.len().over("key"))["len"]
+    return counts.to_numpy().astype(np.int64)
 
 
-def _rarest(
-    own: ShortHashes, ends: Places, is_telling: npt.NDArray[np.bool_], due: Places
-) -> tuple[Postings, npt.NDArray[np.int64]]:
+def _rarest(own: ShortHashes, ends: Places, commonness: Places, due: Places) -> tuple[Postings, Places]:
     """Return who has which of its rarest telling shingles, and how many of them a text must hold at least.
 
-    A text that holds `due` of a query's shingles holds `needed` of any that are more than the others by as many.
+    `commonness` is 0 for those that are not telling. A text that holds `due` of a query's telling shingles holds
+    `needed` of any that are more than the others by as many.
     """
-    own, queries = own[is_telling], owners(ends)[is_telling]
+    is_telling = commonness > 0
+    own, queries, commonness = own[is_telling], owners(ends)[is_telling], commonness[is_telling]
     lengths = np.bincount(queries, minlength=len(due))
-    _, kinds, counts = np.unique(own, return_inverse=True, return_counts=True)
-    order = np.argsort(queries << 32 | counts[kinds], kind="stable")
+    order = _ascending(queries << 8 | np.minimum(commonness, 255))
     needed = np.minimum(_SUPPORT, due)
     ranks = np.arange(len(own)) - (np.cumsum(lengths) - lengths)[queries]
     order = np.sort(order[ranks < (lengths - due + needed)[queries]])
@@ -201,8 +203,10 @@ def due_shingles(lengths: Places, similarity: float) -> Places:
 
 
 def _postings(hashes: ShortHashes, queries: Places, places: Places) -> Postings:
-    order = np.argsort(hashes, kind="stable")  # the queries ascend, and the places of each
-    distinct, firsts = np.unique(hashes[order], return_index=True)
+    order = _ascending(hashes)  # the queries ascend, and the places of each
+    hashes = hashes[order]
+    firsts = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] ^ np.uint32(1)))
+    distinct = hashes[firsts]
     is_there = np.zeros(1 << _BITS, np.bool_)
     is_there[distinct >> np.uint32(32 - _BITS)] = True
     return Postings(
@@ -212,3 +216,9 @@ def _postings(hashes: ShortHashes, queries: Places, places: Places) -> Postings:
         places=places[order].astype(np.int32),
         is_there=is_there,
     )
+
+
+def _ascending(numbers: npt.NDArray[Any]) -> Places:
+    """Return the order that sorts numbers of 32 bits, equal ones as they stand: ten times quicker than `argsort`."""
+    keys = numbers.astype(np.uint64) << np.uint64(32) | np.arange(len(numbers), dtype=np.uint64)
+    return (np.sort(keys) & np.uint64(0xFFFFFFFF)).astype(np.int64)

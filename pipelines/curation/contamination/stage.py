@@ -1,7 +1,7 @@
 """The contamination stage: which rows of a source hold a query of a benchmark, in a table beside the source's own."""
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -50,12 +50,19 @@ class Comparison:
                 _check_known(f"decontaminate.{key}", name, paths)
         wanted = paths if section.benchmarks is None else section.benchmarks
         self._paths = {name: paths[name] for name in sorted(set(wanted) - set(section.allow))}
-        self._indexes: dict[tuple[str, ...], Index] = {}
 
     @cached_property
     def signatures(self) -> dict[str, Signature]:
         """By name, ascending. Raises StorageError for a damaged file."""
         return {name: read_signature(path) for name, path in self._paths.items()}
+
+    @property
+    def described(self) -> list[dict[str, Any]]:
+        """Each benchmark as the check `contamination` names it."""
+        return [
+            {"benchmark": one.name, "rows": one.rows, "source": one.source, "revision": one.revision}
+            for one in self.signatures.values()
+        ]
 
     @property
     def settings(self) -> list[Any]:
@@ -76,7 +83,7 @@ class Comparison:
         if found := find_stage(self._root, key):
             return found
         with TableWriter(self._root, key, "hits", HITS) as writer:
-            for hits in _hits(source, lambda: self._index(names)):
+            for hits in self._hits(source, own):
                 writer.write(hits)
         return finish_stage(self._root, key, {"hits": writer.files}, {}, [source])
 
@@ -87,13 +94,21 @@ class Comparison:
     def _hashes(self) -> dict[str, str]:
         return {name: sha256_of(path) for name, path in self._paths.items()}
 
-    def _index(self, names: tuple[str, ...]) -> Index:
-        """Return the index of these benchmarks; sources that are no benchmark share one."""
-        if names not in self._indexes:
-            self._indexes.clear()  # one at a time is in memory
-            signatures = [self.signatures[name] for name in names]
-            self._indexes[names] = index_of(signatures, self._section.shingles, self._section.similarity)
-        return self._indexes[names]
+    def _hits(self, source: Stage, own: str) -> Iterator[pa.Table]:
+        """Yield the hits of a source's sets or general rows, a row group at a time."""
+        start = 0
+        for batch in read_batches(source.paths("sets"), SETS, ["query", "responses"]):
+            queries, responses = (batch.column(name).combine_chunks() for name in ("query", "responses"))
+            yield _counted_from(start, compared(self._index, _contents(queries), _answers(responses), own))
+            start += batch.num_rows
+        for batch in read_batches(source.paths("general"), GENERAL, ["prompt", "completion"]):
+            prompts, completions = (batch.column(name).combine_chunks() for name in ("prompt", "completion"))
+            yield _counted_from(start, compared(self._index, _contents(prompts), _listed(completions), own))
+            start += batch.num_rows
+
+    @cached_property
+    def _index(self) -> Index:
+        return index_of(list(self.signatures.values()), self._section.shingles, self._section.similarity)
 
 
 def _check_known(key: str, name: str, known: Collection[str]) -> None:
@@ -106,19 +121,6 @@ def _check_known(key: str, name: str, known: Collection[str]) -> None:
 def hits_in(stage: Stage | None) -> pl.DataFrame:
     """Return the columns of HITS."""
     return read_frame([] if stage is None else stage.paths("hits"), HITS, HITS.names)
-
-
-def _hits(source: Stage, index: Callable[[], Index]) -> Iterator[pa.Table]:
-    """Yield the hits of a source's sets or general rows, a row group at a time. Without rows no index is made."""
-    start = 0
-    for batch in read_batches(source.paths("sets"), SETS, ["query", "responses"]):
-        queries, responses = (batch.column(name).combine_chunks() for name in ("query", "responses"))
-        yield _counted_from(start, compared(index(), _contents(queries), _answers(responses)))
-        start += batch.num_rows
-    for batch in read_batches(source.paths("general"), GENERAL, ["prompt", "completion"]):
-        prompts, completions = (batch.column(name).combine_chunks() for name in ("prompt", "completion"))
-        yield _counted_from(start, compared(index(), _contents(prompts), _listed(completions)))
-        start += batch.num_rows
 
 
 def _counted_from(start: int, hits: pl.DataFrame) -> pa.Table:
