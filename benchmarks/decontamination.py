@@ -2,8 +2,8 @@
 
 `python -m benchmarks.decontamination [--full]` plants queries of MATH's and GSM8K's test problems and of TeleQnA,
 changed as `benchmarks.planted` does it, and compares them with the signatures that ship. Clean rows are MATH's training
-problems. It reads them where GRMFORGE_MATH (a folder), GRMFORGE_GSM8K and GRMFORGE_TELEQNA (files) say. The figures of
-queries of 26 words and more end up in one JSON object; words are those of the comparison.
+problems. It reads them where GRMFORGE_MATH (a folder), GRMFORGE_GSM8K and GRMFORGE_TELEQNA (files) say, or else beside
+the project. The figures of queries of 26 words and more end up in one JSON object; words are those of the comparison.
 
     recall_*           share of the planted rows that are dropped or marked
     false_positives    share of the clean rows that are dropped: rows of which less than half of the characters are
@@ -40,13 +40,20 @@ from pipelines.sources.files import open_files
 from pipelines.sources.rows import rows_of
 from pipelines.sources.teleqna import PublishedQuestion
 from schemas.query import Messages, user
+from schemas.recipe import DecontaminateSection
 
 LENGTHS = {"26 words and more": (26, 10**9), "13 to 25": (13, 26), "under 13": (1, 13)}
 QUERIES, ROWS, FULL_ROWS = 50_000, 20_000, 100_000
 QUERY_WORDS, RESPONSE_WORDS = 60, 150
 SEED = 17
-SIMILARITY = 0.5
+RULES = DecontaminateSection()
+"""The defaults of a recipe."""
 ALIKE = 0.5
+PLACES = {
+    "GRMFORGE_MATH": "../shared/data/math",
+    "GRMFORGE_GSM8K": "../shared/data/gsm8k/example_model_solutions.jsonl",
+    "GRMFORGE_TELEQNA": "../shared/data/teleqna/TeleQnA.zip",
+}
 READ = Path(__file__).with_name("read_rows.txt")
 """MATH's training problems that were dropped or marked, as a person read them beside the test problem that they hit."""
 
@@ -95,9 +102,11 @@ def texts_in(file: Path, field: str) -> list[str]:
 
 
 def _place(variable: str) -> Path:
-    if not os.environ.get(variable):
-        raise SystemExit(f"{variable} is not set: it names the data that is planted, as .ci/run sets it")
-    return Path(os.environ[variable])
+    """Return where data lies: where its variable says, or beside the project."""
+    path = Path(os.environ.get(variable) or PLACES[variable])
+    if not path.exists():
+        raise SystemExit(f"no {path}: set {variable} to the data that is planted, or put it there")
+    return path
 
 
 def teleqna_rows() -> Iterator[PublishedQuestion]:
@@ -168,25 +177,26 @@ def measure_speed(rows: int) -> None:
     chance = np.random.default_rng(SEED)
     lengths = chance.choice([len(text.split()) for text in texts_in(_place("GRMFORGE_GSM8K"), "question")], QUERIES)
     signature = sign("made", list(shuffled(words, lengths, 1)), source="made", revision="1", license="none")
-    index = index_of([signature], 3, SIMILARITY)
+    index = index_of([signature], RULES.shingles, RULES.similarity)
     kind = pa.list_(pa.string())
-    seconds, found, part = 0.0, 0, 10_000
+    seconds, used, found, part = 0.0, 0.0, 0, 10_000
     for start in range(0, rows, part):
         queries = pa.array([[text] for text in shuffled(words, [QUERY_WORDS] * part, 2 + start)], kind)
         responses = list(shuffled(words, [RESPONSE_WORDS] * 2 * part, 3 + start))
         answers = pa.array(list(zip(responses[::2], responses[1::2], strict=True)), kind)
-        begun = time.perf_counter()
+        begun, used_before = time.perf_counter(), time.process_time()
         found += compared(index, queries, answers).height
-        seconds += time.perf_counter() - begun
+        seconds, used = seconds + time.perf_counter() - begun, used + time.process_time() - used_before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "found": found}))
+    print(json.dumps({"seconds": seconds, "cpu": used, "peak_mb": peak, "found": found}))
 
 
 def speed(rows: int) -> tuple[float, float]:
     """Return (rows a second, peak MB)."""
     command = [sys.executable, "-m", "benchmarks.decontamination", "--speed", str(rows)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    taken = f"{found['seconds']:.1f} s, {found['peak_mb']:,.0f} MB, {found['found']} hits"
+    taken = f"{found['seconds']:.1f} s, of processors {found['cpu']:.1f} s, {found['peak_mb']:,.0f} MB"
+    taken += f", {found['found']} hits"
     print(f"{rows:,} rows against {QUERIES:,} queries: {taken}")
     return rows / found["seconds"], found["peak_mb"]
 
@@ -202,7 +212,7 @@ def main() -> None:
     of_math = texts_in(math / "hendrycks_math_test.jsonl", "problem")
     queries = of_math + texts_in(_place("GRMFORGE_GSM8K"), "question")
     words = " ".join(train).split()
-    index = index_of([read_signature(path) for path in shipped_signatures().values()], 3, SIMILARITY)
+    index = index_of([read_signature(path) for path in shipped_signatures().values()], RULES.shingles, RULES.similarity)
     table = planted_tiers(index, queries, words, most)
     options = options_tiers(index, most)
     for length, changes in table.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.terminal import JsonOption, show, size_of
+from flows.command.terminal import JsonOption, counted, show, size_of
 from pipelines.reporting.visible import one_line
 from schemas.errors import RecipeError
 
@@ -63,14 +63,15 @@ def add(
 
 def _signed_lines(signed: "Signed") -> Iterator[str]:
     signature, asked = signed.signature, signed.asked
+    queries, rows = counted(signature.rows, "query", "queries"), counted(asked.rows, "row", "rows")
     yield (
-        f"{signature.name}: {signature.rows:,} queries of {asked.rows:,} rows signed, by the field "
-        f"{' and '.join(asked.fields)} of {signature.source} ({signature.revision})"
+        f"{signature.name}: {queries} of {rows} signed, by the field {' and '.join(asked.fields)} of "
+        f"{signature.source} ({signature.revision})"
     )
     if files := [files.name(path) for files in asked.files for path in files.paths][1:]:
         yield f"  {len(files) + 1} files, the last of them {files[-1]}"
-    for reason, rows in signed.asked.left_out.items():
-        yield f"  {rows.rows:,} rows left out, {reason}: {one_line(rows.detail, 90)}"
+    for reason, left_out in asked.left_out.items():
+        yield f"  {counted(left_out.rows, 'row', 'rows')} left out, {reason}: {one_line(left_out.detail, 90)}"
     yield f"  {signed.where}, {size_of(signed.bytes)}"
     if signed.replaces:
         yield f"  it takes the place of {signed.replaces}"
@@ -120,7 +121,7 @@ def check(
 
 def _check_lines(found: "Checked") -> Iterator[str]:
     for hit in found.hits[:_LISTED]:
-        yield f"{hit.location}  {hit.tier}  {hit.overlap:4.2f}  {hit.benchmark} {hit.row}"
+        yield f"{hit.location}  {hit.tier}  {hit.overlap:4.2f}  {hit.benchmark} {hit.benchmark_row}"
     if len(found.hits) > _LISTED:
         yield f".. and {len(found.hits) - _LISTED:,} more: --json lists all"
     for tier, words in (("drop", "would be dropped"), ("mark", "would be marked")):

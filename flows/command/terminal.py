@@ -75,3 +75,8 @@ def size_of(count: int) -> str:
         return f"{count} B"
     power = min((len(str(count)) - 1) // 3, 4)
     return f"{count / 1_000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with the word for what it counts."""
+    return f"{count:,} {one if count == 1 else many}"

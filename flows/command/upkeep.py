@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.terminal import JsonOption, say, show, size_of
+from flows.command.terminal import JsonOption, counted, say, show, size_of
 from pipelines.reporting.visible import one_line
 from schemas.errors import RecipeError
 
@@ -128,7 +128,7 @@ def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> Iterat
     findings, tombstone = done.findings, done.request.tombstone
     concerned = findings.concerned
     shared = f", {len(concerned.shared):,} of which others have too" if concerned.shared else ""
-    sets, queries = _counted(len(concerned.sets), "set", "sets"), _counted(len(concerned.queries), "query", "queries")
+    sets, queries = counted(len(concerned.sets), "set", "sets"), counted(len(concerned.queries), "query", "queries")
     yield f"{tombstone.kind} {tombstone.name}: {sets} of {queries}{shared}"
     if done.request.is_repeated:
         yield f"  it was {tombstone.words}; this is what is left of it"
@@ -154,9 +154,9 @@ def _place_lines(done: "Forgotten") -> Iterator[str]:
     for place in dict.fromkeys(part.place for part in done.findings.parts):
         parts = [part for part in done.findings.parts if part.place is place]
         if place == "stage":
-            yield f"  {_counted(len(parts), 'stage', 'stages')} as a whole: builds make them again from what is left"
+            yield f"  {counted(len(parts), 'stage', 'stages')} as a whole: builds make them again from what is left"
         elif place != "answers":
-            rows = _counted(sum(part.rows or 0 for part in parts), "row", "rows")
+            rows = counted(sum(part.rows or 0 for part in parts), "row", "rows")
             yield f"  {place}: {len(parts):,}, each as a whole" if parts[0].rows is None else f"  {place}: {rows}"
         yield from (f"    {part.note}" for part in parts if part.note and place == "batch requests")
 
@@ -170,7 +170,3 @@ def _version_lines(done: "Forgotten", removed: bool, versions_go: bool) -> Itera
     if versions and not versions_go:
         yield "  published versions stay as they are: add --remove-versions to remove those named here"
     yield from (f"  {one_line(note, 118)}" for note in done.latest)
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"

@@ -78,7 +78,11 @@ def asked_by(wanted: Wanted) -> Asked:
 
 def opened(wanted: Wanted) -> tuple[SourceFiles, ...]:
     """Return the files of each data set that holds test questions, downloaded where need be. Raises SourceError."""
-    return tuple(_files_of(wanted, section) for section in wanted.sections)
+    try:
+        return tuple(_files_of(wanted, section) for section in wanted.sections)
+    except SourceError as error:  # what a recipe would say there
+        local = f"sign a local copy: grmforge signatures add PATH --name {wanted.name}"
+        raise SourceError(str(error).replace("give a local copy as path = '..'", local)) from None
 
 
 def _files_of(wanted: Wanted, section: SourceSection) -> SourceFiles:

@@ -17,8 +17,9 @@ from pipelines.sources.text import Row, RowError
 from pipelines.upkeep.signing.asked import fields_of
 from pipelines.upkeep.signing.asking import WELL_KNOWN, Fields, conversations_in
 from pipelines.upkeep.signing.rows import ANY_FILE, rows_in
+from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
-from schemas.recipe import SourceSection
+from schemas.recipe import DecontaminateSection, SourceSection
 from storage.root import Root
 
 _AT_ONCE = 4_096
@@ -30,10 +31,12 @@ class FoundHit:
     """A row that a build would not take as it is."""
 
     location: str
+    """The file's name, and the number of the row from 1."""
+    row: int
     tier: str
     """drop or mark."""
     benchmark: str
-    row: str
+    benchmark_row: str
     """Hash of the benchmark's row."""
     overlap: float
 
@@ -70,6 +73,10 @@ class _Candidate:
     responses: list[str]
     """All else that it says."""
 
+    @property
+    def number(self) -> int:
+        return int(self.location.rpartition(":")[2])
+
 
 def checked(root: Root | None, file: Path, fields: Fields = ()) -> Checked:
     """Compare the rows of a file with all signatures of a root, or with those that ship, by a recipe's defaults.
@@ -78,7 +85,8 @@ def checked(root: Root | None, file: Path, fields: Fields = ()) -> Checked:
     damaged signature.
     """
     paths = shipped_signatures() if root is None else known_signatures(root)
-    index = index_of([read_signature(path) for path in paths.values()], 3, 0.5)
+    rules = DecontaminateSection()
+    index = index_of([read_signature(path) for path in paths.values()], rules.shingles, rules.similarity)
     rows, hits, faults = 0, list[FoundHit](), list[str]()
     waiting: list[_Candidate] = []
     for found in _candidates(file, fields):
@@ -95,6 +103,8 @@ def checked(root: Root | None, file: Path, fields: Fields = ()) -> Checked:
 
 
 def _candidates(file: Path, fields: Fields) -> Iterator[_Candidate | UnreadableRow]:
+    if not file.exists():
+        raise SourceError(f"{file}: no such file or directory")
     files = open_files(SourceSection(kind="signatures check", path=str(file)), "", ANY_FILE, Path())
     for location, row in rows_in(files):
         if isinstance(row, UnreadableRow):
@@ -112,7 +122,8 @@ def _as_a_set(row: Row, location: str) -> _Candidate | None:
         query, responses = unlabelled(row)
     except RowError:
         return None
-    return _Candidate(location, [turn.content for turn in query], [response.text for response in responses])
+    parts = ((response.text, response.reasoning, response.turns) for response in responses)
+    return _Candidate(location, [turn.content for turn in query], ["\n".join(filter(None, part)) for part in parts])
 
 
 def _as_any_row(row: Row, location: str, named: Fields) -> _Candidate:
@@ -138,6 +149,6 @@ def _hits(index: Index, rows: Sequence[_Candidate]) -> list[FoundHit]:
     queries = pa.array([row.messages for row in rows], texts)
     found = compared(index, queries, pa.array([row.responses for row in rows], texts))
     return [
-        FoundHit(rows[row].location, tier, benchmark, benchmark_row, round(overlap, 4))
+        FoundHit(rows[row].location, rows[row].number, tier, benchmark, benchmark_row, round(overlap, 4))
         for row, tier, benchmark, benchmark_row, overlap in found.iter_rows()
     ]

@@ -235,7 +235,11 @@ def _letters(name: str) -> str:
     return "".join(letter for letter in name.casefold().replace("+", "plus") if letter.isalnum())
 
 
-_BY_LETTERS = {_letters(key): known for known in _BENCHMARKS for key in (known.name, known.title, *known.hubs)}
+_BY_LETTERS = {
+    _letters(key): known
+    for known in _BENCHMARKS
+    for key in (known.name, known.title, *(known.hubs if len(known.hubs) == 1 else ()))  # one of several is a part
+}
 
 
 def known_benchmark(name: str) -> KnownBenchmark | None:

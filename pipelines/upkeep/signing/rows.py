@@ -35,6 +35,8 @@ def _rows_of(path: Path, name: str) -> Iterator[Located]:
     ending = path.suffix.lower()
     if ending in (".csv", ".tsv"):
         return _csv_rows(path, name, "," if ending == ".csv" else "\t")
+    if not path.name.lower().endswith(ENDINGS):
+        raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json, .parquet or .csv file")
     return _json_rows(path, name) if ending == ".json" else rows_of(path, name)
 
 

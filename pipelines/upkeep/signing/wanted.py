@@ -75,6 +75,8 @@ def wanted_of(
         hint = f"did you mean {near[0]!r}?" if near else f"known by name are {', '.join(KNOWN)}"
         raise RecipeError(f"{given!r} is no file or folder here, no hub id (owner/name) and no known benchmark; {hint}")
     called = known.name if known and known_benchmark(name or known.name) is known else name or _slug(given)
+    if not name and known is None and called in KNOWN:  # another data set of the same last name
+        called = _slug(given.replace("/", "_"))
     if not _NAME.fullmatch(called):
         raise RecipeError(
             f"{called!r} cannot name a benchmark: give --name of small letters, digits, - and _, at most 64 of them"

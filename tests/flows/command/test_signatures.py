@@ -35,8 +35,9 @@ def test_a_benchmark_is_signed_listed_and_compared_with(tmp_path: Path) -> None:
     assert "0 of 2 rows would be marked" in found.out
     value = json.loads(grmforge("signatures", "check", mine, *root, "--json").out)
     assert (value["rows"], value["drop"], value["mark"]) == (2, 1, 0)
-    assert value["hits"][0]["location"] == "mine.jsonl:1"
-    assert len(value["hits"][0]["row"]) == 16
+    (hit,) = value["hits"]
+    assert (hit["location"], hit["row"], hit["tier"], hit["overlap"]) == ("mine.jsonl:1", 1, "drop", 1.0)
+    assert len(hit["benchmark_row"]) == 16
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_benchmark_is_signed_listed_and_compared_with(tmp_path: Path) -> None:
     [
         (("add", "rmb"), 2, "RMB is on no hub: give RMB_dataset"),
         (("add", "nothing.jsonl"), 2, "is no file or folder here"),
-        (("check", "nothing.jsonl"), 2, "no such file or directory"),
+        (("check", "nothing.jsonl"), 2, "error: nothing.jsonl: no such file or directory"),
         (("check", "README.md", "--root", "README.md"), 2, "README.md: no directory"),
         (("add",), 2, "Missing argument"),
     ],
@@ -99,7 +100,9 @@ def test_a_hub_data_set_is_signed_and_renewed_by_its_revision(tmp_path: Path) ->
         assert added.out.startswith(
             f"harbour: 2 queries of 2 rows signed, by the field question of maker/harbour ({commits[0]})"
         )
-        assert command("signatures", "add", "maker/nothing").code == 2
+        gone = command("signatures", "add", "maker/nothing")
+        assert gone.code == 2
+        assert "or sign a local copy: grmforge signatures add PATH --name nothing" in gone.errors[0]
         hub.commit, hub.datasets["maker/harbour"] = commits[1], {"data/test.jsonl": lines_of(rows_of())}
         night = command("refresh", "nights.toml")
         assert f"signature harbour made anew: {commits[0]} -> {commits[1]}, 4 queries" in night.err

