@@ -12,6 +12,7 @@ import pyarrow as pa
 from schemas.explained import Explained
 from schemas.query import Messages, query_id, wire
 from schemas.record import content_id, is_blank
+from schemas.suspicion import SUSPICION
 from schemas.tables import Table, members_of, records_of, table_of
 
 
@@ -275,7 +276,7 @@ class UnreadableRow:
 FORGOTTEN = "forgotten"  # the reason of rows that could be read, and that `grmforge forget` keeps out
 SETS_TABLE = Table(
     "sets",
-    members_of(PreferenceSet),
+    (*members_of(PreferenceSet), *SUSPICION),
     "A query with its responses and what is known of them. Every readable row is in one of the two.",
     {
         "kept": "preference sets that were kept, test sets included",
@@ -285,8 +286,9 @@ SETS_TABLE = Table(
 _CRITERIA = ("query_id", "given_principles", "given_ids", "own_rubric")
 CRITERIA = Table("criteria", tuple(column for column in SETS_TABLE.columns if column.name in _CRITERIA)).schema
 """What judges are shown beside a question's sets, a row a question, sorted by query_id."""
-SETS = Table("sets", tuple(column for column in SETS_TABLE.columns if column.name not in _CRITERIA[1:])).schema
-"""The sets as they pass between stages: the criteria join them where they are shown, and where they are published."""
+_OF_STAGES = (one for one in SETS_TABLE.columns if one.name not in _CRITERIA[1:] and one not in SUSPICION)
+SETS = Table("sets", tuple(_OF_STAGES)).schema
+"""The sets as they pass between stages: criteria join them where they are shown, suspicion where they are published."""
 
 sets_table = partial(table_of, SETS)
 """Return the sets, in the order given, as a table of SETS."""
