@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.training_sets.judges import gains, judges_of
+from pipelines.training_sets.verifying import verifiers_votes
 from pipelines.training_sets.votes import NOT_JUDGES, VERIFIER, judges_votes, teachers_votes
 from schemas.preference import SETS, SETS_TABLE
 from schemas.suspicion import PRIOR_NOISE, SUSPICION, SuspicionReason
@@ -71,7 +72,7 @@ def suspicion_of(curated: Stage, judged: Mapping[Purpose, Stage]) -> Suspicion:
     sets = with_labels(read_frame(curated.paths("sets"), SETS, _SETS))
     rows = sets.filter("is_kept").select("row", "set_id")
     by_judges = judges_votes(judged).join(rows, on="set_id", how="inner").drop("set_id")
-    return suspected(sets, pl.concat([by_judges, teachers_votes(sets)], how="diagonal"))
+    return suspected(sets, pl.concat([by_judges, teachers_votes(sets), verifiers_votes(curated)], how="diagonal"))
 
 
 def with_labels(sets: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,103 @@
+"""Suspect labels, end to end: published with every set, and kept out of the training sets where a recipe says so."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipelines.orders import changed
+from pipelines.reporting.publication import Published
+from pipelines.steps import build
+from schemas.recipe import Recipe
+from schemas.suspicion import SuspicionReason
+from storage.root import Root
+from storage.snapshots import Snapshot, latest
+from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows
+
+TRAINING = ("rft", "rl", "meta_rm", "pairs")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with eighty sets, ten of them test sets, which are never judged."""
+    directory = tmp_path_factory.mktemp("suspects")
+    rows = jsonl_rows(80)
+    rows[70:] = [row | {"split": "test"} for row in rows[70:]]
+    write_rows(directory / "own.jsonl", rows)
+    return directory
+
+
+def the_recipe(place: Path, **rejection: Any) -> Recipe:
+    judges = {"grm": simulated(accuracy=0.75), "difficulty": simulated(model="weak", accuracy=0.7, seed=1)}
+    return a_recipe(place, models=judges, rejection={"balance_positions": False, **rejection})
+
+
+def built(place: Path, **rejection: Any) -> tuple[Published, int]:
+    """Return what a build of the recipe publishes, and how many requests it sent."""
+    run, _ = a_run(the_recipe(place, **rejection))
+    published = build(the_recipe(place, **rejection), Root(place / "data"), run)
+    return published, run.budget.spent.requests
+
+
+def table(snapshot: Snapshot, name: str) -> pl.DataFrame:
+    paths = snapshot.files(name)
+    return pl.read_parquet(paths) if paths else pl.DataFrame()
+
+
+def set_ids(snapshot: Snapshot, name: str) -> set[str]:
+    rows = pl.concat([table(snapshot, f"{name}/{split}") for split in ("train", "validation")], how="diagonal")
+    column = pl.col("extra_info").struct.field("set_id") if name == "rl" else pl.col("set_id")
+    return set(rows.select(column.alias("set_id"))["set_id"])
+
+
+def test_every_judged_set_has_its_suspicion_and_others_have_none(place: Path) -> None:
+    snapshot = built(place)[0].snapshot
+    sets = table(snapshot, "sets/kept")
+    is_test = pl.col("split") == "test"
+    assert sets.filter(is_test)["label_suspicion"].null_count() == sets.filter(is_test).height > 0
+    assert sets.filter(~is_test)["label_suspicion"].null_count() == 0
+    assert sets["label_suspicion"].drop_nulls().is_between(0, 1).all()
+    assert set(sets["suspicion_reasons"].drop_nulls().explode().drop_nulls()) <= set(SuspicionReason)
+    check = snapshot.manifest.checks["label_suspicion"]
+    assert sum(row["sets"] for row in check["sources"]) == sets.filter(~is_test).height
+    assert {row["judge"] for row in check["judges"]} == {"judge", "weak"}
+    [bound] = snapshot.manifest.checks["label_noise"]["sources"]
+    assert bound["source"] == "own" and 0 < bound["disagrees"] < bound["at_most"]
+
+
+def test_a_suspect_set_gives_no_row_and_is_counted_without_a_request(place: Path) -> None:
+    before = built(place)[0].snapshot
+    limit = float(table(before, "sets/kept")["label_suspicion"].quantile(0.8))  # type: ignore[arg-type]  # not empty
+    published, requests = built(place, max_label_suspicion=limit)
+    snapshot = published.snapshot
+    sets = table(snapshot, "sets/kept")
+    suspects = set(sets.filter(pl.col("label_suspicion") > limit)["set_id"])
+    assert requests == 0 and suspects
+    assert not any(set_ids(snapshot, name) & suspects for name in TRAINING)
+    assert any(set_ids(before, name) & suspects for name in TRAINING)
+    rejected = table(snapshot, "trajectories/rejected").filter(pl.col("reject_reason") == "label_suspect")
+    assert rejected.height > 0 and set(rejected["set_id"]) <= suspects
+    counted = {row.stage: row.rows for row in snapshot.manifest.funnel if row.outcome == "label_suspect"}
+    assert counted["rft hinted"] + counted.get("rft non_hinted", 0) == rejected.height
+    assert counted["pairs"] == len(suspects) >= counted["rl"] > 0
+    assert counted["meta_rm from rft"] > 0
+
+
+def test_a_hint_that_nothing_confirms_is_rejected_and_counted(place: Path) -> None:
+    snapshot = built(place, min_pass_for_hinted=2)[0].snapshot
+    rejected = table(snapshot, "trajectories/rejected").filter(pl.col("reject_reason") == "hint_unconfirmed")
+    [counted] = [row for row in snapshot.manifest.funnel if row.outcome == "hint_unconfirmed"]
+    assert (counted.stage, counted.rows) == ("rft hinted", rejected.height)
+    assert rejected.height > 0 and set(rejected["mode"]) == {"hinted"}
+    rft = pl.concat([table(snapshot, f"rft/{split}") for split in ("train", "validation")])
+    assert rft.filter(pl.col("mode") == "hinted")["pass_count"].min() == 2
+
+
+def test_pairs_alone_have_sets_without_suspicion_and_no_check(place: Path, tmp_path: Path) -> None:
+    recipe = changed(the_recipe(place), sets="pairs")
+    run, _ = a_run(recipe)
+    snapshot = build(recipe, Root(tmp_path), run).snapshot
+    assert table(snapshot, "sets/kept")["label_suspicion"].null_count() == 80
+    assert not {"label_suspicion", "label_noise"} & snapshot.manifest.checks.keys()
+    assert latest(Root(tmp_path), snapshot.manifest.name)
