@@ -6,6 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipelines.ahead.plan import Plan, plan_of
+from pipelines.ahead.suspects import NOT_JUDGED
 from pipelines.orders import changed
 from pipelines.reporting.publication import Published
 from pipelines.steps import build
@@ -30,7 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def the_recipe(place: Path, **rejection: Any) -> Recipe:
     judges = {"grm": simulated(accuracy=0.75), "difficulty": simulated(model="weak", accuracy=0.7, seed=1)}
-    return a_recipe(place, models=judges, rejection={"balance_positions": False, **rejection})
+    return a_recipe(place, models=judges, rejection={"balance_positions": False, "max_hinted_share": 1.0, **rejection})
 
 
 def built(place: Path, **rejection: Any) -> tuple[Published, int]:
@@ -101,3 +103,30 @@ def test_pairs_alone_have_sets_without_suspicion_and_no_check(place: Path, tmp_p
     assert table(snapshot, "sets/kept")["label_suspicion"].null_count() == 80
     assert not {"label_suspicion", "label_noise"} & snapshot.manifest.checks.keys()
     assert latest(Root(tmp_path), snapshot.manifest.name)
+
+
+def planned(recipe: Recipe, root: Root) -> Plan:
+    run, _ = a_run(recipe)
+    plan = plan_of(recipe, root, run)
+    assert run.budget.spent.requests == 0
+    return plan
+
+
+def test_a_plan_says_what_either_rule_would_remove_once_sets_are_judged(place: Path, tmp_path: Path) -> None:
+    unjudged = planned(the_recipe(place), Root(tmp_path))
+    assert unjudged.rules is None
+    assert NOT_JUDGED in unjudged.as_text()
+    snapshot = built(place)[0].snapshot
+    plan = planned(the_recipe(place, max_label_suspicion=0.01, min_pass_for_hinted=3), Root(place / "data"))
+    assert plan.rules is not None
+    assert plan.rules.accepted == table(snapshot, "trajectories/accepted").height
+    for removed in plan.rules.min_pass_for_hinted:
+        with_rule = built(place, min_pass_for_hinted=int(removed.value))[0].snapshot
+        assert plan.rules.accepted - table(with_rule, "trajectories/accepted").height == removed.accepted
+        assert f"min_pass_for_hinted = {removed.value:g}" in plan.as_text()
+    for removed in plan.rules.max_label_suspicion:
+        with_rule = built(place, max_label_suspicion=removed.value)[0].snapshot
+        assert plan.rules.accepted - table(with_rule, "trajectories/accepted").height == removed.accepted
+        assert table(with_rule, "sets/kept").filter(pl.col("label_suspicion") > removed.value).height == removed.sets
+    assert plan.rules.min_pass_for_hinted[0].accepted > 0
+    assert plan.rules.max_label_suspicion[-1].accepted > 0
