@@ -1,7 +1,7 @@
 """What speaks against the label of a set: how likely it is wrong, and why it is suspected."""
 
 from schemas.explained import Explained
-from schemas.tables import Column, quoted
+from schemas.tables import quoted
 
 PRIOR_NOISE = 0.05
 """The share of wrong labels that is assumed before anything is known of a set."""
@@ -16,18 +16,11 @@ class SuspicionReason(Explained):
     VERIFIER = "verifier_disagrees", "the verifier finds another response right, by the reference, and the best one not"
 
 
-SUSPICION = (
-    Column(
-        "label_suspicion",
-        float,
-        f"How likely the label is wrong, 0 to 1, by all readable judgements, assuming {PRIOR_NOISE:.0%} wrong labels: "
-        "a ranking for people to look at, not a verdict (docs/labels.md). Null where nothing speaks.",
-    ),
-    Column(
-        "suspicion_reasons",
-        tuple[str, ...],
-        f"What speaks against the label: {quoted(SuspicionReason)}; empty where nothing stands out, null where nothing "
-        "speaks.",
-    ),
+SUSPICION_MEANING = (
+    f"How likely the label is wrong, 0 to 1, by all readable judgements, assuming {PRIOR_NOISE:.0%} wrong labels: a "
+    "ranking for people to look at, not a verdict (docs/labels.md). Null where nothing speaks."
 )
-"""Columns of the published sets; only assembly knows the judgements."""
+REASONS_MEANING = (
+    f"What speaks against the label: {quoted(SuspicionReason)}; empty where nothing stands out, null where nothing "
+    "speaks."
+)

@@ -19,13 +19,13 @@ from pipelines.training_sets.judges import gains, judges_of
 from pipelines.training_sets.verifying import verifiers_votes
 from pipelines.training_sets.votes import NOT_JUDGES, VERIFIER, judges_votes, teachers_votes
 from schemas.preference import SETS, SETS_TABLE
-from schemas.suspicion import PRIOR_NOISE, SUSPICION, SuspicionReason
+from schemas.suspicion import PRIOR_NOISE, SuspicionReason
 from schemas.trajectory import Purpose
 from storage.stages import Stage
 from storage.tables import read_frame
 
 _SETS = ("set_id", "source", "n_responses", "best", "label", "votes", "retagged_best", "drop_reason")
-_NAMES = [column.name for column in SUSPICION]
+_NAMES = ["label_suspicion", "suspicion_reasons"]
 _DIGITS = 4
 """So that a probability is the same on every machine."""
 _SEVERAL = 2

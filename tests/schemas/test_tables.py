@@ -102,6 +102,8 @@ def test_every_reason_has_its_place_in_the_precedence() -> None:
         "hint_leak",
         "too_easy",
         "undecided",
+        "label_suspect",
+        "hint_unconfirmed",
         "label_balance",
         "position_balance",
         "hinted_share",
