@@ -1,5 +1,6 @@
 """Suspect labels, end to end: published with every set, and kept out of the training sets where a recipe says so."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,18 @@ import polars as pl
 import pytest
 
 from pipelines.ahead.plan import Plan, plan_of
+from pipelines.ahead.probe import probe_of
 from pipelines.ahead.suspects import NOT_JUDGED
 from pipelines.orders import changed
+from pipelines.reporting.comparing import compare, read_anew
+from pipelines.reporting.examples import find_examples
 from pipelines.reporting.publication import Published
 from pipelines.steps import build
 from schemas.recipe import Recipe
 from schemas.suspicion import SuspicionReason
+from storage.files import sha256_of
 from storage.root import Root
-from storage.snapshots import Snapshot, latest
+from storage.snapshots import Snapshot, find_snapshot, latest
 from tests.examples import a_recipe, a_run, jsonl_rows, simulated, write_rows
 
 TRAINING = ("rft", "rl", "meta_rm", "pairs")
@@ -130,3 +135,52 @@ def test_a_plan_says_what_either_rule_would_remove_once_sets_are_judged(place: P
         assert table(with_rule, "sets/kept").filter(pl.col("label_suspicion") > removed.value).height == removed.sets
     assert plan.rules.min_pass_for_hinted[0].accepted > 0
     assert plan.rules.max_label_suspicion[-1].accepted > 0
+
+
+def test_answers_read_anew_are_decided_by_the_suspicion_that_was_published(place: Path) -> None:
+    snapshot = built(place, max_label_suspicion=0.2)[0].snapshot
+    anew = read_anew(snapshot)
+    assert set(anew.filter("accepted")["trajectory_id"]) == set(
+        table(snapshot, "trajectories/accepted")["trajectory_id"]
+    )
+    assert (anew["reject_reason"] == "label_suspect").any()
+
+
+def test_a_probe_knows_too_little_to_suspect_anyone(place: Path, tmp_path: Path) -> None:
+    recipe = the_recipe(place, max_label_suspicion=0.0)
+    run, _ = a_run(recipe)
+    probe = probe_of(recipe, Root(tmp_path), run, 10)
+    assert probe.accepted > 0
+
+
+def without_suspicion(snapshot: Snapshot) -> None:
+    """Make a version what it was before its sets had the columns."""
+    folder = Path(snapshot.location)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    for name in ("sets/kept", "sets/dropped"):
+        for entry in manifest["tables"].get(name, {"files": []})["files"]:
+            path = folder / entry["path"]
+            rows = pl.read_parquet(path).drop("label_suspicion", "suspicion_reasons")
+            path.unlink()  # it may be shared with a stage
+            rows.write_parquet(path)
+            entry |= {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    for check in ("label_suspicion", "label_noise"):
+        del manifest["checks"][check]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_version_of_before_is_compared_and_looked_at(place: Path) -> None:
+    before = built(place, max_accepted_per_set=1)[0].snapshot
+    without_suspicion(before)
+    old = find_snapshot(Root(place / "data"), f"{before.manifest.name}@{before.manifest.version}")
+    new = built(place)[0].snapshot
+    found = compare(old, new)
+    assert {change.table: (change.added, change.gone) for change in found.tables}["sets/kept"] == (0, 0)
+    assert found.relabelled == 0
+    [example] = find_examples(old, table="sets", status="kept", n=1)
+    assert example.preference is None or example.preference.label_suspicion is None
+    [judgement] = find_examples(old, table="trajectories", status="accepted", n=1)
+    assert judgement.preference is not None and judgement.preference.suspicion_reasons is None
+    assert (
+        read_anew(old).height == table(old, "trajectories/accepted").height + table(old, "trajectories/rejected").height
+    )
