@@ -18,6 +18,15 @@ from pipelines.reporting.checks import leak_rows, principles_sentence, trace_ngr
 from pipelines.reporting.contamination import contamination_rows, contamination_sentences
 from pipelines.reporting.example_parts import Example, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
+from pipelines.reporting.label_checks import (
+    JUDGE_HEAD,
+    LABEL_HEAD,
+    NOISE,
+    SUSPICION,
+    judge_rows,
+    label_rows,
+    label_sentences,
+)
 from pipelines.reporting.meanings import MEANINGS, answer_groups, meaning, sets_made, verdict_meaning
 from pipelines.reporting.pages import page
 from pipelines.reporting.row_search import one_of_each
@@ -53,6 +62,8 @@ _SHOWN_CHECKS = frozenset(
         "composition",
         "principles",
         "contamination",
+        SUSPICION,
+        NOISE,
     }
 )
 
@@ -78,6 +89,8 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
         "outcomes": list(_outcomes(funnels)),
         "reasons": _reasons(funnels),
         "ngrams": trace_ngrams(checks),
+        "judges": [[cut(text, 100) for text in row] for row in judge_rows(checks)],
+        "judge_head": JUDGE_HEAD,
         "positions": checks.get("positions") or {},
         "meta_rm": checks.get("meta_rm") or {},
         "lengths": checks.get("lengths") or {},
@@ -110,6 +123,9 @@ def _in_both(manifest: Manifest) -> dict[str, Any]:
         "principles": principles_sentence(manifest.checks),
         "contamination": contamination_rows(manifest.checks),
         "compared": contamination_sentences(manifest.checks),
+        "labels": label_rows(manifest.checks),
+        "label_head": LABEL_HEAD,
+        "label_sentences": label_sentences(manifest.checks),
     }
 
 
@@ -132,6 +148,7 @@ def _titles(manifest: Manifest) -> dict[str, str]:
         "contamination": "Benchmarks in the rows",
         "leaks": "What gives the right one away",
         "traces": "What gives a hinted answer away",
+        "labels": "How far the labels can be trusted" if label_rows(manifest.checks) else "",
         "positions": "Where the best response stands",
         "meta-rm": "Meta RM" if "meta_rm" in wanted_sets(manifest) else "",
         "principles": "Given criteria" if "principles" in manifest.checks else "",
