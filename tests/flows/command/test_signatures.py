@@ -83,7 +83,9 @@ def test_a_damaged_signature_is_a_failure_of_the_root(tmp_path: Path) -> None:
 def test_a_hub_data_set_is_signed_and_renewed_by_its_revision(tmp_path: Path) -> None:
     commits = ["0" * 40, "1" * 40]
     files = {"data/test.jsonl": lines_of(rows_of()[:2]), "data/train.jsonl": lines_of(rows_of()[2:]), "README.md": b"#"}
-    hub = StandInHub({"maker/harbour": files}, commit=commits[0])
+    pair = {"pair_id": "1", "source": "mmlu-pro-math", "question": QUESTIONS[0], "response_A": "42", "response_B": "7"}
+    judgebench = {"data/gpt.jsonl": lines_of([pair]), "data/claude.jsonl": lines_of([pair | {"question": "Why?"}])}
+    hub = StandInHub({"maker/harbour": files, "ScalerLab/JudgeBench": judgebench}, commit=commits[0])
     (tmp_path / "sets.jsonl").write_bytes(lines_of(jsonl_rows(12)))
     (tmp_path / "nights.toml").write_text(
         '[build]\nname = "nights"\nroot = "data"\nsets = ["rft"]\n[[sources]]\nkind = "preference_sets"\n'
@@ -99,6 +101,10 @@ def test_a_hub_data_set_is_signed_and_renewed_by_its_revision(tmp_path: Path) ->
         assert added.code == 0, added.err
         assert added.out.startswith(
             f"harbour: 2 queries of 2 rows signed, by the field question of maker/harbour ({commits[0]})"
+        )
+        known = command("signatures", "add", "JudgeBench")
+        assert known.out.startswith(
+            "judgebench: 2 queries of 2 rows signed, by the field question of ScalerLab/JudgeBench"
         )
         gone = command("signatures", "add", "maker/nothing")
         assert gone.code == 2
