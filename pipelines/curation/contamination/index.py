@@ -7,11 +7,11 @@ exactly. What everybody writes ("what is the") is looked up for no query that ha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 
 from pipelines.curation.contamination.normalising import Hashes, Places, ShortHashes
@@ -69,11 +69,10 @@ class Index:
     """The queries' numbers by ascending row."""
     trigrams: Hashes
     """Query and 3-gram in one number, ascending: who has which."""
-    weights: npt.NDArray[np.float64]
-    """Of each of `trigrams`: how much it says of its query, 1 through the number of the benchmark's queries that have
-    it."""
+    commonness: npt.NDArray[np.int32]
+    """Of each of `trigrams`: how many queries of its benchmark have it. The more have it, the less it says."""
     weight: npt.NDArray[np.float64]
-    """Of each query: the sum of its weights."""
+    """Of each query: how much its 3-grams say, 1 through the commonness of each."""
     own: ShortHashes
     """All queries' shingles."""
     own_ends: Places
@@ -104,8 +103,7 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
     benchmarks = np.repeat(np.arange(len(tables), dtype=np.int32), [table.num_rows for table in tables])
     rows = _flat(tables, "row").astype(np.uint64)
     trigrams, trigram_ends = _lists(tables, "grams3")
-    commonness = _commonness(trigrams, trigram_ends, benchmarks)
-    weights = 1 / commonness
+    commonness = common_trigrams = _commonness(trigrams, trigram_ends, benchmarks)
     own, own_ends = (trigrams, trigram_ends) if shingles == 3 else _lists(tables, f"grams{shingles}")
     if shingles != 3:
         commonness = _commonness(own, own_ends, benchmarks)
@@ -121,8 +119,8 @@ def index_of(signatures: Sequence[Signature], shingles: int, similarity: float) 
         words=_flat(tables, "words").astype(np.int32),
         by_row=np.argsort(rows, kind="stable"),
         trigrams=keys_of(owners(trigram_ends), trigrams),
-        weights=weights,
-        weight=np.bincount(owners(trigram_ends), weights, minlength=len(rows)).astype(np.float64),
+        commonness=common_trigrams,
+        weight=np.bincount(owners(trigram_ends), 1 / common_trigrams, minlength=len(rows)).astype(np.float64),
         own=own,
         own_ends=own_ends,
         is_telling=is_telling,
@@ -165,7 +163,7 @@ def _runs(hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32]) 
 
 
 def _are_telling(
-    commonness: Places, ends: Places, benchmarks: npt.NDArray[np.int32], share: float
+    commonness: npt.NDArray[np.int32], ends: Places, benchmarks: npt.NDArray[np.int32], share: float
 ) -> npt.NDArray[np.bool_]:
     """Return whether each gram is a sign of its query, and not the form of many queries of its benchmark."""
     most = np.maximum(_FORM, np.bincount(benchmarks) * share)
@@ -173,14 +171,19 @@ def _are_telling(
     return is_telling
 
 
-def _commonness(hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32]) -> Places:
+def _commonness(hashes: ShortHashes, ends: Places, benchmarks: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return how often each gram stands in the queries of its benchmark."""
-    keys = keys_of(benchmarks[owners(ends)].astype(np.int64), hashes)
-    counts = pl.DataFrame({"key": keys}).select(pl.len().over("key"))["len"]
-    return counts.to_numpy().astype(np.int64)
+    counts = np.empty(len(hashes), np.int32)
+    firsts = np.searchsorted(benchmarks, np.arange(int(benchmarks.max(initial=-1)) + 2))
+    for first, last in pairwise(ends[firsts].tolist()):
+        order = _ascending(hashes[first:last])
+        begins = _beginnings(hashes[first:last][order])
+        lengths = np.diff(begins, append=len(order)).astype(np.int32)
+        counts[first + order] = np.repeat(lengths, lengths)
+    return counts
 
 
-def _rarest(own: ShortHashes, ends: Places, commonness: Places, due: Places) -> tuple[Postings, Places]:
+def _rarest(own: ShortHashes, ends: Places, commonness: npt.NDArray[np.int32], due: Places) -> tuple[Postings, Places]:
     """Return who has which of its rarest telling shingles, and how many of them a text must hold at least.
 
     `commonness` is 0 for those that are not telling. A text that holds `due` of a query's telling shingles holds
@@ -205,7 +208,7 @@ def due_shingles(lengths: Places, similarity: float) -> Places:
 def _postings(hashes: ShortHashes, queries: Places, places: Places) -> Postings:
     order = _ascending(hashes)  # the queries ascend, and the places of each
     hashes = hashes[order]
-    firsts = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] ^ np.uint32(1)))
+    firsts = _beginnings(hashes)
     distinct = hashes[firsts]
     is_there = np.zeros(1 << _BITS, np.bool_)
     is_there[distinct >> np.uint32(32 - _BITS)] = True
@@ -222,3 +225,10 @@ def _ascending(numbers: npt.NDArray[Any]) -> Places:
     """Return the order that sorts numbers of 32 bits, equal ones as they stand: ten times quicker than `argsort`."""
     keys = numbers.astype(np.uint64) << np.uint64(32) | np.arange(len(numbers), dtype=np.uint64)
     return (np.sort(keys) & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def _beginnings(hashes: ShortHashes) -> Places:
+    """Return where each run of equal hashes begins."""
+    is_new = np.ones(len(hashes), np.bool_)
+    is_new[1:] = hashes[1:] != hashes[:-1]
+    return np.flatnonzero(is_new)

@@ -119,7 +119,7 @@ def _covered_weights(
     _, once = np.unique(keys_of(pairs, trigrams), return_index=True)
     keys = keys_of(queries[runs[once]], trigrams[once])
     known = np.minimum(np.searchsorted(index.trigrams, keys), max(0, len(index.trigrams) - 1))
-    weights = index.weights[known] * (index.trigrams[known] == keys)
+    weights = (index.trigrams[known] == keys) / index.commonness[known]
     sums: npt.NDArray[np.float64] = np.bincount(pairs[once], weights, minlength=len(begins)).astype(np.float64)
     return np.bincount(pairs[once], minlength=len(begins)).astype(np.int64), sums
 
