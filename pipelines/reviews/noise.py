@@ -106,7 +106,7 @@ def _even_variance() -> pl.Expr:
 
 
 def _errors() -> pl.Expr:
-    """Return how many wrong labels of equal weight say as much as those that were seen; right ones if they are fewer."""
+    """Return how many wrong labels of equal weight say as much as those that were seen; or right ones, if fewer."""
     rarer = pl.when(pl.col("noise") <= 0.5).then("wrong").otherwise(pl.col("seen") - pl.col("wrong"))
     weights = pl.when(rarer > 0).then(_unseen()).otherwise(0.0)
     return ((weights.sqrt() * rarer).sum() ** 2 / (weights * rarer).sum()).fill_nan(0.0)
