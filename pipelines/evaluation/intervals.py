@@ -27,6 +27,7 @@ import numpy as np
 
 from pipelines.evaluation.arrays import Floats, Totals
 from pipelines.evaluation.resampling import Clusters
+from pipelines.training_sets.proportions import wilson
 
 REPLICATES = 2_000
 FEWEST_CLUSTERS = 30
@@ -125,14 +126,6 @@ def _independent_answers(share: Floats, variance: Floats, clusters: int) -> Floa
         effect = (errors * effect + np.maximum(effect, 1.0)) / (errors + 1)
     stabilized: Floats = np.where(answers > 0, clusters / effect, clusters)
     return stabilized
-
-
-def wilson(share: Floats, answers: Floats, quantile: Floats) -> tuple[Floats, Floats]:
-    """Return Wilson's score interval of a share among so many independent answers."""
-    square = quantile**2
-    middle = (share + square / (2 * answers)) / (1 + square / answers)
-    reach = quantile / (1 + square / answers) * np.sqrt(share * (1 - share) / answers + square / (4 * answers**2))
-    return np.where(share <= 0, 0.0, middle - reach), np.where(share >= 1, 1.0, middle + reach)
 
 
 def student_quantile(probability: float, freedom: int) -> float:

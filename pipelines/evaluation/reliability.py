@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.evaluation.figures import percent
-from pipelines.evaluation.intervals import CONFIDENCE, wilson
+from pipelines.evaluation.intervals import CONFIDENCE
+from pipelines.training_sets.proportions import wilson
 
 SIZE, MARGIN, TOP = 300, 44, 16
 """Of the picture, of the labels at its left and its lower edge, and of its other edges."""

@@ -15,10 +15,10 @@ from pipelines.evaluation.intervals import (
     interval,
     student_quantile,
     subset_estimates,
-    wilson,
 )
 from pipelines.evaluation.resampling import Clusters
 from pipelines.evaluation.voting import voting_curve
+from pipelines.training_sets.proportions import wilson
 from tests.pipelines.evaluation.pools import first_is_right, rows
 
 
