@@ -1,6 +1,6 @@
 """The reviews of a root: one file for each import, whole or not at all.
 
-    reviews/<number>-<hash>.parquet
+reviews/<number>-<hash>.parquet
 """
 
 import polars as pl

@@ -87,7 +87,10 @@ def _alpha(rows: pl.DataFrame) -> dict[str, Any]:
     np.add.at(counts, (unit, codes), 1.0)
     pairs = counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(len(names))
     coincidences = pairs / (counts.sum(axis=1) - 1)[:, None, None]
-    return {"sets": sets.height, **_both(coincidences.reshape(sets.height, -1), set_weights(sets), _krippendorff, "alpha")}
+    return {
+        "sets": sets.height,
+        **_both(coincidences.reshape(sets.height, -1), set_weights(sets), _krippendorff, "alpha"),
+    }
 
 
 def _coded(*columns: pl.Series) -> tuple[list[npt.NDArray[np.int64]], list[str]]:

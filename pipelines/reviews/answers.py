@@ -75,7 +75,9 @@ def _raw_rows(file: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any],
     except RecursionError:
         raise SourceError(f"{file}: nests too deep to be read") from None
     except ValueError as error:
-        raise SourceError(f"{file}: is damaged or not whole: {str(error).partition(chr(10))[0]}; save it again") from None
+        raise SourceError(
+            f"{file}: is damaged or not whole: {str(error).partition(chr(10))[0]}; save it again"
+        ) from None
     if isinstance(tree, dict) and tree.get("kind") == KIND:
         yield from _of_page(file, tree)
     elif isinstance(tree, list):
@@ -170,10 +172,9 @@ def _row(raw: Mapping[str, Any], reviewer: str | None) -> Row:
 
 
 def _order(value: Any) -> list[int]:
-    parts = value.split() if isinstance(value, str) else _list(value)
-    order = [int(part) if isinstance(part, str) and part.isdecimal() else part for part in parts[: _MOST_RESPONSES + 1]]
-    is_whole = all(type(index) is int for index in order) and sorted(order) == list(range(len(order)))
-    if not order or len(order) > _MOST_RESPONSES or not is_whole:
+    parts = (value.split() if isinstance(value, str) else _list(value))[: _MOST_RESPONSES + 1]
+    order = [int(part) for part in parts if type(part) is int or (isinstance(part, str) and part.isdecimal())]
+    if not order or len(order) < len(parts) or sorted(order) != list(range(len(order))):
         raise ValueError("order is not one of all its responses")
     return order
 

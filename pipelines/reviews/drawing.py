@@ -98,7 +98,9 @@ def drawn(snapshot: Snapshot, wanted: Wanted) -> Draw:
     chosen = draw(sets, wanted.n, wanted.seed, wanted.by).sort("set_id")
     version = f"{snapshot.manifest.name}@{snapshot.manifest.version}"
     ids = chosen["set_id"].to_list()
-    draw_id = content_id("draw", version, [wanted.n, sorted(wanted.by), wanted.seed, wanted.reviewers, wanted.shared], ids)
+    draw_id = content_id(
+        "draw", version, [wanted.n, sorted(wanted.by), wanted.seed, wanted.reviewers, wanted.shared], ids
+    )
     items = list(_items(snapshot, chosen))
     items.sort(key=lambda item: content_id("page", wanted.seed, item.preference.set_id))
     shared = min(wanted.shared, len(items))
@@ -109,7 +111,12 @@ def drawn(snapshot: Snapshot, wanted: Wanted) -> Draw:
 def _candidates(snapshot: Snapshot) -> pl.DataFrame:
     """Return set_id, source, reason, suspicion and label_suspicion of every kept set, each once."""
     columns = ["set_id", "source", "label_suspicion", "suspicion_reasons"]
-    sets = read_frame(snapshot.files("sets/kept"), SETS_TABLE.schema, columns).unique("set_id", keep="first")
+    known = [name for name in columns if name in SETS_TABLE.schema.names]  # until these columns are there
+    sets = read_frame(snapshot.files("sets/kept"), SETS_TABLE.schema, known).unique("set_id", keep="first")
+    if known != columns:
+        sets = sets.with_columns(
+            label_suspicion=pl.lit(None, pl.Float64), suspicion_reasons=pl.lit(None, pl.List(pl.String))
+        )
     reason = pl.col("suspicion_reasons").list.sort().list.join(" and ")
     return with_suspicion(sets.sort("set_id").with_columns(reason=pl.when(reason != "").then(reason)))
 

@@ -134,7 +134,7 @@ def reviewer_numbers(reviews: pl.DataFrame) -> dict[str, int]:
 
 
 def with_categories(reviews: pl.DataFrame) -> pl.DataFrame:
-    """Return reviews with `category`: the position as shown, from 1, `tie`, `right` or `wrong`; null if one cannot tell."""
+    """Return reviews with `category`: position as shown from 1, `tie`, `right` or `wrong`; null for cannot_tell."""
     return reviews.with_columns(category=_category(pl.col("chosen"), pl.col("choice") == Choice.TIE.value))
 
 

@@ -215,7 +215,10 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" || event.key === "Escape") $("item").focus();
     return;
   }
-  if ($("keys").open && event.key !== "?") return;
+  if ($("keys").open) {
+    if (event.key === "?" || event.key === "Escape") $("keys").close();
+    return;
+  }
   const digit = /^[1-9]$/.test(event.key) ? Number(event.key) : null;
   const isSingle = items[place]?.responses.length === 1;
   const act = digit ? () => choose(isSingle ? ["right", "wrong"][digit - 1] : digit) : KEYS[event.key.length === 1 ? event.key.toLowerCase() : ""];
