@@ -154,9 +154,10 @@ def _figure_lines(title: str, figure: dict[str, Any], name: str) -> Iterator[str
         return
     raw, weighted = figure["raw"], figure["weighted"]
     coefficient = "Krippendorff's alpha" if name == "alpha" else "Cohen's kappa"
+    sets = "1 set" if figure["sets"] == 1 else f"{figure['sets']:,} sets"
     yield (
         f"{title}: {raw['same']:.1%} the same ({_between(raw['same_interval'], '.1%')}), {coefficient} "
-        f"{_number(raw[name])} ({_between(raw[f'{name}_interval'], '.2f')}), {figure['sets']:,} sets; weighted back to "
+        f"{_number(raw[name])} ({_between(raw[f'{name}_interval'], '.2f')}), {sets}; weighted back to "
         f"the source {weighted['same']:.1%} ({_between(weighted['same_interval'], '.1%')}), {_number(weighted[name])}"
     )
 

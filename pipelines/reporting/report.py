@@ -19,6 +19,7 @@ from pipelines.reporting.example_parts import Example, facts, headline, ids, par
 from pipelines.reporting.examples import examples_of
 from pipelines.reporting.meanings import MEANINGS, answer_groups, meaning, sets_made, verdict_meaning
 from pipelines.reporting.pages import page
+from pipelines.reporting.reviews import REVIEW_HEAD, review_rows, review_sentences
 from pipelines.reporting.row_search import one_of_each
 from pipelines.reporting.source_funnels import (
     SETS,
@@ -42,7 +43,9 @@ _LONGEST_TEXT = 1_500
 _COMMONEST_REASONS = 4
 _Part = tuple[str, str, str]
 """A part of a table in the card: split, published path, meaning."""
-_SHOWN_CHECKS = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles"})
+_SHOWN_CHECKS = frozenset(
+    {"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles", "reviews"}
+)
 
 
 def report_of(manifest: Manifest, assembled: Stage) -> str:
@@ -96,6 +99,9 @@ def _in_both(manifest: Manifest) -> dict[str, Any]:
         "leaks": leak_rows(manifest.checks),
         "traces": trace_sentences(manifest.checks),
         "principles": principles_sentence(manifest.checks),
+        "reviews": review_sentences(manifest.checks),
+        "review_head": REVIEW_HEAD,
+        "review_rows": review_rows(manifest.checks),
     }
 
 
@@ -119,6 +125,7 @@ def _titles(manifest: Manifest) -> dict[str, str]:
         "traces": "What gives a hinted answer away",
         "positions": "Where the best response stands",
         "meta-rm": "Meta RM" if "meta_rm" in wanted_sets(manifest) else "",
+        "reviews": "What people found" if "reviews" in manifest.checks else "",
         "principles": "Given criteria" if "principles" in manifest.checks else "",
         "lengths": "Lengths",
         "models": "Models",

@@ -15,6 +15,7 @@ from websockets.sync.client import connect
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _WAIT_S = 20
+_REQUEST = "Network.requestWillBeSent"
 
 
 class Tab:
@@ -62,7 +63,7 @@ class Tab:
     def asked(self) -> set[str]:
         """Return every address that the page asked for, but what it made itself."""
         self.value("1")
-        sent = [event["params"]["request"]["url"] for event in self.events if event.get("method", "").endswith("WillBeSent")]
+        sent = [event["params"]["request"]["url"] for event in self.events if event["method"] == _REQUEST]
         return {address for address in sent if not address.startswith("blob:")}
 
     def faults(self) -> list[str]:
