@@ -91,14 +91,14 @@ class Chromium:
         tab.open(page)
         return tab
 
-    def downloaded(self, count: int = 1) -> list[Path]:
+    def saved(self) -> list[Path]:
+        """Return the files that were saved, the latest last."""
+        return sorted(self._downloads.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+
+    def downloaded(self, count: int) -> list[Path]:
         """Return the files that were saved, once there are so many, the latest last."""
-
-        def whole() -> list[Path]:
-            return sorted(self._downloads.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
-
-        until(lambda: len(whole()) >= count)
-        return whole()
+        until(lambda: len(self.saved()) >= count)
+        return self.saved()
 
 
 @contextmanager

@@ -18,7 +18,8 @@ Choose = Callable[[Item], int | str | None]
 def pair(number: int, source: str = "own", *, model: str | None = None, **given: Any) -> PreferenceSet:
     """Return the number-th set of two responses."""
     texts = given.pop("texts", (f"right {number}", f"wrong {number}"))
-    responses = [Response(text, float(not place), model=model) for place, text in enumerate(texts)]
+    made = [Response(text, float(not place), model=model) for place, text in enumerate(texts)]
+    responses = given.pop("responses", made)
     query = given.pop("query", None) or user(f"question {number}")
     return preference_set(query=query, responses=responses, label_source=LabelSource.MODEL, **_facts(source), **given)
 
