@@ -205,7 +205,8 @@ def _sets(root: Root, rows: Sequence[Row]) -> dict[str, Row]:
         frame = read_frame(snapshot.files("sets/kept"), SETS_TABLE.schema, _SET)
         missing = pl.Series(sorted(wanted - found.keys()), dtype=pl.String)
         known = frame.filter(pl.col("set_id").is_in(missing.implode())).iter_rows(named=True)
-        found |= {row["set_id"]: row for row in known if lost.row(row["query_id"]) is None}
+        may_stay = (row for row in known if not lost.row(row["query_id"]) and not lost.source(row["source"]))
+        found |= {row["set_id"]: row for row in may_stay}
     return found
 
 
