@@ -18,7 +18,7 @@ from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.orders import models_of
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
-from pipelines.reviews.labels import CHECK, review_check, with_reviews
+from pipelines.reviews.labels import review_checks, with_reviews
 from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
 from pipelines.rubrics.requests import rubric_job
@@ -77,7 +77,7 @@ def publish(
         bought = product.bought.get(job.role, 0)
         judged[job.purpose] = Judged(job, product.stage, max(0, product.stage.facts["requests"] - bought))
     curated, assembled = made[CRITERIA].stage, made[ASSEMBLE].stage
-    checks = {CHECK: reviewed} if (reviewed := review_check(root, curated)) else {}
+    checks = review_checks(root, curated, assembled)
     publish_tables = partial(publish_snapshot, recipe, root, sources, curated, judged, checks=checks, run_id=run.run_id)
     try:
         return publish_tables(assembled)

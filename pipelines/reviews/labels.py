@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipelines.reviews.agreement import between_people, by_source, with_others
 from pipelines.reviews.importing import labels_as_found, reviewer_numbers, with_categories
+from pipelines.reviews.noise import label_noise
 from schemas.preference import SETS, DropReason, LabelSource
 from schemas.recipe import ReviewsSection
 from schemas.record import content_id
@@ -23,7 +24,7 @@ from storage.table_writer import TableWriter
 from storage.tables import read_batches, read_frame
 
 STAGE_VERSION = 1
-CHECK = "reviews"
+CHECK, NOISE = "reviews", "label_noise"
 _COLUMNS = ["set_id", "source", "best", "label", "n_responses", "drop_reason"]
 _COUNTED = ("same", "other", "tie", "cannot_tell")
 _CHANGED = ["best", "label", "margin", "label_source", "drop_reason"]
@@ -34,7 +35,10 @@ def with_reviews(section: ReviewsSection, root: Root, curated: Stage) -> Stage:
 
     The stage itself where the recipe uses no reviews, and where none is of its sets.
     """
-    if section.use is None or not (reviews := _of_sets(root, curated)).height:
+    if section.use is None:
+        return curated
+    reviews = latest_reviews(_of_sets(root, curated))
+    if not reviews.height:
         return curated
     content = content_id("reviews", reviews.with_columns(pl.col("at").dt.to_string()).rows())
     key = stage_key("reviewed", STAGE_VERSION, section.use, [curated.content, content])
@@ -70,11 +74,13 @@ def review_check(root: Root, curated: Stage) -> dict[str, Any]:
     """
     if made := curated.facts.get(CHECK):
         return dict(made)
-    reviews = _of_sets(root, curated)
+    every = _of_sets(root, curated)
+    reviews = latest_reviews(every)
     if not reviews.height:
         return {}
     found = with_categories(reviews).with_columns(reviewer=pl.col("reviewer").replace_strict(reviewer_numbers(reviews)))
-    labels = labels_as_found(found, read_frame(curated.paths("sets"), SETS, _COLUMNS))
+    sets = read_frame(curated.paths("sets"), SETS, _COLUMNS)
+    labels = labels_as_found(found, sets)
     told = found.drop_nulls("category")
     compared = found.join(labels, on="set_id", how="left", maintain_order="left")
     return {
@@ -86,7 +92,51 @@ def review_check(root: Root, curated: Stage) -> dict[str, Any]:
         "labels": with_others(told, labels),
         "people": between_people(told),
         "by_source": by_source(compared, lambda rows: _of_source(rows, labels)),
+        "noise": _noise(every, majority(reviews), sets),
     }
+
+
+def review_checks(root: Root, curated: Stage, assembled: Stage) -> dict[str, Any]:
+    """Return the checks of a build that reviews make: `reviews`, and `label_noise` with what people found.
+
+    None of them where none of the kept sets was reviewed; then the assembled stage says what judges alone bound.
+    """
+    if not (check := review_check(root, curated)):
+        return {}
+    noise = check.pop("noise")
+    return {CHECK: check, NOISE: _with_bound(noise, assembled.facts["checks"].get(NOISE) or {})}
+
+
+def _with_bound(noise: list[dict[str, Any]], bound: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what people found of a source in the place of what judges alone bound."""
+    found = {row["source"]: row for row in noise if row["reviewed"]}
+    together = found.pop(None, None)
+    bounds = {row["source"]: row for row in bound.get("sources", ())}
+    rows = [bounds.get(source, {}) | found.get(source, {}) for source in sorted(bounds.keys() | found.keys())]
+    return {**bound, "sources": rows} | ({"all": together} if together else {})
+
+
+def _noise(every: pl.DataFrame, verdicts: pl.DataFrame, sets: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the share of wrong labels of each source, all of them last. Each draw of several counts by its sets."""
+    labels = sets.select("set_id", own=pl.coalesce("best", "label"))
+    drawn = every.unique(["draw_id", "set_id"], keep="last", maintain_order=True)
+    known = (
+        drawn.join(verdicts.select("set_id", found="chosen"), on="set_id", how="left", maintain_order="left")
+        .join(labels, on="set_id", how="left", maintain_order="left")
+        .with_columns(is_wrong=pl.col("found") != pl.col("own"))
+    )
+    share = pl.col("is_wrong").count().over("draw_id") / pl.col("is_wrong").count()
+    rows = known.select(
+        "source",
+        "is_wrong",
+        stratum=pl.concat_str("draw_id", "stratum", separator="/"),
+        stratum_size=pl.when(pl.col("is_wrong").count() > 0).then(pl.col("stratum_size") * share),
+    ).filter(pl.col("stratum_size") > 0)
+    return [{name: _rounded(value) for name, value in row.items()} for row in label_noise(rows).to_dicts()]
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _of_source(compared: pl.DataFrame, labels: pl.DataFrame) -> dict[str, Any]:
@@ -112,8 +162,8 @@ def _counts(compared: pl.DataFrame) -> Mapping[str, int]:
 
 
 def _of_sets(root: Root, curated: Stage) -> pl.DataFrame:
-    """Return the latest review of each person of each kept set of a stage, as they were imported."""
-    reviews = latest_reviews(every_review(root))
+    """Return every row of reviews of the kept sets of a stage, as they were imported."""
+    reviews = every_review(root)
     if not reviews.height:
         return reviews
     sets = read_frame(curated.paths("sets"), SETS, _COLUMNS).filter(pl.col("drop_reason").is_null())

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.reporting.publication import Published
-from pipelines.reviews.labels import majority, with_reviews
+from pipelines.reviews.labels import majority, review_check, with_reviews
 from pipelines.steps import build
 from schemas.preference import SETS_TABLE, DropReason, LabelSource, PreferenceSet
 from schemas.recipe import Recipe, ReviewsSection
@@ -157,6 +157,11 @@ def test_a_version_says_what_its_labels_are_worth(place: tuple[Path, Root]) -> N
     assert manifest.content_hash == first.snapshot.manifest.content_hash
     check = manifest.checks["reviews"]
     assert check["labels"]["raw"]["same"] == 0.875 and check["by_source"]["own"]["other"] == 1
+    assert "noise" not in check
+    noise = manifest.checks["label_noise"]
+    (own,) = noise["sources"]
+    assert (own["source"], own["reviewed"], own["wrong"], own["noise"]) == ("own", 8, 1, 0.125)
+    assert own["low"] < 0.05 and own["high"] > 0.4 and noise["all"]["reviewed"] == 8
     card = (second.snapshot.path / "README.md").read_text("utf-8")
     page = (second.snapshot.path / "report.html").read_text("utf-8")
     for text in (card, page):
@@ -164,6 +169,7 @@ def test_a_version_says_what_its_labels_are_worth(place: tuple[Path, Root]) -> N
     assert not built(recipe(folder), root)[0].new, "until there are other reviews"
     keep(root, a_review(sets.row(9, named=True), None, "p2", Choice.CANNOT_TELL))
     third, _ = built(recipe(folder), root)
+    assert third.snapshot.manifest.checks["label_noise"] == noise, "who cannot tell says nothing of noise"
     assert third.new and third.snapshot.manifest.checks["reviews"]["cannot_tell"] == 1
 
 
@@ -205,3 +211,19 @@ def test_a_dropped_set_stays_as_it_is(tmp_path: Path) -> None:
     )
     assert dropped in rows
     assert reviewed.facts["reviews"]["sets"] == 1
+
+
+def test_noise_counts_what_strata_and_draws_stand_for(tmp_path: Path) -> None:
+    """Nobody reviewed one of three sets of stratum 2. It may be wrong, so the bound is open by what it stands for."""
+    root = Root.open(str(tmp_path))
+    curated = a_stage(root, *(a_set(number) for number in range(8)))
+    rows = read_table(curated.paths("sets"), SETS_TABLE.schema).to_pylist()
+    seen = [a_review(row, (row["best"] + (number == 0)) % 3) for number, row in enumerate(rows[:4])]
+    keep(root, *(row | {"stratum_size": 90} for row in seen))
+    open_stratum = {"stratum": 2, "stratum_size": 10, "choice": None, "chosen": None, "reviewer": None}
+    keep(root, a_review(rows[5], None) | open_stratum)
+    *_, together = review_check(root, curated)["noise"]
+    assert (together["reviewed"], together["noise"], together["open_share"]) == (4, 0.25, 0.1)
+    keep(root, a_review(rows[5], rows[5]["best"]) | {"stratum": 2, "stratum_size": 10})
+    *_, together = review_check(root, curated)["noise"]
+    assert together["noise"] == pytest.approx(0.9 * 0.25) and together["open_share"] == 0.0
