@@ -18,6 +18,7 @@ app = typer.Typer(help="Have people look at labels.", rich_markup_mode=None, no_
 
 _MOST_REVIEWERS = 20
 _LISTED = 5
+_CHOICES = {"response": "chose a response", "tie": "found a tie", "cannot_tell": "could not tell"}
 
 
 @app.command()
@@ -123,7 +124,7 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
 
 
 def _agreement_lines(agreement: dict[str, Any]) -> Iterator[str]:
-    choices = ", ".join(f"{rows:,} {choice.replace('_', ' ')}" for choice, rows in agreement["choices"].items())
+    choices = ", ".join(f"{rows:,} {_CHOICES[choice]}" for choice, rows in agreement["choices"].items())
     people = "1 reviewer" if agreement["reviewers"] == 1 else f"{agreement['reviewers']:,} reviewers"
     yield f"{people}, {agreement['sets']:,} sets: {choices}"
     if agreement["after_label"]:

@@ -135,7 +135,8 @@ def _of_csv(file: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any], s
         if lost := {*_TEXTS, "order", "choice"} - set(reader.fieldnames or ()):
             raise SourceError(f"{file}: has no column {sorted(lost)[0]!r}; give {_FORMS}")
         for number, row in enumerate(reader, 2):
-            person = row.get("reviewer") or row.get("annotator")
+            annotator = row.get("annotator") or ""
+            person = row.get("reviewer") or (int(annotator[:18]) if annotator.isdecimal() else annotator)
             yield f"row {number}", row, _person(person, row.get("draw_id"), f"page {row.get('page')}")
     except csv.Error as error:
         raise SourceError(f"{file}: is damaged: {error}") from None
@@ -146,7 +147,7 @@ def _person(name: Any, draw_id: Any, otherwise: Any = None) -> str:
     if isinstance(name, dict):
         name = name.get("email") or name.get("username") or name.get("id")
     if isinstance(name, int) and not isinstance(name, bool):
-        return reviewer_id("label studio", str(name))
+        return reviewer_id("label studio", str(draw_id)[:_LONGEST], str(name))
     text = name.strip() if isinstance(name, str) else ""
     return reviewer_id(text[:_LONGEST]) if text else reviewer_id(str(draw_id)[:_LONGEST], str(otherwise)[:_LONGEST])
 

@@ -175,7 +175,7 @@ def _facts(
 
     facts = [("label", f"{words(one.label if one.n_responses == 1 else one.best)} (said by a {one.label_source})")]
     facts += [
-        (f"judge {row['role']}, {row['model']}", f"{words(row['pick'])}, by {row['samples']} readable judgements")
+        (f"judge {row['role']}, {row['model']}", f"{words(row['pick'])}; readable judgements: {row['samples']}")
         for row in judges
     ]
     facts.append(("source", one.source))

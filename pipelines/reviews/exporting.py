@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from pipelines.reporting.pages import page
 from pipelines.reviews.drawing import Draw, Item, text_of
+from schemas.errors import RecipeError
 from schemas.record import FORMAT
 from storage.files import becoming, storage_errors
 
@@ -33,7 +34,10 @@ _LONGEST_CELL = 32_000
 
 
 def write_files(draw: Draw, folder: Path) -> list[Path]:
-    """Write a page, a CSV and a list of tasks for each person, and the configuration of Label Studio; return paths."""
+    """Write a page, a CSV and a list of tasks for each person, and the configuration of Label Studio; return paths.
+
+    Raises RecipeError where a CSV is there that holds something else: somebody may have filled it in.
+    """
     files: dict[str, bytes] = {}
     for number, items in enumerate(draw.pages, 1):
         files[f"review-{number}.html"] = page_of(draw, number).encode()
@@ -41,6 +45,9 @@ def write_files(draw: Draw, folder: Path) -> list[Path]:
         tasks = [{"data": _task(draw, number, item)} for item in items]
         files[f"review-{number}.tasks.json"] = orjson.dumps(tasks, option=orjson.OPT_INDENT_2)
     files[LABEL_STUDIO] = _config(draw).encode()
+    for name in (name for name in files if name.endswith(".csv")):
+        if (folder / name).exists() and (folder / name).read_bytes() != files[name]:
+            raise RecipeError(f"{folder / name} holds something else, perhaps answers; choose another --out")
     for name, data in files.items():
         with storage_errors(str(folder / name)), becoming(folder / name) as temporary:
             temporary.write_bytes(data)

@@ -72,9 +72,9 @@ def import_reviews(root: Root, files: Sequence[Path]) -> Imported:
             f"{files[0]}: none of its {len(gone):,} sets is under {root.where()}; they are of {rows[0]['snapshot']}: "
             "name the root of that snapshot with --root"
         )
-    other = [row for row in here if len(row["order"]) != sets[row["set_id"]]["n_responses"]]
-    unreadable["order is not one of all its responses"] += len(other)
-    given = _reviews([row for row in here if row not in other], sets)
+    usable = [row for row in here if len(row["order"]) == sets[row["set_id"]]["n_responses"]]
+    unreadable["order is not one of all its responses"] += len(here) - len(usable)
+    given = _reviews(usable, sets)
     stored = every_review(root)
     new = _new(stored, given)
     if new.height:

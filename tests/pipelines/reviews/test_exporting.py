@@ -80,7 +80,7 @@ def test_no_file_shows_what_is_hidden(tmp_path: Path) -> None:
     assert facts["label"] == "right (said by a human)" and item.label_position is None
     facts = dict(next(item for item in draw.pages[0] if item.preference.n_responses == 2).facts)
     assert facts["source"] == "secret-source" and facts["reference"] == "secret reference"
-    assert facts["label"].startswith("response ") and facts["judge grm, judge"].endswith("by 1 readable judgements")
+    assert facts["label"].startswith("response ") and facts["judge grm, judge"].endswith("; readable judgements: 1")
     assert facts["wrote response 1"] == "secret-model"
 
 
@@ -117,3 +117,13 @@ def test_a_conversation_is_shown_turn_by_turn(tmp_path: Path) -> None:
     draw = a_draw(published(tmp_path, [pair(1, query=query)]))
     assert draw.pages[0][0].question == (("System", "Be brief."), ("User", "Which line?"))
     assert "Which line?" in page_of(draw, 1)
+
+
+def test_answers_in_a_spreadsheet_are_not_written_over(tmp_path: Path) -> None:
+    draw = a_draw(published(tmp_path, [pair(1)]))
+    write_files(draw, tmp_path / "out")
+    write_files(draw, tmp_path / "out")
+    (tmp_path / "out/review-1.csv").write_text("choice\n1\n", "utf-8")
+    with pytest.raises(RecipeError, match=r"review-1\.csv holds something else, perhaps answers"):
+        write_files(draw, tmp_path / "out")
+    assert (tmp_path / "out/review-1.csv").read_text("utf-8") == "choice\n1\n"
