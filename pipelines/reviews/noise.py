@@ -27,10 +27,13 @@ _QUANTILE = np.array(NormalDist().inv_cdf(0.5 + CONFIDENCE / 2))
 def label_noise(reviews: pl.DataFrame) -> pl.DataFrame:
     """Return the share of wrong labels of each source, the row of all sources together last, with null as its source.
 
-    `reviews` has a row a drawn set: source, stratum, stratum_size, and is_wrong, null where it is not known. Columns:
+    `reviews` has a row a drawn set: source, stratum, stratum_size, and is_wrong, null where it is not known. With a
+    column draw_id, strata are those of their draw, and draws count by their reviews of the source. Columns:
     source, reviewed and wrong (sets), noise with low and high (95 %; noise is null where nothing was reviewed), and
     open_share, the part of the source that stands in strata without a review.
     """
+    if "draw_id" not in reviews.columns:
+        reviews = reviews.with_columns(draw_id=pl.lit(""))
     together = reviews.with_columns(source=pl.lit(None, pl.String))
     return pl.concat([_by_source(reviews), _by_source(together)])
 
@@ -63,19 +66,23 @@ def _by_source(reviews: pl.DataFrame) -> pl.DataFrame:
 def _cells(reviews: pl.DataFrame) -> pl.DataFrame:
     """Return the parts of sources in strata: size, reviewed sets n and weight of the stratum, seen and wrong here."""
     known = pl.col("is_wrong").is_not_null()
-    strata = reviews.group_by("stratum").agg(
+    strata = reviews.group_by("draw_id", "stratum").agg(
         size=pl.col("stratum_size").first().cast(pl.Float64), n=known.sum().cast(pl.Float64), drawn=pl.len()
     )
-    cells = reviews.group_by("source", "stratum").agg(
+    cells = reviews.group_by("source", "draw_id", "stratum").agg(
         seen=known.sum().cast(pl.Float64), wrong=pl.col("is_wrong").sum().cast(pl.Float64), drawn_here=pl.len()
     )
     is_open = pl.col("n") == 0
+    in_draw, in_all = pl.col("seen").sum().over("source", "draw_id"), pl.col("seen").sum().over("source")
+    share = pl.when(in_all > 0).then(in_draw / in_all).otherwise(1.0)
     return (
-        cells.join(strata, on="stratum")
-        .sort("source", "stratum")
+        cells.join(strata, on=["draw_id", "stratum"])
+        .sort("source", "draw_id", "stratum")
         .with_columns(
-            weight=pl.when(is_open).then(0.0).otherwise(pl.col("size") / pl.col("n")),
-            open_sets=pl.when(is_open).then(pl.col("size") * pl.col("drawn_here") / pl.col("drawn")).otherwise(0.0),
+            weight=pl.when(is_open).then(0.0).otherwise(pl.col("size") / pl.col("n") * share),
+            open_sets=pl.when(is_open)
+            .then(pl.col("size") * pl.col("drawn_here") / pl.col("drawn") * share)
+            .otherwise(0.0),
         )
         .with_columns(in_source=(pl.col("weight") * pl.col("seen")).sum().over("source"))
         .with_columns(noise=(pl.col("weight") * pl.col("wrong")).sum().over("source") / pl.col("in_source"))
