@@ -117,22 +117,15 @@ def _with_bound(noise: list[dict[str, Any]], bound: Mapping[str, Any]) -> dict[s
 
 
 def _noise(every: pl.DataFrame, verdicts: pl.DataFrame, sets: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the share of wrong labels of each source, all of them last. Each draw of several counts by its sets."""
+    """Return the share of wrong labels of each source, all of them last; drawn sets without an answer are open."""
     labels = sets.select("set_id", own=pl.coalesce("best", "label"))
     drawn = every.unique(["draw_id", "set_id"], keep="last", maintain_order=True)
     known = (
         drawn.join(verdicts.select("set_id", found="chosen"), on="set_id", how="left", maintain_order="left")
         .join(labels, on="set_id", how="left", maintain_order="left")
-        .with_columns(is_wrong=pl.col("found") != pl.col("own"))
+        .select("source", "draw_id", "stratum", "stratum_size", is_wrong=pl.col("found") != pl.col("own"))
     )
-    share = pl.col("is_wrong").count().over("draw_id") / pl.col("is_wrong").count()
-    rows = known.select(
-        "source",
-        "is_wrong",
-        stratum=pl.concat_str("draw_id", "stratum", separator="/"),
-        stratum_size=pl.when(pl.col("is_wrong").count() > 0).then(pl.col("stratum_size") * share),
-    ).filter(pl.col("stratum_size") > 0)
-    return [{name: _rounded(value) for name, value in row.items()} for row in label_noise(rows).to_dicts()]
+    return [{name: _rounded(value) for name, value in row.items()} for row in label_noise(known).to_dicts()]
 
 
 def _rounded(value: Any) -> Any:
