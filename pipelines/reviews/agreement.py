@@ -128,15 +128,18 @@ def _table(sums: Floats) -> Floats:
 
 def _both(cells: Floats, weights: Floats, figure: Figure, name: str) -> dict[str, Any]:
     """Return the figures of the sets as they are, and of what they stand for, each with its interval."""
+    both = np.stack([cells, cells * (weights / weights.mean())[:, None]], axis=1)
+    drawn = np.concatenate(list(_replicates(both)))
     return {
-        "raw": _estimates(cells, figure, name),
-        "weighted": _estimates(cells * (weights / weights.mean())[:, None], figure, name),
+        kind: _estimates(both[:, place], drawn[:, place], figure, name)
+        for place, kind in enumerate(("raw", "weighted"))
     }
 
 
-def _estimates(cells: Floats, figure: Figure, name: str) -> dict[str, Any]:
+def _estimates(cells: Floats, drawn: Floats, figure: Figure, name: str) -> dict[str, Any]:
+    """Return a figure of sets' cells; `drawn` are the sums of replicates, [replicates, C]."""
     same, by_chance = (float(value) for value in figure(cells.sum(axis=0)))
-    shares, chances = map(np.concatenate, zip(*map(figure, _replicates(cells)), strict=True))
+    shares, chances = figure(drawn)
     if same in (0.0, 1.0):  # which all replicates have, too
         shares = np.array([float(bound) for bound in wilson(np.array(same), np.array(len(cells)), _QUANTILE)])
         chances = np.full(2, by_chance)
@@ -164,13 +167,14 @@ def _interval(replicates: Floats) -> list[float | None]:
 
 
 def _replicates(cells: Floats) -> Iterator[Floats]:
-    """Yield the sums of cells over sets that are drawn anew, [replicates, C] in chunks."""
+    """Yield the sums of cells over sets that are drawn anew, [replicates, ..] in chunks."""
     sets, rng = len(cells), np.random.default_rng(0)
-    size = max(1, min(REPLICATES, _AT_ONCE // max(sets, 1)))
+    size = max(1, min(REPLICATES, _AT_ONCE // sets))
     for start in range(0, REPLICATES, size):
         count = min(size, REPLICATES - start)
-        often = rng.multinomial(sets, np.full(sets, 1 / sets), size=count)
-        yield often.astype(np.float64) @ cells
+        picked = rng.integers(0, sets, size=(count, sets)) + np.arange(count)[:, None] * sets
+        often = np.bincount(picked.ravel(), minlength=count * sets).reshape(count, sets)
+        yield np.tensordot(often.astype(np.float64), cells, axes=1)
 
 
 def _rounded(value: Any) -> float | None:
