@@ -111,12 +111,7 @@ def drawn(snapshot: Snapshot, wanted: Wanted) -> Draw:
 def _candidates(snapshot: Snapshot) -> pl.DataFrame:
     """Return set_id, source, reason, suspicion and label_suspicion of every kept set, each once."""
     columns = ["set_id", "source", "label_suspicion", "suspicion_reasons"]
-    known = [name for name in columns if name in SETS_TABLE.schema.names]  # until these columns are there
-    sets = read_frame(snapshot.files("sets/kept"), SETS_TABLE.schema, known).unique("set_id", keep="first")
-    if known != columns:
-        sets = sets.with_columns(
-            label_suspicion=pl.lit(None, pl.Float64), suspicion_reasons=pl.lit(None, pl.List(pl.String))
-        )
+    sets = read_frame(snapshot.files("sets/kept"), SETS_TABLE.schema, columns).unique("set_id", keep="first")
     reason = pl.col("suspicion_reasons").list.sort().list.join(" and ")
     return with_suspicion(sets.sort("set_id").with_columns(reason=pl.when(reason != "").then(reason)))
 

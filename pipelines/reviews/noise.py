@@ -105,7 +105,7 @@ def _even_variance() -> pl.Expr:
 
 def _unseen() -> pl.Expr:
     """Return the square of a review's weight in its source, less the part of the stratum that was reviewed."""
-    return (pl.col("weight") / pl.col("in_source")) ** 2 * (1 - pl.col("n") / pl.col("size"))
+    return (pl.col("weight") / pl.col("in_source")) ** 2 * (1 - pl.col("n") / pl.col("size")).clip(lower_bound=0)
 
 
 def _independent_reviews(reviewed: Floats, noise: Floats, variance: Floats, even: Floats) -> Floats:

@@ -128,6 +128,12 @@ class RejectionSection(Section):
     """At most this many accepted trajectories a set."""
     max_hinted_share: Share = 0.5
     """Hinted rows are at most this share of the accepted."""
+    min_pass_for_hinted: Count | None = None
+    """Reject a hinted sample where fewer of its set's non-hinted ones are correct. Off unless given: it removes what
+    hinted sampling is for, the sets that are too hard without a hint, wrong labels among them; see docs/labels.md."""
+    max_label_suspicion: Share | None = None
+    """Sets whose `label_suspicion` is above this give no row to any training set. Off unless given: hard sets go too;
+    see docs/labels.md. `grmforge plan` shows what either of the two would remove."""
 
 
 class RlSection(Section):
