@@ -79,7 +79,7 @@ def review_check(root: Root, curated: Stage) -> dict[str, Any]:
     if not reviews.height:
         return {}
     found = with_categories(reviews).with_columns(reviewer=pl.col("reviewer").replace_strict(reviewer_numbers(reviews)))
-    sets = read_frame(curated.paths("sets"), SETS, _COLUMNS)
+    sets = _kept_sets(curated)
     labels = labels_as_found(found, sets)
     told = found.drop_nulls("category")
     compared = found.join(labels, on="set_id", how="left", maintain_order="left")
@@ -159,8 +159,12 @@ def _of_sets(root: Root, curated: Stage) -> pl.DataFrame:
     reviews = every_review(root)
     if not reviews.height:
         return reviews
-    sets = read_frame(curated.paths("sets"), SETS, _COLUMNS).filter(pl.col("drop_reason").is_null())
-    return reviews.join(sets.select("set_id", "n_responses"), on=["set_id", "n_responses"], how="semi")
+    return reviews.join(_kept_sets(curated), on=["set_id", "n_responses"], how="semi")
+
+
+def _kept_sets(curated: Stage) -> pl.DataFrame:
+    """Return what is compared of the kept sets; dropped duplicates have the same set_id."""
+    return read_frame(curated.paths("sets"), SETS, _COLUMNS).filter(pl.col("drop_reason").is_null())
 
 
 def _decided(batch: pa.Table, verdicts: pl.DataFrame, use: str) -> tuple[pa.Table, tuple[int, int]]:
