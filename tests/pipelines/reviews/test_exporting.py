@@ -5,6 +5,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pipelines.reviews.drawing import Wanted, drawn
 from pipelines.reviews.exporting import page_of, write_files
 from schemas.errors import RecipeError, StorageError
 from schemas.query import Message
+from schemas.suspicion import SuspicionReason
 from tests.pipelines.reviews.small_reviews import a_draw, pair, published, single
 
 HOSTILE = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> & \u2028 \u202eevil"
@@ -61,6 +63,18 @@ def test_sets_are_drawn_by_what_is_known(tmp_path: Path) -> None:
     assert drawn(snapshot, Wanted(5, ("source", "reason", "suspicion"))).sets == 5
     with pytest.raises(StorageError, match="nothing to review"):
         a_draw(published(tmp_path / "none", []))
+
+
+def test_suspicious_sets_are_drawn_oftener_and_say_so_after_the_choice(tmp_path: Path) -> None:
+    reasons = (SuspicionReason.NONE_RIGHT, SuspicionReason.JUDGES_AGREE)
+    sets = [replace(pair(number), label_suspicion=0.01, suspicion_reasons=()) for number in range(180)]
+    sets += [replace(pair(number), label_suspicion=0.9, suspicion_reasons=reasons) for number in range(180, 200)]
+    draw = drawn(published(tmp_path, sets), Wanted(60))
+    suspects = [item for item in draw.pages[0] if item.preference.label_suspicion == 0.9]
+    assert len(suspects) > 2 * 60 * 20 / 200
+    assert sum(item.weight for item in suspects) == pytest.approx(20)
+    assert dict(suspects[0].facts)["suspicion"] == "0.90: judges agree on other and none right"
+    assert drawn(draw.snapshot, Wanted(60, ("reason",))).sets == 60
 
 
 def test_no_file_shows_what_is_hidden(tmp_path: Path) -> None:
