@@ -64,9 +64,7 @@ def publish_snapshot(
     }
     missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
     name = recipe.build.name
-    snapshot = with_content(root, name, assembled.content)
-    if snapshot and any(snapshot.manifest.checks.get(key) != checks.get(key) for key in {*checks, *_LATER_CHECKS}):
-        snapshot = None
+    snapshot = _same_version(root, name, assembled.content, checks)
     new = snapshot is None
     healed = [] if snapshot is None else _heal(snapshot, assembled)
     if snapshot is None:
@@ -102,6 +100,13 @@ _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
     "report.html": report_of,
     "rewards.py": lambda _, __: rewards_source(),
 }
+
+
+def _same_version(root: Root, name: str, content: str, checks: Mapping[str, Any]) -> Snapshot | None:
+    """Return the version of a name that holds this content and says the same of it; None where there is none."""
+    snapshot = with_content(root, name, content)
+    said = snapshot.manifest.checks if snapshot else {}
+    return snapshot if all(said.get(check) == checks.get(check) for check in {*checks, *_LATER_CHECKS}) else None
 
 
 def _free_version(root: Root, name: str, content: str) -> tuple[str, str]:
