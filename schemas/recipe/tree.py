@@ -38,6 +38,7 @@ class Recipe(Section):
     splits: stages.SplitsSection = stages.SplitsSection()
     rubrics: stages.RubricsSection = stages.RubricsSection()
     leaks: stages.LeaksSection = stages.LeaksSection()
+    reviews: stages.ReviewsSection = stages.ReviewsSection()
     general: GeneralSection | None = None
     budget: stages.BudgetSection = stages.BudgetSection()
     refresh: stages.RefreshSection = stages.RefreshSection()
