@@ -59,8 +59,8 @@ class Loop:
         return self.work / "root"
 
     def file(self, name: str) -> Path:
-        """Return a file of sets."""
-        return self.work / "task" / self.own(name if name in ("train", "meta") else "") / f"{name}.jsonl"
+        """Return a file of sets. Every seed has all of them, and uses the first seed's but for `train` and `meta`."""
+        return self.work / (self.own("task") if name in ("train", "meta") else "task") / f"{name}.jsonl"
 
     def judge(self, name: str) -> Tree:
         return served(self.model(name), self.plan, self.vllm_python)
@@ -160,7 +160,6 @@ def _build(loop: Loop, name: str, tree: Tree) -> Facts:
 
 
 def _task(loop: Loop) -> Facts:
-    """Both seeds have every file, and use the first seed's warm, gold, validation and test sets."""
     write_tasks(loop.file("train").parent, loop.plan.rung, loop.plan.sizes, loop.seed)
     return {"rung": loop.plan.rung, "sets": dict(loop.plan.sizes)}
 
