@@ -30,9 +30,8 @@ def write_arms(snapshot: Path, folder: Path) -> dict[str, int]:
 def _judged(snapshot: Path) -> pl.DataFrame:
     """Return the train sets' non-hinted samples of the RFT stage, accepted or rejected, in a fixed order."""
     columns = ["trajectory_id", "set_id", "prompt", "text", "scores", "order", "outcome", "split", "mode", "purpose"]
-    tables = [
-        pl.read_parquet(file, columns=columns) for file in sorted(snapshot.glob("trajectories/[ar]*cted-*.parquet"))
-    ]
+    files = [file for status in ("accepted", "rejected") for file in snapshot.glob(f"trajectories/{status}-*.parquet")]
+    tables = [pl.read_parquet(file, columns=columns) for file in files]
     rows = pl.concat(tables).filter(split="train", mode="non_hinted", purpose="rft").sort("trajectory_id")
     return rows.with_columns(completion=_messages(rows["text"].to_list()))
 

@@ -8,7 +8,6 @@ that it was in: builds and evaluations keep every answer, training goes on from 
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -138,11 +137,7 @@ def _command(loop: Loop, *words: str | Path, log: str) -> str:
     place = loop.work / "logs" / f"{log}.log"
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("a") as errors:
-        # Training uses every core, whatever the shell says of tests.
-        environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-        done = subprocess.run(
-            list(map(str, words)), stdout=subprocess.PIPE, stderr=errors, text=True, cwd=loop.work, env=environment
-        )
+        done = subprocess.run(list(map(str, words)), stdout=subprocess.PIPE, stderr=errors, text=True, cwd=loop.work)
     if done.returncode:
         last = [*place.read_text("utf-8", "replace").split("\n")[-8:], *done.stdout.split("\n")[-8:]]
         raise StepFailed(
