@@ -38,6 +38,10 @@ def main() -> None:
         seed=chosen.seed,
         data=chosen.data.absolute() if chosen.data else None,
     )
+    if not (loop.base / "config.json").is_file():
+        sys.exit(f"{loop.base} holds no model: `make demo-real` writes one to recipes/small_cpu/smollm2")
+    if not loop.vllm_python.is_file():
+        sys.exit(f"there is no {loop.vllm_python}: `make .venv-vllm/stamp` installs vLLM, or name a --vllm-python")
     try:
         if not chosen.figures:
             for line in projected(loop):

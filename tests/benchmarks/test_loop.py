@@ -57,6 +57,7 @@ def test_no_scene_stands_in_two_files_and_seeds_share_all_but_two(tmp_path: Path
         assert (first != second) == (name in ("train", "meta"))
 
 
+@pytest.mark.slow
 def test_the_teachers_judgements_become_rft_rows(loop: Loop) -> None:
     run_steps(loop, "teach")
     version = loop.snapshot("teach-warm")
@@ -93,16 +94,17 @@ def test_each_arm_has_the_rows_that_it_is_named_for(tmp_path: Path) -> None:
     judged = pl.concat(tables).filter(split="train", mode="non_hinted", purpose="rft")
     readable = judged.filter(pl.col("scores").is_not_null())
     assert counts["no_rejection"] == readable.height
-    assert 0.2 < counts["shuffled"] / readable.height < 0.8
+    assert 0.05 < counts["shuffled"] / readable.height < 0.6
 
 
+@pytest.mark.slow
 def test_figures_come_from_stored_evaluations(loop: Loop, tmp_path: Path) -> None:
-    write_tasks(tmp_path, "category", SIZES, seed=1)
+    write_tasks(tmp_path, "category", SIZES | {"train": 150}, seed=1)
     sets = {"kind": "preference_sets", "name": "test", "path": str(tmp_path / "train.jsonl")}
     for name, accuracy in (("no_rejection", 0.6), ("rft", 0.8), ("no_rejection-seed2", 0.6), ("rft-seed2", 0.8)):
         simulated = {"accuracy": accuracy, "seed": len(name)}
         judge = {"engine": "simulated", "model": name, "simulated": simulated}
-        tree = evaluating(name, judge, SMALL, [sets], 2, grm=judging(SMALL, free=True))
+        tree = evaluating(name, judge, SMALL, [sets], 2, grm=judging(SMALL, free=True), replicates=200)
         done = grmforge("evaluate", write(tmp_path / f"{name}.toml", tree), "--root", loop.root)
         assert done.code == 0, done.err
     figures = figures_of(loop)
@@ -113,13 +115,14 @@ def test_figures_come_from_stored_evaluations(loop: Loop, tmp_path: Path) -> Non
         for row in judge["figures"]
         if (row["selector"], row["k"], row["curve"]) == ("voting", 1, "all")
     }
-    assert 0.7 < voting["rft"] < 0.85 and 0.5 < voting["no_rejection"] < 0.7
+    assert 0.68 < voting["rft"] < 0.88 and 0.48 < voting["no_rejection"] < 0.7
     assert "rft less no_rejection, voting 1: +" in table_of(figures)
 
 
 def test_the_command_says_what_it_lacks(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "benchmarks.loop", "--small", "--base", tmp_path, "--work", tmp_path / "w"]
-    done = subprocess.run([*map(str, words), "--until", "warm"], capture_output=True, text=True)
-    assert (
-        done.returncode == 1 and "warm.log" in done.stderr and "Traceback (most" not in done.stderr.split("warm.log")[0]
-    )
+    words = [sys.executable, "-m", "benchmarks.loop", "--small", "--base", str(tmp_path), "--work", str(tmp_path / "w")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1 and "holds no model" in done.stderr and "Traceback" not in done.stderr
+    (tmp_path / "config.json").write_text("{}")
+    done = subprocess.run([*words, "--vllm-python", str(tmp_path / "no")], capture_output=True, text=True)
+    assert done.returncode == 1 and "installs vLLM" in done.stderr and "Traceback" not in done.stderr
