@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,11 @@ class Step:
     """Whether another seed does it anew."""
 
 
-def run_steps(loop: Loop, until: str | None = None) -> None:
-    """Run what is not done yet, in order. Raises StepFailed."""
+def run_steps(loop: Loop, until: str | None = None, only: Container[str] | None = None) -> None:
+    """Run what is not done yet, in order, up to a step, or `only` some steps. Raises StepFailed."""
     for step in steps_of(loop):
         marker = marker_of(loop, step)
-        if not marker.exists():
+        if not marker.exists() and (only is None or step.name in only):
             print(f"== {step.name}", flush=True)
             began = time.monotonic()
             facts = step.run(loop)
