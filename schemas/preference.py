@@ -12,6 +12,8 @@ import pyarrow as pa
 from schemas.explained import Explained
 from schemas.query import Messages, query_id, wire
 from schemas.record import content_id, is_blank
+from schemas.response import Response as Response  # most who need sets need it, too
+from schemas.suspicion import REASONS_MEANING, SUSPICION_MEANING, SuspicionReason
 from schemas.tables import Table, members_of, records_of, table_of
 
 
@@ -110,31 +112,16 @@ class DropReason(Explained):
         "the best response gives itself away by its surface, and the source as a whole leaked",
         '[leaks] over = "mark" keeps such sets, and marks the source; see docs/leaks.md',
     )
+    REVIEW_DISAGREEMENT = (
+        "review_disagreement",
+        "most people who reviewed it find another response best, or none",
+        '[reviews] use = "labels" keeps such sets, with the label that these people gave; see docs/labels.md',
+    )
     TOO_LONG = (
         "too_long",
         "the prompt exceeds the limit even with one wrong response left",
         "raise [grm] max_prompt_tokens, if the judge's context allows it",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One answer to a query, with what is known of it."""
-
-    text: Annotated[str, "The answer; empty where `turns` holds it all."]
-    reward: Annotated[float | None, "Reward in the source's own units."] = None
-    reasoning: Annotated[str | None, "The way to the answer, where it is known."] = None
-    turns: Annotated[str | None, "JSON of the whole conversation, where the response is one."] = None
-    model: Annotated[str | None, "Model that wrote the response, where the source says so."] = None
-    origin: Annotated[str | None, "How the response came to be, where that is known."] = None
-    tokens: Annotated[int | None, "Tokens of the response, where they were counted."] = None
-
-    COLUMNS: ClassVar = ("text", "reasoning", "turns", "model", "origin", "reward", "tokens")
-
-    @property
-    def content(self) -> list[str | None]:
-        """What makes the response this response: never its reward, model or origin."""
-        return [self.text, self.reasoning, self.turns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +164,14 @@ class PreferenceSet:
     own_rubric: Annotated[str | None, "Criteria made of its own question, as text; only hinted prompts show them."] = (
         None
     )
+    label_suspicion: Annotated[float | None, SUSPICION_MEANING] = None
+    suspicion_reasons: Annotated[tuple[SuspicionReason, ...] | None, REASONS_MEANING] = None
 
     COLUMNS: ClassVar = (
         "set_id", "query_id", "cluster", "split", "benchmark", "source", "source_id", "source_revision", "license",
         "domain", "query", "reference", "responses", "n_responses", "best", "label", "margin", "label_source",
-        "drop_reason", "retagged_best", "votes", "given_principles", "given_ids", "own_rubric",
+        "drop_reason", "retagged_best", "votes", "given_principles", "given_ids", "own_rubric", "label_suspicion",
+        "suspicion_reasons",
     )  # fmt: skip
 
     @property
@@ -285,16 +275,17 @@ SETS_TABLE = Table(
 _CRITERIA = ("query_id", "given_principles", "given_ids", "own_rubric")
 CRITERIA = Table("criteria", tuple(column for column in SETS_TABLE.columns if column.name in _CRITERIA)).schema
 """What judges are shown beside a question's sets, a row a question, sorted by query_id."""
-SETS = Table("sets", tuple(column for column in SETS_TABLE.columns if column.name not in _CRITERIA[1:])).schema
-"""The sets as they pass between stages: the criteria join them where they are shown, and where they are published."""
+_PUBLISHED = (*_CRITERIA[1:], "label_suspicion", "suspicion_reasons")
+SETS = Table("sets", tuple(column for column in SETS_TABLE.columns if column.name not in _PUBLISHED)).schema
+"""The sets as they pass between stages: criteria join them where they are shown, suspicion where they are published."""
 
 sets_table = partial(table_of, SETS)
 """Return the sets, in the order given, as a table of SETS."""
 
 
 def sets_of(table: pa.Table) -> list[PreferenceSet]:
-    """Return the records of a table of SETS, in its order, with their criteria where these have joined it."""
-    for field in list(CRITERIA)[1:]:
+    """Return the records of a table of SETS, in its order, with what has joined it of what is published beside it."""
+    for field in map(SETS_TABLE.schema.field, _PUBLISHED):
         if field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
     return records_of(PreferenceSet, table)

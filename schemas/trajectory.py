@@ -130,6 +130,16 @@ class RejectReason(Explained):
         "too many of the set's answers could not be read to say how difficult it is",
         "see which unreadable outcome is commonest and mend that first; [grm] resample_unreadable asks more often",
     )
+    LABEL_SUSPECT = (  # of any answer, hinted or not
+        "label_suspect",
+        "correct by a label that other judgements speak against, by more than the recipe allows",
+        "look at some of these sets (docs/labels.md); raise [rejection] max_label_suspicion to keep more",
+    )
+    HINT_UNCONFIRMED = (  # of hinted answers only
+        "hint_unconfirmed",
+        "correct with the hint, but too few of the set's answers without one are",
+        "lower [rejection] min_pass_for_hinted, which takes the very sets that hints are for",
+    )
     LABEL_BALANCE = (
         "label_balance",
         "correct, but left out so that right and wrong single responses stay in balance",

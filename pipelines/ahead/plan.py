@@ -13,6 +13,7 @@ from pipelines.ahead.few import FewSets, at_once, few_of, few_sets
 from pipelines.ahead.inputs import InputPlan, Inputs, plan_inputs
 from pipelines.ahead.requests import Wanted, wanted_of_responder, wanted_of_teacher, wanted_samples, wanted_votes
 from pipelines.ahead.roles import AskedRole, RolePlan, answering_role, plan_role, sampling_role
+from pipelines.ahead.suspects import NOT_JUDGED, RulesPlan, plan_rules
 from pipelines.engines.answering import Run
 from pipelines.judging.sampling import sample_sets
 from pipelines.rubrics.cases import chosen_cases, labelled_sets
@@ -28,6 +29,7 @@ from schemas.recipe import Recipe
 from schemas.rubric import Origin
 from storage.root import Root
 from storage.rubric_tables import read_rubrics
+from storage.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Plan:
     roles: tuple[RolePlan, ...]
     rubrics: RubricsPlan | None = None
     evaluation: tuple[BenchmarkPlan, ...] = ()
+    rules: RulesPlan | None = None
+    """None where no set is judged yet."""
 
     def as_text(self) -> str:
         """Return the plan as a table for a terminal."""
@@ -91,6 +95,8 @@ class Plan:
             lines += ["", *role.lines()]
         if self.rubrics:
             lines += ["", *self.rubrics.lines()]
+        if self.roles:
+            lines += ["", *(self.rules.lines() if self.rules else [NOT_JUDGED])]
         return lines
 
 
@@ -109,11 +115,15 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
     if not recipe.sources:
         return Plan(recipe.build.name, True, True, (), (), evaluation=evaluation)
     inputs = plan_inputs(recipe, root, run, download=download)
+    given = _given(recipe, root, run, inputs)
     rates = _probed(at_once(recipe), root, run, inputs, probe) if probe else {}
     directory = Path(recipe.directory)
     roles = [
         plan_role(root, asked, wanted, directory, rates.get(asked.purpose))
-        for asked, wanted in [*_answering(recipe, root, inputs), *_sampling(recipe, root, run, inputs)]
+        for asked, wanted in [
+            *_answering(recipe, root, inputs),
+            *_sampling(recipe, root, replace(inputs, curated=given)),
+        ]
     ]
     return Plan(
         recipe.build.name,
@@ -123,6 +133,7 @@ def plan_of(recipe: Recipe, root: Root, run: Run, *, probe: int | None = None, d
         tuple(roles),
         _plan_rubrics(recipe, root, inputs),
         evaluation,
+        plan_rules(recipe, root, given) if given else None,
     )
 
 
@@ -134,14 +145,18 @@ def _answering(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[Ask
             yield answering_role(job, sources), wanted_of(root, job, recipe.synthesis, inputs)
 
 
-def _sampling(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
+def _given(recipe: Recipe, root: Root, run: Run, inputs: Inputs) -> Stage | None:
+    """Return the curated sets with the criteria that judges are shown; None where there are none."""
+    if inputs.curated is None:
+        return None
+    return with_criteria(rubric_settings(recipe), root, run, inputs.curated, search=False)
+
+
+def _sampling(recipe: Recipe, root: Root, inputs: Inputs) -> Iterator[tuple[AskedRole, Wanted]]:
     """Yield the roles that judge sets: those that are judged again first."""
     for section in recipe.sources:
         if (job := retag_job(recipe, section)) is not None:
             yield sampling_role(job), wanted_votes(root, job, section.source, inputs)
-    if inputs.curated is not None:
-        curated = with_criteria(rubric_settings(recipe), root, run, inputs.curated, search=False)
-        inputs = replace(inputs, curated=curated)
     for job in jobs_of(recipe):
         yield sampling_role(job), wanted_samples(root, job, inputs)
 

@@ -31,6 +31,8 @@ from storage.root import Root
 from storage.stages import Stage
 from storage.tables import read_table
 
+_WITHOUT_CAPS = {"balance_positions": False, "max_hinted_share": 1.0, "max_label_suspicion": None}
+"""Rules of rejection that say nothing over a few sets."""
 _MOST = 0.5
 """Where a smaller share of the answers is of use, a build is not worth its price: the probe says what to try next."""
 _OF_NO_USE = frozenset({RejectReason.NO_CRITIQUE, RejectReason.NO_PRINCIPLES, RejectReason.DRAFT_VERDICT})
@@ -135,7 +137,7 @@ def _context(model: ModelSection, run: Run) -> int | None:
 def _found(probed: _Probed, table: pa.Table, bought: _Bought, stop: BaseException | None = None) -> Probe:
     """Return what the trajectories of a probe say."""
     frame = pl.DataFrame(pl.from_arrow(table.select(DECISION_COLUMNS)))
-    rules = probed.recipe.rejection.model_copy(update={"balance_positions": False, "max_hinted_share": 1.0})
+    rules = probed.recipe.rejection.model_copy(update=_WITHOUT_CAPS)
     decided = decide(frame, rules, probed.job.n)
     answered = table.filter(pc.is_valid(table.column("text")))
     prompt_tokens, answer_tokens = (

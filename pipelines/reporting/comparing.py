@@ -259,6 +259,9 @@ def read_anew(snapshot: Snapshot) -> pl.DataFrame:
         {key: value for key, value in recipe.get("rejection", {}).items() if key in RejectionSection.model_fields}
     )
     rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
+    if rules.max_label_suspicion is not None:
+        suspicion = _frame(snapshot, ["sets/kept"], [pl.col("set_id"), pl.col("label_suspicion")]).unique("set_id")
+        rows = rows.join(suspicion, on="set_id", how="left", maintain_order="left")
     return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))
 
 

@@ -182,10 +182,18 @@ def _set_parts(example: Example) -> list[Part]:
         Part("reference", _items(("", row["reference"] or None))),
         Part("responses", tuple(_known_response(row, index) for index in range(len(row["responses"])))),
         Part("label", _items(("", None if row["label"] is None else str(row["label"])))),
+        Part("how suspect the label is", _suspicion(row)),
     ]
     if example.reason:
         parts.append(Part("why it was dropped", (Item(meaning(example.reason).words, example.reason),)))
     return [part for part in parts if part.items]
+
+
+def _suspicion(row: Mapping[str, Any]) -> tuple[Item, ...]:
+    """Return what speaks against a label; nothing for a set that nobody judged, and of versions of before."""
+    suspicion = row.get("label_suspicion")
+    reasons = ", ".join(row.get("suspicion_reasons") or ())
+    return _items((reasons, None if suspicion is None else f"{suspicion:.3f} of 1"))
 
 
 def _known_response(row: Mapping[str, Any], index: int) -> Item:

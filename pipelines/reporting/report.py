@@ -17,8 +17,18 @@ from pipelines.reporting.attention import attention, incomplete_sets, simulated_
 from pipelines.reporting.checks import leak_rows, principles_sentence, trace_ngrams, trace_sentences
 from pipelines.reporting.example_parts import Example, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
+from pipelines.reporting.label_checks import (
+    JUDGE_HEAD,
+    LABEL_HEAD,
+    NOISE,
+    SUSPICION,
+    judge_rows,
+    label_rows,
+    label_sentences,
+)
 from pipelines.reporting.meanings import MEANINGS, answer_groups, meaning, sets_made, verdict_meaning
 from pipelines.reporting.pages import page
+from pipelines.reporting.reviews import REVIEW_HEAD, review_rows, review_sentences
 from pipelines.reporting.row_search import one_of_each
 from pipelines.reporting.source_funnels import (
     SETS,
@@ -42,7 +52,12 @@ _LONGEST_TEXT = 1_500
 _COMMONEST_REASONS = 4
 _Part = tuple[str, str, str]
 """A part of a table in the card: split, published path, meaning."""
-_SHOWN_CHECKS = frozenset({"positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles"})
+_SHOWN_CHECKS = frozenset(
+    {
+        *("positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles", "reviews"),
+        *(SUSPICION, NOISE),
+    }
+)
 
 
 def report_of(manifest: Manifest, assembled: Stage) -> str:
@@ -66,6 +81,8 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
         "outcomes": list(_outcomes(funnels)),
         "reasons": _reasons(funnels),
         "ngrams": trace_ngrams(checks),
+        "judges": [[cut(text, 100) for text in row] for row in judge_rows(checks)],
+        "judge_head": JUDGE_HEAD,
         "positions": checks.get("positions") or {},
         "meta_rm": checks.get("meta_rm") or {},
         "lengths": checks.get("lengths") or {},
@@ -96,6 +113,12 @@ def _in_both(manifest: Manifest) -> dict[str, Any]:
         "leaks": leak_rows(manifest.checks),
         "traces": trace_sentences(manifest.checks),
         "principles": principles_sentence(manifest.checks),
+        "labels": label_rows(manifest.checks),
+        "label_head": LABEL_HEAD,
+        "label_sentences": label_sentences(manifest.checks),
+        "reviews": review_sentences(manifest.checks),
+        "review_head": REVIEW_HEAD,
+        "review_rows": review_rows(manifest.checks),
     }
 
 
@@ -117,6 +140,8 @@ def _titles(manifest: Manifest) -> dict[str, str]:
         "outcomes": "What the answers amount to",
         "leaks": "What gives the right one away",
         "traces": "What gives a hinted answer away",
+        "labels": "How far the labels can be trusted" if label_rows(manifest.checks) else "",
+        "reviews": "What people found" if "reviews" in manifest.checks else "",
         "positions": "Where the best response stands",
         "meta-rm": "Meta RM" if "meta_rm" in wanted_sets(manifest) else "",
         "principles": "Given criteria" if "principles" in manifest.checks else "",

@@ -34,7 +34,7 @@ from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_k
 from storage.table_writer import TableWriter
 from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 _SCHEMAS = {table.name: table.schema for table in TABLES}
 
 
@@ -132,10 +132,15 @@ class _Decided:
     def through(self, bucket: int) -> pa.Table:
         """Return the rows of all buckets up to this one that were not returned before."""
         table = self._rows.through(bucket)
-        decided, self._decided = self._decided.slice(0, table.num_rows), self._decided.slice(table.num_rows)
-        for name in decided.column_names:
-            table = table.append_column(name, decided.column(name))
+        table, self._decided = _beside(table, self._decided)
         return table
+
+
+def _beside(rows: pa.Table, columns: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows with the first of these columns' values beside them, and the other values."""
+    for name in columns.column_names:
+        rows = rows.append_column(name, columns.column(name).slice(0, rows.num_rows))
+    return rows, columns.slice(rows.num_rows)
 
 
 @dataclass(frozen=True)
@@ -153,11 +158,11 @@ class _Rows:
         """Write every table, a range of buckets at a time."""
         wanted, curated, decisions = self.recipe.build.sets, self.curated, self.decisions
         rl = decisions.rl
-        sets_through = sets_reader(curated)
+        sets_through, suspicion = sets_reader(curated), decisions.suspicion.columns()
         general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
         decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in self.judged.items()}
         for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
-            rows = sets_through(buckets[-1])
+            rows, suspicion = _beside(sets_through(buckets[-1]), suspicion)
             kept = pc.is_null(rows.column("drop_reason"))
             self.tables.write("sets/kept", rows.filter(kept))  # test sets are published here and nowhere else
             self.tables.write("sets/dropped", rows.filter(pc.invert(kept)))
@@ -175,7 +180,7 @@ class _Rows:
             if "meta_rm" in wanted:
                 self._write_meta_rm(trajectories, by_id)
             if "pairs" in wanted:
-                pairs = pairs_table(sets)
+                pairs = pairs_table([one for one in sets if one.set_id not in decisions.suspects])
                 of_rows = [by_id[set_id] for set_id in pairs.column("set_id").to_pylist()]
                 self.tables.write_splits("pairs", pairs, _splits(of_rows))
 

@@ -11,12 +11,14 @@ from pipelines.curation.leak_check import leak_probe
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.sampling import sampled_sets
 from pipelines.training_sets.balance import position_counts, rounded, uniformity
+from pipelines.training_sets.label_bound import noise_bound
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from pipelines.training_sets.paired_accuracy import paired_accuracy
-from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
+from pipelines.training_sets.rejection import DECISION_COLUMNS, decide, is_suspect
 from pipelines.training_sets.rft import chosen_general, general_ids
 from pipelines.training_sets.rl import decide_rl, filter_fault
 from pipelines.training_sets.selection import decide_selection
+from pipelines.training_sets.suspicion import Suspicion, suspicion_of
 from schemas.errors import ForgeError
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe
@@ -43,6 +45,9 @@ class Decisions:
     rl: pl.DataFrame | None
     """A row a sampled set; see `decide_rl` and `decide_selection`. None where the recipe wants no rl set, and where the
     difficulty model filters nothing, which the check `rl` says."""
+    suspicion: Suspicion
+    suspects: frozenset[str]
+    """Ids of the kept sets that are too suspect for any training set."""
     general: frozenset[str]
     """Example ids of the general rows that are mixed in."""
     checks: Mapping[str, Any]
@@ -54,13 +59,22 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
     """Return all decisions of a build; `job` is RFT's. Raises ForgeError where a set cannot be made well."""
     columns = [*DECISION_COLUMNS, "model"]
     frames = {purpose: read_frame(stage.paths("judged"), JUDGED, columns) for purpose, stage in judged.items()}
-    checks: dict[str, Any] = {"lengths": _lengths(curated)}
+    suspicion = suspicion_of(curated, judged)
+    checks: dict[str, Any] = {"lengths": _lengths(curated), **_label_checks(suspicion)}
     funnel: list[dict[str, Any]] = []
+    suspects = pl.DataFrame(schema={"set_id": pl.String})
+    if recipe.rejection.max_label_suspicion is not None:
+        kept = suspicion.kept()
+        suspects = kept.filter(is_suspect(recipe.rejection.max_label_suspicion)).select("set_id")
+        frames = {
+            purpose: frame.join(kept, on="set_id", how="left", maintain_order="left")
+            for purpose, frame in frames.items()
+        }
     if Purpose.RFT in frames:
         rft = frames[Purpose.RFT] = decide(frames[Purpose.RFT], recipe.rejection, recipe.grm.n_rft)
         checks["positions"] = _positions(rft)
         funnel += _counted(rft, "rft", "accepted", "mode")
-    rl = _rl(recipe, curated, frames, checks) if "rl" in recipe.build.sets else None
+    rl = _rl(recipe, curated, frames, suspects, checks) if "rl" in recipe.build.sets else None
     if rl is not None:
         funnel += _counted(rl, "rl", "kept")
         if recipe.rl.selection:
@@ -75,11 +89,14 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
     if Purpose.PAIRED in frames:
         checks["principles"] = paired_accuracy(frames[Purpose.RFT], frames[Purpose.PAIRED], recipe.grm.principles)
     if "meta_rm" in recipe.build.sets:
-        checks["meta_rm"] = _mark_meta_rm(frames, recipe.meta_rm.one_label_share)
+        checks["meta_rm"] = _mark_meta_rm(frames, recipe.meta_rm.one_label_share, suspects)
         for purpose, frame in frames.items():
             if "in_meta_rm" in frame.columns:
                 marked = frame.filter("in_meta_rm").with_columns(reject_reason=pl.lit(None, pl.String))
                 funnel += _counted(marked, f"meta_rm from {purpose}", "kept")
+                funnel += _counted(_suspect(meta_rm_candidates(frame), suspects), f"meta_rm from {purpose}", "kept")
+    if "pairs" in recipe.build.sets:
+        funnel += _counted(_suspect(suspicion.sets.filter("is_kept"), suspects), "pairs", "kept")
     checks["leak_probe"] = leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, judged, frames)
     if Purpose.RFT in frames:
         checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
@@ -87,11 +104,15 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
     if recipe.general and "rft" in recipe.build.sets:
         general, rows = _general(curated, recipe.general.ratio, frames[Purpose.RFT])
         funnel += _counted(rows, "rft general", "accepted")
-    return Decisions(frames, rl, general, checks, funnel)
+    return Decisions(frames, rl, suspicion, frozenset(suspects["set_id"]), general, checks, funnel)
 
 
 def _rl(
-    recipe: Recipe, curated: Stage, frames: Mapping[Purpose, pl.DataFrame], checks: dict[str, Any]
+    recipe: Recipe,
+    curated: Stage,
+    frames: Mapping[Purpose, pl.DataFrame],
+    suspects: pl.DataFrame,
+    checks: dict[str, Any],
 ) -> pl.DataFrame | None:
     """Return RL's decisions, by the difficulty model's samples or, where the recipe says so, by the GRM's own.
 
@@ -108,15 +129,25 @@ def _rl(
             raise ForgeError(f"rl: {fault}")
         checks["rl"] = {"missing": fault}
         return None
-    decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft)
+    decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft, suspects)
     return decided.with_columns(index=(pl.col("reject_reason").is_null().cum_sum().over("split") - 1))
 
 
-def _mark_meta_rm(frames: dict[Purpose, pl.DataFrame], one_label_share: float) -> dict[str, Any]:
+def _suspect(rows: pl.DataFrame, suspects: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of suspect sets, with that as their reason."""
+    return rows.join(suspects, on="set_id", how="semi").with_columns(
+        reject_reason=pl.lit(RejectReason.LABEL_SUSPECT.value)
+    )
+
+
+def _mark_meta_rm(
+    frames: dict[Purpose, pl.DataFrame], one_label_share: float, suspects: pl.DataFrame
+) -> dict[str, Any]:
     """Add in_meta_rm, right, set_correct and set_readable to the frames; return the check."""
     columns = ["trajectory_id", "set_id", "split", "model", "mode", "outcome", "draft_verdict"]
     purposes = [purpose for purpose in (Purpose.RFT, Purpose.ON_POLICY) if purpose in frames]
     candidates = meta_rm_candidates(pl.concat([frames[purpose].select(columns) for purpose in purposes]))
+    candidates = candidates.join(suspects, on="set_id", how="anti")
     chosen = choose_meta_rm(candidates, one_label_share)
     marks = chosen.select("trajectory_id", "right", "set_correct", "set_readable", in_meta_rm=pl.lit(True))
     for purpose in purposes:
@@ -144,6 +175,12 @@ def _general(curated: Stage, ratio: float, rft: pl.DataFrame) -> tuple[frozenset
     is_surplus = ~pl.col("example_id").is_in(list(chosen))
     kept = general.filter(pl.col("drop_reason").is_null())
     return chosen, kept.with_columns(reject_reason=pl.when(is_surplus).then(pl.lit("surplus")))
+
+
+def _label_checks(suspicion: Suspicion) -> dict[str, Any]:
+    """Return what judgements say of the labels; nothing where there are none."""
+    checks = {"label_suspicion": suspicion.check(), "label_noise": noise_bound(suspicion.votes)}
+    return checks if checks["label_noise"] else {}
 
 
 def _positions(rft: pl.DataFrame) -> dict[str, Any]:

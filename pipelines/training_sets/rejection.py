@@ -1,5 +1,7 @@
 """Rejection: which trajectories of RFT are accepted, and the one reason why each other is not (METHOD section 3)."""
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from pipelines.training_sets.balance import balanced, within_share
@@ -34,8 +36,9 @@ def pass_counts(trajectories: pl.DataFrame) -> pl.DataFrame:
 def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> pl.DataFrame:
     """Return the trajectories, in the order given, with pass_count, pass_samples, accepted and reject_reason.
 
-    `trajectories` has DECISION_COLUMNS. Reasons come in the order of REJECT_PRECEDENCE. Among the recipe's caps,
-    max_accepted_per_set is applied first and the hinted share last, so that no cap undoes the balance of another.
+    `trajectories` has DECISION_COLUMNS, and label_suspicion where the rules limit it. Reasons come in the order of
+    REJECT_PRECEDENCE. Among the recipe's caps, max_accepted_per_set is applied first and the hinted share last, so that
+    no cap undoes the balance of another.
     """
     hinted = pl.col("mode") == Mode.HINTED.value
     all_correct = (pl.col("pass_count") == pl.col("pass_samples")) & (pl.col("pass_samples") >= n_rft)
@@ -50,6 +53,7 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
         _when(hinted & pl.col("hint_leak"), RejectReason.HINT_LEAK),
         _when(too_easy, RejectReason.TOO_EASY),
         _when(pl.col("pass_samples") < n_rft, RejectReason.UNDECIDED),
+        *_when_asked(rules),
         pl.lit(None, pl.String),
     )
     decided = trajectories.join(pass_counts(trajectories), on="set_id", how="left", maintain_order="left").with_columns(
@@ -66,6 +70,20 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
         )
     decided = within_share(decided, GROUP, rules.max_hinted_share)
     return decided.with_columns(accepted=pl.col("reject_reason").is_null())
+
+
+def _when_asked(rules: RejectionSection) -> Iterator[pl.Expr]:
+    """Yield the reasons of rules that are off unless the recipe gives them."""
+    if rules.max_label_suspicion is not None:
+        yield _when(is_suspect(rules.max_label_suspicion), RejectReason.LABEL_SUSPECT)
+    if rules.min_pass_for_hinted is not None:
+        hinted = pl.col("mode") == Mode.HINTED.value
+        yield _when(hinted & (pl.col("pass_count") < rules.min_pass_for_hinted), RejectReason.HINT_UNCONFIRMED)
+
+
+def is_suspect(most: float) -> pl.Expr:
+    """Say whether more speaks against a label than this. Where nothing speaks, nothing does against it."""
+    return (pl.col("label_suspicion") > most).fill_null(False)
 
 
 def _when(condition: pl.Expr, reason: RejectReason) -> pl.Expr:

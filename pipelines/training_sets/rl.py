@@ -52,19 +52,24 @@ def filter_fault(samples: pl.DataFrame, recipe: Recipe) -> str | None:
     )
 
 
-def decide_rl(sets: pl.DataFrame, difficulty: pl.DataFrame, n_samples: int) -> pl.DataFrame:
+def decide_rl(
+    sets: pl.DataFrame, difficulty: pl.DataFrame, n_samples: int, suspects: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return the sets, sorted by (query_id, set_id), with pass_count, pass_samples, reject_reason and best_position.
 
     `sets` has set_id, query_id, source, split, n_responses, label; `difficulty` the difficulty model's samples with
     set_id, mode and outcome. Best positions are dealt out, not shuffled: each occurs equally often per source, number
     of responses and split. A set with fewer than `n_samples` readable samples is undecided: nothing says whether it is
-    too easy.
+    too easy. `suspects` has the set_id of those whose label is not trusted.
     """
+    suspect_ids = [] if suspects is None else suspects["set_id"].to_list()
     reason = (
         pl.when(pl.col("pass_samples") < n_samples)
         .then(pl.lit(RejectReason.UNDECIDED.value))
         .when(pl.col("pass_count") == pl.col("pass_samples"))
         .then(pl.lit(RejectReason.TOO_EASY.value))
+        .when(pl.col("set_id").is_in(suspect_ids))
+        .then(pl.lit(RejectReason.LABEL_SUSPECT.value))
     )
     decided = (
         sets.join(pass_counts(difficulty), on="set_id", how="left")

@@ -128,6 +128,12 @@ class RejectionSection(Section):
     """At most this many accepted trajectories a set."""
     max_hinted_share: Share = 0.5
     """Hinted rows are at most this share of the accepted."""
+    min_pass_for_hinted: Count | None = None
+    """Reject a hinted sample where fewer of its set's non-hinted ones are correct. Off unless given: it removes what
+    hinted sampling is for, the sets that are too hard without a hint, wrong labels among them; see docs/labels.md."""
+    max_label_suspicion: Share | None = None
+    """Sets whose `label_suspicion` is above this give no row to any training set. Off unless given: hard sets go too;
+    see docs/labels.md. `grmforge plan` shows what either of the two would remove."""
 
 
 class RlSection(Section):
@@ -164,6 +170,15 @@ class LeaksSection(Section):
     """AUC of the leak probe, within sets, above which a source leaks; 0.5 is chance."""
     over: Literal["mark", "downsample"] = "mark"
     """`mark`: publish it as leaky, and say so. `downsample`: first leave out sets that give themselves away."""
+
+
+class ReviewsSection(Section):
+    """`[reviews]`: what becomes of labels that people looked at; see docs/labels.md."""
+
+    use: Literal["labels", "drop_disagreement"] | None = None
+    """`labels`: what more than half of a set's reviewers found is its label. `drop_disagreement`: a set is dropped as
+    `review_disagreement` if more than half of them refuse its label. Unless given, labels stay as the sources gave
+    them."""
 
 
 class BudgetSection(Section):

@@ -38,6 +38,7 @@ class Recipe(Section):
     splits: stages.SplitsSection = stages.SplitsSection()
     rubrics: stages.RubricsSection = stages.RubricsSection()
     leaks: stages.LeaksSection = stages.LeaksSection()
+    reviews: stages.ReviewsSection = stages.ReviewsSection()
     general: GeneralSection | None = None
     budget: stages.BudgetSection = stages.BudgetSection()
     refresh: stages.RefreshSection = stages.RefreshSection()
@@ -74,6 +75,11 @@ class Recipe(Section):
             yield 'grm.compare_principles compares "self" with "rubric": set grm.principles to one of them'
         if self.grm.template is not None and (self.grm.principles == "rubric" or self.grm.compare_principles):
             yield "grm.template and given criteria do not go together: the built-in template has their slot"
+        if (least := self.rejection.min_pass_for_hinted) is not None and least > self.grm.n_rft:
+            yield (
+                f"rejection.min_pass_for_hinted = {least} is more than grm.n_rft = {self.grm.n_rft}, so no "
+                "hinted sample could pass: lower it, or leave the hints out (hinted = false in the source)"
+            )
         retagged = [source for source in self.sources if source.teacher_votes]
         roles = ("grm", "difficulty", "policy", *(["teacher"] if retagged else []))
         if self.grm.structured_output != "none":

@@ -18,7 +18,7 @@ from storage.root import Root
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest
 
 OLD_ROOT = REPOSITORY / "tests/old_root"
-DEMO = "9d1bf5a5c7f2db81292186256de2ae77"
+DEMO = "3d729f1f88246d0328327ebfec2f3674"
 """The content hash of the demo. It changes in a commit alone that names the column or the rule."""
 
 

@@ -158,6 +158,14 @@ def test_keys_named_like_pydantics_own_tags_are_keys(name: str) -> None:
         (lambda tree: tree.update(grm={"n_rft": 0}), "grm.n_rft: must be at least 1 (got 0)"),
         (lambda tree: tree.update(grm={"n_rft": 0, "temperature": 9}), "(and 1 more)"),
         (lambda tree: tree.update(directory="/"), "unknown key 'directory'"),
+        (
+            lambda tree: tree.update(rejection={"min_pass_for_hinted": 4}),
+            "rejection.min_pass_for_hinted = 4 is more than grm.n_rft = 3",
+        ),
+        (
+            lambda tree: tree.update(rejection={"max_label_suspicion": 2}),
+            "rejection.max_label_suspicion: must be at most 1",
+        ),
         (lambda tree: tree.update(grm={"n_rft": "3"}), "grm.n_rft: must be a whole number (got '3')"),
         (lambda tree: tree.update(grm={"n_rft": True}), "grm.n_rft: must be a whole number (got true)"),
         (lambda tree: tree.update(grm={"max_tokens": "9"}), "grm.max_tokens: must be a whole number (got '9')"),

@@ -14,7 +14,7 @@ CONTRACT = {
         set_id query_id cluster split benchmark:bool source source_id source_revision license domain
         query:messages reference responses:responses n_responses:int32 best:int32 label:int32 margin:double
         label_source drop_reason retagged_best:int32 votes:list<int32>
-        given_principles given_ids:list<string> own_rubric
+        given_principles given_ids:list<string> own_rubric label_suspicion:double suspicion_reasons:list<string>
     """,
     "trajectories": """
         trajectory_id request_id set_id query_id source domain split purpose mode sample_index:int32 model
@@ -102,6 +102,8 @@ def test_every_reason_has_its_place_in_the_precedence() -> None:
         "hint_leak",
         "too_easy",
         "undecided",
+        "label_suspect",
+        "hint_unconfirmed",
         "label_balance",
         "position_balance",
         "hinted_share",

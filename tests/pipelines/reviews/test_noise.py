@@ -52,6 +52,17 @@ def test_a_stratum_of_several_sources_is_divided_as_its_reviews_are() -> None:
     assert only(found, None)["noise"] == 0.25
 
 
+def test_draws_count_by_their_reviews() -> None:
+    first, second = reviews(("a", "x", 100, [True] * 3 + [False] * 7)), reviews(("a", "x", 500, [False] * 30))
+    frame = pl.concat([first.with_columns(draw_id=pl.lit("1")), second.with_columns(draw_id=pl.lit("2"))])
+    # .3 of 100 sets with a quarter of the reviews, and none of 500 with three quarters
+    assert only(label_noise(frame), "a")["noise"] == pytest.approx(0.3 * 100 * 0.25 / (100 * 0.25 + 500 * 0.75))
+    twice = pl.concat([first.with_columns(draw_id=pl.lit("1")), first.with_columns(draw_id=pl.lit("2"))])
+    once, both = only(label_noise(first), "a"), only(label_noise(twice), "a")
+    assert both["noise"] == once["noise"]
+    assert both["high"] - both["low"] < once["high"] - once["low"]
+
+
 def test_what_nobody_could_tell_says_nothing_and_an_open_stratum_may_be_all_wrong() -> None:
     told = label_noise(reviews(("a", "x", 100, [False] * 20 + [True])))
     untold = label_noise(reviews(("a", "x", 100, [False] * 20 + [True] + [None] * 5)))

@@ -68,7 +68,7 @@ def test_every_reason_is_in_the_precedence_and_caps_come_last() -> None:
     assert REJECT_PRECEDENCE[: len(BAD)] == tuple(BAD)
     assert REJECT_PRECEDENCE[len(BAD) :] == (
         "draft_verdict", "no_critique", "no_principles", "hint_leak", "too_easy", "undecided",
-        "label_balance", "position_balance", "hinted_share", "max_accepted",
+        "label_suspect", "hint_unconfirmed", "label_balance", "position_balance", "hinted_share", "max_accepted",
     )  # fmt: skip
 
 
@@ -128,6 +128,39 @@ def test_a_set_gives_no_more_than_the_recipe_allows_and_hinted_ones_go_first() -
     ]  # fmt: skip
     assert reasons(rows, max_accepted_per_set=2)[3] == "max_accepted"
     assert reasons(rows, max_accepted_per_set=3)[:4] == [None, "incorrect", None, None]
+
+
+def suspect_reasons(rows: list[dict[str, Any]], suspicion: float | None, **rules: Any) -> list[str | None]:
+    suspected = frame(rows).with_columns(label_suspicion=pl.lit(suspicion, pl.Float64))
+    return decide(suspected, RejectionSection(**FREE | rules), 3)["reject_reason"].to_list()
+
+
+def test_a_suspect_label_rejects_what_is_correct_by_it_and_only_where_it_is_asked_for() -> None:
+    rows = samples("s", ["correct", "incorrect", "incorrect"], "correct")
+    assert suspect_reasons(rows, 0.4) == [None, "incorrect", "incorrect", None]
+    rejected = suspect_reasons(rows, 0.4, max_label_suspicion=0.3, min_pass_for_hinted=2)
+    assert rejected == ["label_suspect", "incorrect", "incorrect", "label_suspect"]
+    assert suspect_reasons(rows, 0.4, max_label_suspicion=0.4) == [None, "incorrect", "incorrect", None]
+    assert suspect_reasons(rows, None, max_label_suspicion=0.0) == [None, "incorrect", "incorrect", None]
+
+
+def test_a_hint_is_confirmed_by_what_was_right_without_it() -> None:
+    none_right = samples("r", ["incorrect"] * 3, "correct")
+    one_right = samples("s", ["correct", "incorrect", "incorrect"], "correct")
+    assert reasons(none_right, min_pass_for_hinted=1)[-1] == "hint_unconfirmed"
+    assert reasons(one_right, min_pass_for_hinted=1)[-1] is None
+    assert reasons(one_right, min_pass_for_hinted=2) == [None, "incorrect", "incorrect", "hint_unconfirmed"]
+
+
+def test_too_easy_and_undecided_come_before_a_suspect_label_and_caps_behind_it() -> None:
+    easy = samples("s", ["correct"] * 3, "correct")
+    assert suspect_reasons(easy, 0.9, max_label_suspicion=0.1) == ["too_easy"] * 4
+    short = samples("s", ["correct", "truncated", "incorrect"], "correct")
+    asked = {"max_label_suspicion": 0.1, "min_pass_for_hinted": 3}
+    assert suspect_reasons(short, 0.9, **asked) == ["undecided", "truncated", "incorrect", "undecided"]
+    two = samples("s", ["correct", "correct", "incorrect"], "correct")
+    capped = suspect_reasons(two, 0.9, max_label_suspicion=0.1, max_accepted_per_set=1)
+    assert capped == ["label_suspect", "label_suspect", "incorrect", "label_suspect"]
 
 
 def test_nothing_is_decided_over_nothing() -> None:

@@ -1,0 +1,70 @@
+"""The verifier as one more voter: what it finds right in sets that others have labelled.
+
+A set's reference may begin with a line that is nothing but a number, perhaps with a unit. Then the final answer of each
+response can be compared with it. The verifier votes where it finds exactly one response right, or can tell whether a
+single one is. Sets that it labelled itself are left out: they would only agree.
+"""
+
+import re
+from collections.abc import Iterator
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.grading.crew import grade_all
+from pipelines.training_sets.votes import VERIFIER
+from schemas.preference import SETS, LabelSource, PreferenceSet, sets_of
+from schemas.question import AnswerForm, Gold, Verdict
+from storage.stages import Stage
+from storage.tables import read_batches
+
+_NUMBER = re.compile(r"\s*\$?[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?\s?(?:%|\\%|[A-Za-zµΩ°/²³]{1,12})?\$?\s*")
+_SCHEMA = {"row": pl.UInt32, "judge": pl.String, "response": pl.Int32, "votes": pl.Float64}
+
+
+def verifiers_votes(curated: Stage) -> pl.DataFrame:
+    """Return the verifier's votes on kept sets, by their row: row, judge, response and votes. No model is asked."""
+    places: list[tuple[int, int, int]] = []  # row, number of responses, response: written as the pairs are read
+    grades = grade_all(_pairs(curated, places)) if _has_references(curated) else iter(())
+    right: dict[tuple[int, int], list[int]] = {}
+    for place, grade in enumerate(grades):
+        row, n_responses, response = places[place]
+        found = right.setdefault((row, n_responses), [])
+        if n_responses == 1 and grade.verdict in (Verdict.RIGHT, Verdict.WRONG):
+            found.append(int(grade.verdict is Verdict.RIGHT))
+        elif n_responses > 1 and grade.verdict is Verdict.RIGHT:
+            found.append(response)
+    votes = [(row, VERIFIER, found[0], 1.0) for (row, _), found in right.items() if len(found) == 1]
+    return pl.DataFrame(votes, schema=_SCHEMA, orient="row")
+
+
+def number_in(reference: str | None) -> str | None:
+    """Return the number that a reference begins with, alone in its line; None where it does not."""
+    first = (reference or "").split("\n", 1)[0]
+    return first.strip() if _NUMBER.fullmatch(first) else None
+
+
+def _pairs(curated: Stage, places: list[tuple[int, int, int]]) -> Iterator[tuple[Gold, str]]:
+    for row, one in _graded_sets(curated):
+        gold = Gold(AnswerForm.NUMBER, number_in(one.reference) or "")
+        for response, answer in enumerate(one.responses):
+            places.append((row, one.n_responses, response))
+            yield gold, answer.text
+
+
+def _has_references(curated: Stage) -> bool:
+    """Say whether there is anything to grade, before any process is started for it."""
+    return next(_graded_sets(curated), None) is not None
+
+
+def _graded_sets(curated: Stage) -> Iterator[tuple[int, PreferenceSet]]:
+    """Yield kept sets that can be graded, with their row, a row group at a time."""
+    start = 0
+    for batch in read_batches(curated.paths("sets"), SETS):
+        others = pc.not_equal(batch.column("label_source"), LabelSource.VERIFIER.value)
+        is_asked = pc.and_(pc.is_null(batch.column("drop_reason")), others)
+        numbers = pa.array([number_in(text) is not None for text in batch.column("reference").to_pylist()], pa.bool_())
+        places = pc.indices_nonzero(pc.and_(pc.fill_null(is_asked, False), numbers))
+        yield from zip((start + place for place in places.to_pylist()), sets_of(batch.take(places)), strict=True)
+        start += batch.num_rows
