@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from functools import partial
+from importlib import metadata, resources
 from typing import Any
 
 from pipelines.engines.asking import Product
@@ -95,10 +96,16 @@ def publish_snapshot(
     return Published(snapshot, new, missing, no_row, tuple(healed))
 
 
+def _script(name: str, manifest: Manifest, assembled: Stage) -> str:
+    """Return a script that trains on the snapshot that it lies in. It is the same in every snapshot."""
+    return resources.files("pipelines.reporting").joinpath("train", name).read_text("utf-8")
+
+
 _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
     "README.md": lambda manifest, _: card_of(manifest),
     "report.html": report_of,
     "rewards.py": lambda _, __: rewards_source(),
+    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "meta_rm.py")},
 }
 
 
