@@ -18,7 +18,7 @@ export DO_NOT_TRACK := 1
 
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py hint_leaks.py decontamination.py rubrics.py scale_out.py evaluation.py)))
 
-.PHONY: help demo demo-real test test-all test-room test-vllm bench check format docs lock clean
+.PHONY: help demo demo-real test test-all test-room test-vllm test-loop bench check format docs lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -86,6 +86,9 @@ test-room: .venv/dev.stamp  ## run the tests of one room: make test-room ROOM=ju
 
 test-vllm: .venv/dev.stamp .venv-vllm/stamp  ## build on a real vLLM, on the CPU, with a tiny model of random weights
 	PYTHONDONTWRITEBYTECODE= GRMFORGE_VLLM_PYTHON=$(VLLM_BIN)/python $(BIN)/pytest tests/vllm
+
+test-loop: .venv/dev.stamp recipes/small_cpu/smollm2/model.safetensors  ## train a small real judge on its own accepted judgements: a small form, under an hour
+	$(BIN)/python -m benchmarks.loop --small --base recipes/small_cpu/smollm2 --work data/loop-small
 
 bench: .venv/dev.stamp  ## measure: a minute a benchmark (FULL=--full for full sizes)
 	@for name in $(BENCHMARKS); do \

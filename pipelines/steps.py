@@ -19,6 +19,7 @@ from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.orders import models_of
 from pipelines.reporting.contamination import announced
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
+from pipelines.reviews.labels import review_checks, with_reviews
 from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
 from pipelines.rubrics.nearest import nearest_queries
@@ -78,7 +79,8 @@ def publish(
         bought = product.bought.get(job.role, 0)
         judged[job.purpose] = Judged(job, product.stage, max(0, product.stage.facts["requests"] - bought))
     curated, assembled = made[CRITERIA].stage, made[ASSEMBLE].stage
-    publish_tables = partial(publish_snapshot, recipe, root, sources, curated, judged, run_id=run.run_id)
+    checks = review_checks(root, curated, assembled)
+    publish_tables = partial(publish_snapshot, recipe, root, sources, curated, judged, checks=checks, run_id=run.run_id)
     try:
         return publish_tables(assembled)
     except DamagedError as error:
@@ -238,7 +240,9 @@ def _curation_step(recipe: Recipe) -> Step:
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
         run.watcher.stage("curating", None)
         curated = curate(rules_of(recipe), root, needed[: len(sets)], needed[-1] if recipe.general else None)
-        for line in (*announced(curated.facts["contamination"]), *license_warnings(recipe.build.licenses, curated)):
+        contamination = curated.facts["contamination"]
+        curated = with_reviews(recipe.reviews, root, curated)
+        for line in (*announced(contamination), *license_warnings(recipe.build.licenses, curated)):
             run.watcher.warn(line)
         nearest_queries(recipe, root, curated)  # here, since what it may lack is to be missed before anything is bought
         return Product(curated)

@@ -86,6 +86,11 @@ class DropReason(Explained):
         "the best response gives itself away by its surface, and the source as a whole leaked",
         '[leaks] over = "mark" keeps such sets, and marks the source; see docs/leaks.md',
     )
+    REVIEW_DISAGREEMENT = (
+        "review_disagreement",
+        "most people who reviewed it find another response best, or none",
+        '[reviews] use = "labels" keeps such sets, with the label that these people gave; see docs/labels.md',
+    )
     TOO_LONG = (
         "too_long",
         "the prompt exceeds the limit even with one wrong response left",

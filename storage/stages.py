@@ -51,7 +51,7 @@ class Stage:
 
     def _with(self, table: str) -> "Stage":
         """Return the stage that has a table. Raises StorageError where it is not there any more."""
-        return self if self.beside is None or table in self.tables else self._below
+        return self if self.beside is None or table in self.tables else self._below._with(table)
 
     @cached_property
     def _below(self) -> "Stage":

@@ -62,6 +62,10 @@ class Forgotten:
         """Return why a row with one of these ids (its set's, its query's) may not come back; None where it may."""
         return next((self._ids[row_id] for row_id in ids if row_id in self._ids), None)
 
+    def source(self, name: str) -> Tombstone | None:
+        """Return why no row of a source may come back; None where it may."""
+        return self._sources.get(name)
+
     def check_sources(self, names: Iterable[str]) -> None:
         """Raise SourceError for the first of these sources that was forgotten."""
         for name in names:

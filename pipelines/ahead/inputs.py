@@ -11,6 +11,7 @@ import polars as pl
 from pipelines.curation.curation import curate, rules_of
 from pipelines.engines.answering import Run
 from pipelines.reporting.accounts import inputs_of
+from pipelines.reviews.labels import with_reviews
 from pipelines.sources import general
 from pipelines.sources.files import is_here
 from pipelines.sources.ingestion import ingest
@@ -115,6 +116,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         chat = ingest(recipe, root, recipe.general) if recipe.general and has_general else None
         readable = tuple(section for section in recipe.sources if section.source in sets)
         curated = curate(rules_of(recipe.model_copy(update={"sources": readable})), root, list(sets.values()), chat)
+        curated = with_reviews(recipe.reviews, root, curated)
         all_test = _test_sources(curated)
         for counted in inputs_of(list(sets.values()), curated):
             uncertain = plans[counted.source].uncertain if counted.source in plans else None

@@ -64,21 +64,12 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     Both are sorted by (query_id, set_id, source, source_id). `sources` stand in the recipe's order: of equal sets the
     first source's is kept.
     """
-    build, grm, leaks = rules.build, rules.grm, rules.leaks
-    bounded = grm.max_prompt_tokens is not None
     comparison = Comparison(rules.decontaminate, root)
     compared = [comparison.stage(source, own) for source, (_, own) in zip(sources, rules.own, strict=False)]
     compared_general = comparison.stage(general) if general else None
-    settings = {
-        "licenses": build.license_keys,
-        "splits": rules.splits.model_dump(),
-        "prompt": grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
-        "max_share": list(rules.max_shares),
-        "leaks": [leaks.threshold, grm.shown] if leaks.over == "downsample" else None,
-        "decontaminate": [rules.decontaminate.over, *comparison.settings],
-    }
     hits = [stage for stage in (*compared, compared_general) if stage is not None]
     inputs = [*sources, *([general] if general else []), *hits]
+    settings = _settings(rules, comparison)
     key = stage_key("curated", STAGE_VERSION, settings, [stage.content for stage in inputs])
     if found := find_stage(root, key):
         return found
@@ -86,8 +77,8 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     benchmarks = comparison.described
     del comparison  # with the index, which is large
     tables = [read_table(stage.paths("sets"), SETS) for stage in sources]
-    if bounded:
-        tables = [sets_table([fitted(preference, grm) for preference in sets_of(table)]) for table in tables]
+    if rules.grm.max_prompt_tokens is not None:
+        tables = [sets_table([fitted(preference, rules.grm) for preference in sets_of(table)]) for table in tables]
     ranks = [rank for rank, table in enumerate(tables) for _ in range(table.num_rows)]
     sets = pa.concat_tables([SETS.empty_table(), *tables])
     chat = read_table(general.paths("general") if general else [], GENERAL)
@@ -104,6 +95,20 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     own = {source: name for source, name in rules.own if name}
     facts["contamination"] = contamination_check(rules.decontaminate, benchmarks, own, sets, chat_hits)
     return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts, inputs)
+
+
+def _settings(rules: Rules, comparison: Comparison) -> dict[str, Any]:
+    """Return what the curated sets depend on, apart from their sources."""
+    grm, leaks = rules.grm, rules.leaks
+    bounded = grm.max_prompt_tokens is not None
+    return {
+        "licenses": rules.build.license_keys,
+        "splits": rules.splits.model_dump(),
+        "prompt": grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
+        "max_share": list(rules.max_shares),
+        "leaks": [leaks.threshold, grm.shown] if leaks.over == "downsample" else None,
+        "decontaminate": [rules.decontaminate.over, *comparison.settings],
+    }
 
 
 def _hits(compared: Sequence[Stage | None], tables: Sequence[pa.Table]) -> pl.DataFrame:

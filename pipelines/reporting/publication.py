@@ -1,8 +1,11 @@
 """The publication stage: assembled tables become an immutable version with its manifest, card, report and reward."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from functools import partial
+from importlib import metadata, resources
+from typing import Any
 
 from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
@@ -19,8 +22,11 @@ from storage.files import sha256_of
 from storage.published import new_version
 from storage.root import Root
 from storage.snapshot_upkeep import heal
-from storage.snapshots import Snapshot, latest, publish, set_latest, with_content
+from storage.snapshots import FOLDER, Snapshot, latest, publish, set_latest, with_content
 from storage.stages import Stage, lineage
+
+_LATER_CHECKS = ("reviews",)
+"""Checks that come after the tables: what people found when they looked at them."""
 
 
 @dataclass(frozen=True)
@@ -45,26 +51,28 @@ def publish_snapshot(
     curated: Stage,
     judged: Mapping[Purpose, Judged],
     assembled: Stage,
+    checks: Mapping[str, Any],
     run_id: str,
 ) -> Published:
     """Publish the assembled tables, unless a version of the name holds the same content, which is healed where it
     lost any of it. LATEST stays where it is.
 
-    Raises DamagedError where a file is not what assembly wrote.
+    `checks` are those of what may change while the tables stay the same, such as reviews: a version with other ones is
+    not the same. Raises DamagedError where a file is not what assembly wrote.
     """
     tables = {
         name: TableEntry(rows=assembled.rows(name), files=list(files)) for name, files in assembled.tables.items()
     }
     missing = tuple(name for name in recipe.build.sets if f"{name}/train" not in tables)
     name = recipe.build.name
-    snapshot = with_content(root, name, assembled.content)
+    snapshot = _same_version(root, name, assembled.content, checks)
     new = snapshot is None
     healed = [] if snapshot is None else _heal(snapshot, assembled)
     if snapshot is None:
         _check_files(assembled)
         stages = [source.stage for source in sources]
         inputs = inputs_of(stages, curated)
-        version, created_at = new_version(assembled.content)
+        version, created_at = _free_version(root, name, assembled.content)
         manifest = Manifest(
             name=name,
             version=version,
@@ -77,7 +85,12 @@ def publish_snapshot(
             inputs=inputs,
             models=uses_of(recipe, root, sources, curated, list(judged.values()), run_id),
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
-            checks={**assembled.facts["checks"], **composition_of(stages), **contamination_of(recipe, root, curated)},
+            checks={
+                **assembled.facts["checks"],
+                **composition_of(stages),
+                **contamination_of(recipe, root, curated),
+                **checks,
+            },
             stages=lineage([assembled, curated, *stages, *(samples.stage for samples in judged.values())]),
             tables=tables,
         )
@@ -88,11 +101,33 @@ def publish_snapshot(
     return Published(snapshot, new, missing, no_row, tuple(healed))
 
 
+def _script(name: str, manifest: Manifest, assembled: Stage) -> str:
+    """Return a script that trains on the snapshot that it lies in. It is the same in every snapshot."""
+    return resources.files("pipelines.reporting").joinpath("train", name).read_text("utf-8")
+
+
 _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
     "README.md": lambda manifest, _: card_of(manifest),
     "report.html": report_of,
     "rewards.py": lambda _, __: rewards_source(),
+    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "meta_rm.py")},
 }
+
+
+def _same_version(root: Root, name: str, content: str, checks: Mapping[str, Any]) -> Snapshot | None:
+    """Return the version of a name that holds this content and says the same of it; None where there is none."""
+    snapshot = with_content(root, name, content)
+    said = snapshot.manifest.checks if snapshot else {}
+    return snapshot if all(said.get(check) == checks.get(check) for check in {*checks, *_LATER_CHECKS}) else None
+
+
+def _free_version(root: Root, name: str, content: str) -> tuple[str, str]:
+    """Return the name of a version published now, and when. One of the same content may be of this very second."""
+    version, created_at = new_version(content)
+    while root.exists(f"{FOLDER}/{name}/{version}/manifest.json"):
+        time.sleep(0.1)
+        version, created_at = new_version(content)
+    return version, created_at
 
 
 def _heal(snapshot: Snapshot, assembled: Stage) -> list[str]:

@@ -29,6 +29,7 @@ from pipelines.reporting.label_checks import (
 )
 from pipelines.reporting.meanings import MEANINGS, answer_groups, meaning, sets_made, verdict_meaning
 from pipelines.reporting.pages import page
+from pipelines.reporting.reviews import REVIEW_HEAD, review_rows, review_sentences
 from pipelines.reporting.row_search import one_of_each
 from pipelines.reporting.source_funnels import (
     SETS,
@@ -54,16 +55,8 @@ _Part = tuple[str, str, str]
 """A part of a table in the card: split, published path, meaning."""
 _SHOWN_CHECKS = frozenset(
     {
-        "positions",
-        "lengths",
-        "meta_rm",
-        "leak_probe",
-        "hint_traces",
-        "composition",
-        "principles",
-        "contamination",
-        SUSPICION,
-        NOISE,
+        *("positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles", "reviews"),
+        *("contamination", SUSPICION, NOISE),
     }
 )
 
@@ -126,6 +119,9 @@ def _in_both(manifest: Manifest) -> dict[str, Any]:
         "labels": label_rows(manifest.checks),
         "label_head": LABEL_HEAD,
         "label_sentences": label_sentences(manifest.checks),
+        "reviews": review_sentences(manifest.checks),
+        "review_head": REVIEW_HEAD,
+        "review_rows": review_rows(manifest.checks),
     }
 
 
@@ -149,6 +145,7 @@ def _titles(manifest: Manifest) -> dict[str, str]:
         "leaks": "What gives the right one away",
         "traces": "What gives a hinted answer away",
         "labels": "How far the labels can be trusted" if label_rows(manifest.checks) else "",
+        "reviews": "What people found" if "reviews" in manifest.checks else "",
         "positions": "Where the best response stands",
         "meta-rm": "Meta RM" if "meta_rm" in wanted_sets(manifest) else "",
         "principles": "Given criteria" if "principles" in manifest.checks else "",

@@ -14,7 +14,7 @@ from pipelines.training_sets.balance import position_counts, rounded, uniformity
 from pipelines.training_sets.label_bound import noise_bound
 from pipelines.training_sets.meta_rm import choose_meta_rm, meta_rm_candidates, set_alone_auc
 from pipelines.training_sets.paired_accuracy import paired_accuracy
-from pipelines.training_sets.rejection import DECISION_COLUMNS, decide, is_suspect
+from pipelines.training_sets.rejection import DECISION_COLUMNS, decide
 from pipelines.training_sets.rft import chosen_general, general_ids
 from pipelines.training_sets.rl import decide_rl, filter_fault
 from pipelines.training_sets.selection import decide_selection
@@ -57,19 +57,11 @@ class Decisions:
 
 def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mapping[Purpose, Stage]) -> Decisions:
     """Return all decisions of a build; `job` is RFT's. Raises ForgeError where a set cannot be made well."""
-    columns = [*DECISION_COLUMNS, "model"]
-    frames = {purpose: read_frame(stage.paths("judged"), JUDGED, columns) for purpose, stage in judged.items()}
     suspicion = suspicion_of(curated, judged)
+    suspects = suspicion.above(recipe.rejection.max_label_suspicion)
+    frames = _judged_frames(judged, suspicion)
     checks: dict[str, Any] = {"lengths": _lengths(curated), **_label_checks(suspicion)}
     funnel: list[dict[str, Any]] = []
-    suspects = pl.DataFrame(schema={"set_id": pl.String})
-    if recipe.rejection.max_label_suspicion is not None:
-        kept = suspicion.kept()
-        suspects = kept.filter(is_suspect(recipe.rejection.max_label_suspicion)).select("set_id")
-        frames = {
-            purpose: frame.join(kept, on="set_id", how="left", maintain_order="left")
-            for purpose, frame in frames.items()
-        }
     if Purpose.RFT in frames:
         rft = frames[Purpose.RFT] = decide(frames[Purpose.RFT], recipe.rejection, recipe.grm.n_rft)
         checks["positions"] = _positions(rft)
@@ -90,13 +82,10 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
         checks["principles"] = paired_accuracy(frames[Purpose.RFT], frames[Purpose.PAIRED], recipe.grm.principles)
     if "meta_rm" in recipe.build.sets:
         checks["meta_rm"] = _mark_meta_rm(frames, recipe.meta_rm.one_label_share, suspects)
-        for purpose, frame in frames.items():
-            if "in_meta_rm" in frame.columns:
-                marked = frame.filter("in_meta_rm").with_columns(reject_reason=pl.lit(None, pl.String))
-                funnel += _counted(marked, f"meta_rm from {purpose}", "kept")
-                funnel += _counted(_suspect(meta_rm_candidates(frame), suspects), f"meta_rm from {purpose}", "kept")
+        funnel += _meta_rm_counts(frames, suspects)
     if "pairs" in recipe.build.sets:
-        funnel += _counted(_suspect(suspicion.sets.filter("is_kept"), suspects), "pairs", "kept")
+        several = suspicion.sets.filter(pl.col("is_kept") & (pl.col("n_responses") > 1))
+        funnel += _counted(_suspect(several, suspects), "pairs", "kept")
     checks["leak_probe"] = leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, judged, frames)
     if Purpose.RFT in frames:
         checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
@@ -105,6 +94,17 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
         general, rows = _general(curated, recipe.general.ratio, frames[Purpose.RFT])
         funnel += _counted(rows, "rft general", "accepted")
     return Decisions(frames, rl, suspicion, frozenset(suspects["set_id"]), general, checks, funnel)
+
+
+def _judged_frames(judged: Mapping[Purpose, Stage], suspicion: Suspicion) -> dict[Purpose, pl.DataFrame]:
+    """Return what decisions rest on, in the order of the judged tables."""
+    kept, columns = suspicion.kept(), [*DECISION_COLUMNS, "model"]
+    return {
+        purpose: read_frame(stage.paths("judged"), JUDGED, columns).join(
+            kept, on="set_id", how="left", maintain_order="left"
+        )
+        for purpose, stage in judged.items()
+    }
 
 
 def _rl(
@@ -131,6 +131,18 @@ def _rl(
         return None
     decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft, suspects)
     return decided.with_columns(index=(pl.col("reject_reason").is_null().cum_sum().over("split") - 1))
+
+
+def _meta_rm_counts(frames: Mapping[Purpose, pl.DataFrame], suspects: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the funnel of Meta RM: what was chosen, and what was not to choose from, as its set is suspect."""
+    funnel: list[dict[str, Any]] = []
+    for purpose, frame in frames.items():
+        if "in_meta_rm" in frame.columns:
+            marked = frame.filter("in_meta_rm").with_columns(reject_reason=pl.lit(None, pl.String))
+            suspect = _suspect(meta_rm_candidates(frame), suspects)
+            for rows in (marked, suspect):
+                funnel += _counted(rows, f"meta_rm from {purpose}", "kept")
+    return funnel
 
 
 def _suspect(rows: pl.DataFrame, suspects: pl.DataFrame) -> pl.DataFrame:

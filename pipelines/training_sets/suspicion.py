@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.training_sets.judges import gains, judges_of
+from pipelines.training_sets.rejection import is_suspect
 from pipelines.training_sets.verifying import verifiers_votes
 from pipelines.training_sets.votes import NOT_JUDGES, VERIFIER, judges_votes, teachers_votes
 from schemas.preference import SETS, SETS_TABLE
@@ -37,7 +38,7 @@ class Suspicion:
     """What speaks against labels."""
 
     sets: pl.DataFrame
-    """A row a set, in the order of the curated ones: set_id, source, is_kept, label_suspicion, suspicion_reasons."""
+    """A row a set, in the order of the curated ones: set_id, source, n_responses, is_kept and the published columns."""
     judges: pl.DataFrame
     """JUDGES, as their votes show them."""
     votes: pl.DataFrame
@@ -46,6 +47,10 @@ class Suspicion:
     def kept(self) -> pl.DataFrame:
         """Return set_id and label_suspicion of the kept sets."""
         return self.sets.filter("is_kept").select("set_id", "label_suspicion")
+
+    def above(self, most: float | None) -> pl.DataFrame:
+        """Return the set_id of the kept sets that are more suspect than this; none where there is no limit."""
+        return self.kept().filter(pl.lit(False) if most is None else is_suspect(most)).select("set_id")
 
     def columns(self) -> pa.Table:
         """Return the columns of the published sets."""
@@ -97,7 +102,7 @@ def suspected(sets: pl.DataFrame, votes: pl.DataFrame, judges: pl.DataFrame | No
     together = by_judge(votes)
     judges = judges_of(together) if judges is None else judges
     found = _posterior(votes, judges).join(_reasons(sets, together), on="row", how="left", maintain_order="left")
-    columns = ("set_id", "source", "is_kept", "label_suspicion", "suspicion_reasons")
+    columns = ("set_id", "source", "n_responses", "is_kept", "label_suspicion", "suspicion_reasons")
     return Suspicion(sets.join(found, on="row", how="left", maintain_order="left").select(columns), judges, together)
 
 

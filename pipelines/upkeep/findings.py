@@ -20,7 +20,7 @@ from pipelines.upkeep.concerned import Concerned, among, phrases_of_rubrics, phr
 from schemas.errors import StorageError
 from schemas.record import BUCKETS, bucket_of
 from schemas.rubric import Origin
-from storage import batch_jobs, evaluations, imports, rubric_tables, snapshots
+from storage import batch_jobs, evaluations, imports, reviews, rubric_tables, snapshots
 from storage.answer_files import write_answers
 from storage.files import remove_here, temporary_files
 from storage.generations import folder_of, set_aside
@@ -40,6 +40,7 @@ class Place(StrEnum):
     RESULTS = "batch results"
     RUBRICS = "rubrics"
     GIVEN = "given criteria"
+    REVIEWS = "reviews"
     VECTORS = "vectors"
     INDEX = "index"
     UNFINISHED = "unfinished files"
@@ -118,6 +119,7 @@ def search(root: Root, concerned: Concerned) -> Findings:
     imported = parquet_keys(root, imports.FOLDER)
     parts += _rows(root, Place.IMPORTED, imported, lambda table: among(table.column("prompt_id"), prompts), "number")
     parts += [*_batches(root, goes), *_rubrics(root, concerned), *_unfinished(root), *_stages(root, concerned)]
+    parts += _rows(root, Place.REVIEWS, parquet_keys(root, reviews.FOLDER), concerned.rows, "number")
     parts += _rows(root, Place.ORIGINS, origin_files(root), concerned.origins, "name")
     return Findings(concerned, tuple(parts), tuple(_versions(root, concerned)), roles)
 

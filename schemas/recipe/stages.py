@@ -172,6 +172,15 @@ class LeaksSection(Section):
     """`mark`: publish it as leaky, and say so. `downsample`: first leave out sets that give themselves away."""
 
 
+class ReviewsSection(Section):
+    """`[reviews]`: what becomes of labels that people looked at; see docs/labels.md."""
+
+    use: Literal["labels", "drop_disagreement"] | None = None
+    """`labels`: what more than half of a set's reviewers found is its label. `drop_disagreement`: a set is dropped as
+    `review_disagreement` if more than half of them refuse its label. Unless given, labels stay as the sources gave
+    them."""
+
+
 class BudgetSection(Section):
     """`[budget]`: hard ceilings of one run. Requests in flight count with the most that they may take."""
 

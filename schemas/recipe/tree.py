@@ -42,6 +42,7 @@ class Recipe(Section):
     rubrics: stages.RubricsSection = stages.RubricsSection()
     leaks: stages.LeaksSection = stages.LeaksSection()
     decontaminate: DecontaminateSection = DecontaminateSection()
+    reviews: stages.ReviewsSection = stages.ReviewsSection()
     general: GeneralSection | None = None
     budget: stages.BudgetSection = stages.BudgetSection()
     refresh: stages.RefreshSection = stages.RefreshSection()

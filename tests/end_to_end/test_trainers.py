@@ -5,6 +5,9 @@ torch and TRL are imported where they are used: at the top, every worker of a te
 
 import importlib.util
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -92,6 +95,66 @@ def module_at(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def small_model(model: "Qwen3ForCausalLM", tokenizer: "PreTrainedTokenizerFast", tmp_path: Path) -> Path:
+    """Return the directory of a model of two layers with its tokenizer."""
+    model.save_pretrained(tmp_path / "small")
+    tokenizer.save_pretrained(tmp_path / "small")
+    return tmp_path / "small"
+
+
+def trained(script: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run a script of a snapshot to its end."""
+    return subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_the_snapshots_sft_script_trains_goes_on_and_stops_at_its_tokens(
+    demo: Snapshot, small_model: Path, tmp_path: Path
+) -> None:
+    script, out = demo.path / "train/sft_trl.py", tmp_path / "judge"
+    arguments = ("--model", small_model, "--out", out, "--batch", "2", "--rows-at-once", "2", "--save-every", "2")
+    done = trained(script, *arguments, "--tokens", "30000")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((out / "training.json").read_text())
+    assert 25_000 < facts["tokens"] < 35_000 and facts["steps"] == -(-facts["rows"] // 2)
+    assert (out / "model.safetensors").exists() and (out / "tokenizer_config.json").exists()
+    weights = (out / "model.safetensors").read_bytes()
+
+    # As after a kill: the last checkpoint is there, the result is not.
+    (out / "training.json").unlink()
+    (out / "model.safetensors").unlink()
+    again = trained(script, *arguments, "--tokens", "30000")
+    assert again.returncode == 0, again.stderr
+    assert (out / "model.safetensors").read_bytes() == weights
+    assert "trained already" in trained(script, *arguments).stdout
+
+    too_long = trained(script, "--model", small_model, "--out", tmp_path / "none", "--max-length", "50")
+    assert too_long.returncode == 1 and "rows more than 50" in too_long.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["meta_rm", "pairs"])
+def test_the_snapshots_scorer_script_trains_a_classifier(
+    demo: Snapshot, small_model: Path, tmp_path: Path, table: str
+) -> None:
+    script, out = demo.path / "train/meta_rm.py", tmp_path / "scorer"
+    arguments = ("--table", table, "--model", small_model, "--out", out, "--batch", "4", "--save-every", "1")
+    with subprocess.Popen([sys.executable, script, *map(str, arguments)], stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 120
+        while not (out / "checkpoint.pt").exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        process.kill()
+    done = trained(script, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "going on after step" in done.stdout
+    facts = json.loads((out / "training.json").read_text())
+    assert facts["table"] == table and facts["steps"] == len(facts["losses"]) > 1
+    assert 0 <= facts["validation_auc_within_sets"] <= 1
+    assert json.loads((out / "config.json").read_text())["architectures"] == ["Qwen3ForSequenceClassification"]
+    assert "trained already" in trained(script, *arguments).stdout
 
 
 @pytest.mark.slow
