@@ -50,9 +50,9 @@ class RulesPlan:
             f"{self.hinted:,} of them hinted, and {self.judged_sets:,} judged sets"
         )
         for one in self.min_pass_for_hinted:
-            yield f"    min_pass_for_hinted = {one.value:<5g} {one.accepted:>9,} answers"
+            yield f"    min_pass_for_hinted = {one.value:<5g} answers {one.accepted:>9,}"
         for one in self.max_label_suspicion:
-            yield f"    max_label_suspicion = {one.value:<5g} {one.accepted:>9,} answers {one.sets or 0:>9,} sets"
+            yield f"    max_label_suspicion = {one.value:<5g} answers {one.accepted:>9,}   sets {one.sets or 0:>9,}"
 
 
 def plan_rules(recipe: Recipe, root: Root, curated: Stage) -> RulesPlan | None:

@@ -2,7 +2,8 @@
 
 A set's reference may begin with a line that is nothing but a number, perhaps with a unit. Then the final answer of each
 response can be compared with it. The verifier votes where it finds exactly one response right, or can tell whether a
-single one is. Sets that it labelled itself are left out: they would only agree.
+single one is. Sets that it labelled itself are left out, and those of benchmarks, whose label and reference are one and
+the same: they would only agree.
 """
 
 import re
@@ -63,6 +64,7 @@ def _graded_sets(curated: Stage) -> Iterator[tuple[int, PreferenceSet]]:
     start = 0
     for batch in read_batches(curated.paths("sets"), SETS):
         others = pc.not_equal(batch.column("label_source"), LabelSource.VERIFIER.value)
+        others = pc.and_(others, pc.invert(batch.column("benchmark")))
         is_asked = pc.and_(pc.is_null(batch.column("drop_reason")), others)
         numbers = pa.array([number_in(text) is not None for text in batch.column("reference").to_pylist()], pa.bool_())
         places = pc.indices_nonzero(pc.and_(pc.fill_null(is_asked, False), numbers))

@@ -18,7 +18,7 @@ from storage.root import Root
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest
 
 OLD_ROOT = REPOSITORY / "tests/old_root"
-DEMO = "f4c5cd7b7d5f1ec5198ab41dd8cffb56"
+DEMO = "914637b855c6ca031cf006e32c5ef1f0"
 """The content hash of the demo. It changes in a commit alone that names the column or the rule."""
 
 

@@ -52,6 +52,7 @@ def test_a_label_that_the_reference_speaks_against_is_suspect(tmp_path: Path) ->
         answered(3, RIGHT, RIGHT),
         answered(4, WRONG, RIGHT, reference="See chapter 12."),
         verified,
+        replace(answered(5, WRONG, RIGHT), benchmark=True),
     ]
     stage = curated(tmp_path, *sets)
     found = suspicion_of(stage, {}).sets
