@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipelines.curation.contamination.index import Index
 from pipelines.curation.contamination.matching import Likeness, exact_hits, hits_of
 from pipelines.curation.contamination.normalising import words_of
+from schemas.benchmarks import REWARD_BENCHMARKS
 
 _CHUNK_BYTES = 1 << 20
 """Bytes of text that are compared at a time. Larger chunks leave the processor's cache, and take twice the time."""
@@ -34,7 +35,8 @@ def compared(index: Index, queries: pa.ListArray, responses: pa.ListArray, own: 
     """Return the columns of HITS: the strongest hit of each row that has any, the rows ascending.
 
     `queries[i]` are the messages of row i, `responses[i]` its responses; both are lists of texts. Of equally strong
-    hits the first by benchmark and row hash stands. Those of the benchmark `own` count for nothing.
+    hits one of a benchmark for reward models stands, which takes over questions of others (RM-Bench those of
+    AlpacaEval), then the first by benchmark and row hash. Those of the benchmark `own` count for nothing.
     """
     frames = [HITS.to_frame()]
     for start, end in _chunks(queries, responses):
@@ -74,10 +76,13 @@ def _compared(index: Index, queries: pa.ListArray, responses: pa.ListArray, own:
     numbers = hits["query"].to_numpy()
     names = pl.Series(index.names, dtype=pl.String).gather(index.benchmarks[numbers])
     rows = pl.Series([f"{row:016x}" for row in index.rows[numbers].tolist()], dtype=pl.String)
-    hits = hits.with_columns(benchmark=names, benchmark_row=rows).select(HITS.names())
-    hits = hits.filter(pl.col("benchmark") != own)
-    order = ["row", "tier", "overlap", "benchmark", "benchmark_row"]  # drop stands before mark by its letters, too
-    return hits.sort(order, descending=[False, False, True, False, False]).unique("row", keep="first").sort("row")
+    hits = hits.with_columns(benchmark=names, benchmark_row=rows).filter(pl.col("benchmark") != own)
+    is_for_judges = pl.col("benchmark").is_in(list(REWARD_BENCHMARKS))
+    ordered = hits.sort(  # drop stands before mark by its letters, too
+        ["row", "tier", "overlap", "likeness", is_for_judges, "benchmark", "benchmark_row"],
+        descending=[False, False, True, True, True, False, False],
+    )
+    return ordered.unique("row", keep="first").sort("row").select(HITS.names())
 
 
 def _owners(ends: np.ndarray) -> np.ndarray:

@@ -92,7 +92,8 @@ def _run_hits(index: Index, words: Words) -> pl.DataFrame:
     shares = counts / index.words[queries]
     is_held, is_part = shares >= COVERED, counts >= _PART * words.counts[texts]
     # Runs that say as much as the rest of their query are never too little, though their ends break a few 3-grams.
-    says_enough = weights >= np.minimum(COVERED, trigrams / (index.words[queries] - 2)) * index.weight[queries]
+    due = np.minimum(COVERED, trigrams / (index.words[queries] - 2)) * index.weight[queries]
+    says_enough = weights >= due - 1e-9  # sums of fractions
     likeness = np.where(is_held & says_enough, Likeness.RUNS, Likeness.SHINGLES)[is_held | is_part]
     return _frame(texts[is_held | is_part], queries[is_held | is_part], likeness, shares[is_held | is_part])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.curation.contamination.normalising import WORDS_VERSION, Words, grams_of, whole_hashes, words_of
@@ -163,9 +164,19 @@ def read_signature(path: Path) -> Signature:
         table = table.select(SIGNATURES.names).cast(SIGNATURES)
     except pa.ArrowException as error:
         raise DamagedError(f"{path}: damaged ({error}); {_WAY_OUT}") from None
+    if not _is_whole(table):
+        raise DamagedError(f"{path}: damaged (a query without words or hashes); {_WAY_OUT}")
     name, source, revision, license = (facts.get(key, "unknown") for key in ("name", "source", "revision", "license"))
     made = facts.get("embedding", ""), facts.get("made_from", "")
     return Signature(name, source, revision, license, table, sha256_of(path), *made)
+
+
+def _is_whole(table: pa.Table) -> bool:
+    """Say whether every query has words and hashes, as one that `sign` made."""
+    if table.column("words").null_count or pc.min(table.column("words")).as_py() < 1 or table.column("row").null_count:
+        return False
+    lists = [table.column(f"grams{n}") for n in (3, 5, SHORTEST)]
+    return not any(part.null_count or pc.list_flatten(part).null_count for part in lists)
 
 
 def _check_versions(facts: Mapping[str, str], path: Path) -> None:

@@ -23,7 +23,7 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 from storage.tables import read_batches, read_frame
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 HITS = table_schema(
     "hits",
     [

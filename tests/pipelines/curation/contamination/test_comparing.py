@@ -114,6 +114,24 @@ def test_equal_queries_of_two_benchmarks_go_by_name() -> None:
     assert hits(both, ([LONG], []))[0]["benchmark"] == "ant"
 
 
+def test_a_query_of_a_benchmark_for_reward_models_and_of_the_one_it_comes_from_goes_to_the_former() -> None:
+    both = index_of([signature(LONG, name="alpaca_eval"), signature(LONG, OTHER, name="rm_bench")], 3, 0.5)
+
+    found = hits(both, ([LONG], []), ([f"{LONG} {OTHER}"], []), (["Go on."], [LONG]))
+
+    assert {hit["benchmark"] for hit in found} == {"rm_bench"}
+    allowed = index_of([signature(LONG, name="alpaca_eval")], 3, 0.5)
+    assert hits(allowed, ([LONG], []))[0]["benchmark"] == "alpaca_eval"
+
+
+@pytest.mark.parametrize(("n", "length"), [(16, 45), (17, 48), (16, 48), (23, 69)])
+def test_a_third_of_a_query_is_enough_whatever_its_fractions_add_up_to(n: int, length: int) -> None:
+    words = [f"word{'abcdefghijklmnopqrstuvwxyz'[number % 26]}{'q' * (number // 26 + 1)}" for number in range(length)]
+    index = index_of([signature(" ".join(words))], 3, 0.5)
+
+    assert tier(index, f"{OTHER} {' '.join(words[:n])} {OTHER}") == "drop"
+
+
 def test_the_form_of_a_benchmark_is_no_sign_of_its_rows() -> None:
     form = "Read the two answers below with care and say which of them a careful teacher would rather give:"
     things = ["bridges", "comets", "moths", "kilns", "harps", "glaciers", "ferns", "magnets", "looms", "maps", "eels"]

@@ -90,6 +90,15 @@ def _without_a_column(path: Path) -> None:
     pq.write_table(pq.read_table(path).drop_columns(["grams5"]), path)
 
 
+def _with(column: str, value: object) -> "object":
+    def change(path: Path) -> None:
+        table = pq.read_table(path)
+        place = table.schema.get_field_index(column)
+        pq.write_table(table.set_column(place, table.schema.field(place), pa.array([value], table[column].type)), path)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -102,6 +111,10 @@ def _without_a_column(path: Path) -> None:
         (_with_metadata(rows="7"), "rows are missing"),
         (_of_another_kind, "is no signature of a benchmark"),
         (_without_a_column, "it has no column 'grams5'"),
+        (_with("row", None), "a query without words or hashes"),
+        (_with("words", 0), "a query without words or hashes"),
+        (_with("grams3", None), "a query without words or hashes"),
+        (_with("grams13", [1, None]), "a query without words or hashes"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path: Path, damage: object, said: str) -> None:
