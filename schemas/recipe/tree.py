@@ -13,10 +13,10 @@ from schemas.answer_limit import NoLimit, answer_limit
 from schemas.benchmarks import benchmark_at, benchmark_of_hub, refusal
 from schemas.recipe import stages
 from schemas.recipe.decontaminate import DecontaminateSection
-from schemas.recipe.evaluate import EvaluateSection
+from schemas.recipe.evaluate import BenchmarkSection, EvaluateSection
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Section
-from schemas.recipe.sources import GeneralSection, Source, source_kinds
+from schemas.recipe.sources import GeneralSection, Source, SourceSection, source_kinds
 
 FORM_KEYS = frozenset(
     {"response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"}
@@ -75,17 +75,17 @@ class Recipe(Section):
 
     def _faults_of_benchmarks(self) -> Iterator[str]:
         """Yield which rows would be trained on that a reward model is evaluated on."""
-        held_out = {normpath(benchmark.path): benchmark for benchmark in self.evaluate.benchmarks if benchmark.path}
-        read = [(f"sources: {source.source!r}", source.path or "", source.hub or "") for source in self.sources]
-        if self.general is not None:
-            read.append(("general", self.general.path or "", self.general.hub or ""))
-        for where, path, hub in read:
+        held_out = {_place(benchmark): benchmark for benchmark in self.evaluate.benchmarks}
+        read = [(f"sources: {source.source!r}", source) for source in self.sources]
+        for where, section in [*read, *([("general", self.general)] if self.general else [])]:
+            path, hub = section.path or "", section.hub or ""
             if benchmark := (benchmark_at(path) if path else benchmark_of_hub(hub)):
-                yield refusal(f"{where}: {path or hub}", benchmark)
-            if path and (same := held_out.get(normpath(path))):
+                renamed = "; if these are other rows, rename the file or folder" if path else ""
+                yield refusal(f"{where}: {path or hub}", benchmark) + renamed
+            if (path or hub) and (same := held_out.get(_place(section))):
                 yield (
-                    f"{where}: evaluate.benchmarks {same.title!r} is read from {path}, too, and a judge that was "
-                    "trained on it cannot be evaluated on it: take other rows for one of the two"
+                    f"{where}: evaluate.benchmarks {same.title!r} is read from {path or hub}, too, and a judge that "
+                    "was trained on it cannot be evaluated on it: take other rows for one of the two"
                 )
 
     def _faults_of_judging(self) -> Iterator[str]:
@@ -154,6 +154,11 @@ class Recipe(Section):
             if urls := model.pop("base_url", None):
                 model["base_url"] = [_OTHER_PARAMETERS.sub(r"\1..", url) for url in urls]
         return tree
+
+
+def _place(section: SourceSection | GeneralSection | BenchmarkSection) -> tuple[str, str | None]:
+    """Return where rows are read from: a path, or a hub id with its revision."""
+    return (normpath(section.path), None) if section.path else ((section.hub or "").casefold(), section.revision)
 
 
 def _faults_of_form(structured_output: str, models: dict[str, ModelSection]) -> Iterator[str]:

@@ -24,9 +24,16 @@ def sets(**section: Any) -> dict[str, Any]:
         (sets(hub="lmarena-ai/PPE-MATH-Best-of-K"), "ppe"),
         (sets(path="/data/datasets--allenai--reward-bench/snapshots/abc/data"), "rewardbench"),
         (sets(path="copies/ScalerLab/JudgeBench"), "judgebench"),
+        (sets(hub="someone/Reward_Bench-2"), "rewardbench2"),
+        (sets(hub="someone/rmb"), "rmb"),
+        (sets(path="copies/RM-Bench/total_dataset.json"), "rm_bench"),
+        (sets(path="copies/llmbar"), "llmbar"),
+        (sets(path="copies/JudgeBench.train.jsonl"), "judgebench"),
         ({"general": {"hub": "allenai/reward-bench"}}, "rewardbench"),
+        ({"general": {"path": "x/rewardbench.jsonl"}}, "rewardbench"),
         ({"sources": [{"kind": "llmbar", "path": "x"}]}, "llmbar"),
         ({"sources": [{"kind": "RM-Bench", "path": "x"}]}, "rm_bench"),
+        ({"sources": [{"kind": "RewardBench 2", "path": "x"}]}, "rewardbench2"),
         ({"sources": [{"kind": "skywork", "hub": "allenai/reward-bench"}]}, "rewardbench"),
     ],
 )
@@ -35,18 +42,27 @@ def test_a_benchmark_for_reward_models_is_refused_with_the_way_out(sections: dic
         a_recipe(**sections)
 
 
-@pytest.mark.parametrize("path", ["held_out.jsonl", "./held_out.jsonl"])
-def test_rows_that_a_judge_is_evaluated_on_are_no_training_rows(path: str) -> None:
-    evaluate = {"benchmarks": [{"kind": "preference_sets", "name": "ours", "path": "held_out.jsonl"}]}
+@pytest.mark.parametrize(
+    ("place", "same", "other"),
+    [
+        ({"path": "held_out.jsonl"}, {"path": "./held_out.jsonl"}, {"path": "train.jsonl"}),
+        ({"hub": "us/held_out"}, {"hub": "Us/held_out"}, {"hub": "us/held_out", "revision": "train"}),
+    ],
+)
+def test_rows_that_a_judge_is_evaluated_on_are_no_training_rows(
+    place: dict[str, str], same: dict[str, str], other: dict[str, str]
+) -> None:
+    evaluate = {"benchmarks": [{"kind": "preference_sets", "name": "ours", **place}]}
 
-    with pytest.raises(RecipeError, match=r"'mine': evaluate\.benchmarks 'ours' is read from .*held_out\.jsonl, too"):
-        a_recipe(**sets(path=path), evaluate=evaluate)
-    a_recipe(**sets(path="train.jsonl"), evaluate=evaluate)
+    with pytest.raises(RecipeError, match=r"'mine': evaluate\.benchmarks 'ours' is read from .*held_out.*, too"):
+        a_recipe(**sets(**same), evaluate=evaluate)
+    a_recipe(**sets(**other), evaluate=evaluate)
 
 
 @pytest.mark.parametrize("hub", ["NCSOFT/offsetbias", "allenai/reward-bench-like", "me/judgebench-answers"])
 def test_other_data_sets_are_read(hub: str) -> None:
     a_recipe(**sets(hub=hub))
+    a_recipe(**sets(path=f"{hub}/rmb/ppe.jsonl"))
 
 
 def test_the_names_are_those_that_are_evaluated_on() -> None:
