@@ -26,7 +26,10 @@ Places = npt.NDArray[np.int64]
 
 _NO_SPACES = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORD = rf"\\[a-z]+|[{_NO_SPACES}]|[[\p{{L}}\p{{M}}]--[{_NO_SPACES}]]+|\p{{N}}+"
-_UNSEEN = r"\p{Cf}+|’"  # soft hyphens and joiners stand inside words
+_UNSEEN = r"[\p{Cf}\x{34F}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}]+|’"
+"""Soft hyphens, joiners and signs that choose a letter's form stand inside words; so does an apostrophe."""
+_CAPITALS = {"ß": "ss", "ς": "σ"}
+"""Letters that capitals do not lead back to."""
 _WITHIN = r"'|(?:,|\{,\}|,\\!)(?P<thousands>[0-9]{3})\b"
 """An apostrophe, and a comma before thousands, with the braces and the sign that LaTeX puts around it."""
 _COMMANDS = (
@@ -81,6 +84,7 @@ def words_of(texts: pl.Series) -> Words:
     is_plain = texts.str.len_bytes() == texts.str.len_chars()
     if not is_plain.all():
         spelt = texts.filter(~is_plain).str.normalize("NFKC").str.replace_all(_UNSEEN, "")
+        spelt = spelt.str.to_lowercase().str.replace_many(_CAPITALS)
         texts = texts.scatter(is_plain.not_().arg_true(), spelt) if len(spelt) < len(texts) else spelt
     folded = texts.str.to_lowercase().str.replace_all(_WITHIN, "${thousands}")
     lists = folded.str.extract_all(_WORD).to_arrow()
