@@ -11,6 +11,7 @@ from pipelines.ahead.endpoint import TIMEOUT_S, KeyRefused, NoModelList, served_
 from pipelines.ahead.one_answer import answers
 from pipelines.ahead.one_request import is_asked
 from pipelines.ahead.soundness import Finding, Look, soundness
+from pipelines.curation.contamination.stage import Comparison
 from pipelines.engines.jobs import ScoringJob
 from pipelines.engines.protocol import OPENAI_URL, open_engine
 from pipelines.engines.scorer.checks import check_packages, local_scorer_in_words
@@ -67,6 +68,8 @@ def examine(
         _finding(f"benchmark {section.title}", partial(_benchmark, recipe, section))
         for section in recipe.evaluate.benchmarks
     ]
+    if recipe.sources and findings[0].ok:
+        findings.append(_finding("signatures", partial(_signatures, recipe)))
     findings.append(_finding("templates", partial(_templates, recipe)))
     if recipe.models.rubric is not None or shows_criteria(recipe.grm):
         findings.append(_finding("rubrics", partial(_rubrics, recipe, environment)))
@@ -147,6 +150,13 @@ def _on_the_hub(hub: str, revision: str | None, kind: Literal["dataset", "model"
             "HF_HUB_OFFLINE, or give a local path"
         ) from None
     return f"{hub} at {repository.sha}"
+
+
+def _signatures(recipe: Recipe) -> str:
+    """Say which benchmarks rows will be compared with; a damaged signature, or a name without one, ends every build."""
+    signatures = Comparison(recipe.decontaminate, Root.open(recipe.build.root)).signatures
+    queries = sum(signature.rows for signature in signatures.values())
+    return f"{queries:,} queries of {', '.join(signatures)}" if signatures else "none: no row is compared"
 
 
 def _templates(recipe: Recipe) -> str:

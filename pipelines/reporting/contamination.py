@@ -41,7 +41,8 @@ def contamination_warnings(checks: Mapping[str, Any]) -> Iterator[str]:
         tiers[Tier(hit["tier"])][one_line(hit["benchmark"], _NAME)] += hit["rows"]
     for source, tiers in found.items():
         parts = [f"{rows.total():,} {_TIERS[tier]} ({_by_benchmark(rows)})" for tier, rows in tiers.items() if rows]
-        yield f"{source} holds queries of benchmarks: {' and '.join(parts)}; the column contaminated_by names each."
+        where = "" if source == "general" else "; the column contaminated_by names each"  # a column of sets
+        yield f"{source} holds queries of benchmarks: {' and '.join(parts)}{where}."
 
 
 def _by_benchmark(rows: Counter[str]) -> str:

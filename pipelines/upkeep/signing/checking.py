@@ -23,7 +23,8 @@ from schemas.recipe import DecontaminateSection, SourceSection
 from storage.root import Root
 
 _AT_ONCE = 4_096
-"""Rows that are compared at a time."""
+_LETTERS_AT_ONCE = 1 << 23
+"""Rows that are compared at a time, and letters in them: one row alone may have ten million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,18 @@ def checked(root: Root | None, file: Path, fields: Fields = ()) -> Checked:
     index = index_of([read_signature(path) for path in paths.values()], rules.shingles, rules.similarity)
     rows, hits, faults = 0, list[FoundHit](), list[str]()
     waiting: list[_Candidate] = []
+    waiting_letters = 0
     for found in _candidates(file, fields):
         rows += 1
         if isinstance(found, UnreadableRow):
             faults.append(f"{found.source_id}: {found.detail}")
             continue
         waiting.append(found)
-        if len(waiting) == _AT_ONCE:
+        waiting_letters += sum(map(len, [*found.messages, *found.responses]))
+        if len(waiting) == _AT_ONCE or waiting_letters > _LETTERS_AT_ONCE:
             hits += _hits(index, waiting)
             waiting.clear()
+            waiting_letters = 0
     hits += _hits(index, waiting)
     return Checked(rows, hits, len(faults), faults[0] if faults else "", list(paths))
 

@@ -1,4 +1,4 @@
-"""What the doctor says of scorers."""
+"""What the doctor says of scorers, and of signatures."""
 
 from pathlib import Path
 from typing import Any
@@ -56,3 +56,24 @@ def test_a_directory_that_holds_no_scorer_is_found_before_it_is_loaded(tmp_path:
     )
     (found,) = of_meta_rm(tmp_path, model="model")
     assert found.ok and "is a classifier in" in found.says
+
+
+def test_a_signature_that_would_end_the_build_is_found(tmp_path: Path) -> None:
+    tree = {
+        "build": {"name": "small", "root": str(tmp_path / "data"), "sets": ["rft"]},
+        "models": {"grm": {"engine": "simulated"}},
+        "sources": [{"kind": "preference_sets", "path": "pairs.jsonl"}],
+    }
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "Name a prime.", "chosen": "7", "rejected": "9"}\n')
+
+    def found() -> Finding:
+        return next(found for found in examine(recipe_of(tree, tmp_path), {}) if found.what == "signatures")
+
+    assert found().ok and "llmbar" in found().says
+    own = tmp_path / "data" / "signatures" / "mine.parquet"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"PAR1")
+    assert not found().ok and f"{own}: damaged" in found().says
+    own.unlink()
+    tree["decontaminate"] = {"benchmarks": ["mine"]}
+    assert not found().ok and "there is no signature 'mine'" in found().says

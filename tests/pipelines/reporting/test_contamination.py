@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from pipelines.reporting.attention import attention
-from pipelines.reporting.contamination import announced, contamination_rows, contamination_sentences
+from pipelines.reporting.contamination import (
+    announced,
+    contamination_rows,
+    contamination_sentences,
+    contamination_warnings,
+)
 from pipelines.reporting.example_parts import Example, facts
 from pipelines.reporting.report import card_of, report_of
 from pipelines.reporting.source_funnels import source_funnels
@@ -38,6 +43,14 @@ def test_the_card_the_report_and_the_last_lines_count_by_benchmark_and_tier(tmp_
         "telecom holds queries of benchmarks: 1,200 left out (llmbar 1,200) and 3 marked (llmbar 3); the column "
         "contaminated_by names each." in lines
     )
+
+
+def test_general_rows_have_no_column_that_could_be_named() -> None:
+    hits = [{"source": "general", "benchmark": "llmbar", "tier": "drop", "rows": 2}]
+
+    (line,) = contamination_warnings({"contamination": CHECK | {"hits": hits}})
+
+    assert line == "general holds queries of benchmarks: 2 left out (llmbar 2)."
 
 
 @pytest.mark.parametrize("checks", [{}, {"contamination": None}])
