@@ -103,7 +103,7 @@ def publish_snapshot(
 
 def _script(name: str, manifest: Manifest, assembled: Stage) -> str:
     """Return a script that trains on the snapshot that it lies in. It is the same in every snapshot."""
-    return resources.files("pipelines.reporting").joinpath("train", name).read_text("utf-8")
+    return resources.files("pipelines.reporting.train").joinpath(name).read_text("utf-8")
 
 
 _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
