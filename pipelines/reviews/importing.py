@@ -74,7 +74,7 @@ def import_reviews(root: Root, files: Sequence[Path]) -> Imported:
         )
     usable = [row for row in here if len(row["order"]) == sets[row["set_id"]]["n_responses"]]
     unreadable["order is not one of all its responses"] += len(here) - len(usable)
-    given = _reviews(usable, sets)
+    given = _reviews(usable, sets).unique([*_KNOWN_BY, "at"], keep="first", maintain_order=True)  # a file given twice
     stored = every_review(root)
     new = _new(stored, given)
     if new.height:

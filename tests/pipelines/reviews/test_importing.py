@@ -61,6 +61,7 @@ def test_no_name_is_kept_or_shown(tmp_path: Path, draw: Draw) -> None:
         assert NAME.encode() not in path.read_bytes()
     assert every_review(root)["reviewer"].n_unique() == 1
     import_reviews(root, [written(tmp_path / "2.json", saved(draw, right, reviewer=f" {NAME.upper()}  "))])
+    import_reviews(root, [written(tmp_path / "3.json", saved(draw, right, reviewer="\uff21nn\u3000Smith"))])
     assert latest_reviews(every_review(root)).height == 10, "the same person, however the name is written"
 
 
@@ -73,6 +74,12 @@ def test_the_latest_review_of_a_person_counts(tmp_path: Path, draw: Draw) -> Non
     )
     assert done.reviews == 20 and done.replaced == 10
     assert done.agreement["labels"]["raw"]["same"] == 0.6
+
+
+def test_a_file_that_is_given_twice_counts_once(tmp_path: Path, draw: Draw) -> None:
+    file = written(tmp_path / "1.json", saved(draw, right))
+    done = import_reviews(root_of(draw), [file, file])
+    assert (done.reviews, done.replaced) == (10, 0) and every_review(root_of(draw)).height == 10
 
 
 def test_a_file_that_is_imported_again_brings_in_what_is_new(tmp_path: Path, draw: Draw) -> None:
@@ -149,6 +156,18 @@ def test_sets_that_are_gone_are_counted_by_name(tmp_path: Path, draw: Draw) -> N
 def test_another_version_says_what_a_set_is(tmp_path: Path, draw: Draw) -> None:
     tree = saved(draw, right, snapshot={"name": "small", "version": "20200101T000000Z-00000000"})
     assert import_reviews(root_of(draw), [written(tmp_path / "1.json", tree)]).reviews == 10
+
+
+def test_text_that_is_none_and_times_of_no_calendar(tmp_path: Path, draw: Draw) -> None:
+    """JSON may hold half of a character, as where a page cuts a name, and any number as a year."""
+    tree = saved(draw, right, reviewer="Ann \ud83d")
+    tree["answers"][0]["set_id"], tree["answers"][1]["choice"] = "\ud800", "\ud800"
+    tree["answers"][2]["at"], tree["answers"][3]["at"] = "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"
+    done = import_reviews(root_of(draw), [written(tmp_path / "1.json", tree)])
+    assert done.reviews == 8 and done.unreadable == {"no set_id": 1, "unknown choice": 1}
+    for key, value in (("draw_id", "\ud800"), ("snapshot", {"name": "\ud800", "version": "1"})):
+        with pytest.raises(SourceError, match=f"no usable row; .*no {key}"):
+            import_reviews(root_of(draw), [written(tmp_path / "2.json", tree | {key: value})])
 
 
 def test_rows_that_cannot_be_used_are_counted_and_the_others_kept(tmp_path: Path, draw: Draw) -> None:
