@@ -130,7 +130,7 @@ def _of_csv(file: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any], s
         raise SourceError(f"{file}: is not UTF-8; save it as CSV in UTF-8") from None
     csv.field_size_limit(sys.maxsize)
     head = text[: text.find("\n")]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") > head.count(",") else ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     try:
         if lost := {*_TEXTS, "order", "choice"} - set(reader.fieldnames or ()):
             raise SourceError(f"{file}: has no column {sorted(lost)[0]!r}; give {_FORMS}")
@@ -159,7 +159,11 @@ def _short(value: Any) -> str:
 def _row(raw: Mapping[str, Any], reviewer: str | None) -> Row:
     """Return a row as it is kept. Raises ValueError with the reason."""
     for name in _TEXTS:
-        if not isinstance(raw.get(name), str) or not 0 < len(raw[name]) <= _LONGEST or clean_text(raw[name]) != raw[name]:
+        if (
+            not isinstance(raw.get(name), str)
+            or not 0 < len(raw[name]) <= _LONGEST
+            or clean_text(raw[name]) != raw[name]
+        ):
             raise ValueError(f"no {name}")
     order = _order(raw.get("order"))
     choice, position = _choice(raw.get("choice"), len(order))

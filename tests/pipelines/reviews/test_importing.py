@@ -10,7 +10,7 @@ import pytest
 from pipelines.reviews.drawing import Draw
 from pipelines.reviews.exporting import write_files
 from pipelines.reviews.importing import import_reviews
-from schemas.errors import SourceError
+from schemas.errors import SourceError, StorageError
 from storage.reviews import every_review, latest_reviews
 from storage.root import Root, write_record
 from storage.tombstones import Tombstone
@@ -118,6 +118,31 @@ def test_a_csv_comes_back(tmp_path: Path, draw: Draw) -> None:
     done = import_reviews(root_of(draw), [fill_in(draw, tmp_path, choice="cannot tell")])
     assert done.reviews == 10 and done.agreement["choices"] == {"cannot_tell": 10}
     assert done.agreement["labels"]["sets"] == 0
+
+
+def test_a_csv_with_two_choices_of_a_person_says_the_same_each_time(tmp_path: Path, draw: Draw) -> None:
+    """A CSV says no time, so its last row counts, however often it is imported, and whatever other draws say."""
+    root, lines = root_of(draw), fill_in(draw, tmp_path).read_text("utf-8-sig").splitlines(keepends=True)
+    row = next(line for line in lines if line.endswith((";1;Ann\n", ";2;Ann\n")))
+    turned = row.replace(";1;Ann", ";tie;Ann").replace(";2;Ann", ";tie;Ann")
+    (tmp_path / "two.csv").write_text("".join([lines[0], row, turned]).replace(";", "\t"), "utf-8")
+    again = a_draw(draw.snapshot, 9)
+    of_set = next(item for item in again.pages[0] if item.preference.set_id in row)
+    later = saved(again, lambda item: right(item) if item is of_set else None, reviewer="Ann")
+    first = import_reviews(root, [tmp_path / "two.csv"])
+    assert (first.reviews, first.replaced, first.agreement["choices"]) == (2, 1, {"tie": 1})
+    import_reviews(root, [written(tmp_path / "later.json", later)])
+    done = import_reviews(root, [tmp_path / "two.csv"])
+    assert (done.reviews, done.known, done.agreement["choices"]) == (0, 2, {"tie": 1})
+
+
+def test_reviews_that_are_damaged_are_named(tmp_path: Path, draw: Draw) -> None:
+    file = written(tmp_path / "1.json", saved(draw, right))
+    import_reviews(root_of(draw), [file])
+    (name,) = root_of(draw).names("reviews", ".parquet")
+    (root_of(draw).path / "reviews" / name).write_bytes(b"PAR1")
+    with pytest.raises(StorageError, match=r"damaged .* remove it, and import its reviews again"):
+        import_reviews(root_of(draw), [file])
 
 
 def test_label_studio_comes_back(tmp_path: Path, draw: Draw) -> None:
