@@ -134,8 +134,12 @@ def reviewer_numbers(reviews: pl.DataFrame) -> dict[str, int]:
 
 
 def with_categories(reviews: pl.DataFrame) -> pl.DataFrame:
-    """Return reviews with `category`: position as shown from 1, `tie`, `right` or `wrong`; null for cannot_tell."""
-    return reviews.with_columns(category=_category(pl.col("chosen"), pl.col("choice") == Choice.TIE.value))
+    """Return reviews with `category`: position as shown from 1, `tie`, `right` or `wrong`; null for cannot_tell.
+
+    A page shows a set to everyone in one order. In files that say otherwise, the first order holds for all.
+    """
+    shown = reviews.with_columns(order=pl.col("order").first().over("set_id"))
+    return shown.with_columns(category=_category(pl.col("chosen"), pl.col("choice") == Choice.TIE.value))
 
 
 def labels_as_found(found: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:

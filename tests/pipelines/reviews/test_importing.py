@@ -53,6 +53,16 @@ def test_reviews_are_kept_and_compared(tmp_path: Path, draw: Draw) -> None:
     assert done.agreement["choices"] == {"response": 20}
 
 
+def test_people_who_saw_another_order_are_compared_by_the_response(tmp_path: Path, draw: Draw) -> None:
+    turned = saved(draw, right, reviewer="Bob")
+    for answer in turned["answers"]:
+        if len(answer["order"]) == 2:
+            answer |= {"order": answer["order"][::-1], "choice": 3 - answer["choice"]}
+    files = [written(tmp_path / "1.json", saved(draw, right)), written(tmp_path / "2.json", turned)]
+    agreement = import_reviews(root_of(draw), files).agreement
+    assert agreement["people"]["pairs"][0]["raw"]["same"] == agreement["labels"]["raw"]["same"] == 1.0
+
+
 def test_no_name_is_kept_or_shown(tmp_path: Path, draw: Draw) -> None:
     root = root_of(draw)
     done = import_reviews(root, [written(tmp_path / "1.json", saved(draw, right, reviewer=NAME))])
