@@ -17,10 +17,12 @@ from pipelines.judging.judging import Judged, find_judged, judge
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import asks_anything, sample_sets
 from pipelines.orders import models_of
+from pipelines.reporting.contamination import announced
 from pipelines.reporting.publication import Published, make_latest, publish_snapshot
 from pipelines.reviews.labels import review_checks, with_reviews
 from pipelines.rubrics.giving import rubric_settings, with_criteria
 from pipelines.rubrics.making import Made, make_rubrics
+from pipelines.rubrics.nearest import nearest_queries
 from pipelines.rubrics.requests import rubric_job
 from pipelines.sources.ingestion import ingest
 from pipelines.sources.registry import SOURCES
@@ -238,9 +240,11 @@ def _curation_step(recipe: Recipe) -> Step:
     def make(root: Root, run: Run, needed: Sequence[Stage]) -> Product:
         run.watcher.stage("curating", None)
         curated = curate(rules_of(recipe), root, needed[: len(sets)], needed[-1] if recipe.general else None)
+        contamination = curated.facts["contamination"]
         curated = with_reviews(recipe.reviews, root, curated)
-        for line in license_warnings(recipe.build.licenses, curated):
+        for line in (*announced(contamination), *license_warnings(recipe.build.licenses, curated)):
             run.watcher.warn(line)
+        nearest_queries(recipe, root, curated)  # here, since what it may lack is to be missed before anything is bought
         return Product(curated)
 
     return Step(CURATE, (*sets, *([GENERAL] if recipe.general else [])), make)

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.command import reviewing, rubrics
+from flows.command import reviewing, rubrics, signatures
 from flows.command.beginning import init
 from flows.command.building import build, doctor, plan, probe, refresh
 from flows.command.evaluating import evaluate, judge
@@ -37,6 +37,7 @@ for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(rubrics.app, name="rubrics")
 app.add_typer(reviewing.app, name="review")
+app.add_typer(signatures.app, name="signatures")
 
 STOPPED = {error.exit_code for error in (BudgetReached, Waiting, Interrupted, Terminated, HungUp)}
 

@@ -67,3 +67,16 @@ def columns(most: int = 118, *, without_terminal: int | None = None) -> int:
 def shown_path(location: str) -> str:
     """Return a path as short as it can be typed from here; an address as it is."""
     return location.removeprefix(f"{Path.cwd()}/")
+
+
+def size_of(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    if count < 1_000:
+        return f"{count} B"
+    power = min((len(str(count)) - 1) // 3, 4)
+    return f"{count / 1_000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with the word for what it counts."""
+    return f"{count:,} {one if count == 1 else many}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command.terminal import JsonOption, say, show
+from flows.command.terminal import JsonOption, counted, say, show, size_of
 from pipelines.reporting.visible import one_line
 from schemas.errors import RecipeError
 
@@ -56,7 +56,7 @@ def _gc_lines(shown: "list[Leftover]", removed: bool) -> Iterator[str]:
         of_kind = [leftover for leftover in shown if leftover.kind is kind]
         yield f"{kind} ({of_kind[0].why})"
         yield from (
-            f"  {leftover.idle_days:6.1f} days  {_size(leftover.bytes):>9}  {leftover.key}"
+            f"  {leftover.idle_days:6.1f} days  {size_of(leftover.bytes):>9}  {leftover.key}"
             for leftover in of_kind[:_LISTED]
         )
         if len(of_kind) > _LISTED:
@@ -65,9 +65,9 @@ def _gc_lines(shown: "list[Leftover]", removed: bool) -> Iterator[str]:
         yield "nothing to remove"
         return
     held, freed = sum(leftover.bytes for leftover in going), sum(leftover.freed for leftover in going)
-    rest = "" if held == freed else f"; {_size(held - freed)} stay, since published versions share these files"
+    rest = "" if held == freed else f"; {size_of(held - freed)} stay, since published versions share these files"
     would = "" if removed else "would be "
-    yield f"{len(going):,} {would}removed, {_size(freed)} {would}freed{rest}"
+    yield f"{len(going):,} {would}removed, {size_of(freed)} {would}freed{rest}"
     if not removed:
         yield "nothing was changed: add --yes to remove it"
 
@@ -128,7 +128,7 @@ def _forget_lines(done: "Forgotten", removed: bool, versions_go: bool) -> Iterat
     findings, tombstone = done.findings, done.request.tombstone
     concerned = findings.concerned
     shared = f", {len(concerned.shared):,} of which others have too" if concerned.shared else ""
-    sets, queries = _counted(len(concerned.sets), "set", "sets"), _counted(len(concerned.queries), "query", "queries")
+    sets, queries = counted(len(concerned.sets), "set", "sets"), counted(len(concerned.queries), "query", "queries")
     yield f"{tombstone.kind} {tombstone.name}: {sets} of {queries}{shared}"
     if done.request.is_repeated:
         yield f"  it was {tombstone.words}; this is what is left of it"
@@ -154,9 +154,9 @@ def _place_lines(done: "Forgotten") -> Iterator[str]:
     for place in dict.fromkeys(part.place for part in done.findings.parts):
         parts = [part for part in done.findings.parts if part.place is place]
         if place == "stage":
-            yield f"  {_counted(len(parts), 'stage', 'stages')} as a whole: builds make them again from what is left"
+            yield f"  {counted(len(parts), 'stage', 'stages')} as a whole: builds make them again from what is left"
         elif place != "answers":
-            rows = _counted(sum(part.rows or 0 for part in parts), "row", "rows")
+            rows = counted(sum(part.rows or 0 for part in parts), "row", "rows")
             yield f"  {place}: {len(parts):,}, each as a whole" if parts[0].rows is None else f"  {place}: {rows}"
         yield from (f"    {part.note}" for part in parts if part.note and place == "batch requests")
 
@@ -170,14 +170,3 @@ def _version_lines(done: "Forgotten", removed: bool, versions_go: bool) -> Itera
     if versions and not versions_go:
         yield "  published versions stay as they are: add --remove-versions to remove those named here"
     yield from (f"  {one_line(note, 118)}" for note in done.latest)
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
-
-
-def _size(count: int) -> str:
-    if count < 1_000:
-        return f"{count} B"
-    power = min((len(str(count)) - 1) // 3, 4)
-    return f"{count / 1_000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"

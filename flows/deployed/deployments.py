@@ -144,8 +144,8 @@ def made_ready(order: Order, over: Distribution, spent: Spent = NOTHING) -> tupl
 
 @task
 def look_for_revisions(order: Order) -> dict[str, str]:
-    """Read every source as it is now; returns the revisions."""
-    return read_newest(*opened(order))
+    """Read every source as it is now, and sign benchmarks anew where they changed; returns the sources' revisions."""
+    return read_newest(*opened(order), get_run_logger().info)
 
 
 @task

@@ -1,25 +1,31 @@
 """The curation stage: the sets of all sources become one table, each kept once and in one split, or dropped by name.
 
 A set that its source dropped stays dropped. Of the others leave, in this order: those of a licence that the recipe does
-not allow, duplicates and contradictions, sets of a source that leaks (`leak_downsampling`), and what is beyond a
-source's share. General rows leave for their licence, for being near to a test query, and as repeats.
+not allow, those that hold a benchmark's query (`contamination`), duplicates and contradictions, sets of a source that
+leaks (`leak_downsampling`), and what is beyond a source's share. General rows leave for their licence, for holding a
+benchmark's query, for being near to a test query, and as repeats.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from pipelines.curation.contamination.comparing import Tier
+from pipelines.curation.contamination.counting import contamination_check
+from pipelines.curation.contamination.stage import Comparison, hits_in
 from pipelines.curation.leak_downsampling import leaky_rows
 from pipelines.curation.splits import splits_of
 from pipelines.judging.prompt_length import fitted
+from pipelines.sources.registry import SOURCES
 from schemas.errors import RecipeError
 from schemas.licenses import allowed_among, license_key, near
-from schemas.preference import SETS, DropReason, Split, sets_of, sets_table
+from schemas.preference import CONTAMINATION, SETS, DropReason, Split, sets_of, sets_table
 from schemas.question import STEMS
-from schemas.recipe import BuildSection, GrmSection, LeaksSection, Recipe, SplitsSection
+from schemas.recipe import BuildSection, DecontaminateSection, GrmSection, LeaksSection, Recipe, SplitsSection
 from schemas.record import content_id
 from schemas.training import GENERAL
 from storage.root import Root
@@ -27,7 +33,7 @@ from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 from storage.tables import read_frame, read_table
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +44,18 @@ class Rules:
     splits: SplitsSection
     leaks: LeaksSection
     grm: GrmSection
+    decontaminate: DecontaminateSection
     max_shares: tuple[float, ...]
     """Of each source, in the recipe's order."""
+    own: tuple[tuple[str, str], ...]
+    """Of each source: its name, and the signature of its own rows where it is a benchmark, or else nothing."""
 
 
 def rules_of(recipe: Recipe) -> Rules:
     """Return the part of a recipe that curation reads."""
     shares = tuple(source.max_share for source in recipe.sources)
-    return Rules(recipe.build, recipe.splits, recipe.leaks, recipe.grm, shares)
+    own = tuple((source.source, SOURCES[source.kind].signature) for source in recipe.sources)
+    return Rules(recipe.build, recipe.splits, recipe.leaks, recipe.grm, recipe.decontaminate, shares, own)
 
 
 def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | None) -> Stage:
@@ -54,57 +64,89 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     Both are sorted by (query_id, set_id, source, source_id). `sources` stand in the recipe's order: of equal sets the
     first source's is kept.
     """
-    build, grm, leaks = rules.build, rules.grm, rules.leaks
-    bounded = grm.max_prompt_tokens is not None
-    settings = {
-        "licenses": build.license_keys,
-        "splits": rules.splits.model_dump(),
-        "prompt": grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
-        "max_share": list(rules.max_shares),
-        "leaks": [leaks.threshold, grm.shown] if leaks.over == "downsample" else None,
-    }
-    inputs = [*sources, *([general] if general else [])]
+    comparison = Comparison(rules.decontaminate, root)
+    compared = [comparison.stage(source, own) for source, (_, own) in zip(sources, rules.own, strict=False)]
+    compared_general = comparison.stage(general) if general else None
+    hits = [stage for stage in (*compared, compared_general) if stage is not None]
+    inputs = [*sources, *([general] if general else []), *hits]
+    settings = _settings(rules, comparison)
     key = stage_key("curated", STAGE_VERSION, settings, [stage.content for stage in inputs])
     if found := find_stage(root, key):
         return found
 
+    benchmarks = comparison.described
+    del comparison  # with the index, which is large
     tables = [read_table(stage.paths("sets"), SETS) for stage in sources]
-    if bounded:
-        tables = [sets_table([fitted(preference, grm) for preference in sets_of(table)]) for table in tables]
+    if rules.grm.max_prompt_tokens is not None:
+        tables = [sets_table([fitted(preference, rules.grm) for preference in sets_of(table)]) for table in tables]
     ranks = [rank for rank, table in enumerate(tables) for _ in range(table.num_rows)]
     sets = pa.concat_tables([SETS.empty_table(), *tables])
     chat = read_table(general.paths("general") if general else [], GENERAL)
     stems = pa.concat_tables([STEMS.empty_table(), *(read_table(stage.paths("stems"), STEMS) for stage in sources)])
     splits = splits_of(sets, chat, stems, rules.splits)
-    sets, leaky = _decided(sets, ranks, splits, rules)
-    chat = _decided_general(chat, sets, splits, build.licenses)
+    sets, leaky = _decided(sets, ranks, splits, _hits(compared, tables), rules)
+    chat, chat_hits = _decided_general(chat, sets, splits, hits_in(compared_general), rules)
     with TableWriter(root, key, "sets", SETS) as set_writer, TableWriter(root, key, "general", GENERAL) as chat_writer:
         set_writer.write(sets)
         chat_writer.write(chat)
     facts: dict[str, Any] = {"general": general.facts} if general else {}
     if leaky:
         facts["leaks"] = leaky
+    own = {source: name for source, name in rules.own if name}
+    facts["contamination"] = contamination_check(rules.decontaminate, benchmarks, own, sets, chat_hits)
     return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts, inputs)
 
 
+def _settings(rules: Rules, comparison: Comparison) -> dict[str, Any]:
+    """Return what the curated sets depend on, apart from their sources."""
+    grm, leaks = rules.grm, rules.leaks
+    bounded = grm.max_prompt_tokens is not None
+    return {
+        "licenses": rules.build.license_keys,
+        "splits": rules.splits.model_dump(),
+        "prompt": grm.model_dump(include={"max_prompt_tokens", "shown", "reference"}) if bounded else None,
+        "max_share": list(rules.max_shares),
+        "leaks": [leaks.threshold, grm.shown] if leaks.over == "downsample" else None,
+        "decontaminate": [rules.decontaminate.over, *comparison.settings],
+    }
+
+
+def _hits(compared: Sequence[Stage | None], tables: Sequence[pa.Table]) -> pl.DataFrame:
+    """Return the hits of all sources, by the number of the row among all sets."""
+    starts = accumulate((table.num_rows for table in tables), initial=0)
+    frames = [
+        hits_in(stage).with_columns(pl.col("row") + start) for stage, start in zip(compared, starts, strict=False)
+    ]
+    return pl.concat([hits_in(None), *frames])
+
+
 def _decided(
-    sets: pa.Table, ranks: list[int], splits: pl.DataFrame, rules: Rules
+    sets: pa.Table, ranks: list[int], splits: pl.DataFrame, hits: pl.DataFrame, rules: Rules
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """Return the sets, sorted, with cluster, split and drop_reason; and what downsampling did to sources that leak."""
+    """Return the sets, sorted, with what was decided of each; and what downsampling did to sources that leak."""
     columns = ["set_id", "query_id", "cluster", "source", "source_id", "license", "best", "label", "drop_reason"]
     frame = pl.DataFrame(sets.select(columns)).with_columns(source_rank=pl.Series(ranks, dtype=pl.Int64))
-    frame = frame.with_row_index("row")
-    frame = _dropped(frame, _refused(frame["license"], rules.build.licenses), DropReason.LICENSE)
-    frame = frame.with_columns(drop_reason=pl.coalesce("drop_reason", duplicate_reasons(frame)))
     frame = frame.with_columns(unit=pl.coalesce("cluster", "query_id")).drop("cluster")
     frame = frame.join(splits, left_on="unit", right_on="query_id", how="left", maintain_order="left")
+    frame = _dropped(frame, _refused(frame["license"], rules.build.licenses), DropReason.LICENSE)
+    # Before duplicates: a copy that leaves must not take an equal set along, which a benchmark may keep as its own.
+    frame = _decontaminated(frame, hits, rules.decontaminate)
+    frame = frame.with_columns(drop_reason=pl.coalesce("drop_reason", duplicate_reasons(frame)))
     leaks: list[dict[str, Any]] = []
     if rules.leaks.over == "downsample":
         leaving, leaks = leaky_rows(sets, frame, rules.grm.shown, rules.leaks.threshold)
         frame = _dropped(frame, pl.col("row").is_in(leaving), DropReason.LEAKY)
     frame = _dropped(frame, pl.col("row").is_in(_surplus_rows(frame, rules.max_shares)), DropReason.MAX_SHARE)
     frame = frame.sort("query_id", "set_id", "source", "source_id", "row")
-    return _ordered(sets, frame, ["cluster", "split", "drop_reason"]), leaks
+    return _ordered(sets, frame, ["cluster", "split", "drop_reason", *CONTAMINATION]), leaks
+
+
+def _decontaminated(frame: pl.DataFrame, hits: pl.DataFrame, section: DecontaminateSection) -> pl.DataFrame:
+    """Return the frame with the number of each row, and what it holds of a benchmark; a test row only says so."""
+    found = hits.rename({"benchmark": "contaminated_by", "benchmark_row": "contaminated_row"})
+    frame = frame.with_row_index("row").cast({"row": pl.Int64}).join(found, on="row", how="left", maintain_order="left")
+    leaves = (pl.col("tier") == Tier.DROP.value) & (pl.col("split") != Split.TEST.value)
+    return _dropped(frame, leaves, DropReason.CONTAMINATED) if section.over == "drop" else frame
 
 
 def _dropped(frame: pl.DataFrame, leaving: pl.Expr, reason: DropReason) -> pl.DataFrame:
@@ -122,7 +164,8 @@ def _ordered(table: pa.Table, frame: pl.DataFrame, columns: Sequence[str]) -> pa
     ordered = table.take(frame["row"].to_arrow())
     for name in columns:
         position = table.schema.get_field_index(name)
-        ordered = ordered.set_column(position, table.schema.field(position), frame[name].to_arrow().cast(pa.string()))
+        field = table.schema.field(position)
+        ordered = ordered.set_column(position, field, frame[name].to_arrow().cast(field.type))
     return ordered
 
 
@@ -183,22 +226,26 @@ def _rows_by_share(counts: Sequence[int], shares: Sequence[float]) -> list[int]:
         capped |= over
 
 
-def _decided_general(chat: pa.Table, sets: pa.Table, splits: pl.DataFrame, licenses: Sequence[str] | None) -> pa.Table:
-    """Return the general rows, sorted, with their split; repeats, and what is near to a test query, are dropped.
+def _decided_general(
+    chat: pa.Table, sets: pa.Table, splits: pl.DataFrame, hits: pl.DataFrame, rules: Rules
+) -> tuple[pa.Table, pl.DataFrame]:
+    """Return the general rows, sorted, with their split, and of each what it holds of a benchmark, and its drop_reason.
 
-    So is what is near to a set that is contaminated itself.
+    What holds a benchmark's query is dropped, what is near to a test query or to a set that is contaminated itself, and
+    repeats.
     """
     frame = pl.DataFrame(chat.select(["query_id", "source", "source_id", "license", "drop_reason"]))
-    frame = frame.with_row_index("row").join(splits, on="query_id", how="left")
+    frame = frame.join(splits, on="query_id", how="left", maintain_order="left")
+    frame = _dropped(frame, _refused(frame["license"], rules.build.licenses), DropReason.LICENSE)
+    frame = _decontaminated(frame, hits, rules.decontaminate)
     frame = frame.sort("query_id", "source", "source_id", "row")
     dropped_sets = pl.DataFrame(sets.select(["cluster", "drop_reason"]))
     benchmarks = dropped_sets.filter(drop_reason=DropReason.CONTAMINATED.value)["cluster"].unique().to_list()
-    frame = _dropped(frame, _refused(frame["license"], licenses), DropReason.LICENSE)
     near_test = (pl.col("split") == Split.TEST.value) | pl.col("cluster").is_in(benchmarks)
     frame = _dropped(frame, near_test, DropReason.CONTAMINATED)
     repeated = pl.col("query_id").is_first_distinct().not_().over(pl.col("drop_reason").is_null())
     frame = _dropped(frame, repeated, DropReason.DUPLICATE)
-    return _ordered(chat, frame, ["split", "drop_reason"])
+    return _ordered(chat, frame, ["split", "drop_reason"]), frame
 
 
 def license_warnings(allowed: Sequence[str] | None, curated: Stage) -> list[str]:

@@ -44,7 +44,7 @@ def splits_of(sets: pa.Table, chat: pa.Table, stems: pa.Table, shares: SplitsSec
     asks = _what_is_asked(sets, chat, stems)
     texts = asks.unique("asks").sort("asks")
     cluster_of = clusters(texts["asks"].to_list(), texts["text"].to_list())
-    near = pl.DataFrame({"query_id": list(cluster_of), "near": list(cluster_of.values())})
+    near = pl.DataFrame(list(cluster_of.items()), schema={"query_id": pl.String, "near": pl.String}, orient="row")
     asks = asks.select("query_id", "asks")
     queries = _by_what_is_asked(sets.select(["query_id", "cluster", "benchmark", "split"]), asks)
     queries = (

@@ -18,7 +18,7 @@ from pipelines.judging.extraction import read_parts, without_verdict
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import answer_of
 from schemas.generation import Completion, Request
-from schemas.preference import CRITERIA, SETS, PreferenceSet, Split, sets_of
+from schemas.preference import CRITERIA, SETS, SETS_TABLE, PreferenceSet, Split, sets_of
 from schemas.record import bucket_of
 from schemas.trajectory import Purpose, RejectReason
 from storage.root import Root
@@ -151,7 +151,7 @@ def _with_criteria(sets: pa.Table, criteria: pa.Table) -> pa.Table:
     row = pc.if_else(pc.and_(_is_sampled(sets), pc.greater(sets.column("n_responses"), 1)), row, None)
     for field in list(CRITERIA)[1:]:
         sets = sets.append_column(field, criteria.column(field.name).take(row))
-    return sets
+    return sets.select([name for name in SETS_TABLE.schema.names if name in sets.column_names])
 
 
 def kept_sets(table: pa.Table) -> list[PreferenceSet]:

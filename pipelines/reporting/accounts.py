@@ -7,8 +7,10 @@ import orjson
 import polars as pl
 import pyarrow.compute as pc
 
+from pipelines.curation.contamination.counting import contamination_funnel
 from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
+from pipelines.rubrics.nearest import nearest_queries
 from pipelines.synthesis.synthesis import QUESTIONS
 from schemas.manifest import FunnelRow, Input, ModelUse
 from schemas.preference import SETS
@@ -71,7 +73,8 @@ def funnel_of(
         outcome=pl.coalesce("drop_reason", "split"),
     )
     counts = decided.group_by("source", "stage", "outcome").len("rows").sort("source", "stage", "outcome")
-    return [*rows, *(FunnelRow(**row) for row in (*counts.to_dicts(), *assembled))]
+    contaminated = contamination_funnel(curated.facts.get("contamination", {}))
+    return [*rows, *(FunnelRow(**row) for row in (*counts.to_dicts(), *contaminated, *assembled))]
 
 
 def _read(source: Input, synthesis: Sequence[Mapping[str, Any]]) -> Iterator[FunnelRow]:
@@ -111,6 +114,14 @@ def composition_of(sources: Sequence[Stage]) -> dict[str, Any]:
     made = {stage.facts["source"]: _synthesis(stage) for stage in sources}
     compositions = {source: facts["composition"] for source, facts in made.items() if "composition" in facts}
     return {"composition": compositions} if compositions else {}
+
+
+def contamination_of(recipe: Recipe, root: Root, curated: Stage) -> dict[str, Any]:
+    """Return the check on benchmarks in the rows."""
+    if not (check := curated.facts.get("contamination")):
+        return {}
+    nearest = nearest_queries(recipe, root, curated)
+    return {"contamination": check | ({"nearest": nearest} if nearest else {})}
 
 
 def _synthesis(stage: Stage) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.reporting.checks import leak_sentences, principles_warning, trace_sentences
+from pipelines.reporting.contamination import contamination_warnings
 from pipelines.reporting.meanings import synthesis_warnings
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
@@ -58,6 +59,7 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[st
         for use in manifest.models
         if use.failed
     )
+    yield from contamination_warnings(manifest.checks)
     yield from _failed_checks(manifest.checks)
     yield from principles_warning(manifest.checks, manifest.recipe)
     restricted = ", ".join(source.source for source in manifest.inputs if source.redistribution == "restricted")

@@ -91,9 +91,16 @@ def facts(example: Example) -> list[str]:
         f"by {author}" if author else None,
         f"found right by {_VERIFIERS.get(verifier, verifier)}" if verifier else None,
         _author(row.get("origin")),
+        _contamination(row),
         None if tokens is None else f"{tokens:,} answer tokens",
     ]
     return [one_line(str(fact), 200) for fact in known if fact]
+
+
+def _contamination(row: Mapping[str, Any]) -> str | None:
+    if not row.get("contaminated_by"):
+        return None
+    return f"holds {row['overlap']:.0%} of a query of {row['contaminated_by']} (row {row['contaminated_row']})"
 
 
 def _author(origin: str | None) -> str:

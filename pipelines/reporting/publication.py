@@ -11,7 +11,7 @@ from pipelines.engines.asking import Product
 from pipelines.judging.judging import Judged
 from pipelines.judging.rewards_file import rewards_source
 from pipelines.judging.verdicts import READER_VERSION
-from pipelines.reporting.accounts import composition_of, funnel_of, inputs_of, uses_of
+from pipelines.reporting.accounts import composition_of, contamination_of, funnel_of, inputs_of, uses_of
 from pipelines.reporting.attention import no_row_for
 from pipelines.reporting.report import card_of, report_of
 from schemas.errors import DamagedError
@@ -85,7 +85,12 @@ def publish_snapshot(
             inputs=inputs,
             models=uses_of(recipe, root, sources, curated, list(judged.values()), run_id),
             funnel=funnel_of(inputs, stages, curated, assembled.facts["funnel"]),
-            checks={**assembled.facts["checks"], **composition_of(stages), **checks},
+            checks={
+                **assembled.facts["checks"],
+                **composition_of(stages),
+                **contamination_of(recipe, root, curated),
+                **checks,
+            },
             stages=lineage([assembled, curated, *stages, *(samples.stage for samples in judged.values())]),
             tables=tables,
         )
@@ -98,14 +103,14 @@ def publish_snapshot(
 
 def _script(name: str, manifest: Manifest, assembled: Stage) -> str:
     """Return a script that trains on the snapshot that it lies in. It is the same in every snapshot."""
-    return resources.files("pipelines.reporting").joinpath("train", name).read_text("utf-8")
+    return resources.files("pipelines.reporting.train").joinpath(name).read_text("utf-8")
 
 
 _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
     "README.md": lambda manifest, _: card_of(manifest),
     "report.html": report_of,
     "rewards.py": lambda _, __: rewards_source(),
-    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "meta_rm.py")},
+    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "grpo_trl.py", "meta_rm.py")},
 }
 
 

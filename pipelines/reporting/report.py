@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from pipelines.reporting.attention import attention, incomplete_sets, simulated_models, wanted_sets
 from pipelines.reporting.checks import leak_rows, principles_sentence, trace_ngrams, trace_sentences
+from pipelines.reporting.contamination import contamination_rows, contamination_sentences
 from pipelines.reporting.example_parts import Example, facts, headline, ids, parts_of
 from pipelines.reporting.examples import examples_of
 from pipelines.reporting.label_checks import (
@@ -55,7 +56,7 @@ _Part = tuple[str, str, str]
 _SHOWN_CHECKS = frozenset(
     {
         *("positions", "lengths", "meta_rm", "leak_probe", "hint_traces", "composition", "principles", "reviews"),
-        *(SUSPICION, NOISE),
+        *("contamination", SUSPICION, NOISE),
     }
 )
 
@@ -113,6 +114,8 @@ def _in_both(manifest: Manifest) -> dict[str, Any]:
         "leaks": leak_rows(manifest.checks),
         "traces": trace_sentences(manifest.checks),
         "principles": principles_sentence(manifest.checks),
+        "contamination": contamination_rows(manifest.checks),
+        "compared": contamination_sentences(manifest.checks),
         "labels": label_rows(manifest.checks),
         "label_head": LABEL_HEAD,
         "label_sentences": label_sentences(manifest.checks),
@@ -138,6 +141,7 @@ def _titles(manifest: Manifest) -> dict[str, str]:
     titles = {
         "funnel": "From rows read to rows published",
         "outcomes": "What the answers amount to",
+        "contamination": "Benchmarks in the rows",
         "leaks": "What gives the right one away",
         "traces": "What gives a hinted answer away",
         "labels": "How far the labels can be trusted" if label_rows(manifest.checks) else "",

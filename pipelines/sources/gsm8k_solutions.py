@@ -111,6 +111,7 @@ SOURCE = Source(
     patterns=("*.jsonl", "*.jsonl.gz"),
     domain="math",
     benchmark=True,
+    signature="gsm8k",
     unit="problem",
     gives="questions",
     make=_question_of,

@@ -56,6 +56,7 @@ SOURCE = Source(
     license="MIT",
     domain="math",
     benchmark=True,
+    signature="math",
     unit="problem",
     rows=12_500,
     gives="questions",

@@ -36,6 +36,8 @@ class Source:
     domain: str = "general"
     benchmark: bool = False
     """Whether models are tested on it: its test share is always kept out."""
+    signature: str = ""
+    """Name of the signature that holds its own rows, which they are never compared with."""
     redistribution: Literal["open", "restricted"] = "open"
     """`restricted` where the authors ask that rows are not republished in plain text."""
     unit: str

@@ -122,6 +122,7 @@ SOURCE = Source(
     license="MIT",
     domain="telecom tool use",
     benchmark=True,
+    signature="tau2",
     unit="task with its trials",
     items=_trials,
     make=_set_of,

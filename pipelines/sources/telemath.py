@@ -50,6 +50,7 @@ SOURCE = Source(
     license="MIT",
     domain="telecom",
     benchmark=True,
+    signature="telemath",
     unit="problem",
     rows=500,
     gives="questions",

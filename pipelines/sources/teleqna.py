@@ -229,6 +229,7 @@ SOURCE = Source(
     license="MIT",
     domain="telecom",
     benchmark=True,
+    signature="teleqna",
     redistribution="restricted",
     unit="question",
     rows=10_000,

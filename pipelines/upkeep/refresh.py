@@ -1,7 +1,7 @@
 """A refresh: what a nightly run does, as plain functions. The command and the flow both walk it.
 
-    newest revisions -> rubrics -> build -> publish -> evaluate the judge, if wanted -> compare with LATEST -> guards
-    -> LATEST moves -> retention
+    newest revisions, those of signed benchmarks too -> rubrics -> build -> publish -> evaluate the judge, if wanted
+    -> compare with LATEST -> guards -> LATEST moves -> retention
 
 Whoever refreshes holds the lease of the name, and shows it before publishing and before moving LATEST. Builds need no
 lease: versions are immutable, and if a build moves LATEST meanwhile, the refresh compares anew before it moves it.
@@ -25,6 +25,7 @@ from pipelines.sources.registry import SOURCES
 from pipelines.steps import build_rubrics, publish, steps_of
 from pipelines.upkeep.guards import tripped
 from pipelines.upkeep.judge_guard import judge_reasons
+from pipelines.upkeep.signing.signing import renew_signatures
 from pipelines.walk import walked
 from schemas.comparison import Comparison
 from schemas.errors import ForgeError, RecipeError, SourceError, StorageError
@@ -138,7 +139,7 @@ def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
     """Refresh the sets of a recipe. Raises ForgeError; what was bought by then is kept, and LATEST stays."""
     lease.on_lost = run.budget.stop
     run.watcher.stage("looking for new revisions", None)
-    read_newest(recipe, root)
+    read_newest(recipe, root, run.watcher.said)
     if recipe.models.rubric is not None:
         build_rubrics(recipe, root, run)
     published = publish(recipe, root, run, walked(steps_of(recipe), root, run), lease.check)
@@ -146,12 +147,15 @@ def refresh(recipe: Recipe, root: Root, run: Run, lease: Lease) -> Refreshed:
     return settle(recipe, root, published, lease.check, of_judge)
 
 
-def read_newest(recipe: Recipe, root: Root) -> dict[str, str]:
+def read_newest(recipe: Recipe, root: Root, say: Callable[[str], None]) -> dict[str, str]:
     """Read every source as it is now, and return the revisions, by source. A build that follows finds them read.
+
+    Benchmarks that the root holds signatures of are signed anew where they changed, and `say` tells which.
 
     A build whose hub cannot be reached takes what its cache has; a refresh must not take yesterday's rows for today's.
     Raises SourceError where a file is not there, or where the hub cannot be asked or has no such data set or revision.
     """
+    renew_signatures(root, say)
     sections: list[SourceSection | GeneralSection] = [*recipe.sources, *([recipe.general] if recipe.general else [])]
     facts = SOURCES | {general.SOURCE.kind: general.SOURCE}
     # All commits are asked for before anything is downloaded. A local path has none.

@@ -1,5 +1,6 @@
 """The recipe: one closed tree of settings. Unknown keys are refused with the nearest right name."""
 
+from schemas.recipe.decontaminate import DecontaminateSection
 from schemas.recipe.models import SCORERS, ModelSection, Price, SameAsGrm
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
 from schemas.recipe.section import Flag, Label, Name, Number, Section, Whole
@@ -28,6 +29,7 @@ __all__ = [
     "TRAINING_SETS",
     "BudgetSection",
     "BuildSection",
+    "DecontaminateSection",
     "Flag",
     "GeneralSection",
     "GrmSection",

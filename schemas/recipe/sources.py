@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 from pydantic import Field, SerializeAsAny, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas.benchmarks import benchmark_called, refusal
 from schemas.recipe.section import Count, Flag, HubId, Label, LocalPath, Number, Section, Shown
 
 
@@ -71,6 +72,8 @@ def _section_of_kind(value: Any, _validate: Any) -> SourceSection:
         return value
     kind = value.get("kind") if isinstance(value, dict) else None
     known = source_kinds().get(str(kind))
+    if known is None and (benchmark := benchmark_called(str(kind))):
+        raise ValueError(refusal(f"kind = {kind!r}", benchmark))
     if known is None:
         raise PydanticCustomError("source_kind", "unknown kind", {"kind": kind if kind is None else str(kind)})
     section = known.section.model_validate(value)

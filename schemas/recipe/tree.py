@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from schemas.answer_limit import NoLimit, answer_limit
+from schemas.benchmarks import benchmark_at, benchmark_of_hub, refusal
 from schemas.recipe import stages
+from schemas.recipe.decontaminate import DecontaminateSection
 from schemas.recipe.evaluate import EvaluateSection
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Section
@@ -38,6 +41,7 @@ class Recipe(Section):
     splits: stages.SplitsSection = stages.SplitsSection()
     rubrics: stages.RubricsSection = stages.RubricsSection()
     leaks: stages.LeaksSection = stages.LeaksSection()
+    decontaminate: DecontaminateSection = DecontaminateSection()
     reviews: stages.ReviewsSection = stages.ReviewsSection()
     general: GeneralSection | None = None
     budget: stages.BudgetSection = stages.BudgetSection()
@@ -48,7 +52,13 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
-        if fault := next(chain(self._faults_of_sources(), self._faults_of_judging(), self._faults_of_models()), None):
+        faults = (
+            self._faults_of_sources(),
+            self._faults_of_benchmarks(),
+            self._faults_of_judging(),
+            self._faults_of_models(),
+        )
+        if fault := next(chain(*faults), None):
             raise ValueError(fault)
         return self
 
@@ -62,6 +72,21 @@ class Recipe(Section):
             yield "sources: 'general' names the rows of [general]; give the source another name"
         if twice := sorted({name for name in names if names.count(name) > 1}):
             yield f"sources: {twice[0]!r} stands there twice; give preference_sets a name of its own each"
+
+    def _faults_of_benchmarks(self) -> Iterator[str]:
+        """Yield which rows would be trained on that a reward model is evaluated on."""
+        held_out = {normpath(benchmark.path): benchmark for benchmark in self.evaluate.benchmarks if benchmark.path}
+        read = [(f"sources: {source.source!r}", source.path or "", source.hub or "") for source in self.sources]
+        if self.general is not None:
+            read.append(("general", self.general.path or "", self.general.hub or ""))
+        for where, path, hub in read:
+            if benchmark := (benchmark_at(path) if path else benchmark_of_hub(hub)):
+                yield refusal(f"{where}: {path or hub}", benchmark)
+            if path and (same := held_out.get(normpath(path))):
+                yield (
+                    f"{where}: evaluate.benchmarks {same.title!r} is read from {path}, too, and a judge that was "
+                    "trained on it cannot be evaluated on it: take other rows for one of the two"
+                )
 
     def _faults_of_judging(self) -> Iterator[str]:
         if self.sources and self.models.grm is None:

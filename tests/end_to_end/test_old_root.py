@@ -18,7 +18,7 @@ from storage.root import Root
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest
 
 OLD_ROOT = REPOSITORY / "tests/old_root"
-DEMO = "55b035b71efa02179048989379cbd9e2"
+DEMO = "914637b855c6ca031cf006e32c5ef1f0"
 """The content hash of the demo. It changes in a commit alone that names the column or the rule."""
 
 

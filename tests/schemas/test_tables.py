@@ -14,7 +14,8 @@ CONTRACT = {
         set_id query_id cluster split benchmark:bool source source_id source_revision license domain
         query:messages reference responses:responses n_responses:int32 best:int32 label:int32 margin:double
         label_source drop_reason retagged_best:int32 votes:list<int32>
-        given_principles given_ids:list<string> own_rubric label_suspicion:double suspicion_reasons:list<string>
+        given_principles given_ids:list<string> own_rubric contaminated_by contaminated_row overlap:double
+        label_suspicion:double suspicion_reasons:list<string>
     """,
     "trajectories": """
         trajectory_id request_id set_id query_id source domain split purpose mode sample_index:int32 model

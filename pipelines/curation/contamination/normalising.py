@@ -1,8 +1,8 @@
 """Texts as words, and words as hashes: what is left of a text when its case, punctuation and layout are taken away.
 
-A word is a run of letters, or a run of digits. Scripts that put no spaces between words (Han, Hiragana, Katakana, Thai,
-Lao, Khmer, Burmese) give a word for each character. A LaTeX command that only lays a formula out is no word, so that
-`$\\frac{1}{2}$`, `1/2` and `½` are the same two words.
+A word is a run of letters, or a run of digits: "don't" is one, and so is 1,000. Scripts that put no spaces between
+words (Han, Hiragana, Katakana, Thai, Lao, Khmer, Burmese) give a word for each character. A LaTeX command that only
+lays a formula out is no word, so that `$\\frac{1}{2}$`, `1/2` and `½` are the same two words.
 
 Everything is columnar: the words of many texts are one flat array of hashes, with the place where each text begins. A
 hash is taken of the bytes of a word, not by a library's own function, which changes from version to version.
@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-WORDS_VERSION = 1
+WORDS_VERSION = 2
 """Raise it with any change of what a word or a hash is: signatures of another version cannot be compared."""
 
 Hashes = npt.NDArray[np.uint64]
@@ -26,7 +26,9 @@ Places = npt.NDArray[np.int64]
 
 _NO_SPACES = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORD = rf"\\[a-z]+|[{_NO_SPACES}]|[[\p{{L}}\p{{M}}]--[{_NO_SPACES}]]+|\p{{N}}+"
-_UNSEEN = r"\p{Cf}+"  # soft hyphens and joiners stand inside words
+_UNSEEN = r"\p{Cf}+|’"  # soft hyphens and joiners stand inside words
+_WITHIN = r"'|(?:,|\{,\}|,\\!)(?P<thousands>[0-9]{3})\b"
+"""An apostrophe, and a comma before thousands, with the braces and the sign that LaTeX puts around it."""
 _COMMANDS = (
     "frac dfrac tfrac cfrac text textbf textit textrm texttt mathrm mathbf mathbb mathcal mathit mathsf mbox left "
     "right operatorname big bigg bigl bigr biggl biggr cdot times div ldots dots cdots quad qquad displaystyle "
@@ -80,7 +82,8 @@ def words_of(texts: pl.Series) -> Words:
     if not is_plain.all():
         spelt = texts.filter(~is_plain).str.normalize("NFKC").str.replace_all(_UNSEEN, "")
         texts = texts.scatter(is_plain.not_().arg_true(), spelt) if len(spelt) < len(texts) else spelt
-    lists = texts.str.to_lowercase().str.extract_all(_WORD).to_arrow()
+    folded = texts.str.to_lowercase().str.replace_all(_WITHIN, "${thousands}")
+    lists = folded.str.extract_all(_WORD).to_arrow()
     offsets = lists.offsets.to_numpy()
     flat = lists.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
     hashes, is_word = _hashed(flat)

@@ -56,6 +56,8 @@ class Signature:
     """SHA-256 of the file; empty for one that is in no file yet."""
     embedding: str = ""
     """The model of the column `embedding`; empty where there is none."""
+    made_from: str = ""
+    """What it takes to make it anew, as JSON; empty in one that ships."""
 
     @property
     def rows(self) -> int:
@@ -119,6 +121,7 @@ def write_signature(signature: Signature, path: Path) -> Signature:
         "revision": signature.revision,
         "license": signature.license,
         "embedding": signature.embedding,
+        "made_from": signature.made_from,
         "rows": str(signature.rows),
     }
     table = signature.table.cast(SIGNATURES).replace_schema_metadata(metadata)
@@ -161,7 +164,8 @@ def read_signature(path: Path) -> Signature:
     except pa.ArrowException as error:
         raise DamagedError(f"{path}: damaged ({error}); {_WAY_OUT}") from None
     name, source, revision, license = (facts.get(key, "unknown") for key in ("name", "source", "revision", "license"))
-    return Signature(name, source, revision, license, table, sha256_of(path), facts.get("embedding", ""))
+    made = facts.get("embedding", ""), facts.get("made_from", "")
+    return Signature(name, source, revision, license, table, sha256_of(path), *made)
 
 
 def _check_versions(facts: Mapping[str, str], path: Path) -> None:
@@ -183,5 +187,11 @@ def shipped_signatures() -> dict[str, Path]:
 
 def known_signatures(root: Root) -> dict[str, Path]:
     """Return the files of all signatures by name: those that ship, and in place of them those of the root."""
-    own = {name.removesuffix(".parquet"): root.at(f"{FOLDER}/{name}") for name in root.names(FOLDER, ".parquet")}
+    own = {file.removesuffix(".parquet"): own_signature(root, file) for file in root.names(FOLDER, ".parquet")}
     return dict(sorted((shipped_signatures() | own).items()))
+
+
+def own_signature(root: Root, file: str) -> Path:
+    """Return a root's signature as it is now. It may be another under the same name than this machine's copy."""
+    root.drop_copy(f"{FOLDER}/{file}")
+    return root.at(f"{FOLDER}/{file}")

@@ -43,10 +43,11 @@ def test_what_a_published_version_was_made_of_stays(house: tuple[Path, Root]) ->
     (snapshot,) = every_snapshot(root)
     assert kinds(root) == {Kind.STAGE: {"stages/leaks"}}
     assert {key.split("/")[1] for key in snapshot.manifest.stages} == {
-        *("assembled", "curated", "judged-difficulty", "judged-rft", "source-gone", "source-kept")
+        *("assembled", "curated", "judged-difficulty", "judged-rft", "source-gone", "source-kept"),
+        *("contamination-gone", "contamination-kept"),
     }
     shutil.rmtree(root.path / "snapshots")
-    assert len(kinds(root)[Kind.STAGE]) == 7
+    assert len(kinds(root)[Kind.STAGE]) == 9
     before = answers(root.path)
     gone = list(remove(root, leftovers(root).found))
     assert {one.kind for one in gone} == {Kind.STAGE}
@@ -189,7 +190,7 @@ def test_a_run_at_work_keeps_what_it_may_have_found(house: tuple[Path, Root]) ->
         found = leftovers(root, 0, now=time.time() + 3600)
         assert [one.key for one in found.found if one.kind == Kind.STAGE] == []
         assert found.notes == ("a run is at work: what it may have found when it began is left alone",)
-    assert len(leftovers(root, 0, now=time.time() + 3600).found) == 7
+    assert len(leftovers(root, 0, now=time.time() + 3600).found) == 9
 
 
 def test_a_stage_that_goes_in_mid_build_costs_that_build_and_the_next_one_heals(house: tuple[Path, Root]) -> None:
