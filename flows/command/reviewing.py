@@ -104,7 +104,7 @@ def import_(
 
 
 def _import_lines(imported: "Imported") -> Iterator[str]:
-    yield f"{imported.reviews:,} reviews imported"
+    yield f"{_counted(imported.reviews, 'review')} imported"
     counts = {
         f"{imported.known:,} known from an earlier import": imported.known,
         f"{imported.unanswered:,} drawn sets without an answer": imported.unanswered,
@@ -116,7 +116,8 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
     if gone := imported.gone:
         names = ", ".join(one_line(name, 40) for name in gone[:_LISTED])
         more = f" and {len(gone) - _LISTED:,} more (--json names all)" if len(gone) > _LISTED else ""
-        yield f"  {len(gone):,} sets are gone, and their reviews left out: {names}{more}"
+        are = "is" if len(gone) == 1 else "are"
+        yield f"  {_counted(len(gone), 'set')} {are} gone, and the reviews left out: {names}{more}"
     yield from (f"  {rows:,} unreadable: {one_line(reason, 80)}" for reason, rows in imported.unreadable.items())
     if imported.first_unreadable:
         yield f"  the first: {one_line(imported.first_unreadable, 200)}"
@@ -125,8 +126,8 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
 
 def _agreement_lines(agreement: dict[str, Any]) -> Iterator[str]:
     choices = ", ".join(f"{rows:,} {_CHOICES[choice]}" for choice, rows in agreement["choices"].items())
-    people = "1 reviewer" if agreement["reviewers"] == 1 else f"{agreement['reviewers']:,} reviewers"
-    yield f"{people}, {agreement['sets']:,} sets: {choices}"
+    found = f": {choices}" if choices else ""
+    yield f"{_counted(agreement['reviewers'], 'reviewer')}, {_counted(agreement['sets'], 'set')}{found}"
     if agreement["after_label"]:
         yield f"  {agreement['after_label']:,} choices were changed after the label was shown"
     yield from _people_lines("between people", agreement["people"])
@@ -155,10 +156,9 @@ def _figure_lines(title: str, figure: dict[str, Any], name: str) -> Iterator[str
         return
     raw, weighted = figure["raw"], figure["weighted"]
     coefficient = "Krippendorff's alpha" if name == "alpha" else "Cohen's kappa"
-    sets = "1 set" if figure["sets"] == 1 else f"{figure['sets']:,} sets"
     yield (
         f"{title}: {raw['same']:.1%} the same ({_between(raw['same_interval'], '.1%')}), {coefficient} "
-        f"{_number(raw[name])} ({_between(raw[f'{name}_interval'], '.2f')}), {sets}; weighted back to "
+        f"{_number(raw[name])} ({_between(raw[f'{name}_interval'], '.2f')}), {_counted(figure['sets'], 'set')}; weighted back to "
         f"the source {weighted['same']:.1%} ({_between(weighted['same_interval'], '.1%')}), {_number(weighted[name])}"
     )
 
@@ -170,3 +170,7 @@ def _between(interval: list[float | None], form: str) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

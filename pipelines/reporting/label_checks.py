@@ -65,5 +65,6 @@ def _wrong(row: Row | None) -> str:
     if row is None:
         return "not known"
     if row.get("reviewed"):
-        return f"{row['noise']:.1%} ({row['low']:.1%} to {row['high']:.1%}; {row['reviewed']:,} sets reviewed)"
+        sets = "1 set" if row["reviewed"] == 1 else f"{row['reviewed']:,} sets"
+        return f"{row['noise']:.1%} ({row['low']:.1%} to {row['high']:.1%}; {sets} reviewed)"
     return "no bound" if row.get("at_most") is None else f"at most {row['at_most']:.1%}, by {row['judge']}"

@@ -73,6 +73,8 @@ def import_reviews(root: Root, files: Sequence[Path]) -> Imported:
             "name the root of that snapshot with --root"
         )
     usable = [row for row in here if len(row["order"]) == sets[row["set_id"]]["n_responses"]]
+    if not usable:
+        raise SourceError(f"{files[0]}: no usable row; no set has as many responses as its order says")
     unreadable["order is not one of all its responses"] += len(here) - len(usable)
     given = _reviews(usable, sets).unique([*_KNOWN_BY, "at"], keep="last", maintain_order=True)  # a file given twice
     stored = every_review(root)

@@ -205,6 +205,15 @@ def test_text_that_is_none_and_times_of_no_calendar(tmp_path: Path, draw: Draw) 
             import_reviews(root_of(draw), [written(tmp_path / "2.json", tree | {key: value})])
 
 
+def test_a_file_whose_orders_fit_no_set_is_an_error(tmp_path: Path, draw: Draw) -> None:
+    tree = saved(draw, right)
+    for answer in tree["answers"]:
+        answer |= {"order": [2, 0, 1], "choice": 1}
+    with pytest.raises(SourceError, match="no usable row; no set has as many responses"):
+        import_reviews(root_of(draw), [written(tmp_path / "1.json", tree)])
+    assert every_review(root_of(draw)).is_empty()
+
+
 def test_rows_that_cannot_be_used_are_counted_and_the_others_kept(tmp_path: Path, draw: Draw) -> None:
     tree = saved(draw, right)
     pairs = [answer for answer in tree["answers"] if len(answer["order"]) == 2]
