@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command.terminal import JsonOption, SnapshotsOption, show
+from flows.command.terminal import JsonOption, SnapshotsOption, counted, show
 from pipelines.reporting.visible import one_line
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def import_(
 
 
 def _import_lines(imported: "Imported") -> Iterator[str]:
-    yield f"{_counted(imported.reviews, 'review')} imported"
+    yield f"{counted(imported.reviews, 'review', 'reviews')} imported"
     counts = {
         f"{imported.known:,} known from an earlier import": imported.known,
-        f"{imported.unanswered:,} drawn sets without an answer": imported.unanswered,
+        f"{counted(imported.unanswered, 'row', 'rows')} without an answer": imported.unanswered,
         f"{imported.replaced:,} replaced: the same person reviewed the set again, and the latest counts": (
             imported.replaced
         ),
@@ -116,8 +116,7 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
     if gone := imported.gone:
         names = ", ".join(one_line(name, 40) for name in gone[:_LISTED])
         more = f" and {len(gone) - _LISTED:,} more (--json names all)" if len(gone) > _LISTED else ""
-        are = "is" if len(gone) == 1 else "are"
-        yield f"  {_counted(len(gone), 'set')} {are} gone, and the reviews left out: {names}{more}"
+        yield f"  {counted(len(gone), 'set is', 'sets are')} gone, and their reviews left out: {names}{more}"
     yield from (f"  {rows:,} unreadable: {one_line(reason, 80)}" for reason, rows in imported.unreadable.items())
     if imported.first_unreadable:
         yield f"  the first: {one_line(imported.first_unreadable, 200)}"
@@ -126,10 +125,11 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
 
 def _agreement_lines(agreement: dict[str, Any]) -> Iterator[str]:
     choices = ", ".join(f"{rows:,} {_CHOICES[choice]}" for choice, rows in agreement["choices"].items())
-    found = f": {choices}" if choices else ""
-    yield f"{_counted(agreement['reviewers'], 'reviewer')}, {_counted(agreement['sets'], 'set')}{found}"
+    people, sets = counted(agreement["reviewers"], "reviewer", "reviewers"), counted(agreement["sets"], "set", "sets")
+    reviews = counted(sum(agreement["choices"].values()), "review", "reviews")
+    yield f"{people}, {sets}, {reviews}: {choices}"
     if agreement["after_label"]:
-        yield f"  {agreement['after_label']:,} choices were changed after the label was shown"
+        yield f"  {counted(agreement['after_label'], 'choice was', 'choices were')} made anew after the label was shown"
     yield from _people_lines("between people", agreement["people"])
     for name in ("labels", *(key for key in agreement if key.startswith("judge "))):
         yield from _figure_lines(f"people and {name}", agreement[name], "kappa")
@@ -156,9 +156,10 @@ def _figure_lines(title: str, figure: dict[str, Any], name: str) -> Iterator[str
         return
     raw, weighted = figure["raw"], figure["weighted"]
     coefficient = "Krippendorff's alpha" if name == "alpha" else "Cohen's kappa"
+    sets = counted(figure["sets"], "set", "sets")
     yield (
         f"{title}: {raw['same']:.1%} the same ({_between(raw['same_interval'], '.1%')}), {coefficient} "
-        f"{_number(raw[name])} ({_between(raw[f'{name}_interval'], '.2f')}), {_counted(figure['sets'], 'set')}; weighted back to "
+        f"{_number(raw[name])} ({_between(raw[f'{name}_interval'], '.2f')}), {sets}; weighted back to "
         f"the source {weighted['same']:.1%} ({_between(weighted['same_interval'], '.1%')}), {_number(weighted[name])}"
     )
 
@@ -170,7 +171,3 @@ def _between(interval: list[float | None], form: str) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.reporting.checks import leak_sentences, principles_warning, trace_sentences
 from pipelines.reporting.contamination import contamination_warnings
 from pipelines.reporting.meanings import synthesis_warnings
+from pipelines.reporting.reviews import review_effect
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
@@ -60,6 +61,7 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[st
         if use.failed
     )
     yield from contamination_warnings(manifest.checks)
+    yield from review_effect(manifest.checks)
     limit = (manifest.recipe.get("rejection") or {}).get("max_label_suspicion")
     if limit is not None and "label_suspicion" not in manifest.checks:
         yield "max_label_suspicion: no judge's answers say which labels are suspect; add rft or rl to [build] sets"

@@ -47,8 +47,8 @@ def label_sentences(checks: Mapping[str, Any]) -> list[str]:
     noise = checks.get(NOISE) or {}
     if any("reviewed" in row for row in noise.get("sources") or ()):
         sentences.append(
-            "Shares of wrong labels are from sets that people reviewed, weighted back to the source, with a 95 % "
-            "interval."
+            "Shares of wrong labels are from reviewed sets on which most people agree, weighted back to the source, "
+            "with a 95 % interval."
         )
     if any(row.get("at_most") is not None and "reviewed" not in row for row in noise.get("sources") or ()):
         assumed = "; ".join(noise.get("assumes") or ())

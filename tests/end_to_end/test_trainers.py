@@ -133,6 +133,9 @@ def test_the_snapshots_sft_script_trains_goes_on_and_stops_at_its_tokens(
 
     too_long = trained(script, "--model", small_model, "--out", tmp_path / "none", "--max-length", "50")
     assert too_long.returncode == 1 and "rows more than 50" in too_long.stderr
+    nowhere = trained(script, "--model", tmp_path / "no-model", "--out", tmp_path / "none")
+    assert nowhere.returncode == 1 and "no-model cannot be loaded" in nowhere.stderr
+    assert "Traceback" not in nowhere.stderr
 
 
 @pytest.mark.slow

@@ -64,7 +64,10 @@ def main() -> None:
     if not files:
         sys.exit(f"{SNAPSHOT} has no rl/train-*.parquet; name files with --data")
     rows = load_dataset("parquet", data_files=[str(file) for file in files], split="train")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{chosen.model} cannot be loaded: {' '.join(str(error).split())[:300]}")
     if not tokenizer.chat_template:
         sys.exit(f"{chosen.model} has no chat template, by which messages become a text; take an instruct model")
     has_gpu = torch.cuda.is_available()
