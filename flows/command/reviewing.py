@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command.terminal import JsonOption, SnapshotsOption, show
+from flows.command.terminal import JsonOption, SnapshotsOption, counted, show
 from pipelines.reporting.visible import one_line
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def import_(
 
 
 def _import_lines(imported: "Imported") -> Iterator[str]:
-    yield f"{imported.reviews:,} reviews imported"
+    yield f"{counted(imported.reviews, 'review', 'reviews')} imported"
     counts = {
         f"{imported.known:,} known from an earlier import": imported.known,
-        f"{imported.unanswered:,} drawn sets without an answer": imported.unanswered,
+        f"{counted(imported.unanswered, 'row', 'rows')} without an answer": imported.unanswered,
         f"{imported.replaced:,} replaced: the same person reviewed the set again, and the latest counts": (
             imported.replaced
         ),
@@ -116,7 +116,7 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
     if gone := imported.gone:
         names = ", ".join(one_line(name, 40) for name in gone[:_LISTED])
         more = f" and {len(gone) - _LISTED:,} more (--json names all)" if len(gone) > _LISTED else ""
-        yield f"  {len(gone):,} sets are gone, and their reviews left out: {names}{more}"
+        yield f"  {counted(len(gone), 'set is', 'sets are')} gone, and their reviews left out: {names}{more}"
     yield from (f"  {rows:,} unreadable: {one_line(reason, 80)}" for reason, rows in imported.unreadable.items())
     if imported.first_unreadable:
         yield f"  the first: {one_line(imported.first_unreadable, 200)}"
@@ -125,10 +125,11 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
 
 def _agreement_lines(agreement: dict[str, Any]) -> Iterator[str]:
     choices = ", ".join(f"{rows:,} {_CHOICES[choice]}" for choice, rows in agreement["choices"].items())
-    people = "1 reviewer" if agreement["reviewers"] == 1 else f"{agreement['reviewers']:,} reviewers"
-    yield f"{people}, {agreement['sets']:,} sets: {choices}"
+    people, sets = counted(agreement["reviewers"], "reviewer", "reviewers"), counted(agreement["sets"], "set", "sets")
+    reviews = counted(sum(agreement["choices"].values()), "review", "reviews")
+    yield f"{people}, {sets}, {reviews}: {choices}"
     if agreement["after_label"]:
-        yield f"  {agreement['after_label']:,} choices were changed after the label was shown"
+        yield f"  {counted(agreement['after_label'], 'choice was', 'choices were')} made anew after the label was shown"
     yield from _people_lines("between people", agreement["people"])
     for name in ("labels", *(key for key in agreement if key.startswith("judge "))):
         yield from _figure_lines(f"people and {name}", agreement[name], "kappa")
@@ -155,7 +156,7 @@ def _figure_lines(title: str, figure: dict[str, Any], name: str) -> Iterator[str
         return
     raw, weighted = figure["raw"], figure["weighted"]
     coefficient = "Krippendorff's alpha" if name == "alpha" else "Cohen's kappa"
-    sets = "1 set" if figure["sets"] == 1 else f"{figure['sets']:,} sets"
+    sets = counted(figure["sets"], "set", "sets")
     yield (
         f"{title}: {raw['same']:.1%} the same ({_between(raw['same_interval'], '.1%')}), {coefficient} "
         f"{_number(raw[name])} ({_between(raw[f'{name}_interval'], '.2f')}), {sets}; weighted back to "

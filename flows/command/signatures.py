@@ -35,7 +35,7 @@ _LISTED = 40
 @app.command()
 def add(
     given: Annotated[
-        str, typer.Argument(metavar="KIND|FILE|HUB-ID", help="A benchmark's name, a file or folder, or a hub id.")
+        str, typer.Argument(metavar="NAME|FILE|HUB-ID", help="A benchmark's name, a file or folder, or a hub id.")
     ],
     name: Annotated[
         str | None, typer.Option("--name", help="What to call it; a known name says how its files are read.")
@@ -48,7 +48,9 @@ def add(
     root: RootOption = "data",
     json: JsonOption = False,
 ) -> None:
-    """Sign a benchmark: hashes of its questions go into the root, and every build from then on is compared with them.
+    """Sign a benchmark, so that no build trains on its rows.
+
+    Hashes of its queries go into the root. From then on every build is compared with them.
 
     Examples: grmforge signatures add judgebench; grmforge signatures add mine.jsonl --name mine --field question
     """
@@ -79,7 +81,9 @@ def _signed_lines(signed: "Signed") -> Iterator[str]:
 
 @app.command("list")
 def list_(root: RootOption = "data", json: JsonOption = False) -> None:
-    """List the signatures that ship and those of a root: rows, revision, licence and size.
+    """List the signatures that ship and those of a root.
+
+    Each with its queries, size, place, licence and revision.
 
     Example: grmforge signatures list --root data
     """
@@ -109,7 +113,9 @@ def check(
     root: RootOption = "data",
     json: JsonOption = False,
 ) -> None:
-    """Say which rows of a file a build would drop or mark as contaminated: row, tier, overlap, benchmark.
+    """Say which rows of a file a build would drop or mark.
+
+    Each with what becomes of it, the share of the benchmark's query that it holds, the benchmark, and its row's hash.
 
     Example: grmforge signatures check mine.jsonl
     """
@@ -129,7 +135,7 @@ def _check_lines(found: "Checked") -> Iterator[str]:
         named = ", ".join(f"{name} {rows:,}" for name, rows in by_benchmark.most_common())
         yield f"{by_benchmark.total():,} of {found.rows:,} rows {words}{f': {named}' if named else ''}"
     if found.unreadable:
-        yield f"{found.unreadable:,} rows could not be read: {one_line(found.first_unreadable, 90)}"
+        yield f"{counted(found.unreadable, 'row', 'rows')} could not be read: {one_line(found.first_unreadable, 90)}"
 
 
 def _root(root: str) -> "Root | None":

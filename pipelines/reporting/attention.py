@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.reporting.checks import leak_sentences, principles_warning, trace_sentences
 from pipelines.reporting.contamination import contamination_warnings
 from pipelines.reporting.meanings import synthesis_warnings
+from pipelines.reporting.reviews import review_effect
 from pipelines.reporting.source_funnels import LOW_SHARE, SourceFunnel
 from pipelines.reporting.visible import one_line
 from schemas.manifest import Input, Manifest
@@ -60,6 +61,7 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[st
         if use.failed
     )
     yield from contamination_warnings(manifest.checks)
+    yield from review_effect(manifest.checks)
     yield from _failed_checks(manifest.checks)
     yield from principles_warning(manifest.checks, manifest.recipe)
     restricted = ", ".join(source.source for source in manifest.inputs if source.redistribution == "restricted")

@@ -47,8 +47,8 @@ def label_sentences(checks: Mapping[str, Any]) -> list[str]:
     noise = checks.get(NOISE) or {}
     if any("reviewed" in row for row in noise.get("sources") or ()):
         sentences.append(
-            "Shares of wrong labels are from sets that people reviewed, weighted back to the source, with a 95 % "
-            "interval."
+            "Shares of wrong labels are from reviewed sets on which most people agree, weighted back to the source, "
+            "with a 95 % interval."
         )
     if any(row.get("at_most") is not None and "reviewed" not in row for row in noise.get("sources") or ()):
         assumed = "; ".join(noise.get("assumes") or ())
@@ -65,5 +65,6 @@ def _wrong(row: Row | None) -> str:
     if row is None:
         return "not known"
     if row.get("reviewed"):
-        return f"{row['noise']:.1%} ({row['low']:.1%} to {row['high']:.1%}; {row['reviewed']:,} sets reviewed)"
+        sets = "1 set" if row["reviewed"] == 1 else f"{row['reviewed']:,} sets"
+        return f"{row['noise']:.1%} ({row['low']:.1%} to {row['high']:.1%}; {sets} reviewed)"
     return "no bound" if row.get("at_most") is None else f"at most {row['at_most']:.1%}, by {row['judge']}"

@@ -103,14 +103,14 @@ def publish_snapshot(
 
 def _script(name: str, manifest: Manifest, assembled: Stage) -> str:
     """Return a script that trains on the snapshot that it lies in. It is the same in every snapshot."""
-    return resources.files("pipelines.reporting").joinpath("train", name).read_text("utf-8")
+    return resources.files("pipelines.reporting.train").joinpath(name).read_text("utf-8")
 
 
 _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
     "README.md": lambda manifest, _: card_of(manifest),
     "report.html": report_of,
     "rewards.py": lambda _, __: rewards_source(),
-    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "meta_rm.py")},
+    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "grpo_trl.py", "meta_rm.py")},
 }
 
 

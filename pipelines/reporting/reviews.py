@@ -31,11 +31,17 @@ def review_sentences(checks: Mapping[str, Any]) -> list[str]:
         )
     if changed := check["after_label"]:
         sentences.append(f"{_counted(changed, 'choice')} changed after the label was shown.")
+    return [*sentences, *review_effect(checks)]
+
+
+def review_effect(checks: Mapping[str, Any]) -> list[str]:
+    """Return what `[reviews] use` changed, in a sentence; nothing where the recipe does not use reviews."""
+    check = checks.get("reviews") or {}
     if check.get("use") == "labels":
-        sentences.append(f"{_counted(check['replaced'], 'label')} of the sources gave way to those of these people.")
+        return [f"{_counted(check['replaced'], 'label')} of the sources gave way to what people found ([reviews] use)."]
     if check.get("use") == "drop_disagreement":
-        sentences.append(f"{_counted(check['dropped'], 'set')} left, since these people refuse the label.")
-    return sentences
+        return [f"{_counted(check['dropped'], 'set')} left out, since people refuse the label ([reviews] use)."]
+    return []
 
 
 def review_rows(checks: Mapping[str, Any]) -> list[list[str]]:

@@ -76,8 +76,11 @@ class Recipe(Section):
     def _faults_of_benchmarks(self) -> Iterator[str]:
         """Yield which rows would be trained on that a reward model is evaluated on."""
         held_out = {_place(benchmark): benchmark for benchmark in self.evaluate.benchmarks}
+        read: list[tuple[str, SourceSection | GeneralSection]]
         read = [(f"sources: {source.source!r}", source) for source in self.sources]
-        for where, section in [*read, *([("general", self.general)] if self.general else [])]:
+        if self.general is not None:
+            read.append(("general", self.general))
+        for where, section in read:
             path, hub = section.path or "", section.hub or ""
             if benchmark := (benchmark_at(path) if path else benchmark_of_hub(hub)):
                 renamed = "; if these are other rows, rename the file or folder" if path else ""

@@ -133,6 +133,25 @@ def test_the_snapshots_sft_script_trains_goes_on_and_stops_at_its_tokens(
 
     too_long = trained(script, "--model", small_model, "--out", tmp_path / "none", "--max-length", "50")
     assert too_long.returncode == 1 and "rows more than 50" in too_long.stderr
+    nowhere = trained(script, "--model", tmp_path / "no-model", "--out", tmp_path / "none")
+    assert nowhere.returncode == 1 and "no-model cannot be loaded" in nowhere.stderr
+    assert "Traceback" not in nowhere.stderr
+
+
+@pytest.mark.slow
+def test_the_snapshots_grpo_script_trains_by_the_snapshots_own_rule(
+    demo: Snapshot, small_model: Path, tmp_path: Path
+) -> None:
+    script, out = demo.path / "train/grpo_trl.py", tmp_path / "rl"
+    arguments = ("--model", small_model, "--out", out, "--samples", "2", "--questions", "1", "--answer-tokens", "8")
+    done = trained(script, *arguments, "--steps", "2")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((out / "training.json").read_text())
+    assert facts["steps"] == 2 and facts["rewards"] == [-1.0, -1.0], "random weights write noise, and noise is wrong"
+    assert (out / "model.safetensors").exists()
+
+    too_long = trained(script, "--model", small_model, "--out", tmp_path / "none", "--answer-tokens", "32700")
+    assert too_long.returncode == 1 and "the answer included" in too_long.stderr
 
 
 @pytest.mark.slow

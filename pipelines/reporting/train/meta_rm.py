@@ -117,7 +117,10 @@ def main() -> None:
     rows = rows_of(chosen.snapshot, chosen.table, "train")
     if not rows:
         sys.exit(f"{chosen.snapshot} has no {chosen.table}/train-*.parquet")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{chosen.model} cannot be loaded: {' '.join(str(error).split())[:300]}")
     if not tokenizer.chat_template:
         sys.exit(f"{chosen.model} has no chat template, by which messages become a text; take an instruct model")
 

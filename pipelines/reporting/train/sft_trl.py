@@ -78,7 +78,10 @@ def main() -> None:
     if not files:
         sys.exit(f"{SNAPSHOT} has no rft/train-*.parquet; name files with --data")
     rows = rows_of(files)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{chosen.model} cannot be loaded: {' '.join(str(error).split())[:300]}")
     if not tokenizer.chat_template:
         sys.exit(f"{chosen.model} has no chat template, by which messages become a text; take an instruct model")
     texts = [tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False) for row in rows]

@@ -41,7 +41,7 @@ def test_two_people_review_and_the_command_says_how_far_they_agree(place: Path, 
     ]
     done = grmforge("review", "import", *files, "--root", root)
     assert done.code == 0, done.err
-    assert done.out.startswith("40 reviews imported\n2 reviewers, 20 sets: 40 chose a response\n")
+    assert done.out.startswith("40 reviews imported\n2 reviewers, 20 sets, 40 reviews: 40 chose a response\n")
     assert "between people, reviewers 1 and 2: 100.0% the same" in done.out
     assert "people and labels: " in done.out and "people and judge grm: " in done.out and "  teleqna: " in done.out
     assert "weighted back to the source" in done.out

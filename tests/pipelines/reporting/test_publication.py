@@ -24,7 +24,8 @@ def published(folder: Path, **sections: Any) -> Published:
 def test_every_file_is_what_the_manifest_says(tmp_path: Path) -> None:
     write_rows(tmp_path / "own.jsonl", jsonl_rows(60))
     snapshot = published(tmp_path).snapshot
-    named = {"manifest.json", "README.md", "report.html", "rewards.py", "train/sft_trl.py", "train/meta_rm.py"}
+    scripts = {f"train/{name}.py" for name in ("sft_trl", "grpo_trl", "meta_rm")}
+    named = {"manifest.json", "README.md", "report.html", "rewards.py", *scripts}
     for name, table in snapshot.manifest.tables.items():
         assert table.rows == sum(file.rows for file in table.files) > 0
         for file in table.files:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from pipelines.reporting.attention import attention
 from pipelines.reporting.report import card_of, report_of
 from pipelines.reporting.reviews import review_rows, review_sentences
 from tests.pipelines.reporting.small_snapshot import HOSTILE, small
@@ -32,7 +33,7 @@ def test_sentences_say_all_that_was_found() -> None:
         "80.0% (70.0% to 90.0%) of the 23 sets", "alpha 0.610", "1 choice changed after", "7 labels of the sources",
     ):  # fmt: skip
         assert part in said, part
-    assert "4 sets left" in " ".join(review_sentences(a_check(use="drop_disagreement", replaced=0, dropped=4)))
+    assert "4 sets left out" in " ".join(review_sentences(a_check(use="drop_disagreement", replaced=0, dropped=4)))
     assert review_rows(a_check())[0][:6] == ["telecom", "40", "63", "50", "8", "3"]
     assert review_sentences({}) == [] and review_rows({}) == []
 
@@ -45,6 +46,14 @@ def test_where_nobody_could_tell_no_share_is_made_up() -> None:
     assert review_rows(check)[0][-2:] == ["–", "–"]
 
 
+def test_a_build_says_in_its_last_lines_what_reviews_changed(tmp_path: Path) -> None:
+    made = small()
+    made.checks = a_check(use="labels", replaced=7, dropped=0)
+    snapshot, _ = made.published(tmp_path)
+    said = "7 labels of the sources gave way to what people found ([reviews] use)."
+    assert said in attention(snapshot.manifest, [])
+
+
 def test_card_and_report_show_it_and_data_stays_data(tmp_path: Path) -> None:
     made = small()
     made.checks = a_check(HOSTILE)
@@ -54,4 +63,5 @@ def test_card_and_report_show_it_and_data_stays_data(tmp_path: Path) -> None:
         assert "<script>" not in text and "\x1b" not in text
     made = small()
     snapshot, stage = made.published(tmp_path / "without")
+    assert "[reviews] use" not in " ".join(attention(snapshot.manifest, []))
     assert "What people found" not in card_of(snapshot.manifest) + report_of(snapshot.manifest, stage)

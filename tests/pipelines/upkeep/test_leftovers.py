@@ -43,10 +43,11 @@ def test_what_a_published_version_was_made_of_stays(house: tuple[Path, Root]) ->
     (snapshot,) = every_snapshot(root)
     assert kinds(root) == {Kind.STAGE: {"stages/leaks"}}
     assert {key.split("/")[1] for key in snapshot.manifest.stages} == {
-        *("assembled", "curated", "judged-difficulty", "judged-rft", "source-gone", "source-kept")
+        *("assembled", "curated", "judged-difficulty", "judged-rft", "source-gone", "source-kept"),
+        *("contamination-gone", "contamination-kept"),
     }
     shutil.rmtree(root.path / "snapshots")
-    assert len(kinds(root)[Kind.STAGE]) == 7
+    assert len(kinds(root)[Kind.STAGE]) == 9
     before = answers(root.path)
     gone = list(remove(root, leftovers(root).found))
     assert {one.kind for one in gone} == {Kind.STAGE}
