@@ -1,5 +1,6 @@
 """Reviews: what people found when they looked at sets. No text of the data is in them, and no person's name."""
 
+import unicodedata
 from enum import StrEnum
 
 import pyarrow as pa
@@ -43,5 +44,5 @@ was shown before this choice was made."""
 
 
 def reviewer_id(*name: str) -> str:
-    """Return the id that a person has in place of a name, however it is spaced and capitalised."""
-    return content_id("reviewer", [" ".join(part.casefold().split()) for part in name])
+    """Return the id that a person has in place of a name, however it is spaced, capitalised and encoded."""
+    return content_id("reviewer", [" ".join(unicodedata.normalize("NFKC", part).casefold().split()) for part in name])

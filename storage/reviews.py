@@ -3,9 +3,12 @@
 reviews/<number>-<hash>.parquet
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 import pyarrow as pa
 
+from schemas.errors import DamagedError
 from schemas.record import content_id
 from schemas.review import REVIEWS
 from storage.root import Root
@@ -16,18 +19,16 @@ FOLDER = "reviews"
 
 def every_review(root: Root) -> pl.DataFrame:
     """Return all rows of REVIEWS as they were imported, the earliest import first. Most roots have none."""
-    return pl.DataFrame(read_folder(root, FOLDER, REVIEWS))
+    try:
+        return pl.DataFrame(read_folder(root, FOLDER, REVIEWS))
+    except DamagedError as error:
+        raise DamagedError(str(error).replace("build again", "import its reviews again")) from None
 
 
-def latest_reviews(rows: pl.DataFrame) -> pl.DataFrame:
+def latest_reviews(rows: pl.DataFrame, by: Sequence[str] = ("reviewer", "set_id")) -> pl.DataFrame:
     """Return one row for each person and set: the answer that was given last."""
     answered = rows.filter(pl.col("choice").is_not_null()).with_row_index("row")
-    return (
-        answered.sort("at", "row")
-        .unique(["reviewer", "set_id"], keep="last", maintain_order=True)
-        .sort("row")
-        .drop("row")
-    )
+    return answered.sort("at", "row").unique(by, keep="last", maintain_order=True).sort("row").drop("row")
 
 
 def add_reviews(root: Root, rows: pl.DataFrame) -> None:

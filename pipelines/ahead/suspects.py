@@ -16,7 +16,7 @@ from storage.stages import Stage
 from storage.tables import read_frame
 
 LIMITS = (0.9, 0.5, 0.2, 0.1)
-"""Values of max_label_suspicion that are tried."""
+"""Values of max_label_suspicion that are tried, beside the recipe's own."""
 NOT_JUDGED = "  what min_pass_for_hinted and max_label_suspicion would remove is known once a build has judged the sets"
 
 
@@ -64,6 +64,7 @@ def plan_rules(recipe: Recipe, root: Root, curated: Stage) -> RulesPlan | None:
     suspicion = suspicion_of(curated, judged).kept().drop_nulls()
     accepted = _accepted(recipe, judged).join(suspicion, on="set_id", how="left")
     hinted = accepted.filter(pl.col("mode") == Mode.HINTED.value)
+    own = recipe.rejection.max_label_suspicion
     return RulesPlan(
         accepted.height,
         hinted.height,
@@ -74,7 +75,7 @@ def plan_rules(recipe: Recipe, root: Root, curated: Stage) -> RulesPlan | None:
         ),
         tuple(
             Removed(limit, suspicion.filter(is_suspect(limit)).height, accepted.filter(is_suspect(limit)).height)
-            for limit in LIMITS
+            for limit in sorted({*LIMITS, *([] if own is None else [own])}, reverse=True)
         ),
     )
 

@@ -62,6 +62,9 @@ def warnings(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[st
     )
     yield from contamination_warnings(manifest.checks)
     yield from review_effect(manifest.checks)
+    limit = (manifest.recipe.get("rejection") or {}).get("max_label_suspicion")
+    if limit is not None and "label_suspicion" not in manifest.checks:
+        yield "max_label_suspicion: no judge's answers say which labels are suspect; add rft or rl to [build] sets"
     yield from _failed_checks(manifest.checks)
     yield from principles_warning(manifest.checks, manifest.recipe)
     restricted = ", ".join(source.source for source in manifest.inputs if source.redistribution == "restricted")

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipelines.reviews.exporting import KIND
 from schemas.errors import SourceError
-from schemas.record import FORMAT
+from schemas.record import FORMAT, clean_text
 from schemas.review import Choice, reviewer_id
 from schemas.strict_json import strict_json
 from storage.files import read_regular
@@ -130,7 +130,7 @@ def _of_csv(file: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any], s
         raise SourceError(f"{file}: is not UTF-8; save it as CSV in UTF-8") from None
     csv.field_size_limit(sys.maxsize)
     head = text[: text.find("\n")]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") > head.count(",") else ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     try:
         if lost := {*_TEXTS, "order", "choice"} - set(reader.fieldnames or ()):
             raise SourceError(f"{file}: has no column {sorted(lost)[0]!r}; give {_FORMS}")
@@ -147,15 +147,23 @@ def _person(name: Any, draw_id: Any, otherwise: Any = None) -> str:
     if isinstance(name, dict):
         name = name.get("email") or name.get("username") or name.get("id")
     if isinstance(name, int) and not isinstance(name, bool):
-        return reviewer_id("label studio", str(draw_id)[:_LONGEST], str(name))
+        return reviewer_id("label studio", _short(draw_id), str(name))
     text = name.strip() if isinstance(name, str) else ""
-    return reviewer_id(text[:_LONGEST]) if text else reviewer_id(str(draw_id)[:_LONGEST], str(otherwise)[:_LONGEST])
+    return reviewer_id(_short(text)) if text else reviewer_id(_short(draw_id), _short(otherwise))
+
+
+def _short(value: Any) -> str:
+    return clean_text(str(value)[:_LONGEST])
 
 
 def _row(raw: Mapping[str, Any], reviewer: str | None) -> Row:
     """Return a row as it is kept. Raises ValueError with the reason."""
     for name in _TEXTS:
-        if not isinstance(raw.get(name), str) or not raw[name] or len(raw[name]) > _LONGEST:
+        if (
+            not isinstance(raw.get(name), str)
+            or not 0 < len(raw[name]) <= _LONGEST
+            or clean_text(raw[name]) != raw[name]
+        ):
             raise ValueError(f"no {name}")
     order = _order(raw.get("order"))
     choice, position = _choice(raw.get("choice"), len(order))
@@ -211,12 +219,12 @@ def _count(value: Any, name: str) -> int:
 
 
 def _time(value: Any) -> datetime | None:
-    """Return when an answer was given; None where the file does not say it."""
+    """Return when an answer was given; None where the file does not say it, or no calendar has it."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return time and (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _list(value: Any) -> list[Any]:

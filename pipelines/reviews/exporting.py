@@ -46,8 +46,9 @@ def write_files(draw: Draw, folder: Path) -> list[Path]:
         files[f"review-{number}.tasks.json"] = orjson.dumps(tasks, option=orjson.OPT_INDENT_2)
     files[LABEL_STUDIO] = _config(draw).encode()
     for name in (name for name in files if name.endswith(".csv")):
-        if (folder / name).exists() and (folder / name).read_bytes() != files[name]:
-            raise RecipeError(f"{folder / name} holds something else, perhaps answers; choose another --out")
+        with storage_errors(str(folder / name)):
+            if (folder / name).exists() and (folder / name).read_bytes() != files[name]:
+                raise RecipeError(f"{folder / name} holds something else, perhaps answers; choose another --out")
     for name, data in files.items():
         with storage_errors(str(folder / name)), becoming(folder / name) as temporary:
             temporary.write_bytes(data)

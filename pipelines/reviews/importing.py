@@ -73,8 +73,10 @@ def import_reviews(root: Root, files: Sequence[Path]) -> Imported:
             "name the root of that snapshot with --root"
         )
     usable = [row for row in here if len(row["order"]) == sets[row["set_id"]]["n_responses"]]
+    if not usable:
+        raise SourceError(f"{files[0]}: no usable row; no set has as many responses as its order says")
     unreadable["order is not one of all its responses"] += len(here) - len(usable)
-    given = _reviews(usable, sets)
+    given = _reviews(usable, sets).unique([*_KNOWN_BY, "at"], keep="last", maintain_order=True)  # a file given twice
     stored = every_review(root)
     new = _new(stored, given)
     if new.height:
@@ -134,8 +136,12 @@ def reviewer_numbers(reviews: pl.DataFrame) -> dict[str, int]:
 
 
 def with_categories(reviews: pl.DataFrame) -> pl.DataFrame:
-    """Return reviews with `category`: position as shown from 1, `tie`, `right` or `wrong`; null for cannot_tell."""
-    return reviews.with_columns(category=_category(pl.col("chosen"), pl.col("choice") == Choice.TIE.value))
+    """Return reviews with `category`: position as shown from 1, `tie`, `right` or `wrong`; null for cannot_tell.
+
+    A page shows a set to everyone in one order. In files that say otherwise, the first order holds for all.
+    """
+    shown = reviews.with_columns(order=pl.col("order").first().over("set_id"))
+    return shown.with_columns(category=_category(pl.col("chosen"), pl.col("choice") == Choice.TIE.value))
 
 
 def labels_as_found(found: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
@@ -185,12 +191,16 @@ def _reviews(rows: Sequence[Row], sets: dict[str, Row]) -> pl.DataFrame:
 def _new(stored: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
     """Return those of the given rows that are not stored yet.
 
-    A row that says when it was given is known by that; one that does not, if it is what the person found last.
+    A row that says when it was given is known by that. Rows of a person and set that do not are known if the last of
+    them is what the person found last in this draw.
     """
+    person = ["reviewer", "set_id", "draw_id"]
     timed = given.filter("is_timed").join(stored, on=[*_KNOWN_BY, "at"], how="anti", nulls_equal=True)
     others = given.filter(~pl.col("is_timed"))
-    last = pl.concat([latest_reviews(stored), stored.filter(pl.col("choice").is_null())])
-    others = others.join(last, on=_KNOWN_BY, how="anti", nulls_equal=True)
+    last = pl.concat([latest_reviews(stored, person), stored.filter(pl.col("choice").is_null())])
+    final = others.unique(person, keep="last", maintain_order=True)
+    changed = final.join(last, on=_KNOWN_BY, how="anti", nulls_equal=True)
+    others = others.join(changed, on=person, how="semi", nulls_equal=True)
     return pl.concat([timed, others]).select(stored.columns)
 
 

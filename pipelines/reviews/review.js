@@ -180,6 +180,10 @@ async function load(file) {
   try { saved = JSON.parse(await file.text()); } catch { return notice(`${file.name}: no saved answers can be read in it`); }
   if (saved?.kind !== draw.kind || !Array.isArray(saved.answers)) return notice(`${file.name}: not a file of saved answers`);
   if (saved.draw_id !== draw.draw_id) return notice(`${file.name}: these answers are of another draw (${String(saved.draw_id).slice(0, 8)})`);
+  const [mine, theirs] = [$("name").value, String(saved.reviewer ?? "")].map((name) => name.trim());
+  if (mine && theirs && mine.toLowerCase() !== theirs.toLowerCase()) {
+    return notice(`${file.name}: these answers are of ${theirs}, not of ${mine}; empty the name (n) to go on with them`);
+  }
   let unused = 0;
   for (const answer of saved.answers.filter((one) => one && one.choice !== null)) {
     if (merge(answer.set_id, answer)) keep(answer.set_id, JSON.stringify(answers.get(answer.set_id)));

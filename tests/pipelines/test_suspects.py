@@ -11,10 +11,12 @@ from pipelines.ahead.plan import Plan, plan_of
 from pipelines.ahead.probe import probe_of
 from pipelines.ahead.suspects import NOT_JUDGED
 from pipelines.orders import changed
+from pipelines.reporting.attention import warnings
 from pipelines.reporting.comparing import compare, read_anew
 from pipelines.reporting.example_parts import parts_of
 from pipelines.reporting.examples import find_examples
 from pipelines.reporting.publication import Published
+from pipelines.reporting.source_funnels import source_funnels
 from pipelines.steps import build
 from schemas.recipe import Recipe
 from schemas.suspicion import SuspicionReason
@@ -103,9 +105,11 @@ def test_a_hint_that_nothing_confirms_is_rejected_and_counted(place: Path) -> No
 
 
 def test_pairs_alone_have_sets_without_suspicion_and_no_check(place: Path, tmp_path: Path) -> None:
-    recipe = changed(the_recipe(place), sets="pairs")
+    recipe = changed(the_recipe(place, max_label_suspicion=0.2), sets="pairs")
     run, _ = a_run(recipe)
     snapshot = build(recipe, Root(tmp_path), run).snapshot
+    said = list(warnings(snapshot.manifest, source_funnels(snapshot.manifest, snapshot.files)))
+    assert any("no judge's answers say which labels are suspect" in sentence for sentence in said)
     assert table(snapshot, "sets/kept")["label_suspicion"].null_count() == 80
     assert not {"label_suspicion", "label_noise"} & snapshot.manifest.checks.keys()
     assert latest(Root(tmp_path), snapshot.manifest.name)
@@ -130,7 +134,8 @@ def test_a_plan_says_what_either_rule_would_remove_once_sets_are_judged(place: P
         with_rule = built(place, min_pass_for_hinted=int(removed.value))[0].snapshot
         assert plan.rules.accepted - table(with_rule, "trajectories/accepted").height == removed.accepted
         assert f"min_pass_for_hinted = {removed.value:g}" in plan.as_text()
-    for removed in plan.rules.max_label_suspicion:
+    assert plan.rules.max_label_suspicion[-1].value == 0.01, "the recipe's own value is tried, too"
+    for removed in plan.rules.max_label_suspicion[:-1]:
         with_rule = built(place, max_label_suspicion=removed.value)[0].snapshot
         assert plan.rules.accepted - table(with_rule, "trajectories/accepted").height == removed.accepted
         assert table(with_rule, "sets/kept").filter(pl.col("label_suspicion") > removed.value).height == removed.sets

@@ -34,6 +34,8 @@ def test_with_reviews_there_is_a_share_with_its_interval() -> None:
     found = checks(**reviewed)
     found["label_noise"]["all"] = reviewed
     assert [row[-1] for row in label_rows(found)] == ["5.1% (3.4% to 7.5%; 400 sets reviewed)"] * 2
+    found["label_noise"]["all"] |= {"reviewed": 1}
+    assert label_rows(found)[1][-1].endswith("; 1 set reviewed)")
     assert "weighted back to the source" in label_sentences(found)[1]
 
 

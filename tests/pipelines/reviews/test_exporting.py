@@ -141,3 +141,9 @@ def test_answers_in_a_spreadsheet_are_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"review-1\.csv holds something else, perhaps answers"):
         write_files(draw, tmp_path / "out")
     assert (tmp_path / "out/review-1.csv").read_text("utf-8") == "choice\n1\n"
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out/review-1.csv").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"review-1\.csv: Is a directory"):
+        write_files(a_draw(published(tmp_path, [pair(1)])), tmp_path / "out")

@@ -10,7 +10,7 @@ import pytest
 from pipelines.reviews.drawing import Draw
 from pipelines.reviews.exporting import write_files
 from pipelines.reviews.importing import import_reviews
-from schemas.errors import SourceError
+from schemas.errors import SourceError, StorageError
 from storage.reviews import every_review, latest_reviews
 from storage.root import Root, write_record
 from storage.tombstones import Tombstone
@@ -53,6 +53,16 @@ def test_reviews_are_kept_and_compared(tmp_path: Path, draw: Draw) -> None:
     assert done.agreement["choices"] == {"response": 20}
 
 
+def test_people_who_saw_another_order_are_compared_by_the_response(tmp_path: Path, draw: Draw) -> None:
+    turned = saved(draw, right, reviewer="Bob")
+    for answer in turned["answers"]:
+        if len(answer["order"]) == 2:
+            answer |= {"order": answer["order"][::-1], "choice": 3 - answer["choice"]}
+    files = [written(tmp_path / "1.json", saved(draw, right)), written(tmp_path / "2.json", turned)]
+    agreement = import_reviews(root_of(draw), files).agreement
+    assert agreement["people"]["pairs"][0]["raw"]["same"] == agreement["labels"]["raw"]["same"] == 1.0
+
+
 def test_no_name_is_kept_or_shown(tmp_path: Path, draw: Draw) -> None:
     root = root_of(draw)
     done = import_reviews(root, [written(tmp_path / "1.json", saved(draw, right, reviewer=NAME))])
@@ -61,6 +71,7 @@ def test_no_name_is_kept_or_shown(tmp_path: Path, draw: Draw) -> None:
         assert NAME.encode() not in path.read_bytes()
     assert every_review(root)["reviewer"].n_unique() == 1
     import_reviews(root, [written(tmp_path / "2.json", saved(draw, right, reviewer=f" {NAME.upper()}  "))])
+    import_reviews(root, [written(tmp_path / "3.json", saved(draw, right, reviewer="\uff21nn\u3000Smith"))])
     assert latest_reviews(every_review(root)).height == 10, "the same person, however the name is written"
 
 
@@ -73,6 +84,12 @@ def test_the_latest_review_of_a_person_counts(tmp_path: Path, draw: Draw) -> Non
     )
     assert done.reviews == 20 and done.replaced == 10
     assert done.agreement["labels"]["raw"]["same"] == 0.6
+
+
+def test_a_file_that_is_given_twice_counts_once(tmp_path: Path, draw: Draw) -> None:
+    file = written(tmp_path / "1.json", saved(draw, right))
+    done = import_reviews(root_of(draw), [file, file])
+    assert (done.reviews, done.replaced) == (10, 0) and every_review(root_of(draw)).height == 10
 
 
 def test_a_file_that_is_imported_again_brings_in_what_is_new(tmp_path: Path, draw: Draw) -> None:
@@ -113,6 +130,31 @@ def test_a_csv_comes_back(tmp_path: Path, draw: Draw) -> None:
     assert done.agreement["labels"]["sets"] == 0
 
 
+def test_a_csv_with_two_choices_of_a_person_says_the_same_each_time(tmp_path: Path, draw: Draw) -> None:
+    """A CSV says no time, so its last row counts, however often it is imported, and whatever other draws say."""
+    root, lines = root_of(draw), fill_in(draw, tmp_path).read_text("utf-8-sig").splitlines(keepends=True)
+    row = next(line for line in lines if line.endswith((";1;Ann\n", ";2;Ann\n")))
+    turned = row.replace(";1;Ann", ";tie;Ann").replace(";2;Ann", ";tie;Ann")
+    (tmp_path / "two.csv").write_text("".join([lines[0], row, turned]).replace(";", "\t"), "utf-8")
+    again = a_draw(draw.snapshot, 9)
+    of_set = next(item for item in again.pages[0] if item.preference.set_id in row)
+    later = saved(again, lambda item: right(item) if item is of_set else None, reviewer="Ann")
+    first = import_reviews(root, [tmp_path / "two.csv"])
+    assert (first.reviews, first.replaced, first.agreement["choices"]) == (2, 1, {"tie": 1})
+    import_reviews(root, [written(tmp_path / "later.json", later)])
+    done = import_reviews(root, [tmp_path / "two.csv"])
+    assert (done.reviews, done.known, done.agreement["choices"]) == (0, 2, {"tie": 1})
+
+
+def test_reviews_that_are_damaged_are_named(tmp_path: Path, draw: Draw) -> None:
+    file = written(tmp_path / "1.json", saved(draw, right))
+    import_reviews(root_of(draw), [file])
+    (name,) = root_of(draw).names("reviews", ".parquet")
+    (root_of(draw).path / "reviews" / name).write_bytes(b"PAR1")
+    with pytest.raises(StorageError, match=r"damaged .* remove it, and import its reviews again"):
+        import_reviews(root_of(draw), [file])
+
+
 def test_label_studio_comes_back(tmp_path: Path, draw: Draw) -> None:
     write_files(draw, tmp_path)
     tasks = json.loads((tmp_path / "review-1.tasks.json").read_text("utf-8"))
@@ -149,6 +191,27 @@ def test_sets_that_are_gone_are_counted_by_name(tmp_path: Path, draw: Draw) -> N
 def test_another_version_says_what_a_set_is(tmp_path: Path, draw: Draw) -> None:
     tree = saved(draw, right, snapshot={"name": "small", "version": "20200101T000000Z-00000000"})
     assert import_reviews(root_of(draw), [written(tmp_path / "1.json", tree)]).reviews == 10
+
+
+def test_text_that_is_none_and_times_of_no_calendar(tmp_path: Path, draw: Draw) -> None:
+    """JSON may hold half of a character, as where a page cuts a name, and any number as a year."""
+    tree = saved(draw, right, reviewer="Ann \ud83d")
+    tree["answers"][0]["set_id"], tree["answers"][1]["choice"] = "\ud800", "\ud800"
+    tree["answers"][2]["at"], tree["answers"][3]["at"] = "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"
+    done = import_reviews(root_of(draw), [written(tmp_path / "1.json", tree)])
+    assert done.reviews == 8 and done.unreadable == {"no set_id": 1, "unknown choice": 1}
+    for key, value in (("draw_id", "\ud800"), ("snapshot", {"name": "\ud800", "version": "1"})):
+        with pytest.raises(SourceError, match=f"no usable row; .*no {key}"):
+            import_reviews(root_of(draw), [written(tmp_path / "2.json", tree | {key: value})])
+
+
+def test_a_file_whose_orders_fit_no_set_is_an_error(tmp_path: Path, draw: Draw) -> None:
+    tree = saved(draw, right)
+    for answer in tree["answers"]:
+        answer |= {"order": [2, 0, 1], "choice": 1}
+    with pytest.raises(SourceError, match="no usable row; no set has as many responses"):
+        import_reviews(root_of(draw), [written(tmp_path / "1.json", tree)])
+    assert every_review(root_of(draw)).is_empty()
 
 
 def test_rows_that_cannot_be_used_are_counted_and_the_others_kept(tmp_path: Path, draw: Draw) -> None:

@@ -148,6 +148,9 @@ def test_a_saved_file_is_opened_again_and_another_draws_is_refused(browser: Chro
     tree["answers"][0]["choice"] = "<b>"
     assert "opened; 1 answers are of no set of this page" in opened("d.json", json.dumps(tree))
     assert answered(tab) == "4 answered" and tab.value("document.getElementById('name').value") == "Ann Smith"
+    others = json.dumps(saved(draw, lambda item: 1, reviewer="Bob"))
+    assert "these answers are of Bob, not of Ann Smith" in opened("e.json", others)
+    assert answered(tab) == "4 answered"
     tab.close()
 
 
