@@ -236,17 +236,16 @@ def _evaluate(loop: Loop, judge: str, k: int, name: str | None = None, free: boo
 
 def _evaluate_pairs(loop: Loop) -> Facts:
     models = {"reward_model": {"engine": "score", "model": str(loop.model("pairs"))}}
-    sections: dict[str, Any] = {"models": models, "judge": "reward_model"}
-    tree = evaluating("pairs", loop.judge("warm"), loop.plan, [_sets(loop, "test")], 1, **sections)
+    tree = evaluating("pairs", loop.judge("warm"), loop.plan, [_sets(loop, "test")], 1, models=models)
+    tree["evaluate"]["judge"] = "reward_model"
     return _evaluation(loop, "pairs", tree)
 
 
 def _evaluate_meta_rm(loop: Loop) -> Facts:
     """Of the samples that are paid for: only their scores are new."""
     models = {"meta_rm": {"engine": "score", "model": str(loop.model("meta-rm"))}}
-    sections: dict[str, Any] = {"models": models}
-    benchmarks = [_sets(loop, "test")]
-    tree = evaluating("rft-meta-rm", loop.judge("rft"), loop.plan, benchmarks, loop.plan.k_max, **sections)
+    judge, benchmarks = loop.judge("rft"), [_sets(loop, "test")]
+    tree = evaluating("rft-meta-rm", judge, loop.plan, benchmarks, loop.plan.k_max, models=models)
     return _evaluation(loop, "rft-meta-rm", tree)
 
 

@@ -18,7 +18,7 @@ from storage.root import Root
 from tests.end_to_end.commands import REPOSITORY, grmforge, latest
 
 OLD_ROOT = REPOSITORY / "tests/old_root"
-DEMO = "914637b855c6ca031cf006e32c5ef1f0"
+DEMO = "3f154d41dae361042ce0d8b737b7f1ad"
 """The content hash of the demo. It changes in a commit alone that names the column or the rule."""
 
 

@@ -8,7 +8,6 @@ Everything is columnar: the words of many texts are one flat array of hashes, wi
 hash is taken of the bytes of a word, not by a library's own function, which changes from version to version.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +36,7 @@ _COMMANDS = (
     "right operatorname big bigg bigl bigr biggl biggr cdot times div ldots dots cdots quad qquad displaystyle "
     "textstyle limits le leq ge geq ne neq lt gt pm mp begin end hspace vspace phantom boxed overline underline"
 )
-_LAYOUT = frozenset(f"\\{command}" for command in _COMMANDS.split())
+_LAYOUT = pa.array([f"\\{command}" for command in _COMMANDS.split()], pa.large_string())
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it is 0
 
 
@@ -98,11 +97,19 @@ def words_of(texts: pl.Series) -> Words:
 def _hashed(words: pa.Array) -> tuple[Hashes, npt.NDArray[np.bool_]]:
     """Return the hash of each word, and whether it is one and no layout."""
     encoded = pc.dictionary_encode(words.cast(pa.large_string()))
-    distinct = encoded.dictionary.to_pylist()
-    digests = b"".join(hashlib.blake2b(word.removeprefix("\\").encode(), digest_size=8).digest() for word in distinct)
-    is_word = np.array([word not in _LAYOUT for word in distinct], np.bool_)
+    is_word = pc.invert(pc.is_in(encoded.dictionary, _LAYOUT)).to_numpy(zero_copy_only=False)
     numbers = encoded.indices.to_numpy()
-    return np.frombuffer(digests, "<u8")[numbers], is_word[numbers]
+    return _hashes_of(pc.utf8_ltrim(encoded.dictionary, "\\"))[numbers], is_word[numbers]
+
+
+def _hashes_of(words: pa.Array) -> Hashes:
+    """Return the hash of each distinct word: of its bytes, and of how many there are."""
+    _, ends, data = words.buffers()
+    begins = np.frombuffer(ends, np.int64)[words.offset :][: len(words) + 1]
+    if not len(words):
+        return np.empty(0, np.uint64)
+    encoded = np.frombuffer(data, np.uint8)[begins[0] : begins[-1]]
+    return whole_hashes(Words(encoded.astype(np.uint64), begins - begins[0]))
 
 
 def grams_of(words: Words, n: int) -> Grams:
