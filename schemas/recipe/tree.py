@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from schemas.answer_limit import NoLimit, answer_limit
-from schemas.benchmarks import benchmark_at, benchmark_of_hub, refusal
+from schemas.benchmarks import REWARD_BENCHMARKS, benchmark_at, benchmark_of_hub, refusal
 from schemas.recipe import stages
 from schemas.recipe.decontaminate import DecontaminateSection
 from schemas.recipe.evaluate import BenchmarkSection, EvaluateSection
@@ -75,7 +75,12 @@ class Recipe(Section):
 
     def _faults_of_benchmarks(self) -> Iterator[str]:
         """Yield which rows would be trained on that a reward model is evaluated on."""
-        held_out = {_place(benchmark): benchmark for benchmark in self.evaluate.benchmarks}
+        # Sets of one's own may be judged where they are trained on: an evaluation says so.
+        held_out = {
+            _place(benchmark): benchmark
+            for benchmark in self.evaluate.benchmarks
+            if benchmark.kind in REWARD_BENCHMARKS
+        }
         read: list[tuple[str, SourceSection | GeneralSection]]
         read = [(f"sources: {source.source!r}", source) for source in self.sources]
         if self.general is not None:

@@ -49,14 +49,16 @@ def test_a_benchmark_for_reward_models_is_refused_with_the_way_out(sections: dic
         ({"hub": "us/held_out"}, {"hub": "Us/held_out"}, {"hub": "us/held_out", "revision": "train"}),
     ],
 )
-def test_rows_that_a_judge_is_evaluated_on_are_no_training_rows(
+def test_rows_that_stand_for_a_benchmark_are_no_training_rows(
     place: dict[str, str], same: dict[str, str], other: dict[str, str]
 ) -> None:
-    evaluate = {"benchmarks": [{"kind": "preference_sets", "name": "ours", **place}]}
+    evaluate = {"benchmarks": [{"kind": "judgebench", "name": "ours", **place}]}
 
     with pytest.raises(RecipeError, match=r"'mine': evaluate\.benchmarks 'ours' is read from .*held_out.*, too"):
         a_recipe(**sets(**same), evaluate=evaluate)
     a_recipe(**sets(**other), evaluate=evaluate)
+    own = {"benchmarks": [{"kind": "preference_sets", "name": "ours", **place}]}
+    assert a_recipe(**sets(**same), evaluate=own).sources, "sets of one's own may be both"
 
 
 @pytest.mark.parametrize("hub", ["NCSOFT/offsetbias", "allenai/reward-bench-like", "me/judgebench-answers"])

@@ -257,7 +257,7 @@ def test_a_reward_model_needs_no_grm(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"no \[models.grm\] of its own to evaluate"):
         judge_of(recipe, "grm", 1, grades_single=True)
     with pytest.raises(RecipeError, match=r"models\.grm: missing; add"):
-        recipe_of(tree | {"sources": [{"kind": "preference_sets", "path": "train.jsonl"}]}, tmp_path)
+        recipe_of(tree | {"sources": [{"kind": "preference_sets", "path": "pairs.jsonl"}]}, tmp_path)
 
 
 def test_single_responses_have_an_auc_and_no_accuracy(tmp_path: Path) -> None:
