@@ -10,7 +10,7 @@ from benchmarks.loop.plan import ALPHA
 from benchmarks.loop.steps import GRMFORGE, Loop
 
 Figures = dict[str, Any]
-SELECTORS = ("voting", "meta_rm", "meta_rm_permuted", "agreement", "margin")
+SELECTORS = r"^(voting|greedy|meta_rm|agreement|margin)"
 
 
 def figures_of(loop: Loop) -> Figures:
@@ -52,7 +52,7 @@ def _judge(loop: Loop, name: str) -> Figures:
     totals = figures.filter(pl.col("figure") == "total")
     if totals.is_empty():
         totals = figures.filter(pl.col("figure") == "accuracy")
-    rows = totals.filter(pl.col("selector").is_in([*SELECTORS, "greedy"]))
+    rows = totals.filter(pl.col("selector").str.contains(SELECTORS))
     readable = judgements["outcome"].is_in(["readable", "correct", "incorrect", "tied"]).mean()
     return {
         "readable": None if readable is None else round(float(str(readable)), 4),
