@@ -1,7 +1,5 @@
 """Thoughts go, whatever marks them; what an answer says of their tags stays, and nothing is lost."""
 
-import time
-
 import polars as pl
 import pytest
 from hypothesis import example, given
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.columns import may_hold_thoughts
 from schemas.thoughts import split_thoughts, with_thoughts
+from tests.timing import least_seconds
 
 DRAFT = "Specific Criteria:\n1. Draft (weight: 100%): a draft.\n\nAnalysis:\na first look\n\nScores: \\boxed{2, 9}"
 ANSWER = (
@@ -243,8 +242,6 @@ HOSTILE = ["<think>", "</think>", "<think></think>", "<think>\n<think></think>\n
 def test_hostile_texts_take_time_in_proportion(unit: str, begin: str) -> None:
     def seconds(size: int) -> float:
         text = begin + unit * (size // len(unit))
-        started = time.process_time()
-        split_thoughts(text)
-        return time.process_time() - started
+        return least_seconds(lambda: split_thoughts(text), 0.0)
 
     assert seconds(160_000) < 10 * seconds(40_000) + 0.5  # four times as much; sixteen times would be quadratic

@@ -1,7 +1,6 @@
 """A critique is a sentence, outside headings and verdict, that speaks of a response, in whatever language."""
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from pipelines.judging.critiques import DOING, EMPTY, SCALE, has_critique
 from pipelines.judging.part_headings import PART_HEADING
 from pipelines.judging.parts_wanted import _CERTAIN, TELLING_WORDS
 from tests.pipelines.judging.critique_forms import LISTED, SAY_NOTHING, SPEAK
+from tests.timing import least_seconds
 
 
 @pytest.mark.parametrize(("n", "text"), SPEAK)
@@ -98,7 +98,5 @@ def test_any_text_is_read(text: str, n: int) -> None:
 )
 def test_hostile_texts_take_linear_time(unit: str) -> None:
     text = unit * (100_000 // len(unit))
-    begin = time.process_time()
-    for whole in (text, f"Criteria:\n{text}", f"Criteria:\n1. A: b {text}\nx:"):
-        has_critique(whole, 2)
-    assert time.process_time() - begin < 2
+    texts = (text, f"Criteria:\n{text}", f"Criteria:\n1. A: b {text}\nx:")
+    assert least_seconds(lambda: [has_critique(whole, 2) for whole in texts], 2) < 2

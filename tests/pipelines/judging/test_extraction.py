@@ -1,7 +1,5 @@
 """What is read from answers: outcomes by the verdict alone, principles and critique wherever they are."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from pipelines.judging import extraction
 from pipelines.judging.extraction import read_answer, read_parts
 from schemas.trajectory import Outcome, Principle, Reading
+from tests.timing import least_seconds
 
 ANSWER = """Specific Criteria:
 1. Accuracy (weight: 60%): the option named is right.
@@ -214,10 +213,8 @@ def test_a_prefix_has_no_scores(end: int) -> None:
 )
 def test_hostile_texts_take_linear_time(unit: str) -> None:
     run = unit * (200_000 // len(unit))
-    begin = time.process_time()
-    for text in (run, f"Criteria:\n{run}", f"Criteria:\n1. A{run}", f"Analysis:{run}", f"Criteria:\n1. A: b {run}\nx:"):
-        read(text)
-    assert time.process_time() - begin < 2
+    texts = (run, f"Criteria:\n{run}", f"Criteria:\n1. A{run}", f"Analysis:{run}", f"Criteria:\n1. A: b {run}\nx:")
+    assert least_seconds(lambda: [read(text) for text in texts], 2) < 2
 
 
 NAMES = st.text(alphabet="abcXYZ 3G/&'.,weight", min_size=1, max_size=20)

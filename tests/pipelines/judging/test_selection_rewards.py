@@ -1,7 +1,6 @@
 """The reward of the selection variant: what it pays for, and every way to be paid for nothing."""
 
 import json
-import time
 from itertools import product
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.judging.prompts import load_template
 from pipelines.judging.rewards import compute_score, grm_reward, named_errors, read_pick, reward
+from tests.timing import least_seconds
 
 ANSWERS = ["24 kHz", "15 kHz", "30 kHz", "7.5 kHz", "60 kHz"]
 TRUTH = json.dumps({"n": 5, "best": 1, "answers": ANSWERS})
@@ -207,6 +207,5 @@ def test_any_text_has_a_reward_of_the_five(text: str) -> None:
     ids=lambda text: text[:20],
 )
 def test_hostile_texts_take_linear_time(text: str) -> None:
-    begin = time.process_time()
     assert reward(text, TRUTH) in (-1.0, 1.0)
-    assert time.process_time() - begin < 1
+    assert least_seconds(lambda: reward(text, TRUTH), 1) < 1

@@ -4,7 +4,6 @@ import ast
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from pipelines.judging.rewards_file import rewards_source
 from pipelines.judging.verdicts import CANONICAL, answer_of, canonical_text, read_scores, read_verdict
 from schemas.trajectory import Outcome
 from tests.pipelines.judging.verdict_forms import CRITERIA, judgement
+from tests.timing import least_seconds
 
 ANSWER = (
     "Specific Criteria:\n1. Accuracy (weight: 100%): right\n\nAnalysis:\nThe first is right.\n\nScores: \\boxed{7, 3}"
@@ -148,9 +148,8 @@ def test_a_whole_verdict_is_read_after_any_text(text: str, scores: list[int]) ->
     ids=lambda text: text[:16],
 )
 def test_hostile_texts_take_linear_time(text: str) -> None:
-    begin = time.process_time()
     assert isinstance(read_scores(text, 2), str)
-    assert time.process_time() - begin < 3
+    assert least_seconds(lambda: read_scores(text, 2), 3) < 3
 
 
 @pytest.mark.parametrize(

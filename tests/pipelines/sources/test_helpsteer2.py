@@ -1,7 +1,6 @@
 """HelpSteer2 and HelpSteer2-Preference: each trap, on rows written for these tests."""
 
 import gzip
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pipelines.sources.helpsteer2 import turns_of
 from pipelines.sources.text import RowError
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Split, UnreadableRow
 from tests.pipelines.sources.readings import best_text, json_lines, one_set, one_unreadable, read_rows, read_source
+from tests.timing import least_seconds
 
 TWO_TURNS = "c#\n\n<extra_id_1>Assistant\nC# is a language.\nAnd more.\n\n<extra_id_1>User\nShow me"
 
@@ -96,9 +96,9 @@ def test_a_conversation_in_one_string_becomes_turns(tmp_path: Path) -> None:
 
 
 def test_a_hostile_prompt_costs_no_time() -> None:
-    started = time.process_time()
-    assert turns_of("\n" * 900_000 + "x")[0].role == "user"
-    assert time.process_time() - started < 2
+    prompt = "\n" * 900_000 + "x"
+    assert turns_of(prompt)[0].role == "user"
+    assert least_seconds(lambda: turns_of(prompt), 2) < 2
 
 
 def test_a_prompt_without_markers_is_one_turn_as_it_stands() -> None:
