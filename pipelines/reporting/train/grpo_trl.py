@@ -54,36 +54,38 @@ def main() -> None:
     if report.exists():
         print(f"{chosen.out} is trained already; remove it to train anew")
         return
-    import torch
-    import transformers
-    from datasets import load_dataset
-    from trl.trainer.grpo_config import GRPOConfig
-    from trl.trainer.grpo_trainer import GRPOTrainer
-
     files = sorted(chosen.data or SNAPSHOT.glob("rl/train-*.parquet"))
     if not files:
         sys.exit(f"{SNAPSHOT} has no rl/train-*.parquet; name files with --data")
+    import transformers
+    from datasets import load_dataset
+
     rows = load_dataset("parquet", data_files=[str(file) for file in files], split="train")
     try:
+        config = transformers.AutoConfig.from_pretrained(chosen.model)
         tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
     except (OSError, ValueError) as error:
         sys.exit(f"{chosen.model} cannot be loaded: {' '.join(str(error).split())[:300]}")
     if not tokenizer.chat_template:
         sys.exit(f"{chosen.model} has no chat template, by which messages become a text; take an instruct model")
-    has_gpu = torch.cuda.is_available()
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        chosen.model, dtype=torch.bfloat16 if has_gpu else torch.float32
-    )
     texts = [
         tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in rows["prompt"]
     ]
     lengths = [len(tokens) for tokens in tokenizer(texts, add_special_tokens=False)["input_ids"]]
-    limit = model.config.max_position_embeddings - chosen.answer_tokens
+    limit = config.max_position_embeddings - chosen.answer_tokens
     if too_long := [row for row, length in enumerate(lengths) if length > limit]:
         sys.exit(
             f"row {too_long[0]} has a prompt of {lengths[too_long[0]]} tokens, and {len(too_long)} rows more than "
-            f"{limit}: the model reads {model.config.max_position_embeddings}, the answer included"
+            f"{limit}: the model reads {config.max_position_embeddings}, the answer included"
         )
+    import torch  # late, since it and TRL take seconds: what cannot be done is said before
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+    has_gpu = torch.cuda.is_available()
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        chosen.model, dtype=torch.bfloat16 if has_gpu else torch.float32
+    )
     settings = GRPOConfig(
         output_dir=str(chosen.out / "checkpoints"),
         num_train_epochs=1,

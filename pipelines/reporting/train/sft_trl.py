@@ -68,17 +68,14 @@ def main() -> None:
     if report.exists():
         print(f"{chosen.out} is trained already; remove it to train anew")
         return
-    import torch
-    import transformers
-    from datasets import Dataset
-    from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
-
     files = chosen.data or list(SNAPSHOT.glob("rft/train-*.parquet"))
     if not files:
         sys.exit(f"{SNAPSHOT} has no rft/train-*.parquet; name files with --data")
     rows = rows_of(files)
+    import transformers
+
     try:
+        config = transformers.AutoConfig.from_pretrained(chosen.model)
         tokenizer = transformers.AutoTokenizer.from_pretrained(chosen.model)
     except (OSError, ValueError) as error:
         sys.exit(f"{chosen.model} cannot be loaded: {' '.join(str(error).split())[:300]}")
@@ -86,17 +83,22 @@ def main() -> None:
         sys.exit(f"{chosen.model} has no chat template, by which messages become a text; take an instruct model")
     texts = [tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False) for row in rows]
     lengths = [len(tokens) for tokens in tokenizer(texts, add_special_tokens=False)["input_ids"]]
-    has_gpu = torch.cuda.is_available()
-    # A processor computes in float32: most of them are slow at halves.
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        chosen.model, dtype=torch.bfloat16 if has_gpu else torch.float32
-    )
-    limit = chosen.max_length or model.config.max_position_embeddings
+    limit = chosen.max_length or config.max_position_embeddings
     if too_long := [row for row, length in enumerate(lengths) if length > limit]:
         sys.exit(f"row {too_long[0]} has {lengths[too_long[0]]} tokens, and {len(too_long)} rows more than {limit}")
     order = drawn(lengths, chosen.epochs, chosen.tokens, chosen.seed)
     if not order:
         sys.exit(f"{len(rows)} rows and this --epochs or --tokens leave nothing to train on")
+    import torch  # late, since it and TRL take seconds: what cannot be done is said before
+    from datasets import Dataset
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    has_gpu = torch.cuda.is_available()
+    # A processor computes in float32: most of them are slow at halves.
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        chosen.model, dtype=torch.bfloat16 if has_gpu else torch.float32
+    )
     at_once = min(chosen.rows_at_once, chosen.batch)
     settings = SFTConfig(
         output_dir=str(chosen.out / "checkpoints"),

@@ -93,8 +93,8 @@ def test_400_reviews_of_5_in_100_are_within_two_and_a_half_points(judge: str) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("judge", JUDGES)
-def test_the_interval_holds_the_truth_in_93_to_97_of_100(judge: str) -> None:
-    found = coverage(1_000, 400, JUDGES[judge])
+def test_the_interval_holds_the_truth_in_93_to_97_of_100() -> None:
+    """With a fair judge; `python -m benchmarks.label_noise` has the others."""
+    found = coverage(1_000, 400, JUDGES["fair"])
     assert 0.93 <= found["holds_truth"] <= 0.97
     assert found["half_width"] <= 0.025
