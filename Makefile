@@ -87,7 +87,7 @@ test-room: .venv/dev.stamp  ## run the tests of one room: make test-room ROOM=ju
 test-vllm: .venv/dev.stamp .venv-vllm/stamp  ## build on a real vLLM, on the CPU, with a tiny model of random weights
 	PYTHONDONTWRITEBYTECODE= GRMFORGE_VLLM_PYTHON=$(VLLM_BIN)/python $(BIN)/pytest tests/vllm
 
-test-loop: .venv/dev.stamp recipes/small_cpu/smollm2/model.safetensors  ## train a small real judge on its own accepted judgements: a small form, under an hour
+test-loop: .venv/dev.stamp recipes/small_cpu/smollm2/model.safetensors  ## train a small real judge on its own accepted judgements: the small form of docs/loop.md
 	$(BIN)/python -m benchmarks.loop --small --base recipes/small_cpu/smollm2 --work data/loop-small
 
 bench: .venv/dev.stamp  ## measure: a minute a benchmark (FULL=--full for full sizes)

@@ -25,7 +25,7 @@ def main() -> None:
     add("--work", type=Path, required=True, help="directory of everything that is made")
     add("--vllm-python", type=Path, default=Path(".venv-vllm/bin/python"), help="python that has vLLM")
     add("--data", type=Path, help="folder with llmbar/ and rm_bench/, to judge them too")
-    add("--small", action="store_true", help="a quarter of an hour: that every arrow holds")
+    add("--small", action="store_true", help="the small plan: that every arrow holds")
     add("--seed", type=int, default=1, help="of sampling and training [1]")
     add("--until", help="stop behind this step, such as validate-gold")
     add("--figures", action="store_true", help="print what is known so far, and run nothing")

@@ -60,4 +60,4 @@ SMALL = Plan(
     k_max=4,
     elsewhere=False,
 )
-"""About a quarter of an hour on two cores: that every arrow holds, and no figure to learn from."""
+"""It shows that every arrow holds, and no figure to learn from."""
