@@ -9,7 +9,7 @@ import re
 from pipelines.judging.critiques import end_of_list, says_something
 from pipelines.judging.part_headings import first_parts
 from pipelines.judging.prompts import score_range
-from pipelines.judging.rewards import outcome_of
+from pipelines.judging.rule import outcome_of
 from pipelines.judging.verdicts import UNPARSED, answer_of, read_verdict, verdict_span
 from schemas.trajectory import Outcome, Principle, Reading
 

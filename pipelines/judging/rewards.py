@@ -1,19 +1,16 @@
-r"""The rules that score a judge's answer: +1 if it found the best response, -1 if not, a little more for named errors.
+r"""The rule that scores a judge's answer: +1 if it found the best response, -1 if not, a little more for named errors.
 
 This file is published with every snapshot as `rewards.py`, so that data and the rule that judges them travel
 together. It needs nothing but Python 3.10 or newer.
 
-With TRL, whose GRPO trainer hands every column of the data set to the reward function:
+Each trainer has its own way in, and every way leads to the one rule:
 
-    import datasets, rewards
-    rl = datasets.load_dataset("<snapshot>", "rl", split="train")
-    trainer = GRPOTrainer(model=.., reward_funcs=rewards.grm_reward, train_dataset=rl, ..)
-
-With verl:
-
-    data.train_files=<snapshot>/rl/train-*.parquet
-    custom_reward_function.path=<snapshot>/rewards.py custom_reward_function.name=compute_score
-    (under `reward.custom_reward_function` in newer versions)
+    TRL 1.16       GRPOTrainer(reward_funcs=rewards.grm_reward, ..) over the rl set: it is handed every column
+    verl 0.7       custom_reward_function.path=<snapshot>/rewards.py custom_reward_function.name=compute_score
+                   (under `reward.custom_reward_function` in newer versions), with any reward manager
+    OpenRLHF 0.11  --reward.remote_url <snapshot>/rewards.py --data.input_key prompt --data.label_key reward_model
+    slime 0.3.1    --custom-rm-path rewards.slime_reward --label-key reward_model, and PYTHONPATH=<snapshot>
+    SkyRL 0.4      skyrl_gym.register(id="grmforge", entry_point=rewards.skyrl_env())
 
 A judge's answer ends in `Scores: \boxed{7, 3}`, an integer for each response in the order shown. Whatever a careful
 person reads as that is read: the last heading of its kind decides. An answer that breaks off, counts wrongly, leaves
@@ -32,191 +29,64 @@ first quotation is that response's final answer, and the second the right one, b
 checked without a model: a reason earns nothing, and what cannot be verified is worth 0. Any other pick earns -1.
 """
 
-import json
 import re
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipelines.judging.critiques import has_critique
-from pipelines.judging.verdicts import CANONICAL, answer_of, read_scores, read_verdict
+from pipelines.judging.rule import read_ground_truth, reward
+from pipelines.judging.verdicts import CANONICAL, answer_of, read_verdict
 
-ERROR_BONUS = 0.1
-MOST_ERRORS = 3
-"""So many named errors pay: a right pick must stay worth more than all that is said about the others."""
-LONGEST_ANSWER = 20_000
-LONGEST_PARAGRAPH = 1_000
-"""Characters; what is longer names no error."""
+PROMPT_TAIL = 200
+"""So many of a prompt's last characters are looked for where its beginning was cut off."""
+MOST_END_TOKENS = 8
 
-_BEST = re.compile(r"(?<![a-z])best[\s*_]*:", re.IGNORECASE | re.ASCII)
-_PICK = re.compile(r"(?<![a-z])best[\s*_]*:[\s*_$]*\\boxed", re.IGNORECASE)
-_PICK_DRESS = " \t\r\n\f\v\u00a0*_$["
-_BOXED_PICK = re.compile(
-    rf"(?:\\[\[(]|[{re.escape(_PICK_DRESS)}])*\\boxed\{{\s*(?:\[([0-9]{{1,2}})\]|([0-9]{{1,2}}))\s*\}}"
-)
-
-_ERRORS = re.compile(r"^[ \t*_#]*errors[ \t*_]*:[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
-_PARAGRAPH = re.compile(r"^[ \t*_>-]*Response ([0-9]{1,2})[*_]*:[*_]*", re.MULTILINE)
-_CLAIM = re.compile(r'"([^"]+)" is wrong, "([^"]+)" is right(?:(?:[.:;,]| because)([^"]*))?')
-_QUOTATION_MARKS = str.maketrans("\u201c\u201d", '""')
-# A reason that takes its claim back; the plain ways to say so in English, since no list holds them all.
-_DOUBT = re.compile(
-    r"\b(?:may ?be|might|perhaps|possibl[ey]|probably|arguably|not sure|unsure|unclear|on second thought|take that back"
-    r"|the other way (?:a?round)|no (?:error|mistake)s?|not an error|nothing wrong"
-    r"|(?:is|are|was|were|be|seems?|looks?|also|both|equally) (?:\w+ ){0,2}"
-    r"(?:right|correct|true|valid|fine|wrong|incorrect|false|mistaken))\b",
-    re.IGNORECASE,
-)
-# Characters that nobody sees, and words that mix Latin letters with others of the same looks.
-_DISGUISE = re.compile(
-    "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\uff01-\uff5e]|[A-Za-z][\u0400-\u052f]|[\u0400-\u052f][A-Za-z]"
-)
-
-
-def outcome_of(scores: tuple[int, ...], best_position: int | None, label: int | None) -> str:
-    """Return "correct", "incorrect" or "tied".
-
-    Correct means that the best response scored strictly higher than every other; `best_position` is 0-based, as
-    shown. A single response is correct when its score is the label.
-    """
-    if len(scores) == 1:
-        return "correct" if scores[0] == label else "incorrect"
-    if best_position is None or not 0 <= best_position < len(scores):
-        raise ValueError(f"best position {best_position} is none of {len(scores)} responses")
-    highest = max(scores)
-    if scores[best_position] < highest:
-        return "incorrect"
-    return "tied" if scores.count(highest) > 1 else "correct"
-
-
-def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
-    """Return the pick after the last `Best:` of an answer without its thinking; None unless it is a single response.
-
-    (position from 0 as shown, where its `Best:` begins, where its box ends). Never raises.
-    """
-    headings = list(_BEST.finditer(answer))
-    pick = _BOXED_PICK.match(answer, headings[-1].end()) if headings else None
-    if pick is None or "\\boxed{" in answer[pick.end() :]:
-        return None
-    number = int(pick[1] or pick[2])
-    return (number - 1, headings[-1].start(), pick.end()) if 1 <= number <= n_responses else None
-
-
-def named_errors(text: str, answers: list[str | None], best: int) -> int:
-    """Return of how many wrong responses the last `Errors:` of a text names the error, verified.
-
-    `answers` holds the final answer of each response as shown, None where it has none of its own. The part holds
-    paragraphs `Response i: ..`, one a response and none on the best one: otherwise nothing in it counts. A paragraph
-    that stands there twice counts for neither response.
-    """
-    headings = list(_ERRORS.finditer(text))
-    before, *parts = _PARAGRAPH.split(text[headings[-1].end() :] if headings else "")
-    positions = [int(number) - 1 for number in parts[::2]]
-    wrong = set(range(len(answers))) - {best}
-    if before.strip() or len(set(positions)) < len(positions) or not wrong.issuperset(positions):
-        return 0
-    bodies = [" ".join(body.split()) for body in parts[1::2]]
-    return sum(
-        bodies.count(body) == 1 and _is_verified(body, answers[position], answers[best])
-        for position, body in zip(positions, bodies, strict=True)
-    )
-
-
-def _is_verified(body: str, wrong: str | None, right: str | None) -> bool:
-    """Say whether a paragraph claims that the one answer is wrong and the other right, and leaves it at that."""
-    if wrong is None or right is None or len(body) > LONGEST_PARAGRAPH or _DISGUISE.search(body):
-        return False
-    claim = _CLAIM.fullmatch(body.translate(_QUOTATION_MARKS))
-    if claim is None or bare_answer(claim[1]) != bare_answer(wrong) or bare_answer(claim[2]) != bare_answer(right):
-        return False
-    return not _DOUBT.search(claim[3] or "")
-
-
-def bare_answer(answer: str) -> str:
-    """Return an answer as it is compared: to the letter, but for blanks, dollar signs and a stop around it."""
-    return " ".join(answer.split()).strip("$ ").rstrip(".,;$ ")
-
-
-def reward(text: str, ground_truth: str) -> float:
-    """Return +1.0 for a correct answer, -1.0 for any other; up to +1.3 where it is a pick that names errors.
-
-    The ground truth is JSON: {"n": 4, "best": 2}, the best response's position counted from 0 as shown, or
-    {"n": 1, "label": 0} for a single response, which is scored 0 or 1. With "answers", the final answer of each
-    response as shown or null, a pick is wanted. Raises ValueError where it is none of these.
-    """
-    truth = _ground_truth(ground_truth)
-    if truth.answers is not None:
-        return _selection_reward(answer_of(text), truth)
-    scores = read_scores(text, truth.n_responses, *truth.range)
-    if isinstance(scores, str):
-        return -1.0
-    return 1.0 if outcome_of(scores, truth.best, truth.label) == "correct" else -1.0
-
-
-def _selection_reward(answer: str, truth: "_Truth") -> float:
-    """Return 1.0 for the right pick and 0.1 for each error named before it, -1.0 for any other answer."""
-    pick = read_pick(answer, truth.n_responses)
-    if pick is None or pick[0] != truth.best:
-        return -1.0
-    best, start, end = pick
-    further = re.sub(r"<\|\w+\|>", "", answer[end:]).strip(_PICK_DRESS + "])\\.")
-    if len(answer) > LONGEST_ANSWER or further or len(_PICK.findall(answer)) > 1:
-        return 1.0
-    return round(1.0 + ERROR_BONUS * min(named_errors(answer[:start], truth.answers or [], best), MOST_ERRORS), 1)
-
-
-class _Truth(NamedTuple):
-    n_responses: int
-    best: int | None
-    label: int | None
-    answers: list[str | None] | None
-
-    @property
-    def range(self) -> tuple[int, int]:
-        return (0, 1) if self.n_responses == 1 else (1, 10)
-
-
-def _ground_truth(ground_truth: str) -> _Truth:
-    try:
-        truth = json.loads(ground_truth)
-        n_responses, best, label, answers = truth["n"], *map(truth.get, ("best", "label", "answers"))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        n_responses, best, label, answers = None, None, None, None
-    if type(n_responses) is int:
-        if n_responses == 1 and type(label) is int and label in (0, 1) and answers is None:
-            return _Truth(1, None, label, None)
-        if n_responses > 1 and type(best) is int and 0 <= best < n_responses and _fit(answers, n_responses):
-            return _Truth(n_responses, best, None, answers)
-    raise ValueError(
-        f'ground truth {repr(ground_truth)[:200]} is neither {{"n": 4, "best": 2}}, with or without 4 "answers", '
-        'nor {"n": 1, "label": 0}'
-    )
-
-
-def _fit(answers: Any, n_responses: int) -> bool:
-    if not isinstance(answers, list):
-        return answers is None
-    return len(answers) == n_responses and all(text is None or (isinstance(text, str) and text) for text in answers)
+_END_TOKEN = re.compile(r"(?:<[|｜][\w▁]{1,30}[|｜]>|</s>|<(?:eos|pad|end_of_turn)>)\Z")
 
 
 def compute_score(
-    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **settings: Any
-) -> float:
-    """Return the reward as verl asks for it; what else verl hands over (a reward model's address) is not needed."""
-    return reward(solution_str, ground_truth)
+    data_source: Any = None,
+    solution_str: str = "",
+    ground_truth: str = "",
+    extra_info: Any = None,
+    solution_strs: Sequence[str] | None = None,
+    ground_truths: Sequence[str] = (),
+    **settings: Any,
+) -> Any:
+    """Return the reward as verl 0.7 asks for it: a float, or a list of them where its batch manager hands lists over.
+
+    Its other words (`data_sources`, `extra_infos`, the address of a reward model) are not needed.
+    """
+    if solution_strs is None:
+        return reward(solution_str, ground_truth)
+    return [reward(text, truth) for text, truth in zip(solution_strs, ground_truths, strict=True)]
 
 
 def compute_score_and_form(
-    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **settings: Any
-) -> dict[str, float | bool]:
+    data_source: Any = None,
+    solution_str: str = "",
+    ground_truth: str = "",
+    extra_info: Any = None,
+    solution_strs: Sequence[str] | None = None,
+    ground_truths: Sequence[str] = (),
+    **settings: Any,
+) -> Any:
     """Return `score`, the reward, with `canonical` and `has_critique`, for trainers that log further fields.
 
     `canonical` says that the answer ends in the one line of scores that is asked for, `has_critique` that a sentence
-    beside it speaks of a response. Neither changes the reward.
+    beside it speaks of a response. Neither changes the reward. Lists give a list of such records.
     """
-    truth = _ground_truth(ground_truth)
-    answer = answer_of(solution_str)
+    if solution_strs is None:
+        return _score_and_form(solution_str, ground_truth)
+    return [_score_and_form(text, truth) for text, truth in zip(solution_strs, ground_truths, strict=True)]
+
+
+def _score_and_form(text: str, ground_truth: str) -> dict[str, float | bool]:
+    truth = read_ground_truth(ground_truth)
+    answer = answer_of(text)
     verdict = read_verdict(answer, truth.n_responses, *truth.range)
     return {
-        "score": reward(solution_str, ground_truth),
+        "score": reward(text, ground_truth),
         "canonical": verdict.form == CANONICAL,
         "has_critique": has_critique(f"{answer[: verdict.start]}\n{answer[verdict.end :]}", truth.n_responses),
     }
@@ -246,3 +116,71 @@ def _completion_text(completion: Any) -> str:
     if isinstance(content, list):  # content blocks
         return "".join(block.get("text") or "" for block in content if isinstance(block, dict))
     return content if isinstance(content, str) else ""
+
+
+def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any], **settings: Any) -> Any:
+    """Return `rewards`, and `scores` from 0 to 1 for its filter, as OpenRLHF 0.11 asks for them.
+
+    A query is a prompt and its answer, special tokens included; a label is what `--data.label_key` names: the column
+    reward_model, or its ground truth. Raises ValueError where a query does not hold its prompt, since the prompt's own
+    text must never be read as the answer.
+    """
+    rewards = [
+        reward(_answer_in(query, prompt), _truth_in(label))
+        for query, prompt, label in zip(queries, prompts, labels, strict=True)
+    ]
+    return {"rewards": rewards, "scores": [float(one > 0) for one in rewards], "extra_logs": {}}
+
+
+async def slime_reward(args: Any, sample: Any, **settings: Any) -> Any:
+    """Return the reward of a sample as slime 0.3.1 asks for it; of each, where --group-rm hands a group over."""
+    if isinstance(sample, list):
+        return [reward(_without_end(one.response), _truth_in(one.label)) for one in sample]
+    return reward(_without_end(sample.response), _truth_in(sample.label))
+
+
+def skyrl_env() -> Any:
+    """Return the environment of these rows for SkyRL 0.4: one answer, and its reward.
+
+    The ground truth is that of `reward_spec`, as SkyRL names the column, or of `reward_model`.
+    """
+    from skyrl_gym.envs.base_text_env import BaseTextEnv  # type: ignore[import-not-found]  # only SkyRL calls this
+
+    class JudgementEnv(BaseTextEnv):  # type: ignore[misc]  # what it inherits is known to SkyRL only
+        def __init__(self, env_config: Any = None, extras: Mapping[str, Any] | None = None) -> None:
+            super().__init__()
+            row = extras or {}
+            self.ground_truth = _truth_in(row.get("reward_spec") or row.get("reward_model"))
+
+        def step(self, action: str) -> dict[str, Any]:
+            found = reward(action, self.ground_truth)
+            return {"observations": [], "reward": found, "done": True, "metadata": {}}
+
+    return JudgementEnv
+
+
+def _answer_in(query: str, prompt: str) -> str:
+    """Return what follows the prompt in a query, whose beginning a trainer may have cut off."""
+    for part in (prompt, prompt[-PROMPT_TAIL:]):
+        _, found, answer = query.partition(part) if part else ("", "", "")
+        if found:
+            return _without_end(answer)
+    raise ValueError(
+        f"query {query[:80]!r} does not hold its prompt {prompt[:80]!r}: give the prompts as the chat template "
+        "writes them (--data.apply_chat_template)"
+    )
+
+
+def _without_end(answer: str) -> str:
+    """Return an answer without the special tokens at its end, which some trainers leave there."""
+    for _ in range(MOST_END_TOKENS):
+        answer = answer.rstrip()
+        if (token := _END_TOKEN.search(answer, max(0, len(answer) - 40))) is None:
+            break
+        answer = answer[: token.start()]
+    return answer
+
+
+def _truth_in(label: Any) -> str:
+    """Return the ground truth of a label: itself, or that of a row's reward_model."""
+    return str(label.get("ground_truth") or "") if isinstance(label, Mapping) else label

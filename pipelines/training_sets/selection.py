@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipelines.grading.final_answer import final_answer
 from pipelines.judging.prompts import load_template
-from pipelines.judging.rewards import bare_answer
+from pipelines.judging.rule import bare_answer
 from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.rl import RlRow, rl_table
 from schemas.preference import LabelSource, PreferenceSet

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.judging.answer_forms import ANALYSIS, CRITERIA, judgement_text
 from pipelines.judging.extraction import read_answer
-from pipelines.judging.rewards import reward
+from pipelines.judging.rule import reward
 from pipelines.judging.verdicts import read_scores
 from schemas.trajectory import Outcome, Principle, Reading
 

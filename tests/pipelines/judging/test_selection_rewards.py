@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.judging.prompts import load_template
-from pipelines.judging.rewards import compute_score, grm_reward, named_errors, read_pick, reward
+from pipelines.judging.rewards import compute_score, grm_reward
+from pipelines.judging.rule import named_errors, read_pick, reward
 from tests.timing import least_seconds
 
 ANSWERS = ["24 kHz", "15 kHz", "30 kHz", "7.5 kHz", "60 kHz"]

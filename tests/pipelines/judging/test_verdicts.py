@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.judging import rewards, verdicts
-from pipelines.judging.rewards import compute_score, grm_reward, outcome_of, reward
+from pipelines.judging.rewards import compute_score, grm_reward
 from pipelines.judging.rewards_file import rewards_source
+from pipelines.judging.rule import outcome_of, reward
 from pipelines.judging.verdicts import CANONICAL, answer_of, canonical_text, read_scores, read_verdict
 from schemas.trajectory import Outcome
 from tests.pipelines.judging.verdict_forms import CRITERIA, judgement
