@@ -11,6 +11,7 @@ import typer
 from flows.command import reviewing, rubrics, signatures
 from flows.command.beginning import init
 from flows.command.building import build, doctor, plan, probe, refresh
+from flows.command.conforming import conform
 from flows.command.evaluating import evaluate, judge
 from flows.command.files import grade, import_, read
 from flows.command.upkeep import forget, gc
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(init, build, plan, probe, inspect, doctor, import_),
-    *(evaluate, judge, refresh, compare, pin, promote, read, grade, gc, forget),
+    *(evaluate, judge, conform, refresh, compare, pin, promote, read, grade, gc, forget),
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -1,0 +1,1 @@
+"""The conformance kit: any reward, tried with hostile judgements and responses."""
