@@ -1,4 +1,4 @@
-"""A grader as many are written, for `grmforge conform` to find out: every failure becomes a number. Train with none such.
+"""A grader as many are written, for `grmforge conform` to find out: failures become numbers. Train with none such.
 
 grmforge conform recipes/naive_grader.py
 """

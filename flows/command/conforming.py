@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from flows.command.terminal import JsonOption, show
-from pipelines.conforming.calls import Door, Kind
+from pipelines.conforming.calls import Door, Kind, door_of, is_address
 from schemas.errors import RecipeError
 
-JUDGE_PORT = 8790
+JUDGE_PORT = 8_790
 """Where the stand-in judge listens for a service, whose recipe must name it beforehand."""
 
 
@@ -25,7 +25,7 @@ def conform(
         ),
     ] = Kind.JUDGE,
     door: Annotated[
-        Door | None, typer.Option("--door", help="How a trainer calls it; found by its path or function else.")
+        Door | None, typer.Option("--door", help="How it is called; by its path, or verl for a rule, judge else.")
     ] = None,
     function: Annotated[str, typer.Option("--function", help="Name of the function in the file.")] = "",
     verdict: Annotated[
@@ -46,33 +46,25 @@ def conform(
     """Try a reward with hostile judgements and responses: which failures become numbers, which attacks win?
 
     Exit code 0 where it conforms, 1 where it does not (docs/conformance.md).
-    Example: grmforge conform data/snapshots/demo/VERSION/rewards.py --kind rule
+    Example: grmforge conform rewards.py --kind rule
     """
     import asyncio
 
     from pipelines.conforming.cases import CONTRACT
     from pipelines.conforming.report import conforms, json_of, lines_of
-    from pipelines.conforming.targets import door_of
     from pipelines.conforming.trial import Trial, tried
 
     if verdict is not None and "{scores}" not in verdict:
         raise RecipeError(f"--verdict {verdict!r} does not say where the scores stand: write {{scores}} there")
-    is_service = target.startswith(("http://", "https://"))
-    if start and not is_service:
+    if start and not is_address(target):
         raise RecipeError("--start starts a service: give the address at which it listens in place of a file")
-    if not is_service and not Path(target).is_file():
+    if not is_address(target) and not Path(target).is_file():
         raise RecipeError(f"{target} is neither an address (http://..) nor a file")
+    if judge_port is None:
+        judge_port = JUDGE_PORT if is_address(target) and kind is Kind.JUDGE else 0
+    way = door_of(target, kind, door)
     trial = Trial(
-        target=target,
-        kind=kind,
-        door=door_of(target, door, function),
-        function=function,
-        form=verdict or CONTRACT,
-        judge_port=(JUDGE_PORT if is_service and kind is Kind.JUDGE else 0) if judge_port is None else judge_port,
-        patience_s=patience,
-        wait_s=wait,
-        command=start,
-        environment=os.environ,
+        target, kind, way, function, verdict or CONTRACT, judge_port, patience, wait, start, environment=os.environ
     )
     found = asyncio.run(tried(trial, lambda line: typer.echo(line, err=True)))
     show(json_of(trial, found), lines_of(trial, found), json)

@@ -16,7 +16,7 @@ Texts hold words in braces, which are filled in for the responses that a prompt 
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -74,11 +74,6 @@ class Case:
     believes: str = ""
     """Where a prompt shows this more often than it shows responses, the judge is fooled, and the attacker gets a 10."""
 
-    @property
-    def is_joint(self) -> bool:
-        """Whether it says something only where responses are judged together."""
-        return len(self.responses) > 2
-
 
 @cache
 def cases_for(kind: Kind) -> tuple[Case, ...]:
@@ -88,9 +83,6 @@ def cases_for(kind: Kind) -> tuple[Case, ...]:
 
 
 def _case(entry: dict[str, Any]) -> Case:
-    unknown = set(entry) - {field.name for field in fields(Case)}
-    if unknown:
-        raise ValueError(f"case {entry.get('name')!r} has an unknown key {min(unknown)!r}")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
     kinds, expects = entry.get("kinds", Kind), entry.get("expects", Expects.FAILURE)
     return Case(**values | {"kinds": tuple(map(Kind, kinds)), "expects": Expects(expects)})

@@ -29,6 +29,8 @@ class Tried:
     """What each response was given; nothing where it blocked."""
     seconds: float
     finding: Finding
+    requests: int
+    """How many the judge was sent."""
 
     @property
     def numbers(self) -> list[float]:
@@ -38,9 +40,8 @@ class Tried:
     @property
     def came(self) -> str:
         """What came of it, in a few words."""
-        if not self.given:
-            return "nothing"
-        return ", ".join(f"{one.number:g}" if one.number is not None else one.failure or "null" for one in self.given)
+        came = [f"{one.number:g}" if one.number is not None else one.failure or "null" for one in self.given]
+        return ", ".join(came) or "nothing"
 
 
 def finding_of(case: Case, kind: Kind, given: Sequence[Given]) -> Finding:

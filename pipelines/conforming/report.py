@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.conforming.findings import Finding, Tried
 from pipelines.conforming.trial import Trial
-from pipelines.reporting.visible import aligned, one_line
+from pipelines.reporting.visible import aligned, one_line, visible
 
 _CAME = 40
 
@@ -20,23 +20,17 @@ def lines_of(trial: Trial, found: Sequence[Tried]) -> list[str]:
     """Return the page as lines: a group for each finding, a line for each case, and the sum at the end."""
     lines = []
     for finding in Finding:
-        group = [one for one in found if one.finding is finding]
-        if group:
-            lines += [f"{finding.value}: {len(group)}"]
+        if group := [one for one in found if one.finding is finding]:
             rows = [[f"  {one.case.name}", one_line(one.came, _CAME), f"{one.seconds:.1f} s"] for one in group]
             table = aligned(rows, names=2)
-            lines += [f"{line}  {one.case.must}" for line, one in zip(table, group, strict=True)]
-            lines += [""]
-    return [*lines, *_summary(trial, found)]
-
-
-def _summary(trial: Trial, found: Sequence[Tried]) -> list[str]:
-    longest = max(found, key=lambda one: one.seconds)
+            lines += [f"{finding.value}: {len(group)}"]
+            lines += [*(f"{line}  {one.case.must}" for line, one in zip(table, group, strict=True)), ""]
     counts = Counter(one.finding for one in found)
     became = Counter(f"{number:g}" for one in found if one.finding is Finding.NUMBER for number in set(one.numbers))
+    longest = max(found, key=lambda one: one.seconds)
     verb = "conforms" if conforms(found) else "does not conform"
-    sums = ", ".join(f"{finding.value}: {counts[finding]}" for finding in Finding if finding in counts)
-    lines = [f"{trial.target} {verb} as a {trial.kind} ({trial.door}); {sums}"]
+    sums = ", ".join(f"{finding.value}: {counts[finding]}" for finding in Finding if counts[finding])
+    lines += [f"{trial.target} {verb} as a {trial.kind} ({trial.door}); {sums}"]
     if became:
         lines += [
             f"failures became {', '.join(f'{number} ({times} times)' for number, times in became.most_common(8))}"
@@ -46,22 +40,17 @@ def _summary(trial: Trial, found: Sequence[Tried]) -> list[str]:
 
 def json_of(trial: Trial, found: Sequence[Tried]) -> dict[str, Any]:
     """Return the page for scripts."""
-    return {
-        "target": trial.target,
-        "kind": trial.kind,
-        "door": trial.door,
-        "conforms": conforms(found),
-        "counts": {finding.value: sum(one.finding is finding for one in found) for finding in Finding},
-        "longest_seconds": round(max(one.seconds for one in found), 3),
-        "cases": [
-            {
-                "name": one.case.name,
-                "must": one.case.must,
-                "finding": one.finding.value,
+    cases = [
+        {
+            **{"name": one.case.name, "must": one.case.must, "finding": one.finding, "came": visible(one.came)},
+            **{
                 "rewards": [given.number for given in one.given],
-                "failures": [given.failure for given in one.given],
                 "seconds": round(one.seconds, 3),
-            }
-            for one in found
-        ],
-    }
+                "asked": one.requests,
+            },
+        }
+        for one in found
+    ]
+    counts = {finding.value: sum(one.finding is finding for one in found) for finding in Finding}
+    named = {"target": trial.target, "kind": trial.kind, "door": trial.door}
+    return {**named, "conforms": conforms(found), "counts": counts, "cases": cases}

@@ -6,6 +6,7 @@ prompt shows, in which order: so it can be asked about one response or several, 
 
 import asyncio
 import json
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -22,8 +23,9 @@ BEGIN = "[The Begin of Response"
 LONGEST_BODY = 64 * 2**20
 FLOOD = 50 * 2**20
 DRIP_S = 0.2
-_CHUNK = 2**16
-_ERRORS = {"400": "content_filter", "401": "invalid_api_key", "404": "model_not_found", "429": "rate_limit_exceeded"}
+_CHUNK = b" " * 2**16
+_QUIET = logging.getLogger(__name__)
+_QUIET.disabled = True  # a grader that hangs up in the middle of a reply is no news
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Judge:
     """A judge that answers as cases say."""
 
     form: str = CONTRACT
+    base_url: str = ""
+    """Where it listens."""
     cases: dict[str, tuple[Case, list[str]]] = field(default_factory=dict)
     """By the token in their question: a case, and its responses as they are sent."""
     asked: Counter[str] = field(default_factory=Counter)
@@ -40,21 +44,24 @@ class Judge:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request as its case says."""
         try:
-            body = await request.json()
-            prompt = _text_of(body["messages"])
+            contents = [message["content"] for message in (await request.json())["messages"]]
+            texts = [one if isinstance(one, str) else "".join(part["text"] for part in one) for one in contents]
         except (ValueError, KeyError, TypeError):
-            return web.json_response({"error": {"message": "no chat messages", "code": "bad_request"}}, status=400)
+            return _error(400, "these are no chat messages")
+        prompt = "\n".join(texts)
         token = next((token for token in self.cases if f"{token}-" in prompt or f"{token}]" in prompt), None)
         if token is None:
-            return web.json_response(_completion("Scores: none, since no case of the kit stands in this prompt."))
+            return web.json_response(_completion("No case of the kit stands in this prompt.", "stop"))
         case, responses = self.cases[token]
         shown = shown_in(prompt, token, responses)
+        turn = self._turns[key := (token, tuple(sorted(shown)))]
+        self._turns[key] += 1
         self.asked[token] += 1
-        turn = self._turns[token, tuple(sorted(shown))]
-        self._turns[token, tuple(sorted(shown))] += 1
-        reply = case.replies[min(turn, len(case.replies) - 1)]
-        text = written(case, _scored(case, shown, prompt), responses, self.form)
-        return await _reply(request, reply, text, case.finish)
+        is_fooled = bool(case.believes) and prompt.count(case.believes) > len(shown)
+        favour = {number: 10 if number == case.attacker else 1 for number in shown}
+        scores = favour if is_fooled else {number: case.scores[number] for number in shown}
+        whole = _completion(written(case, scores, responses, self.form), case.finish)
+        return await _reply(request, case.replies[min(turn, len(case.replies) - 1)], whole)
 
 
 def shown_in(prompt: str, token: str, responses: Sequence[str]) -> list[int]:
@@ -64,39 +71,18 @@ def shown_in(prompt: str, token: str, responses: Sequence[str]) -> list[int]:
     unmarked = [number for number, text in enumerate(responses) if mark_of(token, number) not in text]
     if not marked or not unmarked or BEGIN not in prompt:
         return marked or unmarked[:1] or [0]
-    sections = prompt.split(BEGIN)[1:]
-    empty = [place for place, section in enumerate(sections) if f"({token}-" not in section]
+    empty = [place for place, part in enumerate(prompt.split(BEGIN)[1:]) if f"({token}-" not in part]
     return [*marked[: empty[0]], unmarked[0], *marked[empty[0] :]] if empty else marked
 
 
-def _scored(case: Case, shown: list[int], prompt: str) -> dict[int, int]:
-    """Return the score of each response shown: what the case says, unless the prompt fools the judge."""
-    if case.believes and prompt.count(case.believes) > len(shown):
-        return {number: 10 if number == case.attacker else 1 for number in shown}
-    return {number: case.scores[number] for number in shown}
-
-
-def _text_of(messages: Any) -> str:
-    """Return the text of chat messages, those in parts included."""
-    texts = []
-    for message in messages:
-        content = message.get("content") or ""
-        texts += [content] if isinstance(content, str) else [str(part.get("text", "")) for part in content]
-    return "\n".join(texts)
-
-
-async def _reply(request: web.Request, reply: str, text: str, finish: str) -> web.StreamResponse:
-    """Send one reply of a name that cases use."""
-    if reply.isdigit():
-        error = {"message": f"the stand-in's {reply}", "type": "stand_in", "code": _ERRORS.get(reply)}
-        return web.json_response({"error": error}, status=int(reply), headers={"retry-after": "0"})
-    whole = _completion(text, finish)
-    body = json.dumps(whole).encode()
+async def _reply(request: web.Request, reply: str, whole: dict[str, Any]) -> web.StreamResponse:
+    """Send one reply, by the name that cases use."""
+    message = whole["choices"][0]["message"]
     match reply:
         case "refusal":
-            whole["choices"][0]["message"] |= {"content": None, "refusal": "I can't help with that."}
+            message |= {"content": None, "refusal": "I can't help with that."}
         case "null_content":
-            whole["choices"][0]["message"]["content"] = None
+            message["content"] = None
         case "no_choices":
             whole["choices"] = []
         case "error_inside":
@@ -104,46 +90,46 @@ async def _reply(request: web.Request, reply: str, text: str, finish: str) -> we
         case "html":
             return web.Response(text="<!doctype html><p>It works!", content_type="text/html")
         case "half":
-            return web.Response(body=body[: len(body) // 2], content_type="application/json")
+            return web.Response(text=json.dumps(whole)[:80], content_type="application/json")
         case "empty":
-            return web.Response(body=b"", content_type="application/json")
+            return web.Response(text="", content_type="application/json")
+        case "reset" | "cut" | "drip" | "flood":
+            return await _slowly(request, reply, json.dumps(whole).encode())
         case "hang":
             await asyncio.Event().wait()
-        case "reset" | "cut" | "drip" | "flood":
-            return await _slowly(request, reply, body)
+    if reply.isdigit():
+        return _error(int(reply), "content_filter" if reply == "400" else f"the stand-in's {reply}")
     return web.json_response(whole)
 
 
 async def _slowly(request: web.Request, reply: str, body: bytes) -> web.StreamResponse:
-    """Send no byte of a reply, half of it, a byte now and then for ever, or the whole and a flood of blanks behind it."""
-    length = len(body) + (FLOOD if reply == "flood" else 1_000)
-    response = web.StreamResponse(headers={"content-type": "application/json", "content-length": str(length)})
+    """Send no byte of a reply, half of it, a byte now and then for ever, or all of it and a flood behind it."""
+    response = web.StreamResponse(
+        headers={"content-type": "application/json", "content-length": str(len(body) + FLOOD)}
+    )
     with suppress(ConnectionError):  # the grader has gone
         if reply != "reset":
             await response.prepare(request)
-            await response.write(body if reply == "flood" else body[: len(body) // 2] if reply == "cut" else b" ")
+            await response.write(body if reply == "flood" else body[: len(body) // 2])
         while reply == "drip":
             await asyncio.sleep(DRIP_S)
             await response.write(b" ")
-        if reply == "flood":
-            for _ in range(FLOOD // _CHUNK):
-                await response.write(b" " * _CHUNK)
-            return response
-    if request.transport is not None:
+        for _ in range(FLOOD // len(_CHUNK) if reply == "flood" else 0):
+            await response.write(_CHUNK)
+    if reply != "flood" and request.transport is not None:
         request.transport.abort()
     return response
 
 
-def _completion(text: str, finish: str = "stop") -> dict[str, Any]:
-    message = {"role": "assistant", "content": text}
-    return {
-        "id": "chatcmpl-conform",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "stand-in",
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
-    }
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"error": {"message": message, "code": message}}, status=status)
+
+
+def _completion(text: str, finish: str) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": finish}
+    usage = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
+    named = {"id": "chatcmpl-conform", "object": "chat.completion", "created": 1, "model": "stand-in"}
+    return {**named, "choices": [choice], "usage": usage}
 
 
 async def _models(_: web.Request) -> web.Response:
@@ -153,21 +139,19 @@ async def _models(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def listening(judge: Judge, port: int) -> AsyncIterator[str]:
-    """Serve a judge on loopback, and yield its base URL. Port 0 takes a free one."""
-    app = web.Application(client_max_size=LONGEST_BODY)
+async def listening(judge: Judge, port: int) -> AsyncIterator[None]:
+    """Let a judge listen on loopback, and set its base URL. Port 0 takes a free one."""
+    app = web.Application(client_max_size=LONGEST_BODY, logger=_QUIET)
     app.add_routes([web.post("/v1/chat/completions", judge.answer), web.get("/v1/models", _models)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, logger=_QUIET, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        judge.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        yield
     except OSError as error:
-        await runner.cleanup()
-        raise RecipeError(
-            f"port {port} of the stand-in judge cannot be used ({error.strerror}): name another --judge-port"
-        ) from None
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        if judge.base_url:
+            raise
+        raise RecipeError(f"port {port} cannot be used ({error.strerror}): name another --judge-port") from None
     finally:
         await runner.cleanup()

@@ -6,21 +6,20 @@ import secrets
 import shlex
 import signal
 import time
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from pipelines.conforming.calls import ALL_AT_ONCE, Asks, Call, Door, Given, Kind
+from pipelines.conforming.calls import ALL_AT_ONCE, Call, Door, Kind, is_address
 from pipelines.conforming.cases import CONTRACT, Case, cases_for, response_texts, written
 from pipelines.conforming.findings import Finding, Tried, finding_of
-from pipelines.conforming.functions import FunctionInFile
-from pipelines.conforming.services import Service
 from pipelines.conforming.stand_in import Judge, listening
+from pipelines.conforming.workers import Worker
 from schemas.errors import RecipeError
 
 LANES = 4
-"""So many cases at a time: the most of them only wait."""
+"""So many cases at a time: most of them only wait."""
 QUESTION = "How much is 17 times 3?"
 REFERENCE = "51"
 TRUTH = '{"n": 2, "best": 0}'
@@ -50,10 +49,6 @@ class Trial:
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the command and the file's function see beside OPENAI_BASE_URL."""
 
-    @property
-    def is_service(self) -> bool:
-        return self.target.startswith(("http://", "https://"))
-
 
 async def tried(trial: Trial, tell: Callable[[str], None]) -> list[Tried]:
     """Return what came of every case, in the order of the cases. `tell` is given lines for the user meanwhile.
@@ -62,103 +57,88 @@ async def tried(trial: Trial, tell: Callable[[str], None]) -> list[Tried]:
     never asks the stand-in.
     """
     judge = Judge(trial.form)
-    cases = [case for case in cases_for(trial.kind) if not case.is_joint or trial.door in ALL_AT_ONCE]
-    async with listening(judge, trial.judge_port) as base_url, _started(trial, base_url) as process:
-        if trial.kind is Kind.JUDGE and trial.is_service:
-            tell(f"the stand-in judge listens at {base_url}: the service must ask it, and no other")
-        tell(f"{len(cases)} cases; what takes over {trial.patience_s:g} s has blocked")
-        lanes = [_opened(trial, base_url) for _ in range(1 if trial.kind is Kind.RULE else LANES)]
+    first, *others = [case for case in cases_for(trial.kind) if len(case.responses) == 2 or trial.door in ALL_AT_ONCE]
+    async with listening(judge, trial.judge_port), _started(trial, judge) as process:
+        if trial.kind is Kind.JUDGE and is_address(trial.target):
+            tell(f"the stand-in judge listens at {judge.base_url}: the service must ask it, and no other")
+        tell(f"{1 + len(others)} cases; what takes over {trial.patience_s:g} s has blocked")
+        way = (trial.target, trial.door, trial.function, _environment(trial, judge))
+        lanes = [Worker(*way) for _ in range(1 if trial.kind is Kind.RULE else LANES)]
         try:
-            found = {0: await _first(trial, cases[0], judge, lanes[0], base_url, process)}
-            due = iter(list(enumerate(cases))[1:])
+            found = {-1: await _first(trial, first, judge, lanes[0], process)}
+            due = iter(enumerate(others))
 
-            async def lane(asks: Asks) -> None:
+            async def lane(worker: Worker) -> None:
                 for number, case in due:
-                    _, found[number] = await _tried(trial, case, judge, asks, base_url)
+                    found[number] = await _tried(trial, case, judge, worker)
 
             await asyncio.gather(*map(lane, lanes))
         finally:
-            await asyncio.gather(*(asks.close() for asks in lanes))
+            await asyncio.gather(*(worker.close() for worker in lanes))
     return [found[number] for number in sorted(found)]
 
 
-async def _tried(trial: Trial, case: Case, judge: Judge, asks: Asks, base_url: str) -> tuple[str, Tried]:
-    """Return the token by which the judge knows a case, and what came of it."""
+async def _tried(trial: Trial, case: Case, judge: Judge, worker: Worker) -> Tried:
+    """Return what came of a case."""
     token = secrets.token_hex(4)
     responses = response_texts(case, token, trial.form)
     judge.cases[token] = case, responses
-    if is_rule := trial.kind is Kind.RULE:
-        texts, truth, router = [written(case, dict(enumerate(case.scores)), responses, trial.form)], TRUTH, ""
+    question = f"[{token}] {QUESTION}"
+    if trial.kind is Kind.RULE:
+        call = Call(question, [written(case, dict(enumerate(case.scores)), responses, trial.form)], TRUTH)
     else:
-        texts, truth, router = responses, REFERENCE, base_url.removeprefix("http://").removesuffix("/v1")
-    call = Call(f"[{token}] {QUESTION}", texts, truth, is_rule, router)
-    await asks.ready()
+        call = Call(question, responses, REFERENCE, judge.base_url.removeprefix("http://").removesuffix("/v1"))
+    await worker.ready()
     began = time.monotonic()
-    given: tuple[Given, ...] = ()
     try:
-        given = tuple(await asks.ask(call, trial.patience_s))
-        finding = finding_of(case, trial.kind, given)
+        given = await worker.ask(call, trial.patience_s)
     except TimeoutError:
-        finding = Finding.BLOCKED
-    except ConnectionError as error:
-        given = (Given(failure=f"nobody listens: {error}"),) * len(texts)
-        finding = finding_of(case, trial.kind, given)
-    return token, Tried(case, given, time.monotonic() - began, finding)
+        given = []
+    finding = finding_of(case, trial.kind, given) if given else Finding.BLOCKED
+    return Tried(case, tuple(given), time.monotonic() - began, finding, judge.asked[token])
 
 
-async def _first(
-    trial: Trial,
-    case: Case,
-    judge: Judge,
-    asks: Asks,
-    base_url: str,
-    process: asyncio.subprocess.Process | None,
-) -> Tried:
+async def _first(trial: Trial, case: Case, judge: Judge, worker: Worker, process: Process | None) -> Tried:
     """Return what came of the first case, once the reward listens and asks the stand-in; a service is waited for."""
     until = time.monotonic() + trial.wait_s
     while True:
-        token, found = await _tried(trial, case, judge, asks, base_url)
-        if judge.asked[token] or (trial.kind is Kind.RULE and "nobody listens" not in found.came):
+        found = await _tried(trial, case, judge, worker)
+        listens = not found.came.startswith("nobody listens")
+        if found.requests or (trial.kind is Kind.RULE and listens):
             return found
         if process is not None and process.returncode is not None:
             raise RecipeError(f"{trial.command!r} ended with exit code {process.returncode}: it starts no service")
-        if not trial.is_service or time.monotonic() > until:
+        if not is_address(trial.target) or time.monotonic() > until:
             break
         await asyncio.sleep(_AGAIN_S)
-    if trial.kind is Kind.RULE:
+    if not listens:
         raise RecipeError(f"{trial.target}: {found.came}")
-    way = "give it this as its base URL" if trial.is_service else "it must take its base URL from OPENAI_BASE_URL"
-    raise RecipeError(f"{trial.target} never asked the stand-in judge at {base_url}: {way}; it gave {found.came}")
+    way = (
+        "give it this as its base URL" if is_address(trial.target) else "it must take the address from OPENAI_BASE_URL"
+    )
+    raise RecipeError(f"{trial.target} never asked the stand-in judge at {judge.base_url}: {way}; it gave {found.came}")
 
 
-def _opened(trial: Trial, base_url: str) -> Asks:
-    if trial.is_service:
-        return Service(trial.target, trial.door)
-    return FunctionInFile(Path(trial.target), trial.door, trial.function, _environment(trial, base_url))
-
-
-def _environment(trial: Trial, base_url: str) -> dict[str, str]:
+def _environment(trial: Trial, judge: Judge) -> dict[str, str]:
     """Return what another's code sees: the stand-in in place of any real judge."""
-    address = NOBODY if trial.kind is Kind.RULE else base_url
+    address = NOBODY if trial.kind is Kind.RULE else judge.base_url
     plain = {"OPENAI_BASE_URL": address, "OPENAI_API_BASE": address, "OPENAI_API_KEY": "conform"}
-    return {**trial.environment, **plain, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    local = f"127.0.0.1,{trial.environment.get('NO_PROXY', '')}"
+    return {**trial.environment, **plain, "NO_PROXY": local, "no_proxy": local}
 
 
 @asynccontextmanager
-async def _started(trial: Trial, base_url: str) -> AsyncIterator[asyncio.subprocess.Process | None]:
+async def _started(trial: Trial, judge: Judge) -> AsyncIterator[Process | None]:
     """Run the command that starts the service, if there is one, and stop it at the end."""
     if not trial.command:
         yield None
         return
     try:
+        words, environment = shlex.split(trial.command), _environment(trial, judge)
         process = await asyncio.create_subprocess_exec(
-            *shlex.split(trial.command),
-            env=_environment(trial, base_url),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
+            *words, env=environment, stdin=DEVNULL, stdout=DEVNULL, start_new_session=True
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise RecipeError(f"--start {trial.command!r} cannot be run: {error}") from None
     try:
         yield process

@@ -1,9 +1,7 @@
-"""A process that calls another's reward function, as its trainer calls it: killed when it blocks, trusted with nothing.
+"""A process that calls a reward as its trainer calls it: killed when it blocks, trusted with nothing.
 
-It reads a call a line from its input, and writes what came of it a line to its output. Whatever the function prints
-goes to stderr. Run by `functions.py`:
-
-    python -m pipelines.conforming.worker FILE DOOR FUNCTION
+It reads a call a line, and writes what came of it a line. What the reward prints goes to stderr. `workers.py` runs it:
+python -m pipelines.conforming.worker URL|FILE DOOR FUNCTION
 """
 
 import asyncio
@@ -12,128 +10,105 @@ import inspect
 import json
 import os
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
-from pipelines.conforming.calls import Door
-from pipelines.conforming.targets import FUNCTIONS
-
 Function = Callable[..., Any]
+Words = tuple[tuple[Any, ...], dict[str, Any]]
+LONGEST_REPLY = 2**20
+NAMES = {
+    "judge": ("judge",),
+    "verl": ("compute_score",),
+    "trl": ("grm_reward", "reward_func"),
+    "openrlhf": ("reward_func",),
+    "slime": ("slime_reward", "custom_rm"),
+}
+"""The names by which a function is found, by door."""
 
 
-def rewards_of(function: Function, door: str, call: dict[str, Any]) -> list[Any]:
-    """Return what a function gives each response of a call; an exception stands for the response that it failed on."""
+def words_of(door: str, call: dict[str, Any], takes_router: bool) -> list[Words]:
+    """Return the arguments by which a trainer calls: once for all responses, or once for each."""
     prompt, responses, truth = call["prompt"], call["responses"], call["truth"]
-    row = {"style": "rule", "ground_truth": truth}
-    messages = [{"role": "user", "content": prompt}]
-    n = len(responses)
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]]
+    n, messages, row = len(responses), [{"role": "user", "content": prompt}], {"style": "rule", "ground_truth": truth}
+    router = {"reward_router_address": call["router"], "reward_model_tokenizer": None} if takes_router else {}
+    known = {"ground_truth": truth, "extra_info": {"index": 0, "prompt": messages, "question": prompt}, **router}
     match door:
         case "judge":
-            return _listed(_done(function, prompt, responses), n)
+            return [((prompt, responses), {})]
         case "trl":
-            columns = {"reward_model": [row] * n, "ground_truth": [truth] * n, "data_source": ["conform"] * n}
             completions = [[{"role": "assistant", "content": text}] for text in responses]
-            found = _done(
-                function, prompts=[messages] * n, completions=completions, completion_ids=[[1]] * n, **columns
-            )
-            return _listed(found, n)
+            columns = {"completion_ids": [[1]] * n, "reward_model": [row] * n, "ground_truth": [truth] * n}
+            return [((), {"prompts": [messages] * n, "completions": completions, **columns})]
         case "verl":
-            extra = {"index": 0, "prompt": messages, "question": prompt}
-            router = {"reward_router_address": call["router"], "reward_model_tokenizer": None}
-            words = router if call["router"] and _takes(function, "reward_router_address") else {}
-            calls = [
-                (
-                    (),
-                    {"data_source": "conform", "solution_str": text, "ground_truth": truth, "extra_info": extra}
-                    | words,
-                )
-                for text in responses
-            ]
+            return [((), {"data_source": "conform", "solution_str": text, **known}) for text in responses]
         case "openrlhf":
-            calls = [(([prompt + text], [prompt], [row if call["is_rule"] else truth]), {}) for text in responses]
+            return [(([prompt + text], [prompt], [truth]), {}) for text in responses]
+    samples = [SimpleNamespace(prompt=prompt, response=text, label=truth, metadata={}) for text in responses]
+    return [((SimpleNamespace(), sample), {}) for sample in samples]
+
+
+def bodies_of(door: str, call: dict[str, Any]) -> list[Words]:
+    """Return what a trainer posts: one body for all responses, or one for each."""
+    prompt, responses, truth = call["prompt"], call["responses"], call["truth"]
+    bodies: list[dict[str, Any]]
+    match door:
+        case "judge":
+            bodies = [{"prompt": prompt, "responses": responses}]
+        case "compare":
+            parts = [[{"type": "output_text", "text": text, "annotations": []}] for text in responses]
+            outputs = [{"output": [{"type": "message", "role": "assistant", "content": part}]} for part in parts]
+            bodies = [{"conversation_history": [{"role": "user", "content": prompt}], "response_objs": outputs}]
+        case "openrlhf":
+            bodies = [{"query": [prompt + text], "prompts": [prompt], "labels": [truth]} for text in responses]
         case _:
-            samples = [
-                SimpleNamespace(
-                    prompt=prompt, response=text, label=truth, metadata={}, index=number, group_index=0, reward=None
-                )
-                for number, text in enumerate(responses)
-            ]
-            calls = [((SimpleNamespace(rm_url=None, reward_key=None), sample), {}) for sample in samples]
-    with ThreadPoolExecutor(n) as pool:
-        return list(pool.map(lambda call: _alone(function, *call), calls))
+            bodies = [{"prompt": prompt, "response": text, "label": truth} for text in responses]
+    return [((body,), {}) for body in bodies]
 
 
-def _alone(function: Function, words: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Return what a function that takes one response gives it, or the exception that it raised."""
+def post(url: str, body: dict[str, Any]) -> Any:
+    """Return the JSON that a service replies, or why there is none."""
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
     try:
-        found = _done(function, *words, **named)
+        with urllib.request.urlopen(request) as reply:
+            return json.loads(reply.read(LONGEST_REPLY))
+    except urllib.error.HTTPError as error:
+        return {"raised": f"HTTP {error.code}: {error.read(160).decode('utf-8', 'replace')}"}
+    except urllib.error.URLError as error:
+        return {"raised": f"nobody listens: {error.reason}"}
+
+
+def reply_of(function: Function, words: Words) -> Any:
+    """Return what a function gives, awaited where it is asynchronous; an exception by its name."""
+
+    async def awaited(found: Any) -> Any:
+        return await found
+
+    try:
+        found = function(*words[0], **words[1])
+        return asyncio.run(awaited(found)) if inspect.isawaitable(found) else found
     except BaseException as error:  # noqa: BLE001 - whatever another's code raises is what the kit asks for
-        return error
-    if isinstance(found, dict):  # verl and slime's `score`, OpenRLHF's `rewards`
-        found = next((found[key] for key in ("rewards", "score", "reward") if key in found), None)
-    found = found.tolist() if hasattr(found, "tolist") else found
-    return found[0] if isinstance(found, list) and len(found) == 1 else found
+        return {"raised": f"{type(error).__name__}: {error}"[:200]}
 
 
-def _done(function: Function, *words: Any, **named: Any) -> Any:
-    """Return what a function gives, awaited where it is asynchronous."""
-    found = function(*words, **named)
-    if inspect.isawaitable(found):
-
-        async def awaited() -> Any:
-            return await found
-
-        return asyncio.run(awaited())
-    return found
-
-
-def _listed(found: Any, n: int) -> list[Any]:
-    """Return the rewards of a function that takes all responses at once."""
-    found = found.get("rewards") if isinstance(found, dict) else found
-    found = found.tolist() if hasattr(found, "tolist") else found
-    if found is None:
-        return [None] * n
-    if not isinstance(found, list | tuple) or len(found) != n:
-        raise TypeError(f"{n} responses got {type(found).__name__} {str(found)[:80]!r}, not a list of {n} rewards")
-    return list(found)
-
-
-def _takes(function: Function, name: str) -> bool:
-    parameters = inspect.signature(function).parameters
-    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-
-
-def _plain(found: Any) -> dict[str, Any]:
-    """Return one reward as JSON holds it: a number, null, or the name of what was raised."""
-    if found is None:
-        return {"number": None}
-    if isinstance(found, BaseException):
-        return {"failure": f"{type(found).__name__}: {found}"[:200]}
-    try:
-        return {"number": float(found)} if not isinstance(found, str) else {"failure": f"the text {found[:80]!r}"}
-    except (TypeError, ValueError, OverflowError):
-        return {"failure": f"a {type(found).__name__}, which is no number"}
-
-
-def load(path: Path, door: str, name: str) -> Function:
-    """Return the function of a file; raises ValueError where the file has none of the door's names."""
+def load(path: Path, names: tuple[str, ...]) -> Function:
+    """Return the first function of a file that has one of these names; raises ValueError where there is none."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"{path} is no Python file")
-    module: ModuleType = importlib.util.module_from_spec(spec)
+        raise ValueError(f"{path.name} is no Python file")
+    module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     sys.path.insert(0, str(path.parent))
     spec.loader.exec_module(module)
-    names = (name,) if name else FUNCTIONS[Door(door)]
-    found = next((getattr(module, one) for one in names if callable(getattr(module, one, None))), None)
-    if found is None:
-        raise ValueError(f"{path.name} has no function {' or '.join(names)}: name it by --function")
-    function: Function = found
-    return function
+    for name in names:
+        if callable(function := getattr(module, name, None)):
+            return function  # type: ignore[no-any-return]  # another's code
+    raise ValueError(f"there is no function {' or '.join(names)} in it; say --function NAME, and --door DOOR")
 
 
 def main(path: str, door: str, name: str) -> None:
@@ -142,20 +117,24 @@ def main(path: str, door: str, name: str) -> None:
     os.dup2(2, 1)
 
     def tell(value: object) -> None:
-        out.write(json.dumps(value) + "\n")
+        out.write(json.dumps(value, default=lambda one: one.tolist() if hasattr(one, "tolist") else str(one)) + "\n")
         out.flush()
 
+    function: Function = partial(post, path)
+    takes_router, is_service = False, path.startswith(("http://", "https://"))
     try:
-        function = load(Path(path), door, name)
+        if not is_service:
+            function = load(Path(path), (name,) if name else NAMES[door])
+            parameters = inspect.signature(function).parameters.values()
+            takes_router = any(one.name == "reward_router_address" or one.kind is one.VAR_KEYWORD for one in parameters)
     except BaseException as error:  # noqa: BLE001 - another's code is run: the kit says why it cannot be
         return tell({"unusable": f"{type(error).__name__}: {error}"})
     tell({"ready": True})
     for line in sys.stdin:
-        try:
-            found = rewards_of(function, door, call := json.loads(line))
-        except BaseException as error:  # noqa: BLE001 - as above
-            found = [error] * len(call["responses"])
-        tell({"rewards": [_plain(one) for one in found]})
+        call = json.loads(line)
+        calls = bodies_of(door, call) if is_service else words_of(door, call, takes_router)
+        with ThreadPoolExecutor(len(calls)) as pool:
+            tell({"replies": list(pool.map(partial(reply_of, function), calls))})
 
 
 if __name__ == "__main__":
