@@ -41,7 +41,7 @@ PROMPT_TAIL = 200
 """So many of a prompt's last characters are looked for where its beginning was cut off."""
 MOST_END_TOKENS = 8
 
-_END_TOKEN = re.compile(r"(?:<[|｜][\w▁]{1,30}[|｜]>|</s>|<(?:eos|pad|end_of_turn)>)\Z")
+_LAST_TOKEN = re.compile(r"(?:<[|｜][\w▁]{1,30}[|｜]>|</s>|<(?:eos|pad|end_of_turn)>)\Z")
 
 
 def compute_score(
@@ -175,7 +175,7 @@ def _without_end(answer: str) -> str:
     """Return an answer without the special tokens at its end, which some trainers leave there."""
     for _ in range(MOST_END_TOKENS):
         answer = answer.rstrip()
-        if (token := _END_TOKEN.search(answer, max(0, len(answer) - 40))) is None:
+        if (token := _LAST_TOKEN.search(answer, max(0, len(answer) - 40))) is None:
             break
         answer = answer[: token.start()]
     return answer

@@ -26,7 +26,7 @@ from pipelines.judging.score_items import Note, ScoreItem
 from pipelines.judging.score_lists import ScoreList, read_list, with_rest_of_line
 from schemas.thoughts import split_thoughts
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Rises with every change of what is read from an answer: what is judged says by which it was."""
 
 UNPARSED = "unparsed"
@@ -72,6 +72,7 @@ _WITHDRAWN = re.compile(
     re.IGNORECASE,
 )
 _NEAR = 500
+_BOX_OF_ONE = re.compile(r"boxed\s*\{\s*([0-9.]+)", re.IGNORECASE)
 _BROKEN_BOX = re.compile(r"\\boxed\s*\{[^{}\n]*\Z")
 _LINE_START = re.compile(
     r"^[ \t*_#>-]*(?P<corrects>(?:correction|corrected|revised|revision|updated?|actually|wait|sorry|更正|修正)\b"
@@ -238,6 +239,8 @@ def _list_of(text: str, heading: Heading) -> ScoreList | None:
     listed = None if heading.is_quoted else read_list(text, heading.end)
     if listed is None:
         return None
+    if len(listed.items) == 1 and len(set(_BOX_OF_ONE.findall(text, heading.end, listed.end))) > 1:
+        return listed._replace(items=())  # one score or another one
     is_clear = listed.is_marked or (len(listed.items) > 1 and all(item.top is not None for item in listed.items))
     if not heading.is_strong and not (listed.items and is_clear):
         return None

@@ -114,7 +114,7 @@ def test_a_grader_that_dies_or_hangs_takes_nothing_with_it(tmp_path: Path) -> No
 def test_who_never_asks_the_judge_cannot_be_tried(tmp_path: Path) -> None:
     silent = tmp_path / "silent.py"
     silent.write_text("def judge(prompt, responses):\n    return [0.5] * len(responses)\n")
-    with pytest.raises(RecipeError, match="never asked the stand-in judge .* OPENAI_BASE_URL; it gave 0.5, 0.5"):
+    with pytest.raises(RecipeError, match=r"never asked the stand-in judge .* OPENAI_BASE_URL; it gave 0.5, 0.5"):
         try_it(silent, Kind.JUDGE, Door.JUDGE)
     with pytest.raises(RecipeError, match="nobody listens"):
         try_it("http://127.0.0.1:9/v1/judge", Kind.JUDGE, Door.JUDGE, wait_s=0.5)
