@@ -1,6 +1,6 @@
 """The selection variant of RL: pick the best response, and say what is wrong in each other one (METHOD section 4).
 
-A second row for a set of RL, with a prompt and a `data_source` of its own. Its reward (pipelines/judging/rewards.py) is
+A second row for a set of RL, with a prompt and a `data_source` of its own. Its reward (pipelines/judging/rule.py) is
 1 for the right pick, 0.1 more for each error named. An error is verified by its quotations alone: of the final answer
 of the wrong response and of the right one, to the letter. So a set can have such a row only where those answers stand
 in its texts, and where something other than taste says that the right one is right: a verifier, or a reference that
