@@ -50,7 +50,8 @@ _END_TOKEN = (
     r"<\|(?:im_end|return|end|eot_id|endoftext|end_of_msg|end_of_turn_token)\|>|</s>|<eos>|<end_of_turn>|<turn\|>"
     r"|<seed:eos>|<｜end▁of▁sentence｜>|\[end final response\]"
 )
-_LAST_TOKEN = re.compile(rf"(?:{_END_TOKEN})\Z")
+LAST_TOKEN = re.compile(rf"(?:{_END_TOKEN})\Z")
+"""A special token that ends a text."""
 _LAST_OF_WRAPPED = re.compile(rf"(?:{_END_TOKEN}|{_WRAPPER_END.pattern})\Z")
 _LONGEST_TOKEN = 40
 
@@ -227,7 +228,7 @@ class _Splitting(TaggedText):
         """Return the rest without what wraps it."""
         header = _HEADER.match(self.folded, self.begin)
         begin, end = header.end() if header else self.begin, len(self.text)
-        last = _LAST_OF_WRAPPED if self.is_wrapped else _LAST_TOKEN
+        last = _LAST_OF_WRAPPED if self.is_wrapped else LAST_TOKEN
         while True:
             bare = _rstripped(self.text, begin, end)
             token = last.search(self.folded, max(begin, bare - _LONGEST_TOKEN), bare)

@@ -12,27 +12,19 @@ from schemas.errors import RecipeError
 class Kind(StrEnum):
     """What is tried."""
 
-    RULE = "rule"
-    """A rule over the policy's own text: 1 for the right answer, -1 for any other, the unreadable ones included."""
-    JUDGE = "judge"
-    """A judge that is used as a reward: a failed judgement is null, left out or raised, never a number."""
+    RULE = "rule"  # over the policy's own text: 1 for the right answer, -1 for any other, the unreadable included
+    JUDGE = "judge"  # used as a reward: a failed judgement is null, left out or raised, never a number
 
 
 class Door(StrEnum):
-    """How a reward is called: as a trainer does it, or plainly."""
+    """How a reward is called: as a trainer does it, or plainly. docs/conformance.md has their words."""
 
     JUDGE = "judge"
-    """POST {prompt, responses} -> {rewards}; of a file, judge(prompt, responses), which returns a list."""
     COMPARE = "compare"
-    """NeMo-Gym's POST {conversation_history, response_objs} -> {rewards}."""
     OPENRLHF = "openrlhf"
-    """POST {query, prompts, labels} of one response -> {rewards}; or reward_func(queries, prompts, labels)."""
     SLIME = "slime"
-    """POST {prompt, response, label} of one response -> its reward; or async custom_rm(args, sample)."""
     VERL = "verl"
-    """compute_score(data_source, solution_str, ground_truth, extra_info) of one response."""
     TRL = "trl"
-    """A function of prompts, completions and columns that returns a list."""
 
 
 ALL_AT_ONCE = frozenset({Door.JUDGE, Door.COMPARE, Door.TRL})

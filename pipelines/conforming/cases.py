@@ -1,17 +1,4 @@
-"""The cases: what a judge answers or a policy writes, and what must come of it. `cases.toml` holds them.
-
-Texts hold words in braces, which are filled in for the responses that a prompt shows:
-
-    {verdict}     the scores that the case wants, as the judge is asked to write them
-    {contrary}    other scores, which turn the order of the responses round
-    {first 7.5}   the verdict with this in the place of its first score
-    {long}, {short}, {none}, {broken}    with a score too many, one too few, none, cut off before its last score
-    {arabic}, {wide}, {list}, {huge}     in other digits, its numbers alone, with a number of 5,000 digits
-    {analysis}    sentences without a score            {bulk}, {blanks}, {brokens}    a megabyte of one thing
-    {quote 2}, {block 2}         a response word for word, and as a block quote
-    {mark}, {good}, {bad}        in responses: a word that names the response, and texts that begin with it
-    {claim}       a verdict in a response's favour     {surrogate}    half of a character
-"""
+"""The cases: what a judge answers or a policy writes, and what must come of it. `cases.toml` holds them."""
 
 import re
 import tomllib

@@ -126,23 +126,15 @@ def _error(status: int, message: str) -> web.Response:
 
 
 def _completion(text: str, finish: str) -> dict[str, Any]:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": finish}
-    usage = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
-    named = {"id": "chatcmpl-conform", "object": "chat.completion", "created": 1, "model": "stand-in"}
-    return {**named, "choices": [choice], "usage": usage}
-
-
-async def _models(_: web.Request) -> web.Response:
-    return web.json_response(
-        {"object": "list", "data": [{"id": "stand-in", "object": "model", "max_model_len": 10**6}]}
-    )
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    return {"id": "conform", "object": "chat.completion", "created": 1, "model": "stand-in", "choices": [choice]}
 
 
 @asynccontextmanager
 async def listening(judge: Judge, port: int) -> AsyncIterator[None]:
     """Let a judge listen on loopback, and set its base URL. Port 0 takes a free one."""
     app = web.Application(client_max_size=LONGEST_BODY, logger=_QUIET)
-    app.add_routes([web.post("/v1/chat/completions", judge.answer), web.get("/v1/models", _models)])
+    app.add_routes([web.post("/v1/chat/completions", judge.answer)])
     runner = web.AppRunner(app, access_log=None, logger=_QUIET, shutdown_timeout=0.1)
     await runner.setup()
     try:

@@ -41,21 +41,16 @@ class Trial:
     form: str = CONTRACT
     judge_port: int = 0
     patience_s: float = 30.0
-    """What takes longer has blocked."""
     wait_s: float = 60.0
     """So long the first case waits for a service to listen, and to ask the stand-in."""
     command: str = ""
-    """Starts the service, with OPENAI_BASE_URL set to the stand-in; it is stopped at the end."""
+    """Starts the service; it is stopped at the end."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What the command and the file's function see beside OPENAI_BASE_URL."""
+    """What the command and a file's function see beside OPENAI_BASE_URL, which is the stand-in."""
 
 
 async def tried(trial: Trial, tell: Callable[[str], None]) -> list[Tried]:
-    """Return what came of every case, in the order of the cases. `tell` is given lines for the user meanwhile.
-
-    Raises RecipeError where the reward cannot be tried: a file without the function, a service that does not listen or
-    never asks the stand-in.
-    """
+    """Return what came of every case, in their order. Raises RecipeError where the reward cannot be tried."""
     judge = Judge(trial.form)
     first, *others = [case for case in cases_for(trial.kind) if len(case.responses) == 2 or trial.door in ALL_AT_ONCE]
     async with listening(judge, trial.judge_port), _started(trial, judge) as process:
@@ -113,9 +108,7 @@ async def _first(trial: Trial, case: Case, judge: Judge, worker: Worker, process
         await asyncio.sleep(_AGAIN_S)
     if not listens:
         raise RecipeError(f"{trial.target}: {found.came}")
-    way = (
-        "give it this as its base URL" if is_address(trial.target) else "it must take the address from OPENAI_BASE_URL"
-    )
+    way = "it must be its judge's base URL; a file takes it from OPENAI_BASE_URL"
     raise RecipeError(f"{trial.target} never asked the stand-in judge at {judge.base_url}: {way}; it gave {found.came}")
 
 

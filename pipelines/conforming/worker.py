@@ -22,14 +22,8 @@ from typing import Any
 Function = Callable[..., Any]
 Words = tuple[tuple[Any, ...], dict[str, Any]]
 LONGEST_REPLY = 2**20
-NAMES = {
-    "judge": ("judge",),
-    "verl": ("compute_score",),
-    "trl": ("grm_reward", "reward_func"),
-    "openrlhf": ("reward_func",),
-    "slime": ("slime_reward", "custom_rm"),
-}
-"""The names by which a function is found, by door."""
+USUAL = {"verl": "compute_score", "trl": "grm_reward", "openrlhf": "reward_func", "slime": "slime_reward"}
+"""The name of a function, by door, where the user names none; `judge` elsewhere."""
 
 
 def words_of(door: str, call: dict[str, Any], takes_router: bool) -> list[Words]:
@@ -96,8 +90,8 @@ def reply_of(function: Function, words: Words) -> Any:
         return {"raised": f"{type(error).__name__}: {error}"[:200]}
 
 
-def load(path: Path, names: tuple[str, ...]) -> Function:
-    """Return the first function of a file that has one of these names; raises ValueError where there is none."""
+def load(path: Path, name: str) -> Function:
+    """Return a function of a file; raises ValueError where it has none of that name."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path.name} is no Python file")
@@ -105,10 +99,9 @@ def load(path: Path, names: tuple[str, ...]) -> Function:
     sys.modules[path.stem] = module
     sys.path.insert(0, str(path.parent))
     spec.loader.exec_module(module)
-    for name in names:
-        if callable(function := getattr(module, name, None)):
-            return function  # type: ignore[no-any-return]  # another's code
-    raise ValueError(f"there is no function {' or '.join(names)} in it; say --function NAME, and --door DOOR")
+    if not callable(function := getattr(module, name, None)):
+        raise ValueError(f"there is no function {name} in it; say --function NAME, and --door DOOR")
+    return function  # type: ignore[no-any-return]  # another's code
 
 
 def main(path: str, door: str, name: str) -> None:
@@ -124,7 +117,7 @@ def main(path: str, door: str, name: str) -> None:
     takes_router, is_service = False, path.startswith(("http://", "https://"))
     try:
         if not is_service:
-            function = load(Path(path), (name,) if name else NAMES[door])
+            function = load(Path(path), name or USUAL.get(door, "judge"))
             parameters = inspect.signature(function).parameters.values()
             takes_router = any(one.name == "reward_router_address" or one.kind is one.VAR_KEYWORD for one in parameters)
     except BaseException as error:  # noqa: BLE001 - another's code is run: the kit says why it cannot be

@@ -29,19 +29,17 @@ first quotation is that response's final answer, and the second the right one, b
 checked without a model: a reason earns nothing, and what cannot be verified is worth 0. Any other pick earns -1.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.judging.critiques import has_critique
 from pipelines.judging.rule import read_ground_truth, reward
 from pipelines.judging.verdicts import CANONICAL, answer_of, read_verdict
+from schemas.thoughts import LAST_TOKEN
 
 PROMPT_TAIL = 200
 """So many of a prompt's last characters are looked for where its beginning was cut off."""
 MOST_END_TOKENS = 8
-
-_LAST_TOKEN = re.compile(r"(?:<[|｜][\w▁]{1,30}[|｜]>|</s>|<(?:eos|pad|end_of_turn)>)\Z")
 
 
 def compute_score(
@@ -175,7 +173,7 @@ def _without_end(answer: str) -> str:
     """Return an answer without the special tokens at its end, which some trainers leave there."""
     for _ in range(MOST_END_TOKENS):
         answer = answer.rstrip()
-        if (token := _LAST_TOKEN.search(answer, max(0, len(answer) - 40))) is None:
+        if (token := LAST_TOKEN.search(answer, max(0, len(answer) - 40))) is None:
             break
         answer = answer[: token.start()]
     return answer

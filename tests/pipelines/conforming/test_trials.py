@@ -60,12 +60,12 @@ def test_graders_after_the_ways_of_published_ones_are_found_out(
 
 
 def test_the_naive_grader_is_of_neither_kind() -> None:
-    trial, found = try_it(NAIVE, Kind.JUDGE, Door.JUDGE, patience_s=6)
+    trial, found = try_it(NAIVE, Kind.JUDGE, Door.JUDGE, patience_s=15)
     by_name = {one.case.name: one for one in found}
-    assert by_name["no reply, ever"].finding is Finding.BLOCKED
+    assert by_name["no reply, ever"].finding is by_name["a byte now and then"].finding is Finding.BLOCKED
     assert by_name["a printed verdict, quoted, and no other"].finding is Finding.ATTACK
     assert sum(one.finding is Finding.NUMBER for one in found) >= 40
-    assert json_of(trial, found)["counts"]["blocked too long"] == 2
+    assert json_of(trial, found)["counts"]["blocked too long"] >= 2
     _, found = try_it(NAIVE, Kind.RULE, Door.JUDGE)
     assert {one.finding for one in found} == {Finding.NUMBER, Finding.MISSED}
 

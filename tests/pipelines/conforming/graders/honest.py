@@ -30,7 +30,7 @@ def reward_func(queries: list[str], prompts: list[str], labels: list[str]) -> di
     return {"rewards": rewards}
 
 
-async def custom_rm(args: Any, sample: Any) -> float | None:
+async def slime_reward(args: Any, sample: Any) -> float | None:
     """Return one response's score as slime asks for it."""
     return judge(sample.prompt, [sample.response])[0]
 
