@@ -82,6 +82,8 @@ def _asked(asking: Asking, key: str | None) -> Completion:
 def _form_in_words(request: Request) -> str:
     if "structured_outputs" in request.body:
         return "kept to a regex"
+    if "grammar" in request.body:
+        return "kept to a grammar"
     if "response_format" in request.body:
         return "kept to a JSON schema"
     return "in no form that the server keeps" if FORM_KEYS.isdisjoint(request.body) else "kept to a form by extra_body"
@@ -98,7 +100,11 @@ def _next_of_failure(asking: Asking, error: str) -> str:
     if "HTTP 400" not in error:
         return ""
     if not FORM_KEYS.isdisjoint(asking.request.body):
-        forms = {"structured_outputs": "json_schema or none", "response_format": "regex (vLLM) or none"}
+        forms = {
+            "structured_outputs": "grammar (llama.cpp), json_schema or none",
+            "grammar": "regex (vLLM), json_schema or none",
+            "response_format": "regex (vLLM), grammar (llama.cpp) or none",
+        }
         other = next((words for key, words in forms.items() if key in asking.request.body), "another")
         if isinstance(asking.job.settings, GrmSection):
             return f"; where it does not take this form, try [grm] structured_output {other}"

@@ -11,6 +11,8 @@ from schemas.recipe import Recipe, read_recipe
 from tests.end_to_end.commands import Done, grmforge
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import Received, Reply, StandIn
+from tests.pipelines.sources.hub_repositories import REPOSITORIES
+from tests.pipelines.sources.stand_in_hub import StandInHub
 
 ROWS = [
     {"query": f"Name item {number}.", "responses": [f"Item {number}.", "No item."], "best": 0} for number in range(30)
@@ -246,3 +248,45 @@ def test_questions_with_a_known_answer_get_a_responder(tmp_path: Path) -> None:
     recipe = written(tmp_path)
     assert recipe.sources[0].kind == "math" and recipe.models.responder is not None
     assert "questions with a known answer" in done.out
+
+
+def test_data_of_the_hub_is_looked_at_by_what_that_takes(tmp_path: Path) -> None:
+    pairs = [{"prompt": f"Name item {n}.", "chosen": f"Item {n}.", "rejected": "None."} for n in range(9)]
+    lines = "".join(json.dumps(row) + "\n" for row in pairs).encode()
+    sets = {
+        "maker/pairs": {"data/a [1].jsonl": lines, "data/b.jsonl": b"\n" * (65 << 20), "card.md": b"#"},
+        "maker/odd": {"data/a.jsonl": b'{"colour": "red", "size": 3}\n'},
+        "maker/tables": {"data/a.csv": b"a,b\n1,2\n"},
+        "openbmb/UltraFeedback": REPOSITORIES["openbmb/UltraFeedback"],
+    }
+    with Endpoint() as server, StandInHub(sets) as hub:
+        env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+        def begun(hub_id: str, *words: str) -> Done:
+            return grmforge("init", hub_id, "--judge", server.url, "-n", "2", *words, cwd=tmp_path, env=env)
+
+        done = begun("maker/pairs")
+        assert done.code == 0, done.err
+        assert "maker/pairs: 9 rows, the first of more, read as preference_sets" in done.out
+        assert not any("b.jsonl" in path or "card.md" in path for path in hub.paths if "/resolve/" in path)
+        source = written(tmp_path).sources[0]
+        assert (source.kind, source.hub, source.path, source.name) == ("preference_sets", "maker/pairs", None, "pairs")
+
+        done = begun("openbmb/ultrafeedback", "--force")
+        assert done.code == 0, done.err
+        source = written(tmp_path).sources[0]
+        assert (source.kind, source.hub) == ("ultrafeedback", None), "its usual hub id need not be said"
+        assert grmforge("probe", "recipe.toml", "-n", "1", cwd=tmp_path, env=env).code == 0
+
+        asked = len(server.requests)
+        refused(begun("maker/odd", "--force"), 2, "maker/odd: no kind of source", "colour, size", "one object a line")
+        refused(begun("maker/tables", "--force"), 2, "maker/tables on the hub has no file that matches *.jsonl")
+        refused(begun("maker/gone", "--force"), 2, "maker/gone: no such data set on the hub")
+        refused(begun("someone/RM-Bench", "--force"), 2, "is rm_bench, a benchmark for reward models")
+        assert len(server.requests) == asked, "no model is asked about data that cannot be judged"
+
+        # What was downloaded to look at it is not taken for the whole.
+        assert begun("maker/pairs", "--force").code == 0
+        sets["maker/pairs"] = {}
+        hub.failing = ["maker/pairs"]
+        refused(grmforge("build", "recipe.toml", cwd=tmp_path, env=env), 2, "the hub answered 500")
