@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.reporting.meanings import meaning
+from pipelines.reporting.meanings import TAUGHT, UNTAUGHT, meaning
 from schemas.trajectory import Outcome, RejectReason
 
 _OF_FORM = frozenset(
@@ -37,6 +37,8 @@ def way_out(value: str, recipe: Mapping[str, Any]) -> str:
         return meaning(value).way_out.partition(";")[0]
     if value == RejectReason.HINTED_SHARE and rejection.get("max_hinted_share") == 1:
         return "sample more without hints"
+    if "teacher" in (recipe.get("models") or {}):
+        return meaning(value).way_out.replace(UNTAUGHT, TAUGHT)
     return meaning(value).way_out
 
 
