@@ -182,12 +182,12 @@ def build(work: Path, url: str, plan: Plan, sets: int) -> int:
 def loop(model: Path, work: Path, python: Path, until: float, tiny: bool) -> dict[str, Any]:
     """Run the loop until the time is over, and return its figures so far."""
     words = [sys.executable, "-m", "benchmarks.loop", "--base", model, "--work", work, "--vllm-python", python]
-    words += ["--tiny", "--until", "train-rft"] if tiny else ["--gpu"]
+    words += ["--tiny", "--until", "validate-base"] if tiny else ["--gpu"]
     running = subprocess.Popen(words, start_new_session=True)
     try:
         running.wait(max(until - time.monotonic(), 1))
     except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGINT)
+        os.killpg(running.pid, signal.SIGTERM)  # a build keeps what it has
         with suppress(subprocess.TimeoutExpired):
             running.wait(30)
         with suppress(ProcessLookupError):
@@ -212,6 +212,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--tiny", action="store_true")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with it
     until = time.monotonic() + 60 * chosen.minutes
     work, plan = chosen.work.absolute(), TINY if chosen.tiny else GPU
     found: dict[str, Any] = {"gpu": gpu_name(), "in_flight": plan.in_flight}
@@ -231,7 +232,7 @@ def main() -> None:
             [{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}] * plan.in_flight,
             plan.in_flight,
         )
-        row(url, "build", lambda: build(work, url, plan, 12 if chosen.tiny else 2_000))
+        row(url, "build", lambda: build(work, url, plan, 4 if chosen.tiny else 2_000))
         bodies = bodies_of(work / "root")
         row(url, "bare loop", lambda: bare(url, bodies, plan.in_flight))
         free = [{key: value for key, value in body.items() if key != "structured_outputs"} for body in bodies]

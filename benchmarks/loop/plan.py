@@ -64,7 +64,7 @@ SMALL = Plan(
 )
 """It shows that every arrow holds, and no figure to learn from."""
 TINY = replace(
-    SMALL, sizes=dict.fromkeys(FULL.sizes, 8) | {"train": 24}, warm_tokens=1_500, arm_tokens=500, in_flight=16
+    SMALL, sizes=dict.fromkeys(FULL.sizes, 4) | {"train": 12}, warm_tokens=900, arm_tokens=500, in_flight=16
 )
 """A test of its commands."""
 GPU = replace(

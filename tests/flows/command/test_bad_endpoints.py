@@ -94,6 +94,6 @@ def test_one_row_ties_and_huge_responses_go_as_far_as_they_can(command: Command)
         done = command("build", server.url, TIES)
         assert done.code == 1 and "100% of what is lost is tie" in done.out
         done = command("probe -n 3", server.url, HUGE)
-        assert done.code == 0 and all(len(line) < 1_000 for line in done.out.splitlines())
+        assert done.code == 0 and "[.. cut here: " in done.out and len(done.out) < 60_000
         done = command("build", server.url, HUGE, grm={"max_prompt_tokens": 3_000})
         assert "too_long" in done.out, done.err
