@@ -38,18 +38,23 @@ class Endpoint(StandIn):
 
     def answer(self, body: dict[str, Any]) -> Reply:
         is_tiny = "any town" in str(body["messages"])
-        if regex := body.get("structured_outputs", {}).get("regex"):
-            if "regex" in self.takes and is_tiny:
+        for kind, form in (
+            ("regex", body.get("structured_outputs", {}).get("regex")),
+            ("grammar", body.get("grammar")),
+        ):
+            if form and kind in self.takes and is_tiny:
                 return stand_in.chat("blue 123 green", body=body)
-            if "regex" in self.takes:
+            if form and kind in self.takes:
                 parts = f"Specific Criteria:\n1. Accuracy (weight: 100%): the item is right\n\nAnalysis:\n{ANALYSIS}"
-                assert "boxed" in regex
+                assert "boxed" in form
                 return stand_in.chat(f"{parts}Scores: \\boxed{{7, 3}}", body=body)
-            if "refuses" in self.takes:
+            if form and "refuses" in self.takes:
                 return stand_in.refused_400("structured_outputs is not supported")
         if "response_format" in body and "json_schema" in self.takes:
             text = {"principles": [{"name": "Accuracy", "description": "it is right", "weight": 100}]}
             text |= {"critique": ANALYSIS, "scores": {"response_1": 7, "response_2": 3}}
+            if is_tiny and "spaces" in self.takes:
+                return stand_in.chat('{ "col' + " " * 40, finish_reason="length", body=body)
             return stand_in.chat(json.dumps({"colour": "blue"} if is_tiny else text), body=body)
         if is_tiny:
             return stand_in.chat(f"Oslo {body['seed']}", body=body)
@@ -134,8 +139,16 @@ def test_a_form_that_is_not_taken_is_not_chosen(tmp_path: Path, takes: str) -> N
     assert "WARNING: only 0 of 7" in (tmp_path / "recipe.toml").read_text()
 
 
+def test_a_grammar_stands_in_for_a_regex_as_with_llama_cpp(tmp_path: Path) -> None:
+    with Endpoint("grammar", context=2_048, free=rambling) as server:
+        done = init(tmp_path, server.url)
+        assert done.code == 0, done.err
+        assert written(tmp_path).grm.structured_output == "grammar" and written(tmp_path).grm.structured_text
+        assert grmforge("doctor", "recipe.toml", cwd=tmp_path).out.count("kept to a grammar") == 1
+
+
 def test_json_is_taken_where_it_reads_best(tmp_path: Path) -> None:
-    with Endpoint("json_schema", free=rambling) as server:
+    with Endpoint("json_schema", "spaces", free=rambling) as server:
         assert init(tmp_path, server.url).code == 0
     assert written(tmp_path).grm.structured_output == "json_schema"
 
