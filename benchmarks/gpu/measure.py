@@ -232,7 +232,7 @@ def main() -> None:
             [{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}] * plan.in_flight,
             plan.in_flight,
         )
-        row(url, "build", lambda: build(work, url, plan, 4 if chosen.tiny else 2_000))
+        row(url, "build", lambda: build(work, url, plan, 12 if chosen.tiny else 2_000))
         bodies = bodies_of(work / "root")
         row(url, "bare loop", lambda: bare(url, bodies, plan.in_flight))
         free = [{key: value for key, value in body.items() if key != "structured_outputs"} for body in bodies]

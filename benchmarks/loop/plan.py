@@ -64,9 +64,14 @@ SMALL = Plan(
 )
 """It shows that every arrow holds, and no figure to learn from."""
 TINY = replace(
-    SMALL, sizes=dict.fromkeys(FULL.sizes, 4) | {"train": 12}, warm_tokens=900, arm_tokens=500, in_flight=16
+    SMALL,
+    sizes=dict.fromkeys(FULL.sizes, 8) | {"train": 24},
+    warm_tokens=6_000,
+    arm_tokens=3_000,
+    max_tokens=400,  # of a tokenizer that knows hardly a word
+    in_flight=32,
 )
-"""A test of its commands."""
+"""For a model of random weights: a test of the commands."""
 GPU = replace(
     FULL, sizes={**FULL.sizes, "train": 12_000, "meta": 4_000}, arm_tokens=1_500_000, in_flight=256, on_gpu=True
 )
