@@ -114,8 +114,8 @@ def _next_of_failure(asking: Asking, error: str) -> str:
         return ""
     if not FORM_KEYS.isdisjoint(asking.request.body):
         forms = {
-            "structured_outputs": "grammar (llama.cpp), json_schema or none",
-            "grammar": "regex (vLLM), json_schema or none",
+            "structured_outputs": "json_schema, grammar (llama.cpp) or none",
+            "grammar": "json_schema, regex (vLLM) or none",
             "response_format": "regex (vLLM), grammar (llama.cpp) or none",
         }
         other = next((words for key, words in forms.items() if key in asking.request.body), "another")
