@@ -181,6 +181,9 @@ def test_endpoints_that_are_none_say_what_to_do(tmp_path: Path) -> None:
     with StandIn() as server:
         server.always("GET /models", stand_in.html_page(), done=False)
         refused(init(tmp_path, server.url), 1, "does not answer like an OpenAI-compatible server")
+    with StandIn() as server:
+        server.always("GET /models", stand_in.server_error(503), done=False)
+        refused(init(tmp_path, server.url), 1, "is not ready (HTTP 503); wait until it is")
     with Endpoint(models=()) as server:
         refused(init(tmp_path, server.url), 1, "serves no model", "--model NAME")
     with Endpoint(models=("one", "two")) as server:
