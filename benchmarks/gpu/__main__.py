@@ -10,6 +10,7 @@ CARRIED holds parts (benchmarks.gpu.parts) of a folder with `model/`, and, where
 import argparse
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -44,9 +45,12 @@ def installed(wheels: Path, place: Path) -> Path | None:
         return None
     python, mark = place.absolute() / "bin/python", place / "installed"
     if not mark.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", "--system-site-packages", place], check=True)
-        found = sorted(map(str, wheels.glob("*.whl")))
-        subprocess.run([python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", *found], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", place], check=True)
+        # An environment made by an environment's python would see the packages of neither.
+        (site,) = place.glob("lib/python*/site-packages")
+        (site / "machine.pth").write_text(f"{sysconfig.get_path('purelib')}\n", "utf-8")
+        pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-index", "--no-deps"]
+        subprocess.run([*pip, *sorted(wheels.glob("*.whl"))], check=True)
         mark.touch()
     return python
 

@@ -1,10 +1,13 @@
 """What is carried to a GPU without a network, and the ideal that its prefix cache is compared with."""
 
 import json
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from benchmarks.gpu.__main__ import installed
 from benchmarks.gpu.measure import BLOCK, counters, ideal_share
 from benchmarks.gpu.parts import LIST, cut, join
 from benchmarks.loop.plan import FULL, GPU
@@ -36,6 +39,21 @@ def test_files_are_the_same_behind_the_way_and_what_is_missing_is_named(tmp_path
     (carried / LIST).unlink()
     with pytest.raises(SystemExit, match="holds no list of parts"):
         join(carried, made)
+
+
+def test_wheels_become_an_environment_beside_what_the_machine_has(tmp_path: Path) -> None:
+    assert installed(tmp_path / "none", tmp_path / "place") is None
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / "carried_by_hand-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("carried_by_hand.py", "import polars\n")
+        about = "carried_by_hand-1.dist-info"
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: carried-by-hand\nVersion: 1\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    python = installed(wheels, tmp_path / "place")
+    assert python is not None and python == installed(wheels, tmp_path / "place")
+    subprocess.run([python, "-c", "import carried_by_hand"], check=True, cwd=tmp_path)
 
 
 class Tokenizer(Server):
