@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.loop.figures import figures_of, table_of
-from benchmarks.loop.plan import FULL, SMALL
+from benchmarks.loop.plan import FULL, GPU, SMALL, TINY
 from benchmarks.loop.projection import projected
 from benchmarks.loop.steps import Loop, StepFailed, run_steps
 
@@ -25,13 +25,19 @@ def main() -> None:
     add("--work", type=Path, required=True, help="directory of everything that is made")
     add("--vllm-python", type=Path, default=Path(".venv-vllm/bin/python"), help="python that has vLLM")
     add("--data", type=Path, help="folder with llmbar/ and rm_bench/, to judge them too")
-    add("--small", action="store_true", help="the small plan: that every arrow holds")
+    size = parser.add_mutually_exclusive_group()
+    for name, words in (
+        ("small", "the small plan: that every arrow holds"),
+        ("tiny", "a test of the commands"),
+        ("gpu", "ten times the rows, on a GPU"),
+    ):
+        size.add_argument(f"--{name}", action="store_true", help=words)
     add("--seed", type=int, default=1, help="of sampling and training [1]")
     add("--until", help="stop behind this step, such as validate-gold")
     add("--figures", action="store_true", help="print what is known so far, and run nothing")
     chosen = parser.parse_args()
     loop = Loop(
-        plan=SMALL if chosen.small else FULL,
+        plan=SMALL if chosen.small else TINY if chosen.tiny else GPU if chosen.gpu else FULL,
         work=chosen.work.absolute(),
         base=chosen.base.absolute(),
         vllm_python=chosen.vllm_python.absolute(),

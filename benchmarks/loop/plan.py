@@ -7,7 +7,7 @@ training. Everything else that is measured is shown with its interval and claims
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 ARMS = ("rft", "no_rejection", "verdict_only", "shuffled")
 """What each arm trains on; all of them go on from the warm judge, with the same number of tokens.
@@ -47,6 +47,8 @@ class Plan:
     k_arms: int = 2
     max_tokens: int = 140
     in_flight: int = 64
+    on_gpu: bool = False
+    """Whether vLLM has a GPU, and is started with its own settings."""
     elsewhere: bool = True
     """Also judge LLMBar and RM-Bench chat, where their files are at hand. Nothing is trained on them."""
 
@@ -61,3 +63,16 @@ SMALL = Plan(
     elsewhere=False,
 )
 """It shows that every arrow holds, and no figure to learn from."""
+TINY = replace(
+    SMALL,
+    sizes=dict.fromkeys(FULL.sizes, 8) | {"train": 24},
+    warm_tokens=6_000,
+    arm_tokens=3_000,
+    max_tokens=400,  # of a tokenizer that knows hardly a word
+    in_flight=32,
+)
+"""For a model of random weights: a test of the commands."""
+GPU = replace(
+    FULL, sizes={**FULL.sizes, "train": 12_000, "meta": 4_000}, arm_tokens=1_500_000, in_flight=256, on_gpu=True
+)
+"""Ten times the rows."""

@@ -50,6 +50,8 @@ def served_models(url: str, key: str | None, way_out: str = "mend base_url") -> 
         raise EngineError(
             f"{url} cannot be reached ({error.__cause__ or error}); start the server, or {way_out}"
         ) from None
+    except openai.InternalServerError as error:  # llama.cpp's server says 503 while it loads its model
+        raise EngineError(f"{url} is not ready (HTTP {error.status_code}); wait until it is, then try again") from None
     except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
         raise EngineError(f"{url} does not answer like an OpenAI-compatible server: {error}") from None
 

@@ -11,6 +11,7 @@ from pipelines.ahead.one_request import Asking, askings, material_of
 from pipelines.ahead.soundness import Finding
 from pipelines.engines.advice import Seen, advice
 from pipelines.engines.protocol import open_engine
+from pipelines.engines.replies import is_same_model
 from pipelines.evaluation.wording import counted
 from pipelines.reporting.meanings import MEANINGS, meaning, verdict_meaning
 from schemas.errors import ForgeError
@@ -48,10 +49,12 @@ def _found(asking: Asking, environment: Mapping[str, str]) -> Finding:
         why = masked(completion.error or "the endpoint does not say why")
         return Finding(what, False, f"no answer: {why}{_next_of_failure(asking, why)}")
     use = asking.use_of(asking.request, completion)
+    name = _other_name(model.model, completion.served_model)
     tokens = "" if completion.completion_tokens is None else f", {completion.completion_tokens:,} tokens"
     if use.is_usable:
         known = f" ({use.outcome})" if use.outcome != "readable" else ""
-        return Finding(what, True, f"1 answer, readable{known}{tokens}, {_form_in_words(asking.request)}")
+        words = f"1 answer, readable{known}{tokens}, {_form_in_words(asking.request)}{name}"
+        return Finding(what, True, words, is_doubtful=bool(name))
     words = f": {words}" if (words := _words(use.outcome)) != use.outcome else ""
     seen = Seen()
     seen.see(use.outcome, completion, asking.request.body["messages"])
@@ -60,7 +63,7 @@ def _found(asking: Asking, environment: Mapping[str, str]) -> Finding:
         what,
         True,
         f"1 answer, {use.outcome}{tokens}, {_form_in_words(asking.request)}{words}. Try {ways}. "
-        "It is one answer: grmforge probe says how many are so",
+        f"It is one answer: grmforge probe says how many are so{name}",
         is_doubtful=True,
     )
 
@@ -79,9 +82,21 @@ def _asked(asking: Asking, key: str | None) -> Completion:
     return asyncio.run(ask())
 
 
+def _other_name(asked: str, served: str | None) -> str:
+    """Return what to say of an answer in a name that has nothing to do with the model's; empty for any other."""
+    if not served or is_same_model(asked, served):
+        return ""
+    return (
+        f"; it answers as {served!r}, and its answers count as those of {asked!r}: where that is wrong, mend model or "
+        "base_url"
+    )
+
+
 def _form_in_words(request: Request) -> str:
     if "structured_outputs" in request.body:
         return "kept to a regex"
+    if "grammar" in request.body:
+        return "kept to a grammar"
     if "response_format" in request.body:
         return "kept to a JSON schema"
     return "in no form that the server keeps" if FORM_KEYS.isdisjoint(request.body) else "kept to a form by extra_body"
@@ -98,7 +113,11 @@ def _next_of_failure(asking: Asking, error: str) -> str:
     if "HTTP 400" not in error:
         return ""
     if not FORM_KEYS.isdisjoint(asking.request.body):
-        forms = {"structured_outputs": "json_schema or none", "response_format": "regex (vLLM) or none"}
+        forms = {
+            "structured_outputs": "json_schema, grammar (llama.cpp) or none",
+            "grammar": "json_schema, regex (vLLM) or none",
+            "response_format": "regex (vLLM), grammar (llama.cpp) or none",
+        }
         other = next((words for key, words in forms.items() if key in asking.request.body), "another")
         if isinstance(asking.job.settings, GrmSection):
             return f"; where it does not take this form, try [grm] structured_output {other}"

@@ -84,9 +84,12 @@ def probe_of(
         if isinstance(stop, StoppedEarly):
             raise StoppedEarly(str(stop)) from None  # without an example: the probe shows them
         raise
-    table = read_table(judge(root, job, probed.sampled, answers).paths("judged"), JUDGED)
+    judged = judge(root, job, probed.sampled, answers)
+    table = read_table(judged.paths("judged"), JUDGED)
     if not pc.sum(pc.is_valid(table.column("text"))).as_py():
-        raise ForgeError(f"probe: none of {table.num_rows} requests was answered; grmforge doctor says why")
+        error = next(iter(answers.given_up.values()), judged.facts.get("error"))
+        one = f", one of them: {error}" if error else ""
+        raise ForgeError(f"probe: none of {table.num_rows} requests was answered{one}; grmforge doctor says what to do")
     bought = _bought(probed, answers.seconds, next(iter(answers.given_up.values()), None))
     return _with_projection(probed, _found(probed, table, bought))
 

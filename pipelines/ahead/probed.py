@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.ahead.estimates import time_words
 from pipelines.ahead.few import AnsweredSource
+from pipelines.evaluation.wording import counted
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.visible import visible
 from pipelines.training_sets.rejection import READABLE_OUTCOMES
@@ -103,7 +104,7 @@ class Probe:
     def _figures(self) -> Iterator[str]:
         answers = sum(self.outcomes.values())
         speed = f", {rate_words(self.tokens_a_second)} answer tokens a second" if self.tokens_a_second else ""
-        yield f"{self.sets} sets, {self.answers} answers, {self.bought} bought" + (
+        yield f"{counted(self.sets, 'set')}, {counted(self.answers, 'answer')}, {self.bought} bought" + (
             f" in {self.seconds:.1f} s{speed}" if self.bought else ""
         )
         yield f"readable  {self.readable:,} of {answers:,}, {self.readable_share:.0%}   ({_counted(self.outcomes)})"

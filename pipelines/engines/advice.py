@@ -118,16 +118,16 @@ def _forms(job: Job, seen: Seen) -> Iterator[str]:
     form, at_openai = settings.structured_output, model.engine == "openai" and not model.base_url
     if form == "none":
         if not FORM_KEYS & model.extra_body.keys():
-            forms = '"json_schema"' if at_openai else '"regex" (vLLM) or "json_schema"'
+            forms = '"json_schema"' if at_openai else '"regex" (vLLM), "grammar" (llama.cpp) or "json_schema"'
             yield f"[grm] structured_output = {forms}, which has the server keep to the form: docs/structured_output.md"
         return
-    if seen.is_often("truncated") and form == "regex":
+    if seen.is_often("truncated") and form in ("regex", "grammar"):
         has_text = settings.structured_text is not None
         shorter = "a shorter [grm] structured_text" if has_text else "[grm] structured_text, a shorter form"
         yield f"{shorter}: docs/structured_output.md"
     if seen.is_often(*_FORM_FAULTS) and not at_openai:
-        other = "json_schema" if form == "regex" else "regex"
+        other = '"regex" (or "grammar" for llama.cpp)' if form == "json_schema" else '"json_schema"'
         yield (
-            f'[grm] structured_output = "{other}", since the server does not keep its answers to "{form}" '
+            f'[grm] structured_output = {other}, since the server does not keep its answers to "{form}" '
             "(vLLM takes a regex from 0.11 on)"
         )

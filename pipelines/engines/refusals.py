@@ -8,6 +8,7 @@ answered. Until then it is held, and a run that is refused throughout ends with 
 from dataclasses import dataclass, field
 
 from schemas.generation import Completion, FaultKind, Request
+from schemas.recipe.tree import FORM_KEYS
 
 REFUSALS = 64
 """So many requests refused before any answer at all, or one after the other without a code that says why: it is the
@@ -24,10 +25,13 @@ class Refusals:
     _stored: int = 0
     """Refused for the fault of their rows, before the first answer."""
     _last: str | None = None
+    _has_form: bool = False
+    """Whether a request that is held asks for a form of its answer."""
 
     def hold(self, number: int, request: Request, completion: Completion) -> None:
         self.held.append((number, request, completion))
         self._last = completion.error
+        self._has_form = self._has_form or not FORM_KEYS.isdisjoint(request.body)
 
     def count(self, completion: Completion) -> None:
         """Count a completion that is final."""
@@ -51,8 +55,13 @@ class Refusals:
     def words(self) -> str:
         """Return what to say of it, and how to go on."""
         stored = 0 if self._answered else self._stored
+        settings = "the account, extra_body, max_tokens and temperature"
+        if "context" in (self._last or ""):
+            settings = "max_tokens, and the length of the prompts ([grm] max_prompt_tokens)"
+        elif self._has_form:
+            settings = f"whether it takes the form of its answers ([grm] structured_output), {settings}"
         again = "run again with --retry-failed" if stored else "run again: none of them is kept as refused"
         return (
             f"the {'last' if self._answered else 'first'} {stored + len(self.held)} requests were all refused: "
-            f"{self._last}; check the account, extra_body, max_tokens and temperature, then {again}"
+            f"{self._last}; check {settings}, then {again}"
         )

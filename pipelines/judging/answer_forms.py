@@ -1,6 +1,8 @@
 r"""The form that a server keeps a judge to, for judges that cannot hold one themselves: a regex, or a JSON schema.
 
-Both hold exactly as many scores as the set has responses, in its range, and the headings that the template names on
+A grammar of llama.cpp is the regex in another notation.
+
+All hold exactly as many scores as the set has responses, in its range, and the headings that the template names on
 lines of their own: `Specific Criteria:` and `Analysis:`. A template of the user's own may name neither; then lines of
 any text stand before the verdict.
 
@@ -25,6 +27,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from pipelines.judging.prompts import Template, score_range
+from schemas.gbnf import gbnf_of
 from schemas.record import clean_text
 from schemas.strict_json import object_of
 
@@ -63,8 +66,9 @@ def form_in_body(
 def _form(
     kind: str, text: str | None, headings: frozenset[str], n_responses: int, scale: tuple[int, int]
 ) -> dict[str, Any]:
-    if kind == "regex":
-        return {"structured_outputs": {"regex": judgement_regex(text, headings, n_responses, scale)}}
+    if kind in ("regex", "grammar"):
+        regex = judgement_regex(text, headings, n_responses, scale)
+        return {"grammar": gbnf_of(regex)} if kind == "grammar" else {"structured_outputs": {"regex": regex}}
     schema = judgement_schema(headings, n_responses, scale)
     return {"response_format": {"type": "json_schema", "json_schema": {"name": "judgement", **schema}}}
 

@@ -125,6 +125,11 @@ def sets_made(funnel: SourceFunnel) -> list[str]:
     return [*phrases, f"{singles:,} single responses, {right:,} right"] if singles else phrases
 
 
+UNTAUGHT = "add a [models.teacher], or raise [synthesis] samples"
+TAUGHT = "raise [synthesis] samples and teacher_samples, or take a stronger teacher"
+"""The way out of no_right_response where there is a teacher already, in place of the usual one."""
+
+
 def synthesis_warnings(funnel: SourceFunnel, recipe: Mapping[str, Any]) -> Iterator[str]:
     """Yield what someone should look at before training on sets that were made of this source's questions."""
     sets = funnel.composition.get("sets", 0)
@@ -137,6 +142,8 @@ def synthesis_warnings(funnel: SourceFunnel, recipe: Mapping[str, Any]) -> Itera
     if funnel.questions and sets < _FEW_SETS * funnel.questions and funnel.dropped:
         reason = next(iter(funnel.dropped))
         words, way_out = meaning(reason)
+        if not teacher:
+            way_out = way_out.replace(UNTAUGHT, TAUGHT)
         yield (
             f"{funnel.source}: {sets:,} of {funnel.questions:,} questions gave a set to compare; most others are "
             f"{reason}: {words}{f'; {way_out}' if way_out else ''}."

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.reporting.meanings import meaning
+from pipelines.reporting.meanings import TAUGHT, UNTAUGHT, meaning
 from schemas.trajectory import Outcome, RejectReason
 
 _OF_FORM = frozenset(
@@ -37,6 +37,8 @@ def way_out(value: str, recipe: Mapping[str, Any]) -> str:
         return meaning(value).way_out.partition(";")[0]
     if value == RejectReason.HINTED_SHARE and rejection.get("max_hinted_share") == 1:
         return "sample more without hints"
+    if "teacher" in (recipe.get("models") or {}):
+        return meaning(value).way_out.replace(UNTAUGHT, TAUGHT)
     return meaning(value).way_out
 
 
@@ -44,8 +46,8 @@ def _held_to_a_form(form: str, judge: Mapping[str, Any], model: Mapping[str, Any
     """Return what helps where the server was to keep the judge to the format already."""
     ways = [f'see one with grmforge inspect: the server does not keep it to structured_output = "{form}"']
     if form == "json_schema" and model.get("base_url"):
-        ways.append('take "regex" where it is vLLM 0.11 or newer')
-    if form == "regex":
+        ways.append('take "regex" where it is vLLM 0.11 or newer, "grammar" where it is llama.cpp')
+    if form in ("regex", "grammar"):
         ways.append('take "json_schema"' + (", or mend [grm] structured_text" if "structured_text" in judge else ""))
     return f"{'; '.join(ways)}; or choose another model"
 
@@ -58,7 +60,9 @@ def _longer(form: str, judge: Mapping[str, Any]) -> str:
     if form == "none":
         return meaning(Outcome.TRUNCATED).way_out.replace("raise [grm] max_tokens", raised)
     if form == "json_schema":
-        shorter = 'take a shorter form: structured_output = "regex" (vLLM), with structured_text'
+        shorter = (
+            'take a shorter form: structured_output = "regex" (vLLM) or "grammar" (llama.cpp), with structured_text'
+        )
     elif "structured_text" in judge:
         shorter = "let [grm] structured_text ask for less"
     else:

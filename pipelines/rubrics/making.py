@@ -77,7 +77,11 @@ class Made:
         ]
         if self.unwritten:
             lines.append(f"questions without a rubric: {len(self.unwritten):,}, the first: {self.unwritten[0]}")
-        lines += [f"{what}: {rows:,} answers" for what, rows in found["malformed"].items()]
+        longer = f"; raise [rubrics] max_tokens above {self.job.settings.max_tokens:,}"
+        lines += [
+            f"{what}: {rows:,} answers{longer if what.endswith(': truncated') else ''}"
+            for what, rows in found["malformed"].items()
+        ]
         answers = self.answers
         if answers.requests:
             lines.append(f"{answers.requests:,} requests, {answers.bought:,} of them new, ${answers.cost_usd:,.4f}")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from pipelines.engines.asking import Asker
+from pipelines.engines.asking import CUT_SHORT, Asker
 from pipelines.rubrics.panels import Panelist
 from pipelines.rubrics.requests import MalformedAnswer, judgement_request, read_judgement
 from schemas.generation import Request
@@ -58,7 +58,8 @@ def read_all(
             try:
                 results[place] = read(place, completion.text)
             except (MalformedAnswer, InvalidRubric) as fault:
-                malformed[f"{what}: {fault.reason}"] += 1
+                is_cut = completion.finish_reason in CUT_SHORT  # the reason why it is no whole JSON
+                malformed[f"{what}: {'truncated' if is_cut else fault.reason}"] += 1
                 missing.append(place)
     return results
 

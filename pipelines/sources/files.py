@@ -1,6 +1,7 @@
 """A source's files: a local path, or a data set of the Hugging Face hub at one commit."""
 
 import contextlib
+import glob
 import hashlib
 import re
 from collections.abc import Iterator
@@ -66,6 +67,44 @@ def open_files(
     if not paths:
         raise SourceError(f"{_at(place, hub)} on the hub has no file that matches {', '.join(patterns)}")
     return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
+
+
+def first_files(
+    place: Place, default_hub: str, patterns: tuple[str, ...], directory: Path, most: int
+) -> tuple[SourceFiles, bool]:
+    """Return as many of a source's files as are needed to look at it, and whether these are all.
+
+    Of a hub data set those are downloaded that have up to `most` bytes together, in the order of their names; the
+    smallest one where each has more. Raises SourceError, as `open_files` does.
+    """
+    hub = place.hub or default_hub
+    if place.path is not None or not hub:
+        return open_files(place, default_hub, patterns, directory), True
+    sizes = _sizes_on_hub(place, hub, patterns)
+    chosen: list[str] = []
+    for name in sorted(sizes):
+        if sum(map(sizes.__getitem__, chosen)) + sizes[name] <= most:
+            chosen.append(name)
+    if sizes and not chosen:
+        chosen = [min(sizes, key=lambda name: (sizes[name], name))]
+    # Brackets in a name would stand for something else in a pattern.
+    wanted = tuple(map(glob.escape, chosen)) or patterns
+    return open_files(place, default_hub, wanted, directory), len(chosen) == len(sizes)
+
+
+def _sizes_on_hub(place: Place, hub: str, patterns: tuple[str, ...]) -> dict[str, int]:
+    """Return the bytes of the hub's files that these patterns choose, by name. Nothing is downloaded."""
+    with _hub_errors(place, hub):
+        from huggingface_hub import HfApi
+
+        tree = list(HfApi().list_repo_tree(hub, repo_type="dataset", revision=place.revision, recursive=True))
+    return {
+        entry.path: entry.size
+        for entry in tree
+        if hasattr(entry, "size")  # a folder has none
+        and not any(part.startswith(".") for part in entry.path.split("/"))
+        and any(fnmatchcase(entry.path, pattern) for pattern in patterns)
+    }
 
 
 def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache: Path | None = None) -> bool:

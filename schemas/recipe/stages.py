@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.gbnf import gbnf_of
 from schemas.licenses import license_key
 from schemas.recipe.section import Count, Flag, LocalPath, Name, Number, Section, Seed, Share, Shown, Variable, Whole
 from schemas.secrets import address_secret
@@ -92,11 +93,13 @@ class GrmSection(Section):
     """A prompt template of your own, relative to the recipe, in place of the built-in one."""
     extractor: Literal["boxed"] = "boxed"
     """How scores are read: see docs/reading.md. There is one reader."""
-    structured_output: Literal["none", "regex", "json_schema"] = "none"
-    """For judges that cannot hold the format: the server keeps them to it, by a regex (vLLM 0.11 or newer) or by a JSON
-    schema (OpenAI, vLLM and most others); see docs/structured_output.md."""
+    structured_output: Literal["none", "regex", "grammar", "json_schema"] = "none"
+    """For judges that cannot hold the format: the server keeps them to it, by a regex (vLLM 0.11 or newer), by the same
+    regex as a grammar (llama.cpp's server), or by a JSON schema (OpenAI, vLLM and most others); see
+    docs/structured_output.md."""
     structured_text: str | None = None
-    """Regex of all that stands before `Scores:`, in place of the one that follows from the template; for `regex`."""
+    """Regex of all that stands before `Scores:`, in place of the one that follows from the template; for `regex` and
+    `grammar`."""
     max_prompt_tokens: Count | None = None
     """Long tool results are shortened in the prompt, which says so, then wrong responses are left out, until it fits; a
     set that still does not is dropped as too_long."""
@@ -110,8 +113,12 @@ class GrmSection(Section):
 
     @model_validator(mode="after")
     def _text_is_for_a_regex(self) -> "GrmSection":
-        if self.structured_text is not None and self.structured_output != "regex":
+        if self.structured_text is None:
+            return self
+        if self.structured_output not in ("regex", "grammar"):
             raise ValueError('structured_text is a part of structured_output = "regex"; set that, or leave it out')
+        if self.structured_output == "grammar":
+            gbnf_of(self.structured_text)
         return self
 
 

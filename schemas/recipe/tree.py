@@ -19,7 +19,15 @@ from schemas.recipe.section import Section
 from schemas.recipe.sources import GeneralSection, Source, SourceSection, source_kinds
 
 FORM_KEYS = frozenset(
-    {"response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"}
+    {
+        "response_format",
+        "structured_outputs",
+        "guided_json",
+        "guided_regex",
+        "guided_choice",
+        "guided_grammar",
+        "grammar",
+    }
 )
 """Keys of a request's body that say which form its answer has."""
 # What an address carries beside Azure's api-version: nothing that a snapshot needs, and it may be a key after all.
@@ -177,8 +185,9 @@ def _faults_of_form(structured_output: str, models: dict[str, ModelSection]) -> 
                 f"grm.structured_output and {key!r} in models.{role}.extra_body both say which form a judgement has: "
                 "leave one of them out"
             )
-        if structured_output == "regex" and model.engine == "openai" and not model.base_url:
+        if structured_output in ("regex", "grammar") and model.engine == "openai" and not model.base_url:
+            takes = "vLLM" if structured_output == "regex" else "llama.cpp"
             yield (
-                f'grm.structured_output = "regex" is what vLLM takes, and models.{role} is asked at OpenAI: '
-                'say "json_schema", or give it a base_url'
+                f'grm.structured_output = "{structured_output}" is what {takes} takes, and models.{role} is asked at '
+                'OpenAI: say "json_schema", or give it a base_url'
             )

@@ -1,24 +1,14 @@
 """The loop's arrows on a real vLLM, with a tiny model of random weights: taught, warmed up, sampled, trained again."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from benchmarks.loop.plan import SMALL
+from benchmarks.loop.plan import TINY
 from benchmarks.loop.steps import Loop, run_steps
 from tests.vllm.conftest import timed
-
-PLAN = replace(
-    SMALL,
-    sizes=dict.fromkeys(SMALL.sizes, 8) | {"train": 24},
-    warm_tokens=6_000,
-    arm_tokens=3_000,
-    max_tokens=400,  # of a tokenizer that knows hardly a word
-    in_flight=32,
-)
 
 
 @pytest.mark.slow
@@ -26,7 +16,7 @@ PLAN = replace(
 def test_a_warmed_up_judge_samples_and_learns_from_its_accepted_judgements(
     home: Path, vllm_python: str, tmp_path: Path
 ) -> None:
-    loop = Loop(PLAN, tmp_path, home / "tiny", Path(vllm_python))
+    loop = Loop(TINY, tmp_path, home / "tiny", Path(vllm_python))
     with timed("the loop: teaching, warming up, sampling, and training on what was accepted"):
         run_steps(loop, only=("task", "teach", "warm", "sample", "arms", "train-rft"))
     warm = json.loads((loop.model("warm") / "training.json").read_text())

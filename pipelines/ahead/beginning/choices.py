@@ -9,7 +9,18 @@ from pipelines.ahead.beginning.data import Data
 from pipelines.ahead.beginning.judge import Judge
 from pipelines.ahead.beginning.limits import Limits
 from pipelines.ahead.beginning.recipe_text import Choice
-from pipelines.ahead.beginning.trials import FREE, JSON_SCHEMA, REGEX, SHORT_FREE, SHORT_JSON, SHORT_REGEX, Form, Trial
+from pipelines.ahead.beginning.trials import (
+    FREE,
+    GRAMMAR,
+    JSON_SCHEMA,
+    REGEX,
+    SHORT_FREE,
+    SHORT_GRAMMAR,
+    SHORT_JSON,
+    SHORT_REGEX,
+    Form,
+    Trial,
+)
 from schemas.recipe import TRAINING_SETS
 
 FEW_SETS = 1_000
@@ -40,13 +51,18 @@ def forms_to_try(judge: Judge, fits: bool) -> tuple[list[Form], list[Form]]:
 
     `fits` says whether sets fit beside the built-in prompt.
     """
-    takes_regex, takes_schema = judge.abilities.regex.is_taken, judge.abilities.json_schema.is_taken
-    short = SHORT_REGEX if takes_regex else SHORT_JSON if takes_schema else SHORT_FREE
+    takes = judge.abilities
+    kept = [
+        (REGEX, SHORT_REGEX, takes.regex.is_taken),
+        (GRAMMAR, SHORT_GRAMMAR, takes.grammar.is_taken and not takes.regex.is_taken),
+        (JSON_SCHEMA, SHORT_JSON, takes.json_schema.is_taken),
+    ]
+    short = next((short for _, short, is_taken in kept if is_taken), SHORT_FREE)
     if not fits:
         return ([SHORT_FREE, short] if short is not SHORT_FREE else [short]), []
     if judge.context is not None and judge.context <= SMALL_CONTEXT:
         return [FREE, short], []
-    return [FREE, *([REGEX] if takes_regex else []), *([JSON_SCHEMA] if takes_schema else [])], [short]
+    return [FREE, *(whole for whole, _, is_taken in kept if is_taken)], [short]
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:

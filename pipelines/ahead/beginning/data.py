@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -15,11 +15,12 @@ from pipelines.ahead.beginning.unread import NEEDED, as_read, unread
 from pipelines.evaluation.breakdowns import script_of
 from pipelines.evaluation.wording import counted
 from pipelines.judging.prompt_length import estimated_tokens
-from pipelines.sources.files import SourceFiles, open_files
+from pipelines.sources.files import SourceFiles, first_files
 from pipelines.sources.registry import SOURCES
 from pipelines.sources.rows import rows_in
 from pipelines.sources.source import Source
 from pipelines.sources.text import shown
+from schemas.benchmarks import benchmark_of_hub, refusal
 from schemas.errors import SourceError
 from schemas.preference import PreferenceSet, UnreadableRow
 from schemas.question import Question
@@ -29,6 +30,8 @@ ROWS = 2_000
 """Rows that are looked at."""
 _COUNTED_BYTES = 32 << 20
 """Files of this size are read to their end, so that all of their rows are counted."""
+_DOWNLOADED_BYTES = 64 << 20
+"""Of a data set of the hub so much is downloaded to look at it, or its smallest file."""
 _ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".json", ".parquet")
 _ARCHIVES = (".zip", ".txt")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -52,6 +55,8 @@ class Data:
     """What the recipe and its source are called."""
     source: Source
     columns: tuple[str, ...]
+    first: Mapping[str, Any] | None
+    """The first row that is an object, as its file has it."""
     records: tuple[Record, ...]
     """Of the first rows."""
     rows: int
@@ -118,6 +123,8 @@ def look_at(place: str) -> Data:
     is_here = os.path.lexists(path)
     if not is_here and not (_HUB_ID.fullmatch(place) and not place.lower().endswith(_ENDINGS)):
         raise SourceError(f"{place}: no such file or directory, and no hub id, which is written owner/name")
+    if benchmark := None if is_here else benchmark_of_hub(place):
+        raise SourceError(refusal(place, benchmark))
     if path.is_file() and not path.name.lower().endswith((*_ENDINGS, *_ARCHIVES)):
         raise SourceError(unread(place, path=path))
     faults: list[str] = []
@@ -134,9 +141,10 @@ def look_at(place: str) -> Data:
     if not found:
         raise SourceError(f"{faults[0]}; needed is {NEEDED}" if is_here else faults[0])
     most, best = max(found, key=lambda one: one[0])
-    plain, row = found[0][1], _first_row(path if is_here else None)
+    plain = found[0][1]
+    row = plain.first
     # The number of the right option would pass for a question whose answer is a number.
-    has_options = best.source.kind == "telemath" and "responses" in (as_read(row or {}) or {})
+    has_options = best.source.kind == "telemath" and "responses" in (as_read(dict(row or {})) or {})
     if not most or has_options:
         raise SourceError(unread(place, plain.unreadable, plain.example, row))
     return best
@@ -169,15 +177,16 @@ def section_of(source: Source, data_path: str | None, hub: str | None, name: str
 def _read(source: Source, place: str, path: Path | None) -> Data:
     name = _NO_NAME.sub("-", (path.resolve() if path else Path(place)).name.lower().split(".")[0]).strip("-_")[:48]
     name = name if name and name != "general" else "mine"
-    section = section_of(source, str(path.absolute()) if path else None, None if path else place, name)
+    hub = source.hub if path is None and source.hub.casefold() == place.casefold() else place
+    section = section_of(source, str(path.absolute()) if path else None, None if path else hub, name)
     if path is not None and path.is_file():
-        files = _the_file(path)
+        files, are_all = SourceFiles(path.parent, (path,), "", "", path.name), True
     else:
-        files = open_files(section, source.hub, source.patterns, Path())
+        files, are_all = first_files(section, source.hub, source.patterns, Path(), _DOWNLOADED_BYTES)
     records: list[Record] = []
     unreadable: Counter[str] = Counter()
     example = ""
-    whole = sum(file.stat().st_size for file in files.paths) <= _COUNTED_BYTES
+    whole = are_all and sum(file.stat().st_size for file in files.paths) <= _COUNTED_BYTES
     read, rows = source.read(section, files), 0
     for record in islice(read, ROWS):
         rows += 1
@@ -187,31 +196,20 @@ def _read(source: Source, place: str, path: Path | None) -> Data:
         else:
             records.append(record)
     rest = sum(1 for _ in read) if whole and records else 0
-    columns = _columns(files) if path is None or not path.name.endswith(_ARCHIVES) else ()
+    first = [] if path is not None and path.name.endswith(_ARCHIVES) else _first_rows(files)
     return Data(
         path=place if path else None,
-        hub=None if path else place,
+        hub=None if path else hub,
         name=name,
         source=source,
-        columns=columns,
+        columns=tuple(dict.fromkeys(str(key) for row in first for key in row)),
+        first=next(iter(first), None),
         records=tuple(records),
         rows=rows + rest,
-        is_whole=whole or rows < ROWS,
+        is_whole=are_all and (whole or rows < ROWS),
         unreadable=unreadable,
         example=example,
     )
-
-
-def _columns(files: SourceFiles) -> tuple[str, ...]:
-    """Return the keys of the first rows, in the order in which they come."""
-    return tuple(dict.fromkeys(str(key) for row in _first_rows(files) for key in row))
-
-
-def _first_row(path: Path | None) -> dict[str, Any] | None:
-    """Return the first row that is an object, as its file has it."""
-    if path is None or not path.is_file():
-        return None
-    return next(iter(_first_rows(_the_file(path))), None)
 
 
 def _first_rows(files: SourceFiles) -> list[dict[str, Any]]:
@@ -220,7 +218,3 @@ def _first_rows(files: SourceFiles) -> list[dict[str, Any]]:
     with suppress(SourceError):
         first.extend(row for _, row in islice(rows_in(files), _FIRST_ROWS) if not isinstance(row, UnreadableRow))
     return first
-
-
-def _the_file(path: Path) -> SourceFiles:
-    return SourceFiles(path.parent, (path,), "", "", path.name)

@@ -55,6 +55,8 @@ FREE = Form("none")
 REGEX = Form("regex", {"structured_output": "regex"})
 JSON_SCHEMA = Form("json_schema", {"structured_output": "json_schema"})
 SHORT_REGEX = Form("regex, short", {"structured_output": "regex", "structured_text": SHORT_TEXT}, is_short=True)
+GRAMMAR = Form("grammar", {"structured_output": "grammar"})
+SHORT_GRAMMAR = Form("grammar, short", {"structured_output": "grammar", "structured_text": SHORT_TEXT}, is_short=True)
 SHORT_JSON = Form("json_schema, short", {"structured_output": "json_schema"}, is_short=True)
 SHORT_FREE = Form("none, short", {}, is_short=True)
 

@@ -90,7 +90,7 @@ def judgement_in_form(body: Mapping[str, Any], reasons: Reasons, scores: Sequenc
     properties = _member(body, "response_format", "json_schema", "schema", "properties")
     if _member(properties, "scores", "properties"):
         return _as_json(properties, reasons, scores)
-    regex = _member(body, "structured_outputs", "regex")
+    regex = _member(body, "structured_outputs", "regex") or body.get("grammar")
     return _as_text(regex, reasons, scores) if isinstance(regex, str) else None
 
 

@@ -11,6 +11,8 @@ from schemas.recipe import Recipe, read_recipe
 from tests.end_to_end.commands import Done, grmforge
 from tests.pipelines.engines import stand_in_server as stand_in
 from tests.pipelines.engines.stand_in_server import Received, Reply, StandIn
+from tests.pipelines.sources.hub_repositories import REPOSITORIES
+from tests.pipelines.sources.stand_in_hub import StandInHub
 
 ROWS = [
     {"query": f"Name item {number}.", "responses": [f"Item {number}.", "No item."], "best": 0} for number in range(30)
@@ -36,18 +38,23 @@ class Endpoint(StandIn):
 
     def answer(self, body: dict[str, Any]) -> Reply:
         is_tiny = "any town" in str(body["messages"])
-        if regex := body.get("structured_outputs", {}).get("regex"):
-            if "regex" in self.takes and is_tiny:
+        for kind, form in (
+            ("regex", body.get("structured_outputs", {}).get("regex")),
+            ("grammar", body.get("grammar")),
+        ):
+            if form and kind in self.takes and is_tiny:
                 return stand_in.chat("blue 123 green", body=body)
-            if "regex" in self.takes:
+            if form and kind in self.takes:
                 parts = f"Specific Criteria:\n1. Accuracy (weight: 100%): the item is right\n\nAnalysis:\n{ANALYSIS}"
-                assert "boxed" in regex
+                assert "boxed" in form
                 return stand_in.chat(f"{parts}Scores: \\boxed{{7, 3}}", body=body)
-            if "refuses" in self.takes:
+            if form and "refuses" in self.takes:
                 return stand_in.refused_400("structured_outputs is not supported")
         if "response_format" in body and "json_schema" in self.takes:
             text = {"principles": [{"name": "Accuracy", "description": "it is right", "weight": 100}]}
             text |= {"critique": ANALYSIS, "scores": {"response_1": 7, "response_2": 3}}
+            if is_tiny and "spaces" in self.takes:
+                return stand_in.chat('{ "col' + " " * 40, finish_reason="length", body=body)
             return stand_in.chat(json.dumps({"colour": "blue"} if is_tiny else text), body=body)
         if is_tiny:
             return stand_in.chat(f"Oslo {body['seed']}", body=body)
@@ -132,8 +139,16 @@ def test_a_form_that_is_not_taken_is_not_chosen(tmp_path: Path, takes: str) -> N
     assert "WARNING: only 0 of 7" in (tmp_path / "recipe.toml").read_text()
 
 
+def test_a_grammar_stands_in_for_a_regex_as_with_llama_cpp(tmp_path: Path) -> None:
+    with Endpoint("grammar", context=2_048, free=rambling) as server:
+        done = init(tmp_path, server.url)
+        assert done.code == 0, done.err
+        assert written(tmp_path).grm.structured_output == "grammar" and written(tmp_path).grm.structured_text
+        assert grmforge("doctor", "recipe.toml", cwd=tmp_path).out.count("kept to a grammar") == 1
+
+
 def test_json_is_taken_where_it_reads_best(tmp_path: Path) -> None:
-    with Endpoint("json_schema", free=rambling) as server:
+    with Endpoint("json_schema", "spaces", free=rambling) as server:
         assert init(tmp_path, server.url).code == 0
     assert written(tmp_path).grm.structured_output == "json_schema"
 
@@ -166,6 +181,9 @@ def test_endpoints_that_are_none_say_what_to_do(tmp_path: Path) -> None:
     with StandIn() as server:
         server.always("GET /models", stand_in.html_page(), done=False)
         refused(init(tmp_path, server.url), 1, "does not answer like an OpenAI-compatible server")
+    with StandIn() as server:
+        server.always("GET /models", stand_in.server_error(503), done=False)
+        refused(init(tmp_path, server.url), 1, "is not ready (HTTP 503); wait until it is")
     with Endpoint(models=()) as server:
         refused(init(tmp_path, server.url), 1, "serves no model", "--model NAME")
     with Endpoint(models=("one", "two")) as server:
@@ -246,3 +264,45 @@ def test_questions_with_a_known_answer_get_a_responder(tmp_path: Path) -> None:
     recipe = written(tmp_path)
     assert recipe.sources[0].kind == "math" and recipe.models.responder is not None
     assert "questions with a known answer" in done.out
+
+
+def test_data_of_the_hub_is_looked_at_by_what_that_takes(tmp_path: Path) -> None:
+    pairs = [{"prompt": f"Name item {n}.", "chosen": f"Item {n}.", "rejected": "None."} for n in range(9)]
+    lines = "".join(json.dumps(row) + "\n" for row in pairs).encode()
+    sets = {
+        "maker/pairs": {"data/a [1].jsonl": lines, "data/b.jsonl": b"\n" * (65 << 20), "card.md": b"#"},
+        "maker/odd": {"data/a.jsonl": b'{"colour": "red", "size": 3}\n'},
+        "maker/tables": {"data/a.csv": b"a,b\n1,2\n"},
+        "openbmb/UltraFeedback": REPOSITORIES["openbmb/UltraFeedback"],
+    }
+    with Endpoint() as server, StandInHub(sets) as hub:
+        env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+        def begun(hub_id: str, *words: str) -> Done:
+            return grmforge("init", hub_id, "--judge", server.url, "-n", "2", *words, cwd=tmp_path, env=env)
+
+        done = begun("maker/pairs")
+        assert done.code == 0, done.err
+        assert "maker/pairs: 9 rows, the first of more, read as preference_sets" in done.out
+        assert not any("b.jsonl" in path or "card.md" in path for path in hub.paths if "/resolve/" in path)
+        source = written(tmp_path).sources[0]
+        assert (source.kind, source.hub, source.path, source.name) == ("preference_sets", "maker/pairs", None, "pairs")
+
+        done = begun("openbmb/ultrafeedback", "--force")
+        assert done.code == 0, done.err
+        source = written(tmp_path).sources[0]
+        assert (source.kind, source.hub) == ("ultrafeedback", None), "its usual hub id need not be said"
+        assert grmforge("probe", "recipe.toml", "-n", "1", cwd=tmp_path, env=env).code == 0
+
+        asked = len(server.requests)
+        refused(begun("maker/odd", "--force"), 2, "maker/odd: no kind of source", "colour, size", "one object a line")
+        refused(begun("maker/tables", "--force"), 2, "maker/tables on the hub has no file that matches *.jsonl")
+        refused(begun("maker/gone", "--force"), 2, "maker/gone: no such data set on the hub")
+        refused(begun("someone/RM-Bench", "--force"), 2, "is rm_bench, a benchmark for reward models")
+        assert len(server.requests) == asked, "no model is asked about data that cannot be judged"
+
+        # What was downloaded to look at it is not taken for the whole.
+        assert begun("maker/pairs", "--force").code == 0
+        sets["maker/pairs"] = {}
+        hub.failing = ["maker/pairs"]
+        refused(grmforge("build", "recipe.toml", cwd=tmp_path, env=env), 2, "the hub answered 500")

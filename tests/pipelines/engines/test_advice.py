@@ -38,13 +38,13 @@ def words(grm: dict[str, Any], seen: Seen, context: int | None = None, **model: 
     return "; ".join(advice(job(grm, SERVER | model), seen, context))
 
 
-@pytest.mark.parametrize("form", ["regex", "json_schema"])
+@pytest.mark.parametrize("form", ["regex", "grammar", "json_schema"])
 def test_a_form_that_is_set_is_not_advised_but_the_other_one(form: str) -> None:
     seen = Seen(Counter(unparsed=8, correct=2))
-    assert '[grm] structured_output = "regex" (vLLM) or "json_schema"' in words({}, seen)
-    other = "json_schema" if form == "regex" else "regex"
+    assert '[grm] structured_output = "regex" (vLLM), "grammar" (llama.cpp) or "json_schema"' in words({}, seen)
+    other = '"regex" (or "grammar" for llama.cpp)' if form == "json_schema" else '"json_schema"'
     advised = words({"structured_output": form}, seen)
-    assert f'[grm] structured_output = "{other}", since the server does not keep its answers to "{form}"' in advised
+    assert f'[grm] structured_output = {other}, since the server does not keep its answers to "{form}"' in advised
     cut_alone = words({"structured_output": form}, cut(300, 4096))
     assert "structured_output =" not in cut_alone, "it keeps to the form, and is cut off"
 

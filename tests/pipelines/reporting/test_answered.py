@@ -52,6 +52,9 @@ def test_few_sets_of_many_questions_are_warned_of_with_the_commonest_reason(tmp_
     warned = said(made, tmp_path / "few")
     assert "- telecom: 1 of 4 questions gave a set to compare; most others are no_right_response: " in warned
     assert "add a [models.teacher]" in warned
+    made.recipe = {"models": {"teacher": {}}}
+    warned = said(made, tmp_path / "taught")
+    assert "raise [synthesis] samples and teacher_samples" in warned and "add a" not in warned
 
 
 def test_without_questions_nothing_is_said_of_them(tmp_path: Path) -> None:

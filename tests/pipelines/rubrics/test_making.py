@@ -126,6 +126,7 @@ MANY = [(f"Meets demand number {number}.", 5, "rule") for number in range(300)]
 DEEP = "[" * 900 + "]" * 900
 MALFORMED = {
     "not_json": written()[: len(written()) // 2],
+    "truncated": written()[: len(written()) // 3],
     "no_object": f"[{written()}]",
     "no_list_of_criteria": json.dumps({"criteria": {"text": "x", "points": 3, "kind": "rule"}}),
     "no_criteria": '{"criteria": []}',
@@ -149,14 +150,15 @@ def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path, 
     """Every question is answered in another malformed way, always the same; of another model, only at first."""
     write_questions(tmp_path / "own.jsonl", len(MALFORMED) + 4)
     recipe_of = {"rubrics": {"queries": len(MALFORMED), "panel": 8}}
-    answers = list(MALFORMED.values())
+    answers = [(text, "length" if name == "truncated" else "stop") for name, text in MALFORMED.items()]
     given: dict[str, int] = {}
     asked: Counter[str] = Counter()
 
     def malformed(body: dict[str, Any]) -> Reply:
         question = body["messages"][-1]["content"]
         asked[question] += 1
-        return chat(answers[given.setdefault(question, len(given))])
+        text, finish_reason = answers[given.setdefault(question, len(given))]
+        return chat(text, finish_reason=finish_reason)
 
     with StandIn(then=malformed) as server:
         found = made(the_recipe(tmp_path, served(server), **recipe_of), rubric_root)
@@ -164,6 +166,7 @@ def test_a_malformed_rubric_is_asked_for_once_more_then_counted(tmp_path: Path, 
         reasons = Counter(f"writing rubrics: {reason.strip()}" for reason in MALFORMED)
         assert found.as_json()["malformed"] == {reason: 2 * count for reason, count in reasons.items()}
         assert len(found.unwritten) == len(MALFORMED)
+        assert "writing rubrics: truncated: 2 answers; raise [rubrics] max_tokens above 4,096" in found.as_text()
         assert f"questions without a rubric: {len(MALFORMED)}, the first: {found.unwritten[0]}" in found.as_text()
         assert generated(rubric_root) == []
         again = made(the_recipe(tmp_path, served(server), **recipe_of), rubric_root)
