@@ -43,6 +43,8 @@ class Member:
     run: str = ""
     step: int | None = None
     group: str = ""
+    call: str = ""
+    """A name under which a client sends the very same call again."""
 
 
 class Reply(NamedTuple):
@@ -133,7 +135,7 @@ def _read_judge(body: Mapping[str, Any], address: Mapping[str, str], section: Se
     place = _place({**address, **body}, section)
     if place["size"] is not None and place["size"] <= len(texts):
         place["size"] = None
-    return [Member(question, texts, **place)]
+    return [Member(question, texts, **place, call=_optional(body.get("call"), "call") or "")]
 
 
 def as_judged(joined: Joined, section: ServeSection) -> dict[str, Any]:

@@ -6,8 +6,8 @@ member's call starts the clock.
 
 After that the group is closed. Where calls say their step, a response that comes again gets what it got, and a new one
 is `late`. Where they do not, nobody can tell a late one from the next step's, so it begins a new group; only a failure
-is told again for a minute, so that a client which tries again is not kept waiting. Numbers never pass from one group to
-another.
+is told again for a minute, so that a client which tries again is not kept waiting. A call with a name of its own may be
+sent again at any time: it gets what it got. Numbers never pass from one group to another.
 """
 
 import asyncio
@@ -49,6 +49,8 @@ class _Open:
     size: int
     began: float
     texts: list[str] = field(default_factory=list)
+    calls: dict[str, int] = field(default_factory=dict)
+    """Where the responses of each named call begin."""
     verdict: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     deadline: asyncio.TimerHandle | None = None
 
@@ -69,16 +71,22 @@ class Groups:
         """How many groups wait for members."""
         return len(self._open)
 
-    async def join(self, key: Key, texts: Sequence[str], size: int) -> Joined:
-        """Return what becomes of these responses, once their group is judged."""
-        if (told := await self._told_again(key, texts)) is not None:
+    async def join(self, key: Key, texts: Sequence[str], size: int, call: str = "") -> Joined:
+        """Return what becomes of these responses, once their group is judged.
+
+        A `call` of the same name, which was sent again, adds nothing to its group.
+        """
+        if (told := await self._told_again(key, texts, call)) is not None:
             return told
         group = self._open.get(key)
         if group is None:
             group = self._open[key] = _Open(size, time.monotonic())
             group.deadline = asyncio.get_running_loop().call_later(self._wait_s, self._close, key, group)
-        first = len(group.texts)
-        group.texts += texts
+        first = group.calls.get(call, len(group.texts))
+        if first == len(group.texts):
+            group.texts += texts
+            if call:
+                group.calls[call] = first
         group.size = max(group.size, size)
         if len(group.texts) >= group.size:
             self._close(key, group)
@@ -105,11 +113,14 @@ class Groups:
         while self._judging:
             await asyncio.wait(self._judging)
 
-    async def _told_again(self, key: Key, texts: Sequence[str]) -> Joined | None:
+    async def _told_again(self, key: Key, texts: Sequence[str], call: str) -> Joined | None:
         """Return what a closed group has to say to these responses; None where they begin or join another one."""
         group, until = self._closed.get(key, (None, 0.0))
         if group is None or until < time.monotonic():
             return None
+        if (first := group.calls.get(call)) is not None:
+            verdict = await asyncio.shield(group.verdict)
+            return Joined(verdict.rewards[first : first + len(texts)], verdict)
         if key.step is None and (key in self._open or not group.verdict.done() or group.verdict.exception()):
             return None
         verdict = await asyncio.shield(group.verdict)

@@ -94,7 +94,8 @@ def _largest_linked(n: int, parts: Sequence[tuple[int, ...]]) -> set[int]:
 
     def root(index: int) -> int:
         while group[index] != index:
-            index = group[index] = group[group[index]]
+            group[index] = group[group[index]]
+            index = group[index]
         return index
 
     for part in parts:

@@ -58,7 +58,7 @@ class Service:
             judging = self.groups.at_once(member.question, member.texts)
         else:
             key = Key(member.run, member.step, member.group, member.question)
-            judging = self.groups.join(key, member.texts, member.size)
+            judging = self.groups.join(key, member.texts, member.size, member.call)
         try:
             return await asyncio.wait_for(judging, self.judges.section.timeout_s)
         except TimeoutError:
