@@ -29,7 +29,7 @@ from storage.root import Root
 
 RECENT = 20_000
 """So many answers of this run are kept in memory; older ones are read again from the disk."""
-FLUSH_EVERY_S = 0.02
+FLUSH_EVERY_S = 0.05
 """Answers that come within so short a time share a write to the disk."""
 
 
