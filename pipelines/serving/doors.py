@@ -161,11 +161,16 @@ def _tell_judge(joined: Sequence[Joined], section: ServeSection) -> Reply:
     return Reply(200, as_judged(joined[0], section))
 
 
-def _one_by_one(address: Mapping[str, str], section: ServeSection, *, can_skip: bool) -> dict[str, Any]:
+def _check_choice(section: ServeSection) -> None:
+    """Raise CallError where the recipe does not say what a trainer is told that can neither read null nor skip."""
+    if section.on_failure not in ("group_mean", "raise"):
+        choice = '[serve] on_failure = "group_mean" or "raise"'
+        raise CallError(f"this trainer takes a number for every response: choose {choice}", "on_failure", 409)
+
+
+def _one_by_one(address: Mapping[str, str], section: ServeSection) -> dict[str, Any]:
     """Return the place of a single response, whose trainer takes numbers only. Raises CallError where it has none."""
-    if section.on_failure is None or (section.on_failure == "skip" and not can_skip):
-        choice = '"group_mean" or "raise"' if not can_skip else '"skip", "group_mean" or "raise"'
-        raise CallError(f"this trainer takes numbers only: choose [serve] on_failure = {choice}", "on_failure", 409)
+    _check_choice(section)
     place = _place(address, section)
     if place["size"] is None:
         raise CallError("the size of a group is unknown: say [serve] group_size, or ?size= in the address", "size", 409)
@@ -187,7 +192,7 @@ def _numbers(joined: Sequence[Joined], section: ServeSection) -> list[float] | R
 
 
 def _read_openrlhf(body: Mapping[str, Any], address: Mapping[str, str], section: ServeSection) -> list[Member]:
-    place = _one_by_one(address, section, can_skip=True)
+    place = _one_by_one(address, section)
     queries, prompts = _list(body, "query"), _list(body, "prompts")
     labels = body.get("labels") or [None] * len(queries)
     if not isinstance(labels, list) or not len(queries) == len(prompts) == len(labels):
@@ -222,7 +227,7 @@ def _tell_openrlhf(joined: Sequence[Joined], section: ServeSection) -> Reply:
 
 
 def _read_slime(body: Mapping[str, Any], address: Mapping[str, str], section: ServeSection) -> list[Member]:
-    place = _one_by_one(address, section, can_skip=False)
+    place = _one_by_one(address, section)
     question = Question(_prompt(body.get("prompt"), "prompt"), _optional(body.get("label"), "label"))
     return [Member(question, (_ENDING.sub("", _text(body.get("response"), "response")),), **place)]
 
@@ -237,9 +242,7 @@ def _tell_slime(joined: Sequence[Joined], section: ServeSection) -> Reply:
 
 
 def _read_compare(body: Mapping[str, Any], address: Mapping[str, str], section: ServeSection) -> list[Member]:
-    if section.on_failure not in ("group_mean", "raise"):
-        choice = '[serve] on_failure = "group_mean" or "raise"'
-        raise CallError(f"NeMo-Gym takes numbers only: choose {choice}", "on_failure", 409)
+    _check_choice(section)
     texts = tuple(_output_text(value, index) for index, value in enumerate(_list(body, "response_objs")))
     if len(texts) > section.most_responses:
         raise CallError(f"response_objs: {len(texts)} are more than most_responses = {section.most_responses}")

@@ -30,6 +30,8 @@ from schemas.trajectory import Mode, Outcome
 
 SOURCE = "served"
 """What the sets of a service call where they come from."""
+LONG_ANSWER = 50_000
+"""Characters from which on an answer is read beside the loop."""
 _CAUSES = {Outcome.TRUNCATED: Cause.CUT_OFF, Outcome.REFUSED: Cause.REFUSED}
 
 
@@ -160,7 +162,7 @@ async def _part(judges: Judges, question: Question, texts: Sequence[str], first_
         drawn = list(draws.drawn(index + first_sample for index in following))
         answers = await asyncio.gather(*(_answer(judges.judge, draws.request(draw)) for draw in drawn))
         for index, draw, answer in zip(following, drawn, answers, strict=True):
-            read = answer if isinstance(answer, Failure) else _read(draws, draw, answer)
+            read = answer if isinstance(answer, Failure) else await _read(draws, draw, answer)
             is_readable = isinstance(read, _Sample)
             draws.outcomes[index] = Outcome.TIED if is_readable else Outcome.FAILED
             if isinstance(read, _Sample):
@@ -194,9 +196,12 @@ async def _answer(standing: Standing, request: Request) -> Completion | Failure:
     return Failure(Cause.REJECTED if completion.fault is FaultKind.REQUEST else Cause.UNREACHABLE)
 
 
-def _read(draws: Draws, draw: Draw, completion: Completion) -> _Sample | Failure:
+async def _read(draws: Draws, draw: Draw, completion: Completion) -> _Sample | Failure:
     """Return the sample of an answer, its scores in the order of the set, or why it cannot be read."""
-    reading = draws.reading_of(draw, completion)
+    if len(completion.text or "") > LONG_ANSWER:  # a megabyte takes seconds, and everyone else would wait
+        reading = await asyncio.to_thread(draws.reading_of, draw, completion)
+    else:
+        reading = draws.reading_of(draw, completion)
     if not reading.outcome.readable or reading.scores is None:
         return Failure(_CAUSES.get(reading.outcome, Cause.UNREADABLE))
     scores = [0.0] * len(draw.order)

@@ -112,9 +112,12 @@ def test_where_a_trainer_takes_numbers_only_a_failure_fails_the_call_or_is_the_g
         assert {status for status, _ in told} == {502}, "a group of failures has no mean"
 
 
+@pytest.mark.parametrize("serve", [{}, {"on_failure": "skip"}])
 @pytest.mark.parametrize("path", ["/get_reward", "/slime", "/compare"])
-def test_without_a_choice_a_door_for_numbers_stays_shut(tmp_path: Path, path: str) -> None:
-    with served(tmp_path, group_size=2) as (service, judge):
+def test_without_a_choice_that_it_can_keep_a_door_for_numbers_stays_shut(
+    tmp_path: Path, path: str, serve: dict[str, str]
+) -> None:
+    with served(tmp_path, group_size=2, **serve) as (service, judge):
         body: Any = {"/get_reward": openrlhf("worth 4")[0], "/slime": slime("worth 4")[0], "/compare": {}}[path]
         status, reply = service.call(path, body)
         assert (status, reply["error"]["name"]) == (409, "on_failure")
