@@ -30,10 +30,10 @@ class ServeSection(Section):
     """Responses that one prompt shows at most. A larger group is judged in overlapping parts."""
     shuffles: Annotated[Whole, Field(ge=1, le=16)] = 2
     """How often a larger group is divided anew into parts."""
-    on_failure: Literal["skip", "group_mean", "raise"] | None = None
-    """What a door that takes numbers only does with a failed judgement; such doors refuse to work without it. `skip`
-    leaves the response out where the trainer can, `group_mean` gives it the mean of its group, which moves nothing,
-    `raise` fails the call."""
+    on_failure: OnFailure | None = None
+    """What a trainer that takes numbers only is told of a failed judgement; its door is shut without it. `group_mean`:
+    the mean of its group, which moves nothing. `raise`: the call fails. `skip`: the response is left out, which only
+    slime's group function can do."""
     canary: LocalPath | Share | None = None
     """Sets that are judged again and again, to see the judge drift: a JSONL file with a query and responses in each
     row, or this share of the kept sets of the recipe's latest version."""

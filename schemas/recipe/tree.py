@@ -47,8 +47,8 @@ class Recipe(Section):
     general: GeneralSection | None = None
     budget: stages.BudgetSection = stages.BudgetSection()
     refresh: stages.RefreshSection = stages.RefreshSection()
-    evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection | None = None
+    evaluate: EvaluateSection = EvaluateSection()
     directory: str = Field(default=".", exclude=True)
     """Where the recipe stands; its relative paths start here. Set by `read_recipe`."""
 
