@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,29 +34,16 @@ class CanarySet(NamedTuple):
     texts: tuple[str, ...]
 
 
-@dataclass
-class Figures:
-    """What a round says."""
-
-    round: int
-    mean: float | None = None
-    shift: float | None = None
-    """Mean change of a response's reward since the first round."""
-    top_share: float | None = None
-    length_correlation: float | None = None
-    """Between reward and length, within sets."""
-    unreadable_share: float | None = None
-
-    def gauges(self) -> dict[str, tuple[str, float | None]]:
-        """Return the figures as `metrics` shows them."""
-        return {
-            "canary_round": ("Last round of the canary; 0 is the first.", self.round),
-            "canary_mean_reward": ("Mean reward of the canary's responses.", self.mean),
-            "canary_mean_shift": ("Mean change of a reward since round 0.", self.shift),
-            "canary_top_share": (f"Share of the canary's rewards of at least {TOP}.", self.top_share),
-            "canary_length_correlation": ("Of reward and length, within sets.", self.length_correlation),
-            "canary_unreadable_share": ("Share of samples that could not be read.", self.unreadable_share),
-        }
+Figures = dict[str, float | None]
+"""What a round says, by the names of MEANINGS; None where nothing could be read."""
+MEANINGS = {
+    "canary_round": "Last round of the canary; 0 is the first.",
+    "canary_mean_reward": "Mean reward of the canary's responses.",
+    "canary_mean_shift": "Mean change of a response's reward since round 0.",
+    "canary_top_share": f"Share of the canary's rewards of at least {TOP}.",
+    "canary_length_correlation": "Correlation of reward and length, within sets.",
+    "canary_unreadable_share": "Share of the canary's samples that could not be read.",
+}
 
 
 class Canary:
@@ -68,7 +54,7 @@ class Canary:
         self._first: list[Verdict] | None = None
         self._running: asyncio.Task[None] | None = None
         self._round = -1
-        self.figures: Figures | None = None
+        self.figures: Figures = {}
 
     def seen(self, step: int | None) -> None:
         """Begin the next round where this step is of one that was not judged yet, and none is going on."""
@@ -110,18 +96,17 @@ def figures_of(number: int, sets: Sequence[CanarySet], first: Sequence[Verdict],
             for old, new in zip(before.rewards, after.rewards, strict=True)
             if not isinstance(old, Failure) and not isinstance(new, Failure)
         ]
-    samples = sum(verdict.samples for verdict in now)
-    everything = np.concatenate(scores) if scores else np.array([])
-    if not len(everything):
-        return Figures(number, unreadable_share=1.0 if samples else None)
-    return Figures(
+    samples, everything = sum(verdict.samples for verdict in now), np.concatenate(scores)
+    is_read = len(everything) > 0
+    values = (
         number,
-        mean=float(everything.mean()),
-        shift=float(np.mean(shifts)) if shifts else None,
-        top_share=float((everything >= TOP).mean()),
-        length_correlation=_correlation(scores, lengths),
-        unreadable_share=1 - sum(verdict.readable for verdict in now) / samples if samples else None,
+        float(everything.mean()) if is_read else None,
+        float(np.mean(shifts)) if shifts else None,
+        float((everything >= TOP).mean()) if is_read else None,
+        _correlation(scores, lengths) if is_read else None,
+        1 - sum(verdict.readable for verdict in now) / samples if samples else None,
     )
+    return dict(zip(MEANINGS, values, strict=True))
 
 
 def _correlation(scores: Sequence[Any], lengths: Sequence[Any]) -> float | None:

@@ -1,36 +1,24 @@
 """What a service counts, and its page of metrics: Prometheus' text form, written by hand."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipelines.serving.verdicts import Cause, Failure, Verdict
 
-SLOW_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
-
 
 @dataclass
 class Times:
-    """A histogram of seconds."""
+    """Seconds that something took: their sum, their number, and the longest."""
 
-    buckets: Counter[float] = field(default_factory=Counter)
     total: float = 0.0
     count: int = 0
+    longest: float = 0.0
 
     def add(self, seconds: float) -> None:
         self.total += seconds
         self.count += 1
-        if (bound := next((bound for bound in SLOW_S if seconds <= bound), None)) is not None:
-            self.buckets[bound] += 1
-
-    def lines(self, name: str) -> Iterator[str]:
-        so_far = 0
-        for bound in SLOW_S:
-            so_far += self.buckets[bound]
-            yield f'{name}_bucket{{le="{bound:g}"}} {so_far}'
-        yield f'{name}_bucket{{le="+Inf"}} {self.count}'
-        yield f"{name}_sum {self.total:.6f}"
-        yield f"{name}_count {self.count}"
+        self.longest = max(self.longest, seconds)
 
 
 @dataclass
@@ -97,9 +85,9 @@ def metrics(counts: Counts, gauges: Mapping[str, tuple[str, float | None]]) -> s
     for name, (words, value) in gauges.items():
         told(name, "gauge", words, {} if value is None else {"": value})
     for name, times, words in (
-        ("group_wait_seconds", counts.group_wait, "From a group's first member to its judgement's begin."),
-        ("judgement_seconds", counts.judgement, "From a judgement's begin to its end."),
+        ("group_wait_seconds", counts.group_wait, "From a group's first member to the begin of its judgement."),
+        ("judgement_seconds", counts.judgement, "From the begin of a judgement to its end."),
     ):
-        lines.extend((f"# HELP grmforge_{name} {words}", f"# TYPE grmforge_{name} histogram"))
-        lines.extend(times.lines(f"grmforge_{name}"))
+        told(name, "summary", words, {"_sum": times.total, "_count": times.count})
+        told(f"{name}_longest", "gauge", f"The longest: {words[:1].lower()}{words[1:]}", {"": times.longest})
     return "\n".join(lines) + "\n"

@@ -57,7 +57,7 @@ def on_one_scale(n: int, parts: Sequence[Judged]) -> list[float | None]:
     The responses that get a worth are those of the largest set that parts link; of two equal ones, the one with the
     first response.
     """
-    linked = _largest_linked(n, [part.indices for part in parts])
+    linked = _largest_linked([part.indices for part in parts])
     rows = [part for part in parts if part.indices[0] in linked]
     if not rows:
         return [None] * n
@@ -88,21 +88,10 @@ def _fitted(entries: Sequence[tuple[int, int, float, int]], responses: int, part
     return found[:responses]
 
 
-def _largest_linked(n: int, parts: Sequence[tuple[int, ...]]) -> set[int]:
+def _largest_linked(parts: Sequence[tuple[int, ...]]) -> set[int]:
     """Return the largest set of responses that parts link with each other."""
-    group = list(range(n))
-
-    def root(index: int) -> int:
-        while group[index] != index:
-            group[index] = group[group[index]]
-            index = group[index]
-        return index
-
+    linked: list[set[int]] = []
     for part in parts:
-        for index in part[1:]:
-            group[root(index)] = root(part[0])
-    judged = sorted({index for part in parts for index in part})
-    together: dict[int, set[int]] = {}
-    for index in judged:
-        together.setdefault(root(index), set()).add(index)
-    return max(together.values(), key=len, default=set())
+        touching = [group for group in linked if group & set(part)]
+        linked = [*(group for group in linked if group not in touching), set(part).union(*touching)]
+    return max(linked, key=lambda group: (len(group), -min(group)), default=set())

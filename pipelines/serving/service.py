@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from pipelines.serving.canary import Canary
+from pipelines.serving.canary import MEANINGS, Canary
 from pipelines.serving.counts import Counts, metrics
 from pipelines.serving.doors import DOORS, CallError, Door, Member
 from pipelines.serving.groups import Groups, Joined, Key
@@ -69,13 +69,12 @@ class Service:
     def gauges(self) -> dict[str, tuple[str, float | None]]:
         """Return what can be read now of those who ask."""
         asked = [one for one in (self.judges.judge, self.judges.scorer) if one is not None]
-        figures = self.canary.figures
         return {
             "in_flight": ("Requests at the endpoints.", sum(one.in_flight for one in asked)),
             "open_groups": ("Groups that wait for members.", self.groups.waiting),
             "bought_answers": ("Answers that were sent for since the start.", sum(one.bought for one in asked)),
             "stored_answers": ("Answers that were there already.", sum(one.stored for one in asked)),
-            **(figures.gauges() if figures else {}),
+            **{name: (MEANINGS[name], value) for name, value in self.canary.figures.items()},
         }
 
     async def drain(self) -> None:
@@ -123,7 +122,7 @@ def _outer(service: Service, most: int) -> Any:
         except CallError as error:
             response = _error(error.status, error.name, error.why)
         except web.HTTPRequestEntityTooLarge:
-            response = _too_large(most)
+            response = _error(413, "too_large", _size_words(most))
         except web.HTTPException as error:
             response = _error(error.status, "http", error.reason)
         finally:
@@ -200,10 +199,6 @@ async def _body(request: web.Request) -> Mapping[str, Any]:
 
 def _size_words(most: int) -> str:
     return f"the body is larger than {most:,} bytes ([serve] most_body_mb)"
-
-
-def _too_large(most: int) -> web.Response:
-    return _error(413, "too_large", _size_words(most))
 
 
 def _error(status: int, name: str, why: str) -> web.Response:
