@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from schemas.evaluation import Row
 from schemas.generation import Completion, FaultKind, Request
 from schemas.preference import Response
 from schemas.query import Messages
-from schemas.recipe import ServeSection
+from schemas.recipe import GrmSection, ServeSection
 from schemas.record import content_id, is_blank
 from schemas.trajectory import Mode, Outcome
 
@@ -75,18 +75,16 @@ async def judged(judges: Judges, question: Question, texts: Sequence[str], first
     Equal texts are judged once, and share their reward. `first_sample` is the number of the first sample: another one
     asks anew.
     """
-    fitting = _fitting(judges, question, list(dict.fromkeys(texts)))
-    known: dict[str, Reward] = {text: fault for text, fault in fitting.items() if fault is not None}
-    open_texts = [text for text, fault in fitting.items() if fault is None]
+    room = _room(judges.job.settings, question)
+    known: dict[str, Reward] = _unfit(set(texts), room)
+    open_texts = sorted(set(texts) - known.keys())  # what is asked follows from the texts, not from who came first
     if len(open_texts) < 2:
         known |= {text: Failure(Cause.ALONE) for text in open_texts}
         return replace(failed(len(texts), Cause.ALONE), rewards=tuple(known[text] for text in texts))
-    open_texts.sort()  # what is asked follows from the texts, not from who came first
-    ids = [content_id("response", text) for text in open_texts]
-    most = _most_shown(judges, question, open_texts)
-    parts = divided(ids, most, judges.section.shuffles)
+    most = _most_shown(judges.section.most_shown, open_texts, room)
+    parts = divided([content_id("response", text) for text in open_texts], most, judges.section.shuffles)
     heard = await asyncio.gather(
-        *(_part(judges, question, [open_texts[index] for index in part], first_sample) for part in parts)
+        *(_part(judges, question, [open_texts[index] for index in part], room, first_sample) for part in parts)
     )
     readable = [
         Judged(part, one.scores, one.readable) for part, one in zip(parts, heard, strict=True) if one.scores is not None
@@ -104,23 +102,24 @@ async def judged(judges: Judges, question: Question, texts: Sequence[str], first
     )
 
 
-def _fitting(judges: Judges, question: Question, texts: Sequence[str]) -> dict[str, Failure | None]:
-    """Return each text with why it cannot be judged; None where it can: with the shortest other one it fits."""
-    sizes = {text: MARKER_TOKENS + estimated_tokens(text) for text in texts if not is_blank(text)}
-    room, least = _room(judges, question), sorted(sizes.values())[:2]
-    faults: dict[str, Failure | None] = {}
-    for text in texts:
-        if text not in sizes:
-            faults[text] = Failure(Cause.EMPTY)
-            continue
-        partner = (least[1] if sizes[text] == least[0] else least[0]) if len(least) > 1 else 0
-        faults[text] = Failure(Cause.TOO_LONG) if room is not None and sizes[text] + partner > room else None
-    return faults
+def _unfit(texts: Collection[str], room: int | None) -> dict[str, Reward]:
+    """Return those texts that cannot be judged: empty ones, and those that fit no prompt even with the shortest."""
+    unfit: dict[str, Reward] = {text: Failure(Cause.EMPTY) for text in texts if is_blank(text)}
+    by_size = sorted((text for text in texts if text not in unfit), key=_size)
+    for place, text in enumerate(by_size):
+        others = by_size[1:] if place == 0 else by_size
+        if room is not None and _size(text) + (_size(others[0]) if others else 0) > room:
+            unfit[text] = Failure(Cause.TOO_LONG)
+    return unfit
 
 
-def _room(judges: Judges, question: Question) -> int | None:
+def _size(text: str) -> int:
+    """Return the estimated tokens of a response as a prompt shows it."""
+    return MARKER_TOKENS + estimated_tokens(text)
+
+
+def _room(grm: GrmSection, question: Question) -> int | None:
     """Return how many tokens a prompt leaves to the responses; None where the recipe sets no limit."""
-    grm = judges.job.settings
     if grm.max_prompt_tokens is None:
         return None
     beside = [turn.content for turn in question.prompt]
@@ -129,13 +128,12 @@ def _room(judges: Judges, question: Question) -> int | None:
     return grm.max_prompt_tokens - TEMPLATE_TOKENS - sum(map(estimated_tokens, beside))
 
 
-def _most_shown(judges: Judges, question: Question, texts: Sequence[str]) -> int:
-    """Return how many of these responses any prompt may show: as many as the longest of them fit together."""
-    most, room = min(judges.section.most_shown, len(texts)), _room(judges, question)
-    if room is None:
-        return most
-    sizes = sorted((MARKER_TOKENS + estimated_tokens(text) for text in texts), reverse=True)
-    return max(2, next((n for n in range(most, 2, -1) if sum(sizes[:n]) <= room), 2))
+def _most_shown(most: int, texts: Sequence[str], room: int | None) -> int:
+    """Return how many of these responses any prompt may show: as many as fit where they are the longest."""
+    most, sizes = min(most, len(texts)), sorted(map(_size, texts), reverse=True)
+    while room is not None and most > 2 and sum(sizes[:most]) > room:
+        most -= 1
+    return most
 
 
 class _Heard(NamedTuple):
@@ -147,8 +145,12 @@ class _Heard(NamedTuple):
     failure: Failure | None = None
 
 
-async def _part(judges: Judges, question: Question, texts: Sequence[str], first_sample: int) -> _Heard:
+async def _part(
+    judges: Judges, question: Question, texts: Sequence[str], room: int | None, first_sample: int
+) -> _Heard:
     """Return what the samples of one part say together; its texts are sorted and differ."""
+    if room is not None and sum(map(_size, texts)) > room:  # two that fit shorter ones only
+        return _Heard(None, 0, 0, Failure(Cause.TOO_LONG))
     responses = tuple(Response(text) for text in texts)
     row = Row(
         SOURCE, "", question.prompt, responses, tuple(map(str, range(len(texts)))), right=(),

@@ -166,9 +166,13 @@ def test_what_does_not_fit_or_holds_nothing_has_a_failure_of_its_own(tmp_path: P
                 "empty",
                 None,
             ]
+            two_long = ["worth 9 " + "long " * 300, "worth 7 " + "big " * 350, "worth 2"]
+            told = service.judge(two_long, "Which two fit?")
+            assert None not in told["rewards"] and told["rewards"][0] > told["rewards"][1] > told["rewards"][2]
             alone = service.judge(["worth 3", "worth 3"])
             assert [failure["name"] for failure in alone["failures"]] == ["alone", "alone"]
-    assert len(judge.requests) == 1
+    shown = [request.body["messages"][-1]["content"] for request in judge.requests]
+    assert len(shown) == 3 and not any("long long" in prompt and "big big" in prompt for prompt in shown)
 
 
 def test_bad_calls_are_told_what_is_wrong(tmp_path: Path) -> None:
