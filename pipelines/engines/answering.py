@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.engines.budget import Budget
 from pipelines.engines.early_stop import BUILD, Look, Pilot, Purpose, looking_ahead
 from pipelines.engines.live.dispatch import dispatch
-from pipelines.engines.protocol import Observer, open_engine
+from pipelines.engines.protocol import Engine, Observer, open_engine
 from pipelines.engines.scorer.engine import Scorers
 from pipelines.engines.vllm.server import Servers
 from schemas.errors import BudgetReached, EngineError, Interrupted, StorageError
@@ -232,13 +232,7 @@ class _Stream:
         if self._desk is not None:
             self._desk.submit(missing, self._completed, self._pilot.room)
             return
-        if model.engine == "vllm":  # a server of ours, which answers by then
-            scratch = self._root.scratch(f"runs/{run.run_id}")
-            engine = run.servers.engine(model, scratch, run.watcher, lambda: run.budget.is_stopped)
-        elif model.is_loaded_here:
-            engine = run.scorers.engine(model)
-        else:
-            engine = open_engine(model, check_key(model, run.keys))
+        engine = engine_of(self._root, run, model)
         run.budget.is_in_use = True
         try:
             dispatch(missing, engine, model, run.budget, self._completed, run.watcher, self._flush)
@@ -251,6 +245,16 @@ class _Stream:
         """Flush the journal; where that fails, the next answer, or its end, says so."""
         with suppress(StorageError):
             self._journal.flush()
+
+
+def engine_of(root: Root, run: Run, model: ModelSection) -> Engine:
+    """Return the engine that answers for a model in a run. Raises EngineError."""
+    if model.engine == "vllm":  # a server of ours, which answers by then
+        scratch = root.scratch(f"runs/{run.run_id}")
+        return run.servers.engine(model, scratch, run.watcher, lambda: run.budget.is_stopped)
+    if model.is_loaded_here:
+        return run.scorers.engine(model)
+    return open_engine(model, check_key(model, run.keys))
 
 
 def check_key(model: ModelSection, keys: Mapping[str, str]) -> str | None:

@@ -48,17 +48,27 @@ class MetaRm:
             if shown is None or sample.prompt is not prompt:  # the samples of a prompt stand together
                 prompt, shown = sample.prompt, judge.shown_set(sample.prompt.preference)
             scale = judge.scale(len(sample.draw.order))
-            answer = canonical_answer(text, len(sample.draw.order), scale) if reading.is_forgiven else text
             right = is_right(_right_shown(sample, rows[sample.prompt.row]), reading.scores, scale)
-            yield self._request(sample, shown, answer, right)
+            yield self.request_of(shown, sample.draw.order, text, scale, right, is_forgiven=reading.is_forgiven)
 
     def key_settings(self) -> dict[str, Any]:
         """Return everything that the scores depend on."""
         return {"identity": self.job.identity, "body": self.job.body(()), "template": self.template.identity}
 
-    def _request(self, sample: Sample, shown: ShownSet, answer: str, right: bool) -> Request:
-        turns = (*meta_rm_prompt(self.template, shown, sample.draw.order), Message("assistant", answer))
-        return self.job.scoring(sample.prompt.preference.query_id, turns, right)
+    def request_of(
+        self,
+        shown: ShownSet,
+        order: Sequence[int],
+        text: str,
+        scale: tuple[int, int],
+        right: bool,
+        *,
+        is_forgiven: bool,
+    ) -> Request:
+        """Return the request for the score of a readable judgement, which saw the responses in this order."""
+        answer = canonical_answer(text, len(order), scale) if is_forgiven else text
+        turns = (*meta_rm_prompt(self.template, shown, order), Message("assistant", answer))
+        return self.job.scoring(shown.preference.query_id, turns, right)
 
 
 def meta_rm_of(recipe: Recipe) -> MetaRm | None:

@@ -13,7 +13,7 @@ from pipelines.judging.shown_text import ShownSet
 from schemas.generation import Completion, Request, Truth
 from schemas.preference import PreferenceSet
 from schemas.query import user
-from schemas.trajectory import Mode, Outcome
+from schemas.trajectory import Mode, Outcome, Reading
 
 
 class Draw(NamedTuple):
@@ -110,13 +110,17 @@ class Draws:
 
     def outcome_of(self, draw: Draw, completion: Completion) -> Outcome:
         """Return the outcome that judging will read, and nothing else."""
+        return self.reading_of(draw, completion).outcome
+
+    def reading_of(self, draw: Draw, completion: Completion) -> Reading:
+        """Return what an answer amounts to, without its principles and critique."""
         if completion.text is None:
-            return Outcome.FAILED
+            return Reading(Outcome.FAILED)
         n_responses = self.preference.n_responses
         truth = draw.best_position, self.preference.label
         low, high = self.job.scale(n_responses)
         text = self.job.text_of(completion.text, n_responses)
-        return read_answer(text, completion.finish_reason, n_responses, *truth, low, high, with_parts=False).outcome
+        return read_answer(text, completion.finish_reason, n_responses, *truth, low, high, with_parts=False)
 
 
 def draws_of(job: SamplingJob, preference: PreferenceSet) -> list[Draws]:

@@ -4,6 +4,7 @@ from schemas.recipe.decontaminate import DecontaminateSection
 from schemas.recipe.models import SCORERS, ModelSection, Price, SameAsGrm
 from schemas.recipe.reading import read_recipe, recipe_of, section_type
 from schemas.recipe.section import Flag, Label, Name, Number, Section, Whole
+from schemas.recipe.serve import ServeSection
 from schemas.recipe.simulated import Simulated
 from schemas.recipe.sources import SOURCE_KINDS, GeneralSection, SourceKind, SourceSection
 from schemas.recipe.stages import (
@@ -48,6 +49,7 @@ __all__ = [
     "RubricsSection",
     "SameAsGrm",
     "Section",
+    "ServeSection",
     "Simulated",
     "SourceKind",
     "SourceSection",

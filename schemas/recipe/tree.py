@@ -16,6 +16,7 @@ from schemas.recipe.decontaminate import DecontaminateSection
 from schemas.recipe.evaluate import BenchmarkSection, EvaluateSection
 from schemas.recipe.models import ModelSection, ModelsSection
 from schemas.recipe.section import Section
+from schemas.recipe.serve import ServeSection
 from schemas.recipe.sources import GeneralSection, Source, SourceSection, source_kinds
 
 FORM_KEYS = frozenset(
@@ -54,6 +55,7 @@ class Recipe(Section):
     general: GeneralSection | None = None
     budget: stages.BudgetSection = stages.BudgetSection()
     refresh: stages.RefreshSection = stages.RefreshSection()
+    serve: ServeSection | None = None
     evaluate: EvaluateSection = EvaluateSection()
     directory: str = Field(default=".", exclude=True)
     """Where the recipe stands; its relative paths start here. Set by `read_recipe`."""

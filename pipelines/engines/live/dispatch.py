@@ -48,20 +48,25 @@ def dispatch(
     `requests` or `on_completion` raise. By then every finished request has been handed over, and nothing more is
     pulled.
     """
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-    with contextlib.suppress(ImportError):  # it does not exist on Windows
-        import uvloop
-
-        loop_factory = uvloop.new_event_loop
     line = Line(requests, model.max_retries, model.max_concurrency)
     limits, concurrency = RateLimits(model.rpm, model.tpm), Concurrency(model.max_concurrency)
-    stream = _Stream(line, engine, model, budget, on_completion, observer, flush, limits, concurrency)
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
+    stream = Stream(line, engine, model, budget, on_completion, observer, flush, limits, concurrency)
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
         runner.run(stream.run())
 
 
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the fastest loop there is; None for asyncio's own."""
+    with contextlib.suppress(ImportError):  # it does not exist on Windows
+        import uvloop
+
+        factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+        return factory
+    return None
+
+
 @dataclass(slots=True, eq=False)
-class _Stream:
+class Stream:
     """The state that the workers share. One loop, no locks: it changes only between two awaits."""
 
     line: Line
@@ -73,6 +78,8 @@ class _Stream:
     flush: Callable[[], None]
     limits: RateLimits
     concurrency: Concurrency
+    is_open: bool = False
+    """Whether further requests may come by `put`, so that the stream does not end where nothing is left to do."""
     refusals: Refusals = field(default_factory=Refusals)
     held: tuple[Request, Reservation] | None = None
     """The next request, which neither budget nor rate limits let through yet."""
@@ -105,6 +112,17 @@ class _Stream:
                 await asyncio.gather(*self.workers, return_exceptions=True)
             finally:
                 await self.engine.close()
+
+    def put(self, request: Request) -> None:
+        """Take one more request, behind those that wait. Called in the loop of an open stream."""
+        self.line.put_behind(request)
+        if self.workers and self.in_flight < self.concurrency.room:  # before the first one there is no loop yet
+            self._wake_one()
+
+    def close(self) -> None:
+        """Let an open stream end as soon as nothing is left to do."""
+        self.is_open = False
+        self._wake_one()
 
     def _stop_soon(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed since: there is nothing left to stop
@@ -228,7 +246,8 @@ class _Stream:
             if self.refusals.held:
                 self._release_refusals()
                 return self._choose()
-            self.done.set_result(None)
+            if not self.is_open:
+                self.done.set_result(None)
         return None
 
     def _admit(self, reservation: Reservation) -> float | None:

@@ -50,6 +50,10 @@ class Line:
         self._is_exhausted = request is None
         return request
 
+    def put_behind(self, request: Request) -> None:
+        """Put a request behind all that waits to be sent."""
+        self._follow_ups.append(request)
+
     def put_in_front(self, follow_ups: Iterable[Request]) -> None:
         """Put follow-ups before all that is new, and before earlier follow-ups."""
         self._follow_ups.extendleft(reversed(list(follow_ups)))

@@ -1,0 +1,121 @@
+"""How much `grmforge serve` adds to a judge that takes 200 ms: throughput at 256 requests in flight, and latency.
+
+    python -m benchmarks.serving [--seconds 20] [--in-flight 256] [--k 4]
+
+A stand-in judge, the service and the caller are a process each. The caller keeps as many calls open as make so many
+requests of the judge: groups of four responses to prompts of their own, k samples each, so that nothing is stored
+already. The last line is JSON: `throughput_share` of what a judge of 200 ms can give at so many in flight, and
+`p99_added_ms`, the 99th percentile of what a call takes above 200 ms. Nobody waits for a group here.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from benchmarks.stand_in import serving as stand_in
+
+LATENCY_S = 0.2
+WARM_UP_S = 3.0
+RESPONSES = 4
+TEXT = "The gateway forwards uplink frames that it hears to the network server, which removes duplicates. " * 6
+RECIPE = """
+[build]
+name = "served"
+sets = ["rft"]
+[[sources]]
+kind = "preference_sets"
+name = "own"
+path = "own.jsonl"
+[models.grm]
+engine = "openai"
+model = "stand-in"
+base_url = "{url}"
+max_concurrency = {in_flight}
+[serve]
+k = {k}
+"""
+
+
+@contextmanager
+def service(recipe: Path, root: Path) -> Iterator[tuple[str, int]]:
+    """Run the service; give its address and its process id."""
+    command = [sys.executable, "-m", "flows.command.cli", "serve", str(recipe), "--root", str(root), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split(" at ")[1].strip(), process.pid
+        finally:
+            process.terminate()
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def called(url: str, calls: int, seconds: float) -> list[float]:
+    """Keep so many calls open for so long; return how long each took that ended after the warm-up, in seconds."""
+    took: list[float] = []
+    began = time.monotonic()
+    measured_from, until = began + WARM_UP_S, began + WARM_UP_S + seconds
+
+    async def caller(session: aiohttp.ClientSession, number: int) -> None:
+        count = 0
+        await asyncio.sleep(number / calls * LATENCY_S)  # as trainers do, they do not all begin at one moment
+        while (start := time.monotonic()) < until:
+            count += 1
+            responses = [f"{TEXT} {number} {count} {response}" for response in range(RESPONSES)]
+            body = json.dumps({"prompt": f"What does gateway {number} do at {count}?", "responses": responses}).encode()
+            async with session.post(f"{url}/v1/judge", data=body) as response:
+                reply = await response.json()
+            if None in reply["rewards"]:
+                raise RuntimeError(f"a judgement failed: {reply['failures']}")
+            if measured_from <= (end := time.monotonic()) < until:
+                took.append(end - start)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(caller(session, number) for number in range(calls)))
+    return took
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--in-flight", type=int, default=256)
+    parser.add_argument("--k", type=int, default=4)
+    chosen = parser.parse_args()
+    calls = chosen.in_flight // chosen.k
+    with stand_in() as judge, tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder, "recipe.toml")
+        recipe.write_text(RECIPE.format(url=judge.url, in_flight=chosen.in_flight, k=chosen.k), "utf-8")
+        judge.behave(latency_s=LATENCY_S)
+        with service(recipe, Path(folder, "data")) as (url, pid):
+            before = cpu_s(pid)
+            took = sorted(uvloop.run(called(url, calls, chosen.seconds)))
+            used = cpu_s(pid) - before
+    rate = len(took) * chosen.k / chosen.seconds
+    print(f"{len(took):,} calls, {rate:,.0f} samples a second; the service used {used:.1f} CPU seconds")
+    added = [1000 * (seconds - LATENCY_S) for seconds in took]
+    print(f"added: median {added[len(added) // 2]:.1f} ms, p90 {added[int(len(added) * 0.9)]:.1f} ms")
+    figures = {
+        "throughput_share": round(rate * LATENCY_S / chosen.in_flight, 4),
+        "p99_added_ms": round(added[int(len(added) * 0.99)], 1),
+        "in_flight": chosen.in_flight,
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""A role that is asked as questions come, for as long as a service runs: each is looked up, sent, stored, shared.
+
+    with Kept(root, run) as kept:
+        judge = Standing(root, run, model, kept)
+        completion = await judge.answer(request)
+
+It is the way of `answering`, in a loop that somebody else runs: the same stored answers, journal, budget, limits and
+retries. A stream ends where a build would end: at a ceiling, or where the endpoint is gone. Whoever waits for an answer
+then gets that error, and the next request begins another stream.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+from pipelines.engines.answering import Run, Stored, engine_of
+from pipelines.engines.live.dispatch import Stream
+from pipelines.engines.live.limits import Concurrency, RateLimits
+from pipelines.engines.live.line import Line
+from schemas.errors import EngineError, ForgeError, StorageError
+from schemas.generation import Completion, FaultKind, Request
+from schemas.recipe import ModelSection
+from schemas.record import bucket_of
+from storage.generations import Generations
+from storage.journal import JournalWriter
+from storage.root import Root
+
+RECENT = 20_000
+"""So many answers of this run are kept in memory; older ones are read again from the disk."""
+FLUSH_EVERY_S = 0.05
+"""Answers that come within so short a time share a write to the disk."""
+
+
+class Kept:
+    """The answers that a root holds, with those of this run. Use as a context manager, in the loop that asks."""
+
+    def __init__(self, root: Root, run: Run) -> None:
+        self._root, self._run = root, run
+        generations = Generations(root, run.watcher.warn)
+        if root.is_local:
+            generations.check()
+        self._stored = Stored(root, generations)
+        self._generations = generations
+        self._ids: dict[int, asyncio.Future[set[str]]] = {}
+        """Ids of the answers on disk, by bucket, once a bucket was asked for."""
+        self._recent: OrderedDict[str, tuple[int, Completion]] = OrderedDict()
+        self._journal = JournalWriter(root, run.run_id)
+        self._reading, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._flush: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._journal.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self._journal.__exit__(None, None, None)
+
+    async def answer_to(self, request: Request) -> Completion | None:
+        """Return the stored or imported answer; None where there is none."""
+        if (recent := self._recent.get(request.request_id)) is not None:
+            return recent[1]
+        bucket = bucket_of(request.query_id)
+        if bucket not in self._ids:
+            reading = asyncio.get_running_loop().run_in_executor(self._reading, self._read_ids, bucket)
+            self._ids[bucket] = asyncio.ensure_future(reading)
+        try:
+            ids = await asyncio.shield(self._ids[bucket])
+        except StorageError:
+            self._ids.pop(bucket, None)
+            raise
+        if request.request_id in ids:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, self._look_up, request)
+        if (imported := self._stored.imported(request)) is not None:
+            self.keep(request, imported)
+        return imported
+
+    def keep(self, request: Request, completion: Completion) -> None:
+        """Store an answer. Raises StorageError where earlier ones could not be stored."""
+        bucket = bucket_of(request.query_id)
+        self._recent[request.request_id] = bucket, completion
+        if len(self._recent) > RECENT:
+            oldest, (its_bucket, _) = self._recent.popitem(last=False)
+            if (ids := self._ids.get(its_bucket)) is not None and ids.done():
+                ids.result().add(oldest)
+        if self._flush is None or self._flush.done():
+            self._flush = asyncio.get_running_loop().create_task(self._flush_soon())
+        self._journal.append(request, completion)
+
+    async def _flush_soon(self) -> None:
+        """Bring what has come in to the disk now, and not half a second later: it may be paid for."""
+        await asyncio.sleep(FLUSH_EVERY_S)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writing, self._journal.flush)
+        except StorageError as error:
+            self._run.watcher.warn(str(error))  # the next `keep` raises it, too
+
+    def _read_ids(self, bucket: int) -> set[str]:
+        return set(self._generations.answers([bucket], []).column("request_id").to_pylist())
+
+    def _look_up(self, request: Request) -> Completion | None:
+        found = self._stored.bought(request)
+        if found is None:  # it was written since the root was opened
+            self._generations = Generations(self._root, self._run.watcher.warn)
+            self._stored = Stored(self._root, self._generations)
+            found = self._stored.bought(request)
+        return found
+
+
+class Standing:
+    """One model, asked by whoever needs it. Requests that are out are shared: equal ones are sent once."""
+
+    def __init__(self, root: Root, run: Run, model: ModelSection, kept: Kept) -> None:
+        self._root, self._run, self._model, self._kept = root, run, model, kept
+        self._waiting: dict[str, asyncio.Future[Completion]] = {}
+        self._stream: Stream | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._opening = asyncio.Lock()
+        self.stored = self.bought = 0
+        """Answers that were there, and those that were sent for."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are at the endpoint."""
+        return 0 if self._stream is None else self._stream.in_flight
+
+    async def answer(self, request: Request) -> Completion:
+        """Return the answer to a request, stored or new; a failed one has its fault.
+
+        Raises BudgetReached at a ceiling, EngineError where the endpoint is gone, StorageError where answers cannot be
+        stored. A caller who gives up takes nothing away from the others: the answer comes in, and is stored.
+        """
+        if (waiting := self._waiting.get(request.request_id)) is None:
+            found = await self._kept.answer_to(request)
+            if found is not None and not (found.fault and self._run.retry_failed):
+                self.stored += 1
+                return found
+            await self._open()
+            if (waiting := self._waiting.get(request.request_id)) is None:
+                waiting = self._send(request)
+        return await asyncio.shield(waiting)
+
+    async def close(self) -> None:
+        """Wait for what is at the endpoint, and end."""
+        if self._stream is not None and self._running is not None:
+            self._stream.close()
+            await asyncio.wait([self._running])
+
+    async def abort(self) -> None:
+        """End at once; what is at the endpoint is given up."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    def _send(self, request: Request) -> asyncio.Future[Completion]:
+        waiting: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        waiting.add_done_callback(lambda future: None if future.cancelled() else future.exception())  # it may be alone
+        self._waiting[request.request_id] = waiting
+        self.bought += 1
+        assert self._stream is not None  # `_open` has returned, and nothing was awaited since
+        self._stream.put(request)
+        return waiting
+
+    async def _open(self) -> None:
+        """See that a stream runs."""
+        if self._stream is not None:
+            return
+        async with self._opening:
+            if self._stream is not None:
+                return
+            model = self._model
+            if model.engine == "vllm":  # its server takes minutes to start
+                engine = await asyncio.to_thread(engine_of, self._root, self._run, model)
+            else:
+                engine = engine_of(self._root, self._run, model)
+            self._stream = Stream(
+                line=Line(iter(()), model.max_retries, model.max_concurrency),
+                engine=engine,
+                model=model,
+                budget=self._run.budget,
+                on_completion=self._completed,
+                observer=self._run.watcher,
+                flush=lambda: None,
+                limits=RateLimits(model.rpm, model.tpm),
+                concurrency=Concurrency(model.max_concurrency),
+                is_open=True,
+            )
+            self._running = asyncio.get_running_loop().create_task(self._run_through(self._stream))
+
+    async def _run_through(self, stream: Stream) -> None:
+        error: BaseException = EngineError("the service ends")
+        try:
+            await stream.run()
+        except ForgeError as ended:
+            error = ended
+        except asyncio.CancelledError:
+            pass
+        except Exception as bug:  # noqa: BLE001 - whoever waits hears of it
+            error = EngineError(f"unexpected {type(bug).__name__}: {bug}")
+        finally:
+            self._stream = None
+            waiting, self._waiting = self._waiting, {}
+            for future in waiting.values():
+                if not future.done():
+                    future.set_exception(error)
+
+    def _completed(self, request: Request, completion: Completion) -> Iterable[Request]:
+        if completion.fault is not FaultKind.TRANSIENT:
+            self._kept.keep(request, completion)
+        if not (waiting := self._waiting.pop(request.request_id)).done():
+            waiting.set_result(completion)
+        return ()
