@@ -12,6 +12,7 @@ from flows.command import reviewing, rubrics, signatures
 from flows.command.beginning import init
 from flows.command.building import build, doctor, plan, probe, refresh
 from flows.command.evaluating import evaluate, judge
+from flows.command.exporting import export
 from flows.command.files import grade, import_, read
 from flows.command.upkeep import forget, gc
 from flows.command.versions import compare, inspect, pin, promote
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(init, build, plan, probe, inspect, doctor, import_),
-    *(evaluate, judge, refresh, compare, pin, promote, read, grade, gc, forget),
+    *(evaluate, judge, refresh, compare, pin, promote, export, read, grade, gc, forget),
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
