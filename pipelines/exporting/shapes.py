@@ -23,11 +23,11 @@ def messages(rows: pa.Table) -> pa.Table:
     return pa.table({"id": rows["id"], "messages": joined(rows["prompt"], rows["completion"])})
 
 
-def marked_messages(key: str, on: bool | int, off: bool | int) -> Shape:
+def marked_messages(key: str, on: bool | int, off: bool | int, answer: str = "completion") -> Shape:
     """Return the shape of `messages` whose messages say under a key whether they are trained on: only the last is."""
 
     def shape(rows: pa.Table) -> pa.Table:
-        lists = joined(rows["prompt"], rows["completion"])
+        lists = joined(rows["prompt"], rows[answer])
         flat, ends = lists.values, lists.offsets.to_numpy()[1:] - 1
         is_last = pa.array(np.isin(np.arange(len(flat)), ends))
         marks = pc.if_else(is_last, pa.scalar(on), pa.scalar(off))
@@ -39,10 +39,9 @@ def marked_messages(key: str, on: bool | int, off: bool | int) -> Shape:
     return shape
 
 
-def chosen_and_rejected_texts(rows: pa.Table) -> pa.Table:
-    """Return `messages` that end with the chosen answer, and the other as `rejected_response`."""
-    whole = joined(rows["prompt"], rows["chosen"])
-    return pa.table({"id": rows["id"], "messages": whole, "rejected_response": last_texts(rows["rejected"])})
+def with_rejected_text(shape: Shape) -> Shape:
+    """Return a shape of messages that end with the chosen answer, with the other one as `rejected_response`."""
+    return lambda rows: shape(rows).append_column("rejected_response", last_texts(rows["rejected"]))
 
 
 def chosen_and_rejected_messages(rows: pa.Table) -> pa.Table:

@@ -6,7 +6,7 @@ and the other one as `rejected_response`. GRPO keeps further columns for the rew
 on the left, by `--truncation_strategy`. `<image>`, `<video>` and `<audio>` in a text stand for files.
 """
 
-from pipelines.exporting.shapes import chosen_and_rejected_texts, columns, marked_messages
+from pipelines.exporting.shapes import columns, marked_messages, with_rejected_text
 from pipelines.exporting.trainer import Layout, Trainer
 
 _SFT = Layout(marked_messages("loss", True, False))
@@ -19,7 +19,7 @@ TRAINER = Trainer(
         "rft": _SFT,
         "traces": _SFT,
         "rl": Layout(columns(messages="prompt", solution="ground_truth", data_source="data_source")),
-        "pairs": Layout(chosen_and_rejected_texts),
+        "pairs": Layout(with_rejected_text(marked_messages("loss", True, False, "chosen"))),
     },
     without={"meta_rm": "its classifiers are not served with the template; train/meta_rm.py of the snapshot is"},
     media_tags=("<image>", "<video>", "<audio>"),

@@ -11,10 +11,12 @@ def _rows(path):
 
 
 def _template(tokenizer, part, mode):
+    from swift.model import get_processor
     from swift.template import get_template
 
+    processor = get_processor(tokenizer.name_or_path, model_type="qwen3")
     template = get_template(
-        tokenizer, template_type="chatml", max_length=part["whole_limit"], truncation_strategy="raise"
+        processor, template_type="chatml", max_length=part["whole_limit"], truncation_strategy="raise"
     )
     template.set_mode(mode)
     return template

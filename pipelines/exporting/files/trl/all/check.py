@@ -33,7 +33,7 @@ def sft(path, tokenizer, part):
     )
     trainer = SFTTrainer(model=_model(tokenizer), args=settings, train_dataset=_rows(path), processing_class=tokenizer)
     for row in trainer.train_dataset:
-        yield split_by_mask(tokenizer, row["input_ids"], row["completion_mask"])
+        yield split_by_mask(tokenizer, row["input_ids"], [label != -100 for label in row["labels"]])
 
 
 def rl(path, tokenizer, part):
