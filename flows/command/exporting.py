@@ -88,7 +88,8 @@ def _lines(done: "Export") -> typing.Iterator[str]:
     for name, part in done.parts.items():
         limit = part.prompt_limit if name == "rl" else part.whole_limit
         rows = ", ".join(f"{count:,} {split}" for split, count in part.rows.items())
-        yield f"{name}: {rows}; limit {limit:,} tokens ({', '.join(f'{n:,} by {way}' for way, n in part.counted.items())})"
+        counted = ", ".join(f"{count:,} by {way}" for way, count in part.counted.items())
+        yield f"{name}: {rows}; limit {limit:,} tokens ({counted})"
         usual = done.trainer.layouts[name].usual
         if part.over_usual:
             yield f"  {part.over_usual:,} rows are longer than {done.trainer.name}'s usual {usual:,} tokens"

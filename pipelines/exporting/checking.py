@@ -36,7 +36,8 @@ class Checked:
     def lines(self) -> Iterator[str]:
         """Yield the check as people read it."""
         for file in self.files:
-            yield f"check: {file['file']}: {file['loaded']:,} of {file['rows']:,} rows loaded, {file['differ']:,} differ"
+            loaded = f"{file['loaded']:,} of {file['rows']:,} rows loaded"
+            yield f"check: {file['file']}: {loaded}, {file['differ']:,} differ"
             yield from (f"  {row}: {what}" for row, what in file["first"])
         yield f"check: {self.result}" + (f": {self.words}" if self.words else "")
 

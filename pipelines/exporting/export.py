@@ -145,9 +145,8 @@ def _written(
         dict(sorted(counted.items())),
     )
     if "train" not in part.files:
-        raise RecipeError(
-            f"{name}: no row is left to train on, of {left_out.total():,}: {', '.join(map(REASONS.__getitem__, part.left_out))}"
-        )
+        why = ", ".join(REASONS[word] for word in part.left_out)
+        raise RecipeError(f"{name}: no row is left to train on, of {left_out.total():,}: {why}")
     return part
 
 
@@ -165,7 +164,7 @@ def _without_thoughts(rows: pa.Table) -> int:
 
 def _write_files(done: Export, snapshot: Snapshot, place: Path, options: dict[str, Any]) -> None:
     """Write what stands beside the data: scripts and configs, the reward, the check, the README."""
-    manifest, trainer = snapshot.manifest, done.trainer
+    manifest = snapshot.manifest
     facts = {"snapshot": f"{manifest.name}@{manifest.version}", "content_hash": manifest.content_hash}
     (place / "export.json").write_bytes(
         orjson.dumps(facts | options | done.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

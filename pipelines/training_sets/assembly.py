@@ -57,6 +57,8 @@ def assemble(
         "meta_rm_template": meta_rm_template().identity,
         "purposes": sorted(judged),
     }
+    if recipe.training.max_tokens is not None:
+        settings["max_tokens"] = recipe.training.max_tokens
     if recipe.rl.selection:
         settings["selection"] = [recipe.rl.selection_share, selection_job(job).key_settings()["templates"]]
     answered = [stage for stage in sources if stage.paths("traces") or stage.paths("answers")]
@@ -180,7 +182,7 @@ class _Rows:
             if "meta_rm" in wanted:
                 self._write_meta_rm(trajectories, by_id)
             if "pairs" in wanted:
-                pairs = pairs_table([one for one in sets if one.set_id not in decisions.suspects])
+                pairs = pairs_table([one for one in sets if one.set_id not in decisions.not_paired])
                 of_rows = [by_id[set_id] for set_id in pairs.column("set_id").to_pylist()]
                 self.tables.write_splits("pairs", pairs, _splits(of_rows))
 

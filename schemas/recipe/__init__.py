@@ -20,6 +20,7 @@ from schemas.recipe.stages import (
     RubricsSection,
     SplitsSection,
     SynthesisSection,
+    TrainingSection,
 )
 from schemas.recipe.tree import Recipe
 
@@ -53,6 +54,7 @@ __all__ = [
     "SourceSection",
     "SplitsSection",
     "SynthesisSection",
+    "TrainingSection",
     "Whole",
     "read_recipe",
     "recipe_of",

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import rewards  # noqa: E402
+import rewards
 
 
 def reward_func(queries, prompts, labels, **kwargs):

@@ -6,7 +6,7 @@ from pathlib import Path
 from swift.rewards import ORM, orms
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import rewards  # noqa: E402
+import rewards
 
 
 class GrmReward(ORM):
