@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from pipelines.exporting.lengths import RowLengths
 from pipelines.exporting.reading import ANSWERS
-from pipelines.exporting.shapes import flat_list
 from pipelines.exporting.trainer import Trainer
+from schemas.columns import flat_list
 
 REASONS = {
     "too_long": "longer than --max-tokens",

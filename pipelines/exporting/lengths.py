@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.exporting.reading import ANSWERS
-from pipelines.exporting.shapes import flat_list
 from pipelines.exporting.trainer import ROOM, Counted
+from schemas.columns import flat_list
 from schemas.errors import RecipeError
 
 _MESSAGE_TOKENS = 8

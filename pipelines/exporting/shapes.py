@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.columns import flat_list, joined
+
 Shape = Callable[[pa.Table], pa.Table]
 
 
@@ -60,24 +62,6 @@ def ranked_completions(rows: pa.Table) -> pa.Table:
     offsets = pa.array(np.arange(count + 1) * 2, pa.int32())
     completions = pa.ListArray.from_arrays(offsets, ranked)
     return pa.table({"id": rows["id"], "context": rows["prompt"], "completions": completions})
-
-
-def joined(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.ListArray:
-    """Return each row's two lists as one."""
-    lists = [flat_list(first), flat_list(second)]
-    sizes = [pc.list_value_length(one).to_numpy() for one in lists]
-    rows = np.arange(len(first))
-    row_of = np.concatenate([np.repeat(rows, size) for size in sizes])
-    order = np.argsort(row_of, kind="stable")  # of one row, what stands in the first list comes first
-    values = pa.concat_arrays([one.flatten() for one in lists]).take(pa.array(order))
-    offsets = np.concatenate([[0], np.cumsum(sizes[0] + sizes[1])])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
-
-
-def flat_list(column: pa.ChunkedArray) -> pa.ListArray:
-    """Return a column of lists in one piece."""
-    array: pa.ListArray = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    return array
 
 
 def last_texts(column: pa.ChunkedArray) -> pa.Array:

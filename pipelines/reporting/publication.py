@@ -110,7 +110,7 @@ _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
     "README.md": lambda manifest, _: card_of(manifest),
     "report.html": report_of,
     "rewards.py": lambda _, __: rewards_source(),
-    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "grpo_trl.py", "meta_rm.py")},
+    **{f"train/{name}": partial(_script, name) for name in ("sft_trl.py", "grpo_trl.py", "grpo_verl.sh", "meta_rm.py")},
 }
 
 

@@ -56,29 +56,25 @@ def too_long_of(most: int, job: SamplingJob, curated: Stage, judged: Mapping[Pur
                 prompts.append(preference.set_id)
             if _pair_tokens(preference) > most:
                 pairs.append(preference.set_id)
-    return TooLong(
-        frozenset(trajectories), frozenset(prompts), frozenset(pairs), frozenset(_long_general(most, curated))
-    )
+    return TooLong(*map(frozenset, (trajectories, prompts, pairs, _long_general(most, curated))))
 
 
 def _long_general(most: int, curated: Stage) -> list[str]:
     """Return the example ids of general rows that are longer, by estimate."""
-    prompt, completion = _PROMPT_BYTES, pl.col("completion").str.len_bytes()
+    is_long = (_PROMPT_BYTES + pl.col("completion").str.len_bytes()) / 4 > most
     return [
         name
         for rows in read_batches(curated.paths("general"), GENERAL)
-        for name in pl.Series(general_ids(rows)).filter(
-            pl.DataFrame(rows).select((prompt + completion) / 4 > most).to_series()
-        )
+        for name in pl.Series(general_ids(rows)).filter(pl.DataFrame(rows).select(is_long).to_series())
     ]
 
 
 def _long_trajectories(most: int, stage: Stage) -> list[str]:
     """Return the ids of judgements that are longer. Of an answer with thoughts the answer's share counts, by size."""
     answer, thoughts = (pl.col(name).fill_null("").str.len_bytes() for name in ("text", "reasoning"))
-    prompt = _PROMPT_BYTES
     share = answer / pl.max_horizontal(answer + thoughts, 1)
-    tokens = pl.coalesce("prompt_tokens", prompt / 4) + pl.coalesce(pl.col("completion_tokens") * share, answer / 4)
+    prompt = pl.coalesce("prompt_tokens", _PROMPT_BYTES / 4)
+    tokens = prompt + pl.coalesce(pl.col("completion_tokens") * share, answer / 4)
     return [
         name
         for rows in read_batches(stage.paths("judged"), JUDGED, _COLUMNS)

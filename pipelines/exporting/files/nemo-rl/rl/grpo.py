@@ -1,4 +1,4 @@
-"""NeMo RL's examples/run_grpo.py, which then knows the judge's processor and environment. Run it in NeMo RL's folder."""
+"""NeMo RL's examples/run_grpo.py with the judge's processor and environment. Run it in NeMo RL's own folder."""
 
 import runpy
 import sys
