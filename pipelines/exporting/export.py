@@ -25,7 +25,7 @@ from pipelines.reporting.pages import page
 from schemas.errors import RecipeError, StorageError
 from storage.snapshots import Snapshot
 
-_PACKAGE = "pipelines.exporting"
+_FILES = "pipelines.exporting.files"
 _TRL_SCRIPTS = {"rft": "sft_trl.py", "traces": "sft_trl.py", "rl": "grpo_trl.py", "meta_rm": "meta_rm.py"}
 _WAYS = {
     "tokenizer": "counted by the given tokenizer with its chat template",
@@ -185,28 +185,25 @@ def _write_files(done: Export, snapshot: Snapshot, place: Path, options: dict[st
         "ways": _WAYS,
         "train_on": Markup(options["train_on"]),
     }
-    _put(place / "README.md", page("files/README.md", shown, _PACKAGE))
+    _put(place / "README.md", page("README.md", shown, _FILES))
 
 
 def _texts(done: Export, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the name and text of each script, config and check. One that is blank is for sets that are not here."""
-    files = resources.files(_PACKAGE).joinpath("files")
-    for folder in (files / done.trainer.name / one for one in ("all", *done.parts)):
-        for file in sorted(folder.iterdir(), key=lambda one: one.name) if folder.is_dir() else ():
-            if file.name == "check.py":
-                yield "check/check.py", file.read_text("utf-8")
-            elif file.name.endswith(".py"):
-                yield file.name, file.read_text("utf-8")
-            elif text := page(f"files/{done.trainer.name}/{folder.name}/{file.name}", values, _PACKAGE).strip():
-                yield file.name, f"{text}\n"
-    yield "check/comparing.py", (files / "check/comparing.py").read_text("utf-8")
+    folder = resources.files(_FILES)
+    for file in sorted(one.name for one in folder.iterdir()):
+        trainer, _, rest = file.partition(".")
+        part, _, name = rest.partition(".")
+        if trainer != done.trainer.name or part not in ("all", *done.parts):
+            continue
+        if name.endswith(".py"):
+            yield ("check/check.py" if name == "check.py" else name), (folder / file).read_text("utf-8")
+        elif text := page(file, values, _FILES).strip():
+            yield name, f"{text}\n"
+    yield "check/comparing.py", (folder / "all.comparing.py").read_text("utf-8")
     if done.trainer.name == "trl":  # its scripts are those of the snapshot
-        for name, script in _TRL_SCRIPTS.items():
-            if name in done.parts:
-                yield (
-                    f"train/{script}",
-                    resources.files("pipelines.reporting.train").joinpath(script).read_text("utf-8"),
-                )
+        for script in {_TRL_SCRIPTS[name] for name in done.parts if name in _TRL_SCRIPTS}:
+            yield f"train/{script}", resources.files("pipelines.reporting.train").joinpath(script).read_text("utf-8")
 
 
 def _values(parts: Mapping[str, Part]) -> dict[str, Any]:
