@@ -28,7 +28,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Trainer:
-    """A trainer, and the sets that it reads. Its scripts and configs are templates in `files`, as `<name>.<set>.<file>`."""
+    """A trainer, and the sets that it reads. Its scripts and configs are in `files`, as `<name>.<set>.<file>`."""
 
     name: str
     package: str

@@ -1,4 +1,4 @@
-"""An export holds every row that its trainer can read, whole; each other one is counted. Its limits are above all rows."""
+"""An export holds every row that its trainer can read, whole; each other one is counted. Limits are above all rows."""
 
 import json
 import re
@@ -176,7 +176,7 @@ def test_a_folder_that_holds_anything_is_left_alone(written: Callable[..., Expor
 
 
 def test_an_unknown_trainer_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(RecipeError, match="did you mean openrlhf.* there are: trl, verl, openrlhf"):
+    with pytest.raises(RecipeError, match=r"did you mean openrlhf.* there are: trl, verl, openrlhf"):
         trainer_of("openrhlf")
 
 
