@@ -69,9 +69,7 @@ def test_the_trainers_own_loader_reads_every_row_as_it_was_written(
 
 
 @pytest.mark.parametrize("name", ["openrlhf", "swift", "slime", "skyrl"])
-def test_the_reward_is_called_as_the_trainer_calls_it(
-    demo: Snapshot, tmp_path: Path, name: str
-) -> None:
+def test_the_reward_is_called_as_the_trainer_calls_it(demo: Snapshot, tmp_path: Path, name: str) -> None:
     """A right answer, a wrong one and an unreadable one earn 1, -1 and -1 through the door of each trainer."""
     python = python_of(name)
     out = export(demo, TRAINERS[name], tmp_path / "out", sets=["rl"]).out
