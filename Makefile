@@ -18,7 +18,7 @@ export DO_NOT_TRACK := 1
 
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py hint_leaks.py decontamination.py rubrics.py scale_out.py evaluation.py)))
 
-.PHONY: help demo demo-real test test-all test-room test-vllm test-loop bench check format docs lock clean
+.PHONY: help demo demo-real test test-all test-room test-vllm test-trainers test-loop bench check format docs lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -87,6 +87,26 @@ test-room: .venv/dev.stamp  ## run the tests of one room: make test-room ROOM=ju
 test-vllm: .venv/dev.stamp .venv-vllm/stamp  ## build on a real vLLM, on the CPU, with a tiny model of random weights
 	PYTHONDONTWRITEBYTECODE= GRMFORGE_VLLM_PYTHON=$(VLLM_BIN)/python $(BIN)/pytest tests/vllm
 
+# An environment a trainer: they pin each other's libraries in other versions. What fits, torch above all, is taken from
+# .venv. Packages of *.no-deps.txt come without the CUDA libraries that they ask for, and without regard to the Python
+# that they declare. torchaudio's own library wants CUDA, too, and texts do not need it.
+TRAINERS ?= verl openrlhf llamafactory swift axolotl slime nemo-rl skyrl
+
+.venv-trainers/%/stamp: tests/trainers/requirements/%.txt .venv/dev.stamp
+	@echo "installing what $*'s loader needs into .venv-trainers/$* .."
+	$(PYTHON) -m venv --clear .venv-trainers/$*
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
+	  > $$(.venv-trainers/$*/bin/python -c "import site; print(site.getsitepackages()[0])")/zz_shared.pth
+	.venv-trainers/$*/bin/python -m pip install --quiet -r $<
+	if [ -f tests/trainers/requirements/$*.no-deps.txt ]; then .venv-trainers/$*/bin/python -m pip install --quiet \
+	  --no-deps --ignore-requires-python -r tests/trainers/requirements/$*.no-deps.txt; fi
+	rm -f .venv-trainers/$*/lib/python*/site-packages/torchaudio/lib/*.so
+	@touch $@
+
+test-trainers: .venv/dev.stamp  ## read each export with the trainer's own loader: TRAINERS="verl swift" for some; 10 GB of installs
+	for name in $(TRAINERS); do $(MAKE) --no-print-directory .venv-trainers/$$name/stamp || echo "$$name: not installed"; done
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 GRMFORGE_TRAINERS=.venv-trainers $(BIN)/pytest tests/trainers -rs
+
 test-loop: .venv/dev.stamp recipes/small_cpu/smollm2/model.safetensors  ## train a small real judge on its own accepted judgements: the small form of docs/loop.md
 	$(BIN)/python -m benchmarks.loop --small --base recipes/small_cpu/smollm2 --work data/loop-small
 
@@ -119,5 +139,5 @@ lock:  ## resolve pyproject.toml anew, and write constraints.txt
 	rm -rf build/lock
 
 clean:  ## remove the environment and every cache; data/ stays
-	rm -rf .venv .venv-vllm build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm .venv-trainers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

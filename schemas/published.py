@@ -5,13 +5,14 @@ from schemas.evaluation import CREDITS_TABLE, FIGURES_TABLE, ITEMS_TABLE, JUDGEM
 from schemas.generation import GENERATIONS_TABLE
 from schemas.preference import SETS_TABLE
 from schemas.rubric import RUBRICS_TABLE
-from schemas.training import META_RM_TABLE, PAIRS_TABLE, RFT_TABLE, RL_TABLE
+from schemas.training import META_RM_TABLE, PAIRS_TABLE, RFT_MESSAGES_TABLE, RFT_TABLE, RL_TABLE
 from schemas.trajectory import TRAJECTORIES_TABLE
 
 TABLES = (
     SETS_TABLE,
     TRAJECTORIES_TABLE,
     RFT_TABLE,
+    RFT_MESSAGES_TABLE,
     RL_TABLE,
     META_RM_TABLE,
     PAIRS_TABLE,

@@ -35,6 +35,21 @@ RFT_TABLE = Table(
 )
 RFT = RFT_TABLE.schema
 
+RFT_MESSAGES_TABLE = Table(
+    "rft_messages",
+    (
+        Column("example_id", str, "The row of rft."),
+        Column("set_id", str, "Set that was judged; null for general rows."),
+        Column("query_id"),
+        Column("source"),
+        Column("messages", Messages, "Prompt and completion as one conversation; the last message is the completion."),
+    ),
+    "The rows of rft for trainers that want one list of `messages`. It says nothing that rft does not, so the content "
+    "hash leaves it out.",
+    splits("the rows of rft as one list of messages, for verl's SFT and its like"),
+)
+RFT_MESSAGES = RFT_MESSAGES_TABLE.schema
+
 _REWARD_MODEL = (
     Column("style", str, "`rule`: by `rewards.py`, without a model."),
     Column(

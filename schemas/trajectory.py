@@ -140,6 +140,11 @@ class RejectReason(Explained):
         "correct with the hint, but too few of the set's answers without one are",
         "lower [rejection] min_pass_for_hinted, which takes the very sets that hints are for",
     )
+    TOO_LONG = (  # off unless the recipe gives a limit
+        "too_long",
+        "correct, but longer than the recipe lets a training row be",
+        "raise [training] max_tokens, if what is trained can read more",
+    )
     LABEL_BALANCE = (
         "label_balance",
         "correct, but left out so that right and wrong single responses stay in balance",

@@ -1,7 +1,7 @@
 """Stage tables: what a stage made of its inputs, kept under a fingerprint of all it depends on."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
@@ -130,13 +130,15 @@ def finish_stage(
     facts: Mapping[str, Any],
     made_of: Iterable[Stage] = (),
     beside: Stage | None = None,
+    repeats: Collection[str] = (),
 ) -> Stage:
     """Write the manifest, last of all, and return the finished stage.
 
-    `made_of` are those that it was read from. It has all tables of `beside`, too, without a copy of them.
+    `made_of` are those that it was read from. It has all tables of `beside`, too, without a copy of them. The content
+    leaves out the tables that are named in `repeats`.
     """
     files = {name: [asdict(file) for file in table] for name, table in tables.items() if table}
-    hashes = [file["sha256"] for name in sorted(files) for file in files[name]]
+    hashes = [file["sha256"] for name in sorted(files) if name not in repeats for file in files[name]]
     keys = sorted({stage.key for stage in made_of})
     manifest = {"format": FORMAT, "content": content_hash(hashes), "tables": files, "facts": facts, "made_of": keys}
     if beside is not None:

@@ -21,8 +21,9 @@ settings.load_profile("grmforge")
 # Under nohup it is ignored, and commands that tests start would ignore it too, as they should.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-collect_ignore = [] if "GRMFORGE_VLLM_PYTHON" in os.environ else ["vllm"]
-"""A real vLLM has an environment of its own: `make test-vllm`."""
+_APART = {"GRMFORGE_VLLM_PYTHON": "vllm", "GRMFORGE_TRAINERS": "trainers"}
+collect_ignore = [folder for variable, folder in _APART.items() if variable not in os.environ]
+"""A real vLLM and each trainer have environments of their own: `make test-vllm`, `make test-trainers`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ from flows.command.beginning import init
 from flows.command.building import build, doctor, plan, probe, refresh
 from flows.command.conforming import conform
 from flows.command.evaluating import evaluate, judge
+from flows.command.exporting import export
 from flows.command.files import grade, import_, read
 from flows.command.serving import serve
 from flows.command.upkeep import forget, gc
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(init, build, plan, probe, inspect, doctor, import_),
-    *(evaluate, judge, serve, conform, refresh, compare, pin, promote, read, grade, gc, forget),
+    *(evaluate, judge, export, serve, conform, refresh, compare, pin, promote, read, grade, gc, forget),
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

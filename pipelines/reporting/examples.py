@@ -14,10 +14,12 @@ from schemas.preference import DropReason
 from schemas.published import TABLES
 from schemas.query import wire
 from schemas.rubric import RUBRICS_TABLE
+from schemas.training import RFT_MESSAGES_TABLE
 from schemas.trajectory import Outcome
 from storage.snapshots import Snapshot
 
-STATUSES = {table.name: tuple(table.parts) for table in TABLES if table.parts and table is not RUBRICS_TABLE}
+_NOT_SHOWN = (RUBRICS_TABLE, RFT_MESSAGES_TABLE)
+STATUSES = {table.name: tuple(table.parts) for table in TABLES if table.parts and table not in _NOT_SHOWN}
 """Every table whose rows can be shown, and its parts, as published: `<table>/<status>`."""
 _SOURCE_COLUMN = {"rl": ("data_source", "grmforge/")}
 _APART: dict[str, str | None] = {"rl": None, "traces": "query_id", "answers": "query_id"}

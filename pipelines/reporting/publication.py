@@ -112,7 +112,7 @@ _PAGES: Mapping[str, Callable[[Manifest, Stage], str]] = {
     "rewards.py": lambda _, __: rewards_source(),
     **{
         f"train/{name}": partial(_script, name)
-        for name in ("sft_trl.py", "grpo_trl.py", "meta_rm.py", "reward_clients.py")
+        for name in ("sft_trl.py", "grpo_trl.py", "grpo_verl.sh", "meta_rm.py", "reward_clients.py")
     },
 }
 

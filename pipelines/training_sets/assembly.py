@@ -21,21 +21,25 @@ from pipelines.training_sets.rl import RlRow, rl_table
 from pipelines.training_sets.selection import selection_job, with_selection
 from pipelines.training_sets.signals import signals_of
 from schemas.candidate import GRADED_TABLE, GRADED_VERDICTS, TRACES_TABLE
+from schemas.columns import joined
 from schemas.manifest import TableFile
 from schemas.preference import PreferenceSet, Split
 from schemas.published import TABLES
+from schemas.query import MESSAGES
 from schemas.recipe import ModelSection, Recipe
 from schemas.rubric import RUBRICS
 from schemas.tables import table_of
-from schemas.training import GENERAL, META_RM, RFT
+from schemas.training import GENERAL, META_RM, RFT, RFT_MESSAGES
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
 
-STAGE_VERSION = 4
+STAGE_VERSION = 5
 _SCHEMAS = {table.name: table.schema for table in TABLES}
+_REPEATS = ("rft_messages/train", "rft_messages/validation")
+"""Tables that say once more what others say: a version's content does not depend on them."""
 
 
 def assemble(
@@ -57,6 +61,8 @@ def assemble(
         "meta_rm_template": meta_rm_template().identity,
         "purposes": sorted(judged),
     }
+    if recipe.training.max_tokens is not None:
+        settings["max_tokens"] = recipe.training.max_tokens
     if recipe.rl.selection:
         settings["selection"] = [recipe.rl.selection_share, selection_job(job).key_settings()["templates"]]
     answered = [stage for stage in sources if stage.paths("traces") or stage.paths("answers")]
@@ -75,7 +81,7 @@ def assemble(
             _write_answers(answered, curated, tables)
         _Rows(recipe, curated, judged, decisions, job, tables).write()
     facts = {"checks": decisions.checks, "funnel": decisions.funnel}
-    return finish_stage(root, key, tables.files(), facts, [*sources, curated, *judged.values()])
+    return finish_stage(root, key, tables.files(), facts, [*sources, curated, *judged.values()], repeats=_REPEATS)
 
 
 class _Tables:
@@ -180,7 +186,7 @@ class _Rows:
             if "meta_rm" in wanted:
                 self._write_meta_rm(trajectories, by_id)
             if "pairs" in wanted:
-                pairs = pairs_table([one for one in sets if one.set_id not in decisions.suspects])
+                pairs = pairs_table([one for one in sets if one.set_id not in decisions.not_paired])
                 of_rows = [by_id[set_id] for set_id in pairs.column("set_id").to_pylist()]
                 self.tables.write_splits("pairs", pairs, _splits(of_rows))
 
@@ -207,6 +213,8 @@ class _Rows:
         rows = pa.concat_tables([examples, chat.append_column("split", splits)])
         rows = rows.sort_by([(name, "ascending") for name in ("query_id", "set_id", "example_id")])
         self.tables.write_splits("rft", rows.select(RFT.names), rows.column("split"))
+        messages = {"messages": joined(rows.column("prompt"), rows.column("completion")).cast(MESSAGES)}
+        self.tables.write_splits("rft_messages", table_of(RFT_MESSAGES, rows, messages), rows.column("split"))
 
     def _write_rl(self, sets: Sequence[PreferenceSet], decided: pl.DataFrame) -> None:
         """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""

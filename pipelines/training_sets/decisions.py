@@ -19,6 +19,7 @@ from pipelines.training_sets.rft import chosen_general, general_ids
 from pipelines.training_sets.rl import decide_rl, filter_fault
 from pipelines.training_sets.selection import decide_selection
 from pipelines.training_sets.suspicion import Suspicion, suspicion_of
+from pipelines.training_sets.too_long import NOTHING_TOO_LONG, TooLong, too_long_of
 from schemas.errors import ForgeError
 from schemas.preference import SETS, Split
 from schemas.recipe import Recipe
@@ -46,8 +47,8 @@ class Decisions:
     """A row a sampled set; see `decide_rl` and `decide_selection`. None where the recipe wants no rl set, and where the
     difficulty model filters nothing, which the check `rl` says."""
     suspicion: Suspicion
-    suspects: frozenset[str]
-    """Ids of the kept sets that are too suspect for any training set."""
+    not_paired: frozenset[str]
+    """Ids of the kept sets that are too suspect, or too long, for pairs."""
     general: frozenset[str]
     """Example ids of the general rows that are mixed in."""
     checks: Mapping[str, Any]
@@ -60,13 +61,17 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
     suspicion = suspicion_of(curated, judged)
     suspects = suspicion.above(recipe.rejection.max_label_suspicion)
     frames = _judged_frames(judged, suspicion)
+    too_long = NOTHING_TOO_LONG
+    if (most := recipe.training.max_tokens) is not None:
+        too_long = too_long_of(most, job, curated, judged)
+        frames = {purpose: too_long.marked(frame) for purpose, frame in frames.items()}
     checks: dict[str, Any] = {"lengths": _lengths(curated), **_label_checks(suspicion)}
     funnel: list[dict[str, Any]] = []
     if Purpose.RFT in frames:
         rft = frames[Purpose.RFT] = decide(frames[Purpose.RFT], recipe.rejection, recipe.grm.n_rft)
         checks["positions"] = _positions(rft)
         funnel += _counted(rft, "rft", "accepted", "mode")
-    rl = _rl(recipe, curated, frames, suspects, checks) if "rl" in recipe.build.sets else None
+    rl = _rl(recipe, curated, frames, suspects, too_long, checks) if "rl" in recipe.build.sets else None
     if rl is not None:
         funnel += _counted(rl, "rl", "kept")
         if recipe.rl.selection:
@@ -86,14 +91,17 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
     if "pairs" in recipe.build.sets:
         several = suspicion.sets.filter(pl.col("is_kept") & (pl.col("n_responses") > 1))
         funnel += _counted(_suspect(several, suspects), "pairs", "kept")
+        trusted = several.join(suspects, on="set_id", how="anti")
+        funnel += _counted(_too_long(trusted.filter(pl.col("set_id").is_in(list(too_long.pairs)))), "pairs", "kept")
     checks["leak_probe"] = leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, judged, frames)
     if Purpose.RFT in frames:
         checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
     general = frozenset[str]()
     if recipe.general and "rft" in recipe.build.sets:
-        general, rows = _general(curated, recipe.general.ratio, frames[Purpose.RFT])
+        general, rows = _general(curated, recipe.general.ratio, frames[Purpose.RFT], too_long)
         funnel += _counted(rows, "rft general", "accepted")
-    return Decisions(frames, rl, suspicion, frozenset(suspects["set_id"]), general, checks, funnel)
+    not_paired = frozenset(suspects["set_id"]) | too_long.pairs
+    return Decisions(frames, rl, suspicion, not_paired, general, checks, funnel)
 
 
 def _judged_frames(judged: Mapping[Purpose, Stage], suspicion: Suspicion) -> dict[Purpose, pl.DataFrame]:
@@ -112,6 +120,7 @@ def _rl(
     curated: Stage,
     frames: Mapping[Purpose, pl.DataFrame],
     suspects: pl.DataFrame,
+    too_long: TooLong,
     checks: dict[str, Any],
 ) -> pl.DataFrame | None:
     """Return RL's decisions, by the difficulty model's samples or, where the recipe says so, by the GRM's own.
@@ -129,7 +138,7 @@ def _rl(
             raise ForgeError(f"rl: {fault}")
         checks["rl"] = {"missing": fault}
         return None
-    decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft, suspects)
+    decided = decide_rl(sets.drop("drop_reason"), samples, recipe.grm.n_rft, suspects, too_long.prompts)
     return decided.with_columns(index=(pl.col("reject_reason").is_null().cum_sum().over("split") - 1))
 
 
@@ -139,8 +148,10 @@ def _meta_rm_counts(frames: Mapping[Purpose, pl.DataFrame], suspects: pl.DataFra
     for purpose, frame in frames.items():
         if "in_meta_rm" in frame.columns:
             marked = frame.filter("in_meta_rm").with_columns(reject_reason=pl.lit(None, pl.String))
-            suspect = _suspect(meta_rm_candidates(frame), suspects)
-            for rows in (marked, suspect):
+            candidates = meta_rm_candidates(frame)
+            suspect = _suspect(candidates, suspects)
+            long = _too_long(too_long_candidates(candidates).join(suspects, on="set_id", how="anti"))
+            for rows in (marked, suspect, long):
                 funnel += _counted(rows, f"meta_rm from {purpose}", "kept")
     return funnel
 
@@ -152,14 +163,28 @@ def _suspect(rows: pl.DataFrame, suspects: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _too_long(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with that as their reason."""
+    return rows.with_columns(reject_reason=pl.lit(RejectReason.TOO_LONG.value))
+
+
+def too_long_candidates(candidates: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that are marked as too long; none where the recipe limits nothing."""
+    return candidates.filter("too_long") if "too_long" in candidates.columns else candidates.clear()
+
+
 def _mark_meta_rm(
     frames: dict[Purpose, pl.DataFrame], one_label_share: float, suspects: pl.DataFrame
 ) -> dict[str, Any]:
     """Add in_meta_rm, right, set_correct and set_readable to the frames; return the check."""
     columns = ["trajectory_id", "set_id", "split", "model", "mode", "outcome", "draft_verdict"]
     purposes = [purpose for purpose in (Purpose.RFT, Purpose.ON_POLICY) if purpose in frames]
+    columns += [name for name in ("too_long",) if name in frames[purposes[0]].columns]
     candidates = meta_rm_candidates(pl.concat([frames[purpose].select(columns) for purpose in purposes]))
     candidates = candidates.join(suspects, on="set_id", how="anti")
+    candidates = candidates.join(
+        too_long_candidates(candidates).select("trajectory_id"), on="trajectory_id", how="anti"
+    )
     chosen = choose_meta_rm(candidates, one_label_share)
     marks = chosen.select("trajectory_id", "right", "set_correct", "set_readable", in_meta_rm=pl.lit(True))
     for purpose in purposes:
@@ -178,15 +203,17 @@ def _mark_meta_rm(
     }
 
 
-def _general(curated: Stage, ratio: float, rft: pl.DataFrame) -> tuple[frozenset[str], pl.DataFrame]:
-    """Return the ids of the general rows that are mixed in, and the kept rows, the surplus with that as its reason."""
+def _general(curated: Stage, ratio: float, rft: pl.DataFrame, too_long: TooLong) -> tuple[frozenset[str], pl.DataFrame]:
+    """Return the ids of the general rows that are mixed in, and the kept rows, each other one with its reason."""
     table = read_table(curated.paths("general"), GENERAL, ["query_id", "source", "source_id", "split", "drop_reason"])
     general = pl.DataFrame({name: pl.from_arrow(table.column(name)) for name in ("source", "split", "drop_reason")})
     general = general.with_columns(pl.Series("example_id", general_ids(table), pl.String))
-    chosen = chosen_general(general, dict(rft.filter("accepted").group_by("split").len().iter_rows()), ratio)
-    is_surplus = ~pl.col("example_id").is_in(list(chosen))
-    kept = general.filter(pl.col("drop_reason").is_null())
-    return chosen, kept.with_columns(reject_reason=pl.when(is_surplus).then(pl.lit("surplus")))
+    kept = too_long.general_marked(general.filter(pl.col("drop_reason").is_null()))
+    chosen = chosen_general(
+        kept.filter(~pl.col("too_long")), dict(rft.filter("accepted").group_by("split").len().iter_rows()), ratio
+    )
+    why = pl.when("too_long").then(pl.lit(RejectReason.TOO_LONG.value)).otherwise(pl.lit("surplus"))
+    return chosen, kept.with_columns(reject_reason=pl.when(~pl.col("example_id").is_in(list(chosen))).then(why))
 
 
 def _label_checks(suspicion: Suspicion) -> dict[str, Any]:

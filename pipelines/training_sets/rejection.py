@@ -36,7 +36,8 @@ def pass_counts(trajectories: pl.DataFrame) -> pl.DataFrame:
 def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> pl.DataFrame:
     """Return the trajectories, in the order given, with pass_count, pass_samples, accepted and reject_reason.
 
-    `trajectories` has DECISION_COLUMNS, and label_suspicion where the rules limit it. Reasons come in the order of
+    `trajectories` has DECISION_COLUMNS, label_suspicion where the rules limit it, and too_long where the recipe limits
+    the length of rows. Reasons come in the order of
     REJECT_PRECEDENCE. Among the recipe's caps, max_accepted_per_set is applied first and the hinted share last, so that
     no cap undoes the balance of another.
     """
@@ -54,6 +55,7 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
         _when(too_easy, RejectReason.TOO_EASY),
         _when(pl.col("pass_samples") < n_rft, RejectReason.UNDECIDED),
         *_when_asked(rules),
+        *([_when(pl.col("too_long"), RejectReason.TOO_LONG)] if "too_long" in trajectories.columns else []),
         pl.lit(None, pl.String),
     )
     decided = trajectories.join(pass_counts(trajectories), on="set_id", how="left", maintain_order="left").with_columns(

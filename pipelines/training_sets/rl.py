@@ -1,7 +1,7 @@
 """The RL set: questions with a rule reward, those that a weaker model always gets right removed."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,14 +53,18 @@ def filter_fault(samples: pl.DataFrame, recipe: Recipe) -> str | None:
 
 
 def decide_rl(
-    sets: pl.DataFrame, difficulty: pl.DataFrame, n_samples: int, suspects: pl.DataFrame | None = None
+    sets: pl.DataFrame,
+    difficulty: pl.DataFrame,
+    n_samples: int,
+    suspects: pl.DataFrame | None = None,
+    too_long: Collection[str] = (),
 ) -> pl.DataFrame:
     """Return the sets, sorted by (query_id, set_id), with pass_count, pass_samples, reject_reason and best_position.
 
     `sets` has set_id, query_id, source, split, n_responses, label; `difficulty` the difficulty model's samples with
     set_id, mode and outcome. Best positions are dealt out, not shuffled: each occurs equally often per source, number
     of responses and split. A set with fewer than `n_samples` readable samples is undecided: nothing says whether it is
-    too easy. `suspects` has the set_id of those whose label is not trusted.
+    too easy. `suspects` has the set_id of those whose label is not trusted, `too_long` holds those whose prompt is.
     """
     suspect_ids = [] if suspects is None else suspects["set_id"].to_list()
     reason = (
@@ -70,6 +74,8 @@ def decide_rl(
         .then(pl.lit(RejectReason.TOO_EASY.value))
         .when(pl.col("set_id").is_in(suspect_ids))
         .then(pl.lit(RejectReason.LABEL_SUSPECT.value))
+        .when(pl.col("set_id").is_in(list(too_long)))
+        .then(pl.lit(RejectReason.TOO_LONG.value))
     )
     decided = (
         sets.join(pass_counts(difficulty), on="set_id", how="left")

@@ -21,6 +21,7 @@ from schemas.recipe.stages import (
     RubricsSection,
     SplitsSection,
     SynthesisSection,
+    TrainingSection,
 )
 from schemas.recipe.tree import Recipe
 
@@ -55,6 +56,7 @@ __all__ = [
     "SourceSection",
     "SplitsSection",
     "SynthesisSection",
+    "TrainingSection",
     "Whole",
     "read_recipe",
     "recipe_of",

@@ -45,6 +45,7 @@ class Recipe(Section):
     synthesis: stages.SynthesisSection = stages.SynthesisSection()
     grm: stages.GrmSection = stages.GrmSection()
     rejection: stages.RejectionSection = stages.RejectionSection()
+    training: stages.TrainingSection = stages.TrainingSection()
     rl: stages.RlSection = stages.RlSection()
     meta_rm: stages.MetaRmSection = stages.MetaRmSection()
     splits: stages.SplitsSection = stages.SplitsSection()

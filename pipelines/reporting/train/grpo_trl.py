@@ -54,7 +54,7 @@ def main() -> None:
     if report.exists():
         print(f"{chosen.out} is trained already; remove it to train anew")
         return
-    files = sorted(chosen.data or SNAPSHOT.glob("rl/train-*.parquet"))
+    files = sorted(chosen.data or SNAPSHOT.glob("rl/train*.parquet"))
     if not files:
         sys.exit(f"{SNAPSHOT} has no rl/train-*.parquet; name files with --data")
     import transformers

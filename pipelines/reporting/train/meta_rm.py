@@ -54,7 +54,7 @@ def rows_of(snapshot: Path, table: str, split: str) -> list[Row]:
     import pyarrow.parquet as pq
 
     rows = [
-        row for file in sorted(snapshot.glob(f"{table}/{split}-*.parquet")) for row in pq.read_table(file).to_pylist()
+        row for file in sorted(snapshot.glob(f"{table}/{split}*.parquet")) for row in pq.read_table(file).to_pylist()
     ]
     if table == "meta_rm":
         return [Row(row["prompt"] + row["completion"], row["label"], row["set_id"]) for row in rows]

@@ -68,7 +68,7 @@ def main() -> None:
     if report.exists():
         print(f"{chosen.out} is trained already; remove it to train anew")
         return
-    files = chosen.data or list(SNAPSHOT.glob("rft/train-*.parquet"))
+    files = chosen.data or list(SNAPSHOT.glob("rft/train*.parquet"))
     if not files:
         sys.exit(f"{SNAPSHOT} has no rft/train-*.parquet; name files with --data")
     rows = rows_of(files)

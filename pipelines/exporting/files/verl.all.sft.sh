@@ -1,0 +1,18 @@
+{% if sft %}
+#!/usr/bin/env bash
+# SFT of a judge with verl. truncation=error: a row that is too long ends the run, and none is cut.
+# verl applies the template to each turn alone. Where that differs from the whole (templates that add <think> to the last
+# turn do), it ends with a mismatch: see data.ignore_input_ids_mismatch in its documentation.
+set -euo pipefail
+cd "$(dirname "$0")"
+MODEL="${MODEL:?FILL: a directory or hub id of an instruct model}"
+GPUS="${GPUS:?FILL: GPUs of this machine}"
+torchrun --standalone --nproc_per_node="$GPUS" -m verl.trainer.sft_trainer \
+  data.train_files="[{{ sft.train_list }}]" \
+{% if sft.validation_list %}
+  data.val_files="[{{ sft.validation_list }}]" \
+{% endif %}
+  data.messages_key=messages data.pad_mode=no_padding data.truncation=error \
+  data.max_length={{ sft.limit }} data.max_token_len_per_gpu={{ sft.limit }} \
+  model.path="$MODEL" trainer.default_local_dir=judge "$@"
+{% endif %}

@@ -1,0 +1,33 @@
+"""verl, of ByteDance. Read in release 0.9.1, from the package index.
+
+GRPO's `RLHFDataset` reads Parquet with `data_source, prompt, ability, reward_model, extra_info`, and SFT's
+`MultiTurnSFTDataset` Parquet with `messages`. `data.max_prompt_length` is 512 unless set: longer prompts end the run,
+are dropped (`filter_overlong_prompts`) or cut, as the settings say. SFT's `data.max_length` is 1,024, and every answer
+of a conversation is trained on. The reward is `reward.custom_reward_function.path`, before 0.8
+`custom_reward_function.path`.
+"""
+
+import pyarrow as pa
+
+from pipelines.exporting.shapes import messages
+from pipelines.exporting.trainer import Layout, Trainer
+from schemas.training import RL
+
+_SFT = Layout(messages, "parquet", usual=1_024)
+
+
+def _own_columns(rows: pa.Table) -> pa.Table:
+    return rows.select(RL.names)
+
+
+TRAINER = Trainer(
+    name="verl",
+    package="verl",
+    release="0.9.1",
+    layouts={"rft": _SFT, "traces": _SFT, "rl": Layout(_own_columns, "parquet", usual=512)},
+    without={
+        "pairs": "verl trains no reward model; trl, openrlhf, llamafactory, swift and nemo-rl do",
+        "meta_rm": "verl trains no scorer; train/meta_rm.py of the snapshot does",
+    },
+    trains_on_every_turn=True,
+)
