@@ -13,6 +13,7 @@ from flows.command.beginning import init
 from flows.command.building import build, doctor, plan, probe, refresh
 from flows.command.evaluating import evaluate, judge
 from flows.command.files import grade, import_, read
+from flows.command.looking import look
 from flows.command.upkeep import forget, gc
 from flows.command.versions import compare, inspect, pin, promote
 from flows.watching.interruption import KEPT, SIGNALS, Ended
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(init, build, plan, probe, inspect, doctor, import_),
+    *(init, build, plan, probe, inspect, look, doctor, import_),
     *(evaluate, judge, refresh, compare, pin, promote, read, grade, gc, forget),
 )
 for command in COMMANDS:

@@ -1,0 +1,99 @@
+"""A set with all its samples, and a trajectory with what the reader found in it."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipelines.exploring.conversations import responses_of, turns_of
+from pipelines.exploring.opening import Opened
+from pipelines.exploring.rows import row_of, rows_with, whole_row
+from pipelines.exploring.verdict_words import why
+from pipelines.judging.marks import marks_of
+from schemas.errors import RecipeError
+from schemas.trajectory import Mode
+
+_SAMPLE = (
+    *("trajectory_id", "status", "purpose", "mode", "sample_index", "model", "order", "scores", "outcome"),
+    *("accepted", "reject_reason", "margin", "verdict_form", "prompt_tokens", "completion_tokens"),
+)
+Row = dict[str, Any]
+
+
+def set_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
+    """Return a set with its responses and every sample of it."""
+    row = _set_row(opened, query.get("id", ""))
+    if row is None:
+        raise RecipeError(f"{opened.name} has no set {query.get('id', '')[:80]!r}")
+    return {
+        "set": row,
+        "responses": responses_of(row),
+        "query": turns_of(row["query"]),
+        "samples": [_in_set_order(sample) for sample in _samples(opened, row["set_id"])],
+    }
+
+
+def trajectory_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
+    """Return a trajectory with its set, the places of what was read from it, and why it was accepted or rejected."""
+    columns = opened.columns("trajectories")
+    row = whole_row(columns, row_of(columns, query.get("id", "")))
+    of_set = _set_row(opened, row["set_id"])
+    recipe = opened.version.manifest.recipe
+    said, otherwise = why(row, of_set, _samples(opened, row["set_id"]), recipe)
+    best = of_set["best"] if of_set else None
+    return {
+        "row": row,
+        "set": of_set,
+        "responses": responses_of(of_set) if of_set else [],
+        "query": turns_of(of_set["query"]) if of_set else [],
+        "spans": spans_of(row, (recipe.get("grm") or {}).get("reference") == "prompt"),
+        "why": said,
+        "else": otherwise,
+        "meta_rm": None,
+        "best_position": row["order"].index(best) if best in row["order"] else None,
+    }
+
+
+def spans_of(row: Mapping[str, Any], reference_shown: bool) -> list[Row]:
+    """Return the marks of a judgement, counted as JavaScript counts: in UTF-16 code units."""
+    text = row["text"] or ""
+    hinted = row.get("mode") == Mode.HINTED
+    shown = bool(row.get("has_reference")) and reference_shown
+    marks = marks_of(text, len(row["order"]), row["finish_reason"], hinted=hinted, reference_shown=shown)
+    place = (lambda at: at) if text.isascii() else _units(text)
+    return [
+        {"part": "text", "kind": mark.kind, "start": place(mark.start), "end": place(mark.end), "note": mark.note}
+        for mark in marks
+    ]
+
+
+def _units(text: str) -> Any:
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    before = np.concatenate([[0], np.cumsum(1 + (codes > 0xFFFF))])
+    return lambda at: int(before[min(at, len(codes))])
+
+
+def _set_row(opened: Opened, set_id: str) -> Row | None:
+    if "sets" not in opened.views:
+        return None
+    columns = opened.columns("sets")
+    found = rows_with(columns, "set_id", set_id)
+    return whole_row(columns, found[0]) if found else None
+
+
+def _samples(opened: Opened, set_id: str) -> list[Row]:
+    """Return what is known of a set's samples, without their texts."""
+    if "trajectories" not in opened.views:
+        return []
+    columns = opened.columns("trajectories")
+    return columns.rows(np.array(rows_with(columns, "set_id", set_id), np.int64), _SAMPLE)
+
+
+def _in_set_order(sample: Row) -> Row:
+    """Return a sample with its scores in the order of the set; its `order` says where each response stood."""
+    scores = sample["scores"]
+    if scores is None or len(scores) != len(sample["order"]):
+        return sample
+    placed = dict(zip(sample["order"], scores, strict=True))
+    return sample | {"scores": [placed.get(index) for index in range(len(scores))]}
