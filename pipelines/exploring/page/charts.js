@@ -49,11 +49,13 @@ function curveChart(curves, label) {
     const [left, right, above, below, high] = [46, Math.min(170, width * 0.3), 14, 34, 280];
     const all = curves.flatMap((curve) => curve.points);
     const values = all.flatMap((point) => [point.value, point.low ?? point.value, point.high ?? point.value]);
-    const [least, most] = [Math.max(0, Math.floor(20 * Math.min(...values)) / 20), Math.min(1, Math.ceil(20 * Math.max(...values)) / 20 || 1)];
+    const spread = Math.max(...values) - Math.min(...values);
+    const pace = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25].find((one) => spread / one <= 6) ?? 0.25;
+    const [least, most] = [Math.max(0, Math.floor(Math.min(...values) / pace) * pace), Math.ceil(Math.max(...values) / pace - 1e-9) * pace || 1];
     const kMost = Math.max(...all.map((point) => point.k), 2);
     const x = (k) => left + (Math.log2(k) / Math.log2(kMost)) * (width - left - right);
     const y = (value) => above + (1 - (value - least) / (most - least || 1)) * (high - above - below);
-    const steps = Array.from({ length: 5 }, (_, place) => least + ((most - least) * place) / 4);
+    const steps = Array.from({ length: Math.round((most - least) / pace) + 1 }, (_, place) => least + place * pace);
     const ks = [...new Set(all.map((point) => point.k))].sort((a, b) => a - b);
     const ends = curves.map((curve, place) => ({ place, y: y(curve.points.at(-1).value) })).sort((a, b) => a.y - b.y);
     ends.forEach((end, place) => { if (place) end.y = Math.max(end.y, ends[place - 1].y + 15); });

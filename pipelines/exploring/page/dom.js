@@ -105,7 +105,7 @@ async function copied(text, what) {
 }
 
 function dialog(title, ...children) {
-  put($("dialog"), h("form", { method: "dialog" }, h("h2", { id: "dialog-title" }, title), ...children,
+  put($("dialog"), h("form", { method: "dialog" }, h("h2", { id: "dialog-title", tabindex: -1, autofocus: true }, title), ...children,
     h("p.actions", null, h("button", { value: "" }, h("kbd", null, "Esc"), " close"))));
   if (!$("dialog").open) $("dialog").showModal();
 }

@@ -49,7 +49,7 @@ function figuresTable(own, names) {
   const half = Math.max(1, Math.floor(most / 2));
   const of = (figure, selector, k) => own.find((row) => row.figure === figure && row.selector === selector && row.k === k && row.curve === "all");
   const columns = [["1 sample", "voting", 1], [`vote of ${half}`, "voting", half], [`vote of ${most}`, "voting", most], ["greedy", "greedy", 1]];
-  return plainTable(["figure", ...columns.map(([title]) => title), "items"], names.map((name) => [name, ...columns.map(([, selector, k]) => { const row = of(name, selector, k); return row ? withEnds({ ...row, value: row.value }) : "–"; }), count(of(name, "voting", 1)?.items)]), [1, 2, 3, 4, 5]);
+  return plainTable(["figure", ...columns.map(([title]) => title), "items"], names.map((name) => [name, ...columns.map(([, selector, k]) => { const row = of(name, selector, k); return row ? withEnds(row) : "–"; }), count(of(name, "voting", 1)?.items)]), [1, 2, 3, 4, 5]);
 }
 
 async function evaluationView(route, main, signal) {
@@ -67,5 +67,5 @@ async function evaluationView(route, main, signal) {
 }
 
 function evaluationList(all) {
-  return plainTable(["evaluation", "made", "judge", "benchmarks", "items"], all.map((one) => [[h("a", { href: address([], { v: `${one.name}@${one.version}` }) }, shown(`${one.name}@${one.version}`)), one.latest ? pill("latest") : ""], when(one.created_at), one.judge ?? "–", (one.benchmarks ?? []).join(", "), count(one.items)]), [4]);
+  return versionTable(all, ["evaluation", "made", "judge", "benchmarks", "items"], [4], (one) => [when(one.created_at), one.judge ?? "–", (one.benchmarks ?? []).join(", "), count(one.items)]);
 }

@@ -23,8 +23,8 @@ const PAGE_KEYS = [
 
 function showKeys() {
   const rows = (keys) => h("dl.keys", null, keys.map(([key, words]) => [h("dt", null, key.split(" ").map((one) => h("kbd", null, one))), h("dd", null, words)]));
-  dialog("Keys", h("h3", null, "This view"), viewKeys.length ? rows(viewKeys) : h("p.soft", null, "No keys of its own."),
-    h("h3", null, "Go to"), rows(PLACES.map(([key, words]) => [`g ${key}`, words])), h("h3", null, "Everywhere"), rows(PAGE_KEYS));
+  const part = (title, keys) => h("section", null, h("h3", null, title), keys.length ? rows(keys) : h("p.soft", null, "No keys of its own."));
+  dialog("Keys", h("div.two", null, part("This view", viewKeys), h("div", null, part("Go to", PLACES.map(([key, words]) => [`g ${key}`, words])), part("Everywhere", PAGE_KEYS))));
 }
 
 function isTyping(target) {

@@ -19,8 +19,8 @@ function sorry(fault, again) {
 async function allView(route, main) {
   const { snapshots, evaluations, root } = state.opened;
   put(main, h("div.page", null, h("header.title", null, h("h1", { tabindex: -1 }, "Snapshots and evaluations"), h("p.soft", null, shown(root ?? ""))),
-    snapshots.length ? plainTable(["snapshot", "made", "sets", "accepted", "rejected"], snapshots.map((one) => [[h("a", { href: `#/?v=${encodeURIComponent(`${one.name}@${one.version}`)}` }, shown(`${one.name}@${one.version}`)), one.latest ? pill("latest") : ""], when(one.created_at), count(one.sets), count(one.accepted), count(one.rejected)]), [2, 3, 4]) : h("p.soft", null, "There is no snapshot yet: grmforge build makes one."),
-    evaluations.length ? [h("h2", null, "Evaluations"), evaluationList(evaluations)] : null));
+    snapshots.length ? snapshotList(snapshots) : h("p.soft", null, "There is no snapshot yet: grmforge build makes one."),
+    evaluations.length ? h("section.part", null, h("h2", null, "Evaluations"), evaluationList(evaluations)) : null));
   return { title: "All", keys: [["j", "next", () => stepLinks(main, 1)], ["k", "before", () => stepLinks(main, -1)], ["Enter", "open it", () => document.activeElement.click()]] };
 }
 
@@ -29,13 +29,13 @@ function drawTop(route) {
   const isEvaluation = opened.kind === "evaluation";
   const table = isEvaluation ? "items" : "trajectories";
   const views = opened.opened === null ? [["all", "All", "#/all"]] : isEvaluation
-    ? [["evaluation", "Evaluation", address([])], ["rows", "Rows", address(["rows", table])]]
+    ? [["evaluation", "Evaluation", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])]]
     : [["overview", "Overview", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])], ["versions", "Versions", address(["versions"])], source.isCopy ? null : ["review", "Review", address(["review"])]].filter(Boolean);
   const now = { set: "rows", trajectory: "rows", overview: isEvaluation ? "evaluation" : "overview" }[route.view] ?? route.view;
   put($("views"), views.map(([name, title, to]) => h("a", { href: to, "aria-current": name === now ? "page" : null }, title)));
   const names = [...opened.snapshots, ...opened.evaluations].map((one) => `${one.name}@${one.version}`);
   put($("pick"), [opened.opened === null ? h("option", { value: "" }, "choose..") : null, [["snapshots", opened.snapshots], ["evaluations", opened.evaluations]].filter(([, list]) => list.length).map(([title, list]) =>
-    h("optgroup", { label: title }, list.map((one) => h("option", { value: `${one.name}@${one.version}`, selected: opened.opened === `${one.name}@${one.version}` }, shown(`${one.name} · ${one.latest ? "latest, " : ""}${when(one.created_at)}`)))))]);
+    h("optgroup", { label: title }, list.map((one) => h("option", { value: `${one.name}@${one.version}`, disabled: Boolean(one.fault), selected: opened.opened === `${one.name}@${one.version}` }, shown(`${one.name} · ${one.latest ? "latest, " : ""}${when(one.created_at)}`)))))]);
   $("picker").hidden = names.length < 1;
 }
 
@@ -85,7 +85,8 @@ function enter(made, part, next) {
 
 function drawTheme() {
   const theme = document.documentElement.dataset.theme ?? "system";
-  $("theme").textContent = { system: "◐ system", light: "○ light", dark: "● dark" }[theme];
+  put($("theme"), { system: "◐", light: "○", dark: "●" }[theme], h("span", null, ` ${theme}`));
+  $("theme").setAttribute("aria-label", `colours: ${theme}`);
 }
 
 function turnTheme(to) {
@@ -106,7 +107,7 @@ async function begin() {
   if (script) {
     source = copySource(await bundled(script));
     const { copy } = source;
-    put($("copy"), "This is a copy: ", h("b", null, `${count(copy.trajectories)} of ${count(copy.of)}`), " trajectories of ", h("b", null, shown(`${copy.name}@${copy.version}`)), shown(`, made at ${when(copy.made_at)}. It does not change with the snapshot, and forgets nothing by itself.`));
+    put($("copy"), "This is a copy: ", h("b", null, `${count(copy.trajectories)} of ${count(copy.of)}`), " trajectories of ", h("b", null, shown(`${copy.name}@${copy.version}`)), shown(`, made ${when(copy.made_at)}. It forgets nothing by itself.`));
     $("copy").hidden = false;
   }
   addEventListener("hashchange", route);

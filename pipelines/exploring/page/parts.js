@@ -44,8 +44,8 @@ function responseText(response) {
 // One response as a card: what it says, its reward, and whether the label finds it best.
 function responseCard(response, spans, extra) {
   return h(`section.card.response${response.best ? ".best" : ""}`, null,
-    h("header", null, h("h3", null, `Response ${response.index + 1}`), response.best ? h("span.pill.good", null, "best by its label") : null,
-      response.reward === null || response.reward === undefined ? null : h("span.fact", null, "reward ", h("b", null, figure(response.reward))),
+    h("header", null, h("h3", null, `Response ${response.index + 1}`), response.best ? h("span.pill.good", null, response.rewardWord ? "right" : "best by its label") : null,
+      response.reward === null || response.reward === undefined ? null : h("span.fact", null, `${response.rewardWord ?? "reward"} `, h("b", null, figure(response.reward))),
       response.tokens ? h("span.fact", null, `${count(response.tokens)} tokens`) : null,
       response.model ? h("span.fact.soft", null, shown(response.model, 60)) : null,
       response.origin ? h("span.fact.soft", null, shown(response.origin, 60)) : null, extra ?? null),

@@ -6,7 +6,7 @@ const PILLS = new Set(["status", "outcome", "reject_reason", "drop_reason", "ver
 
 function columnOf(about, name, words) {
   const column = about.columns.find((one) => one.name === name) ?? { name, type: "string" };
-  const base = { name, title: name.replaceAll("_", " "), meaning: column.meaning };
+  const base = { name, title: name.replaceAll("_", " "), meaning: column.meaning, isUnsorted: ["text", "list"].includes(column.kind) };
   if (PILLS.has(name)) return { ...base, width: name === "status" || name === "outcome" ? "7rem" : "9rem", cell: (value) => pill(value) };
   if (name === "set_id") return { ...base, width: "7.6rem", cell: (value) => h("span.mono", null, short(value)) };
   if (/_id$|^cluster$|^id$/.test(name)) return { ...base, width: "7.6rem", cell: (value) => h("span.mono", null, oneLine(value, 12)) };
@@ -29,6 +29,12 @@ function aboutTable(name) {
   return about;
 }
 
+// What fits on a telephone: the id, what became of the row, and a text.
+function fewColumns(about) {
+  const of = (isOne) => about.default_columns.find(isOne);
+  return [about.id, of((name) => PILLS.has(name) && name !== "status"), about.default_columns.findLast((name) => (about.words ?? []).includes(name))].filter(Boolean);
+}
+
 async function rowsView(route, main) {
   const table = route.path[1] ?? Object.keys(state.opened.tables)[0];
   const about = aboutTable(table);
@@ -41,7 +47,7 @@ async function rowsView(route, main) {
     h("nav.tables", { "aria-label": "Tables" }, Object.entries(state.opened.tables).map(([name, one]) => h("a", { href: address(["rows", name]), "aria-current": name === table ? "page" : null }, shown(one.label ?? name), " ", h("span", null, count(one.rows))))),
     h("div.bar", null, h("span.seek", null, words, within), keyed("f", "filter", () => filterDialog(about, choice, change)), keyed("c", "columns", () => columnsDialog(about, shownColumns(), change)), keyed("x", "export", () => exportDialog(choice, total, expression)), counted),
     chipRow, h("div.body", null, panel, list, peek)));
-  const shownColumns = () => choice.columns ?? about.default_columns;
+  const shownColumns = () => choice.columns ?? (innerWidth < 620 ? fewColumns(about) : about.default_columns);
   const params = (more) => ({ ...paramsOf(choice), ...more });
   const change = (patch, instead = false) => {
     const next = address(["rows", table], { ...paramsOf({ ...choice, ...patch }), peek: peeking ? "1" : "" });
@@ -201,7 +207,15 @@ async function peekParts(table, id, signal, choice) {
     return [h("p.actions", null, h("a.main", { href: rowAddress(table, id, choice, here().params.at) }, "Open it")), h("h3", null, "Question"), conversation(found.query ?? []), responseCards(found.responses)];
   }
   const { row } = await source.row(table, id, signal);
+  if (table === "items") return itemParts(row);
   return h("dl.whole", null, Object.entries(row).filter(([name]) => !name.startsWith("_")).map(([name, value]) => [h("dt", null, shown(name)), h("dd", null, name === "set_id" && value && state.opened.tables.sets ? h("a", { href: address(["set", value]) }, shown(value)) : name === "trajectory_id" && value ? h("a", { href: address(["trajectory", value]) }, shown(value)) : valueBlock(value))]));
+}
+
+// An item of a benchmark: its question, and its responses with the mean score that each was given.
+function itemParts(row) {
+  const responses = row.responses.map((text, index) => ({ index, text, best: row.right?.includes(index), reward: row.votes?.[index], rewardWord: "mean score", model: row.names?.[index] }));
+  const { votes, right, query, names, responses: _, ...rest } = row;
+  return [h("p.actions", null, h("a.main", { href: rowsAddress("judgements", [["item_id", "is", row.item_id]]) }, "Its judgements")), conversation(query), responseCards(responses), factList(Object.entries(rest).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? figure(value) : value]))];
 }
 
 // The row before or after, in the choice that a row was found in; null where there is none.

@@ -34,7 +34,7 @@ function matrix(found, asShown, columns, choice) {
   const places = responses.slice(0, columns).map((_, place) => place);
   const best = responses.findIndex((response) => response.best);
   const head = h("tr", null, h("th", { scope: "col" }, "judgement"), places.map((place) => h("th.score-head", { scope: "col" }, asShown ? `shown ${place + 1}` : [`${place + 1}`, place === best ? h("span.good", { title: "best by its label" }, " ✓ best") : null])),
-    h("th", { scope: "col" }, "finds"), h("th", { scope: "col" }, "became"));
+    responses.length > 1 ? h("th", { scope: "col" }, "finds best") : null, h("th", { scope: "col" }, "became"));
   const body = samples.map((sample) => {
     const top = highest(sample.scores);
     const order = sample.order ?? places;
@@ -46,7 +46,7 @@ function matrix(found, asShown, columns, choice) {
     });
     const picked = (sample.scores ?? []).flatMap((score, index) => (score === top ? [index + 1] : []));
     return h("tr", { "data-trajectory": sample.trajectory_id }, h("th", { scope: "row" }, h("a", { href: rowAddress("trajectories", sample.trajectory_id, choice) }, `${sample.mode?.replace("_", "-") ?? "sample"} ${sample.sample_index + 1}`), h("small", null, shown([sample.purpose, sample.model].filter(Boolean).join(" · "), 60))),
-      cells, h("td", null, picked.length > 3 ? `${picked.length} alike` : picked.join(", ") || "–"), h("td.became", null, became({ accepted: sample.status === "accepted", ...sample })));
+      cells, responses.length < 2 ? null : h("td", null, picked.length > 3 ? `${picked.length} alike` : picked.join(", ") || "–"), h("td.became", null, became({ accepted: sample.status === "accepted", ...sample })));
   });
   return h("div.scrolls", { tabindex: 0 }, h("table.matrix", null, h("thead", null, head), h("tbody", null, body)));
 }

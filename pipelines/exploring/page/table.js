@@ -20,7 +20,7 @@ function virtualTable({ label, columns, fetchPage, rowId, sort, onSort, onSelect
   const headCells = columns.map((column) => {
     const sorted = sort.column === column.name;
     return h(`div.${column.isNumber ? "number" : "left"}`, { role: "columnheader", "aria-sort": sorted ? (sort.desc ? "descending" : "ascending") : null },
-      h("button", { type: "button", title: column.meaning ?? column.title, onclick: () => onSort(column.name), tabindex: -1 },
+      h("button", { type: "button", title: column.meaning ?? column.title, disabled: column.isUnsorted, onclick: () => onSort(column.name), tabindex: -1 },
         shown(column.title), sorted ? (sort.desc ? " ↓" : " ↑") : ""));
   });
   const layer = h("div.layer", { role: "rowgroup" });

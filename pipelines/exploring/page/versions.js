@@ -6,16 +6,29 @@ const PER_PAGE = 200;
 async function versionsView(route, main, signal) {
   const { versions } = await source.versions(signal);
   const pair = route.path[1]?.split("..");
-  const [old, now] = pair?.length === 2 ? pair : [versions[1]?.version, versions[0]?.version];
-  const names = versions.map((one) => [one.version, `${one.version}${one.latest ? " (latest)" : ""}`]);
+  const whole = versions.filter((one) => !one.fault).map((one) => ({ ...one, id: `${one.name}@${one.version}` }));
+  const [old, now] = pair?.length === 2 ? pair : [whole[1]?.id, whole[0]?.id];
+  const names = whole.map((one) => [one.id, `${one.version}${one.latest ? " (latest)" : ""}`]);
   const to = (from, until) => go(address(["versions", `${from}..${until}`]));
-  const list = plainTable(["version", "made", "sets", "accepted", "rejected"], versions.map((one) => [[h("a", { href: address([], { v: `${one.name}@${one.version}` }) }, shown(one.version)), one.latest ? pill("latest") : ""], when(one.created_at), count(one.sets), count(one.accepted), count(one.rejected)]), [2, 3, 4]);
   const holder = h("div");
-  put(main, h("div.page.wide", null, h("header.title", null, h("h1", { tabindex: -1 }, "Versions")), list,
-    versions.length > 1 || pair ? h("section.part", null, h("h2", null, "What changed"), h("p.fields", null, "from", select(names, old, (value) => to(value, now), "older version"), "to", select(names, now, (value) => to(old, value), "newer version")), holder) : h("p.soft", null, "There is one version: nothing to compare it with.")));
+  put(main, h("div.page.wide", null, h("header.title", null, h("h1", { tabindex: -1 }, "Versions")), snapshotList(versions),
+    whole.length > 1 || pair ? h("section.part", null, h("h2", null, "What changed"), h("p.fields", null, "from", select(names, old, (value) => to(value, now), "older version"), "to", select(names, now, (value) => to(old, value), "newer version")), holder) : h("p.soft", null, "There is one version: nothing to compare it with.")));
   if (old && now && old !== now) await changesPart(holder, old, now, route.params.kind ?? "", signal);
   else if (old) put(holder, h("p.soft", null, "These are the same version."));
   return { title: "Versions", keys: [["j", "next change", () => stepLinks(holder, 1)], ["k", "change before", () => stepLinks(holder, -1)]] };
+}
+
+// Snapshots as a table; one that cannot be read says why.
+function snapshotList(all) {
+  return versionTable(all, ["snapshot", "made", "sets", "accepted", "rejected"], [2, 3, 4], (one) => [when(one.created_at), count(one.sets), count(one.accepted), count(one.rejected)]);
+}
+
+function versionTable(all, head, numbers, cells) {
+  return plainTable(head, all.map((one) => {
+    const id = `${one.name}@${one.version}`;
+    if (one.fault) return [h("span.soft", null, shown(id)), h("span.bad", null, shown(one.fault)), ...head.slice(2).map(() => "–")];
+    return [[h("a", { href: address([], { v: id }) }, shown(id)), " ", one.latest ? pill("latest") : ""], ...cells(one)];
+  }), numbers);
 }
 
 function when(time) {
