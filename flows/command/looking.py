@@ -63,6 +63,7 @@ def look(
 def _serve(explorer: object, host: str, port: int, no_open: bool) -> None:
     """Serve until Ctrl-C; print the address once somebody can open it."""
     import asyncio
+    import contextlib
     import secrets
     import webbrowser
 
@@ -77,4 +78,5 @@ def _serve(explorer: object, host: str, port: int, no_open: bool) -> None:
                 await asyncio.to_thread(webbrowser.open, address)
             await asyncio.Event().wait()
 
-    asyncio.run(serve())
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve())

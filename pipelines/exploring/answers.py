@@ -1,24 +1,30 @@
-"""What the page may ask: each name of /api with the function that answers it."""
+"""What the page may ask: each name of /api with the module that answers it, which is loaded when somebody asks.
+
+All of them together take a second to load: nobody waits for that before a first page.
+"""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from pipelines.exploring.changes import changes_answer, versions_answer
-from pipelines.exploring.evaluated import evaluation_answer
-from pipelines.exploring.failures import failures_answer
 from pipelines.exploring.opening import Opened
-from pipelines.exploring.overview import overview_answer
-from pipelines.exploring.reviewing import review_answer
-from pipelines.exploring.rows import count_answer, facets_answer, row_answer, rows_answer
-from pipelines.exploring.sets import set_answer, trajectory_answer
 
-Answering = Callable[[Opened, Mapping[str, str], threading.Event], Any]
-
-ANSWERS: Mapping[str, Answering] = {
-    function.__name__.removesuffix("_answer"): function
-    for function in (
-        *(overview_answer, rows_answer, count_answer, facets_answer, row_answer, set_answer, trajectory_answer),
-        *(failures_answer, versions_answer, changes_answer, evaluation_answer, review_answer),
-    )
+_MODULES = {
+    **dict.fromkeys(("rows", "count", "facets", "row"), "rows"),
+    **dict.fromkeys(("set", "trajectory"), "sets"),
+    **dict.fromkeys(("versions", "changes"), "changes"),
+    **{"overview": "overview", "failures": "failures", "evaluation": "evaluated", "review": "reviewing"},
 }
+NAMES = frozenset(_MODULES)
+
+
+def answer_to(name: str, opened: Opened, query: Mapping[str, str], stop: threading.Event) -> Any:
+    """Return the answer to one of NAMES."""
+    module = import_module(f"pipelines.exploring.{_MODULES[name]}")
+    return getattr(module, f"{name}_answer")(opened, query, stop)
+
+
+def load_all() -> None:
+    for module in dict.fromkeys(_MODULES.values()):
+        import_module(f"pipelines.exploring.{module}")

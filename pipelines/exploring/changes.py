@@ -66,10 +66,10 @@ def _named(version: Version) -> str:
 def _changes(old: Version, new: Version) -> tuple[list[str], pl.DataFrame]:
     if isinstance(old, Snapshot) and isinstance(new, Snapshot):
         summary = lines_of(compare(old, new))
-        tables = ("trajectories", "sets", "rft")
+        tables = ["trajectories", "sets", "rft"]
     elif isinstance(old, Evaluation) and isinstance(new, Evaluation):
         summary = lines_of_evaluations(compare_evaluations(old, new))
-        tables = ("items", "judgements")
+        tables = ["items", "judgements"]
     else:
         raise RecipeError(f"{_named(old)} and {_named(new)} are of two kinds; compare two of one kind")
     return summary, pl.concat([_of_table(table, old, new) for table in tables])

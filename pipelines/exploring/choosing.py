@@ -3,13 +3,14 @@
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +27,8 @@ _MOST_WORDS = 8
 _SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 Condition = tuple[str, str, Any]
+Mask = npt.NDArray[np.bool_]
+"""Whether each row is meant."""
 
 
 class Stopped(Exception):
@@ -74,9 +77,9 @@ def words_in(text: str) -> list[str]:
     return list(dict.fromkeys(found))[:_MOST_WORDS]
 
 
-def passing(columns: Columns, where: Sequence[Condition]) -> np.ndarray:
+def passing(columns: Columns, where: Sequence[Condition]) -> Mask:
     """Return which rows fulfil all conditions but those on words in long texts."""
-    mask = np.ones(columns.view.rows, bool)
+    mask: Mask = np.ones(columns.view.rows, np.bool_)
     for name, op, value in where:
         if not _is_search(columns, name, op):
             mask &= _fulfils(columns, name, op, value)
@@ -87,7 +90,7 @@ def _is_search(columns: Columns, name: str, op: str) -> bool:
     return op == "contains" and columns.view.by_name[name].kind == "text"
 
 
-def _fulfils(columns: Columns, name: str, op: str, value: Any) -> np.ndarray:
+def _fulfils(columns: Columns, name: str, op: str, value: Any) -> Mask:
     held = columns.held(name)
     try:
         if isinstance(held, Numbers):
@@ -101,16 +104,17 @@ def _fulfils(columns: Columns, name: str, op: str, value: Any) -> np.ndarray:
         raise RecipeError(f"{name}: {op} {json.dumps(value)} says nothing of this column") from None
 
 
-def _numbers_pass(numbers: np.ndarray, op: str, value: Any) -> np.ndarray:
+def _numbers_pass(numbers: np.ndarray, op: str, value: Any) -> Mask:
     if op in ("null", "not_null"):
-        return np.isnan(numbers) == (op == "null")
+        return np.asarray(np.isnan(numbers) == (op == "null"))
     if op in ("in", "not") and isinstance(value, list):
-        found = np.isin(numbers, np.array([_number(one) for one in value], np.float64))
-        found |= np.isnan(numbers) if None in value else False
+        found: Mask = np.isin(numbers, np.array([_number(one) for one in value], np.float64))
+        if None in value:
+            found = found | np.isnan(numbers)
         return found if op == "in" else ~found
     wanted = _number(value)
     if wanted != wanted:
-        return np.isnan(numbers) == (op == "is")
+        return np.asarray(np.isnan(numbers) == (op == "is"))
     compared = {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "is": np.equal}
     return ~np.equal(numbers, wanted) if op == "not" else np.asarray(compared[op](numbers, wanted))
 
@@ -119,13 +123,13 @@ def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _lists_pass(lists: pa.ChunkedArray, op: str, value: Any, kind: str) -> np.ndarray:
+def _lists_pass(lists: pa.ChunkedArray, op: str, value: Any, kind: str) -> Mask:
     if op in ("null", "not_null"):
         is_there = lists if kind == "text" else lists.is_valid()
-        return np.asarray(is_there.to_numpy(zero_copy_only=False), bool) == (op == "not_null")
+        return np.asarray(is_there.to_numpy(zero_copy_only=False) == (op == "not_null"), np.bool_)
     if op != "has" or kind == "text":
         raise KeyError(op)
-    found = np.zeros(len(lists), bool)
+    found: Mask = np.zeros(len(lists), np.bool_)
     start = 0
     for chunk in lists.chunks:  # the parents of a chunk are numbered from its own beginning
         parents, values = pc.list_parent_indices(chunk), pc.list_flatten(chunk)
@@ -135,22 +139,22 @@ def _lists_pass(lists: pa.ChunkedArray, op: str, value: Any, kind: str) -> np.nd
     return found
 
 
-def _ids_pass(ids: Ids, op: str, value: Any) -> np.ndarray:
-    is_null = ~ids.halves.any(axis=1)
+def _ids_pass(ids: Ids, op: str, value: Any) -> Mask:
+    is_null: Mask = np.asarray(ids.halves == 0).all(axis=1)
     if op in ("null", "not_null"):
-        return is_null == (op == "null")
-    found = np.zeros(len(is_null), bool)
-    for one in value if isinstance(value, list) else [value]:
-        found |= is_null if one is None else False
-        found[ids.rows_of(str(one)) if one is not None else []] = True
+        return is_null if op == "null" else ~is_null
     if op not in ("is", "in", "not"):
         raise KeyError(op)
+    wanted = value if isinstance(value, list) else [value]
+    found: Mask = is_null.copy() if None in wanted else np.zeros(len(is_null), np.bool_)
+    for one in wanted:
+        found[ids.rows_of(str(one))] = True
     return ~found if op == "not" else found
 
 
-def _codes_pass(held: Codes, op: str, value: Any) -> np.ndarray:
+def _codes_pass(held: Codes, op: str, value: Any) -> Mask:
     """Return which rows of a column pass, decided once for each of its values."""
-    tests = {
+    tests: dict[str, Callable[[Any], bool]] = {
         "is": lambda one: one == value,
         "in": lambda one: one in value,
         "not": lambda one: one not in value if isinstance(value, list) else one != value,
@@ -164,7 +168,8 @@ def _codes_pass(held: Codes, op: str, value: Any) -> np.ndarray:
     if op == "contains":
         pattern = re.compile(re.escape(str(value)), re.IGNORECASE)
         tests[op] = lambda one: one is not None and pattern.search(str(one)) is not None
-    return np.array([tests[op](one) for one in (None, *held.values)], bool)[held.codes]
+    passes: Mask = np.array([tests[op](one) for one in (None, *held.values)], np.bool_)
+    return np.asarray(passes[held.codes])
 
 
 class Chosen:
@@ -177,7 +182,7 @@ class Chosen:
         self._columns, self._pool = columns, pool
         self._searches = [([name], str(value)) for name, op, value in choice.where if _is_search(columns, name, op)]
         if choice.words.strip():
-            self._searches.append((columns.view.texts if choice.within == ANY else [choice.within], choice.words))
+            self._searches.append((columns.view.any_text if choice.within == ANY else [choice.within], choice.words))
         self._mask = passing(columns, choice.where)
         self._lock = threading.Lock()
         self._sorted: dict[tuple[str, bool], np.ndarray] = {}
@@ -312,7 +317,7 @@ def expression_of(columns: Columns, location: str, choice: Choice) -> str:
     parts = [f"pl.scan_parquet({json.dumps(prefix)})"]
     parts += [f".filter({_condition(columns, *one)})" for one in choice.where if one[0] != STATUS]
     if words := words_in(choice.words):
-        names = view.texts if choice.within == ANY else [choice.within]
+        names = view.any_text if choice.within == ANY else [choice.within]
         for word in words:
             tests = [_holds_words(view.by_name[name].type, _column(columns, name), word) for name in names]
             parts.append(f".filter({_any_of(tests)})")

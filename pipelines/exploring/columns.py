@@ -41,7 +41,7 @@ class Codes:
         order = np.zeros(len(self.values) + 1, np.float64)
         order[0] = np.nan
         order[1 + np.array(sorted(range(len(self.values)), key=self.values.__getitem__), int)] = range(len(self.values))
-        return order[self.codes]
+        return np.asarray(order[self.codes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,10 @@ class Lists:
     """A column of short lists, as Arrow holds them; of a text, whether it is there."""
 
     lists: pa.ChunkedArray
+
+    def ranks(self) -> np.ndarray:
+        """Return how long each list is."""
+        return np.asarray(pc.list_value_length(self.lists).fill_null(-1).to_numpy(zero_copy_only=False))
 
     def at(self, rows: np.ndarray) -> list[Any]:
         found: list[Any] = self.lists.take(pa.array(rows)).to_pylist()

@@ -39,15 +39,18 @@ Row = Mapping[str, Any]
 def failures_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
     """Return the groups of unreadable judgements of a table: of `trajectories`, or of an evaluation's `judgements`."""
     outcome = query.get("outcome") or None
-    return opened.once(f"failures {outcome}", lambda: _failures(opened, outcome))
+    return opened.once(f"failures {outcome}", lambda: failures_among(opened, None, outcome))
 
 
-def _failures(opened: Opened, wanted: str | None) -> dict[str, Any]:
+def failures_among(opened: Opened, rows_wanted: np.ndarray | None, wanted: str | None = None) -> dict[str, Any]:
+    """Return the groups of the unreadable judgements among these rows of the table, or among all of them."""
     columns = opened.columns("judgements" if opened.is_evaluation else "trajectories")
     outcomes = columns.held("outcome")
     assert isinstance(outcomes, Codes)
     names = [one for one in outcomes.values if one in set(Outcome) - READABLE and wanted in (None, one)]
     found = np.flatnonzero(np.isin(outcomes.codes, [outcomes.code(name) for name in names]))
+    if rows_wanted is not None:
+        found = np.intersect1d(found, rows_wanted)
     chosen = found
     if len(found) > _MOST:
         chosen = np.sort(np.random.default_rng(0).choice(found, _MOST, replace=False))
@@ -120,19 +123,17 @@ def _last_line(text: str | None) -> str:
 
 def _would_read(rows: Sequence[Row]) -> str:
     """Return which change would read most of a group, tried with the reader itself; nothing where none reads half."""
-    tried = {
-        "a scale up to 100": lambda row, answer, n: read_verdict(answer, n, 0, _TOO_HIGH),
-        "a heading `Scores:` before the last line": lambda row, answer, n: read_verdict(
-            _headed(answer), n, *score_range(n)
-        ),
-        "one score less than responses": lambda row, answer, n: read_verdict(answer, n - 1, *score_range(n)),
-        "one score more than responses": lambda row, answer, n: read_verdict(answer, n + 1, *score_range(n)),
-    }
-    reads = {
-        words: sum(read(row, answer_of(row["text"] or ""), len(row["order"])).scores is not None for row in rows)
-        for words, read in tried.items()
-    }
-    words, most = max(reads.items(), key=lambda one: one[1])
+    reads: Counter[str] = Counter()
+    for row in rows:
+        answer, n = answer_of(row["text"] or ""), len(row["order"])
+        tried = {
+            f"a scale up to {_TOO_HIGH}": (answer, n, 0, _TOO_HIGH),
+            "a heading `Scores:` before the last line": (_headed(answer), n, *score_range(n)),
+            "one score less than responses": (answer, n - 1, *score_range(n)),
+            "one score more than responses": (answer, n + 1, *score_range(n)),
+        }
+        reads.update(words for words, asked in tried.items() if read_verdict(*asked).scores is not None)
+    words, most = max(reads.items(), key=lambda one: one[1], default=("", 0))
     return f"{most / len(rows):.0%} of them would be read with {words}" if most * 2 >= len(rows) else ""
 
 

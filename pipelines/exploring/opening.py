@@ -89,15 +89,12 @@ class Opened:
         return made
 
     def load_ahead(self) -> None:
-        """Load the columns that a first look filters and sorts by. An error waits for whoever asks for the column."""
+        """Load the columns that a first look filters and sorts by. Raises StorageError."""
         for table in list(self.views)[:2]:
             columns = self._columns[table]
             for name in (*_FIRST_COLUMNS, *columns.view.default):
                 if name in columns.view.by_name and columns.view.by_name[name].kind not in ("text", "list"):
-                    try:
-                        columns.held(name)
-                    except StorageError:
-                        return
+                    columns.held(name)
 
 
 class Explorer:

@@ -5,6 +5,7 @@ origin are refused. Nothing is written but reviews.
 """
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
 import socket
@@ -19,12 +20,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from pipelines.exploring.answers import ANSWERS
+from pipelines.exploring.answers import NAMES, answer_to, load_all
 from pipelines.exploring.choosing import Stopped, choice_of
 from pipelines.exploring.opening import Explorer, Removed, opened_answer
 from pipelines.exploring.page_files import INDEX, page_files
-from pipelines.exploring.reviewing import keep_reviews
-from pipelines.exploring.rows import json_lines, write_parquet
 from schemas.errors import DamagedError, ForgeError, RecipeError, SourceError, StorageError
 from schemas.secrets import masked
 
@@ -131,14 +130,14 @@ class Server:
         name, query = request.match_info["name"], dict(request.query)
         if name == "opened":
             return _json(await self._in_thread(lambda stop: opened_answer(self.explorer, query.get("v"))))
-        if name not in ANSWERS:
+        if name not in NAMES:
             raise web.HTTPNotFound
         return _json(await self._in_thread(lambda stop: self._asked(name, query, stop)))
 
     def _asked(self, name: str, query: Mapping[str, str], stop: threading.Event) -> Any:
         opened = self.explorer.version(query.get("v"))
         try:
-            return ANSWERS[name](opened, query, stop)
+            return answer_to(name, opened, query, stop)
         except StorageError:
             opened.check()
             raise
@@ -151,7 +150,16 @@ class Server:
         finally:
             stop.set()
 
+    def _load_ahead(self) -> None:
+        """Load what a first look needs, so that nobody waits for it. What goes wrong is told to whoever asks for it."""
+        with contextlib.suppress(ForgeError):
+            if self.explorer.opened is not None:
+                self.explorer.version(None).load_ahead()
+        load_all()
+
     async def _export(self, request: web.Request) -> web.StreamResponse:
+        from pipelines.exploring.rows import json_lines, write_parquet
+
         query = dict(request.query)
         table, form = query.get("table", ""), query.get("format", "")
         if form not in ("parquet", "jsonl"):
@@ -178,6 +186,8 @@ class Server:
         return response
 
     async def _reviews(self, request: web.Request) -> web.StreamResponse:
+        from pipelines.exploring.reviewing import keep_reviews
+
         if request.content_type != "application/json":
             return _failed(415, "reviews are sent as application/json")
         body, query = await request.read(), dict(request.query)
@@ -196,6 +206,7 @@ class Server:
                 words = f"{self.host}:{port} cannot be served ({error.strerror or error})"
                 raise RecipeError(f"{words}; choose another --port, or leave it out") from None
             self.port = runner.addresses[0][1]
+            self._pool.submit(self._load_ahead)
             yield self
         finally:
             await runner.cleanup()

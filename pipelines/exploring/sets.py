@@ -1,7 +1,7 @@
 """A set with all its samples, and a trajectory with what the reader found in it."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,39 +14,49 @@ from pipelines.judging.marks import marks_of
 from schemas.errors import RecipeError
 from schemas.trajectory import Mode
 
-_SAMPLE = (
+SAMPLE = (
     *("trajectory_id", "status", "purpose", "mode", "sample_index", "model", "order", "scores", "outcome"),
     *("accepted", "reject_reason", "margin", "verdict_form", "prompt_tokens", "completion_tokens"),
 )
 Row = dict[str, Any]
 
 
-def set_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
+def set_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> Row:
     """Return a set with its responses and every sample of it."""
     row = _set_row(opened, query.get("id", ""))
     if row is None:
         raise RecipeError(f"{opened.name} has no set {query.get('id', '')[:80]!r}")
+    return {"set": row, **set_parts(row, _samples(opened, row["set_id"]))}
+
+
+def set_parts(row: Row, samples: Sequence[Row]) -> Row:
+    """Return what is made of a set's row, and of what is known of its samples."""
     return {
-        "set": row,
         "responses": responses_of(row),
         "query": turns_of(row["query"]),
-        "samples": [_in_set_order(sample) for sample in _samples(opened, row["set_id"])],
+        "samples": [_in_set_order({name: sample[name] for name in SAMPLE}) for sample in samples],
     }
 
 
-def trajectory_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
+def trajectory_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> Row:
     """Return a trajectory with its set, the places of what was read from it, and why it was accepted or rejected."""
     columns = opened.columns("trajectories")
     row = whole_row(columns, row_of(columns, query.get("id", "")))
     of_set = _set_row(opened, row["set_id"])
-    recipe = opened.version.manifest.recipe
-    said, otherwise = why(row, of_set, _samples(opened, row["set_id"]), recipe)
-    best = of_set["best"] if of_set else None
     return {
         "row": row,
         "set": of_set,
         "responses": responses_of(of_set) if of_set else [],
         "query": turns_of(of_set["query"]) if of_set else [],
+        **trajectory_parts(row, of_set, _samples(opened, row["set_id"]), opened.version.manifest.recipe),
+    }
+
+
+def trajectory_parts(row: Row, of_set: Row | None, samples: Sequence[Row], recipe: Mapping[str, Any]) -> Row:
+    """Return what is made of a trajectory's row: its marks, and why it was accepted or rejected."""
+    said, otherwise = why(row, of_set, samples, recipe)
+    best = of_set["best"] if of_set else None
+    return {
         "spans": spans_of(row, (recipe.get("grm") or {}).get("reference") == "prompt"),
         "why": said,
         "else": otherwise,
@@ -55,7 +65,7 @@ def trajectory_answer(opened: Opened, query: Mapping[str, str], stop: threading.
     }
 
 
-def spans_of(row: Mapping[str, Any], reference_shown: bool) -> list[Row]:
+def spans_of(row: Row, reference_shown: bool) -> list[Row]:
     """Return the marks of a judgement, counted as JavaScript counts: in UTF-16 code units."""
     text = row["text"] or ""
     hinted = row.get("mode") == Mode.HINTED
@@ -87,7 +97,7 @@ def _samples(opened: Opened, set_id: str) -> list[Row]:
     if "trajectories" not in opened.views:
         return []
     columns = opened.columns("trajectories")
-    return columns.rows(np.array(rows_with(columns, "set_id", set_id), np.int64), _SAMPLE)
+    return columns.rows(np.array(rows_with(columns, "set_id", set_id), np.int64), SAMPLE)
 
 
 def _in_set_order(sample: Row) -> Row:

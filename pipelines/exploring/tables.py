@@ -108,8 +108,14 @@ class View:
 
     @property
     def texts(self) -> list[str]:
-        """The columns that words are looked for in."""
+        """The columns that words can be looked for in."""
         return [column.name for column in self.columns if column.kind == "text"]
+
+    @property
+    def any_text(self) -> list[str]:
+        """The columns that hold all texts: what was read from a judge's `text` stands in it."""
+        parts = ("principles", "critique") if self.name == "trajectories" else ()
+        return [name for name in self.texts if name not in parts]
 
     @property
     def default(self) -> list[str]:
@@ -139,8 +145,8 @@ def views_of(version: AnyVersion) -> dict[str, View]:
 
 
 def _shards(version: AnyVersion, name: str, table: Table) -> Iterator[Shard]:
-    for part, path in [(part, f"{name}/{part}") for part in table.parts] or [(None, name)]:
-        if entry := version.manifest.tables.get(path):
+    for part in table.parts or (None,):
+        if entry := version.manifest.tables.get(f"{name}/{part}" if part else name):
             yield from (Shard(part, file.path, file.rows) for file in entry.files)
 
 
