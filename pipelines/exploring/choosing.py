@@ -140,7 +140,7 @@ def _lists_pass(lists: pa.ChunkedArray, op: str, value: Any, kind: str) -> Mask:
 
 
 def _ids_pass(ids: Ids, op: str, value: Any) -> Mask:
-    is_null: Mask = np.asarray(ids.halves == 0).all(axis=1)
+    is_null: Mask = np.asarray(np.equal(ids.halves, 0).all(axis=1), np.bool_)
     if op in ("null", "not_null"):
         return is_null if op == "null" else ~is_null
     if op not in ("is", "in", "not"):

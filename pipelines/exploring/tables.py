@@ -32,7 +32,7 @@ _IDS = {
     **{"rft": "example_id", "rl": "extra_info.set_id", "meta_rm": "trajectory_id", "traces": "trace_id"},
 }
 _DEFAULT = {
-    "trajectories": "status source mode n_responses outcome reject_reason scores margin agreement completion_tokens",
+    "trajectories": "status outcome reject_reason source mode scores text",
     "sets": "status source query n_responses best drop_reason label_suspicion split",
     "answers": "status source origin model verdict answer gold form",
     "rubrics": "source origin case criteria label_consistency drop_reason",
@@ -41,13 +41,14 @@ _DEFAULT = {
     "meta_rm": "status source label outcome policy origin margin set_correct set_readable",
     "pairs": "status source prompt chosen rejected margin",
     "traces": "status source verifier model origin pass_count pass_samples completion_tokens",
-    "items": "benchmark subset query right samples readable right_at_1 right_at_max right_greedy",
-    "judgements": "benchmark item_id sample_index outcome scores meta_rm completion_tokens text",
+    "items": "benchmark item_id subset right_at_1 right_at_max query",
+    "judgements": "benchmark item_id outcome scores sample_index text",
 }
 _FACETS = (
     *("status", "source", "extra_info.source", "benchmark", "subset", "mode", "purpose", "outcome", "reject_reason"),
     *("drop_reason", "verdict", "label", "n_responses", "extra_info.n_responses", "split", "domain", "model", "policy"),
     *("origin", "finish_reason", "verdict_form", "label_source", "contaminated_by", "form", "verifier", "license"),
+    *("readable", "right_at_max", "right_greedy"),
 )
 
 
