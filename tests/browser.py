@@ -5,6 +5,7 @@ Where no browser or no playwright is installed the tests are skipped, but where 
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -62,7 +63,8 @@ class Tab:
 
         Asked from outside: a page's own policy forbids the evaluation that a wait inside it needs.
         """
-        for _ in range(_WAIT_MS // 20):
+        end = time.monotonic() + _WAIT_MS / 1000
+        while time.monotonic() < end:
             if self.value(expression):
                 return
             self.page.wait_for_timeout(20)

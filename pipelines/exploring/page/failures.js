@@ -2,7 +2,7 @@
 // Answers that could not be read, the alike ones together.
 
 async function failuresView(route, main, signal) {
-  const found = await source.failures(signal);
+  const found = await source.failures(route.params.by, signal);
   const isEvaluation = state.opened.kind === "evaluation";
   const most = Math.max(...found.groups.map((group) => group.count), 1);
   const nodes = found.groups.map((group, place) => h("section.card.group", { tabindex: -1, id: `group-${place}` },
@@ -12,7 +12,8 @@ async function failuresView(route, main, signal) {
     group.text ? longText(group.text) : null,
     h("p.chips", null, h("span.soft", null, "examples: "), group.examples.slice(0, 8).map((id) => h("a.chip", { href: isEvaluation ? address(["rows", "judgements"], { row: String(id) }) : address(["trajectory", id]) }, short(id))),
       group.outcome ? h("a.chip", { href: rowsAddress(isEvaluation ? "judgements" : "trajectories", [["outcome", "is", group.outcome]]) }, `all ${group.outcome.replaceAll("_", " ")}`) : null)));
-  put(main, h("div.page", null, h("header.title", null, h("h1", { tabindex: -1 }, "Failures together"), h("p.soft", null, `${plural(found.total ?? found.groups.reduce((sum, group) => sum + group.count, 0), "unreadable answer")}, grouped by ${found.by}${found.grouped < found.total ? `; the first ${count(found.grouped)} of them` : ""}. The largest groups first.`)),
+  put(main, h("div.page", null, h("header.title", null, h("h1", { tabindex: -1 }, "Failures together"), h("p.soft", null, `${plural(found.total ?? found.groups.reduce((sum, group) => sum + group.count, 0), "unreadable answer")}, grouped by ${found.by}${found.grouped < found.total ? `; the first ${count(found.grouped)} of them` : ""}. The largest groups first.`),
+    (found.ways ?? []).filter((by) => by !== found.by).map((by) => h("a.chip", { href: address(["failures"], { by }) }, by === "embedding" ? "group by meaning (takes a while)" : `group by ${by}`))),
     nodes.length ? nodes : h("p.fine", null, "Every answer could be read.")));
   let at = -1;
   const move = (by) => { at = Math.max(0, Math.min(nodes.length - 1, at + by)); nodes[at]?.focus(); nodes[at]?.scrollIntoView({ block: "nearest" }); };
