@@ -51,13 +51,14 @@ class Server:
         self.port = 0
         self._pool = ThreadPoolExecutor(_WORKERS, "answering")
         self._page = page_files()
+        self.app = self._app()
 
     @property
     def address(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}/"
 
-    def app(self) -> web.Application:
+    def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._guarded], client_max_size=_LARGEST_REVIEW)
         app.router.add_get("/", self._index, allow_head=False)
         app.router.add_get("/page/{name}", self._file, allow_head=False)
@@ -129,10 +130,10 @@ class Server:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         name, query = request.match_info["name"], dict(request.query)
         if name == "opened":
-            return _json(await self._in_thread(lambda stop: opened_answer(self.explorer, query.get("v"))))
+            return _json(await self.in_thread(lambda stop: opened_answer(self.explorer, query.get("v"))))
         if name not in NAMES:
             raise web.HTTPNotFound
-        return _json(await self._in_thread(lambda stop: self._asked(name, query, stop)))
+        return _json(await self.in_thread(lambda stop: self._asked(name, query, stop)))
 
     def _asked(self, name: str, query: Mapping[str, str], stop: threading.Event) -> Any:
         opened = self.explorer.version(query.get("v"))
@@ -142,7 +143,7 @@ class Server:
             opened.check()
             raise
 
-    async def _in_thread(self, answer: Answer) -> Any:
+    async def in_thread(self, answer: Answer) -> Any:
         """Run what takes long in a thread. When the client has gone, it is told to stop."""
         stop = threading.Event()
         try:
@@ -164,7 +165,7 @@ class Server:
         table, form = query.get("table", ""), query.get("format", "")
         if form not in ("parquet", "jsonl"):
             raise RecipeError(f"format: must be parquet or jsonl, not {form[:40]!r}")
-        opened = await self._in_thread(lambda stop: self.explorer.version(query.get("v")))
+        opened = await self.in_thread(lambda stop: self.explorer.version(query.get("v")))
         choice = choice_of(opened.columns(table), query)
         disposition = f'attachment; filename="{opened.version.manifest.name}-{table}.{form}"'
         response = web.StreamResponse(
@@ -173,15 +174,15 @@ class Server:
         with tempfile.TemporaryDirectory(prefix="grmforge-look-") as folder:
             if form == "parquet":
                 path = Path(folder) / "rows.parquet"
-                await self._in_thread(lambda stop: write_parquet(opened, table, choice, path, stop))
+                await self.in_thread(lambda stop: write_parquet(opened, table, choice, path, stop))
                 parts = _chunks(path)
             else:
                 parts = json_lines(opened, table, choice, threading.Event())
-            first = await self._in_thread(lambda stop: next(parts, None))  # an error is still told as one
+            first = await self.in_thread(lambda stop: next(parts, None))  # an error is still told as one
             await response.prepare(request)
             while first is not None:
                 await response.write(first)
-                first = await self._in_thread(lambda stop: next(parts, None))
+                first = await self.in_thread(lambda stop: next(parts, None))
         await response.write_eof()
         return response
 
@@ -191,12 +192,12 @@ class Server:
         if request.content_type != "application/json":
             return _failed(415, "reviews are sent as application/json")
         body, query = await request.read(), dict(request.query)
-        return _json(await self._in_thread(lambda stop: keep_reviews(self.explorer.version(query.get("v")), body)))
+        return _json(await self.in_thread(lambda stop: keep_reviews(self.explorer.version(query.get("v")), body)))
 
     @asynccontextmanager
     async def running(self, port: int) -> AsyncIterator["Server"]:
         """Serve as long as the block; port 0 takes a free one. Raises RecipeError where the address cannot be taken."""
-        runner = web.AppRunner(self.app(), handler_cancellation=True, access_log=None)
+        runner = web.AppRunner(self.app, handler_cancellation=True, access_log=None)
         await runner.setup()
         try:
             try:
