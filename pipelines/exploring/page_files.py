@@ -17,7 +17,7 @@ def page_files() -> dict[str, str]:
     folder = resources.files("pipelines.exploring") / "page"
     index = (folder / INDEX).read_text("utf-8")
     names = [*_LINK.findall(index), *_SCRIPT.findall(index)]
-    return {INDEX: index, **{name: (folder / name).read_text("utf-8") for name in names if (folder / name).is_file()}}
+    return {INDEX: index, **{name: (folder / name).read_text("utf-8") for name in names}}
 
 
 def joined(data: str, encoding: str) -> str:

@@ -48,9 +48,9 @@ from schemas.published import TABLES
 from schemas.trajectory import Mode
 from storage.stages import Stage
 
-_LONGEST_TEXT = 1_500
+_LONGEST_TEXT = 800
 """Characters of each text of an example; longer ones are cut, in the page alone."""
-_COMMONEST_REASONS = 4
+_COMMONEST_REASONS = 2
 MODEL_HEAD = ["role", "model", "engine", "requests", "cached", "failed", "prompt tokens", "answer tokens", "cost"]
 _Part = tuple[str, str, str]
 """A part of a table in the card: split, published path, meaning."""
@@ -81,7 +81,6 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
         "units": {source.source: source.unit for source in manifest.inputs},
         "glossary": glossary_of(funnels, manifest.recipe),
         "outcomes": list(_outcomes(funnels)),
-        "reasons": _reasons(funnels),
         "ngrams": trace_ngrams(checks),
         "judges": [[cut(text, 100) for text in row] for row in judge_rows(checks)],
         "judge_head": JUDGE_HEAD,
@@ -196,15 +195,6 @@ def _outcomes(funnels: Sequence[SourceFunnel]) -> Iterator[tuple[str, str, dict[
             groups = judged_outcomes(counts)
             words = ", ".join(f"{rows:,} {name}" for name, rows in groups.items())
             yield funnel.source, mode, groups, f"{funnel.source}, {mode}: {words}"
-
-
-def _reasons(funnels: Sequence[SourceFunnel]) -> dict[str, Any]:
-    """Return the table of every reject_reason by source; nothing where nothing was rejected."""
-    rows = [
-        [reason, *(f"{funnel.rejected.get(reason, 0):,}" for funnel in funnels), f"{total:,}"]
-        for reason, total in together(funnel.rejected for funnel in funnels).items()
-    ]
-    return {"head": ["reason", *(funnel.source for funnel in funnels), "all"], "rows": rows} if rows else {}
 
 
 def model_rows(manifest: Manifest) -> Iterator[list[str]]:
