@@ -66,9 +66,7 @@ def test_what_is_hidden_shows_after_the_choice(browser: Browser, tmp_path: Path)
         shown = tab.shown().lower()
         assert not [word for word in hidden if word not in shown]
         tab.press("u")
-        assert not [word for word in hidden if word in tab.value(outside_data).lower()], (
-            "taken back: hidden again"
-        )
+        assert not [word for word in hidden if word in tab.value(outside_data).lower()], "taken back: hidden again"
         tab.press("1", "j")
         assert not [word for word in hidden if word in tab.value(outside_data).lower()], "the next set hides its own"
         assert answered(tab) == "1 answered"
