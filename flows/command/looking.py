@@ -45,8 +45,6 @@ def look(
     if place is None and (what is None or given_root):
         raise RecipeError(f"{root}: no root is there; name one, or a snapshot's directory")
     opened = None if what is None or given_root else find_version(place, what)
-    if opened is not None and not Path(str(what)).is_dir():
-        place = opened.root
     explorer = Explorer(place, opened)
     if bundle is None:
         _serve(explorer, host, port, no_open)

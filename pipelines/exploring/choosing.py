@@ -1,4 +1,4 @@
-"""What of a table is chosen: by columns, by words, in an order; and the polars expression that chooses the same."""
+"""What of a table is chosen: by columns, by words, in an order."""
 
 import json
 import re
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.exploring.columns import Codes, Columns, Ids, Lists, Numbers, flat_column
-from pipelines.exploring.tables import N_RESPONSES, ORDER, ROW, STATUS
+from pipelines.exploring.tables import ROW
 from schemas.errors import RecipeError
 
 ANY = "any"
@@ -24,7 +24,6 @@ OPS = ("is", "in", "not", "lt", "le", "gt", "ge", "null", "not_null", "has", "co
 _LEAST_AT_ONCE, _MOST_AT_ONCE = 2, 16
 """Row groups that are searched before someone may look at the hits."""
 _MOST_WORDS = 8
-_SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 Condition = tuple[str, str, Any]
 Mask = npt.NDArray[np.bool_]
@@ -99,7 +98,7 @@ def _fulfils(columns: Columns, name: str, op: str, value: Any) -> Mask:
             return _lists_pass(held.lists, op, value, columns.view.by_name[name].kind)
         if isinstance(held, Ids):
             return _ids_pass(held, op, value)
-        return _codes_pass(held, op, value)
+        return codes_pass(held, op, value)
     except (TypeError, ValueError, pa.ArrowException, KeyError):
         raise RecipeError(f"{name}: {op} {json.dumps(value)} says nothing of this column") from None
 
@@ -152,7 +151,7 @@ def _ids_pass(ids: Ids, op: str, value: Any) -> Mask:
     return ~found if op == "not" else found
 
 
-def _codes_pass(held: Codes, op: str, value: Any) -> Mask:
+def codes_pass(held: Codes, op: str, value: Any) -> Mask:
     """Return which rows of a column pass, decided once for each of its values."""
     tests: dict[str, Callable[[Any], bool]] = {
         "is": lambda one: one == value,
@@ -190,6 +189,7 @@ class Chosen:
         self._found = 0
         self._left = self._pieces() if self._searches else iter(())
         self.is_whole = not self._searches
+        self.is_broken = False
         self._whole = np.flatnonzero(self._mask).astype(np.uint32) if self.is_whole else np.zeros(0, np.uint32)
 
     def first(self, wanted: int, stop: threading.Event) -> np.ndarray:
@@ -200,7 +200,7 @@ class Chosen:
                 raise Stopped
             self._search_on(at_once)
             at_once = min(_MOST_AT_ONCE, 2 * at_once)
-        return (self._whole if self.is_whole else np.concatenate(self._hits))[:wanted]
+        return (self._whole if self.is_whole else np.concatenate([*self._hits, self._whole]))[:wanted]
 
     def all(self, stop: threading.Event) -> np.ndarray:
         return self.first(self._columns.view.rows + 1, stop)
@@ -218,13 +218,19 @@ class Chosen:
 
     def _search_on(self, pieces: int) -> None:
         with self._lock:
+            if self.is_broken:
+                raise Stopped
             if self.is_whole:
                 return
-            found = list(self._pool.map(self._hits_in, islice(self._left, pieces)))
+            try:
+                found = list(self._pool.map(self._hits_in, islice(self._left, pieces)))
+            except BaseException:  # the pieces that were taken are lost: nobody may go on without them
+                self.is_broken = True
+                raise
             self._hits += found
             self._found += sum(map(len, found))
             if len(found) < pieces:
-                self._whole = np.concatenate([*self._hits, np.zeros(0, np.uint32)]).astype(np.uint32)
+                self._whole = np.concatenate([*self._hits, self._whole])
                 self._mask = np.zeros(0, bool)
                 self.is_whole = True
 
@@ -279,88 +285,11 @@ def _texts_in(array: pa.Array, row_of: np.ndarray | None) -> Iterator[tuple[pa.A
         parents = pc.list_parent_indices(array).to_numpy()
         yield from _texts_in(pc.list_flatten(array), parents if row_of is None else row_of[parents])
     elif pa.types.is_struct(array.type):
-        for member in _members_with_texts(array.type):
+        for member in members_with_texts(array.type):
             yield from _texts_in(pc.struct_field(array, member.name), row_of)
 
 
-def facets(columns: Columns, rows: np.ndarray, names: Sequence[str], most: int = 50) -> dict[str, list[list[Any]]]:
-    """Return the commonest values of columns among rows, with their counts; a column of long texts has none."""
-    found: dict[str, list[list[Any]]] = {}
-    for name in names:
-        if name not in columns.view.by_name:
-            raise RecipeError(f"{columns.view.name} has no column {name!r}")
-        held = columns.held(name)
-        if isinstance(held, Codes):
-            counts = np.bincount(held.codes[rows], minlength=len(held.values) + 1)
-            known = [None, *held.values]
-            largest = [place for place in np.argsort(-counts, kind="stable")[:most].tolist() if counts[place]]
-            found[name] = [[known[place], int(counts[place])] for place in largest]
-        elif isinstance(held, Numbers):
-            values, counts = np.unique(held.numbers[rows], return_counts=True)
-            order = np.argsort(-counts, kind="stable")[:most]
-            found[name] = [[None if values[at] != values[at] else values[at].item(), int(counts[at])] for at in order]
-    return found
-
-
-def expression_of(columns: Columns, location: str, choice: Choice) -> str:
-    """Return the polars expression that gives the same rows, from the files as they lie."""
-    view = columns.view
-    statuses = list(dict.fromkeys(shard.status for shard in view.shards))
-    if any(name == STATUS for name, _, _ in choice.where):
-        held = columns.held(STATUS)
-        assert isinstance(held, Codes)
-        masks = [_codes_pass(held, op, value) for name, op, value in choice.where if name == STATUS]
-        kept = np.unique(held.codes[np.logical_and.reduce(masks)]).tolist()
-        statuses = [held.values[code - 1] for code in kept]
-    names = [f"{view.name}/{status}" if status else view.name for status in statuses]
-    prefix = [f"{location}/{name}-*.parquet" for name in names]
-    parts = [f"pl.scan_parquet({json.dumps(prefix)})"]
-    parts += [f".filter({_condition(columns, *one)})" for one in choice.where if one[0] != STATUS]
-    if words := words_in(choice.words):
-        names = view.any_text if choice.within == ANY else [choice.within]
-        for word in words:
-            tests = [_holds_words(view.by_name[name].type, _column(columns, name), word) for name in names]
-            parts.append(f".filter({_any_of(tests)})")
-    if choice.sort and choice.sort != STATUS:
-        parts.append(f".sort({_column(columns, choice.sort)}, descending={choice.descending}, nulls_last=True)")
-    return "".join(parts)
-
-
-def _column(columns: Columns, name: str) -> str:
-    if name == N_RESPONSES and ORDER in columns.view.by_name:
-        return f'pl.col("{ORDER}").list.len()'
-    top, *rest = name.split(".")
-    return f'pl.col("{top}")' + "".join(f'.struct.field("{member}")' for member in rest)
-
-
-def _condition(columns: Columns, name: str, op: str, value: Any) -> str:
-    column, said = _column(columns, name), repr(value)
-    if op == "contains":
-        return _holds_words(columns.view.by_name[name].type, column, str(value))
-    if op in ("in", "not") and isinstance(value, list):
-        return f"{'~' if op == 'not' else ''}{column}.is_in({said}, nulls_equal=True)"
-    if op in ("is", "not"):
-        return f"{column}.{'eq' if op == 'is' else 'ne'}_missing({said})"
-    if op in ("null", "not_null"):
-        return f"{column}.is_{op}()"
-    return f"{column}.list.contains({said})" if op == "has" else f"({column} {_SIGNS[op]} {said})"
-
-
-def _holds_words(type_: pa.DataType, column: str, word: str) -> str:
-    if pa.types.is_list(type_):
-        return f"{column}.list.eval({_holds_words(type_.value_type, 'pl.element()', word)}).list.any()"
-    if pa.types.is_struct(type_):
-        inner = _members_with_texts(type_)
-        tests = [_holds_words(field.type, f'{column}.struct.field("{field.name}")', word) for field in inner]
-        return _any_of(tests)
-    return f"{column}.str.contains({pattern_of(word)!r})"
-
-
-def _any_of(tests: Sequence[str]) -> str:
-    return tests[0] if len(tests) == 1 else f"pl.any_horizontal({', '.join(tests)})"
-
-
-def _members_with_texts(type_: pa.StructType) -> list[Any]:
+def members_with_texts(type_: pa.StructType) -> list[Any]:
     """Return the members of a struct that words are looked for in: who spoke is no text."""
     return [field for field in type_ if _has_text(field.type) and field.name != "role"]
 

@@ -20,7 +20,7 @@ from storage.versions import find_version
 Version = Snapshot | Evaluation
 Made = TypeVar("Made")
 
-_CHOICES_HELD = 8
+_CHOICES_HELD = 24
 _VERSIONS_HELD = 2
 _FIRST_COLUMNS = ("trajectory_id", "set_id", "reject_reason", "agreement")
 """Columns that are loaded ahead beside those that a table shows at first."""
@@ -72,7 +72,7 @@ class Opened:
         key = f"{table} {choice.key}"
         with self._lock:
             found = self._chosen.get(key)
-        if found is None:
+        if found is None or found.is_broken:
             found = Chosen(self.columns(table), choice, self.pool)
         with self._lock:
             self._chosen[key] = found
@@ -107,11 +107,6 @@ class Explorer:
         self._held: OrderedDict[str, Opened] = OrderedDict()
         self._lock = threading.Lock()
 
-    @property
-    def place(self) -> Root | None:
-        """The root that versions are looked for under."""
-        return self.root
-
     def version(self, name: str | None) -> Opened:
         """Return a version by its name@version, else the opened one. Raises StorageError, and Removed."""
         if name is None and self.opened is None:
@@ -145,13 +140,19 @@ def name_of(version: Version) -> str:
 
 def opened_answer(explorer: Explorer, version: str | None) -> dict[str, Any]:
     """Return what there is: all versions under the root, and the tables of the one that is opened."""
-    opened = explorer.version(version) if version or explorer.opened is not None else None
-    root = explorer.root
+    root, fault = explorer.root, None
+    try:
+        opened = explorer.version(version) if version or explorer.opened is not None else None
+    except Removed as error:
+        if version:
+            raise
+        opened, fault = None, str(error)  # the others are still there
     return {
         "root": root.where() if root else None,
         "snapshots": listed(root, False) if root else [],
         "evaluations": listed(root, True) if root else [],
         "opened": opened.name if opened else None,
+        "fault": fault,
         "kind": None if opened is None else "evaluation" if opened.is_evaluation else "snapshot",
         "created_at": opened.version.manifest.created_at if opened else None,
         "location": opened.version.location if opened else None,

@@ -11,8 +11,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.exploring.choosing import Choice, choice_of, expression_of, facets
-from pipelines.exploring.columns import Columns, Ids
+from pipelines.exploring.choosing import Choice, choice_of
+from pipelines.exploring.columns import Codes, Columns, Ids, Numbers
+from pipelines.exploring.expressions import expression_of
 from pipelines.exploring.opening import Opened
 from pipelines.exploring.tables import ROW
 from schemas.errors import RecipeError
@@ -21,6 +22,8 @@ MOST_ROWS = 500
 CUT = 300
 """Characters of a text in a list of rows."""
 _ITEMS = 4
+_VALUES = 50
+"""Values of a column that are counted apart."""
 _AT_ONCE = 2_000
 
 
@@ -57,8 +60,24 @@ def facets_answer(opened: Opened, query: Mapping[str, str], stop: threading.Even
     found: dict[str, Any] = {}
     for name in filter(None, query.get("columns", "").split(",")):
         others = replace(choice, where=tuple(one for one in choice.where if one[0] != name))
-        found |= facets(columns, opened.chosen(columns.view.name, others).all(stop), [name])
+        found[name] = _facet(columns, opened.chosen(columns.view.name, others).all(stop), name)
     return found
+
+
+def _facet(columns: Columns, rows: np.ndarray, name: str) -> list[list[Any]]:
+    """Return the commonest values of a column among rows, with their counts; none of a column of ids or long texts."""
+    if name not in columns.view.by_name:
+        raise RecipeError(f"{columns.view.name} has no column {name!r}")
+    held = columns.held(name)
+    if isinstance(held, Codes):
+        counts, known = np.bincount(held.codes[rows], minlength=len(held.values) + 1), [None, *held.values]
+    elif isinstance(held, Numbers):
+        values, counts = np.unique(held.numbers[rows], return_counts=True)
+        known = [None if value != value else value for value in values.tolist()]
+    else:
+        return []
+    largest = np.argsort(-counts, kind="stable")[:_VALUES].tolist()
+    return [[known[place], int(counts[place])] for place in largest if counts[place]]
 
 
 def row_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from schemas.errors import DamagedError, ForgeError, RecipeError, SourceError, S
 from schemas.secrets import masked
 
 COOKIE = "grmforge_look"
+"""With the port behind it: a browser gives a cookie to every port of a machine."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -95,7 +96,7 @@ class Server:
         if (origin := request.headers.get("Origin")) is not None and origin != f"http://{host}":
             return "Pages of another origin get nothing here."
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        given = (request.query.get("token", ""), request.cookies.get(COOKIE, ""), bearer)
+        given = (request.query.get("token", ""), request.cookies.get(f"{COOKIE}_{self.port}", ""), bearer)
         if not any(hmac.compare_digest(one.encode("utf-8", "replace"), self.token.encode()) for one in given):
             return _NO_TOKEN
         return None
@@ -114,7 +115,7 @@ class Server:
     async def _index(self, request: web.Request) -> web.StreamResponse:
         if "token" in request.query:
             response: web.Response = web.Response(status=303, headers={"Location": "/"})
-            response.set_cookie(COOKIE, self.token, httponly=True, samesite="Strict", path="/")
+            response.set_cookie(f"{COOKIE}_{self.port}", self.token, httponly=True, samesite="Strict", path="/")
             return response
         return self._static(INDEX)
 
