@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.exploring.conversations import responses_of, turns_of
 from pipelines.exploring.opening import Opened
 from pipelines.exploring.rows import row_of, rows_with, whole_row
-from pipelines.exploring.verdict_words import why
+from pipelines.exploring.verdict_words import reference_is_shown, why
 from pipelines.judging.marks import marks_of
 from schemas.errors import RecipeError
 from schemas.trajectory import Mode
@@ -57,7 +57,7 @@ def trajectory_parts(row: Row, of_set: Row | None, samples: Sequence[Row], recip
     said, otherwise = why(row, of_set, samples, recipe)
     best = of_set["best"] if of_set else None
     return {
-        "spans": spans_of(row, (recipe.get("grm") or {}).get("reference") == "prompt"),
+        "spans": spans_of(row, recipe),
         "why": said,
         "else": otherwise,
         "meta_rm": None,
@@ -65,11 +65,10 @@ def trajectory_parts(row: Row, of_set: Row | None, samples: Sequence[Row], recip
     }
 
 
-def spans_of(row: Row, reference_shown: bool) -> list[Row]:
+def spans_of(row: Row, recipe: Mapping[str, Any]) -> list[Row]:
     """Return the marks of a judgement, counted as JavaScript counts: in UTF-16 code units."""
-    text = row["text"] or ""
-    hinted = row.get("mode") == Mode.HINTED
-    shown = bool(row.get("has_reference")) and reference_shown
+    text, hinted = row["text"] or "", row["mode"] == Mode.HINTED
+    shown = reference_is_shown(row, recipe)
     marks = marks_of(text, len(row["order"]), row["finish_reason"], hinted=hinted, reference_shown=shown)
     place = (lambda at: at) if text.isascii() else _units(text)
     return [

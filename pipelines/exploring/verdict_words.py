@@ -12,7 +12,7 @@ from pipelines.judging.verdicts import answer_of
 from pipelines.reporting.comparing import rules_of
 from pipelines.reporting.meanings import meaning
 from pipelines.training_sets.rejection import pass_counts, rejections
-from schemas.trajectory import Mode, Outcome, Principle, Purpose, RejectReason
+from schemas.trajectory import REJECT_PRECEDENCE, Mode, Outcome, Principle, Purpose, RejectReason
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ def why(row: Row, of_set: Row | None, samples: Sequence[Row], recipe: Mapping[st
         said = f"Not judged for RFT: a sample of the purpose {row['purpose']}; {counts}. {_what_it_found(row, of_set)}"
         reason = row["reject_reason"]
         return said + (f" Its set is not in rl: {meaning(reason).words}." if reason else ""), []
-    facts = _facts(row, of_set, samples)
+    facts = _facts(row, of_set, samples, reference_is_shown(row, recipe))
     rules, n_rft = rules_of(recipe), (recipe.get("grm") or {}).get("n_rft", 3)
     checks = pl.DataFrame([facts]).select(
         condition.fill_null(False).alias(name.value) for name, condition in rejections(rules, n_rft)
@@ -55,16 +55,22 @@ def why(row: Row, of_set: Row | None, samples: Sequence[Row], recipe: Mapping[st
     return said, list(_else(reason, fails, words))
 
 
-def _facts(row: Row, of_set: Row | None, samples: Sequence[Row]) -> dict[str, Any]:
+def reference_is_shown(row: Row, recipe: Mapping[str, Any]) -> bool:
+    """Say whether the training prompt of a trajectory holds the reference answer, so that it may be spoken of."""
+    return bool(row.get("has_reference")) and (recipe.get("grm") or {}).get("reference") == "prompt"
+
+
+def _facts(row: Row, of_set: Row | None, samples: Sequence[Row], reference_shown: bool) -> dict[str, Any]:
     """Return what the rules rest on. What the tables do not hold of a trajectory is read from its text again."""
     n_responses = len(row["order"])
     text = row["text"] or ""
     read = read_answer(row["text"], row["finish_reason"], n_responses, None if n_responses == 1 else 0, 0)
     principles = [Principle(**one) for one in row["principles"] or ()]
-    answer = answer_of(text)
-    leaks = bool(hint_sentences(answer, row["has_reference"] or False)) or gives_verdict_first(
-        answer, principles, row["critique"]
-    )
+    leaks = False
+    if row["mode"] == Mode.HINTED:
+        answer = answer_of(text)
+        is_spoken_of = bool(hint_sentences(answer, reference_shown))
+        leaks = is_spoken_of or gives_verdict_first(answer, principles, row["critique"])
     rft = [{"set_id": row["set_id"], **one} for one in samples if one["purpose"] == Purpose.RFT]
     counts = pass_counts(pl.DataFrame(rft, schema={"set_id": pl.String, "mode": pl.String, "outcome": pl.String}))
     _, passed, counted = counts.row(0) if counts.height else (None, 0, 0)
@@ -72,21 +78,26 @@ def _facts(row: Row, of_set: Row | None, samples: Sequence[Row]) -> dict[str, An
         "mode": row["mode"],
         "n_responses": n_responses,
         "draft_verdict": read.draft_verdict,
-        "no_critique": not has_critique(without_verdict(text), n_responses),
+        "no_critique": _may_lack_critique(row) and not has_critique(without_verdict(text), n_responses),
         "no_principles": not principles and row["reject_reason"] == RejectReason.NO_PRINCIPLES,
-        "hint_leak": row["mode"] == Mode.HINTED and leaks,
+        "hint_leak": leaks,
         "pass_count": passed,
         "pass_samples": counted,
         "label_suspicion": of_set["label_suspicion"] if of_set else None,
     }
 
 
+def _may_lack_critique(row: Row) -> bool:
+    """Say whether no earlier decision says already that there is a critique: to look for one takes a while."""
+    before = REJECT_PRECEDENCE[: REJECT_PRECEDENCE.index(RejectReason.NO_CRITIQUE) + 1]
+    return row["reject_reason"] in before
+
+
 def _what_it_found(row: Row, of_set: Row | None) -> str:
     """Return how the answer scored the best response, in a sentence."""
     scores, order = row["scores"], row["order"]
     if not scores:
-        outcome = row["outcome"]
-        return f"No score could be read of it: {meaning(outcome).words}." if outcome not in ("correct",) else ""
+        return f"No score could be read of it ({row['outcome']})."
     best = order.index(of_set["best"]) if of_set and of_set["best"] in order else None
     if best is None:
         label = "" if of_set is None or of_set["label"] is None else f", and the right label is {of_set['label']}"

@@ -4,18 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.commands import REPOSITORY, grmforge
+from benchmarks.clients import Silent
+from pipelines.evaluation.evaluate import evaluate
+from pipelines.orders import Order, new_run
+from pipelines.steps import build
+from storage.root import Root
+from tests.end_to_end.commands import REPOSITORY
 from tests.pipelines.exploring.hostile import write_hostile
 
 
 @pytest.fixture(scope="session")
 def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a root with the snapshot `demo` and the evaluation `demo-grm`, which no test changes."""
-    home = tmp_path_factory.mktemp("explored")
-    for command, recipe in (("build", "demo"), ("evaluate", "evaluate")):
-        done = grmforge(command, REPOSITORY / f"recipes/{recipe}.toml", cwd=home)
-        assert done.code == 0, done.err
-    return home / "data"
+    root = tmp_path_factory.mktemp("explored") / "data"
+    for make, name in ((build, "demo"), (evaluate, "evaluate")):
+        recipe = Order(str(REPOSITORY / f"recipes/{name}.toml"), None, str(root), None, False).read()
+        make(recipe, Root.open(str(root)), new_run(recipe, {}, Silent()))
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -56,11 +56,12 @@ def write_hostile(folder: Path) -> Path:
     made.tables = {}
     made.inputs = [an_input("<i>hostile</i>", rows=5, kept=4, dropped=0, unreadable=1, detail=HOSTILE)]
     made.funnel = [("<i>hostile</i>", "kept", "train", 4), ("<i>hostile</i>", "rft non_hinted", "unparsed", 4)]
-    for one in made.sets:
+    for place, one in enumerate(made.sets):
+        long = LONG if place == LONG_SET else "short"
         order = list(range(one.n_responses))
         scores = [float(1 + place % 10) for place in order]
         rows = [
-            trajectory(one, 0, "incorrect", "incorrect", scores=scores, text=f"{HOSTILE}\n\U0001f4a5 {LONG}"),
+            trajectory(one, 0, "incorrect", "incorrect", scores=scores, text=f"{HOSTILE}\n\U0001f4a5 {long}"),
             trajectory(one, 1, "unparsed", "unparsed", scores=None, text=HOSTILE, critique=None),
         ]
         made.tables.setdefault("trajectories/rejected", []).extend(row | {"order": order} for row in rows)
