@@ -8,9 +8,10 @@ import numpy as np
 
 from pipelines.exploring.conversations import responses_of, turns_of
 from pipelines.exploring.opening import Opened
-from pipelines.exploring.rows import row_of, rows_with, whole_row
+from pipelines.exploring.rows import number, row_of, rows_with, whole_row
 from pipelines.exploring.verdict_words import reference_is_shown, why
 from pipelines.judging.marks import marks_of
+from pipelines.reporting.meanings import meaning
 from schemas.errors import RecipeError
 from schemas.trajectory import Mode
 
@@ -39,7 +40,12 @@ def set_parts(row: Row, samples: Sequence[Row]) -> Row:
 
 
 def trajectory_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> Row:
-    """Return a trajectory with its set, the places of what was read from it, and why it was accepted or rejected."""
+    """Return a trajectory with its set, the places of what was read from it, and why it was accepted or rejected.
+
+    Of an evaluation, `id` is the number of a judgement, and what its item is stands in the place of the set.
+    """
+    if opened.is_evaluation:
+        return _judgement(opened, number(query, "id", 0))
     columns = opened.columns("trajectories")
     row = whole_row(columns, row_of(columns, query.get("id", "")))
     of_set = _set_row(opened, row["set_id"])
@@ -65,9 +71,39 @@ def trajectory_parts(row: Row, of_set: Row | None, samples: Sequence[Row], recip
     }
 
 
+def _judgement(opened: Opened, place: int) -> Row:
+    """Return a judgement of an evaluation as a trajectory is returned."""
+    columns, items = opened.columns("judgements"), opened.columns("items")
+    if place >= columns.view.rows:
+        raise RecipeError(f"judgements has {columns.view.rows:,} rows, and no row {place}")
+    row = whole_row(columns, place)
+    same_id = (whole_row(items, at) for at in rows_with(items, "item_id", row["item_id"]))
+    item = next(one for one in same_id if one["benchmark"] == row["benchmark"])
+    responses = [
+        {"index": index, "text": text, "model": name, "best": index in item["right"], "conversation": None}
+        for index, (text, name) in enumerate(zip(item["responses"], item["names"], strict=True))
+    ]
+    shown = [index in item["right"] for index in row["order"]]
+    if row["scores"]:
+        highest = [place + 1 for place, score in enumerate(row["scores"]) if score == max(row["scores"])]
+        right = [place + 1 for place, is_right in enumerate(shown) if is_right]
+        said = f"It gives {_listed(highest)} as shown the highest score; right: {_listed(right) if right else 'none'}."
+    else:
+        said = f"No score could be read of it ({row['outcome']}): {meaning(row['outcome']).words}."
+    return {
+        **{"row": row, "set": None, "item": item, "responses": responses, "query": turns_of(item["query"])},
+        **{"spans": spans_of(row, {}), "why": said, "else": [], "meta_rm": row["meta_rm"]},
+        "best_position": shown.index(True) if sum(shown) == 1 else None,
+    }
+
+
+def _listed(places: Sequence[int]) -> str:
+    return f"response{'s' if len(places) > 1 else ''} {' and '.join(map(str, places))}"
+
+
 def spans_of(row: Row, recipe: Mapping[str, Any]) -> list[Row]:
     """Return the marks of a judgement, counted as JavaScript counts: in UTF-16 code units."""
-    text, hinted = row["text"] or "", row["mode"] == Mode.HINTED
+    text, hinted = row["text"] or "", row.get("mode") == Mode.HINTED
     shown = reference_is_shown(row, recipe)
     marks = marks_of(text, len(row["order"]), row["finish_reason"], hinted=hinted, reference_shown=shown)
     place = (lambda at: at) if text.isascii() else _units(text)

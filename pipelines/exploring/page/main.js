@@ -19,6 +19,7 @@ function sorry(fault, again) {
 async function allView(route, main) {
   const { snapshots, evaluations, root } = state.opened;
   put(main, h("div.page", null, h("header.title", null, h("h1", { tabindex: -1 }, "Snapshots and evaluations"), h("p.soft", null, shown(root ?? ""))),
+    state.opened.fault ? h("p.attention", { role: "alert" }, shown(state.opened.fault)) : null,
     snapshots.length ? snapshotList(snapshots) : h("p.soft", null, "There is no snapshot yet: grmforge build makes one."),
     evaluations.length ? h("section.part", null, h("h2", null, "Evaluations"), evaluationList(evaluations)) : null));
   return { title: "All", keys: [["j", "next", () => stepLinks(main, 1)], ["k", "before", () => stepLinks(main, -1)], ["Enter", "open it", () => document.activeElement.click()]] };

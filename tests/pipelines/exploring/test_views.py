@@ -246,6 +246,10 @@ def test_an_evaluation_gives_every_figure_with_its_interval(demo_root: Path) -> 
         items = running.api("rows", table="items", sort="right_at_max", limit=5)
         assert items["total"] == sum(one["items"] for one in found["benchmarks"])
         assert running.api("failures")["total"] > 0
+        [judged] = running.api("rows", table="judgements", where=[["outcome", "is", "readable"]], limit=1)["rows"]
+        one = running.api("trajectory", id=judged["_row"])
+        assert one["row"]["item_id"] == one["item"]["item_id"] and "highest score; right: response" in one["why"]
+        assert {span["kind"] for span in one["spans"]} >= {"verdict", "critique"}
         assert running.asked("/api/review").status == 400
     with served(demo_root, "demo") as running:
         assert running.asked("/api/evaluation").json["error"].endswith("is a snapshot; an evaluation has figures")
