@@ -109,18 +109,20 @@ class Explorer:
 
     def version(self, name: str | None) -> Opened:
         """Return a version by its name@version, else the opened one. Raises StorageError, and Removed."""
-        if name is None and self.opened is None:
-            raise StorageError("no version is opened; add v=NAME@VERSION, one of those that /api/opened lists")
-        key = name or name_of(self.opened)  # type: ignore[arg-type]  # one of the two is there
+        if name is None:
+            if self.opened is None:
+                raise StorageError("no version is opened; add v=NAME@VERSION, one of those that /api/opened lists")
+            name = name_of(self.opened)
         with self._lock:
-            held = self._held.get(key)
+            held = self._held.get(name)
         if held is None:
-            version = self.opened if self.opened is not None and key == name_of(self.opened) else self._find(key)
-            held = Opened(version, self._pool)
+            opened = self.opened
+            is_own = opened is not None and name == name_of(opened)
+            held = Opened(opened if opened and is_own else self._find(name), self._pool)
         held.check()
         with self._lock:
-            held = self._held.setdefault(key, held)
-            self._held.move_to_end(key)
+            held = self._held.setdefault(held.name, held)  # a bare name means another version tomorrow
+            self._held.move_to_end(held.name)
             while len(self._held) > _VERSIONS_HELD:
                 self._held.popitem(last=False)
         return held
