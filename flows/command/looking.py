@@ -1,13 +1,16 @@
 """The command `grmforge look`: the explorer, as a page of this machine or as a folder that needs no server."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.command.terminal import SnapshotsOption, say
 from flows.command.versions import root_if_any
 from schemas.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pipelines.exploring.opening import Explorer
 
 
 def look(
@@ -58,7 +61,7 @@ def look(
     say(f"open it in a browser; {written.ids.name} beside it names the ids that grmforge forget has to find there")
 
 
-def _serve(explorer: object, host: str, port: int, no_open: bool) -> None:
+def _serve(explorer: "Explorer", host: str, port: int, no_open: bool) -> None:
     """Serve until Ctrl-C; print the address once somebody can open it."""
     import asyncio
     import contextlib
@@ -69,7 +72,7 @@ def _serve(explorer: object, host: str, port: int, no_open: bool) -> None:
 
     async def serve() -> None:
         token = secrets.token_urlsafe(32)
-        async with Server(explorer, token, host).running(port) as server:  # type: ignore[arg-type]  # see look
+        async with Server(explorer, token, host).running(port) as server:
             address = f"{server.address}?token={token}"
             typer.echo(address)
             if not no_open:

@@ -198,7 +198,7 @@ class Server:
     @asynccontextmanager
     async def running(self, port: int) -> AsyncIterator["Server"]:
         """Serve as long as the block; port 0 takes a free one. Raises RecipeError where the address cannot be taken."""
-        runner = web.AppRunner(self.app, handler_cancellation=True, access_log=None)
+        runner = web.AppRunner(self.app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
             try:
