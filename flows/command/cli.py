@@ -16,6 +16,7 @@ from flows.command.evaluating import evaluate, judge
 from flows.command.exporting import export
 from flows.command.files import grade, import_, read
 from flows.command.serving import serve
+from flows.command.looking import look
 from flows.command.upkeep import forget, gc
 from flows.command.versions import compare, inspect, pin, promote
 from flows.watching.interruption import KEPT, SIGNALS, Ended
@@ -33,8 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(init, build, plan, probe, inspect, doctor, import_),
     *(evaluate, judge, export, serve, conform, refresh, compare, pin, promote, read, grade, gc, forget),
+    *(init, build, plan, probe, inspect, look, doctor, import_),
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -59,7 +59,7 @@ def inspect(
         return
     from pipelines.reporting.examples import as_json, count_examples, find_examples, render
 
-    chosen = _snapshot(_root_if_any(root or "data"), snapshot)
+    chosen = _snapshot(root_if_any(root or "data"), snapshot)
     examples = find_examples(chosen, table=table, status=status, reason=reason, source=source, n=n)
     if json:
         print_json([as_json(example) for example in examples])
@@ -129,7 +129,7 @@ def compare(
     from storage.snapshots import Snapshot
     from storage.versions import find_version
 
-    place = _root_if_any(root)
+    place = root_if_any(root)
     before, after = find_version(place, old), find_version(place, new)
     if isinstance(before, Snapshot) and isinstance(after, Snapshot):
         from pipelines.reporting.comparing import compare as compare_snapshots
@@ -178,7 +178,7 @@ def promote(version: VersionArgument, root: SnapshotsOption = "data") -> None:
     say(f"LATEST of {manifest.name} is {manifest.version} {was}")
 
 
-def _root_if_any(root: str) -> "Root | None":
+def root_if_any(root: str) -> "Root | None":
     """Return the root, which need not be writable; None where there is none: versions are found by directory, too."""
     from storage.root import Root
 

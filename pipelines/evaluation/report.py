@@ -92,7 +92,7 @@ def report_of(manifest: EvaluationManifest, stage: Stage) -> str:
             "manifest": manifest,
             "half": half_of(manifest),
             "titles": _titles(manifest),
-            "numbers": list(_numbers(manifest)),
+            "numbers": list(numbers(manifest)),
             "headlines": headline_table(manifest, figures),
             "headline_names": [
                 named(figure) for entry in manifest.benchmarks for figure in figures.headlines(entry.name)
@@ -138,7 +138,7 @@ def _titles(manifest: EvaluationManifest) -> dict[str, str]:
     return {anchor: title for anchor, title in titles.items() if title}
 
 
-def _numbers(manifest: EvaluationManifest) -> Iterator[tuple[str, str]]:
+def numbers(manifest: EvaluationManifest) -> Iterator[tuple[str, str]]:
     """Yield (number, words) of what was evaluated, and what it took."""
     yield f"{sum(entry.items for entry in manifest.benchmarks):,}", "items"
     paid = sum(sum(entry.outcomes.values()) for entry in manifest.benchmarks)

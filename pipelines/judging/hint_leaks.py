@@ -14,6 +14,7 @@ users have preferences. A missed leak costs little. A false alarm on honest text
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -26,6 +27,7 @@ Parts = tuple[Sequence[Principle], str | None]
 
 _OF_A_REFERENCE = "reference|参考|(?:provided|given|supplied) (?:answer|solution)|标准答案"
 _ENDS_SENTENCE = r"[.;!?][ \t\r]|[。；！？]"
+_BETWEEN = re.compile(rf"{_ENDS_SENTENCE}|\n")
 _GOOD = (
     r"(?:(?:clearly|obviously|definitely|undoubtedly|simply|indeed|actually|in fact|certainly)\s+)?"
     r"(?:(?:slightly|much|far|significantly)\s+)?"
@@ -84,18 +86,38 @@ def speaks_of_hint(texts: pl.Series, reference_shown: pl.Series) -> pl.Series:
     return pl.select(pl.int_range(len(texts)).is_in(rows.implode())).to_series()
 
 
+def hint_sentences(text: str, reference_shown: bool) -> list[tuple[int, int]]:
+    """Return where the sentences of one text begin and end that speak of a hint, as `speaks_of_hint` tells them."""
+    folded = text.lower()
+    ends = [(0, 0), *(found.span() for found in _BETWEEN.finditer(folded)), (len(folded), len(folded))]
+    places = [(end, start) for (_, end), (start, _) in pairwise(ends) if start > end]
+    sentences = pl.Series([folded[start:end] for start, end in places], dtype=pl.String)
+    spoken = tell(sentences) if len(places) else sentences
+    if reference_shown:
+        spoken = spoken & ~sentences.str.contains(_OF_A_REFERENCE)
+    return [place for place, is_spoken in zip(places, spoken, strict=True) if is_spoken]
+
+
 def gives_verdict_first(answer: str, principles: Sequence[Principle], critique: str | None) -> bool:
     """Return whether a verdict stands before the first criterion is applied."""
+    return first_verdict(answer, principles, critique) is not None
+
+
+def first_verdict(answer: str, principles: Sequence[Principle], critique: str | None) -> tuple[int, int] | None:
+    """Return where a verdict begins and ends that stands before the first criterion is applied; None without one."""
     if critique is None:
-        return False
+        return None
     folded, critique = answer.lower(), critique.lower()
-    before = folded[: folded.find(critique)]
+    begin = folded.find(critique)
+    before = folded[:begin]
     opening = critique[:_FIRST_SENTENCE]
     if end := _SENTENCE_END.search(opening):
         opening = opening[: end.start()]
     named = [opening.find(word) for principle in principles for word in _WORD.findall(principle.name.lower())]
     applied = min((position for position in named if position >= 0), default=len(opening))
-    if _VERDICT.search(before):
-        return True
+    if verdict := _VERDICT.search(before):
+        return verdict.span()
     verdict = _VERDICT.search(opening[:applied])
-    return verdict is not None and not _REASON.search(opening, verdict.end())
+    if verdict is None or _REASON.search(opening, verdict.end()):
+        return None
+    return begin + verdict.start(), begin + verdict.end()

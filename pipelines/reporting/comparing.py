@@ -255,14 +255,20 @@ def read_anew(snapshot: Snapshot) -> pl.DataFrame:
     paths = [path for table in _JUDGED_TABLES for path in snapshot.files(table)]
     read = [_read(pl.read_parquet(path, columns=_READ_COLUMNS), sets.unique("set_id")) for path in paths]
     recipe = snapshot.manifest.recipe
-    rules = RejectionSection.model_validate(
-        {key: value for key, value in recipe.get("rejection", {}).items() if key in RejectionSection.model_fields}
-    )
+    rules = rules_of(recipe)
     rows = pl.concat(read).sort("query_id", "set_id", "trajectory_id")  # as the judged table is sorted
     if rules.max_label_suspicion is not None:
         suspicion = _frame(snapshot, ["sets/kept"], [pl.col("set_id"), pl.col("label_suspicion")]).unique("set_id")
         rows = rows.join(suspicion, on="set_id", how="left", maintain_order="left")
     return decide(rows, rules, recipe.get("grm", {}).get("n_rft", 3))
+
+
+def rules_of(recipe: Mapping[str, Any]) -> RejectionSection:
+    """Return the rules of rejection of a manifest's recipe; keys that a newer grmforge added are left out."""
+    given = recipe.get("rejection", {})
+    return RejectionSection.model_validate(
+        {key: value for key, value in given.items() if key in RejectionSection.model_fields}
+    )
 
 
 def _read(rows: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:

@@ -48,9 +48,10 @@ from schemas.published import TABLES
 from schemas.trajectory import Mode
 from storage.stages import Stage
 
-_LONGEST_TEXT = 1_500
+_LONGEST_TEXT = 800
 """Characters of each text of an example; longer ones are cut, in the page alone."""
-_COMMONEST_REASONS = 4
+_COMMONEST_REASONS = 2
+MODEL_HEAD = ["role", "model", "engine", "requests", "cached", "failed", "prompt tokens", "answer tokens", "cost"]
 _Part = tuple[str, str, str]
 """A part of a table in the card: split, published path, meaning."""
 _SHOWN_CHECKS = frozenset(
@@ -70,17 +71,16 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
     others = {name: value for name, value in checks.items() if name not in _SHOWN_CHECKS}
     style = (resources.files("pipelines.reporting") / "report.css").read_text("utf-8")
     values = {
-        **_in_both(manifest),
+        **in_both(manifest),
         "style": Markup(style),
         "style_digest": Markup(base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()),
         "titles": _titles(manifest),
-        "numbers": list(_numbers(manifest, funnels)),
+        "numbers": list(numbers(manifest, funnels)),
         "attention": attention(manifest, funnels),
         "funnels": funnels,
         "units": {source.source: source.unit for source in manifest.inputs},
-        "glossary": _glossary(funnels, manifest.recipe),
+        "glossary": glossary_of(funnels, manifest.recipe),
         "outcomes": list(_outcomes(funnels)),
-        "reasons": _reasons(funnels),
         "ngrams": trace_ngrams(checks),
         "judges": [[cut(text, 100) for text in row] for row in judge_rows(checks)],
         "judge_head": JUDGE_HEAD,
@@ -88,7 +88,8 @@ def report_of(manifest: Manifest, assembled: Stage) -> str:
         "meta_rm": checks.get("meta_rm") or {},
         "lengths": checks.get("lengths") or {},
         "other_checks": json.dumps(others, indent=1) if others else "",
-        "models": list(_models(manifest)),
+        "models": list(model_rows(manifest)),
+        "model_head": MODEL_HEAD,
         "examples": _examples(funnels, assembled),
         "longest_text": _LONGEST_TEXT,
         "recipe": json.dumps(manifest.recipe, indent=1, ensure_ascii=False),
@@ -104,10 +105,10 @@ def card_of(manifest: Manifest) -> str:
         "warnings": [*simulated_models(manifest), *incomplete_sets(manifest)],
         "restricted": [source.source for source in manifest.inputs if source.redistribution == "restricted"],
     }
-    return page("card.md", _in_both(manifest) | values)
+    return page("card.md", in_both(manifest) | values)
 
 
-def _in_both(manifest: Manifest) -> dict[str, Any]:
+def in_both(manifest: Manifest) -> dict[str, Any]:
     """Return the values that the report and the card both show."""
     return {
         "manifest": manifest,
@@ -159,7 +160,7 @@ def _titles(manifest: Manifest) -> dict[str, str]:
     return {anchor: title for anchor, title in titles.items() if title}
 
 
-def _numbers(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[tuple[str, str]]:
+def numbers(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[tuple[str, str]]:
     """Yield (number, words) of what a reader sees first."""
     rows = {path: entry.rows for path, entry in manifest.tables.items()}
     for name in (*SETS, TRACES):
@@ -176,7 +177,7 @@ def _numbers(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[tu
     yield _cost(cost), "paid for all answers, over all runs" if cost else "paid: the recipe names no prices"
 
 
-def _glossary(funnels: Sequence[SourceFunnel], recipe: Mapping[str, Any]) -> dict[str, str]:
+def glossary_of(funnels: Sequence[SourceFunnel], recipe: Mapping[str, Any]) -> dict[str, str]:
     """Return the words for every reason that occurs, and what to do about it with such a recipe."""
     dropped = together(funnel.dropped for funnel in funnels)
     rejected = together(counts for funnel in funnels for counts in (funnel.rejected, without(funnel.rl, "kept")))
@@ -196,16 +197,7 @@ def _outcomes(funnels: Sequence[SourceFunnel]) -> Iterator[tuple[str, str, dict[
             yield funnel.source, mode, groups, f"{funnel.source}, {mode}: {words}"
 
 
-def _reasons(funnels: Sequence[SourceFunnel]) -> dict[str, Any]:
-    """Return the table of every reject_reason by source; nothing where nothing was rejected."""
-    rows = [
-        [reason, *(f"{funnel.rejected.get(reason, 0):,}" for funnel in funnels), f"{total:,}"]
-        for reason, total in together(funnel.rejected for funnel in funnels).items()
-    ]
-    return {"head": ["reason", *(funnel.source for funnel in funnels), "all"], "rows": rows} if rows else {}
-
-
-def _models(manifest: Manifest) -> Iterator[list[str]]:
+def model_rows(manifest: Manifest) -> Iterator[list[str]]:
     for use in manifest.models:
         counts = (use.requests, use.cached, use.failed, use.prompt_tokens, use.completion_tokens)
         yield [use.role, cut(use.model, 200), use.engine, *(f"{count:,}" for count in counts), _cost(use.cost_usd)]

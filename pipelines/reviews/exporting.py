@@ -57,11 +57,29 @@ def write_files(draw: Draw, folder: Path) -> list[Path]:
 
 def page_of(draw: Draw, number: int) -> str:
     """Return the page of one person: it asks no host for anything, and every text of the data stays text."""
-    manifest = draw.snapshot.manifest
     style, script = (
         (resources.files("pipelines.reviews") / f"review.{kind}").read_text("utf-8") for kind in ("css", "js")
     )
-    data = {
+    return page(
+        "review.html",
+        {
+            "name": draw.snapshot.manifest.name,
+            "number": number,
+            "style": Markup(style),
+            "style_digest": _digest(style),
+            "script": Markup(script),
+            "script_digest": _digest(script),
+            # No text of the data can end the script that holds it, or begin a comment.
+            "data": Markup(orjson.dumps(page_data(draw, number)).decode().replace("<", "\\u003c")),
+        },
+        "pipelines.reviews",
+    )
+
+
+def page_data(draw: Draw, number: int) -> dict[str, Any]:
+    """Return what the page of one person holds, as JSON."""
+    manifest = draw.snapshot.manifest
+    return {
         "format": FORMAT,
         "kind": KIND,
         "draw_id": draw.draw_id,
@@ -70,20 +88,6 @@ def page_of(draw: Draw, number: int) -> str:
         "pages": len(draw.pages),
         "items": [_in_page(item) for item in draw.pages[number - 1]],
     }
-    return page(
-        "review.html",
-        {
-            "name": manifest.name,
-            "number": number,
-            "style": Markup(style),
-            "style_digest": _digest(style),
-            "script": Markup(script),
-            "script_digest": _digest(script),
-            # No text of the data can end the script that holds it, or begin a comment.
-            "data": Markup(orjson.dumps(data).decode().replace("<", "\\u003c")),
-        },
-        "pipelines.reviews",
-    )
 
 
 def _digest(text: str) -> Markup:

@@ -41,21 +41,12 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
     REJECT_PRECEDENCE. Among the recipe's caps, max_accepted_per_set is applied first and the hinted share last, so that
     no cap undoes the balance of another.
     """
-    hinted = pl.col("mode") == Mode.HINTED.value
-    all_correct = (pl.col("pass_count") == pl.col("pass_samples")) & (pl.col("pass_samples") >= n_rft)
-    too_easy = all_correct & rules.drop_too_easy
-    if rules.keep_hinted_when_too_easy:
-        too_easy = too_easy & ~hinted
+    reasons = list(rejections(rules, n_rft))
+    if "too_long" in trajectories.columns:
+        reasons.append((RejectReason.TOO_LONG, pl.col("too_long")))
     reason = pl.coalesce(
         pl.when(pl.col("outcome") != Outcome.CORRECT.value).then(pl.col("outcome")),
-        _when(pl.col("draft_verdict"), RejectReason.DRAFT_VERDICT),
-        _when(pl.col("no_critique"), RejectReason.NO_CRITIQUE),
-        _when(pl.col("no_principles"), RejectReason.NO_PRINCIPLES),
-        _when(hinted & pl.col("hint_leak"), RejectReason.HINT_LEAK),
-        _when(too_easy, RejectReason.TOO_EASY),
-        _when(pl.col("pass_samples") < n_rft, RejectReason.UNDECIDED),
-        *_when_asked(rules),
-        *([_when(pl.col("too_long"), RejectReason.TOO_LONG)] if "too_long" in trajectories.columns else []),
+        *(pl.when(condition).then(pl.lit(name.value)) for name, condition in reasons),
         pl.lit(None, pl.String),
     )
     decided = trajectories.join(pass_counts(trajectories), on="set_id", how="left", maintain_order="left").with_columns(
@@ -74,22 +65,31 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
     return decided.with_columns(accepted=pl.col("reject_reason").is_null())
 
 
-def _when_asked(rules: RejectionSection) -> Iterator[pl.Expr]:
-    """Yield the reasons of rules that are off unless the recipe gives them."""
-    if rules.max_label_suspicion is not None:
-        yield _when(is_suspect(rules.max_label_suspicion), RejectReason.LABEL_SUSPECT)
+def rejections(rules: RejectionSection, n_rft: int) -> Iterator[tuple[RejectReason, pl.Expr]]:
+    """Yield the reasons for which a correct answer is rejected by itself, and when; the first that holds is taken.
+
+    The caps, which take rows for the sake of the whole, come after all of these.
+    """
+    hinted = pl.col("mode") == Mode.HINTED.value
+    all_correct = (pl.col("pass_count") == pl.col("pass_samples")) & (pl.col("pass_samples") >= n_rft)
+    too_easy = all_correct & rules.drop_too_easy
+    if rules.keep_hinted_when_too_easy:
+        too_easy = too_easy & ~hinted
+    yield RejectReason.DRAFT_VERDICT, pl.col("draft_verdict")
+    yield RejectReason.NO_CRITIQUE, pl.col("no_critique")
+    yield RejectReason.NO_PRINCIPLES, pl.col("no_principles")
+    yield RejectReason.HINT_LEAK, hinted & pl.col("hint_leak")
+    yield RejectReason.TOO_EASY, too_easy
+    yield RejectReason.UNDECIDED, pl.col("pass_samples") < n_rft
+    if rules.max_label_suspicion is not None:  # this one and the next are off unless the recipe gives them
+        yield RejectReason.LABEL_SUSPECT, is_suspect(rules.max_label_suspicion)
     if rules.min_pass_for_hinted is not None:
-        hinted = pl.col("mode") == Mode.HINTED.value
-        yield _when(hinted & (pl.col("pass_count") < rules.min_pass_for_hinted), RejectReason.HINT_UNCONFIRMED)
+        yield RejectReason.HINT_UNCONFIRMED, hinted & (pl.col("pass_count") < rules.min_pass_for_hinted)
 
 
 def is_suspect(most: float) -> pl.Expr:
     """Say whether more speaks against a label than this. Where nothing speaks, nothing does against it."""
     return (pl.col("label_suspicion") > most).fill_null(False)
-
-
-def _when(condition: pl.Expr, reason: RejectReason) -> pl.Expr:
-    return pl.when(condition).then(pl.lit(reason.value))
 
 
 def _cap_per_set(decided: pl.DataFrame, most: int) -> pl.DataFrame:

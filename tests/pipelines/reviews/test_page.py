@@ -12,16 +12,16 @@ from pipelines.reviews.exporting import write_files
 from pipelines.reviews.importing import import_reviews
 from schemas.preference import Response
 from schemas.query import Message
-from tests.pipelines.reviews.chromium import CHROMIUM, Chromium, Tab, chromium, until
+from tests.browser import Browser, Tab, chromium, needs_browser
 from tests.pipelines.reviews.small_reviews import a_draw, pair, published, saved, single
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+pytestmark = needs_browser
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"> <!-- &amp;"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    with chromium(tmp_path_factory.mktemp("chromium")) as running:
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
         yield running
 
 
@@ -33,21 +33,18 @@ def answered(tab: Tab) -> str:
     return tab.shown("#count").partition(" · ")[2]
 
 
-def test_twenty_sets_by_keyboard_alone_saved_imported_and_kappa_by_hand(browser: Chromium, tmp_path: Path) -> None:
+def test_twenty_sets_by_keyboard_alone_saved_imported_and_kappa_by_hand(browser: Browser, tmp_path: Path) -> None:
     draw = a_draw(published(tmp_path / "root", [pair(number) for number in range(20)]), 20, reviewers=2)
     keys = ("11111111112222222222", "11111111221112222222")  # 15 of 20 the same
-    before = len(browser.saved())
+    files = []
     for page, choices in zip(pages(draw, tmp_path / "out"), keys, strict=True):
-        tab = browser.tab(page)
-        for key in choices:
-            tab.press(key, "j")
-        assert "20 answered · all done" in tab.shown("#count")
-        tab.press("s")
-        assert tab.faults() == []
-        before += 1
-        browser.downloaded(before)
-        tab.close()
-    done = import_reviews(draw.snapshot.root, browser.downloaded(before)[-2:])
+        with browser.tab(page) as tab:
+            for key in choices:
+                tab.press(key, "j")
+            assert "20 answered · all done" in tab.shown("#count")
+            files.append(tab.saved(tmp_path / "saved", "s"))
+            assert tab.faults == []
+    done = import_reviews(draw.snapshot.root, files)
     assert done.reviews == 40 and done.agreement["people"]["reviewers"] == 2
     (both,) = done.agreement["people"]["pairs"]
     same, by_chance = 15 / 20, 10 / 20 * 11 / 20 + 10 / 20 * 9 / 20
@@ -56,105 +53,98 @@ def test_twenty_sets_by_keyboard_alone_saved_imported_and_kappa_by_hand(browser:
     assert both["raw"]["kappa"] == round((same - by_chance) / (1 - by_chance), 4) == 0.5
 
 
-def test_what_is_hidden_shows_after_the_choice(browser: Chromium, tmp_path: Path) -> None:
+def test_what_is_hidden_shows_after_the_choice(browser: Browser, tmp_path: Path) -> None:
     secret = {"source": "secretsource", "model": "secretmodel", "reference": "secretreference"}
     sets = [pair(number, **secret) for number in range(3)]
     draw = a_draw(published(tmp_path / "root", sets, judge_is_right=lambda number: True))
     (page,) = pages(draw, tmp_path / "out")
-    tab = browser.tab(page)
-    hidden = ("secretsource", "secretmodel", "secretreference", "the label", "judge")
-    outside_data = "[...document.querySelectorAll('header, main, footer')].map((one) => one.outerHTML).join(' ')"
-    assert not [word for word in hidden if word in tab.value(outside_data).lower()]
-    tab.press("2")
-    shown = tab.shown().lower()
-    assert not [word for word in hidden if word not in shown]
-    tab.press("u")
-    assert not [word for word in hidden if word in tab.value(outside_data).lower()], "taken back, it is hidden again"
-    tab.press("1", "j")
-    assert not [word for word in hidden if word in tab.value(outside_data).lower()], "the next set hides its own"
-    assert answered(tab) == "1 answered"
-    tab.close()
+    with browser.tab(page) as tab:
+        hidden = ("secretsource", "secretmodel", "secretreference", "the label", "judge")
+        outside_data = "[...document.querySelectorAll('header, main, footer')].map((one) => one.outerHTML).join(' ')"
+        assert not [word for word in hidden if word in tab.value(outside_data).lower()]
+        tab.press("2")
+        shown = tab.shown().lower()
+        assert not [word for word in hidden if word not in shown]
+        tab.press("u")
+        assert not [word for word in hidden if word in tab.value(outside_data).lower()], "taken back: hidden again"
+        tab.press("1", "j")
+        assert not [word for word in hidden if word in tab.value(outside_data).lower()], "the next set hides its own"
+        assert answered(tab) == "1 answered"
 
 
-def test_every_choice_and_every_key(browser: Chromium, tmp_path: Path) -> None:
+def test_every_choice_and_every_key(browser: Browser, tmp_path: Path) -> None:
     draw = a_draw(published(tmp_path / "root", [*(pair(number) for number in range(4)), single(1, 1), single(2, 0)]))
     (page,) = pages(draw, tmp_path / "out")
-    tab = browser.tab(page)
-    for item in draw.pages[0]:
-        if item.preference.n_responses == 1:
-            assert tab.shown("#choices").split() == ["1", "right", "2", "wrong", "c", "cannot", "tell"]
-            tab.press("t", "3")
-            assert tab.value("document.querySelectorAll('[aria-pressed=true]').length") == 0
-            tab.press("2", "j")
-        else:
-            tab.press("t", "j")
-    assert "6 answered" in answered(tab)
-    tab.press("u", "u")
-    assert answered(tab) == "4 answered"
-    tab.press("f", "c", "?")
-    assert tab.value("document.getElementById('keys').open") and "Esc closes it" in tab.shown("#keys")
-    tab.press("1", "Escape", "n", "A", "n", "n", "1", "Enter", "k", "k", "k", "k", "k")
-    assert tab.shown("#count").startswith("set 1 of 6") and answered(tab) == "5 answered"
-    assert tab.value("document.getElementById('name').value") == "Ann1"
-    before = len(browser.saved())
-    tab.press("s")
-    saved_file = json.loads(browser.downloaded(before + 1)[-1].read_text("utf-8"))
-    assert saved_file["reviewer"] == "Ann1" and saved_file["draw_id"] == draw.draw_id
-    counts = Counter(answer["choice"] for answer in saved_file["answers"])
-    assert sum(counts.values()) == 6 and counts[None] == 1 and counts["cannot_tell"] == 1
-    assert [answer["after_label"] for answer in saved_file["answers"]].count(True) == 1, "of the set chosen anew"
-    assert tab.asked() == {page.as_uri()}, "no request to any host"
-    assert tab.faults() == []
-    tab.close()
+    with browser.tab(page) as tab:
+        for item in draw.pages[0]:
+            if item.preference.n_responses == 1:
+                assert tab.shown("#choices").split() == ["1", "right", "2", "wrong", "c", "cannot", "tell"]
+                tab.press("t", "3")
+                assert tab.value("document.querySelectorAll('[aria-pressed=true]').length") == 0
+                tab.press("2", "j")
+            else:
+                tab.press("t", "j")
+        assert "6 answered" in answered(tab)
+        tab.press("u", "u")
+        assert answered(tab) == "4 answered"
+        tab.press("f", "c", "?")
+        assert tab.value("document.getElementById('keys').open") and "Esc closes it" in tab.shown("#keys")
+        tab.press("1", "Escape", "n", "A", "n", "n", "1", "Enter", "k", "k", "k", "k", "k")
+        assert tab.shown("#count").startswith("set 1 of 6") and answered(tab) == "5 answered"
+        assert tab.value("document.getElementById('name').value") == "Ann1"
+        saved_file = json.loads(tab.saved(tmp_path / "saved", "s").read_text("utf-8"))
+        assert saved_file["reviewer"] == "Ann1" and saved_file["draw_id"] == draw.draw_id
+        counts = Counter(answer["choice"] for answer in saved_file["answers"])
+        assert sum(counts.values()) == 6 and counts[None] == 1 and counts["cannot_tell"] == 1
+        assert [answer["after_label"] for answer in saved_file["answers"]].count(True) == 1, "of the set chosen anew"
+        assert tab.asked == {page.as_uri()}, "no request to any host"
+        assert tab.faults == []
 
 
-def test_two_tabs_never_overwrite_each_other(browser: Chromium, tmp_path: Path) -> None:
+def test_two_tabs_never_overwrite_each_other(browser: Browser, tmp_path: Path) -> None:
     draw = a_draw(published(tmp_path / "root", [pair(number) for number in range(5)]))
     (page,) = pages(draw, tmp_path / "out")
-    first, second = browser.tab(page), browser.tab(page)
-    first.press("1", "j", "1")
-    second.press("j", "j", "2", "j", "2")
-    for tab in (first, second):
-        until(lambda tab=tab: answered(tab) == "4 answered")
-    second.press("k", "k", "2")
-    until(lambda: "response 2" in first.shown("[aria-pressed=true]"))
-    first.close()
-    third = browser.tab(page)
-    assert answered(third) == "4 answered" and third.shown("#count").startswith("set 5 of 5"), "the first one left"
-    second.close()
-    third.close()
+    with browser.context() as context:
+        first, second = Tab(context, page.as_uri()), Tab(context, page.as_uri())
+        first.press("1", "j", "1")
+        second.press("j", "j", "2", "j", "2")
+        for tab in (first, second):
+            tab.until("document.getElementById('count').textContent.endsWith(' · 4 answered')")
+        second.press("k", "k", "2")
+        first.until("document.querySelector('[aria-pressed=true]')?.textContent.includes('response 2')")
+        first.close()
+        third = Tab(context, page.as_uri())
+        assert answered(third) == "4 answered" and third.shown("#count").startswith("set 5 of 5"), "the first one left"
+        assert second.faults == third.faults == []
 
 
-def test_a_saved_file_is_opened_again_and_another_draws_is_refused(browser: Chromium, tmp_path: Path) -> None:
+def test_a_saved_file_is_opened_again_and_another_draws_is_refused(browser: Browser, tmp_path: Path) -> None:
     snapshot = published(tmp_path / "root", [pair(number) for number in range(5)])
     draw, other = a_draw(snapshot, 5), a_draw(snapshot, 4)
     (page,) = pages(draw, tmp_path / "out")
-    tab = browser.tab(page)
+    with browser.tab(page) as tab:
 
-    def opened(name: str, text: str) -> str:
-        """Give the page a file, as the browser's own dialog would; return what it says."""
-        (tmp_path / name).write_text(text, "utf-8")
-        node = tab.call("DOM.getDocument")["root"]["nodeId"]
-        chosen = tab.call("DOM.querySelector", nodeId=node, selector="#file")["nodeId"]
-        tab.call("DOM.setFileInputFiles", files=[str(tmp_path / name)], nodeId=chosen)
-        until(lambda: name in tab.shown("#notice"))
-        return tab.shown("#notice")
+        def opened(name: str, text: str) -> str:
+            """Give the page a file, as the browser's own dialog would; return what it says."""
+            (tmp_path / name).write_text(text, "utf-8")
+            tab.page.set_input_files("#file", tmp_path / name)
+            tab.until(f"document.getElementById('notice').textContent.includes({json.dumps(name)})")
+            return tab.shown("#notice")
 
-    assert "of another draw" in opened("a.json", json.dumps(saved(other, lambda item: 1)))
-    assert "no saved answers can be read" in opened("b.json", "{")
-    assert "not a file of saved answers" in opened("c.json", "[1]")
-    assert answered(tab) == "0 answered"
-    tree = saved(draw, lambda item: 2)
-    tree["answers"][0]["choice"] = "<b>"
-    assert "opened; 1 answers are of no set of this page" in opened("d.json", json.dumps(tree))
-    assert answered(tab) == "4 answered" and tab.value("document.getElementById('name').value") == "Ann Smith"
-    others = json.dumps(saved(draw, lambda item: 1, reviewer="Bob"))
-    assert "these answers are of Bob, not of Ann Smith" in opened("e.json", others)
-    assert answered(tab) == "4 answered"
-    tab.close()
+        assert "of another draw" in opened("a.json", json.dumps(saved(other, lambda item: 1)))
+        assert "no saved answers can be read" in opened("b.json", "{")
+        assert "not a file of saved answers" in opened("c.json", "[1]")
+        assert answered(tab) == "0 answered"
+        tree = saved(draw, lambda item: 2)
+        tree["answers"][0]["choice"] = "<b>"
+        assert "opened; 1 answers are of no set of this page" in opened("d.json", json.dumps(tree))
+        assert answered(tab) == "4 answered" and tab.value("document.getElementById('name').value") == "Ann Smith"
+        others = json.dumps(saved(draw, lambda item: 1, reviewer="Bob"))
+        assert "these answers are of Bob, not of Ann Smith" in opened("e.json", others)
+        assert answered(tab) == "4 answered"
 
 
-def test_hostile_texts_and_tool_turns_are_text(browser: Chromium, tmp_path: Path) -> None:
+def test_hostile_texts_and_tool_turns_are_text(browser: Browser, tmp_path: Path) -> None:
     turns = [
         {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "look_up", "arguments": '{"line": 7}'}}]},
         {"role": "tool", "tool_call_id": "1", "content": HOSTILE},
@@ -164,30 +154,27 @@ def test_hostile_texts_and_tool_turns_are_text(browser: Chromium, tmp_path: Path
     run = Response("", 1.0, turns=json.dumps(turns), model=HOSTILE)
     one = pair(1, query=query, reference=HOSTILE, responses=[run, Response(HOSTILE, 0.0, model=HOSTILE)])
     (page,) = pages(a_draw(published(tmp_path / "root", [one])), tmp_path / "out")
-    tab = browser.tab(page)
-    tab.press("1")
-    text = tab.shown()
-    assert text.count("document.title='taken'") >= 8, "each text is there as it is"
-    assert "Assistant calls: look_up" in text and "Tool (look_up): </script>" in text
-    assert "taken" not in tab.value("document.title") and tab.value("document.images.length") == 0
-    assert tab.value("document.scripts.length") == 2 and tab.asked() == {page.as_uri()} and tab.faults() == []
-    tab.close()
+    with browser.tab(page) as tab:
+        tab.press("1")
+        text = tab.shown()
+        assert text.count("document.title='taken'") >= 8, "each text is there as it is"
+        assert "Assistant calls: look_up" in text and "Tool (look_up): </script>" in text
+        assert "taken" not in tab.value("document.title") and tab.value("document.images.length") == 0
+        assert tab.value("document.scripts.length") == 2 and tab.asked == {page.as_uri()} and tab.faults == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1_400, False), (380, True)])
-def test_it_fits_narrow_and_wide_light_and_dark(browser: Chromium, tmp_path: Path, width: int, dark: bool) -> None:
+def test_it_fits_narrow_and_wide_light_and_dark(browser: Browser, tmp_path: Path, width: int, dark: bool) -> None:
     long = pair(1, texts=("word " * 20_000, "x" * 3_000))
     (page,) = pages(a_draw(published(tmp_path / "root", [long])), tmp_path / "out")
-    tab = browser.tab(page)
-    tab.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    tab.call("Emulation.setEmulatedMedia", features=[scheme])
-    assert tab.value("document.documentElement.scrollWidth") <= width, "nothing reaches beyond the window"
-    heights = tab.value("[...document.querySelectorAll('.text')].map((one) => one.clientHeight)")
-    assert max(heights) <= 0.6 * 800, "a long text scrolls by itself"
-    brightness = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).reduce((sum, one) => sum + +one, 0)"
-    back, ink = (tab.value(brightness.format(name)) for name in ("backgroundColor", "color"))
-    assert (back < ink) is dark
-    columns = tab.value("new Set([...document.querySelectorAll('.responses > *')].map((one) => one.offsetLeft)).size")
-    assert columns == (1 if width < 500 else 2)
-    tab.close()
+    with browser.tab(page, width, 800, dark=dark) as tab:
+        assert tab.value("document.documentElement.scrollWidth") <= width, "nothing reaches beyond the window"
+        heights = tab.value("[...document.querySelectorAll('.text')].map((one) => one.clientHeight)")
+        assert max(heights) <= 0.6 * 800, "a long text scrolls by itself"
+        brightness = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).reduce((sum, one) => sum + +one, 0)"
+        back, ink = (tab.value(brightness.format(name)) for name in ("backgroundColor", "color"))
+        assert (back < ink) is dark
+        columns = tab.value(
+            "new Set([...document.querySelectorAll('.responses > *')].map((one) => one.offsetLeft)).size"
+        )
+        assert columns == (1 if width < 500 else 2)
