@@ -34,8 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(evaluate, judge, export, serve, conform, refresh, compare, pin, promote, read, grade, gc, forget),
     *(init, build, plan, probe, inspect, look, doctor, import_),
+    *(evaluate, judge, export, serve, conform, refresh, compare, pin, promote, read, grade, gc, forget),
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
