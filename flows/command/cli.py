@@ -15,8 +15,8 @@ from flows.command.conforming import conform
 from flows.command.evaluating import evaluate, judge
 from flows.command.exporting import export
 from flows.command.files import grade, import_, read
-from flows.command.serving import serve
 from flows.command.looking import look
+from flows.command.serving import serve
 from flows.command.upkeep import forget, gc
 from flows.command.versions import compare, inspect, pin, promote
 from flows.watching.interruption import KEPT, SIGNALS, Ended
