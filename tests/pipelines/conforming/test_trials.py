@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def try_it(target: str | Path, kind: Kind, door: Door, **settings: object) -> tuple[Trial, list[Tried]]:
+    settings.setdefault("patience_s", 60.0)  # the machine may be busy with other tests
     trial = Trial(str(target), kind, door, environment=os.environ, **settings)  # type: ignore[arg-type]  # as the test says
     return trial, asyncio.run(tried(trial, lambda line: None))
 

@@ -1,4 +1,4 @@
-"""How the graders of these tests ask their judge: standard library, two seconds in all."""
+"""How the graders of these tests ask their judge: standard library, eight seconds in all."""
 
 import http.client
 import json
@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-LONGEST_S = 2.0
+LONGEST_S = 8.0
 
 
 def choice_of(text: str) -> dict[str, Any]:
