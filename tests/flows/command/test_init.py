@@ -266,6 +266,7 @@ def test_questions_with_a_known_answer_get_a_responder(tmp_path: Path) -> None:
     assert "questions with a known answer" in done.out
 
 
+@pytest.mark.slow
 def test_data_of_the_hub_is_looked_at_by_what_that_takes(tmp_path: Path) -> None:
     pairs = [{"prompt": f"Name item {n}.", "chosen": f"Item {n}.", "rejected": "None."} for n in range(9)]
     lines = "".join(json.dumps(row) + "\n" for row in pairs).encode()
