@@ -49,6 +49,8 @@ class Kept:
         self._journal = JournalWriter(root, run.run_id)
         self._reading, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._flush: asyncio.Task[None] | None = None
+        self.refused: StorageError | None = None
+        """Why the root takes no more answers, once it does not."""
 
     def __enter__(self) -> Self:
         self._journal.__enter__()
@@ -88,7 +90,11 @@ class Kept:
                 ids.result().add(oldest)
         if self._flush is None or self._flush.done():
             self._flush = asyncio.get_running_loop().create_task(self._flush_soon())
-        self._journal.append(request, completion)
+        try:
+            self._journal.append(request, completion)
+        except StorageError as error:
+            self.refused = error
+            raise
 
     async def _flush_soon(self) -> None:
         """Bring what has come in to the disk now, and not half a second later: it may be paid for."""
@@ -96,7 +102,8 @@ class Kept:
         try:
             await asyncio.get_running_loop().run_in_executor(self._writing, self._journal.flush)
         except StorageError as error:
-            self._run.watcher.warn(str(error))  # the next `keep` raises it, too
+            self.refused = error
+            self._run.watcher.warn(str(error))
 
     def _read_ids(self, bucket: int) -> set[str]:
         return set(self._generations.answers([bucket], []).column("request_id").to_pylist())
@@ -119,6 +126,7 @@ class Standing:
         self._stream: Stream | None = None
         self._running: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
+        self._last_words = ""
         self.stored = self.bought = 0
         """Answers that were there, and those that were sent for."""
 
@@ -138,6 +146,8 @@ class Standing:
             if found is not None and not (found.fault and self._run.retry_failed):
                 self.stored += 1
                 return found
+            if self._kept.refused is not None:
+                raise StorageError(str(self._kept.refused))
             await self._open()
             if (waiting := self._waiting.get(request.request_id)) is None:
                 waiting = self._send(request)
@@ -196,6 +206,9 @@ class Standing:
             await stream.run()
         except ForgeError as ended:
             error = ended
+            if str(ended) != self._last_words:  # each call may meet the same end
+                self._last_words = str(ended)
+                self._run.watcher.warn(self._last_words)
         except asyncio.CancelledError:
             pass
         except Exception as bug:  # noqa: BLE001 - whoever waits hears of it

@@ -1,5 +1,6 @@
 """TRL trains with the service as its reward: a simulated judge, a tenth of whose answers cannot be read."""
 
+import atexit
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,5 +80,6 @@ def test_grpo_skips_and_counts_what_the_judge_could_not_say(
         advantage for advantage, reward in zip(advantages, said[-len(advantages) :], strict=True) if reward is None
     ]
     assert zeroed and set(zeroed) == {0.0}, "what failed moves nothing"
-    shutdown_event_loop_in_daemon(trainer.async_loop_thread, trainer.async_loop)  # TRL leaves it to the exit
+    atexit.unregister(shutdown_event_loop_in_daemon)  # TRL leaves it to the exit
+    shutdown_event_loop_in_daemon(trainer.async_loop_thread, trainer.async_loop)
     trainer.async_loop.close()
