@@ -8,12 +8,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import rewards
 
-
 TAIL = 200
 
 
 def answer_of(query, prompt):
-    """Return what follows the prompt. A decoded prompt may begin otherwise than the text that was sent, so its end counts.
+    """Return what follows the prompt. Decoded, it may begin otherwise than it was sent, so its end counts.
 
     Raises ValueError where it is not found: the prompt shows a line of scores as an example, which must not be read.
     """
