@@ -14,7 +14,7 @@ def sft(path, tokenizer, part):
 
 
 def rl(path, tokenizer, part):
-    """Load without verl's filter, then with it, as the script does: it must find nothing to drop, and nothing is cut."""
+    """Load without the filter, then with it, as the script does: it must find nothing to drop, and nothing is cut."""
     from omegaconf import OmegaConf
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
