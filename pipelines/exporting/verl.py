@@ -1,10 +1,10 @@
 """verl, of ByteDance. Read in release 0.9.1, from the package index.
 
 GRPO's `RLHFDataset` reads Parquet with `data_source, prompt, ability, reward_model, extra_info`, and SFT's
-`MultiTurnSFTDataset` Parquet with `messages`. `data.max_prompt_length` is 512 unless set: longer prompts end the run,
-are dropped (`filter_overlong_prompts`) or cut, as the settings say. SFT's `data.max_length` is 1,024, and every answer
-of a conversation is trained on. The reward is `reward.custom_reward_function.path`, before 0.8
-`custom_reward_function.path`.
+`MultiTurnSFTDataset` Parquet with `messages`. `data.max_prompt_length` is 512 unless set. The agent loop cuts longer
+prompts on the left, whatever `data.truncation` says, unless `filter_overlong_prompts` drops them first. SFT's
+`data.max_length` is 1,024, and every answer of a conversation is trained on. The reward is
+`reward.custom_reward_function.path`, in older releases `custom_reward_function.path`.
 """
 
 import pyarrow as pa

@@ -14,6 +14,7 @@ from tests.end_to_end.commands import REPOSITORY
 
 MESSAGES = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 MESSAGE_COLUMNS = {
+    "rft_messages": ("messages",),
     "rft": ("prompt", "completion"),
     "rl": ("prompt",),
     "meta_rm": ("prompt", "completion"),

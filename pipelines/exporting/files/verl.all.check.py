@@ -14,7 +14,7 @@ def sft(path, tokenizer, part):
 
 
 def rl(path, tokenizer, part):
-    """Load as written, where nothing is filtered; then with the filter on, which must find nothing to drop."""
+    """Load without the filter, then with it, as the script does: it must find nothing to drop, and nothing is cut."""
     from omegaconf import OmegaConf
     from verl.utils.dataset.rl_dataset import RLHFDataset
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# GRPO of a judge with verl, by the rule of rewards.py. A longer prompt than the limit ends the run: none is cut or dropped.
+# GRPO of a judge with verl, by the rule of rewards.py. verl cuts prompts above max_prompt_length on the left, so the limit
+# is above every prompt; should another tokenizer need more, the filter drops that row and says so, and none is cut.
 set -euo pipefail
 cd "$(dirname "$0")"
 MODEL="${MODEL:?FILL: a directory or hub id of the judge after SFT}"
@@ -10,7 +11,7 @@ python -m verl.trainer.main_ppo \
   data.train_files={{ rl.files.train }} data.val_files={{ rl.files.validation or rl.files.train }} \
   data.train_batch_size="$BATCH" data.prompt_key=prompt data.return_raw_chat=True \
   data.max_prompt_length={{ rl.prompt_limit }} data.max_response_length={{ answer_tokens }} \
-  data.filter_overlong_prompts=False data.truncation=error \
+  data.filter_overlong_prompts=True data.truncation=error \
   reward.custom_reward_function.path="$PWD/rewards.py" reward.custom_reward_function.name=compute_score \
   actor_rollout_ref.model.path="$MODEL" \
   actor_rollout_ref.actor.ppo_mini_batch_size="$BATCH" actor_rollout_ref.actor.use_dynamic_bsz=True \

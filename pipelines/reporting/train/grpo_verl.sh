@@ -3,8 +3,9 @@
 #
 #   MODEL=judge GPUS=8 BATCH=128 bash train/grpo_verl.sh [key=value ..]
 #
-# No prompt is cut: the limit is twice the longest one's estimated tokens, and a prompt above it ends the run. verl's own
-# limit is 512, and judges' prompts are longer. `grmforge export --to verl --tokenizer MODEL` counts exactly.
+# No prompt is cut: the limit is twice the longest one's estimated tokens. verl would cut a longer one on the left; the
+# filter drops it instead, and says so. verl's own limit is 512, and judges' prompts are longer.
+# `grmforge export --to verl --tokenizer MODEL` counts exactly.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 MODEL="${MODEL:?give MODEL, a directory or hub id of the judge after SFT}"
@@ -26,7 +27,7 @@ python -m verl.trainer.main_ppo \
   data.train_files="$(files train)" data.val_files="$(files "$VALIDATION")" \
   data.train_batch_size="$BATCH" data.prompt_key=prompt data.return_raw_chat=True \
   data.max_prompt_length="$PROMPT" data.max_response_length="$ANSWER" \
-  data.filter_overlong_prompts=False data.truncation=error \
+  data.filter_overlong_prompts=True data.truncation=error \
   reward.custom_reward_function.path="$PWD/rewards.py" reward.custom_reward_function.name=compute_score \
   actor_rollout_ref.model.path="$MODEL" \
   actor_rollout_ref.actor.ppo_mini_batch_size="$BATCH" actor_rollout_ref.actor.use_dynamic_bsz=True \

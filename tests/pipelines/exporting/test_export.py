@@ -108,7 +108,7 @@ def test_limits_stand_above_the_longest_row_and_scripts_hold_them(
     assert longest["rft"] < rft.whole_limit <= longest["rft"] + 64
     grpo, sft = ((done.out / file).read_text("utf-8") for file in ("grpo.sh", "sft.sh"))
     assert f"data.max_prompt_length={rl.prompt_limit} " in grpo and "data.max_response_length=4096" in grpo
-    assert "filter_overlong_prompts=False data.truncation=error" in grpo and "/rewards.py" in grpo
+    assert "filter_overlong_prompts=True data.truncation=error" in grpo and "/rewards.py" in grpo
     assert f"data.max_length={rft.whole_limit} " in sft
     assert rl.counted == {"tokenizer": sum(rl.rows.values())} and rl.over_usual > 0
 
