@@ -10,7 +10,7 @@ async function failuresView(route, main, signal) {
     h("div.share", { "aria-hidden": "true" }, h("i", { style: { width: percent(group.count / most, 1) } })),
     group.advice ? h("p", null, h("b", null, "What would read them: "), shown(group.advice)) : null,
     group.text ? longText(group.text) : null,
-    h("p.chips", null, h("span.soft", null, "examples: "), group.examples.slice(0, 8).map((id) => h("a.chip", { href: isEvaluation ? address(["rows", "judgements"], { row: String(id) }) : address(["trajectory", id]) }, short(id))),
+    h("p.chips", null, h("span.soft", null, "examples: "), group.examples.slice(0, 8).map((id) => h("a.chip", { href: isEvaluation && source.isCopy ? address(["rows", "judgements"], { row: String(id) }) : address(["trajectory", String(id)]) }, short(id))),
       group.outcome ? h("a.chip", { href: rowsAddress(isEvaluation ? "judgements" : "trajectories", [["outcome", "is", group.outcome]]) }, `all ${group.outcome.replaceAll("_", " ")}`) : null)));
   put(main, h("div.page", null, h("header.title", null, h("h1", { tabindex: -1 }, "Failures together"), h("p.soft", null, `${plural(found.total ?? found.groups.reduce((sum, group) => sum + group.count, 0), "unreadable answer")}, grouped by ${found.by}${found.grouped < found.total ? `; the first ${count(found.grouped)} of them` : ""}. The largest groups first.`),
     (found.ways ?? []).filter((by) => by !== found.by).map((by) => h("a.chip", { href: address(["failures"], { by }) }, by === "embedding" ? "group by meaning (takes a while)" : `group by ${by}`))),

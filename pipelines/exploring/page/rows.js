@@ -139,7 +139,7 @@ async function rowsView(route, main) {
   }
 
   function open(index, row) {
-    if (table === "trajectories" || table === "sets") go(rowAddress(table, row[about.id], choice, index));
+    if (viewOf(table)) go(rowAddress(table, row[about.id], choice, index));
     else { grid.select(index, true); show(row[about.id]); }
   }
 
@@ -198,9 +198,9 @@ async function rowsView(route, main) {
 }
 
 async function peekParts(table, id, signal, choice) {
-  if (table === "trajectories") {
+  if (viewOf(table) === "trajectory") {
     const found = await source.trajectory(id, signal);
-    return [h("p.actions", null, h("a.main", { href: rowAddress(table, id, choice, here().params.at) }, "Open it"), setLink(found.row.set_id)), whyCard(found), h("h3", null, "What the judge wrote"), textPart(found, choice.words).node];
+    return [h("p.actions", null, h("a.main", { href: rowAddress(table, id, choice, here().params.at) }, "Open it"), found.set ? setLink(found.row.set_id) : null), whyCard(found), h("h3", null, "What the judge wrote"), textPart(found, choice.words).node];
   }
   if (table === "sets") {
     const found = await source.set(id, signal);

@@ -16,7 +16,7 @@ function scoresPart_(found) {
   const shownOnes = row.order.slice(0, 200);
   return h("div.scrolls", { tabindex: 0 }, h("table.matrix", null, h("thead", null, h("tr", null, ["shown", "response", "score", "reward", ""].map((word) => h("th", { scope: "col" }, word)))),
     h("tbody", null, shownOnes.map((index, position) => h("tr", null, h("td", null, String(position + 1)), h("td", null, h("a", { href: "", onclick: (event) => { event.preventDefault(); openResponses(index); } }, `response ${index + 1}`)),
-      h("td.score-cell", null, scoreCell(row.scores?.[position], row.scores?.[position] === top)), h("td.number", null, figure(responses?.[index]?.reward)), h("td", null, position === best ? h("span.pill.good", null, "best") : null))))));
+      h("td.score-cell", null, scoreCell(row.scores?.[position], row.scores?.[position] === top)), h("td.number", null, figure(responses?.[index]?.reward ?? null)), h("td", null, position === best ? h("span.pill.good", null, "best") : null))))));
 }
 
 function openResponses(index) {
@@ -70,37 +70,41 @@ async function trajectoryView(route, main, signal) {
   const id = route.path[1];
   const found = await source.trajectory(id, signal);
   const { row } = found;
-  const choice = route.params.at === undefined ? null : choiceOf("trajectories", route.params);
+  const table = found.item ? "judgements" : "trajectories";
+  const choice = route.params.at === undefined ? null : choiceOf(table, route.params);
   const text = textPart(found, route.params.words);
+  const owner = found.item ? h("a", { href: rowsAddress("items", [["item_id", "is", row.item_id]]) }, shown(row.item_id, 40)) : setLink(row.set_id);
   let jumped = -1;
   const jump = (by) => {
     if (!text.spans.length) return notice("Nothing is marked here.");
     jumped = (jumped + by + text.spans.length) % text.spans.length;
     return jumpTo(text.spans[jumped]);
   };
-  const prompt = lazyFold(`The prompt as it was sent: ${plural(row.prompt?.length ?? 0, "message")}`, () => conversation(row.prompt ?? []));
+  const prompt = row.prompt
+    ? lazyFold(`The prompt as it was sent: ${plural(row.prompt.length, "message")}`, () => conversation(row.prompt))
+    : lazyFold("The question", () => conversation(found.query ?? []));
   const responses = found.responses?.length ? lazyFold(`The responses, in the order of the set: ${count(found.responses.length)}`, () => responseCards(found.responses)) : null;
   if (responses) responses.id = "responses";
   put(main, h("div.page.wide", null,
-    h("header.title", null, h("h1", { tabindex: -1 }, "Trajectory ", h("span.mono", null, shown(short(id)))), walkButtons("trajectories", route, choice)),
+    h("header.title", null, h("h1", { tabindex: -1 }, found.item ? "Judgement " : "Trajectory ", h("span.mono", null, shown(short(id)))), walkButtons(table, route, choice)),
     whyCard(found),
     h("div.reading", null,
       h("div", null, card("What the judge wrote", text.node), principlesPart(row.principles), h("section.card", null, prompt), responses ? h("section.card", null, responses) : null),
       h("aside", null, card("Marked in it", outline(text)), card("Scores", scoresPart_(found) ?? h("p.soft", null, "No scores.")),
         card("Facts", factList([
-          ["trajectory", idChip(row.trajectory_id)], ["set", setLink(row.set_id)], ["source", row.source], ["domain", row.domain], ["split", row.split], ["model", row.model], ["template", row.prompt_template],
-          ["temperature", figure(row.temperature)], ["sample", row.sample_index === null ? null : String(row.sample_index + 1)], ["verdict form", row.verdict_form], ["finish", row.finish_reason],
-          ["Meta RM's score", found.meta_rm === null || found.meta_rm === undefined ? null : figure(found.meta_rm)], ["margin", row.margin === null ? null : figure(row.margin)],
-          ["agreement with its siblings", row.agreement === null || row.agreement === undefined ? null : percent(row.agreement)], ["reference in the prompt", row.has_reference ? "yes" : "no"],
+          ["trajectory", row.trajectory_id ? idChip(row.trajectory_id) : null], [found.item ? "item" : "set", owner], ["source", row.source], ["domain", row.domain], ["split", row.split], ["model", row.model], ["template", row.prompt_template],
+          ["temperature", row.temperature === undefined ? null : figure(row.temperature)], ["sample", row.sample_index === -1 ? "greedy" : String(row.sample_index + 1)], ["verdict form", row.verdict_form], ["finish", row.finish_reason],
+          ["Meta RM's score", found.meta_rm === null || found.meta_rm === undefined ? null : figure(found.meta_rm)], ["margin", row.margin === null || row.margin === undefined ? null : figure(row.margin)],
+          ["agreement with its siblings", row.agreement === null || row.agreement === undefined ? null : percent(row.agreement)], ["reference in the prompt", row.has_reference === undefined ? null : row.has_reference ? "yes" : "no"],
           ["tokens", row.completion_tokens === null ? null : `${count(row.prompt_tokens)} in, ${count(row.completion_tokens)} out`],
         ]))))));
   return {
     title: `Trajectory ${short(id)}`,
     keys: [
-      ["j", "next of the choice", () => step("trajectories", route.params, 1)], ["k", "the one before", () => step("trajectories", route.params, -1)],
+      ["j", "next of the choice", () => step(table, route.params, 1)], ["k", "the one before", () => step(table, route.params, -1)],
       ["n", "next mark in the text", () => jump(1)], ["N", "mark before", () => jump(-1)],
       ["t", "thoughts", () => { const node = text.node.querySelector("details"); if (node) node.open = !node.open; }], ["p", "the prompt as sent", () => { prompt.open = !prompt.open; if (prompt.open) prompt.scrollIntoView(); }],
-      ["Enter", "open its set", () => go(address(["set", row.set_id]))], ["Esc", "back to the rows", () => backToRows("trajectories", route.params)],
+      ["Enter", found.item ? "open its item" : "open its set", () => owner.click()], ["Esc", "back to the rows", () => backToRows(table, route.params)],
     ],
   };
 }
