@@ -80,7 +80,8 @@ function copySource(tree) {
     versions: async () => ({ versions: has("versions").versions ?? tree.versions }),
     async rows(choice, columns, offset, limit) {
       const rows = choice.sort ? ordered(chosen(choice), choice.sort, choice.desc) : chosen(choice);
-      const page = rows.slice(offset, offset + limit).map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, flatOf(value, 300)])));
+      const page = rows.slice(offset, offset + limit).map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key,
+        flatOf(value, 300)])));
       return { total: rows.length, offset, rows: page, expression: expressionOf(choice, tree.copy), took_ms: null };
     },
     count: async (choice) => ({ total: chosen(choice).length }),
@@ -118,12 +119,14 @@ function python(value) {
 // The polars expression of a choice, over the snapshot itself.
 function expressionOf(choice, copy) {
   const tests = {
-    is: (column, given) => `${column} == ${given}`, not: (column, given) => `${column} != ${given}`, in: (column, given) => `${column}.is_in(${given})`,
+    is: (column, given) => `${column} == ${given}`, not: (column, given) => `${column} != ${given}`,
+      in: (column, given) => `${column}.is_in(${given})`,
     lt: (column, given) => `${column} < ${given}`, le: (column, given) => `${column} <= ${given}`, gt: (column, given) => `${column} > ${given}`,
     ge: (column, given) => `${column} >= ${given}`, null: (column) => `${column}.is_null()`, not_null: (column) => `${column}.is_not_null()`,
     has: (column, given) => `${column}.list.contains(${given})`, contains: (column, given) => `${column}.str.contains(${given}, literal=True)`,
   };
-  const filters = choice.where.filter(([column]) => column !== "status").map(([column, op, given]) => `.filter(${tests[op]?.(`pl.col(${python(column)})`, python(given))})`);
+  const filters = choice.where.filter(([column]) => column !== "status").map(([column, op,
+    given]) => `.filter(${tests[op]?.(`pl.col(${python(column)})`, python(given))})`);
   const status = choice.where.find(([column, op]) => column === "status" && op === "is");
   const sorted = choice.sort ? `.sort(${python(choice.sort)}${choice.desc ? ", descending=True" : ""})` : "";
   return `pl.scan_parquet("data/snapshots/${copy.name}/${copy.version}/${choice.table}/${status ? status[2] : "*"}-*.parquet")${filters.join("")}${sorted}`;

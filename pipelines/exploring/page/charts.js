@@ -12,8 +12,10 @@ function stackedBar(parts, label) {
 }
 
 function legendOf(parts) {
-  return h("ul.legend", null, parts.filter((part) => part.count > 0).map((part) => h("li", null, h(`i.swatch.${part.kind}`, { "aria-hidden": "true" }),
-    part.href ? h("a", { href: part.href }, h("b", null, count(part.count)), " ", shown(part.name, 60)) : [h("b", null, count(part.count)), " ", shown(part.name, 60)])));
+  return h("ul.legend", null, parts.filter((part) => part.count > 0).map((part) => h("li", null,
+    h(`i.swatch.${part.kind}`, { "aria-hidden": "true" }),
+    part.href ? h("a", { href: part.href }, h("b", null, count(part.count)), " ", shown(part.name, 60)) : [h("b", null, count(part.count)), " ",
+      shown(part.name, 60)])));
 }
 
 // A share as a bar, with a tick where chance stands.
@@ -61,8 +63,10 @@ function curveChart(curves, label) {
     ends.forEach((end, place) => { if (place) end.y = Math.max(end.y, ends[place - 1].y + 15); });
     const heights = new Map(ends.map((end) => [end.place, end.y]));
     put(holder, svg("svg", { width, height: high, viewBox: `0 0 ${width} ${high}`, role: "img", "aria-label": label },
-      steps.map((value) => [svg("line.grid", { x1: left, x2: width - right, y1: y(value), y2: y(value) }), svg("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, percent(value))]),
-      ks.filter((k) => ks.length < 8 || Math.log2(k) % 1 === 0).map((k) => svg("text", { x: x(k), y: high - below + 18, "text-anchor": "middle" }, String(k))),
+      steps.map((value) => [svg("line.grid", { x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+        svg("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, percent(value))]),
+      ks.filter((k) => ks.length < 8 || Math.log2(k) % 1 === 0).map((k) => svg("text", { x: x(k), y: high - below + 18, "text-anchor": "middle" },
+        String(k))),
       svg("text", { x: (left + width - right) / 2, y: high - 2, "text-anchor": "middle" }, "samples of each prompt"),
       curves.map((curve, place) => curveParts(curve, place, x, y, heights.get(place), width - right))));
   };
@@ -77,7 +81,8 @@ function curveParts(curve, place, x, y, labelY, end) {
   return svg(`g.curve.line-${place % 6}`, null,
     banded.length > 1 ? svg("polygon", { points: ring.map((pair) => pair.map((one) => one.toFixed(1)).join(",")).join(" ") }) : null,
     svg("polyline", { points: line, "stroke-dasharray": STROKES[place % 6] }),
-    curve.points.map((point) => svg("circle", { cx: x(point.k), cy: y(point.value), r: 3 }, svg("title", null, `${curve.name}, k = ${point.k}: ${withEnds(point)}`))),
+    curve.points.map((point) => svg("circle", { cx: x(point.k), cy: y(point.value), r: 3 },
+      svg("title", null, `${curve.name}, k = ${point.k}: ${withEnds(point)}`))),
     svg("text", { x: end + 8, y: labelY + 4 }, curve.name.length > 24 ? `${curve.name.slice(0, 23)}…` : curve.name));
 }
 

@@ -6,7 +6,8 @@ const MOST_STEPS = 1200;
 const LEAST_SAME = 0.3; // texts that share less are not worth marking
 
 function tokensOf(text) {
-  return [...text.matchAll(/[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu)].map((found) => ({ word: found[0], start: found.index, end: found.index + found[0].length }));
+  return [...text.matchAll(/[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu)].map((found) => ({ word: found[0], start: found.index,
+    end: found.index + found[0].length }));
 }
 
 // Return {left, right}: spans of kind "added"; or {why} where nothing is marked.

@@ -57,7 +57,8 @@ function card(title, ...children) {
 function plainTable(head, rows, numbers = []) {
   const right = new Set(numbers);
   const of = (name, cells) => cells.map((cell, place) => h(right.has(place) ? `${name}.number` : name,
-    { scope: name === "th" ? "col" : null, "data-label": name === "td" ? head[place] : null }, cell instanceof Node || Array.isArray(cell) ? cell : shown(cell)));
+    { scope: name === "th" ? "col" : null, "data-label": name === "td" ? head[place] : null },
+      cell instanceof Node || Array.isArray(cell) ? cell : shown(cell)));
   return h("div.scrolls", { tabindex: 0 }, h("table", null, h("thead", null, h("tr", null, of("th", head))),
     h("tbody", null, rows.map((row) => h("tr", null, of("td", row))))));
 }
@@ -101,7 +102,8 @@ function notice(text) {
 }
 
 async function copied(text, what) {
-  try { await navigator.clipboard.writeText(text); notice(`Copied: ${what}`); } catch { notice("The browser lets nothing be copied here: select the text."); }
+  try { await navigator.clipboard.writeText(text); notice(`Copied: ${what}`);
+    } catch { notice("The browser lets nothing be copied here: select the text."); }
 }
 
 function dialog(title, ...children) {

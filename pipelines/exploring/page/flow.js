@@ -43,10 +43,13 @@ function flowChart(band, links, width) {
     return ribbon(link, band.unit, x1, y1, x2, y2, thick, node.count);
   }));
   const letters = (room) => Math.max(6, Math.floor((room - 12) / 6.8));
-  return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${band.title}: ${left.map((node) => `${node.name} ${count(node.count)}`).join(", ")}` },
+  return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group",
+    "aria-label": `${band.title}: ${left.map((node) => `${node.name} ${count(node.count)}`).join(", ")}` },
     ribbons,
-    left.map((node) => [svg("rect.node", { x: leftRoom, y: node.y, width: bar, height: Math.max(1.5, node.count * scale), rx: 2 }), nodeWords(node, leftRoom - 8, "end", letters(leftRoom))]),
-    right.map((node) => [svg(`rect.node.${node.kind}`, { x: x2, y: node.y, width: bar, height: Math.max(1.5, node.count * scale), rx: 2 }), nodeWords(node, x2 + bar + 8, "start", letters(rightRoom), endAddress(node))]));
+    left.map((node) => [svg("rect.node", { x: leftRoom, y: node.y, width: bar, height: Math.max(1.5, node.count * scale), rx: 2 }),
+      nodeWords(node, leftRoom - 8, "end", letters(leftRoom))]),
+    right.map((node) => [svg(`rect.node.${node.kind}`, { x: x2, y: node.y, width: bar, height: Math.max(1.5, node.count * scale), rx: 2 }),
+      nodeWords(node, x2 + bar + 8, "start", letters(rightRoom), endAddress(node))]));
 }
 
 // Place nodes one below the other, and return how far they reach. A label needs a line, however thin its node is.
@@ -64,7 +67,8 @@ function nodeWords(node, x, anchor, letters, href) {
   const number = count(node.count);
   const name = node.name.replaceAll("_", " ");
   const room = Math.max(3, letters - number.length - 1);
-  const text = svg("text", { x, y: node.y + Math.min(node.slot, 19) / 2 + 4.5, "text-anchor": anchor }, svg("title", null, [node.name, node.meaning].filter(Boolean).join(": ")),
+  const text = svg("text", { x, y: node.y + Math.min(node.slot, 19) / 2 + 4.5, "text-anchor": anchor },
+    svg("title", null, [node.name, node.meaning].filter(Boolean).join(": ")),
     svg("tspan", null, `${name.length > room ? `${name.slice(0, room - 1)}…` : name} `), svg("tspan.strong", null, number));
   return href ? svg("a", { href }, text) : text;
 }
@@ -84,6 +88,7 @@ function ribbon(link, unit, x1, y1, x2, y2, thick, whole) {
 }
 
 function flowTable(links) {
-  const rows = links.map((link) => [link.from, link.table ? h("a", { href: rowsAddress(link.table, link.where) }, shown(link.to.replaceAll("_", " "))) : link.to.replaceAll("_", " "), count(link.count), link.meaning ?? ""]);
+  const rows = links.map((link) => [link.from, link.table ? h("a", { href: rowsAddress(link.table, link.where) },
+    shown(link.to.replaceAll("_", " "))) : link.to.replaceAll("_", " "), count(link.count), link.meaning ?? ""]);
   return links.length ? fold("The same as a table", plainTable(["source", "what became of them", "rows", "which means"], rows, [2])) : null;
 }

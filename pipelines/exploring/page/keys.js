@@ -22,9 +22,11 @@ const PAGE_KEYS = [
 ];
 
 function showKeys() {
-  const rows = (keys) => h("dl.keys", null, keys.map(([key, words]) => [h("dt", null, key.split(" ").map((one) => h("kbd", null, one))), h("dd", null, words)]));
+  const rows = (keys) => h("dl.keys", null,
+    keys.map(([key, words]) => [h("dt", null, key.split(" ").map((one) => h("kbd", null, one))), h("dd", null, words)]));
   const part = (title, keys) => h("section", null, h("h3", null, title), keys.length ? rows(keys) : h("p.soft", null, "No keys of its own."));
-  dialog("Keys", h("div.two", null, part("This view", viewKeys), h("div", null, part("Go to", PLACES.map(([key, words]) => [`g ${key}`, words])), part("Everywhere", PAGE_KEYS))));
+  dialog("Keys", h("div.two", null, part("This view", viewKeys),
+    h("div", null, part("Go to", PLACES.map(([key, words]) => [`g ${key}`, words])), part("Everywhere", PAGE_KEYS))));
 }
 
 function isTyping(target) {

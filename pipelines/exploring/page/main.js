@@ -12,7 +12,8 @@ let opening = null;
 let shownRoute = null;
 
 function sorry(fault, again) {
-  return h("section.sorry", { role: "alert" }, h("h1", { tabindex: -1 }, "This cannot be shown"), h("p", null, shown(fault instanceof Refused ? fault.message : `The page made a mistake: ${fault.message}`)),
+  return h("section.sorry", { role: "alert" }, h("h1", { tabindex: -1 }, "This cannot be shown"),
+    h("p", null, shown(fault instanceof Refused ? fault.message : `The page made a mistake: ${fault.message}`)),
     h("p.actions", null, again ? button("Try again", again) : null, h("a", { href: "#/all" }, "all snapshots and evaluations")));
 }
 
@@ -22,7 +23,8 @@ async function allView(route, main) {
     state.opened.fault ? h("p.attention", { role: "alert" }, shown(state.opened.fault)) : null,
     snapshots.length ? snapshotList(snapshots) : h("p.soft", null, "There is no snapshot yet: grmforge build makes one."),
     evaluations.length ? h("section.part", null, h("h2", null, "Evaluations"), evaluationList(evaluations)) : null));
-  return { title: "All", keys: [["j", "next", () => stepLinks(main, 1)], ["k", "before", () => stepLinks(main, -1)], ["Enter", "open it", () => document.activeElement.click()]] };
+  return { title: "All", keys: [["j", "next", () => stepLinks(main, 1)], ["k", "before", () => stepLinks(main, -1)],
+    ["Enter", "open it", () => document.activeElement.click()]] };
 }
 
 function drawTop(route) {
@@ -31,12 +33,16 @@ function drawTop(route) {
   const table = isEvaluation ? "items" : "trajectories";
   const views = opened.opened === null ? [["all", "All", "#/all"]] : isEvaluation
     ? [["evaluation", "Evaluation", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])]]
-    : [["overview", "Overview", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])], ["versions", "Versions", address(["versions"])], source.isCopy ? null : ["review", "Review", address(["review"])]].filter(Boolean);
+    : [["overview", "Overview", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])],
+      ["versions", "Versions", address(["versions"])], source.isCopy ? null : ["review", "Review", address(["review"])]].filter(Boolean);
   const now = { set: "rows", trajectory: "rows", overview: isEvaluation ? "evaluation" : "overview" }[route.view] ?? route.view;
   put($("views"), views.map(([name, title, to]) => h("a", { href: to, "aria-current": name === now ? "page" : null }, title)));
   const names = [...opened.snapshots, ...opened.evaluations].map((one) => `${one.name}@${one.version}`);
-  put($("pick"), [opened.opened === null ? h("option", { value: "" }, "choose..") : null, [["snapshots", opened.snapshots], ["evaluations", opened.evaluations]].filter(([, list]) => list.length).map(([title, list]) =>
-    h("optgroup", { label: title }, list.map((one) => h("option", { value: `${one.name}@${one.version}`, disabled: Boolean(one.fault), selected: opened.opened === `${one.name}@${one.version}` }, shown(`${one.name} · ${one.latest ? "latest, " : ""}${when(one.created_at)}`)))))]);
+  put($("pick"), [opened.opened === null ? h("option", { value: "" }, "choose..") : null,
+    [["snapshots", opened.snapshots], ["evaluations", opened.evaluations]].filter(([, list]) => list.length).map(([title, list]) =>
+    h("optgroup", { label: title }, list.map((one) => h("option",
+      { value: `${one.name}@${one.version}`, disabled: Boolean(one.fault), selected: opened.opened === `${one.name}@${one.version}` },
+      shown(`${one.name} · ${one.latest ? "latest, " : ""}${when(one.created_at)}`)))))]);
   $("picker").hidden = names.length < 1;
 }
 
@@ -65,7 +71,8 @@ async function route() {
   } catch (fault) {
     if (fault.name === "AbortError" || control.signal.aborted) return;
     if (!(fault instanceof Refused)) console.error(fault);
-    enter({ title: "Not there", keys: [["Esc", "back", () => history.back()]] }, h("div.view", null, sorry(fault, () => { state.opened = null; route(); })), next);
+    enter({ title: "Not there", keys: [["Esc", "back", () => history.back()]] },
+      h("div.view", null, sorry(fault, () => { state.opened = null; route(); })), next);
   } finally {
     clearTimeout(slow);
     if (opening === control) $("busy").hidden = true;
@@ -108,7 +115,8 @@ async function begin() {
   if (script) {
     source = copySource(await bundled(script));
     const { copy } = source;
-    put($("copy"), "This is a copy: ", h("b", null, `${count(copy.trajectories)} of ${count(copy.of)}`), " trajectories of ", h("b", null, shown(`${copy.name}@${copy.version}`)), shown(`, made ${when(copy.made_at)}. It forgets nothing by itself.`));
+    put($("copy"), "This is a copy: ", h("b", null, `${count(copy.trajectories)} of ${count(copy.of)}`), " trajectories of ",
+      h("b", null, shown(`${copy.name}@${copy.version}`)), shown(`, made ${when(copy.made_at)}. It forgets nothing by itself.`));
     $("copy").hidden = false;
   }
   addEventListener("hashchange", route);

@@ -25,11 +25,13 @@ function idChip(id) {
 
 // The turns of a conversation: who speaks, what is said, and which tools are called with what.
 function conversation(turns, spans = []) {
-  return h("div.turns", null, turns.map((turn, place) => h(`div.turn.${["user", "assistant", "system", "tool"].includes(turn.role) ? turn.role : "other"}`, null,
+  return h("div.turns", null, turns.map((turn,
+    place) => h(`div.turn.${["user", "assistant", "system", "tool"].includes(turn.role) ? turn.role : "other"}`, null,
     h("h4", null, shown(turn.role, 40), turn.name ? [" ", h("code", null, shown(turn.name, 80))] : null),
     turn.reasoning ? lazyFold(`thoughts: ${plural(turn.reasoning.length, "character")}`, () => longText(turn.reasoning)) : null,
     turn.text ?? turn.content ? longText(turn.text ?? turn.content, spans[place] ?? []) : null,
-    (turn.calls ?? []).map((call) => h("div.call", null, h("b", null, "calls ", h("code", null, shown(call.name, 100))), longText(prettyArguments(call.arguments)))))));
+    (turn.calls ?? []).map((call) => h("div.call", null, h("b", null, "calls ", h("code", null, shown(call.name, 100))),
+      longText(prettyArguments(call.arguments)))))));
 }
 
 function prettyArguments(text) {
@@ -44,8 +46,10 @@ function responseText(response) {
 // One response as a card: what it says, its reward, and whether the label finds it best.
 function responseCard(response, spans, extra) {
   return h(`section.card.response${response.best ? ".best" : ""}`, null,
-    h("header", null, h("h3", null, `Response ${response.index + 1}`), response.best ? h("span.pill.good", null, response.rewardWord ? "right" : "best by its label") : null,
-      response.reward === null || response.reward === undefined ? null : h("span.fact", null, `${response.rewardWord ?? "reward"} `, h("b", null, figure(response.reward))),
+    h("header", null, h("h3", null, `Response ${response.index + 1}`),
+      response.best ? h("span.pill.good", null, response.rewardWord ? "right" : "best by its label") : null,
+      response.reward === null || response.reward === undefined ? null : h("span.fact", null, `${response.rewardWord ?? "reward"} `,
+        h("b", null, figure(response.reward))),
       response.tokens ? h("span.fact", null, `${count(response.tokens)} tokens`) : null,
       response.model ? h("span.fact.soft", null, shown(response.model, 60)) : null,
       response.origin ? h("span.fact.soft", null, shown(response.origin, 60)) : null, extra ?? null),
@@ -64,7 +68,8 @@ function responseCards(responses, spansOf, extraOf) {
   const add = (some) => grid.append(...some.map((response) => responseCard(response, spansOf?.(response.index) ?? [], extraOf?.(response.index))));
   add(first);
   const more = button("", () => { add(rest.splice(0, 50)); name(); });
-  const name = () => { more.textContent = `show ${Math.min(50, rest.length)} more of ${plural(rest.length, "response")}`; more.hidden = !rest.length; };
+  const name = () => { more.textContent = `show ${Math.min(50, rest.length)} more of ${plural(rest.length, "response")}`; more.hidden = !rest.length;
+    };
   name();
   return h("div", null, grid, more);
 }
@@ -73,7 +78,8 @@ function responseCards(responses, spansOf, extraOf) {
 function scoreCell(score, isHighest) {
   if (score === null || score === undefined) return h("span.score.none", null, "–");
   const shade = Math.max(0, Math.min(1, (score - 1) / 9));
-  return h(`span.score${isHighest ? ".highest" : ""}`, { style: { "--shade": `${Math.round(6 + 44 * shade)}%` }, title: isHighest ? "the highest score" : null }, isHighest ? "▲ " : "", figure(score));
+  return h(`span.score${isHighest ? ".highest" : ""}`, { style: { "--shade": `${Math.round(6 + 44 * shade)}%` },
+    title: isHighest ? "the highest score" : null }, isHighest ? "▲ " : "", figure(score));
 }
 
 function highest(scores) {
@@ -83,7 +89,8 @@ function highest(scores) {
 
 // Sentences of the row's end: accepted or rejected, and the reason.
 function became(row) {
-  return row.accepted ? [pill("accepted")] : [pill(row.outcome), row.reject_reason && row.reject_reason !== row.outcome ? pill(row.reject_reason) : null];
+  return row.accepted ? [pill("accepted")] : [pill(row.outcome),
+    row.reject_reason && row.reject_reason !== row.outcome ? pill(row.reject_reason) : null];
 }
 
 // Any value of a row, as a person reads it.

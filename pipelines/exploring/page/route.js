@@ -60,9 +60,14 @@ function rowsAddress(table, where = [], more = {}) {
   return address(["rows", table], { where: where.length ? JSON.stringify(where) : "", ...more });
 }
 
+// The view of a row of a table; other tables show a row beside the list.
+function viewOf(table) {
+  return { trajectories: "trajectory", sets: "set", judgements: source.isCopy ? null : "trajectory" }[table];
+}
+
 // The address of one row of a table, with the choice that it was found in: j and k walk on in that choice.
 function rowAddress(table, id, choice, at) {
   const found = choice ? { ...paramsOf(choice), at: at === undefined ? "" : String(at) } : {};
-  const view = { trajectories: "trajectory", sets: "set" }[table];
+  const view = viewOf(table);
   return view ? address([view, id], found) : address(["rows", table], { ...(choice ? paramsOf(choice) : {}), row: id, at });
 }

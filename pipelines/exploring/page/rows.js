@@ -11,16 +11,21 @@ function columnOf(about, name, words) {
   if (name === "set_id") return { ...base, width: "7.6rem", cell: (value) => h("span.mono", null, short(value)) };
   if (/_id$|^cluster$|^id$/.test(name)) return { ...base, width: "7.6rem", cell: (value) => h("span.mono", null, oneLine(value, 12)) };
   if (column.type === "bool") return { ...base, width: "5rem", cell: (value) => (value === null ? "–" : value ? "yes" : "no") };
-  if (column.type === "int" || column.type === "float") return { ...base, width: "5.6rem", isNumber: true, cell: (value) => (column.type === "int" ? count(value) : figure(value)) };
+  if (column.type === "int" || column.type === "float") return { ...base, width: "5.6rem", isNumber: true,
+    cell: (value) => (column.type === "int" ? count(value) : figure(value)) };
   if (column.type === "list") return { ...base, width: "8rem", cell: listCell };
-  if ((about.words ?? []).includes(name) || ["messages", "struct"].includes(column.type)) return { ...base, width: "minmax(24rem,1fr)", cell: (value) => (value === null ? h("span.soft", null, "null") : oneLine(value, 220, words)) };
-  return { ...base, width: name === "mode" || name === "split" ? "6.4rem" : "8.6rem", cell: (value) => (value === null ? h("span.soft", null, "–") : oneLine(value, 60)) };
+  if ((about.words ?? []).includes(name) || ["messages", "struct"].includes(column.type)) return { ...base, width: "minmax(24rem,1fr)",
+    cell: (value) => (value === null ? h("span.soft", null, "null") : oneLine(value, 220, words)) };
+  return { ...base, width: name === "mode" || name === "split" ? "6.4rem" : "8.6rem",
+    cell: (value) => (value === null ? h("span.soft", null, "–") : oneLine(value, 60)) };
 }
 
 function listCell(value) {
   if (!Array.isArray(value)) return value === null ? h("span.soft", null, "–") : oneLine(value, 60);
   const top = highest(value);
-  return value.slice(0, 12).flatMap((one, place) => [place ? " · " : "", typeof one === "number" && one === top ? h("b", null, figure(one)) : shown(figure(one), 20)]).concat(value.length > 12 ? [` … ${value.length}`] : []);
+  return value.slice(0, 12).flatMap((one, place) => [place ? " · " : "",
+    typeof one === "number" && one === top ? h("b", null, figure(one)) : shown(figure(one),
+    20)]).concat(value.length > 12 ? [` … ${value.length}`] : []);
 }
 
 function aboutTable(name) {
@@ -32,20 +37,29 @@ function aboutTable(name) {
 // What fits on a telephone: the id, what became of the row, and a text.
 function fewColumns(about) {
   const of = (isOne) => about.default_columns.find(isOne);
-  return [about.id, of((name) => PILLS.has(name) && name !== "status"), about.default_columns.findLast((name) => (about.words ?? []).includes(name))].filter(Boolean);
+  return [about.id, of((name) => PILLS.has(name) && name !== "status"),
+    about.default_columns.findLast((name) => (about.words ?? []).includes(name))].filter(Boolean);
 }
 
 async function rowsView(route, main) {
   const table = route.path[1] ?? Object.keys(state.opened.tables)[0];
   const about = aboutTable(table);
   let [choice, grid, expression, total, running, peeking] = [null, null, "", null, null, null];
-  const words = h("input", { type: "search", id: "words", placeholder: "words in any text", "aria-label": "words to seek", autocomplete: "off", spellcheck: "false" });
-  const within = select([["any", "any text"], ...(about.words ?? []).map((name) => [name, name])], "any", (name) => change({ in: name }), "where to seek the words");
-  const [counted, chipRow, side, list, peek] = [h("p", { id: "count", role: "status" }), h("p.chips"), h("div.facets"), h("div.list"), h("aside.peek", { hidden: true, "aria-label": "the row that is chosen" })];
+  const words = h("input", { type: "search", id: "words", placeholder: "words in any text", "aria-label": "words to seek", autocomplete: "off",
+    spellcheck: "false" });
+  const within = select([["any", "any text"], ...(about.words ?? []).map((name) => [name, name])], "any", (name) => change({ in: name }),
+    "where to seek the words");
+  const [counted, chipRow, side, list, peek] = [h("p", { id: "count", role: "status" }), h("p.chips"), h("div.facets"), h("div.list"),
+    h("aside.peek", { hidden: true, "aria-label": "the row that is chosen" })];
   const panel = h("details.side", { open: innerWidth > 900 }, h("summary", null, "Filters"), side);
   put(main, h("div.browse", null, h("h1.unseen", null, `Rows of ${table}`),
-    h("nav.tables", { "aria-label": "Tables" }, Object.entries(state.opened.tables).map(([name, one]) => h("a", { href: address(["rows", name]), "aria-current": name === table ? "page" : null }, shown(one.label ?? name), " ", h("span", null, count(one.rows))))),
-    h("div.bar", null, h("span.seek", null, words, within), keyed("f", "filter", () => filterDialog(about, choice, change)), keyed("c", "columns", () => columnsDialog(about, shownColumns(), change)), keyed("x", "export", () => exportDialog(choice, total, expression)), counted),
+    h("nav.tables", { "aria-label": "Tables" },
+      Object.entries(state.opened.tables).map(([name, one]) => h("a",
+      { href: address(["rows", name]), "aria-current": name === table ? "page" : null }, shown(one.label ?? name), " ",
+      h("span", null, count(one.rows))))),
+    h("div.bar", null, h("span.seek", null, words, within), keyed("f", "filter", () => filterDialog(about, choice, change)),
+      keyed("c", "columns", () => columnsDialog(about, shownColumns(), change)), keyed("x", "export", () => exportDialog(choice, total, expression)),
+      counted),
     chipRow, h("div.body", null, panel, list, peek)));
   const shownColumns = () => choice.columns ?? (innerWidth < 620 ? fewColumns(about) : about.default_columns);
   const params = (more) => ({ ...paramsOf(choice), ...more });
@@ -55,7 +69,8 @@ async function rowsView(route, main) {
   };
   let typed;
   words.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(() => change({ words: words.value.trim() }, true), 250); });
-  words.addEventListener("keydown", (event) => { if (event.key === "Enter") { clearTimeout(typed); change({ words: words.value.trim() }, true); grid?.node.focus(); grid?.select(0); } });
+  words.addEventListener("keydown", (event) => { if (event.key === "Enter") { clearTimeout(typed); change({ words: words.value.trim() }, true);
+    grid?.node.focus(); grid?.select(0); } });
 
   function run(next, at) {
     running?.abort();
@@ -74,7 +89,8 @@ async function rowsView(route, main) {
       return found.rows;
     };
     grid = virtualTable({
-      label: `rows of ${table}`, columns: shownColumns().map((name, place) => linked(columnOf(about, name, choice.words), place)), fetchPage, rowId: (row) => row[about.id],
+      label: `rows of ${table}`, columns: shownColumns().map((name, place) => linked(columnOf(about, name, choice.words), place)), fetchPage,
+        rowId: (row) => row[about.id],
       sort: { column: choice.sort, desc: choice.desc },
       onSort: (name) => change(choice.sort !== name ? { sort: name, desc: false } : choice.desc ? { sort: "", desc: false } : { desc: true }),
       onSelect: selected, onOpen: (index, row) => { if (row) open(index, row); }, failed: (fault) => put(counted, h("span.bad", null, fault.message)),
@@ -122,8 +138,10 @@ async function rowsView(route, main) {
   }
 
   function sayCount(ms) {
-    put(counted, h("b", null, count(total)), ` of ${count(about.rows)}`, typeof ms === "number" ? h("span.soft", null, ` · ${Math.round(ms)} ms`) : null);
-    if (!total) put(list, h("div.empty", null, h("p", null, "No row is like that."), button("Clear the choice", () => change({ where: [], words: "", in: "any" }))));
+    put(counted, h("b", null, count(total)), ` of ${count(about.rows)}`,
+      typeof ms === "number" ? h("span.soft", null, ` · ${Math.round(ms)} ms`) : null);
+    if (!total) put(list, h("div.empty", null, h("p", null, "No row is like that."),
+      button("Clear the choice", () => change({ where: [], words: "", in: "any" }))));
   }
 
   async function askFacets(signal) {
@@ -135,11 +153,12 @@ async function rowsView(route, main) {
 
   function linked(column, place) {
     if (place) return column;
-    return { ...column, cell: (value, row, index) => h("a.open", { href: rowAddress(table, row[about.id], choice, index), tabindex: -1 }, column.cell(value, row)) };
+    return { ...column, cell: (value, row, index) => h("a.open", { href: rowAddress(table, row[about.id], choice, index), tabindex: -1 },
+      column.cell(value, row)) };
   }
 
   function open(index, row) {
-    if (table === "trajectories" || table === "sets") go(rowAddress(table, row[about.id], choice, index));
+    if (viewOf(table)) go(rowAddress(table, row[about.id], choice, index));
     else { grid.select(index, true); show(row[about.id]); }
   }
 
@@ -157,7 +176,8 @@ async function rowsView(route, main) {
     peek.hidden = false;
     try {
       const parts = await peekParts(table, id, running.signal, choice);
-      if (peeking === id) put(peek, h("header", null, h("h2", null, shown(about.label ?? table), " ", idChip(id)), keyed("Esc", "close", hide)), parts);
+      if (peeking === id) put(peek, h("header", null, h("h2", null, shown(about.label ?? table), " ", idChip(id)), keyed("Esc", "close", hide)),
+        parts);
     } catch (fault) { if (fault.name !== "AbortError") put(peek, sorry(fault)); }
   }
 
@@ -178,13 +198,17 @@ async function rowsView(route, main) {
   return {
     title: table,
     keys: [
-      ["j ↓", "next row", () => move(1)], ["k ↑", "row before", () => move(-1)], ["PageDown", "a page on", () => move(grid.perPage())], ["PageUp", "a page back", () => move(-grid.perPage())],
+      ["j ↓", "next row", () => move(1)], ["k ↑", "row before", () => move(-1)], ["PageDown", "a page on", () => move(grid.perPage())],
+        ["PageUp", "a page back", () => move(-grid.perPage())],
       ["Home", "first row", () => grid.select(0)], ["End", "last row", () => grid.select(Infinity)],
       ["Enter", "open the row", () => { if (here_()) open(Math.max(0, grid.at()), here_()); }],
-      ["Space p", "look at the row beside the list", () => { if (peeking) hide(); else if (here_()) { if (grid.at() < 0) grid.select(0, true); show(here_()[about.id]); } }],
-      ["/", "seek words", () => words.focus()], ["f", "filter by any column", () => filterDialog(about, choice, change)], ["c", "choose columns", () => columnsDialog(about, shownColumns(), change)],
+      ["Space p", "look at the row beside the list", () => { if (peeking) hide();
+        else if (here_()) { if (grid.at() < 0) grid.select(0, true); show(here_()[about.id]); } }],
+      ["/", "seek words", () => words.focus()], ["f", "filter by any column", () => filterDialog(about, choice, change)],
+        ["c", "choose columns", () => columnsDialog(about, shownColumns(), change)],
       ["x", "export, and the polars expression", () => exportDialog(choice, total, expression)],
-      ["u", "clear the choice", () => change({ where: [], words: "", in: "any" })], ["Esc", "close what lies beside the list", () => (peeking ? hide() : false)],
+      ["u", "clear the choice", () => change({ where: [], words: "", in: "any" })],
+        ["Esc", "close what lies beside the list", () => (peeking ? hide() : false)],
     ],
     update(next) {
       if (next.path[1] !== table && next.path[1] !== undefined) return false;
@@ -198,24 +222,31 @@ async function rowsView(route, main) {
 }
 
 async function peekParts(table, id, signal, choice) {
-  if (table === "trajectories") {
+  if (viewOf(table) === "trajectory") {
     const found = await source.trajectory(id, signal);
-    return [h("p.actions", null, h("a.main", { href: rowAddress(table, id, choice, here().params.at) }, "Open it"), setLink(found.row.set_id)), whyCard(found), h("h3", null, "What the judge wrote"), textPart(found, choice.words).node];
+    return [h("p.actions", null, h("a.main", { href: rowAddress(table, id, choice, here().params.at) }, "Open it"),
+      found.set ? setLink(found.row.set_id) : null), whyCard(found), h("h3", null, "What the judge wrote"), textPart(found, choice.words).node];
   }
   if (table === "sets") {
     const found = await source.set(id, signal);
-    return [h("p.actions", null, h("a.main", { href: rowAddress(table, id, choice, here().params.at) }, "Open it")), h("h3", null, "Question"), conversation(found.query ?? []), responseCards(found.responses)];
+    return [h("p.actions", null, h("a.main", { href: rowAddress(table, id, choice, here().params.at) }, "Open it")), h("h3", null, "Question"),
+      conversation(found.query ?? []), responseCards(found.responses)];
   }
   const { row } = await source.row(table, id, signal);
   if (table === "items") return itemParts(row);
-  return h("dl.whole", null, Object.entries(row).filter(([name]) => !name.startsWith("_")).map(([name, value]) => [h("dt", null, shown(name)), h("dd", null, name === "set_id" && value && state.opened.tables.sets ? h("a", { href: address(["set", value]) }, shown(value)) : name === "trajectory_id" && value ? h("a", { href: address(["trajectory", value]) }, shown(value)) : valueBlock(value))]));
+  return h("dl.whole", null, Object.entries(row).filter(([name]) => !name.startsWith("_")).map(([name, value]) => [h("dt", null, shown(name)),
+    h("dd", null, name === "set_id" && value && state.opened.tables.sets ? h("a", { href: address(["set", value]) },
+    shown(value)) : name === "trajectory_id" && value ? h("a", { href: address(["trajectory", value]) }, shown(value)) : valueBlock(value))]));
 }
 
 // An item of a benchmark: its question, and its responses with the mean score that each was given.
 function itemParts(row) {
-  const responses = row.responses.map((text, index) => ({ index, text, best: row.right?.includes(index), reward: row.votes?.[index], rewardWord: "mean score", model: row.names?.[index] }));
+  const responses = row.responses.map((text, index) => ({ index, text, best: row.right?.includes(index), reward: row.votes?.[index],
+    rewardWord: "mean score", model: row.names?.[index] }));
   const { votes, right, query, names, responses: _, ...rest } = row;
-  return [h("p.actions", null, h("a.main", { href: rowsAddress("judgements", [["item_id", "is", row.item_id]]) }, "Its judgements")), conversation(query), responseCards(responses), factList(Object.entries(rest).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? figure(value) : value]))];
+  return [h("p.actions", null, h("a.main", { href: rowsAddress("judgements", [["item_id", "is", row.item_id]]) }, "Its judgements")),
+    conversation(query), responseCards(responses),
+    factList(Object.entries(rest).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? figure(value) : value]))];
 }
 
 // The row before or after, in the choice that a row was found in; null where there is none.

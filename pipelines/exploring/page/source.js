@@ -24,7 +24,8 @@ async function sentTo(path, options) {
 }
 
 function query(params) {
-  const text = new URLSearchParams(Object.entries({ v: here().params.v, ...params }).filter(([, value]) => value !== undefined && value !== null && value !== "")).toString();
+  const text = new URLSearchParams(Object.entries({ v: here().params.v,
+    ...params }).filter(([, value]) => value !== undefined && value !== null && value !== "")).toString();
   return text ? `?${text}` : "";
 }
 

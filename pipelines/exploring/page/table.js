@@ -19,8 +19,10 @@ function virtualTable({ label, columns, fetchPage, rowId, sort, onSort, onSelect
   const least = columns.reduce((sum, column) => sum + Number(/([\d.]+)rem/.exec(column.width)[1]), 0) + 1;
   const headCells = columns.map((column) => {
     const sorted = sort.column === column.name;
-    return h(`div.${column.isNumber ? "number" : "left"}`, { role: "columnheader", "aria-sort": sorted ? (sort.desc ? "descending" : "ascending") : null },
-      h("button", { type: "button", title: column.meaning ?? column.title, disabled: column.isUnsorted, onclick: () => onSort(column.name), tabindex: -1 },
+    return h(`div.${column.isNumber ? "number" : "left"}`, { role: "columnheader",
+      "aria-sort": sorted ? (sort.desc ? "descending" : "ascending") : null },
+      h("button", { type: "button", title: column.meaning ?? column.title, disabled: column.isUnsorted, onclick: () => onSort(column.name),
+        tabindex: -1 },
         shown(column.title), sorted ? (sort.desc ? " ↓" : " ↑") : ""));
   });
   const layer = h("div.layer", { role: "rowgroup" });
@@ -85,13 +87,15 @@ function virtualTable({ label, columns, fetchPage, rowId, sort, onSort, onSelect
   }
 
   function blank(index) {
-    return h("div.row", { role: "row", id: `row-${index}`, "aria-rowindex": index + 2, style: { "grid-template-columns": template }, onclick: (event) => { select(index); if (event.target.closest("a")) return; onOpen(index, rowAt(index), event); } });
+    return h("div.row", { role: "row", id: `row-${index}`, "aria-rowindex": index + 2, style: { "grid-template-columns": template },
+      onclick: (event) => { select(index); if (event.target.closest("a")) return; onOpen(index, rowAt(index), event); } });
   }
 
   function fill(element, row, index) {
     element.dataset.filled = "";
     element.dataset.id = rowId(row);
-    put(element, columns.map((column) => h(`div.${column.isNumber ? "number" : "left"}`, { role: "gridcell" }, column.cell(row[column.name] ?? null, row, index))));
+    put(element, columns.map((column) => h(`div.${column.isNumber ? "number" : "left"}`, { role: "gridcell" },
+      column.cell(row[column.name] ?? null, row, index))));
   }
 
   function ask() {

@@ -103,7 +103,8 @@ function marked(text, spans, start, end) {
     if (!open.length) { nodes.push(...piece); continue; }
     const kinds = [...new Set(open.map((span) => span.kind))];
     const tags = (begins.get(from) ?? []).filter((span) => span.kind !== "added" && span.kind !== "words");
-    nodes.push(h("mark", { class: kinds.map((kind) => `span-${kind}`).join(" "), title: open.map((span) => span.note || SPAN_LABELS[span.kind] || span.kind).join("; ") },
+    nodes.push(h("mark", { class: kinds.map((kind) => `span-${kind}`).join(" "),
+      title: open.map((span) => span.note || SPAN_LABELS[span.kind] || span.kind).join("; ") },
       tags.map((span) => h("span.tag", { id: span.anchor ?? null, "data-kind": span.kind }, SPAN_LABELS[span.kind] ?? span.kind)), piece));
   }
   return nodes;

@@ -12,7 +12,10 @@ async function versionsView(route, main, signal) {
   const to = (from, until) => go(address(["versions", `${from}..${until}`]));
   const holder = h("div");
   put(main, h("div.page.wide", null, h("header.title", null, h("h1", { tabindex: -1 }, "Versions")), snapshotList(versions),
-    whole.length > 1 || pair ? h("section.part", null, h("h2", null, "What changed"), h("p.fields", null, "from", select(names, old, (value) => to(value, now), "older version"), "to", select(names, now, (value) => to(old, value), "newer version")), holder) : h("p.soft", null, "There is one version: nothing to compare it with.")));
+    whole.length > 1 || pair ? h("section.part", null, h("h2", null, "What changed"),
+      h("p.fields", null, "from", select(names, old, (value) => to(value, now), "older version"), "to",
+      select(names, now, (value) => to(old, value), "newer version")), holder) : h("p.soft", null,
+      "There is one version: nothing to compare it with.")));
   if (old && now && old !== now) await changesPart(holder, old, now, route.params.kind ?? "", signal);
   else if (old) put(holder, h("p.soft", null, "These are the same version."));
   return { title: "Versions", keys: [["j", "next change", () => stepLinks(holder, 1)], ["k", "change before", () => stepLinks(holder, -1)]] };
@@ -20,7 +23,8 @@ async function versionsView(route, main, signal) {
 
 // Snapshots as a table; one that cannot be read says why.
 function snapshotList(all) {
-  return versionTable(all, ["snapshot", "made", "sets", "accepted", "rejected"], [2, 3, 4], (one) => [when(one.created_at), count(one.sets), count(one.accepted), count(one.rejected)]);
+  return versionTable(all, ["snapshot", "made", "sets", "accepted", "rejected"], [2, 3, 4],
+    (one) => [when(one.created_at), count(one.sets), count(one.accepted), count(one.rejected)]);
 }
 
 function versionTable(all, head, numbers, cells) {
@@ -49,18 +53,24 @@ async function changesPart(holder, old, now, kind, signal) {
     body.append(...next.rows.map(changeRow));
     named();
   });
-  const named = () => { more.hidden = body.childElementCount >= found.total; more.textContent = `show more: ${count(found.total - body.childElementCount)} of ${count(found.total)} are left`; };
+  const named = () => { more.hidden = body.childElementCount >= found.total;
+    more.textContent = `show more: ${count(found.total - body.childElementCount)} of ${count(found.total)} are left`; };
   named();
-  const kinds = [["", "all"], ...["added", "removed", "changed"].map((one) => [one, found.counts ? `${one}: ${count(found.counts[one] ?? 0)}` : one])];
+  const kinds = [["", "all"], ...["added", "removed", "changed"].map((one) => [one,
+    found.counts ? `${one}: ${count(found.counts[one] ?? 0)}` : one])];
   put(holder, h("div.card", null, h("pre.lines", null, shown((found.summary ?? []).join("\n")))),
-    h("p.chips", null, kinds.map(([one, title]) => h("a.chip", { href: address(["versions", `${old}..${now}`], { kind: one }), "aria-current": one === kind ? "true" : null }, title))),
-    found.rows.length ? h("div.scrolls", { tabindex: 0 }, h("table", null, h("thead", null, h("tr", null, ["", "table", "row", "what", "before", "now"].map((word) => h("th", { scope: "col" }, word)))), body)) : h("p.soft", null, "No row is different."), more);
+    h("p.chips", null, kinds.map(([one, title]) => h("a.chip", { href: address(["versions", `${old}..${now}`], { kind: one }),
+      "aria-current": one === kind ? "true" : null }, title))),
+    found.rows.length ? h("div.scrolls", { tabindex: 0 }, h("table", null,
+      h("thead", null, h("tr", null, ["", "table", "row", "what", "before", "now"].map((word) => h("th", { scope: "col" }, word)))),
+      body)) : h("p.soft", null, "No row is different."), more);
 }
 
 function changeRow(row) {
   const view = { trajectories: "trajectory", sets: "set" }[row.table];
   const id = view && row.kind !== "removed" ? h("a", { href: address([view, row.id]) }, short(row.id)) : h("span.mono", null, shown(row.id, 16));
-  return h("tr", null, h("td", null, pill(row.kind)), h("td", null, shown(row.table)), h("td", null, id), h("td", null, shown(row.what ?? "", 200)), h("td", null, shown(plainValue(row.old), 300)), h("td", null, shown(plainValue(row.new), 300)));
+  return h("tr", null, h("td", null, pill(row.kind)), h("td", null, shown(row.table)), h("td", null, id), h("td", null, shown(row.what ?? "", 200)),
+    h("td", null, shown(plainValue(row.old), 300)), h("td", null, shown(plainValue(row.new), 300)));
 }
 
 function plainValue(value) {
