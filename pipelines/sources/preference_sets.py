@@ -23,7 +23,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipelines.sources.answers import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
 from pipelines.sources.content import joined_text, refuse_media
@@ -44,10 +44,24 @@ from pipelines.sources.text import (
 )
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import Messages
-from schemas.recipe import Label, Name, Number, SourceSection
+from schemas.recipe import Flag, Label, Name, Number, SourceSection
+from schemas.recipe.sources import ColumnPath, known_columns
 
 LABELS = ("rewards", "best", "label")
 OTHER_KEYS = ("id", "reference", "license", "domain", "split", "label_source")
+_QUESTION = ("query", "prompt", "system", "history")
+COLUMNS = (
+    *_QUESTION,
+    "responses",
+    *LABELS,
+    "chosen",
+    "rejected",
+    "score_chosen",
+    "score_rejected",
+    "margin",
+    *OTHER_KEYS,
+)
+"""What a column can be taken for."""
 RESPONSE_KEYS = ("text", "reasoning", "turns", "model", "origin")
 
 _ANSWER_NAMES = ("completion", "response", "output", "answer")  # what other data sets call a single answer
@@ -66,6 +80,18 @@ class PreferenceSets(SourceSection):
     """Domain of rows that name none."""
     min_margin: Annotated[Number, Field(ge=0)] = 0.0
     """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
+    columns: dict[Label, ColumnPath] | None = None
+    """Which column is taken for which key of a row, such as `{ query = "question", chosen = "better" }`; a path goes
+    into structs and lists (`answers.0.text`), a list makes one (`responses = ["a", "b"]`). Nothing else is read then.
+    """
+    annotators: Flag = False
+    """Whether rows with the same responses are rankings of several annotators: they become one set, whose rewards are
+    the shares of them that find a response best."""
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, columns: dict[str, Any] | None) -> dict[str, Any] | None:
+        return known_columns(columns, COLUMNS)
 
 
 def _set_of(section: PreferenceSets, row: Row, origin: Origin) -> PreferenceSet:

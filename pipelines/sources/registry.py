@@ -28,5 +28,8 @@ SOURCES = {source.kind: source for source in _SOURCES}
 """The sources by the `kind` of their `[[sources]]` section. General rows are in no set: see `general`."""
 
 SOURCE_KINDS.update(
-    {kind: SourceKind(source.section, source.place_needed, source.needs_answers) for kind, source in SOURCES.items()}
+    {
+        kind: SourceKind(source.section, source.place_needed, source.needs_answers, source.reads_rows)
+        for kind, source in SOURCES.items()
+    }
 )
