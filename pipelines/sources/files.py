@@ -20,7 +20,9 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 ANY_TABLE = "*.jsonl"
 """The pattern of kinds that read the rows of any table."""
 
-ROWS = re.compile(r"\.(?:(?:jsonl|ndjson|json)(?:\.(?:gz|bz2|xz|zst))?|parquet|(?:csv|tsv)(?:\.(?:gz|bz2|xz))?|arrow)$")
+ROW_FILE = re.compile(
+    r"\.(?:(?:jsonl|ndjson|json)(?:\.(?:gz|bz2|xz|zst))?|parquet|(?:csv|tsv)(?:\.(?:gz|bz2|xz))?|arrow)$"
+)
 """Endings of files that `rows` reads, in small letters."""
 
 Place = SourceSection | GeneralSection
@@ -112,7 +114,7 @@ def _chosen(place: Place, what: str, name: str, files: list[str], card: Path) ->
     """Return the files that `datasets` chooses; where a section names nothing, those with rows and no others."""
     named = _named(place)
     if named is None:
-        files = [file for file in files if ROWS.search(file.lower())]
+        files = [file for file in files if ROW_FILE.search(file.lower())]
         return named_files(what, name, files, card, None, None) if files else ()
     return named_files(what, name, files, card, *named)
 

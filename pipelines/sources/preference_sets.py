@@ -117,7 +117,7 @@ def set_and_responses(section: PreferenceSets, row: Row, origin: Origin) -> tupl
     split = _one_of(row.get("split"), "split", [split.value for split in Split])
     label_source = _one_of(row.get("label_source"), "label_source", [source.value for source in LabelSource])
     responses = [
-        _response(value, f"responses[{index}]", reward)
+        response_of(value, f"responses[{index}]", reward)
         for index, (value, reward) in enumerate(zip(values, rewards, strict=True))
     ]
     origin["source_id"] = identifier(row.get("id"), origin["source_id"])
@@ -148,7 +148,7 @@ def unlabelled(row: Row) -> tuple[Messages, list[Response]]:
         if "responses" not in row or question_in(row) is None:
             _refuse_misspelt(row, ("query", "prompt", "responses"), "the row")
         query, values = _query_and_responses(row)
-    return query, [_response(value, f"responses[{index}]", None) for index, value in enumerate(values)]
+    return query, [response_of(value, f"responses[{index}]", None) for index, value in enumerate(values)]
 
 
 def _with_responses(row: Row) -> Row:
@@ -209,8 +209,11 @@ def _truth(row: Row, n_responses: int) -> tuple[list[float | None], int | None]:
     return [None], int(label)
 
 
-def _response(value: Any, name: str, reward: float | None) -> Response:
-    """Return a response given as a text or as an object; one of turns alone shows its last answer as text."""
+def response_of(value: Any, name: str, reward: float | None) -> Response:
+    """Return a response given as a text or as an object; one of turns alone shows its last answer as text.
+
+    Raises RowError.
+    """
     if isinstance(value, str):
         return Response(text_of(value, name), reward=reward)
     if not isinstance(value, dict):

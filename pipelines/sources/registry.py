@@ -18,6 +18,13 @@ MODULES = (
     "helpsteer2_preference",
     "offsetbias",
     "skywork",
+    "helpsteer3",
+    "nectar",
+    "arena",
+    "hh_rlhf",
+    "ultrafeedback_binarized",
+    "tulu3",
+    "pku_saferlhf",
     "preference_sets",
 )
 """Modules of this room that have a `SOURCE`, in the order in which messages and docs list them."""

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from pipelines.sources import parquet, tables
-from pipelines.sources.files import ROWS, SourceFiles
+from pipelines.sources.files import ROW_FILE, SourceFiles
 from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
@@ -61,7 +61,7 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     Raises SourceError: empty, truncated, not what its ending says, or of an ending that is not read.
     """
     name = name or path.name
-    ending = ROWS.search(path.name.lower())
+    ending = ROW_FILE.search(path.name.lower())
     if ending is None:
         raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json, .parquet, .csv or .arrow file")
     reader = next(reader for start, reader in _READERS.items() if ending[0].startswith(start))

@@ -9,8 +9,14 @@ from pipelines.sources.files import SourceFiles
 from pipelines.sources.rows import rows_in
 from pipelines.sources.selection import selected
 from pipelines.sources.text import RowError
-from schemas.preference import RowOrigin, UnreadableRow
+from schemas.preference import RowOrigin, Split, UnreadableRow
 from schemas.recipe import SourceSection
+
+
+def split_of(origin: RowOrigin) -> Split | None:
+    """Return the split that a row's file is named after; None for rows to train on, and for files of other names."""
+    name = origin["source_id"].rpartition(":")[0].rpartition("/")[2]
+    return next((split for split in (Split.VALIDATION, Split.TEST) if name.startswith(split.value)), None)
 
 
 class Origin(RowOrigin):
@@ -31,6 +37,8 @@ class Source:
     """Message for a section with neither path nor hub. Empty for a known hub id, or where `open_files` says it."""
     hub: str = ""
     """Its usual hub id; empty where the recipe must name a place."""
+    other_hubs: tuple[str, ...] = ()
+    """Ids of data sets with the same rows."""
     patterns: tuple[str, ...]
     """Which files of the hub's layout are read."""
     license: str | None = None
