@@ -5,8 +5,8 @@
      "individual_preference": [{"score": -2, "reasoning": "..", "feedback1": "..", "feedback2": ".."}, ..]}
 
 It is the configuration `preference` of the data set; the others (`feedback`, `edit`, ..) have no pairs to judge. Below
-0 response 1 is better, above 0 response 2. The people are one set: a response's reward is the share of them that prefers
-it, so the margin is the distance of the shares, and `label_source` is `annotators`. A row without
+0 response 1 is better, above 0 response 2. The people are one set: a response's reward is the share of them that
+prefers it, so the margin is the distance of the shares, and `label_source` is `annotators`. A row without
 `individual_preference` counts as one person. The traps:
 
 * 0 is no preference (`no_preference`); what is no whole number from -3 to 3 is unreadable (`no_rating`);

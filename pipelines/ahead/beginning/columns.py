@@ -7,10 +7,8 @@ from typing import Any
 from pipelines.sources.preference_sets import COLUMNS
 from pipelines.sources.text import shown
 
-_BETTER, _WORSE = (
-    "chosen|better|preferred|accepted|winning|positive|good|best",
-    "rejected|worse|dispreferred|losing|negative|bad|worst",
-)
+_BETTER = "chosen|better|preferred|accepted|winning|positive|good|best"
+_WORSE = "rejected|worse|dispreferred|losing|negative|bad|worst"
 _ENDING = "(?:_?(?:response|answer|completion|output|text|messages?))?"
 _NAMES = {
     "query": re.compile("query|prompt|question|instruction|problem|input|user_(?:prompt|query|message)|context"),
@@ -41,9 +39,8 @@ def roles_in_words(columns: Iterable[str], taken: Mapping[str, Any] | None) -> I
         yield words
 
 
-def columns_needed(row: Mapping[str, Any]) -> str:
+def columns_needed() -> str:
     """Return what to do about rows of which nobody can tell the columns' meaning."""
     example = "columns = { query = .., chosen = .., rejected = .. }"
-    return (
-        f"or say which column is which by {example} in the recipe, --columns here (known: {', '.join(COLUMNS[:9])}, ..)"
-    )
+    known = ", ".join(COLUMNS)
+    return f"or say which column is which by {example} in the recipe, --columns here (known: {known})"

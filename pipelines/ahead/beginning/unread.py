@@ -54,7 +54,7 @@ def unread(
         )
     reason = next(iter(dict((reasons or Counter()).most_common(1))), "")
     words = f"{place}: no kind of source reads its rows (columns: {columns}); {reason}: {example}; needed is {NEEDED}"
-    words += f", {columns_needed(row)}"
+    words += f", {columns_needed()}"
     if guess := as_read(row):
         words += f". The first row would be {_short(guess)}"
     return words
