@@ -85,6 +85,19 @@ def open_files(
     return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
 
 
+def names_on_the_hub(place: Place, default_hub: str) -> tuple[str, ...]:
+    """Return the names of the files of a section's configuration and split; none where it names neither.
+
+    Only the card is downloaded. Raises SourceError, as `open_files` does.
+    """
+    hub = place.hub or default_hub
+    if _named(place) is None:
+        return ()
+    with _hub_errors(place, hub):
+        card = _snapshot(place, hub, CARDS)
+        return _chosen(place, _at(place, hub), hub, _listed(hub, card, None), card)
+
+
 def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache: Path | None = None) -> bool:
     """Say whether a source can be read without a download. A wrong place counts as here: reading it tells why."""
     hub = place.hub or default_hub

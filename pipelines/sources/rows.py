@@ -3,8 +3,6 @@
 A bad row becomes an `UnreadableRow`. A file that cannot be read as a whole raises `SourceError`.
 """
 
-import bz2
-import gzip
 import io
 import json
 import lzma
@@ -14,10 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-
 from pipelines.sources import parquet, tables
 from pipelines.sources.files import ROW_FILE, SourceFiles
+from pipelines.sources.packing import OPENED, PACKINGS
 from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
@@ -65,7 +62,7 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     if ending is None:
         raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json, .parquet, .csv or .arrow file")
     reader = next(reader for start, reader in _READERS.items() if ending[0].startswith(start))
-    if reader in (_lines, _json) and ending[0].endswith(tuple(_OPENED)):
+    if reader in (_lines, _json) and ending[0].endswith(tuple(OPENED)):
         reader = _packed_lines
     if path.exists() and not path.is_file():  # a pipe may never end
         raise SourceError(f"{name}: not a regular file; write its rows to one")
@@ -87,9 +84,9 @@ def _lines(path: Path, name: str) -> Numbered:
 
 def _packed_lines(path: Path, name: str) -> Numbered:
     ending = path.suffix.lower()
-    packing, most = _PACKINGS[ending], max(MAX_JSON, BOMB_RATIO * path.stat().st_size)
+    packing, most = PACKINGS[ending], max(MAX_JSON, BOMB_RATIO * path.stat().st_size)
     try:
-        with _OPENED[ending](path) as file:
+        with OPENED[ending](path) as file:
             for numbered in _rows_of_lines(file):
                 if file.tell() > most:
                     raise SourceError(f"{name}: grows more than {BOMB_RATIO} times when unpacked; not read further")
@@ -102,37 +99,6 @@ def _packed_lines(path: Path, name: str) -> Numbered:
         if error.errno is not None:
             raise
         raise SourceError(f"{name}: not a {packing} file, or a damaged one") from None
-
-
-class _Zstd(io.RawIOBase):
-    """What a zstd file unpacks to, with its position, which Arrow's stream does not tell."""
-
-    def __init__(self, path: Path) -> None:
-        self._stream, self._position = pa.input_stream(path, compression="zstd"), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        content = self._stream.read(len(buffer))
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)
-
-    def tell(self) -> int:
-        return self._position
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-def _zstd(path: Path) -> BinaryIO:
-    return io.BufferedReader(_Zstd(path))
-
-
-_OPENED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zst": _zstd}
-_PACKINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 
 
 def _rows_of_lines(file: BinaryIO) -> Numbered:

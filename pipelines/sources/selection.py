@@ -99,8 +99,8 @@ def _condition(source: str, where: str) -> tuple[Any, list[str]]:
         raise RecipeError(words) from None
     if not (names := list(dict.fromkeys(test.meta.root_names()))):
         raise RecipeError(f"{source}: where names no column; write a condition on the columns of a row")
-    if _OF_SEVERAL.search(plain) or test.meta.is_scalar():
-        raise RecipeError(f"{source}: where looks at several rows at once; write a condition on the columns of one")
+    if _OF_SEVERAL.search(plain):
+        raise RecipeError(_several(source))
     return test.alias("kept"), names
 
 
@@ -148,7 +148,13 @@ def _verdicts(source: str, test: Any, names: Sequence[str], rows: Sequence[Any])
         return [RowError("where_unclear", f"where cannot tell of {_types(values)}: {first_line(error)}")]
     if kept.dtype not in (pl.Boolean, pl.Null):
         raise RecipeError(f"{source}: where gives no yes or no but {kept.dtype}; write a condition, such as x > 3")
+    if len(kept) != len(rows):
+        raise RecipeError(_several(source))
     return [verdict is True for verdict in kept.to_list()]
+
+
+def _several(source: str) -> str:
+    return f"{source}: where looks at several rows at once; write a condition on the columns of one"
 
 
 def _types(values: Mapping[str, Sequence[Any]]) -> str:

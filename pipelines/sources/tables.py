@@ -1,11 +1,14 @@
 """Rows of CSV, TSV and Arrow files, which `datasets` streams from the file. Every value of a CSV file is a text."""
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipelines.sources.packing import OPENED
 from pipelines.sources.parquet import numbered
-from pipelines.sources.text import Row, RowError, first_line
+from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 
 _BATCH = 128
@@ -19,21 +22,44 @@ def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # its log holds paths of this machine
     is_arrow = ".arrow" in path.suffixes
-    settings: dict[str, Any] = {} if is_arrow else {**_CSV, "sep": "\t" if ".tsv" in path.name.lower() else ","}
-
-    def streamed(**more: Any) -> Any:
-        place = {"data_files": str(path), "split": "train", "streaming": True}
-        return datasets.load_dataset("arrow" if is_arrow else "csv", **place, **settings, **more)
+    settings: dict[str, Any] = (
+        {} if is_arrow else {**_CSV, "encoding": "utf-8-sig", "sep": "\t" if ".tsv" in path.name.lower() else ","}
+    )
 
     try:
-        rows = streamed()
         if not is_arrow:
             # By the types of its first rows a number or a date would be read otherwise here than further down.
-            first = next(rows.with_format("arrow").iter(1), None)
-            columns = first.column_names if first is not None else ()
-            texts = datasets.Features({column: datasets.Value("string") for column in columns})
-            rows = streamed(features=texts) if columns else rows
+            columns = _header(path, name, str(settings["sep"]))
+            settings["features"] = datasets.Features({column: datasets.Value("string") for column in columns})
+        module = "arrow" if is_arrow else "csv"
+        rows = datasets.load_dataset(module, data_files=str(path), split="train", streaming=True, **settings)
         batches = rows.with_format("arrow").iter(_BATCH)
         yield from numbered(batch for table in batches for batch in table.to_batches())
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:  # Arrow's and pandas' are ValueErrors
+    except SourceError:
+        raise
+    except (
+        csv.Error,
+        EOFError,
+        ValueError,
+        TypeError,
+        OSError,
+        ImportError,
+        RuntimeError,
+    ) as error:  # Arrow's and pandas' are ValueErrors
         raise SourceError(f"{name}: not a table that can be read to its end: {first_line(error)}") from None
+
+
+def _header(path: Path, name: str, separator: str) -> list[str]:
+    """Return the columns that a file's first line names. Raises SourceError where two have one name, or none has."""
+    with OPENED.get(path.suffix.lower(), _plain)(path) as file:
+        text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+        columns = next(csv.reader(text, delimiter=separator), [])
+    if repeated := [column for column in columns if columns.count(column) > 1]:
+        raise SourceError(f"{name}: two columns are called {shown(repeated[0])}; rename one of them")
+    if not columns:
+        raise SourceError(f"{name}: holds no rows")
+    return columns
+
+
+def _plain(path: Path) -> Any:
+    return path.open("rb")
