@@ -12,7 +12,12 @@ from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 
 _BATCH = 128
-_CSV = {"keep_default_na": False, "na_values": [""], "chunksize": 1_000}  # a text "NA" or "null" says something
+_CSV = {
+    "keep_default_na": False,
+    "na_values": [""],
+    "chunksize": 1_000,
+    "encoding": "utf-8-sig",
+}  # a text "NA" or "null" says something
 
 
 def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
@@ -22,10 +27,7 @@ def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # its log holds paths of this machine
     is_arrow = ".arrow" in path.suffixes
-    settings: dict[str, Any] = (
-        {} if is_arrow else {**_CSV, "encoding": "utf-8-sig", "sep": "\t" if ".tsv" in path.name.lower() else ","}
-    )
-
+    settings: dict[str, Any] = {} if is_arrow else {**_CSV, "sep": "\t" if ".tsv" in path.name.lower() else ","}
     try:
         if not is_arrow:
             # By the types of its first rows a number or a date would be read otherwise here than further down.
@@ -37,15 +39,8 @@ def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]
         yield from numbered(batch for table in batches for batch in table.to_batches())
     except SourceError:
         raise
-    except (
-        csv.Error,
-        EOFError,
-        ValueError,
-        TypeError,
-        OSError,
-        ImportError,
-        RuntimeError,
-    ) as error:  # Arrow's and pandas' are ValueErrors
+    # Those of Arrow and pandas are ValueErrors.
+    except (csv.Error, EOFError, ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         raise SourceError(f"{name}: not a table that can be read to its end: {first_line(error)}") from None
 
 

@@ -15,7 +15,7 @@ def turns(*texts: str) -> list[dict[str, str]]:
     return [{"content": text, "role": ("user", "assistant")[place % 2]} for place, text in enumerate(texts)]
 
 
-def scored(chosen: Any = 8.0, rejected: Any = 5.0, **changes: Any) -> dict[str, Any]:
+def scored(high: Any = 8.0, low: Any = 5.0, **changes: Any) -> dict[str, Any]:
     """Return a row as UltraFeedback-binarized writes it."""
     return {
         "prompt": "Name a prime.",
@@ -23,8 +23,8 @@ def scored(chosen: Any = 8.0, rejected: Any = 5.0, **changes: Any) -> dict[str, 
         "chosen": turns("Name a prime.", "7"),
         "rejected": turns("Name a prime.", "9"),
         "messages": turns("Name a prime.", "7"),
-        "score_chosen": chosen,
-        "score_rejected": rejected,
+        "score_chosen": high,
+        "score_rejected": low,
         **changes,
     }
 

@@ -1,5 +1,7 @@
 """`where` chooses rows by SQL on the source's own columns, `columns` gives them our names; nothing vanishes."""
 
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from schemas.errors import RecipeError, SourceError
 from schemas.preference import PreferenceSet, UnreadableRow
 from schemas.recipe import recipe_of
 from storage.root import Root
+from tests.examples import simulated
 from tests.pipelines.sources.readings import best_text, json_lines, one_set, read_rows
 
 COLUMNS = {"query": "question", "chosen": "better", "rejected": "answers.1.text"}
@@ -124,7 +127,8 @@ def test_rows_that_are_left_out_are_counted_and_a_recipe_without_keeps_its_stage
 
     def stage(**keys: Any) -> Any:
         source = {"kind": "preference_sets", "path": "mine.jsonl", "columns": COLUMNS, **keys}
-        recipe = recipe_of({"build": {"name": "b", "root": "r"}, "sources": [source]}, tmp_path)
+        tree = {"build": {"name": "b"}, "sources": [source], "models": {"grm": simulated()}}
+        recipe = recipe_of(tree, tmp_path)
         return ingest(recipe, Root(tmp_path / "r"), recipe.sources[0])
 
     facts = stage(where="language = 'en'", limit=4).facts
@@ -142,10 +146,7 @@ def test_rows_that_are_left_out_are_counted_and_a_recipe_without_keeps_its_stage
 
 
 def test_rows_that_pass_are_the_same_from_every_format(tmp_path: Path) -> None:
-    """A condition on a text column: what a CSV file, a JSON list and JSONL give are the same sets but for their place."""
-    import csv
-    import json
-
+    """What a CSV file, a JSON list and JSONL give are the same sets but for their place."""
     rows = [
         {"question": f"q {n}", "better": "a, b\nc", "worse": "d", "language": "en" if n else "de"} for n in range(3)
     ]
