@@ -24,7 +24,7 @@ configs:
   - split: train
     path: plain/train*
   - split: test
-    path: plain/test.csv
+    path: plain/test*
 - config_name: hard
   data_files: hard/*.jsonl
 ---
@@ -40,7 +40,7 @@ FILES = {
     "README.md": CARD,
     "plain/train-0.jsonl": rows("first"),
     "plain/train-1.jsonl.gz": gzip.compress(rows("second"), mtime=0),
-    "plain/test.csv": b"prompt,chosen,rejected\nthird,a,b\n",
+    "plain/test.jsonl": rows("third"),
     "hard/all.jsonl": rows("hard"),
     "notes.txt": b"no rows",
 }
@@ -62,7 +62,7 @@ def names(place: Path, **keys: Any) -> list[str]:
 def test_a_configuration_and_its_splits_name_the_files(tmp_path: Path) -> None:
     place = on_disk(tmp_path / "set", FILES)
     assert names(place, config="plain", split="train") == ["plain/train-0.jsonl", "plain/train-1.jsonl.gz"]
-    assert names(place, config="plain", split="test") == ["plain/test.csv"]
+    assert names(place, config="plain", split="test") == ["plain/test.jsonl"]
     assert names(place, config="plain", split="train + test") == names(place, config="plain")
     assert names(place, config="hard", split="train") == ["hard/all.jsonl"]
 
@@ -101,7 +101,7 @@ def test_scripts_files_and_directories_without_rows_are_refused_in_words(tmp_pat
 
 
 def test_a_directory_of_other_tables_alone_is_read_too(tmp_path: Path) -> None:
-    place = on_disk(tmp_path / "set", {"train.csv": FILES["plain/test.csv"], "notes.txt": b"no rows"})
+    place = on_disk(tmp_path / "set", {"train.csv": FILES["plain/test.jsonl"], "notes.txt": b"no rows"})
     assert names(place) == ["train.csv"]
 
 

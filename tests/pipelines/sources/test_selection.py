@@ -127,7 +127,7 @@ def test_rows_that_are_left_out_are_counted_and_a_recipe_without_keeps_its_stage
 
     def stage(**keys: Any) -> Any:
         source = {"kind": "preference_sets", "path": "mine.jsonl", "columns": COLUMNS, **keys}
-        tree = {"build": {"name": "b"}, "sources": [source], "models": {"grm": simulated()}}
+        tree = {"build": {"name": "b", "sets": ["rft"]}, "sources": [source], "models": {"grm": simulated()}}
         recipe = recipe_of(tree, tmp_path)
         return ingest(recipe, Root(tmp_path / "r"), recipe.sources[0])
 
