@@ -33,11 +33,21 @@ class Input(_Part):
     rows: int
     sampled_out: int
     """Rows beyond the recipe's limit; not among `rows`."""
+    left_out: int = 0
+    """Rows that the section's `where` leaves out; not among `rows`."""
+    merged: int = 0
+    """Further rankings of the same responses, by other annotators; not among `rows`."""
     kept: int
     dropped: int
     unreadable: int
     unreadable_reasons: list[UnreadableReason]
     sha256: str
+
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """How many rows are not among `rows` although they were read, by the reason."""
+        counts = {"left out by where": self.left_out, "merged with another ranking": self.merged}
+        return {reason: rows for reason, rows in counts.items() if rows}
 
 
 class ModelUse(_Part):

@@ -31,6 +31,8 @@ class LabelSource(StrEnum):
     HUMAN = "human"
     MODEL = "model"
     VERIFIER = "verifier"
+    ANNOTATORS = "annotators"
+    """Several, each with a ranking of its own: rewards are the shares of them that find a response best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,11 @@ class PreferenceSet:
     source_revision: Annotated[str, "Commit of the source on the hub, or what stands for it for a local file."]
     license: str
     domain: str
-    label_source: Annotated[LabelSource, "Who said which response is best: `human`, `model` or `verifier`."]
+    label_source: Annotated[
+        LabelSource,
+        "Who said which response is best: `human`, `model` or `verifier`; `annotators` are several rankings, and the "
+        "rewards the shares of them that agree.",
+    ]
     best: Annotated[int | None, "Index in `responses` of the one best; null for one response, or without one best."]
     label: int | None
     margin: Annotated[float | None, "Distance between the two highest rewards, in the source's own units."]

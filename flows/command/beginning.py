@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.command.terminal import JsonOption, show
+from schemas.errors import RecipeError
 
 if TYPE_CHECKING:
     from pipelines.engines.answering import Run
@@ -26,6 +27,17 @@ def init(
     api_key_env: Annotated[
         str | None,
         typer.Option("--api-key-env", help="Environment variable that holds the endpoint's key.", show_default=False),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="Configuration of the data set.", show_default=False)
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Split of the data set.", show_default=False)] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", help="Which rows, such as \"language = 'en'\".", show_default=False)
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", help="Columns of other names: query=question,chosen=better,..", show_default=False),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The recipe to write.")] = Path("recipe.toml"),
     force: Annotated[bool, typer.Option("--force", help="Write over a recipe that is there.")] = False,
@@ -52,9 +64,21 @@ def init(
     """
     from pipelines.ahead.beginning.begin import Wish, begin
 
-    wish = Wish(data, judge, model, api_key_env, output, root, force, n, minutes * 60)
+    given = {"config": config, "split": split, "where": where, "columns": _columns(columns)}
+    keys = {key: value for key, value in given.items() if value is not None}
+    wish = Wish(data, judge, model, api_key_env, output, root, force, n, minutes * 60, keys)
     begun = begin(wish, os.environ, _watched)
     show(begun.as_json(), begun.lines(), json)
+
+
+def _columns(given: str | None) -> dict[str, str] | None:
+    """Return the column of each name, as --columns says. Raises RecipeError."""
+    if given is None:
+        return None
+    pairs = [pair.partition("=") for pair in given.split(",")]
+    if not all(name.strip() and path.strip() for name, _, path in pairs):
+        raise RecipeError("--columns: write name=column, such as query=question,chosen=better,rejected=worse")
+    return {name.strip(): path.strip() for name, _, path in pairs}
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from pipelines.rubrics.embedding import is_to_be_fetched
 from pipelines.rubrics.giving import shows_criteria
 from pipelines.rubrics.opening import cached_embedder, pools_of
 from pipelines.sources import general
-from pipelines.sources.files import open_files
+from pipelines.sources.files import names_on_the_hub, open_files
 from pipelines.sources.registry import SOURCES
 from pipelines.steps import jobs_of
 from schemas.errors import ForgeError
@@ -37,6 +37,8 @@ from storage.root import Root
 from storage.tombstones import Forgotten, forgotten, tombstones
 
 LITTLE_SPACE = 2 * 2**30
+LOOKED_AT = 2_000
+"""Rows that are looked at where a source names columns, so that a wrong name is found before a build."""
 
 
 def examine(
@@ -107,10 +109,15 @@ def _source(recipe: Recipe, section: SourceSection | GeneralSection, forgotten_n
     is_general = isinstance(section, GeneralSection)
     facts = general.SOURCE if is_general else SOURCES[section.kind]
     if section.path is None:
-        return _on_the_hub(section.hub or facts.hub, section.revision)
+        where = _on_the_hub(section.hub or facts.hub, section.revision)
+        named = names_on_the_hub(section, facts.hub)
+        return where + (f", {len(named)} file(s) of its config and split" if named else "")
     files = open_files(section, facts.hub, facts.patterns, recipe.at("."))
-    if not is_general and next(iter(facts.read(section, files)), None) is None:
-        raise ForgeError(f"{section.path} holds no rows")
+    chooses = section.where is not None or getattr(section, "columns", None) is not None
+    if chooses or not is_general:
+        look = facts.read(section, files, most=LOOKED_AT if chooses else 1)
+        if not list(look) and section.where is None:
+            raise ForgeError(f"{section.path} holds no rows")
     return f"{len(files.paths)} file(s), {'' if is_general else 'readable, '}revision {files.revision}"
 
 

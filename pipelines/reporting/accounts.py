@@ -82,6 +82,8 @@ def _read(source: Input, synthesis: Sequence[Mapping[str, Any]]) -> Iterator[Fun
     questions = _questions(synthesis)
     read = source.rows if questions is None else questions + source.unreadable
     yield FunnelRow(source=source.source, stage="read", outcome="rows", rows=read)
+    for outcome, rows in source.passed_over.items():
+        yield FunnelRow(source=source.source, stage="read", outcome=outcome, rows=rows)
     for reason in source.unreadable_reasons:
         yield FunnelRow(source=source.source, stage="read", outcome=f"unreadable: {reason.reason}", rows=reason.rows)
 

@@ -37,6 +37,8 @@ class SourceFunnel:
     """Answers to the questions, by who gave them (origin), by verdict, the commonest first."""
     composition: Mapping[str, int]
     """How the sets are made up that were made of questions; empty for sources of sets."""
+    passed_over: Mapping[str, int]
+    """Rows that were read and are not among `read`, by the reason."""
     unreadable: Mapping[str, int]
     """Rows by reason."""
     dropped: Mapping[str, int]
@@ -122,6 +124,7 @@ def _funnel_of(manifest: Manifest, source: Input, published: Mapping[str, int]) 
         questions=synthesis.get(QUESTIONS),
         graded=_graded(synthesis),
         composition=(manifest.checks.get("composition") or {}).get(source.source, {}),
+        passed_over=source.passed_over,
         unreadable=commonest_first({reason.reason: reason.rows for reason in source.unreadable_reasons}),
         dropped=commonest_first(stages.get("dropped", {})),
         splits=stages.get("kept", {}),

@@ -17,7 +17,7 @@ from pipelines.judging.transcripts import ROLES as TITLES
 from pipelines.reviews.sampling import draw, with_suspicion
 from pipelines.reviews.verdicts import verdicts_of
 from schemas.errors import RecipeError, StorageError
-from schemas.preference import SETS_TABLE, PreferenceSet, sets_of
+from schemas.preference import SETS_TABLE, LabelSource, PreferenceSet, sets_of
 from schemas.query import Messages
 from schemas.record import content_id
 from storage.snapshots import Snapshot
@@ -168,7 +168,8 @@ def _facts(
             return "undecided"
         return ("wrong", "right")[index] if one.n_responses == 1 else f"response {order.index(index) + 1}"
 
-    facts = [("label", f"{words(one.label if one.n_responses == 1 else one.best)} (said by a {one.label_source})")]
+    by = one.label_source if one.label_source is LabelSource.ANNOTATORS else f"a {one.label_source}"
+    facts = [("label", f"{words(one.label if one.n_responses == 1 else one.best)} (said by {by})")]
     facts += [
         (f"judge {row['role']}, {row['model']}", f"{words(row['pick'])}; readable judgements: {row['samples']}")
         for row in judges

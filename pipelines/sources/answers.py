@@ -63,7 +63,7 @@ def _own_conversation(text: Any, query: Messages | None) -> list[Any] | None:
     """Return the turns, as written, of a text that is a whole conversation with this query."""
     if not isinstance(text, str):
         return None
-    written = parsed_turns(text) or (_dialogue(text) if query is None else None)
+    written = parsed_turns(text) or (dialogue(text) if query is None else None)
     if written is None:
         return None
     try:
@@ -81,7 +81,7 @@ def _spaced(messages: Messages) -> Messages:
     return tuple(Message(turn.role, " ".join(turn.content.split())) for turn in messages)
 
 
-def _dialogue(text: str) -> list[dict[str, str]] | None:
+def dialogue(text: str) -> list[dict[str, str]] | None:
     """Return the turns of a text that begins with `Human:` and goes on with `Assistant:`, as HH-RLHF writes them."""
     before, *pieces = _DIALOGUE.split("\n\n" + text.strip())
     roles, texts = pieces[::2], pieces[1::2]

@@ -10,11 +10,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from pipelines.sources.configs import CARDS, files_below, named_files
 from schemas.errors import SourceError
 from schemas.recipe import GeneralSection, SourceSection
 from schemas.record import clean_text
 
 _COMMIT = re.compile("[0-9a-f]{40}")
+
+ANY_TABLE = "*.jsonl"
+"""The pattern of kinds that read the rows of any table."""
+
+ROW_FILE = re.compile(
+    r"\.(?:(?:jsonl|ndjson|json)(?:\.(?:gz|bz2|xz|zst))?|parquet|(?:csv|tsv)(?:\.(?:gz|bz2|xz))?|arrow)$"
+)
+"""Endings of files that `rows` reads, in small letters."""
 
 Place = SourceSection | GeneralSection
 """A section of the recipe that says where its rows are."""
@@ -51,19 +60,26 @@ def open_files(
 ) -> SourceFiles:
     """Return the local files of a source, downloaded from the hub unless the recipe names a path.
 
-    `patterns` choose among the files of a directory or a hub data set; a path to a file is taken as it is. Relative
-    paths start at `directory`, where the recipe stands. `endpoint` and `cache` are huggingface_hub's own unless given
-    (HF_ENDPOINT, HF_HOME). Raises SourceError, one line, with the way out.
+    `patterns` choose among the files of a directory or a hub data set; a path to a file is taken as it is. Where the
+    section names a configuration or a split, or any table is read and none has the usual ending, `datasets` chooses.
+    Relative paths start at `directory`, where the recipe stands. `endpoint` and `cache` are huggingface_hub's own
+    unless given (HF_ENDPOINT, HF_HOME). Raises SourceError, one line, with the way out.
     """
     kind, hub = place.kind, place.hub or default_hub
     if place.path is not None:
-        return _local_files(kind, place.path, place.revision, patterns, directory)
+        return _local_files(place, place.path, patterns, directory)
     if not hub:
         raise SourceError(f"{kind}: neither a path nor a hub id; give path = '..' or hub = '..' in the recipe")
+    named = _named(place)
     with _hub_errors(place, hub):
-        root = _snapshot(place, hub, patterns, endpoint=endpoint, cache_dir=cache)
-    # The directory is named after the commit.
-    paths = _matching(kind, root, patterns) if _COMMIT.fullmatch(root.name) and root.is_dir() else ()
+        root = _snapshot(place, hub, CARDS if named else patterns, endpoint=endpoint, cache_dir=cache)
+        is_there = _COMMIT.fullmatch(root.name) is not None  # the directory is named after the commit
+        paths = () if named or not is_there or not root.is_dir() else _matching(kind, root, patterns)
+        if named or (is_there and not paths and ANY_TABLE in patterns):
+            names = _chosen(place, _at(place, hub), hub, _listed(hub, root, endpoint), root)
+            wanted = (*CARDS, *map(glob.escape, names))
+            _snapshot(place, hub, wanted, root.name, endpoint=endpoint, cache_dir=cache)
+            paths = tuple(root / name for name in names)
     if not paths:
         raise SourceError(f"{_at(place, hub)} on the hub has no file that matches {', '.join(patterns)}")
     return SourceFiles(root, paths, root.name, _sha256(kind, root, paths), hub)
@@ -80,16 +96,20 @@ def first_files(
     hub = place.hub or default_hub
     if place.path is not None or not hub:
         return open_files(place, default_hub, patterns, directory), True
-    sizes = _sizes_on_hub(place, hub, patterns)
+    names = names_on_the_hub(place, default_hub)
+    sizes = _sizes_on_hub(place, hub, tuple(map(glob.escape, names)) or patterns)
+    if not sizes:
+        return open_files(place, default_hub, patterns, directory), True
     chosen: list[str] = []
     for name in sorted(sizes):
         if sum(map(sizes.__getitem__, chosen)) + sizes[name] <= most:
             chosen.append(name)
-    if sizes and not chosen:
-        chosen = [min(sizes, key=lambda name: (sizes[name], name))]
-    # Brackets in a name would stand for something else in a pattern.
-    wanted = tuple(map(glob.escape, chosen)) or patterns
-    return open_files(place, default_hub, wanted, directory), len(chosen) == len(sizes)
+    chosen = chosen or [min(sizes, key=lambda name: (sizes[name], name))]
+    with _hub_errors(place, hub):
+        # Brackets in a name would stand for something else in a pattern.
+        root = _snapshot(place, hub, tuple(map(glob.escape, chosen)))
+    paths = tuple(root / name for name in chosen)
+    return SourceFiles(root, paths, root.name, "", hub), len(chosen) == len(sizes)
 
 
 def _sizes_on_hub(place: Place, hub: str, patterns: tuple[str, ...]) -> dict[str, int]:
@@ -107,6 +127,19 @@ def _sizes_on_hub(place: Place, hub: str, patterns: tuple[str, ...]) -> dict[str
     }
 
 
+def names_on_the_hub(place: Place, default_hub: str) -> tuple[str, ...]:
+    """Return the names of the files of a section's configuration and split; none where it names neither.
+
+    Only the card is downloaded. Raises SourceError, as `open_files` does.
+    """
+    hub = place.hub or default_hub
+    if _named(place) is None:
+        return ()
+    with _hub_errors(place, hub):
+        card = _snapshot(place, hub, CARDS)
+        return _chosen(place, _at(place, hub), hub, _listed(hub, card, None), card)
+
+
 def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache: Path | None = None) -> bool:
     """Say whether a source can be read without a download. A wrong place counts as here: reading it tells why."""
     hub = place.hub or default_hub
@@ -115,31 +148,66 @@ def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache:
     from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
-        return bool(_matching(hub, _snapshot(place, hub, patterns, cache_dir=cache, local_files_only=True), patterns))
+        if (named := _named(place)) is None:
+            root = _snapshot(place, hub, patterns, cache_dir=cache, local_files_only=True)
+            return bool(_matching(hub, root, patterns))
+        root = _snapshot(place, hub, CARDS, cache_dir=cache, local_files_only=True)
+        return bool(named_files(hub, hub, files_below(root), root, *named))
     except (HFValidationError, SourceError):
         return True
     except (IncompleteSnapshotError, LocalEntryNotFoundError):
         return False
 
 
-def _snapshot(place: Place, hub: str, patterns: tuple[str, ...], **options: Any) -> Path:
+def _named(place: Place) -> tuple[str | None, str | None] | None:
+    """Return the configuration and the split that a section names; None where it names neither."""
+    named = getattr(place, "config", None), getattr(place, "split", None)  # a benchmark's section has no such keys
+    return None if named == (None, None) else named
+
+
+def _chosen(place: Place, what: str, name: str, files: list[str], card: Path) -> tuple[str, ...]:
+    """Return the files that `datasets` chooses; where a section names nothing, those with rows and no others."""
+    named = _named(place)
+    if named is None:
+        files = [file for file in files if ROW_FILE.search(file.lower())]
+        return named_files(what, name, files, card, None, None) if files else ()
+    return named_files(what, name, files, card, *named)
+
+
+def _snapshot(place: Place, hub: str, patterns: tuple[str, ...], commit: str | None = None, **options: Any) -> Path:
     """Return the directory of the data set's files at one commit, downloaded where they are not in the cache."""
     from huggingface_hub import snapshot_download
 
-    allowed = list(patterns)
-    return Path(snapshot_download(hub, repo_type="dataset", revision=place.revision, allow_patterns=allowed, **options))
+    revision, allowed = commit or place.revision, list(patterns)
+    return Path(snapshot_download(hub, repo_type="dataset", revision=revision, allow_patterns=allowed, **options))
 
 
-def _local_files(
-    kind: str, given: str, revision: str | None, patterns: tuple[str, ...], directory: Path
-) -> SourceFiles:
+def _listed(hub: str, root: Path, endpoint: str | None) -> list[str]:
+    """Return the names of a data set's files at a commit; where the hub cannot be reached, of those in the cache."""
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    try:
+        return HfApi(endpoint=endpoint).list_repo_files(hub, revision=root.name, repo_type="dataset")
+    except (OfflineModeIsEnabled, httpx2.TransportError):
+        return files_below(root)
+
+
+def _local_files(place: Place, given: str, patterns: tuple[str, ...], directory: Path) -> SourceFiles:
+    kind, revision, named = place.kind, place.revision, _named(place)
     path = Path(directory, given)
     try:
         if path.is_dir():
-            root, paths = path, _matching(kind, path, patterns)
+            root, paths = path, () if named else _matching(kind, path, patterns)
+            if named or (not paths and ANY_TABLE in patterns):
+                names = _chosen(place, f"{kind}: {given}", path.resolve().name, files_below(path), path)
+                paths = tuple(root / name for name in names)
             if not paths:
                 raise SourceError(f"{kind}: {given} has no file that matches {', '.join(patterns)}")
         elif path.is_file():
+            if named:
+                raise SourceError(f"{kind}: {given} is a file; config and split choose among files: leave them out")
             root, paths = path.parent, (path,)
         elif path.exists():  # a pipe or a device: reading it may never end
             raise SourceError(f"{kind}: {given}: not a regular file; write its rows to one")

@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from pipelines.sources import general
+from pipelines.sources.annotators import agreed_sets
 from pipelines.sources.files import open_files
 from pipelines.sources.registry import SOURCES
 from schemas.errors import SourceError
@@ -26,7 +27,9 @@ EXAMPLES = 5
 """Unreadable rows shown for each reason."""
 _BATCH = 2_048
 # Keys of a section that say where its rows are or what happens to them later, not what they are.
-_PLACE_KEYS = {"path", "hub", "hinted", "max_share", "limit"}
+_PLACE_KEYS = {"path", "hub", "config", "split", "hinted", "max_share", "limit"}
+# Keys that count only where they are given, so that recipes without them keep their stages.
+_CHOICES = ("where", "columns", "annotators")
 
 # Schema, conversion and order of each table that a source may give.
 _TABLES: dict[str, tuple[Any, Any, Any]] = {
@@ -49,17 +52,24 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     else:
         source, name, limit = SOURCES[section.kind], f"source-{section.source}", section.limit
         license = source.license or "by row"
-        settings = [section.model_dump(mode="json", exclude=_PLACE_KEYS), limit]
+        settings = [section.model_dump(mode="json", exclude={*_PLACE_KEYS, *_CHOICES}), limit]
     tombstones = forgotten(root)
     tombstones.check_sources([section.source])
     files = open_files(section, source.hub, source.patterns, recipe.at("."))
     licenses = recipe.build.license_keys if source.gives == "questions" else None
-    settings += [files.revision, *([tombstones.ids] if tombstones.ids else [])]
+    chosen = {name: value for name in _CHOICES if (value := getattr(section, name, None))}
+    settings += [files.revision, *([chosen] if chosen else []), *([tombstones.ids] if tombstones.ids else [])]
     settings += [] if licenses is None else [{"licenses": licenses}]
     key = stage_key(name, STAGE_VERSION, settings, [files.sha256])
     if finished := find_stage(root, key):
         return finished
-    rows = list(source.read(section, files))
+    left_out: list[int] = []
+    rows = list(source.read(section, files, left_out.append))
+    if section.where is not None and not rows:
+        raise SourceError(f"{section.source}: where leaves out all {sum(left_out):,} rows of {files.origin}")
+    n_before = len(rows)
+    if getattr(section, "annotators", False):
+        rows = agreed_sets(rows, section.min_margin)  # type: ignore[union-attr]  # of sections with `annotators`
     n_read = len(rows)
     if limit is not None and n_read > limit:
         rows = sorted(rows, key=_limit_order)[:limit]
@@ -79,6 +89,8 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
         "sha256": files.sha256,
         "rows": len(rows),
         "sampled_out": n_read - len(rows),
+        **({"left_out": sum(left_out)} if left_out else {}),
+        **({"merged": n_before - n_read} if n_before > n_read else {}),
         "unreadable": len(unreadable),
         "unreadable_reasons": _reasons(unreadable),
     }

@@ -17,6 +17,9 @@ from schemas.errors import SourceError
 MAX_COLUMN_CHUNK = 4 << 30
 """Uncompressed bytes that one column of a row group may declare."""
 
+MAX_ROW = 64 << 20
+"""Bytes of one row, as of a line."""
+
 _BATCH = 128
 
 
@@ -25,10 +28,14 @@ def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]
     try:
         with pq.ParquetFile(path) as file:
             _check(file, name)
-            batches = map(_rows_of_batch, map(_with_uuids, file.iter_batches(_BATCH)))
-            yield from enumerate(chain.from_iterable(batches), 1)
+            yield from numbered(file.iter_batches(_BATCH))
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{name}: not a Parquet file, or a damaged one: {first_line(error)}") from None
+
+
+def numbered(batches: Iterable[Any]) -> Iterator[tuple[int, Row | RowError]]:
+    """Return (number from 1, row) of the rows of Arrow batches."""
+    return enumerate(chain.from_iterable(map(_rows_of_batch, map(_with_uuids, batches))), 1)
 
 
 def _check(file: Any, name: str) -> None:
@@ -45,6 +52,8 @@ def _check(file: Any, name: str) -> None:
 def _rows_of_batch(batch: Any) -> Iterable[Row | RowError]:
     """Return a batch's rows. A value that Python cannot hold, such as the year 99999, makes its row a RowError."""
     try:
+        if batch.nbytes > MAX_ROW:  # one row may be most of it: it is found before Python copies it
+            raise OverflowError
         rows = batch.to_pylist()
     except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
         rows = [_row_at(batch, index) for index in range(batch.num_rows)]
@@ -53,8 +62,11 @@ def _rows_of_batch(batch: Any) -> Iterable[Row | RowError]:
 
 
 def _row_at(batch: Any, index: int) -> Row | RowError:
+    row = batch.slice(index, 1)
+    if row.nbytes > MAX_ROW:
+        return RowError("line_too_long", f"the row has more than {MAX_ROW >> 20} MiB")
     try:
-        return cast(Row, batch.slice(index, 1).to_pylist()[0])
+        return cast(Row, row.to_pylist()[0])
     except UnicodeDecodeError:
         return RowError("invalid_utf8", "a text of the row is not UTF-8")
     except (ValueError, OverflowError) as error:

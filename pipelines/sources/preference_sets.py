@@ -23,7 +23,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipelines.sources.answers import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
 from pipelines.sources.content import joined_text, refuse_media
@@ -44,10 +44,24 @@ from pipelines.sources.text import (
 )
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, Split, preference_set
 from schemas.query import Messages
-from schemas.recipe import Label, Name, Number, SourceSection
+from schemas.recipe import Flag, Label, Name, Number, SourceSection
+from schemas.recipe.sources import ColumnPath, known_columns
 
 LABELS = ("rewards", "best", "label")
 OTHER_KEYS = ("id", "reference", "license", "domain", "split", "label_source")
+_QUESTION = ("query", "prompt", "system", "history")
+COLUMNS = (
+    *_QUESTION,
+    "responses",
+    *LABELS,
+    "chosen",
+    "rejected",
+    "score_chosen",
+    "score_rejected",
+    "margin",
+    *OTHER_KEYS,
+)
+"""What a column can be taken for."""
 RESPONSE_KEYS = ("text", "reasoning", "turns", "model", "origin")
 
 _ANSWER_NAMES = ("completion", "response", "output", "answer")  # what other data sets call a single answer
@@ -66,6 +80,18 @@ class PreferenceSets(SourceSection):
     """Domain of rows that name none."""
     min_margin: Annotated[Number, Field(ge=0)] = 0.0
     """Sets whose two highest rewards are nearer than this are uncertain, and dropped."""
+    columns: dict[Label, ColumnPath] | None = None
+    """Which column is taken for which key of a row, such as `{ query = "question", chosen = "better" }`; a path goes
+    into structs and lists (`answers.0.text`), a list makes one (`responses = ["a", "b"]`). Nothing else is read then.
+    """
+    annotators: Flag = False
+    """Whether rows with the same responses are rankings of several annotators: they become one set, whose rewards are
+    the shares of them that find a response best."""
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, columns: dict[str, Any] | None) -> dict[str, Any] | None:
+        return known_columns(columns, COLUMNS)
 
 
 def _set_of(section: PreferenceSets, row: Row, origin: Origin) -> PreferenceSet:
@@ -91,7 +117,7 @@ def set_and_responses(section: PreferenceSets, row: Row, origin: Origin) -> tupl
     split = _one_of(row.get("split"), "split", [split.value for split in Split])
     label_source = _one_of(row.get("label_source"), "label_source", [source.value for source in LabelSource])
     responses = [
-        _response(value, f"responses[{index}]", reward)
+        response_of(value, f"responses[{index}]", reward)
         for index, (value, reward) in enumerate(zip(values, rewards, strict=True))
     ]
     origin["source_id"] = identifier(row.get("id"), origin["source_id"])
@@ -122,7 +148,7 @@ def unlabelled(row: Row) -> tuple[Messages, list[Response]]:
         if "responses" not in row or question_in(row) is None:
             _refuse_misspelt(row, ("query", "prompt", "responses"), "the row")
         query, values = _query_and_responses(row)
-    return query, [_response(value, f"responses[{index}]", None) for index, value in enumerate(values)]
+    return query, [response_of(value, f"responses[{index}]", None) for index, value in enumerate(values)]
 
 
 def _with_responses(row: Row) -> Row:
@@ -183,8 +209,11 @@ def _truth(row: Row, n_responses: int) -> tuple[list[float | None], int | None]:
     return [None], int(label)
 
 
-def _response(value: Any, name: str, reward: float | None) -> Response:
-    """Return a response given as a text or as an object; one of turns alone shows its last answer as text."""
+def response_of(value: Any, name: str, reward: float | None) -> Response:
+    """Return a response given as a text or as an object; one of turns alone shows its last answer as text.
+
+    Raises RowError.
+    """
     if isinstance(value, str):
         return Response(text_of(value, name), reward=reward)
     if not isinstance(value, dict):

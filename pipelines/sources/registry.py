@@ -18,6 +18,13 @@ MODULES = (
     "helpsteer2_preference",
     "offsetbias",
     "skywork",
+    "helpsteer3",
+    "nectar",
+    "arena",
+    "hh_rlhf",
+    "ultrafeedback_binarized",
+    "tulu3",
+    "pku_saferlhf",
     "preference_sets",
 )
 """Modules of this room that have a `SOURCE`, in the order in which messages and docs list them."""
@@ -28,5 +35,8 @@ SOURCES = {source.kind: source for source in _SOURCES}
 """The sources by the `kind` of their `[[sources]]` section. General rows are in no set: see `general`."""
 
 SOURCE_KINDS.update(
-    {kind: SourceKind(source.section, source.place_needed, source.needs_answers) for kind, source in SOURCES.items()}
+    {
+        kind: SourceKind(source.section, source.place_needed, source.needs_answers, source.reads_rows)
+        for kind, source in SOURCES.items()
+    }
 )

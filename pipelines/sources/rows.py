@@ -1,26 +1,27 @@
-"""Rows of JSONL, gzipped JSONL, JSON and Parquet files, read one at a time.
+"""Rows of JSONL (compressed or not), JSON, Parquet, CSV and Arrow files, read one at a time.
 
 A bad row becomes an `UnreadableRow`. A file that cannot be read as a whole raises `SourceError`.
 """
 
-import gzip
 import io
 import json
+import lzma
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-from pipelines.sources import parquet
-from pipelines.sources.files import SourceFiles
+from pipelines.sources import parquet, tables
+from pipelines.sources.files import ROW_FILE, SourceFiles
+from pipelines.sources.packing import OPENED, PACKINGS
 from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
 from schemas.strict_json import RepeatedKey, object_of, objects_in, strict_json
 from storage.files import read_regular
 
-MAX_LINE = 64 << 20
+MAX_LINE = parquet.MAX_ROW
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
 
 MAX_JSON = 1 << 30
@@ -57,10 +58,12 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     Raises SourceError: empty, truncated, not what its ending says, or of an ending that is not read.
     """
     name = name or path.name
-    lower = path.name.lower()
-    reader = next((reader for endings, reader in _READERS.items() if lower.endswith(endings)), None)
-    if reader is None:
-        raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json or .parquet file")
+    ending = ROW_FILE.search(path.name.lower())
+    if ending is None:
+        raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json, .parquet, .csv or .arrow file")
+    reader = next(reader for start, reader in _READERS.items() if ending[0].startswith(start))
+    if reader in (_lines, _json) and ending[0].endswith(tuple(OPENED)):
+        reader = _packed_lines
     if path.exists() and not path.is_file():  # a pipe may never end
         raise SourceError(f"{name}: not a regular file; write its rows to one")
     location = ""
@@ -79,20 +82,23 @@ def _lines(path: Path, name: str) -> Numbered:
         yield from _rows_of_lines(file)
 
 
-def _gzip_lines(path: Path, name: str) -> Numbered:
-    most = max(MAX_JSON, BOMB_RATIO * path.stat().st_size)
+def _packed_lines(path: Path, name: str) -> Numbered:
+    ending = path.suffix.lower()
+    packing, most = PACKINGS[ending], max(MAX_JSON, BOMB_RATIO * path.stat().st_size)
     try:
-        with gzip.open(path, "rb") as file:
-            for numbered in _rows_of_lines(cast(BinaryIO, file)):
+        with OPENED[ending](path) as file:
+            for numbered in _rows_of_lines(file):
                 if file.tell() > most:
                     raise SourceError(f"{name}: grows more than {BOMB_RATIO} times when unpacked; not read further")
                 yield numbered
-    except gzip.BadGzipFile:
-        raise SourceError(f"{name}: not a gzip file, or a damaged one") from None
     except EOFError:
-        raise SourceError(f"{name}: the gzip file is truncated; download it again") from None
-    except zlib.error as error:
-        raise SourceError(f"{name}: the gzip file is damaged: {error}") from None
+        raise SourceError(f"{name}: the {packing} file is truncated; download it again") from None
+    except (zlib.error, lzma.LZMAError) as error:
+        raise SourceError(f"{name}: the {packing} file is damaged: {error}") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise SourceError(f"{name}: not a {packing} file, or a damaged one") from None
 
 
 def _rows_of_lines(file: BinaryIO) -> Numbered:
@@ -129,7 +135,18 @@ def _object(value: Any) -> Row | RowError:
 
 
 def _json(path: Path, name: str) -> Numbered:
-    """Return the items of a file that is one JSON list. A repeated key makes only its own item unreadable."""
+    """Return the items of a file that is one JSON list, or of one with an object a line, as some call .json too.
+
+    A repeated key makes only its own item unreadable.
+    """
+    with path.open("rb") as file:
+        first, second = file.readline(MAX_LINE).removeprefix(_BYTE_ORDER_MARK).strip(), file.readline(_BLOCK).strip()
+    if first.startswith(b"{") and first.endswith(b"}") and second.startswith(b"{"):
+        return _lines(path, name)
+    return _items(path, name)
+
+
+def _items(path: Path, name: str) -> Numbered:
     repeated: list[tuple[Row, RepeatedKey]] = []
 
     def lenient_object(pairs: list[tuple[str, Any]]) -> Row:
@@ -177,11 +194,14 @@ def json_value(text: str, name: str, to_object: Callable[[list[tuple[str, Any]]]
         raise SourceError(f"{name}: truncated or not valid JSON: {first_line(error)}") from None
 
 
-_READERS: dict[tuple[str, ...], Callable[[Path, str], Numbered]] = {
-    (".jsonl", ".ndjson"): _lines,
-    (".jsonl.gz", ".json.gz"): _gzip_lines,
-    (".json",): _json,
-    (".parquet",): parquet.numbered_rows,
+_READERS: dict[str, Callable[[Path, str], Numbered]] = {
+    ".jsonl": _lines,
+    ".ndjson": _lines,
+    ".json": _json,
+    ".parquet": parquet.numbered_rows,
+    ".csv": tables.numbered_rows,
+    ".tsv": tables.numbered_rows,
+    ".arrow": tables.numbered_rows,
 }
 
 

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pipelines.ahead.beginning.abilities import is_late, tiny_answers
 from pipelines.ahead.beginning.choices import GOOD, Place, best_of, choices_of, forms_to_try
@@ -47,13 +48,15 @@ class Wish:
     sets: int = SETS
     seconds: float = SECONDS
     """How long everything but reading the data may take."""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the source's section: config, split, where, columns."""
 
 
 def begin(wish: Wish, environment: Mapping[str, str], watched: Watched) -> Begun:
     """Look at the data, ask the endpoint, try the forms, and write the recipe. Raises ForgeError with the way out."""
     place = Place(wish.output, wish.root)
     _check_output(wish, place)
-    data = look_at(wish.data)
+    data = look_at(wish.data, wish.keys)
     sets = _sets(data)
     began = time.monotonic()
     judge = judge_at(wish.judge, wish.model, wish.api_key_env, environment, wish.seconds)

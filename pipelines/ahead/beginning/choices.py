@@ -29,6 +29,12 @@ LONGEST_WAIT_S = 120.0
 """No more requests are in flight than are answered in this time."""
 SMALL_CONTEXT = 3_072
 """A context up to which the built-in prompt and its whole form leave too little room for responses."""
+_KEYS = {
+    "config": "Which configuration of the data set.",
+    "split": "Which of its splits.",
+    "where": "Which of its rows, in SQL; the others are counted.",
+    "columns": "Which column is taken for what; no other column is read.",
+}
 GOOD = 0.8
 """Where so many of the answers are of use, no shorter prompt is tried."""
 
@@ -100,6 +106,8 @@ def _source(data: Data, place: Place) -> Iterator[Choice]:
         yield Choice("sources", "path", relative, "Relative to this file.")
     elif data.hub is not None and data.hub != data.source.hub:
         yield Choice("sources", "hub", data.hub, "On the hub.")
+    for key, value in data.keys.items():
+        yield Choice("sources", key, value, _KEYS[key])
     if "name" in data.source.section.model_fields:
         yield Choice("sources", "name", data.name, "What tables and reports call it.")
 

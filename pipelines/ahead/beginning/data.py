@@ -5,23 +5,25 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pydantic import ValidationError
+
+from pipelines.ahead.beginning.columns import roles_in_words, taken_for
 from pipelines.ahead.beginning.unread import NEEDED, as_read, unread
 from pipelines.evaluation.breakdowns import script_of
 from pipelines.evaluation.wording import counted
 from pipelines.judging.prompt_length import estimated_tokens
-from pipelines.sources.files import SourceFiles, first_files
+from pipelines.sources.files import ANY_TABLE, ROW_FILE, SourceFiles, first_files
 from pipelines.sources.registry import SOURCES
 from pipelines.sources.rows import rows_in
 from pipelines.sources.source import Source
-from pipelines.sources.text import shown
 from schemas.benchmarks import benchmark_of_hub, refusal
-from schemas.errors import SourceError
+from schemas.errors import RecipeError, SourceError
 from schemas.preference import PreferenceSet, UnreadableRow
 from schemas.question import Question
 from schemas.recipe import SourceSection
@@ -32,7 +34,6 @@ _COUNTED_BYTES = 32 << 20
 """Files of this size are read to their end, so that all of their rows are counted."""
 _DOWNLOADED_BYTES = 64 << 20
 """Of a data set of the hub so much is downloaded to look at it, or its smallest file."""
-_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".json", ".parquet")
 _ARCHIVES = (".zip", ".txt")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NO_NAME = re.compile(r"[^a-z0-9_-]+")
@@ -66,6 +67,10 @@ class Data:
     unreadable: Counter[str]
     example: str
     """The first row that could not be read, and why; empty where there is none."""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of its section, besides the place: config, split, where, columns."""
+    left_out: int = 0
+    """Of the rows that were looked at, so many are left out by `where`."""
 
     @property
     def sets(self) -> list[PreferenceSet]:
@@ -88,8 +93,10 @@ class Data:
         kind = "questions with a known answer" if self.source.gives == "questions" else "sets of responses"
         rows = counted(self.rows, "row")
         yield f"data      {self.path or self.hub}: {rows}{more}, read as {self.source.kind}: {kind}"
-        names = ", ".join(shown(name).strip("'") for name in self.columns[:_COLUMNS])
+        names = ", ".join(roles_in_words(self.columns[:_COLUMNS], self.keys.get("columns")))
         yield f"          columns: {names}{', ..' if len(self.columns) > _COLUMNS else ''}"
+        if self.left_out:
+            yield f"          left out by where: {self.left_out:,} of the rows looked at"
         if sizes := Counter(one.n_responses for one in self.sets):
             words = ", ".join(f"{rows:,} of {size}" for size, rows in sorted(sizes.items())[:6])
             yield f"          responses: {words}"
@@ -117,21 +124,28 @@ def lengths(texts: Sequence[str]) -> str:
     )
 
 
-def look_at(place: str) -> Data:
-    """Return what a file, a directory or a hub id holds. Raises SourceError, which says what is needed."""
+def look_at(place: str, keys: Mapping[str, Any] | None = None) -> Data:
+    """Return what a file, a directory or a hub id holds; `keys` are those of its section that the user gave.
+
+    Columns of other names are taken for what they are called. Raises SourceError, which says what is needed.
+    """
+    keys = keys or {}
     path = Path(place).expanduser()
     is_here = os.path.lexists(path)
-    if not is_here and not (_HUB_ID.fullmatch(place) and not place.lower().endswith(_ENDINGS)):
+    if not is_here and not (_HUB_ID.fullmatch(place) and not ROW_FILE.search(place.lower())):
         raise SourceError(f"{place}: no such file or directory, and no hub id, which is written owner/name")
     if benchmark := None if is_here else benchmark_of_hub(place):
         raise SourceError(refusal(place, benchmark))
-    if path.is_file() and not path.name.lower().endswith((*_ENDINGS, *_ARCHIVES)):
+    if path.is_file() and not (ROW_FILE.search(path.name.lower()) or path.name.lower().endswith(_ARCHIVES)):
         raise SourceError(unread(place, path=path))
     faults: list[str] = []
     found: list[tuple[int, Data]] = []
+    local = path if is_here else None
     for source in _candidates(place, path, is_here):
+        if not keys.keys() <= source.section.model_fields.keys() or ("where" in keys and not source.reads_rows):
+            continue
         try:
-            data = _read(source, place, path if is_here else None)
+            data = _read(source, place, local, keys)
         except SourceError as error:
             faults.append(str(error))
             continue
@@ -141,8 +155,11 @@ def look_at(place: str) -> Data:
     if not found:
         raise SourceError(f"{faults[0]}; needed is {NEEDED}" if is_here else faults[0])
     most, best = max(found, key=lambda one: one[0])
-    plain = found[0][1]
-    row = plain.first
+    plain, row = found[0][1], found[0][1].first
+    taken = taken_for(row) if row and not most and "columns" not in keys else None
+    if taken is not None:
+        named = _read(SOURCES["preference_sets"], place, local, {**keys, "columns": taken})
+        most, best = len(named.records), named
     # The number of the right option would pass for a question whose answer is a number.
     has_options = best.source.kind == "telemath" and "responses" in (as_read(dict(row or {})) or {})
     if not most or has_options:
@@ -154,7 +171,8 @@ def _candidates(place: str, path: Path, is_here: bool) -> list[Source]:
     """Return the kinds that may read the data, the plain one first; of a hub id that is known, its own."""
     ordered = sorted(SOURCES.values(), key=lambda source: (source.kind != "preference_sets", source.gives != "sets"))
     if not is_here:
-        own = [source for source in ordered if source.hub.casefold() == place.casefold()]
+        known = place.casefold()
+        own = [source for source in ordered if known in map(str.casefold, (source.hub, *source.other_hubs))]
         return own[:1] or [
             source for source in ordered if "*.jsonl" in source.patterns or "*.parquet" in source.patterns
         ]
@@ -164,22 +182,33 @@ def _candidates(place: str, path: Path, is_here: bool) -> list[Source]:
     if ending == ".gz":
         ending = "".join(path.suffixes[-2:]).lower()
     ending = {".ndjson": ".jsonl", ".json.gz": ".jsonl.gz"}.get(ending, ending)
-    return [source for source in ordered if any(pattern.endswith(ending) for pattern in source.patterns)]
+    tables = ROW_FILE.search(path.name.lower()) is not None
+    return [
+        source
+        for source in ordered
+        if any(pattern.endswith(ending) or (tables and pattern == ANY_TABLE) for pattern in source.patterns)
+    ]
 
 
-def section_of(source: Source, data_path: str | None, hub: str | None, name: str) -> SourceSection:
-    """Return the section of the recipe for this data."""
+def section_of(
+    source: Source, data_path: str | None, hub: str | None, name: str, keys: Mapping[str, Any]
+) -> SourceSection:
+    """Return the section of the recipe for this data. Raises RecipeError for keys that it does not take."""
     named = {"name": name} if "name" in source.section.model_fields else {}
-    section: SourceSection = source.section(kind=source.kind, path=data_path, hub=hub, **named)
+    try:
+        section: SourceSection = source.section(kind=source.kind, path=data_path, hub=hub, **named, **keys)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise RecipeError(f"{'.'.join(map(str, fault['loc'][:1]))}: {fault['msg']}") from None
     return section
 
 
-def _read(source: Source, place: str, path: Path | None) -> Data:
+def _read(source: Source, place: str, path: Path | None, keys: Mapping[str, Any]) -> Data:
     name = _NO_NAME.sub("-", (path.resolve() if path else Path(place)).name.lower().split(".")[0]).strip("-_")[:48]
     name = name if name and name != "general" else "mine"
     hub = source.hub if path is None and source.hub.casefold() == place.casefold() else place
-    section = section_of(source, str(path.absolute()) if path else None, None if path else hub, name)
-    if path is not None and path.is_file():
+    section = section_of(source, str(path.absolute()) if path else None, None if path else hub, name, keys)
+    if path is not None and path.is_file() and not keys.keys() & {"config", "split"}:
         files, are_all = SourceFiles(path.parent, (path,), "", "", path.name), True
     else:
         files, are_all = first_files(section, source.hub, source.patterns, Path(), _DOWNLOADED_BYTES)
@@ -187,7 +216,8 @@ def _read(source: Source, place: str, path: Path | None) -> Data:
     unreadable: Counter[str] = Counter()
     example = ""
     whole = are_all and sum(file.stat().st_size for file in files.paths) <= _COUNTED_BYTES
-    read, rows = source.read(section, files), 0
+    left_out: list[int] = []
+    read, rows = source.read(section, files, left_out.append), 0
     for record in islice(read, ROWS):
         rows += 1
         if isinstance(record, UnreadableRow):
@@ -209,6 +239,8 @@ def _read(source: Source, place: str, path: Path | None) -> Data:
         is_whole=are_all and (whole or rows < ROWS),
         unreadable=unreadable,
         example=example,
+        keys=keys,
+        left_out=sum(left_out),
     )
 
 

@@ -68,6 +68,8 @@ def _value(value: Any) -> str:
     """Return a value as TOML writes it. Raises RecipeError for a name that is no text."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_value(item)}' for key, item in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     if not isinstance(value, str):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.ahead.beginning.columns import columns_needed
 from pipelines.sources.text import shown
 
 NEEDED = (
@@ -26,9 +27,6 @@ _SIDES = (
     ("completion_a", "completion_b"),
 )
 _READ = {
-    ".csv": "read_csv({0})",
-    ".tsv": 'read_csv({0}, separator="\\t")',
-    ".arrow": "read_ipc({0})",
     ".feather": "read_ipc({0})",
     ".xlsx": "read_excel({0})",
 }
@@ -56,6 +54,7 @@ def unread(
         )
     reason = next(iter(dict((reasons or Counter()).most_common(1))), "")
     words = f"{place}: no kind of source reads its rows (columns: {columns}); {reason}: {example}; needed is {NEEDED}"
+    words += f", {columns_needed()}"
     if guess := as_read(row):
         words += f". The first row would be {_short(guess)}"
     return words
@@ -110,7 +109,7 @@ def _place(right: Any, texts: list[str], names: list[str]) -> int | None:
 def _other_file(place: str, path: Path) -> str:
     """Return what to do with a file of another format."""
     reader = _READ.get(path.suffix.lower())
-    known = "a .jsonl, .jsonl.gz, .json or .parquet file"
+    known = "a .jsonl, .jsonl.gz, .json, .parquet, .csv or .arrow file"
     if reader is None:
         return f"{place}: is not {known}; needed is {NEEDED}"
     code = (

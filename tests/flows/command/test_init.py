@@ -231,7 +231,8 @@ def test_data_that_cannot_be_judged_says_what_is_needed(tmp_path: Path) -> None:
 
     said("empty.jsonl", "", 2, "holds no rows", '"best": 0')
     said("binary.jsonl", bytes(range(256)) * 20, 2, "no row is an object of JSON", '"best": 0')
-    said("pairs.csv", "a,b\n1,2\n", 2, "not a .jsonl", "polars.read_csv", 'write_ndjson("pairs.jsonl")')
+    said("pairs.csv", "a,b\n1,2\n", 2, "columns: a, b", "columns = { query = .., chosen = .., rejected = .. }")
+    said("pairs.feather", b"\x00\x01", 2, "not a .jsonl", "polars.read_ipc", 'write_ndjson("pairs.jsonl")')
     said("model.bin", b"\x00\x01", 2, "not a .jsonl")
     said("odd.jsonl", '{"colour": "red", "size": 3}\n', 2, "columns: colour, size", "needed is one object a line")
     mmlu = {"question": "2 + 2?", "choices": ["3", "4"], "answer": 1}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 import os
 from collections import Counter
 from pathlib import Path
@@ -103,8 +104,16 @@ def test_a_parquet_value_beyond_python_costs_its_own_row(tmp_path: Path) -> None
         ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000, mtime=0)[:-20], "truncated"),
         ("a.parquet", b"PAR1", "not a Parquet file"),
         ("a.parquet", b"", "not a Parquet file"),
-        ("a.csv", b"a,b", "not a .jsonl"),
-        ("a.csv.gz", gzip.compress(b"a,b", mtime=0), "not a .jsonl"),
+        ("a.txt", b"a,b", "not a .jsonl"),
+        ("a.csv", b"a,b", "holds no rows"),
+        ("a.csv", b"", "holds no rows"),
+        ("a.csv", b"a,a\n1,2\n", "two columns are called 'a'"),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", "not a table that can be read to its end: .*line 3"),
+        ("a.csv.gz", b"a,b\n1,2\n", "not a table"),
+        ("a.arrow", b"ARROW1", "not a table"),
+        ("a.jsonl.bz2", b'{"a": 1}\n', "not a bzip2 file"),
+        ("a.jsonl.xz", lzma.compress(b'{"a": 1}\n' * 1000)[:-20], "truncated"),
+        ("a.jsonl.zst", b'{"a": 1}\n', "not a zstd file"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, content: bytes, says: str) -> None:
