@@ -2,10 +2,12 @@
 
     python -m benchmarks.serving [--seconds 20] [--in-flight 256] [--k 4]
 
-A stand-in judge, the service and the caller are a process each. The caller keeps as many calls open as make so many
-requests of the judge: groups of four responses to prompts of their own, k samples each, so that nothing is stored
-already. The last line is JSON: `throughput_share` of what a judge of 200 ms can give at so many in flight, and
-`p99_added_ms`, the 99th percentile of what a call takes above 200 ms. Nobody waits for a group here.
+A stand-in judge, the service and the caller are a process each. Groups of four responses to prompts of their own, k
+samples each, so that nothing is stored already; nobody waits for a group. The judge takes so many requests at once
+(`max_concurrency`). Twice as many calls as that needs are open to see the throughput, as a trainer has them; then just
+as many as it needs, so that no call queues for the judge, to see what the service adds. The last line is JSON:
+`throughput_share` of what a judge of 200 ms can give at so many in flight, and `p99_added_ms`, the 99th percentile of
+what a call takes above 200 ms.
 """
 
 import argparse
@@ -65,7 +67,7 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def called(url: str, calls: int, seconds: float) -> list[float]:
+async def called(url: str, calls: int, seconds: float, phase: str) -> list[float]:
     """Keep so many calls open for so long; return how long each took that ended after the warm-up, in seconds."""
     took: list[float] = []
     began = time.monotonic()
@@ -76,8 +78,10 @@ async def called(url: str, calls: int, seconds: float) -> list[float]:
         await asyncio.sleep(number / calls * LATENCY_S)  # as trainers do, they do not all begin at one moment
         while (start := time.monotonic()) < until:
             count += 1
-            responses = [f"{TEXT} {number} {count} {response}" for response in range(RESPONSES)]
-            body = json.dumps({"prompt": f"What does gateway {number} do at {count}?", "responses": responses}).encode()
+            responses = [f"{TEXT} {phase} {number} {count} {response}" for response in range(RESPONSES)]
+            body = json.dumps(
+                {"prompt": f"What does gateway {number} do at {count}, {phase}?", "responses": responses}
+            ).encode()
             async with session.post(f"{url}/v1/judge", data=body) as response:
                 reply = await response.json()
             if None in reply["rewards"]:
@@ -103,10 +107,11 @@ def main() -> None:
         judge.behave(latency_s=LATENCY_S)
         with service(recipe, Path(folder, "data")) as (url, pid):
             before = cpu_s(pid)
-            took = sorted(uvloop.run(called(url, calls, chosen.seconds)))
+            full = uvloop.run(called(url, 2 * calls, chosen.seconds, "full"))
             used = cpu_s(pid) - before
-    rate = len(took) * chosen.k / chosen.seconds
-    print(f"{len(took):,} calls, {rate:,.0f} samples a second; the service used {used:.1f} CPU seconds")
+            took = sorted(uvloop.run(called(url, calls, chosen.seconds, "quiet")))
+    rate = len(full) * chosen.k / chosen.seconds
+    print(f"{len(full):,} calls, {rate:,.0f} samples a second; the service used {used:.1f} CPU seconds")
     added = [1000 * (seconds - LATENCY_S) for seconds in took]
     print(f"added: median {added[len(added) // 2]:.1f} ms, p90 {added[int(len(added) * 0.9)]:.1f} ms")
     figures = {

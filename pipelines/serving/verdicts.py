@@ -65,7 +65,7 @@ class Verdict:
 
     @property
     def failed_share(self) -> float:
-        return 1 - len(numbers_of(self.rewards)) / len(self.rewards) if self.rewards else 0.0
+        return sum(isinstance(reward, Failure) for reward in self.rewards) / len(self.rewards) if self.rewards else 0.0
 
 
 def numbers_of(rewards: Sequence[Reward]) -> list[float]:
