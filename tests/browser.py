@@ -60,7 +60,7 @@ class Tab:
         return self.page.evaluate(expression)
 
     def until(self, expression: str) -> None:
-        """Wait until an expression in the page is true. Raises playwright's TimeoutError where it takes too long.
+        """Wait until an expression in the page is true. Raises AssertionError where it takes too long.
 
         Asked from outside: a page's own policy forbids the evaluation that a wait inside it needs.
         """

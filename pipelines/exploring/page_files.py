@@ -14,7 +14,7 @@ INDEX = "index.html"
 @cache
 def page_files() -> dict[str, str]:
     """Return the page and the files that it names, by name: nothing else is ever given out."""
-    folder = resources.files("pipelines.exploring") / "page"
+    folder = resources.files("pipelines.exploring.page")
     index = (folder / INDEX).read_text("utf-8")
     names = [*_LINK.findall(index), *_SCRIPT.findall(index)]
     return {INDEX: index, **{name: (folder / name).read_text("utf-8") for name in names}}

@@ -3,7 +3,8 @@
 
 function whyCard(found) {
   const { row } = found;
-  return h(`section.why.${row.accepted ? "good" : "bad"}`, null,
+  const isRight = found.item ? row.scores?.[found.best_position] === highest(row.scores) : row.accepted;
+  return h(`section.why.${isRight ? "good" : "bad"}`, null,
     h("p.pills", null, became(row), row.mode ? h("span.soft", null, shown(row.mode.replace("_", "-"))) : null,
     row.purpose ? h("span.soft", null, shown(row.purpose)) : null),
     h("p.sentence", null, shown(found.why ?? "")),

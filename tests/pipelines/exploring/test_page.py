@@ -133,6 +133,8 @@ def test_rows_are_chosen_walked_and_opened_by_keyboard(browser: Browser, demo: S
         tab.page.click("[data-facet='reject_reason=hint_leak']")
         tab.until(f"document.getElementById('count').textContent.startsWith('{leaked.height} of ')")
         assert tab.shown(".browse > .chips").split() == ["reject", "reason", "is", "hint", "leak", "×"]
+        tab.page.select_option(".seek select", "text")  # the prompt warns of these words
+        tab.page.focus(".rows")
         tab.press("/")
         tab.page.keyboard.type("I was told")
         told = leaked.filter(pl.col("text").str.to_lowercase().str.contains("i was told", literal=True)).height
@@ -145,7 +147,7 @@ def test_rows_are_chosen_walked_and_opened_by_keyboard(browser: Browser, demo: S
         first = tab.value("document.getElementById('row-1').dataset.id")
         tab.press("Enter")
         settled(tab, first[:12])
-        assert "Rejected" in tab.shown(".why") and tab.shown("mark.span-leak .tag").lower() == "hint leak"
+        assert "Rejected" in tab.shown(".why") and tab.shown("mark.span-leak [data-kind=leak]").lower() == "hint leak"
         tab.press("j")
         tab.until("document.querySelector('.walk')?.textContent.includes('row 3')")
         assert first not in tab.value("location.hash")

@@ -1,0 +1,1 @@
+"""The page of the explorer: HTML, styles and scripts, as a browser reads them."""
