@@ -18,7 +18,7 @@ def sft(path, tokenizer, part):
     settings = {"dataset_name": "openai_format", "chat_key": "messages", "tool_key": None, "processor": "sft_processor"}
     data = _rows(path, **settings)
     for number, row in enumerate(data.dataset):
-        made = data.processor(row, data.task_spec, tokenizer, part["whole_limit"], number)
+        made = data.processor(row, data.task_spec, tokenizer, part["whole_limit"], number, add_generation_prompt=True)
         if made["loss_multiplier"] != 1:
             raise SystemExit(f"{row['id']}: is longer than {part['whole_limit']}")
         add_loss_mask_to_message_log([made["message_log"]], only_unmask_final=True)
