@@ -48,8 +48,9 @@ def pairs(path, tokenizer, part):
             row, SimpleNamespace(prompt=None, system_prompt=None), tokenizer, part["whole_limit"], number
         )
         sides = [made[f"message_log_{side}"] for side in ("chosen", "rejected")]
-        prompt = "".join(tokenizer.decode(message["token_ids"]) for message in sides[0][:-1])
-        yield prompt, [tokenizer.decode(side[-1]["token_ids"], skip_special_tokens=True) for side in sides]
+        texts = ["".join(tokenizer.decode(message["token_ids"]) for message in side) for side in sides]
+        prompt = tokenizer.apply_chat_template(row["context"], tokenize=False, add_generation_prompt=True)
+        yield texts[0], [text[len(prompt) :] if text.startswith(prompt) else text for text in texts]
 
 
 run("nemo_rl", {"sft": sft, "rl": rl, "pairs": pairs})
