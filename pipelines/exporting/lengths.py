@@ -40,7 +40,8 @@ class RowLengths(NamedTuple):
     def with_room(self, tokens: Tokens) -> Tokens:
         """Return these tokens with room for what each row's count may have missed."""
         factors = np.select([self.counted == way for way in ROOM], list(ROOM.values()))
-        return np.ceil(tokens * factors).astype(np.int64)
+        needed: Tokens = np.ceil(tokens * factors).astype(np.int64)
+        return needed
 
 
 def open_tokenizer(given: str) -> Tokenizer:

@@ -1,10 +1,11 @@
 """NeMo RL, of NVIDIA. Read at commit 7ea279ab (2026-08-22) of github.com/NVIDIA-NeMo/RL; what bears its name on the
 package index is something else.
 
-`openai_format` reads `messages` for SFT, whose `only_unmask_final` trains on the last answer alone. `PreferenceDataset`
-reads `context` and ranked `completions`. GRPO hands a row to a processor and its answer to an environment, both of
-which `grpo.py` registers: the usual ones read the first message alone. A row as long as `max_total_sequence_length` is
-cut to a few tokens and weighs nothing: 1,024 in its SFT example, 512 in GRPO's, 8,192 in the reward model's.
+`openai_format` reads `messages` for SFT, whose `only_unmask_final` trains on the last answer alone; its header, such as
+"assistant", is trained on too unless `add_generation_prompt` is set. `PreferenceDataset` reads `context` and ranked
+`completions`. GRPO hands a row to a processor and its answer to an environment, both of which `grpo.py` registers: the
+usual ones read the first message alone. A row as long as `max_total_sequence_length` is cut to a few tokens and weighs
+nothing: 1,024 in its SFT example, 512 in GRPO's, 8,192 in the reward model's.
 """
 
 from pipelines.exporting.shapes import columns, messages, ranked_completions

@@ -18,7 +18,7 @@ def sft(path, tokenizer, part):
     settings = {"dataset_name": "openai_format", "chat_key": "messages", "tool_key": None, "processor": "sft_processor"}
     data = _rows(path, **settings)
     for number, row in enumerate(data.dataset):
-        made = data.processor(row, data.task_spec, tokenizer, part["whole_limit"], number)
+        made = data.processor(row, data.task_spec, tokenizer, part["whole_limit"], number, add_generation_prompt=True)
         if made["loss_multiplier"] != 1:
             raise SystemExit(f"{row['id']}: is longer than {part['whole_limit']}")
         add_loss_mask_to_message_log([made["message_log"]], only_unmask_final=True)
@@ -48,8 +48,9 @@ def pairs(path, tokenizer, part):
             row, SimpleNamespace(prompt=None, system_prompt=None), tokenizer, part["whole_limit"], number
         )
         sides = [made[f"message_log_{side}"] for side in ("chosen", "rejected")]
-        prompt = "".join(tokenizer.decode(message["token_ids"]) for message in sides[0][:-1])
-        yield prompt, [tokenizer.decode(side[-1]["token_ids"], skip_special_tokens=True) for side in sides]
+        texts = ["".join(tokenizer.decode(message["token_ids"]) for message in side) for side in sides]
+        prompt = tokenizer.apply_chat_template(row["context"], tokenize=False, add_generation_prompt=True)
+        yield texts[0], [text[len(prompt) :] if text.startswith(prompt) else text for text in texts]
 
 
 run("nemo_rl", {"sft": sft, "rl": rl, "pairs": pairs})
