@@ -69,6 +69,8 @@ def _splits(what: str, directory: Path, cache: Path, config: str | None) -> dict
         raise SourceError(words) from None
     except FileNotFoundError:  # every error about missing files is one
         raise SourceError(f"{what}: no file of rows that `datasets` knows") from None
+    except SourceError:
+        raise
     except ValueError as error:
         if config is None and "Config name is missing" in str(error):
             raise SourceError(f"{what}: give config = '..'; there {_are(names)}") from None

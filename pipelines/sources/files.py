@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -148,11 +149,11 @@ def is_here(place: Place, default_hub: str, patterns: tuple[str, ...], *, cache:
     from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
-        if (named := _named(place)) is None:
+        if _named(place) is None:
             root = _snapshot(place, hub, patterns, cache_dir=cache, local_files_only=True)
             return bool(_matching(hub, root, patterns))
         root = _snapshot(place, hub, CARDS, cache_dir=cache, local_files_only=True)
-        return bool(named_files(hub, hub, files_below(root), root, *named))
+        return all((root / name).is_file() for name in _chosen(place, hub, hub, _listed(hub, root, None), root))
     except (HFValidationError, SourceError):
         return True
     except (IncompleteSnapshotError, LocalEntryNotFoundError):
@@ -183,11 +184,15 @@ def _snapshot(place: Place, hub: str, patterns: tuple[str, ...], commit: str | N
 
 
 def _listed(hub: str, root: Path, endpoint: str | None) -> list[str]:
-    """Return the names of a data set's files at a commit; where the hub cannot be reached, of those in the cache."""
+    """Return the names of a data set's files at a commit; where the hub cannot be reached, as the cache has them."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import OfflineModeIsEnabled
 
+    try:  # what `snapshot_download` has just noted of the commit
+        return list(json.loads((root.parents[1] / "trees" / f"{root.name}.json").read_bytes())["files"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
     try:
         return HfApi(endpoint=endpoint).list_repo_files(hub, revision=root.name, repo_type="dataset")
     except (OfflineModeIsEnabled, httpx2.TransportError):

@@ -11,8 +11,14 @@ import pyarrow.parquet as pq
 import pyzipper
 
 from tests.pipelines.sources import (
+    test_arena,
+    test_helpsteer3,
     test_hendrycks_math,
+    test_hh_rlhf,
+    test_messages_pairs,
+    test_nectar,
     test_offsetbias,
+    test_pku_saferlhf,
     test_skywork,
     test_telemath,
     test_ultrafeedback,
@@ -123,6 +129,42 @@ REPOSITORIES: dict[str, dict[str, bytes]] = {
         "data/train-00000-of-00001.parquet": parquet(
             [test_skywork.pair(), test_skywork.pair(source="offsetbias"), test_skywork.pair(source="helpsteer2")]
         ),
+    },
+    "nvidia/HelpSteer3": {
+        "README.md": CARD,
+        "preference/train.jsonl.gz": gzip.compress(json_lines([test_helpsteer3.pair(-2, -2), test_helpsteer3.pair(0)])),
+        "preference/validation.jsonl.gz": gzip.compress(json_lines([test_helpsteer3.pair(1)])),
+        "feedback/train.jsonl.gz": gzip.compress(json_lines([{"context": []}])),
+    },
+    "berkeley-nest/Nectar": {
+        "README.md": CARD,
+        "data/rlaif.parquet": parquet([test_nectar.ranked(*test_nectar.SEVEN), test_nectar.ranked(1.0, 1.0)]),
+    },
+    "lmarena-ai/arena-human-preference-140k": {
+        "README.md": CARD,
+        "data/train-00000-of-00001.parquet": parquet([test_arena.vote(), test_arena.vote("both_bad")]),
+    },
+    "Anthropic/hh-rlhf": {
+        "README.md": CARD,
+        "harmless-base/train.jsonl.gz": gzip.compress(json_lines([test_hh_rlhf.pair()])),
+        "helpful-base/test.jsonl.gz": gzip.compress(json_lines([test_hh_rlhf.pair("")])),
+        "red-team-attempts/red_team_attempts.jsonl.gz": gzip.compress(json_lines([{"transcript": "x"}])),
+    },
+    "HuggingFaceH4/ultrafeedback_binarized": {
+        "README.md": CARD,
+        "data/train_prefs-00000-of-00001.parquet": parquet(
+            [test_messages_pairs.scored(), test_messages_pairs.scored(5)]
+        ),
+        "data/train_sft-00000-of-00001.parquet": parquet([test_messages_pairs.scored()]),
+    },
+    "allenai/llama-3.1-tulu-3-8b-preference-mixture": {
+        "README.md": CARD,
+        "data/train-00000-of-00001.parquet": parquet([test_messages_pairs.mixed()]),
+    },
+    "PKU-Alignment/PKU-SafeRLHF": {
+        "README.md": CARD,
+        "data/Alpaca-7B/test.jsonl": json_lines([test_pku_saferlhf.pair()]),
+        "data/Alpaca-7B/train.jsonl": json_lines([test_pku_saferlhf.pair(0, 1)]),
     },
     "maker/chat": {
         "README.md": CARD,

@@ -115,7 +115,7 @@ def test_a_name_of_the_hub_cannot_lead_out_of_the_directory(tmp_path: Path) -> N
 
 def test_the_hub_gives_the_same_rows_by_name_as_by_its_files(tmp_path: Path) -> None:
     cache, read = tmp_path / "hf", []
-    with StandInHub({"maker/set": {name: content for name, content in FILES.items() if "test" not in name}}) as hub:
+    with StandInHub({"maker/set": FILES}) as hub:
         for keys in ({}, {"config": "plain"}, {"config": "hard"}):
             section = PreferenceSets(kind="preference_sets", hub="maker/set", **keys)
             files = open_files(section, "", SOURCE.patterns, tmp_path, endpoint=hub.endpoint, cache=cache)
@@ -123,11 +123,18 @@ def test_the_hub_gives_the_same_rows_by_name_as_by_its_files(tmp_path: Path) -> 
             read.append(list(SOURCE.read(section, files)))
     assert all(isinstance(row, PreferenceSet) for rows in read for row in rows)
     assert sorted(read[0], key=lambda row: row.source_id) == sorted(read[1] + read[2], key=lambda row: row.source_id)
-    # What is in the cache needs no hub, and what is not is not said to be here.
+
+
+def test_what_is_in_the_cache_needs_no_hub(tmp_path: Path) -> None:
+    cache = tmp_path / "hf"
+    section = PreferenceSets(kind="preference_sets", hub="maker/set", config="plain", split="train")
+    with StandInHub({"maker/set": FILES}) as hub:
+        files = open_files(section, "", SOURCE.patterns, tmp_path, endpoint=hub.endpoint, cache=cache)
     assert is_here(section, "", SOURCE.patterns, cache=cache)
     again = open_files(section, "", SOURCE.patterns, tmp_path, endpoint="http://127.0.0.1:9", cache=cache)
     assert again.sha256 == files.sha256
-    assert not is_here(PreferenceSets(kind="preference_sets", hub="maker/other", config="a"), "", (), cache=cache)
+    for other in ({"hub": "maker/other", "config": "plain"}, {"hub": "maker/set", "config": "plain", "split": "test"}):
+        assert not is_here(PreferenceSets(kind="preference_sets", **other), "", (), cache=cache)
 
 
 @pytest.mark.parametrize("keys", [{}, {"config": "plain"}])

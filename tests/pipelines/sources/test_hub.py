@@ -62,6 +62,13 @@ EXPECTED: dict[str, list[list[Any]]] = {
     "telemath": [[None, None]] * 2,
     "offsetbias": [[None, None]],
     "skywork": [[None, None], [None, "overlap"], [None, "overlap"]],
+    "helpsteer3": [[None, None], [None, "no_preference"], ["validation", None]],
+    "nectar": [[None, None], [None, "tie"]],
+    "arena": [[None, None], [None, "no_preference"]],
+    "hh_rlhf": [[None, None], ["test", "empty_response"]],
+    "ultrafeedback_binarized": [[None, None], [None, "tie"]],
+    "tulu3": [[None, None]],
+    "pku_saferlhf": [["test", None], [None, "no_preference"]],
     "general": [[None, None]],
 }
 """By kind, the (split or None, drop_reason or None) of each row."""
