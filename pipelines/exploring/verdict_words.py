@@ -46,6 +46,8 @@ def why(row: Row, of_set: Row | None, samples: Sequence[Row], recipe: Mapping[st
         condition.fill_null(False).alias(name.value) for name, condition in rejections(rules, n_rft)
     )
     words = _musts(facts, n_rft, rules.max_label_suspicion, rules.min_pass_for_hinted)
+    if not rules.drop_too_easy:
+        del words[RejectReason.TOO_EASY.value]
     if row["accepted"]:
         held = [words[name] for name in checks.columns if name in words]
         return f"Accepted: {_what_it_found(row, of_set)} It passed every rule: {'; '.join(held)}.", []
