@@ -404,3 +404,18 @@ def test_the_canary_is_judged_anew_every_so_many_steps(tmp_path: Path) -> None:
             while service.metric("canary_round") < 2 and time.monotonic() < until:
                 time.sleep(0.02)
             assert service.metric("canary_unreadable_share") == 1
+
+
+def test_a_canary_whose_first_round_met_a_dead_endpoint_measures_drift_later(tmp_path: Path) -> None:
+    write_rows(tmp_path / "canary.jsonl", [{"query": "Q?", "responses": ["worth 2", "worth 9"]}])
+    with StandIn(then=server_error()) as judge:
+        serve = {"k": 1, "canary": "canary.jsonl", "canary_every_steps": 10}
+        with serving(recipe_for(tmp_path, judge.url, serve), tmp_path / "data") as service:
+            for step in (0, 10):
+                service.judge(["a worth 1", "b worth 2"], step=step)
+                until = time.monotonic() + 10
+                while f"\ngrmforge_canary_round {step // 10}\n" not in service.call("/metrics")[1]:
+                    assert time.monotonic() < until
+                    time.sleep(0.02)
+                judge.then = by_worth
+            assert service.metric("canary_mean_shift") == 0
