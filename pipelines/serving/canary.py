@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.evaluation.own_sets import TABLE
 from pipelines.serving.judging import Judges, Question, judged
-from pipelines.serving.verdicts import Failure, Verdict
+from pipelines.serving.verdicts import Failure, Verdict, numbers_of
 from pipelines.sources.preference_sets import unlabelled
 from pipelines.sources.rows import rows_of
 from pipelines.sources.text import RowError
@@ -51,7 +51,7 @@ class Canary:
 
     def __init__(self, judges: Judges, sets: Sequence[CanarySet], every: int) -> None:
         self._judges, self._sets, self._every = judges, sets, every
-        self._first: list[Verdict] | None = None
+        self._first: list[Verdict] = []
         self._running: asyncio.Task[None] | None = None
         self._round = -1
         self.figures: Figures = {}
@@ -71,7 +71,7 @@ class Canary:
             await asyncio.wait([self._running])
 
     async def _judge(self, number: int) -> None:
-        if self._first is None:
+        if not any(numbers_of(verdict.rewards) for verdict in self._first):  # the endpoint may have been away
             self._first = await self._verdicts(0)
         now = self._first if number == 0 else await self._verdicts(number)
         self.figures = figures_of(number, self._sets, self._first, now)

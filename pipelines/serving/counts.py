@@ -1,10 +1,10 @@
 """What a service counts, and its page of metrics: Prometheus' text form, written by hand."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.serving.verdicts import Cause, Failure, Verdict
+from pipelines.serving.verdicts import Cause, Failure, Reward, Verdict
 
 
 @dataclass
@@ -50,6 +50,11 @@ class Counts:
         self.samples += verdict.samples
         self.readable += verdict.readable
         self.judgement.add(seconds)
+
+    def add_beside(self, rewards: Sequence[Reward]) -> None:
+        """Count those failures of a call that no group's verdict has."""
+        beside = (Cause.LATE, Cause.STOPPING, Cause.TIMED_OUT)
+        self.late.update(one.cause for one in rewards if isinstance(one, Failure) and one.cause in beside)
 
     def waited(self, seconds: float, is_partial: bool) -> None:
         """Count a group that was put together from several calls."""

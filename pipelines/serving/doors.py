@@ -20,8 +20,12 @@ from schemas.record import is_blank
 
 COMPARABLE = "within this group only"
 FAILED_CALL = 502
+MOST_DIGITS = 12
+"""Of a number in a call: a sample's number follows from its step, and must fit 64 bits."""
 _ENDING = re.compile(r"(?:\s*(?:<[|｜][^<>|｜]{1,60}[|｜]>|</s>|<eos>|<end_of_turn>))+\s*\Z")
 """Special tokens behind a response: OpenRLHF hands over the text with them."""
+_ENDING_WITHIN = 500
+"""They are sought in so many last characters: in a megabyte of blanks the search takes hours, and everyone waits."""
 
 
 class CallError(Exception):
@@ -96,6 +100,12 @@ def _list(body: Mapping[str, Any], name: str) -> list[Any]:
     return value
 
 
+def _without_ending(text: str) -> str:
+    """Return a response without the special tokens at its end."""
+    begin = max(0, len(text) - _ENDING_WITHIN)
+    return text[:begin] + _ENDING.sub("", text[begin:])
+
+
 def _optional(value: Any, name: str) -> str | None:
     """Return a text that may be missing; a label that is no text, as JSON would write a number."""
     if value is None or value == "":
@@ -106,10 +116,10 @@ def _optional(value: Any, name: str) -> str | None:
 def _whole(value: Any, name: str, least: int) -> int | None:
     if value is None:
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:18])
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise CallError(f"{name}: give a whole number of at least {least}")
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 10**MOST_DIGITS:
+        raise CallError(f"{name}: give a whole number of at least {least}, in at most {MOST_DIGITS} digits")
     return value
 
 
@@ -204,7 +214,7 @@ def _read_openrlhf(body: Mapping[str, Any], address: Mapping[str, str], section:
         if not found or not asked:
             raise CallError(f"query[{index}]: does not hold prompts[{index}], so that nobody knows the response")
         question = Question(_prompt(asked, f"prompts[{index}]"), _optional(label, f"labels[{index}]"))
-        members.append(Member(question, (_ENDING.sub("", response),), **place))
+        members.append(Member(question, (_without_ending(response),), **place))
     return members
 
 
@@ -229,7 +239,7 @@ def _tell_openrlhf(joined: Sequence[Joined], section: ServeSection) -> Reply:
 def _read_slime(body: Mapping[str, Any], address: Mapping[str, str], section: ServeSection) -> list[Member]:
     place = _one_by_one(address, section)
     question = Question(_prompt(body.get("prompt"), "prompt"), _optional(body.get("label"), "label"))
-    return [Member(question, (_ENDING.sub("", _text(body.get("response"), "response")),), **place)]
+    return [Member(question, (_without_ending(_text(body.get("response"), "response")),), **place)]
 
 
 def _tell_slime(joined: Sequence[Joined], section: ServeSection) -> Reply:

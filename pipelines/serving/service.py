@@ -20,7 +20,7 @@ from pipelines.serving.counts import Counts, metrics
 from pipelines.serving.doors import DOORS, CallError, Door, Member
 from pipelines.serving.groups import Groups, Joined, Key
 from pipelines.serving.judging import Judges, Question, judged
-from pipelines.serving.verdicts import Cause, Failure, Verdict, failed
+from pipelines.serving.verdicts import Cause, Verdict, failed
 from schemas.record import canonical_json
 from schemas.strict_json import strict_json
 
@@ -60,11 +60,12 @@ class Service:
             key = Key(member.run, member.step, member.group, member.question)
             judging = self.groups.join(key, member.texts, member.size, member.call)
         try:
-            return await asyncio.wait_for(judging, self.judges.section.timeout_s)
+            joined = await asyncio.wait_for(judging, self.judges.section.timeout_s)
         except TimeoutError:
             verdict = failed(len(member.texts), Cause.TIMED_OUT)
-            self.counts.late.update(reward.cause for reward in verdict.rewards if isinstance(reward, Failure))
-            return Joined(verdict.rewards, verdict)
+            joined = Joined(verdict.rewards, verdict)
+        self.counts.add_beside(joined.rewards)
+        return joined
 
     def gauges(self) -> dict[str, tuple[str, float | None]]:
         """Return what can be read now of those who ask."""
@@ -142,7 +143,7 @@ def _check(service: Service, request: web.Request, most: int) -> None:
     if service.token is not None:
         # A trainer that is given nothing but an address can carry the token in it alone.
         given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.query.get("token", "")
-        if not hmac.compare_digest(given.encode(), service.token.encode()):
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), service.token.encode()):
             raise CallError("the token is missing or wrong: send Authorization: Bearer ..", "token", 401)
     if request.method != "POST":
         return

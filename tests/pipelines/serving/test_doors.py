@@ -1,5 +1,6 @@
 """Each door as its trainer calls it, and what becomes there of a judgement that failed."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -66,6 +67,15 @@ def test_slimes_remote_rm_gets_a_field_that_its_reward_key_picks(tmp_path: Path)
         assert told[0][1]["comparable"] == "within this group only"
         status, reply = service.call("/slime", slime("worth 4")[0])
         assert (status, reply["error"]["name"]) == (409, "size")
+
+
+def test_a_response_full_of_blanks_or_tokens_holds_nobody_up(tmp_path: Path) -> None:
+    with served(tmp_path, on_failure="group_mean", group_size=2) as (service, _):
+        began = time.monotonic()
+        bodies = slime(" " * 500_000 + "worth 4<|im_end|>\n", "<|x|>" * 100_000 + "worth 10")
+        told = together(service, "/slime", bodies)
+        assert [reply["reward"] for _, reply in told] == [4.0, 10.0]
+        assert time.monotonic() - began < 30
 
 
 def test_nemo_gym_compares_a_cohort_by_its_final_answers(tmp_path: Path) -> None:

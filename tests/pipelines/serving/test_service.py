@@ -188,6 +188,7 @@ def test_bad_calls_are_told_what_is_wrong(tmp_path: Path) -> None:
         pair = {"prompt": "Q?", "responses": ["a", "b"]}
         assert told(pair, Authorization="Bearer wrong") == (401, "token")
         assert told(pair, **{"X-None": "1"}) == (401, "token")
+        assert told(pair, Authorization="Bearer \xff") == (401, "token")
         assert service.call("/v1/judge?token=secret", pair)[0] == 200
         assert service.call("/metrics")[0] == 401 and service.call("/healthz") == (200, "ok\n")
         assert told({"responses": ["a", "b"]}) == (400, "bad_request")
@@ -199,6 +200,7 @@ def test_bad_calls_are_told_what_is_wrong(tmp_path: Path) -> None:
         assert told({"prompt": "Q?", "responses": [str(n) for n in range(200)]}) == (400, "bad_request")
         assert told(pair | {"criteria": "Be short."}) == (400, "bad_request")
         assert told(pair | {"step": -1}) == (400, "bad_request")
+        assert told(pair | {"step": 10**17}) == told(pair | {"step": "9" * 30}) == (400, "bad_request")
         assert told(b"no json") == (400, "not_json") and told(b"[1]") == (400, "not_json")
         assert told(b"[" * 100_000) == (400, "not_json")
         assert told(pair, "/nowhere")[0] == 404 and service.call("/v1/judge", **key)[0] == 405
@@ -251,6 +253,13 @@ def test_calls_beyond_the_limit_are_told_to_come_again(tmp_path: Path) -> None:
         status, reply = service.call("/v1/judge", {"prompt": "Q", "responses": ["a", "b"]})
         assert (status, reply["error"]["name"]) == (503, "busy")
         assert {one.result()["failures"][0]["name"] for one in waiting} == {"alone"}
+
+
+def test_a_late_response_is_counted_by_its_failure(tmp_path: Path) -> None:
+    with serving(recipe_for(tmp_path, "", {"k": 1, "group_wait_s": 0.1}), tmp_path / "data") as service:
+        assert service.judge(["a", "b"], step=1, size=3)["partial"]
+        assert service.judge(["c"], step=1, size=3)["failures"][0]["name"] == "late"
+        assert service.metric('failures_total{cause="late"}') == 1
 
 
 def test_a_call_that_takes_too_long_is_told_so_and_its_judgement_is_kept(tmp_path: Path) -> None:
@@ -395,3 +404,18 @@ def test_the_canary_is_judged_anew_every_so_many_steps(tmp_path: Path) -> None:
             while service.metric("canary_round") < 2 and time.monotonic() < until:
                 time.sleep(0.02)
             assert service.metric("canary_unreadable_share") == 1
+
+
+def test_a_canary_whose_first_round_met_a_dead_endpoint_measures_drift_later(tmp_path: Path) -> None:
+    write_rows(tmp_path / "canary.jsonl", [{"query": "Q?", "responses": ["worth 2", "worth 9"]}])
+    with StandIn(then=server_error()) as judge:
+        serve = {"k": 1, "canary": "canary.jsonl", "canary_every_steps": 10}
+        with serving(recipe_for(tmp_path, judge.url, serve), tmp_path / "data") as service:
+            for step in (0, 10):
+                service.judge(["a worth 1", "b worth 2"], step=step)
+                until = time.monotonic() + 10
+                while f"\ngrmforge_canary_round {step // 10}\n" not in service.call("/metrics")[1]:
+                    assert time.monotonic() < until
+                    time.sleep(0.02)
+                judge.then = by_worth
+            assert service.metric("canary_mean_shift") == 0
