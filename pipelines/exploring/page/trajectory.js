@@ -30,8 +30,11 @@ function openResponses(index) {
 function spansOf(found, part, words) {
   const text = String(found.row[part] ?? "");
   const read = (found.spans ?? []).filter((span) => span.part === part).map((span, place) => ({ ...span, anchor: `mark-${part}-${place}` }));
-  const asked = sought(text.slice(0, 2000000), words).map(([start, end], place) => ({ part, start, end, kind: "words", note: `the words that are sought, ${place + 1}` }));
-  return [...read, ...asked];
+  return [...read, ...askedIn(text, words, part)];
+}
+
+function askedIn(text, words, part) {
+  return sought(text.slice(0, 2000000), words).map(([start, end], place) => ({ part, start, end, kind: "words", note: `the words that are sought, ${place + 1}` }));
 }
 
 function textPart(found, words) {
@@ -78,7 +81,9 @@ async function trajectoryView(route, main, signal) {
     jumped = (jumped + by + text.spans.length) % text.spans.length;
     return jumpTo(text.spans[jumped]);
   };
-  const prompt = lazyFold(`The prompt as it was sent: ${plural(row.prompt?.length ?? 0, "message")}`, () => conversation(row.prompt ?? []));
+  const sent = (row.prompt ?? []).map((turn) => askedIn(String(turn.content ?? ""), route.params.words, "prompt"));
+  const prompt = lazyFold([`The prompt as it was sent: ${plural(sent.length, "message")}`, sent.flat().length ? h("span.pill.other", null, `${sent.flat().length} marked`) : null], () => conversation(row.prompt ?? [], sent));
+  prompt.open = sent.flat().length > 0 && !text.spans.some(([span]) => span.kind === "words");
   const responses = found.responses?.length ? lazyFold(`The responses, in the order of the set: ${count(found.responses.length)}`, () => responseCards(found.responses)) : null;
   if (responses) responses.id = "responses";
   put(main, h("div.page.wide", null,
