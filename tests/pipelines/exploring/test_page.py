@@ -134,7 +134,7 @@ def test_rows_are_chosen_walked_and_opened_by_keyboard(browser: Browser, demo: S
         tab.until(f"document.getElementById('count').textContent.startsWith('{leaked.height} of ')")
         assert tab.shown(".browse > .chips").split() == ["reject", "reason", "is", "hint", "leak", "×"]
         tab.press("/")
-        tab.page.keyboard.type("I was told")
+        tab.page.keyboard.type('"I was told"')
         told = leaked.filter(pl.col("text").str.to_lowercase().str.contains("i was told", literal=True)).height
         tab.until(f"document.getElementById('count').textContent.startsWith('{told} of ')")
         tab.until("document.querySelector('.row mark')?.textContent.toLowerCase() === 'i was told'")
