@@ -86,7 +86,7 @@ function overviewSections(found) {
 }
 
 function published(rows) {
-  return rows.length ? h("p.chips", null, h("span.soft", null, "published: "), rows.map((one) => h("a.chip", { href: rowsAddress(one.table, one.where ?? []) }, h("b", null, count(one.count)), ` ${one.name ?? one.table}`))) : null;
+  return rows.length ? h("p.chips", null, h("span.soft", null, "published: "), rows.map((one) => h(state.opened.tables[one.table] ? "a.chip" : "span.chip", state.opened.tables[one.table] ? { href: rowsAddress(one.table, one.where ?? []) } : null, h("b", null, count(one.count)), ` ${one.name ?? one.table}`))) : null;
 }
 
 async function overviewView(route, main, signal) {
