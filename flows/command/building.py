@@ -67,7 +67,8 @@ def build(
         )
     if not json:
         say(f"look at it:   grmforge inspect {section.name} {_lost(snapshot)}{section.root_flag}")
-        say(f"in a browser: {shown_path(str(snapshot.root.at(f'{snapshot.key}/report.html')))}")
+        say(f"in a browser: grmforge look {section.name}{section.root_flag}")
+        say(f"one page:     {shown_path(str(snapshot.root.at(f'{snapshot.key}/report.html')))}")
 
 
 def plan(

@@ -1,7 +1,8 @@
 """Versions of a name, and what changed between two of them, down to the row."""
 
+import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,7 @@ from pipelines.exploring.opening import Opened, Version, listed
 from pipelines.exploring.rows import MOST_ROWS, number
 from pipelines.reporting.comparing import compare
 from pipelines.reporting.comparison import lines_of
+from pipelines.reporting.visible import one_line
 from schemas.errors import RecipeError, StorageError
 from storage.evaluations import Evaluation
 from storage.snapshots import Snapshot
@@ -26,6 +28,8 @@ _COMPARED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """Of each table that is compared row by row: its id, and the columns whose change is one of the row."""
 _KINDS = ("changed", "added", "removed")
+_MOST_LINES = 8
+"""Kinds of change that the summary counts; every row stands below it."""
 
 
 def versions_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
@@ -66,13 +70,46 @@ def _named(version: Version) -> str:
 def _changes(old: Version, new: Version) -> tuple[list[str], pl.DataFrame]:
     if isinstance(old, Snapshot) and isinstance(new, Snapshot):
         summary = lines_of(compare(old, new))
+        causes = _recipe_lines(old.manifest.recipe, new.manifest.recipe)
         tables = ["trajectories", "sets", "rft"]
     elif isinstance(old, Evaluation) and isinstance(new, Evaluation):
-        summary = lines_of_evaluations(compare_evaluations(old, new))
+        summary, causes = lines_of_evaluations(compare_evaluations(old, new)), []
         tables = ["items", "judgements"]
     else:
         raise RecipeError(f"{_named(old)} and {_named(new)} are of two kinds; compare two of one kind")
-    return summary, pl.concat([_of_table(table, old, new) for table in tables])
+    rows = pl.concat([_of_table(table, old, new) for table in tables])
+    return [summary[0], *causes, *_most_frequent(rows), *summary[1:]], rows
+
+
+def _recipe_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return each key of the recipe that says something else: most of what changed follows from these."""
+    before, after = (dict(_keys(recipe)) for recipe in (old, new))
+    lines = [
+        f"{key}: {before.get(key, '(not there)')} -> {after.get(key, '(not there)')}"
+        for key in dict.fromkeys([*after, *before])
+        if before.get(key) != after.get(key)
+    ]
+    return ["", "the recipe has changed:", *(f"  {one_line(line, 200)}" for line in lines)] if lines else []
+
+
+def _keys(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each value of a recipe as JSON, with its way from the top, such as `rejection.drop_too_easy`."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value, 1) if isinstance(value, list) else None
+    if inner is None:
+        yield key, json.dumps(value, ensure_ascii=False)
+    else:
+        for name, one in inner:
+            yield from _keys(one, f"{key}.{name}".lstrip("."))
+
+
+def _most_frequent(rows: pl.DataFrame) -> list[str]:
+    """Return what became of most changed rows: of what, and how many."""
+    changed = rows.filter(pl.col("kind") == "changed").group_by("table", "what", "old", "new").len()
+    most = changed.sort(pl.col("len"), "table", "old", "new", descending=[True, False, False, False]).head(_MOST_LINES)
+    lines = [
+        f"{row['len']:,} of {row['table']}, {row['what']}: {row['old']} -> {row['new']}" for row in most.to_dicts()
+    ]
+    return ["", "what changed in most rows:", *(f"  {one_line(line, 200)}" for line in lines)] if lines else []
 
 
 def _of_table(table: str, old: Version, new: Version) -> pl.DataFrame:

@@ -47,8 +47,9 @@ def _overview(opened: Opened) -> dict[str, Any]:
         "attention": attention(manifest, funnels),
         "funnel": [band for band in _bands(funnels) if band["links"]],
         "published": [
-            {"table": name, "count": rows, "where": [["status", "is", part]] if part else []}
-            for name, part, rows in ((*path.partition("/")[::2], entry.rows) for path, entry in manifest.tables.items())
+            {"name": path, "table": name, "count": entry.rows, "where": [["status", "is", part]] if part else []}
+            for path, entry in manifest.tables.items()
+            for name, _, part in [path.partition("/")]
         ],
         "outcomes": _outcomes(opened),
         "reasons": [
@@ -252,7 +253,7 @@ def _sentences(manifest: Manifest, funnels: Sequence[SourceFunnel]) -> Iterator[
         ("Sets made of questions", made),
         ("What was compared with benchmarks", contamination_sentences(manifest.checks)),
         ("What gives a hinted answer away", both["traces"]),
-        ("How far the labels can be trusted", label_sentences(manifest.checks)),
+        ("How the labels were checked", label_sentences(manifest.checks)),
         ("What people found", both["reviews"]),
         ("Given criteria", [both["principles"]] if both["principles"] else []),
     ):

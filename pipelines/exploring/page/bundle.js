@@ -23,11 +23,11 @@ async function bundled(script) {
   return new Response(stream).json();
 }
 
-// Every text of a value, however deep it stands.
+// Every text of a value, however deep it stands; who speaks is no text.
 function holdsWord(value, word) {
   if (typeof value === "string") return value.toLowerCase().includes(word);
   if (Array.isArray(value)) return value.some((one) => holdsWord(one, word));
-  return value !== null && typeof value === "object" && Object.values(value).some((one) => holdsWord(one, word));
+  return value !== null && typeof value === "object" && Object.entries(value).some(([name, one]) => name !== "role" && holdsWord(one, word));
 }
 
 function valueOf(row, column) {
@@ -64,9 +64,10 @@ function copySource(tree) {
   };
   const has = (name) => tree[name] ?? (() => { throw new Refused(`This copy holds no ${name}: grmforge look ${tree.copy.name} shows it.`, 404); })();
   const chosen = (choice, leftOut) => {
-    const word = choice.words.toLowerCase();
+    const words = wordsIn(choice.words.toLowerCase());
+    const searched = choice.in === "any" ? tree.opened.tables[choice.table]?.words ?? [] : [choice.in];
     const where = choice.where.filter(([column]) => column !== leftOut);
-    const inWords = (row) => !word || holdsWord(choice.in === "any" ? row : valueOf(row, choice.in), word);
+    const inWords = (row) => words.every((word) => searched.some((name) => holdsWord(valueOf(row, name), word)));
     return (tree.tables[choice.table] ?? []).filter((row) => passes(row, where) && inWords(row));
   };
   const set = (id) => ({ ...tree.sets[id] ?? {}, set: wanted("sets", id) });

@@ -50,7 +50,12 @@ function chips(choice, change) {
     ["null", "not_null"].includes(op) ? null : h("b", null, shown(valueWords(value), 80)),
       remove(column, () => change({ where: choice.where.filter((_, other) => other !== place) }))));
   const all = [...words, ...filters];
-  return all.length > 1 ? [...all, button("clear all", () => change({ where: [], words: "", in: "any" }), { class: "plain" })] : all;
+  return [...all, asPhrase(choice, change), all.length > 1 ? button("clear all", () => change({ where: [], words: "", in: "any" }), { class: "plain" }) : null];
+}
+
+// Several words are found wherever they stand; most people mean them as they wrote them.
+function asPhrase({ words }, change) {
+  return words.includes('"') || wordsIn(words).length < 2 ? null : button(["only together: \"", shown(words, 60), "\""], () => change({ words: `"${words}"` }), { class: "plain phrase" });
 }
 
 function remove(what, act) {

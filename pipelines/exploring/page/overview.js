@@ -111,9 +111,13 @@ function overviewSections(found) {
 }
 
 function published(rows) {
-  return rows.length ? h("p.chips", null, h("span.soft", null, "published: "),
-    rows.map((one) => h("a.chip", { href: rowsAddress(one.table, one.where ?? []) }, h("b", null, count(one.count)),
-    ` ${one.name ?? one.table}`))) : null;
+  if (!rows.length) return null;
+  const chip = (one) => {
+    const isShown = Boolean(state.opened.tables[one.table]);
+    const address = isShown ? { href: rowsAddress(one.table, one.where ?? []) } : null;
+    return h(isShown ? "a.chip" : "span.chip", address, h("b", null, count(one.count)), ` ${one.name ?? one.table}`);
+  };
+  return h("p.chips", null, h("span.soft", null, "published: "), rows.map(chip));
 }
 
 async function overviewView(route, main, signal) {

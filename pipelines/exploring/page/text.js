@@ -46,14 +46,23 @@ function oneLine(text, most, words) {
   return [...nodes, ...shown(flat.slice(end), Math.max(0, from + most - end))];
 }
 
-// Where the words that are sought stand: [start, end] each. They are one phrase, found in any case.
+// The words that are looked for, as the server takes them: what stands in quotation marks is one.
+function wordsIn(text) {
+  return [...new Set([...text.matchAll(/"([^"]+)"|([^\s"]+)/g)].map(([, quoted, plain]) => quoted ?? plain))].slice(0, 8);
+}
+
+// Where the words that are sought stand: [start, end] each, in any case. Where they stand as one phrase, only that is
+// marked; else each of them, but for words so short that they would stand everywhere.
 function sought(text, words) {
   if (!words) return [];
-  const found = [];
-  const [low, word] = [text.toLowerCase(), words.toLowerCase()];
+  const low = text.toLowerCase();
   if (low.length !== text.length) return [];
-  for (let at = low.indexOf(word); at >= 0 && found.length < 1000; at = low.indexOf(word, at + word.length)) found.push([at, at + word.length]);
-  return found;
+  const [each, phrase] = [wordsIn(words.toLowerCase()), words.toLowerCase().replaceAll('"', "")];
+  const marked = phrase && low.includes(phrase) ? [phrase] : each.filter((word) => word.length > 2 || each.length === 1);
+  const found = [];
+  for (const word of marked) for (let at = low.indexOf(word); at >= 0 && found.length < 1000; at = low.indexOf(word, at + word.length)) found.push([at, at + word.length]);
+  let last = 0;
+  return found.sort((a, b) => a[0] - b[0] || b[1] - a[1]).filter(([start, end]) => start >= last && (last = end));
 }
 
 // A block that holds a text however long: its first characters, and a button for more.

@@ -38,9 +38,12 @@ function openResponses(index) {
 function spansOf(found, part, words) {
   const text = String(found.row[part] ?? "");
   const read = (found.spans ?? []).filter((span) => span.part === part).map((span, place) => ({ ...span, anchor: `mark-${part}-${place}` }));
-  const asked = sought(text.slice(0, 2000000), words).map(([start, end],
+  return [...read, ...askedIn(text, words, part)];
+}
+
+function askedIn(text, words, part) {
+  return sought(text.slice(0, 2000000), words).map(([start, end],
     place) => ({ part, start, end, kind: "words", note: `the words that are sought, ${place + 1}` }));
-  return [...read, ...asked];
 }
 
 function textPart(found, words) {
@@ -94,9 +97,12 @@ async function trajectoryView(route, main, signal) {
     jumped = (jumped + by + text.spans.length) % text.spans.length;
     return jumpTo(text.spans[jumped]);
   };
-  const prompt = row.prompt
-    ? lazyFold(`The prompt as it was sent: ${plural(row.prompt.length, "message")}`, () => conversation(row.prompt))
+  const sent = (row.prompt ?? []).map((turn) => askedIn(String(turn.content ?? ""), route.params.words, "prompt"));
+  const asked = sent.flat().length;
+  const title = [`The prompt as it was sent: ${plural(sent.length, "message")}`, asked ? h("span.pill.other", null, `${asked} marked`) : null];
+  const prompt = row.prompt ? lazyFold(title, () => conversation(row.prompt, sent))
     : lazyFold("The question", () => conversation(found.query ?? []));
+  prompt.open = asked > 0 && !text.spans.some(([span]) => span.kind === "words");
   const responses = found.responses?.length ? lazyFold(`The responses, in the order of the set: ${count(found.responses.length)}`,
     () => responseCards(found.responses)) : null;
   if (responses) responses.id = "responses";

@@ -136,7 +136,7 @@ def test_rows_are_chosen_walked_and_opened_by_keyboard(browser: Browser, demo: S
         tab.page.select_option(".seek select", "text")  # the prompt warns of these words
         tab.page.focus(".rows")
         tab.press("/")
-        tab.page.keyboard.type("I was told")
+        tab.page.keyboard.type('"I was told"')
         told = leaked.filter(pl.col("text").str.to_lowercase().str.contains("i was told", literal=True)).height
         tab.until(f"document.getElementById('count').textContent.startsWith('{told} of ')")
         tab.until("document.querySelector('.row mark')?.textContent.toLowerCase() === 'i was told'")
@@ -162,6 +162,27 @@ def test_rows_are_chosen_walked_and_opened_by_keyboard(browser: Browser, demo: S
         tab.page.reload()
         settled(tab, first[:12])
         assert "row 2" in tab.shown(".walk"), "the link brings its choice along"
+
+
+def test_words_of_a_prompt_are_found_together_and_marked_in_it(browser: Browser, demo: Served) -> None:
+    with browser.tab(demo.address) as tab:
+        settled(tab, "demo@")
+        went(tab, "#/rows/trajectories")
+        counted(tab)
+        tab.press("/")
+        tab.page.keyboard.type("what is the")
+        tab.until("document.querySelector('.phrase') !== null")
+        anywhere = demo.api("count", table="trajectories", words="what is the")["total"]
+        together = demo.api("count", table="trajectories", words='"what is the"')["total"]
+        assert anywhere > together
+        tab.page.click(".phrase")
+        tab.until(f"document.getElementById('count').textContent.startsWith('{together} of ')")
+        assert tab.value("document.querySelector('.phrase')") is None
+        tab.until("document.querySelector('.row a') !== null")
+        tab.press("/", "Enter", "Enter")
+        settled(tab, "Trajectory")
+        tab.until("document.querySelector('.turn mark')?.textContent.toLowerCase().endsWith('what is the')")
+        assert tab.faults == []
 
 
 def test_sort_columns_filter_look_beside_and_take_along(

@@ -157,6 +157,20 @@ def test_a_copy_of_hostile_rows_by_file_and_by_any_server(
             is_unharmed(tab, scripts, place)
 
 
+SOUGHT = ("scores response", '"response 1"', '"response 1" critique', "teleqna user")
+
+
+def counts_as_served(tab: Tab, root: Path, words: str, held: list[str]) -> bool:
+    """Return whether a copy finds as many of its trajectories by words as the server finds among the same."""
+    choice = {"table": "trajectories", "where": [], "words": words, "in": "any"}
+    found = tab.value(f"source.count({json.dumps(choice)}).then((one) => one.total)")
+    with served(root, "demo") as running:
+        where = [["trajectory_id", "in", held]]
+        expected: int = running.api("count", table="trajectories", words=words, where=where)["total"]
+    assert (words, found) == (words, expected)
+    return found == expected
+
+
 def test_a_copy_answers_as_the_server_does(browser: Browser, demo_root: Path, tmp_path: Path) -> None:
     page = bundled(demo_root, "demo", tmp_path / "copy")
     ids = json.loads((page.parent / "ids.json").read_text("utf-8"))
@@ -184,6 +198,7 @@ def test_a_copy_answers_as_the_server_does(browser: Browser, demo_root: Path, tm
         tab.page.reload()
         tab.until("document.querySelector('h1')?.textContent.startsWith('Set ')")
         went(tab, "#/rows/trajectories", "document.querySelector('.row a') !== null")
+        assert all(counts_as_served(tab, demo_root, words, ids["trajectory_ids"]) for words in SOUGHT)
         tab.press("x")
         assert "pl.scan_parquet" in tab.shown(".expression")
         taken = tab.saved(tmp_path / "taken", "Tab", "Enter")

@@ -71,7 +71,9 @@ def test_the_overview_holds_what_the_report_shows(demo: Served, snapshot: Snapsh
     every = pl.concat([judged, pl.read_parquet(snapshot.files("trajectories/difficulty"))])
     assert tens == every.filter(outcome="correct")["scores"].explode().eq(10).sum()
     assert overview["positions"] and overview["lengths"] and overview["cost"]["rows"] and overview["glossary"]
-    assert "Sources" in {table["title"] for table in overview["tables"]}
+    titles = [part["title"] for part in (*overview["tables"], *overview["sentences"])]
+    assert "Sources" in titles and len(set(titles)) == len(titles), "a link says where it leads"
+    assert [one["name"] for one in overview["published"]] == list(snapshot.manifest.tables)
 
 
 def test_a_set_stands_with_all_its_samples_in_its_own_order(demo: Served, snapshot: Snapshot) -> None:
@@ -212,6 +214,7 @@ def test_what_changed_is_told_down_to_the_row(tmp_path: Path) -> None:
     new, _ = after.published(tmp_path / "new")
     newer = new.path.with_name("20260102T000000Z-00000001")
     manifest = json.loads((new.path / "manifest.json").read_text()) | {"version": newer.name}
+    manifest["recipe"] = manifest["recipe"] | {"rejection": {"drop_too_easy": False}}
     target = old.path.with_name(newer.name)
     new.path.rename(target)
     (target / "manifest.json").write_text(json.dumps(manifest))
@@ -227,6 +230,9 @@ def test_what_changed_is_told_down_to_the_row(tmp_path: Path) -> None:
         added = running.api("changes", kind="added", **names)["rows"]
         assert [(row["table"], row["id"]) for row in added] == [("sets", three.set_id)]
         assert found["summary"][0] == f"{names['old']} -> {names['new']}"
+        assert "  rejection.drop_too_easy: (not there) -> false" in found["summary"]
+        said = "outcome, reject_reason, accepted: incorrect, incorrect, false -> correct, –, true"
+        assert f"  1 of trajectories, {said}" in found["summary"]
         answer = running.asked(f"/api/changes?old=../x&new={names['new']}")
         assert (answer.status, "no version of what is opened" in answer.json["error"]) == (404, True)
 
