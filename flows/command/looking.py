@@ -68,6 +68,7 @@ def _serve(explorer: "Explorer", host: str, port: int, no_open: bool) -> None:
     import secrets
     import webbrowser
 
+    from flows.watching.interruption import Ended
     from pipelines.exploring.serving import Server
 
     async def serve() -> None:
@@ -79,5 +80,8 @@ def _serve(explorer: "Explorer", host: str, port: int, no_open: bool) -> None:
                 await asyncio.to_thread(webbrowser.open, address)
             await asyncio.Event().wait()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(serve())
+    except Ended as ended:  # no answers are bought here, of which its words speak
+        raise typer.Exit(ended.error.exit_code) from None

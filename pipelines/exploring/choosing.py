@@ -99,7 +99,7 @@ def _fulfils(columns: Columns, name: str, op: str, value: Any) -> Mask:
         if isinstance(held, Ids):
             return _ids_pass(held, op, value)
         return codes_pass(held, op, value)
-    except (TypeError, ValueError, pa.ArrowException, KeyError):
+    except (TypeError, ValueError, OverflowError, pa.ArrowException, KeyError):
         raise RecipeError(f"{name}: {op} {json.dumps(value)} says nothing of this column") from None
 
 
@@ -112,7 +112,7 @@ def _numbers_pass(numbers: np.ndarray, op: str, value: Any) -> Mask:
             found = found | np.isnan(numbers)
         return found if op == "in" else ~found
     wanted = _number(value)
-    if wanted != wanted:
+    if wanted != wanted and op in ("is", "not"):
         return np.asarray(np.isnan(numbers) == (op == "is"))
     compared = {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "is": np.equal}
     return ~np.equal(numbers, wanted) if op == "not" else np.asarray(compared[op](numbers, wanted))
@@ -155,7 +155,7 @@ def codes_pass(held: Codes, op: str, value: Any) -> Mask:
     """Return which rows of a column pass, decided once for each of its values."""
     tests: dict[str, Callable[[Any], bool]] = {
         "is": lambda one: one == value,
-        "in": lambda one: one in value,
+        "in": lambda one: one in (value if isinstance(value, list) else None),  # type: ignore[operator]  # told
         "not": lambda one: one not in value if isinstance(value, list) else one != value,
         "null": lambda one: one is None,
         "not_null": lambda one: one is not None,

@@ -49,7 +49,7 @@ def _condition(columns: Columns, name: str, op: str, value: Any) -> str:
     column, said = _column(columns, name), repr(value)
     if op == "contains":
         return _holds_words(columns.view.by_name[name].type, column, str(value))
-    if op in ("in", "not") and isinstance(value, list):
+    if op == "in" or (op == "not" and isinstance(value, list)):
         return f"{'~' if op == 'not' else ''}{column}.is_in({said}, nulls_equal=True)"
     if op in ("is", "not"):
         return f"{column}.{'eq' if op == 'is' else 'ne'}_missing({said})"

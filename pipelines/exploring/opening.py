@@ -128,12 +128,17 @@ class Explorer:
         return held
 
     def _find(self, name: str) -> Version:
-        if self.root is None or "/" in name or "\0" in name:
+        if self.root is None or "/" in name or "\0" in name or not _fit(name):
             raise StorageError(f"{name[:200]!r} is no version of what is opened")
         return find_version(self.root, name)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fit(name: str) -> bool:
+    """Return whether folders can be called so: of 255 bytes at most."""
+    return all(len(part.encode(errors="replace")) <= 255 for part in name.split("@"))
 
 
 def name_of(version: Version) -> str:

@@ -18,6 +18,7 @@ from pipelines.reporting.meanings import SURPLUS, meaning, sets_made, verdict_me
 from pipelines.reporting.report import MODEL_HEAD, glossary_of, in_both, model_rows, numbers
 from pipelines.reporting.reviews import REVIEW_HEAD, review_rows
 from pipelines.reporting.source_funnels import ACCEPTED, SourceFunnel, judged_outcomes, source_funnels, together
+from schemas.errors import RecipeError
 from schemas.manifest import Input, Manifest
 from schemas.trajectory import Outcome
 
@@ -29,11 +30,13 @@ SOURCE_HEAD = ["source", "from", "revision", "licence", "rows", "kept", "dropped
 
 def overview_answer(opened: Opened, query: Mapping[str, str], stop: threading.Event) -> dict[str, Any]:
     """Return the overview of a snapshot; of an evaluation, `evaluation_answer` has it."""
+    if opened.is_evaluation:
+        raise RecipeError(f"{opened.name} is an evaluation, and has no overview; /api/evaluation has its figures")
     return opened.once("overview", lambda: _overview(opened))
 
 
 def _overview(opened: Opened) -> dict[str, Any]:
-    manifest: Manifest = opened.version.manifest  # type: ignore[assignment]  # the page asks it of snapshots alone
+    manifest: Manifest = opened.version.manifest  # type: ignore[assignment]  # no evaluation comes here
     funnels, checks = source_funnels(manifest, opened.version.files), manifest.checks
     return {
         "title": opened.name,

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.exploring.choosing import Choice, choice_of
+from pipelines.exploring.choosing import Choice, Stopped, choice_of
 from pipelines.exploring.columns import Codes, Columns, Ids, Numbers
 from pipelines.exploring.expressions import expression_of
 from pipelines.exploring.opening import Opened
@@ -153,7 +153,7 @@ def write_parquet(opened: Opened, table: str, choice: Choice, path: Path, stop: 
     rows = opened.chosen(table, choice).in_order(choice, stop)
     schema = pa.schema([pa.field(name, shown.type) for name, shown in columns.view.by_name.items()])
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for part in _parts(columns, rows):
+        for part in _parts(columns, rows, stop):
             writer.write_table(pa.Table.from_pylist(part, schema))
     return len(rows)
 
@@ -161,12 +161,14 @@ def write_parquet(opened: Opened, table: str, choice: Choice, path: Path, stop: 
 def json_lines(opened: Opened, table: str, choice: Choice, stop: threading.Event) -> Iterator[bytes]:
     """Yield the rows of a choice as JSONL, many lines at a time."""
     columns = opened.columns(table)
-    for part in _parts(columns, opened.chosen(table, choice).in_order(choice, stop)):
+    for part in _parts(columns, opened.chosen(table, choice).in_order(choice, stop), stop):
         yield b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in part)
 
 
-def _parts(columns: Columns, rows: np.ndarray) -> Iterator[list[dict[str, Any]]]:
+def _parts(columns: Columns, rows: np.ndarray, stop: threading.Event) -> Iterator[list[dict[str, Any]]]:
     names = list(columns.view.by_name)
     for start in range(0, len(rows), _AT_ONCE):
+        if stop.is_set():
+            raise Stopped
         part = columns.rows(rows[start : start + _AT_ONCE].astype(np.int64), names)
         yield [{name: row[name] for name in names} for row in part]

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
+import logging
 import socket
 import tempfile
 import threading
@@ -33,11 +34,18 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
 _NO_TOKEN = "This page needs its token: open the whole address that `grmforge look` printed, with ?token= at its end."
 _WORKERS = 4
+_LONGEST_LINE = 1 << 16
+"""Of a request: a choice of many values stands in its address."""
+_QUIET = logging.getLogger("grmforge.look")
+"""What a client sends that is no HTTP is its own matter, and no traceback in the terminal of whoever looks."""
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 _LARGEST_REVIEW = 256 << 20
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
@@ -172,13 +180,16 @@ class Server:
         response = web.StreamResponse(
             headers={**_HEADERS, "Content-Disposition": disposition, "Content-Type": "application/octet-stream"}
         )
-        with tempfile.TemporaryDirectory(prefix="grmforge-look-") as folder:
+        gone = threading.Event()
+        with contextlib.ExitStack() as held:
+            folder = held.enter_context(tempfile.TemporaryDirectory(prefix="grmforge-look-"))
+            held.callback(gone.set)
             if form == "parquet":
                 path = Path(folder) / "rows.parquet"
                 await self.in_thread(lambda stop: write_parquet(opened, table, choice, path, stop))
                 parts = _chunks(path)
             else:
-                parts = json_lines(opened, table, choice, threading.Event())
+                parts = json_lines(opened, table, choice, gone)
             first = await self.in_thread(lambda stop: next(parts, None))  # an error is still told as one
             await response.prepare(request)
             while first is not None:
@@ -198,7 +209,10 @@ class Server:
     @asynccontextmanager
     async def running(self, port: int) -> AsyncIterator["Server"]:
         """Serve as long as the block; port 0 takes a free one. Raises RecipeError where the address cannot be taken."""
-        runner = web.AppRunner(self.app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            self.app, handler_cancellation=True, access_log=None, logger=_QUIET, shutdown_timeout=1.0,
+            max_line_size=_LONGEST_LINE, max_field_size=_LONGEST_LINE,
+        )  # fmt: skip
         await runner.setup()
         try:
             try:

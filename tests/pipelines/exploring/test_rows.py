@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipelines.exploring.choosing import Choice, Stopped
+from pipelines.exploring.opening import Explorer
+from pipelines.exploring.rows import json_lines, write_parquet
 from storage.root import Root
 from storage.snapshots import find_snapshot
+from storage.versions import find_version
 from tests.pipelines.exploring.hostile import LONG, MANY
 from tests.pipelines.exploring.served import Served, served
 
@@ -178,6 +183,10 @@ REFUSED = [
     ({"table": "sets", "where": '[["set_id", "gt", "a"]]'}, 400, 'set_id: gt "a" says nothing of this column'),
     ({"table": "sets", "where": '[["query", "is", "a"]]'}, 400, 'query: is "a" says nothing of this column'),
     ({"table": "sets", "where": '[["votes", "has", "a"]]'}, 400, 'votes: has "a" says nothing of this column'),
+    ({"table": "sets", "where": '[["source", "in", {"own": 1}]]'}, 400, 'source: in {"own": 1} says nothing'),
+    ({"table": "trajectories", "where": '[["margin", "gt", 1%s]]' % ("0" * 400)}, 400, "says nothing of this column"),
+    ({"table": "trajectories", "where": '[["scores", "has", 1%s]]' % ("0" * 40)}, 400, "says nothing of this column"),
+    ({"table": "sets", "v": "a" * 300}, 404, "is no version of what is opened"),
     ({"table": "sets", "sort": "query"}, 400, "query: rows are sorted by short columns"),
     ({"table": "sets", "offset": "-1"}, 400, "offset: must be a whole number, not '-1'"),
     ({"table": "sets", "in": "colour", "words": "x"}, 400, "sets has no column 'colour'"),
@@ -188,6 +197,20 @@ REFUSED = [
 def test_what_cannot_be_chosen_is_said(demo: Served, query: dict[str, str], status: int, words: str) -> None:
     answer = demo.asked(f"/api/rows?{urllib.parse.urlencode(query)}")
     assert (answer.status, words in answer.json["error"]) == (status, True), answer.body
+
+
+def test_nothing_is_less_than_null(demo: Served) -> None:
+    assert demo.api("count", table="trajectories", where=[["margin", "lt", None]]) == {"total": 0}
+
+
+def test_an_export_whose_client_has_gone_ends(demo_root: Path, tmp_path: Path) -> None:
+    opened = Explorer(Root(demo_root), find_version(Root(demo_root), "demo")).version(None)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        next(json_lines(opened, "trajectories", Choice(), stop))
+    with pytest.raises(Stopped):
+        write_parquet(opened, "trajectories", Choice(), tmp_path / "rows", stop)
 
 
 def test_a_row_that_is_not_there_is_said(demo: Served) -> None:

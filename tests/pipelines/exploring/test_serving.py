@@ -109,6 +109,20 @@ def test_no_name_of_a_version_leads_anywhere_else(running: Served, name: str) ->
     assert answer.status == 404 and "error" in answer.json
 
 
+def test_a_long_choice_is_answered_and_no_http_leaves_no_traceback(
+    running: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert running.asked(f"/api/rows?table=sets&words={'x' * 20_000}").status == 200
+    assert running.asked("/" + "x" * 100_000).status == 400
+    assert capfd.readouterr().err == ""
+
+
+def test_an_evaluation_has_no_overview(demo_root: Path) -> None:
+    with served(demo_root, "demo-grm") as evaluation:
+        answer = evaluation.asked("/api/overview")
+    assert answer.status == 400 and "is an evaluation, and has no overview" in answer.json["error"]
+
+
 def test_only_reviews_are_written_and_only_as_json(running: Served) -> None:
     for method in ("POST", "PUT", "DELETE"):
         answer = running.asked("/api/rows?table=sets", method=method, body=b"{}", Content_Type="application/json")
@@ -262,7 +276,8 @@ def test_a_root_in_a_bucket_is_looked_at_alike(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.slow
-def test_the_command_prints_an_address_and_ends_with_ctrl_c(demo_root: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(2, 0), (15, 143)], ids=["ctrl-c", "sigterm"])
+def test_the_command_prints_an_address_and_ends_in_silence(demo_root: Path, number: int, code: int) -> None:
     with start("look", "demo", "--root", demo_root, "--no-open", cold=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
@@ -272,9 +287,9 @@ def test_the_command_prints_an_address_and_ends_with_ctrl_c(demo_root: Path) -> 
         with contextlib.closing(connection):
             connection.request("GET", "/api/opened", headers={"Authorization": f"Bearer {token}"})
             assert json.loads(connection.getresponse().read())["kind"] == "snapshot"
-        process.send_signal(2)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
-        assert (process.returncode, out, err) == (0, "", "")
+        assert (process.returncode, out, err) == (code, "", "")
 
 
 @pytest.mark.parametrize(
