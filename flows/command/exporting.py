@@ -48,7 +48,7 @@ def export(
     Limits are above the longest row, so that the trainer cuts and drops nothing. What a person must fill is marked
     FILL:. Example: grmforge export demo --to verl --sets rft,rl --out demo-verl
     """
-    from flows.command.versions import _root_if_any
+    from flows.command.versions import root_if_any
     from pipelines.exporting.checking import checked
     from pipelines.exporting.export import export as write_export
     from pipelines.exporting.lengths import open_tokenizer
@@ -62,7 +62,7 @@ def export(
         raise RecipeError(
             "--check: loaders need a tokenizer; add --tokenizer, a directory or hub id of the model to train"
         )
-    chosen = find_snapshot(_root_if_any(root), snapshot)
+    chosen = find_snapshot(root_if_any(root), snapshot)
     done = write_export(
         chosen,
         trainer,
