@@ -7,7 +7,7 @@ GPUS="${GPUS:?FILL: GPUs of this machine}"
 BATCH="${BATCH:?FILL: questions a step, at most the {{ rl.rows.train }} rows}"
 PYTHONPATH="$PWD:${PYTHONPATH:-}" python grpo.py \
   data.train_data="['$PWD/{{ rl.files.train }}']" \
-  data.val_data="['$PWD/{{ rl.files.validation or rl.files.train }}']" \
+  data.val_data="['$PWD/{{ rl.files.get("validation") or rl.files.train }}']" \
   trainer.algorithm.advantage_estimator=grpo trainer.policy.model.path="$MODEL" \
   trainer.max_prompt_length={{ rl.prompt_limit }} generator.max_input_length={{ rl.prompt_limit + answer_tokens }} \
   generator.sampling_params.max_generate_length={{ answer_tokens }} generator.n_samples_per_prompt=4 \

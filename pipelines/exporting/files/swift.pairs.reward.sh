@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 MODEL="${MODEL:?FILL: a directory or hub id of an instruct model}"
 swift rlhf --rlhf_type rm --model "$MODEL" --dataset {{ pairs.files.train }} \
-{% if pairs.files.validation %}
-  --val_dataset {{ pairs.files.validation }} \
+{% if pairs.files.get("validation") %}
+  --val_dataset {{ pairs.files.get("validation") }} \
 {% endif %}
   --max_length {{ pairs.whole_limit }} --truncation_strategy delete --split_dataset_ratio 0 --output_dir reward-model "$@"

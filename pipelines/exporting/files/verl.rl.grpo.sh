@@ -8,7 +8,7 @@ GPUS="${GPUS:?FILL: GPUs of this machine}"
 BATCH="${BATCH:?FILL: questions a step, at most the {{ rl.rows.train }} rows}"
 python -m verl.trainer.main_ppo \
   algorithm.adv_estimator=grpo algorithm.use_kl_in_reward=False \
-  data.train_files={{ rl.files.train }} data.val_files={{ rl.files.validation or rl.files.train }} \
+  data.train_files={{ rl.files.train }} data.val_files={{ rl.files.get("validation") or rl.files.train }} \
   data.train_batch_size="$BATCH" data.prompt_key=prompt data.return_raw_chat=True \
   data.max_prompt_length={{ rl.prompt_limit }} data.max_response_length={{ answer_tokens }} \
   data.filter_overlong_prompts=True data.truncation=error \
