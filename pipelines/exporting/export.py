@@ -213,6 +213,7 @@ def _values(parts: Mapping[str, Part]) -> dict[str, Any]:
     sft: dict[str, Any] = {split: Markup(" ".join(paths)) for split, paths in files.items()}
     sft |= {f"{split}_list": Markup(",".join(paths)) for split, paths in files.items()}
     sft |= {f"{split}_names": Markup(",".join(map(_entry_name, paths))) for split, paths in files.items()}
+    sft |= {"rows": sum(part.rows.get("train", 0) for part in both.values())}
     sft |= {"limit": max((part.whole_limit for part in both.values()), default=0)}
     sft |= {"folders": Markup(",".join(both)), "splits": Markup(",".join("train" for _ in both))}
     entries = [

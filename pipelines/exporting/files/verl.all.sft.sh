@@ -7,12 +7,13 @@ set -euo pipefail
 cd "$(dirname "$0")"
 MODEL="${MODEL:?FILL: a directory or hub id of an instruct model}"
 GPUS="${GPUS:?FILL: GPUs of this machine}"
+BATCH="${BATCH:?FILL: rows a step, at most the {{ sft.rows }} rows: verl drops a last batch that is not full}"
 torchrun --standalone --nproc_per_node="$GPUS" -m verl.trainer.sft_trainer \
   data.train_files="[{{ sft.train_list }}]" \
 {% if sft.validation_list %}
   data.val_files="[{{ sft.validation_list }}]" \
 {% endif %}
   data.messages_key=messages data.pad_mode=no_padding data.truncation=error \
-  data.max_length={{ sft.limit }} data.max_token_len_per_gpu={{ sft.limit }} \
-  model.path="$MODEL" trainer.default_local_dir=judge "$@"
+  data.train_batch_size="$BATCH" data.max_length={{ sft.limit }} data.max_token_len_per_gpu={{ sft.limit }} \
+  model.path="$MODEL" trainer.default_local_dir=judge trainer.logger='["console"]' "$@"
 {% endif %}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from pipelines.exporting.checking import checked
 from pipelines.exporting.export import Export, export
@@ -112,6 +113,17 @@ def test_limits_stand_above_the_longest_row_and_scripts_hold_them(
     assert "filter_overlong_prompts=True data.truncation=error" in grpo and "/rewards.py" in grpo
     assert f"data.max_length={rft.whole_limit} " in sft
     assert rl.counted == {"tokenizer": sum(rl.rows.values())} and rl.over_usual > 0
+
+
+def test_a_batch_is_never_larger_than_what_the_trainer_would_drop(written: Callable[..., Export]) -> None:
+    """verl's batch of 256 is dropped where there are fewer rows, and NeMo RL's 512 are no part of 32 prompts x 4."""
+    done = written("verl", "verl")
+    sft = (done.out / "sft.sh").read_text("utf-8")
+    assert f"at most the {done.parts['rft'].rows['train']} rows" in sft and 'data.train_batch_size="$BATCH"' in sft
+    assert "trainer.logger='[\"console\"]'" in sft
+    grpo = yaml.safe_load((written("nemo-rl", "nemo").out / "grpo.yaml").read_text("utf-8"))
+    answers = grpo["grpo"]["num_prompts_per_step"] * grpo["grpo"]["num_generations_per_prompt"]
+    assert answers % grpo["policy"]["train_global_batch_size"] == 0
 
 
 def test_without_a_tokenizer_the_endpoints_counts_are_taken_and_estimates_said(written: Callable[..., Export]) -> None:
