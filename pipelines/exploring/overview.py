@@ -53,6 +53,7 @@ def _overview(opened: Opened) -> dict[str, Any]:
             {"name": path, "table": name, "count": entry.rows, "where": [["status", "is", part]] if part else []}
             for path, entry in manifest.tables.items()
             for name, _, part in [path.partition("/")]
+            if name in opened.views
         ],
         "outcomes": _outcomes(opened),
         "reasons": [

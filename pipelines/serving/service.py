@@ -140,6 +140,9 @@ def _check(service: Service, request: web.Request, most: int) -> None:
     """Raise CallError for a call that is not let in."""
     if request.path == "/healthz":
         return
+    if "Origin" in request.headers:
+        # A browser says which page asks; no trainer does. So no page that is open here can spend what a judge costs.
+        raise CallError("calls from pages of a browser are refused", "origin", 403)
     if service.token is not None:
         # A trainer that is given nothing but an address can carry the token in it alone.
         given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.query.get("token", "")

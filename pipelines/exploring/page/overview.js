@@ -112,11 +112,8 @@ function overviewSections(found) {
 
 function published(rows) {
   if (!rows.length) return null;
-  const chip = (one) => {
-    const isShown = Boolean(state.opened.tables[one.table]);
-    const address = isShown ? { href: rowsAddress(one.table, one.where ?? []) } : null;
-    return h(isShown ? "a.chip" : "span.chip", address, h("b", null, count(one.count)), ` ${one.name ?? one.table}`);
-  };
+  const chip = (one) => h("a.chip", { href: rowsAddress(one.table, one.where ?? []) },
+    h("b", null, count(one.count)), ` ${one.name ?? one.table}`);
   return h("p.chips", null, h("span.soft", null, "published: "), rows.map(chip));
 }
 

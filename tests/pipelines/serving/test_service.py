@@ -189,6 +189,7 @@ def test_bad_calls_are_told_what_is_wrong(tmp_path: Path) -> None:
         assert told(pair, Authorization="Bearer wrong") == (401, "token")
         assert told(pair, **{"X-None": "1"}) == (401, "token")
         assert told(pair, Authorization="Bearer \xff") == (401, "token")
+        assert told(pair, Authorization="Bearer secret", Origin="http://elsewhere.example") == (403, "origin")
         assert service.call("/v1/judge?token=secret", pair)[0] == 200
         assert service.call("/metrics")[0] == 401 and service.call("/healthz") == (200, "ok\n")
         assert told({"responses": ["a", "b"]}) == (400, "bad_request")
