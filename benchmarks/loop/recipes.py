@@ -41,11 +41,11 @@ def _has_tables(value: object) -> bool:
 def served(model: Path, plan: Plan, python: Path, *flags: str) -> dict[str, Any]:
     """Return the section of a model that vLLM serves on this machine's processor."""
     command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", "{model}"]
-    args = ["--dtype", _precision(), "--enforce-eager", "--max-model-len", "2048", "--max-num-seqs", str(plan.in_flight)]
+    args = ["--dtype", _precision(), "--enforce-eager", "--max-model-len", "2048"]
     # On a processor, vLLM 0.32 dies of a seeded request whose prompt it reads in parts.
-    args += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192", *flags]
+    args += ["--max-num-seqs", str(plan.in_flight), "--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192"]
     env = {"VLLM_CPU_KVCACHE_SPACE": "2", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    server = {"command": command, "args": args, "env": env}
+    server = {"command": command, "args": [*args, *flags], "env": env}
     return {"engine": "vllm", "model": str(model), "max_concurrency": plan.in_flight, "vllm": server}
 
 
