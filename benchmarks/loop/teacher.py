@@ -41,7 +41,10 @@ def teaching(task: Path) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: grmforge shows the progress."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Teacher) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 1024  # of five, as it is elsewhere, most of 256 that come at once would wait a minute
+
+    with Server(("127.0.0.1", 0), Teacher) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
