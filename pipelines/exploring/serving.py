@@ -111,6 +111,8 @@ class Server:
 
     def _is_own_host(self, given: str) -> bool:
         name, _, port = given.rpartition(":")
+        if not port.isdigit() and self.port == 80:  # which browsers leave out
+            name, port = given, "80"
         name = name.strip("[]")
         if port != str(self.port):
             return False

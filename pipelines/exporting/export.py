@@ -96,7 +96,7 @@ def chosen_sets(snapshot: Snapshot, trainer: Trainer, sets: Sequence[str] | None
         if name not in SCHEMAS:
             near = difflib.get_close_matches(name, SCHEMAS, n=1, cutoff=0.5)
             meant = f"did you mean {near[0]}? " if near else ""
-            raise RecipeError(f"--sets {name}: no such set; {meant}There are: {', '.join(SCHEMAS)}")
+            raise RecipeError(f"--sets {name}: no such set; {meant}there are {', '.join(SCHEMAS)}")
         if name not in there:
             raise RecipeError(f"--sets {name}: {of} has no rows of it; it has: {', '.join(there) or 'none'}")
         if name not in trainer.layouts:

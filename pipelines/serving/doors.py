@@ -232,6 +232,7 @@ def _tell_openrlhf(joined: Sequence[Joined], section: ServeSection) -> Reply:
                 "judge_failed_share": [one.verdict.failed_share for one in joined],
                 "judge_partial": [float(one.verdict.is_partial) for one in joined],
             },
+            "comparable": COMPARABLE,
         },
     )
 
@@ -281,7 +282,7 @@ def _tell_compare(joined: Sequence[Joined], section: ServeSection) -> Reply:
         return numbers
     verdict = joined[0].verdict
     facts = {"failed_share": verdict.failed_share, "readable_samples": float(verdict.readable)}
-    return Reply(200, {"rewards": numbers, "comparison_results": None, "metrics": facts})
+    return Reply(200, {"rewards": numbers, "comparison_results": None, "metrics": facts, "comparable": COMPARABLE})
 
 
 DOORS = {

@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 MODEL="${MODEL:?FILL: a directory or hub id of an instruct model}"
-python train/sft_trl.py --model "$MODEL" --out judge --data {{ sft.train }} --max-length {{ sft.limit }}
+python train/sft_trl.py --model "$MODEL" --out judge --data {{ sft.train }} --max-length {{ sft.limit }} "$@"
 {% endif %}

@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 MODEL="${MODEL:?FILL: a directory or hub id of the trained judge, or of what it came from}"
-python train/meta_rm.py --model "$MODEL" --out meta-rm --snapshot .
+python train/meta_rm.py --model "$MODEL" --out meta-rm --snapshot . "$@"

@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 MODEL="${MODEL:?FILL: a directory or hub id of the judge after SFT}"
-python train/grpo_trl.py --model "$MODEL" --out judge-rl --data {{ rl.files.train }} --answer-tokens {{ answer_tokens }}
+python train/grpo_trl.py --model "$MODEL" --out judge-rl --data {{ rl.files.train }} --answer-tokens {{ answer_tokens }} "$@"

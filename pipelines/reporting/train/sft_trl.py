@@ -111,6 +111,7 @@ def main() -> None:
         warmup_steps=max(1, len(order) // chosen.batch // 20),
         max_length=None,
         completion_only_loss=True,
+        logging_first_step=True,
         logging_steps=10,
         save_steps=chosen.save_every,
         save_total_limit=1,
