@@ -16,7 +16,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 
-BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py hint_leaks.py decontamination.py rubrics.py scale_out.py evaluation.py explorer.py)))
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard $(addprefix benchmarks/,dispatch.py recovery.py judging.py scale.py verifiers.py hint_leaks.py decontamination.py rubrics.py scale_out.py evaluation.py explorer.py serving.py)))
 
 .PHONY: help demo demo-real test test-all test-room test-vllm test-trainers test-loop bench check format docs lock clean
 
