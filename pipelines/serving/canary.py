@@ -53,16 +53,20 @@ class Canary:
         self._judges, self._sets, self._every = judges, sets, every
         self._first: list[Verdict] = []
         self._running: asyncio.Task[None] | None = None
-        self._round = -1
+        self._rounds: set[int] = set()
         self.figures: Figures = {}
 
     def seen(self, step: int | None) -> None:
-        """Begin the next round where this step is of one that was not judged yet, and none is going on."""
-        if step is None or not self._sets or step // self._every <= self._round:
+        """Begin the round of this step where it was not judged yet, and none is going on.
+
+        Runs that share the service share its rounds: one that is far ahead, or says a step by mistake, stops no other.
+        """
+        number = None if step is None else step // self._every
+        if number is None or not self._sets or number in self._rounds:
             return
         if self._running is None or self._running.done():
-            self._round = step // self._every
-            self._running = asyncio.get_running_loop().create_task(self._judge(self._round))
+            self._rounds.add(number)
+            self._running = asyncio.get_running_loop().create_task(self._judge(number))
 
     async def stop(self) -> None:
         """Let go of a round that goes on; what it was answered is stored."""

@@ -399,11 +399,13 @@ def test_the_canary_is_judged_anew_every_so_many_steps(tmp_path: Path) -> None:
             strictness["by"] = 1
             assert round_at(10) == 10, "and anew: its stored answers would never drift"
             assert service.metric("canary_mean_shift") == -1 and service.metric("canary_unreadable_share") == 0
+            assert round_at(990) == 14, "another run is far ahead"
             judge.then = chat("no verdict")
             service.call("/v1/judge", {"prompt": "P", "responses": ["a", "b"], "step": 25})
             until = time.monotonic() + 10
-            while service.metric("canary_round") < 2 and time.monotonic() < until:
+            while service.metric("canary_round") != 2 and time.monotonic() < until:
                 time.sleep(0.02)
+            assert service.metric("canary_round") == 2, "and stops no other's rounds"
             assert service.metric("canary_unreadable_share") == 1
 
 
