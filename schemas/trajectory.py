@@ -141,7 +141,7 @@ class RejectReason(Explained):
         "lower [rejection] min_pass_for_hinted, which takes the very sets that hints are for",
     )
     TOO_LONG = (  # off unless the recipe gives a limit
-        "too_long",
+        "row_too_long",
         "correct, but longer than the recipe lets a training row be",
         "raise [training] max_tokens, if what is trained can read more",
     )

@@ -147,9 +147,9 @@ class TrainingSection(Section):
     """`[training]`: what a trainer can take."""
 
     max_tokens: Count | None = None
-    """Training rows that are longer are left out as too_long: prompt and answer without its thoughts, in rl the prompt,
-    in pairs the question with the longest response of the set. As the endpoint counted them; without its count, and in
-    rl and pairs, a token for every four bytes. `grmforge export --max-tokens` does the same for one trainer."""
+    """Training rows that are longer are left out as row_too_long: prompt and answer without its thoughts, in rl the
+    prompt, in pairs the question with the longest response of the set. As the endpoint counted them; without its count,
+    and in rl and pairs, a token for every four bytes. `grmforge export --max-tokens` does the same for one trainer."""
 
 
 class RlSection(Section):

@@ -105,6 +105,7 @@ def test_every_reason_has_its_place_in_the_precedence() -> None:
         "undecided",
         "label_suspect",
         "hint_unconfirmed",
+        "row_too_long",
         "label_balance",
         "position_balance",
         "hinted_share",

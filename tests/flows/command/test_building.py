@@ -148,6 +148,7 @@ def test_a_part_of_the_sets_has_a_name_of_its_own_and_pays_nothing_twice(tmp_pat
     assert grmforge("build", recipe, "--root", root, "--sets", "rft").code == 0
     assert {table.split("/")[0] for table in latest(root, "small-rft").manifest.tables} == {
         "rft",
+        "rft_messages",
         "sets",
         "trajectories",
     }

@@ -299,7 +299,7 @@ def test_data_of_the_hub_is_looked_at_by_what_that_takes(tmp_path: Path) -> None
 
         asked = len(server.requests)
         refused(begun("maker/odd", "--force"), 2, "maker/odd: no kind of source", "colour, size", "one object a line")
-        refused(begun("maker/tables", "--force"), 2, "maker/tables on the hub has no file that matches *.jsonl")
+        refused(begun("maker/tables", "--force"), 2, "maker/tables: no kind of source reads its rows (columns: a, b)")
         refused(begun("maker/gone", "--force"), 2, "maker/gone: no such data set on the hub")
         refused(begun("someone/RM-Bench", "--force"), 2, "is rm_bench, a benchmark for reward models")
         assert len(server.requests) == asked, "no model is asked about data that cannot be judged"

@@ -25,7 +25,7 @@ def test_every_file_is_what_the_manifest_says(tmp_path: Path) -> None:
     write_rows(tmp_path / "own.jsonl", jsonl_rows(60))
     snapshot = published(tmp_path).snapshot
     scripts = {f"train/{name}.py" for name in ("sft_trl", "grpo_trl", "meta_rm", "reward_clients")}
-    named = {"manifest.json", "README.md", "report.html", "rewards.py", *scripts}
+    named = {"manifest.json", "README.md", "report.html", "rewards.py", "train/grpo_verl.sh", *scripts}
     for name, table in snapshot.manifest.tables.items():
         assert table.rows == sum(file.rows for file in table.files) > 0
         for file in table.files:

@@ -36,7 +36,7 @@ def counted(funnel: list[FunnelRow]) -> Counter[str]:
     found: Counter[str] = Counter()
     for row in funnel:
         found[row.stage.removesuffix(" non_hinted").removesuffix(" hinted")] += (
-            row.rows if row.outcome == "too_long" else 0
+            row.rows if row.outcome == "row_too_long" else 0
         )
     return +found
 
@@ -56,7 +56,7 @@ def test_longer_rows_are_left_out_of_every_set_and_counted(tmp_path: Path) -> No
     assert {row["set_id"] for row in rows_of(limited, "meta_rm/train")} <= short
     rejected = Counter(row["reject_reason"] for row in rows_of(limited, "trajectories/rejected"))
     found = counted(limited.manifest.funnel)
-    assert rejected["too_long"] == found["rft"] > 0
+    assert rejected["row_too_long"] == found["rft"] > 0
     assert found["rl"] > 0 and found["meta_rm from rft"] > 0
 
 
