@@ -16,7 +16,7 @@ from tests.pipelines.exploring.hostile import write_hostile
 
 
 def in_a_thread(make: Callable[[], Path]) -> Path:
-    """Return what is made in a thread of its own: an open browser has an event loop in this one, and no other may run."""
+    """Return what is made in a thread of its own: an open browser has a loop in this one, and no other may run."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(make).result()
 
