@@ -43,6 +43,7 @@ def teaching(task: Path) -> Iterator[str]:
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 1024  # of five, as it is elsewhere, most of 256 that come at once would wait a minute
+        daemon_threads = False  # the end waits for those that still answer, whose sockets would be left open
 
     with Server(("127.0.0.1", 0), Teacher) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
