@@ -133,8 +133,8 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
 async def slime_reward(args: Any, sample: Any, **settings: Any) -> Any:
     """Return the reward of a sample as slime 0.3.1 asks for it; of each, where --group-rm hands a group over."""
     if isinstance(sample, list):
-        return [reward(_without_end(one.response), _truth_in(one.label)) for one in sample]
-    return reward(_without_end(sample.response), _truth_in(sample.label))
+        return [reward(without_end_tokens(one.response), _truth_in(one.label)) for one in sample]
+    return reward(without_end_tokens(sample.response), _truth_in(sample.label))
 
 
 def skyrl_env() -> Any:
@@ -162,14 +162,14 @@ def _answer_in(query: str, prompt: str) -> str:
     for part in (prompt, prompt[-PROMPT_TAIL:]):
         _, found, answer = query.partition(part) if part else ("", "", "")
         if found:
-            return _without_end(answer)
+            return without_end_tokens(answer)
     raise ValueError(
         f"query {query[:80]!r} does not hold its prompt {prompt[:80]!r}: give the prompts as the chat template "
         "writes them (--data.apply_chat_template)"
     )
 
 
-def _without_end(answer: str) -> str:
+def without_end_tokens(answer: str) -> str:
     """Return an answer without the special tokens at its end, which some trainers leave there."""
     for _ in range(MOST_END_TOKENS):
         answer = answer.rstrip()

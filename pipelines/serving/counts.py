@@ -31,8 +31,8 @@ class Counts:
     partial_groups: int = 0
     responses: int = 0
     failures: Counter[Cause] = field(default_factory=Counter)
-    late: Counter[Cause] = field(default_factory=Counter)
-    """Responses whose call got another failure than their group."""
+    beside: Counter[Cause] = field(default_factory=Counter)
+    """Failures that calls were told and no group's verdict has: late, stopping, timed out."""
     samples: int = 0
     readable: int = 0
     open_calls: int = 0
@@ -53,8 +53,8 @@ class Counts:
 
     def add_beside(self, rewards: Sequence[Reward]) -> None:
         """Count those failures of a call that no group's verdict has."""
-        beside = (Cause.LATE, Cause.STOPPING, Cause.TIMED_OUT)
-        self.late.update(one.cause for one in rewards if isinstance(one, Failure) and one.cause in beside)
+        causes = (Cause.LATE, Cause.STOPPING, Cause.TIMED_OUT)
+        self.beside.update(one.cause for one in rewards if isinstance(one, Failure) and one.cause in causes)
 
     def waited(self, seconds: float, is_partial: bool) -> None:
         """Count a group that was put together from several calls."""
@@ -62,9 +62,14 @@ class Counts:
         self.partial_groups += is_partial
 
     @property
+    def told(self) -> int:
+        """Responses that got a reward or a failure; one whose call timed out gets another when it is judged."""
+        return self.responses + self.beside.total()
+
+    @property
     def failed_share(self) -> float:
-        """The share of all responses that have no reward."""
-        return self.failures.total() / self.responses if self.responses else 0.0
+        """The share of what was told that is a failure."""
+        return (self.failures.total() + self.beside.total()) / self.told if self.told else 0.0
 
 
 def metrics(counts: Counts, gauges: Mapping[str, tuple[str, float | None]]) -> str:
@@ -79,9 +84,9 @@ def metrics(counts: Counts, gauges: Mapping[str, tuple[str, float | None]]) -> s
          {f'{{path="{path}",status="{status}"}}': n for (path, status), n in sorted(counts.calls.items())})  # fmt: skip
     told("groups_total", "counter", "Groups judged.", {"": counts.groups})
     told("partial_groups_total", "counter", "Groups judged without all their members.", {"": counts.partial_groups})
-    told("responses_total", "counter", "Responses that got a reward or a failure.", {"": counts.responses})
+    told("responses_total", "counter", "Responses that got a reward or a failure.", {"": counts.told})
     told("failures_total", "counter", "Responses without a reward, by cause.",
-         {f'{{cause="{cause.value}"}}': counts.failures[cause] + counts.late[cause] for cause in Cause})  # fmt: skip
+         {f'{{cause="{cause.value}"}}': counts.failures[cause] + counts.beside[cause] for cause in Cause})  # fmt: skip
     told("failed_share", "gauge", "Share of all responses without a reward.", {"": counts.failed_share})
     told("samples_total", "counter", "Samples of the judge.", {"": counts.samples})
     told("readable_samples_total", "counter", "Samples whose scores could be read.", {"": counts.readable})

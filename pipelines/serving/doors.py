@@ -5,11 +5,11 @@ numbers only works by [serve] on_failure: `group_mean` tells a failed response t
 there is to tell fails the call, by a status that the trainer takes for what it is.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pipelines.judging.rewards import without_end_tokens
 from pipelines.serving.groups import Joined
 from pipelines.serving.judging import Question
 from pipelines.serving.verdicts import Failure
@@ -22,10 +22,6 @@ COMPARABLE = "within this group only"
 FAILED_CALL = 502
 MOST_DIGITS = 12
 """Of a number in a call: a sample's number follows from its step, and must fit 64 bits."""
-_ENDING = re.compile(r"(?:\s*(?:<[|｜][^<>|｜]{1,60}[|｜]>|</s>|<eos>|<end_of_turn>))+\s*\Z")
-"""Special tokens behind a response: OpenRLHF hands over the text with them."""
-_ENDING_WITHIN = 500
-"""They are sought in so many last characters: in a megabyte of blanks the search takes hours, and everyone waits."""
 
 
 class CallError(Exception):
@@ -98,12 +94,6 @@ def _list(body: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise CallError(f"{name}: give a list with at least one entry")
     return value
-
-
-def _without_ending(text: str) -> str:
-    """Return a response without the special tokens at its end."""
-    begin = max(0, len(text) - _ENDING_WITHIN)
-    return text[:begin] + _ENDING.sub("", text[begin:])
 
 
 def _optional(value: Any, name: str) -> str | None:
@@ -214,7 +204,7 @@ def _read_openrlhf(body: Mapping[str, Any], address: Mapping[str, str], section:
         if not found or not asked:
             raise CallError(f"query[{index}]: does not hold prompts[{index}], so that nobody knows the response")
         question = Question(_prompt(asked, f"prompts[{index}]"), _optional(label, f"labels[{index}]"))
-        members.append(Member(question, (_without_ending(response),), **place))
+        members.append(Member(question, (without_end_tokens(response),), **place))
     return members
 
 
@@ -240,7 +230,7 @@ def _tell_openrlhf(joined: Sequence[Joined], section: ServeSection) -> Reply:
 def _read_slime(body: Mapping[str, Any], address: Mapping[str, str], section: ServeSection) -> list[Member]:
     place = _one_by_one(address, section)
     question = Question(_prompt(body.get("prompt"), "prompt"), _optional(body.get("label"), "label"))
-    return [Member(question, (_without_ending(_text(body.get("response"), "response")),), **place)]
+    return [Member(question, (without_end_tokens(_text(body.get("response"), "response")),), **place)]
 
 
 def _tell_slime(joined: Sequence[Joined], section: ServeSection) -> Reply:

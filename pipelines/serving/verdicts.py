@@ -49,7 +49,7 @@ class Verdict:
     """One a response, in the order in which they came."""
     readable: int = 0
     samples: int = 0
-    """Samples of the judge, and those of them whose scores could be read."""
+    """Samples of the judge; `readable` are those whose scores could be read."""
     parts: int = 0
     """How many different selections of the responses were judged."""
     size: int = 0

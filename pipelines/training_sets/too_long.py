@@ -30,7 +30,6 @@ class TooLong:
     """Ids of the sets whose prompt alone is."""
     pairs: frozenset[str]
     """Ids of the sets whose question is, with the longest response."""
-
     general: frozenset[str]
     """Example ids of the general rows that are."""
 
