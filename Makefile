@@ -42,7 +42,8 @@ demo: .venv/core.stamp  ## build a small snapshot offline, then look at one acce
 	$(BIN)/grmforge inspect demo --status rejected -n 1
 	@echo
 	@echo "The snapshot: data/snapshots/demo/$$(cat data/snapshots/demo/LATEST)"
-	@echo "Try next:     .venv/bin/grmforge inspect demo --status rejected --reason too_easy"
+	@echo "Try next:     .venv/bin/grmforge look demo, in a browser: every row, and why it is there"
+	@echo "              .venv/bin/grmforge inspect demo --status rejected --reason too_easy"
 	@echo "              recipes/local_vllm.toml, for your own model and your own JSONL"
 
 # The package that carries the weights asks for a program around them, which nothing here needs.
