@@ -146,7 +146,8 @@ def _written(
     )
     if "train" not in part.files:
         why = ", ".join(REASONS[word] for word in part.left_out)
-        raise RecipeError(f"{name}: no row is left to train on, of {left_out.total():,}: {why}")
+        way_out = "name other --sets, or allow what was left out"
+        raise RecipeError(f"{name}: no row is left to train on, of {left_out.total():,}: {why}; {way_out}")
     return part
 
 
