@@ -62,12 +62,20 @@ def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
 
     (position from 0 as shown, where its `Best:` begins, where its box ends). Never raises.
     """
-    headings = list(_BEST.finditer(answer))
-    pick = _BOXED_PICK.match(answer, headings[-1].end()) if headings else None
-    if pick is None or "\\boxed{" in answer[pick.end() :]:
+    heading = _last(_BEST, answer)
+    pick = _BOXED_PICK.match(answer, heading.end()) if heading else None
+    if heading is None or pick is None or "\\boxed{" in answer[pick.end() :]:
         return None
     number = int(pick[1] or pick[2])
-    return (number - 1, headings[-1].start(), pick.end()) if 1 <= number <= n_responses else None
+    return (number - 1, heading.start(), pick.end()) if 1 <= number <= n_responses else None
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Return the last match. No list of them all is made: of a hostile text it would hold hundreds of thousands."""
+    found = None
+    for found in pattern.finditer(text):
+        pass
+    return found
 
 
 def named_errors(text: str, answers: list[str | None], best: int) -> int:
@@ -77,8 +85,8 @@ def named_errors(text: str, answers: list[str | None], best: int) -> int:
     paragraphs `Response i: ..`, one a response and none on the best one: otherwise nothing in it counts. A paragraph
     that stands there twice counts for neither response.
     """
-    headings = list(_ERRORS.finditer(text))
-    before, *parts = _PARAGRAPH.split(text[headings[-1].end() :] if headings else "")
+    heading = _last(_ERRORS, text)
+    before, *parts = _PARAGRAPH.split(text[heading.end() :] if heading else "")
     positions = [int(number) - 1 for number in parts[::2]]
     wrong = set(range(len(answers))) - {best}
     if before.strip() or len(set(positions)) < len(positions) or not wrong.issuperset(positions):

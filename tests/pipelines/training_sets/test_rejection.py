@@ -68,7 +68,7 @@ def test_every_reason_is_in_the_precedence_and_caps_come_last() -> None:
     assert REJECT_PRECEDENCE[: len(BAD)] == tuple(BAD)
     assert REJECT_PRECEDENCE[len(BAD) :] == (
         "draft_verdict", "no_critique", "no_principles", "hint_leak", "too_easy", "undecided",
-        "label_suspect", "hint_unconfirmed", "too_long",
+        "label_suspect", "hint_unconfirmed", "row_too_long",
         "label_balance", "position_balance", "hinted_share", "max_accepted",
     )  # fmt: skip
 
