@@ -5,6 +5,7 @@ This module needs nothing but Python 3.10. It is a part of the published `reward
 
 import json
 import re
+from collections import deque
 from typing import Any, NamedTuple
 
 from pipelines.judging.verdicts import answer_of, read_scores
@@ -72,10 +73,8 @@ def read_pick(answer: str, n_responses: int) -> tuple[int, int, int] | None:
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     """Return the last match. No list of them all is made: of a hostile text it would hold hundreds of thousands."""
-    found = None
-    for found in pattern.finditer(text):
-        pass
-    return found
+    found = deque(pattern.finditer(text), maxlen=1)
+    return found[0] if found else None
 
 
 def named_errors(text: str, answers: list[str | None], best: int) -> int:
