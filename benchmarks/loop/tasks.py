@@ -142,7 +142,10 @@ def gold_judgement(gold: Mapping[str, Any], prompt: str) -> str:
     draw = random.Random(query)
     scores = [draw.randint(7, 10) if place == best else draw.randint(1, 4) for place in (1, 2)]
     name, _, meaning = known["criterion"].partition(": ")
-    reasons = " ".join(f"Response {place}: {known['reasons'][text]}." for place, text in enumerate(shown, 1))
+    reasons = " ".join(
+        f"Response {place}: {known['reasons'][text]}, {'yes' if place == best else 'no'}."
+        for place, text in enumerate(shown, 1)
+    )
     return (
         f"Specific Criteria:\n1. {name} (weight: 100%): {meaning}\n\n"
         f"Analysis:\n{reasons} Response {best} is better.\n\n"

@@ -115,4 +115,5 @@ def test_the_served_score_is_the_scripts(trained: Trained, url: str) -> None:
 def test_a_longer_text_is_refused_and_not_cut(url: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         classified(url, "x7 " * 9_000)
-    assert refused.value.code == 400
+    with refused.value:  # it holds the connection open
+        assert refused.value.code == 400
