@@ -316,7 +316,7 @@ def _hub_errors(place: Place, hub: str) -> Iterator[None]:
         httpx2.TransportError,
     ):
         words = (
-            ": the hub cannot be reached and the cache does not hold it: check the network, HF_ENDPOINT and "
+            ": the hub cannot be reached, or broke off, and the cache does not hold it: check the network, HF_ENDPOINT and "
             f"HF_HUB_OFFLINE, {local}"
         )
     except errors.HfHubHTTPError as error:
