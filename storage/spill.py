@@ -3,9 +3,10 @@
 The file has no name: nothing of it is left when the process ends, whatever ends it.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import IO, NamedTuple
 
@@ -25,12 +26,66 @@ _NAMES = pa.array([f"{bucket:02x}" for bucket in range(BUCKETS)], pa.string())
 _CODEC = pa.Codec("lz4_raw")
 
 
-class _Part(NamedTuple):
-    """Where some rows of a bucket lie in the file."""
+class Part(NamedTuple):
+    """Where some rows lie in a file of batches."""
 
     start: int
     packed: int
     unpacked: int
+    rows: int
+
+
+@contextmanager
+def nameless_file(root: Root) -> Iterator[IO[bytes]]:
+    """Give an empty file, on the disk of a root, that nobody else sees. Raises StorageError."""
+    folder = root.scratch("spilled").parent
+    with storage_errors(f"{folder}: a temporary file"):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = tempfile.TemporaryFile(dir=folder, prefix=".spill-", suffix=".tmp", buffering=0)  # noqa: SIM115 - below
+    with file:
+        yield file
+
+
+def written_to(root: Root, file: IO[bytes], content: "bytes | pa.Buffer") -> None:
+    """Write all of a content at the end of a file. Raises StorageError where the disk is full."""
+    with storage_errors(f"{root.scratch('spilled').parent}: a temporary file"):
+        rest = memoryview(content).cast("B")
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+class BatchFile(AbstractContextManager["BatchFile"]):
+    """Tables in a temporary file, a batch after the other. The file is made when the first one is added."""
+
+    def __init__(self, root: Root, schema: pa.Schema) -> None:
+        self._root = root
+        self._schema = schema
+        self._files = ExitStack()
+        self._file: IO[bytes] | None = None
+        self._end = 0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def add(self, table: pa.Table) -> Part:
+        """Write a table with rows, and return where it lies. Raises StorageError where the disk is full."""
+        if self._file is None:
+            self._file = self._files.enter_context(nameless_file(self._root))
+        content = table.combine_chunks().to_batches()[0].serialize()
+        packed = _CODEC.compress(content)
+        written_to(self._root, self._file, packed)
+        part = Part(self._end, packed.size, content.size, table.num_rows)
+        self._end += packed.size
+        return part
+
+    def table(self, part: Part) -> pa.Table:
+        """Return a table that was added."""
+        assert self._file is not None
+        packed = os.pread(self._file.fileno(), part.packed, part.start)
+        content = _CODEC.decompress(packed, part.unpacked)
+        return pa.Table.from_batches([ipc.read_record_batch(content, self._schema)])
 
 
 class Spill(AbstractContextManager["Spill"]):
@@ -42,20 +97,16 @@ class Spill(AbstractContextManager["Spill"]):
     def __init__(self, root: Root, schema: pa.Schema) -> None:
         self.rows = 0
         self._schema = schema
-        self._folder = root.scratch("spilled").parent
-        self._where = f"{self._folder}: a temporary file"
         self._held: list[pa.Table] = []
         self._held_bytes = 0
-        self._file: IO[bytes] | None = None
-        self._end = 0
-        self._parts: list[list[_Part]] = [[] for _ in range(BUCKETS)]
+        self._file = BatchFile(root, schema)
+        self._parts: list[list[Part]] = [[] for _ in range(BUCKETS)]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._held = []
-        if self._file is not None:
-            self._file.close()
+        self._file.__exit__(kind, error, trace)
 
     def write(self, table: pa.Table) -> None:
         """Add rows, in the schema's columns."""
@@ -72,7 +123,10 @@ class Spill(AbstractContextManager["Spill"]):
             parts = [
                 part
                 for bucket in buckets
-                for part in (*self._read(bucket), held.slice(starts[bucket], starts[bucket + 1] - starts[bucket]))
+                for part in (
+                    *map(self._file.table, self._parts[bucket]),
+                    held.slice(starts[bucket], starts[bucket + 1] - starts[bucket]),
+                )
             ]
             if (table := pa.concat_tables(parts)).num_rows:
                 yield table
@@ -80,27 +134,9 @@ class Spill(AbstractContextManager["Spill"]):
     def _spill(self) -> None:
         table, starts = _in_buckets(pa.concat_tables(self._held))
         self._held, self._held_bytes = [], 0
-        with storage_errors(self._where):
-            if self._file is None:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".spill-", suffix=".tmp")  # noqa: SIM115
-            for bucket in np.flatnonzero(np.diff(starts)).tolist():
-                rows = table.slice(starts[bucket], starts[bucket + 1] - starts[bucket])
-                content = rows.to_batches()[0].serialize()
-                packed = _CODEC.compress(content)
-                self._file.write(packed)
-                self._parts[bucket].append(_Part(self._end, packed.size, content.size))
-                self._end += packed.size
-            self._file.flush()
-
-    def _read(self, bucket: int) -> Iterator[pa.Table]:
-        for part in self._parts[bucket]:
-            assert self._file is not None
-            with storage_errors(self._where):
-                self._file.seek(part.start)
-                packed = self._file.read(part.packed)
-            content = _CODEC.decompress(packed, part.unpacked)
-            yield pa.Table.from_batches([ipc.read_record_batch(content, self._schema)])
+        for bucket in np.flatnonzero(np.diff(starts)).tolist():
+            rows = table.slice(starts[bucket], starts[bucket + 1] - starts[bucket])
+            self._parts[bucket].append(self._file.add(rows))
 
 
 def _in_buckets(table: pa.Table) -> tuple[pa.Table, np.ndarray]:
