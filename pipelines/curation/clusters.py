@@ -161,34 +161,35 @@ def _likeness(signatures: Signatures, groups: Places) -> npt.NDArray[np.bool_]:
     return is_like
 
 
-class _Representatives:
-    """The first members of a group that resemble none before them, and which of some other members resemble them."""
-
-    def __init__(self) -> None:
-        self.places: list[int] = []
-        self.hashes = np.empty((0, _PERMUTATIONS), np.uint32)
-
-    def add(self, place: int, hashes: Hashes) -> None:
-        self.places.append(place)
-        self.hashes = np.concatenate([self.hashes, hashes[None]])
-
-
 def _join_similar(parents: "array[int]", signatures: Signatures, order: Places, group: Places) -> None:
     """Join each member of a group to the first representative that is of its cluster, or that it resembles.
 
     One that has none becomes a representative itself, up to a number of them.
     """
-    found = _Representatives()
-    for start in range(0, len(group), _AT_ONCE):
-        part = group[start : start + _AT_ONCE]
+    found: list[int] = []
+    seen = np.empty((0, _PERMUTATIONS), np.uint32)
+    start, width = 0, 2 * _REPRESENTATIVES
+    while start < len(group):
+        if is_whole := len(found) == _REPRESENTATIVES:
+            width = _AT_ONCE
+        part = group[start : start + width]
         hashes = signatures.of(order[part])
-        next_one = 0
-        while next_one < len(part) and len(found.places) < _REPRESENTATIVES:
-            is_like = _resemblance(found.hashes, hashes[next_one : next_one + 1])[0]
-            if not _is_joined(parents, int(part[next_one]), found.places, is_like):
-                found.add(int(part[next_one]), hashes[next_one])
-            next_one += 1
-        _join_rest(parents, part[next_one:], found.places, _resemblance(found.hashes, hashes[next_one:]))
+        if is_whole:
+            _join_rest(parents, part, found, _resemblance(seen, hashes))
+            start += len(part)
+            continue
+        known = len(found)
+        is_like = _resemblance(np.concatenate([seen, hashes]), hashes)
+        added: list[int] = []
+        for member, place in enumerate(part.tolist()):
+            among = is_like[member, [*range(known), *(known + one for one in added)]]
+            if not _is_joined(parents, place, found, among):
+                found.append(place)
+                added.append(member)
+            start += 1
+            if len(found) == _REPRESENTATIVES:
+                break
+        seen = np.concatenate([seen, hashes[added]])
 
 
 def _join_rest(parents: "array[int]", rest: Places, representatives: list[int], is_like: npt.NDArray[np.bool_]) -> None:
@@ -197,8 +198,11 @@ def _join_rest(parents: "array[int]", rest: Places, representatives: list[int], 
     Nothing happens to one that resembles none of these, and shares its cluster with none of all: most are such.
     """
     roots = _roots(parents, rest)
-    _, which, counts = np.unique(roots, return_inverse=True, return_counts=True)
-    is_shared = (counts[which] > 1) | np.isin(roots, _roots(parents, np.array(representatives)))
+    is_shared = (roots[:, None] == _roots(parents, np.array(representatives))).any(axis=1)
+    ascending = np.sort(roots)
+    repeated = ascending[1:][ascending[1:] == ascending[:-1]]
+    if len(repeated):
+        is_shared |= np.isin(roots, repeated)
     for number in np.flatnonzero(is_shared | is_like.any(axis=1)).tolist():
         _is_joined(parents, int(rest[number]), representatives, is_like[number])
 
@@ -219,14 +223,11 @@ def _is_joined(parents: "array[int]", place: int, representatives: list[int], is
 
 def _resemblance(representatives: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
     """Return for each signature which representatives it resembles: [signatures, representatives]."""
-    found = np.zeros((len(hashes), len(representatives)), np.bool_)
-    for number, representative in enumerate(representatives):
-        found[:, number] = _resembles(hashes, representative)
-    return found
+    return _resembles(hashes[:, None], representatives)
 
 
 def _resembles(some: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
-    same: npt.NDArray[np.bool_] = np.count_nonzero(some == others, axis=-1) >= THRESHOLD * _PERMUTATIONS
+    same: npt.NDArray[np.bool_] = (some == others).sum(axis=-1, dtype=np.uint8) >= THRESHOLD * _PERMUTATIONS
     return same
 
 
