@@ -24,6 +24,7 @@ from storage.tables import BucketReader, bucket_ranges
 
 BENCHMARK_TEST_SHARE = 0.1  # sources that are benchmarks always keep a test share
 SPLIT = pl.Enum([split.value for split in Split])
+_TRAIN, _VALIDATION, _TEST = (list(Split).index(split) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST))
 
 
 def key_of(column: str, start: int = 0) -> pl.Expr:
@@ -75,31 +76,27 @@ def splits_of(sources: Sequence[Stage], general: Stage | None, shares: SplitsSec
         _, order = np.unique(asked.texts["first"].to_numpy(), return_index=True)
         roots = clusters(signatures, order)
     ids = asked.texts[order]
-    del order
-    named = ids[roots].select(near_first="first", near_last="last")
-    near = pl.concat([ids.select(query="first"), named.select(near="near_first")], how="horizontal")
-    queries = asked.sets.join(near, left_on="asks", right_on="query", how="left")
-    queries = queries.with_columns(cluster=pl.coalesce("own", "near"), query=pl.coalesce("own", "asks"))
-    splits = query_splits(queries, shares.test, shares.validation)
-    split_of_near = queries.join(splits, on="query").select("near", official="split").unique()
-    others = (
-        asked.general.join(splits, on="query", how="anti")
-        .join(near, on="query")
-        .join(split_of_near, on="near", how="left")
-        .with_columns(benchmark=False, cluster="near")
+    named = ids[roots].select(cluster_first="first", cluster_last="last")
+    del order, roots
+    near = pl.concat([ids.select(asks="first"), named.select(near="cluster_first")], how="horizontal")
+    sets = asked.sets.join(near, on="asks", how="left").select(
+        "near", "benchmark", "official", "hash", query=pl.coalesce("own", "asks"), cluster=pl.coalesce("own", "near")
     )
-    splits = pl.concat([splits, query_splits(others, 0.0, shares.validation)])
-    clusters_of = pl.concat([ids.select(asks="first"), named], how="horizontal").rename(
-        {"near_first": "cluster_first", "near_last": "cluster_last"}
-    )
-    by_query = (
-        asked.queries.join(splits, left_on="asks", right_on="query")
-        .join(clusters_of, on="asks")
-        .select("query", "split", "cluster_first", "cluster_last")
-        .sort("query")
-    )
+    splits = query_splits(sets, shares.test, shares.validation)
+    if asked.general.height:
+        split_of_near = sets.join(splits, on="query").select("near", official="split").unique()
+        others = (
+            asked.general.join(splits, on="query", how="anti")
+            .join(near, left_on="query", right_on="asks")
+            .join(split_of_near, on="near", how="left")
+            .with_columns(benchmark=False, cluster="near")
+        )
+        splits = pl.concat([splits, query_splits(others, 0.0, shares.validation)])
     own = splits.join(asked.sets.select(query="own").drop_nulls().unique(), on="query", how="semi")
-    return Splits(by_query, own.rename({"query": "own"}))
+    del near, sets
+    clusters_of = pl.concat([ids.select(asks="first"), named], how="horizontal")
+    by_query = asked.queries.join(splits, left_on="asks", right_on="query").join(clusters_of, on="asks").drop("asks")
+    return Splits(by_query.sort("query"), own.rename({"query": "own"}))
 
 
 @dataclass(frozen=True)
@@ -195,24 +192,18 @@ def query_splits(queries: pl.DataFrame, test: float, validation: float) -> pl.Da
     into train. Where a member has an official split, the whole cluster takes it; test before validation before train.
     Hashes do not depend on the recipe's seed, so that a test query stays one for good.
     """
-    order = [split.value for split in (Split.TEST, Split.VALIDATION, Split.TRAIN)]
-    members = queries.group_by("query").agg(
-        pl.col("cluster").first(),
-        pl.col("benchmark").any(),
-        pl.col("hash").first(),
-        *((pl.col("official") == split).any().alias(f"official_{split}") for split in order),
-    )
-    test_share = pl.when("benchmark").then(max(test, BENCHMARK_TEST_SHARE)).otherwise(test)
-    members = members.with_columns(
-        own=pl.when(pl.col("hash") < test_share)
-        .then(pl.lit(Split.TEST.value, SPLIT))
-        .when(pl.col("hash") < test_share + validation)
-        .then(pl.lit(Split.VALIDATION.value, SPLIT))
-        .otherwise(pl.lit(Split.TRAIN.value, SPLIT))
-    )
-    agreed = pl.col("own").n_unique().over("cluster") == 1
-    official = [
-        pl.when(pl.col(f"official_{split}").any().over("cluster")).then(pl.lit(split, SPLIT)) for split in order
-    ]
-    split_column = pl.coalesce(*official, pl.when(agreed).then(pl.col("own")), pl.lit(Split.TRAIN.value, SPLIT))
-    return members.select("query", split=split_column)
+    ids, query = np.unique(queries["query"].to_numpy(), return_inverse=True)
+    names, cluster = np.unique(queries["cluster"].to_numpy(), return_inverse=True)
+    cluster_of, hashes, is_benchmark = np.zeros(len(ids), np.int64), np.zeros(len(ids)), np.zeros(len(ids), np.bool_)
+    cluster_of[query], hashes[query] = cluster, queries["hash"].to_numpy()
+    is_benchmark[query[queries["benchmark"].to_numpy()]] = True
+    tests = np.where(is_benchmark, max(test, BENCHMARK_TEST_SHARE), test)
+    own = np.select([hashes < tests, hashes < tests + validation], [_TEST, _VALIDATION], _TRAIN).astype(np.uint8)
+    least, most = np.full(len(names), len(SPLIT.categories), np.uint8), np.zeros(len(names), np.uint8)
+    np.minimum.at(least, cluster_of, own)
+    np.maximum.at(most, cluster_of, own)
+    splits = np.where(least == most, least, _TRAIN)
+    for code in (_TRAIN, _VALIDATION, _TEST):  # the last one to be set wins
+        splits[cluster[(queries["official"] == SPLIT.categories[code]).fill_null(False).to_numpy()]] = code
+    split = pl.Series(SPLIT.categories, dtype=SPLIT).gather(splits[cluster_of])
+    return pl.DataFrame({"query": ids, "split": split}, schema_overrides={"query": queries.schema["query"]})
