@@ -33,6 +33,8 @@ _BLANKS = re.compile(r"\s+")
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64)
 _AT_ONCE = 2_048
 """Signatures that are in memory at a time."""
+_CHARACTERS = 200_000
+"""Characters of texts whose shingles are in memory at a time: a shingle takes 60 bytes."""
 _ROW = _PERMUTATIONS * 4
 _KEY = 8
 
@@ -106,12 +108,16 @@ def clusters(signatures: Signatures, order: Places) -> npt.NDArray[np.int32]:
 
 def _hashes(texts: Sequence[str]) -> Hashes:
     """Return the MinHash of each text, a row a text."""
-    shingles = []
-    for text in texts:
+    hashes, shingles, characters = [np.empty((0, _PERMUTATIONS), np.uint32)], list[list[str]](), 0
+    for number, text in enumerate(texts, 1):
         folded = _BLANKS.sub(" ", text.lower()).strip()
         shingles.append([folded[start : start + _SHINGLE] for start in range(max(1, len(folded) - _SHINGLE + 1))])
-    matrix = rensa.RMinHash.digest_matrix_from_token_sets(shingles, _PERMUTATIONS, 42)
-    return np.array(matrix.to_rows(), np.uint32).reshape(len(texts), _PERMUTATIONS)
+        characters += len(folded)
+        if characters > _CHARACTERS or number == len(texts):
+            matrix = rensa.RMinHash.digest_matrix_from_token_sets(shingles, _PERMUTATIONS, 42)
+            hashes.append(np.array(matrix.to_rows(), np.uint32))
+            shingles, characters = [], 0
+    return np.concatenate(hashes)
 
 
 def _groups(keys: npt.NDArray[np.uint64], roots: npt.NDArray[np.int32]) -> tuple[Places, Places]:
