@@ -57,6 +57,8 @@ def clean_text(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Say whether nothing of a text can be seen: spaces, zero-width characters, fillers."""
+    if text[:1].isascii() and text[:1].isalnum():
+        return False
     return all(
         character.isspace() or character in _SHAPELESS or unicodedata.category(character) in _UNSEEN
         for character in text

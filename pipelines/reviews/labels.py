@@ -21,7 +21,7 @@ from storage.reviews import every_review, latest_reviews
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_batches, read_frame
+from storage.tables import read_batches, schema_of
 
 STAGE_VERSION = 1
 CHECK, NOISE = "reviews", "label_noise"
@@ -79,7 +79,7 @@ def review_check(root: Root, curated: Stage) -> dict[str, Any]:
     if not reviews.height:
         return {}
     found = with_categories(reviews).with_columns(reviewer=pl.col("reviewer").replace_strict(reviewer_numbers(reviews)))
-    sets = _kept_sets(curated)
+    sets = _kept_sets(curated, every["set_id"])
     labels = labels_as_found(found, sets)
     told = found.drop_nulls("category")
     compared = found.join(labels, on="set_id", how="left", maintain_order="left")
@@ -159,12 +159,14 @@ def _of_sets(root: Root, curated: Stage) -> pl.DataFrame:
     reviews = every_review(root)
     if not reviews.height:
         return reviews
-    return reviews.join(_kept_sets(curated), on=["set_id", "n_responses"], how="semi")
+    return reviews.join(_kept_sets(curated, reviews["set_id"]), on=["set_id", "n_responses"], how="semi")
 
 
-def _kept_sets(curated: Stage) -> pl.DataFrame:
-    """Return what is compared of the kept sets; dropped duplicates have the same set_id."""
-    return read_frame(curated.paths("sets"), SETS, _COLUMNS).filter(pl.col("drop_reason").is_null())
+def _kept_sets(curated: Stage, set_ids: pl.Series) -> pl.DataFrame:
+    """Return what is compared of those of these sets that were kept; dropped duplicates have the same set_id."""
+    kept = pl.col("drop_reason").is_null() & pl.col("set_id").is_in(set_ids.unique().implode())
+    batches = read_batches(curated.paths("sets"), SETS, _COLUMNS)
+    return pl.concat([pl.DataFrame(rows).filter(kept) for rows in (schema_of(SETS, _COLUMNS).empty_table(), *batches)])
 
 
 def _decided(batch: pa.Table, verdicts: pl.DataFrame, use: str) -> tuple[pa.Table, tuple[int, int]]:

@@ -1,14 +1,18 @@
 """Rankings of the same responses by several annotators: one set, with the share of them that agrees."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from schemas.preference import DropReason, LabelSource, PreferenceSet, preference_set
+from schemas.preference import SETS, DropReason, LabelSource, PreferenceSet, preference_set, sets_of, sets_table
+from storage.root import Root
+from storage.spill import Spill
 
 _NO_BEST = (DropReason.TIE, DropReason.UNCERTAIN, DropReason.NO_PREFERENCE)
+_BATCH = 1_024
 
 
 def shares(votes: Sequence[int | None], n_responses: int) -> list[float]:
@@ -16,16 +20,26 @@ def shares(votes: Sequence[int | None], n_responses: int) -> list[float]:
     return [votes.count(index) / len(votes) for index in range(n_responses)]
 
 
-def agreed_sets(rows: Iterable[Any], min_margin: float) -> list[Any]:
-    """Return one set in place of all that have its responses, as `agreed` makes it, and everything else as it is."""
-    rankings: defaultdict[str, list[PreferenceSet]] = defaultdict(list)
-    rest = []
-    for row in rows:
-        if isinstance(row, PreferenceSet) and row.n_responses > 1:
-            rankings[row.set_id].append(row)
-        else:
-            rest.append(row)
-    return [*rest, *(agreed(ranked, min_margin) for ranked in rankings.values())]
+def agreed_rows(
+    rows: Iterable[Any], min_margin: float, root: Root, merged: Callable[[int], None] = lambda _: None
+) -> Iterator[Any]:
+    """Yield one set in place of all that have its responses, as `agreed` makes it, and everything else as it is.
+
+    Sets come last; until then they lie in a temporary file under the root. `merged` is called with how many sets became
+    part of others.
+    """
+    rows = iter(rows)
+    with Spill(root, SETS) as spill:
+        while batch := list(islice(rows, _BATCH)):
+            ranked = [row for row in batch if isinstance(row, PreferenceSet) and row.n_responses > 1]
+            spill.write(sets_table(ranked))
+            yield from (row for row in batch if not (isinstance(row, PreferenceSet) and row.n_responses > 1))
+        for table in spill.ranges():
+            rankings: defaultdict[str, list[PreferenceSet]] = defaultdict(list)
+            for one in sets_of(table):
+                rankings[one.set_id].append(one)
+            merged(table.num_rows - len(rankings))
+            yield from (agreed(ranked, min_margin) for ranked in rankings.values())
 
 
 def agreed(ranked: Sequence[PreferenceSet], min_margin: float) -> PreferenceSet:

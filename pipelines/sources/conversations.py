@@ -74,6 +74,8 @@ def turn_list(value: Any) -> Any:
 
 def is_turns(value: Any) -> bool:
     """Say whether a value is written as turns, well written or not."""
+    if isinstance(value, str):  # most are; to ask whether it is a mapping takes longer
+        return False
     if isinstance(value, Mapping):
         return any(value.get(key) is not None for key in ("role", "from", *_LISTS))
     return isinstance(value, list)

@@ -1,41 +1,58 @@
-"""The ingestion stage: a source's rows become sets or questions, or counted unreadable rows."""
+"""The ingestion stage: a source's rows become sets or questions, or counted unreadable rows.
 
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
+Rows pass by a few at a time, and are sorted through a temporary file (`storage.spill`): a source may be larger than
+memory.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.sources import general
-from pipelines.sources.annotators import agreed_sets
+from pipelines.sources.annotators import agreed_rows
 from pipelines.sources.files import open_files
+from pipelines.sources.limiting import Smallest
 from pipelines.sources.registry import SOURCES
+from pipelines.sources.unreadable import Unreadable
 from schemas.errors import SourceError
 from schemas.licenses import license_key
 from schemas.manifest import TableFile
 from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, UnreadableRow, sets_table
-from schemas.query import query_id, user
 from schemas.question import QUESTIONS, Question, questions_table
 from schemas.recipe import GeneralSection, Recipe, SourceSection
-from schemas.record import content_id
 from schemas.training import GENERAL
 from storage.root import Root
+from storage.spill import Spill
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
 from storage.tombstones import Forgotten, forgotten
 
 STAGE_VERSION = 3
-EXAMPLES = 5
-"""Unreadable rows shown for each reason."""
-_BATCH = 2_048
+_BATCH = 1_024
+"""Rows that are Python's at a time."""
+_NUMBER = pa.field("number", pa.int64())
+"""Which row of the source it is, beside the table's own columns while it is sorted."""
 # Keys of a section that say where its rows are or what happens to them later, not what they are.
 _PLACE_KEYS = {"path", "hub", "config", "split", "hinted", "max_share", "limit"}
 # Keys that count only where they are given, so that recipes without them keep their stages.
 _CHOICES = ("where", "columns", "annotators")
 
-# Schema, conversion and order of each table that a source may give.
-_TABLES: dict[str, tuple[Any, Any, Any]] = {
-    "sets": (SETS, sets_table, attrgetter("query_id", "set_id", "source_id")),
-    "questions": (QUESTIONS, questions_table, attrgetter("query_id", "source_id")),
-    "general": (GENERAL, general.general_table, attrgetter("query_id", "source_id")),
+
+class _Form(NamedTuple):
+    """A table that a source may give."""
+
+    schema: pa.Schema
+    converted: Callable[[Any], pa.Table]
+    order: tuple[str, ...]
+
+
+_FORMS = {
+    "sets": _Form(SETS, sets_table, ("query_id", "set_id", "source_id")),
+    "questions": _Form(QUESTIONS, questions_table, ("query_id", "source_id")),
+    "general": _Form(GENERAL, general.general_table, ("query_id", "source_id")),
 }
 
 
@@ -64,20 +81,25 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     if finished := find_stage(root, key):
         return finished
     left_out: list[int] = []
-    rows = list(source.read(section, files, left_out.append))
-    if section.where is not None and not rows:
-        raise SourceError(f"{section.source}: where leaves out all {sum(left_out):,} rows of {files.origin}")
-    n_before = len(rows)
+    merged: list[int] = []
+    rows: Iterator[Any] = source.read(section, files, left_out.append)
     if getattr(section, "annotators", False):
-        rows = agreed_sets(rows, section.min_margin)  # type: ignore[union-attr]  # of sections with `annotators`
-    n_read = len(rows)
-    if limit is not None and n_read > limit:
-        rows = sorted(rows, key=_limit_order)[:limit]
-    rows = [_licensed(_unless_forgotten(row, tombstones), licenses) for row in rows]
-    unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
-    if source.gives != "general" and len(unreadable) == len(rows):
-        first = f"; the first: {unreadable[0].source_id}: {unreadable[0].detail}" if unreadable else ""
-        raise SourceError(f"{section.source}: no row of {files.origin} could be read{first}")
+        rows = agreed_rows(rows, section.min_margin, root, merged.append)  # type: ignore[union-attr]  # it has the key
+
+    def allowed(row: Any) -> Any:
+        return _licensed(_unless_forgotten(row, tombstones), licenses)
+
+    form, smallest = _FORMS[source.gives], Smallest(limit)
+    with Spill(root, form.schema.append(_NUMBER)) as spill:
+        n_read, unreadable, kept = _spilled(rows, allowed, form, spill, smallest)
+        if section.where is not None and not n_read:
+            raise SourceError(f"{section.source}: where leaves out all {sum(left_out):,} rows of {files.origin}")
+        n_rows = n_read if kept is None else len(kept)
+        if source.gives != "general" and unreadable.rows == n_rows:
+            row = unreadable.first
+            first = f"; the first: {row.source_id}: {row.detail}" if row else ""
+            raise SourceError(f"{section.source}: no row of {files.origin} could be read{first}")
+        written = _written(root, key, source.gives, spill, kept)
     facts = {
         "source": section.source,
         "kind": source.kind,
@@ -87,14 +109,44 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
         "origin": files.origin,
         "revision": files.revision,
         "sha256": files.sha256,
-        "rows": len(rows),
-        "sampled_out": n_read - len(rows),
+        "rows": n_rows,
+        "sampled_out": n_read - n_rows,
         **({"left_out": sum(left_out)} if left_out else {}),
-        **({"merged": n_before - n_read} if n_before > n_read else {}),
-        "unreadable": len(unreadable),
-        "unreadable_reasons": _reasons(unreadable),
+        **({"merged": sum(merged)} if any(merged) else {}),
+        "unreadable": unreadable.rows,
+        "unreadable_reasons": unreadable.reasons(),
     }
-    return finish_stage(root, key, {source.gives: _written(root, key, source.gives, rows)}, facts)
+    return finish_stage(root, key, {source.gives: written}, facts)
+
+
+def _spilled(
+    rows: Iterator[Any], allowed: Callable[[Any], Any], form: _Form, spill: Spill, smallest: Smallest
+) -> tuple[int, Unreadable, pa.Array | None]:
+    """Write the rows that may stay to the spill.
+
+    Return how many there are, the unreadable ones of those that stay, and the numbers of all that stay, None for all.
+    """
+    n_read, waiting, unreadable = 0, dict[int, UnreadableRow](), Unreadable()
+    while batch := list(islice(rows, _BATCH)):
+        stays = smallest.may_stay(n_read, batch)
+        numbered = [(number, allowed(row)) for number, row in enumerate(batch, n_read) if stays[number - n_read]]
+        n_read += len(batch)
+        if smallest.limit is None:
+            _add(unreadable, (row for _, row in numbered))
+        else:
+            waiting |= {number: row for number, row in numbered if isinstance(row, UnreadableRow)}
+        readable = [(number, row) for number, row in numbered if not isinstance(row, UnreadableRow)]
+        table = form.converted([row for _, row in readable])
+        spill.write(table.append_column(_NUMBER, pa.array([number for number, _ in readable], pa.int64())))
+    kept = smallest.rows(n_read)
+    _add(unreadable, waiting.values() if kept is None else (waiting[number] for number in kept if number in waiting))
+    return n_read, unreadable, None if kept is None else kept.to_arrow()
+
+
+def _add(unreadable: Unreadable, rows: Iterable[Any]) -> None:
+    for row in rows:
+        if isinstance(row, UnreadableRow):
+            unreadable.add(row)
 
 
 def _licensed(row: Any, allowed: list[str] | None) -> Any:
@@ -117,36 +169,13 @@ def _unless_forgotten(row: Any, tombstones: Forgotten) -> Any:
     return UnreadableRow(f"{tombstone.kind} {tombstone.name}", FORGOTTEN, f"forgotten on {tombstone.at[:10]}")
 
 
-def _limit_order(row: Any) -> tuple[str, str]:
-    """Return what a limit sorts by. The rows with the smallest hashes stay.
-
-    A larger limit keeps every row of a smaller one, and repeats of a query stay together. A question in another form
-    counts as the bare one, so that all forms of a data set are left with the same questions.
-    """
-    if isinstance(row, UnreadableRow):
-        identifier = row.source_id
-    else:
-        stem = row.stem if isinstance(row, Question) else None
-        identifier = row.query_id if stem is None else query_id(user(stem))
-    return content_id("limit", identifier), row.source_id
-
-
-def _written(root: Root, key: str, table: str, rows: list[Any]) -> list[TableFile]:
-    schema, converted, order = _TABLES[table]
-    records = sorted((row for row in rows if not isinstance(row, UnreadableRow)), key=order)
-    with TableWriter(root, key, table, schema) as writer:
-        for start in range(0, len(records), _BATCH):
-            writer.write(converted(records[start : start + _BATCH]))
+def _written(root: Root, key: str, name: str, spill: Spill, kept: pa.Array | None) -> list[TableFile]:
+    """Write the rows in order, of those in `kept` where it is given."""
+    form = _FORMS[name]
+    with TableWriter(root, key, name, form.schema) as writer:
+        for table in spill.ranges():
+            if kept is not None:
+                table = table.filter(pc.is_in(table.column(_NUMBER.name), kept))
+            order = pc.sort_indices(table, [(column, "ascending") for column in form.order])  # a stable sort
+            writer.write(table.drop_columns([_NUMBER.name]).take(order))
     return writer.files
-
-
-def _reasons(unreadable: list[UnreadableRow]) -> list[dict[str, Any]]:
-    ordered = sorted(unreadable, key=attrgetter("reason", "source_id"))
-    return [
-        {
-            "reason": reason,
-            "rows": len(rows := list(group)),
-            "examples": [{"source_id": row.source_id, "detail": row.detail} for row in rows[:EXAMPLES]],
-        }
-        for reason, group in groupby(ordered, key=attrgetter("reason"))
-    ]

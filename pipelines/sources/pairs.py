@@ -74,8 +74,8 @@ def pair_of(row: Row) -> Pair:
     has_question = not all(map(is_whole, turns)) or any(name in row for name in QUERY_NAMES)
     question = question_in(row) if has_question else None
     if turns == [None, None]:
-        values = unpacked(values, PAIR, question.query if question else None)
-        turns = _turns_of(values)
+        read = unpacked(values, PAIR, question.query if question else None)
+        values, turns = (values, turns) if read == values else (read, _turns_of(read))
     whole = [is_whole(read) for read in turns]
     if whole[0] != whole[1]:
         raise RowError("bad_response", f"{PAIR[whole[1]]} is a whole conversation, and {PAIR[whole[0]]} is not")

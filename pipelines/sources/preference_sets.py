@@ -48,6 +48,7 @@ from schemas.recipe import Flag, Label, Name, Number, SourceSection
 from schemas.recipe.sources import ColumnPath, known_columns
 
 LABELS = ("rewards", "best", "label")
+_SPLITS, _LABEL_SOURCES = [split.value for split in Split], [source.value for source in LabelSource]
 OTHER_KEYS = ("id", "reference", "license", "domain", "split", "label_source")
 _QUESTION = ("query", "prompt", "system", "history")
 COLUMNS = (
@@ -114,8 +115,8 @@ def set_and_responses(section: PreferenceSets, row: Row, origin: Origin) -> tupl
         query, values = _query_and_responses(row)
         rewards, label = _truth(row, len(values))
         contradicted = False
-    split = _one_of(row.get("split"), "split", [split.value for split in Split])
-    label_source = _one_of(row.get("label_source"), "label_source", [source.value for source in LabelSource])
+    split = _one_of(row.get("split"), "split", _SPLITS)
+    label_source = _one_of(row.get("label_source"), "label_source", _LABEL_SOURCES)
     responses = [
         response_of(value, f"responses[{index}]", reward)
         for index, (value, reward) in enumerate(zip(values, rewards, strict=True))

@@ -72,6 +72,8 @@ def text_of(value: Any, name: str) -> str:
     """Return a text, cleaned. Raises RowError: missing_field, not_text, text_too_long."""
     if isinstance(value, bytes):  # of Parquet; those of a text are one already
         raise RowError("invalid_utf8", f"{name} holds bytes that are not UTF-8")
+    if isinstance(value, str) and len(value) <= MAX_TEXT and value.isascii() and value.isprintable():
+        return value  # nothing in it needs a second look, as in most texts of one line
     text: str = _checked(value, name, str, "not_text", "text")
     return cleaned(_bounded(text, name, MAX_TEXT, "text_too_long"))
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from pipelines.curation.contamination.comparing import Tier
 from schemas.preference import DropReason
@@ -18,16 +17,13 @@ def contamination_check(
     section: DecontaminateSection,
     benchmarks: Sequence[Mapping[str, Any]],
     own: Mapping[str, str],
-    sets: pa.Table,
-    general: pl.DataFrame,
+    found: pl.DataFrame,
 ) -> dict[str, Any]:
     """Return the check of a build. A row that left for another reason counts for none.
 
     `benchmarks` are those that rows were compared with. `own` is the signature of each source that is a benchmark
-    itself, by the source's name. The rows of both tables have source, contaminated_by and drop_reason.
+    itself, by the source's name. The rows of `found` have source, contaminated_by and drop_reason.
     """
-    columns = ["source", "contaminated_by", "drop_reason"]
-    found = pl.concat([pl.DataFrame(sets.select(columns)), general.select(columns)]).drop_nulls("contaminated_by")
     is_dropped = pl.col("drop_reason") == DropReason.CONTAMINATED.value
     counts = (
         found.filter(pl.col("drop_reason").is_null() | is_dropped)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.curation import allowed_rows
+from pipelines.curation.shares import allowed_rows
 from pipelines.sources.ingestion import ingest
 from schemas.errors import RecipeError
 from schemas.preference import SETS, PreferenceSet, Response, Split, sets_of

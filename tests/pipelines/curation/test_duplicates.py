@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.curation import duplicate_reasons
+from pipelines.curation.deciding import duplicate_reasons
 from schemas.preference import Response
 from tests.examples import a_set
 

@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.curation.splits import BENCHMARK_TEST_SHARE, query_splits
-from schemas.record import content_id
+from pipelines.curation.splits import BENCHMARK_TEST_SHARE, SPLIT, query_splits
+from schemas.record import content_id, unit_interval
 
 Query = tuple[int, int, str | None]
 
@@ -15,10 +15,16 @@ def splits_of(
 ) -> dict[str, str]:
     frame = pl.DataFrame(
         [
-            {"query_id": content_id("q", number), "cluster": str(cluster), "benchmark": benchmark, "official": official}
+            {
+                "query": (query_id := content_id("q", number)),
+                "cluster": str(cluster),
+                "benchmark": benchmark,
+                "official": official,
+                "hash": unit_interval("split", query_id),
+            }
             for number, cluster, official in queries
         ],
-        schema={"query_id": pl.String, "cluster": pl.String, "benchmark": pl.Boolean, "official": pl.String},
+        schema={"query": pl.String, "cluster": pl.String, "benchmark": pl.Boolean, "official": SPLIT, "hash": float},
     )
     return dict(query_splits(frame, test, validation).iter_rows())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.sources.annotators import agreed_sets
+from pipelines.sources.annotators import agreed_rows
 from pipelines.sources.ingestion import ingest
 from schemas.preference import DropReason, LabelSource, PreferenceSet
 from schemas.recipe import recipe_of
@@ -32,7 +32,9 @@ def ranking(best: int | None, query: str = "q") -> dict[str, Any]:
 def test_the_margin_is_the_distance_of_the_shares(
     tmp_path: Path, votes: Any, best: str | None, margin: float, reason: DropReason | None
 ) -> None:
-    (found,) = agreed_sets(read_rows(tmp_path, "preference_sets", [ranking(vote) for vote in votes]), 0.0)
+    (found,) = agreed_rows(
+        read_rows(tmp_path, "preference_sets", [ranking(vote) for vote in votes]), 0.0, Root(tmp_path)
+    )
     assert isinstance(found, PreferenceSet)
     assert (best_text(found), found.drop_reason, found.label_source) == (best, reason, LabelSource.ANNOTATORS)
     assert found.margin == pytest.approx(margin)
@@ -41,7 +43,7 @@ def test_the_margin_is_the_distance_of_the_shares(
 
 def test_one_ranking_is_one_person_and_the_unreadable_stay(tmp_path: Path) -> None:
     rows = [b"{", ranking(0), {"query": "q", "responses": ["a"], "label": 1}]
-    found = agreed_sets(read_rows(tmp_path, "preference_sets", rows), 0.0)
+    found = list(agreed_rows(read_rows(tmp_path, "preference_sets", rows), 0.0, Root(tmp_path)))
     assert [getattr(one, "label_source", "unreadable") for one in found] == ["unreadable", "human", "human"]
     assert len(found) == 3
 
