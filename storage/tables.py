@@ -25,6 +25,11 @@ from storage.root import Root
 
 GROUP_ROWS = 2_048
 """Rows of sets that are worked on at a time, with all their trajectories."""
+COUNTED_ROWS = 65_536
+"""Rows of ids and short words that are looked at at a time."""
+LAST_ID = "g"
+"""Stands behind every id: these are hexadecimal."""
+_PREFIXES = 65_536
 Mask: TypeAlias = pa.Array | pa.ChunkedArray
 """A boolean for each row of a table."""
 Goes = Callable[[pa.Table], Mask]
@@ -153,7 +158,10 @@ class BucketReader:
 
     def through(self, bucket: int) -> pa.Table:
         """Return the rows of all buckets up to this one that were not returned before."""
-        end = f"{bucket + 1:02x}" if bucket + 1 < BUCKETS else "g"  # which is behind every hexadecimal digit
+        return self.before(f"{bucket + 1:02x}" if bucket + 1 < BUCKETS else LAST_ID)
+
+    def before(self, end: str) -> pa.Table:
+        """Return the rows whose query_id is less than this text, and that were not returned before."""
         parts = [self._none]
         while self._batch is not None:
             rows = pc.sum(pc.less(self._batch.column("query_id"), end)).as_py() or 0
@@ -192,6 +200,18 @@ def bucket_ranges(rows: int) -> Iterator[range]:
     width = min(BUCKETS, max(1, BUCKETS * GROUP_ROWS // max(1, rows)))
     for start in range(0, BUCKETS, width):
         yield range(start, min(start + width, BUCKETS))
+
+
+def id_ranges(rows: int, group_rows: int = GROUP_ROWS) -> Iterator[str]:
+    """Yield the ends of ranges of query_ids that hold about so many of a table's rows each; the last is LAST_ID.
+
+    A range is some whole buckets, or an even part of one: what a bucket holds grows with the table.
+    """
+    width = min(_PREFIXES, max(1, _PREFIXES * group_rows // max(1, rows)))
+    bucket = _PREFIXES // BUCKETS
+    width = width // bucket * bucket or 2 ** (width.bit_length() - 1)
+    yield from (f"{start:04x}" for start in range(width, _PREFIXES, width))
+    yield LAST_ID
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import polars as pl
@@ -103,18 +104,20 @@ def _usage(table: pa.Table, completions: pl.DataFrame) -> dict[str, Any]:
 
 
 def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[PreferenceSet], pl.DataFrame]]:
-    """Yield the sampled sets, those of some buckets at a time, with all answers of these buckets."""
+    """Yield the sampled sets, those of some buckets or of part of one at a time, with all answers of these buckets."""
     sets: list[PreferenceSet] = []
     buckets: list[int] = []
+    answers_of = lru_cache(maxsize=1)(partial(_answers, generations))  # the parts of a bucket follow each other
     for bucket, more in sampled_sets(curated):
+        if bucket not in buckets[-1:]:
+            buckets.append(bucket)
         sets += more
-        buckets.append(bucket)
         if len(sets) >= GROUP_SETS:
-            yield sets, _answers(generations, buckets)
+            yield sets, answers_of(tuple(buckets))
             sets, buckets = [], []
     if sets:
-        yield sets, _answers(generations, buckets)
+        yield sets, answers_of(tuple(buckets))
 
 
-def _answers(generations: Generations, buckets: list[int]) -> pl.DataFrame:
+def _answers(generations: Generations, buckets: tuple[int, ...]) -> pl.DataFrame:
     return pl.DataFrame(generations.answers(buckets, OF_ANSWER))

@@ -17,24 +17,24 @@ WITHHELD = (DropReason.LICENSE.value, DropReason.CONTAMINATED.value)
 
 def answers_reader(
     table: Table, sources: Sequence[Stage], splits: pl.DataFrame
-) -> Callable[[int], tuple[pa.Table, pa.Array]]:
+) -> Callable[[str], tuple[pa.Table, pa.Array]]:
     """Return what reads a table of answers of all sources, on and on, as its rows may be published.
 
-    It returns the rows of all buckets up to this one that were not returned before, by their ids, and their splits. An
+    It returns the rows of all queries before this id that were not returned before, by their ids, and their splits. An
     answer goes where its question's sets are; those to test questions go nowhere.
     """
     schema, own_id = table.schema, table.columns[0].name
     readers = [BucketReader(stage.paths(table.name), schema) for stage in sources]
 
-    def through(bucket: int) -> tuple[pa.Table, pa.Array]:
-        answers = pa.concat_tables([schema.empty_table(), *(reader.through(bucket) for reader in readers)])
+    def before(end: str) -> tuple[pa.Table, pa.Array]:
+        answers = pa.concat_tables([schema.empty_table(), *(reader.before(end) for reader in readers)])
         keys = pl.DataFrame({name: pl.from_arrow(answers.column(name)) for name in ("query_id", "source", own_id)})
         kept = keys.with_row_index("row").join(splits, on=["query_id", "source"]).sort("query_id", own_id)
         split = kept["split"].to_arrow().cast(pa.string())
         columns: dict[str, Any] = {"split": split} if "split" in schema.names else {}
         return table_of(schema, answers.take(kept["row"].to_arrow()), columns), split
 
-    return through
+    return before
 
 
 def splits_of_questions(curated: Stage) -> pl.DataFrame:

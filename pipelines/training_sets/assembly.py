@@ -34,9 +34,11 @@ from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
+from storage.tables import BucketReader, id_ranges, many_records, read_batches
 
 STAGE_VERSION = 5
+_GROUP_SETS = 512
+"""Sets that are written at a time: all tables of their rows are in memory at once."""
 _SCHEMAS = {table.name: table.schema for table in TABLES}
 _REPEATS = ("rft_messages/train", "rft_messages/validation")
 """Tables that say once more what others say: a version's content does not depend on them."""
@@ -116,14 +118,14 @@ class _Tables:
 
 
 def _write_answers(sources: Sequence[Stage], curated: Stage, tables: _Tables) -> None:
-    """Write traces, and the graded answers by their verdict, a range of buckets at a time."""
+    """Write traces, and the graded answers by their verdict, a range of ids at a time."""
     splits = splits_of_questions(curated)
-    ranges = list(bucket_ranges(sum(stage.rows("answers") for stage in sources)))
-    traces_through, answers_through = (answers_reader(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
-    for buckets in ranges:
-        tables.write_splits("traces", *traces_through(buckets[-1]))
-    for buckets in ranges:
-        rows, _ = answers_through(buckets[-1])
+    ranges = list(id_ranges(sum(stage.rows("answers") for stage in sources)))
+    traces_before, answers_before = (answers_reader(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
+    for end in ranges:
+        tables.write_splits("traces", *traces_before(end))
+    for end in ranges:
+        rows, _ = answers_before(end)
         for verdict in GRADED_VERDICTS:
             tables.write(f"answers/{verdict}", rows.filter(pc.equal(rows.column("verdict"), verdict.value)))
 
@@ -135,9 +137,9 @@ class _Decided:
         self._rows = BucketReader(stage.paths("judged"), JUDGED)
         self._decided = decided.select(name for name in decided.columns if name not in JUDGED.names).to_arrow()
 
-    def through(self, bucket: int) -> pa.Table:
-        """Return the rows of all buckets up to this one that were not returned before."""
-        table = self._rows.through(bucket)
+    def before(self, end: str) -> pa.Table:
+        """Return the rows of all queries before this id that were not returned before."""
+        table = self._rows.before(end)
         table, self._decided = _beside(table, self._decided)
         return table
 
@@ -161,25 +163,25 @@ class _Rows:
     tables: _Tables
 
     def write(self) -> None:
-        """Write every table, a range of buckets at a time."""
+        """Write every table, a range of ids at a time."""
         wanted, curated, decisions = self.recipe.build.sets, self.curated, self.decisions
         rl = decisions.rl
-        sets_through, suspicion = sets_reader(curated), decisions.suspicion.columns()
+        sets_before, suspicion = sets_reader(curated), decisions.suspicion.columns()
         general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
         decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in self.judged.items()}
-        for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
-            rows, suspicion = _beside(sets_through(buckets[-1]), suspicion)
+        for end in id_ranges(max(curated.rows("sets"), curated.rows("general")), _GROUP_SETS):
+            rows, suspicion = _beside(sets_before(end), suspicion)
             kept = pc.is_null(rows.column("drop_reason"))
             self.tables.write("sets/kept", rows.filter(kept))  # test sets are published here and nowhere else
             self.tables.write("sets/dropped", rows.filter(pc.invert(kept)))
-            trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
+            trajectories = {purpose: stage.before(end) for purpose, stage in decided.items()}
             accepted = self._write_trajectories(trajectories)
             if set(wanted) == {"rft"}:  # which needs the sets of its rows and no other
                 rows = rows.filter(pc.is_in(rows.column("set_id"), accepted.column("set_id").unique()))
             sets = kept_sets(rows)
             by_id = {preference.set_id: preference for preference in sets}
             if "rft" in wanted:
-                self._write_rft(accepted, by_id, general.through(buckets[-1]))
+                self._write_rft(accepted, by_id, general.before(end))
             if rl is not None:
                 self._write_rl(sets, rl.head(len(sets)))
                 rl = rl.slice(len(sets))
