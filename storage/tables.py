@@ -10,8 +10,10 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -88,6 +90,20 @@ def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str
             with damage_named(path):
                 rows = file.read_row_group(group, wanted.names)  # those that it has
             yield filled(rows, wanted)
+
+
+def read_places(
+    paths: Iterable[Path], schema: pa.Schema, places: npt.NDArray[np.integer[Any]], columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield the rows at these places of a table, which ascend, a row group at a time; what is behind is not read."""
+    start = 0
+    for batch in read_batches(paths, schema, columns) if len(places) else ():
+        here = places[np.searchsorted(places, start) : np.searchsorted(places, start + batch.num_rows)]
+        if len(here):
+            yield batch.take(pa.array(here - start))
+        start += batch.num_rows
+        if start > places[-1]:
+            return
 
 
 def schema_of(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
