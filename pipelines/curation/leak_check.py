@@ -226,23 +226,10 @@ def _of_trajectories(
 
 
 def _first_groups(rows: pl.DataFrame, group: list[str]) -> pl.DataFrame:
-    """Return place and right of the chosen rows of the first MOST_SETS groups that differ in `right`.
-
-    Sets stand together, so that mostly the beginning of the table is enough.
-    """
-    chosen = (
-        rows.lazy().with_row_index("place").filter("chosen").select("place", "right", "set_id", *group[1:]).collect()
-    )
-    size = 32 * MOST_SETS
-    while True:
-        part = chosen.head(size)
-        if is_part := size < chosen.height:  # whose last set may be cut
-            part = part.filter(pl.col("set_id") != part["set_id"][-1])
-        differ = part.filter(pl.col("right").n_unique().over(group) > 1)
-        first = differ.select(group).unique(maintain_order=True).head(MOST_SETS)
-        if not is_part or first.height == MOST_SETS:
-            return differ.join(first, on=group, how="semi").sort("place").select("place", "right")
-        size *= 4
+    """Return place and right of the chosen rows of the first MOST_SETS groups; a set's rows stand together."""
+    chosen = rows.lazy().with_row_index("place").filter("chosen").select("place", "right", *group)
+    first = chosen.select(group).unique(maintain_order=True).head(MOST_SETS)
+    return chosen.join(first, on=group, how="semi").sort("place").select("place", "right").collect()
 
 
 def _clusters(curated: Stage, set_ids: pl.Series) -> dict[str, str | None]:
