@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipelines.judging.meta_rm_text import meta_rm_template
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import kept_sets, sets_reader
-from pipelines.training_sets.answers import answers_reader, splits_of_questions
+from pipelines.training_sets.answers import answers_reader
 from pipelines.training_sets.compact import is_among, short_ids
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
@@ -121,9 +121,8 @@ class _Tables:
 
 def _write_answers(sources: Sequence[Stage], curated: Stage, tables: _Tables) -> None:
     """Write traces, and the graded answers by their verdict, a range of ids at a time."""
-    splits = splits_of_questions(curated)
     ranges = list(id_ranges(sum(stage.rows("answers") for stage in sources)))
-    traces_before, answers_before = (answers_reader(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
+    traces_before, answers_before = (answers_reader(table, sources, curated) for table in (TRACES_TABLE, GRADED_TABLE))
     for end in ranges:
         tables.write_splits("traces", *traces_before(end))
     for end in ranges:
