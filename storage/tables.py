@@ -10,10 +10,8 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,11 +25,8 @@ from storage.root import Root
 
 GROUP_ROWS = 2_048
 """Rows of sets that are worked on at a time, with all their trajectories."""
-COUNTED_ROWS = 65_536
-"""Rows of ids and short words that are looked at at a time."""
 LAST_ID = "g"
 """Stands behind every id: these are hexadecimal."""
-_PREFIXES = 65_536
 Mask: TypeAlias = pa.Array | pa.ChunkedArray
 """A boolean for each row of a table."""
 Goes = Callable[[pa.Table], Mask]
@@ -90,20 +85,6 @@ def read_batches(paths: Iterable[Path], schema: pa.Schema, columns: Sequence[str
             with damage_named(path):
                 rows = file.read_row_group(group, wanted.names)  # those that it has
             yield filled(rows, wanted)
-
-
-def read_places(
-    paths: Iterable[Path], schema: pa.Schema, places: npt.NDArray[np.integer[Any]], columns: Sequence[str] | None = None
-) -> Iterator[pa.Table]:
-    """Yield the rows at these places of a table, which ascend, a row group at a time; what is behind is not read."""
-    start = 0
-    for batch in read_batches(paths, schema, columns) if len(places) else ():
-        here = places[np.searchsorted(places, start) : np.searchsorted(places, start + batch.num_rows)]
-        if len(here):
-            yield batch.take(pa.array(here - start))
-        start += batch.num_rows
-        if start > places[-1]:
-            return
 
 
 def schema_of(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
@@ -216,18 +197,6 @@ def bucket_ranges(rows: int) -> Iterator[range]:
     width = min(BUCKETS, max(1, BUCKETS * GROUP_ROWS // max(1, rows)))
     for start in range(0, BUCKETS, width):
         yield range(start, min(start + width, BUCKETS))
-
-
-def id_ranges(rows: int, group_rows: int = GROUP_ROWS) -> Iterator[str]:
-    """Yield the ends of ranges of query_ids that hold about so many of a table's rows each; the last is LAST_ID.
-
-    A range is some whole buckets, or an even part of one: what a bucket holds grows with the table.
-    """
-    width = min(_PREFIXES, max(1, _PREFIXES * group_rows // max(1, rows)))
-    bucket = _PREFIXES // BUCKETS
-    width = width // bucket * bucket or 2 ** (width.bit_length() - 1)
-    yield from (f"{start:04x}" for start in range(width, _PREFIXES, width))
-    yield LAST_ID
 
 
 @contextmanager

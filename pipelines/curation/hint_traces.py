@@ -29,7 +29,8 @@ from schemas.preference import SETS, PreferenceSet, sets_of
 from schemas.record import unit_interval
 from schemas.trajectory import JUDGED, Mode, Principle
 from storage.stages import Stage
-from storage.tables import read_batches, read_places
+from storage.table_parts import read_places
+from storage.tables import read_batches
 
 MOST_SETS = 1_000
 _CHARACTERS = 1_500  # of a critique; two thirds of its beginning and a third of its end

@@ -18,7 +18,8 @@ from pipelines.judging.shown_text import Shown, response_text
 from schemas.preference import SETS, PreferenceSet, Split, sets_of
 from schemas.trajectory import JUDGED, Mode, Purpose
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import read_batches, read_places
+from storage.table_parts import read_places
+from storage.tables import read_batches
 
 STAGE_VERSION = 1
 BEST, LABEL = "best", "label"

@@ -23,7 +23,8 @@ from schemas.record import bucket_of
 from schemas.trajectory import Purpose, RejectReason
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import COUNTED_ROWS, BucketReader, id_ranges, in_buckets
+from storage.table_parts import COUNTED_ROWS, id_ranges
+from storage.tables import BucketReader, in_buckets
 
 SAMPLED_SPLITS = (Split.TRAIN, Split.VALIDATION)
 """Test sets are sampled for nothing."""

@@ -35,8 +35,9 @@ from schemas.training import GENERAL, META_RM, RFT, RFT_MESSAGES
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
+from storage.table_parts import id_ranges
 from storage.table_writer import TableWriter
-from storage.tables import BucketReader, id_ranges, many_records, read_batches
+from storage.tables import BucketReader, many_records, read_batches
 
 STAGE_VERSION = 5
 _GROUP_SETS = 512

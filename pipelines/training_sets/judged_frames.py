@@ -12,7 +12,8 @@ from schemas.preference import SETS, Split
 from schemas.recipe import Recipe
 from schemas.trajectory import JUDGED, Purpose
 from storage.stages import Stage
-from storage.tables import BucketReader, id_ranges, read_batches
+from storage.table_parts import id_ranges
+from storage.tables import BucketReader, read_batches
 
 _COLUMNS = [*DECISION_COLUMNS, "model"]
 _KEPT = [

@@ -24,7 +24,8 @@ from schemas.preference import SETS, SETS_TABLE
 from schemas.suspicion import PRIOR_NOISE, SuspicionReason
 from schemas.trajectory import Purpose
 from storage.stages import Stage
-from storage.tables import BucketReader, id_ranges
+from storage.table_parts import id_ranges
+from storage.tables import BucketReader
 
 _SETS = ("query_id", "set_id", "source", "n_responses", "best", "label", "votes", "retagged_best", "drop_reason")
 _NAMES = ["label_suspicion", "suspicion_reasons"]
