@@ -169,11 +169,11 @@ def by_bucket(batches: Iterable[pa.Table], buckets: Collection[int] = range(BUCK
     parts: dict[int, list[pa.Table]] = {}
     for rows in _joined(in_buckets(batch, buckets) for batch in batches):
         query_ids = pl.Series(rows.column("query_id"), dtype=pl.String)
-        buckets = query_ids.str.slice(0, 2).str.to_integer(base=16, dtype=pl.UInt8)
-        order = buckets.arg_sort()
+        bucket_of_rows = query_ids.str.slice(0, 2).str.to_integer(base=16, dtype=pl.UInt8)
+        order = bucket_of_rows.arg_sort()
         ordered = rows.take(order.to_arrow())
         start = 0
-        for bucket, length in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
+        for bucket, length in bucket_of_rows.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
             parts.setdefault(bucket, []).append(ordered.slice(start, length))
             start += length
     return {bucket: pa.concat_tables(tables) for bucket, tables in parts.items()}

@@ -137,13 +137,15 @@ class Generations:
                     self._unfolded.setdefault(bucket, []).append(rows)
                 return []
             name = Path(keys[0]).stem if is_local else content_id("folded", list(keys))
-            touched: list[int] = []
+            touched: dict[int, int] = {}
             for buckets in _passes(contents.values()):
                 parts = _sorted_in(contents.values(), buckets)
                 self._each(partial(self._write_part, name, parts), sorted(parts))
-                touched += parts
+                touched |= {bucket: rows.num_rows for bucket, rows in parts.items()}
+            if sum(touched.values()) != sum(segment.rows for segment in contents.values()):
+                raise StorageError(f"{self._root.where(keys[0])}: not all of its answers were sorted into buckets")
             self._each(lambda key: self._end_segment(key, contents[key]), list(contents))
-            return touched
+            return list(touched)
 
     def _copy(self, key: str) -> Path | None:
         """Return a copy of a segment; None where another process has folded it meanwhile."""
