@@ -85,7 +85,7 @@ def test_a_file_that_lost_its_end_is_damaged_and_never_a_crash(whole: bytes, tmp
 
 def test_the_rows_of_some_buckets_are_sorted_out_of_many_batches() -> None:
     count = 3 * FOLD_ROWS
-    ids = [content_id("query", number) for number in range(count)]
+    ids = sorted(content_id("query", number) for number in range(count))  # as requests come: bucket by bucket
     rows = {field.name: pa.nulls(count, field.type) for field in GENERATIONS} | {"query_id": pa.array(ids, pa.string())}
     table = pa.table([rows[name] for name in GENERATIONS.names], schema=GENERATIONS)
     batches = [table.slice(start, 1_000) for start in range(0, count, 1_000)]
