@@ -29,8 +29,8 @@ FILES_A_BUCKET = 16
 """A bucket with more small files than this has them joined, so that look-ups stay quick after many nights."""
 JOINED_ROWS = 8_192
 """Rows of files that are joined. A file with half as many is not small any more."""
-PASS_BYTES = 16 * 2**20
-"""Bytes of segments, which unpack to five times as many or more, that are sorted into buckets at a time."""
+PASS_BYTES = 64 * 2**20
+"""Bytes of answers that are sorted into buckets at a time, prompts included."""
 SEGMENTS_AT_A_TIME = 512
 """Segments of object storage, one for every flush, that are folded together."""
 CALLS_AT_A_TIME = 16
@@ -266,7 +266,7 @@ class _Segment:
 
 def _passes(segments: Collection[_Segment]) -> Iterator[range]:
     """Yield all buckets in ranges whose answers are held in memory at once: prompts may be long."""
-    size = sum(segment.path.stat().st_size for segment in segments if segment.path.exists())
+    size = sum(batch.nbytes for segment in segments for batch in segment.batches())
     width = max(1, BUCKETS // (1 + size // PASS_BYTES))
     yield from (range(start, min(start + width, BUCKETS)) for start in range(0, BUCKETS, width))
 
