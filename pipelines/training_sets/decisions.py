@@ -40,6 +40,8 @@ CAPS = (
 """Reasons that take rows for the sake of the whole, not for what they are."""
 _SUSPECT, _TOO_LONG = RejectReason.LABEL_SUSPECT.value, RejectReason.TOO_LONG.value
 _WHY = pl.Enum([RejectReason.TOO_LONG.value, "surplus"])
+_DECIDED = ("trajectory_id", "source", "outcome", "draft_verdict", "n_responses", "too_long")
+"""What nothing rests on any more when all sets are decided."""
 _PUBLISHED = (
     "accepted", "reject_reason", "pass_count", "pass_samples", "in_meta_rm", "right", "set_correct", "set_readable"
 )  # fmt: skip
@@ -76,9 +78,9 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
     checks: dict[str, Any] = {"lengths": _lengths(curated), **_label_checks(suspicion)}
     funnel: list[dict[str, Any]] = []
     if Purpose.RFT in frames:
-        rft = frames[Purpose.RFT] = evened_out(frames[Purpose.RFT], recipe.rejection)
-        checks["positions"] = _positions(rft)
-        funnel += _counted(rft, "rft", "accepted", "mode")
+        frames[Purpose.RFT] = evened_out(frames[Purpose.RFT], recipe.rejection)
+        checks["positions"] = _positions(frames[Purpose.RFT])
+        funnel += _counted(frames[Purpose.RFT], "rft", "accepted", "mode")
     rl = None
     if "rl" in recipe.build.sets:
         easy = Purpose.DIFFICULTY if Purpose.DIFFICULTY in frames else Purpose.RFT
@@ -106,6 +108,8 @@ def decisions_of(recipe: Recipe, job: SamplingJob, curated: Stage, judged: Mappi
         trusted = several.join(suspects.lazy(), on="set_id", how="anti")
         long = trusted.filter(pl.col("set_id").is_in(too_long.pairs.implode()))
         funnel += _counted(long, "pairs", "kept", reason=_TOO_LONG)
+    # Before libraries are loaded, and texts.
+    frames = {purpose: frame.drop(_DECIDED, strict=False) for purpose, frame in frames.items()}
     checks["leak_probe"] = leak_probe(recipe.grm.shown, recipe.leaks.threshold, curated, judged, frames)
     if Purpose.RFT in frames:
         checks["hint_traces"] = hint_traces(curated, judged[Purpose.RFT], frames[Purpose.RFT])
