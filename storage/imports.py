@@ -165,6 +165,10 @@ class ImportedAnswers:
         for row in read_folder(root, FOLDER, IMPORTED).to_pylist():
             self._answers.setdefault(row.pop("prompt_id"), []).append(row)
 
+    @property
+    def any(self) -> bool:
+        return bool(self._answers)
+
     def answer_to(self, request: Request) -> Completion | None:
         """Return the imported answer to a request's prompt: the first for the first sample that asks it, and so on."""
         if not self._answers:

@@ -1,7 +1,7 @@
 """Which requests a build would make of each model: counted where the rows are here, bounded where they are not."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -45,6 +45,10 @@ class Wanted:
     """Missing requests whose prompts are known; those of the others are guessed from them."""
     missing_bytes: int = 0
     """Of the prompts seen."""
+    begun_alike: int = 0
+    """Of the missing bytes, those with which an earlier one of the prompts begins too."""
+    beginnings: int = 0
+    """Prompts of which some begin so."""
     answers_held: int = 0
     """Answers that stand in the prompts seen, which nobody has read yet."""
     prompts: list[str] = field(default_factory=list)
@@ -54,10 +58,22 @@ class Wanted:
     def missing(self) -> int:
         return self.requests - self.cached
 
-    def see(self, messages: Messages, *, stride: int = 1, times: int = 1, holds_answer: bool = False) -> None:
-        """Count a missing request's prompt, `times` over."""
+    def see(
+        self,
+        messages: Messages,
+        *,
+        stride: int = 1,
+        times: int = 1,
+        holds_answer: bool = False,
+        earlier: Iterable[str] = (),
+    ) -> None:
+        """Count a missing request's prompt, `times` over. `earlier` are prompts that may begin like it."""
         text = "\n".join(message.content for message in messages)
-        self.missing_bytes += times * len(text.encode("utf-8", "replace"))
+        size = len(text.encode("utf-8", "replace"))
+        alike = max((_common(text, one) for one in earlier), default=0)
+        self.missing_bytes += times * size
+        self.begun_alike += len(text[:alike].encode("utf-8", "replace")) + max(times - 1, 0) * size
+        self.beginnings += bool(alike) + max(times - 1, 0)
         if self.seen % stride < times and len(self.prompts) < SAMPLED_PROMPTS:
             self.prompts.append(text)
         self.seen += times
@@ -97,8 +113,10 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
+    before: list[str] = []
+    """Prompts of this set, and one of the set before."""
     for preference in chain.from_iterable(sets for _, sets in sampled_sets(curated)):
-        first = 0
+        first, before = 0, before[-1:]
         for sample in stored_samples(job, preference, stored.answer_to):
             wanted.requests += 1
             first += not sample.is_again
@@ -107,7 +125,8 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
                 wanted.cached += 1
             else:
                 wanted.again += sample.is_again
-                wanted.see(user(sample.draw.prompt), stride=stride)
+                wanted.see(user(sample.draw.prompt), stride=stride, earlier=before)
+                before.append(sample.draw.prompt)
         sampled += bool(first)
     wanted.most = counts.total() * (1 + job.settings.resample_unreadable)
     hinted = f", and a hinted one for {counts[Mode.HINTED]:,} of them" if counts[Mode.HINTED] else ""
@@ -150,6 +169,15 @@ def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: 
             wanted.see(comparison_prompt(question, ""), times=comparisons, holds_answer=True)
     wanted.most = wanted.requests
     return wanted
+
+
+def _common(one: str, other: str) -> int:
+    """Return with how many same characters both begin."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
 
 
 def _asked_before(role: str, inputs: Inputs, source: str | None = None) -> Wanted:

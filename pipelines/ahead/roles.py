@@ -25,6 +25,8 @@ from schemas.recipe import SCORERS, ModelSection
 from storage.generations import Generations
 from storage.root import Root
 
+CACHE_BLOCK = 16
+"""Tokens of a block of vLLM's prefix cache, which is found whole or not at all: half of one is lost on the average."""
 _BOUND_WORDS = {"exact": "", "at most": "an upper bound; ", "unknown": "of the sources whose size is known; "}
 
 
@@ -50,6 +52,8 @@ class RolePlan:
     """Of the missing requests."""
     prompt_tokens_are: str
     """Where the figure comes from."""
+    cacheable_tokens: int
+    """Of the prompt tokens, those that a server's prefix cache of endless size finds, as prompts begin alike."""
     answer_tokens: int
     """Of the missing requests."""
     answer_tokens_are: str
@@ -79,11 +83,16 @@ class RolePlan:
             *([f"{'':>34} {self.requests_of}"] if self.requests_of else []),
             f"    there already   {self.cached:>14,}{again}",
             f"    prompt tokens   {self.prompt_tokens:>14,}   {self.prompt_tokens_are}",
+            *([self._cache_line()] if self.cacheable_tokens else []),
             f"    answer tokens   {self.answer_tokens:>14,}   {self.answer_tokens_are}; "
             f"at most {self.most_answer_tokens:,}",
             f"    cost            {cost}   {most_cost}",
             f"    time            {time:>14}   {self.hours_are}",
         ]
+
+    def _cache_line(self) -> str:
+        share = f"{self.cacheable_tokens / self.prompt_tokens:.0%}"
+        return f"    prefix cache    {share:>14}   of the prompt tokens, at best: requests of a set begin alike"
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,8 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
     in_prompts = wanted.missing_bytes * a_byte.value + wanted.answers_held * an_answer.value
     a_prompt = Rate(in_prompts / wanted.seen, a_byte.basis) if wanted.seen else tokens_a_prompt(usage)
     prompt_tokens, answer_tokens = round(wanted.missing * a_prompt.value), round(wanted.missing * an_answer.value)
+    in_blocks = wanted.begun_alike * a_byte.value - wanted.beginnings * CACHE_BLOCK / 2
+    cacheable = round(max(in_blocks, 0.0) * wanted.missing / wanted.seen) if wanted.seen else 0
     most_answer_tokens = (wanted.most - wanted.cached) * longest
     # By a rule of thumb, the real tokens may be twice as many.
     times = wanted.most / max(wanted.requests, 1) * (2 if a_byte.value == 1 / BYTES_A_TOKEN else 1)
@@ -148,6 +159,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
         most_requests=wanted.most,
         prompt_tokens=prompt_tokens,
         prompt_tokens_are=a_prompt.basis if wanted.missing else a_byte.basis,
+        cacheable_tokens=min(cacheable, prompt_tokens),
         answer_tokens=answer_tokens,
         answer_tokens_are=an_answer.basis,
         most_answer_tokens=most_answer_tokens,

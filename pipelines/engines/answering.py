@@ -92,6 +92,10 @@ class Stored:
     def bought(self, request: Request) -> Completion | None:
         return self._of_bucket(bucket_of(request.query_id), request.role).get(request.request_id)
 
+    @property
+    def has_imports(self) -> bool:
+        return self._imported.any
+
     def imported(self, request: Request) -> Completion | None:
         return self._imported.answer_to(request)
 

@@ -11,7 +11,7 @@ then gets that error, and the next request begins another stream.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
@@ -60,6 +60,15 @@ class Kept:
         self._writing.shutdown()
         self._reading.shutdown()
         self._journal.__exit__(None, None, None)
+
+    def is_new(self, request: Request) -> bool:
+        """Say whether it is known, without a look at the disk, that there is no answer."""
+        ids = self._ids.get(bucket_of(request.query_id))
+        is_read = ids is not None and ids.done() and ids.exception() is None
+        if not is_read or self._stored.has_imports or request.request_id in self._recent:
+            return False
+        assert ids is not None
+        return request.request_id not in ids.result()
 
     async def answer_to(self, request: Request) -> Completion | None:
         """Return the stored or imported answer; None where there is none."""
@@ -153,6 +162,27 @@ class Standing:
                 waiting = self._send(request)
         return await asyncio.shield(waiting)
 
+    async def answers(self, requests: Sequence[Request]) -> list[Completion | ForgeError]:
+        """Return what `answer` returns or raises for each of these, in their order.
+
+        Those of which nothing is stored cost no task of their own: a trainer sends hundreds a second.
+        """
+        futures: list[asyncio.Future[Completion]] = []
+        for request in requests:
+            is_sent = request.request_id in self._waiting
+            if not is_sent and self._stream and self._kept.refused is None and self._kept.is_new(request):
+                futures.append(self._send(request))
+            else:
+                futures.append(asyncio.ensure_future(self.answer(request)))
+        await _all_done(futures)
+        heard: list[Completion | ForgeError] = []
+        for future in futures:
+            error = future.exception()
+            if error is not None and not isinstance(error, ForgeError):
+                raise error
+            heard.append(future.result() if error is None else error)
+        return heard
+
     async def close(self) -> None:
         """Wait for what is at the endpoint, and end."""
         if self._stream is not None and self._running is not None:
@@ -226,3 +256,21 @@ class Standing:
         if not (waiting := self._waiting.pop(request.request_id)).done():
             waiting.set_result(completion)
         return ()
+
+
+async def _all_done(futures: Sequence[asyncio.Future[Completion]]) -> None:
+    """Wait until all of these are done. Whoever gives up the wait takes nothing away from them."""
+    over, left = asyncio.get_running_loop().create_future(), len(futures)
+
+    def one_less(future: asyncio.Future[Completion]) -> None:
+        nonlocal left
+        left -= 1
+        if not future.cancelled():
+            future.exception()  # whoever waited may be gone, and then nobody asks for it
+        if not left and not over.done():
+            over.set_result(None)
+
+    for future in futures:
+        future.add_done_callback(one_less)
+    if futures:
+        await over

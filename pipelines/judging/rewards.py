@@ -6,10 +6,10 @@ together. It needs nothing but Python 3.10 or newer.
 Each trainer has its own way in, and every way leads to the one rule:
 
     TRL 1.16       GRPOTrainer(reward_funcs=rewards.grm_reward, ..) over the rl set: it is handed every column
-    verl 0.7       custom_reward_function.path=<snapshot>/rewards.py custom_reward_function.name=compute_score
+    verl 0.9.1     custom_reward_function.path=<snapshot>/rewards.py custom_reward_function.name=compute_score
                    (under `reward.custom_reward_function` in newer versions), with any reward manager
     OpenRLHF 0.11  --reward.remote_url <snapshot>/rewards.py --data.input_key prompt --data.label_key reward_model
-    slime 0.3.1    --custom-rm-path rewards.slime_reward --label-key reward_model, and PYTHONPATH=<snapshot>
+    slime 624b824  --custom-rm-path rewards.slime_reward --label-key reward_model, and PYTHONPATH=<snapshot>
     SkyRL 0.4      skyrl_gym.register(id="grmforge", entry_point=rewards.skyrl_env())
 
 A judge's answer ends in `Scores: \boxed{7, 3}`, an integer for each response in the order shown. Whatever a careful
@@ -51,7 +51,7 @@ def compute_score(
     ground_truths: Sequence[str] = (),
     **settings: Any,
 ) -> Any:
-    """Return the reward as verl 0.7 asks for it: a float, or a list of them where its batch manager hands lists over.
+    """Return the reward as verl 0.9.1 asks for it: a float, or a list of them where its batch manager hands lists over.
 
     Its other words (`data_sources`, `extra_infos`, the address of a reward model) are not needed.
     """
@@ -131,7 +131,7 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
 
 
 async def slime_reward(args: Any, sample: Any, **settings: Any) -> Any:
-    """Return the reward of a sample as slime 0.3.1 asks for it; of each, where --group-rm hands a group over."""
+    """Return the reward of a sample as slime 624b824 asks for it; of each, where --group-rm hands a group over."""
     if isinstance(sample, list):
         return [reward(without_end_tokens(one.response), _truth_in(one.label)) for one in sample]
     return reward(without_end_tokens(sample.response), _truth_in(sample.label))

@@ -38,15 +38,18 @@ def sample_sets(
     Returns what was bought, and which requests were given up: judging counts the answers.
 
     An unreadable answer is sampled again as soon as its set's other samples are in. Requests of one set stand
-    together, so that a server's prefix cache pays. Sets that differ only in what is not shown may want the very same
-    request: it is sent once, and its answer counts for each.
+    together, those that show one order next to each other, so that a server's prefix cache pays. Sets that differ only
+    in what is not shown may want the very same request: it is sent once, and its answer counts for each.
     """
     out: dict[tuple[str, str], list[tuple[Draws, Draw]]] = {}
 
     def wanted(draws: Draws) -> list[Request]:
         """Return the requests for the samples that the set wants next and no other set has out."""
+        return not_out([(draws, draw) for draw in draws.following()])
+
+    def not_out(samples: Iterable[tuple[Draws, Draw]]) -> list[Request]:
         requests = []
-        for draw in draws.following():
+        for draws, draw in samples:
             request = draws.request(draw)
             wanted_by = out.setdefault((request.request_id, request.query_id), [])
             wanted_by.append((draws, draw))
@@ -57,8 +60,7 @@ def sample_sets(
     def first_requests() -> Iterator[Request]:
         for _, sets in sampled_sets(curated, buckets):
             for preference in sets:
-                for draws in draws_of(job, preference):
-                    yield from wanted(draws)
+                yield from not_out(first_samples(job, preference))
 
     def follow_up(request: Request, completion: Completion) -> Iterable[Request]:
         following: list[Request] = []
@@ -89,6 +91,12 @@ def use_of_judgement(draws: Draws, draw: Draw, completion: Completion) -> Use:
     if wanted.criteria and not read_parts(answer_of(text))[0]:
         return Use(RejectReason.NO_PRINCIPLES.value, False)
     return Use(outcome.value, True)
+
+
+def first_samples(job: SamplingJob, preference: PreferenceSet) -> list[tuple[Draws, Draw]]:
+    """Return the samples that a set wants first, in the order in which they are sent: by what their prompts show."""
+    drawn = [(draws, draw) for draws in draws_of(job, preference) for draw in draws.following()]
+    return sorted(drawn, key=lambda one: (one[1].before, one[1].order))
 
 
 class StoredSample(NamedTuple):

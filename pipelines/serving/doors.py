@@ -20,6 +20,8 @@ from schemas.record import is_blank
 
 COMPARABLE = "within this group only"
 FAILED_CALL = 502
+JUDGE_KEYS = ("prompt", "responses", "reference", "criteria", "run", "step", "group", "size", "call")
+"""What `/v1/judge` takes."""
 MOST_DIGITS = 12
 """Of a number in a call: a sample's number follows from its step, and must fit 64 bits."""
 
@@ -127,6 +129,8 @@ def _place(values: Mapping[str, Any], section: ServeSection) -> dict[str, Any]:
 
 
 def _read_judge(body: Mapping[str, Any], address: Mapping[str, str], section: ServeSection) -> list[Member]:
+    if unknown := sorted(body.keys() - set(JUDGE_KEYS)):  # a trainer's door takes what else its trainer sends
+        raise CallError(f"{cleaned(unknown[0])[:40]}: no such key; there are {', '.join(JUDGE_KEYS)}")
     texts = tuple(_text(value, f"responses[{index}]") for index, value in enumerate(_list(body, "responses")))
     if len(texts) > section.most_responses:
         raise CallError(f"responses: {len(texts)} are more than [serve] most_responses = {section.most_responses}")

@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
-
 from pipelines.engines.scorer.replies import stored_score
 from pipelines.engines.standing import Standing
 from pipelines.evaluation.meta_rm import MetaRm
@@ -162,7 +160,7 @@ async def _part(
     causes: Counter[Failure] = Counter()
     while following := [draw.sample_index for draw in draws.following()]:
         drawn = list(draws.drawn(index + first_sample for index in following))
-        answers = await asyncio.gather(*(_answer(judges.judge, draws.request(draw)) for draw in drawn))
+        answers = await _answers(judges.judge, [draws.request(draw) for draw in drawn])
         for index, draw, answer in zip(following, drawn, answers, strict=True):
             read = answer if isinstance(answer, Failure) else await _read(draws, draw, answer)
             is_readable = isinstance(read, _Sample)
@@ -179,23 +177,26 @@ async def _part(
     chosen = await _chosen(judges, samples)
     if isinstance(chosen, Failure):
         return _Heard(None, len(samples), asked, chosen)
-    means = np.mean([sample.scores for sample in chosen], axis=0)
-    return _Heard(tuple(map(float, means)), len(samples), asked)
+    means = tuple(sum(scores) / len(chosen) for scores in zip(*(sample.scores for sample in chosen), strict=True))
+    return _Heard(means, len(samples), asked)
 
 
-async def _answer(standing: Standing, request: Request) -> Completion | Failure:
-    """Return the answer to a request, or why there is none."""
-    try:
-        completion = await standing.answer(request)
-    except BudgetReached:
-        return Failure(Cause.OVER_BUDGET)
-    except StorageError:
-        return Failure(Cause.NOT_STORED)
-    except ForgeError:  # its words may quote an address: the log has them
-        return Failure(Cause.UNREACHABLE)
-    if completion.fault is None:
-        return completion
-    return Failure(Cause.REJECTED if completion.fault is FaultKind.REQUEST else Cause.UNREACHABLE)
+async def _answers(standing: Standing, requests: Sequence[Request]) -> list[Completion | Failure]:
+    """Return the answer to each request, or why there is none."""
+    return [_answer(heard) for heard in await standing.answers(requests)]
+
+
+def _answer(heard: Completion | ForgeError) -> Completion | Failure:
+    match heard:
+        case BudgetReached():
+            return Failure(Cause.OVER_BUDGET)
+        case StorageError():
+            return Failure(Cause.NOT_STORED)
+        case ForgeError():  # its words may quote an address: the log has them
+            return Failure(Cause.UNREACHABLE)
+        case Completion(fault=None):
+            return heard
+    return Failure(Cause.REJECTED if heard.fault is FaultKind.REQUEST else Cause.UNREACHABLE)
 
 
 async def _read(draws: Draws, draw: Draw, completion: Completion) -> _Sample | Failure:
@@ -227,7 +228,7 @@ async def _chosen(judges: Judges, samples: Sequence[_Sample]) -> Sequence[_Sampl
         )
         for one in samples
     ]  # fmt: skip
-    answers = await asyncio.gather(*(_answer(judges.scorer, request) for request in requests))
+    answers = await _answers(judges.scorer, requests)
     marks = [None if isinstance(answer, Failure) else stored_score(answer.text) for answer in answers]
     if all(mark is None for mark in marks):
         return next((answer for answer in answers if isinstance(answer, Failure)), Failure(Cause.UNSCORED))

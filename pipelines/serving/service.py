@@ -124,6 +124,8 @@ def _outer(service: Service, most: int) -> Any:
             response = _error(error.status, error.name, error.why)
         except web.HTTPRequestEntityTooLarge:
             response = _error(413, "too_large", _size_words(most))
+        except web.HTTPNotFound:
+            response = _error(404, "no_door", f"there is nothing; POST to {', '.join(DOORS)}, or GET /openapi.json")
         except web.HTTPException as error:
             response = _error(error.status, "http", error.reason)
         finally:

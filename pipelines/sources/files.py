@@ -316,8 +316,8 @@ def _hub_errors(place: Place, hub: str) -> Iterator[None]:
         httpx2.TransportError,
     ):
         words = (
-            ": the hub cannot be reached and the cache does not hold it: check the network, HF_ENDPOINT and "
-            f"HF_HUB_OFFLINE, {local}"
+            ": the hub cannot be reached, or broke off, and the cache does not hold it: check the network, HF_ENDPOINT "
+            f"and HF_HUB_OFFLINE, {local}"
         )
     except errors.HfHubHTTPError as error:
         words = f": the hub answered {error.response.status_code}: check HF_TOKEN or try again later, {local}"

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.ahead.requests import Wanted
+from schemas.query import user
 from storage.root import Root
 from storage.run_events import read_events, run_ids
 from tests.end_to_end.commands import grmforge, paid, write_recipe
@@ -81,6 +83,18 @@ def test_an_estimate_stays_below_its_bound_and_learns_from_stored_answers(tmp_pa
     assert role["answer_tokens"] <= role["most_answer_tokens"] == 80 * (role["most_requests"] - role["cached"])
     assert role["answer_tokens_are"].startswith("as 20 earlier answers of this model, ")
     assert "as 20 earlier prompts" in role["prompt_tokens_are"]
+
+
+def test_the_plan_says_what_a_prefix_cache_can_find(tmp_path: Path) -> None:
+    """All prompts share the words before the question, those of a set the question, some the first responses."""
+    recipe, root = write(tmp_path, models={"grm": {"engine": "simulated"}}, grm={"n_rft": 8}), tmp_path / "data"
+    (role,) = plan(recipe, root)["roles"]
+    assert 0.5 < role["cacheable_tokens"] / role["prompt_tokens"] < 0.8
+    assert "prefix cache" in grmforge("plan", recipe, "--root", root).out
+    beginnings = Wanted()
+    for prompt in ("abc", "abd", "abd", "xé"):
+        beginnings.see(user(prompt), earlier=["abc", "xéy"])
+    assert (beginnings.begun_alike, beginnings.beginnings) == (3 + 2 + 2 + 3, 4)
 
 
 def test_the_rate_limits_of_the_recipe_bound_the_hours(tmp_path: Path) -> None:

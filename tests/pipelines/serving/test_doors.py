@@ -1,14 +1,17 @@
 """Each door as its trainer calls it, and what becomes there of a judgement that failed."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.serving.doors import JUDGE_KEYS
 from tests.pipelines.engines.stand_in_server import Reply, StandIn, chat
 from tests.pipelines.serving.service import SHOWN, Serving, by_worth, recipe_for, serving
 
@@ -143,3 +146,8 @@ def test_groups_of_one_prompt_in_two_runs_do_not_mix_and_a_partial_group_says_so
             assert [reply["partial"] for _, reply in two.result()] == [False] * 3
         assert len(judge.requests) == 2
         assert service.metric("partial_groups_total") == 1 and service.metric("group_wait_seconds_count") == 2
+
+
+def test_openapi_knows_every_key_of_the_plain_door_and_no_other() -> None:
+    described = json.loads(resources.files("pipelines.serving").joinpath("openapi.json").read_text("utf-8"))
+    assert set(described["components"]["schemas"]["Call"]["properties"]) == set(JUDGE_KEYS)

@@ -204,7 +204,8 @@ def test_bad_calls_are_told_what_is_wrong(tmp_path: Path) -> None:
         assert told(pair | {"step": 10**17}) == told(pair | {"step": "9" * 30}) == (400, "bad_request")
         assert told(b"no json") == (400, "not_json") and told(b"[1]") == (400, "not_json")
         assert told(b"[" * 100_000) == (400, "not_json")
-        assert told(pair, "/nowhere")[0] == 404 and service.call("/v1/judge", **key)[0] == 405
+        assert told(pair | {"referense": "7"}) == (400, "bad_request")
+        assert told(pair, "/nowhere") == (404, "no_door") and service.call("/v1/judge", **key)[0] == 405
         assert told(b" " * 2_000_000) == (413, "too_large")
         status, reply = service.call("/v1/judge", pair | {"responses": ["a"]}, **key)
         assert (status, reply["failures"][0]["name"]) == (200, "alone")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pipelines.sources.teleqna import TeleQnA
 from pipelines.sources.ultrafeedback import UltraFeedback
 from schemas.errors import SourceError
 from schemas.preference import PreferenceSet
+from tests.pipelines.engines.stand_in_server import Received, Reply
 from tests.pipelines.sources.stand_in_hub import COMMIT, StandInHub
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
@@ -163,6 +165,34 @@ def test_a_hub_that_is_down_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="the hub cannot be reached") as raised:
         open_files(place, "", PATTERNS, tmp_path, endpoint="http://127.0.0.1:9", cache=tmp_path / "hf")
     assert "path = '..'" in one_line(raised)
+
+
+class BreakingHub(StandInHub):
+    """A hub whose connection closes half way through a file, so often."""
+
+    breaks = 0
+
+    def reply(self, received: Received) -> Reply:
+        reply = super().reply(received)
+        if received.method == "GET" and "/resolve/" in received.path and self.breaks:
+            self.breaks -= 1
+            return replace(reply, ends="cut")
+        return reply
+
+
+@pytest.mark.parametrize("breaks", [1, 100])
+def test_a_hub_that_breaks_off_is_asked_again_and_no_half_file_is_read(tmp_path: Path, breaks: int) -> None:
+    place, content = PreferenceSets(kind="preference_sets", hub="maker/sets"), ROW * 5_000
+    hub = BreakingHub({"maker/sets": {"train.jsonl": content}})
+    hub.breaks, cache = breaks, tmp_path / "hf"
+    with hub:
+        if breaks > 1:
+            with pytest.raises(SourceError, match="cannot be reached, or broke off"):
+                open_files(place, "", PATTERNS, tmp_path, endpoint=hub.endpoint, cache=cache)
+            assert not is_here(place, "", PATTERNS, cache=cache)
+            hub.breaks = 0
+        files = open_files(place, "", PATTERNS, tmp_path, endpoint=hub.endpoint, cache=cache)
+    assert [path.read_bytes() for path in files.paths] == [content]
 
 
 def test_hf_endpoint_of_the_environment_is_the_hub(hub: StandInHub, tmp_path: Path) -> None:
