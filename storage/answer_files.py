@@ -9,7 +9,7 @@ neither seal nor checksums. They are held to what Arrow can tell, and to what id
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,10 +22,11 @@ import pyarrow.parquet as pq
 from schemas.columns import may_hold_thoughts
 from schemas.errors import DamagedError
 from schemas.generation import GENERATIONS
+from schemas.record import BUCKETS
 from schemas.thoughts import split_thoughts, with_thoughts
 from storage.files import storage_errors
 from storage.segments import check_rows
-from storage.tables import damage_named, filled, open_parquet
+from storage.tables import damage_named, filled, in_buckets, open_parquet
 
 GROUP_ANSWERS = 512
 FOLD_ROWS = 8_192
@@ -163,16 +164,16 @@ def _sha(data: memoryview | bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def by_bucket(batches: Iterable[pa.Table]) -> Mapping[int, pa.Table]:
-    """Return the rows of each bucket; beside them, only some thousands of rows are held twice."""
+def by_bucket(batches: Iterable[pa.Table], buckets: Collection[int] = range(BUCKETS)) -> Mapping[int, pa.Table]:
+    """Return the rows of each of these buckets; beside them, only some thousands of rows are held twice."""
     parts: dict[int, list[pa.Table]] = {}
-    for rows in _joined(batches):
+    for rows in _joined(in_buckets(batch, buckets) for batch in batches):
         query_ids = pl.Series(rows.column("query_id"), dtype=pl.String)
-        buckets = query_ids.str.slice(0, 2).str.to_integer(base=16, dtype=pl.UInt8)
-        order = buckets.arg_sort()
+        bucket_of_rows = query_ids.str.slice(0, 2).str.to_integer(base=16, dtype=pl.UInt8)
+        order = bucket_of_rows.arg_sort()
         ordered = rows.take(order.to_arrow())
         start = 0
-        for bucket, length in buckets.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
+        for bucket, length in bucket_of_rows.gather(order).rle().struct.unnest().select("value", "len").iter_rows():
             parts.setdefault(bucket, []).append(ordered.slice(start, length))
             start += length
     return {bucket: pa.concat_tables(tables) for bucket, tables in parts.items()}

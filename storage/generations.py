@@ -6,9 +6,10 @@ beside them, as `<its name>.damaged`, and the loss is reported. `storage.journal
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,10 +23,14 @@ from storage.answer_files import by_bucket, earliest, is_whole, sound_answers, w
 from storage.journal import ANSWER, claimed, segments, send_unsent
 from storage.root import Root
 from storage.segments import is_readable, read_segment
-from storage.tables import parquet_keys, read_table
+from storage.tables import open_parquet, parquet_keys, read_table
 
 FILES_A_BUCKET = 16
-"""A bucket with more files than this is rewritten as one, so that look-ups stay quick after many nights."""
+"""A bucket with more small files than this has them joined, so that look-ups stay quick after many nights."""
+JOINED_ROWS = 8_192
+"""Rows of files that are joined. A file with half as many is not small any more."""
+PASS_BYTES = 64 * 2**20
+"""Bytes of answers that are sorted into buckets at a time, prompts included."""
 SEGMENTS_AT_A_TIME = 512
 """Segments of object storage, one for every flush, that are folded together."""
 CALLS_AT_A_TIME = 16
@@ -63,9 +68,9 @@ class Generations:
         for bucket in range(BUCKETS):
             self._whole_files(bucket)
 
-    def lookup(self, bucket: int) -> dict[str, Completion]:
-        """Return every answer of a bucket by request_id; of several to one request, the earliest (an error last)."""
-        rows = zip(*(column.to_pylist() for column in self.answers([bucket]).columns), strict=True)
+    def lookup(self, bucket: int, role: str | None = None) -> dict[str, Completion]:
+        """Return the answers of a bucket, all or a role's, by request_id; of several the earliest (an error last)."""
+        rows = zip(*(column.to_pylist() for column in self.answers([bucket], role=role).columns), strict=True)
         return {
             request_id: Completion(
                 request_id, text, reasoning, finish_reason, error, None if error is None else FaultKind.REQUEST, *usage
@@ -73,12 +78,21 @@ class Generations:
             for request_id, text, reasoning, finish_reason, error, *usage in rows
         }
 
-    def answers(self, buckets: Iterable[int], columns: Sequence[str] = ANSWER) -> pa.Table:
-        """Return the same of some buckets as a table: request_id, what a completion holds or some of it."""
+    def answers(self, buckets: Iterable[int], columns: Sequence[str] = ANSWER, role: str | None = None) -> pa.Table:
+        """Return the same of some buckets as a table: request_id, what a completion holds or some of it.
+
+        Those of one role, or of all.
+        """
         both = {"text", "reasoning"} if {"text", "reasoning"} & set(columns) else set()
         wanted = list(dict.fromkeys(["request_id", *columns, *sorted(both)]))
-        answers = pa.concat_tables([self.table(bucket, wanted) for bucket in buckets])
+        answers = pa.concat_tables([self._of_role(bucket, wanted, role) for bucket in buckets])
         return without_thoughts(answers).select(["request_id", *columns]) if both else answers
+
+    def _of_role(self, bucket: int, columns: Sequence[str], role: str | None) -> pa.Table:
+        if role is None:
+            return self.table(bucket, columns)
+        rows = self.table(bucket, [*columns, *({"role"} - set(columns))])
+        return rows.filter(pc.equal(rows.column("role"), role)).select(list(columns))
 
     def bought_by(self, run_id: str, buckets: Iterable[int]) -> tuple[int, int, float]:
         """Return (requests, tokens, dollars) of what a run has put down in these buckets."""
@@ -118,15 +132,20 @@ class Generations:
         with claimed(self._root.place(keys[0])) if is_local else nullcontext(True) as is_finished:
             paths = [self._root.place(key) for key in keys] if is_local else self._each(self._copy, keys)
             contents = {key: _Segment(path) for key, path in zip(keys, paths, strict=True) if path is not None}
-            parts = by_bucket(batch for segment in contents.values() for batch in segment.batches())
             if not is_finished:
-                for bucket, rows in parts.items():
+                for bucket, rows in _sorted_in(contents.values(), range(BUCKETS)).items():
                     self._unfolded.setdefault(bucket, []).append(rows)
                 return []
             name = Path(keys[0]).stem if is_local else content_id("folded", list(keys))
-            self._each(lambda bucket: self._write(f"{folder_of(bucket)}/{name}.parquet", parts[bucket]), sorted(parts))
+            touched: dict[int, int] = {}
+            for buckets in _passes(contents.values()):
+                parts = _sorted_in(contents.values(), buckets)
+                self._each(partial(self._write_part, name, parts), sorted(parts))
+                touched |= {bucket: rows.num_rows for bucket, rows in parts.items()}
+            if sum(touched.values()) != sum(segment.rows for segment in contents.values()):
+                raise StorageError(f"{self._root.where(keys[0])}: not all of its answers were sorted into buckets")
             self._each(lambda key: self._end_segment(key, contents[key]), list(contents))
-            return list(parts)
+            return list(touched)
 
     def _copy(self, key: str) -> Path | None:
         """Return a copy of a segment; None where another process has folded it meanwhile."""
@@ -189,13 +208,21 @@ class Generations:
         self._root.remove(key)
 
     def _compact(self, bucket: int) -> None:
+        """Join small files of a bucket, where there are many, a few thousand rows at a time."""
         if len(parquet_keys(self._root, folder_of(bucket))) <= FILES_A_BUCKET:
             return
-        keys, rows = self._folded(bucket, GENERATIONS.names)
-        name = content_id("compacted", [key.rpartition("/")[2] for key in keys])
-        self._write(f"{folder_of(bucket)}/{name}.parquet", earliest(rows))
-        for key in keys:
-            self._root.remove(key)
+        keys = self._whole_files(bucket)
+        with self._missing_passed_over(keys):  # then another process joins them
+            rows_of = {key: open_parquet(self._root.at(key)).metadata.num_rows for key in keys}
+            small = [key for key in keys if rows_of[key] < JOINED_ROWS // 2]
+            if len(small) <= FILES_A_BUCKET:
+                return
+            for together in _groups(small, rows_of):
+                rows = read_table([self._root.at(key) for key in together], GENERATIONS)
+                name = content_id("compacted", [key.rpartition("/")[2] for key in together])
+                self._write(f"{folder_of(bucket)}/{name}.parquet", earliest(rows))
+                for key in together:
+                    self._root.remove(key)
 
     @contextmanager
     def _missing_passed_over(self, keys: Sequence[str]) -> Iterator[None]:
@@ -205,6 +232,9 @@ class Generations:
         except StorageError:
             if all(self._root.exists(key) for key in keys):
                 raise
+
+    def _write_part(self, name: str, parts: Mapping[int, pa.Table], bucket: int) -> None:
+        self._write(f"{folder_of(bucket)}/{name}.parquet", parts[bucket])
 
     def _write(self, key: str, rows: pa.Table) -> None:
         with self._root.replacing(key) as temporary:
@@ -227,9 +257,35 @@ class _Segment:
         self.damage: list[int | None] = []
 
     def batches(self) -> Iterator[pa.Table]:
+        self.rows = 0
+        self.damage.clear()
         for batch in read_segment(self.path, self.damage):
             self.rows += batch.num_rows
             yield batch
+
+
+def _passes(segments: Collection[_Segment]) -> Iterator[range]:
+    """Yield all buckets in ranges whose answers are held in memory at once: prompts may be long."""
+    size = sum(batch.nbytes for segment in segments for batch in segment.batches())
+    width = max(1, BUCKETS // (1 + size // PASS_BYTES))
+    yield from (range(start, min(start + width, BUCKETS)) for start in range(0, BUCKETS, width))
+
+
+def _sorted_in(segments: Iterable[_Segment], buckets: Collection[int]) -> Mapping[int, pa.Table]:
+    return by_bucket((batch for segment in segments for batch in segment.batches()), buckets)
+
+
+def _groups(keys: Sequence[str], rows_of: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield files that are joined, in order: two or more, of no more than JOINED_ROWS rows together."""
+    together: list[str] = []
+    for key in keys:
+        if together and sum(rows_of[one] for one in (*together, key)) > JOINED_ROWS:
+            if len(together) > 1:
+                yield together
+            together = []
+        together.append(key)
+    if len(together) > 1:
+        yield together
 
 
 def set_aside(root: Root) -> list[str]:

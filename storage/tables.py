@@ -25,6 +25,8 @@ from storage.root import Root
 
 GROUP_ROWS = 2_048
 """Rows of sets that are worked on at a time, with all their trajectories."""
+LAST_ID = "g"
+"""Stands behind every id: these are hexadecimal."""
 Mask: TypeAlias = pa.Array | pa.ChunkedArray
 """A boolean for each row of a table."""
 Goes = Callable[[pa.Table], Mask]
@@ -153,7 +155,10 @@ class BucketReader:
 
     def through(self, bucket: int) -> pa.Table:
         """Return the rows of all buckets up to this one that were not returned before."""
-        end = f"{bucket + 1:02x}" if bucket + 1 < BUCKETS else "g"  # which is behind every hexadecimal digit
+        return self.before(f"{bucket + 1:02x}" if bucket + 1 < BUCKETS else LAST_ID)
+
+    def before(self, end: str) -> pa.Table:
+        """Return the rows whose query_id is less than this text, and that were not returned before."""
         parts = [self._none]
         while self._batch is not None:
             rows = pc.sum(pc.less(self._batch.column("query_id"), end)).as_py() or 0

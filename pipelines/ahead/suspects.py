@@ -7,6 +7,7 @@ import polars as pl
 
 from pipelines.judging.judging import find_judged
 from pipelines.steps import jobs_of
+from pipelines.training_sets.compact import short_id
 from pipelines.training_sets.rejection import DECISION_COLUMNS, decide, is_suspect
 from pipelines.training_sets.suspicion import suspicion_of
 from schemas.recipe import Recipe
@@ -85,4 +86,4 @@ def _accepted(recipe: Recipe, judged: Mapping[Purpose, Stage]) -> pl.DataFrame:
     rules = recipe.rejection.model_copy(update={"min_pass_for_hinted": None, "max_label_suspicion": None})
     paths = judged[Purpose.RFT].paths("judged") if Purpose.RFT in judged else []
     decided = decide(read_frame(paths, JUDGED, DECISION_COLUMNS), rules, recipe.grm.n_rft)
-    return decided.filter("accepted").select("set_id", "mode", "pass_count")
+    return decided.filter("accepted").select(short_id("set_id"), "mode", "pass_count")

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,7 @@ from schemas.preference import SETS, PreferenceSet, sets_of
 from schemas.record import unit_interval
 from schemas.trajectory import JUDGED, Mode, Principle
 from storage.stages import Stage
+from storage.table_parts import read_places
 from storage.tables import read_batches
 
 MOST_SETS = 1_000
@@ -100,15 +102,13 @@ class _Pairs:
 
 
 def hint_traces(curated: Stage, judged: Stage, rft: pl.DataFrame) -> Check:
-    """Return the check; `rft` has trajectory_id, set_id, mode and accepted of RFT's trajectories."""
-    looked_at = _looked_at(rft)
+    """Return the check; `rft` has set_id, mode and accepted of RFT's trajectories, in the order of the judged table."""
     critiques: dict[str, list[Critique]] = {}
     columns = ["trajectory_id", "set_id", "mode", "critique", "text", "principles", "has_reference"]
-    for batch in _rows_of(judged, "judged", JUDGED, looked_at["trajectory_id"], columns):
+    for batch in read_places(judged.paths("judged"), JUDGED, _looked_at(rft), columns):
         for row in batch.to_pylist():
             critiques.setdefault(row["set_id"], []).append(_critique(row))
-    sets = _rows_of(curated, "sets", SETS, looked_at["set_id"].unique())
-    return traces((preference, critiques[preference.set_id]) for batch in sets for preference in sets_of(batch))
+    return traces((preference, critiques[preference.set_id]) for preference in _sets(curated, list(critiques)))
 
 
 def traces(judged: Iterable[tuple[PreferenceSet, Sequence[Critique]]]) -> Check:
@@ -132,22 +132,29 @@ def traces(judged: Iterable[tuple[PreferenceSet, Sequence[Critique]]]) -> Check:
     return found | {"null": null, "false_alarms": _false_alarms(never_hinted)}
 
 
-def _looked_at(rft: pl.DataFrame) -> pl.DataFrame:
-    """Return the accepted rows of the sets that are looked at: of each kind, the first by id, which is a hash."""
-    accepted = rft.filter("accepted").select("trajectory_id", "set_id", hinted=pl.col("mode") == Mode.HINTED.value)
-    counts = accepted.group_by("set_id").agg(hinted=pl.col("hinted").sum(), others=(~pl.col("hinted")).sum())
-    kinds = (counts.filter((pl.col("hinted") > 0) & (pl.col("others") > 0)), counts.filter(pl.col("others") > 1))
-    sets = pl.concat(kind.sort("set_id").head(MOST_SETS).select("set_id") for kind in kinds).unique()
-    return accepted.join(sets, on="set_id", how="semi").sort("set_id", "trajectory_id")
+def _looked_at(rft: pl.DataFrame) -> npt.NDArray[np.integer[Any]]:
+    """Return the places of the accepted rows of the sets that are looked at: of each kind, the first by id, a hash."""
+    is_hinted = (pl.col("mode") == Mode.HINTED.value).alias("hinted")
+    all_accepted = rft.lazy().with_row_index("place").filter("accepted").select("place", "set_id", is_hinted).collect()
+    rows = 64 * MOST_SETS
+    while True:
+        accepted = all_accepted
+        if is_part := rows < all_accepted.height:
+            last = all_accepted["set_id"].bottom_k(rows).max()
+            accepted = all_accepted.filter(pl.col("set_id") <= last)
+        counts = accepted.group_by("set_id").agg(hinted=pl.col("hinted").sum(), others=(~pl.col("hinted")).sum())
+        kinds = (counts.filter((pl.col("hinted") > 0) & (pl.col("others") > 0)), counts.filter(pl.col("others") > 1))
+        if not is_part or all(kind.height >= MOST_SETS for kind in kinds):
+            sets = pl.concat(kind.sort("set_id").head(MOST_SETS).select("set_id") for kind in kinds).unique()
+            return accepted.join(sets, on="set_id", how="semi")["place"].sort().to_numpy()
+        rows *= 4
 
 
-def _rows_of(
-    stage: Stage, table: str, schema: pa.Schema, ids: pl.Series, columns: Sequence[str] | None = None
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a stage's table that have one of these ids in the column that these are of."""
-    chosen = pa.array(ids.to_list(), pa.string())
-    for batch in read_batches(stage.paths(table), schema, columns):
-        yield batch.filter(pc.is_in(batch.column(ids.name), chosen))
+def _sets(curated: Stage, set_ids: Sequence[str]) -> Iterator[PreferenceSet]:
+    """Yield these sets, in the order of the table."""
+    chosen = pa.array(set_ids, pa.string())
+    for batch in read_batches(curated.paths("sets"), SETS):
+        yield from sets_of(batch.filter(pc.is_in(batch.column("set_id"), chosen)))
 
 
 def _critique(row: dict[str, Any]) -> Critique:

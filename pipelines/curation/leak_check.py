@@ -18,7 +18,8 @@ from pipelines.judging.shown_text import Shown, response_text
 from schemas.preference import SETS, PreferenceSet, Split, sets_of
 from schemas.trajectory import JUDGED, Mode, Purpose
 from storage.stages import Stage, find_stage, finish_stage, stage_key
-from storage.tables import read_batches, read_frame
+from storage.table_parts import read_places
+from storage.tables import read_batches
 
 STAGE_VERSION = 1
 BEST, LABEL = "best", "label"
@@ -123,22 +124,21 @@ def leak_probe(
     for finding in source_findings(curated, shown):
         leak = downsampled.get((finding["source"], finding["task"]))
         check["sources"].append(marked(finding, threshold) | ({"downsampled": leak} if leak else {}))
-    clusters = read_frame(curated.paths("sets"), SETS, ["set_id", "cluster"]).unique("set_id")
     rft = decided.get(Purpose.RFT)
     if rft is not None and "accepted" in rft.columns:
         check["rft"] = {
             task: marked(finding, threshold) for task, finding in _as_shown(curated, judged[Purpose.RFT], rft, shown)
         }
-        hinted = rft.with_columns(chosen="accepted", right=pl.col("mode") == Mode.HINTED.value)
-        if hinted.filter("chosen")["right"].any():
-            check["hinted"] = marked(_of_trajectories({Purpose.RFT: hinted}, judged, clusters, ["set_id"]), threshold)
+        hinted = rft.select("set_id", chosen="accepted", right=pl.col("mode") == Mode.HINTED.value)
+        if hinted.select((pl.col("chosen") & pl.col("right")).any()).item():
+            check["hinted"] = marked(_of_trajectories({Purpose.RFT: hinted}, judged, curated, ["set_id"]), threshold)
     meta_rm = {
         purpose: rows.rename({"in_meta_rm": "chosen"})
         for purpose, rows in decided.items()
         if "in_meta_rm" in rows.columns
     }
     if meta_rm:
-        check["meta_rm"] = marked(_of_trajectories(meta_rm, judged, clusters, ["set_id", "model"]), threshold)
+        check["meta_rm"] = marked(_of_trajectories(meta_rm, judged, curated, ["set_id", "model"]), threshold)
     return check
 
 
@@ -156,11 +156,10 @@ def source_findings(curated: Stage, shown: Shown) -> list[Finding]:
 
 def _samples(curated: Stage, shown: Shown) -> dict[tuple[str, str], Sample]:
     """Return a sample of each source's sets, in one pass over the table."""
-    kinds = read_frame(curated.paths("sets"), SETS, ["source", "best", "split", "drop_reason"])
-    samples: dict[tuple[str, str], Sample] = {
-        (source, task): Sample()
-        for source, task in kinds.filter(TRAINED_ON).select("source", TASK).unique().iter_rows()
-    }
+    samples: dict[tuple[str, str], Sample] = {}
+    for batch in read_batches(curated.paths("sets"), SETS, ["source", "best", "split", "drop_reason"]):
+        kinds = pl.DataFrame(batch).filter(TRAINED_ON).select("source", TASK).unique()
+        samples |= {kind: Sample() for kind in kinds.iter_rows() if kind not in samples}
     for preference in _trained_on(curated):
         sample = samples[preference.source, LABEL if preference.best is None else BEST]
         if not sample.full:
@@ -182,13 +181,14 @@ def _trained_on(curated: Stage, set_ids: Sequence[str] | None = None) -> Iterato
 def _as_shown(curated: Stage, judged: Stage, rft: pl.DataFrame, shown: Shown) -> Iterator[tuple[str, Finding]]:
     """Yield what position, length and all else say of the best response and of the label in accepted rows."""
     for task, of_task in ((BEST, pl.col("best_position").is_not_null()), (LABEL, pl.col("label").is_not_null())):
-        accepted = rft.filter(pl.col("accepted") & of_task).head(MOST_SETS).select("trajectory_id", "set_id")
-        if accepted.is_empty():
+        is_accepted = rft.select((pl.col("accepted") & of_task).fill_null(False)).to_series()
+        places = is_accepted.arg_true().head(MOST_SETS).to_numpy()
+        if not len(places):
             continue
-        orders = read_frame(judged.paths("judged"), JUDGED, ["trajectory_id", "order"])
         shown_in: dict[str, list[tuple[str, list[int]]]] = {}
-        for row in accepted.join(orders, on="trajectory_id", maintain_order="left").iter_rows():
-            shown_in.setdefault(row[1], []).append((row[0], row[2]))
+        for rows in read_places(judged.paths("judged"), JUDGED, places, ["trajectory_id", "set_id", "order"]):
+            for row in rows.to_pylist():
+                shown_in.setdefault(row["set_id"], []).append((row["trajectory_id"], row["order"]))
         sample = Sample()
         for preference in _trained_on(curated, list(shown_in)):
             for trajectory_id, order in shown_in[preference.set_id]:
@@ -197,34 +197,47 @@ def _as_shown(curated: Stage, judged: Stage, rft: pl.DataFrame, shown: Shown) ->
 
 
 def _of_trajectories(
-    decided: Mapping[Purpose, pl.DataFrame], judged: Mapping[Purpose, Stage], clusters: pl.DataFrame, group: list[str]
+    decided: Mapping[Purpose, pl.DataFrame], judged: Mapping[Purpose, Stage], curated: Stage, group: list[str]
 ) -> Finding:
     """Return what the surface of chosen trajectories says of `right`, among those of one group that differ in it.
 
-    A trajectory counts up to its verdict, with the position that it scores highest.
+    A trajectory counts up to its verdict, with the position that it scores highest. `decided` has chosen, right, and
+    the columns of the group.
     """
     candidates = [pl.DataFrame(schema=CANDIDATES)]
-    columns = ["trajectory_id", "text", "model", "scores", "n_responses"]
+    columns = ["set_id", "text", "model", "scores", "n_responses"]
     for purpose, rows in decided.items():
-        differ = pl.col("right").n_unique().over(group, "chosen") > 1
-        marks = rows.filter(differ & pl.col("chosen")).with_columns(group=pl.concat_str(group, separator=" "))
-        first = marks["group"].drop_nulls().unique(maintain_order=True).head(MOST_SETS)
-        marks = marks.filter(pl.col("group").is_in(first.implode())).join(clusters, on="set_id", how="left")
-        marks = marks.select("trajectory_id", "group", "cluster", "right")
-        for batch in read_batches(judged[purpose].paths("judged"), JUDGED, columns):
-            trajectories = (
-                pl.DataFrame(batch)
-                .join(marks, on="trajectory_id", maintain_order="left")
-                .select(
-                    "group",
-                    "cluster",
-                    "right",
-                    text=pl.col("text").str.replace(_VERDICT, "$1"),
-                    query=pl.lit(None),
-                    author="model",
-                    position=pl.col("scores").list.arg_max(),
-                    places="n_responses",
-                )
+        marks = _first_groups(rows, group)
+        places, rights = marks["place"].to_numpy(), marks["right"]
+        for batch in read_places(judged[purpose].paths("judged"), JUDGED, places, columns):
+            trajectories = pl.DataFrame(batch).select(
+                group=pl.concat_str(group, separator=" "),
+                cluster="set_id",
+                right=rights.head(batch.num_rows),
+                text=pl.col("text").str.replace(_VERDICT, "$1"),
+                query=pl.lit(None),
+                author="model",
+                position=pl.col("scores").list.arg_max(),
+                places="n_responses",
             )
+            rights = rights.slice(batch.num_rows)
             candidates.append(trajectories.cast(CANDIDATES))
-    return finding_of(pl.concat(candidates))
+    found = pl.concat(candidates)
+    return finding_of(found.with_columns(pl.col("cluster").replace_strict(_clusters(curated, found["cluster"]))))
+
+
+def _first_groups(rows: pl.DataFrame, group: list[str]) -> pl.DataFrame:
+    """Return place and right of the chosen rows of the first MOST_SETS groups; a set's rows stand together."""
+    chosen = rows.lazy().with_row_index("place").filter("chosen").select("place", "right", *group)
+    first = chosen.select(group).unique(maintain_order=True).head(MOST_SETS)
+    return chosen.join(first, on=group, how="semi").sort("place").select("place", "right").collect()
+
+
+def _clusters(curated: Stage, set_ids: pl.Series) -> dict[str, str | None]:
+    """Return the cluster of each of these sets."""
+    wanted = pa.array(set_ids.unique().to_list(), pa.string())
+    clusters: dict[str, str | None] = {}
+    for batch in read_batches(curated.paths("sets"), SETS, ["set_id", "cluster"]):
+        rows = batch.filter(pc.is_in(batch.column("set_id"), wanted))
+        clusters |= zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    return clusters

@@ -90,7 +90,7 @@ class Stored:
         self._imported = ImportedAnswers(root)
 
     def bought(self, request: Request) -> Completion | None:
-        return self._of_bucket(bucket_of(request.query_id)).get(request.request_id)
+        return self._of_bucket(bucket_of(request.query_id), request.role).get(request.request_id)
 
     @property
     def has_imports(self) -> bool:

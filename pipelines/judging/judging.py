@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import polars as pl
@@ -61,7 +62,7 @@ def judge(root: Root, job: SamplingJob, curated: Stage, sampled: Answers | None 
     key = judged_key(job, curated, sampled)
     answers, outcomes = Answers(), Counter[tuple[str, str, str]]()
     with many_records(), TableWriter(root, key, "judged", JUDGED, "arrow") as writer:
-        for sets, stored in _groups(curated, generations):
+        for sets, stored in _groups(job, curated, generations):
             table, completions = trajectories(job, sets, stored)
             writer.write(table)
             counted = table.group_by(["source", "mode", "outcome"]).aggregate([([], "count_all")])
@@ -83,7 +84,7 @@ def stored_trajectories(root: Root, job: SamplingJob, curated: Stage) -> Iterato
     is written.
     """
     generations = Generations(root)
-    for sets, stored in _groups(curated, generations):
+    for sets, stored in _groups(job, curated, generations):
         if stored.height:
             table, completions = trajectories(job, sets, stored)
             is_stored = completions["text"].is_not_null() | completions["error"].is_not_null()
@@ -102,19 +103,25 @@ def _usage(table: pa.Table, completions: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _groups(curated: Stage, generations: Generations) -> Iterator[tuple[list[PreferenceSet], pl.DataFrame]]:
-    """Yield the sampled sets, those of some buckets at a time, with all answers of these buckets."""
+def _groups(
+    job: SamplingJob, curated: Stage, generations: Generations
+) -> Iterator[tuple[list[PreferenceSet], pl.DataFrame]]:
+    """Yield the sampled sets, those of some buckets or of part of one at a time, with the job's answers there."""
     sets: list[PreferenceSet] = []
     buckets: list[int] = []
+    answers_of = lru_cache(maxsize=1)(
+        partial(_answers, generations, job.role)
+    )  # the parts of a bucket follow each other
     for bucket, more in sampled_sets(curated):
+        if bucket not in buckets[-1:]:
+            buckets.append(bucket)
         sets += more
-        buckets.append(bucket)
         if len(sets) >= GROUP_SETS:
-            yield sets, _answers(generations, buckets)
+            yield sets, answers_of(tuple(buckets))
             sets, buckets = [], []
     if sets:
-        yield sets, _answers(generations, buckets)
+        yield sets, answers_of(tuple(buckets))
 
 
-def _answers(generations: Generations, buckets: list[int]) -> pl.DataFrame:
-    return pl.DataFrame(generations.answers(buckets, OF_ANSWER))
+def _answers(generations: Generations, role: str, buckets: tuple[int, ...]) -> pl.DataFrame:
+    return pl.DataFrame(generations.answers(buckets, OF_ANSWER, role))

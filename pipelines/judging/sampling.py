@@ -23,7 +23,8 @@ from schemas.record import bucket_of
 from schemas.trajectory import Purpose, RejectReason
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import BucketReader, bucket_ranges, in_buckets, read_frame, read_table
+from storage.table_parts import COUNTED_ROWS, id_ranges
+from storage.tables import BucketReader, in_buckets
 
 SAMPLED_SPLITS = (Split.TRAIN, Split.VALIDATION)
 """Test sets are sampled for nothing."""
@@ -139,18 +140,21 @@ def asks_anything(root: Root, job: SamplingJob, curated: Stage, retry_failed: bo
 
 
 def sampled_sets(curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> Iterator[tuple[int, list[PreferenceSet]]]:
-    """Yield (bucket, sets) of the kept train and validation sets of these buckets, in the table's order."""
-    read_through = sets_reader(curated)
-    for group in bucket_ranges(curated.rows("sets")):
-        rows = in_buckets(read_through(group[-1]), buckets)
+    """Yield (bucket, sets) of the kept train and validation sets of these buckets, in the table's order.
+
+    A large bucket comes in several parts.
+    """
+    read_before = sets_reader(curated)
+    for end in id_ranges(curated.rows("sets")):
+        rows = in_buckets(read_before(end), buckets)
         for bucket, sets in groupby(kept_sets(rows), lambda one: bucket_of(one.query_id)):
             yield bucket, list(sets)
 
 
-def sets_reader(curated: Stage) -> Callable[[int], pa.Table]:
-    """Return what reads the sets, on and on, through this bucket: each set with the criteria of its question."""
+def sets_reader(curated: Stage) -> Callable[[str], pa.Table]:
+    """Return what reads the sets, on and on, up to a query_id: each set with the criteria of its question."""
     sets, criteria = BucketReader(curated.paths("sets"), SETS), BucketReader(curated.paths("criteria"), CRITERIA)
-    return lambda bucket: _with_criteria(sets.through(bucket), criteria.through(bucket))
+    return lambda end: _with_criteria(sets.before(end), criteria.before(end))
 
 
 def _with_criteria(sets: pa.Table, criteria: pa.Table) -> pa.Table:
@@ -175,9 +179,14 @@ def _is_sampled(table: pa.Table) -> pa.ChunkedArray:
 def wanted_answers(job: SamplingJob, curated: Stage, buckets: Collection[int] = ALL_BUCKETS) -> int:
     """Return how many answers the job needs of these buckets, when every one is readable."""
     columns = ["query_id", "source", "split", "n_responses", "drop_reason"]
-    frame = pl.DataFrame(in_buckets(read_table(curated.paths("sets"), SETS, columns), buckets))
-    sampled = frame.filter(pl.col("drop_reason").is_null() & pl.col("split").is_in(SAMPLED_SPLITS))
-    if job.purpose is Purpose.PAIRED:
-        given = read_frame(curated.paths("criteria"), CRITERIA, ["query_id", "given_principles"]).drop_nulls()
-        sampled = sampled.filter(pl.col("n_responses") > 1).join(given, on="query_id", how="semi")
-    return sampled.height * job.n + sampled.filter(pl.col("source").is_in(list(job.hinted_sources))).height
+    hinted, answers = list(job.hinted_sources), 0
+    given = BucketReader(curated.paths("criteria"), CRITERIA, ["query_id", "given_principles"])
+    sets = BucketReader(curated.paths("sets"), SETS, columns)
+    for end in id_ranges(curated.rows("sets"), COUNTED_ROWS):
+        rows = in_buckets(sets.before(end), buckets)
+        sampled = pl.DataFrame(rows.filter(_is_sampled(rows)))
+        if job.purpose is Purpose.PAIRED:
+            with_criteria = pl.DataFrame(given.before(end)).drop_nulls()
+            sampled = sampled.filter(pl.col("n_responses") > 1).join(with_criteria, on="query_id", how="semi")
+        answers += sampled.height * job.n + sampled.filter(pl.col("source").is_in(hinted)).height
+    return answers

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import polars as pl
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.curation.contamination.counting import contamination_funnel
@@ -20,7 +21,7 @@ from schemas.training import GENERAL
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage
-from storage.tables import read_frame, read_table
+from storage.tables import read_batches, read_table
 
 _COLUMNS = ("source", "split", "drop_reason")
 _ANSWERS = {
@@ -39,18 +40,27 @@ def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:
 
     General rows, where the recipe mixes some in, are the last one.
     """
-    sets = read_frame(curated.paths("sets"), SETS, _COLUMNS)
+    sets = _ends(curated, "sets", SETS)
     rows = [(stage.facts, sets.filter(pl.col("source") == stage.facts["source"])) for stage in sources]
     if general := curated.facts.get("general"):
-        rows.append((general, read_frame(curated.paths("general"), GENERAL, _COLUMNS)))
+        rows.append((general, _ends(curated, "general", GENERAL)))
     return [
         Input(
             **{name: value for name, value in facts.items() if name in Input.model_fields},
-            kept=frame["drop_reason"].null_count(),
-            dropped=frame["drop_reason"].count(),
+            kept=int(ends.filter(pl.col("drop_reason").is_null())["rows"].sum()),
+            dropped=int(ends.filter(pl.col("drop_reason").is_not_null())["rows"].sum()),
         )
-        for facts, frame in rows
+        for facts, ends in rows
     ]
+
+
+def _ends(curated: Stage, table: str, schema: pa.Schema) -> pl.DataFrame:
+    """Return how many rows of a table end where: source, split, drop_reason and rows."""
+    ends = pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.String) | {"rows": pl.Int64})
+    for batch in read_batches(curated.paths(table), schema, _COLUMNS):
+        more = pl.DataFrame(batch).with_columns(rows=pl.lit(1, pl.Int64))
+        ends = pl.concat([ends, more]).group_by(_COLUMNS).agg(pl.col("rows").sum())
+    return ends
 
 
 def funnel_of(
@@ -63,16 +73,12 @@ def funnel_of(
         *(row for source, made in steps for row in _read(source, made)),
         *(row for source, made in steps for row in _synthesized(source, made)),
     ]
-    decided = pl.concat(
-        [
-            read_frame(curated.paths("sets"), SETS, _COLUMNS),
-            read_frame(curated.paths("general"), GENERAL, _COLUMNS),
-        ]
-    ).with_columns(
+    decided = pl.concat([_ends(curated, "sets", SETS), _ends(curated, "general", GENERAL)]).with_columns(
         stage=pl.when(pl.col("drop_reason").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")),
         outcome=pl.coalesce("drop_reason", "split"),
     )
-    counts = decided.group_by("source", "stage", "outcome").len("rows").sort("source", "stage", "outcome")
+    counts = decided.group_by("source", "stage", "outcome").agg(pl.col("rows").sum())
+    counts = counts.sort("source", "stage", "outcome")
     contaminated = contamination_funnel(curated.facts.get("contamination", {}))
     return [*rows, *(FunnelRow(**row) for row in (*counts.to_dicts(), *contaminated, *assembled))]
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
+import pyarrow.compute as pc
 
 from pipelines.synthesis.synthesis import QUESTIONS
 from schemas.candidate import Origin
 from schemas.manifest import Input, Manifest
 from schemas.preference import Split
 from schemas.trajectory import Mode, Outcome
+from storage.tables import open_parquet
 
 SETS = ("rft", "rl", "meta_rm", "pairs")
 TRACES = "traces"
@@ -149,10 +150,15 @@ def rows_by_source(table: str, files: TableFiles) -> dict[str, int]:
     """Return how many rows of a training table, both splits together, come from each source."""
     if not (paths := [path for split in (Split.TRAIN, Split.VALIDATION) for path in files(f"{table}/{split}")]):
         return {}
-    # verl's columns name the source only within extra_info
-    source = pl.col("extra_info").struct.field("source") if table == "rl" else pl.col("source")
-    counts = pl.scan_parquet(paths, glob=False).select(source.alias("source")).group_by("source").len().collect()
-    return dict(counts.sort("source").iter_rows())
+    counts: Counter[str] = Counter()
+    for path in paths:
+        file = open_parquet(path)
+        for group in range(file.num_row_groups):
+            # verl's columns name the source only within extra_info
+            column = file.read_row_group(group, ["extra_info.source" if table == "rl" else "source"]).column(0)
+            sources = pc.struct_field(column, "source") if table == "rl" else column
+            counts.update({one["values"]: one["counts"] for one in pc.value_counts(sources).to_pylist()})
+    return dict(sorted(counts.items()))
 
 
 def commonest_first(counts: Mapping[str, int]) -> dict[str, int]:

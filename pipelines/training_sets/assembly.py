@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.judging.meta_rm_text import meta_rm_template
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.judging.sampling import kept_sets, sets_reader
-from pipelines.training_sets.answers import answers_reader, splits_of_questions
+from pipelines.training_sets.answers import answers_reader
+from pipelines.training_sets.compact import is_among, short_ids
 from pipelines.training_sets.decisions import Decisions, decisions_of
 from pipelines.training_sets.meta_rm import meta_rm_table
 from pipelines.training_sets.pairs import pairs_table
@@ -33,10 +35,13 @@ from schemas.training import GENERAL, META_RM, RFT, RFT_MESSAGES
 from schemas.trajectory import JUDGED, TRAJECTORIES, Purpose
 from storage.root import Root
 from storage.stages import Stage, check_bytes, find_stage, finish_stage, stage_key
+from storage.table_parts import id_ranges
 from storage.table_writer import TableWriter
-from storage.tables import BucketReader, bucket_ranges, many_records, read_batches
+from storage.tables import BucketReader, many_records, read_batches
 
 STAGE_VERSION = 5
+_GROUP_SETS = 512
+"""Sets that are written at a time: all tables of their rows are in memory at once."""
 _SCHEMAS = {table.name: table.schema for table in TABLES}
 _REPEATS = ("rft_messages/train", "rft_messages/validation")
 """Tables that say once more what others say: a version's content does not depend on them."""
@@ -116,14 +121,13 @@ class _Tables:
 
 
 def _write_answers(sources: Sequence[Stage], curated: Stage, tables: _Tables) -> None:
-    """Write traces, and the graded answers by their verdict, a range of buckets at a time."""
-    splits = splits_of_questions(curated)
-    ranges = list(bucket_ranges(sum(stage.rows("answers") for stage in sources)))
-    traces_through, answers_through = (answers_reader(table, sources, splits) for table in (TRACES_TABLE, GRADED_TABLE))
-    for buckets in ranges:
-        tables.write_splits("traces", *traces_through(buckets[-1]))
-    for buckets in ranges:
-        rows, _ = answers_through(buckets[-1])
+    """Write traces, and the graded answers by their verdict, a range of ids at a time."""
+    ranges = list(id_ranges(sum(stage.rows("answers") for stage in sources)))
+    traces_before, answers_before = (answers_reader(table, sources, curated) for table in (TRACES_TABLE, GRADED_TABLE))
+    for end in ranges:
+        tables.write_splits("traces", *traces_before(end))
+    for end in ranges:
+        rows, _ = answers_before(end)
         for verdict in GRADED_VERDICTS:
             tables.write(f"answers/{verdict}", rows.filter(pc.equal(rows.column("verdict"), verdict.value)))
 
@@ -133,20 +137,21 @@ class _Decided:
 
     def __init__(self, stage: Stage, decided: pl.DataFrame) -> None:
         self._rows = BucketReader(stage.paths("judged"), JUDGED)
-        self._decided = decided.select(name for name in decided.columns if name not in JUDGED.names).to_arrow()
+        self._decided, self._start = decided, 0
 
-    def through(self, bucket: int) -> pa.Table:
-        """Return the rows of all buckets up to this one that were not returned before."""
-        table = self._rows.through(bucket)
-        table, self._decided = _beside(table, self._decided)
-        return table
+    def before(self, end: str) -> pa.Table:
+        """Return the rows of all queries before this id that were not returned before."""
+        rows = self._rows.before(end)
+        decided = self._decided.slice(self._start, rows.num_rows)
+        self._start += rows.num_rows
+        return _beside(rows, decided.cast({cs.enum(): pl.String, cs.unsigned_integer(): pl.Int32}).to_arrow())
 
 
-def _beside(rows: pa.Table, columns: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return the rows with the first of these columns' values beside them, and the other values."""
+def _beside(rows: pa.Table, columns: pa.Table) -> pa.Table:
+    """Return the rows with these columns beside them."""
     for name in columns.column_names:
-        rows = rows.append_column(name, columns.column(name).slice(0, rows.num_rows))
-    return rows, columns.slice(rows.num_rows)
+        rows = rows.append_column(name, columns.column(name))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -161,32 +166,35 @@ class _Rows:
     tables: _Tables
 
     def write(self) -> None:
-        """Write every table, a range of buckets at a time."""
+        """Write every table, a range of ids at a time."""
         wanted, curated, decisions = self.recipe.build.sets, self.curated, self.decisions
-        rl = decisions.rl
-        sets_through, suspicion = sets_reader(curated), decisions.suspicion.columns()
-        general = BucketReader(curated.paths("general") if decisions.general else [], GENERAL)
+        rl, start = decisions.rl, 0
+        sets_before = sets_reader(curated)
+        general = BucketReader(curated.paths("general") if len(decisions.general) else [], GENERAL)
         decided = {purpose: _Decided(stage, decisions.trajectories[purpose]) for purpose, stage in self.judged.items()}
-        for buckets in bucket_ranges(max(curated.rows("sets"), curated.rows("general"))):
-            rows, suspicion = _beside(sets_through(buckets[-1]), suspicion)
+        for end in id_ranges(max(curated.rows("sets"), curated.rows("general")), _GROUP_SETS):
+            rows = sets_before(end)
+            rows = _beside(rows, decisions.suspicion.columns(start, rows.num_rows))
+            start += rows.num_rows
             kept = pc.is_null(rows.column("drop_reason"))
             self.tables.write("sets/kept", rows.filter(kept))  # test sets are published here and nowhere else
             self.tables.write("sets/dropped", rows.filter(pc.invert(kept)))
-            trajectories = {purpose: stage.through(buckets[-1]) for purpose, stage in decided.items()}
+            trajectories = {purpose: stage.before(end) for purpose, stage in decided.items()}
             accepted = self._write_trajectories(trajectories)
             if set(wanted) == {"rft"}:  # which needs the sets of its rows and no other
                 rows = rows.filter(pc.is_in(rows.column("set_id"), accepted.column("set_id").unique()))
             sets = kept_sets(rows)
             by_id = {preference.set_id: preference for preference in sets}
             if "rft" in wanted:
-                self._write_rft(accepted, by_id, general.through(buckets[-1]))
+                self._write_rft(accepted, by_id, general.before(end))
             if rl is not None:
                 self._write_rl(sets, rl.head(len(sets)))
                 rl = rl.slice(len(sets))
             if "meta_rm" in wanted:
                 self._write_meta_rm(trajectories, by_id)
             if "pairs" in wanted:
-                pairs = pairs_table([one for one in sets if one.set_id not in decisions.not_paired])
+                passed_over = is_among(list(by_id), decisions.not_paired)
+                pairs = pairs_table([one for one, is_out in zip(sets, passed_over, strict=True) if not is_out])
                 of_rows = [by_id[set_id] for set_id in pairs.column("set_id").to_pylist()]
                 self.tables.write_splits("pairs", pairs, _splits(of_rows))
 
@@ -219,7 +227,7 @@ class _Rows:
     def _write_rl(self, sets: Sequence[PreferenceSet], decided: pl.DataFrame) -> None:
         """Write RL's rows of these sets; `decided` are those of `Decisions.rl` in the same order."""
         both = list(zip(sets, decided.to_dicts(), strict=True))
-        assert all(preference.set_id == row["set_id"] for preference, row in both)
+        assert (short_ids([one.set_id for one in sets]) == decided["set_id"].to_numpy()).all()
         both = [(preference, row) for preference, row in both if row["reject_reason"] is None]
         kept, rows = [preference for preference, _ in both], [row for _, row in both]
         plain = [RlRow(*(row[name] for name in RlRow.__match_args__)) for row in rows]

@@ -6,6 +6,7 @@ Shuffling alone does not do it: a judge that favours the first position gets its
 
 import math
 
+import numpy as np
 import polars as pl
 
 from schemas.trajectory import Mode, RejectReason
@@ -27,7 +28,7 @@ def balanced(
     groups a fixed ratio would leave a preference that any test finds.
     """
     taking_part = pl.col("reject_reason").is_null() & pl.col(column).is_not_null()
-    counts = decided.filter(taking_part).group_by(*group, column).len("class_rows")
+    counts = decided.lazy().filter(taking_part).group_by(*group, column).len("class_rows").collect()
     # So many rows are `deviations` standard deviations more than the rarest class has.
     is_bounded = not math.isinf(deviations)
     by_chance = pl.col("rarest") + deviations * pl.col("rarest").sqrt() if is_bounded else pl.lit(math.inf)
@@ -46,19 +47,20 @@ def within_share(decided: pl.DataFrame, group: list[str], share: float) -> pl.Da
     """Reject hinted rows until they are at most `share` of the accepted, the same number in each class of a group."""
     accepted = pl.col("reject_reason").is_null()
     is_hinted = pl.col("mode") == Mode.HINTED.value
-    hinted = decided.filter(accepted & is_hinted).height
-    others = decided.filter(accepted & ~is_hinted).height
+    hinted, others = decided.select(a=(accepted & is_hinted).sum(), b=(accepted & ~is_hinted).sum()).row(0)
     if share >= 1 or hinted <= share * (hinted + others):
         return decided
     kept_part = share / (1 - share) * others / hinted
     decided = decided.with_columns(position_or_label=pl.coalesce("best_position", "label"))
     taking_part = accepted & is_hinted
     caps = (
-        decided.filter(taking_part)
+        decided.lazy()
+        .filter(taking_part)
         .group_by(*group, "position_or_label")
         .len("class_rows")
         .group_by(group)
         .agg(cap=(pl.col("class_rows").min() * kept_part).floor())
+        .collect()
     )
     columns = [*group, "position_or_label"]
     return _keep_ranks(decided, taking_part, caps, columns, group, RejectReason.HINTED_SHARE).drop("position_or_label")
@@ -73,25 +75,36 @@ def _keep_ranks(
     reason: RejectReason,
 ) -> pl.DataFrame:
     """Reject, in each class, the rows beyond the group's cap in the order of their ids, which are hashes."""
-    rank = pl.col("trajectory_id").rank("ordinal").over(*class_columns, taking_part)
-    return (
-        decided.join(caps, on=group, how="left", maintain_order="left", nulls_equal=True)
-        .with_columns(
-            reject_reason=pl.when(taking_part & (rank > pl.col("cap")))
-            .then(pl.lit(reason.value))
-            .otherwise("reject_reason")
-        )
-        .drop("cap")
+    # Only the rows that take part are ranked, and of these only the columns that are needed are copied.
+    rank = pl.col("trajectory_id").rank("ordinal").over(*class_columns)
+    over = (
+        decided.lazy()
+        .with_row_index("row")
+        .filter(taking_part)
+        .select("row", "trajectory_id", *class_columns)
+        .join(caps.lazy(), on=group, how="left", maintain_order="left", nulls_equal=True)
+        .filter(rank > pl.col("cap"))
+        .select("row")
+        .collect()["row"]
+    )
+    is_over = np.zeros(decided.height, bool)
+    is_over[over.to_numpy()] = True
+    return decided.with_columns(
+        reject_reason=pl.when(pl.Series(is_over))
+        .then(pl.lit(reason.value, decided.schema["reject_reason"]))
+        .otherwise("reject_reason")
     )
 
 
 def position_counts(decided: pl.DataFrame, rows: pl.Expr) -> dict[str, list[int]]:
     """Return, for each `source/n`, how often the best response stands at each position among these rows."""
     counts = (
-        decided.filter(rows & pl.col("best_position").is_not_null())
+        decided.lazy()
+        .filter(rows & pl.col("best_position").is_not_null())
         .group_by("source", "n_responses", "best_position")
         .len()
         .sort("source", "n_responses", "best_position")
+        .collect()
     )
     found: dict[str, list[int]] = {}
     for source, n_responses, position, number in counts.iter_rows():

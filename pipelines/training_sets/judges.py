@@ -39,15 +39,11 @@ _SOURCE_SETS = 20.0
 """How many of its sets a judge as a whole counts for on a source."""
 
 
-def judges_of(votes: pl.DataFrame) -> pl.DataFrame:
-    """Return JUDGES, a row a judge, source and number of responses.
-
-    `votes` has a row a set and judge: judge, source, n_responses, on_label (votes), and others, the votes of each other
-    response that has any.
-    """
+def judges_of(patterns: pl.DataFrame) -> pl.DataFrame:
+    """Return JUDGES, a row a judge, source and number of responses; `patterns` are what `votes.patterns_of` counts."""
     found = [
         _fitted(judge, n_responses, part)
-        for (judge, n_responses), part in sorted(votes.group_by("judge", "n_responses"), key=lambda one: one[0])
+        for (judge, n_responses), part in sorted(patterns.group_by("judge", "n_responses"), key=lambda one: one[0])
     ]
     return pl.concat([pl.DataFrame(schema=JUDGES), *found])
 
@@ -70,9 +66,9 @@ def _shapes(candidates: Floats | int, accuracy: Floats, correlation: Floats) -> 
     return accuracy * size, (1 - accuracy) * size / (candidates - 1)
 
 
-def _fitted(judge: str, n_responses: int, votes: pl.DataFrame) -> pl.DataFrame:
+def _fitted(judge: str, n_responses: int, patterns: pl.DataFrame) -> pl.DataFrame:
     candidates = max(n_responses, 2)  # of one response, the two labels
-    patterns = votes.group_by("source", "on_label", "others").len("sets").sort("source", "on_label", "others")
+    patterns = patterns.sort("source", "on_label", "others")
     low = 1 / candidates
     accuracies = low + (0.995 - low) * (np.arange(_ACCURACIES) + 0.5) / _ACCURACIES
     accuracy, correlation = (axis.ravel() for axis in np.meshgrid(accuracies, _CORRELATIONS, indexing="ij"))

@@ -25,17 +25,20 @@ _BY_CHANCE = 0.05
 _DIGITS = 4
 
 
-def noise_bound(votes: pl.DataFrame) -> dict[str, Any]:
+def noise_bound(patterns: pl.DataFrame) -> dict[str, Any]:
     """Return the check on label noise by judges alone: what is assumed, and the bound of each source.
 
-    `votes` has a row a set and judge: source, judge, on_label, and others (votes). `at_most` is None where no judge
-    bounds anything. Empty where nothing was judged.
+    `patterns` are what `votes.patterns_of` counts. `at_most` is None where no judge bounds anything. Empty where
+    nothing was judged.
     """
     total = pl.col("on_label") + pl.col("others").list.sum()
     judges = (
-        votes.filter(~pl.col("judge").is_in(NOT_JUDGES))
+        patterns.filter(~pl.col("judge").is_in(NOT_JUDGES))
         .group_by("source", "judge")
-        .agg(sets=pl.len(), disagrees=(1 - pl.col("on_label") / total).mean())
+        .agg(
+            sets=pl.col("sets").sum(),
+            disagrees=((1 - pl.col("on_label") / total) * pl.col("sets")).sum() / pl.col("sets").sum(),
+        )
         .with_columns(judges=pl.len().over("source"))
         .sort("source", "judge")
     )

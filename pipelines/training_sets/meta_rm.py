@@ -15,6 +15,12 @@ from schemas.tables import table_of
 from schemas.training import META_RM
 from schemas.trajectory import Mode, Outcome
 
+IS_CANDIDATE = (
+    (pl.col("mode") == Mode.NON_HINTED.value)
+    & pl.col("outcome").is_in(READABLE_OUTCOMES)
+    & ~pl.col("draft_verdict").fill_null(False)
+)
+
 
 def meta_rm_candidates(trajectories: pl.DataFrame) -> pl.DataFrame:
     """Return the readable non-hinted trajectories with `right`, and their set's set_correct and set_readable.
@@ -23,11 +29,7 @@ def meta_rm_candidates(trajectories: pl.DataFrame) -> pl.DataFrame:
     An answer that took an earlier verdict back gives two, of which a label says nothing.
     """
     right = pl.col("outcome") == Outcome.CORRECT.value
-    return trajectories.filter(
-        (pl.col("mode") == Mode.NON_HINTED.value)
-        & pl.col("outcome").is_in(READABLE_OUTCOMES)
-        & ~pl.col("draft_verdict").fill_null(False)
-    ).with_columns(
+    return trajectories.filter(IS_CANDIDATE).with_columns(
         right=right,
         set_correct=right.sum().over("set_id", "model").cast(pl.Int32),
         set_readable=pl.len().over("set_id", "model").cast(pl.Int32),
@@ -40,13 +42,23 @@ def choose_meta_rm(candidates: pl.DataFrame, one_label_share: float) -> pl.DataF
     Sets whose samples are all right or all wrong give one row each, as many right as wrong, up to `one_label_share` of
     the rows of a split. So half of the rows are negatives, whatever the judge (METHOD section 5 needs a quarter).
     """
+    return chosen_among(eligible(candidates), one_label_share)
+
+
+def eligible(candidates: pl.DataFrame) -> pl.DataFrame:
+    """Return the candidates that their own set lets be chosen, with `pairs`; whole sets may come some at a time."""
     pairs = pl.min_horizontal(pl.col("set_correct"), pl.col("set_readable") - pl.col("set_correct"))
     rank = pl.col("trajectory_id").rank("ordinal").over("set_id", "model", "right")
     ranked = candidates.with_columns(rank=rank, pairs=pairs)
-    mixed = ranked.filter((pl.col("pairs") > 0) & (pl.col("rank") <= pl.col("pairs")))
-    single = ranked.filter((pl.col("pairs") == 0) & (pl.col("rank") == 1))
+    return ranked.filter(pl.col("rank") <= pl.max_horizontal("pairs", 1)).drop("rank")
+
+
+def chosen_among(rows: pl.DataFrame, one_label_share: float) -> pl.DataFrame:
+    """Return those of the eligible rows of all sets that keep sets of one label within their share."""
+    is_mixed = pl.col("pairs") > 0
+    mixed, single = rows.filter(is_mixed), rows.filter(~is_mixed)
     kept = [mixed]
-    for split in sorted(single["split"].unique()):
+    for split in single["split"].unique().cast(pl.String).sort():
         here = single.filter(pl.col("split") == split).sort("set_id", "model")
         right, wrong = here.filter(pl.col("right")), here.filter(~pl.col("right"))
         mixed_rows = mixed.filter(pl.col("split") == split).height
@@ -54,7 +66,7 @@ def choose_meta_rm(candidates: pl.DataFrame, one_label_share: float) -> pl.DataF
         room = here.height if one_label_share >= 1 else int(one_label_share / (1 - one_label_share) * mixed_rows + 1e-9)
         each = min(right.height, wrong.height, room // 2)
         kept += [right.head(each), wrong.head(each)]
-    return pl.concat(kept).drop("rank", "pairs")
+    return pl.concat(kept).drop("pairs")
 
 
 def set_alone_auc(candidates: pl.DataFrame) -> float | None:
@@ -62,12 +74,25 @@ def set_alone_auc(candidates: pl.DataFrame) -> float | None:
 
     It is what a scorer reaches that knows the query and never looks at the trajectory: 0.5 is the aim.
     """
-    positives = int(candidates["right"].sum())
-    negatives = candidates.height - positives
+    return auc_of(by_share(candidates))
+
+
+def by_share(candidates: pl.DataFrame) -> pl.DataFrame:
+    """Return how many candidates are right, and how many there are, for each share of right samples."""
+    share = pl.col("set_correct") / pl.col("set_readable")
+    return candidates.group_by(share=share).agg(right=pl.col("right").sum(), rows=pl.len())
+
+
+def auc_of(counts: pl.DataFrame) -> float | None:
+    """Return the same by such counts, of all sets or of several parts of them."""
+    counts = counts.group_by("share").agg(pl.col("right", "rows").cast(pl.Int64).sum()).sort("share")
+    positives = int(counts["right"].sum())
+    negatives = int(counts["rows"].sum()) - positives
     if not positives or not negatives:
         return None
-    ranks = (candidates["set_correct"] / candidates["set_readable"]).rank("average")
-    return (float(ranks.filter(candidates["right"]).sum()) - positives * (positives + 1) / 2) / (positives * negatives)
+    rank = pl.col("rows").cum_sum() - pl.col("rows") + (pl.col("rows") + 1) / 2
+    ranks = float(counts.select((rank * pl.col("right")).sum()).item())
+    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
 
 
 def meta_rm_table(

@@ -41,6 +41,11 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
     REJECT_PRECEDENCE. Among the recipe's caps, max_accepted_per_set is applied first and the hinted share last, so that
     no cap undoes the balance of another.
     """
+    return evened_out(decide_sets(trajectories, rules, n_rft), rules)
+
+
+def decide_sets(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> pl.DataFrame:
+    """Return the trajectories with pass_count, pass_samples and the reject_reason that their own set gives."""
     reasons = list(rejections(rules, n_rft))
     if "too_long" in trajectories.columns:
         reasons.append((RejectReason.TOO_LONG, pl.col("too_long")))
@@ -48,12 +53,17 @@ def decide(trajectories: pl.DataFrame, rules: RejectionSection, n_rft: int) -> p
         pl.when(pl.col("outcome") != Outcome.CORRECT.value).then(pl.col("outcome")),
         *(pl.when(condition).then(pl.lit(name.value)) for name, condition in reasons),
         pl.lit(None, pl.String),
-    )
+    ).cast(trajectories.schema["outcome"])
     decided = trajectories.join(pass_counts(trajectories), on="set_id", how="left", maintain_order="left").with_columns(
         reject_reason=reason
     )
     if rules.max_accepted_per_set is not None:
         decided = _cap_per_set(decided, rules.max_accepted_per_set)
+    return decided
+
+
+def evened_out(decided: pl.DataFrame, rules: RejectionSection) -> pl.DataFrame:
+    """Return what `decide_sets` found of all sets, rows rejected for the sake of balance, with accepted."""
     decided = balanced(decided, GROUP, "label", 1.5, RejectReason.LABEL_BALANCE)
     if rules.balance_positions:
         decided = balanced(decided, GROUP, "best_position", 1.1, RejectReason.POSITION_BALANCE, deviations=1.0)
@@ -97,5 +107,7 @@ def _cap_per_set(decided: pl.DataFrame, most: int) -> pl.DataFrame:
     rank = pl.struct(pl.col("mode") == Mode.HINTED.value, "sample_index", "trajectory_id").rank("ordinal")
     over = pl.col("reject_reason").is_null() & (rank.over("set_id", pl.col("reject_reason").is_null()) > most)
     return decided.with_columns(
-        reject_reason=pl.when(over).then(pl.lit(RejectReason.MAX_ACCEPTED.value)).otherwise("reject_reason")
+        reject_reason=pl.when(over)
+        .then(pl.lit(RejectReason.MAX_ACCEPTED.value, decided.schema["reject_reason"]))
+        .otherwise("reject_reason")
     )

@@ -10,6 +10,7 @@ from pipelines.judging.meta_rm_text import canonical_answer
 from pipelines.judging.prompts import render, score_range
 from pipelines.judging.samples import SamplingJob
 from pipelines.judging.verdicts import FORGIVEN
+from pipelines.training_sets.compact import is_among
 from schemas.columns import replaced
 from schemas.preference import PreferenceSet
 from schemas.query import Messages, messages_array, single_turns
@@ -66,10 +67,10 @@ def completions(trajectories: pa.Table) -> pa.Array | pa.ChunkedArray:
     return single_turns("assistant", replaced(trajectories.column("text"), is_forgiven, rewritten))
 
 
-def general_table(general: pa.Table, chosen: frozenset[str]) -> tuple[pa.Table, pa.ChunkedArray]:
-    """Return the chosen general rows, by their example ids, as RFT examples, and their splits."""
-    general = general.append_column("example_id", pa.array(general_ids(general), pa.string()))
-    general = general.filter(pc.is_in(general.column("example_id"), pa.array(sorted(chosen), pa.string())))
+def general_table(general: pa.Table, chosen: pl.Series) -> tuple[pa.Table, pa.ChunkedArray]:
+    """Return the chosen general rows, by their example ids as numbers, as RFT examples, and their splits."""
+    ids = general_ids(general)
+    general = general.append_column("example_id", pa.array(ids, pa.string())).filter(pa.array(is_among(ids, chosen)))
     given = {name: general.column(name) for name in ("example_id", "query_id", "source", "license", "prompt")}
     columns = {field.name: pa.nulls(general.num_rows, field.type) for field in RFT} | given
     columns["completion"] = single_turns("assistant", general.column("completion"))
@@ -83,13 +84,13 @@ def general_ids(general: pa.Table) -> list[str]:
     return [content_id("general", query_id, source_id) for query_id, source_id in rows]
 
 
-def chosen_general(general: pl.DataFrame, judged_rows: Mapping[str, int], ratio: float) -> frozenset[str]:
-    """Return the example ids of general rows to mix in: `ratio` for each judged row of a split, chosen by id.
+def chosen_general(general: pl.DataFrame, judged_rows: Mapping[str, int], ratio: float) -> pl.Series:
+    """Return the example ids, ascending, of general rows to mix in: `ratio` for each judged row of a split, by id.
 
-    `general` has example_id, split and drop_reason.
+    `general` has example_id and split of the rows that are kept.
     """
-    chosen: set[str] = set()
-    kept = general.filter(pl.col("drop_reason").is_null())
-    for split, rows in sorted(judged_rows.items()):
-        chosen.update(kept.filter(pl.col("split") == split)["example_id"].sort().head(round(ratio * rows)))
-    return frozenset(chosen)
+    chosen = [
+        general.filter(pl.col("split") == split)["example_id"].sort().head(round(ratio * rows))
+        for split, rows in judged_rows.items()
+    ]
+    return pl.concat([general["example_id"].clear(), *chosen]).sort()

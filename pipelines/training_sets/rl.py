@@ -1,7 +1,7 @@
 """The RL set: questions with a rule reward, those that a weaker model always gets right removed."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import pyarrow as pa
 from pipelines.judging.prompt_length import estimated_tokens
 from pipelines.judging.samples import SamplingJob
 from pipelines.training_sets.balance import balanced
-from pipelines.training_sets.rejection import GROUP, READABLE_OUTCOMES, pass_counts
+from pipelines.training_sets.compact import REASONS
+from pipelines.training_sets.rejection import GROUP, READABLE_OUTCOMES
 from pipelines.training_sets.rft import training_prompt
 from schemas.preference import PreferenceSet
 from schemas.recipe import Recipe, SameAsGrm
@@ -39,7 +40,7 @@ class RlRow:
 
 def filter_fault(samples: pl.DataFrame, recipe: Recipe) -> str | None:
     """Return why the samples that are to find the easy sets filter nothing; None where they do."""
-    readable = samples.filter(pl.col("outcome").is_in(READABLE_OUTCOMES)).height
+    readable = int(samples["outcome"].is_in(READABLE_OUTCOMES).sum())
     if readable >= MIN_READABLE * samples.height:
         return None
     whose = "the GRM's" if isinstance(recipe.models.difficulty, SameAsGrm) else "the difficulty model's"
@@ -54,35 +55,36 @@ def filter_fault(samples: pl.DataFrame, recipe: Recipe) -> str | None:
 
 def decide_rl(
     sets: pl.DataFrame,
-    difficulty: pl.DataFrame,
+    counts: pl.DataFrame,
     n_samples: int,
     suspects: pl.DataFrame | None = None,
-    too_long: Collection[str] = (),
+    too_long: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Return the sets, sorted by (query_id, set_id), with pass_count, pass_samples, reject_reason and best_position.
 
-    `sets` has set_id, query_id, source, split, n_responses, label; `difficulty` the difficulty model's samples with
-    set_id, mode and outcome. Best positions are dealt out, not shuffled: each occurs equally often per source, number
+    `sets` has set_id, query_id, source, split, n_responses, label; `counts` are the `pass_counts` of the difficulty
+    model's samples. Best positions are dealt out, not shuffled: each occurs equally often per source, number
     of responses and split. A set with fewer than `n_samples` readable samples is undecided: nothing says whether it is
     too easy. `suspects` has the set_id of those whose label is not trusted, `too_long` holds those whose prompt is.
     """
-    suspect_ids = [] if suspects is None else suspects["set_id"].to_list()
+    nothing = sets["set_id"].clear()
+    suspect_ids = nothing if suspects is None else suspects["set_id"]
     reason = (
         pl.when(pl.col("pass_samples") < n_samples)
         .then(pl.lit(RejectReason.UNDECIDED.value))
         .when(pl.col("pass_count") == pl.col("pass_samples"))
         .then(pl.lit(RejectReason.TOO_EASY.value))
-        .when(pl.col("set_id").is_in(suspect_ids))
+        .when(pl.col("set_id").is_in(suspect_ids.implode()))
         .then(pl.lit(RejectReason.LABEL_SUSPECT.value))
-        .when(pl.col("set_id").is_in(list(too_long)))
+        .when(pl.col("set_id").is_in((nothing if too_long is None else too_long).implode()))
         .then(pl.lit(RejectReason.TOO_LONG.value))
     )
     decided = (
-        sets.join(pass_counts(difficulty), on="set_id", how="left")
+        sets.join(counts, on="set_id", how="left")
         .with_columns(
             pl.col("pass_count", "pass_samples").fill_null(0), trajectory_id="set_id", mode=pl.lit("non_hinted")
         )
-        .with_columns(reject_reason=reason)
+        .with_columns(reject_reason=reason.cast(REASONS))
     )
     decided = balanced(decided, GROUP, "label", 1.5, RejectReason.LABEL_BALANCE)
     kept = pl.col("reject_reason").is_null()

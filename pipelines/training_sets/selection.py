@@ -45,6 +45,9 @@ class Selection(StrEnum):
     """Beyond `selection_share`."""
 
 
+_SELECTIONS = pl.Enum([selection.value for selection in Selection])
+
+
 def selection_job(job: SamplingJob) -> SamplingJob:
     """Return the job whose prompts are those of the variant."""
     return replace(job, template=load_template("selection"))
@@ -99,17 +102,15 @@ def selection_of(job: SamplingJob, preference: PreferenceSet, share: float = 1.0
 def decide_selection(rl: pl.DataFrame, sets: Iterable[PreferenceSet], job: SamplingJob, share: float) -> pl.DataFrame:
     """Return RL's decisions, in their order, with `selection` and `selection_position`, and `index` over all rows.
 
-    `rl` is what `decide_rl` returned; only sets that it keeps have a selection row, so that the same filter of what is
-    too easy holds for both. Positions are dealt out anew, each equally often per source, number of responses and
-    split. A set's selection row follows its other one.
+    `rl` is what `decide_rl` returned, a row for each of the sets in their order; only sets that it keeps have a
+    selection row, so that the same filter of what is too easy holds for both. Positions are dealt out anew, each
+    equally often per source, number of responses and split. A set's selection row follows its other one.
     """
-    kept = set(rl.filter(pl.col("reject_reason").is_null())["set_id"])
-    found = {
-        preference.set_id: selection_of(job, preference, share).value
-        for preference in sets
-        if preference.set_id in kept
-    }
-    outcome = pl.Series("selection", [found.get(set_id) for set_id in rl["set_id"]], pl.String)
+    found = [
+        selection_of(job, preference, share).value if is_kept else None
+        for preference, is_kept in zip(sets, rl["reject_reason"].is_null(), strict=True)
+    ]
+    outcome = pl.Series("selection", found, _SELECTIONS)
     selected = (pl.col("selection") == Selection.KEPT.value).fill_null(False)
     # One place further on than `decide_rl` deals: where every set is selected, its two rows are not in one order.
     rank = pl.col("set_id").rank("ordinal").over("source", "n_responses", "split", selected)

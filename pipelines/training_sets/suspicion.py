@@ -8,29 +8,33 @@ judges get wrong together looks like a wrong label.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from pipelines.training_sets.compact import compacted, words_of
 from pipelines.training_sets.judges import gains, judges_of
 from pipelines.training_sets.rejection import is_suspect
 from pipelines.training_sets.verifying import verifiers_votes
-from pipelines.training_sets.votes import NOT_JUDGES, VERIFIER, judges_votes, teachers_votes
+from pipelines.training_sets.votes import NOT_JUDGES, VERIFIER, patterns_of, teachers_votes, votes_reader
 from schemas.preference import SETS, SETS_TABLE
 from schemas.suspicion import PRIOR_NOISE, SuspicionReason
 from schemas.trajectory import Purpose
 from storage.stages import Stage
-from storage.tables import read_frame
+from storage.table_parts import id_ranges
+from storage.tables import BucketReader
 
-_SETS = ("set_id", "source", "n_responses", "best", "label", "votes", "retagged_best", "drop_reason")
+_SETS = ("query_id", "set_id", "source", "n_responses", "best", "label", "votes", "retagged_best", "drop_reason")
 _NAMES = ["label_suspicion", "suspicion_reasons"]
 _DIGITS = 4
 """So that a probability is the same on every machine."""
 _SEVERAL = 2
 _STEPS = (0.1, 0.5, 0.9)
+_PART_SETS = 16_384
+_REASONS = pl.Enum([reason.value for reason in SuspicionReason])
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,13 @@ class Suspicion:
     """What speaks against labels."""
 
     sets: pl.DataFrame
-    """A row a set, in the order of the curated ones: set_id, source, n_responses, is_kept and the published columns."""
+    """A row a set, in the order of the curated ones: set_id, source, n_responses, is_kept and the published columns.
+
+    Those of a build are made small."""
     judges: pl.DataFrame
     """JUDGES, as their votes show them."""
-    votes: pl.DataFrame
-    """A row a set and judge; see `by_judge`."""
+    patterns: pl.DataFrame
+    """How many sets got the same votes from a judge; see `patterns_of`."""
 
     def kept(self) -> pl.DataFrame:
         """Return set_id and label_suspicion of the kept sets."""
@@ -52,38 +58,50 @@ class Suspicion:
         """Return the set_id of the kept sets that are more suspect than this; none where there is no limit."""
         return self.kept().filter(pl.lit(False) if most is None else is_suspect(most)).select("set_id")
 
-    def columns(self) -> pa.Table:
-        """Return the columns of the published sets."""
-        return pa.table(
-            [self.sets[name].to_arrow().cast(SETS_TABLE.schema.field(name).type) for name in _NAMES], _NAMES
-        )
+    def columns(self, start: int = 0, rows: int | None = None) -> pa.Table:
+        """Return the columns of so many published sets, from this one on."""
+        of_sets = self.sets.slice(start, rows).with_columns(pl.col("suspicion_reasons").cast(pl.List(pl.String)))
+        return pa.table([of_sets[name].to_arrow().cast(SETS_TABLE.schema.field(name).type) for name in _NAMES], _NAMES)
 
     def check(self) -> dict[str, Any]:
         """Return what a manifest says of it: each judge, and how many sets of each source are how suspect."""
         suspicion = pl.col("label_suspicion")
-        judged = self.sets.filter("is_kept", suspicion.is_not_null())
-        counts = judged.group_by("source").agg(
+        judged = self.sets.lazy().filter("is_kept", suspicion.is_not_null())
+        counts = judged.group_by(pl.col("source").cast(pl.String)).agg(
             sets=pl.len(), **{f"above_{step:g}": (suspicion > step).sum() for step in _STEPS}
         )
         return {
             "prior_noise": PRIOR_NOISE,
             "judges": self.judges.to_dicts(),
-            "sources": counts.sort("source").to_dicts(),
+            "sources": counts.sort("source").collect().to_dicts(),
         }
 
 
 def suspicion_of(curated: Stage, judged: Mapping[Purpose, Stage]) -> Suspicion:
     """Return how suspect the label of each set is. No model is asked."""
-    sets = with_labels(read_frame(curated.paths("sets"), SETS, _SETS))
-    rows = sets.filter("is_kept").select("row", "set_id")
-    by_judges = judges_votes(judged).join(rows, on="set_id", how="inner").drop("set_id")
-    return suspected(sets, pl.concat([by_judges, teachers_votes(sets), verifiers_votes(curated)], how="diagonal"))
+    return _suspected(list(_parts(curated, judged)))
 
 
-def with_labels(sets: pl.DataFrame) -> pl.DataFrame:
-    """Return the sets with row, is_kept, labelled (the index of the best response, or the label of a single one) and
-    candidates, of which one is right."""
-    return sets.with_row_index("row").with_columns(
+def _parts(curated: Stage, judged: Mapping[Purpose, Stage]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield sets, some at a time, with the votes on them, all of it made small."""
+    sets_reader, votes_before = BucketReader(curated.paths("sets"), SETS, _SETS), votes_reader(judged)
+    source = words_of(curated.paths("sets"), SETS, "source")
+    verified, start = verifiers_votes(curated), 0
+    for end in id_ranges(curated.rows("sets"), _PART_SETS):
+        sets = with_labels(pl.DataFrame(sets_reader.before(end)).drop("query_id"), start)
+        rows = sets.filter("is_kept").select("row", "set_id")
+        by_judges = votes_before(end).join(rows, on="set_id", how="inner").drop("set_id")
+        by_verifier = verified.filter(pl.col("row").is_between(start, start + sets.height, closed="left"))
+        votes = pl.concat([by_judges, teachers_votes(sets), by_verifier], how="diagonal")
+        small = votes.with_columns(pl.col("judge").cast(pl.Categorical), pl.col("response").cast(pl.UInt16))
+        yield compacted(sets.drop("votes", "drop_reason", "best", "label"), source=source), small
+        start += sets.height
+
+
+def with_labels(sets: pl.DataFrame, start: int = 0) -> pl.DataFrame:
+    """Return the sets with row, counted from `start`, is_kept, labelled (the index of the best response, or the label
+    of a single one) and candidates, of which one is right."""
+    return sets.with_row_index("row", start).with_columns(
         is_kept=pl.col("drop_reason").is_null(),
         labelled=pl.coalesce("best", "label"),
         candidates=pl.max_horizontal("n_responses", pl.lit(2, pl.Int32)),
@@ -95,15 +113,33 @@ def suspected(sets: pl.DataFrame, votes: pl.DataFrame, judges: pl.DataFrame | No
 
     The judges are those that the votes show, unless they are given.
     """
-    of_sets = sets.select("row", "source", "n_responses", "labelled", "candidates").filter(
-        pl.col("labelled").is_not_null()
+    return _suspected([(sets, votes)], judges)
+
+
+def _suspected(parts: Sequence[tuple[pl.DataFrame, pl.DataFrame]], judges: pl.DataFrame | None = None) -> Suspicion:
+    """Return the same of parts of the sets with the votes on them: only what judges are like takes all of them."""
+    counted = [patterns_of(by_judge(_on_labels(sets, votes))) for sets, votes in parts]
+    patterns = patterns_of(pl.concat(counted))
+    judges = judges_of(patterns) if judges is None else judges
+    return Suspicion(pl.concat([_found(sets, votes, judges) for sets, votes in parts]), judges, patterns)
+
+
+def _on_labels(sets: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
+    """Return the votes on labelled sets, in order, each beside what its set is like."""
+    of_sets = sets.filter(pl.col("labelled").is_not_null()).select(
+        "row", pl.col("source").cast(pl.String), pl.col("n_responses").cast(pl.Int32), "labelled", "candidates"
     )
-    votes = votes.join(of_sets, on="row", how="inner").sort("row", "judge", "response")
-    together = by_judge(votes)
-    judges = judges_of(together) if judges is None else judges
-    found = _posterior(votes, judges).join(_reasons(sets, together), on="row", how="left", maintain_order="left")
+    votes = votes.with_columns(pl.col("judge").cast(pl.String), pl.col("response").cast(pl.Int32))
+    return votes.join(of_sets, on="row", how="inner").sort("row", "judge", "response")
+
+
+def _found(sets: pl.DataFrame, votes: pl.DataFrame, judges: pl.DataFrame) -> pl.DataFrame:
+    """Return the sets, in their order, with what speaks against the label of each."""
+    votes = _on_labels(sets, votes)
+    reasons = _reasons(sets, by_judge(votes)).with_columns(pl.col("suspicion_reasons").cast(pl.List(_REASONS)))
+    found = _posterior(votes, judges).join(reasons, on="row", how="left", maintain_order="left")
     columns = ("set_id", "source", "n_responses", "is_kept", "label_suspicion", "suspicion_reasons")
-    return Suspicion(sets.join(found, on="row", how="left", maintain_order="left").select(columns), judges, together)
+    return sets.join(found, on="row", how="left", maintain_order="left").select(columns)
 
 
 def by_judge(votes: pl.DataFrame) -> pl.DataFrame:

@@ -7,8 +7,13 @@ the same: they would only agree.
 """
 
 import re
+from array import array
+from collections import deque
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,23 +26,27 @@ from storage.stages import Stage
 from storage.tables import read_batches
 
 _NUMBER = re.compile(r"\s*\$?[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?\s?(?:%|\\%|[A-Za-zµΩ°/²³]{1,12})?\$?\s*")
-_SCHEMA = {"row": pl.UInt32, "judge": pl.String, "response": pl.Int32, "votes": pl.Float64}
 
 
 def verifiers_votes(curated: Stage) -> pl.DataFrame:
     """Return the verifier's votes on kept sets, by their row: row, judge, response and votes. No model is asked."""
-    places: list[tuple[int, int, int]] = []  # row, number of responses, response: written as the pairs are read
+    places: deque[tuple[int, int, int]] = deque()  # row, number of responses, response: of pairs that are out
     grades = grade_all(_pairs(curated, places)) if _has_references(curated) else iter(())
-    right: dict[tuple[int, int], list[int]] = {}
-    for place, grade in enumerate(grades):
-        row, n_responses, response = places[place]
-        found = right.setdefault((row, n_responses), [])
-        if n_responses == 1 and grade.verdict in (Verdict.RIGHT, Verdict.WRONG):
-            found.append(int(grade.verdict is Verdict.RIGHT))
-        elif n_responses > 1 and grade.verdict is Verdict.RIGHT:
-            found.append(response)
-    votes = [(row, VERIFIER, found[0], 1.0) for (row, _), found in right.items() if len(found) == 1]
-    return pl.DataFrame(votes, schema=_SCHEMA, orient="row")
+    rows, preferred = array("L"), array("L")
+    for row, of_set in groupby(((*places.popleft(), grade.verdict) for grade in grades), key=itemgetter(0)):
+        right = []
+        for _, n_responses, response, verdict in of_set:
+            if n_responses == 1 and verdict in (Verdict.RIGHT, Verdict.WRONG):
+                right.append(int(verdict is Verdict.RIGHT))
+            elif n_responses > 1 and verdict is Verdict.RIGHT:
+                right.append(response)
+        if len(right) == 1:
+            rows.append(row)
+            preferred.append(right[0])
+    votes = pl.DataFrame({"row": np.array(rows), "response": np.array(preferred)})
+    return votes.select(
+        pl.col("row").cast(pl.UInt32), pl.lit(VERIFIER).alias("judge"), pl.col("response").cast(pl.Int32), votes=1.0
+    )
 
 
 def number_in(reference: str | None) -> str | None:
@@ -46,7 +55,7 @@ def number_in(reference: str | None) -> str | None:
     return first.strip() if _NUMBER.fullmatch(first) else None
 
 
-def _pairs(curated: Stage, places: list[tuple[int, int, int]]) -> Iterator[tuple[Gold, str]]:
+def _pairs(curated: Stage, places: deque[tuple[int, int, int]]) -> Iterator[tuple[Gold, str]]:
     for row, one in _graded_sets(curated):
         gold = Gold(AnswerForm.NUMBER, number_in(one.reference) or "")
         for response, answer in enumerate(one.responses):

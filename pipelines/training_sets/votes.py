@@ -5,14 +5,14 @@ were told the label, and have no vote. A model is one judge whatever it was aske
 vote of a single response's judge goes to one of two labels, 0 or 1, which stand where others have responses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
 from pipelines.training_sets.rejection import READABLE_OUTCOMES
 from schemas.trajectory import JUDGED, Mode, Outcome, Purpose
 from storage.stages import Stage
-from storage.tables import read_frame
+from storage.tables import BucketReader
 
 TEACHER = "the teacher's votes"
 VERIFIER = "the verifier"
@@ -24,13 +24,19 @@ VOTES: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "response": pl.Int32,
     "votes": pl.Float64,
 }
-_COLUMNS = ("set_id", "model", "mode", "outcome", "order", "scores", "label")
+PATTERN = ("source", "judge", "n_responses", "on_label", "others")
+_COLUMNS = ("query_id", "set_id", "model", "mode", "outcome", "order", "scores", "label")
 
 
-def judges_votes(judged: Mapping[Purpose, Stage]) -> pl.DataFrame:
-    """Return the votes of all judges, sorted: set_id, judge, response and votes."""
-    parts = [votes_of(read_frame(stage.paths("judged"), JUDGED, _COLUMNS)) for stage in judged.values()]
-    return _added_up(pl.concat([pl.DataFrame(schema=VOTES), *parts]))
+def votes_reader(judged: Mapping[Purpose, Stage]) -> Callable[[str], pl.DataFrame]:
+    """Return what reads the votes of all judges, on and on, up to a query_id: set_id, judge, response and votes."""
+    readers = [BucketReader(stage.paths("judged"), JUDGED, _COLUMNS) for stage in judged.values()]
+
+    def before(end: str) -> pl.DataFrame:
+        parts = [votes_of(pl.DataFrame(reader.before(end))) for reader in readers]
+        return _added_up(pl.concat([pl.DataFrame(schema=VOTES), *parts]))
+
+    return before
 
 
 def votes_of(judged: pl.DataFrame) -> pl.DataFrame:
@@ -53,6 +59,16 @@ def votes_of(judged: pl.DataFrame) -> pl.DataFrame:
     return _added_up(
         pl.concat([part.select(pl.col(name).cast(kind) for name, kind in VOTES.items()) for part in (several, single)])
     )
+
+
+def patterns_of(votes: pl.DataFrame) -> pl.DataFrame:
+    """Return how many sets got the same votes from a judge: judge, source, n_responses, on_label, others and sets.
+
+    `votes` has a row a set and judge: judge, source, n_responses, on_label (votes), and others, the votes of each other
+    response that has any; or it has patterns of several parts of the sets.
+    """
+    sets = pl.col("sets").sum() if "sets" in votes.columns else pl.len()
+    return votes.group_by(*PATTERN).agg(sets=sets.cast(pl.Int64)).sort(*PATTERN)
 
 
 def teachers_votes(sets: pl.DataFrame) -> pl.DataFrame:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.generation import GENERATIONS
-from schemas.record import FORMAT
-from storage.answer_files import GROUP_ANSWERS, is_whole, sound_answers, write_answers
+from schemas.record import FORMAT, bucket_of, content_id
+from storage.answer_files import FOLD_ROWS, GROUP_ANSWERS, by_bucket, is_whole, sound_answers, write_answers
 from storage.generations import Generations
 from storage.root import Root
 from tests.storage.answers import a_request, an_answer, files, journal
@@ -81,6 +81,20 @@ def test_a_file_that_lost_its_end_is_damaged_and_never_a_crash(whole: bytes, tmp
         assert not is_whole(path)
         rows, _ = sound_answers(path)
         assert set(rows.column("text").to_pylist()) <= TEXTS
+
+
+def test_the_rows_of_some_buckets_are_sorted_out_of_many_batches() -> None:
+    count = 3 * FOLD_ROWS
+    ids = sorted(content_id("query", number) for number in range(count))  # as requests come: bucket by bucket
+    rows = {field.name: pa.nulls(count, field.type) for field in GENERATIONS} | {"query_id": pa.array(ids, pa.string())}
+    table = pa.table([rows[name] for name in GENERATIONS.names], schema=GENERATIONS)
+    batches = [table.slice(start, 1_000) for start in range(0, count, 1_000)]
+    found: dict[int, list[str]] = {}
+    for buckets in (range(200), range(200, 201), range(201, 256)):
+        parts = by_bucket(batches, buckets)
+        assert set(parts) <= set(buckets)
+        found |= {bucket: part.column("query_id").to_pylist() for bucket, part in parts.items()}
+    assert found == {bucket: [one for one in ids if bucket_of(one) == bucket] for bucket in range(256)}
 
 
 def _old(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.generation import GENERATIONS, FaultKind
 from schemas.record import bucket_of
-from storage.generations import FILES_A_BUCKET, Generations
+from storage.generations import FILES_A_BUCKET, JOINED_ROWS, PASS_BYTES, Generations
 from storage.journal import JournalWriter, segments
 from storage.root import Root
 from tests.storage.answers import a_refusal, a_request, an_answer, files, journal
@@ -79,6 +80,40 @@ def test_a_bucket_of_many_files_becomes_one_and_loses_nothing(tmp_path: Path) ->
     assert found.lookup(9)[ASKED.request_id].text == "0"
     assert found.table(9).num_rows == FILES_A_BUCKET + 1
     assert found.table(9).schema == GENERATIONS
+
+
+def test_a_large_segment_is_sorted_some_buckets_at_a_time_and_loses_nothing(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    random = Random(3)
+    asked = [a_request(number) for number in range(1_000)]
+    texts = [random.choice("abc") * (5 * PASS_BYTES // 2 // len(asked)) for _ in asked]
+    journal(root, [(one, an_answer(one, text)) for one, text in zip(asked, texts, strict=True)])
+    assert len(segments(root)) == 1
+    found = Generations(root)
+    assert segments(root) == []
+    kept = {key: one.text for bucket in range(256) for key, one in found.lookup(bucket).items()}
+    assert kept == {one.request_id: text for one, text in zip(asked, texts, strict=True)}
+
+
+def test_files_are_joined_up_to_some_thousand_rows(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    each = JOINED_ROWS // 4
+    asked = [a_request(number, 9) for number in range(each * (FILES_A_BUCKET + 1))]
+    for start in range(0, len(asked), each):
+        journal(root, [(one, an_answer(one)) for one in asked[start : start + each]])
+        Generations(root)
+    assert len(files(root, "*.parquet")) == 5
+    assert Generations(root).lookup(9).keys() == {one.request_id for one in asked}
+
+
+def test_one_role_is_looked_up_alone(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    other = replace(a_request(3, 9), role="difficulty")
+    journal(root, [(ASKED, an_answer(ASKED)), (other, an_answer(other))])
+    found = Generations(root)
+    assert found.lookup(9, "difficulty").keys() == {other.request_id}
+    assert found.lookup(9, "grm").keys() == {ASKED.request_id}
+    assert found.answers([9], ["text"], "grm").column_names == ["request_id", "text"]
 
 
 def test_two_processes_may_fold_and_look_up_at_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.judging.samples import sampling_job
+from pipelines.training_sets.rejection import pass_counts
 from pipelines.training_sets.rl import RlRow, decide_rl, filter_fault, order_with_best_at, rl_table
 from schemas.preference import Split
 from schemas.trajectory import Purpose
@@ -46,7 +47,7 @@ def test_what_a_weaker_model_gets_right_every_time_is_removed_and_nothing_else()
         "00003": ["correct", "correct", "refused"],
         "00004": ["tied"] * 3,
     }
-    decided = decide_rl(sets(6), difficulty(outcomes), 3).sort("set_id")
+    decided = decide_rl(sets(6), pass_counts(difficulty(outcomes)), 3).sort("set_id")
     assert decided["reject_reason"].to_list() == ["too_easy", None, "too_easy", "undecided", None, "undecided"]
     assert decided["pass_count"].to_list() == [3, 2, 3, 2, 0, 0]
     assert decided["pass_samples"].to_list() == [3, 3, 3, 2, 3, 0]
@@ -56,19 +57,20 @@ def test_what_a_weaker_model_gets_right_every_time_is_removed_and_nothing_else()
 @given(st.integers(1, 200), st.integers(2, 6), st.integers(0, 99))
 def test_positions_are_dealt_equally_whatever_the_order_of_rows(count: int, n: int, seed: int) -> None:
     answers = difficulty({f"{number:05}": ["correct", "tied", "correct"] for number in range(count)})
-    decided = decide_rl(sets(count, n), answers, 3)
+    decided = decide_rl(sets(count, n), pass_counts(answers), 3)
     counts = Counter(decided["best_position"])
     dealt = [counts[position] for position in range(n)]
     assert sum(dealt) == count
     assert max(dealt) - min(dealt) <= 1
     shuffled = sets(count, n).sample(fraction=1.0, shuffle=True, seed=seed)
-    assert decide_rl(shuffled, answers, 3).equals(decided)
+    assert decide_rl(shuffled, pass_counts(answers), 3).equals(decided)
     assert decided.equals(decided.sort("query_id", "set_id"))
 
 
 def test_labels_of_single_responses_are_balanced() -> None:
     lopsided = sets(100, 1).with_columns(label=(pl.int_range(100) % 5 == 0).cast(pl.Int32))
-    decided = decide_rl(lopsided, difficulty({f"{number:05}": ["incorrect"] * 3 for number in range(100)}), 3)
+    answers = difficulty({f"{number:05}": ["incorrect"] * 3 for number in range(100)})
+    decided = decide_rl(lopsided, pass_counts(answers), 3)
     kept = Counter(decided.filter(pl.col("reject_reason").is_null())["label"])
     assert kept == {0: 30, 1: 20}
     assert set(decided["reject_reason"].drop_nulls()) == {"label_balance"}

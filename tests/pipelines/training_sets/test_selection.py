@@ -16,6 +16,7 @@ from pipelines.judging.rewards import compute_score
 from pipelines.judging.samples import SamplingJob, sampling_job
 from pipelines.reporting.examples import find_examples
 from pipelines.steps import build
+from pipelines.training_sets.rejection import pass_counts
 from pipelines.training_sets.rl import RlRow, decide_rl
 from pipelines.training_sets.selection import (
     Selection,
@@ -119,7 +120,8 @@ def decided(count: int, n: int, share: float = 1.0) -> pl.DataFrame:
     outcomes = [["incorrect", "correct"][number % 7 == 0] for number in range(len(sets))]
     found = zip(sets, outcomes, strict=True)
     answers = frame([row for one, outcome in found for row in samples(one.set_id, [outcome] * 3)])
-    return decide_selection(decide_rl(plain, answers, 3), sets, the_job(), share)
+    in_order = sorted(sets, key=lambda one: (one.query_id, one.set_id))
+    return decide_selection(decide_rl(plain, pass_counts(answers), 3), in_order, the_job(), share)
 
 
 @given(st.integers(1, 60), st.integers(2, 6))
