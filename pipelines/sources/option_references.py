@@ -145,9 +145,10 @@ def _resolved(question: str, number: int, options: Mapping[int, str]) -> str | N
         if leading and int(leading[1]) in options:
             part = _part(int(leading[1]), number, options)
             return None if part is None else part.rstrip(" .") + text[leading.end() :]
-        names = sum(_ELSEWHERE.match(_readable(option)) is not None for option in options.values())
-        if names < 2 and any(int(digit) in options for digit in _ELSEWHERE.findall(text)):
-            return None  # two options that are called "option 1" and the like are names
+        if any(int(digit) in options for digit in _ELSEWHERE.findall(text)):
+            names = sum(_ELSEWHERE.match(_readable(option)) is not None for option in options.values())
+            if names < 2:  # two options that are called "option 1" and the like are names
+                return None
     return None if _REST_OF_ABOVE.search(text) else options[number]
 
 
