@@ -20,12 +20,20 @@ from tests.pipelines.engines.stand_in_server import StandIn
 from tests.storage.answers import a_request, an_answer
 
 YARDSTICK = """
-import json, re
-for _ in range(20):
-    json.loads(json.dumps([{"a": str(number), "b": [number] * 4} for number in range(10_000)]))
-    re.sub("[aeiou]+", "-", "grmforge reads rows " * 20_000)
+import hashlib, json, re
+import polars, pyarrow
+rows = [{"asked": f"What is {n}? " * 8, "options": [f"option {n} {k} " * 6 for k in range(5)]} for n in range(40_000)]
+texts = [json.dumps(row) for row in rows]
+again = [json.loads(text) for text in texts]
+ids = sorted(hashlib.blake2b(text.encode()).hexdigest() for text in texts)
+words = {}
+for row in again:
+    for option in row["options"]:
+        for word in re.sub("[aeiou]+", "-", option).split():
+            words[word] = words.get(word, 0) + 1
+polars.Series(texts).sort()
 """
-"""About a second of CPU time on the machine where the first request leaves after three."""
+"""The like of what reading does, rows in memory and libraries to load among it: neighbours slow down both alike."""
 
 
 def cpu_seconds(pid: int) -> float:
@@ -60,8 +68,7 @@ def seconds_to_first_request(recipe: Path, root: Path, server: StandIn) -> float
 def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
     """In CPU time, and against a yardstick: what a second holds differs by machine and by who shares it.
 
-    The best of three attempts counts: the neighbours of one may slow down its caches and not the yardstick's. A machine
-    by itself takes 5 to 5.7 yardsticks, half of one to compare the rows with benchmarks.
+    The best of three attempts counts. It takes 1.7 to 1.8 yardsticks, on a machine whose memory others keep busy.
     """
     write_teleqna(tmp_path / "teleqna.txt", 10_000)
     ratios: list[float] = []
@@ -72,11 +79,11 @@ def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
             sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
             models={"grm": {"engine": "openai", "model": "stand-in", "base_url": server.url}},
         )
-        while len(ratios) < 3 and not any(ratio < 8 for ratio in ratios):
+        while len(ratios) < 3 and not any(ratio < 3 for ratio in ratios):
             yardstick = yardstick_seconds()
             spent = seconds_to_first_request(recipe, tmp_path / f"data-{len(ratios)}", server)
             ratios.append(spent / max(yardstick, yardstick_seconds()))
-    assert min(ratios) < 8, ratios
+    assert min(ratios) < 3, ratios
 
 
 def test_closing_lines_fit_the_terminal_and_name_the_root(tmp_path: Path) -> None:
