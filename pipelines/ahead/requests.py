@@ -46,9 +46,9 @@ class Wanted:
     missing_bytes: int = 0
     """Of the prompts seen."""
     begun_alike: int = 0
-    """Of the missing bytes, those with which an earlier one of the prompts begins too."""
+    """Of the missing bytes, those that an earlier one of the prompts begins with as well."""
     beginnings: int = 0
-    """Prompts of which some begin so."""
+    """How many prompts begin like an earlier one."""
     answers_held: int = 0
     """Answers that stand in the prompts seen, which nobody has read yet."""
     prompts: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Wanted:
         """Count a missing request's prompt, `times` over. `earlier` are prompts that may begin like it."""
         text = "\n".join(message.content for message in messages)
         size = len(text.encode("utf-8", "replace"))
-        alike = max((_common(text, one) for one in earlier), default=0)
+        alike = max((_begun_alike(text, one) for one in earlier), default=0)
         self.missing_bytes += times * size
         self.begun_alike += len(text[:alike].encode("utf-8", "replace")) + max(times - 1, 0) * size
         self.beginnings += bool(alike) + max(times - 1, 0)
@@ -113,8 +113,7 @@ def _samples_here(root: Root, job: SamplingJob, curated: Stage) -> Wanted:
     stride = max(1, wanted_answers(job, curated) // SAMPLED_PROMPTS)
     counts: Counter[Mode] = Counter()
     sampled = 0
-    before: list[str] = []
-    """Prompts of this set, and one of the set before."""
+    before: list[str] = []  # prompts of this set, and one of the set before
     for preference in chain.from_iterable(sets for _, sets in sampled_sets(curated)):
         first, before = 0, before[-1:]
         for sample in stored_samples(job, preference, stored.answer_to):
@@ -171,8 +170,8 @@ def wanted_of_teacher(root: Root, job: Job, settings: SynthesisSection, inputs: 
     return wanted
 
 
-def _common(one: str, other: str) -> int:
-    """Return with how many same characters both begin."""
+def _begun_alike(one: str, other: str) -> int:
+    """Return how many characters at the beginning of two texts are the same."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

@@ -68,7 +68,7 @@ def seconds_to_first_request(recipe: Path, root: Path, server: StandIn) -> float
 def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
     """In CPU time, and against a yardstick: what a second holds differs by machine and by who shares it.
 
-    The best of three attempts counts. It takes 1.7 to 1.8 yardsticks, on a machine whose memory others keep busy.
+    The best of three attempts counts. It takes 1.5 to 1.8 yardsticks, on a machine whose memory others keep busy.
     """
     write_teleqna(tmp_path / "teleqna.txt", 10_000)
     ratios: list[float] = []
@@ -79,11 +79,11 @@ def test_the_first_request_leaves_within_three_seconds(tmp_path: Path) -> None:
             sources=[{"kind": "teleqna", "path": "teleqna.txt"}],
             models={"grm": {"engine": "openai", "model": "stand-in", "base_url": server.url}},
         )
-        while len(ratios) < 3 and not any(ratio < 3 for ratio in ratios):
+        while len(ratios) < 3 and not any(ratio < 2.6 for ratio in ratios):
             yardstick = yardstick_seconds()
             spent = seconds_to_first_request(recipe, tmp_path / f"data-{len(ratios)}", server)
             ratios.append(spent / max(yardstick, yardstick_seconds()))
-    assert min(ratios) < 3, ratios
+    assert min(ratios) < 2.6, ratios
 
 
 def test_closing_lines_fit_the_terminal_and_name_the_root(tmp_path: Path) -> None:
