@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 WAIT_S = 8.0
 WAIT_VARIABLE = "GRMFORGE_STOP_WAIT_S"
+AGAIN_S = 0.01
+"""After how long a signal that came inside polars is tried again."""
 KEPT = "every answer so far is kept: the same command goes on from here"
 _ENDS = {
     signal.SIGINT: (Interrupted, "interrupted"),
@@ -66,7 +68,7 @@ class Signals:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._ending = None
+            self._ending = None  # an alarm that still comes finds nothing to end
 
     @contextlib.contextmanager
     def watching(self, run: "Run", watcher: "RunWatcher", wait_s: float) -> Iterator[None]:
@@ -95,8 +97,16 @@ class Signals:
                 run.budget.stop(reason, *(() if number == signal.SIGINT else (wait_s, late)))
             else:
                 run.budget.stop(self._ending)
-        if any(run.budget.is_in_use for run, _, _ in self._runs):
-            return  # its dispatch raises the reason: an exception here would meet the event loop half way in its work
+        self._end(number, frame)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        """Raise what ends the run, as soon as nobody is at work whom an exception would meet half way."""
+        if self._ending is None or any(run.budget.is_in_use for run, _, _ in self._runs):
+            return  # its dispatch raises the reason: an exception here would meet the event loop
+        if _is_inside_polars(frame):
+            signal.signal(signal.SIGALRM, lambda _, later: self._end(number, later))
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+            return
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise Ended(self._ending)
@@ -129,6 +139,15 @@ def stop_wait_s(environment: Mapping[str, str]) -> float:
     if not 0 <= seconds <= threading.TIMEOUT_MAX:
         raise RecipeError(f"{WAIT_VARIABLE}={setting}: give the seconds that a stopped run may wait, such as 25")
     return seconds
+
+
+def _is_inside_polars(frame: FrameType | None) -> bool:
+    """Return whether polars has called what is at work: where its Rust calls Python, it takes no exception but panics."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == "polars":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _leave_the_terminal() -> None:

@@ -16,8 +16,10 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+import polars as pl
 import pytest
 
+from flows.watching.interruption import SIGNALS, Ended
 from tests.end_to_end.commands import GRMFORGE, data_files, grmforge, latest, paid, start, write_recipe
 from tests.end_to_end.questions import write_teleqna
 from tests.pipelines.engines import stand_in_server as stand_in
@@ -258,6 +260,23 @@ def test_at_every_stage_it_ends_in_order(
     ended = last_event(root)
     assert (ended["event"], ended["how"]) == ("run_ended", "interrupted")
     assert grmforge("build", recipe, "--root", root).code == 0
+
+
+@pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Ended)])
+def test_a_signal_inside_polars_waits_until_it_is_done(number: int, ends: type[BaseException]) -> None:
+    """Its Rust takes no exception from the Python that it calls: it would panic, and the run end with neither's words."""
+    seen = []
+
+    def tell_to_end(value: int) -> int:
+        if value == 1:
+            os.kill(os.getpid(), number)
+        seen.append(value)
+        return value
+
+    with pytest.raises(ends), SIGNALS.handled(signal.SIGINT, signal.SIGTERM):
+        pl.Series(range(100)).map_elements(tell_to_end, return_dtype=pl.Int64)
+        time.sleep(5)
+    assert seen == list(range(100))
 
 
 def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
