@@ -9,6 +9,7 @@ from comparing import EXPORT, run, split_by_mask
 
 def _config(path, tokenizer, file):
     import yaml
+    from axolotl.cli.config import load_cfg
     from axolotl.utils.dict import DictDefault
 
     config = yaml.safe_load((EXPORT / file).read_text("utf-8"))
@@ -21,7 +22,7 @@ def _config(path, tokenizer, file):
     config |= {"base_model": tokenizer.name_or_path, "tokenizer_config": tokenizer.name_or_path}
     config |= {"datasets": [entry | {"path": str(path)}], "test_datasets": None, "val_set_size": 0}
     config |= {"dataset_prepared_path": tempfile.mkdtemp(), "dataset_num_proc": 1, "dataset_processes": 1}
-    return DictDefault(config)
+    return load_cfg(DictDefault(config))
 
 
 def sft(path, tokenizer, part):
@@ -50,4 +51,5 @@ def pairs(path, tokenizer, part):
         yield row["prompt"], [row["chosen"], row["rejected"]]
 
 
-run("axolotl", {"sft": sft, "rl": rl, "pairs": pairs})
+if __name__ == "__main__":  # its workers import this file anew
+    run("axolotl", {"sft": sft, "rl": rl, "pairs": pairs})
