@@ -20,6 +20,7 @@ import orjson
 from pipelines.exploring.changes import changes_answer, versions_answer
 from pipelines.exploring.columns import Codes, Columns, Ids, Numbers
 from pipelines.exploring.evaluated import evaluation_answer
+from pipelines.exploring.expressions import column_of, holds_words
 from pipelines.exploring.failures import failures_among
 from pipelines.exploring.opening import Explorer, Opened, opened_answer
 from pipelines.exploring.overview import overview_answer
@@ -64,6 +65,8 @@ def write_bundle(explorer: Explorer, folder: Path, n: int, seed: int) -> Written
         "name": opened.version.manifest.name,
         "version": opened.version.manifest.version,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": judged,
+        "place": f"data/{opened.version.key}",
         "trajectories": len(tables.get(judged, ())),
         "of": opened.views[judged].rows if judged in opened.views else 0,
         "sets": len(tables.get("sets", ())),
@@ -91,7 +94,11 @@ def _answers(explorer: Explorer, opened: Opened, rows: dict[str, np.ndarray], ta
     described = opened_answer(explorer, opened.name) | {"root": None, "location": None}
     described["snapshots"] = described["evaluations"] = []
     for name, table in described["tables"].items():
-        table["rows"] = len(tables[name])
+        view = opened.views[name]
+        table |= {"rows": len(tables[name]), "any_text": view.any_text}
+        for column in table["columns"]:  # of which the page makes the polars expression of a choice
+            column |= {"polars": column_of(opened.columns(name), column["name"])}
+            column |= {"holds": holds_words(view.by_name[column["name"]].type, column["polars"], "WORD")}
     judged = rows.get("judgements" if opened.is_evaluation else "trajectories")
     found: Row = {
         "opened": described,
@@ -140,7 +147,7 @@ def _drawn(opened: Opened, n: int, seed: int) -> Iterator[tuple[str, np.ndarray]
         yield "judgements", np.flatnonzero(np.isin(items, chosen))
         yield "items", np.flatnonzero(np.isin(_keys(opened.columns("items"), ("benchmark", "item_id")), chosen))
         return
-    sets = np.zeros(0, object)
+    sets = of_judged = np.zeros(0, object)
     if "trajectories" in opened.views:
         of_judged = _keys(opened.columns("trajectories"), ("set_id",))
         sets = _first_of(of_judged, n, drawn)
@@ -150,7 +157,7 @@ def _drawn(opened: Opened, n: int, seed: int) -> Iterator[tuple[str, np.ndarray]
         statuses, of_sets = columns.held("status"), _keys(columns, ("set_id",))
         assert isinstance(statuses, Codes)
         dropped = of_sets[statuses.codes == statuses.code("dropped")]
-        few = drawn.permutation(np.unique(dropped))[:_DROPPED]
+        few = drawn.permutation(np.setdiff1d(dropped, of_judged))[:_DROPPED]  # a duplicate has the id of a judged set
         sets = np.unique(np.concatenate([sets, few])) if len(few) else sets
         if not len(sets):
             sets = drawn.permutation(np.unique(of_sets))[:n]

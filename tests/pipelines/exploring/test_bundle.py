@@ -73,6 +73,9 @@ def test_its_answers_are_the_servers(demo_root: Path, demo_copy: tuple[dict[str,
             assert data["trajectories"][row["trajectory_id"]] == parts
             of_set = running.api("set", id=row["set_id"])
             assert data["sets"][row["set_id"]] == {name: of_set[name] for name in of_set if name != "set"}
+        for row in data["tables"]["sets"]:  # a dropped duplicate has the id of a set that was judged
+            samples = len(data["sets"][row["set_id"]]["samples"])
+            assert samples == len(running.api("set", id=row["set_id"])["samples"]), row["drop_reason"]
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(
