@@ -204,6 +204,33 @@ def test_a_group_says_which_change_would_read_it(tmp_path: Path) -> None:
         assert second["advice"].startswith("100% of them would be read with a heading `Scores:` before the last line")
 
 
+def test_a_snapshot_that_nobody_judged_has_no_failures(tmp_path: Path) -> None:
+    made = small()
+    made.tables = {}
+    made.published(tmp_path)
+    with served(tmp_path, "small") as running:
+        found = running.api("failures")
+        assert (found["groups"], found["total"]) == ([], 0)
+
+
+def test_scores_with_gaps_and_no_numbers_are_told_as_unread(tmp_path: Path) -> None:
+    made, one = small(), a_set("What carries voice?")
+    made.sets, nan = [one], float("nan")
+    odd = [[None, 9.0], [nan, nan], [], [1e300, float("-inf")]]
+    made.tables = {
+        "trajectories/rejected": [
+            trajectory(one, sample, "unparsed", "unparsed", scores=scores)
+            for sample, scores in enumerate(odd)  # type: ignore[arg-type]  # odd
+        ]
+    }
+    made.published(tmp_path)
+    with served(tmp_path, "small") as running:
+        said = [running.api("trajectory", id=f"{one.set_id}-{sample}")["why"] for sample in range(len(odd))]
+        assert "No score could be read of it (unparsed)." in said[0] and "No score" in said[2]
+        assert len(running.api("set", id=one.set_id)["samples"]) == len(odd)
+        assert running.api("overview")["scores"]
+
+
 def test_what_changed_is_told_down_to_the_row(tmp_path: Path) -> None:
     one, two, three = (a_set(f"question {number}") for number in range(3))
     before, after = small(), small()
