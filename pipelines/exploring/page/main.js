@@ -63,7 +63,7 @@ async function route() {
     const isListed = state.opened.opened === null && next.view !== "all";
     const name = isListed ? "all" : state.opened.kind === "evaluation" && next.view === "overview" ? "evaluation" : next.view;
     drawTop({ ...next, view: name });
-    const view = VIEWS[name];
+    const view = Object.hasOwn(VIEWS, name) && VIEWS[name];
     if (!view) throw new Refused(`There is no view "${next.view}". The tabs above lead to those that there are.`, 404);
     const part = h("div.view");
     const made = await view(next, part, control.signal);

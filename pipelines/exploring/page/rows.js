@@ -29,8 +29,9 @@ function listCell(value) {
 }
 
 function aboutTable(name) {
-  const about = state.opened?.tables?.[name];
-  if (!about) throw new Refused(`There is no table ${name} here. These are: ${Object.keys(state.opened?.tables ?? {}).join(", ") || "none"}.`, 404);
+  const tables = state.opened?.tables ?? {};
+  const about = Object.hasOwn(tables, name) && tables[name];
+  if (!about) throw new Refused(`There is no table ${name} here. These are: ${Object.keys(tables).join(", ") || "none"}.`, 404);
   return about;
 }
 

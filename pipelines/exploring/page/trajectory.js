@@ -94,7 +94,7 @@ async function trajectoryView(route, main, signal) {
   let jumped = -1;
   const jump = (by) => {
     if (!text.spans.length) return notice("Nothing is marked here.");
-    jumped = (jumped + by + text.spans.length) % text.spans.length;
+    jumped = (Math.max(jumped, by < 0 ? 0 : -1) + by + text.spans.length) % text.spans.length;
     return jumpTo(text.spans[jumped]);
   };
   const sent = (row.prompt ?? []).map((turn) => askedIn(String(turn.content ?? ""), route.params.words, "prompt"));
