@@ -109,7 +109,7 @@ async function rowsView(route, main) {
       if (at !== undefined) grid.select(at, true);
       if (!isAll.known) countOn(signal, isAll);
     } catch (fault) {
-      if (fault.name !== "AbortError") put(list, sorry(fault, () => route_()));
+      if (fault.name !== "AbortError") { put(list, sorry(fault, () => route_())); put(counted); }
     }
   }
   const route_ = () => run(choice);

@@ -160,7 +160,8 @@ def test_a_conversation_is_told_turn_by_turn(hostile: Served) -> None:
     talk, broken = sorted(
         (one["conversation"] for one in hostile.api("set", id=row["set_id"])["responses"]), key=len, reverse=True
     )
-    assert [turn["role"] for turn in talk] == ["user", "assistant", "tool", "assistant"]
+    assert [turn["role"] for turn in talk] == ["user", "assistant", "tool", "assistant", "?critic"]
+    assert (talk[4]["reasoning"], talk[4]["calls"][0]["name"]) == ("?", "?"), "half of a character is none"
     assert talk[1]["calls"] == [{"name": "weather", "arguments": '{"city": "Oslo ?"}'}]
     assert (talk[2]["name"], talk[2]["text"]) == ("weather", "<b>rain</b> ?")
     assert broken == [{"role": "", "text": "[{"}]
