@@ -58,7 +58,7 @@ def write_bundle(explorer: Explorer, folder: Path, n: int, seed: int) -> Written
     if folder.is_dir() and any(folder.iterdir()) and not (folder / IDS).is_file():
         raise RecipeError(f"{folder} holds other files; choose another --bundle")
     opened = explorer.version(None)
-    judged = "judgements" if opened.is_evaluation else "trajectories"
+    judged = next((name for name in ("trajectories", "judgements", "items") if name in opened.views), "sets")
     rows = dict(_drawn(opened, n, seed))
     tables = {name: _rows(opened, name, numbers) for name, numbers in rows.items()}
     copy: Row = {
@@ -104,7 +104,7 @@ def _answers(explorer: Explorer, opened: Opened, rows: dict[str, np.ndarray], ta
         "opened": described,
         "overview": None if opened.is_evaluation else overview_answer(opened, {}, stop),
         "evaluation": evaluation_answer(opened, {}, stop) if opened.is_evaluation else None,
-        "failures": None if judged is None else failures_among(opened, judged),
+        "failures": failures_among(opened, judged),
         "versions": versions_answer(opened, {}, stop),
         "changes": {},
     }
@@ -141,11 +141,10 @@ def _drawn(opened: Opened, n: int, seed: int) -> Iterator[tuple[str, np.ndarray]
     """Yield the numbers of the rows of each table that the copy holds."""
     drawn = np.random.default_rng(seed)
     if opened.is_evaluation:
-        columns = opened.columns("judgements")
-        items = _keys(columns, ("benchmark", "item_id"))
-        chosen = _first_of(items, n, drawn)
-        yield "judgements", np.flatnonzero(np.isin(items, chosen))
-        yield "items", np.flatnonzero(np.isin(_keys(opened.columns("items"), ("benchmark", "item_id")), chosen))
+        held = [name for name in ("judgements", "items") if name in opened.views]  # finished verdicts have no rows
+        items = {name: _keys(opened.columns(name), ("benchmark", "item_id")) for name in held}
+        chosen = _first_of(items[held[0]], n, drawn)
+        yield from ((name, np.flatnonzero(np.isin(items[name], chosen))) for name in held)
         return
     sets = of_judged = np.zeros(0, object)
     if "trajectories" in opened.views:
