@@ -130,7 +130,7 @@ async function rowsView(route, main) {
     if (found.total !== null) {
       [isAll.known, total] = [true, found.total];
       grid.setTotal(total);
-      sayCount(found.took_ms);
+      sayCount();
     } else {
       const atLeast = page * PAGE + found.rows.length + (found.rows.length === PAGE ? PAGE : 0);
       grid.setTotal(Math.max(atLeast, total ?? 0), false);
@@ -138,9 +138,8 @@ async function rowsView(route, main) {
     }
   }
 
-  function sayCount(ms) {
-    put(counted, h("b", null, count(total)), ` of ${count(about.rows)}`,
-      typeof ms === "number" ? h("span.soft", null, ` · ${Math.round(ms)} ms`) : null);
+  function sayCount() {
+    put(counted, h("b", null, count(total)), ` of ${count(about.rows)}`);
     if (!total) put(list, h("div.empty", null, h("p", null, "No row is like that."),
       button("Clear the choice", () => change({ where: [], words: "", in: "any" }))));
   }
