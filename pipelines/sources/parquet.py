@@ -21,6 +21,7 @@ MAX_ROW = 64 << 20
 """Bytes of one row, as of a line."""
 
 BATCH = 128
+_MICROSECONDS = {pa.time64("ns"): pa.time64("us"), pa.duration("ns"): pa.duration("us")}
 
 
 def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
@@ -35,7 +36,7 @@ def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]
 
 def numbered(batches: Iterable[Any], is_checked: bool = True) -> Iterator[tuple[int, Row | RowError]]:
     """Return (number from 1, row) of the rows of Arrow batches; those not checked may have damaged values."""
-    return enumerate(chain.from_iterable(_rows_of_batch(_with_uuids(batch), is_checked) for batch in batches), 1)
+    return enumerate(chain.from_iterable(_rows_of_batch(_for_python(batch), is_checked) for batch in batches), 1)
 
 
 def _check(file: Any, name: str) -> None:
@@ -94,9 +95,15 @@ def _is_json_like(kind: Any) -> bool:
     return any(test(kind) for test in (*of_json, types.is_string, types.is_large_string, types.is_string_view))
 
 
-def _with_uuids(batch: Any) -> Any:
-    """Return the batch with columns of 16 bytes a value, which older writers make of UUIDs, as UUIDs."""
+def _for_python(batch: Any) -> Any:
+    """Return the batch with times to the microsecond, beyond which Python has none, and with UUIDs.
+
+    Older writers make columns of 16 bytes a value of UUIDs.
+    """
     for index, kind in enumerate(batch.schema.types):
+        if pa.types.is_temporal(kind) and getattr(kind, "unit", "") == "ns":
+            shorter = pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else _MICROSECONDS[kind]
+            batch = batch.set_column(index, batch.schema.names[index], batch.column(index).cast(shorter, safe=False))
         if pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
             column = pa.ExtensionArray.from_storage(pa.uuid(), batch.column(index))
             batch = batch.set_column(index, batch.schema.names[index], column)

@@ -101,6 +101,13 @@ def test_a_parquet_value_beyond_python_costs_its_own_row(tmp_path: Path) -> None
     assert [location for location, row in rows_of(path) if isinstance(row, UnreadableRow)] == ["rows.parquet:31"]
 
 
+def test_times_to_the_nanosecond_are_read_to_the_microsecond(tmp_path: Path) -> None:
+    times = {"a": pa.array([1_001], pa.timestamp("ns", "UTC")), "b": pa.array([1_001], pa.time64("ns"))}
+    pq.write_table(pa.table(times), tmp_path / "rows.parquet")
+    ((_, row),) = rows_of(tmp_path / "rows.parquet")
+    assert row == {"a": "1970-01-01T00:00:00.000001+00:00", "b": "00:00:00.000001"}
+
+
 CSV = {
     b'\xef\xbb\xbf,a,b\r\n0,"x, ""y""\nz",\r\n': [{"": "0", "a": 'x, "y"\nz', "b": None}],
     b"a,b\n1,2\n1,2,\n1\n\n3,4": [{"a": "1", "b": "2"}, "lengths_differ", "lengths_differ", {"a": "3", "b": "4"}],
