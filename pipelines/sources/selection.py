@@ -170,8 +170,14 @@ def _kept(
 
 
 def _comparable(value: Any) -> Any:
-    """Return a value; an object, which polars would find equal to 1 if its only field is, as a list that holds it."""
-    return [value] if isinstance(value, dict) else value
+    """Return a value as a condition sees it.
+
+    An object, which polars would find equal to 1 if its only field is, is a list that holds it. NaN, which polars would
+    find greater than any number, is null.
+    """
+    if isinstance(value, dict):
+        return [value]
+    return None if isinstance(value, float) and value != value else value
 
 
 def _verdicts(source: str, test: Any, columns: Mapping[str, Sequence[Any]]) -> list[bool | RowError]:

@@ -115,6 +115,10 @@ def test_an_object_where_a_number_is_asked_for_is_not_equal_to_it() -> None:
     assert kept("size = 1", {"size": 1}, {"size": {"x": 1}}) == ([0, "where_unclear"], 0)
 
 
+def test_what_is_no_number_is_null() -> None:
+    assert kept("size > 1", {"size": float("nan")}, {"size": 2.5}, {"size": float("inf")}) == ([1, 2], 1)
+
+
 def test_a_quoted_word_is_no_query() -> None:
     assert kept("language = 'select'", {"language": "select"}) == ([0], 0)
 
