@@ -228,7 +228,8 @@ def _words(text: str) -> set[str]:
 
 def _each(stage: Stage) -> Iterator[Question]:
     for batch in read_batches(stage.paths("questions"), QUESTIONS):
-        yield from questions_of(batch)
+        for start in range(0, batch.num_rows, _QUESTIONS_AT_ONCE):
+            yield from questions_of(batch.slice(start, _QUESTIONS_AT_ONCE))
 
 
 def _tables(questions: Iterator[Question]) -> Iterator[pa.Table]:

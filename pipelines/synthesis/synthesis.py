@@ -30,7 +30,7 @@ from pipelines.synthesis.responding import answered_questions, responded
 from pipelines.synthesis.teaching import Pupil, needs_teacher, taught
 from pipelines.synthesis.traces import graded_answers_table, traces_of, traces_table
 from schemas.candidate import GRADED, TRACES, Origin
-from schemas.preference import SETS, sets_table
+from schemas.preference import SETS, DropReason, sets_table
 from schemas.question import STEMS, Verdict, stems_table
 from schemas.recipe import Recipe, SynthesisSection
 from storage.root import Root
@@ -157,9 +157,7 @@ def _composed(
         kept = pl.concat(weights)
         reasons = surplus(kept)
         for table in spill.ranges("query_id", "set_id", "source_id"):
-            found = pa.array(map(reasons.get, table["set_id"].to_pylist()), pa.string())
-            place = table.column_names.index("drop_reason")
-            sets.write(table.set_column(place, "drop_reason", pc.coalesce(table["drop_reason"], found)))
+            sets.write(_dropped(table, reasons))
     with TableWriter(root, key, "stems", STEMS) as stems:
         for _, rows in question_buckets(checked):
             stems.write(stems_table([question for question in rows if question.stem]))
@@ -179,6 +177,13 @@ def _composed(
     writers = {"sets": sets, "traces": traces, "answers": answers, "stems": stems}
     tables = {name: writer.files for name, writer in writers.items()}
     return finish_stage(root, key, tables, facts, [checked, candidates])
+
+
+def _dropped(sets: pa.Table, reasons: Mapping[str, DropReason]) -> pa.Table:
+    """Return the sets with a reason to drop those that have one here; a reason that a set has comes first."""
+    found = pa.array(map(reasons.get, sets["set_id"].to_pylist()), pa.string())
+    place = sets.column_names.index("drop_reason")
+    return sets.set_column(place, "drop_reason", pc.coalesce(sets["drop_reason"], found))
 
 
 def _funnel(checked: Stage, verdicts: Counter[tuple[str, str]], repeated: int) -> list[dict[str, Any]]:
