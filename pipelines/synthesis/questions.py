@@ -34,7 +34,7 @@ from storage.root import Root
 from storage.spill import Records, Spill, stepped
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_batches, read_buckets
+from storage.tables import many_records, read_batches, read_buckets
 
 STAGE_VERSION = 3
 """Of checked questions. Counts the verifiers' changes, too."""
@@ -110,7 +110,7 @@ def checked_questions(root: Root, questions: Stage) -> Stage:
     key = stage_key(f"questions-{questions.facts['source']}", STAGE_VERSION, [], [questions.content])
     if found := find_stage(root, key):
         return found
-    with TableWriter(root, key, "questions", QUESTIONS) as writer:
+    with many_records(), TableWriter(root, key, "questions", QUESTIONS) as writer:
         for table in _tables(_gradable(_once(_each(questions)))):
             writer.write(table)
     return finish_stage(root, key, {"questions": writer.files}, questions.facts, [questions])

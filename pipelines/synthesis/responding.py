@@ -17,7 +17,7 @@ from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key
 from storage.table_parts import id_ranges
 from storage.table_writer import TableWriter
-from storage.tables import BucketReader
+from storage.tables import BucketReader, many_records
 
 STAGE_VERSION = 3
 """Counts the verifiers' changes, too: a changed verifier grades stored answers anew."""
@@ -41,7 +41,7 @@ def responded(root: Root, run: Run, responder: Asker | None, samples: int, check
         raise RecipeError(f"source {source}: {questions:,} questions have no answers; add [models.responder]")
     run.watcher.stage(f"grading {source}", None)
     key = stage_key(name, STAGE_VERSION, settings, [checked.content])
-    with TableWriter(root, key, "candidates", CANDIDATES) as writer:
+    with many_records(), TableWriter(root, key, "candidates", CANDIDATES) as writer:
         for _, candidates in graded(_collected(Generations(root), responder, samples, checked)):
             writer.write(candidates_table(candidates))
     use = None

@@ -37,6 +37,7 @@ from storage.root import Root
 from storage.spill import Spill
 from storage.stages import Stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
+from storage.tables import many_records
 
 STAGE_VERSION = 4
 ROLES = ("responder", "teacher")
@@ -139,6 +140,7 @@ def _composed(
     verdicts: Counter[tuple[str, str]] = Counter()
     repeated = 0
     with (
+        many_records(),
         Spill(root, SETS) as spill,
         TableWriter(root, key, "traces", TRACES) as traces,
         TableWriter(root, key, "answers", GRADED) as answers,
