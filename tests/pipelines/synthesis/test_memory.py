@@ -42,11 +42,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 def a_long_one(number: int) -> Question:
     """Return a question with a long answer: one in eight leans on its options, as many need the teacher."""
     right = number + 100 * (number % 8 > 1)
-    answers = given((f"{content_id(number) * 250}\nThe answer is: \\boxed{{{right}}}", None))
+    answers = given((f"{content_id('long', number) * 250}\nThe answer is: \\boxed{{{right}}}", None))
     if number % 8:
         return a_question(number, given=answers)
     gold = Gold(AnswerForm.TEXT, WORDS[0], WORDS)
-    return asked(f"Which statement is true about timer {content_id(number)}?", gold, f"{number}", given=answers)
+    return asked(f"Which statement is true about timer {content_id('lean', number)}?", gold, f"{number}", given=answers)
 
 
 def peak_mb(root: Path, count: int) -> int:
