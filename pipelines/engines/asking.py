@@ -2,6 +2,7 @@
 
 asker = Asker(root, run, job)
 completions = asker.fetch("teaching", requests, readable)      stored ones, and those that were sent for now
+for one, answers in asker.fetch_each(what, wanted, readable)   the same where not all of them fit in memory
 asker.answers.check(run, "teacher of telecom")                 raises where the endpoint, not a row, is to blame
 stage_key(name, version, asker.answers.in_key(settings), ..)   another key where the next build sends again
 """
