@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice, tee
+from itertools import islice
 
 from pipelines.engines.asking import Asker, Fetched
 from pipelines.grading.options import picks
@@ -30,6 +30,7 @@ from schemas.recipe import SynthesisSection
 from storage.spill import Records, stepped
 
 COMPARING, ANSWERING, REWRITING = "comparing short answers", "teaching", "rewriting wrong responses"
+_PUPILS_AT_ONCE = 512
 TEACHER_STAGES = (COMPARING, ANSWERING, REWRITING)
 """What the teacher does, as watchers, event logs and plans name it."""
 
@@ -127,10 +128,10 @@ def _answered(teacher: Asker, samples: int, pupils: Records[Pupil]) -> Iterator[
             indices = range(samples if pupil.is_all_wrong else 0)
             yield pupil, [answer_request(teacher.job, pupil.question, index) for index in indices]
 
-    fetched, ahead = tee(teacher.fetch_each(ANSWERING, wanted, holds_answer))
-    grades = graded((pupil.question, _candidates(teacher, Origin.TEACHER, answers)) for pupil, answers in ahead)
-    for (pupil, _), (_, candidates) in zip(fetched, grades, strict=True):
-        yield replace(pupil, candidates=(*pupil.candidates, *candidates))
+    for few in _parts(teacher.fetch_each(ANSWERING, wanted, holds_answer)):
+        answered = [(pupil.question, _candidates(teacher, Origin.TEACHER, answers)) for pupil, answers in few]
+        for (pupil, _), (_, candidates) in zip(few, graded(answered), strict=True):
+            yield replace(pupil, candidates=(*pupil.candidates, *candidates))
 
 
 def _rewritten(teacher: Asker, count: int, attempt: int, pupils: Records[Pupil]) -> Iterator[Pupil]:
@@ -141,27 +142,38 @@ def _rewritten(teacher: Asker, count: int, attempt: int, pupils: Records[Pupil])
             wrong = [pupil.candidates[place] for place in pupil.unwritten(count)]
             yield pupil, [rewrite_request(teacher.job, pupil.question, one, attempt) for one in wrong]
 
-    def texts(fetched: Iterable[Fetched[Pupil]], as_wrong: bool) -> Iterator[Answered]:
-        for pupil, answers in fetched:
-            for place, text in zip(pupil.unwritten(count), _candidates(teacher, Origin.REWRITE, answers), strict=True):
-                wrong = pupil.candidates[place].answer or ""
-                yield _expecting(pupil.question, wrong) if as_wrong else pupil.question, [text]
+    for few in _parts(teacher.fetch_each(REWRITING, wanted, holds_answer)):
+        texts = [
+            (pupil, place, text)
+            for pupil, answers in few
+            for place, text in zip(pupil.unwritten(count), _candidates(teacher, Origin.REWRITE, answers), strict=True)
+        ]
+        expecting = (_expecting(pupil.question, pupil.candidates[place].answer or "") for pupil, place, _ in texts)
+        as_wrong = graded((question, [text]) for question, (_, _, text) in zip(expecting, texts, strict=True))
+        as_right = graded((pupil.question, [text]) for pupil, _, text in texts)
+        pairs = ((kept, mended) for (_, [kept]), (_, [mended]) in zip(as_wrong, as_right, strict=True))
+        for pupil, answers in few:
+            yield _with_rewritten(pupil, zip(pupil.unwritten(count), islice(pairs, len(answers)), strict=True))
 
-    fetched, ahead, beside = tee(teacher.fetch_each(REWRITING, wanted, holds_answer), 3)
-    pairs = zip(graded(texts(ahead, as_wrong=True)), graded(texts(beside, as_wrong=False)), strict=True)
-    for pupil, answers in fetched:
-        places, rewritten, strayed = list(pupil.places), list(pupil.rewritten), list(pupil.strayed)
-        for place, ((_, [kept]), (_, [mended])) in zip(
-            pupil.unwritten(count), islice(pairs, len(answers)), strict=True
-        ):
-            # It still ends in the wrong answer that it had, and not in one that may pass for both, as 25 % does for 25.
-            if kept.verdict is Verdict.RIGHT and mended.verdict is not Verdict.RIGHT:
-                places.append(place)
-                rewritten.append(replace(kept, verdict=Verdict.WRONG))
-            else:
-                changed = kept.verdict in (Verdict.RIGHT, Verdict.WRONG)
-                strayed.append(replace(kept, verdict=Verdict.DISPUTED) if changed else kept)
-        yield replace(pupil, places=tuple(places), rewritten=tuple(rewritten), strayed=tuple(strayed))
+
+def _with_rewritten(pupil: Pupil, texts: Iterable[tuple[int, tuple[Candidate, Candidate]]]) -> Pupil:
+    """Return the pupil with rewritten texts, by place: each as graded by the wrong answer, and by the right one."""
+    places, rewritten, strayed = list(pupil.places), list(pupil.rewritten), list(pupil.strayed)
+    for place, (kept, mended) in texts:
+        # It still ends in the wrong answer that it had, and not in one that may pass for both, as 25 % does for 25.
+        if kept.verdict is Verdict.RIGHT and mended.verdict is not Verdict.RIGHT:
+            places.append(place)
+            rewritten.append(replace(kept, verdict=Verdict.WRONG))
+        else:
+            changed = kept.verdict in (Verdict.RIGHT, Verdict.WRONG)
+            strayed.append(replace(kept, verdict=Verdict.DISPUTED) if changed else kept)
+    return replace(pupil, places=tuple(places), rewritten=tuple(rewritten), strayed=tuple(strayed))
+
+
+def _parts(fetched: Iterator[Fetched[Pupil]]) -> Iterator[list[Fetched[Pupil]]]:
+    """Yield a few pupils at a time: graders read ahead, past any number of pupils with nothing to grade."""
+    while few := list(islice(fetched, _PUPILS_AT_ONCE)):
+        yield few
 
 
 def _candidates(
