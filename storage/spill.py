@@ -5,10 +5,11 @@ The file has no name: nothing of it is left when the process ends, whatever ends
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import islice
 from types import TracebackType
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 
 from schemas.record import BUCKETS
+from schemas.tables import Table, members_of, records_of, table_of
 from storage.files import storage_errors
 from storage.root import Root
 from storage.tables import bucket_ranges
@@ -24,6 +26,12 @@ _HELD = 16 << 20
 """Bytes of rows that are held before they go to the file. Rows that are fewer never go there."""
 _NAMES = pa.array([f"{bucket:02x}" for bucket in range(BUCKETS)], pa.string())
 _CODEC = pa.Codec("lz4_raw")
+_RECORDS = 128
+"""Records that are made of a file's rows at a time."""
+
+Record = TypeVar("Record")
+Records: TypeAlias = Callable[[], Iterator[Record]]
+"""Goes through records, in their order, as often as it is called."""
 
 
 class Part(NamedTuple):
@@ -116,8 +124,11 @@ class Spill(AbstractContextManager["Spill"]):
         if self._held_bytes >= _HELD:
             self._spill()
 
-    def ranges(self) -> Iterator[pa.Table]:
-        """Yield all rows, a range of buckets at a time: those with smaller query_ids first."""
+    def ranges(self, *order: str) -> Iterator[pa.Table]:
+        """Yield all rows, a range of buckets at a time: those with smaller query_ids first.
+
+        In a range they are sorted by the columns of `order`; equal ones stay as they were written.
+        """
         held, starts = _in_buckets(pa.concat_tables([self._schema.empty_table(), *self._held]))
         for buckets in bucket_ranges(self.rows):
             parts = [
@@ -129,7 +140,7 @@ class Spill(AbstractContextManager["Spill"]):
                 )
             ]
             if (table := pa.concat_tables(parts)).num_rows:
-                yield table
+                yield table.take(pc.sort_indices(table, [(name, "ascending") for name in order])) if order else table
 
     def _spill(self) -> None:
         table, starts = _in_buckets(pa.concat_tables(self._held))
@@ -137,6 +148,30 @@ class Spill(AbstractContextManager["Spill"]):
         for bucket in np.flatnonzero(np.diff(starts)).tolist():
             rows = table.slice(starts[bucket], starts[bucket + 1] - starts[bucket])
             self._parts[bucket].append(self._file.add(rows))
+
+
+@contextmanager
+def stepped(
+    root: Root,
+    record: type[Record],
+    records: Iterable[Record],
+    steps: Iterable[Callable[[Records[Record]], Iterator[Record]]],
+) -> Iterator[Records[Record]]:
+    """Give what the last of some steps makes of records, each of what the one before made; a few are in memory."""
+    schema = Table(record.__name__, members_of(record)).schema
+
+    @contextmanager
+    def held(each: Iterator[Record]) -> Iterator[Records[Record]]:
+        with BatchFile(root, schema) as file:
+            parts = [file.add(table_of(schema, few)) for few in iter(lambda: list(islice(each, _RECORDS)), [])]
+            yield lambda: (one for part in parts for one in records_of(record, file.table(part)))
+
+    with ExitStack() as files:
+        made = files.enter_context(held(iter(records)))
+        for step in steps:
+            with files.pop_all():  # the file before goes when the new one is whole
+                made = files.enter_context(held(step(made)))
+        yield made
 
 
 def _in_buckets(table: pa.Table) -> tuple[pa.Table, np.ndarray]:

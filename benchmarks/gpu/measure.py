@@ -27,7 +27,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.loop.plan import GPU, TINY, Plan
+from benchmarks.loop.plan import FULL, GPU, TINY, Plan
 from benchmarks.loop.recipes import building, served, write
 from benchmarks.loop.steps import GRMFORGE
 from benchmarks.loop.tasks import FILES, write_tasks
@@ -209,12 +209,16 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--vllm-python", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--cpu", action="store_true", help="fewer sets, on a vLLM for processors, and no loop")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with it
     until = time.monotonic() + 60 * chosen.minutes
-    work, plan = chosen.work.absolute(), TINY if chosen.tiny else GPU
+    work, plan, sets = chosen.work.absolute(), GPU, 2_000
+    if chosen.tiny or chosen.cpu:
+        plan, sets = (TINY, 12) if chosen.tiny else (FULL, 100)
+    work.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {"gpu": gpu_name(), "in_flight": plan.in_flight}
     print(
         f"{found['gpu']}\n{'client':<12} {'answers':>8} {'seconds':>8} {'answers/s':>10} {'tokens/s':>9} {'cached':>7}"
@@ -232,7 +236,7 @@ def main() -> None:
             [{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}] * plan.in_flight,
             plan.in_flight,
         )
-        row(url, "build", lambda: build(work, url, plan, 12 if chosen.tiny else 2_000))
+        row(url, "build", lambda: build(work, url, plan, sets))
         bodies = bodies_of(work / "root")
         row(url, "bare loop", lambda: bare(url, bodies, plan.in_flight))
         free = [{key: value for key, value in body.items() if key != "structured_outputs"} for body in bodies]
@@ -242,7 +246,8 @@ def main() -> None:
     print(
         f"build against bare loop {found['build_by_bare']:.1%}; ideal of the prefix cache {found['prefix_ideal']:.1%}"
     )
-    found["loop"] = loop(chosen.model, work / "loop", chosen.vllm_python, until, chosen.tiny)
+    if not chosen.cpu:
+        found["loop"] = loop(chosen.model, work / "loop", chosen.vllm_python, until, chosen.tiny)
     (work / "gpu.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print(json.dumps(found))
 

@@ -155,7 +155,7 @@ def _build(loop: Loop, name: str, tree: Tree) -> Facts:
 
 
 def _task(loop: Loop) -> Facts:
-    write_tasks(loop.file("train").parent, loop.plan.rung, loop.plan.sizes, loop.seed)
+    write_tasks(loop.file("train").parent, loop.plan.rung, loop.plan.sizes, loop.seed, loop.plan.warm_errors)
     return {"rung": loop.plan.rung, "sets": dict(loop.plan.sizes)}
 
 

@@ -99,11 +99,11 @@ RUNGS: Mapping[str, Callable[[random.Random], Task]] = {
 }
 
 
-def write_tasks(folder: Path, rung: str, sizes: Mapping[str, int], seed: int) -> None:
+def write_tasks(folder: Path, rung: str, sizes: Mapping[str, int], seed: int, warm_errors: float = 0.0) -> None:
     """Write `<file>.jsonl` for each size, in the layout of preference_sets, and `gold.json`: what a teacher says.
 
     No scene of one file stands in another. `train` and `meta` differ by seed, all others stay: seeds share the warm
-    judge and the test.
+    judge and the test. Of the sets in `warm`, a share of `warm_errors` has the wrong label, and the teacher errs alike.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scenes = _scenes()
@@ -115,6 +115,9 @@ def write_tasks(folder: Path, rung: str, sizes: Mapping[str, int], seed: int) ->
         for number, scene in enumerate(scenes[begin : begin + sizes[name]]):
             task = RUNGS[rung](draw)
             query = f"{scene} {task.ask}"
+            if name == "warm" and random.Random(f"error|{query}").random() < warm_errors:
+                task = task._replace(right=task.wrong, wrong=task.right)
+                task = task._replace(right_reason=task.wrong_reason, wrong_reason=task.right_reason)
             lines.append(
                 {
                     "id": f"{name}-{number}",

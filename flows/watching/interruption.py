@@ -142,7 +142,7 @@ def stop_wait_s(environment: Mapping[str, str]) -> float:
 
 
 def _is_inside_polars(frame: FrameType | None) -> bool:
-    """Return whether polars has called what is at work: where its Rust calls Python, it takes no exception but panics."""
+    """Return whether polars has called what is at work: where its Rust calls Python, it panics at an exception."""
     while frame is not None:
         if str(frame.f_globals.get("__name__")).partition(".")[0] == "polars":
             return True

@@ -240,9 +240,9 @@ def _example(recipe: Recipe, root: Root, checked: Stage) -> dict[str, str]:
         answers = generations.lookup(bucket) if questions else {}
         for question in questions:
             for index in range(recipe.synthesis.samples):
-                candidate = candidate_of(
-                    answer_request(job, question, index), Origin.RESPONDER, job.model.name, answers
-                )
+                request = answer_request(job, question, index)
+                completion = answers.get(request.request_id)
+                candidate = candidate_of(request, Origin.RESPONDER, job.model.name, completion)
                 if candidate.text is not None:
                     return _shown(question, candidate)
     return {}

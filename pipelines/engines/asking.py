@@ -2,23 +2,24 @@
 
 asker = Asker(root, run, job)
 completions = asker.fetch("teaching", requests, readable)      stored ones, and those that were sent for now
+for one, answers in asker.fetch_each(what, wanted, readable)   the same where not all of them fit in memory
 asker.answers.check(run, "teacher of telecom")                 raises where the endpoint, not a row, is to blame
 stage_key(name, version, asker.answers.in_key(settings), ..)   another key where the next build sends again
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, TypeVar
 
-from pipelines.engines.answering import FollowUp, Run, answer
+from pipelines.engines.answering import FollowUp, Run, Stored, answer
 from pipelines.engines.early_stop import Purpose, Use
 from pipelines.engines.jobs import Job
 from schemas.errors import EngineError
 from schemas.generation import Completion, FaultKind, Request
 from schemas.question import Verdict
-from schemas.record import bucket_of
-from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, find_stage
 
@@ -33,6 +34,11 @@ _COUNTED = ("requests", "failed", "prompt_tokens", "completion_tokens", "cost_us
 
 Readable = Callable[[Request, str], bool]
 """Whether the text that came for a request holds what was wanted."""
+Item = TypeVar("Item")
+Wanted = Callable[[], Iterable[tuple[Item, Sequence[Request]]]]
+"""Goes through items with the requests for each, in order; all requests about one query are one item's."""
+Fetched = tuple[Item, list[tuple[Request, Completion | None]]]
+"""An item, and its requests with their answers."""
 
 
 @dataclass(slots=True)
@@ -178,18 +184,28 @@ class Asker:
         """Return the answers to these by request_id, stored ones and those that are sent for now, and count them."""
         unique = {request.request_id: request for request in requests}
         in_order = sorted(unique.values(), key=lambda request: (request.query_id, request.request_id))
-        if not in_order:
-            return {}
-        self.send(what, len(in_order), iter(in_order), use_by(readable))
-        generations = Generations(self.root)
-        completions = {
-            request_id: completion
-            for bucket in sorted({bucket_of(request.query_id) for request in in_order})
-            for request_id, completion in generations.lookup(bucket).items()
-            if request_id in unique and bucket_of(unique[request_id].query_id) == bucket
-        }
-        self.answers.count(len(in_order), completions.values())
-        return completions
+        of_queries = [(None, list(same)) for _, same in groupby(in_order, key=attrgetter("query_id"))]
+        fetched = self.fetch_each(what, lambda: of_queries, readable)
+        return {request.request_id: found for _, answers in fetched for request, found in answers if found is not None}
+
+    def fetch_each(self, what: str, wanted: Wanted[Item], readable: Readable) -> Iterator[Fetched[Item]]:
+        """Yield the items, each with its requests and their answers, stored ones and those that are sent for now.
+
+        Equal requests are sent and counted once. `wanted` is gone through three times, so that nobody holds them all.
+        """
+
+        def in_order() -> Iterator[Request]:
+            for _, requests in wanted():
+                unique = {request.request_id: request for request in requests}
+                yield from (unique[request_id] for request_id in sorted(unique))
+
+        if total := sum(1 for _ in in_order()):
+            self.send(what, total, in_order(), use_by(readable))
+        stored = Stored(self.root)
+        for item, requests in wanted():
+            answers = {request.request_id: stored.bought(request) for request in requests}
+            self.answers.count(len(answers), filter(None, answers.values()))
+            yield item, [(request, answers[request.request_id]) for request in requests]
 
     def check(self, what: str) -> None:
         """Raise EngineError where what is missing is an endpoint's trouble; a few refused questions hold up nobody."""

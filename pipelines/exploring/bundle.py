@@ -20,6 +20,7 @@ import orjson
 from pipelines.exploring.changes import changes_answer, versions_answer
 from pipelines.exploring.columns import Codes, Columns, Ids, Numbers
 from pipelines.exploring.evaluated import evaluation_answer
+from pipelines.exploring.expressions import column_of, holds_words
 from pipelines.exploring.failures import failures_among
 from pipelines.exploring.opening import Explorer, Opened, opened_answer
 from pipelines.exploring.overview import overview_answer
@@ -57,13 +58,15 @@ def write_bundle(explorer: Explorer, folder: Path, n: int, seed: int) -> Written
     if folder.is_dir() and any(folder.iterdir()) and not (folder / IDS).is_file():
         raise RecipeError(f"{folder} holds other files; choose another --bundle")
     opened = explorer.version(None)
-    judged = "judgements" if opened.is_evaluation else "trajectories"
+    judged = next((name for name in ("trajectories", "judgements", "items") if name in opened.views), "sets")
     rows = dict(_drawn(opened, n, seed))
     tables = {name: _rows(opened, name, numbers) for name, numbers in rows.items()}
     copy: Row = {
         "name": opened.version.manifest.name,
         "version": opened.version.manifest.version,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": judged,
+        "place": f"data/{opened.version.key}",
         "trajectories": len(tables.get(judged, ())),
         "of": opened.views[judged].rows if judged in opened.views else 0,
         "sets": len(tables.get("sets", ())),
@@ -91,13 +94,17 @@ def _answers(explorer: Explorer, opened: Opened, rows: dict[str, np.ndarray], ta
     described = opened_answer(explorer, opened.name) | {"root": None, "location": None}
     described["snapshots"] = described["evaluations"] = []
     for name, table in described["tables"].items():
-        table["rows"] = len(tables[name])
+        view = opened.views[name]
+        table |= {"rows": len(tables[name]), "any_text": view.any_text}
+        for column in table["columns"]:  # of which the page makes the polars expression of a choice
+            column |= {"polars": column_of(opened.columns(name), column["name"])}
+            column |= {"holds": holds_words(view.by_name[column["name"]].type, column["polars"], "WORD")}
     judged = rows.get("judgements" if opened.is_evaluation else "trajectories")
     found: Row = {
         "opened": described,
         "overview": None if opened.is_evaluation else overview_answer(opened, {}, stop),
         "evaluation": evaluation_answer(opened, {}, stop) if opened.is_evaluation else None,
-        "failures": None if judged is None else failures_among(opened, judged),
+        "failures": failures_among(opened, judged),
         "versions": versions_answer(opened, {}, stop),
         "changes": {},
     }
@@ -134,13 +141,12 @@ def _drawn(opened: Opened, n: int, seed: int) -> Iterator[tuple[str, np.ndarray]
     """Yield the numbers of the rows of each table that the copy holds."""
     drawn = np.random.default_rng(seed)
     if opened.is_evaluation:
-        columns = opened.columns("judgements")
-        items = _keys(columns, ("benchmark", "item_id"))
-        chosen = _first_of(items, n, drawn)
-        yield "judgements", np.flatnonzero(np.isin(items, chosen))
-        yield "items", np.flatnonzero(np.isin(_keys(opened.columns("items"), ("benchmark", "item_id")), chosen))
+        held = [name for name in ("judgements", "items") if name in opened.views]  # finished verdicts have no rows
+        items = {name: _keys(opened.columns(name), ("benchmark", "item_id")) for name in held}
+        chosen = _first_of(items[held[0]], n, drawn)
+        yield from ((name, np.flatnonzero(np.isin(items[name], chosen))) for name in held)
         return
-    sets = np.zeros(0, object)
+    sets = of_judged = np.zeros(0, object)
     if "trajectories" in opened.views:
         of_judged = _keys(opened.columns("trajectories"), ("set_id",))
         sets = _first_of(of_judged, n, drawn)
@@ -150,7 +156,7 @@ def _drawn(opened: Opened, n: int, seed: int) -> Iterator[tuple[str, np.ndarray]
         statuses, of_sets = columns.held("status"), _keys(columns, ("set_id",))
         assert isinstance(statuses, Codes)
         dropped = of_sets[statuses.codes == statuses.code("dropped")]
-        few = drawn.permutation(np.unique(dropped))[:_DROPPED]
+        few = drawn.permutation(np.setdiff1d(dropped, of_judged))[:_DROPPED]  # a duplicate has the id of a judged set
         sets = np.unique(np.concatenate([sets, few])) if len(few) else sets
         if not len(sets):
             sets = drawn.permutation(np.unique(of_sets))[:n]

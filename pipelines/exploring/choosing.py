@@ -180,8 +180,8 @@ class Chosen:
     def __init__(self, columns: Columns, choice: Choice, pool: ThreadPoolExecutor) -> None:
         self._columns, self._pool = columns, pool
         self._searches = [([name], str(value)) for name, op, value in choice.where if _is_search(columns, name, op)]
-        if choice.words.strip():
-            self._searches.append((columns.view.any_text if choice.within == ANY else [choice.within], choice.words))
+        names = columns.view.any_text if choice.within == ANY else [choice.within]
+        self._searches += [(names, word) for word in words_in(choice.words)]
         self._mask = passing(columns, choice.where)
         self._lock = threading.Lock()
         self._sorted: dict[tuple[str, bool], np.ndarray] = {}
@@ -250,12 +250,11 @@ class Chosen:
         names = sorted({name for searched, _ in self._searches for name in searched})
         [table] = self._columns.batches(names, shard, [group])
         mask = self._mask[begin:behind].copy()
-        for searched, words in self._searches:
+        for searched, word in self._searches:
+            if not mask.any():
+                break
             arrays = [flat_column(table, name, self._columns.view.by_name[name].type) for name in searched]
-            for word in words_in(words):
-                if not mask.any():
-                    break
-                mask &= _holds_word(arrays, word, behind - begin)
+            mask &= _holds_word(arrays, word, behind - begin)
         return (np.flatnonzero(mask) + begin).astype(np.uint32)
 
 

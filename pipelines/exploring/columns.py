@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.exploring.tables import N_RESPONSES, ORDER, ROW, STATUS, Shard, View
+from schemas.errors import DamagedError
 from storage.tables import damage_named, open_parquet
 
 _HEX = 32
@@ -105,12 +107,13 @@ class Columns:
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def path(self, shard: Shard) -> Path:
-        """Return the file of a shard on this machine. Raises StorageError."""
-        return self._path_of(shard.path)
-
-    def is_held(self, name: str) -> bool:
-        return name in self._held
+    def _opened(self, shard: Shard) -> tuple[Path, pq.ParquetFile]:
+        """Return the file of a shard on this machine. Raises StorageError, also where it has not the rows it should."""
+        path = self._path_of(shard.path)
+        file = open_parquet(path)
+        if (rows := file.metadata.num_rows) != shard.rows:
+            raise DamagedError(f"{path}: damaged ({rows:,} rows, where {shard.rows:,} were written); build again")
+        return path, file
 
     def held(self, name: str) -> Held:
         """Return a column, which is loaded where it is not held yet."""
@@ -145,8 +148,7 @@ class Columns:
 
     def _part(self, shard: Shard, name: str, only_null: bool) -> pa.Array:
         """Return a column of a file; of a text, whether it is null."""
-        path = self.path(shard)
-        file = open_parquet(path)
+        path, file = self._opened(shard)
         kinds = self.view.by_name[name]
         found = []
         for group in range(file.num_row_groups):
@@ -161,8 +163,7 @@ class Columns:
 
     def batches(self, names: Sequence[str], shard: int, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
         """Yield columns of row groups of a shard, of all of them unless some are named."""
-        path = self.path(self.view.shards[shard])
-        file = open_parquet(path)
+        path, file = self._opened(self.view.shards[shard])
         tops = sorted({name.partition(".")[0] for name in names} & set(file.schema_arrow.names))
         for group in range(file.num_row_groups) if groups is None else groups:
             with damage_named(path):
@@ -170,7 +171,7 @@ class Columns:
 
     def group_starts(self, shard: int) -> np.ndarray:
         """Return the number in its shard of each row group's first row, and of the row behind the last."""
-        metadata = open_parquet(self.path(self.view.shards[shard])).metadata
+        metadata = self._opened(self.view.shards[shard])[1].metadata
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 

@@ -33,13 +33,13 @@ def _turn(message: Mapping[str, Any], names: dict[str, str]) -> Turn:
     calls = []
     for call in message["tool_calls"] if isinstance(message.get("tool_calls"), list) else ():
         function = called_function(call)
-        name, arguments = one_line(str(function.get("name", "?"))), function.get("arguments", call)
+        name, arguments = _text(one_line(str(function.get("name", "?")))), function.get("arguments", call)
         calls.append({"name": name, "arguments": _text(arguments)})
         if isinstance(call, Mapping) and isinstance(call.get("id"), str):
             names[call["id"]] = name
-    turn: Turn = {"role": one_line(str(message.get("role", ""))), "text": _text(message.get("content") or "")}
+    turn: Turn = {"role": _text(one_line(str(message.get("role", "")))), "text": _text(message.get("content") or "")}
     if isinstance(reasoning := message.get("reasoning_content") or message.get("reasoning"), str):
-        turn["reasoning"] = reasoning
+        turn["reasoning"] = _text(reasoning)
     answers = message.get("tool_call_id") or message.get("id")
     if turn["role"] == "tool" and isinstance(answers, str) and answers in names:
         turn["name"] = names[answers]

@@ -31,14 +31,16 @@ def expression_of(columns: Columns, location: str, choice: Choice) -> str:
     if words := words_in(choice.words):
         names = view.any_text if choice.within == ANY else [choice.within]
         for word in words:
-            tests = [_holds_words(view.by_name[name].type, _column(columns, name), word) for name in names]
+            pattern = repr(pattern_of(word))
+            tests = [holds_words(view.by_name[name].type, column_of(columns, name), pattern) for name in names]
             parts.append(f".filter({_any_of(tests)})")
     if choice.sort and choice.sort != STATUS:
-        parts.append(f".sort({_column(columns, choice.sort)}, descending={choice.descending}, nulls_last=True)")
+        parts.append(f".sort({column_of(columns, choice.sort)}, descending={choice.descending}, nulls_last=True)")
     return "".join(parts)
 
 
-def _column(columns: Columns, name: str) -> str:
+def column_of(columns: Columns, name: str) -> str:
+    """Return the expression of a column, or of a member of a struct."""
     if name == N_RESPONSES and ORDER in columns.view.by_name:
         return f'pl.col("{ORDER}").list.len()'
     top, *rest = name.split(".")
@@ -46,9 +48,9 @@ def _column(columns: Columns, name: str) -> str:
 
 
 def _condition(columns: Columns, name: str, op: str, value: Any) -> str:
-    column, said = _column(columns, name), repr(value)
+    column, said = column_of(columns, name), repr(value)
     if op == "contains":
-        return _holds_words(columns.view.by_name[name].type, column, str(value))
+        return holds_words(columns.view.by_name[name].type, column, repr(pattern_of(str(value))))
     if op == "in" or (op == "not" and isinstance(value, list)):
         return f"{'~' if op == 'not' else ''}{column}.is_in({said}, nulls_equal=True)"
     if op in ("is", "not"):
@@ -58,14 +60,15 @@ def _condition(columns: Columns, name: str, op: str, value: Any) -> str:
     return f"{column}.list.contains({said})" if op == "has" else f"({column} {_SIGNS[op]} {said})"
 
 
-def _holds_words(type_: pa.DataType, column: str, word: str) -> str:
+def holds_words(type_: pa.DataType, column: str, pattern: str) -> str:
+    """Return the expression that finds a pattern, spelled in Python, in every text of a column, nested ones too."""
     if pa.types.is_list(type_):
-        return f"{column}.list.eval({_holds_words(type_.value_type, 'pl.element()', word)}).list.any()"
+        return f"{column}.list.eval({holds_words(type_.value_type, 'pl.element()', pattern)}).list.any()"
     if pa.types.is_struct(type_):
         inner = members_with_texts(type_)
-        tests = [_holds_words(field.type, f'{column}.struct.field("{field.name}")', word) for field in inner]
+        tests = [holds_words(field.type, f'{column}.struct.field("{field.name}")', pattern) for field in inner]
         return _any_of(tests)
-    return f"{column}.str.contains({pattern_of(word)!r})"
+    return f"{column}.str.contains({pattern})"
 
 
 def _any_of(tests: Sequence[str]) -> str:

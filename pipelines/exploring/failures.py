@@ -33,6 +33,8 @@ NGRAMS, EMBEDDING = "n-grams", "embedding"
 _ALIKE = {EMBEDDING: 0.75, NGRAMS: 0.6}
 """The cosine from which two ends are of one form."""
 _EXAMPLES = 20
+_SHOWN = 3_000
+"""Characters at the end of an answer that are shown: there a verdict should stand."""
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _TOO_HIGH = 100
 
@@ -57,7 +59,10 @@ def failures_among(
     opened: Opened, rows_wanted: np.ndarray | None, wanted: str | None = None, by: str = NGRAMS
 ) -> dict[str, Any]:
     """Return the groups of the unreadable judgements among these rows of the table, or among all of them."""
-    columns = opened.columns("judgements" if opened.is_evaluation else "trajectories")
+    table = "judgements" if opened.is_evaluation else "trajectories"
+    if table not in opened.views:  # nobody was asked, or the verdicts came from elsewhere
+        return {"groups": [], "by": by, "ways": [], "total": 0, "grouped": 0}
+    columns = opened.columns(table)
     outcomes = columns.held("outcome")
     assert isinstance(outcomes, Codes)
     names = [one for one in outcomes.values if one in set(Outcome) - READABLE and wanted in (None, one)]
@@ -123,14 +128,14 @@ def _group(outcome: str, rows: Sequence[Row], total: int, row_id: str, recipe: M
         "count": len(rows),
         "share": len(rows) / total,
         "examples": [row[row_id] for row in rows[:_EXAMPLES]],
-        "text": rows[0]["text"] or "",
+        "text": (rows[0]["text"] or "")[-_SHOWN:],
         "advice": "; ".join(filter(None, advice)),
     }
 
 
 def _last_line(text: str | None) -> str:
     lines = form_of(text).splitlines()
-    return lines[-1].strip()[-80:] if lines else ""
+    return lines[-1].strip()[-80:].replace("0", "#") if lines else ""
 
 
 def _would_read(rows: Sequence[Row]) -> str:

@@ -84,7 +84,7 @@ def _judgement(opened: Opened, place: int) -> Row:
         for index, (text, name) in enumerate(zip(item["responses"], item["names"], strict=True))
     ]
     shown = [index in item["right"] for index in row["order"]]
-    if row["scores"]:
+    if row["scores"] and None not in row["scores"]:
         highest = [place + 1 for place, score in enumerate(row["scores"]) if score == max(row["scores"])]
         right = [place + 1 for place, is_right in enumerate(shown) if is_right]
         said = f"It gives {_listed(highest)} as shown the highest score; right: {_listed(right) if right else 'none'}."

@@ -98,7 +98,7 @@ def _may_lack_critique(row: Row) -> bool:
 def _what_it_found(row: Row, of_set: Row | None) -> str:
     """Return how the answer scored the best response, in a sentence."""
     scores, order = row["scores"], row["order"]
-    if not scores:
+    if not scores or None in scores:
         return f"No score could be read of it ({row['outcome']})."
     best = order.index(of_set["best"]) if of_set and of_set["best"] in order else None
     if best is None:

@@ -46,7 +46,8 @@ def agreed(ranked: Sequence[PreferenceSet], min_margin: float) -> PreferenceSet:
     """Return the set of rankings of the same responses.
 
     A reward is the share of annotators that find the response best, so the margin is the distance of two shares. A
-    ranking without a best response counts, for none of them. All else is that of the row with the first source_id.
+    ranking without a best response counts, for none of them. All else is that of the row with the first source_id,
+    but for the split, which is the first that a row names.
     """
     ordered = sorted(ranked, key=attrgetter("source_id"))
     votes = [one.best for one in ordered if one.best is not None or one.drop_reason in _NO_BEST]
@@ -66,5 +67,5 @@ def agreed(ranked: Sequence[PreferenceSet], min_margin: float) -> PreferenceSet:
         domain=first.domain,
         reference=first.reference,
         benchmark=first.benchmark,
-        split=first.split,
+        split=next((one.split for one in ordered if one.split is not None), None),
     )

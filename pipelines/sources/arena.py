@@ -54,10 +54,9 @@ def _winner(row: Row) -> int | None:
     """Return whose conversation won: 0 for a, 1 for b, None for neither. Raises RowError."""
     if "winner" not in row and all(key in row for key in _FLAGS):
         flags = [number(row[key]) for key in _FLAGS]
-        if sorted(flag or 0 for flag in flags) != [0, 0, 1]:
-            raise RowError(
-                "bad_winner", f"{' and '.join(_FLAGS)} are {shown(flags[0])}, {flags[1]}, {flags[2]}: not one 1"
-            )
+        if (flags.count(1), flags.count(0)) != (1, 2):
+            values = ", ".join(shown(row[key]) for key in _FLAGS)
+            raise RowError("bad_winner", f"{' and '.join(_FLAGS)} are {values}: not one 1 and two 0")
         return (0, 1, None)[flags.index(1)]
     winner = row.get("winner")
     if winner in _TIES:

@@ -44,7 +44,8 @@ def named_files(
         wanted = [part.strip() for part in split.split("+")] if split is not None else list(splits)
         for part in wanted:
             if part not in splits:
-                raise SourceError(f"{what}: no split {part!r}; there {_are(splits)}")
+                slices = "; a part of one is taken by limit" if "[" in part else ""
+                raise SourceError(f"{what}: no split {part!r}; there {_are(splits)}{slices}")
         found = {Path(path).resolve().relative_to(directory).as_posix() for part in wanted for path in splits[part]}
     return tuple(sorted(found))
 

@@ -21,9 +21,10 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 ANY_TABLE = "*.jsonl"
 """The pattern of kinds that read the rows of any table."""
 
-ROW_FILE = re.compile(
-    r"\.(?:(?:jsonl|ndjson|json)(?:\.(?:gz|bz2|xz|zst))?|parquet|(?:csv|tsv)(?:\.(?:gz|bz2|xz))?|arrow)$"
-)
+ROWS_OF_ANY = (ANY_TABLE, *(f"*.jsonl.{packed}" for packed in ("gz", "bz2", "xz", "zst")), "*.ndjson", "*.parquet")
+"""The files of a directory that such kinds read; other tables only where there is none of these."""
+
+ROW_FILE = re.compile(r"\.(?:(?:jsonl|ndjson|json|csv|tsv)(?:\.(?:gz|bz2|xz|zst))?|parquet|arrow)$")
 """Endings of files that `rows` reads, in small letters."""
 
 Place = SourceSection | GeneralSection

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines.sources.conversations import conversation
+from pipelines.sources.files import ROWS_OF_ANY
 from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import Row, RowError, short_text
 from schemas.query import Messages, query_id
@@ -73,7 +74,7 @@ def general_table(rows: list[GeneralRow]) -> pa.Table:
 SOURCE = Source(
     kind="general",
     section=GeneralSection,
-    patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
+    patterns=ROWS_OF_ANY,
     unit="row",
     gives="general",
     make=_general_row,

@@ -173,9 +173,8 @@ def _written(root: Root, key: str, name: str, spill: Spill, kept: pa.Array | Non
     """Write the rows in order, of those in `kept` where it is given."""
     form = _FORMS[name]
     with TableWriter(root, key, name, form.schema) as writer:
-        for table in spill.ranges():
+        for table in spill.ranges(*form.order):
             if kept is not None:
                 table = table.filter(pc.is_in(table.column(_NUMBER.name), kept))
-            order = pc.sort_indices(table, [(column, "ascending") for column in form.order])  # a stable sort
-            writer.write(table.drop_columns([_NUMBER.name]).take(order))
+            writer.write(table.drop_columns([_NUMBER.name]))
     return writer.files

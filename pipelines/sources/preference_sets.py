@@ -1,4 +1,4 @@
-"""Your own preference data, as JSONL, gzipped JSONL, JSON or Parquet in a plain schema.
+"""Your own preference data, as JSONL, JSON, CSV, Parquet or Arrow in a plain schema.
 
     {"query": "What does TDD stand for?", "responses": ["Time division duplex.", "Total data download."], "best": 0}
     {"query": [{"role": "user", "content": "2 + 2?"}], "responses": [{"text": "4", "model": "a"}, {"text": "5"}],
@@ -28,7 +28,8 @@ from pydantic import Field, field_validator
 from pipelines.sources.answers import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
 from pipelines.sources.content import joined_text, refuse_media
 from pipelines.sources.conversations import turns_in
-from pipelines.sources.pairs import is_pair, pair_of
+from pipelines.sources.files import ROWS_OF_ANY
+from pipelines.sources.pairs import PAIR, is_pair, pair_of
 from pipelines.sources.questions import question_in
 from pipelines.sources.source import Origin, Source
 from pipelines.sources.text import (
@@ -111,7 +112,8 @@ def set_and_responses(section: PreferenceSets, row: Row, origin: Origin) -> tupl
         contradicted = pair.is_contradicted
     else:
         row = _with_responses(row)
-        _refuse_misspelt(row, ("query", "responses", *LABELS, *OTHER_KEYS), "the row")
+        others = () if "responses" in row else ("prompt", *PAIR)
+        _refuse_misspelt(row, (*others, "query", "responses", *LABELS, *OTHER_KEYS), "the row")
         query, values = _query_and_responses(row)
         rewards, label = _truth(row, len(values))
         contradicted = False
@@ -278,7 +280,7 @@ SOURCE = Source(
     kind="preference_sets",
     section=PreferenceSets,
     place_needed="a preference_sets source needs a path or a hub id",
-    patterns=("*.jsonl", "*.jsonl.gz", "*.parquet"),
+    patterns=ROWS_OF_ANY,
     unit="set",
     make=_set_of,
 )

@@ -5,16 +5,14 @@ A bad row becomes an `UnreadableRow`. A file that cannot be read as a whole rais
 
 import io
 import json
-import lzma
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipelines.sources import parquet, tables
 from pipelines.sources.files import ROW_FILE, SourceFiles
-from pipelines.sources.packing import OPENED, PACKINGS
+from pipelines.sources.packing import check_growth, opened
 from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
@@ -26,9 +24,6 @@ MAX_LINE = parquet.MAX_ROW
 
 MAX_JSON = 1 << 30
 """Bytes of a file that can only be read as a whole."""
-
-BOMB_RATIO = 200
-"""A gzip file that grows more than this, and beyond `MAX_JSON`, is a bomb; text grows 3 to 30 times."""
 
 STDIN = Path("-")
 
@@ -62,8 +57,6 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
     if ending is None:
         raise SourceError(f"{name}: not a .jsonl, .jsonl.gz, .json, .parquet, .csv or .arrow file")
     reader = next(reader for start, reader in _READERS.items() if ending[0].startswith(start))
-    if reader in (_lines, _json) and ending[0].endswith(tuple(OPENED)):
-        reader = _packed_lines
     if path.exists() and not path.is_file():  # a pipe may never end
         raise SourceError(f"{name}: not a regular file; write its rows to one")
     location = ""
@@ -78,27 +71,10 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
 
 
 def _lines(path: Path, name: str) -> Numbered:
-    with path.open("rb") as file:
-        yield from _rows_of_lines(file)
-
-
-def _packed_lines(path: Path, name: str) -> Numbered:
-    ending = path.suffix.lower()
-    packing, most = PACKINGS[ending], max(MAX_JSON, BOMB_RATIO * path.stat().st_size)
-    try:
-        with OPENED[ending](path) as file:
-            for numbered in _rows_of_lines(file):
-                if file.tell() > most:
-                    raise SourceError(f"{name}: grows more than {BOMB_RATIO} times when unpacked; not read further")
-                yield numbered
-    except EOFError:
-        raise SourceError(f"{name}: the {packing} file is truncated; download it again") from None
-    except (zlib.error, lzma.LZMAError) as error:
-        raise SourceError(f"{name}: the {packing} file is damaged: {error}") from None
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise SourceError(f"{name}: not a {packing} file, or a damaged one") from None
+    with opened(path, name) as file:
+        for numbered in _rows_of_lines(file):
+            check_growth(file, path, name)
+            yield numbered
 
 
 def _rows_of_lines(file: BinaryIO) -> Numbered:
@@ -139,7 +115,7 @@ def _json(path: Path, name: str) -> Numbered:
 
     A repeated key makes only its own item unreadable.
     """
-    with path.open("rb") as file:
+    with opened(path, name) as file:
         first, second = file.readline(MAX_LINE).removeprefix(_BYTE_ORDER_MARK).strip(), file.readline(_BLOCK).strip()
     if first.startswith(b"{") and first.endswith(b"}") and second.startswith(b"{"):
         return _lines(path, name)
@@ -171,9 +147,11 @@ def json_of(path: Path, name: str, to_object: Callable[[list[tuple[str, Any]]], 
     Raises SourceError: too large, empty, truncated or not JSON.
     """
     try:
-        if path.stat().st_size > MAX_JSON:
+        with opened(path, name) as file:
+            content = file.read(MAX_JSON + 1)
+        if len(content) > MAX_JSON:
             raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
-        return json_value(path.read_bytes().removeprefix(_BYTE_ORDER_MARK).decode("utf-8"), name, to_object)
+        return json_value(content.removeprefix(_BYTE_ORDER_MARK).decode("utf-8"), name, to_object)
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
     except OSError as error:
@@ -199,9 +177,9 @@ _READERS: dict[str, Callable[[Path, str], Numbered]] = {
     ".ndjson": _lines,
     ".json": _json,
     ".parquet": parquet.numbered_rows,
-    ".csv": tables.numbered_rows,
-    ".tsv": tables.numbered_rows,
-    ".arrow": tables.numbered_rows,
+    ".csv": tables.csv_rows,
+    ".tsv": tables.csv_rows,
+    ".arrow": tables.arrow_rows,
 }
 
 

@@ -1,60 +1,104 @@
-"""Rows of CSV, TSV and Arrow files, which `datasets` streams from the file. Every value of a CSV file is a text."""
+"""Rows of CSV, TSV and Arrow files. Every value of a CSV file is a text; an empty one is missing."""
 
 import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from pipelines.sources.packing import OPENED
-from pipelines.sources.parquet import numbered
-from pipelines.sources.text import Row, RowError, first_line, shown
+import pyarrow as pa
+
+from pipelines.sources.packing import check_growth, opened
+from pipelines.sources.parquet import BATCH, MAX_ROW, check_names, numbered
+from pipelines.sources.text import Row, RowError, first_line
 from schemas.errors import SourceError
 
-_BATCH = 128
-_CSV = {
-    "keep_default_na": False,
-    "na_values": [""],
-    "chunksize": 1_000,
-    "encoding": "utf-8-sig",
-}  # a text "NA" or "null" says something
+_END = "the end of the file"
+"""A line after the last one: what holds it has a quotation mark that is never closed."""
 
 
-def numbered_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
-    """Return (number from 1, row) of a file's rows. Raises SourceError for a file that cannot be read to its end."""
-    # Here and not above: it takes seconds, and most sources are no such files.
-    import datasets
+class _Lines:
+    """The lines of a file, cut at `MAX_ROW`, and `_END`."""
 
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # its log holds paths of this machine
-    is_arrow = ".arrow" in path.suffixes
-    settings: dict[str, Any] = {} if is_arrow else {**_CSV, "sep": "\t" if ".tsv" in path.name.lower() else ","}
+    def __init__(self, file: BinaryIO) -> None:
+        self._text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
+        self.is_cut = self.is_over = False
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(MAX_ROW + 1):
+            rest = line
+            while len(rest) > MAX_ROW and not rest.endswith(("\n", "\r")):
+                self.is_cut, rest = True, self._text.readline(MAX_ROW + 1)
+            yield line
+        self.is_over = True
+        yield _END
+
+
+def csv_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
+    """Return (number from 1, row) of the rows below a file's first line; blank lines are not counted.
+
+    Raises SourceError for a file without columns' names in UTF-8, and for a quotation mark that is never closed.
+    """
+    csv.field_size_limit(MAX_ROW)
+    with opened(path, name) as file:
+        lines = _Lines(file)
+        reader = csv.reader(lines, delimiter="\t" if ".tsv" in path.name.lower() else ",")
+        columns: list[str] = []
+        number, at = 0, 1
+        while True:
+            lines.is_cut, at = False, reader.line_num + 1
+            try:
+                values = next(reader)
+            except csv.Error:  # only for a field that is too long
+                lines.is_cut, values = True, [_END]
+            if lines.is_over or (lines.is_cut and reader.line_num > at):
+                if values == [_END] and lines.is_over:
+                    return
+                raise SourceError(f"{name}: the quotation mark opened in line {at} is never closed; close it")
+            check_growth(file, path, name)
+            if not any(map(str.strip, values)) and len(values) < 2:
+                continue
+            if not columns:
+                columns = values
+                check_names(columns, name)
+                if not "".join(columns).isascii() and not _is_utf8(columns):
+                    raise SourceError(f"{name}: the names of its columns are not UTF-8; save it in this encoding")
+                continue
+            number += 1
+            yield number, _row(columns, values, lines.is_cut)
+
+
+def _row(columns: list[str], values: list[str], is_cut: bool) -> Row | RowError:
+    if is_cut:
+        return RowError("line_too_long", f"the row has more than {MAX_ROW >> 20} MiB")
+    if len(values) != len(columns):
+        return RowError("lengths_differ", f"the row has {len(values)} values for {len(columns)} columns")
+    if not _is_utf8(values):
+        return RowError("invalid_utf8", "a text of the row is not UTF-8")
+    return {column: value or None for column, value in zip(columns, values, strict=True)}
+
+
+def _is_utf8(texts: list[str]) -> bool:
     try:
-        if not is_arrow:
-            # By the types of its first rows a number or a date would be read otherwise here than further down.
-            columns = _header(path, name, str(settings["sep"]))
-            settings["features"] = datasets.Features({column: datasets.Value("string") for column in columns})
-        module = "arrow" if is_arrow else "csv"
-        rows = datasets.load_dataset(module, data_files=str(path), split="train", streaming=True, **settings)
-        batches = rows.with_format("arrow").iter(_BATCH)
-        yield from numbered(batch for table in batches for batch in table.to_batches())
-    except SourceError:
-        raise
-    # Those of Arrow and pandas are ValueErrors.
-    except (csv.Error, EOFError, ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
-        raise SourceError(f"{name}: not a table that can be read to its end: {first_line(error)}") from None
+        return all(text.isascii() or text.encode() for text in texts)
+    except UnicodeEncodeError:
+        return False
 
 
-def _header(path: Path, name: str, separator: str) -> list[str]:
-    """Return the columns that a file's first line names. Raises SourceError where two have one name, or none has."""
-    with OPENED.get(path.suffix.lower(), _plain)(path) as file:
-        text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-        columns = next(csv.reader(text, delimiter=separator), [])
-    if repeated := [column for column in columns if columns.count(column) > 1]:
-        raise SourceError(f"{name}: two columns are called {shown(repeated[0])}; rename one of them")
-    if not columns:
-        raise SourceError(f"{name}: holds no rows")
-    return columns
+def arrow_rows(path: Path, name: str) -> Iterator[tuple[int, Row | RowError]]:
+    """Return (number from 1, row) of an Arrow file or stream. Raises SourceError for what is neither, or damaged."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            yield from numbered(_batches(source, name), is_checked=False)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{name}: not an Arrow file, or a damaged one: {first_line(error)}") from None
 
 
-def _plain(path: Path) -> Any:
-    return path.open("rb")
+def _batches(source: Any, name: str) -> Iterator[Any]:
+    is_file = source.read(6) == b"ARROW1"
+    source.seek(0)
+    reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+    check_names(reader.schema.names, name)
+    for batch in map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader:
+        for start in range(0, batch.num_rows, BATCH):
+            yield batch.slice(start, BATCH)

@@ -8,7 +8,8 @@ Of its six splits `train_prefs` is read; `split = "test_prefs"` reads another on
 the scores. The traps:
 
 * the splits for SFT and generation (`train_sft`, `train_gen`, ..) repeat the rows: one split at a time;
-* some pairs have two equal scores (`tie`), and a lower score for the chosen one contradicts it (`scores_contradict`);
+* some pairs have two equal scores (`tie`), and a lower score for the chosen one contradicts it (`scores_contradict`); a
+  score that is no number makes the row unreadable (`no_rating`);
 * the score is GPT-4's `overall_score`, which disagrees with the mean of the aspects that `ultrafeedback` reads, and had
   a bug that turned 1 into 10. Read one of the two sources, not both: the same answers may be ranked the other way;
 * the rejected answer was drawn among the worse three, so margins run from 0.5 to 9: `min_margin` sets a floor;
@@ -21,7 +22,7 @@ from pydantic import Field
 
 from pipelines.sources.pair_sets import set_of_pair
 from pipelines.sources.source import Origin, Source, split_of
-from pipelines.sources.text import Row
+from pipelines.sources.text import Row, RowError, number, shown
 from schemas.preference import LabelSource, PreferenceSet
 from schemas.recipe import Number, SourceSection
 
@@ -34,6 +35,9 @@ class UltraFeedbackBinarized(SourceSection):
 
 
 def _set_of(section: UltraFeedbackBinarized, row: Row, origin: Origin) -> PreferenceSet:
+    for key in ("score_chosen", "score_rejected"):
+        if number(row.get(key)) is None:
+            raise RowError("no_rating", f"{key} is {shown(row.get(key))}, not a number")
     split = split_of(origin)
     return set_of_pair(row, origin, label_source=LabelSource.MODEL, min_margin=section.min_margin, split=split)
 

@@ -1,7 +1,6 @@
 """What responders and teachers are asked about questions, and what their answers amount to before they are graded."""
 
 import re
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -113,9 +112,8 @@ def _plain(question: Question) -> str:
     return shown_text(question.query[0].content if len(question.query) == 1 else conversation_text(question.query))
 
 
-def candidate_of(request: Request, origin: Origin, model: str, answers: Mapping[str, Completion]) -> Candidate:
+def candidate_of(request: Request, origin: Origin, model: str, completion: Completion | None) -> Candidate:
     """Return what came back for a request; its verdict is `undecided` where a verifier has the next word."""
-    completion = answers.get(request.request_id)
     return Candidate(
         query_id=request.query_id,
         origin=origin,

@@ -6,10 +6,11 @@ rank by length is drawn beforehand. Nor is the author a label: the responses of 
 both right and wrong.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from math import log
+from typing import Any
+
+import polars as pl
 
 from schemas.candidate import Candidate, Origin
 from schemas.preference import DropReason, LabelSource, PreferenceSet, Response, preference_set
@@ -23,23 +24,24 @@ MOST_OFTEN_BEST = 1.1
 """How many times as often as another one an author may be best in sets of the same authors."""
 LENGTH_TOLERANCE = 0.05
 """How far the share of wrong responses that are shorter than the right one may be from a half, over a source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """A set on its way into the table, with what the balances over its source look at."""
-
-    preference: PreferenceSet
-    length_rank: float | None = None
-    """Share of the wrong responses that are shorter than the right one, equal ones half; None unless it has both."""
+WEIGHED = {
+    "set_id": pl.String,
+    "authors": pl.String,  # of the responses; null where they have one
+    "n_authors": pl.Int32,
+    "author": pl.String,  # of the best response, or of a single one
+    "is_taught": pl.Boolean,
+    "label": pl.Int32,
+    "length_rank": pl.Float64,  # share of wrong responses shorter than the right one, equal ones half; null for one
+    "draw": pl.Float64,
+}
 
 
 def compose(
     question: Question, candidates: Sequence[Candidate], settings: SynthesisSection, seed: int
-) -> list[Composed]:
+) -> list[PreferenceSet]:
     """Return the sets that a question's graded answers make: at least one, dropped where nothing can be compared."""
     if question.drop_reason:
-        return [Composed(_set(question, (), question.drop_reason))]
+        return [_set(question, (), question.drop_reason)]
     right, wrong = _comparable(_distinct(candidates, Verdict.RIGHT), _distinct(candidates, Verdict.WRONG))
     if right and wrong:
         composed = [_comparison(question, right, wrong, settings.n_responses, seed)]
@@ -47,9 +49,9 @@ def compose(
         reason = DropReason.NO_RESPONSE
         if right or wrong:
             reason = DropReason.NO_WRONG_RESPONSE if right else DropReason.NO_RIGHT_RESPONSE
-        composed = [Composed(_set(question, (right or wrong)[: settings.n_responses], reason))]
+        composed = [_set(question, (right or wrong)[: settings.n_responses], reason)]
     if (right or wrong) and gives_single(question, settings, seed):
-        composed.append(Composed(_single(question, right, wrong, seed)))
+        composed.append(_single(question, right, wrong, seed))
     return composed
 
 
@@ -58,18 +60,51 @@ def gives_single(question: Question, settings: SynthesisSection, seed: int) -> b
     return unit_interval("single", seed, question.query_id) < settings.single_share
 
 
-def balanced(composed: Sequence[Composed]) -> list[PreferenceSet]:
-    """Return the sets of a source, in order, some of them dropped so that no author, length or label stands out."""
-    kept = [one for one in composed if one.preference.drop_reason is None]
-    authors = _surplus_authors([one.preference for one in kept if one.preference.best is not None])
-    kept = [one for one in kept if one.preference.set_id not in authors]
-    reasons = {
-        **dict.fromkeys(_surplus_labels([one.preference for one in kept]), DropReason.SINGLE_BALANCE),
-        **dict.fromkeys(_surplus_lengths(kept), DropReason.LENGTH_BALANCE),
+def weighed(sets: Iterable[PreferenceSet]) -> pl.DataFrame:
+    """Return what the balances over a source look at, a row of WEIGHED for each set that is kept."""
+    return pl.DataFrame([_weighed(one) for one in sets if one.drop_reason is None], WEIGHED, orient="row")
+
+
+def _weighed(one: PreferenceSet) -> tuple[Any, ...]:
+    authors = {response.model for response in one.responses}
+    known = one.responses[one.best or 0]
+    length_rank = None
+    if one.best is not None:
+        ahead = [len(known.text) - len(response.text) for response in one.responses if response is not known]
+        length_rank = (sum(by > 0 for by in ahead) + sum(by == 0 for by in ahead) / 2) / len(ahead)
+    return (
+        one.set_id,
+        str(sorted(authors, key=repr)) if len(authors) > 1 else None,
+        len(authors),
+        known.model,
+        any(response.origin == Origin.TEACHER for response in one.responses),
+        one.label,
+        length_rank,
+        unit_interval("surplus", one.set_id),
+    )
+
+
+def surplus(kept: pl.DataFrame) -> dict[str, DropReason]:
+    """Return the sets, of WEIGHED, that are dropped so that no author, length or label stands out, and why."""
+    authors = _surplus_authors(kept)
+    others = kept.filter(pl.col("set_id").is_in(authors.implode()).not_())
+    return {
         **dict.fromkeys(authors, DropReason.AUTHOR_BALANCE),
+        **dict.fromkeys(_surplus_labels(others), DropReason.SINGLE_BALANCE),
+        **dict.fromkeys(_surplus_lengths(others), DropReason.LENGTH_BALANCE),
     }
-    sets = [one.preference for one in composed]
-    return [one.dropped(reasons[one.set_id]) if one.set_id in reasons else one for one in sets]
+
+
+def composition_of(kept: pl.DataFrame) -> dict[str, int]:
+    """Return how sets of WEIGHED are made up; at least half of those to compare should have one author."""
+    compared = kept.filter(pl.col("length_rank").is_not_null())
+    return {
+        "sets": compared.height,
+        "of_one_model": compared["authors"].null_count(),
+        "taught": int(compared["is_taught"].sum()),
+        "single_right": kept.filter(label=1).height,
+        "single_wrong": kept.filter(label=0).height,
+    }
 
 
 def _distinct(candidates: Sequence[Candidate], verdict: Verdict) -> list[Candidate]:
@@ -108,7 +143,7 @@ def _is_taught(candidate: Candidate) -> bool:
 
 def _comparison(
     question: Question, right: Sequence[Candidate], wrong: Sequence[Candidate], n_responses: int, seed: int
-) -> Composed:
+) -> PreferenceSet:
     """Return the set of one right and at most n_responses - 1 wrong ones that comes nearest to what is wanted."""
     size = min(n_responses, 1 + len(wrong))
     shorter_wanted = int(unit_interval("length", seed, question.query_id) * size)
@@ -119,8 +154,7 @@ def _comparison(
         return off, sum(_distance(one, rival) for rival in rivals) / len(rivals)
 
     best, rivals = min(((one, _rivals(one, wrong, size - 1, shorter_wanted)) for one in right), key=fault)
-    as_long = sum(_length(rival) == _length(best) for rival in rivals)
-    return Composed(_set(question, (best, *rivals)), (_shorter(rivals, best) + as_long / 2) / len(rivals))
+    return _set(question, (best, *rivals))
 
 
 def _rivals(right: Candidate, wrong: Sequence[Candidate], count: int, shorter_wanted: int) -> list[Candidate]:
@@ -209,57 +243,37 @@ def _runs(candidate: Candidate) -> set[tuple[str, ...]]:
     return set(zip(words, words[1:], words[2:], strict=False))
 
 
-def _by_hash(set_ids: Sequence[str]) -> list[str]:
-    return sorted(set_ids, key=lambda set_id: unit_interval("surplus", set_id))
-
-
-def _surplus_authors(sets: Sequence[PreferenceSet]) -> set[str]:
+def _surplus_authors(kept: pl.DataFrame) -> pl.Series:
     """Return the sets without which, among sets of the same authors, each of these is best about equally often.
 
     Where one model is never right beside others, nothing but the author would have to be known: all such sets go.
     """
-    groups: defaultdict[frozenset[str | None], defaultdict[str | None, list[str]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for one in sets:
-        authors = frozenset(response.model for response in one.responses)
-        if len(authors) > 1 and one.best is not None:
-            groups[authors][one.responses[one.best].model].append(one.set_id)
-    surplus: set[str] = set()
-    for authors, of_best in groups.items():
-        most = int(MOST_OFTEN_BEST * min(len(of_best[author]) for author in authors))
-        for set_ids in of_best.values():
-            surplus.update(_by_hash(set_ids)[most:])
-    return surplus
+    several = kept.filter(pl.col("authors").is_not_null())
+    of_best = several.group_by("authors", "author").agg(pl.len().alias("sets"), pl.col("n_authors").first())
+    least = pl.when(pl.len() == pl.col("n_authors").first()).then(pl.col("sets").min()).otherwise(0)
+    most = of_best.group_by("authors").agg(most=(MOST_OFTEN_BEST * least).cast(pl.Int64))
+    rank = pl.col("draw").rank("ordinal").over("authors", "author")
+    return several.join(most, "authors").filter(rank > pl.col("most"))["set_id"]
 
 
-def _surplus_lengths(composed: Sequence[Composed]) -> set[str]:
+def _surplus_labels(kept: pl.DataFrame) -> pl.Series:
+    """Return the single responses beyond as many of each label for every author, in the order of a hash."""
+    rank = pl.col("draw").rank("ordinal").over("author", "label")
+    of_other_label = pl.len().over("author") - pl.len().over("author", "label")
+    return kept.filter(pl.col("label").is_not_null()).filter(rank > of_other_label)["set_id"]
+
+
+def _surplus_lengths(kept: pl.DataFrame) -> pl.Series:
     """Return the sets without which right responses are longer than wrong ones about half the time.
 
     Sets at the far end go first, those of one rank in the order of a hash.
     """
-    ranks = {one.preference.set_id: one.length_rank for one in composed if one.length_rank is not None}
-    ranked = sorted(ranks.items(), key=lambda item: (item[1], unit_interval("surplus", item[0])))
-    left, total = len(ranked), sum(rank for _, rank in ranked)
-    if ranked and total / left > 0.5:  # the same from the other end
-        ranked.reverse()
-    surplus: set[str] = set()
-    for set_id, rank in ranked:
+    ranked = kept.filter(pl.col("length_rank").is_not_null()).sort("length_rank", "draw")
+    left, total = ranked.height, sum(ranked["length_rank"])
+    if left and total / left > 0.5:  # the same from the other end
+        ranked = ranked.reverse()
+    for rank in ranked["length_rank"]:
         if left < 2 or abs(total / left - 0.5) <= LENGTH_TOLERANCE:
             break
-        surplus.add(set_id)
         left, total = left - 1, total - rank
-    return surplus
-
-
-def _surplus_labels(sets: Sequence[PreferenceSet]) -> set[str]:
-    """Return the single responses beyond as many of each label for every author, in the order of a hash."""
-    groups: defaultdict[str | None, dict[int, list[str]]] = defaultdict(lambda: {0: [], 1: []})
-    for one in sets:
-        if one.label is not None:
-            groups[one.responses[0].model][one.label].append(one.set_id)
-    surplus: set[str] = set()
-    for of_label in groups.values():
-        wrong, right = map(_by_hash, of_label.values())
-        surplus.update(wrong[len(right) :], right[len(wrong) :])
-    return surplus
+    return ranked["set_id"].head(ranked.height - left)

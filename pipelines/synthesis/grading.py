@@ -48,8 +48,8 @@ def with_label(question: Question, candidate: Candidate, verdict: Verdict) -> Ve
 
 
 def grading_themselves(questions: Iterable[Question]) -> Iterator[bool]:
-    """Yield, for each question, whether its verifier finds the gold answer itself right."""
-    golds = [question.gold for question in questions]
+    """Yield, for each question, whether its verifier finds the gold answer itself right. A few are read ahead."""
+    golds = (question.gold for question in questions)
     grades = grade_all((gold, answer_text(gold.form, gold.answer)) for gold in golds)
     yield from (grade.verdict is Verdict.RIGHT for grade in grades)
 

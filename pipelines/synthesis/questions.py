@@ -10,11 +10,15 @@ by it.
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from itertools import chain, groupby, islice, tee
+from operator import attrgetter
+
+import pyarrow as pa
 
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Asker, find_answered
@@ -22,14 +26,15 @@ from pipelines.engines.shares import ALL_BUCKETS
 from pipelines.sources.option_needs import needs_options, needs_rewriting
 from pipelines.synthesis.answers import read_rephrased, rephrase_request, settings_of, whole_text
 from pipelines.synthesis.grading import grading_themselves
-from schemas.generation import Completion
+from schemas.generation import Completion, Request
 from schemas.preference import DropReason
 from schemas.query import query_id, user
 from schemas.question import QUESTIONS, AnswerForm, Question, questions_of, questions_table
 from storage.root import Root
+from storage.spill import Records, Spill, stepped
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_buckets, read_table
+from storage.tables import many_records, read_batches, read_buckets
 
 STAGE_VERSION = 3
 """Of checked questions. Counts the verifiers' changes, too."""
@@ -37,6 +42,7 @@ REPHRASING_VERSION = 1
 REPHRASING = "rephrasing questions"
 """What the teacher does here, as watchers, event logs and plans name it."""
 ATTEMPTS = 2
+_QUESTIONS_AT_ONCE = 1_024
 LONGEST = 1_000
 """Characters of a question at most. TeleQnA's longest has 421."""
 
@@ -63,6 +69,16 @@ class Rephrasing(StrEnum):
     GIVES_AWAY = "gives_away"
     """What it asked holds words of the right answer."""
     NO_TEACHER = "no_teacher"
+
+
+@dataclass(frozen=True, slots=True)
+class Rephrased:
+    """A question that leans on its options, and what came of it so far."""
+
+    question: Question
+    result: Rephrasing = Rephrasing.NO_TEACHER
+    text: str | None = None
+    """What the teacher asks in its place."""
 
 
 def questions_to_answer(root: Root, run: Run, teacher: Asker | None, questions: Stage) -> Stage:
@@ -94,35 +110,34 @@ def checked_questions(root: Root, questions: Stage) -> Stage:
     key = stage_key(f"questions-{questions.facts['source']}", STAGE_VERSION, [], [questions.content])
     if found := find_stage(root, key):
         return found
-    unique = list(_once(_read(questions)))
-    usable = [question for question in unique if question.drop_reason is None]
-    gradable = zip(usable, grading_themselves(usable), strict=True)
-    refused = {question.query_id for question, is_gradable in gradable if not is_gradable}
-    rows = [
-        question.dropped(DropReason.GOLD_NOT_GRADABLE)
-        if question.drop_reason is None and question.query_id in refused
-        else question
-        for question in unique
-    ]
-    return _finished(root, key, rows, questions.facts, questions)
+    with many_records(), TableWriter(root, key, "questions", QUESTIONS) as writer:
+        for table in _tables(_gradable(_once(_each(questions)))):
+            writer.write(table)
+    return finish_stage(root, key, {"questions": writer.files}, questions.facts, [questions])
 
 
-def _once(questions: Sequence[Question]) -> Iterator[Question]:
+def _once(questions: Iterable[Question]) -> Iterator[Question]:
     """Yield the questions, in order, repeats of a query dropped; all of them where their gold answers differ."""
-    golds: defaultdict[str, set[str]] = defaultdict(set)
+    for _, same in groupby(questions, key=attrgetter("query_id")):
+        of_query = list(same)
+        kept = [question for question in of_query if question.drop_reason is None]
+        is_disputed = len({question.gold.answer for question in kept}) > 1
+        for question in of_query:
+            if is_disputed:
+                yield question.dropped(DropReason.CONFLICTING_GOLD)
+            elif question.drop_reason is None and question is not kept[0]:
+                yield question.dropped(DropReason.DUPLICATE)
+            else:
+                yield question
+
+
+def _gradable(questions: Iterable[Question]) -> Iterator[Question]:
+    """Yield the questions, in order, dropped where their verifier does not find the gold answer itself right."""
+    ahead, questions = tee(questions)
+    are_right = grading_themselves(question for question in ahead if question.drop_reason is None)
     for question in questions:
-        if question.drop_reason is None:
-            golds[question.query_id].add(question.gold.answer)
-    seen: set[str] = set()
-    for question in questions:
-        if len(golds[question.query_id]) > 1:
-            yield question.dropped(DropReason.CONFLICTING_GOLD)
-        elif question.drop_reason is None and question.query_id in seen:
-            yield question.dropped(DropReason.DUPLICATE)
-        else:
-            yield question
-            if question.drop_reason is None:
-                seen.add(question.query_id)
+        is_usable = question.drop_reason is not None or next(are_right)
+        yield question if is_usable else question.dropped(DropReason.GOLD_NOT_GRADABLE)
 
 
 def leans_on_options(question: Question) -> bool:
@@ -148,54 +163,60 @@ def rephrased_questions(root: Root, run: Run, teacher: Asker | None, questions: 
         if teacher and (use := found.facts["rephrasing"]["use"]) is not None:
             teacher.answers.recall(use)
         return found
-    rows = _read(questions)
-    if not (leaning := [question for question in rows if leans_on_options(question)]):
+    if not any(map(leans_on_options, _each(questions))):
         return questions
-    results: list[str | Rephrasing] = [Rephrasing.NO_TEACHER] * len(leaning)
-    if teacher is not None:
-        results = _rephrased(teacher, leaning)
-        teacher.check(f"{REPHRASING} of {questions.facts['source']}")
-        key = stage_key(name, REPHRASING_VERSION, teacher.answers.in_key(settings), [questions.content])
-    rows = [question for question in rows if not leans_on_options(question)]
-    rows += map(_with_text, leaning, results)
-    rows.sort(key=lambda question: (question.query_id, question.source_id))
-    counts = Counter(result if isinstance(result, Rephrasing) else Rephrasing.REPHRASED for result in results)
+    leaning = (Rephrased(question) for question in _each(questions) if leans_on_options(question))
+    steps = [partial(_asked, teacher, attempt) for attempt in range(ATTEMPTS)] if teacher else []
+    with stepped(root, Rephrased, leaning, steps) as rephrased, Spill(root, QUESTIONS) as spill:
+        if teacher is not None:
+            teacher.check(f"{REPHRASING} of {questions.facts['source']}")
+            key = stage_key(name, REPHRASING_VERSION, teacher.answers.in_key(settings), [questions.content])
+        others = (question for question in _each(questions) if not leans_on_options(question))
+        for table in _tables(chain(others, map(_with_text, rephrased()))):
+            spill.write(table)
+        counts = Counter(one.result for one in rephrased())
+        with TableWriter(root, key, "questions", QUESTIONS) as writer:
+            for table in spill.ranges("query_id", "source_id"):
+                writer.write(table)
     outcomes = [
         {"outcome": f"rephrasing: {outcome}", "rows": counts[outcome]} for outcome in Rephrasing if counts[outcome]
     ]
     use = teacher.answers.facts(teacher.job) if teacher else None
-    return _finished(root, key, rows, {**questions.facts, "rephrasing": {"outcomes": outcomes, "use": use}}, questions)
+    facts = {**questions.facts, "rephrasing": {"outcomes": outcomes, "use": use}}
+    return finish_stage(root, key, {"questions": writer.files}, facts, [questions])
 
 
-def _rephrased(teacher: Asker, leaning: Sequence[Question]) -> list[str | Rephrasing]:
-    """Return what the teacher asks in place of each question, or why it may not be asked."""
-    results: list[str | Rephrasing] = [Rephrasing.MALFORMED] * len(leaning)
-    for attempt in range(ATTEMPTS):
-        requests = {
-            place: rephrase_request(teacher.job, question, attempt)
-            for place, question in enumerate(leaning)
-            if isinstance(results[place], Rephrasing)
-        }
-        answers = teacher.fetch(REPHRASING, requests.values(), lambda _, text: read_rephrased(text) is not None)
-        for place, request in requests.items():
-            results[place] = asked_instead(leaning[place], answers.get(request.request_id))
-    return results
+def _asked(teacher: Asker, attempt: int, rows: Records[Rephrased]) -> Iterator[Rephrased]:
+    """Yield the questions, in order; what the teacher asks in place of those that have no text yet."""
+
+    def wanted() -> Iterator[tuple[list[Rephrased], list[Request]]]:
+        for _, same in groupby(rows(), key=lambda row: row.question.query_id):
+            of_query = list(same)
+            missing = [row.question for row in of_query if row.text is None]
+            yield of_query, [rephrase_request(teacher.job, question, attempt) for question in missing]
+
+    for of_query, fetched in teacher.fetch_each(REPHRASING, wanted, lambda _, text: read_rephrased(text) is not None):
+        answers = iter(fetched)
+        for row in of_query:
+            yield row if row.text is not None else asked_instead(row.question, next(answers)[1])
 
 
-def asked_instead(question: Question, completion: Completion | None) -> str | Rephrasing:
+def asked_instead(question: Question, completion: Completion | None) -> Rephrased:
     """Return the question that an answer of the teacher ends in, or why it may not be asked."""
     if (text := read_rephrased(whole_text(completion) or "")) is None or len(text) > LONGEST:
-        return Rephrasing.MALFORMED
+        return Rephrased(question, Rephrasing.MALFORMED)
     if needs_rewriting(text) or needs_options(text):
-        return Rephrasing.LEANS
-    new = _words(text) - _words(question.query[0].content)
-    return Rephrasing.GIVES_AWAY if new & _words(question.gold.answer) else text
+        return Rephrased(question, Rephrasing.LEANS)
+    if (_words(text) - _words(question.query[0].content)) & _words(question.gold.answer):
+        return Rephrased(question, Rephrasing.GIVES_AWAY)
+    return Rephrased(question, Rephrasing.REPHRASED, text)
 
 
-def _with_text(question: Question, text: str | Rephrasing) -> Question:
-    if isinstance(text, Rephrasing):
+def _with_text(row: Rephrased) -> Question:
+    question = row.question
+    if row.text is None:
         return question.dropped(DropReason.NEEDS_OPTIONS)
-    query = user(text)
+    query = user(row.text)
     return replace(question, query_id=query_id(query), query=query, stem=question.stem or question.query[0].content)
 
 
@@ -205,11 +226,13 @@ def _words(text: str) -> set[str]:
     return {word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words}
 
 
-def _read(stage: Stage) -> list[Question]:
-    return questions_of(read_table(stage.paths("questions"), QUESTIONS))
+def _each(stage: Stage) -> Iterator[Question]:
+    for batch in read_batches(stage.paths("questions"), QUESTIONS):
+        for start in range(0, batch.num_rows, _QUESTIONS_AT_ONCE):
+            yield from questions_of(batch.slice(start, _QUESTIONS_AT_ONCE))
 
 
-def _finished(root: Root, key: str, rows: Iterable[Question], facts: Any, made_of: Stage) -> Stage:
-    with TableWriter(root, key, "questions", QUESTIONS) as writer:
-        writer.write(questions_table(list(rows)))
-    return finish_stage(root, key, {"questions": writer.files}, facts, [made_of])
+def _tables(questions: Iterator[Question]) -> Iterator[pa.Table]:
+    """Yield the questions as tables, in order."""
+    while few := list(islice(questions, _QUESTIONS_AT_ONCE)):
+        yield questions_table(few)

@@ -11,14 +11,18 @@ from pipelines.synthesis.questions import question_buckets, questions_to_ask
 from schemas.candidate import CANDIDATES, Candidate, Origin, candidates_of, candidates_table
 from schemas.errors import RecipeError
 from schemas.generation import Request
+from schemas.question import QUESTIONS, questions_of
 from storage.generations import Generations
 from storage.root import Root
 from storage.stages import Stage, finish_stage, stage_key
+from storage.table_parts import id_ranges
 from storage.table_writer import TableWriter
-from storage.tables import BucketReader
+from storage.tables import BucketReader, many_records
 
 STAGE_VERSION = 3
 """Counts the verifiers' changes, too: a changed verifier grades stored answers anew."""
+_QUESTIONS_AT_ONCE = 512
+"""Questions that are read with all their answers at a time."""
 
 
 def responded(root: Root, run: Run, responder: Asker | None, samples: int, checked: Stage) -> Stage:
@@ -37,7 +41,7 @@ def responded(root: Root, run: Run, responder: Asker | None, samples: int, check
         raise RecipeError(f"source {source}: {questions:,} questions have no answers; add [models.responder]")
     run.watcher.stage(f"grading {source}", None)
     key = stage_key(name, STAGE_VERSION, settings, [checked.content])
-    with TableWriter(root, key, "candidates", CANDIDATES) as writer:
+    with many_records(), TableWriter(root, key, "candidates", CANDIDATES) as writer:
         for _, candidates in graded(_collected(Generations(root), responder, samples, checked)):
             writer.write(candidates_table(candidates))
     use = None
@@ -71,12 +75,13 @@ def answering_stage(source: str) -> str:
 
 def answered_questions(checked: Stage, candidates: Stage) -> Iterator[Answered]:
     """Yield every question with its graded candidates, in the order of the questions' table."""
-    reader = BucketReader(candidates.paths("candidates"), CANDIDATES)
-    for bucket, questions in question_buckets(checked):
+    questions = BucketReader(checked.paths("questions"), QUESTIONS)
+    answers = BucketReader(candidates.paths("candidates"), CANDIDATES)
+    for end in id_ranges(checked.rows("questions"), _QUESTIONS_AT_ONCE):
         of_query: dict[str, list[Candidate]] = {}
-        for candidate in candidates_of(reader.through(bucket)):
+        for candidate in candidates_of(answers.before(end)):
             of_query.setdefault(candidate.query_id, []).append(candidate)
-        for question in questions:
+        for question in questions_of(questions.before(end)):
             yield question, [] if question.drop_reason else of_query.get(question.query_id, [])
 
 
@@ -89,6 +94,10 @@ def _collected(generations: Generations, responder: Asker | None, samples: int, 
             if responder is not None and question.drop_reason is None and not question.given:
                 job = responder.job
                 wanted = [answer_request(job, question, index) for index in range(samples)]
-                candidates = [candidate_of(request, Origin.RESPONDER, job.model.name, answers) for request in wanted]
-                responder.answers.count(samples, filter(None, (answers.get(request.request_id) for request in wanted)))
+                found = [answers.get(request.request_id) for request in wanted]
+                responder.answers.count(samples, filter(None, found))
+                candidates = [
+                    candidate_of(request, Origin.RESPONDER, job.model.name, completion)
+                    for request, completion in zip(wanted, found, strict=True)
+                ]
             yield question, candidates

@@ -10,27 +10,34 @@ unpublished.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.engines.answering import Run
 from pipelines.engines.asking import Asker, Product, find_answered
 from pipelines.engines.jobs import Job
 from pipelines.synthesis.answers import answer_job, settings_of
-from pipelines.synthesis.composition import Composed, balanced, compose
+from pipelines.synthesis.composition import compose, composition_of, surplus, weighed
 from pipelines.synthesis.grading import Answered
-from pipelines.synthesis.questions import questions_to_answer
+from pipelines.synthesis.questions import question_buckets, questions_to_answer
 from pipelines.synthesis.responding import answered_questions, responded
-from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
+from pipelines.synthesis.teaching import Pupil, needs_teacher, taught
 from pipelines.synthesis.traces import graded_answers_table, traces_of, traces_table
 from schemas.candidate import GRADED, TRACES, Origin
-from schemas.preference import SETS, PreferenceSet, sets_table
-from schemas.question import STEMS, Question, Verdict, stems_table
+from schemas.preference import SETS, DropReason, sets_table
+from schemas.question import STEMS, Verdict, stems_table
 from schemas.recipe import Recipe, SynthesisSection
 from storage.root import Root
+from storage.spill import Spill
 from storage.stages import Stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
+from storage.tables import many_records
 
 STAGE_VERSION = 4
 ROLES = ("responder", "teacher")
@@ -39,7 +46,6 @@ QUESTIONS = "questions"
 """The first outcome of a synthesised source's funnel."""
 REPEATED = "repeated right answers"
 """The funnel's outcome of right answers in the words of another one to the same question: these are no traces."""
-_BATCH = 2_048
 _QUESTIONS_AT_ONCE = 128
 """Questions whose traces and graded answers are written at a time."""
 
@@ -84,29 +90,40 @@ def synthesize(job: SynthesisJob, root: Root, run: Run, questions: Stage) -> Pro
     rephraser = Asker(root, run, teacher.job) if teacher else None
     checked = questions_to_answer(root, run, rephraser, questions)
     candidates = responded(root, run, askers.get("responder"), job.settings.samples, checked)
-    taught = _taught(job.settings, teacher, checked, candidates)
-    if teacher and rephraser:
-        teacher.answers.add(rephraser.answers)
-    run.watcher.stage(f"composing {questions.facts['source']}", None)
-    key = job.key(questions, sorted(request_id for asker in askers.values() for request_id in asker.answers.given_up))
-    stage = _composed(job, root, key, checked, candidates, taught, teacher)
+    with _taught(job.settings, teacher, checked, candidates) as answered:
+        if teacher and rephraser:
+            teacher.answers.add(rephraser.answers)
+        run.watcher.stage(f"composing {questions.facts['source']}", None)
+        given_up = sorted(request_id for asker in askers.values() for request_id in asker.answers.given_up)
+        stage = _composed(job, root, job.key(questions, given_up), checked, candidates, answered, teacher)
     bought = {role: asker.answers.bought for role, asker in askers.items()}
     return Product(stage, bought, {role: asker.answers.seconds for role, asker in askers.items()})
 
 
-def _taught(settings: SynthesisSection, teacher: Asker | None, checked: Stage, candidates: Stage) -> Iterator[Answered]:
-    """Return every question with all its candidates, the teacher's among them."""
-    pupils: dict[str, Pupil] = {}
-    if teacher is not None:
-        for question, found in answered_questions(checked, candidates):
-            if needs_teacher(question, found):
-                pupils[question.query_id] = Pupil(question, found)
-        teach(teacher, settings, list(pupils.values()))
+@contextmanager
+def _taught(
+    settings: SynthesisSection, teacher: Asker | None, checked: Stage, candidates: Stage
+) -> Iterator[Iterator[Answered]]:
+    """Give every question with all its candidates, the teacher's among them."""
+    if teacher is None:
+        yield answered_questions(checked, candidates)
+        return
+    answered = answered_questions(checked, candidates)
+    pupils = (Pupil(question, tuple(found)) for question, found in answered if needs_teacher(question, found))
+    with taught(teacher, settings, pupils) as helped:
         teacher.check(f"teacher of {checked.facts['source']}")
-    return (
-        (question, pupils[question.query_id].candidates if found and question.query_id in pupils else found)
-        for question, found in answered_questions(checked, candidates)
-    )
+        yield _with_helped(answered_questions(checked, candidates), helped)
+
+
+def _with_helped(answered: Iterator[Answered], helped: Iterator[Answered]) -> Iterator[Answered]:
+    """Yield the questions with their candidates, in order; those that the teacher helped with its own, too."""
+    first = next(helped, None)
+    for question, found in answered:
+        if first is not None and found and question.query_id == first[0].query_id:
+            yield first
+            first = next(helped, None)
+        else:
+            yield question, found
 
 
 def _composed(
@@ -119,66 +136,65 @@ def _composed(
     teacher: Asker | None,
 ) -> Stage:
     """Write the sets, traces and graded answers of all questions."""
-    composed: list[Composed] = []
-    stems: list[Question] = []
+    weights = [weighed(())]
     verdicts: Counter[tuple[str, str]] = Counter()
-    questions = repeated = 0
-    with TableWriter(root, key, "traces", TRACES) as traces, TableWriter(root, key, "answers", GRADED) as answers:
+    repeated = 0
+    with (
+        many_records(),
+        Spill(root, SETS) as spill,
+        TableWriter(root, key, "traces", TRACES) as traces,
+        TableWriter(root, key, "answers", GRADED) as answers,
+        TableWriter(root, key, "sets", SETS) as sets,
+    ):
         while answered := list(islice(taught, _QUESTIONS_AT_ONCE)):
             answers.write(graded_answers_table(answered))
             of_questions = [trace for question, found in answered for trace in traces_of(question, found)]
             traces.write(traces_table(of_questions))
-            questions += len(answered)
-            stems += [question for question, _ in answered if question.stem]
             graded = [(one.origin.value, one.verdict) for _, found in answered for one in found]
             verdicts.update((origin, verdict.value) for origin, verdict in graded)
             repeated += sum(verdict is Verdict.RIGHT for _, verdict in graded) - len(of_questions)
-            for question, found in answered:
-                composed += compose(question, found, job.settings, job.seed)
-    sets = sorted(balanced(composed), key=lambda one: (one.query_id, one.set_id, one.source_id))
-    with TableWriter(root, key, "sets", SETS) as set_writer:
-        for start in range(0, len(sets), _BATCH):
-            set_writer.write(sets_table(sets[start : start + _BATCH]))
-    with TableWriter(root, key, "stems", STEMS) as stem_writer:
-        stem_writer.write(stems_table(stems))
+            composed = [one for question, found in answered for one in compose(question, found, job.settings, job.seed)]
+            spill.write(sets_table(composed))
+            weights.append(weighed(composed))
+        kept = pl.concat(weights)
+        reasons = surplus(kept)
+        for table in spill.ranges("query_id", "set_id", "source_id"):
+            sets.write(_dropped(table, reasons))
+    with TableWriter(root, key, "stems", STEMS) as stems:
+        for _, rows in question_buckets(checked):
+            stems.write(stems_table([question for question in rows if question.stem]))
     uses = [candidates.facts["use"]]
     if teacher is not None and teacher.answers.requests:
         uses.append(teacher.answers.facts(teacher.job))
     facts = {
         **checked.facts,
-        "rows": len(sets) + checked.facts["unreadable"],
+        "rows": spill.rows + checked.facts["unreadable"],
         "unit": "set",
         "synthesis": {
             "uses": [use for use in uses if use],
-            "funnel": _funnel(questions, checked, verdicts, repeated),
-            "composition": composition_of(sets),
+            "funnel": _funnel(checked, verdicts, repeated),
+            "composition": composition_of(kept.filter(pl.col("set_id").is_in(list(reasons)).not_())),
         },
     }
-    writers = {"sets": set_writer, "traces": traces, "answers": answers, "stems": stem_writer}
+    writers = {"sets": sets, "traces": traces, "answers": answers, "stems": stems}
     tables = {name: writer.files for name, writer in writers.items()}
     return finish_stage(root, key, tables, facts, [checked, candidates])
 
 
-def _funnel(questions: int, checked: Stage, verdicts: Counter[tuple[str, str]], repeated: int) -> list[dict[str, Any]]:
+def _dropped(sets: pa.Table, reasons: Mapping[str, DropReason]) -> pa.Table:
+    """Return the sets with a reason to drop those that have one here; a reason that a set has comes first."""
+    found = pa.array(map(reasons.get, sets["set_id"].to_pylist()), pa.string())
+    place = sets.column_names.index("drop_reason")
+    return sets.set_column(place, "drop_reason", pc.coalesce(sets["drop_reason"], found))
+
+
+def _funnel(checked: Stage, verdicts: Counter[tuple[str, str]], repeated: int) -> list[dict[str, Any]]:
     """Return (outcome, rows) in the order that data travels."""
     origins = [origin.value for origin in Origin]
     ordered = sorted(verdicts.items(), key=lambda item: (origins.index(item[0][0]), item[0][1]))
     return [
-        {"outcome": QUESTIONS, "rows": questions},
+        {"outcome": QUESTIONS, "rows": checked.rows("questions")},
         *checked.facts.get("rephrasing", {}).get("outcomes", ()),
         *({"outcome": f"{origin}: {verdict}", "rows": rows} for (origin, verdict), rows in ordered),
         *([{"outcome": REPEATED, "rows": repeated}] if repeated else []),
     ]
-
-
-def composition_of(sets: Sequence[PreferenceSet]) -> dict[str, int]:
-    """Return how the sets that were composed are made up; at least half of them should have one author."""
-    kept = [one for one in sets if one.drop_reason is None]
-    compared = [one for one in kept if one.n_responses > 1]
-    return {
-        "sets": len(compared),
-        "of_one_model": sum(len({response.model for response in one.responses}) == 1 for one in compared),
-        "taught": sum(any(response.origin == Origin.TEACHER for response in one.responses) for one in compared),
-        "single_right": sum(one.label == 1 for one in kept),
-        "single_wrong": sum(one.label == 0 for one in kept),
-    }

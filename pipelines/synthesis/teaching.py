@@ -5,10 +5,13 @@ right; and, since its own answer would then be told by its author, it puts the w
 their final answers unchanged.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 
-from pipelines.engines.asking import Asker
+from pipelines.engines.asking import Asker, Fetched
 from pipelines.grading.options import picks
 from pipelines.synthesis.answers import (
     answer_request,
@@ -19,25 +22,29 @@ from pipelines.synthesis.answers import (
     rewrite_request,
     whole_text,
 )
-from pipelines.synthesis.grading import graded, with_label
+from pipelines.synthesis.grading import Answered, graded, with_label
 from schemas.candidate import Candidate, Origin
+from schemas.generation import Completion, Request
 from schemas.question import AnswerForm, Question, Verdict
 from schemas.recipe import SynthesisSection
+from storage.spill import Records, stepped
 
 COMPARING, ANSWERING, REWRITING = "comparing short answers", "teaching", "rewriting wrong responses"
+_PUPILS_AT_ONCE = 512
 TEACHER_STAGES = (COMPARING, ANSWERING, REWRITING)
 """What the teacher does, as watchers, event logs and plans name it."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Pupil:
     """A question that needs the teacher, with its candidates so far."""
 
     question: Question
-    candidates: list[Candidate]
-    rewritten: dict[int, Candidate] = field(default_factory=dict)
-    """By the index, in `candidates`, of the wrong response that stands behind it."""
-    strayed: list[Candidate] = field(default_factory=list)
+    candidates: tuple[Candidate, ...]
+    rewritten: tuple[Candidate, ...] = ()
+    places: tuple[int, ...] = ()
+    """The index, in `candidates`, of the wrong response that stands behind each rewritten one."""
+    strayed: tuple[Candidate, ...] = ()
     """Rewritten texts that do not end in the answer that they should; they are counted, and in no set."""
 
     def undecided(self, *, taught: bool = False) -> list[int]:
@@ -49,12 +56,7 @@ class Pupil:
 
     @property
     def is_all_wrong(self) -> bool:
-        return bool(self._places(Verdict.WRONG)) and not self.is_answered
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether a right answer is there."""
-        return bool(self._places(Verdict.RIGHT))
+        return bool(self._places(Verdict.WRONG)) and not self._places(Verdict.RIGHT)
 
     def rewritable(self, count: int) -> list[int]:
         """Indices of at most `count` wrong responses to rewrite: of each final answer one, then further ones."""
@@ -66,83 +68,118 @@ class Pupil:
         further = sorted(place for places in of_answer.values() for place in places[1:])
         return [*(places[0] for places in of_answer.values()), *further][:count]
 
+    def unwritten(self, count: int) -> list[int]:
+        """Those of these that are still to be rewritten: none unless a teacher's answer is the right one."""
+        if not any(self.candidates[place].origin is Origin.TEACHER for place in self._places(Verdict.RIGHT)):
+            return []
+        return [place for place in self.rewritable(count) if place not in self.places]
+
     def _places(self, verdict: Verdict) -> list[int]:
         return [place for place, candidate in enumerate(self.candidates) if candidate.verdict is verdict]
 
 
 def needs_teacher(question: Question, candidates: Sequence[Candidate]) -> bool:
     """Say whether a teacher can help this question to a set."""
-    pupil = Pupil(question, list(candidates))
+    pupil = Pupil(question, tuple(candidates))
     return not question.drop_reason and (pupil.is_all_wrong or bool(pupil.undecided()))
 
 
-def teach(teacher: Asker, settings: SynthesisSection, pupils: Sequence[Pupil]) -> None:
-    """Let the teacher do what the pupils need, all of them a step at a time.
+@contextmanager
+def taught(teacher: Asker, settings: SynthesisSection, pupils: Iterable[Pupil]) -> Iterator[Iterator[Answered]]:
+    """Give the questions of pupils, in order, with their candidates and the teacher's, graded.
 
-    Afterwards their candidates hold the teacher's answers and rewritten wrong responses, graded.
+    Pupils come by query_id. The teacher does what they need a step at a time, each for all of them, before the block.
     """
-    _compare(teacher, pupils, taught=False)
-    at_a_loss = [pupil for pupil in pupils if pupil.is_all_wrong]
-    _answer(teacher, settings.teacher_samples, at_a_loss)
-    taught = [pupil for pupil in at_a_loss if pupil.is_answered]
-    for attempt in range(settings.rewrites):
-        _rewrite(teacher, settings.n_responses - 1, attempt, taught)
-    for pupil in taught:
-        pupil.candidates += [*pupil.rewritten.values(), *pupil.strayed]
-
-
-def _compare(teacher: Asker, pupils: Iterable[Pupil], *, taught: bool) -> None:
-    """Have the short answers compared that no rule could, each of them once: the teacher's own, or all others."""
-    wanted = [
-        (pupil, place, comparison_request(teacher.job, pupil.question, pupil.candidates[place]))
-        for pupil in pupils
-        for place in pupil.undecided(taught=taught)
-    ]
-    answers = teacher.fetch(
-        COMPARING,
-        (request for _, _, request in wanted),
-        lambda _, text: read_comparison(text) is not Verdict.UNDECIDED,
+    count = settings.n_responses - 1
+    steps = (
+        partial(_compared, teacher, taught=False),
+        partial(_answered, teacher, settings.teacher_samples),
+        partial(_compared, teacher, taught=True),
+        *(partial(_rewritten, teacher, count, attempt) for attempt in range(settings.rewrites)),
     )
-    for pupil, place, request in wanted:
-        verdict = read_comparison(whole_text(answers.get(request.request_id)) or "")
-        candidate = pupil.candidates[place]
-        pupil.candidates[place] = replace(candidate, verdict=with_label(pupil.question, candidate, verdict))
+    with stepped(teacher.root, Pupil, pupils, steps) as done:
+        yield ((one.question, [*one.candidates, *one.rewritten, *one.strayed]) for one in done())
 
 
-def _answer(teacher: Asker, samples: int, pupils: Sequence[Pupil]) -> None:
-    """Have the teacher answer, and its answers graded."""
-    wanted = [[answer_request(teacher.job, pupil.question, index) for index in range(samples)] for pupil in pupils]
-    answers = teacher.fetch(ANSWERING, (request for requests in wanted for request in requests), holds_answer)
-    name = teacher.job.model.name
-    answered = [
-        (pupil.question, [candidate_of(request, Origin.TEACHER, name, answers) for request in requests])
-        for pupil, requests in zip(pupils, wanted, strict=True)
-    ]
-    for pupil, (_, candidates) in zip(pupils, graded(answered), strict=True):
-        pupil.candidates += candidates
-    _compare(teacher, pupils, taught=True)
+def _compared(teacher: Asker, pupils: Records[Pupil], *, taught: bool) -> Iterator[Pupil]:
+    """Have the short answers compared that no rule could, each of them once: the teacher's own, or all others."""
+
+    def wanted() -> Iterator[tuple[Pupil, list[Request]]]:
+        for pupil in pupils():
+            undecided = [pupil.candidates[place] for place in pupil.undecided(taught=taught)]
+            yield pupil, [comparison_request(teacher.job, pupil.question, one) for one in undecided]
+
+    for pupil, answers in teacher.fetch_each(
+        COMPARING, wanted, lambda _, text: read_comparison(text) is not Verdict.UNDECIDED
+    ):
+        candidates = list(pupil.candidates)
+        for place, (_, completion) in zip(pupil.undecided(taught=taught), answers, strict=True):
+            verdict = read_comparison(whole_text(completion) or "")
+            verdict = with_label(pupil.question, candidates[place], verdict)
+            candidates[place] = replace(candidates[place], verdict=verdict)
+        yield replace(pupil, candidates=tuple(candidates))
 
 
-def _rewrite(teacher: Asker, count: int, attempt: int, pupils: Sequence[Pupil]) -> None:
+def _answered(teacher: Asker, samples: int, pupils: Records[Pupil]) -> Iterator[Pupil]:
+    """Have the teacher answer what is always wrong, and its answers graded."""
+
+    def wanted() -> Iterator[tuple[Pupil, list[Request]]]:
+        for pupil in pupils():
+            indices = range(samples if pupil.is_all_wrong else 0)
+            yield pupil, [answer_request(teacher.job, pupil.question, index) for index in indices]
+
+    for few in _parts(teacher.fetch_each(ANSWERING, wanted, holds_answer)):
+        answered = [(pupil.question, _candidates(teacher, Origin.TEACHER, answers)) for pupil, answers in few]
+        for (pupil, _), (_, candidates) in zip(few, graded(answered), strict=True):
+            yield replace(pupil, candidates=(*pupil.candidates, *candidates))
+
+
+def _rewritten(teacher: Asker, count: int, attempt: int, pupils: Records[Pupil]) -> Iterator[Pupil]:
     """Have the wrong responses rewritten that are not yet; a text whose final answer changed is not kept."""
-    wanted = [
-        (pupil, place, rewrite_request(teacher.job, pupil.question, pupil.candidates[place], attempt))
-        for pupil in pupils
-        for place in pupil.rewritable(count)
-        if place not in pupil.rewritten
-    ]
-    answers = teacher.fetch(REWRITING, (request for _, _, request in wanted), holds_answer)
-    rewritten = [candidate_of(request, Origin.REWRITE, teacher.job.model.name, answers) for _, _, request in wanted]
-    expecting = (_expecting(pupil.question, pupil.candidates[place].answer or "") for pupil, place, _ in wanted)
-    as_wrong = graded((question, [text]) for question, text in zip(expecting, rewritten, strict=True))
-    as_right = graded((pupil.question, [text]) for (pupil, _, _), text in zip(wanted, rewritten, strict=True))
-    for (pupil, place, _), (_, [kept]), (_, [mended]) in zip(wanted, as_wrong, as_right, strict=True):
+
+    def wanted() -> Iterator[tuple[Pupil, list[Request]]]:
+        for pupil in pupils():
+            wrong = [pupil.candidates[place] for place in pupil.unwritten(count)]
+            yield pupil, [rewrite_request(teacher.job, pupil.question, one, attempt) for one in wrong]
+
+    for few in _parts(teacher.fetch_each(REWRITING, wanted, holds_answer)):
+        texts = [
+            (pupil, place, text)
+            for pupil, answers in few
+            for place, text in zip(pupil.unwritten(count), _candidates(teacher, Origin.REWRITE, answers), strict=True)
+        ]
+        expecting = (_expecting(pupil.question, pupil.candidates[place].answer or "") for pupil, place, _ in texts)
+        as_wrong = graded((question, [text]) for question, (_, _, text) in zip(expecting, texts, strict=True))
+        as_right = graded((pupil.question, [text]) for pupil, _, text in texts)
+        pairs = ((kept, mended) for (_, [kept]), (_, [mended]) in zip(as_wrong, as_right, strict=True))
+        for pupil, answers in few:
+            yield _with_rewritten(pupil, zip(pupil.unwritten(count), islice(pairs, len(answers)), strict=True))
+
+
+def _with_rewritten(pupil: Pupil, texts: Iterable[tuple[int, tuple[Candidate, Candidate]]]) -> Pupil:
+    """Return the pupil with rewritten texts, by place: each as graded by the wrong answer, and by the right one."""
+    places, rewritten, strayed = list(pupil.places), list(pupil.rewritten), list(pupil.strayed)
+    for place, (kept, mended) in texts:
         # It still ends in the wrong answer that it had, and not in one that may pass for both, as 25 % does for 25.
         if kept.verdict is Verdict.RIGHT and mended.verdict is not Verdict.RIGHT:
-            pupil.rewritten[place] = replace(kept, verdict=Verdict.WRONG)
+            places.append(place)
+            rewritten.append(replace(kept, verdict=Verdict.WRONG))
         else:
             changed = kept.verdict in (Verdict.RIGHT, Verdict.WRONG)
-            pupil.strayed.append(replace(kept, verdict=Verdict.DISPUTED) if changed else kept)
+            strayed.append(replace(kept, verdict=Verdict.DISPUTED) if changed else kept)
+    return replace(pupil, places=tuple(places), rewritten=tuple(rewritten), strayed=tuple(strayed))
+
+
+def _parts(fetched: Iterator[Fetched[Pupil]]) -> Iterator[list[Fetched[Pupil]]]:
+    """Yield a few pupils at a time: graders read ahead, past any number of pupils with nothing to grade."""
+    while few := list(islice(fetched, _PUPILS_AT_ONCE)):
+        yield few
+
+
+def _candidates(
+    teacher: Asker, origin: Origin, answers: Iterable[tuple[Request, Completion | None]]
+) -> list[Candidate]:
+    return [candidate_of(request, origin, teacher.job.model.name, completion) for request, completion in answers]
 
 
 def _expecting(question: Question, wrong_answer: str) -> Question:

@@ -15,7 +15,7 @@ from benchmarks.loop.plan import ARMS, SMALL
 from benchmarks.loop.projection import projected
 from benchmarks.loop.recipes import building, evaluating, judging, write
 from benchmarks.loop.steps import Loop, marker_of, run_steps, steps_of
-from benchmarks.loop.tasks import FILES, RUNGS, write_tasks
+from benchmarks.loop.tasks import FILES, RUNGS, gold_judgement, write_tasks
 from tests.end_to_end.commands import grmforge
 
 SIZES = dict.fromkeys(FILES, 30) | {"train": 300}
@@ -57,6 +57,22 @@ def test_no_scene_stands_in_two_files_and_seeds_share_all_but_two(tmp_path: Path
     for name in FILES:
         first, second = (rows(tmp_path / seed / f"{name}.jsonl") for seed in ("1", "2"))
         assert (first != second) == (name in ("train", "meta"))
+
+
+def test_the_warm_judges_teacher_errs_as_often_as_planned_and_nobody_else(tmp_path: Path) -> None:
+    for name, errors in (("exact", 0.0), ("erring", 0.3)):
+        write_tasks(tmp_path / name, "category", SIZES | {"warm": 400}, seed=1, warm_errors=errors)
+    for name in FILES:
+        exact, erring = (rows(tmp_path / folder / f"{name}.jsonl") for folder in ("exact", "erring"))
+        wrong = [one for one, other in zip(exact, erring, strict=True) if one["chosen"] == other["rejected"]]
+        assert (100 <= len(wrong) <= 140) if name == "warm" else (exact == erring)
+    for row in rows(tmp_path / "erring/warm.jsonl"):  # the teacher agrees with the labels, and its reasons stay true
+        prompt = "".join(f"[R]\n{row[key]}\n[The End" for key in ("rejected", "chosen"))
+        gold = json.loads((tmp_path / "erring/gold.json").read_text("utf-8"))
+        said = gold_judgement(gold, f"{row['query']}\n{prompt}")
+        assert "Response 2 is better." in said
+        words = row["chosen"].split(", ")
+        assert f"Response 2: {words[0]}, {words[1]} are" in said
 
 
 @pytest.mark.slow

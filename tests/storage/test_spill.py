@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from schemas.record import content_id
 from storage.root import Root
-from storage.spill import Spill
+from storage.spill import Records, Spill, stepped
 
 ROWS = pa.schema([pa.field("query_id", pa.string()), pa.field("number", pa.int64()), pa.field("text", pa.string())])
 
@@ -36,6 +38,39 @@ def test_rows_come_back_by_bucket_in_the_order_in_which_they_came(tmp_path: Path
     found = pa.concat_tables(tables)
     by_bucket = sorted(rows(6_000, length=length).to_pylist(), key=lambda row: row["query_id"][:2])  # a stable sort
     assert found.to_pylist() == by_bucket
+
+
+def test_rows_of_a_range_are_sorted_where_an_order_is_given(tmp_path: Path) -> None:
+    with Spill(Root(tmp_path), ROWS) as spill:
+        for start in (900, 0):
+            spill.write(rows(900, start, 10))
+        found = pa.concat_tables(list(spill.ranges("query_id", "number"))).to_pylist()
+    assert found == sorted(rows(1_800, length=10).to_pylist(), key=lambda row: (row["query_id"], row["number"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    number: int
+    steps: tuple[str, ...] = ()
+
+
+def step(name: str, seen: list[int]) -> Callable[[Records[Counted]], Iterator[Counted]]:
+    def each(counted: Records[Counted]) -> Iterator[Counted]:
+        seen.append(sum(one.number for one in counted()))
+        yield from (replace(one, steps=(*one.steps, name)) for one in counted())
+
+    return each
+
+
+def test_records_go_through_steps_each_as_often_as_it_likes(tmp_path: Path) -> None:
+    seen: list[int] = []
+    made, steps = map(Counted, range(300)), (step("a", seen), step("b", seen))
+    with stepped(Root(tmp_path), Counted, made, steps) as done:
+        assert list(done()) == list(done()) == [Counted(number, ("a", "b")) for number in range(300)]
+        assert not any(tmp_path.iterdir()), "the files have no names"
+    assert seen == [sum(range(300))] * 2
+    with stepped(Root(tmp_path), Counted, (), steps) as done:
+        assert list(done()) == []
 
 
 def test_a_spill_without_rows_gives_none(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def look_at(place: str, keys: Mapping[str, Any] | None = None) -> Data:
         if data.records and not data.unreadable:
             break
     if not found:
-        raise SourceError(f"{faults[0]}; needed is {NEEDED}" if is_here else faults[0])
+        raise SourceError(f"{faults[0]}; needed is {NEEDED}" if is_here and not keys else faults[0])
     most, best = max(found, key=lambda one: one[0])
     plain, row = found[0][1], found[0][1].first
     taken = taken_for(row) if row and not most and "columns" not in keys else None
@@ -199,7 +199,8 @@ def section_of(
         section: SourceSection = source.section(kind=source.kind, path=data_path, hub=hub, **named, **keys)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise RecipeError(f"{'.'.join(map(str, fault['loc'][:1]))}: {fault['msg']}") from None
+        words = fault["msg"].removeprefix("Value error, ")
+        raise RecipeError(f"{'.'.join(map(str, fault['loc'][:1]))}: {words}") from None
     return section
 
 

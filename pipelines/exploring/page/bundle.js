@@ -3,8 +3,8 @@
 
 const TESTS = {
   is: (value, given) => value === given,
-  in: (value, given) => given.includes(value),
-  not: (value, given) => value !== given,
+  in: (value, given) => Array.isArray(given) && given.includes(value),
+  not: (value, given) => (Array.isArray(given) ? !given.includes(value) : value !== given),
   lt: (value, given) => value !== null && value < given,
   le: (value, given) => value !== null && value <= given,
   gt: (value, given) => value !== null && value > given,
@@ -12,7 +12,7 @@ const TESTS = {
   null: (value) => value === null,
   not_null: (value) => value !== null,
   has: (value, given) => Array.isArray(value) && value.includes(given),
-  contains: (value, given) => typeof value === "string" && value.toLowerCase().includes(String(given).toLowerCase()),
+  contains: (value, given) => holdsWord(value, String(given).toLowerCase()),
 };
 
 async function bundled(script) {
@@ -65,7 +65,7 @@ function copySource(tree) {
   const has = (name) => tree[name] ?? (() => { throw new Refused(`This copy holds no ${name}: grmforge look ${tree.copy.name} shows it.`, 404); })();
   const chosen = (choice, leftOut) => {
     const words = wordsIn(choice.words.toLowerCase());
-    const searched = choice.in === "any" ? tree.opened.tables[choice.table]?.words ?? [] : [choice.in];
+    const searched = choice.in === "any" ? tree.opened.tables[choice.table]?.any_text ?? [] : [choice.in];
     const where = choice.where.filter(([column]) => column !== leftOut);
     const inWords = (row) => words.every((word) => searched.some((name) => holdsWord(valueOf(row, name), word)));
     return (tree.tables[choice.table] ?? []).filter((row) => passes(row, where) && inWords(row));
@@ -83,7 +83,7 @@ function copySource(tree) {
       const rows = choice.sort ? ordered(chosen(choice), choice.sort, choice.desc) : chosen(choice);
       const page = rows.slice(offset, offset + limit).map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key,
         flatOf(value, 300)])));
-      return { total: rows.length, offset, rows: page, expression: expressionOf(choice, tree.copy), took_ms: null };
+      return { total: rows.length, offset, rows: page, expression: expressionOf(choice, tree.copy, tree.opened.tables[choice.table]) };
     },
     count: async (choice) => ({ total: chosen(choice).length }),
     async facets(choice, columns) {
@@ -117,18 +117,24 @@ function python(value) {
   return Array.isArray(value) ? `[${value.map(python).join(", ")}]` : JSON.stringify(value);
 }
 
-// The polars expression of a choice, over the snapshot itself.
-function expressionOf(choice, copy) {
-  const tests = {
-    is: (column, given) => `${column} == ${given}`, not: (column, given) => `${column} != ${given}`,
-      in: (column, given) => `${column}.is_in(${given})`,
-    lt: (column, given) => `${column} < ${given}`, le: (column, given) => `${column} <= ${given}`, gt: (column, given) => `${column} > ${given}`,
-    ge: (column, given) => `${column} >= ${given}`, null: (column) => `${column}.is_null()`, not_null: (column) => `${column}.is_not_null()`,
-    has: (column, given) => `${column}.list.contains(${given})`, contains: (column, given) => `${column}.str.contains(${given}, literal=True)`,
+// The polars expression of a choice, over the snapshot itself: as expressions.py makes it, of the same parts.
+function expressionOf(choice, copy, about) {
+  const of = Object.fromEntries(about.columns.map((column) => [column.name, column]));
+  const holds = (name, word) => of[name].holds.replaceAll("WORD", () => python(`(?i)${word.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")}`));
+  const condition = ([name, op, given]) => {
+    const column = of[name].polars;
+    if (op === "contains") return holds(name, String(given));
+    if (op === "in" || (op === "not" && Array.isArray(given))) return `${op === "not" ? "~" : ""}${column}.is_in(${python(given)}, nulls_equal=True)`;
+    if (op === "is" || op === "not") return `${column}.${op === "is" ? "eq" : "ne"}_missing(${python(given)})`;
+    if (op === "null" || op === "not_null") return `${column}.is_${op}()`;
+    return op === "has" ? `${column}.list.contains(${python(given)})` : `${column} ${{ lt: "<", le: "<=", gt: ">", ge: ">=" }[op]} ${python(given)}`;
   };
-  const filters = choice.where.filter(([column]) => column !== "status").map(([column, op,
-    given]) => `.filter(${tests[op]?.(`pl.col(${python(column)})`, python(given))})`);
-  const status = choice.where.find(([column, op]) => column === "status" && op === "is");
-  const sorted = choice.sort ? `.sort(${python(choice.sort)}${choice.desc ? ", descending=True" : ""})` : "";
-  return `pl.scan_parquet("data/snapshots/${copy.name}/${copy.version}/${choice.table}/${status ? status[2] : "*"}-*.parquet")${filters.join("")}${sorted}`;
+  const isStatus = ([name]) => name === "status";
+  const parts = (of.status?.choices ?? [null]).filter((status) => passes({ status }, choice.where.filter(isStatus)));
+  const files = parts.map((status) => `${copy.place}/${[choice.table, status].filter(Boolean).join("/")}-*.parquet`);
+  const searched = choice.in === "any" ? about.any_text : [choice.in];
+  const tests = [...choice.where.filter((one) => !isStatus(one)).map(condition),
+    ...wordsIn(choice.words).map((word) => `pl.any_horizontal(${searched.map((name) => holds(name, word)).join(", ")})`)];
+  const sorted = choice.sort && choice.sort !== "status" ? `.sort(${of[choice.sort].polars}, descending=${python(choice.desc)}, nulls_last=True)` : "";
+  return `pl.scan_parquet(${python(files)})${tests.map((test) => `.filter(${test})`).join("")}${sorted}`;
 }

@@ -27,7 +27,7 @@ function curvesCard(figures, benchmark) {
     const chosen = lines.filter((curve) => ticked.has(curve.name));
     put(chart, chosen.length ? [curveChart(chosen, `${benchmark.name}, ${figureName}`),
       fold("The same as a table", plainTable(["selector", ...new Set(chosen.flatMap((curve) => curve.points.map((point) => `k = ${point.k}`)))],
-      curveRows(chosen)))] : h("p.soft", null, "Tick a curve."));
+      curveRows(chosen)))] : lines.length ? h("p.soft", null, "Tick a curve.") : null);
     put(marks, curves.filter((curve) => curve.points.length === 1).map((curve) => `${curve.name} ${withEnds(curve.points[0])}`).join(" · "));
   };
   draw();
@@ -39,7 +39,8 @@ function curvesCard(figures, benchmark) {
     h("h3", null, "Every figure"), figuresTable(own, names),
     h("p.chips", null, h("a.chip", { href: rowsAddress("items", [["benchmark", "is", benchmark.name]]) }, "its items"),
       h("a.chip", { href: rowsAddress("items", [["benchmark", "is", benchmark.name], ["right_at_max", "lt", 0.5]]) },
-      "items that the vote gets wrong"), h("a.chip", { href: rowsAddress("judgements", [["benchmark", "is", benchmark.name]]) }, "its judgements")));
+      "items that the vote gets wrong"), state.opened.tables.judgements
+        ? h("a.chip", { href: rowsAddress("judgements", [["benchmark", "is", benchmark.name]]) }, "its judgements") : null));
 }
 
 function curveRows(curves) {
@@ -50,7 +51,7 @@ function curveRows(curves) {
 
 function outcomesOf(benchmark) {
   const parts = Object.entries(benchmark.outcomes).map(([name, number]) => ({ name, count: number, kind: WORDS_OF_KIND[name] ?? "other",
-    href: rowsAddress("judgements", [["benchmark", "is", benchmark.name], ["outcome", "is", name]]) }));
+    href: state.opened.tables.judgements ? rowsAddress("judgements", [["benchmark", "is", benchmark.name], ["outcome", "is", name]]) : null }));
   return [stackedBar(parts, `judgements of ${benchmark.name}`), legendOf(parts)];
 }
 
@@ -59,10 +60,11 @@ function figuresTable(own, names) {
   const most = Math.max(...voting.map((row) => row.k), 1);
   const half = Math.max(1, Math.floor(most / 2));
   const of = (figure, selector, k) => own.find((row) => row.figure === figure && row.selector === selector && row.k === k && row.curve === "all");
-  const columns = [["1 sample", "voting", 1], [`vote of ${half}`, "voting", half], [`vote of ${most}`, "voting", most], ["greedy", "greedy", 1]];
+  const votes = [...new Set([half, most])].filter((k) => k > 1);
+  const columns = [["1 sample", "voting", 1], ...votes.map((k) => [`vote of ${k}`, "voting", k]), ["greedy", "greedy", 1]];
   return plainTable(["figure", ...columns.map(([title]) => title), "items"],
     names.map((name) => [name, ...columns.map(([, selector, k]) => { const row = of(name, selector, k); return row ? withEnds(row) : "–"; }),
-    count(of(name, "voting", 1)?.items)]), [1, 2, 3, 4, 5]);
+    count(of(name, "voting", 1)?.items)]), [1, 2, 3, 4, 5].slice(0, columns.length + 1));
 }
 
 async function evaluationView(route, main, signal) {

@@ -17,13 +17,14 @@ async function failuresView(route, main, signal) {
       group.outcome ? h("a.chip", { href: rowsAddress(isEvaluation ? "judgements" : "trajectories", [["outcome", "is", group.outcome]]) },
         `all ${group.outcome.replaceAll("_", " ")}`) : null)));
   put(main, h("div.page", null, h("header.title", null, h("h1", { tabindex: -1 }, "Failures together"),
-    h("p.soft", null, `${plural(found.total ?? found.groups.reduce((sum, group) => sum + group.count, 0), "unreadable answer")}, grouped by ${found.by}${found.grouped < found.total ? `; the first ${count(found.grouped)} of them` : ""}. The largest groups first.`),
-    (found.ways ?? []).filter((by) => by !== found.by).map((by) => h("a.chip", { href: address(["failures"], { by }) },
+    h("p.soft", null, `${plural(found.total ?? found.groups.reduce((sum, group) => sum + group.count, 0), "unreadable answer")}, grouped by ${found.by}${found.grouped < found.total ? `; a sample of ${count(found.grouped)} of them` : ""}. The largest groups first; # stands for any number.`),
+    (source.isCopy ? [] : found.ways ?? []).filter((by) => by !== found.by).map((by) => h("a.chip", { href: address(["failures"], { by }) },
       by === "embedding" ? "group by meaning (takes a while)" : `group by ${by}`))),
-    nodes.length ? nodes : h("p.fine", null, "Every answer could be read.")));
+    nodes.length ? nodes : h("p.fine", null, "There is no answer that could not be read.")));
   let at = -1;
   const move = (by) => { at = Math.max(0, Math.min(nodes.length - 1, at + by)); nodes[at]?.focus(); nodes[at]?.scrollIntoView({ block: "nearest" });
     };
   return { title: "Failures", keys: [["j", "next group", () => move(1)], ["k", "group before", () => move(-1)],
-    ["Enter", "open the first example", () => { nodes[Math.max(0, at)]?.querySelector("a.chip")?.click(); }]] };
+    ["Enter", "open the first example", () => { nodes[Math.max(0, at)]?.querySelector("a.chip")?.click(); }]],
+  entered: () => { for (const text of main.querySelectorAll(".text")) text.scrollTop = text.scrollHeight; } }; // where a verdict should stand
 }

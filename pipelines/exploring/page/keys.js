@@ -17,7 +17,7 @@ const PLACES = [
 
 const PAGE_KEYS = [
   ["?", "all keys", () => showKeys()],
-  ["Esc", "back: close what is open, or return to the list", () => {}],
+  ["Esc", "close what is open; from a row, back to its list", () => {}],
   ["T", "light, dark, as the system says", () => turnTheme()],
 ];
 

@@ -32,7 +32,8 @@ function drawTop(route) {
   const isEvaluation = opened.kind === "evaluation";
   const table = isEvaluation ? "items" : "trajectories";
   const views = opened.opened === null ? [["all", "All", "#/all"]] : isEvaluation
-    ? [["evaluation", "Evaluation", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])]]
+    ? [["evaluation", "Evaluation", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])],
+      ["versions", "Versions", address(["versions"])]]
     : [["overview", "Overview", address([])], ["rows", "Rows", address(["rows", table])], ["failures", "Failures", address(["failures"])],
       ["versions", "Versions", address(["versions"])], source.isCopy ? null : ["review", "Review", address(["review"])]].filter(Boolean);
   const now = { set: "rows", trajectory: "rows", overview: isEvaluation ? "evaluation" : "overview" }[route.view] ?? route.view;
@@ -54,7 +55,7 @@ async function route() {
   opening = control;
   const slow = setTimeout(() => { $("busy").hidden = false; }, 150);
   try {
-    if (state.opened === null || next.params.v !== state.v) {
+    if (state.opened === null || next.params.v !== state.v || next.view === "all") { // what is under a root changes
       state.opened = await source.opened();
       state.v = next.params.v;
     }
@@ -62,7 +63,7 @@ async function route() {
     const isListed = state.opened.opened === null && next.view !== "all";
     const name = isListed ? "all" : state.opened.kind === "evaluation" && next.view === "overview" ? "evaluation" : next.view;
     drawTop({ ...next, view: name });
-    const view = VIEWS[name];
+    const view = Object.hasOwn(VIEWS, name) && VIEWS[name];
     if (!view) throw new Refused(`There is no view "${next.view}". The tabs above lead to those that there are.`, 404);
     const part = h("div.view");
     const made = await view(next, part, control.signal);
@@ -115,7 +116,7 @@ async function begin() {
   if (script) {
     source = copySource(await bundled(script));
     const { copy } = source;
-    put($("copy"), "This is a copy: ", h("b", null, `${count(copy.trajectories)} of ${count(copy.of)}`), " trajectories of ",
+    put($("copy"), "This is a copy: ", h("b", null, `${count(copy.trajectories)} of ${count(copy.of)}`), ` ${copy.rows} of `,
       h("b", null, shown(`${copy.name}@${copy.version}`)), shown(`, made ${when(copy.made_at)}. It forgets nothing by itself.`));
     $("copy").hidden = false;
   }

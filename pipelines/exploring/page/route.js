@@ -41,8 +41,9 @@ function goInstead(to) {
 // What is chosen of a table: {table, where, words, in, sort, desc, columns}.
 function choiceOf(table, params) {
   let where = [];
-  try { where = JSON.parse(params.where ?? "[]"); } catch { /* an address that was cut off */ }
+  try { where = JSON.parse(params.where ?? "[]"); } catch { where = null; } // an address that was cut off
   const isWhere = Array.isArray(where) && where.every((one) => Array.isArray(one) && typeof one[0] === "string" && typeof one[1] === "string");
+  if (!isWhere) notice("The filter in this link cannot be read: the link was cut off, perhaps. It is left out.");
   return {
     table, where: isWhere ? where : [], words: params.words ?? "", in: params.in ?? "any", sort: params.sort ?? "",
     desc: params.desc === "1", columns: params.columns ? params.columns.split(",") : null,

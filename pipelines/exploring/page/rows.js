@@ -29,8 +29,9 @@ function listCell(value) {
 }
 
 function aboutTable(name) {
-  const about = state.opened?.tables?.[name];
-  if (!about) throw new Refused(`There is no table ${name} here. These are: ${Object.keys(state.opened?.tables ?? {}).join(", ") || "none"}.`, 404);
+  const tables = state.opened?.tables ?? {};
+  const about = Object.hasOwn(tables, name) && tables[name];
+  if (!about) throw new Refused(`There is no table ${name} here. These are: ${Object.keys(tables).join(", ") || "none"}.`, 404);
   return about;
 }
 
@@ -108,7 +109,7 @@ async function rowsView(route, main) {
       if (at !== undefined) grid.select(at, true);
       if (!isAll.known) countOn(signal, isAll);
     } catch (fault) {
-      if (fault.name !== "AbortError") put(list, sorry(fault, () => route_()));
+      if (fault.name !== "AbortError") { put(list, sorry(fault, () => route_())); put(counted); }
     }
   }
   const route_ = () => run(choice);
@@ -129,7 +130,7 @@ async function rowsView(route, main) {
     if (found.total !== null) {
       [isAll.known, total] = [true, found.total];
       grid.setTotal(total);
-      sayCount(found.took_ms);
+      sayCount();
     } else {
       const atLeast = page * PAGE + found.rows.length + (found.rows.length === PAGE ? PAGE : 0);
       grid.setTotal(Math.max(atLeast, total ?? 0), false);
@@ -137,9 +138,8 @@ async function rowsView(route, main) {
     }
   }
 
-  function sayCount(ms) {
-    put(counted, h("b", null, count(total)), ` of ${count(about.rows)}`,
-      typeof ms === "number" ? h("span.soft", null, ` · ${Math.round(ms)} ms`) : null);
+  function sayCount() {
+    put(counted, h("b", null, count(total)), ` of ${count(about.rows)}`);
     if (!total) put(list, h("div.empty", null, h("p", null, "No row is like that."),
       button("Clear the choice", () => change({ where: [], words: "", in: "any" }))));
   }

@@ -94,15 +94,17 @@ async function trajectoryView(route, main, signal) {
   let jumped = -1;
   const jump = (by) => {
     if (!text.spans.length) return notice("Nothing is marked here.");
-    jumped = (jumped + by + text.spans.length) % text.spans.length;
+    jumped = (Math.max(jumped, by < 0 ? 0 : -1) + by + text.spans.length) % text.spans.length;
     return jumpTo(text.spans[jumped]);
   };
   const sent = (row.prompt ?? []).map((turn) => askedIn(String(turn.content ?? ""), route.params.words, "prompt"));
   const asked = sent.flat().length;
   const title = [`The prompt as it was sent: ${plural(sent.length, "message")}`, asked ? h("span.pill.other", null, `${asked} marked`) : null];
-  const prompt = row.prompt ? lazyFold(title, () => conversation(row.prompt, sent))
+  const turns = asked ? conversation(row.prompt, sent) : null; // made at once, so that n finds the words in it
+  const prompt = turns ? fold(title, turns) : row.prompt ? lazyFold(title, () => conversation(row.prompt))
     : lazyFold("The question", () => conversation(found.query ?? []));
   prompt.open = asked > 0 && !text.spans.some(([span]) => span.kind === "words");
+  text.spans.push(...sent.flatMap((spans, place) => spans.map((span) => [span, turns.children[place].querySelector(".text"), prompt])));
   const responses = found.responses?.length ? lazyFold(`The responses, in the order of the set: ${count(found.responses.length)}`,
     () => responseCards(found.responses)) : null;
   if (responses) responses.id = "responses";

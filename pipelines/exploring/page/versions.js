@@ -11,7 +11,8 @@ async function versionsView(route, main, signal) {
   const names = whole.map((one) => [one.id, `${one.version}${one.latest ? " (latest)" : ""}`]);
   const to = (from, until) => go(address(["versions", `${from}..${until}`]));
   const holder = h("div");
-  put(main, h("div.page.wide", null, h("header.title", null, h("h1", { tabindex: -1 }, "Versions")), snapshotList(versions),
+  put(main, h("div.page.wide", null, h("header.title", null, h("h1", { tabindex: -1 }, "Versions")),
+    (state.opened.kind === "evaluation" ? evaluationList : snapshotList)(versions),
     whole.length > 1 || pair ? h("section.part", null, h("h2", null, "What changed"),
       h("p.fields", null, "from", select(names, old, (value) => to(value, now), "older version"), "to",
       select(names, now, (value) => to(old, value), "newer version")), holder) : h("p.soft", null,
@@ -47,10 +48,11 @@ function stepLinks(holder, by) {
 async function changesPart(holder, old, now, kind, signal) {
   put(holder, h("p.soft", null, "comparing…"));
   const found = await source.changes(old, now, kind, 0, PER_PAGE, signal);
-  const body = h("tbody", null, found.rows.map(changeRow));
+  const rowOf = (row) => changeRow(row, row.kind === "removed" ? old : now);
+  const body = h("tbody", null, found.rows.map(rowOf));
   const more = button("", async () => {
     const next = await source.changes(old, now, kind, body.childElementCount, PER_PAGE, signal);
-    body.append(...next.rows.map(changeRow));
+    body.append(...next.rows.map(rowOf));
     named();
   });
   const named = () => { more.hidden = body.childElementCount >= found.total;
@@ -66,9 +68,13 @@ async function changesPart(holder, old, now, kind, signal) {
       body)) : h("p.soft", null, "No row is different."), more);
 }
 
-function changeRow(row) {
+// A changed row, with the way to it in the version that has it.
+function changeRow(row, version) {
   const view = { trajectories: "trajectory", sets: "set" }[row.table];
-  const id = view && row.kind !== "removed" ? h("a", { href: address([view, row.id]) }, short(row.id)) : h("span.mono", null, shown(row.id, 16));
+  const by = { rft: "example_id", items: "item_id", judgements: "request_id" }[row.table];
+  const v = source.isCopy ? undefined : version;
+  const to = view ? address([view, row.id], { v }) : rowsAddress(row.table, [[by, "is", row.id]], { v });
+  const id = source.isCopy && row.kind === "removed" ? h("span.mono", null, shown(row.id, 16)) : h("a", { href: to }, shown(row.id, 16));
   return h("tr", null, h("td", null, pill(row.kind)), h("td", null, shown(row.table)), h("td", null, id), h("td", null, shown(row.what ?? "", 200)),
     h("td", null, shown(plainValue(row.old), 300)), h("td", null, shown(plainValue(row.new), 300)));
 }

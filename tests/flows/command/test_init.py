@@ -241,6 +241,13 @@ def test_data_that_cannot_be_judged_says_what_is_needed(tmp_path: Path) -> None:
     said("chat.jsonl", json.dumps(chat), 2, "nothing to compare", "[general]")
     ties = [{"query": f"q {number}", "responses": ["a", "b"], "rewards": [1, 1]} for number in range(5)]
     said("ties.jsonl", "\n".join(map(json.dumps, ties)), 2, "none of 5 rows can be judged (5 tie)", "exactly one best")
+    for key, says in (
+        ("--where=siz > 1", "which no row has; its columns: colour, size"),
+        ("--columns=a=b", "columns: 'a' is"),
+    ):
+        done = grmforge("init", "odd.jsonl", "--judge", "http://h/v1", key, cwd=tmp_path)
+        refused(done, 2, says)
+        assert "needed is" not in done.err and "Value error" not in done.err
     refused(grmforge("init", "gone.jsonl", "--judge", "http://h/v1", cwd=tmp_path), 2, "no such file or directory")
 
 

@@ -264,7 +264,7 @@ def test_at_every_stage_it_ends_in_order(
 
 @pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Ended)])
 def test_a_signal_inside_polars_waits_until_it_is_done(number: int, ends: type[BaseException]) -> None:
-    """Its Rust takes no exception from the Python that it calls: it would panic, and the run end with neither's words."""
+    """Its Rust panics at an exception of the Python that it calls, and the run would not end in its own words."""
     seen = []
 
     def tell_to_end(value: int) -> int:

@@ -47,7 +47,7 @@ def test_a_build_probes_its_sources_and_sets_and_says_loudly_what_leaks(tmp_path
     assert best["auc"] > 0.9 and best["auc_by_feature"]["length"] > 0.9 and best["threshold"] == 0.6
     assert check["rft"]["best"]["leaky"] and set(check["rft"]) == {"best", "label"}
     for name in ("meta_rm", "hinted"):
-        assert check[name]["rows"] > check[name]["sets"], "within sets"
+        assert check[name]["rows"] >= 2 * check[name]["sets"], "sets of which one row alone was chosen tell nothing"
     traces = manifest.checks["hint_traces"]
     assert traces["sets"] > 40 and 0 < traces["auc"] < 1 and traces["false_alarms"]["critiques"] > 40
     assert traces["false_alarms"]["phrases"] == traces["false_alarms"]["verdict_first"] == 0

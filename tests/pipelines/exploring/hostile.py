@@ -25,6 +25,12 @@ def hostile_sets() -> list[PreferenceSet]:
         },
         {"role": "tool", "tool_call_id": "c1", "content": "<b>rain</b> \udfff"},
         {"role": "assistant", "content": "Rain."},
+        {
+            "role": "\udc00critic",
+            "content": "",
+            "reasoning": "\ud800",
+            "tool_calls": [{"function": {"name": "\ud800"}}],
+        },
     ]
     talk = json.dumps(turns)
     return [

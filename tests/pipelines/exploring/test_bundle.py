@@ -15,7 +15,7 @@ from pipelines.exploring.page_files import page_files
 from schemas.errors import RecipeError
 from storage.root import Root
 from storage.versions import find_version
-from tests.end_to_end.commands import grmforge
+from tests.end_to_end.commands import REPOSITORY, grmforge
 from tests.pipelines.exploring.served import served
 
 
@@ -73,6 +73,9 @@ def test_its_answers_are_the_servers(demo_root: Path, demo_copy: tuple[dict[str,
             assert data["trajectories"][row["trajectory_id"]] == parts
             of_set = running.api("set", id=row["set_id"])
             assert data["sets"][row["set_id"]] == {name: of_set[name] for name in of_set if name != "set"}
+        for row in data["tables"]["sets"]:  # a dropped duplicate has the id of a set that was judged
+            samples = len(data["sets"][row["set_id"]]["samples"])
+            assert samples == len(running.api("set", id=row["set_id"])["samples"]), row["drop_reason"]
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(
@@ -89,6 +92,17 @@ def test_an_evaluation_is_copied_by_whole_items(demo_root: Path, tmp_path: Path)
     items = {(row["benchmark"], row["item_id"]) for row in data["tables"]["items"]}
     assert items == {(row["benchmark"], row["item_id"]) for row in data["tables"]["judgements"]}
     assert 50 <= data["copy"]["trajectories"] < 70 and data["evaluation"]["figures"] and ids["query_ids"]
+
+
+def test_verdicts_that_came_in_a_file_are_copied_as_items(tmp_path: Path) -> None:
+    verdicts = tmp_path / "given.jsonl"
+    verdicts.write_text("".join(f'{{"item": {item}, "decision": null}}\n' for item in range(9)), "utf-8")
+    recipe = str(REPOSITORY / "recipes/evaluate.toml")
+    said = grmforge("evaluate", recipe, "--judgements", verdicts, "--root", tmp_path / "data")
+    assert said.code == 0, said.err
+    data, _ = bundled(tmp_path / "data", "given", tmp_path / "copy")
+    assert (data["copy"]["rows"], data["copy"]["of"]) == ("items", 9)
+    assert len(data["tables"]["items"]) == 9 and data["failures"]["groups"] == []
 
 
 def test_no_text_can_leave_its_place_in_the_page(hostile_root: Path, tmp_path: Path) -> None:

@@ -182,6 +182,8 @@ def test_words_of_a_prompt_are_found_together_and_marked_in_it(browser: Browser,
         tab.press("/", "Enter", "Enter")
         settled(tab, "Trajectory")
         tab.until("document.querySelector('.turn mark')?.textContent.toLowerCase().endsWith('what is the')")
+        tab.press("N")
+        tab.until("document.querySelector('.turn mark.flash') !== null")
         assert tab.faults == []
 
 
@@ -298,6 +300,17 @@ def test_what_changed_between_two_versions_down_to_the_row(browser: Browser, dem
         tab.until("location.hash.startsWith('#/trajectory/')")
         settled(tab, "Trajectory")
         assert "accepted" in tab.shown(".why .pills")
+        tab.press("g", "v")
+        tab.until("document.querySelector('main a.chip') !== null")
+        tab.page.click("a.chip >> text=/^removed/")
+        tab.until("/^removed/.test(document.querySelector('.chip[aria-current]')?.textContent ?? '')")
+        tab.until("document.querySelector('main .part tbody td:nth-child(2)')?.textContent === 'rft'")
+        tab.press("j", "Enter")
+        settled(tab, "Rows of rft")
+        assert counted(tab) == 1, "a row that went is shown in the version that has it"
+        shutil.rmtree(min(path for path in (root / "snapshots/demo").iterdir() if path.is_dir()))
+        tab.press("g", "h")
+        tab.until("document.querySelectorAll('main tbody tr').length === 2")
         assert tab.faults == []
 
 
@@ -312,6 +325,12 @@ def test_curves_of_an_evaluation_and_the_way_to_its_items(browser: Browser, demo
         tab.press("j", "Enter")
         tab.until("document.querySelectorAll('.peek .response').length === 2")
         assert "mean score" in tab.shown(".peek")
+        tab.page.click("#views >> text=Versions")
+        settled(tab, "Versions")
+        assert "simulated-grm" in tab.shown("main table")
+        tab.page.click("#views >> text=Failures")
+        settled(tab, "Failures together")
+        tab.until("[...document.querySelectorAll('.group .text')].some((text) => text.scrollTop > 0)")
         assert tab.faults == []
 
 
@@ -378,7 +397,15 @@ def test_colours_of_words_can_be_read(browser: Browser, demo: Served, theme: str
 def test_what_cannot_be_shown_is_said_and_can_be_left(browser: Browser, demo: Served) -> None:
     with browser.tab(demo.address) as tab:
         settled(tab, "demo@")
-        for route in ("rows/nothing", "set/none", "trajectory/none", "nowhere", "?v=gone"):
+        for route in (
+            "rows/nothing",
+            "rows/__proto__",
+            "set/none",
+            "trajectory/none",
+            "nowhere",
+            "toString",
+            "?v=gone",
+        ):
             went(tab, f"#/{route}")
             settled(tab, "This cannot be shown")
             assert len(tab.shown(".sorry p")) > 15
@@ -386,4 +413,5 @@ def test_what_cannot_be_shown_is_said_and_can_be_left(browser: Browser, demo: Se
             settled(tab, "Versions")
         went(tab, "#/rows/trajectories?where=%5B%5B%22outcome")
         assert counted(tab) > 0, "an address that was cut off chooses nothing"
+        assert tab.shown("#notice").startswith("The filter in this link cannot be read")
         assert not [fault for fault in tab.faults if "Failed to load resource" not in fault]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipelines.exploring.bundle import write_bundle
@@ -157,18 +158,31 @@ def test_a_copy_of_hostile_rows_by_file_and_by_any_server(
             is_unharmed(tab, scripts, place)
 
 
-SOUGHT = ("scores response", '"response 1"', '"response 1" critique', "teleqna user")
+SOUGHT: list[tuple[str, list[list[object]]]] = [
+    *((words, []) for words in ("scores response", '"response 1"', '"response 1" critique', "teleqna user", "(2")),
+    *(
+        ("response", [where])
+        for where in (
+            ["status", "in", ["accepted", "difficulty"]], ["source", "not", ["own", "teleqna"]],
+            ["reject_reason", "in", [None, "too_easy"]], ["reject_reason", "not", "too_easy"],
+            ["prompt", "contains", "What is"], ["text", "contains", "scores response"], ["order", "has", 3],
+            ["n_responses", "ge", 4], ["margin", "null", None], ["accepted", "is", True],
+        )
+    ),
+]  # fmt: skip
 
 
-def counts_as_served(tab: Tab, root: Path, words: str, held: list[str]) -> bool:
-    """Return whether a copy finds as many of its trajectories by words as the server finds among the same."""
-    choice = {"table": "trajectories", "where": [], "words": words, "in": "any"}
-    found = tab.value(f"source.count({json.dumps(choice)}).then((one) => one.total)")
-    with served(root, "demo") as running:
-        where = [["trajectory_id", "in", held]]
-        expected: int = running.api("count", table="trajectories", words=words, where=where)["total"]
-    assert (words, found) == (words, expected)
-    return found == expected
+def finds_as_served(
+    tab: Tab, running: Served, root: Path, words: str, where: list[list[object]], held: list[str]
+) -> None:
+    """A copy of these sets finds as many trajectories as the server among the same, and so does its expression."""
+    choice = {"table": "trajectories", "where": where, "words": words, "in": "any", "sort": "", "desc": False}
+    found = tab.value(f"source.rows({json.dumps(choice)}, null, 0, 1)")
+    among = running.api("count", table="trajectories", words=words, where=[*where, ["set_id", "in", held]])
+    assert found["total"] == among["total"], (words, where)
+    expression = found["expression"].replace('"data/', f'"{root}/')
+    rows = eval(expression, {"pl": pl}).filter(pl.col("set_id").is_in(held)).collect()
+    assert rows.height == among["total"], expression
 
 
 def test_a_copy_answers_as_the_server_does(browser: Browser, demo_root: Path, tmp_path: Path) -> None:
@@ -203,5 +217,7 @@ def test_a_copy_answers_as_the_server_does(browser: Browser, demo_root: Path, tm
         taken = tab.saved(tmp_path / "taken", "Tab", "Enter")
         rows = [json.loads(line)["trajectory_id"] for line in taken.read_text("utf-8").splitlines()]
         assert len(rows) == held and set(rows) <= set(ids["trajectory_ids"]), "each row that it holds can be forgotten"
-        assert all(counts_as_served(tab, demo_root, words, rows) for words in SOUGHT)
+        with served(demo_root, "demo") as running:
+            for words, where in SOUGHT:
+                finds_as_served(tab, running, demo_root, words, where, ids["set_ids"])
         assert tab.asked == {page.as_uri()} and tab.faults == []

@@ -63,6 +63,8 @@ CHOICES: list[tuple[dict[str, Any], pl.Expr]] = [
     ({"where": [["order", "has", 4]]}, pl.col("order").list.contains(4)),
     ({"where": [["scores", "null", None]]}, pl.col("scores").is_null()),
     ({"where": [["text", "contains", "mixes up"]]}, TEXT.contains("(?i)mixes up")),
+    ({"where": [["text", "contains", "critique mixes"]]}, TEXT.contains("(?i)critique mixes")),
+    ({"where": [["text", "contains", ""]]}, pl.col("text").is_not_null()),
     ({"where": [["critique", "null", None]]}, pl.col("critique").is_null()),
     ({"words": "MIXES terms", "in": "text"}, TEXT.contains("(?i)mixes") & TEXT.contains("(?i)terms")),
     ({"words": '"mixes up two"', "in": "text"}, TEXT.contains("(?i)mixes up two")),

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
@@ -178,6 +180,12 @@ def test_a_damaged_file_is_named(root: Path) -> None:
         answer = running.asked("/api/row?table=trajectories&id=x")
         assert (answer.status, str(file) in answer.json["error"]) == (500, True), answer.body
         assert running.api("rows", table="sets")["total"] == 3, "other tables are as before"
+        pq.write_table(pa.table({"outcome": ["tied"]}), file)  # another file in its place
+        for path in ("overview?v=small", "rows?table=trajectories", "count?table=trajectories&words=answer"):
+            answer = running.asked(f"/api/{path}")
+            assert (answer.status, f"{file}: damaged (1 rows, where" in answer.json["error"]) == (500, True), (
+                answer.body
+            )
         file.unlink()
         answer = running.asked("/api/rows?table=trajectories&columns=text")
         assert answer.status in (404, 500) and str(file) in answer.json["error"]

@@ -160,7 +160,8 @@ def test_a_conversation_is_told_turn_by_turn(hostile: Served) -> None:
     talk, broken = sorted(
         (one["conversation"] for one in hostile.api("set", id=row["set_id"])["responses"]), key=len, reverse=True
     )
-    assert [turn["role"] for turn in talk] == ["user", "assistant", "tool", "assistant"]
+    assert [turn["role"] for turn in talk] == ["user", "assistant", "tool", "assistant", "?critic"]
+    assert (talk[4]["reasoning"], talk[4]["calls"][0]["name"]) == ("?", "?"), "half of a character is none"
     assert talk[1]["calls"] == [{"name": "weather", "arguments": '{"city": "Oslo ?"}'}]
     assert (talk[2]["name"], talk[2]["text"]) == ("weather", "<b>rain</b> ?")
     assert broken == [{"role": "", "text": "[{"}]
@@ -202,6 +203,33 @@ def test_a_group_says_which_change_would_read_it(tmp_path: Path) -> None:
         assert first["advice"].startswith("100% of them would be read with a scale up to 100")
         assert (second["outcome"], second["count"]) == ("unparsed", 5)
         assert second["advice"].startswith("100% of them would be read with a heading `Scores:` before the last line")
+
+
+def test_a_snapshot_that_nobody_judged_has_no_failures(tmp_path: Path) -> None:
+    made = small()
+    made.tables = {}
+    made.published(tmp_path)
+    with served(tmp_path, "small") as running:
+        found = running.api("failures")
+        assert (found["groups"], found["total"]) == ([], 0)
+
+
+def test_scores_with_gaps_and_no_numbers_are_told_as_unread(tmp_path: Path) -> None:
+    made, one = small(), a_set("What carries voice?")
+    made.sets, nan = [one], float("nan")
+    odd = [[None, 9.0], [nan, nan], [], [1e300, float("-inf")]]
+    made.tables = {
+        "trajectories/rejected": [
+            trajectory(one, sample, "unparsed", "unparsed", scores=scores)
+            for sample, scores in enumerate(odd)  # type: ignore[arg-type]  # odd
+        ]
+    }
+    made.published(tmp_path)
+    with served(tmp_path, "small") as running:
+        said = [running.api("trajectory", id=f"{one.set_id}-{sample}")["why"] for sample in range(len(odd))]
+        assert "No score could be read of it (unparsed)." in said[0] and "No score" in said[2]
+        assert len(running.api("set", id=one.set_id)["samples"]) == len(odd)
+        assert running.api("overview")["scores"]
 
 
 def test_what_changed_is_told_down_to_the_row(tmp_path: Path) -> None:

@@ -41,6 +41,12 @@ def test_the_margin_is_the_distance_of_the_shares(
     assert found.source_id == "train.jsonl.gz:1"
 
 
+def test_a_ranking_of_a_test_split_keeps_the_set_in_it(tmp_path: Path) -> None:
+    rows = [ranking(0), ranking(0) | {"split": "test"}]
+    (found,) = agreed_rows(read_rows(tmp_path, "preference_sets", rows), 0.0, Root(tmp_path))
+    assert found.split == "test"
+
+
 def test_one_ranking_is_one_person_and_the_unreadable_stay(tmp_path: Path) -> None:
     rows = [b"{", ranking(0), {"query": "q", "responses": ["a"], "label": 1}]
     found = list(agreed_rows(read_rows(tmp_path, "preference_sets", rows), 0.0, Root(tmp_path)))

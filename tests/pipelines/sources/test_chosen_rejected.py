@@ -107,6 +107,8 @@ def test_a_row_with_responses_is_of_the_plain_layout(tmp_path: Path) -> None:
         ({"prompt": "q", "chosen": turns("q", "a"), "rejected": "b"}, "bad_response", "chosen is a whole conversation"),
         ({"prompt": "q", "chosen": "a", "rejected": "b", "label": 1}, "several_truths", "also has label"),
         ({"prompt": "q", "chosen": "a", "rejected": "b", "licence": "MIT"}, "misspelt_key", "'license'"),
+        ({"PROMPT": "q", "CHOSEN": "a", "REJECTED": "b"}, "misspelt_key", "no 'prompt' but 'PROMPT'"),
+        ({"prompt": "q", "Chosen": "a", "Rejected": "b"}, "misspelt_key", "no 'chosen' but 'Chosen'"),
         ({"messages": ASKED, "output": ["a", "b"], "best": 0}, "missing_field", "'output'; rename it"),
     ],
 )  # fmt: skip

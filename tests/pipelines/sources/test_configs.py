@@ -72,7 +72,10 @@ def test_a_configuration_and_its_splits_name_the_files(tmp_path: Path) -> None:
     [
         ({"config": "soft"}, "no config 'soft'; there are 'hard', 'plain'"),
         ({"config": "plain", "split": "dev"}, "no split 'dev'; there are 'test', 'train'"),
-        ({"config": "hard", "split": "train[:10%]"}, r"no split 'train\[:10%\]'; there is 'train'"),
+        (
+            {"config": "hard", "split": "train[:10%]"},
+            r"no split 'train\[:10%\]'; there is 'train'; a part .* by limit",
+        ),
         ({"split": "train"}, r"give config = '\.\.'; there are 'hard', 'plain'"),
     ],
 )
@@ -98,6 +101,12 @@ def test_scripts_files_and_directories_without_rows_are_refused_in_words(tmp_pat
         names(on_disk(tmp_path, FILES) / "notes.txt", config="plain")
     with pytest.raises(SourceError, match="no file of rows that `datasets` knows"):
         names(on_disk(tmp_path / "empty", {".hidden": b""}), split="train")
+
+
+def test_packed_files_beside_plain_ones_are_read_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    packed = {f"{name}.jsonl.{name}": b"" for name in ("gz", "bz2", "xz", "zst")}
+    place = on_disk(tmp_path / "set", {"a.jsonl": b"", "b.ndjson": b"", ".git/x.jsonl": b"", "d.json": b"", **packed})
+    assert names(place) == sorted(["a.jsonl", "b.ndjson", *packed])
 
 
 def test_a_directory_of_other_tables_alone_is_read_too(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ def test_the_part_of_the_mixture_is_kept(tmp_path: Path) -> None:
     [
         ("ultrafeedback_binarized", scored(5.0), DropReason.TIE),
         ("ultrafeedback_binarized", scored(4.0), DropReason.SCORES_CONTRADICT),
+        ("ultrafeedback_binarized", scored(float("nan")), "no_rating"),
+        ("ultrafeedback_binarized", scored(low=None), "no_rating"),
         ("tulu3", mixed(chosen_rating=4.0, rejected_rating=4.0), DropReason.TIE),
         ("tulu3", mixed(chosen_rating=1.0, rejected_rating=4.0), DropReason.SCORES_CONTRADICT),
         ("tulu3", mixed(chosen_rating=4.0, rejected_rating=None), None),

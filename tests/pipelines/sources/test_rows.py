@@ -1,6 +1,7 @@
 """One bad row is an unreadable row; a file that is no such file is one clear line."""
 
 import gzip
+import io
 import json
 import lzma
 import os
@@ -18,6 +19,14 @@ from schemas.preference import UnreadableRow
 
 def reasons(path: Path) -> list[str]:
     return [row.reason if isinstance(row, UnreadableRow) else "read" for _, row in rows_of(path)]
+
+
+def arrow(table: pa.Table, is_file: bool = False) -> bytes:
+    """Return a table as an Arrow stream or file."""
+    sink = io.BytesIO()
+    with (pa.ipc.new_file if is_file else pa.ipc.new_stream)(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
 
 
 LINES = {
@@ -92,6 +101,47 @@ def test_a_parquet_value_beyond_python_costs_its_own_row(tmp_path: Path) -> None
     assert [location for location, row in rows_of(path) if isinstance(row, UnreadableRow)] == ["rows.parquet:31"]
 
 
+def test_times_to_the_nanosecond_are_read_to_the_microsecond(tmp_path: Path) -> None:
+    times = {"a": pa.array([1_001], pa.timestamp("ns", "UTC")), "b": pa.array([1_001], pa.time64("ns"))}
+    pq.write_table(pa.table(times), tmp_path / "rows.parquet")
+    ((_, row),) = rows_of(tmp_path / "rows.parquet")
+    assert row == {"a": "1970-01-01T00:00:00.000001+00:00", "b": "00:00:00.000001"}
+
+
+CSV = {
+    b'\xef\xbb\xbf,a,b\r\n0,"x, ""y""\nz",\r\n': [{"": "0", "a": 'x, "y"\nz', "b": None}],
+    b"a,b\n1,2\n1,2,\n1\n\n3,4": [{"a": "1", "b": "2"}, "lengths_differ", "lengths_differ", {"a": "3", "b": "4"}],
+    b"a,b\n1,\xe9\n1,NA\n": ["invalid_utf8", {"a": "1", "b": "NA"}],
+    b"a,b\nx,%b,z\n1,2\n" % (b"y" * MAX_LINE): ["line_too_long", {"a": "1", "b": "2"}],
+    b"a\n%b\n1\n" % (b"y" * 200_000): [{"a": "y" * 200_000}, {"a": "1"}],
+}
+
+
+@pytest.mark.parametrize("content", CSV, ids=range(len(CSV)))
+def test_each_row_of_a_csv_file_is_itself_or_an_unreadable_one(tmp_path: Path, content: bytes) -> None:
+    """A row with a value too many would otherwise give its first one away as the file's index."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    found = [row.reason if isinstance(row, UnreadableRow) else row for _, row in rows_of(path)]
+    assert found == CSV[content]
+    packed = tmp_path / "rows.csv.zst"
+    with pa.CompressedOutputStream(str(packed), "zstd") as file:
+        file.write(content)
+    assert reasons(packed) == reasons(path)
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_an_arrow_file_or_stream_is_read_with_its_bad_texts_set_apart(tmp_path: Path, is_file: bool) -> None:
+    texts = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff", b"good"]).buffers())
+    (tmp_path / "rows.arrow").write_bytes(arrow(pa.table({"a": texts, "b": [1, 2]}), is_file))
+    assert reasons(tmp_path / "rows.arrow") == ["invalid_utf8", "read"]
+
+
+def test_a_packed_json_list_is_read(tmp_path: Path) -> None:
+    (tmp_path / "rows.json.gz").write_bytes(gzip.compress(json.dumps([{"a": 1}, 2], indent=1).encode(), mtime=0))
+    assert reasons(tmp_path / "rows.json.gz") == ["read", "not_an_object"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -108,9 +158,14 @@ def test_a_parquet_value_beyond_python_costs_its_own_row(tmp_path: Path) -> None
         ("a.csv", b"a,b", "holds no rows"),
         ("a.csv", b"", "holds no rows"),
         ("a.csv", b"a,a\n1,2\n", "two columns are called 'a'"),
-        ("a.csv", b"a,b\n1,2\n1,2,3\n", "not a table that can be read to its end: .*line 3"),
-        ("a.csv.gz", b"a,b\n1,2\n", "not a table"),
-        ("a.arrow", b"ARROW1", "not a table"),
+        ("a.csv", b'a,b\n1,2\n\n1,"2\n3,4\n', r"the quotation mark opened in line 4 is never closed"),
+        ("a.csv", b"a,\xe9\n1,2\n", "the names of its columns are not UTF-8"),
+        ("a.csv", "a,b\n1,2\n".encode("utf-16"), "the names of its columns are not UTF-8"),
+        ("a.csv.gz", b"a,b\n1,2\n", "not a gzip file"),
+        ("a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)[:-20], "truncated"),
+        ("a.arrow", b"ARROW1", "not an Arrow file"),
+        ("a.arrow", arrow(pa.table([[1], [2]], ["a", "a"])), "two columns are called 'a'"),
+        ("a.arrow", arrow(pa.table({"a": range(1000)}))[:3000], "damaged one"),
         ("a.jsonl.bz2", b'{"a": 1}\n', "not a bzip2 file"),
         ("a.jsonl.xz", lzma.compress(b'{"a": 1}\n' * 1000)[:-20], "truncated"),
         ("a.jsonl.zst", b'{"a": 1}\n', "not a zstd file"),

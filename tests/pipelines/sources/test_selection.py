@@ -61,6 +61,11 @@ def test_a_path_leads_into_objects_and_lists_or_to_nothing(path: str, value: Any
         ("meta.turns >= 2", [1]),
         ("not flag", [1]),
         ("upper(language) like 'E%' or size = 2", [0, 1, 3]),
+        ("meta.turns is null", [2, 3]),
+        ("meta.turns >= 2 or language = 'en'", [0, 1, 3]),
+        ("abs(size) > 2 or language like 'd%' or flag is null", [1, 2, 3]),
+        ("'meta.turns' = language or \"meta.turns\" = 2", [1]),
+        ("size / 0 > 1", [0, 1, 3]),
     ],
 )
 def test_a_condition_is_sql_with_its_nulls(where: str, passes: list[int]) -> None:
@@ -93,12 +98,25 @@ def test_a_column_of_another_type_from_a_late_row_on_makes_those_rows_unreadable
         ("row_number() over (order by size) = 1", "where looks at several rows at once"),
         ("size in (select size from read_csv('/etc/hostname'))", "where holds a query of its own"),
         ("size", "where gives no yes or no but Int64"),
+        ('size > "sum"(size)', "where looks at several rows at once"),
+        ("size < count/**/(*)", "where looks at several rows at once"),
+        ("size > any(size)", "where looks at several rows at once"),
+        ("size::decimal(50, 2) = 1", "polars cannot work out where: index out of bounds"),
+        ("size = '\ud800'", "where is no condition in SQL"),
     ],
 )
 def test_what_is_no_condition_is_refused_in_a_line(where: str, says: str) -> None:
     with pytest.raises(RecipeError, match=says) as raised:
         kept(where, {"size": 1})
     assert "\n" not in str(raised.value)
+
+
+def test_an_object_where_a_number_is_asked_for_is_not_equal_to_it() -> None:
+    assert kept("size = 1", {"size": 1}, {"size": {"x": 1}}) == ([0, "where_unclear"], 0)
+
+
+def test_what_is_no_number_is_null() -> None:
+    assert kept("size > 1", {"size": float("nan")}, {"size": 2.5}, {"size": float("inf")}) == ([1, 2], 1)
 
 
 def test_a_quoted_word_is_no_query() -> None:
@@ -108,6 +126,12 @@ def test_a_quoted_word_is_no_query() -> None:
 def test_a_column_that_no_row_has_is_named_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="where names 'lang', which no row has; its columns: question, better"):
         read_rows(tmp_path, "preference_sets", [row()], where="lang = 'en'")
+    with pytest.raises(SourceError, match=r"where names 'answers\.2\.txt', which no row has"):
+        read_rows(tmp_path, "preference_sets", [row()], where="\"answers.2.txt\" = 'x'")
+    with pytest.raises(SourceError, match=r"columns takes rejected from 'answers\.1\.txt', which no row has"):
+        read_rows(tmp_path, "preference_sets", [row()], columns=COLUMNS | {"rejected": "answers.1.txt"})
+    nulls = [row(ref=None), row(1, ref=None)]
+    assert len(read_rows(tmp_path, "preference_sets", nulls, columns=COLUMNS | {"reference": "ref.text"})) == 2
     with pytest.raises(SourceError, match="columns takes chosen from 'best', which no row has; its columns: question"):
         read_rows(tmp_path, "preference_sets", [row()], columns=COLUMNS | {"chosen": "best"})
 

@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from pipelines.synthesis.composition import LENGTH_TOLERANCE, Composed, balanced, compose
+from pipelines.synthesis.composition import LENGTH_TOLERANCE, compose, surplus, weighed
 from schemas.candidate import Candidate, Origin
 from schemas.preference import DropReason, LabelSource, PreferenceSet
 from schemas.query import user
@@ -40,9 +40,14 @@ def wrong(text: str, **more: str) -> Candidate:
     return answered(Verdict.WRONG, text, **more)  # type: ignore[arg-type]
 
 
-def only(composed: list[Composed]) -> PreferenceSet:
+def only(composed: list[PreferenceSet]) -> PreferenceSet:
     [one] = composed
-    return one.preference
+    return one
+
+
+def balanced(composed: list[PreferenceSet]) -> list[PreferenceSet]:
+    reasons = surplus(weighed(composed))
+    return [one.dropped(reasons[one.set_id]) if one.set_id in reasons else one for one in composed]
 
 
 def test_a_set_has_one_right_response_and_the_rest_wrong() -> None:
@@ -110,7 +115,7 @@ def test_models_are_mixed_where_none_is_both_right_and_wrong() -> None:
 def test_length_does_not_tell_the_right_response() -> None:
     """Wrong solutions run longer than right ones, as they do in real samples."""
     rng = random.Random(1)
-    composed: list[Composed] = []
+    composed: list[PreferenceSet] = []
     for number in range(400):
         candidates = [right("r" * int(rng.gauss(300, 80))) for _ in range(4)]
         candidates += [wrong("w" * int(rng.gauss(380, 100)), answer=str(i)) for i in range(4)]
@@ -128,7 +133,7 @@ def test_length_does_not_tell_the_right_response() -> None:
 
 
 def test_sets_that_no_choice_can_mend_are_dropped_by_name() -> None:
-    composed: list[Composed] = []
+    composed: list[PreferenceSet] = []
     for number in range(60):
         text = "short" if number < 50 else "a right answer that is longer than the wrong one"
         composed += compose(asked(number), [right(text), wrong("a wrong answer, longer")], SETTINGS, 0)
@@ -141,7 +146,7 @@ def test_sets_that_no_choice_can_mend_are_dropped_by_name() -> None:
 
 def test_single_responses_are_as_often_right_as_wrong() -> None:
     settings = SynthesisSection(single_share=1.0)
-    composed: list[Composed] = []
+    composed: list[PreferenceSet] = []
     for number in range(200):
         candidates = [right("yes")] if number % 4 else [right("yes"), wrong("noo")]
         composed += compose(asked(number), candidates, settings, 0)
@@ -160,7 +165,7 @@ def test_composition_follows_from_its_input_alone() -> None:
 
 
 def test_among_sets_of_the_same_authors_each_is_best_equally_often() -> None:
-    composed: list[Composed] = []
+    composed: list[PreferenceSet] = []
     for number in range(120):
         strong, weak = ("right", "wrong") if number % 4 else ("wrong", "right")
         candidates = [
@@ -176,7 +181,7 @@ def test_among_sets_of_the_same_authors_each_is_best_equally_often() -> None:
 
 def test_single_responses_of_each_author_are_as_often_right_as_wrong() -> None:
     settings = SynthesisSection(single_share=1.0)
-    composed: list[Composed] = []
+    composed: list[PreferenceSet] = []
     for number in range(200):
         strong = right if number % 4 else wrong
         composed += compose(asked(number), [strong("a", model="strong")], settings, 0)

@@ -84,7 +84,8 @@ def test_only_open_short_answer_questions_that_had_options_lean_on_them(question
     ],
 )
 def test_what_may_be_asked_instead(text: str, found: str | Rephrasing) -> None:
-    assert asked_instead(LEANING, Completion("r", text, finish_reason="stop")) == found
+    row = asked_instead(LEANING, Completion("r", text, finish_reason="stop"))
+    assert (row.text or row.result) == found and (row.text is None) == (row.result is not Rephrasing.REPHRASED)
 
 
 def test_what_is_no_whole_answer_asks_nothing() -> None:
@@ -95,13 +96,13 @@ def test_what_is_no_whole_answer_asks_nothing() -> None:
         Completion("r", text, finish_reason="refusal"),
         Completion("r", error="HTTP 400", fault=FaultKind.REQUEST),
     ]
-    assert {asked_instead(LEANING, one) for one in broken} == {Rephrasing.MALFORMED}
+    assert {asked_instead(LEANING, one).result for one in broken} == {Rephrasing.MALFORMED}
 
 
 def test_words_of_the_published_question_may_stay_though_the_answer_has_them() -> None:
     question = asked("The network name in beacon frames serves to:", Gold(AnswerForm.TEXT, "name the network", OPTIONS))
     text = "What is the network name in beacon frames for?"
-    assert asked_instead(question, Completion("r", f"Question: {text}")) == text
+    assert asked_instead(question, Completion("r", f"Question: {text}")).text == text
 
 
 def test_a_reworded_question_keeps_all_but_its_words(tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from pipelines.engines.asking import Asker
 from pipelines.grading.options import picks
 from pipelines.grading.verification import grade
+from pipelines.synthesis import teaching
 from pipelines.synthesis.answers import given_candidates, read_comparison
 from pipelines.synthesis.grading import answer_text, graded
-from pipelines.synthesis.teaching import Pupil, needs_teacher, teach
+from pipelines.synthesis.teaching import Pupil, needs_teacher
 from schemas.candidate import Candidate, Origin
 from schemas.preference import DropReason
 from schemas.question import AnswerForm, Question, Verdict
-from schemas.recipe import Recipe
 from storage.root import Root
 from tests.examples import simulated
 from tests.pipelines.engines.stand_in_server import Reply, StandIn, chat
@@ -38,20 +39,21 @@ def pupil(form: AnswerForm = AnswerForm.MATH, number: int = 1) -> Pupil:
         for index, text in enumerate(WRONG_TEXTS[form])
     ]
     ((_, found),) = graded([(question, candidates)])
-    return Pupil(question, found)
+    return Pupil(question, tuple(found))
 
 
 def short(text: str, **more: Any) -> Pupil:
     """Return a short-answer question with one answer that no rule can compare."""
     question = a_question(1, AnswerForm.TEXT, **more)
-    return Pupil(question, [Candidate(question.query_id, Origin.RESPONDER, 0, "small", Verdict.UNDECIDED, text)])
+    return Pupil(question, (Candidate(question.query_id, Origin.RESPONDER, 0, "small", Verdict.UNDECIDED, text),))
 
 
-def taught(root: Root, teacher: Any, *pupils: Pupil, **settings: Any) -> tuple[Recipe, int]:
+def taught(root: Root, teacher: Any, *pupils: Pupil, **settings: Any) -> tuple[list[Pupil], Asker]:
+    """Return the pupils with all their candidates, and the teacher as it was asked."""
     made = recipe(simulated(), teacher, **settings)
     model = asker(root, made, "teacher")
-    teach(model, made.synthesis, pupils)
-    return made, model.answers.requests
+    with teaching.taught(model, made.synthesis, pupils) as helped:
+        return [Pupil(question, tuple(candidates)) for question, candidates in helped], model
 
 
 def reworded(found: Pupil) -> list[Candidate]:
@@ -84,8 +86,9 @@ def test_a_question_that_is_never_right_gets_a_right_answer_and_wrong_ones_of_on
     tmp_path: Path, form: AnswerForm
 ) -> None:
     pupils = [pupil(form, number) for number in (1, 5, 9)]
-    taught(Root(tmp_path), simulated(model="big", accuracy=0.98, difficulty_spread=0.0), *pupils)
-    for found in pupils:
+    helped, _ = taught(Root(tmp_path), simulated(model="big", accuracy=0.98, difficulty_spread=0.0), *pupils)
+    assert len(helped) == 3
+    for found in helped:
         assert of_origin(found, Origin.TEACHER)[0].verdict is Verdict.RIGHT
         rewrites = reworded(found)
         assert rewrites and {one.model for one in rewrites} == {"big"}
@@ -108,19 +111,19 @@ def same(question: Question, candidate: Candidate) -> object:
 def test_a_rewritten_text_whose_answer_changed_is_not_kept(tmp_path: Path) -> None:
     found = pupil()
     with StandIn(then=behaving(found.question, lambda _: "It was \\boxed{101} after all")) as server:
-        _, requests = taught(Root(tmp_path), openai(server.url), found, rewrites=2, teacher_samples=1)
+        [found], model = taught(Root(tmp_path), openai(server.url), found, rewrites=2, teacher_samples=1)
     assert reworded(found) == []
-    assert requests == 1 + 2 * 2
+    assert model.answers.requests == 1 + 2 * 2
     assert [one.verdict for one in of_origin(found, Origin.REWRITE)] == [Verdict.DISPUTED] * 4
 
 
 def test_a_rewritten_text_that_also_passes_for_right_is_not_kept(tmp_path: Path) -> None:
     question = a_question(1)  # 101
     wrong = Candidate(question.query_id, Origin.RESPONDER, 0, "small", Verdict.WRONG, "\\boxed{1.01}", answer="1.01")
-    found = Pupil(question, [wrong])
+    found = Pupil(question, (wrong,))
     assert grade(question.gold, "\\boxed{101\\%}").verdict is Verdict.RIGHT
     with StandIn(then=behaving(question, lambda _: "\\boxed{101\\%}")) as server:
-        taught(Root(tmp_path), openai(server.url), found)
+        [found], _ = taught(Root(tmp_path), openai(server.url), found)
     assert reworded(found) == []
 
 
@@ -132,7 +135,7 @@ def test_only_what_failed_is_rewritten_again(tmp_path: Path) -> None:
         return "New words: \\boxed{20}" if prompts[-1] == "20" or len(prompts) < 3 else "New words: \\boxed{30}"
 
     with StandIn(then=behaving(found.question, rewrite)) as server:
-        taught(Root(tmp_path), openai(server.url, max_concurrency=1), found, rewrites=4, teacher_samples=1)
+        [found], _ = taught(Root(tmp_path), openai(server.url, max_concurrency=1), found, rewrites=4, teacher_samples=1)
     assert sorted(prompts[:2]) == ["20", "30"] and prompts[2:] == ["30"]
     assert [one.answer for one in reworded(found)] == ["20", "30"]
 
@@ -140,18 +143,18 @@ def test_only_what_failed_is_rewritten_again(tmp_path: Path) -> None:
 def test_wrong_answers_are_rewritten_once_each_before_repeats() -> None:
     question = a_question(1)
     answers = ["20", "20", "20", "30", "40"]
-    candidates = [
+    candidates = tuple(
         Candidate(question.query_id, Origin.RESPONDER, index, "small", Verdict.WRONG, f"{index}", answer=answer)
         for index, answer in enumerate(answers)
-    ]
+    )
     assert Pupil(question, candidates).rewritable(4) == [0, 3, 4, 1]
     assert Pupil(question, candidates).rewritable(2) == [0, 3]
 
 
 def test_where_the_teacher_is_wrong_too_nothing_is_rewritten(tmp_path: Path) -> None:
-    found = pupil()
-    _, requests = taught(Root(tmp_path), simulated(accuracy=0.02, difficulty_spread=0.0), found, teacher_samples=2)
-    assert requests == 2
+    never_right = simulated(accuracy=0.02, difficulty_spread=0.0)
+    [found], model = taught(Root(tmp_path), never_right, pupil(), teacher_samples=2)
+    assert model.answers.requests == 2
     assert {one.verdict for one in found.candidates} == {Verdict.WRONG}
 
 
@@ -190,7 +193,7 @@ def test_a_comparison_says_right_or_wrong_or_nothing(tmp_path: Path, reply: Repl
         return reply if COMPARISON in str(body) else chat("")
 
     with StandIn(then=behave) as server:
-        taught(Root(tmp_path), openai(server.url), found)
+        [found], _ = taught(Root(tmp_path), openai(server.url), found)
         prompt = next(text for one in server.requests if COMPARISON in (text := one.body["messages"][-1]["content"]))
     assert found.candidates[0].verdict is verdict
     assert WORDS[1] in prompt and "the UE is called" in prompt
@@ -198,31 +201,31 @@ def test_a_comparison_says_right_or_wrong_or_nothing(tmp_path: Path, reply: Repl
 
 def test_nothing_is_compared_twice(tmp_path: Path) -> None:
     found = short("The answer is: the UE is called")
-    found.candidates.append(Candidate(found.question.query_id, Origin.RESPONDER, 1, "small", Verdict.WRONG, "no"))
+    wrong = Candidate(found.question.query_id, Origin.RESPONDER, 1, "small", Verdict.WRONG, "no")
+    found = Pupil(found.question, (*found.candidates, wrong))
     behave = behaving(found.question, lambda _: "", comparison="I cannot say.")
     with StandIn(then=behave) as server:
-        _, requests = taught(Root(tmp_path), openai(server.url), found, teacher_samples=1, rewrites=1)
+        _, model = taught(Root(tmp_path), openai(server.url), found, teacher_samples=1, rewrites=1)
         compared = [one for one in server.requests if COMPARISON in str(one.body)]
     assert len(compared) == 1
-    assert requests == len(server.requests)
+    assert model.answers.requests == len(server.requests)
 
 
 def test_a_label_that_says_otherwise_disputes_the_teacher_as_well(tmp_path: Path) -> None:
     question = a_question(1, AnswerForm.TEXT, given=given(("It calls the UE", 0.0), ("It pages it", 1.0), ("?", None)))
-    found = Pupil(question, given_candidates(question))
+    found = Pupil(question, tuple(given_candidates(question)))
     behave = behaving(question, lambda _: "", comparison="Verdict: \\boxed{right}")
     with StandIn(then=behave) as server:
-        taught(Root(tmp_path), openai(server.url), found)
+        [found], _ = taught(Root(tmp_path), openai(server.url), found)
     assert [one.verdict for one in found.candidates] == [Verdict.DISPUTED, Verdict.RIGHT, Verdict.RIGHT]
 
 
 def test_what_was_taught_before_is_not_bought_again(tmp_path: Path) -> None:
-    made, results = recipe(simulated(), simulated(model="big", accuracy=0.98)), []
+    results = []
     for _ in range(2):
         pupils = [pupil(AnswerForm.OPTION, number) for number in (1, 5, 9)]
-        model = asker(Root(tmp_path), made, "teacher")
-        teach(model, made.synthesis, pupils)
-        results.append(([one.candidates for one in pupils], model.answers.facts(), model.run.budget.requests))
+        helped, model = taught(Root(tmp_path), simulated(model="big", accuracy=0.98), *pupils)
+        results.append((helped, model.answers.facts(), model.run.budget.requests))
     assert results[0][:2] == results[1][:2]
     assert results[0][2] > 0 and results[1][2] == 0
 

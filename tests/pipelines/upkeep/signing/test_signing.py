@@ -146,7 +146,10 @@ def test_a_file_without_a_question_is_refused(
 def test_a_csv_file_that_is_none_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "set.csv").write_bytes(b"question\n\xff\xfe\n")
     (tmp_path / "head.csv").write_text("question,answer\n")
-    for name, says in (("set.csv", "not a CSV file"), ("head.csv", "holds no rows")):
+    for name, says in (
+        ("set.csv", "no row asks anything; the first: set.csv:1: a text of the row is not UTF-8"),
+        ("head.csv", "holds no rows"),
+    ):
         with pytest.raises(SourceError, match=says) as raised:
             asked_by(wanted_of(str(tmp_path / name)))
         assert "\n" not in str(raised.value)
