@@ -74,7 +74,8 @@ def test_the_reward_is_called_as_the_trainer_calls_it(demo: Snapshot, tmp_path: 
     python = python_of(name)
     out = export(demo, TRAINERS[name], tmp_path / "out", sets=["rl"]).out
     calls = {
-        "openrlhf": "import grm_reward as g; r = [float(x) for x in g.reward_func(t, ['']*3, [truth]*3)['rewards']]",
+        "openrlhf": "import grm_reward as g; "
+        "r = [float(x) for x in g.reward_func(['Q '+x for x in t], ['Q ']*3, [truth]*3)['rewards']]",
         "swift": "import grm_plugin as g; r = g.orms['grm']()(t, solution=[truth]*3)",
         "slime": "import asyncio, grm_slime as g; from types import SimpleNamespace as S; "
         "r = asyncio.run(g.reward(None, [S(response=x, label=truth) for x in t]))",

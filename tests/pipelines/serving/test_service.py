@@ -322,7 +322,9 @@ def test_a_kill_in_the_middle_of_a_group_loses_nothing_that_was_paid(tmp_path: P
             out = pool.submit(is_left_alone, service)
             judge.wait_for(4)
             assert judge.hung.wait(10)
-            time.sleep(0.3)  # three answers have come, the fourth never does
+            until = time.monotonic() + 10  # three answers have come, the fourth never does
+            while len(paid(tmp_path / "data")) < 3 and time.monotonic() < until:
+                time.sleep(0.01)
             service.process.send_signal(signal.SIGKILL)
             assert out.result()
         judge.then = by_worth

@@ -10,10 +10,10 @@ from schemas.question import AnswerForm, Gold, Question
 from schemas.record import content_id
 from tests.pipelines.synthesis.own_questions import WORDS, a_question, asked, given
 
-FEW, MANY = 9_000, 27_000
+FEW, MANY = 9_000, 18_000
 """Questions with an answer of 8 kB each; with fewer, the row groups that are held anyway are not full."""
 MOST_MB = 110
-"""Held as records, what 18,000 questions say took 500."""
+"""Held as records, what 9,000 questions say took 270."""
 
 MAKE = """
 import sys
