@@ -93,7 +93,9 @@ test-vllm: .venv/dev.stamp .venv-vllm/stamp  ## build on a real vLLM, on the CPU
 # that they declare. torchaudio's own library wants CUDA, too, and texts do not need it.
 TRAINERS ?= verl openrlhf llamafactory swift axolotl slime nemo-rl skyrl
 
-.venv-trainers/%/stamp: tests/trainers/requirements/%.txt .venv/dev.stamp
+.SECONDEXPANSION:
+.venv-trainers/%/stamp: tests/trainers/requirements/%.txt \
+  $$(wildcard tests/trainers/requirements/$$*.no-deps.txt) .venv/dev.stamp
 	@echo "installing what $*'s loader needs into .venv-trainers/$* .."
 	$(PYTHON) -m venv --clear .venv-trainers/$*
 	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \

@@ -1,15 +1,12 @@
-"""The doors of the service tried by the trainers' own client code, from checkouts that environment variables name.
+"""The doors of the service tried by the trainers' own client code: OpenRLHF and verl as `make test-trainers` installs
+them, slime from the folder that GRMFORGE_SLIME names.
 
-    GRMFORGE_OPENRLHF=/path/to/OpenRLHF GRMFORGE_SLIME=/path/to/slime GRMFORGE_VERL=/path/to/verl \
-        pytest tests/trainers/test_served.py
-
-Not in CI: what no variable names is not run. The files are loaded as they are; what they import for other work, and
+Not in CI: what is not there is not run. The files are loaded as they are; what they import for other work, and
 cannot be installed without CUDA, is an empty module in its place, and never the code that is tried.
 """
 
 import asyncio
 import importlib.util
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -21,12 +18,7 @@ from typing import Any
 import pytest
 
 from tests.pipelines.serving.test_doors import PROMPT, served
-
-
-def checkout(variable: str) -> Path:
-    if variable not in os.environ:
-        pytest.skip(f"{variable} names no checkout")
-    return Path(os.environ[variable])
+from tests.trainers.test_loaders import source_of
 
 
 @contextmanager
@@ -73,7 +65,7 @@ def test_openrlhf_fetches_rewards_and_a_failed_call_leaves_none(
 ) -> None:
     import logging
 
-    path = checkout("GRMFORGE_OPENRLHF") / "openrlhf/utils/agent.py"
+    path = source_of("openrlhf") / "openrlhf/utils/agent.py"
     logging_utils = {"init_logger": logging.getLogger}
     beside = {"openrlhf": {}, "openrlhf__utils": {}, "openrlhf__utils__logging_utils": logging_utils}
     params = SimpleNamespace(max_tokens=64, min_tokens=1, logprobs=None)
@@ -103,7 +95,7 @@ def test_openrlhf_fetches_rewards_and_a_failed_call_leaves_none(
 def test_slimes_remote_rm_takes_the_field_and_raises_after_its_tries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = checkout("GRMFORGE_SLIME") / "slime/rollout/rm_hub/__init__.py"
+    path = source_of("slime") / "slime/rollout/rm_hub/__init__.py"
     names = ("deepscaler get_deepscaler_rule_based_reward", "f1 f1_score", "gpqa compute_gpqa_reward",
              "math_dapo_utils compute_score", "math_utils extract_answer grade_answer_verl")  # fmt: skip
     beside: dict[str, dict[str, Any]] = {"slime": {}, "slime__utils": {}, "slime__rollout": {}}
@@ -140,7 +132,7 @@ def test_slimes_remote_rm_takes_the_field_and_raises_after_its_tries(
 def test_verls_naive_manager_awaits_the_client_and_its_failure_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = checkout("GRMFORGE_VERL") / "verl/experimental/reward_loop/reward_manager/naive.py"
+    path = source_of("verl") / "verl/experimental/reward_loop/reward_manager/naive.py"
     import torch
 
     from tests.pipelines.serving.test_clients import clients

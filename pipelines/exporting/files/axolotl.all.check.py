@@ -22,6 +22,7 @@ def _config(path, tokenizer, file):
     config |= {"base_model": tokenizer.name_or_path, "tokenizer_config": tokenizer.name_or_path}
     config |= {"datasets": [entry | {"path": str(path)}], "test_datasets": None, "val_set_size": 0}
     config |= {"dataset_prepared_path": tempfile.mkdtemp(), "dataset_num_proc": 1, "dataset_processes": 1}
+    config |= {"shuffle_merged_datasets": False, "output_dir": tempfile.mkdtemp(), "bf16": False}
     return load_cfg(DictDefault(config))
 
 

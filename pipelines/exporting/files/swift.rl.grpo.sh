@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 MODEL="${MODEL:?FILL: a directory or hub id of the judge after SFT}"
-swift rlhf --rlhf_type grpo --model "$MODEL" --dataset {{ rl.files.train }} \
+swift rlhf --rlhf_type grpo --tuner_type full --model "$MODEL" --dataset {{ rl.files.train }} \
 {% if rl.files.get("validation") %}
   --val_dataset {{ rl.files.get("validation") }} \
 {% endif %}
