@@ -138,7 +138,7 @@ def test_verls_naive_manager_awaits_the_client_and_its_failure_ends_the_run(
     from tests.pipelines.serving.test_clients import clients
 
     class Base:
-        def __init__(self, config: Any, tokenizer: Any) -> None:
+        def __init__(self, config: Any, tokenizer: Any, compute_score: Any) -> None:
             self.tokenizer, self.loop = tokenizer, asyncio.get_running_loop()
 
     package = "verl__experimental__reward_loop__reward_manager"

@@ -58,7 +58,7 @@ def test_the_trainer_takes_two_steps(demo: Snapshot, model: Path, tmp_path: Path
     given = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "MODEL": str(model), "GPUS": "1", "BATCH": "2"}
     given |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache"), "AXOLOTL_DO_NOT_TRACK": "1"}
     if name == "verl":
-        given |= {"PYTHONPATH": str(REPOSITORY / "tests/trainers"), "VERL_PLATFORM": "cpu"}
+        given |= {"PYTHONPATH": str(REPOSITORY / "tests/trainers/plugins"), "VERL_PLATFORM": "cpu"}
         given["VERL_USE_EXTERNAL_MODULES"] = "verl_cpu"
     inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(COMMANDS[what].split(), capture_output=True, text=True, cwd=out, env=inherited | given)
