@@ -209,15 +209,14 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--vllm-python", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--minutes", type=float, default=15.0, help="of all, the loop included")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--cpu", action="store_true", help="fewer sets, on a vLLM for processors, and no loop")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with it
     until = time.monotonic() + 60 * chosen.minutes
-    work, plan, sets = chosen.work.absolute(), GPU, 2_000
-    if chosen.tiny or chosen.cpu:
-        plan, sets = (TINY, 12) if chosen.tiny else (FULL, 100)
+    work = chosen.work.absolute()
+    plan, sets = (TINY, 12) if chosen.tiny else (FULL, 100) if chosen.cpu else (GPU, 2_000)
     work.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {"gpu": gpu_name(), "in_flight": plan.in_flight}
     print(

@@ -227,8 +227,7 @@ def _of_trajectories(
 
 
 def _first_groups(rows: pl.DataFrame, group: list[str]) -> pl.DataFrame:
-    """Return place and right of the chosen rows of the first MOST_SETS groups that differ in `right`; a set's rows
-    stand together."""
+    """Return place and right of the chosen rows of the first MOST_SETS groups whose rows differ in `right`."""
     chosen = rows.lazy().with_row_index("place").filter("chosen").select("place", "right", *group)
     differ = chosen.group_by(group, maintain_order=True).agg(pl.col("right").n_unique()).filter(pl.col("right") > 1)
     first = differ.select(group).head(MOST_SETS)

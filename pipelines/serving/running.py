@@ -24,7 +24,7 @@ from storage.root import Root
 
 BACKLOG = 1_024
 COLLECT_EVERY = 100_000
-"""So many new objects start a collection. With Python's 700, collections took a third of the service's time."""
+"""So many new objects start a collection. Python's own number is 700, by which every call waits again and again."""
 CLOSING_S = 1.0
 """How long connections have to take their last reply once everything is judged."""
 
@@ -97,6 +97,7 @@ async def _serve(service: Service, address: Address, say: Callable[[str], None])
     runner = web.AppRunner(application(service), access_log=None, handle_signals=False, shutdown_timeout=CLOSING_S)
     await runner.setup()
     asked = [one for one in (service.judges.judge, service.judges.scorer) if one is not None]
+    collecting = gc.get_threshold()
     try:
         site = web.TCPSite(runner, address.host, address.port, backlog=BACKLOG)
         try:
@@ -115,5 +116,7 @@ async def _serve(service: Service, address: Address, say: Callable[[str], None])
         with suppress(TimeoutError):
             await asyncio.wait_for(service.drain(), address.wait_s)
     finally:
+        gc.set_threshold(*collecting)
+        gc.unfreeze()
         await asyncio.gather(*(one.abort() for one in asked))  # after a drain nothing is out any more
         await runner.cleanup()

@@ -25,6 +25,7 @@ _OF_SEVERAL = {"Agg", "Over", "Explode", "Correlation", "Quantile", "Rank"}
 """What polars calls the parts of an expression that look at several rows; `Len` is one too."""
 _ABSENT = object()
 _TRIES = 625
+"""So many ways to give nulls a type are tried: all of them for up to four nulls."""
 
 
 def selected(section: Any, located: Iterable[Located], left_out: Callable[[int], None]) -> Iterator[Located]:

@@ -65,10 +65,11 @@ async function rowsView(route, main) {
   const shownColumns = () => choice.columns ?? (innerWidth < 620 ? fewColumns(about) : about.default_columns);
   const params = (more) => ({ ...paramsOf(choice), ...more });
   const change = (patch, instead = false) => {
+    clearTimeout(later); // a place in the old choice is none in the new one
     const next = address(["rows", table], { ...paramsOf({ ...choice, ...patch }), peek: peeking ? "1" : "" });
     if (instead) goInstead(next); else go(next);
   };
-  let typed;
+  let later, typed;
   words.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(() => change({ words: words.value.trim() }, true), 250); });
   words.addEventListener("keydown", (event) => { if (event.key === "Enter") { clearTimeout(typed); change({ words: words.value.trim() }, true);
     grid?.node.focus(); grid?.select(0); } });
@@ -162,7 +163,6 @@ async function rowsView(route, main) {
     else { grid.select(index, true); show(row[about.id]); }
   }
 
-  let later;
   function selected(index, row) {
     clearTimeout(later);
     later = setTimeout(() => {
