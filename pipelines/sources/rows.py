@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from pipelines.sources import parquet, tables
 from pipelines.sources.files import ROW_FILE, SourceFiles
 from pipelines.sources.json_lists import MAX_JSON, items_of
-from pipelines.sources.packing import check_growth, opened
+from pipelines.sources.packing import check_growth, is_packed, opened
 from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
@@ -70,8 +70,10 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
 
 def _lines(path: Path, name: str) -> Numbered:
     with opened(path, name) as file:
+        packed = is_packed(path)
         for numbered in _rows_of_lines(file):
-            check_growth(file, path, name)
+            if packed:
+                check_growth(file, path, name)
             yield numbered
 
 
