@@ -9,7 +9,9 @@ Texts pass by a range of buckets at a time. What must be known of all sets at on
 near to each other (`splits`), and, where a source has a share, which sets are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,11 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     first source's is kept.
     """
     comparison = Comparison(rules.decontaminate, root)
-    compared = [comparison.stage(source, own) for source, (_, own) in zip(sources, rules.own, strict=False)]
+    with_own = [(source, own) for source, (_, own) in zip(sources, rules.own, strict=False)]
+    # Where rows are new to be compared, the curated sets are new, too: their splits can be found meanwhile.
+    is_new = not all(comparison.is_compared(source, own) for source, own in with_own)
+    finding = _begun(lambda: splits_of(sources, general, rules.splits, root)) if is_new else None
+    compared = [comparison.stage(source, own) for source, own in with_own]
     compared_general = comparison.stage(general) if general else None
     hits = [stage for stage in (*compared, compared_general) if stage is not None]
     inputs = [*sources, *([general] if general else []), *hits]
@@ -62,7 +68,7 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
 
     benchmarks = comparison.described
     del comparison  # with the index, which is large
-    splits = splits_of(sources, general, rules.splits, root)
+    splits = finding.result() if finding else splits_of(sources, general, rules.splits, root)
     leaving, leaky = _leaving(rules, root, sources, compared, splits)
     contaminated: list[pl.DataFrame] = []
     clusters: set[str] = set()
@@ -84,6 +90,20 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     own = {source: name for source, name in rules.own if name}
     facts["contamination"] = contamination_check(rules.decontaminate, benchmarks, own, pl.concat(contaminated))
     return finish_stage(root, key, {"sets": set_writer.files, "general": chat_writer.files}, facts, inputs)
+
+
+def _begun(find: Callable[[], Splits]) -> "Future[Splits]":
+    """Begin to find the splits in a thread that nobody waits for where the build ends before."""
+    future: Future[Splits] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(find())
+        except BaseException as error:  # noqa: BLE001 - whoever takes the result raises it
+            future.set_exception(error)
+
+    Thread(target=run, name="splits", daemon=True).start()
+    return future
 
 
 def _settings(rules: Rules, comparison: Comparison) -> dict[str, Any]:

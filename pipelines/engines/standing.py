@@ -2,7 +2,7 @@
 
     with Kept(root, run) as kept:
         judge = Standing(root, run, model, kept)
-        completion = await judge.answer(request)
+        completions = await judge.answers(requests)
 
 It is the way of `answering`, in a loop that somebody else runs: the same stored answers, journal, budget, limits and
 retries. A stream ends where a build would end: at a ceiling, or where the endpoint is gone. Whoever waits for an answer
@@ -126,12 +126,50 @@ class Kept:
         return found
 
 
+Heard = Completion | ForgeError
+"""What becomes of a request: its answer, a failed one with its fault, or why there is none."""
+
+
+class _Asked:
+    """Requests whose asker waits until all of them are answered.
+
+    Whoever tells the last answer wakes the asker at once. A future a request would cost two more turns of the loop, in
+    each of which everything else that is ready goes first.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._heard: list[Heard | Exception | None] = [None] * count
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not count:
+            self._over.set_result(None)
+
+    def tell(self, place: int, heard: Heard | Exception) -> None:
+        self._heard[place] = heard
+        self._left -= 1
+        if not self._left and not self._over.done():  # the asker may have given up
+            self._over.set_result(None)
+
+    async def all(self) -> list[Heard]:
+        """Wait for all of them, and return them in order. Raises what is no ForgeError: a bug."""
+        await self._over
+        heard: list[Heard] = []
+        for one in self._heard:
+            assert one is not None  # each was told
+            if isinstance(one, Exception) and not isinstance(one, ForgeError):
+                raise one
+            heard.append(one)
+        return heard
+
+
 class Standing:
     """One model, asked by whoever needs it. Requests that are out are shared: equal ones are sent once."""
 
     def __init__(self, root: Root, run: Run, model: ModelSection, kept: Kept) -> None:
         self._root, self._run, self._model, self._kept = root, run, model, kept
-        self._waiting: dict[str, asyncio.Future[Completion]] = {}
+        self._out: dict[str, list[tuple[_Asked, int]]] = {}
+        """Requests at the endpoint or in line for it, with who waits for each, and for which of theirs it is."""
+        self._looking: set[asyncio.Task[None]] = set()
         self._stream: Stream | None = None
         self._running: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
@@ -144,50 +182,38 @@ class Standing:
         """How many requests are at the endpoint."""
         return 0 if self._stream is None else self._stream.in_flight
 
-    async def answer(self, request: Request) -> Completion:
-        """Return the answer to a request, stored or new; a failed one has its fault.
+    async def answers(self, requests: Sequence[Request]) -> list[Heard]:
+        """Return the answer to each request, stored or new, in their order.
 
-        Raises BudgetReached at a ceiling, EngineError where the endpoint is gone, StorageError where answers cannot be
-        stored. A caller who gives up takes nothing away from the others: the answer comes in, and is stored.
+        In place of an answer stand BudgetReached at a ceiling, EngineError where the endpoint is gone, StorageError
+        where answers cannot be stored. A caller who gives up takes nothing away from the others: answers come in, and
+        are stored.
         """
-        if (waiting := self._waiting.get(request.request_id)) is None:
+        asked = _Asked(len(requests))
+        for place, request in enumerate(requests):
+            is_out = request.request_id in self._out
+            if is_out or (self._stream and self._kept.refused is None and self._kept.is_new(request)):
+                self._send(request, asked, place)
+            else:  # only what may be stored costs a task of its own: a trainer sends hundreds of new ones a second
+                looking = asyncio.get_running_loop().create_task(self._look_up(request, asked, place))
+                self._looking.add(looking)
+                looking.add_done_callback(self._looking.discard)
+        return await asked.all()
+
+    async def _look_up(self, request: Request, asked: _Asked, place: int) -> None:
+        """Tell the stored answer to a request; send it where there is none."""
+        try:
             found = await self._kept.answer_to(request)
             if found is not None and not (found.fault and self._run.retry_failed):
                 self.stored += 1
-                return found
+                asked.tell(place, found)
+                return
             if self._kept.refused is not None:
                 raise StorageError(str(self._kept.refused))
             await self._open()
-            if (waiting := self._waiting.get(request.request_id)) is None:
-                waiting = self._send(request)
-        return await asyncio.shield(waiting)
-
-    async def answers(self, requests: Sequence[Request]) -> list[Completion | ForgeError]:
-        """Return what `answer` returns or raises for each of these, in their order.
-
-        Those of which nothing is stored cost no task of their own: a trainer sends hundreds a second.
-        """
-        futures: list[asyncio.Future[Completion]] = []
-        for request in requests:
-            is_sent = request.request_id in self._waiting
-            if not is_sent and self._stream and self._kept.refused is None and self._kept.is_new(request):
-                futures.append(self._send(request))
-            else:
-                futures.append(asyncio.ensure_future(self.answer(request)))
-        await _all_done(futures)
-        heard: list[Completion | ForgeError] = []
-        for future in futures:
-            error = future.exception()
-            if error is not None and not isinstance(error, ForgeError):
-                raise error
-            heard.append(future.result() if error is None else error)
-        return heard
-
-    async def close(self) -> None:
-        """Wait for what is at the endpoint, and end."""
-        if self._stream is not None and self._running is not None:
-            self._stream.close()
-            await asyncio.wait([self._running])
+            self._send(request, asked, place)
+        except Exception as error:  # noqa: BLE001 - whoever waits raises what is a bug
+            asked.tell(place, error)
 
     async def abort(self) -> None:
         """End at once; what is at the endpoint is given up."""
@@ -195,14 +221,19 @@ class Standing:
             self._running.cancel()
             await asyncio.wait([self._running])
 
-    def _send(self, request: Request) -> asyncio.Future[Completion]:
-        waiting: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
-        waiting.add_done_callback(lambda future: None if future.cancelled() else future.exception())  # it may be alone
-        self._waiting[request.request_id] = waiting
+    def _send(self, request: Request, asked: _Asked, place: int) -> None:
+        """Put a request in line, unless an equal one is out: then wait with those who wait for it."""
+        if (waiting := self._out.get(request.request_id)) is not None:
+            waiting.append((asked, place))
+            return
+        self._out[request.request_id] = [(asked, place)]
         self.bought += 1
         assert self._stream is not None  # `_open` has returned, and nothing was awaited since
         self._stream.put(request)
-        return waiting
+
+    def _tell(self, request_id: str, heard: Heard) -> None:
+        for asked, place in self._out.pop(request_id):
+            asked.tell(place, heard)
 
     async def _open(self) -> None:
         """See that a stream runs."""
@@ -231,7 +262,7 @@ class Standing:
             self._running = asyncio.get_running_loop().create_task(self._run_through(self._stream))
 
     async def _run_through(self, stream: Stream) -> None:
-        error: BaseException = EngineError("the service ends")
+        error: ForgeError = EngineError("the service ends")
         try:
             await stream.run()
         except ForgeError as ended:
@@ -245,32 +276,11 @@ class Standing:
             error = EngineError(f"unexpected {type(bug).__name__}: {bug}")
         finally:
             self._stream = None
-            waiting, self._waiting = self._waiting, {}
-            for future in waiting.values():
-                if not future.done():
-                    future.set_exception(error)
+            for request_id in list(self._out):
+                self._tell(request_id, error)
 
     def _completed(self, request: Request, completion: Completion) -> Iterable[Request]:
         if completion.fault is not FaultKind.TRANSIENT:
             self._kept.keep(request, completion)
-        if not (waiting := self._waiting.pop(request.request_id)).done():
-            waiting.set_result(completion)
+        self._tell(request.request_id, completion)
         return ()
-
-
-async def _all_done(futures: Sequence[asyncio.Future[Completion]]) -> None:
-    """Wait until all of these are done. Whoever gives up the wait takes nothing away from them."""
-    over, left = asyncio.get_running_loop().create_future(), len(futures)
-
-    def one_less(future: asyncio.Future[Completion]) -> None:
-        nonlocal left
-        left -= 1
-        if not future.cancelled():
-            future.exception()  # whoever waited may be gone, and then nobody asks for it
-        if not left and not over.done():
-            over.set_result(None)
-
-    for future in futures:
-        future.add_done_callback(one_less)
-    if futures:
-        await over

@@ -51,8 +51,32 @@ class _Open:
     texts: list[str] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     """Where the responses of each named call begin."""
-    verdict: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    verdict: Verdict | None = None
+    error: Exception | None = None
+    """Why there is no verdict: a bug."""
+    waiting: list["asyncio.Future[None]"] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        return self.verdict is not None or self.error is not None
+
+    async def told(self) -> Verdict:
+        """Wait for the verdict. Whoever gives up takes nothing away from the others."""
+        if not self.is_judged:
+            self.waiting.append(asyncio.get_running_loop().create_future())
+            await self.waiting[-1]
+        if self.error is not None:
+            raise self.error
+        assert self.verdict is not None
+        return self.verdict
+
+    def tell(self, verdict: Verdict | None, error: Exception | None = None) -> None:
+        """Set what became of the group, and wake everyone who waits for it."""
+        self.verdict, self.error = verdict, error
+        for waiter in self.waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class Groups:
@@ -90,14 +114,14 @@ class Groups:
         group.size = max(group.size, size)
         if len(group.texts) >= group.size:
             self._close(key, group)
-        verdict = await asyncio.shield(group.verdict)
+        verdict = await group.told()
         return Joined(verdict.rewards[first : first + len(texts)], verdict)
 
     async def at_once(self, question: Question, texts: Sequence[str]) -> Joined:
         """Return what becomes of responses that are a whole group by themselves."""
         group = _Open(len(texts), time.monotonic(), list(texts))
         self._spawn(self._judge_group(question, group, False))
-        verdict = await asyncio.shield(group.verdict)
+        verdict = await group.told()
         return Joined(verdict.rewards, verdict)
 
     def stop(self) -> None:
@@ -105,7 +129,7 @@ class Groups:
         for group in self._open.values():
             if group.deadline:
                 group.deadline.cancel()
-            group.verdict.set_result(replace(failed(len(group.texts), Cause.STOPPING), size=group.size))
+            group.tell(replace(failed(len(group.texts), Cause.STOPPING), size=group.size))
         self._open.clear()
 
     async def drained(self) -> None:
@@ -119,11 +143,11 @@ class Groups:
         if group is None or until < time.monotonic():
             return None
         if (first := group.calls.get(call)) is not None:
-            verdict = await asyncio.shield(group.verdict)
+            verdict = await group.told()
             return Joined(verdict.rewards[first : first + len(texts)], verdict)
-        if key.step is None and (key in self._open or not group.verdict.done() or group.verdict.exception()):
+        if key.step is None and (key in self._open or group.verdict is None):
             return None
-        verdict = await asyncio.shield(group.verdict)
+        verdict = await group.told()
         known = dict(zip(group.texts, verdict.rewards, strict=True))
         rewards = [known.get(text, Failure(Cause.LATE)) for text in texts]
         if key.step is None and not all(isinstance(known.get(text), Failure) for text in texts):
@@ -151,9 +175,9 @@ class Groups:
         try:
             verdict = await self._judge(question, group.texts)
         except Exception as error:  # noqa: BLE001 - whoever waits for the group raises it
-            group.verdict.set_exception(error)
+            group.tell(None, error)
         else:
-            group.verdict.set_result(replace(verdict, size=group.size, is_partial=is_partial))
+            group.tell(replace(verdict, size=group.size, is_partial=is_partial))
 
     def _remember(self, key: Key, group: _Open) -> None:
         now = time.monotonic()

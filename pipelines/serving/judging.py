@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pipelines.engines.scorer.replies import stored_score
 from pipelines.engines.standing import Standing
@@ -30,6 +30,7 @@ SOURCE = "served"
 """What the sets of a service call where they come from."""
 LONG_ANSWER = 50_000
 """Characters from which on an answer is read beside the loop."""
+T = TypeVar("T")
 _CAUSES = {Outcome.TRUNCATED: Cause.CUT_OFF, Outcome.REFUSED: Cause.REFUSED}
 
 
@@ -81,8 +82,8 @@ async def judged(judges: Judges, question: Question, texts: Sequence[str], first
         return replace(failed(len(texts), Cause.ALONE), rewards=tuple(known[text] for text in texts))
     most = _most_shown(judges.section.most_shown, open_texts, room)
     parts = divided([content_id("response", text) for text in open_texts], most, judges.section.shuffles)
-    heard = await asyncio.gather(
-        *(_part(judges, question, [open_texts[index] for index in part], room, first_sample) for part in parts)
+    heard = await all_of(
+        [_part(judges, question, [open_texts[index] for index in part], room, first_sample) for part in parts]
     )
     readable = [
         Judged(part, one.scores, one.readable) for part, one in zip(parts, heard, strict=True) if one.scores is not None
@@ -98,6 +99,11 @@ async def judged(judges: Judges, question: Question, texts: Sequence[str], first
         parts=len(parts),
         size=len(texts),
     )
+
+
+async def all_of(waits: "Sequence[Coroutine[Any, Any, T]]") -> "list[T]":
+    """Return what each of these returns. A single one costs no task, and no further turns of the loop."""
+    return [await waits[0]] if len(waits) == 1 else await asyncio.gather(*waits)
 
 
 def _unfit(texts: Collection[str], room: int | None) -> dict[str, Reward]:

@@ -19,7 +19,7 @@ from pipelines.serving.canary import MEANINGS, Canary
 from pipelines.serving.counts import Counts, metrics
 from pipelines.serving.doors import DOORS, CallError, Door, Member
 from pipelines.serving.groups import Groups, Joined, Key
-from pipelines.serving.judging import Judges, Question, judged
+from pipelines.serving.judging import Judges, Question, all_of, judged
 from pipelines.serving.verdicts import Cause, Verdict, failed
 from schemas.record import canonical_json
 from schemas.strict_json import strict_json
@@ -60,7 +60,8 @@ class Service:
             key = Key(member.run, member.step, member.group, member.question)
             judging = self.groups.join(key, member.texts, member.size, member.call)
         try:
-            joined = await asyncio.wait_for(judging, self.judges.section.timeout_s)
+            async with asyncio.timeout(self.judges.section.timeout_s):
+                joined = await judging
         except TimeoutError:
             verdict = failed(len(member.texts), Cause.TIMED_OUT)
             joined = Joined(verdict.rewards, verdict)
@@ -170,7 +171,7 @@ def _answering(service: Service, door: Door) -> Handler:
         members = door.read(body, address, section)
         for member in members:
             _check_criteria(member, job.principles, "principles" in job.template.slots)
-        joined = await asyncio.gather(*map(service.member, members))
+        joined = await all_of([service.member(member) for member in members])
         reply = door.tell(joined, section)
         return web.Response(status=reply.status, body=orjson.dumps(reply.body), content_type="application/json")
 
@@ -188,7 +189,8 @@ def _check_criteria(member: Member, principles: str, has_place: bool) -> None:
 async def _body(request: web.Request) -> Mapping[str, Any]:
     """Return a call's JSON. Raises CallError."""
     try:
-        raw = await asyncio.wait_for(request.read(), BODY_S)
+        async with asyncio.timeout(BODY_S):
+            raw = await request.read()
     except TimeoutError:
         raise CallError(f"the body did not come within {BODY_S:g} s", "slow", 408) from None
     try:

@@ -26,6 +26,8 @@ _TEXT_KEYS = ("text", "content", "refusal", "value")
 
 def refuse_media(row: Mapping[str, Any]) -> None:
     """Raise RowError where a row holds pictures or sounds beside its texts: holds_image, holds_audio, holds_video."""
+    if row.keys().isdisjoint(_MEDIA_COLUMNS):
+        return
     for column, medium in _MEDIA_COLUMNS.items():
         if row.get(column):
             raise RowError(f"holds_{medium}", f"the row has {column!r}; only text is judged")

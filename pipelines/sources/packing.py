@@ -71,7 +71,11 @@ def opened(path: Path, name: str) -> Iterator[BinaryIO]:
         raise SourceError(f"{name}: not a {packing} file, or a damaged one") from None
 
 
+def is_packed(path: Path) -> bool:
+    return path.suffix.lower() in _OPENED
+
+
 def check_growth(file: BinaryIO, path: Path, name: str) -> None:
     """Raise SourceError where a packed file, read so far, is a bomb."""
-    if path.suffix.lower() in _OPENED and file.tell() > max(MAX_UNPACKED, BOMB_RATIO * path.stat().st_size):
+    if is_packed(path) and file.tell() > max(MAX_UNPACKED, BOMB_RATIO * path.stat().st_size):
         raise SourceError(f"{name}: grows more than {BOMB_RATIO} times when unpacked; not read further")

@@ -156,8 +156,8 @@ def unlabelled(row: Row) -> tuple[Messages, list[Response]]:
 
 def _with_responses(row: Row) -> Row:
     """Return a row of one labelled answer (TRL's `completion`) with it as its responses."""
-    other = next((key for key in _ANSWER_NAMES if key in row), None)
-    if other is None or "responses" in row:
+    other = None if "responses" in row else next((key for key in _ANSWER_NAMES if key in row), None)
+    if other is None:
         return row
     if "label" not in row:
         raise RowError("missing_field", f"the row has no field 'responses' but {other!r}; rename it")
@@ -174,6 +174,8 @@ def _query_and_responses(row: Row) -> tuple[Messages, list[Any]]:
         raise RowError("too_many_responses", f"{len(values):,} responses, more than {MAX_RESPONSES:,}")
     names = [f"responses[{index}]" for index in range(len(values))]
     values = unpacked(values, names, question.query)
+    if all(type(value) is str for value in values):  # in most rows
+        return question.query, values
     turns = [turns_or_none(value, name) for value, name in zip(values, names, strict=True)]
     for read, name in zip(turns, names, strict=True):
         if read is not None and is_whole(read) and not begins_with(messages_in(read), question.query):
@@ -262,10 +264,16 @@ def _one_of(value: Any, name: str, known: list[str]) -> str | None:
 
 def _refuse_misspelt(row: Row, known: tuple[str, ...], name: str) -> None:
     """Raise RowError for a key that looks like a missing known one. To ignore it would lose data in silence."""
-    for key in row:
-        meant = _meant(key, known)
-        if meant is not None and meant not in row:
-            raise RowError("misspelt_key", f"{name} has no {meant!r} but {shown(key)}; rename one or the other")
+    if misspelt := _misspelt(tuple(row), known):
+        key, meant = misspelt
+        raise RowError("misspelt_key", f"{name} has no {meant!r} but {shown(key)}; rename one or the other")
+
+
+@lru_cache(maxsize=1024)
+def _misspelt(keys: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the first of these keys that looks like a missing known one, and that one. Rows share few sets of keys."""
+    meant = ((key, _meant(key, known)) for key in keys)
+    return next(((key, other) for key, other in meant if other is not None and other not in keys), None)
 
 
 @lru_cache(maxsize=1024)

@@ -12,18 +12,16 @@ from typing import Any, BinaryIO
 
 from pipelines.sources import parquet, tables
 from pipelines.sources.files import ROW_FILE, SourceFiles
-from pipelines.sources.packing import check_growth, opened
+from pipelines.sources.json_lists import MAX_JSON, items_of
+from pipelines.sources.packing import check_growth, is_packed, opened
 from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
 from schemas.preference import UnreadableRow
-from schemas.strict_json import RepeatedKey, object_of, objects_in, strict_json
+from schemas.strict_json import RepeatedKey, object_of, strict_json
 from storage.files import read_regular
 
 MAX_LINE = parquet.MAX_ROW
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
-
-MAX_JSON = 1 << 30
-"""Bytes of a file that can only be read as a whole."""
 
 STDIN = Path("-")
 
@@ -72,8 +70,10 @@ def rows_of(path: Path, name: str | None = None) -> Iterator[Located]:
 
 def _lines(path: Path, name: str) -> Numbered:
     with opened(path, name) as file:
+        packed = is_packed(path)
         for numbered in _rows_of_lines(file):
-            check_growth(file, path, name)
+            if packed:
+                check_growth(file, path, name)
             yield numbered
 
 
@@ -123,35 +123,26 @@ def _json(path: Path, name: str) -> Numbered:
 
 
 def _items(path: Path, name: str) -> Numbered:
-    repeated: list[tuple[Row, RepeatedKey]] = []
-
-    def lenient_object(pairs: list[tuple[str, Any]]) -> Row:
-        try:
-            return object_of(pairs)
-        except RepeatedKey as error:
-            repeated.append((dict(pairs), error))  # held here, so that no other object takes its place in memory
-            return repeated[-1][0]
-
-    items = json_of(path, name, lenient_object)
-    if not isinstance(items, list):
-        raise SourceError(f"{name}: holds no list of rows; write it as .jsonl, a row a line")
-    faults = {id(item): error for item, error in repeated}
-    for number, item in enumerate(items, 1):
-        fault = next((faults[id(part)] for part in objects_in(item) if id(part) in faults), None) if faults else None
-        yield number, RowError("repeated_key", first_line(fault)) if fault else _object(item)
+    for number, (item, length, repeated) in enumerate(items_of(path, name), 1):
+        if length > MAX_LINE:
+            yield number, RowError("line_too_long", f"the item has more than {MAX_LINE >> 20} MiB")
+        elif repeated:
+            yield number, RowError("repeated_key", first_line(repeated))
+        else:
+            yield number, _object(item)
 
 
-def json_of(path: Path, name: str, to_object: Callable[[list[tuple[str, Any]]], Row] = object_of) -> Any:
-    """Return the value of a file that is one JSON value. The default `to_object` refuses repeated keys.
+def json_of(path: Path, name: str) -> Any:
+    """Return the value of a file that is one JSON value.
 
-    Raises SourceError: too large, empty, truncated or not JSON.
+    Raises SourceError: too large, empty, truncated, not JSON, or of an object that holds a key twice.
     """
     try:
         with opened(path, name) as file:
             content = file.read(MAX_JSON + 1)
         if len(content) > MAX_JSON:
             raise SourceError(f"{name}: larger than {MAX_JSON >> 20} MiB; write it as .jsonl, a row a line")
-        return json_value(content.removeprefix(_BYTE_ORDER_MARK).decode("utf-8"), name, to_object)
+        return json_value(content.removeprefix(_BYTE_ORDER_MARK).decode("utf-8"), name, object_of)
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: byte {error.start} is not UTF-8") from None
     except OSError as error:

@@ -39,6 +39,9 @@ def selected(section: Any, located: Iterable[Located], left_out: Callable[[int],
     test, paths = _condition(section.source, where) if where is not None else (None, [])
     unseen = dict.fromkeys(paths, "where names")
     unseen |= {path: f"columns takes {name} from" for name, paths in columns.items() for path in paths}
+    if not unseen:
+        yield from located
+        return
     known: dict[str, None] = {}
     lacked: set[str] = set()
     rows = _noted(located, unseen, lacked, known)

@@ -74,18 +74,27 @@ class Comparison:
 
         `own` is the signature of the source itself, where it is a benchmark.
         """
-        names = tuple(name for name in self._paths if name != own)
-        if not names:
+        key = self._key(source, own)
+        if key is None:
             return None
-        settings = [self._section.shingles, self._section.similarity, self._contents(names)]
-        name = source.key.split("/")[1].removeprefix("source-")
-        key = stage_key(f"contamination-{name}", STAGE_VERSION, settings, [source.content])
         if found := find_stage(self._root, key):
             return found
         with TableWriter(self._root, key, "hits", HITS) as writer:
             for hits in self._hits(source, own):
                 writer.write(hits)
         return finish_stage(self._root, key, {"hits": writer.files}, {}, [source])
+
+    def is_compared(self, source: Stage, own: str = "") -> bool:
+        """Say whether `stage` has nothing to do."""
+        key = self._key(source, own)
+        return key is None or find_stage(self._root, key) is not None
+
+    def _key(self, source: Stage, own: str) -> str | None:
+        """Return the key of the stage with the hits of a source's rows; None where there is nothing to compare with."""
+        names = tuple(name for name in self._paths if name != own)
+        settings = [self._section.shingles, self._section.similarity, self._contents(names)]
+        name = source.key.split("/")[1].removeprefix("source-")
+        return stage_key(f"contamination-{name}", STAGE_VERSION, settings, [source.content]) if names else None
 
     def _contents(self, names: Iterable[str]) -> list[list[str]]:
         return [[name, self._hashes[name]] for name in names]

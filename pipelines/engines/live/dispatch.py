@@ -119,11 +119,6 @@ class Stream:
         if self.workers and self.in_flight < self.concurrency.room:  # before the first one there is no loop yet
             self._wake_one()
 
-    def close(self) -> None:
-        """Let an open stream end as soon as nothing is left to do."""
-        self.is_open = False
-        self._wake_one()
-
     def _stop_soon(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed since: there is nothing left to stop
             self.loop.call_soon_threadsafe(self._stop)
@@ -232,7 +227,7 @@ class Stream:
         self.held = None
         self.in_flight += 1
         self.sent += 1
-        if self.in_flight < self.concurrency.room:
+        if self.in_flight < self.concurrency.room and self.line.may_have_more:
             self._wake_one()
         return request, reservation, expected_tokens
 

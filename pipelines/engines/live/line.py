@@ -37,6 +37,11 @@ class Line:
         """When the first retry is due."""
         return self._retries[0][0] if self._retries else None
 
+    @property
+    def may_have_more(self) -> bool:
+        """Whether anything may be left to send, now or later."""
+        return not self._is_exhausted or bool(self._follow_ups) or bool(self._retries)
+
     def next(self, now: float) -> Request | None:
         """Take the next request out of the line; None where there is none now."""
         if self._retries and self._retries[0][0] <= now:

@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import os
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -142,9 +143,42 @@ def test_a_packed_json_list_is_read(tmp_path: Path) -> None:
     assert reasons(tmp_path / "rows.json.gz") == ["read", "not_an_object"]
 
 
+def test_items_of_a_json_list_may_stand_at_every_border_of_what_is_read_at_once(tmp_path: Path) -> None:
+    rows = [{"n": n, "x": -1.5e-7 * n, "text": 'é"\\\U0001f600' * (n % 7), "more": [None, True]} for n in range(60_000)]
+    rows[777]["text"] = "long " * 1_000_000
+    path = tmp_path / "rows.json"
+    for indent, is_ascii in ((None, False), (1, True)):
+        path.write_text("\ufeff" + json.dumps(rows, indent=indent, ensure_ascii=is_ascii), "utf-8")
+        assert path.stat().st_size > 8 << 20
+        assert [row for _, row in rows_of(path)] == rows
+
+
+def test_a_json_list_is_never_held_whole(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text("[" + ",\n".join(json.dumps({"text": f"{n} " * 5_000}) for n in range(2_000)) + "]")
+    assert path.stat().st_size > 40 << 20
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in rows_of(path)) == 2_000
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_item_that_is_too_long_or_holds_a_key_twice_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text('[{"a": 1}, {"a": "%s"}, {"a": {"b": 1, "b": 2}}, {"a": 2}]' % ("x" * (MAX_LINE + 1)))
+    assert reasons(path) == ["read", "line_too_long", "repeated_key", "read"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
+        ("a.json", b'[{"a": 1}, {"a": tru}, {"a": 3}' + b" " * (3 << 20), "not valid JSON: item 2: Expecting value"),
+        ("a.json", b'[{"a": 1} {"a": 2}]', "item 1: '{' stands behind it"),
+        ("a.json", b'[{"a": 1}] []', "item 1: something stands behind the list"),
+        ("a.json", b'[{"a": 1}, {"a": "' + b"x" * (2 << 20) + b'\xff"}]', "byte 2097170 is not UTF-8"),
+        ("a.json", b'[{"a": 1}, {"a": "\xc3', "is not UTF-8"),
         ("a.jsonl", b"", "holds no rows"),
         ("a.jsonl", b"\n \n", "holds no rows"),
         ("a.jsonl.gz", gzip.compress(b"", mtime=0), "holds no rows"),
