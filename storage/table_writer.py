@@ -5,7 +5,6 @@ size, and takes half the time to write and to read.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Literal
@@ -36,9 +35,6 @@ class TableWriter(AbstractContextManager["TableWriter"]):
     Rows are cut into row groups and files of fixed sizes whatever the batches they arrive in, so that equal rows give
     equal bytes. An Arrow file takes batches as they come, which spares their copy, and is full when it has as many
     rows. A table without rows gets no file. A file appears when it is whole.
-
-    Row groups are packed in a thread of the writer's own, one at a time, while the next rows are made: what refuses one
-    is raised by a later `write`, or at the end.
     """
 
     def __init__(self, root: Root, folder: str, name: str, schema: pa.Schema, form: Form = "parquet") -> None:
@@ -52,24 +48,17 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         self._file = ExitStack()
         self._writer: pq.ParquetWriter | ipc.RecordBatchFileWriter | None = None
         self._file_rows = 0
-        self._packer: ThreadPoolExecutor | None = None
-        self._packing: Future[None] | None = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            with self._file:  # where something cannot be written, nothing is left of the file
-                if error is not None:
-                    wait([self._packing] if self._packing else [])
-                    raise error
-                self._settle()
-                if self._pending_rows:
-                    self._pack(self._next_rows(self._pending_rows))
-                self._finish_file()
-        finally:
-            if self._packer is not None:
-                self._packer.shutdown()
+        if error is not None:
+            self._file.__exit__(kind, error, trace)
+            return
+        with self._file:  # where the rest cannot be written, nothing is left of the file
+            if self._pending_rows:
+                self._write_rows(self._pending_rows)
+            self._finish_file()
 
     def write(self, table: pa.Table) -> None:
         """Add rows. The table must have the schema's columns, in any chunks."""
@@ -78,37 +67,20 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         self._pending.append(table.cast(self._schema) if table.schema != self._schema else table)
         self._pending_rows += table.num_rows
         if self._form == "arrow":
-            self._pack_beside(self._next_rows(self._pending_rows))
+            self._write_rows(self._pending_rows)
         while self._pending_rows >= ROW_GROUP_ROWS:
-            self._pack_beside(self._next_rows(ROW_GROUP_ROWS))
+            self._write_rows(ROW_GROUP_ROWS)
 
-    def _next_rows(self, rows: int) -> pa.Table:
-        """Take so many rows of those that wait."""
+    def _write_rows(self, rows: int) -> None:
         pending = pa.concat_tables(self._pending)
-        group, rest = pending.slice(0, rows), pending.slice(rows)
+        group, rest = pending.slice(0, rows).combine_chunks(), pending.slice(rows)
         self._pending = [rest] if rest.num_rows else []
         self._pending_rows = rest.num_rows
-        return group
-
-    def _pack_beside(self, group: pa.Table) -> None:
-        """Have a row group packed, once the one before it is."""
-        self._settle()
-        if self._packer is None:
-            self._packer = ThreadPoolExecutor(1, thread_name_prefix="pack")
-        self._packing = self._packer.submit(self._pack, group)
-
-    def _settle(self) -> None:
-        """Wait for the row group that is packed. Raises what refuses it."""
-        packing, self._packing = self._packing, None
-        if packing is not None:
-            packing.result()
-
-    def _pack(self, group: pa.Table) -> None:
         with storage_errors(self._root.where(self._table)):
             if self._writer is None:
                 self._writer = self._file.enter_context(self._one_file())
-            self._writer.write_table(group.combine_chunks(), ROW_GROUP_ROWS)
-        self._file_rows += group.num_rows
+            self._writer.write_table(group, ROW_GROUP_ROWS)
+        self._file_rows += rows
         if self._file_rows >= FILE_ROWS:
             self._finish_file()
 
