@@ -1,7 +1,7 @@
 """Each export is read by its trainer's own loader, at its current release: `make test-trainers`, not in CI.
 
 A trainer whose environment is not there is skipped: that is "not run". slime and NeMo RL are on no package index: name
-their sources in GRMFORGE_SLIME and GRMFORGE_NEMO_RL.
+their sources in GRMFORGE_SLIME, GRMFORGE_NEMO_RL and GRMFORGE_NEMO_GYM (of its reward service alone).
 """
 
 import json
@@ -20,7 +20,7 @@ from storage.snapshots import Snapshot
 from tests.end_to_end.commands import REPOSITORY
 
 ENVIRONMENTS = REPOSITORY / os.environ.get("GRMFORGE_TRAINERS", ".venv-trainers")
-SOURCES = {"slime": "GRMFORGE_SLIME", "nemo-rl": "GRMFORGE_NEMO_RL"}
+SOURCES = {"slime": "GRMFORGE_SLIME", "nemo-rl": "GRMFORGE_NEMO_RL", "nemo-gym": "GRMFORGE_NEMO_GYM"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 

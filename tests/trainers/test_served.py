@@ -1,5 +1,5 @@
 """The doors of the service tried by the trainers' own client code: OpenRLHF and verl as `make test-trainers` installs
-them, slime from the folder that GRMFORGE_SLIME names.
+them, slime and NeMo-Gym from the folders that GRMFORGE_SLIME and GRMFORGE_NEMO_GYM name.
 
 Not in CI: what is not there is not run. The files are loaded as they are; what they import for other work, and
 cannot be installed without CUDA, is an empty module in its place, and never the code that is tried.
@@ -183,3 +183,43 @@ def test_verls_naive_manager_awaits_the_client_and_its_failure_ends_the_run(
         assert got[0]["reward_extra_info"].keys() == got[1]["reward_extra_info"].keys()
         got = asyncio.run(scored("worth 3 unreadable", "worth 9"))
         assert [type(one).__name__ for one in got] == ["JudgeFailed"] * 2
+
+
+def test_nemo_gyms_own_types_make_the_call_and_take_the_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of NeMo-Gym calls its comparison server over HTTP; its types say what such a call and a reply are."""
+    from pydantic import BaseModel
+
+    path = source_of("nemo-gym") / "resources_servers/genrm_compare"
+    base = dict.fromkeys(("BaseResourcesServerConfig", "BaseVerifyRequest", "BaseVerifyResponse"), BaseModel)
+    messages = ("NeMoGymEasyInputMessage", "NeMoGymResponseCreateParamsNonStreaming")
+    beside: dict[str, dict[str, Any]] = {
+        "nemo_gym": {},
+        "resources_servers": {},
+        "resources_servers__genrm_compare": {},
+    }
+    beside["nemo_gym__base_resources_server"] = base | {"SimpleResourcesServer": object}
+    beside["nemo_gym__config_types"] = {"ModelServerRef": BaseModel}
+    beside["nemo_gym__global_config"] = {"ROLLOUT_INDEX_KEY_NAME": "rollout", "TASK_INDEX_KEY_NAME": "task"}
+    beside["nemo_gym__openai_utils"] = dict.fromkeys(messages, BaseModel)
+    name = "resources_servers.genrm_compare"
+    with (
+        loaded(path / "utils.py", f"{name}.utils", monkeypatch, **beside) as utils,
+        loaded(path / "app.py", f"{name}.app", monkeypatch) as app,
+        served(tmp_path, on_failure="raise") as (service, _),
+    ):
+        asked = app._input_to_conversation_history([{"role": "user", "content": "Which?"}])
+
+        def call(*texts: str) -> tuple[int, Any]:
+            parts = [[{"type": "output_text", "text": text}] for text in texts]
+            answers = [{"output": [{"type": "message", "content": part}]} for part in parts]
+            assert [utils.extract_output_text(answer) for answer in answers] == list(texts)
+            body = app.GenRMCompareRequest(conversation_history=asked, response_objs=answers)
+            return service.call("/compare", body.model_dump())
+
+        status, reply = call("worth 4", "worth 9")
+        read = app.GenRMCompareResponse.model_validate(reply)
+        assert (status, read.rewards, read.metrics["failed_share"]) == (200, [4.0, 9.0], 0.0)
+        status, reply = call("worth 4 unreadable", "worth 9")
+        assert (status, reply["error"]["name"]) == (502, "unreadable")
+        with pytest.raises(ValueError, match="rewards"):  # so that a failed call can never be read as rewards
+            app.GenRMCompareResponse.model_validate(reply)

@@ -6,6 +6,8 @@ import tempfile
 
 from comparing import EXPORT, run, split_by_mask
 
+os.environ.setdefault("AXOLOTL_DO_NOT_TRACK", "1")  # a check is nobody's business
+
 
 def _config(path, tokenizer, file):
     import yaml

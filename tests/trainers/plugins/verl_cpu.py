@@ -5,11 +5,8 @@ processes is opened with gloo, since verl's own call names the processor twice. 
 """
 
 import torch
-import verl.utils.distributed
 from verl.plugin.platform.platform_cuda import PlatformCUDA
 from verl.plugin.platform.platform_manager import PlatformRegistry
-from verl.workers.engine import EngineRegistry
-from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
 for name in ("memory_reserved", "memory_allocated", "max_memory_reserved", "max_memory_allocated", "empty_cache"):
     setattr(torch.cpu, name, lambda *_: 0)
@@ -34,6 +31,12 @@ class PlatformCPU(PlatformCUDA):
 
     manual_seed_all = manual_seed
     synchronize = empty_cache = set_device = lambda *_: None
+
+
+# Its engines ask for the platform while they are imported.
+import verl.utils.distributed  # noqa: E402
+from verl.workers.engine import EngineRegistry  # noqa: E402
+from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead  # noqa: E402
 
 
 def _start(timeout_second=None):
