@@ -139,12 +139,12 @@ def preference_set(
     reason that the source already has comes first. `min_margin` is the distance under which the two highest
     rewards are `uncertain`.
     """
-    ordered = tuple(sorted(responses, key=lambda response: [part or "" for part in response.content]))
-    asked = wire(query)
-    best, margin, reason = _best_response(ordered, label, min_margin)
+    ordered = tuple(sorted(responses, key=_order))
+    asked, contents = wire(query), [response.content for response in ordered]
+    best, margin, reason = _best_response(ordered, contents, label, min_margin)
     facts["drop_reason"] = facts.get("drop_reason") or reason
     return PreferenceSet(
-        set_id=content_id("set", asked, [response.content for response in ordered]),
+        set_id=content_id("set", asked, contents),
         query_id=content_id("query", asked),
         query=query,
         responses=ordered,
@@ -156,18 +156,22 @@ def preference_set(
     )
 
 
+def _order(response: Response) -> tuple[str, str, str]:
+    return response.text or "", response.reasoning or "", response.turns or ""
+
+
 def _best_response(
-    responses: tuple[Response, ...], label: int | None, min_margin: float
+    responses: tuple[Response, ...], contents: list[list[str | None]], label: int | None, min_margin: float
 ) -> tuple[int | None, float | None, DropReason | None]:
     """Return (best, margin, reason for having none), METHOD section 2: one maximum or no label."""
     if any(is_blank(response.text) and not response.turns for response in responses):
         return None, None, DropReason.EMPTY_RESPONSE
     if len(responses) < 2:
         return None, None, None if responses and label in (0, 1) else DropReason.TOO_FEW_RESPONSES
-    if len({tuple(response.content) for response in responses}) < len(responses):
+    if len(set(map(tuple, contents))) < len(responses):
         return None, None, DropReason.DUPLICATE_RESPONSES
     rewards = [response.reward for response in responses]
-    ranked = sorted((reward for reward in rewards if reward is not None and isfinite(reward)), reverse=True)
+    ranked = sorted([reward for reward in rewards if reward is not None and isfinite(reward)], reverse=True)
     if len(ranked) < len(responses):
         return None, None, DropReason.TOO_FEW_RESPONSES
     margin = ranked[0] - ranked[1]
