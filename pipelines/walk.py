@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from pipelines.collecting import collecting_rarely
 from pipelines.engines.answering import Run, wait_for_batches
 from pipelines.engines.asking import Answers, Product
 from pipelines.judging.samples import SamplingJob
@@ -79,8 +78,7 @@ def walk(
             if step.name in made or not made.keys() >= set(step.needs):
                 continue
             try:
-                with collecting_rarely():
-                    made[step.name] = make(step, [made[name] for name in step.needs])
+                made[step.name] = make(step, [made[name] for name in step.needs])
             except Waiting as error:
                 waiting.append((step, error))
         if not waiting:

@@ -5,7 +5,6 @@ Signatures lie in temporary files, 768 bytes a query. In memory are 8 bytes for 
 
 import os
 import re
-import struct
 from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -37,8 +36,6 @@ _AT_ONCE = 2_048
 _CHARACTERS = 200_000
 """Characters of texts whose shingles are in memory at a time: a shingle takes 60 bytes."""
 _ROW = _PERMUTATIONS * 4
-_PACKED = struct.Struct(f"={_PERMUTATIONS}I")
-"""A row's hashes: numpy makes an array of lists half as quickly."""
 _KEY = 8
 
 Hashes = npt.NDArray[np.uint32]
@@ -118,8 +115,7 @@ def _hashes(texts: Sequence[str]) -> Hashes:
         characters += len(folded)
         if characters > _CHARACTERS or number == len(texts):
             matrix = rensa.RMinHash.digest_matrix_from_token_sets(shingles, _PERMUTATIONS, 42)
-            packed = b"".join(_PACKED.pack(*row) for row in matrix.to_rows())
-            hashes.append(np.frombuffer(packed, np.uint32).reshape(-1, _PERMUTATIONS))
+            hashes.append(np.array(matrix.to_rows(), np.uint32))
             shingles, characters = [], 0
     return np.concatenate(hashes)
 

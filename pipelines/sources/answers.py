@@ -29,11 +29,6 @@ def turns_or_none(value: Any, name: str) -> Turns | None:
     return ending_in_answer(turns_in(value, name), name) if is_turns(value) else None
 
 
-def is_plain(value: Any) -> bool:
-    """Say whether an answer is a text that is certainly no conversation as JSON, at a glance."""
-    return isinstance(value, str) and value[:1].isalnum()
-
-
 def is_whole(turns: Turns | None) -> bool:
     """Say whether an answer is the conversation from its beginning, and not the answer's turns alone."""
     return turns is not None and turns[0].role != "assistant"

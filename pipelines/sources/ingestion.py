@@ -89,11 +89,9 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
     def allowed(row: Any) -> Any:
         return _licensed(_unless_forgotten(row, tombstones), licenses)
 
-    decides = allowed if tombstones.ids or licenses is not None else None
-
     form, smallest = _FORMS[source.gives], Smallest(limit)
     with Spill(root, form.schema.append(_NUMBER)) as spill:
-        n_read, unreadable, kept = _spilled(rows, decides, form, spill, smallest)
+        n_read, unreadable, kept = _spilled(rows, allowed, form, spill, smallest)
         if section.where is not None and not n_read:
             raise SourceError(f"{section.source}: where leaves out all {sum(left_out):,} rows of {files.origin}")
         n_rows = n_read if kept is None else len(kept)
@@ -122,7 +120,7 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
 
 
 def _spilled(
-    rows: Iterator[Any], allowed: Callable[[Any], Any] | None, form: _Form, spill: Spill, smallest: Smallest
+    rows: Iterator[Any], allowed: Callable[[Any], Any], form: _Form, spill: Spill, smallest: Smallest
 ) -> tuple[int, Unreadable, pa.Array | None]:
     """Write the rows that may stay to the spill.
 
@@ -131,9 +129,7 @@ def _spilled(
     n_read, waiting, unreadable = 0, dict[int, UnreadableRow](), Unreadable()
     while batch := list(islice(rows, _BATCH)):
         stays = smallest.may_stay(n_read, batch)
-        numbered = [(number, row) for number, row in enumerate(batch, n_read) if stays[number - n_read]]
-        if allowed is not None:
-            numbered = [(number, allowed(row)) for number, row in numbered]
+        numbered = [(number, allowed(row)) for number, row in enumerate(batch, n_read) if stays[number - n_read]]
         n_read += len(batch)
         if smallest.limit is None:
             _add(unreadable, (row for _, row in numbered))

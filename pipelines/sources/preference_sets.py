@@ -25,15 +25,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from pipelines.sources.answers import (
-    begins_with,
-    is_plain,
-    is_whole,
-    messages_in,
-    response_values,
-    turns_or_none,
-    unpacked,
-)
+from pipelines.sources.answers import begins_with, is_whole, messages_in, response_values, turns_or_none, unpacked
 from pipelines.sources.content import joined_text, refuse_media
 from pipelines.sources.conversations import turns_in
 from pipelines.sources.files import ROWS_OF_ANY
@@ -180,10 +172,10 @@ def _query_and_responses(row: Row) -> tuple[Messages, list[Any]]:
     values = list_of(row.get("responses"), "responses")
     if len(values) > MAX_RESPONSES:
         raise RowError("too_many_responses", f"{len(values):,} responses, more than {MAX_RESPONSES:,}")
-    if all(map(is_plain, values)):  # as in most rows
-        return question.query, values
     names = [f"responses[{index}]" for index in range(len(values))]
     values = unpacked(values, names, question.query)
+    if all(type(value) is str for value in values):  # in most rows
+        return question.query, values
     turns = [turns_or_none(value, name) for value, name in zip(values, names, strict=True)]
     for read, name in zip(turns, names, strict=True):
         if read is not None and is_whole(read) and not begins_with(messages_in(read), question.query):
