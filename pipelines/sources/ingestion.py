@@ -28,6 +28,7 @@ from storage.root import Root
 from storage.spill import Spill
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
+from storage.tables import many_records
 from storage.tombstones import Forgotten, forgotten
 
 STAGE_VERSION = 3
@@ -90,7 +91,7 @@ def ingest(recipe: Recipe, root: Root, section: SourceSection | GeneralSection) 
         return _licensed(_unless_forgotten(row, tombstones), licenses)
 
     form, smallest = _FORMS[source.gives], Smallest(limit)
-    with Spill(root, form.schema.append(_NUMBER)) as spill:
+    with many_records(), Spill(root, form.schema.append(_NUMBER)) as spill:
         n_read, unreadable, kept = _spilled(rows, allowed, form, spill, smallest)
         if section.where is not None and not n_read:
             raise SourceError(f"{section.source}: where leaves out all {sum(left_out):,} rows of {files.origin}")

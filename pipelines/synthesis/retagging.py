@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,9 +32,10 @@ from schemas.trajectory import JUDGED, Purpose
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
-from storage.tables import read_batches, read_frame
+from storage.tables import BucketReader, bucket_ranges, read_batches
 
 STAGE_VERSION = 1
+_VOTE = ["query_id", "trajectory_id", "set_id", "order", "scores"]
 
 
 class Retag(StrEnum):
@@ -80,10 +82,11 @@ def retag(job: SamplingJob, build: BuildSection, root: Root, run: Run, stage: St
     answers.recall(judged.facts)
     answers.check(run, f"retag {stage.facts['source']}", uncertain.rows("sets"))
     key = _key(job, build, stage, sorted(answers.given_up))
-    votes = votes_of(judged)
     verdicts: Counter[Retag] = Counter()
+    sets, judgements = BucketReader(stage.paths("sets"), SETS), BucketReader(judged.paths("judged"), JUDGED, _VOTE)
     with TableWriter(root, key, "sets", SETS) as writer:
-        for batch in read_batches(stage.paths("sets"), SETS):
+        for buckets in bucket_ranges(stage.rows("sets")):
+            batch, votes = sets.through(buckets[-1]), votes_of(judgements.through(buckets[-1]))
             writer.write(_decided_batch(batch, _is_uncertain(build, batch), votes, job.n, verdicts))
     funnel = [{"outcome": f"judged again: {verdict}", "rows": verdicts[verdict]} for verdict in Retag]
     facts = {**stage.facts, "synthesis": {"uses": [answers.facts(job)], "funnel": funnel}}
@@ -135,13 +138,13 @@ def _is_uncertain(build: BuildSection, batch: pa.Table) -> pa.ChunkedArray:
     return pc.and_(uncertain, pc.is_in(batch.column("license"), pa.array(allowed, pa.string())))
 
 
-def votes_of(judged: Stage) -> dict[str, Votes]:
-    """Return the votes on each set, by set id."""
+def votes_of(judged: pa.Table) -> dict[str, Votes]:
+    """Return the votes on each set, by set id. The rows are all that there are of their sets."""
     readable: Counter[str] = Counter()
     counts: dict[str, list[int]] = {}
-    frame = read_frame(judged.paths("judged"), JUDGED, ["trajectory_id", "set_id", "order", "scores"])
     # A set that stands twice in its source has each of its votes twice.
-    for set_id, order, scores in frame.unique("trajectory_id").select("set_id", "order", "scores").iter_rows():
+    rows = pl.DataFrame(judged.select(_VOTE)).unique("trajectory_id")
+    for set_id, order, scores in rows.select("set_id", "order", "scores").iter_rows():
         votes = counts.setdefault(set_id, [0] * len(order))
         readable[set_id] += scores is not None
         if scores is not None and scores.count(max(scores)) == 1:

@@ -197,7 +197,8 @@ def test_a_set_that_stands_twice_in_its_source_has_each_vote_once(tmp_path: Path
     source, after = retagged(recipe, root)
     job = retag_job(recipe, recipe.sources[0])
     assert job is not None
-    counted = votes_of(judge(root, job, uncertain_sets(recipe.build, root, source)))
+    stage = judge(root, job, uncertain_sets(recipe.build, root, source))
+    counted = votes_of(read_table(stage.paths("judged"), JUDGED))
     assert {votes.readable for votes in counted.values()} == {3}
     assert sum(one.votes is not None for one in read(after)) == 25
 
