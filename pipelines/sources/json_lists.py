@@ -16,8 +16,8 @@ from pipelines.sources.text import first_line
 from schemas.errors import SourceError
 from schemas.strict_json import RepeatedKey, object_of
 
-MAX_JSON = 1 << 30
-"""Characters of one item, and bytes of a file that can only be read as a whole."""
+MAX_ITEM = 1 << 28
+"""Characters of one item: where a longer one would end, nobody knows without holding it."""
 _BLOCK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LONGEST_WORD = len("-Infinity")
@@ -93,8 +93,8 @@ class _Text:
                 if end + 2 < len(self._text) or self._is_whole:  # else it may be a number that goes on: 1e+ ..
                     length, self.place = end - self.place, end
                     return value, length, self._repeated[0] if self._repeated else None
-            if len(self._text) - self.place > MAX_JSON:
-                raise SourceError(f"{self._name}: item {number} is larger than {MAX_JSON >> 20} MiB; leave it out")
+            if len(self._text) - self.place > MAX_ITEM:
+                raise SourceError(f"{self._name}: item {number} is larger than {MAX_ITEM >> 20} MiB; leave it out")
             self._read_on()
 
     def fault(self, number: int, words: str) -> SourceError:

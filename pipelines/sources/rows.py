@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from pipelines.sources import parquet, tables
 from pipelines.sources.files import ROW_FILE, SourceFiles
-from pipelines.sources.json_lists import MAX_JSON, items_of
+from pipelines.sources.json_lists import items_of
 from pipelines.sources.packing import check_growth, is_packed, opened
 from pipelines.sources.text import Row, RowError, first_line, shown
 from schemas.errors import SourceError
@@ -22,6 +22,9 @@ from storage.files import read_regular
 
 MAX_LINE = parquet.MAX_ROW
 """Bytes of one row. With `MAX_TEXT` it bounds the memory that any file can cost, a gzip bomb included."""
+
+MAX_JSON = 1 << 30
+"""Bytes of a file that can only be read as a whole."""
 
 STDIN = Path("-")
 
