@@ -38,9 +38,10 @@ class Plan:
     )
     """Sets in each file; see tasks.py."""
     warm_tokens: int = 80_000
-    warm_errors: float = 0.3
-    """Share of the warm judge's sets that the teacher judges wrongly. With one that never errs, the judge jumps from a
-    coin's tosses to over 80 % within a few thousand tokens, and lands between by luck (docs/loop.md)."""
+    warm_errors: float = 0.44
+    """With this chance a set of the warm judge's has the wrong label, and its teacher errs alike: in 171 of 400. With a
+    teacher that never errs, the judge jumps from a coin's tosses to over 80 % within a few thousand tokens, and lands
+    between by luck; with one that errs in 109 it is right in 90 % (docs/loop.md)."""
     arm_tokens: int = 150_000
     """Of prompts and answers, for each arm, the gold judge, the scorer and the Meta RM."""
     lr: float = 1e-4
