@@ -3,14 +3,14 @@
 Sources of questions whose answers were not bought yet have no sets: their questions are counted, and bound the sets.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from pipelines.curation.curation import curate, rules_of
 from pipelines.engines.answering import Run
-from pipelines.reporting.accounts import inputs_of
+from pipelines.reporting.accounts import drops_of, inputs_of
 from pipelines.reviews.labels import with_reviews
 from pipelines.sources import general
 from pipelines.sources.files import is_here
@@ -45,6 +45,8 @@ class InputPlan:
     """How many sets the questions can give."""
     uncertain: int | None = None
     """Of the dropped, how many are still to be judged again; None where none are."""
+    drop_reasons: Mapping[str, int] = field(default_factory=dict)
+    """Of the dropped, how many for each reason, the commonest first."""
     all_test: bool = False
     """Whether all that is kept is in the test split, as that of official test files: nothing of it will be sampled."""
 
@@ -61,10 +63,12 @@ class InputPlan:
         if self.kept is None:
             known = "rows unknown" if self.rows is None else f"at most {self.rows:,} rows, by published size and limit"
             return f"  {self.source:<24} not downloaded: {known}"
+        reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in self.drop_reasons.items())
+        why = f"   dropped: {reasons}" if reasons else ""
         again = f"   {self.uncertain:,} of the dropped to judge again" if self.uncertain is not None else ""
         return (
             f"  {self.source:<24} {self.rows:>9,} rows   {self.kept:>9,} kept   {self.dropped:>7,} dropped   "
-            f"{self.unreadable:>5,} unreadable{again}"
+            f"{self.unreadable:>5,} unreadable{why}{again}"
         )
 
 
@@ -117,7 +121,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
         readable = tuple(section for section in recipe.sources if section.source in sets)
         curated = curate(rules_of(recipe.model_copy(update={"sources": readable})), root, list(sets.values()), chat)
         curated = with_reviews(recipe.reviews, root, curated)
-        all_test = _test_sources(curated)
+        all_test, drops = _test_sources(curated), drops_of(curated)
         for counted in inputs_of(list(sets.values()), curated):
             uncertain = plans[counted.source].uncertain if counted.source in plans else None
             plans[counted.source] = InputPlan(
@@ -127,6 +131,7 @@ def plan_inputs(recipe: Recipe, root: Root, run: Run, *, download: bool) -> Inpu
                 counted.dropped,
                 counted.unreadable,
                 uncertain=uncertain,
+                drop_reasons=drops.get(counted.source, {}),
                 all_test=counted.source in all_test,
             )
     in_order = [plans[section.source] for section in recipe.sources]

@@ -4,6 +4,7 @@ Nothing is stored.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
@@ -22,6 +23,7 @@ from schemas.recipe.tree import FORM_KEYS
 from schemas.secrets import masked
 
 TIMEOUT_S = 120.0
+_OF_LENGTH = re.compile(r"context (size|length|window)|maximum.{0,20}(length|tokens)|too (long|many tokens)", re.I)
 _WAYS = 2
 """What is named for an answer of no use, the likeliest first: one answer says little, and a probe names the rest."""
 
@@ -112,6 +114,12 @@ def _next_of_failure(asking: Asking, error: str) -> str:
     """Return what to try where a request failed; the error has its own way out for what is not the request's."""
     if "HTTP 400" not in error:
         return ""
+    if _OF_LENGTH.search(error):
+        return (
+            "; it is longer than the context that the server gives: serve the model with a longer one (vLLM: "
+            "--max-model-len; llama.cpp: -c, which its -np slots share), or try [grm] max_prompt_tokens or a lower "
+            "max_tokens"
+        )
     if not FORM_KEYS.isdisjoint(asking.request.body):
         forms = {
             "structured_outputs": "json_schema, grammar (llama.cpp) or none",

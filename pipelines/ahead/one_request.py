@@ -12,6 +12,7 @@ from pipelines.engines.asking import use_unless
 from pipelines.engines.early_stop import Use
 from pipelines.engines.jobs import Job
 from pipelines.judging.draws import draws_of
+from pipelines.judging.prompt_length import fitted
 from pipelines.judging.samples import ROLE, SamplingJob, sampling_job
 from pipelines.judging.sampling import use_of_judgement
 from pipelines.rubrics.cases import Case
@@ -153,6 +154,8 @@ def material_of(recipe: Recipe) -> Material:
         try:
             files = open_files(section, facts.hub, facts.patterns, recipe.at("."))
             for record in islice(facts.read(section, files), _ROWS):
+                if isinstance(record, PreferenceSet):
+                    record = fitted(record, recipe.grm)  # as a build shows it, if at all
                 if isinstance(record, PreferenceSet | Question) and record.drop_reason is None:
                     found.setdefault("questions" if isinstance(record, Question) else "sets", record)
                     break

@@ -111,6 +111,8 @@ class Probe:
         if self.readable:
             rejected = f"   (rejected: {_counted(self.rejected)})" if self.rejected else ""
             yield f"accepted  {self.accepted:,} of {answers:,}, {self.accepted_share:.0%}{rejected}"
+            if self.accepted:
+                yield "          a build accepts fewer: its caps balance the positions of the best over all its sets"
         else:
             yield "accepted  none: whether it judges well shows once its answers can be read"
         for reason in self.rejected:

@@ -147,7 +147,7 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
     times = wanted.most / max(wanted.requests, 1) * (2 if a_byte.value == 1 / BYTES_A_TOKEN else 1)
     most_prompt_tokens = round(prompt_tokens * times) + wanted.answers_held * longest
     known_rate = rate or earlier_rate(root, asked.stages)
-    hours, hours_are = _hours(asked, wanted.missing, prompt_tokens + answer_tokens, known_rate)
+    hours, hours_are = _hours(asked, wanted, prompt_tokens + answer_tokens, known_rate)
     return RolePlan(
         purpose=asked.purpose,
         model=model.name,
@@ -170,8 +170,9 @@ def plan_role(root: Root, asked: AskedRole, wanted: Wanted, directory: Path, rat
     )
 
 
-def _hours(asked: AskedRole, requests: int, tokens: int, rate: Rate | None) -> tuple[float | None, str]:
+def _hours(asked: AskedRole, wanted: Wanted, tokens: int, rate: Rate | None) -> tuple[float | None, str]:
     """Return the hours, and what they follow from: the slowest of rpm, tpm and the measured rate."""
+    requests = wanted.missing
     bounds = [
         (amount / per_minute / 60, f"at least, by {name} = {per_minute:,}")
         for name, amount, per_minute in (("rpm", requests, asked.model.rpm), ("tpm", tokens, asked.model.tpm))
@@ -180,5 +181,5 @@ def _hours(asked: AskedRole, requests: int, tokens: int, rate: Rate | None) -> t
     if rate is not None:
         bounds.append((requests / rate.value / 3600, rate.basis))
     if not requests:
-        return 0.0, "everything is there already"
+        return 0.0, "everything is there already" if wanted.requests else "there is nothing to ask"
     return max(bounds) if bounds else (None, f"{asked.measured_by} measures the rate")

@@ -30,6 +30,7 @@ from schemas.licenses import license_key, near
 from schemas.preference import CONTAMINATION, SETS, DropReason
 from schemas.recipe import Recipe
 from schemas.training import GENERAL
+from storage.ahead import ahead
 from storage.root import Root
 from storage.stages import Stage, find_stage, finish_stage, stage_key
 from storage.table_writer import TableWriter
@@ -73,7 +74,7 @@ def curate(rules: Rules, root: Root, sources: Sequence[Stage], general: Stage | 
     contaminated: list[pl.DataFrame] = []
     clusters: set[str] = set()
     with TableWriter(root, key, "sets", SETS) as set_writer:
-        for table, frame in decided_sets(rules, sources, compared, splits):
+        for table, frame in ahead(decided_sets(rules, sources, compared, splits)):
             for reason, numbers in leaving.items():
                 frame = dropped(frame, pl.col("number").is_in(_among(numbers, frame)), reason)
             frame = frame.sort("query_id", "set_id", "source", "source_id", "row")

@@ -54,6 +54,15 @@ def inputs_of(sources: Sequence[Stage], curated: Stage) -> list[Input]:
     ]
 
 
+def drops_of(curated: Stage) -> dict[str, dict[str, int]]:
+    """Return how many sets of each source were dropped for each reason, the commonest first."""
+    drops = _ends(curated, "sets", SETS).drop_nulls("drop_reason").group_by("source", "drop_reason").agg(pl.sum("rows"))
+    found: dict[str, dict[str, int]] = {}
+    for source, reason, rows in drops.sort(["rows", "drop_reason"], descending=[True, False]).iter_rows():
+        found.setdefault(source, {})[reason] = rows
+    return found
+
+
 def _ends(curated: Stage, table: str, schema: pa.Schema) -> pl.DataFrame:
     """Return how many rows of a table end where: source, split, drop_reason and rows."""
     ends = pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.String) | {"rows": pl.Int64})

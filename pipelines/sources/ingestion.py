@@ -24,6 +24,7 @@ from schemas.preference import FORGOTTEN, SETS, DropReason, PreferenceSet, Unrea
 from schemas.question import QUESTIONS, Question, questions_table
 from schemas.recipe import GeneralSection, Recipe, SourceSection
 from schemas.training import GENERAL
+from storage.ahead import ahead
 from storage.root import Root
 from storage.spill import Spill
 from storage.stages import Stage, find_stage, finish_stage, stage_key
@@ -174,7 +175,7 @@ def _written(root: Root, key: str, name: str, spill: Spill, kept: pa.Array | Non
     """Write the rows in order, of those in `kept` where it is given."""
     form = _FORMS[name]
     with TableWriter(root, key, name, form.schema) as writer:
-        for table in spill.ranges(*form.order):
+        for table in ahead(spill.ranges(*form.order)):
             if kept is not None:
                 table = table.filter(pc.is_in(table.column(_NUMBER.name), kept))
             writer.write(table.drop_columns([_NUMBER.name]))

@@ -127,6 +127,7 @@ def test_a_source_that_is_not_here_is_a_bound_and_is_not_downloaded(tmp_path: Pa
             "questions": None,
             "most_sets": None,
             "uncertain": None,
+            "drop_reasons": {},
             "all_test": False,
         }
         assert planned["roles"][0]["requests_are"] == "unknown"
