@@ -1,13 +1,14 @@
 """How much `grmforge serve` adds to a judge that takes 200 ms: throughput at 256 requests in flight, and latency.
 
-    python -m benchmarks.serving [--seconds 20] [--in-flight 256] [--k 4]
+    python -m benchmarks.serving [--seconds 20] [--in-flight 256] [--k 4] [--any-core]
 
-A stand-in judge, the service and the caller are a process each. Groups of four responses to prompts of their own, k
-samples each, so that nothing is stored already; nobody waits for a group. The judge takes so many requests at once
-(`max_concurrency`). Twice as many calls as that needs are open to see the throughput, as a trainer has them; then just
-as many as it needs, so that no call queues for the judge, to see what the service adds. The last line is JSON:
-`throughput_share` of what a judge of 200 ms can give at so many in flight, and `p99_added_ms`, the 99th percentile of
-what a call takes above 200 ms.
+A stand-in judge, the service and the caller are a process each. Where there are two cores, the service has one of them
+to itself: else the two others hold it up, which share no machine with a real one. Groups of four responses to prompts
+of their own, k samples each, so that nothing is stored already; nobody waits for a group. The judge takes so many
+requests at once (`max_concurrency`). Twice as many calls as that needs are open to see the throughput, as a trainer has
+them; then just as many as it needs, so that no call queues for the judge, to see what the service adds. The last line
+is JSON: `throughput_share` of what a judge of 200 ms can give at so many in flight, and `p99_added_ms`, the 99th
+percentile of what a call takes above 200 ms.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,11 +51,13 @@ k = {k}
 
 
 @contextmanager
-def service(recipe: Path, root: Path) -> Iterator[tuple[str, int]]:
-    """Run the service; give its address and its process id."""
+def service(recipe: Path, root: Path, cores: Collection[int]) -> Iterator[tuple[str, int]]:
+    """Run the service on some cores, any where none are named; give its address and its process id."""
     command = [sys.executable, "-m", "flows.command.cli", "serve", str(recipe), "--root", str(root), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
+        if cores:
+            os.sched_setaffinity(process.pid, cores)  # before it has begun a thread
         try:
             yield process.stdout.readline().split(" at ")[1].strip(), process.pid
         finally:
@@ -99,13 +102,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--in-flight", type=int, default=256)
     parser.add_argument("--k", type=int, default=4)
+    parser.add_argument("--any-core", action="store_true", help="let all three share the cores")
     chosen = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and not chosen.any_core else []
+    own = cores[:1] if len(cores) > 1 else []
+    if own:
+        os.sched_setaffinity(0, cores[1:])  # of this process, and of the judge that it starts
     calls = chosen.in_flight // chosen.k
     with stand_in() as judge, tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder, "recipe.toml")
         recipe.write_text(RECIPE.format(url=judge.url, in_flight=chosen.in_flight, k=chosen.k), "utf-8")
         judge.behave(latency_s=LATENCY_S)
-        with service(recipe, Path(folder, "data")) as (url, pid):
+        with service(recipe, Path(folder, "data"), own) as (url, pid):
             before = cpu_s(pid)
             full = uvloop.run(called(url, 2 * calls, chosen.seconds, "full"))
             used = cpu_s(pid) - before
