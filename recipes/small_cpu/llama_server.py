@@ -14,7 +14,11 @@ SLOTS = 4
 """Answers at a time. They share the context."""
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python llama_server.py FILE PORT [NAME]")
     _, file, port, *name = sys.argv
+    if not Path(file).is_file():
+        sys.exit(f"{file}: no such file; say where the .gguf file is")
     settings = xllamacpp.CommonParams()
     settings.model.path = file
     settings.model_alias = {*name} or {Path(file).stem}
