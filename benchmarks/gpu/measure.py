@@ -34,7 +34,7 @@ from benchmarks.loop.steps import GRMFORGE
 from benchmarks.loop.tasks import FILES, write_tasks
 
 START_S = 600.0
-BLOCK = 16
+BLOCK, BLOCK_ON_CPU = 16, 128
 """Tokens of a block of the prefix cache, which is found whole or not at all."""
 _COUNTER = re.compile(r"^vllm:(\w+?)(?:_total)?(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 Body = dict[str, Any]
@@ -145,7 +145,7 @@ def bare(url: str, bodies: Sequence[Body], in_flight: int) -> int:
     return asyncio.run(ask_all())
 
 
-def ideal_share(url: str, bodies: Sequence[Body]) -> float:
+def ideal_share(url: str, bodies: Sequence[Body], block: int) -> float:
     """Return the share of prompt tokens that a cache of endless size finds, if each request waits for those before it.
 
     A block counts as known where an earlier prompt began with the same blocks. The last token is always computed.
@@ -161,11 +161,11 @@ def ideal_share(url: str, bodies: Sequence[Body]) -> float:
             with urllib.request.urlopen(wanted, timeout=60) as reply:
                 prompts[text] = json.load(reply)["tokens"]
         prompt = prompts[text]
-        beginnings = [tuple(prompt[:end]) for end in range(BLOCK, len(prompt), BLOCK)]
+        beginnings = [tuple(prompt[:end]) for end in range(block, len(prompt), block)]
         hits = next((place for place, one in enumerate(beginnings) if one not in known), len(beginnings))
         known.update(beginnings)
-        known.update([tuple(prompt)] if len(prompt) % BLOCK == 0 else [])
-        tokens, found = tokens + len(prompt), found + BLOCK * hits
+        known.update([tuple(prompt)] if len(prompt) % block == 0 else [])
+        tokens, found = tokens + len(prompt), found + block * hits
     return round(found / max(tokens, 1), 4)
 
 
@@ -244,7 +244,7 @@ def main() -> None:
         free = [{key: value for key, value in body.items() if key != "structured_outputs"} for body in bodies]
         if not chosen.cpu:
             row(url, "plain vLLM", lambda: bare(url, free, plan.in_flight))
-        found["prefix_ideal"] = ideal_share(url, bodies)
+        found["prefix_ideal"] = ideal_share(url, bodies, BLOCK if plan.on_gpu else BLOCK_ON_CPU)
     rates = {name: found[name]["tokens_per_s"] for name in ("build", "build again", "bare loop", "bare again")}
     found["build_by_bare"] = round(
         (rates["build"] + rates["build again"]) / (rates["bare loop"] + rates["bare again"]), 3

@@ -71,10 +71,10 @@ def test_the_ideal_cache_knows_whole_blocks_of_earlier_prompts() -> None:
     bodies = [{"messages": [{"role": "user", "content": text}]} for text in (first, first, second)]
     with Tokenizer() as server:
         url = server.url.removesuffix("/v1")
-        assert ideal_share(url, bodies) == round((0 + 2 * BLOCK + BLOCK) / 120, 4)
+        assert ideal_share(url, bodies, BLOCK) == round((0 + 2 * BLOCK + BLOCK) / 120, 4)
         # Of a prompt of two whole blocks the last token is computed, and with it its block.
         whole = [{"messages": [{"role": "user", "content": "c" * 2 * BLOCK}]}] * 2
-        assert ideal_share(url, whole) == 0.25
+        assert ideal_share(url, whole, BLOCK) == 0.25
         assert counters(url) == {"generation_tokens": 1003.0, "num_requests_running": 2.0}
 
 
