@@ -49,6 +49,7 @@ class Kept:
         self._journal = JournalWriter(root, run.run_id)
         self._reading, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._flush: asyncio.Task[None] | None = None
+        self._is_flushed = True
         self.refused: StorageError | None = None
         """Why the root takes no more answers, once it does not."""
 
@@ -70,19 +71,26 @@ class Kept:
         assert ids is not None
         return request.request_id not in ids.result()
 
+    def recent(self, request: Request) -> Completion | None:
+        """Return the answer where it is one of this run's latest."""
+        recent = self._recent.get(request.request_id)
+        return None if recent is None else recent[1]
+
     async def answer_to(self, request: Request) -> Completion | None:
         """Return the stored or imported answer; None where there is none."""
-        if (recent := self._recent.get(request.request_id)) is not None:
-            return recent[1]
+        if (recent := self.recent(request)) is not None:
+            return recent
         bucket = bucket_of(request.query_id)
         if bucket not in self._ids:
             reading = asyncio.get_running_loop().run_in_executor(self._reading, self._read_ids, bucket)
             self._ids[bucket] = asyncio.ensure_future(reading)
         try:
             ids = await asyncio.shield(self._ids[bucket])
-        except StorageError:
+        except Exception:
             self._ids.pop(bucket, None)
             raise
+        if (recent := self.recent(request)) is not None:  # an equal one was answered meanwhile
+            return recent
         if request.request_id in ids:
             return await asyncio.get_running_loop().run_in_executor(self._reading, self._look_up, request)
         if (imported := self._stored.imported(request)) is not None:
@@ -97,6 +105,7 @@ class Kept:
             oldest, (its_bucket, _) = self._recent.popitem(last=False)
             if (ids := self._ids.get(its_bucket)) is not None and ids.done():
                 ids.result().add(oldest)
+        self._is_flushed = False
         if self._flush is None or self._flush.done():
             self._flush = asyncio.get_running_loop().create_task(self._flush_soon())
         try:
@@ -107,12 +116,15 @@ class Kept:
 
     async def _flush_soon(self) -> None:
         """Bring what has come in to the disk now, and not half a second later: it may be paid for."""
-        await asyncio.sleep(FLUSH_EVERY_S)
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._writing, self._journal.flush)
-        except StorageError as error:
-            self.refused = error
-            self._run.watcher.warn(str(error))
+        while not self._is_flushed:  # more may come in while a slow disk takes the last ones
+            await asyncio.sleep(FLUSH_EVERY_S)
+            self._is_flushed = True
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._writing, self._journal.flush)
+            except StorageError as error:
+                self.refused = error
+                self._run.watcher.warn(str(error))
+                return
 
     def _read_ids(self, bucket: int) -> set[str]:
         return set(self._generations.answers([bucket], []).column("request_id").to_pylist())
@@ -203,15 +215,17 @@ class Standing:
     async def _look_up(self, request: Request, asked: _Asked, place: int) -> None:
         """Tell the stored answer to a request; send it where there is none."""
         try:
-            found = await self._kept.answer_to(request)
-            if found is not None and not (found.fault and self._run.retry_failed):
+            found = self._wanted(await self._kept.answer_to(request))
+            if found is None:
+                if self._kept.refused is not None:
+                    raise StorageError(str(self._kept.refused))
+                await self._open()
+                found = self._wanted(self._kept.recent(request))  # an equal one, answered while a server started
+            if found is None:
+                self._send(request, asked, place)
+            else:
                 self.stored += 1
                 asked.tell(place, found)
-                return
-            if self._kept.refused is not None:
-                raise StorageError(str(self._kept.refused))
-            await self._open()
-            self._send(request, asked, place)
         except Exception as error:  # noqa: BLE001 - whoever waits raises what is a bug
             asked.tell(place, error)
 
@@ -220,6 +234,10 @@ class Standing:
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
+
+    def _wanted(self, found: Completion | None) -> Completion | None:
+        """Return an answer that was found, unless it is a failed one that is to be asked for again."""
+        return None if found is not None and found.fault and self._run.retry_failed else found
 
     def _send(self, request: Request, asked: _Asked, place: int) -> None:
         """Put a request in line, unless an equal one is out: then wait with those who wait for it."""
@@ -274,6 +292,7 @@ class Standing:
             pass
         except Exception as bug:  # noqa: BLE001 - whoever waits hears of it
             error = EngineError(f"unexpected {type(bug).__name__}: {bug}")
+            self._run.watcher.warn(str(error))
         finally:
             self._stream = None
             for request_id in list(self._out):

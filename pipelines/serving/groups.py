@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from pipelines.serving.judging import Question
@@ -54,6 +55,7 @@ class _Open:
     verdict: Verdict | None = None
     error: Exception | None = None
     """Why there is no verdict: a bug."""
+    trace: TracebackType | None = None
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
 
@@ -67,13 +69,13 @@ class _Open:
             self.waiting.append(asyncio.get_running_loop().create_future())
             await self.waiting[-1]
         if self.error is not None:
-            raise self.error
+            raise self.error.with_traceback(self.trace)  # or it would grow by every waiter who raises it
         assert self.verdict is not None
         return self.verdict
 
     def tell(self, verdict: Verdict | None, error: Exception | None = None) -> None:
         """Set what became of the group, and wake everyone who waits for it."""
-        self.verdict, self.error = verdict, error
+        self.verdict, self.error, self.trace = verdict, error, error.__traceback__ if error else None
         for waiter in self.waiting:
             if not waiter.done():
                 waiter.set_result(None)
@@ -140,7 +142,7 @@ class Groups:
     async def _told_again(self, key: Key, texts: Sequence[str], call: str) -> Joined | None:
         """Return what a closed group has to say to these responses; None where they begin or join another one."""
         group, until = self._closed.get(key, (None, 0.0))
-        if group is None or until < time.monotonic():
+        if group is None or until < time.monotonic() or group.error is not None:  # a bug may have gone
             return None
         if (first := group.calls.get(call)) is not None:
             verdict = await group.told()

@@ -60,9 +60,11 @@ class Service:
             key = Key(member.run, member.step, member.group, member.question)
             judging = self.groups.join(key, member.texts, member.size, member.call)
         try:
-            async with asyncio.timeout(self.judges.section.timeout_s):
+            async with asyncio.timeout(self.judges.section.timeout_s) as limit:
                 joined = await judging
         except TimeoutError:
+            if not limit.expired():
+                raise
             verdict = failed(len(member.texts), Cause.TIMED_OUT)
             joined = Joined(verdict.rewards, verdict)
         self.counts.add_beside(joined.rewards)
@@ -129,6 +131,9 @@ def _outer(service: Service, most: int) -> Any:
             response = _error(404, "no_door", f"there is nothing; POST to {', '.join(DOORS)}, or GET /openapi.json")
         except web.HTTPException as error:
             response = _error(error.status, "http", error.reason)
+        except Exception:
+            service.counts.calls[path, 500] += 1
+            raise
         finally:
             service.counts.open_calls -= 1
         if request.transport is None or request.transport.is_closing():
@@ -167,6 +172,8 @@ def _answering(service: Service, door: Door) -> Handler:
 
     async def answer(request: web.Request) -> web.Response:
         body = await _body(request)
+        if service.is_stopping:  # since the call was let in
+            raise CallError(Cause.STOPPING.meaning.words, Cause.STOPPING.value, 503)
         address = {name: value for name, value in request.query.items() if name != "token"}
         members = door.read(body, address, section)
         for member in members:
