@@ -1,6 +1,7 @@
 """Groups are put together from calls that come one by one, and never mix."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
 from pipelines.serving.groups import Groups, Joined, Key
@@ -131,5 +132,21 @@ def test_a_stop_tells_those_who_wait_and_lets_what_is_judged_come_in() -> None:
         judging.gate.set()
         await groups.drained()
         assert rewards(await out) == [1.0, 2.0]
+
+    trying(act)
+
+
+def test_a_bug_is_told_to_every_member_with_a_trace_that_does_not_grow_and_is_not_remembered() -> None:
+    async def act(groups: Groups, judging: Judging) -> None:
+        async def broken(question: Question, texts: Sequence[str]) -> Verdict:
+            raise ValueError("bug")
+
+        groups._judge = broken
+        calls = (groups.join(key(), [f"text {number}"], 50) for number in range(50))
+        told = await asyncio.gather(*calls, return_exceptions=True)
+        assert {str(error) for error in told} == {"bug"}
+        assert len(traceback.extract_tb(told[-1].__traceback__)) < 10  # type: ignore[union-attr]
+        groups._judge = judging
+        assert rewards(await groups.join(key(), ["a", "bb"], 2)) == [1.0, 2.0]
 
     trying(act)
