@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, NotRequired, TypedDict, Unpack
 import pyarrow as pa
 
 from schemas.drop_reason import DropReason as DropReason  # a part of every set: whoever knows sets finds it here
-from schemas.query import Messages, wire
+from schemas.query import Messages, query_id, wire
 from schemas.record import content_id, is_blank
 from schemas.response import Response as Response  # most who need sets need it, too
 from schemas.suspicion import REASONS_MEANING, SUSPICION_MEANING, SuspicionReason
@@ -140,12 +140,12 @@ def preference_set(
     rewards are `uncertain`.
     """
     ordered = tuple(sorted(responses, key=_order))
-    asked, contents = wire(query), [response.content for response in ordered]
+    contents = [response.content for response in ordered]
     best, margin, reason = _best_response(ordered, contents, label, min_margin)
     facts["drop_reason"] = facts.get("drop_reason") or reason
     return PreferenceSet(
-        set_id=content_id("set", asked, contents),
-        query_id=content_id("query", asked),
+        set_id=content_id("set", wire(query), contents),
+        query_id=query_id(query),
         query=query,
         responses=ordered,
         label_source=label_source,

@@ -112,7 +112,7 @@ class Probe:
             rejected = f"   (rejected: {_counted(self.rejected)})" if self.rejected else ""
             yield f"accepted  {self.accepted:,} of {answers:,}, {self.accepted_share:.0%}{rejected}"
             if self.accepted:
-                yield "          a build accepts fewer: its caps balance the positions of the best over all its sets"
+                yield "          a build may accept fewer: its caps, over all of its sets, come behind these reasons"
         else:
             yield "accepted  none: whether it judges well shows once its answers can be read"
         for reason in self.rejected:

@@ -50,6 +50,7 @@ class Kept:
         self._reading, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._flush: asyncio.Task[None] | None = None
         self._is_flushed = True
+        """Whether every answer that came in is on its way to the disk, or there."""
         self.refused: StorageError | None = None
         """Why the root takes no more answers, once it does not."""
 
@@ -145,8 +146,8 @@ Heard = Completion | ForgeError
 class _Asked:
     """Requests whose asker waits until all of them are answered.
 
-    Whoever tells the last answer wakes the asker at once. A future a request would cost two more turns of the loop, in
-    each of which everything else that is ready goes first.
+    The last answer wakes the asker. With a future for each request, that would take two more turns of the loop, and
+    whatever else is ready goes first in each of them.
     """
 
     def __init__(self, count: int) -> None:

@@ -56,6 +56,7 @@ class _Open:
     error: Exception | None = None
     """Why there is no verdict: a bug."""
     trace: TracebackType | None = None
+    """Where the bug was, without those who were told of it."""
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
 

@@ -101,8 +101,8 @@ async def judged(judges: Judges, question: Question, texts: Sequence[str], first
     )
 
 
-async def all_of(waits: "Sequence[Coroutine[Any, Any, T]]") -> "list[T]":
-    """Return what each of these returns. A single one costs no task, and no further turns of the loop."""
+async def all_of(waits: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what each of these returns. A single one is awaited here: a task costs further turns of the loop."""
     return [await waits[0]] if len(waits) == 1 else await asyncio.gather(*waits)
 
 

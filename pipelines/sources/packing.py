@@ -72,6 +72,7 @@ def opened(path: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def is_packed(path: Path) -> bool:
+    """Say whether a file is unpacked as it is read, by its ending."""
     return path.suffix.lower() in _OPENED
 
 
